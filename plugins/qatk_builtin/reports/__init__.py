@@ -1,0 +1,31 @@
+"""Reporters and trackers. Registration only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
+
+from qatk.api import Component, Options, hookimpl
+
+
+class ConsoleOptions(Options):
+    """Options of the ``console`` reporter."""
+
+    wins: Annotated[int, Field(ge=0)] = 3
+    """How many examples answered right to show."""
+    losses: Annotated[int, Field(ge=0)] = 6
+    """How many examples answered wrong to show."""
+
+
+@hookimpl
+def qatk_reporters() -> Iterable[Component]:
+    """The report in the terminal."""
+    return [Component("console", f"{__name__}.console:ConsoleReporter", ConsoleOptions, "the report in the terminal")]
+
+
+@hookimpl
+def qatk_trackers() -> Iterable[Component]:
+    """The log of a run."""
+    return [Component("jsonl", f"{__name__}.jsonl:JsonlTracker", summary="events.jsonl in the run folder")]

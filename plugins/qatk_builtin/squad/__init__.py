@@ -1,0 +1,82 @@
+"""The SQuAD family: readers, the official metric, and slices. Registration only; see the sibling modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import Field
+
+from qatk.api import Component, Options, hookimpl
+
+BadAnswers = Literal["error", "skip", "fix"]
+
+
+class SquadOptions(Options):
+    """Options of the ``squad`` dataset."""
+
+    path: str
+    """A JSON file in SQuAD v1.1 or v2 form, plain or .gz; relative to the working directory."""
+    bad_answers: BadAnswers = "error"
+    """What to do with an answer that does not stand where its answer_start says: stop with a list, leave that
+    answer out, or move it to the nearest place where its text does stand."""
+
+
+class HubOptions(Options):
+    """Options of the ``hub`` dataset."""
+
+    name: str
+    """A data set of the Hugging Face hub, or a local folder that ``datasets.load_dataset`` can read."""
+    config: str | None = None
+    """The configuration, where the data set has several."""
+    split: str = "train"
+    """The split, in the syntax of ``datasets``: validation, train[:10%] ..."""
+    revision: str | None = None
+    """A branch, tag or commit of the data set; pin it for numbers that hold."""
+    bad_answers: BadAnswers = "error"
+    """As for ``squad``."""
+
+
+class EvaluateOptions(Options):
+    """Options of the ``evaluate`` metric."""
+
+    name: str
+    """A metric of the ``evaluate`` library: its name, or the path of a local one."""
+    config: str | None = None
+    """The metric's configuration, where it has several."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of its ``compute``."""
+
+
+@hookimpl
+def qatk_datasets() -> Iterable[Component]:
+    """SQuAD files, and data sets of the hub."""
+    return [
+        Component("squad", f"{__name__}.reader:SquadDataset", SquadOptions, "SQuAD JSON v1.1 or v2, plain or .gz"),
+        Component(
+            "hub", f"{__name__}.hub:HubDataset", HubOptions, "a data set of the Hugging Face hub or a local folder"
+        ),
+    ]
+
+
+@hookimpl
+def qatk_metrics() -> Iterable[Component]:
+    """The official metric, and any metric of the ``evaluate`` library."""
+    return [
+        Component("squad", f"{__name__}.metric:SquadMetric", summary="EM and F1, equal to the official script"),
+        Component(
+            "evaluate",
+            f"{__name__}.evaluate_metric:EvaluateMetric",
+            EvaluateOptions,
+            "a metric of the evaluate library",
+        ),
+    ]
+
+
+@hookimpl
+def qatk_slicers() -> Iterable[Component]:
+    """Groups of questions that every report shows."""
+    return [
+        Component("question-word", f"{__name__}.slices:QuestionWord", summary="what, who, when, how many ..."),
+        Component("answer-length", f"{__name__}.slices:AnswerLength", summary="no answer, 1 word, 2-3, 4-6, 7 or more"),
+    ]

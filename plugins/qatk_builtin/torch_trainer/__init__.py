@@ -1,0 +1,54 @@
+"""The training and prediction engine, on torch and accelerate. Registration only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qatk.api import Component, Options, hookimpl
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class TorchOptions(Options):
+    """Options of the ``torch`` trainer."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-5
+    """Peak learning rate of AdamW."""
+    epochs: Annotated[float, Field(gt=0)] = 2.0
+    """How often the training windows are seen; may be a fraction."""
+    max_steps: Positive | None = None
+    """Stop after this many optimizer steps, whatever ``epochs`` says."""
+    batch_size: Positive = 16
+    """Windows an optimizer step, over all processes and accumulated batches."""
+    gradient_accumulation: Positive = 1
+    """How many parts a step's batch is split into."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """AdamW's weight decay; biases and norms have none."""
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """The share of steps over which the learning rate rises, before it falls to 0, both linearly."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are clipped to this norm."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """``auto``: bf16 where the hardware has it, else fp32."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """``auto``: the GPU where there is one."""
+    log_every: Positive = 10
+    """Steps between two ``step`` events."""
+    batch_tokens: Positive = 16384
+    """Prediction batches hold at most this many tokens, padding included."""
+
+
+@hookimpl
+def qatk_trainers() -> Iterable[Component]:
+    """One trainer."""
+    return [
+        Component(
+            "torch",
+            f"{__name__}.trainer:TorchTrainer",
+            TorchOptions,
+            "AdamW on accelerate; bf16, batches of like length",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""qatk: train, evaluate, compare and serve extractive question answering models."""

@@ -1,0 +1,98 @@
+"""One class per kind of failure; each says what happened, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class QatkError(Exception):
+    """A failure that qatk explains to its user in one message, without a traceback.
+
+    Args:
+        what: what is wrong, in one sentence.
+        where: ``file:line:column``, a file, or an example id.
+        fix: what the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
+        self.what, self.where, self.fix = what, where, fix
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        message = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{message}\n  {self.fix}" if self.fix else message
+
+
+class UsageError(QatkError):
+    """The command, an option or a name is wrong: the user can mend the call (exit code 2)."""
+
+    exit_code = 2
+
+
+class DataError(QatkError):
+    """A data file could be opened, but what it holds cannot be used."""
+
+
+class PredictionsError(QatkError):
+    """Predictions and data do not belong together: ids missing, left over or double."""
+
+
+class ModelError(UsageError):
+    """A backbone or tokenizer is not there, or cannot do what the recipe asks of it."""
+
+
+class HubUnreachable(QatkError):
+    """The model hub did not answer, which says nothing about whether the model exists."""
+
+
+class FeatureError(UsageError):
+    """The featurizer's options leave no room for the context, or a label has no place."""
+
+
+class TrainingDiverged(QatkError):
+    """The loss became NaN or infinite; ``step`` is the optimizer step (from 1) that was not taken."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        self.step, self.loss = step, loss
+        super().__init__(
+            f"the loss became {loss} at step {step}; that step was not taken",
+            fix="try a lower learning_rate, precision: fp32, or a smaller max_grad_norm",
+        )
+
+
+class PluginError(QatkError):
+    """A plugin could not be loaded, or a component does not keep its contract."""
+
+
+class RunFolderError(UsageError):
+    """A run folder holds something else than what is asked of it."""
+
+
+class StorageError(QatkError):
+    """A file could not be written: no space, no permission."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a recipe. ``line`` and ``column`` count from 1; 0 means not in the file (``--set``)."""
+
+    source: str
+    line: int
+    column: int
+    what: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+        return f"{place}: {self.what}" + (f" ({self.fix})" if self.fix else "")
+
+
+class RecipeError(UsageError):
+    """A recipe has mistakes; ``problems`` lists all of them, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))

@@ -1,0 +1,82 @@
+"""What a run or an evaluation gives back: plain objects with typed fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qatk.types import Bool, Examples, Float64, Predictions, TrainEvent
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """Figures of one group of questions.
+
+    Attributes:
+        slicer, name: who made the group, and its name.
+        total: how many questions it has.
+        metrics: mean of each per-question metric, in per cent.
+    """
+
+    slicer: str
+    name: str
+    total: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """One stage of a run: its name, the seconds it took, and what it counted (``questions``, ``windows`` ...)."""
+
+    name: str
+    seconds: float
+    counts: Mapping[str, float] = field(default_factory=dict)
+    skipped: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Predictions held against gold.
+
+    Attributes:
+        metrics: the official script's keys (``exact``, ``f1``, ``total``, ``HasAns_*``, ``NoAns_*``, and with null
+            odds ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh``) and those of other metrics;
+            rates in per cent.
+        per_question: float64[n] for each per-question metric, as fractions.
+        slices: groups of questions, in the order to show them.
+    """
+
+    examples: Examples
+    predictions: Predictions
+    metrics: Mapping[str, float]
+    per_question: Mapping[str, Float64]
+    slices: Sequence[SliceRow] = ()
+    masks: Mapping[str, Mapping[str, Bool]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        name: what to call it.
+        folder: the run folder.
+        manifest: the content of ``manifest.json``.
+        evaluation: dev predictions held against gold.
+        events: the training curve.
+        stages: in order, with their times and counts.
+    """
+
+    name: str
+    folder: Path | None
+    manifest: Mapping[str, Any]
+    evaluation: Evaluation
+    events: Sequence[TrainEvent] = ()
+    stages: Sequence[StageTime] = ()
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The figures of :class:`Evaluation`."""
+        return self.evaluation.metrics
