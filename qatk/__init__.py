@@ -1,1 +1,25 @@
-"""qatk: train, evaluate, compare and serve extractive question answering models."""
+"""qatk: train, evaluate, compare and serve extractive question answering models.
+
+``qatk.run(recipe)`` trains and evaluates, ``qatk.evaluate(data, predictions)`` scores predictions,
+``qatk.load_run(folder)`` reads a finished run.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qatk.evaluation import evaluate as evaluate
+    from qatk.running import run as run
+    from qatk.runs import load_run as load_run
+
+_HOMES = {"run": "qatk.running", "evaluate": "qatk.evaluation", "load_run": "qatk.runs"}
+
+__all__ = ["evaluate", "load_run", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qatk' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

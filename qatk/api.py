@@ -197,7 +197,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class SpanLogits:
-    """What a span module's forward returns: ``start``, ``end`` float[B, L], ``-inf`` where masked; ``null`` float[B]."""
+    """A span module's forward: ``start``, ``end`` float[B, L], ``-inf`` where masked; ``null`` float[B]."""
 
     start: Tensor
     end: Tensor

@@ -96,3 +96,7 @@ class RecipeError(UsageError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class QatkWarning(UserWarning):
+    """Something that the user should know and that stops nothing."""

@@ -1,5 +1,52 @@
-"""The command line."""
+"""The command line: one thin file a command group, heavy imports inside the bodies."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from qatk.cli import data, evaluate, plugins, recipe
+from qatk.cli.context import Settings
+from qatk.cli.run import run_command
+from qatk.errors import QatkError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train, evaluate, compare and serve extractive question answering models.",
+)
+app.command("run")(run_command)
+app.command("eval")(evaluate.evaluate_command)
+app.add_typer(data.data_app, name="data", help="Look at data.")
+app.add_typer(recipe.recipe_app, name="recipe", help="Look at recipes.")
+app.add_typer(plugins.plugins_app, name="plugins", help="Look at plugins.")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"qatk {version('qatk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    plugin: Annotated[list[str] | None, typer.Option(help="Load this plugin file too.", metavar="FILE")] = None,
+    no_plugin: Annotated[list[str] | None, typer.Option(help="Leave this plugin out.", metavar="NAME")] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    context.obj = Settings(files=tuple(plugin or ()), block=tuple(no_plugin or ()))
 
 
 def main() -> None:
-    """Entry point of ``qatk``."""
+    """Run the command line; a :class:`QatkError` becomes one message and its exit code."""
+    try:
+        app()
+    except QatkError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,151 @@
+"""Write the pages that the code knows better: ``python docs/make_reference.py``. A test holds them equal."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from qatk import api, hookspecs
+from qatk.cli import app
+from qatk.cli.plugins import options_of
+from qatk.plugins import METHODS, PluginHost
+
+HERE = Path(__file__).parent
+MADE = "<!-- Made by docs/make_reference.py; change the docstrings instead. -->\n"
+
+
+def commands() -> str:
+    """``docs/commands.md``: every command with its arguments and options."""
+    lines = ["# Commands", MADE, *_COMMANDS_INTRO]
+    for path, command in _walk(typer.main.get_command(app), ["qatk"]):
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+        usage = " ".join(
+            [*path, *(a.make_metavar(_context(command)) for a in arguments), *(["[OPTIONS]"] if options else [])]
+        )
+        lines += [f"## `{usage}`", "", inspect.cleandoc(command.help or ""), ""]
+        rows = [(p.human_readable_name, getattr(p, "help", "")) for p in arguments]
+        rows += [(", ".join([*p.opts, *p.secondary_opts]), p.help or "") for p in options]
+        lines += _table(("argument or option", "meaning"), [(f"`{name}`", text) for name, text in rows])
+    return "\n".join(lines)
+
+
+_COMMANDS_INTRO = [
+    "Results go to standard output, progress and messages to standard error. The exit code is 0 for done, 1 for failed",
+    "(the data, the disk, the hub, a diverging loss) and 2 for misused (a name, an option, a recipe, a missing file).",
+    "",
+    "Before the command stand `--plugin FILE` (load a plugin without packaging), `--no-plugin NAME` (leave one out)",
+    "and `--version`. `QATK_PLUGINS=a,b` allows only these plugins (empty: none); `QATK_STRICT_PLUGINS=1` makes a",
+    "plugin that cannot be loaded an error at once.",
+    "",
+]
+
+
+def components(host: PluginHost) -> str:
+    """``docs/components.md``: every built-in component with its options."""
+    lines = [
+        "# Built-in components",
+        MADE,
+        "`qatk plugins show NAME` prints the same, for third-party components too.",
+        "",
+    ]
+    for kind in METHODS:
+        lines += [f"## {kind.capitalize()}s", ""]
+        for registered in sorted(host.components(kind), key=lambda r: r.name):
+            lines += [
+                f"### `{registered.name}`",
+                "",
+                f"{registered.component.summary} (plugin `{registered.plugin.name}`)",
+                "",
+            ]
+            rows = [
+                (
+                    f"`{o['name']}`",
+                    o["type"].replace("|", "or"),
+                    "required" if o["required"] else f"`{json.dumps(o['default'])}`",
+                    o["help"],
+                )
+                for o in options_of(registered)
+            ]
+            lines += _table(("option", "type", "default", "meaning"), rows)
+    return "\n".join(lines)
+
+
+def hooks() -> str:
+    """``docs/hooks.md``: every hook, and the protocol of its components."""
+    lines = ["# Hooks", MADE, *inspect.cleandoc(hookspecs.__doc__ or "").splitlines(), "", *_HOOKS_INTRO]
+    for kind in METHODS:
+        hook = getattr(hookspecs, f"qatk_{kind}s")
+        protocol = getattr(api, kind.capitalize())
+        lines += [f"## `{hook.__name__}()`", "", inspect.cleandoc(hook.__doc__ or ""), ""]
+        for method in METHODS[kind]:
+            function = getattr(protocol, method)
+            lines += [
+                "```python",
+                f"def {method}{_signature(function)}",
+                "```",
+                "",
+                inspect.cleandoc(function.__doc__ or ""),
+                "",
+            ]
+    return "\n".join(lines)
+
+
+_HOOKS_INTRO = [
+    "```python",
+    "from qatk.api import Component, hookimpl",
+    "",
+    "",
+    "@hookimpl",
+    "def qatk_decoders():",
+    '    return [Component("my-decoder", "my_package.decoder:MyDecoder", summary="what it does")]',
+    "```",
+    "",
+    "The module that holds these functions is named in the plugin's `pyproject.toml`:",
+    "",
+    "```toml",
+    "[project.entry-points.qatk]",
+    'my-plugin = "my_package"',
+    "```",
+    "",
+]
+
+
+def _signature(function: Any) -> str:
+    return str(inspect.signature(function)).replace("'", "")
+
+
+def _walk(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
+    if hasattr(command, "commands"):
+        for name, inner in command.commands.items():
+            yield from _walk(inner, [*path, name])
+    else:
+        yield path, command
+
+
+def _context(command: Any) -> Any:
+    return command.make_context(command.name, [], resilient_parsing=True)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return ["No options.", ""]
+    cells = [head, ("---",) * len(head), *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in cells] + [""]
+
+
+def pages() -> dict[str, str]:
+    """File name -> content of every page that is made."""
+    host = PluginHost.discover(environ={})
+    host.entries = [entry for entry in host.entries if entry.dist and entry.dist.name == "qatk"]
+    return {"commands.md": commands(), "components.md": components(host), "hooks.md": hooks()}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (HERE / name).write_text(text, "utf-8")

@@ -1,0 +1,60 @@
+"""What every command shares: the plugins it may use, where it prints, how warnings look."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qatk.plugins import PluginHost
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options that stand before the command."""
+
+    files: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+
+
+def plugin_host(context: typer.Context) -> PluginHost:
+    """The plugins that this call of qatk may use."""
+    from qatk.plugins import PluginHost
+
+    settings = context.obj if isinstance(context.obj, Settings) else Settings()
+    return PluginHost.discover(files=settings.files, block=settings.block)
+
+
+def output() -> Console:
+    """Where results go. Wide enough to keep a table whole where nobody's terminal sets the width."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Strict JSON on standard output."""
+    import json
+
+    from qatk.store import finite
+
+    sys.stdout.write(json.dumps(finite(value), indent=1, ensure_ascii=False) + "\n")
+
+
+def plain_warnings() -> None:
+    """Show qatk's warnings as one line each, and those of libraries only where the user asked for warnings."""
+    from qatk.errors import QatkWarning
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        sys.stderr.write(f"warning: {message}\n")
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", QatkWarning)
+        warnings.showwarning = show

@@ -1,0 +1,77 @@
+"""``qatk eval``: the official figures of a predictions file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class Missing(str, Enum):
+    """What to do about questions without a prediction."""
+
+    error = "error"
+    wrong = "wrong"
+
+
+def evaluate_command(
+    data: Annotated[Path, typer.Argument(help="SQuAD JSON, v1.1 or v2, plain or .gz.")],
+    predictions: Annotated[Path, typer.Argument(help="JSON: question id to answer text, plain or .gz.")],
+    null_odds: Annotated[
+        Path | None, typer.Option(help="JSON: question id to null score minus best span score; adds thresholds.")
+    ] = None,
+    missing: Annotated[
+        Missing, typer.Option(help="Questions without a prediction: an error, or scored as wrong.")
+    ] = Missing.error,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the official keys as JSON.")] = False,
+) -> None:
+    """Official EM and F1 of any predictions file; needs no model."""
+    from qatk.evaluation import evaluate
+
+    metrics = evaluate(data, predictions, null_odds=null_odds, missing=missing.value).metrics
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(metrics, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(_table(metrics))
+    if "best_f1" in metrics:
+        console.print(_thresholds(metrics))
+
+
+def _table(metrics: Mapping[str, float]) -> Table:
+    """A row for all questions, and one for those with and without an answer."""
+    from rich.table import Table
+
+    table = Table("questions", title="EM and F1, per cent", title_justify="left")
+    for name in ("number", "EM", "F1"):
+        table.add_column(name, justify="right")
+    for prefix, name in (("", "all"), ("HasAns_", "with an answer"), ("NoAns_", "without an answer")):
+        if f"{prefix}total" in metrics:
+            exact, f1 = metrics[f"{prefix}exact"], metrics[f"{prefix}f1"]
+            table.add_row(name, f"{metrics[f'{prefix}total']:,}", f"{exact:.2f}", f"{f1:.2f}")
+    return table
+
+
+def _thresholds(metrics: Mapping[str, float]) -> Table:
+    """The best that a threshold on the null odds could have reached on this very data."""
+    from rich.table import Table
+
+    title = "Best thresholds, chosen on this very data: an upper bound, not a result"
+    table = Table("score", title=title, title_justify="left")
+    for name in ("best", "at null odds", "AP"):
+        table.add_column(name, justify="right")
+    for key, name in (("exact", "EM"), ("f1", "F1")):
+        best, at = metrics[f"best_{key}"], metrics[f"best_{key}_thresh"]
+        precision = metrics.get(f"pr_{key}_ap")
+        table.add_row(name, f"{best:.2f}", f"{at:.4f}", "" if precision is None else f"{precision:.2f}")
+    return table

@@ -1,0 +1,144 @@
+"""``qatk plugins``: what is installed, and what it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qatk.cli.context import output, plugin_host, print_json
+from qatk.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qatk.plugins import PluginHost, Registered
+
+plugins_app = typer.Typer(no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@plugins_app.command("list")
+def list_command(
+    context: typer.Context,
+    kind: Annotated[str | None, typer.Option(help="Only components of this kind, such as decoder.")] = None,
+    json: Json = False,
+) -> None:
+    """List every component, with the plugin that it comes from, and the plugins that could not be loaded."""
+    from qatk.plugins import METHODS
+
+    if kind is not None and kind not in METHODS:
+        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
+    host = plugin_host(context)
+    rows = [_row(registered) for registered in host.components(kind)]
+    broken = [{"plugin": p.name, "distribution": p.distribution, "error": p.error} for p in host.plugins if p.error]
+    if json:
+        print_json({"components": rows, "broken": broken})
+        return
+    output().print(_components_table(rows))
+    for plugin in broken:
+        reason = plugin["error"].strip().splitlines()[-1]
+        typer.echo(f"not loaded: {plugin['plugin']} ({plugin['distribution']}): {reason}", err=True)
+
+
+@plugins_app.command()
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A component, such as stride.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Show what a component is, where it comes from, and its options."""
+    host = plugin_host(context)
+    found = [r for r in host.components() if name in (r.name, f"{r.plugin.name}/{r.name}")]
+    if not found:
+        raise _unknown(host, name)
+    described = [{**_row(r), "source": r.source_file(), "options": options_of(r)} for r in found]
+    if json:
+        print_json(described)
+        return
+    console = output()
+    for component in described:
+        console.print(f"{component['kind']} {component['name']}", style="bold")
+        console.print(f"  {component['summary']}", markup=False)
+        console.print(
+            f"  plugin {component['plugin']}, {component['distribution']} {component['version']}", markup=False
+        )
+        console.print(f"  {component['source']}", markup=False, soft_wrap=True)
+        console.print(_options_table(component["options"]) if component["options"] else "  no options")
+
+
+def options_of(registered: Registered) -> list[dict[str, Any]]:
+    """Name, type, default and help of each option, as plain values."""
+    schema = registered.component.options.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "type": _type_name(entry),
+            "required": name in required,
+            "default": entry.get("default"),
+            "help": entry.get("description", "").replace("\n", " "),
+        }
+        for name, entry in schema.get("properties", {}).items()
+    ]
+
+
+def _type_name(entry: dict[str, Any]) -> str:
+    if "anyOf" in entry:
+        return " | ".join(_type_name(option) for option in entry["anyOf"])
+    if "enum" in entry or "const" in entry:
+        return " | ".join(map(str, entry.get("enum", [entry.get("const")])))
+    bounds = {"minimum": ">= ", "exclusiveMinimum": "> ", "maximum": "<= ", "exclusiveMaximum": "< "}
+    limits = [f"{sign}{entry[key]:g}" for key, sign in bounds.items() if key in entry]
+    return " ".join([entry.get("type", "any"), *limits])
+
+
+def _row(registered: Registered) -> dict[str, Any]:
+    plugin = registered.plugin
+    return {
+        "kind": registered.kind,
+        "name": registered.name,
+        "summary": registered.component.summary,
+        "plugin": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+    }
+
+
+def _unknown(host: PluginHost, name: str) -> UsageError:
+    from difflib import get_close_matches
+
+    names = sorted({r.name for r in host.components()})
+    close = get_close_matches(name, names, 1)
+    return UsageError(
+        f"no component is called {name!r}", fix=f"did you mean {close[0]!r}?" if close else ", ".join(names)
+    )
+
+
+def _components_table(rows: list[dict[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("kind", "name", "summary", "plugin", "version", box=box.SIMPLE_HEAD, pad_edge=False)
+    last = ""
+    for row in sorted(rows, key=lambda row: (row["kind"], row["name"])):
+        kind, last = ("" if row["kind"] == last else row["kind"]), row["kind"]
+        owner = f"{row['plugin']} ({row['distribution']})"
+        table.add_row(kind, Text(row["name"], "bold"), Text(row["summary"]), Text(owner), Text(row["version"]))
+    return table
+
+
+def _options_table(options: list[dict[str, Any]]) -> Table:
+    import json
+
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("option", "type", "default", "meaning", box=box.SIMPLE_HEAD, pad_edge=False)
+    for option in options:
+        default = "required" if option["required"] else json.dumps(option["default"])
+        table.add_row(Text(option["name"], "bold"), Text(option["type"]), Text(default), Text(option["help"]))
+    return table

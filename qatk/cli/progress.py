@@ -1,0 +1,66 @@
+"""Progress on standard error: bars in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from qatk.progress import listen
+
+
+@contextmanager
+def show_progress() -> Iterator[None]:
+    """Show the progress of everything run inside this block."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        with listen(_Lines()):
+            yield
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress, listen(_Bars(progress)):
+        yield
+
+
+class _Bars:
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        if what not in self.tasks:
+            self.tasks[what] = self.progress.add_task(what, total=total)
+        self.progress.update(self.tasks[what], completed=done, total=total)
+
+
+class _Lines:
+    """A line at the start of each piece of work, and at every tenth of it."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, int] = {}
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        tenth = 10 * done // total if total else 0
+        if self.last.get(what, -1) < tenth or (done == 0 and what not in self.last):
+            self.last[what] = tenth
+            sys.stderr.write(f"{what}: {done}/{total}\n" if total else f"{what}\n")
+            sys.stderr.flush()

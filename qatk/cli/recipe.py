@@ -1,0 +1,56 @@
+"""``qatk recipe``: check, fill and describe recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qatk.cli.context import plugin_host, print_json
+from qatk.errors import RecipeError
+
+recipe_app = typer.Typer(no_args_is_help=True)
+
+RecipePath = Annotated[Path, typer.Argument(help="A recipe: a YAML file.", show_default=False)]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe first.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@recipe_app.command()
+def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
+    """List every mistake of a recipe, each with its place and what to do about it."""
+    from qatk.recipe import load_recipe
+
+    try:
+        loaded = load_recipe(recipe, plugin_host(context), settings or ())
+    except RecipeError as error:
+        if not json:
+            raise
+        print_json({"ok": False, "problems": [vars(problem) for problem in error.problems]})
+        raise typer.Exit(error.exit_code) from None
+    if json:
+        print_json({"ok": True, "problems": [], "digest": loaded.digest()})
+    else:
+        parts = ", ".join(f"{choice.registered.kind} {choice.use}" for choice in loaded.all())
+        typer.echo(f"{recipe} is in order: {parts}")
+
+
+@recipe_app.command()
+def fill(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
+    """Print a recipe with every default written out."""
+    from qatk.recipe import load_recipe, to_yaml
+
+    filled = load_recipe(recipe, plugin_host(context), settings or ()).filled()
+    if json:
+        print_json(filled)
+    else:
+        typer.echo(to_yaml(filled), nl=False)
+
+
+@recipe_app.command()
+def schema(context: typer.Context) -> None:
+    """Print the JSON schema of recipes, with the options of every component installed: editors complete from it."""
+    from qatk.schema import recipe_schema
+
+    print_json(recipe_schema(plugin_host(context)))

@@ -1,0 +1,50 @@
+"""``qatk run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qatk.cli.context import output, plain_warnings, plugin_host, print_json
+from qatk.errors import QatkError
+
+
+def run_command(
+    context: typer.Context,
+    recipe: Annotated[Path, typer.Argument(help="A recipe: a YAML file.", show_default=False)],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: decoder.n_best_size=5.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder.  [default: runs/RECIPE]", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N questions of each split.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, and no report.")] = False,
+) -> None:
+    """Train and evaluate what a recipe says, and report."""
+    from qatk.cli.progress import show_progress
+    from qatk.running import run
+
+    plain_warnings()
+    console = None if json else output()
+    host = plugin_host(context)
+    try:
+        with show_progress():
+            result = run(
+                recipe,
+                out=out,
+                resume=resume,
+                limit=limit,
+                seed=seed,
+                settings=settings or (),
+                host=host,
+                console=console,
+            )
+    except KeyboardInterrupt:
+        raise QatkError("interrupted", fix="the same command with --resume goes on from the last epoch") from None
+    if json:
+        print_json(dict(result.metrics))

@@ -1,0 +1,55 @@
+"""A recipe becomes live components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qatk.plugins import Part
+from qatk.recipe import Choice, Recipe
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The live components of a run."""
+
+    train: Part | None
+    dev: Part | None
+    backbone: Part
+    featurizer: Part
+    head: Part
+    trainer: Part
+    decoder: Part
+    metrics: list[Part]
+    slicers: list[Part]
+    reporters: list[Part]
+    trackers: list[Part]
+
+
+def compose(recipe: Recipe) -> Pipeline:
+    """Build every component that the recipe chose.
+
+    Raises:
+        PluginError: where one cannot be imported, or lacks a method of its protocol.
+    """
+    return Pipeline(
+        train=_build(recipe.one("data", "train")),
+        dev=_build(recipe.one("data", "dev")),
+        **{name: _must(recipe, name) for name in ("backbone", "featurizer", "head", "trainer", "decoder")},
+        **{name: _many(recipe, name) for name in ("metrics", "slicers", "reporters", "trackers")},
+    )
+
+
+def _build(choice: Choice | None) -> Part | None:
+    return choice and choice.registered.build(choice.options)
+
+
+def _must(recipe: Recipe, name: str) -> Part:
+    part = _build(recipe.one(name))
+    assert part is not None, f"the recipe's check requires {name}"
+    return part
+
+
+def _many(recipe: Recipe, name: str) -> list[Part]:
+    choices = recipe.choices.get((name,), [])
+    assert isinstance(choices, list)
+    return [choice.registered.build(choice.options) for choice in choices]

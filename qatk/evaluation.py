@@ -1,0 +1,209 @@
+"""Predictions held against gold: the official EM/F1 of any predictions file. Needs no model."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from qatk import scoring
+from qatk.errors import DataError, PredictionsError, UsageError
+from qatk.results import Evaluation
+from qatk.types import Bool, Examples, Float64, Predictions
+
+Missing = Literal["error", "wrong"]
+Source = str | Path
+
+_LISTED = 10
+
+
+def evaluate(
+    data: Source | Examples,
+    predictions: Source | Mapping[str, str],
+    *,
+    null_odds: Source | Mapping[str, float] | None = None,
+    missing: Missing = "error",
+) -> Evaluation:
+    """Score predictions as the official SQuAD v2 script does. Predictions stand as they are: no threshold is applied.
+
+    Args:
+        data: examples with gold, or a SQuAD file (v1.1 or v2, plain or .gz).
+        predictions: id to text, ``""`` for "no answer"; a mapping or a JSON file, plain or .gz.
+        null_odds: id to null score minus best span score, likewise; adds ``best_*`` and ``pr_*``.
+        missing: what to do about questions without a prediction: ``"error"`` lists them, ``"wrong"`` scores them 0,
+            unanswerable ones too.
+
+    Raises:
+        PredictionsError: where predictions or odds do not belong to the data: ids missing, left over or double.
+        DataError: where a file holds something else, or the data has no gold.
+        UsageError: where a file cannot be opened.
+    """
+    if not isinstance(data, Examples):
+        from qatk.plugins import PluginHost
+
+        examples: Examples = PluginHost.discover().build("dataset", "squad", {"path": str(data)}).load()
+    else:
+        examples = data
+    if not isinstance(predictions, Mapping):
+        predictions = read_predictions(predictions)
+    if null_odds is not None and not isinstance(null_odds, Mapping):
+        null_odds = read_null_odds(null_odds)
+    return evaluate_examples(examples, predictions, null_odds, missing)
+
+
+def evaluate_examples(
+    examples: Examples,
+    predictions: Mapping[str, str],
+    null_odds: Mapping[str, float] | None = None,
+    missing: Missing = "error",
+) -> Evaluation:
+    """Score predictions of these examples; see :func:`evaluate`.
+
+    Returns:
+        Figures under the official keys and in the official order, and ``exact`` and ``f1`` of each question. The
+        predictions in it stand at the first place in their context where their text is found, at -1 where it is not;
+        with null odds their score is 0 and their null score the odds, without both are NaN.
+    """
+    if missing not in ("error", "wrong"):
+        raise UsageError(f"missing is {missing!r}", fix="use 'error' or 'wrong'")
+    if not len(examples):
+        raise DataError("there are no questions to score")
+    _check_ids(examples.id, predictions, missing)
+    if null_odds is not None:
+        _check_odds(predictions, null_odds)
+    texts = [predictions.get(name, "") for name in examples.id]
+    exact, f1 = scoring.exact_and_f1(examples, texts)
+    if len(predictions) < len(examples):
+        given = np.fromiter((name in predictions for name in examples.id), np.bool_, len(examples))
+        exact, f1 = exact * given, f1 * given
+    metrics = scoring.official_metrics(exact, f1, examples.has_answer)
+    if null_odds is not None:
+        metrics |= _odds_metrics(examples, exact, f1, texts, null_odds)
+    located = _locate(examples, texts, null_odds)
+    return Evaluation(examples, located, metrics, {"exact": exact, "f1": f1})
+
+
+def _odds_metrics(
+    examples: Examples, exact: Float64, f1: Float64, texts: Sequence[str], null_odds: Mapping[str, float]
+) -> dict[str, float]:
+    row = {name: i for i, name in enumerate(examples.id)}
+    rows = np.fromiter(map(row.__getitem__, null_odds), np.int64, len(null_odds))
+    odds = np.fromiter(null_odds.values(), np.float64, len(null_odds))
+    answered: Bool = np.fromiter(map(bool, texts), np.bool_, len(texts))
+    return scoring.odds_metrics(exact, f1, examples.has_answer, answered, odds, rows)
+
+
+def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, float] | None) -> Predictions:
+    """The predictions as columns, each text at the first place where its context has it."""
+    places = (examples.context_of(row).find(text) if text else -1 for row, text in enumerate(texts))
+    start = np.fromiter(places, np.int32, len(texts))
+    lengths = np.fromiter(map(len, texts), np.int32, len(texts))
+    null_score = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float32)
+    score = np.where(np.isnan(null_score), null_score, np.float32(0))
+    return Predictions(texts, start, np.where(start >= 0, start + lengths, np.int32(-1)), score, null_score)
+
+
+def read_predictions(path: Source) -> dict[str, str]:
+    """Read a predictions file: one JSON object, question id to answer text, plain or .gz.
+
+    Raises:
+        DataError: where it is cut short or of another form, with the place.
+        PredictionsError: where an id stands in it twice.
+        UsageError: where it cannot be opened.
+    """
+    return _read_object(path, "answer texts", lambda value: isinstance(value, str))
+
+
+def read_null_odds(path: Source) -> dict[str, float]:
+    """Read a null odds file: one JSON object, question id to number, in the order of the file, plain or .gz.
+
+    Raises:
+        DataError, PredictionsError, UsageError: as :func:`read_predictions` does, and for NaN.
+    """
+    return _read_object(path, "numbers", _is_number)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isnan(value)
+
+
+def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
+    """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
+    pairs = _parse(_read_text(Path(path)), path)
+    if not isinstance(pairs, tuple):
+        found = type(pairs).__name__
+        raise DataError(f"a JSON object of ids and {kind} is due, not a {found}", where=str(path))
+    for name, value in pairs:
+        if not accept(value):
+            seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
+            raise DataError(f"question {name!r} has {seen} where {kind} are due", where=str(path))
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+        raise PredictionsError(_list_ids({"stand there twice": double}), where=str(path), fix="keep one line an id")
+    return values
+
+
+def _read_text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"the gzip file is damaged: {error}", where=str(path), fix="fetch or write it again") from error
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), fix="check the path") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8: byte {error.start} cannot be read", where=str(path)) from error
+
+
+def _parse(text: str, path: Source) -> Any:
+    """Parse JSON, objects as tuples of pairs and every number as a float."""
+    try:
+        return json.loads(text, object_pairs_hook=tuple, parse_int=float)
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        what = "the JSON is cut short" if cut else "this is not JSON"
+        where = f"{path}:{error.lineno}:{error.colno}"
+        raise DataError(f"{what}: {error.msg}", where=where, fix="write the file again") from error
+    except RecursionError as error:
+        raise DataError("the JSON is nested too deep", where=str(path)) from error
+
+
+def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Missing) -> None:
+    known = set(ids)
+    lacking = [name for name in ids if name not in predictions] if missing == "error" else []
+    kinds = {"have no prediction": lacking, "are not in the data": [name for name in predictions if name not in known]}
+    if any(kinds.values()):
+        fixes = ["score missing ones as wrong with missing='wrong' (--missing wrong)"] if lacking else []
+        fixes += ["check that the predictions are of this data"]
+        raise PredictionsError(_list_ids(kinds), fix="; ".join(fixes))
+
+
+def _check_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float]) -> None:
+    kinds = {
+        "have no null odds": [name for name in predictions if name not in null_odds],
+        "have null odds but no prediction": [name for name in null_odds if name not in predictions],
+        "have null odds that are NaN": [name for name, value in null_odds.items() if math.isnan(value)],
+    }
+    if any(kinds.values()):
+        raise PredictionsError(_list_ids(kinds), fix="null odds and predictions must come from the same run")
+
+
+def _list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
+    """One sentence a kind: how many ids, and the first of them."""
+    lines = []
+    for what, ids in kinds.items():
+        if ids:
+            more = ", ..." if len(ids) > _LISTED else ""
+            lines.append(f"{len(ids)} question ids {what}: {', '.join(ids[:_LISTED])}{more}")
+    return "\n  ".join(lines)

@@ -1,0 +1,74 @@
+"""Predictions held against gold by a run's metrics, and cut into slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from qatk.plugins import Part
+from qatk.results import Evaluation
+from qatk.scoring import odds_metrics, official_metrics, percent, slice_rows
+from qatk.types import Bool, Examples, Float64, Predictions
+
+
+def judge(
+    examples: Examples, predictions: Predictions, metrics: Iterable[Part], slicers: Iterable[Part] = ()
+) -> Evaluation:
+    """Score every question, average, and group.
+
+    Args:
+        examples: with gold.
+        predictions: one an example, row by row.
+        metrics: live metrics; two that give a figure of the same name are an error.
+        slicers: live slicers.
+    """
+    per_question: dict[str, Float64] = {}
+    corpus: dict[str, float] = {}
+    for part in metrics:
+        with part.during("scoring") as metric:
+            _merge(per_question, _checked(metric.score(examples, predictions), len(examples), np.float64))
+            if hasattr(metric, "corpus"):
+                _merge(corpus, metric.corpus(examples, predictions))
+    masks: dict[str, Mapping[str, Bool]] = {}
+    for part in slicers:
+        with part.during("slicing") as slicer:
+            _merge(masks, {part.registered.name: _checked(slicer.masks(examples), len(examples), np.bool_)})
+    figures = {**summarise(examples, predictions, per_question), **corpus}
+    return Evaluation(examples, predictions, figures, per_question, slice_rows(masks, per_question), masks)
+
+
+def summarise(examples: Examples, predictions: Predictions, per_question: Mapping[str, Float64]) -> dict[str, float]:
+    """Means in per cent of every per-question metric, over all questions and by answerability.
+
+    ``exact`` and ``f1`` bring the official script's keys in its order, and with null odds its best thresholds.
+    """
+    has_answer = examples.has_answer
+    figures: dict[str, float] = {}
+    if "exact" in per_question and "f1" in per_question:
+        exact, f1 = per_question["exact"], per_question["f1"]
+        figures |= official_metrics(exact, f1, has_answer)
+        if not np.isnan(odds := predictions.null_odds).any():
+            answered = np.array([text != "" for text in predictions.text], np.bool_)
+            figures |= odds_metrics(exact, f1, has_answer, answered, odds)
+    for name, values in per_question.items():
+        groups = (("", slice(None)), ("HasAns_", has_answer), ("NoAns_", ~has_answer))
+        means = {f"{prefix}{name}": percent(values[rows]) for prefix, rows in groups if len(values[rows])}
+        figures |= {key: mean for key, mean in means.items() if key not in figures}
+    return figures
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    if twice := sorted(set(into) & set(more)):
+        raise ValueError(f"two components give {', '.join(twice)}")
+    into.update(more)
+
+
+def _checked(columns: Mapping[str, Any], rows: int, dtype: type) -> Mapping[str, Any]:
+    """The columns, after a check that each has one value of the right type a question."""
+    for name, column in columns.items():
+        if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
+            seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
+            raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
+    return columns

@@ -1,0 +1,184 @@
+"""A run: the stages in order, from data to report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from qatk.api import Examples, Features
+from qatk.compose import Pipeline, compose
+from qatk.errors import DataError, RunFolderError
+from qatk.judge import judge
+from qatk.plugins import Part, PluginHost
+from qatk.provenance import describe_components, describe_machine
+from qatk.recipe import Recipe, load_recipe
+from qatk.results import Evaluation, RunResult
+from qatk.runs import load_run, stage_times
+from qatk.stages import Stages, Trackers
+from qatk.store import RunFolder, write_atomically, write_json
+from qatk.table import write_examples
+from qatk.training import Training, decode
+from qatk.workers import follow, is_first_process
+
+
+def run(
+    recipe: str | Path | Recipe,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    limit: int | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+    host: PluginHost | None = None,
+    console: Console | None = None,
+) -> RunResult:
+    """Train and evaluate what a recipe says, and report.
+
+    Args:
+        recipe: the path of a recipe, or a checked one (then ``seed`` and ``settings`` do not apply).
+        out: the run folder; ``runs/<name of the recipe>`` where it is not given.
+        resume: go on with the run in that folder; stages that it completed are skipped.
+        limit: use only the first so many questions of each split.
+        seed: in place of the recipe's.
+        settings: ``KEY=VALUE`` texts, as of ``--set``.
+        host: the plugins to use.
+        console: where reporters write; ``None`` writes nowhere.
+
+    Raises:
+        QatkError: one of its kinds, for everything that a user can mend.
+    """
+    if not isinstance(recipe, Recipe):
+        settings = [*settings, *([f"seed={seed}"] if seed is not None else [])]
+        recipe = load_recipe(recipe, host or PluginHost.discover(), settings)
+    pipeline = compose(recipe)
+    path = Path(out or Path("runs") / recipe.name)
+    identity = {"recipe": recipe.digest(), "limit": limit}
+    with ExitStack() as stack:
+        if is_first_process():
+            folder = RunFolder.open(path, identity, resume=resume)
+        else:
+            folder = stack.enter_context(follow(path, identity))
+            pipeline = replace(pipeline, reporters=[], trackers=[])
+        return _Run(recipe, pipeline, folder, limit).execute(console or Console(quiet=True))
+
+
+class _Run:
+    """One execution. What a stage needs of an earlier one is passed on, or read back from the folder."""
+
+    def __init__(self, recipe: Recipe, parts: Pipeline, folder: RunFolder, limit: int | None) -> None:
+        self.recipe, self.parts, self.folder, self.limit = recipe, parts, folder, limit
+        self.stages = Stages(folder)
+        self.trackers = Trackers(parts.trackers)
+
+    def execute(self, console: Console) -> RunResult:
+        splits = self._load_data()
+        if not self.folder.done("score"):
+            self._start()
+            self._train_and_predict(splits.get("train"), splits["dev"])
+        result = load_run(self.folder.path)
+        result = replace(result, stages=stage_times(self.folder.manifest, self.stages.executed))
+        if "score" in self.stages.executed:
+            self.trackers.tell("finish", result)
+        for reporter in self.parts.reporters:
+            with reporter.during("reporting") as instance:
+                instance.report(result, self.folder.path, console)
+        return result
+
+    def _load_data(self) -> dict[str, Examples]:
+        parts = {"train": self.parts.train, "dev": self.parts.dev}
+        with self.stages.stage("data") as counts:
+            splits = {name: self._load_split(name, part) for name, part in parts.items() if part is not None}
+            for name, examples in splits.items():
+                counts |= {f"{name}_questions": len(examples), f"{name}_contexts": len(examples.context)}
+            self._compare_data({name: _describe(examples) for name, examples in splits.items()})
+        return splits
+
+    def _load_split(self, name: str, part: Part) -> Examples:
+        with part.during("load") as dataset:
+            examples: Examples = dataset.load()
+        if self.limit is not None:
+            examples = examples.take(range(min(self.limit, len(examples))))
+        if not len(examples):
+            raise DataError(
+                f"the {name} data holds no questions", where=f"data.{name}", fix="name another file or split"
+            )
+        if not examples.has_gold:
+            raise DataError(f"the {name} data has no gold answers", where=f"data.{name}", fix="a run trains and scores")
+        return examples
+
+    def _compare_data(self, described: dict[str, Any]) -> None:
+        held = self.folder.manifest.setdefault("data", described)
+        if changed := [name for name in described if held.get(name) != described[name]]:
+            what = f"the {' and '.join(changed)} data changed since {self.folder.path} was begun"
+            raise RunFolderError(what, fix="name another folder with --out")
+
+    def _start(self) -> None:
+        """Write down what is about to run, before anything long."""
+        components = describe_components(self.recipe)
+        self.folder.manifest |= {
+            "name": self.recipe.name,
+            "recipe": self.recipe.filled(),
+            "components": components,
+            "machine": describe_machine({c["distribution"] for c in components}),
+        }
+        write_atomically(self.folder / "recipe.yaml", self.recipe.text)
+        self.folder.save()
+        self.trackers.tell("start", self.folder.manifest, self.folder.path)
+
+    def _train_and_predict(self, train_examples: Examples | None, dev: Examples) -> None:
+        to_train = train_examples is not None and not self.folder.done("train")
+        with self.parts.backbone.during("preparation") as backbone:
+            backbone.prepare(train_examples)
+            tokenizer, spec = backbone.tokenizer(), backbone.spec()
+        with self.stages.stage("features") as counts:
+            train_features = self._featurize("train", train_examples, tokenizer, spec, counts) if to_train else None
+            dev_features = self._featurize("dev", dev, tokenizer, spec, counts)
+        with self.parts.trainer.during("assembly") as trainer:
+            model = trainer.assemble(backbone, self.parts.head.instance, seed=self.recipe.seed)
+            if describe := getattr(trainer, "describe", None):
+                self.folder.manifest["model"] = describe(model)
+        if train_features is not None:
+            training = Training(self.recipe, self.parts, self.folder, self.trackers, dev, dev_features)
+            training.run(model, train_features, self.stages)
+        elif train_examples is not None:
+            trainer.load(model, self.folder / "model")
+        self._predict(model, dev, dev_features)
+
+    def _featurize(self, name: str, examples: Any, tokenizer: Any, spec: Any, counts: dict[str, float]) -> Features:
+        with self.parts.featurizer.during(f"featurizing of {name}") as featurizer:
+            features: Features = featurizer.featurize(examples, tokenizer, spec, targets=name == "train")
+        counts |= {f"{name}_windows": len(features), f"{name}_tokens": len(features.input_ids)}
+        counts |= {f"{name}_{key}": value for key, value in features.counts.items()}
+        return features
+
+    def _predict(self, model: Any, dev: Examples, features: Features) -> None:
+        with self.stages.stage("predict") as counts, self.parts.trainer.during("prediction") as trainer:
+            began = time.perf_counter()
+            scores = trainer.predict(model, features)
+            scores.check(features)
+            counts["windows_per_second"] = len(features) / (time.perf_counter() - began)
+        with self.stages.stage("score"):
+            predictions = decode(self.parts.decoder, dev, features, scores)
+            self._write(judge(dev, predictions, self.parts.metrics, self.parts.slicers))
+
+    def _write(self, evaluation: Evaluation) -> None:
+        ids, predictions = evaluation.examples.id, evaluation.predictions
+        write_json(self.folder / "predictions.json", dict(zip(ids, predictions.text, strict=True)))
+        write_json(self.folder / "null_odds.json", dict(zip(ids, predictions.null_odds.tolist(), strict=True)))
+        write_json(self.folder / "metrics.json", dict(evaluation.metrics))
+        write_examples(self.folder / "examples.parquet", evaluation)
+
+
+def _describe(examples: Examples) -> dict[str, Any]:
+    return {
+        "digest": examples.digest(),
+        "questions": len(examples),
+        "contexts": len(examples.context),
+        "answerable": int(examples.has_answer.sum()),
+    }

@@ -1,0 +1,54 @@
+"""Runs read back from their folders: no model is loaded, no data file needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qatk.errors import RunFolderError
+from qatk.eventlog import read_events
+from qatk.results import Evaluation, RunResult, StageTime
+from qatk.store import read_manifest
+from qatk.table import read_examples
+
+
+def load_run(folder: str | Path) -> RunResult:
+    """The result of a finished run.
+
+    Raises:
+        RunFolderError: where the folder is no run, or one that did not come as far as its scores.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path)
+    if "score" not in manifest["stages"]:
+        raise RunFolderError(f"the run in {path} is unfinished", fix="qatk run RECIPE --resume goes on with it")
+    return RunResult(
+        name=manifest["name"],
+        folder=path,
+        manifest=manifest,
+        evaluation=read_evaluation(path),
+        events=read_events(path / "events.jsonl") if (path / "events.jsonl").exists() else [],
+        stages=stage_times(manifest),
+    )
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Predictions, gold and figures of a run folder."""
+    from qatk.scoring import slice_rows
+
+    examples, predictions, per_question, masks = read_examples(path / "examples.parquet")
+    try:
+        metrics = json.loads((path / "metrics.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path / 'metrics.json'} cannot be read: {error}") from None
+    return Evaluation(examples, predictions, metrics, per_question, slice_rows(masks, per_question), masks)
+
+
+def stage_times(manifest: dict[str, Any], executed: Sequence[str] | None = None) -> list[StageTime]:
+    """The stages of a manifest; those that are not among the ``executed`` ones are marked as skipped."""
+    return [
+        StageTime(name, stage["seconds"], stage["counts"], executed is not None and name not in executed)
+        for name, stage in manifest["stages"].items()
+    ]

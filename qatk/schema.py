@@ -1,0 +1,62 @@
+"""The JSON schema of recipes, made from the components that are installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qatk.plugins import PluginHost, Registered
+from qatk.recipe import SCALARS, SECTIONS, VERSION
+
+_TYPES = {int: "integer", str: "string"}
+
+
+def recipe_schema(host: PluginHost) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a recipe."""
+    properties: dict[str, Any] = {
+        name: {
+            "type": [_TYPES[kind], "null"] if name == "keep_best" else _TYPES[kind],
+            "default": default,
+            "description": text,
+        }
+        for name, (kind, default, text) in SCALARS.items()
+    }
+    properties["qatk"]["const"] = VERSION
+    groups: dict[str, Any] = {}
+    for path, section in SECTIONS.items():
+        choice: dict[str, Any] = {"$ref": f"#/$defs/{section.kind}"}
+        entry = {"type": "array", "items": choice} if section.many else choice
+        if section.default is not None:
+            entry = {**entry, "default": section.default}
+        (properties if len(path) == 1 else groups.setdefault(path[0], {}))[path[-1]] = entry
+    for group, inner in groups.items():
+        needed = [path[1] for path, section in SECTIONS.items() if path[0] == group and section.required]
+        properties[group] = {"type": "object", "properties": inner, "required": needed, "additionalProperties": False}
+    required = ["qatk", *{path[0]: None for path, section in SECTIONS.items() if section.required}]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "qatk recipe",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+        "$defs": {kind: _kind_schema(host, kind) for kind in dict.fromkeys(s.kind for s in SECTIONS.values())},
+    }
+
+
+def _kind_schema(host: PluginHost, kind: str) -> dict[str, Any]:
+    return {"oneOf": [_component_schema(registered) for registered in host.components(kind)]}
+
+
+def _component_schema(registered: Registered) -> dict[str, Any]:
+    """The options beside ``use``. Options hold plain values only, so no definitions need to be lifted out."""
+    options = registered.component.options.model_json_schema()
+    use = {
+        "enum": [registered.name, f"{registered.plugin.name}/{registered.name}"],
+        "description": registered.component.summary,
+    }
+    return {
+        **options,
+        "title": f"{registered.kind} {registered.name}",
+        "properties": {"use": use, **options.get("properties", {})},
+        "required": ["use", *options.get("required", [])],
+    }

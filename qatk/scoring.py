@@ -1,0 +1,211 @@
+"""EM and F1 a question, their aggregates, and what null odds add: the numbers of the official SQuAD v2 script.
+
+Every figure equals that script's to the last digit (Rajpurkar et al. 2018, ``evaluate-v2.0.py``), so sums run in its
+order: float64, left to right, questions as in the data set, equal odds as in the odds file. ``sum()`` did so until
+Python 3.12 began to compensate; :func:`numpy.cumsum` does so everywhere.
+
+Letters in shapes: n questions, m null odds.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+
+from qatk.errors import DataError
+from qatk.results import SliceRow
+from qatk.types import Bool, Examples, Float64, Int64
+
+_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
+_ARTICLES = re.compile(r"\b(?:an?|the)\b")
+_BETWEEN = "\0"
+"""Stands between texts that are normalised together. No letter, mark, punctuation or blank: nothing reaches across."""
+
+
+def normalise_answer(text: str) -> str:
+    """Lower case, no ASCII punctuation, no English articles, single blanks; may leave nothing."""
+    bare = _PUNCTUATION.sub("", text.lower())
+    return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+def normalise_answers(texts: Sequence[str]) -> list[str]:
+    """:func:`normalise_answer` of each text; all in one pass, which is several times faster."""
+    joined = _BETWEEN.join(texts)
+    if joined.count(_BETWEEN) != len(texts) - 1:
+        return [normalise_answer(text) for text in texts]
+    bare = _PUNCTUATION.sub("", joined.lower())
+    return [" ".join(text.split()) for text in _ARTICLES.sub(" ", bare).split(_BETWEEN)]
+
+
+def exact_and_f1(examples: Examples, texts: Sequence[str]) -> tuple[Float64, Float64]:
+    """Exact match and token F1 of each question, the best over its gold answers.
+
+    Gold answers of which normalising leaves nothing do not count. Where none remains, right means that
+    normalising leaves nothing of the prediction either.
+
+    Args:
+        examples: with gold.
+        texts: n predictions, row by row; ``""`` is "no answer".
+
+    Returns:
+        Two float64[n], as fractions.
+
+    Raises:
+        DataError: where the examples carry no gold.
+        ValueError: where there are not n texts.
+    """
+    if examples.answer_offsets is None:
+        raise DataError("these examples carry no gold answers", fix="scores need gold; use labelled data")
+    if len(texts) != len(examples):
+        raise ValueError(f"{len(texts)} predictions for {len(examples)} questions")
+    words, predicted, gold = _encode(texts, examples.answer_text)
+    row = np.repeat(np.arange(len(examples)), np.diff(examples.answer_offsets))
+    counts = gold != 0
+    row, gold = row[counts], gold[counts]
+    given = predicted[row]
+    nothing = (np.bincount(row, minlength=len(examples)) == 0) & (predicted == 0)
+    exact, f1 = nothing.astype(np.float64), nothing.astype(np.float64)
+    np.maximum.at(exact, row, given == gold)
+    np.maximum.at(f1, row, _pair_f1(words, given, gold))
+    return exact, f1
+
+
+def _encode(texts: Sequence[str], answers: Sequence[str]) -> tuple[list[str], Int64, Int64]:
+    """The distinct normalised strings, ``""`` first, and where each text and each answer stands among them."""
+    raw = list(dict.fromkeys(chain(texts, answers)))
+    normal = normalise_answers(raw)
+    words = list(dict.fromkeys(chain([""], normal)))
+    code_of_words = dict(zip(words, range(len(words)), strict=True))
+    code = dict(zip(raw, map(code_of_words.__getitem__, normal), strict=True))
+    predicted = np.fromiter(map(code.__getitem__, texts), np.int64, len(texts))
+    return words, predicted, np.fromiter(map(code.__getitem__, answers), np.int64, len(answers))
+
+
+def _pair_f1(words: Sequence[str], given: Int64, gold: Int64) -> Float64:
+    """Token F1 of pairs of codes, no gold empty: the harmonic mean of precision and recall over bags of tokens."""
+    f1: Float64 = (given == gold).astype(np.float64)
+    unequal = np.flatnonzero((given != gold) & (given != 0))
+    a, b = given[unequal].tolist(), gold[unequal].tolist()
+    bags = {code: _bag(words[code]) for code in {*a, *b}}
+    sizes = ((len(bags[i] & bags[j]), len(bags[i]), len(bags[j])) for i, j in zip(a, b, strict=True))
+    same, given_size, gold_size = np.array(list(sizes), np.float64).reshape(-1, 3).T
+    precision, recall = same / given_size, same / gold_size
+    np.divide(2 * precision * recall, precision + recall, out=same, where=same > 0)
+    f1[unequal] = same
+    return f1
+
+
+def _bag(text: str) -> set[object]:
+    """The tokens of a text as a set whose intersection with another counts repeated tokens as a multiset does."""
+    tokens = text.split()
+    bag: set[object] = set(tokens)
+    if len(bag) < len(tokens):
+        bag.update((token, k) for token, count in Counter(tokens).items() for k in range(1, count))
+    return bag
+
+
+def percent(values: Float64 | Bool) -> float:
+    """The mean in per cent, summed left to right; NaN of nothing."""
+    return 100.0 * _sum(values) / len(values) if len(values) else float("nan")
+
+
+def _sum(values: Float64 | Bool) -> float:
+    """The sum as additions from left to right give it, without numpy's pairwise order or compensation."""
+    return float(np.cumsum(values, dtype=np.float64)[-1]) if len(values) else 0.0
+
+
+def official_metrics(exact: Float64, f1: Float64, has_answer: Bool) -> dict[str, float]:
+    """``exact``, ``f1``, ``total``, then ``HasAns_*`` and ``NoAns_*`` where there are such questions; in per cent.
+
+    Args:
+        exact: float64[n], fractions.
+        f1: float64[n], fractions.
+        has_answer: bool[n], whether the gold answers the question.
+    """
+    groups = {"": np.ones(len(exact), np.bool_), "HasAns_": has_answer, "NoAns_": ~has_answer}
+    metrics: dict[str, float] = {}
+    for prefix, rows in groups.items():
+        if not prefix or rows.any():
+            metrics[f"{prefix}exact"] = percent(exact[rows])
+            metrics[f"{prefix}f1"] = percent(f1[rows])
+            metrics[f"{prefix}total"] = int(rows.sum())
+    return metrics
+
+
+def odds_metrics(
+    exact: Float64, f1: Float64, has_answer: Bool, answered: Bool, odds: Float64, rows: Int64 | None = None
+) -> dict[str, float]:
+    """What thresholds on the null odds could reach on this very data, and how well the odds rank the questions.
+
+    A question of a row not in ``rows`` scores 0 at every threshold.
+
+    Args:
+        exact: float64[n], fractions.
+        f1: float64[n], fractions.
+        has_answer: bool[n], whether the gold answers the question.
+        answered: bool[n], whether the prediction does.
+        odds: float64[m], no NaN; the higher, the more likely there is no answer.
+        rows: int64[m], the question that each of the odds belongs to. Their order decides between equal odds, as the
+            order of the odds file does in the official script. ``None``: row by row.
+
+    Returns:
+        ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh``, and, where any question has an
+        answer, ``pr_exact_ap``, ``pr_f1_ap`` and ``pr_oracle_ap``; thresholds in the unit of the odds, the
+        others in per cent.
+    """
+    if np.isnan(odds).any():
+        raise ValueError("null odds must not be NaN")
+    order = np.argsort(odds, kind="stable")
+    odds = odds[order]
+    rows = order if rows is None else rows[order]
+    metrics: dict[str, float] = {}
+    for name, score in (("exact", exact), ("f1", f1)):
+        gain = np.where(has_answer, score, np.where(answered, -1.0, 0.0))[rows]
+        best, metrics[f"best_{name}_thresh"] = _best_threshold(gain, int((~has_answer[rows]).sum()), odds)
+        metrics[f"best_{name}"] = 100.0 * best / len(score)
+    metrics = {key: metrics[key] for key in ("best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh")}
+    if has_answer.any():
+        for name, score in (("exact", exact), ("f1", f1), ("oracle", has_answer.astype(np.float64))):
+            found = np.where(has_answer, score, 0.0)[rows]
+            metrics[f"pr_{name}_ap"] = _average_precision(found, int(has_answer.sum()), odds)
+    return metrics
+
+
+def _best_threshold(gain: Float64, start: int, odds: Float64) -> tuple[float, float]:
+    """The best sum of scores when questions begin to be answered in the order of rising odds, and the odds it is at.
+
+    ``start`` is the sum when nothing is answered, whose threshold is 0; the first of equal sums wins.
+    """
+    curve = np.cumsum(np.concatenate(([float(start)], gain)))
+    best = int(np.argmax(curve))
+    return float(curve[best]), float(odds[best - 1]) if best else 0.0
+
+
+def _average_precision(found: Float64, wanted: int, odds: Float64) -> float:
+    """Area under the precision-recall steps in per cent; a threshold cannot fall between equal odds."""
+    if not len(odds):
+        return 0.0
+    right = np.cumsum(found)
+    last = np.flatnonzero(np.append(odds[1:] != odds[:-1], True))
+    precision, recall = right[last] / (last + 1), right[last] / wanted
+    return 100.0 * _sum(precision * np.diff(recall, prepend=0.0))
+
+
+def slice_rows(masks: Mapping[str, Mapping[str, Bool]], per_question: Mapping[str, Float64]) -> list[SliceRow]:
+    """One row a group of questions, groups that hold none left out.
+
+    Args:
+        masks: by slicer and group, bool[n].
+        per_question: float64[n] of each metric, as fractions.
+    """
+    return [
+        SliceRow(slicer, name, int(mask.sum()), {metric: percent(v[mask]) for metric, v in per_question.items()})
+        for slicer, groups in masks.items()
+        for name, mask in groups.items()
+        if mask.any()
+    ]

@@ -1,0 +1,60 @@
+"""Bookkeeping of a run: stages that are timed and remembered, trackers that cannot stop it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qatk.errors import QatkWarning
+from qatk.plugins import Part
+from qatk.progress import advance
+from qatk.provenance import peak_memory
+from qatk.store import RunFolder
+
+
+class Stages:
+    """The stages that this execution ran, kept in the folder's manifest.
+
+    Attributes:
+        executed: names of the stages that were completed now, not in an earlier execution.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.executed: list[str] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, float]]:
+        """Time a stage. What the block counts in the dict, and that it was completed, goes into the manifest."""
+        counts: dict[str, float] = {}
+        advance(name, 0)
+        began = time.perf_counter()
+        yield counts
+        seconds = time.perf_counter() - began
+        manifest = self.folder.manifest
+        if name == "data" and name in manifest["stages"]:
+            return
+        self.executed.append(name)
+        manifest["stages"][name] = {"seconds": seconds, "counts": counts}
+        manifest["peak_memory_bytes"] = max(peak_memory(), manifest.get("peak_memory_bytes", 0))
+        self.folder.save()
+
+
+class Trackers:
+    """The trackers of a run; one that fails is warned of and switched off."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self.active = list(parts)
+
+    def tell(self, method: str, *arguments: Any) -> None:
+        """Call a method of every active tracker."""
+        for tracker in list(self.active):
+            try:
+                with tracker.during(method) as instance:
+                    getattr(instance, method)(*arguments)
+            except Exception as error:
+                self.active.remove(tracker)
+                warnings.warn(f"{tracker.registered} failed and is switched off: {error!r}", QatkWarning, stacklevel=2)

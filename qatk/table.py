@@ -1,0 +1,158 @@
+"""``examples.parquet``: one row a question, with all that comparing and reporting need; no model, no data file.
+
+Columns: ``id``, ``question``, ``title``, ``context``, ``answers`` (text, start), ``prediction``, ``char_start``,
+``char_end``, ``score``, ``null_score``, ``null_odds``, ``nbest`` (text, char_start, char_end, score, probability),
+``metric.NAME`` (fractions) and ``slice.NAME`` (the groups that a question belongs to).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qatk.errors import RunFolderError
+from qatk.results import Evaluation
+from qatk.store import write_atomically
+from qatk.types import Bool, Examples, Float64, NBest, Predictions
+
+Masks = Mapping[str, Mapping[str, Bool]]
+
+
+def write_examples(path: Path, evaluation: Evaluation) -> None:
+    """Write the table, atomically. Raises :class:`qatk.errors.StorageError`."""
+    columns = {
+        **_examples_columns(evaluation.examples),
+        **_prediction_columns(evaluation.predictions),
+        **{f"metric.{name}": pa.array(values) for name, values in evaluation.per_question.items()},
+        **{f"slice.{name}": _slice_column(masks) for name, masks in evaluation.masks.items()},
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    write_atomically(path, buffer.getvalue())
+
+
+def read_examples(path: Path) -> tuple[Examples, Predictions, dict[str, Float64], Masks]:
+    """Examples, predictions, per-question metrics and slice masks of a table.
+
+    Raises:
+        RunFolderError: where the file is not there or is no such table.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}") from None
+    table = table.combine_chunks()
+    names = table.column_names
+    per_question = {n.removeprefix("metric."): _numpy(table, n) for n in names if n.startswith("metric.")}
+    masks = {n.removeprefix("slice."): _read_masks(_column(table, n)) for n in names if n.startswith("slice.")}
+    return _read_examples(table), _read_predictions(table), per_question, masks
+
+
+def _examples_columns(examples: Examples) -> dict[str, Any]:
+    contexts = pa.DictionaryArray.from_arrays(
+        pa.array(examples.context_index), pa.array(list(examples.context), pa.string())
+    )
+    columns = {
+        "id": pa.array(list(examples.id), pa.string()),
+        "question": pa.array(list(examples.question), pa.string()),
+        "title": pa.array(list(examples.title), pa.string()),
+        "context": contexts,
+    }
+    if examples.answer_offsets is not None:
+        answers = {"text": pa.array(list(examples.answer_text), pa.string()), "start": pa.array(examples.answer_start)}
+        columns["answers"] = _ragged(examples.answer_offsets, answers)
+    return columns
+
+
+def _prediction_columns(predictions: Predictions) -> dict[str, Any]:
+    columns = {
+        "prediction": pa.array(list(predictions.text), pa.string()),
+        **{name: pa.array(getattr(predictions, name)) for name in ("char_start", "char_end", "score", "null_score")},
+        "null_odds": pa.array(predictions.null_odds),
+    }
+    if (best := predictions.nbest) is not None:
+        values = {name: pa.array(getattr(best, name)) for name in ("char_start", "char_end", "score", "probability")}
+        columns["nbest"] = _ragged(best.offsets, {"text": pa.array(list(best.text), pa.string()), **values})
+    return columns
+
+
+def _ragged(offsets: Any, values: dict[str, Any]) -> Any:
+    struct = pa.StructArray.from_arrays(list(values.values()), names=list(values))
+    return pa.LargeListArray.from_arrays(pa.array(offsets), struct)
+
+
+def _slice_column(masks: Mapping[str, Bool]) -> Any:
+    """For each question the names of the groups it is in; the column's metadata is not needed to read it back."""
+    names = np.array(list(masks), object)
+    table = np.stack(list(masks.values()), axis=1) if len(masks) else np.zeros((0, 0), bool)
+    offsets = np.concatenate([[0], np.cumsum(table.sum(axis=1))]).astype(np.int64)
+    members = pa.DictionaryArray.from_arrays(
+        pa.array(np.nonzero(table)[1].astype(np.int32)), pa.array(names, pa.string())
+    )
+    return pa.LargeListArray.from_arrays(pa.array(offsets), members)
+
+
+def _column(table: Any, name: str) -> Any:
+    chunks = table.column(name)
+    return chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
+
+
+def _numpy(table: Any, name: str) -> Any:
+    return _column(table, name).to_numpy(zero_copy_only=False)
+
+
+def _struct(column: Any) -> tuple[Any, dict[str, Any]]:
+    values = column.values
+    return column.offsets.to_numpy(), {field.name: values.field(i) for i, field in enumerate(values.type)}
+
+
+def _read_examples(table: Any) -> Examples:
+    context = _column(table, "context")
+    if not isinstance(context, pa.DictionaryArray):
+        context = context.dictionary_encode()
+    gold: dict[str, Any] = {}
+    if "answers" in table.column_names:
+        offsets, values = _struct(_column(table, "answers"))
+        gold = {
+            "answer_offsets": offsets.astype(np.int64),
+            "answer_text": values["text"].to_pylist(),
+            "answer_start": values["start"].to_numpy(),
+        }
+    return Examples(
+        id=_column(table, "id").to_pylist(),
+        question=_column(table, "question").to_pylist(),
+        title=_column(table, "title").to_pylist(),
+        context=context.dictionary.to_pylist(),
+        context_index=context.indices.to_numpy().astype(np.int32),
+        **gold,
+    )
+
+
+def _read_predictions(table: Any) -> Predictions:
+    nbest = None
+    if "nbest" in table.column_names:
+        offsets, values = _struct(_column(table, "nbest"))
+        numbers = {name: values[name].to_numpy() for name in ("char_start", "char_end", "score", "probability")}
+        nbest = NBest(offsets=offsets.astype(np.int64), text=values["text"].to_pylist(), **numbers)
+    numbers = {name: _numpy(table, name) for name in ("char_start", "char_end", "score", "null_score")}
+    return Predictions(text=_column(table, "prediction").to_pylist(), nbest=nbest, **numbers)
+
+
+def _read_masks(column: Any) -> dict[str, Bool]:
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    members = column.values
+    if not isinstance(members, pa.DictionaryArray):
+        members = members.dictionary_encode()
+    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    indices = members.indices.to_numpy()
+    masks = {}
+    for i, name in enumerate(members.dictionary.to_pylist()):
+        masks[name] = np.zeros(len(offsets) - 1, bool)
+        masks[name][rows[indices == i]] = True
+    return masks

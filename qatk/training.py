@@ -1,0 +1,92 @@
+"""The training stage: real EM/F1 after each epoch, a state to resume from, the best epoch kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qatk.api import Examples, Features, Predictions, SpanScores, TrainEvent
+from qatk.compose import Pipeline
+from qatk.errors import TrainingDiverged, UsageError
+from qatk.judge import judge
+from qatk.plugins import Part
+from qatk.recipe import Recipe
+from qatk.stages import Stages, Trackers
+from qatk.store import RunFolder, replacing
+
+
+def decode(decoder: Part, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+    """Predictions of a live decoder, one an example."""
+    with decoder.during("decoding") as instance:
+        predictions: Predictions = instance.decode(examples, features, scores)
+        if len(predictions) != len(examples):
+            raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
+    return predictions
+
+
+@dataclass
+class Training:
+    """What the training stage works with. ``checkpoints/last`` resumes, ``checkpoints/best`` becomes ``model/``."""
+
+    recipe: Recipe
+    parts: Pipeline
+    folder: RunFolder
+    trackers: Trackers
+    dev: Examples
+    dev_features: Features
+
+    def run(self, model: Any, features: Features, stages: Stages) -> None:
+        """Train the model, and leave it with the weights of ``model/``.
+
+        Raises:
+            TrainingDiverged: with the place of the weights from before the step that failed.
+        """
+        last, best = self.folder / "checkpoints" / "last", self.folder / "checkpoints" / "best"
+        resume = last if last.exists() else None
+        with stages.stage("train") as counts, self.parts.trainer.during("training") as trainer:
+            try:
+                for event in trainer.fit(model, features, self.dev_features, seed=self.recipe.seed, resume=resume):
+                    counts |= {"steps": event.step, "windows_per_second": event.examples_per_second}
+                    self.trackers.tell("event", self._end_epoch(model, event) if event.kind == "epoch" else event)
+            except TrainingDiverged as error:
+                self._keep_before_divergence(trainer, model, error)
+                raise
+            if best.exists():
+                trainer.load(model, best)
+            with replacing(self.folder / "model") as new:
+                trainer.save(model, new, state=False)
+        shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+
+    def _end_epoch(self, model: Any, event: TrainEvent) -> TrainEvent:
+        metrics = dict(event.metrics)
+        if event.scores is not None:
+            predictions = decode(self.parts.decoder, self.dev, self.dev_features, event.scores)
+            metrics |= judge(self.dev, predictions, self.parts.metrics).metrics
+        trainer = self.parts.trainer.instance
+        if self._is_best(metrics):
+            with replacing(self.folder / "checkpoints" / "best") as new:
+                trainer.save(model, new, state=False)
+        self.folder.save()
+        with replacing(self.folder / "checkpoints" / "last") as new:
+            trainer.save(model, new, state=True)
+        return replace(event, metrics=metrics, scores=None)
+
+    def _is_best(self, metrics: Mapping[str, float]) -> bool:
+        key = self.recipe.scalars["keep_best"]
+        if key is None:
+            return False
+        if key not in metrics:
+            raise UsageError(f"keep_best names {key!r}, which no metric gives", fix=f"known: {', '.join(metrics)}")
+        best = self.folder.manifest.get("best")
+        if best is not None and best["value"] >= metrics[key]:
+            return False
+        self.folder.manifest["best"] = {"metric": key, "value": metrics[key]}
+        return True
+
+    def _keep_before_divergence(self, trainer: Any, model: Any, error: TrainingDiverged) -> None:
+        place = self.folder / "checkpoints" / "before-divergence"
+        with replacing(place) as new:
+            trainer.save(model, new, state=False)
+        error.fix = f"{error.fix}; the weights before that step are in {place}"

@@ -1,0 +1,162 @@
+"""YAML with the position of every key and value, and without PyYAML's traps.
+
+Scalars follow the core schema of YAML 1.2, made stricter: ``3e-5`` is a number; ``no``, ``012`` and ``1:30`` are
+strings; equal keys, merge keys' inheritance and language tags are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from qatk.errors import Problem, RecipeError
+
+Path = tuple[str | int, ...]
+
+_CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
+
+
+class _Loader(yaml.SafeLoader):
+    """Resolves nothing, so that a tag seen on a scalar is one that the user wrote."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
+
+
+@dataclass
+class Marked:
+    """A parsed document.
+
+    Attributes:
+        source: the file's name, for messages.
+        value: plain dicts, lists and scalars.
+        keys, values: path -> (line, column), both from 1, of a key and of a value.
+        settings: path -> the ``--set`` text that put a value there.
+    """
+
+    source: str
+    value: Any = None
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    values: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    settings: dict[Path, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, path: Path, what: str, fix: str = "", *, at_key: bool = False) -> Problem:
+        """A problem at the place of ``path``, or at the nearest place above it that the document has."""
+        for length in range(len(path), -1, -1):
+            near = path[:length]
+            if near in self.settings:
+                return Problem(self.settings[near], 0, 0, what, fix)
+            places = self.keys if at_key and near in self.keys else self.values
+            if near in places:
+                return Problem(self.source, *places[near], what, fix)
+        return Problem(self.source, 1, 1, what, fix)
+
+    def deepest(self, path: Path) -> Path:
+        """The longest beginning of ``path`` that leads to something in the document."""
+        value = self.value
+        for depth, step in enumerate(path):
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return path[:depth]
+        return path
+
+
+def parse(text: str, source: str) -> Marked:
+    """Parse one YAML document.
+
+    Raises:
+        RecipeError: for a syntax error; mistakes that leave the rest readable are in ``problems``.
+    """
+    marked = Marked(source)
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise RecipeError(
+            [Problem(source, line, column, f"not valid YAML: {error.problem or error.context}")]
+        ) from None
+    except yaml.YAMLError as error:
+        raise RecipeError([Problem(source, 1, 1, f"not valid YAML: {error}")]) from None
+    marked.value = None if node is None else _convert(node, (), marked, ())
+    return marked
+
+
+def scalar(text: str) -> Any:
+    """The value of a plain scalar."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return _SPECIAL.get(text, text)
+
+
+def assign(marked: Marked, setting: str) -> None:
+    """Apply one ``--set path.to.key=value``; the value is read as YAML, lists take an index as a step.
+
+    Raises:
+        RecipeError: where the setting has no ``=``, or its path runs into a scalar or past a list.
+    """
+    label = f"--set {setting}"
+    dotted, equals, text = setting.partition("=")
+    if not equals or not dotted:
+        raise RecipeError([Problem(label, 0, 0, "should be KEY=VALUE", "for example decoder.n_best_size=5")])
+    path = tuple(int(step) if step.isdigit() else step for step in dotted.split("."))
+    value = marked.value
+    for depth, step in enumerate(path[:-1]):
+        if isinstance(value, dict):
+            value = value.setdefault(step, {})
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            raise RecipeError([Problem(label, 0, 0, f"{'.'.join(map(str, path[:depth]))} has no {step!r} inside")])
+    if not isinstance(value, dict) and not (isinstance(value, list) and path[-1] in range(len(value))):
+        raise RecipeError([Problem(label, 0, 0, f"there is no {dotted} to set")])
+    value[path[-1]] = parse(text, label).value
+    for places in (marked.keys, marked.values):
+        for known in [p for p in places if p[: len(path)] == path]:
+            del places[known]
+    marked.settings[path] = label
+
+
+def _convert(node: yaml.Node, path: Path, marked: Marked, above: tuple[yaml.Node, ...]) -> Any:
+    marked.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    if any(node is other for other in above):
+        marked.problems.append(marked.problem(path, "an alias contains itself"))
+        return None
+    if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.startswith("tag:yaml.org,2002:python"):
+        marked.problems.append(marked.problem(path, f"tags such as {node.tag!r} are not allowed in a recipe"))
+    if isinstance(node, yaml.MappingNode):
+        return _convert_mapping(node, path, marked, (*above, node))
+    if isinstance(node, yaml.SequenceNode):
+        return [_convert(item, (*path, i), marked, (*above, node)) for i, item in enumerate(node.value)]
+    assert isinstance(node, yaml.ScalarNode)
+    return scalar(node.value) if node.style is None else node.value
+
+
+def _convert_mapping(
+    node: yaml.MappingNode, path: Path, marked: Marked, above: tuple[yaml.Node, ...]
+) -> dict[Any, Any]:
+    result: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if not isinstance(key_node, yaml.ScalarNode):
+            marked.problems.append(Problem(marked.source, *place, "a key must be a plain word"))
+            continue
+        key = key_node.value
+        if key in result:
+            first = marked.keys[(*path, key)][0]
+            marked.problems.append(Problem(marked.source, *place, f"{key!r} stands twice, first in line {first}"))
+            continue
+        marked.keys[(*path, key)] = place
+        result[key] = _convert(value_node, (*path, key), marked, above)
+    return result

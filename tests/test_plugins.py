@@ -1,0 +1,145 @@
+"""PluginHost: finding, blocking, quarantine, names, attribution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qatk.api import Component, Options
+from qatk.errors import PluginError, UsageError
+from qatk.plugins import METHODS, Part, Plugin, PluginHost, Registered
+from qatk.recipe import parse_recipe
+
+DECODER = """
+from qatk.api import Component, NoOptions, hookimpl
+
+class Nothing:
+    def __init__(self, options): ...
+    def decode(self, examples, features, scores):
+        raise KeyError("oops")
+
+@hookimpl
+def qatk_decoders():
+    return [Component("{name}", Nothing, summary="answers nothing")]
+"""
+
+
+def plugin_file(folder: Path, name: str, text: str) -> str:
+    (folder / f"{name}.py").write_text(text)
+    return str(folder / f"{name}.py")
+
+
+def test_the_built_ins_come_through_the_entry_points(host: PluginHost) -> None:
+    found = {(r.kind, r.name): r.plugin for r in host.components()}
+    assert found["decoder", "min-null"].name == "bert"
+    assert found["decoder", "min-null"].distribution == "qatk"
+    assert {kind for kind, _ in found} == set(METHODS)
+    assert not [p for p in host.plugins if p.error]
+
+
+def test_every_built_in_keeps_its_protocol(host: PluginHost) -> None:
+    for registered in host.components():
+        assert registered.cls().__module__.startswith("qatk_builtin.")
+
+
+def test_hooks_and_protocols_are_as_many() -> None:
+    from qatk import hookspecs
+
+    hooks = [name for name in vars(hookspecs) if name.startswith("qatk_")]
+    assert sorted(hooks) == sorted(f"qatk_{kind}s" for kind in METHODS)
+
+
+def test_a_plugin_file_is_found_and_attributed(tmp_path: Path) -> None:
+    host = PluginHost.discover(files=[plugin_file(tmp_path, "mine", DECODER.format(name="nothing"))], environ={})
+    registered = host.find("decoder", "nothing")
+    assert registered.plugin.name == "mine"
+    with pytest.raises(KeyError) as caught, registered.build(registered.component.options()).during("decoding") as part:
+        part.decode(None, None, None)
+    assert caught.value.__notes__ == [f"raised in {registered}, during decoding"]  # type: ignore[attr-defined]
+    assert "decoder 'nothing' of plugin mine" in str(registered)
+
+
+def test_a_broken_plugin_is_quarantined_and_others_work(tmp_path: Path) -> None:
+    files = [
+        plugin_file(tmp_path, "raises", "import no_such_module_anywhere"),
+        plugin_file(
+            tmp_path, "late", "from qatk.api import hookimpl\n@hookimpl\ndef qatk_heads(): raise ValueError('x')"
+        ),
+        plugin_file(tmp_path, "wrong", "from qatk.api import hookimpl\n@hookimpl\ndef qatk_heads(): return ['linear']"),
+        plugin_file(tmp_path, "typo", "from qatk.api import hookimpl\n@hookimpl\ndef qatk_head(): return []"),
+    ]
+    host = PluginHost.discover(files=files, environ={})
+    assert host.find("head", "linear").plugin.name == "bert"
+    broken = {p.name: p.error or "" for p in host.plugins if p.error}
+    assert set(broken) == {"raises", "late", "wrong", "typo"}
+    assert "no_such_module_anywhere" in broken["raises"]
+    assert "did you mean qatk_heads?" in broken["typo"]
+    with pytest.raises(UsageError, match="no head is called 'gone'") as caught:
+        host.find("head", "gone")
+    assert "not loaded: raises (file " in str(caught.value)
+
+
+def test_strict_mode_raises_at_once(tmp_path: Path) -> None:
+    file = plugin_file(tmp_path, "raises", "1/0")
+    host = PluginHost.discover(files=[file], environ={"QATK_STRICT_PLUGINS": "1"})
+    with pytest.raises(PluginError, match="division by zero"):
+        host.components()
+
+
+def test_a_name_taken_twice_names_both_owners(tmp_path: Path) -> None:
+    host = PluginHost.discover(files=[plugin_file(tmp_path, "mine", DECODER.format(name="min-null"))], environ={})
+    with pytest.raises(UsageError, match=r"two plugins offer the decoder 'min-null': bert .* and mine"):
+        host.find("decoder", "min-null")
+    assert host.find("decoder", "mine/min-null").plugin.name == "mine"
+    assert host.find("decoder", "bert/min-null").plugin.name == "bert"
+
+
+def test_controls() -> None:
+    names = lambda host: {r.plugin.name for r in host.components()}  # noqa: E731
+    everything = names(PluginHost.discover(environ={}))
+    assert names(PluginHost.discover(block=["tiny"], environ={})) == everything - {"tiny"}
+    assert names(PluginHost.discover(environ={"QATK_PLUGINS": "squad, bert"})) == {"squad", "bert"}
+    assert names(PluginHost.discover(environ={"QATK_PLUGINS": ""})) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"block": ["tinny"], "environ": {}}, "no plugin is called 'tinny'\n  did you mean 'tiny'?"),
+        ({"environ": {"QATK_PLUGINS": "sqaud"}}, "QATK_PLUGINS: no plugin is called 'sqaud'\n  did you mean 'squad'?"),
+        ({"files": ["./nothing.py"], "environ": {}}, "there is no plugin file ./nothing.py"),
+    ],
+)
+def test_unknown_names_are_errors(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        PluginHost.discover(**arguments)  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def registered(component: Component) -> Registered:
+    return Registered("decoder", component, Plugin("p", "dist", "1.0", "p"))
+
+
+def test_what_a_component_lacks_is_named() -> None:
+    with pytest.raises(PluginError, match=r"decoder 'half' of plugin p \(dist 1.0\) lacks decode\(\)"):
+        registered(Component("half", dict)).cls()
+    with pytest.raises(PluginError, match="json has no Gone"):
+        registered(Component("gone", "json:Gone")).cls()
+    with pytest.raises(PluginError, match=r"(?s)cannot be imported.*pip install no-such"):
+        registered(Component("gone", "no_such_module:Gone", requires=("no-such",))).cls()
+    with pytest.raises(PluginError, match=r"(?s)needs no_such_module.*pip install"):
+        registered(Component("gone", "json:Gone", requires=("no_such_module",))).build(Options())
+
+
+def test_notes_keep_type_and_cause() -> None:
+    part = Part(registered(Component("x", dict)), None)
+    with pytest.raises(ZeroDivisionError) as caught, part.during("scoring"):
+        _ = 1 / 0
+    assert "during scoring" in caught.value.__notes__[0]  # type: ignore[attr-defined]
+
+
+def test_installing_a_plugin_changes_no_recipe(tmp_path: Path, host: PluginHost) -> None:
+    text = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: squad, path: dev.json}}\n"
+    other = PluginHost.discover(files=[plugin_file(tmp_path, "mine", DECODER.format(name="nothing"))], environ={})
+    assert parse_recipe(text, "r", host).filled() == parse_recipe(text, "r", other).filled()

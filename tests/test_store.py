@@ -1,0 +1,148 @@
+"""The run folder: whole files or none, other runs refused, killed processes mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from qatk.errors import RunFolderError, StorageError
+from qatk.store import RunFolder, finite, read_manifest, replacing, write_atomically, write_json
+
+ME = {"recipe": "abc", "limit": None}
+
+
+def test_json_is_strict() -> None:
+    assert finite({"a": float("nan"), "b": [float("inf"), -float("inf"), 1.5]})["a"] is None
+    assert finite(float("inf")) == 3.4028234663852886e38
+
+
+def test_a_write_replaces_whole_files(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"é": 1})
+    write_json(tmp_path / "a.json", {"é": 2})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"é": 2}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from qatk.errors import StorageError
+from qatk.store import write_atomically
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_atomically(Path(sys.argv[1]), b"x" * 5000)
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    file.write_text("old")
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(file)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{file}: cannot write: File too large\n  ")
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+    assert file.read_text() == "old"
+
+
+def test_replacing_keeps_the_old_folder_when_the_block_fails(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with replacing(target) as new:
+        (new / "weights").write_text("1")
+
+    def fail() -> None:
+        with replacing(target) as new:
+            (new / "weights").write_text("2")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert (target / "weights").read_text() == "1"
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from qatk.store import replacing
+target = Path(sys.argv[1])
+for n in range(100000):
+    with replacing(target) as new:
+        (new / "a").write_text(str(n)); (new / "b").write_text(str(n))
+    if n == 20: print("going", flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_a_whole_folder_after_mending(tmp_path: Path) -> None:
+    run = RunFolder.open(tmp_path / "run", ME, resume=False)
+    run.save()
+    for delay in (0.0, 0.003, 0.007, 0.011):
+        with subprocess.Popen([sys.executable, "-c", KILLED, str(run / "model")], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(delay)
+            os.kill(writer.pid, signal.SIGKILL)
+        RunFolder.open(tmp_path / "run", ME, resume=True)
+        assert (run / "model" / "a").read_text() == (run / "model" / "b").read_text()
+        assert sorted(p.name for p in run.path.iterdir()) == ["manifest.json", "model"]
+
+
+def test_a_folder_is_taken_once(tmp_path: Path) -> None:
+    folder = RunFolder.open(tmp_path / "new" / "run", ME, resume=True)
+    folder.save()
+    with pytest.raises(RunFolderError, match=r"already holds this run, unfinished\n  --resume goes on"):
+        RunFolder.open(folder.path, ME, resume=False)
+    assert RunFolder.open(folder.path, ME, resume=True).manifest == folder.manifest
+
+
+def test_another_run_is_refused_even_with_resume(tmp_path: Path) -> None:
+    RunFolder.open(tmp_path, ME, resume=False).save()
+    with pytest.raises(RunFolderError, match="holds another run: its limit differs"):
+        RunFolder.open(tmp_path, {**ME, "limit": 5}, resume=True)
+    with pytest.raises(RunFolderError, match="its limit, recipe differ\n"):
+        RunFolder.open(tmp_path, {"limit": 5, "recipe": "x"}, resume=True)
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("do not lose me")
+    with pytest.raises(RunFolderError, match="holds something that is not a run"):
+        RunFolder.open(tmp_path, ME, resume=True)
+    with pytest.raises(RunFolderError, match="is a file"):
+        RunFolder.open(tmp_path / "thesis.tex", ME, resume=True)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot write"):
+        RunFolder.open(tmp_path / "file" / "run", ME, resume=False)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 99}'])
+def test_manifests_that_cannot_be_used(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(RunFolderError, match=r"cannot be read|another version"):
+        read_manifest(tmp_path)
+
+
+def test_no_manifest(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="is not a run folder"):
+        read_manifest(tmp_path)
+
+
+def test_stages_are_remembered(tmp_path: Path) -> None:
+    folder = RunFolder.open(tmp_path / "r", ME, resume=False)
+    folder.manifest["stages"]["train"] = {"seconds": 1.0, "counts": {}}
+    folder.save()
+    again = RunFolder.open(tmp_path / "r", ME, resume=True)
+    assert again.done("train")
+    assert not again.done("score")
+    write_atomically(again / "recipe.yaml", "qatk: 1\n")
+    assert (tmp_path / "r" / "recipe.yaml").read_text() == "qatk: 1\n"

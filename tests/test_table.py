@@ -1,0 +1,90 @@
+"""examples.parquet holds all that comparing and reporting need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from qatk.errors import RunFolderError
+from qatk.results import Evaluation
+from qatk.table import read_examples, write_examples
+from qatk.types import Examples, NBest, Predictions
+
+
+def evaluation(*, gold: bool = True, nbest: bool = True) -> Evaluation:
+    answers = {
+        "answer_offsets": np.array([0, 2, 2, 3]),
+        "answer_text": ["Ada", "Ada", "1843 \ud7ff \U0001f600"],
+        "answer_start": np.array([0, -1, 16], np.int32),
+    }
+    examples = Examples(
+        ["a", "b", "c"],
+        ["q1", "q2", "q3"],
+        ["t", "", "u"],
+        ["ctx 1", "ctx 2"],
+        np.array([0, 1, 0], np.int32),
+        **(answers if gold else {}),
+    )
+    best = NBest(
+        np.array([0, 2, 2, 3]),
+        ["Ada", "wrote", "1843"],
+        np.array([0, 4, 16], np.int32),
+        np.array([3, 9, 20], np.int32),
+        np.array([3, 1, 2], np.float32),
+        np.array([0.5, 0.25, 1], np.float32),
+    )
+    predictions = Predictions(
+        ["Ada", "", "1843"],
+        np.array([0, -1, 16], np.int32),
+        np.array([3, -1, 20], np.int32),
+        np.array([3, -np.inf, 2], np.float32),
+        np.array([1, 2, np.nan], np.float32),
+        best if nbest else None,
+    )
+    masks = {"word": {"z": np.array([True, False, True]), "a": np.array([True, True, False])}}
+    return Evaluation(
+        examples, predictions, {}, {"exact": np.array([1.0, 1.0, 0.0]), "f1": np.array([1, 1, 2 / 3])}, (), masks
+    )
+
+
+@pytest.mark.parametrize("gold", [True, False])
+@pytest.mark.parametrize("nbest", [True, False])
+def test_what_is_written_is_read_back(tmp_path: Path, gold: bool, nbest: bool) -> None:
+    before = evaluation(gold=gold, nbest=nbest)
+    write_examples(tmp_path / "e.parquet", before)
+    examples, predictions, per_question, masks = read_examples(tmp_path / "e.parquet")
+    assert examples.digest() == before.examples.digest()
+    assert list(predictions.text) == list(before.predictions.text)
+    for name in ("char_start", "char_end", "score", "null_score"):
+        np.testing.assert_array_equal(getattr(predictions, name), getattr(before.predictions, name))
+    assert (predictions.nbest is None) == (not nbest)
+    if nbest:
+        assert predictions.nbest is not None
+        assert list(predictions.nbest.text) == ["Ada", "wrote", "1843"]
+        assert predictions.nbest.offsets.tolist() == [0, 2, 2, 3]
+    assert {name: values.tolist() for name, values in per_question.items()} == {
+        name: values.tolist() for name, values in before.per_question.items()
+    }
+    assert {name: mask.tolist() for name, mask in masks["word"].items()} == {
+        "z": [True, False, True],
+        "a": [True, True, False],
+    }
+
+
+def test_other_tools_can_read_it(tmp_path: Path) -> None:
+    write_examples(tmp_path / "e.parquet", evaluation())
+    rows = pq.read_table(tmp_path / "e.parquet").to_pylist()
+    assert rows[0]["context"] == "ctx 1"
+    assert rows[0]["answers"] == [{"text": "Ada", "start": 0}, {"text": "Ada", "start": -1}]
+    assert rows[0]["slice.word"] == ["z", "a"]
+    assert rows[2]["metric.f1"] == 2 / 3
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
+    for name in ("bad.parquet", "gone.parquet"):
+        with pytest.raises(RunFolderError, match="cannot be read"):
+            read_examples(tmp_path / name)

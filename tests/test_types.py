@@ -1,0 +1,169 @@
+"""The column types check what they are given and cannot be changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, ragged_rows
+
+
+def i32(*values: int) -> Any:
+    return np.array(values, np.int32)
+
+
+def i64(*values: int) -> Any:
+    return np.array(values, np.int64)
+
+
+def f32(*values: float) -> Any:
+    return np.array(values, np.float32)
+
+
+def examples() -> Examples:
+    return Examples(
+        id=["a", "b", "c"],
+        question=["who?", "why?", "when?"],
+        title=["t", "t", "u"],
+        context=["Ada wrote it in 1843.", "unused", "Nobody knows."],
+        context_index=i32(0, 2, 0),
+        answer_offsets=i64(0, 2, 2, 3),
+        answer_text=["Ada", "Ada", "1843"],
+        answer_start=i32(0, -1, 16),
+    )
+
+
+def features() -> Features:
+    return Features(
+        example_index=i32(0, 0, 2),
+        token_offsets=i64(0, 2, 3, 6),
+        input_ids=i32(1, 2, 3, 4, 5, 6),
+        type_ids=np.zeros(6, np.int8),
+        char_start=i32(-1, 0, 0, -1, 0, 4),
+        char_end=i32(-1, 3, 3, -1, 3, 9),
+        null_index=i32(0, 0, 0),
+        start_target=i32(1, 0, 2),
+        end_target=i32(1, 0, 2),
+        counts={"questions_cut": 0},
+    )
+
+
+def test_answers_are_ragged() -> None:
+    e = examples()
+    assert e.has_answer.tolist() == [True, False, True]
+    assert [e.answers_of(i) for i in range(3)] == [["Ada", "Ada"], [], ["1843"]]
+    assert e.spans_of(0) == [(0, 3)]
+    assert e.context_of(1) == "Nobody knows."
+
+
+def test_taking_examples_keeps_what_belongs_to_them() -> None:
+    taken = examples().take([2, 1])
+    assert taken.id == ["c", "b"]
+    assert [taken.context_of(i) for i in range(2)] == ["Ada wrote it in 1843.", "Nobody knows."]
+    assert [taken.answers_of(i) for i in range(2)] == [["1843"], []]
+    assert len(taken.context) == 2
+    assert examples().take([]).id == []
+
+
+def test_the_digest_sees_every_column() -> None:
+    e = examples()
+    assert e.digest() == examples().digest()
+    for rows in ([0, 1], [1, 0, 2]):
+        assert e.take(rows).digest() != e.digest()
+    moved = Examples(
+        e.id, e.question, e.title, e.context, e.context_index, e.answer_offsets, e.answer_text, i32(1, -1, 16)
+    )
+    assert moved.digest() != e.digest()
+
+
+def test_gold_may_be_absent() -> None:
+    e = Examples(["a"], ["q"], [""], ["c"], i32(0))
+    assert not e.has_gold
+    assert e.answers_of(0) == []
+    assert e.take([0]).answer_offsets is None
+    with pytest.raises(ValueError, match="no gold"):
+        _ = e.has_answer
+
+
+def test_arrays_cannot_be_written_to_and_the_callers_array_stays_his() -> None:
+    mine = i32(0)
+    e = Examples(["a"], ["q"], [""], ["c"], mine)
+    with pytest.raises(ValueError, match="read-only"):
+        e.context_index[0] = 1
+    mine[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"question": ["q"]}, "Examples.question has 1 rows where 3 are due"),
+        ({"context_index": i64(0, 0, 0)}, r"Examples.context_index must be a flat int32 array, not int64\[3\]"),
+        ({"context_index": [0, 0, 0]}, "not list"),
+        ({"context_index": i32(0, 0, 9)}, "points outside the contexts"),
+        ({"answer_offsets": i64(0, 2, 1, 3)}, "must rise from 0 to 3"),
+        ({"answer_start": i32(0)}, "has 1 values where 3 are due"),
+    ],
+)
+def test_examples_refuse(change: dict[str, Any], message: str) -> None:
+    columns = {name: getattr(examples(), name) for name in Examples.__dataclass_fields__}
+    with pytest.raises((TypeError, ValueError), match=message):
+        Examples(**{**columns, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"example_index": i32(2, 0, 0)}, "must not decrease"),
+        ({"token_offsets": i64(0, 2, 3, 5)}, "must rise from 0 to 6"),
+        ({"type_ids": np.zeros(6, np.int64)}, "flat int8"),
+        ({"null_index": i32(0)}, "1 values where 3"),
+        ({"end_target": None}, "needs both"),
+    ],
+)
+def test_features_refuse(change: dict[str, Any], message: str) -> None:
+    columns = {name: getattr(features(), name) for name in Features.__dataclass_fields__}
+    with pytest.raises((TypeError, ValueError), match=message):
+        Features(**{**columns, **change})
+
+
+def test_taking_features() -> None:
+    taken = features().take(np.array([0, 2]))
+    assert taken.input_ids.tolist() == [1, 2, 4, 5, 6]
+    assert taken.token_offsets.tolist() == [0, 2, 5]
+    assert taken.start_target is not None
+    assert taken.start_target.tolist() == [1, 2]
+
+
+def test_scores_have_one_of_two_forms() -> None:
+    candidates = SpanCandidates(i32(0), i32(1), i32(1), f32(3))
+    SpanScores(f32(0, 0, 0), f32(*[0] * 6), f32(*[0] * 6)).check(features())
+    SpanScores(f32(0, 0, 0), candidates=candidates).check(features())
+    for wrong in ({}, {"start": f32(0), "end": f32(0), "candidates": candidates}, {"start": f32(0)}):
+        with pytest.raises(ValueError, match="one of the two forms"):
+            SpanScores(f32(0), **wrong)
+    with pytest.raises(ValueError, match="scores for 1 windows where there are 3"):
+        SpanScores(f32(0), candidates=candidates).check(features())
+    with pytest.raises(ValueError, match="scores for 1 tokens where there are 6"):
+        SpanScores(f32(0, 0, 0), f32(0), f32(0)).check(features())
+
+
+def test_predictions_and_null_odds() -> None:
+    nbest = NBest(i64(0, 1, 1), ["x"], i32(0), i32(1), f32(2), f32(0.5))
+    p = Predictions(["x", ""], i32(0, -1), i32(1, -1), f32(2, -np.inf), f32(1, 3), nbest)
+    assert p.null_odds.tolist() == [-1, np.inf]
+    with pytest.raises(ValueError, match="another number of examples"):
+        Predictions(["x"], i32(0), i32(1), f32(2), f32(1), nbest)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=6), st.data())
+def test_ragged_rows_picks_the_rows(rows: list[list[int]], data: st.DataObject) -> None:
+    wanted = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=8)) if rows else []
+    offsets = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+    values = np.array([v for row in rows for v in row], np.int64)
+    positions, new = ragged_rows(offsets, np.array(wanted, np.int64))
+    picked = [values[positions][new[i] : new[i + 1]].tolist() for i in range(len(wanted))]
+    assert picked == [rows[i] for i in wanted]
