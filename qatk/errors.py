@@ -53,12 +53,12 @@ class FeatureError(UsageError):
 
 
 class TrainingDiverged(QatkError):
-    """The loss became NaN or infinite; ``step`` is the optimizer step (from 1) that was not taken."""
+    """The loss (or another quantity, ``what``) became NaN or infinite; ``step`` (from 1) was not taken."""
 
-    def __init__(self, step: int, loss: float) -> None:
+    def __init__(self, step: int, loss: float, what: str = "loss") -> None:
         self.step, self.loss = step, loss
         super().__init__(
-            f"the loss became {loss} at step {step}; that step was not taken",
+            f"the {what} became {loss} at step {step}; that step was not taken",
             fix="try a lower learning_rate, precision: fp32, or a smaller max_grad_norm",
         )
 
@@ -100,3 +100,7 @@ class RecipeError(UsageError):
 
 class QatkWarning(UserWarning):
     """Something that the user should know and that stops nothing."""
+
+
+class DataWarning(QatkWarning):
+    """Something about the data that was passed over or mended, with counts and the first ids."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from qatk import scoring
 from qatk.errors import DataError, PredictionsError, UsageError
+from qatk.jsonfile import parse_json, read_text
 from qatk.results import Evaluation
 from qatk.types import Bool, Examples, Float64, Predictions
+
+if TYPE_CHECKING:
+    from qatk.plugins import PluginHost
 
 Missing = Literal["error", "wrong"]
 Source = str | Path
@@ -30,6 +32,7 @@ def evaluate(
     *,
     null_odds: Source | Mapping[str, float] | None = None,
     missing: Missing = "error",
+    host: PluginHost | None = None,
 ) -> Evaluation:
     """Score predictions as the official SQuAD v2 script does. Predictions stand as they are: no threshold is applied.
 
@@ -39,6 +42,7 @@ def evaluate(
         null_odds: id to null score minus best span score, likewise; adds ``best_*`` and ``pr_*``.
         missing: what to do about questions without a prediction: ``"error"`` lists them, ``"wrong"`` scores them 0,
             unanswerable ones too.
+        host: the plugins to use; the ``squad`` dataset reads a file.
 
     Raises:
         PredictionsError: where predictions or odds do not belong to the data: ids missing, left over or double.
@@ -48,7 +52,8 @@ def evaluate(
     if not isinstance(data, Examples):
         from qatk.plugins import PluginHost
 
-        examples: Examples = PluginHost.discover().build("dataset", "squad", {"path": str(data)}).load()
+        options = {"path": str(data), "bad_answers": "keep"}  # scoring reads texts only, as the official script does
+        examples: Examples = (host or PluginHost.discover()).build("dataset", "squad", options).load()
     else:
         examples = data
     if not isinstance(predictions, Mapping):
@@ -136,7 +141,8 @@ def _is_number(value: object) -> bool:
 
 def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
     """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
-    pairs = _parse(_read_text(Path(path)), path)
+    path = Path(path)
+    pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
     if not isinstance(pairs, tuple):
         found = type(pairs).__name__
         raise DataError(f"a JSON object of ids and {kind} is due, not a {found}", where=str(path))
@@ -149,34 +155,6 @@ def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
         double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
         raise PredictionsError(_list_ids({"stand there twice": double}), where=str(path), fix="keep one line an id")
     return values
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"the gzip file is damaged: {error}", where=str(path), fix="fetch or write it again") from error
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), fix="check the path") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8: byte {error.start} cannot be read", where=str(path)) from error
-
-
-def _parse(text: str, path: Source) -> Any:
-    """Parse JSON, objects as tuples of pairs and every number as a float."""
-    try:
-        return json.loads(text, object_pairs_hook=tuple, parse_int=float)
-    except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-        what = "the JSON is cut short" if cut else "this is not JSON"
-        where = f"{path}:{error.lineno}:{error.colno}"
-        raise DataError(f"{what}: {error.msg}", where=where, fix="write the file again") from error
-    except RecursionError as error:
-        raise DataError("the JSON is nested too deep", where=str(path)) from error
 
 
 def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Missing) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import RunFolderError
-from qatk.eventlog import read_events
 from qatk.results import Evaluation, RunResult, StageTime
 from qatk.store import read_manifest
 from qatk.table import read_examples
@@ -29,7 +28,7 @@ def load_run(folder: str | Path) -> RunResult:
         folder=path,
         manifest=manifest,
         evaluation=read_evaluation(path),
-        events=read_events(path / "events.jsonl") if (path / "events.jsonl").exists() else [],
+        events=[],
         stages=stage_times(manifest),
     )
 

@@ -12,9 +12,9 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-import pytest
+import pytest  # noqa: E402
 
-from qatk.plugins import PluginHost
+from qatk.plugins import PluginHost  # noqa: E402
 
 
 @pytest.fixture(scope="session")

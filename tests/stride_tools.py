@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from qatk_builtin.bert import StrideOptions
-from qatk_builtin.bert.stride import StrideFeaturizer
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from qatk.api import BackboneSpec, Examples, Features
+from qatk_builtin.bert import StrideOptions
+from qatk_builtin.bert.stride import StrideFeaturizer
 
 CORPUS = [
     "Ada Lovelace wrote the first program in 1843, and Charles Babbage built no engine to run it.",
@@ -111,6 +111,21 @@ def make(form: str) -> tuple[PreTrainedTokenizerFast, BackboneSpec]:
     return tokenizer, spec_for(form, side=side, null_id=null_id, has_type_ids=has_type_ids)
 
 
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghij", "who", "is", "##x"]
+
+
+@lru_cache
+def words() -> tuple[PreTrainedTokenizerFast, BackboneSpec]:
+    """A token a word: [CLS] is 2, [SEP] 3, a to j are 4 to 13, who 14, is 15, ##x 16."""
+    tokenizer = Tokenizer(models.WordPiece({word: k for k, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer), spec_for("words")
+
+
+TEN = "a b c d e f g h i j"
+
+
 def spec_for(name: str, *, side: str = "right", null_id: int = 2, has_type_ids: bool = True) -> BackboneSpec:
     return BackboneSpec(name, 8, 512, side, 0, null_id, has_type_ids)
 
@@ -161,5 +176,6 @@ def target_text(features: Features, examples: Examples, row: int) -> str | None:
     if columns["char_start"][first] < 0:
         assert first == last == features.null_index[row]
         return None
+    assert all(columns["char_start"][k] < columns["char_end"][k] for k in (first, last)), "a token that covers nothing"
     context = examples.context_of(int(features.example_index[row]))
     return context[columns["char_start"][first] : columns["char_end"][last]]

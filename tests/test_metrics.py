@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qatk_builtin.squad import EvaluateOptions
-from qatk_builtin.squad.evaluate_metric import EvaluateMetric
-from qatk_builtin.squad.metric import SquadMetric
 from scoring_cases import examples_of, predictions_of, without_gold
 
 from qatk.api import DataError, HubUnreachable, NoOptions, UsageError
+from qatk_builtin.squad import EvaluateOptions
+from qatk_builtin.squad.evaluate_metric import EvaluateMetric
+from qatk_builtin.squad.metric import SquadMetric
 
 EXAMPLES = examples_of([["red fox", "fox"], ["hen"], []])
 

@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 import pytest
-from qatk_builtin.squad.slices import AnswerLength, QuestionWord
 from scoring_cases import examples_of, without_gold
 
 from qatk.api import NoOptions
+from qatk_builtin.squad.slices import AnswerLength, QuestionWord
 
 QUESTIONS = {
     "In what year did it end?": "what",

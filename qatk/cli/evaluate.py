@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli.context import output, plugin_host, print_json
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -21,6 +23,7 @@ class Missing(str, Enum):
 
 
 def evaluate_command(
+    context: typer.Context,
     data: Annotated[Path, typer.Argument(help="SQuAD JSON, v1.1 or v2, plain or .gz.")],
     predictions: Annotated[Path, typer.Argument(help="JSON: question id to answer text, plain or .gz.")],
     null_odds: Annotated[
@@ -34,15 +37,12 @@ def evaluate_command(
     """Official EM and F1 of any predictions file; needs no model."""
     from qatk.evaluation import evaluate
 
-    metrics = evaluate(data, predictions, null_odds=null_odds, missing=missing.value).metrics
+    host = plugin_host(context)
+    metrics = evaluate(data, predictions, null_odds=null_odds, missing=missing.value, host=host).metrics
     if as_json:
-        import json
-
-        typer.echo(json.dumps(metrics, indent=2))
+        print_json(dict(metrics))
         return
-    from rich.console import Console
-
-    console = Console()
+    console = output()
     console.print(_table(metrics))
     if "best_f1" in metrics:
         console.print(_thresholds(metrics))
@@ -66,7 +66,7 @@ def _thresholds(metrics: Mapping[str, float]) -> Table:
     """The best that a threshold on the null odds could have reached on this very data."""
     from rich.table import Table
 
-    title = "Best thresholds, chosen on this very data: an upper bound, not a result"
+    title = "Best thresholds, fitted on this data"
     table = Table("score", title=title, title_justify="left")
     for name in ("best", "at null odds", "AP"):
         table.add_column(name, justify="right")

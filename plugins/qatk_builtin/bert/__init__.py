@@ -23,7 +23,10 @@ class HfOptions(Options):
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Off unless you have read that code."""
     dropout: Fraction | None = None
-    """Dropout in the encoder's layers and attention; ``null`` keeps the checkpoint's own."""
+    """Dropout in the encoder; ``null`` keeps the checkpoint's own."""
+    attention_dropout: Fraction | None = None
+    """Dropout of attention weights where it should differ; ``0.0`` lets torch use its fused attention in training,
+    which takes no dropout on most devices. ``null`` does as ``dropout`` does."""
     max_length: Positive | None = None
     """The most tokens a window may have, for models that do not say; ``null`` takes the model's."""
 
@@ -38,7 +41,9 @@ class StrideOptions(Options):
     max_question_length: Positive = 64
     """Longer questions are cut to this many tokens, and counted."""
     impossible_windows: Literal["keep", "drop"] | Fraction = "keep"
-    """Training windows that do not hold the answer: keep all, drop all, or keep this fraction, drawn by seed 0."""
+    """Training windows that do not hold the answer: keep all, as is usual; drop all, those of unanswerable questions
+    too; or keep this fraction, drawn by seed 0, where an unanswerable question keeps at least one window (so 0.0
+    leaves every question its telling windows)."""
 
 
 class LinearOptions(Options):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from qatk.api import Component, Options, hookimpl
 
-BadAnswers = Literal["error", "skip", "fix"]
+BadAnswers = Literal["error", "keep", "skip", "fix"]
 
 
 class SquadOptions(Options):
@@ -18,8 +18,9 @@ class SquadOptions(Options):
     path: str
     """A JSON file in SQuAD v1.1 or v2 form, plain or .gz; relative to the working directory."""
     bad_answers: BadAnswers = "error"
-    """What to do with an answer that does not stand where its answer_start says: stop with a list, leave that
-    answer out, or move it to the nearest place where its text does stand."""
+    """What to do with an answer that does not stand where its answer_start says: stop with a list; keep its text for
+    scoring and take its place as unknown; skip (leave out) that answer; or move it to the nearest place where its
+    text does stand."""
 
 
 class HubOptions(Options):

@@ -1,0 +1,188 @@
+"""The ``stride`` featurizer: windows that overlap, over contexts too long for the model.
+
+A question is stripped on the left and cut first; then only the context is divided. The windows, ids, type ids
+and characters equal those of the tokenizer's own pair encoding with ``return_overflowing_tokens``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError
+from qatk.types import Bool, Float64, Int64
+from qatk_builtin.bert import StrideOptions
+from qatk_builtin.bert.labels import GoldSpans, place_answers, window_answers
+from qatk_builtin.bert.splicing import read_source
+from qatk_builtin.bert.windows import Source, Windows, place_of, plan_windows, splice
+
+
+class StrideFeaturizer:
+    """Overlapping windows over each context, with character spans and targets.
+
+    ``Features.counts`` has:
+
+    - ``questions_cut``: questions longer than ``max_question_length``;
+    - ``windows``, ``tokens``: what there is in the end;
+    - ``spliced``: 1 where each distinct string was tokenized once, 0 where pair by pair;
+
+    and where gold is known:
+
+    - ``answers``: gold answers, all references counted;
+    - ``answers_unplaced``: those whose place is unknown or that no token covers;
+    - ``answers_off_token_boundary``: those whose tokens, turned back into text, give more or less than the answer;
+    - ``answers_longer_than_window``: those with more tokens than a window has room for;
+    - ``answers_unreachable``: answerable questions none of whose answers lies wholly inside any window;
+    - ``impossible_windows``: windows without an answer, before any is dropped;
+    - ``windows_dropped``, ``questions_dropped``: what ``impossible_windows`` took away.
+    """
+
+    def __init__(self, options: StrideOptions) -> None:
+        self.options = options
+
+    def featurize(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, *, targets: bool) -> Features:
+        """Make the windows; see :class:`qatk.api.Featurizer`.
+
+        Raises:
+            ModelError: the tokenizer is not a fast one, or has no token for "no answer".
+            FeatureError: the options leave no room for context, or no window.
+            DataError: targets are wanted of examples without gold.
+        """
+        self._check(examples, tokenizer, spec, targets)
+        source = read_source(examples, tokenizer, spec, self.options.max_question_length)
+        room = self._room(examples, source)
+        windows = plan_windows(source.contexts.lengths[source.context_row], room, self.options.doc_stride)
+        counts = {"questions_cut": int((source.question_size < _full_question_size(source)).sum())}
+        answer = spans = None
+        if examples.has_gold:
+            spans = place_answers(examples, source.contexts, source.context_row)
+            answer = window_answers(examples, spans, windows)
+            counts |= _count_gold(examples, spans, windows, answer, room)
+        if targets and answer is not None:
+            kept = self._thin(examples, windows, answer)
+            counts["windows_dropped"] = len(windows.example) - len(kept)
+            counts["questions_dropped"] = len(examples) - len(np.unique(windows.example[kept]))
+            windows, answer = windows.take(kept), answer[kept]
+        features = _build(source, windows, spec)
+        if spans is not None and answer is not None:
+            features = _with_targets(features, source, windows, spans, answer)
+        counts |= {"windows": len(features), "tokens": len(features.input_ids), "spliced": int(source.spliced)}
+        return replace(features, counts=counts)
+
+    def _check(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, targets: bool) -> None:
+        if not getattr(tokenizer, "is_fast", False):
+            raise ModelError(
+                f"the tokenizer of {spec.name} is {type(tokenizer).__name__}, which is not a fast one: "
+                "it does not say which characters a token covers",
+                fix="choose a model with a tokenizer.json",
+            )
+        if self.options.max_length > spec.max_length:
+            raise FeatureError(
+                f"max_length {self.options.max_length} is more than the {spec.max_length} tokens {spec.name} takes",
+                fix=f"set the featurizer's max_length to {spec.max_length} or less",
+            )
+        if targets and not examples.has_gold:
+            raise DataError("these examples carry no gold answers to train on", fix="train on data with answers")
+
+    def _room(self, examples: Examples, source: Source) -> Int64:
+        """int64[n]: how many context tokens a window of each example holds; more than ``doc_stride``."""
+        o = self.options
+        specials = source.template.specials
+        room = o.max_length - specials - source.question_size
+        if not len(room) or room.min() > o.doc_stride:
+            return room
+        row = int(room.argmin())
+        left, question = int(room[row]), int(source.question_size[row])
+        takes = f"of max_length {o.max_length} the question takes {question} tokens and the special tokens {specials}"
+        if left <= 0:
+            raise FeatureError(
+                f"the question is longer than the window: {takes}, which leaves no room for the context",
+                where=f"example {examples.id[row]}",
+                fix=f"raise max_length, or lower max_question_length (now {o.max_question_length})",
+            )
+        raise FeatureError(
+            f"doc_stride {o.doc_stride} is not less than the room for the context: {takes}, which leaves {left}",
+            where=f"example {examples.id[row]}",
+            fix=f"lower doc_stride below {left}, raise max_length, or lower max_question_length "
+            f"(now {o.max_question_length})",
+        )
+
+    def _thin(self, examples: Examples, windows: Windows, answer: Int64) -> Int64:
+        """The windows to train on: those with an answer, and of the others what ``impossible_windows`` says."""
+        option = self.options.impossible_windows
+        if option == "keep":
+            return np.arange(len(answer))
+        keep = answer >= 0
+        if option != "drop":
+            draw = np.random.default_rng(0).random(len(answer))
+            keep |= draw < option
+            keep |= _lowest_draw(windows.example, draw) & ~examples.has_answer[windows.example]
+        kept = np.flatnonzero(keep)
+        if len(answer) and not len(kept):
+            raise FeatureError(
+                f"no window holds an answer, so that impossible_windows: {option} leaves nothing to train on",
+                fix="set impossible_windows to keep, or to a fraction",
+            )
+        return kept
+
+
+def _full_question_size(source: Source) -> Int64:
+    return source.questions.lengths[source.question_row]
+
+
+def _lowest_draw(example: Int64, draw: Float64) -> Bool:
+    """bool[F]: the window with the lowest draw of each example."""
+    order = np.lexsort((draw, example))
+    first = np.ones(len(order), np.bool_)
+    first[1:] = np.diff(example[order]) > 0
+    lowest = np.zeros(len(order), np.bool_)
+    lowest[order[first]] = True
+    return lowest
+
+
+def _count_gold(examples: Examples, spans: GoldSpans, windows: Windows, answer: Int64, room: Int64) -> dict[str, int]:
+    assert examples.answer_offsets is not None
+    room_of_answer = np.repeat(room, np.diff(examples.answer_offsets))
+    reached = np.zeros(len(examples), np.bool_)
+    reached[windows.example[answer >= 0]] = True
+    return {
+        "answers": len(spans.placed),
+        "answers_unplaced": int((~spans.placed).sum()),
+        "answers_off_token_boundary": int((spans.placed & ~spans.exact).sum()),
+        "answers_longer_than_window": int((spans.placed & (spans.last - spans.first >= room_of_answer)).sum()),
+        "answers_unreachable": int((examples.has_answer & ~reached).sum()),
+        "impossible_windows": int((answer < 0).sum()),
+    }
+
+
+def _build(source: Source, windows: Windows, spec: BackboneSpec) -> Features:
+    """The windows' tokens and the place of their null token."""
+    null = source.template.find(spec.null_id)
+    if null is None:
+        raise ModelError(
+            f'the tokenizer of {spec.name} adds no token {spec.null_id}, which is to stand for "no answer"',
+            fix="choose a model whose tokenizer adds a CLS or BOS token to every pair",
+        )
+    offsets, ids, types, char_start, char_end = splice(source, windows)
+    return Features(
+        example_index=windows.example.astype(np.int32),
+        token_offsets=offsets,
+        input_ids=ids,
+        type_ids=types if spec.has_type_ids else np.zeros_like(types),
+        char_start=char_start,
+        char_end=char_end,
+        null_index=(place_of(source, windows, null[0]) + null[1]).astype(np.int32),
+    )
+
+
+def _with_targets(features: Features, source: Source, windows: Windows, spans: GoldSpans, answer: Int64) -> Features:
+    """The features with targets: ``answer`` is each window's answer, -1 for none."""
+    kinds = [piece.kind for piece in source.template.pieces]
+    shift = place_of(source, windows, kinds.index("context")) - windows.start
+    null = features.null_index.astype(np.int64)
+    if not len(spans.first):
+        return replace(features, start_target=features.null_index, end_target=features.null_index)
+    first, last = (np.where(answer >= 0, token[answer] + shift, null) for token in (spans.first, spans.last))
+    return replace(features, start_target=first.astype(np.int32), end_target=last.astype(np.int32))

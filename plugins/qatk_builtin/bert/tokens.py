@@ -1,0 +1,166 @@
+"""Tokens of many texts as flat columns, each text tokenized once; no Python object outlives its batch."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+
+from qatk.api import advance
+from qatk.types import Bool, Int32, Int64
+
+BATCH_CHARS = 1 << 18
+"""Characters tokenized at a time: enough to keep all cores busy, few enough for the memory that Rust takes."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = np.array([chr(code).isspace() for code in range(0x3002)])  # the last entry also stands for all beyond
+
+
+@dataclass(frozen=True, eq=False)
+class TokenRows:
+    """Tokens of R texts, ragged; t tokens in all.
+
+    Attributes:
+        offsets: int64[R + 1] into the token columns.
+        ids: int32[t].
+        char_start, char_end: int32[t], the characters of its text that a token covers (end exclusive), without
+            blanks at either side; equal for tokens that cover nothing, -1 where spans were not asked for.
+    """
+
+    offsets: Int64
+    ids: Int32
+    char_start: Int32
+    char_end: Int32
+
+    @property
+    def lengths(self) -> Int64:
+        """int64[R]: the number of tokens of each text."""
+        return np.diff(self.offsets)
+
+
+def encode_texts(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
+    """Tokenize texts without special tokens, untruncated, reporting progress as ``what``.
+
+    Args:
+        tokenizer: a fast tokenizer of ``transformers``; its backend is called directly, which skips the
+            conversion of every encoding to Python lists of masks and type ids.
+        texts: R strings.
+        what: the name of the work, for progress.
+        spans: whether to read the characters of each token too.
+    """
+    parts: list[TokenRows] = []
+    ranges = list(batches(np.fromiter(map(len, texts), np.int64, len(texts))))
+    with bare(tokenizer.backend_tokenizer) as backend:
+        encode = backend.encode_batch if spans else backend.encode_batch_fast  # the fast one gives no spans
+        jobs = (partial(encode, [clean(text) for text in texts[rows]], add_special_tokens=False) for rows in ranges)
+        for rows, encodings in zip(ranges, _one_ahead(jobs), strict=True):
+            lengths = [len(encoding) for encoding in encodings]
+            ids = chain.from_iterable(encoding.ids for encoding in encodings)
+            pairs = chain.from_iterable(encoding.offsets for encoding in encodings) if spans else None
+            parts.append(token_rows(texts[rows], lengths, ids, pairs))
+            advance(what, rows.stop, len(texts))
+    return join_rows(parts)
+
+
+def _one_ahead(jobs: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+    """The results of the jobs in order, each next one under way while the caller is busy with the last."""
+    with ThreadPoolExecutor(1) as pool:
+        pending: deque[Future[Any]] = deque()
+        for job in jobs:
+            pending.append(pool.submit(job))
+            if len(pending) > 1:
+                yield pending.popleft().result()
+        for last in pending:
+            yield last.result()
+
+
+def batches(sizes: Int64) -> Iterator[slice]:
+    """Consecutive rows of about :data:`BATCH_CHARS` characters, at least one row each.
+
+    Args:
+        sizes: int64[rows], characters of each row.
+    """
+    part = np.cumsum(sizes) // BATCH_CHARS
+    edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(sizes)]
+    return (slice(start, stop) for start, stop in pairwise(edges) if start < stop)
+
+
+def clean(text: str) -> str:
+    """The text with lone surrogates, which no tokenizer takes, replaced one for one by U+FFFD."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def token_rows(
+    texts: Sequence[str], lengths: Sequence[int], ids: Iterable[int], spans: Iterable[tuple[int, int]] | None
+) -> TokenRows:
+    """Columns of tokens that arrive as Python numbers, one text after the other.
+
+    Args:
+        texts: R strings.
+        lengths: how many tokens each text has.
+        ids: the tokens' ids.
+        spans: the tokens' characters as the tokenizer gives them, blanks included; ``None`` where not needed.
+    """
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    tokens = int(offsets[-1])
+    flat = np.fromiter(ids, np.int32, tokens)
+    if spans is None:
+        nowhere = np.full(tokens, -1, np.int32)
+        return TokenRows(offsets, flat, nowhere, nowhere)
+    pairs = np.fromiter(chain.from_iterable(spans), np.int32, 2 * tokens).reshape(tokens, 2)
+    start, end = pairs[:, 0].copy(), pairs[:, 1].copy()
+    _trim_blanks(texts, np.diff(offsets), start, end)
+    return TokenRows(offsets, flat, start, end)
+
+
+def join_rows(parts: Sequence[TokenRows]) -> TokenRows:
+    """The rows of all parts, in order."""
+    if not parts:
+        return token_rows([], [], [], None)
+    lengths = np.concatenate([part.lengths for part in parts])
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    names = ("ids", "char_start", "char_end")
+    return TokenRows(offsets, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@contextmanager
+def bare(backend: Any) -> Iterator[Any]:
+    """The backend without the truncation and padding that a ``tokenizer.json`` may bring; both come back."""
+    truncation, padding = backend.truncation, backend.padding
+    backend.no_truncation()
+    backend.no_padding()
+    try:
+        yield backend
+    finally:
+        if truncation:
+            backend.enable_truncation(**truncation)
+        if padding:
+            backend.enable_padding(**padding)
+
+
+def _trim_blanks(texts: Sequence[str], lengths: Int64, start: Int32, end: Int32) -> None:
+    """Move ``start`` and ``end`` past blanks, in place; a token of blanks alone ends up empty at its end."""
+    blank = _blanks(texts)
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    base = np.repeat(np.cumsum(sizes) - sizes, lengths)
+    for edge, place, step in ((start, 0, 1), (end, -1, -1)):
+        active = np.flatnonzero(start < end)
+        while len(active := active[blank[base[active] + edge[active] + place]]):
+            edge[active] += step
+            active = active[start[active] < end[active]]
+
+
+def _blanks(texts: Sequence[str]) -> Bool:
+    """bool[characters of all texts]: which are white space in the sense of ``str.isspace``."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    return _SPACE[np.minimum(codes, len(_SPACE) - 1)]

@@ -1,0 +1,190 @@
+"""Data sets of the Hugging Face hub, local folders and local files, as ``datasets`` reads them, to examples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import datasets
+import huggingface_hub
+from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError, DatasetNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from qatk.errors import DataError, HubUnreachable, UsageError
+from qatk.types import Examples
+from qatk_builtin.squad import HubOptions
+from qatk_builtin.squad.answers import checked
+from qatk_builtin.squad.table import examples_of_table
+
+_BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
+_TIMEOUT = 20.0
+
+
+class HubDataset:
+    """The ``hub`` dataset: rows of id, title, context, question and answers.
+
+    ``name`` is a data set of the hub, a folder that ``datasets.load_dataset`` reads, one that ``save_to_disk``
+    wrote, or a single .json, .jsonl, .csv, .tsv, .parquet or .arrow file (its split is ``train``).
+    """
+
+    def __init__(self, options: HubOptions) -> None:
+        self.options = options
+
+    def load(self) -> Examples:
+        """Fetch or read the rows, map them to examples and check them.
+
+        Raises:
+            UsageError: where there is no such data set, revision, configuration or split.
+            HubUnreachable: where the hub does not answer.
+            DataError: where the rows are no questions, or as :func:`qatk_builtin.squad.answers.checked`.
+        """
+        where = f"{self.options.name} ({self.options.split})"
+        with _quiet():
+            rows = _load(self.options, where)
+        examples = examples_of_table(rows.with_format("arrow")[:], where)
+        return checked(examples, self.options.bad_answers, where)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without progress bars, and without a log of errors that are reported anyway; both come back as they were."""
+    bars = (datasets, huggingface_hub.utils)
+    were_on = [library for library in bars if not library.are_progress_bars_disabled()]
+    verbosity = datasets.logging.get_verbosity()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    for library in were_on:
+        library.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(verbosity)
+        for library in were_on:
+            library.enable_progress_bars()
+
+
+def _load(options: HubOptions, where: str) -> Any:
+    """The ``datasets.Dataset`` that the options name."""
+    path = Path(options.name)
+    local = path.exists()
+    if not local:
+        _find_on_hub(options)
+    try:
+        if path.is_dir() and _is_saved(path):
+            return _saved_split(path, options.split)
+        if path.is_file():
+            return datasets.load_dataset(**_file_arguments(path), split=options.split)
+        return datasets.load_dataset(options.name, options.config, split=options.split, revision=options.revision)
+    except (UsageError, DataError):
+        raise
+    except Exception as error:
+        raise _explained(error, where, local) from error
+
+
+def _find_on_hub(options: HubOptions) -> None:
+    """Ask the hub once, so that "no such data set" is told from "no answer" without minutes of retries."""
+    name = options.name
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).suffix in _BUILDERS:
+        raise UsageError(
+            "there is no such file or folder", where=name, fix="paths are relative to the working directory"
+        )
+    try:
+        huggingface_hub.HfApi().dataset_info(name, revision=options.revision, timeout=_TIMEOUT)
+    except OfflineModeIsEnabled:
+        return
+    except GatedRepoError as error:
+        raise UsageError(
+            "access to this data set must be asked for", where=name, fix="see its page, then `hf auth login`"
+        ) from error
+    except RepositoryNotFoundError as error:
+        fix = "check the name (owner/name); a private one needs `hf auth login`; no folder has this name either"
+        raise UsageError("no such data set on the hub", where=name, fix=fix) from error
+    except RevisionNotFoundError as error:
+        raise UsageError(
+            f"no revision {options.revision!r} of this data set", where=name, fix="check `revision`"
+        ) from error
+    except HFValidationError as error:
+        raise UsageError("this is no name of a data set, and no folder", where=name, fix=_first_line(error)) from error
+    except Exception as error:
+        raise _unreachable(name, error) from error
+
+
+def _unreachable(name: str, error: BaseException) -> HubUnreachable:
+    fix = "check the network and try again; with HF_HUB_OFFLINE=1 a copy fetched before is used"
+    return HubUnreachable(
+        f"{huggingface_hub.constants.ENDPOINT} cannot be reached: {_first_line(error)}", where=name, fix=fix
+    )
+
+
+def _explained(error: Exception, where: str, local: bool) -> UsageError | DataError | HubUnreachable:
+    """What an exception of ``datasets`` means for the user."""
+    text = _first_line(error)
+    if isinstance(error, ValueError):
+        return UsageError(str(error).strip().replace("\n", " "), where=where, fix="check `split` and `config`")
+    if isinstance(error, DatasetNotFoundError):
+        return UsageError(text, where=where, fix="check the name and `revision`")
+    if isinstance(error, DataFilesNotFoundError | FileNotFoundError):
+        return UsageError(f"no data found: {text}", where=where, fix="JSON, JSONL, CSV or Parquet files are due")
+    chain = list(_causes(error))
+    if not local and huggingface_hub.constants.HF_HUB_OFFLINE:
+        what = "no copy was fetched before, and HF_HUB_OFFLINE forbids to fetch one"
+        return HubUnreachable(what, where=where, fix="unset HF_HUB_OFFLINE")
+    if not local and any(map(_is_of_network, chain)):
+        return _unreachable(where, error)
+    if isinstance(error, DatasetGenerationError):
+        text = _first_line(chain[-1])
+    return DataError(f"cannot be read: {text}", where=where, fix="all files of a split must have the same columns")
+
+
+def _is_of_network(error: BaseException) -> bool:
+    # The client library has changed from release to release, and its exceptions share no base but Exception.
+    client = type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests")
+    return client or isinstance(error, ConnectionError | HfHubHTTPError | TimeoutError)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _file_arguments(path: Path) -> dict[str, Any]:
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    if suffix not in _BUILDERS:
+        known = ", ".join(_BUILDERS)
+        raise UsageError(
+            f"unknown kind of file {suffix!r}", where=str(path), fix=f"one of {known}, or a folder, is due"
+        )
+    delimiter = {"delimiter": "\t"} if suffix == ".tsv" else {}
+    return {"path": _BUILDERS[suffix], "data_files": str(path), **delimiter}
+
+
+def _is_saved(folder: Path) -> bool:
+    """Whether ``save_to_disk`` wrote this folder."""
+    return (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file()
+
+
+def _saved_split(folder: Path, split: str) -> Any:
+    """A split, or a slice or sum of splits, of what ``save_to_disk`` wrote."""
+    if (folder / "dataset_dict.json").is_file():
+        names = json.loads((folder / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]
+        splits = {name: datasets.load_from_disk(str(folder / name)) for name in names}
+    else:
+        only = datasets.load_from_disk(str(folder))
+        splits = {str(only.split or "train"): only}
+    sizes = {name: len(rows) for name, rows in splits.items()}
+    parts = datasets.ReadInstruction.from_spec(split).to_absolute(sizes)
+    return datasets.concatenate_datasets([splits[p.splitname].select(range(p.from_, p.to)) for p in parts])

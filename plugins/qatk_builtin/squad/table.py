@@ -1,0 +1,162 @@
+"""Arrow tables of questions (the form of ``squad`` and ``squad_v2`` on the hub) to examples, column by column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha1
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qatk.errors import DataError
+from qatk.types import Examples, Int64
+from qatk_builtin.squad.answers import as_starts
+
+_FIX = "the columns of squad_v2 are due: id, title, context, question, answers {text: [...], answer_start: [...]}"
+
+
+class _Answers(NamedTuple):
+    offsets: Int64
+    texts: list[str]
+    starts: list[int | None]
+
+
+def examples_of_table(table: Any, where: str) -> Examples:
+    """Map a ``pyarrow.Table`` to examples; answers are not yet checked against their contexts.
+
+    ``context`` and ``question`` must be there. Without ``id``, ids are made from context and question, the same
+    ones every time. Without ``answers``, or where all are null, gold is absent. ``title`` may be absent, other
+    columns are not read.
+
+    Args:
+        table: rows; ``answers`` is a struct of lists or a list of structs, with ``text`` and ``answer_start``.
+        where: the data set, for messages.
+
+    Raises:
+        DataError: for columns that are missing, of another type, or hold nulls.
+    """
+    if missing := [name for name in ("context", "question") if name not in table.column_names]:
+        nested = {"data", "paragraphs"} & set(table.column_names)
+        fix = "a file of articles and paragraphs is read by the dataset 'squad'" if nested else _FIX
+        found = ", ".join(table.column_names) or "none"
+        what = f"no column {' and no '.join(map(repr, missing))} (columns found: {found})"
+        raise DataError(what, where=where, fix=fix)
+    encoded = _text_column(table, "context", where).dictionary_encode()
+    contexts, index = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
+    questions = _text_column(table, "question", where).to_pylist()
+    titled = "title" in table.column_names
+    gold = _answers(table, where)
+    return Examples(
+        id=_ids(table, contexts, index, questions, where),
+        question=questions,
+        title=_text_column(table, "title", where, nulls="").to_pylist() if titled else [""] * len(questions),
+        context=contexts,
+        context_index=index.astype(np.int32),
+        answer_offsets=gold.offsets if gold else None,
+        answer_text=gold.texts if gold else [],
+        answer_start=as_starts(gold.starts if gold else []),
+    )
+
+
+def _text_column(table: Any, name: str, where: str, *, nulls: str | None = None, numbers: bool = False) -> Any:
+    """One array of strings; ``nulls`` stands in for null, which is an error where it is ``None``."""
+    column = _one_array(table[name])
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    known = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    if not (known or (numbers and pa.types.is_integer(kind)) or (nulls is not None and pa.types.is_null(kind))):
+        raise DataError(f"the column {name!r} holds {kind}, not text", where=where, fix=_FIX)
+    if column.null_count and nulls is None:
+        row = column.is_null().index(True).as_py()
+        what = f"the column {name!r} is null in {column.null_count} rows, first in row {row}"
+        raise DataError(what, where=where, fix="give every row a value, or leave these rows out")
+    column = column.cast(pa.large_string())
+    return column if nulls is None else column.fill_null(nulls)
+
+
+def _one_array(column: Any) -> Any:
+    chunks = column.combine_chunks()
+    return pa.concat_arrays(chunks.chunks) if isinstance(chunks, pa.ChunkedArray) else chunks
+
+
+def _ids(table: Any, contexts: Sequence[str], index: Int64, questions: Sequence[str], where: str) -> list[str]:
+    if "id" in table.column_names:
+        ids: list[str] = _text_column(table, "id", where, numbers=True).to_pylist()
+        return ids
+    seen: Counter[str] = Counter()
+    made = []
+    for row, question in zip(index.tolist(), questions, strict=True):
+        name = sha1(f"{contexts[row]}\0{question}".encode()).hexdigest()
+        seen[name] += 1
+        made.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return made
+
+
+def _answers(table: Any, where: str) -> _Answers | None:
+    """The gold as ragged columns, or ``None`` where there is none."""
+    if "answers" not in table.column_names:
+        return None
+    column = _one_array(table["answers"])
+    if column.null_count == len(column):
+        return None
+    if column.null_count:
+        row = column.is_null().index(True).as_py()
+        what = f"the column 'answers' is null in {column.null_count} rows, first in row {row}, and given in others"
+        raise DataError(what, where=where, fix="a question without an answer has empty lists")
+    texts, starts = _answer_lists(column, where)
+    lengths = _lengths(texts)
+    if starts is not None and len(uneven := np.flatnonzero(_lengths(starts) != lengths)):
+        what = f"answers.text and answers.answer_start differ in length in {len(uneven)} rows, first in row {uneven[0]}"
+        raise DataError(what, where=where, fix=_FIX)
+    flat = _text_values(pc.list_flatten(texts), where)
+    places: list[int | None] = [None] * len(flat) if starts is None else _start_values(pc.list_flatten(starts), where)
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return _Answers(offsets, flat, places)
+
+
+def _answer_lists(column: Any, where: str) -> tuple[Any, Any | None]:
+    """The lists of texts and of starts, from a struct of lists or a list of structs."""
+    kind = column.type
+    if _is_list(kind) and pa.types.is_struct(kind.value_type) and "text" in _names(kind.value_type):
+        inner = pc.list_flatten(column)
+        offsets = pa.array(np.concatenate([[0], np.cumsum(_lengths(column))]), pa.int64())
+        parts = {
+            name: pa.LargeListArray.from_arrays(offsets, pc.struct_field(inner, name)) for name in _names(inner.type)
+        }
+        return parts["text"], parts.get("answer_start")
+    if pa.types.is_struct(kind) and "text" in _names(kind) and _is_list(kind.field("text").type):
+        starts = pc.struct_field(column, "answer_start") if "answer_start" in _names(kind) else None
+        if starts is None or _is_list(starts.type):
+            return pc.struct_field(column, "text"), starts
+    if _is_list(kind) and pa.types.is_null(kind.value_type):
+        return column, None
+    raise DataError(f"the column 'answers' holds {kind}", where=where, fix=_FIX)
+
+
+def _names(struct: Any) -> list[str]:
+    return [struct.field(k).name for k in range(struct.num_fields)]
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _lengths(lists: Any) -> Int64:
+    lengths: Int64 = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return lengths
+
+
+def _text_values(values: Any, where: str) -> list[str]:
+    if not len(values):
+        return []
+    return list(_text_column(pa.table({"answers.text": values}), "answers.text", where).to_pylist())
+
+
+def _start_values(values: Any, where: str) -> list[int | None]:
+    if not (pa.types.is_integer(values.type) or pa.types.is_null(values.type)):
+        raise DataError(f"answers.answer_start holds {values.type}, not whole numbers", where=where, fix=_FIX)
+    starts: list[int | None] = values.to_pylist()
+    return starts

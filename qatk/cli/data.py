@@ -1,0 +1,178 @@
+"""``qatk data``: look at data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qatk.cli.context import output, plain_warnings, plugin_host, print_json
+from qatk.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from qatk.plugins import PluginHost
+    from qatk.types import Examples
+
+data_app = typer.Typer(no_args_is_help=True)
+
+
+@data_app.callback()
+def _group() -> None:
+    """Look at data."""
+
+
+@data_app.command()
+def show(
+    context: typer.Context,
+    data: Annotated[
+        str | None,
+        typer.Argument(help="A SQuAD file; with --use, the first option of that dataset.", show_default=False),
+    ] = None,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many examples.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Which ones: the same seed shows the same.")] = 0,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", metavar="ID", help="Show this question instead; may be repeated.")
+    ] = None,
+    answerable: Annotated[
+        bool | None, typer.Option("--answerable/--unanswerable", help="Only questions with, or without, an answer.")
+    ] = None,
+    around: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Cut contexts to N characters around the first answer.")
+    ] = None,
+    use: Annotated[str, typer.Option(metavar="DATASET", help="The dataset component that reads.")] = "squad",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the dataset.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show random examples with their answers marked in their contexts.
+
+    For example: qatk data show dev-v2.0.json; qatk data show rajpurkar/squad_v2 --use hub --set split=validation.
+    """
+    plain_warnings()
+    examples = _load(plugin_host(context), use, data, settings or [])
+    rows = _rows_of(examples, ids) if ids else _random_rows(examples, number, seed, answerable)
+    if json:
+        print_json([_plain(examples, row) for row in rows])
+        return
+    console = output()
+    for row in rows:
+        _print_example(console, examples, row, around)
+    console.print(_summary(examples, len(rows)), style="dim")
+
+
+def _load(host: PluginHost, use: str, data: str | None, settings: Sequence[str]) -> Examples:
+    from qatk.yamlmarks import assign, parse
+
+    chosen = parse("{}", "--set")
+    for setting in settings:
+        assign(chosen, setting)
+    options: dict[str, Any] = chosen.value
+    fields = host.find("dataset", use).component.options.model_fields
+    required = [name for name, field in fields.items() if field.is_required()]
+    if data is not None:
+        if not required:
+            raise UsageError(f"the dataset {use!r} takes no DATA", where=data, fix="choose with --set KEY=VALUE")
+        options[required[0]] = data
+    elif absent := [name for name in required if name not in options]:
+        raise UsageError(
+            f"DATA is missing: the {' and '.join(absent)} of the dataset {use!r}",
+            fix="name a file, or another dataset with --use",
+        )
+    examples: Examples = host.build("dataset", use, options).load()
+    return examples
+
+
+def _rows_of(examples: Examples, ids: Sequence[str]) -> list[int]:
+    row = {name: i for i, name in enumerate(examples.id)}
+    unknown = [name for name in ids if name not in row]
+    if unknown:
+        from difflib import get_close_matches
+
+        close = get_close_matches(unknown[0], examples.id, 1)
+        fix = f"did you mean {close[0]}?" if close else f"an id looks like {examples.id[0]}"
+        raise UsageError(f"no question has the id {', '.join(map(repr, unknown))}", where="--id", fix=fix)
+    return [row[name] for name in ids]
+
+
+def _random_rows(examples: Examples, number: int, seed: int, answerable: bool | None) -> list[int]:
+    """Some rows, in the order of the data."""
+    import numpy as np
+
+    rows = np.arange(len(examples))
+    if answerable is not None:
+        option = "--answerable" if answerable else "--unanswerable"
+        if not examples.has_gold:
+            raise UsageError("these data have no gold answers", where=option, fix="leave it out")
+        rows = np.flatnonzero(examples.has_answer == answerable)
+        if not len(rows):
+            raise UsageError("there is no such question in these data", where=option, fix="leave it out")
+    chosen = np.random.default_rng(seed).choice(rows, min(number, len(rows)), replace=False)
+    return [int(row) for row in np.sort(chosen)]
+
+
+def _plain(examples: Examples, row: int) -> dict[str, Any]:
+    """One example as JSON values; ``answers`` is null where gold is absent, ``answer_start`` -1 where unknown."""
+    answers = None
+    if examples.answer_offsets is not None:
+        among = range(examples.answer_offsets[row], examples.answer_offsets[row + 1])
+        pairs = [(examples.answer_text[k], int(examples.answer_start[k])) for k in among]
+        answers = [{"text": text, "answer_start": start} for text, start in pairs]
+    return {
+        "id": examples.id[row],
+        "title": examples.title[row],
+        "question": examples.question[row],
+        "answers": answers,
+        "context": examples.context_of(row),
+    }
+
+
+def _print_example(console: Console, examples: Examples, row: int, around: int | None) -> None:
+    from rich.padding import Padding
+    from rich.rule import Rule
+    from rich.table import Table
+    from rich.text import Text
+
+    from qatk.textview import Mark, excerpt, printable
+
+    heading = printable(" · ".join(filter(None, (examples.id[row], examples.title[row]))))
+    console.print(Rule(Text(heading), align="left", style="dim"))
+    table = Table.grid(padding=(0, 2))
+    table.add_row(Text("question", style="dim"), Text(printable(examples.question[row].strip()), style="bold"))
+    table.add_row(Text("answer", style="dim"), _references(examples, row))
+    console.print(table)
+    marks = [Mark(start, end) for start, end in dict.fromkeys(examples.spans_of(row))]
+    console.print(Padding(excerpt(examples.context_of(row), marks, width=around), (1, 0, 1, 2)))
+
+
+def _references(examples: Examples, row: int) -> Text:
+    """All distinct gold answers, each with how often it is given."""
+    from collections import Counter
+
+    from rich.text import Text
+
+    from qatk.textview import printable
+
+    if not examples.has_gold:
+        return Text("not known", style="dim")
+    times = Counter(examples.answers_of(row))
+    if not times:
+        return Text("no answer", style="bold yellow")
+    placed = {examples.context_of(row)[start:end] for start, end in examples.spans_of(row)}
+    parts = [Text(printable(text), style="bold green") for text in times]
+    for part, (text, count) in zip(parts, times.items(), strict=True):
+        notes = [f"{count} times"] if count > 1 else []
+        notes += [] if text in placed else ["place unknown"]
+        part.append(f" ({', '.join(notes)})" if notes else "", style="not bold default")
+    return Text(" | ").join(parts)
+
+
+def _summary(examples: Examples, shown: int) -> str:
+    text = f"{shown} of {len(examples):,} questions shown; {len(examples.context):,} contexts"
+    if not examples.has_gold:
+        return f"{text}; no gold answers"
+    return f"{text}; {int((~examples.has_answer).sum()):,} questions without an answer"

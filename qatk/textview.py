@@ -1,0 +1,122 @@
+"""Pieces of a context for the terminal: spans marked, cut to a size, nothing in them that a terminal would obey."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+ELLIPSIS = "…"
+_UNSAFE = {"Cc", "Cs", "Zl", "Zp"}
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A span of a context to show: characters ``start`` to ``end`` (exclusive), a Rich style and its brackets.
+
+    The brackets say without colour what the style says with it; both may be empty.
+    """
+
+    start: int
+    end: int
+    style: str = "bold green"
+    open: str = "«"
+    close: str = "»"
+
+
+def printable(text: str) -> str:
+    """``text`` in the same number of characters, safe for a terminal.
+
+    Line ends and tabs become spaces; control characters their pictures (ESC: ␛); halves of surrogate pairs and
+    characters that turn the writing direction become �.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_printable, text))
+
+
+def excerpt(context: str, marks: Sequence[Mark], *, width: int | None = None) -> Text:
+    """The context with its marks styled and bracketed.
+
+    Marks may overlap, lie in one another or be equal; what lies outside the context or outside the part kept is
+    clipped, and an empty mark is left out. The result holds no line ends and is not wrapped yet.
+
+    Args:
+        context: as in the data; see :func:`printable` for what becomes of control characters.
+        marks: in any order; the first one is the centre of the cut.
+        width: characters of context to keep around the first mark, the mark included; cuts fall between words
+            and show as ``…``. The first mark is never cut, however long. ``None`` keeps all.
+    """
+    begin, stop = _part(context, marks, width)
+    shown = [(max(m.start, begin), min(m.end, stop), m) for m in marks]
+    shown = [(start, end, m) for start, end, m in shown if start < end]
+    return _draw(printable(context), begin, stop, shown)
+
+
+def _printable(char: str) -> str:
+    if char.isprintable() and char not in _DIRECTION:
+        return char
+    if char in "\t\n\v\f\r\x85\u2028\u2029":
+        return " "
+    if char < " ":
+        return chr(0x2400 + ord(char))
+    return "�" if unicodedata.category(char) in _UNSAFE or char in _DIRECTION else char
+
+
+def _part(context: str, marks: Sequence[Mark], width: int | None) -> tuple[int, int]:
+    """The first and last character (exclusive) to keep."""
+    size = len(context)
+    if width is None or width >= size:
+        return 0, size
+    first, last = (max(marks[0].start, 0), min(marks[0].end, size)) if marks else (0, 0)
+    if first >= last:
+        first = last = 0
+    room = max(width - (last - first), 0)
+    begin = max(0, min(first - room // 2, size - max(width, last - first)))
+    stop = min(size, max(begin + width, last))
+    if begin > 0:
+        begin = _skip_cut_word(context, begin, first)
+    if stop < size:
+        stop = _drop_cut_word(context, last, stop)
+    return begin, stop
+
+
+def _skip_cut_word(context: str, begin: int, limit: int) -> int:
+    """The start of the first whole word at or after ``begin``; ``begin`` itself where none starts before ``limit``."""
+    at = begin
+    while at < limit and not (context[at - 1].isspace() and not context[at].isspace()):
+        at += 1
+    return at if at < limit or (limit and context[limit - 1].isspace()) else begin
+
+
+def _drop_cut_word(context: str, limit: int, stop: int) -> int:
+    """The end of the last whole word at or before ``stop``; ``stop`` itself where none ends after ``limit``."""
+    at = stop
+    while at > limit and not (context[at].isspace() and not context[at - 1].isspace()):
+        at -= 1
+    return at if at > limit or context[limit].isspace() else stop
+
+
+def _draw(context: str, begin: int, stop: int, shown: list[tuple[int, int, Mark]]) -> Text:
+    """Write the part with its brackets, then lay the styles over it, outer marks first."""
+    outer_first = sorted(shown, key=lambda row: (row[0], -row[1]))
+    opening: dict[int, str] = {}
+    closing: dict[int, str] = {}
+    for start, end, mark in outer_first:
+        opening[start] = opening.get(start, "") + mark.open
+        closing[end] = mark.close + closing.get(end, "")
+    text = Text(ELLIPSIS if begin > 0 else "")
+    opened, closed = {}, {}
+    edges = sorted({begin, stop, *opening, *closing})
+    for at, after in zip(edges, [*edges[1:], stop], strict=True):
+        text.append(closing.get(at, ""))
+        closed[at] = len(text)
+        opened[at] = len(text)
+        text.append(opening.get(at, ""))
+        text.append(context[at:after])
+    for start, end, mark in outer_first:
+        text.stylize(mark.style, opened[start], closed[end])
+    return text.append(ELLIPSIS) if stop < len(context) else text

@@ -1,0 +1,97 @@
+"""The command line as its user meets it: real processes, messages, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: squad, path: dev.json}}\n"
+
+
+def qatk(*arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    import os
+
+    command = [sys.executable, "-m", "qatk", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **environ})
+
+
+def test_misuse_exits_2_with_one_message(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(GOOD + "decoder: {use: min-nul}\nhaed: 3\n")
+    done = qatk("recipe", "check", "r.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "error: r.yaml:4:16: no decoder is called 'min-nul' (did you mean 'min-null'?)\n"
+        "r.yaml:5:1: unknown key 'haed' (did you mean 'head'?)\n"
+    )
+
+
+def test_recipe_check_as_json(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(GOOD + "haed: 3\n")
+    done = qatk("recipe", "check", "r.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["problems"] == [
+        {"source": "r.yaml", "line": 4, "column": 1, "what": "unknown key 'haed'", "fix": "did you mean 'head'?"}
+    ]
+
+
+def test_recipe_in_order(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(GOOD)
+    done = qatk("recipe", "check", "r.yaml", "--set", "decoder.n_best_size=5", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("r.yaml is in order: backbone tiny, dataset squad, featurizer stride")
+
+
+def test_a_filled_recipe_is_a_recipe(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(GOOD)
+    filled = qatk("recipe", "fill", "r.yaml", "--set", "trainer.learning_rate=3e-5", cwd=tmp_path).stdout
+    (tmp_path / "filled.yaml").write_text(filled)
+    assert qatk("recipe", "fill", "filled.yaml", cwd=tmp_path).stdout == filled
+    assert "learning_rate: 3.0e-05" in filled
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "gone.yaml"], "error: there is no recipe gone.yaml"),
+        (["recipe", "check", "gone.yaml"], "error: there is no recipe gone.yaml"),
+        (
+            ["--no-plugin", "sqaud", "plugins", "list"],
+            "error: --no-plugin: no plugin is called 'sqaud'\n  did you mean 'squad'?",
+        ),
+        (["plugins", "show", "min-nul"], "error: no component is called 'min-nul'\n  did you mean 'min-null'?"),
+        (["plugins", "list", "--kind", "decodr"], "error: there is no kind 'decodr'"),
+    ],
+)
+def test_mistakes(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = qatk(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert "Traceback" not in done.stderr
+
+
+def test_plugins_list_and_show() -> None:
+    listed = json.loads(qatk("plugins", "list", "--json").stdout)
+    assert {"kind": "decoder", "name": "min-null", "plugin": "bert", "distribution": "qatk"}.items() <= next(
+        row for row in listed["components"] if row["name"] == "min-null"
+    ).items()
+    assert listed["broken"] == []
+    text = qatk("plugins", "show", "stride", COLUMNS="100").stdout
+    assert "featurizer stride" in text
+    assert "doc_stride" in text
+    assert "128" in text
+
+
+def test_a_broken_plugin_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import no_such_module_anywhere")
+    done = qatk("--plugin", "broken.py", "plugins", "list", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "min-null" in done.stdout
+    assert "not loaded: broken (file): ModuleNotFoundError" in done.stderr
+    strict = qatk("--plugin", "broken.py", "plugins", "list", cwd=tmp_path, QATK_STRICT_PLUGINS="1")
+    assert strict.returncode == 1
+    assert "plugin broken (file broken.py) cannot be loaded" in strict.stderr
