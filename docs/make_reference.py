@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,10 @@ def commands() -> str:
     for path, command in _walk(typer.main.get_command(app), ["qatk"]):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
-        usage = " ".join(
-            [*path, *(a.make_metavar(_context(command)) for a in arguments), *(["[OPTIONS]"] if options else [])]
-        )
-        lines += [f"## `{usage}`", "", inspect.cleandoc(command.help or ""), ""]
-        rows = [(p.human_readable_name, getattr(p, "help", "")) for p in arguments]
-        rows += [(", ".join([*p.opts, *p.secondary_opts]), p.help or "") for p in options]
+        usage = " ".join([*path, *(_metavar(a) for a in arguments), *(["[OPTIONS]"] if options else [])])
+        lines += [f"## `{usage}`", "", _markdown(command.help), ""]
+        rows = [(_metavar(p), getattr(p, "help", "") or "") for p in arguments]
+        rows += [(_option(p), p.help or "") for p in options]
         lines += _table(("argument or option", "meaning"), [(f"`{name}`", text) for name, text in rows])
     return "\n".join(lines)
 
@@ -68,7 +67,7 @@ def components(host: PluginHost) -> str:
                     f"`{o['name']}`",
                     o["type"].replace("|", "or"),
                     "required" if o["required"] else f"`{json.dumps(o['default'])}`",
-                    o["help"],
+                    _markdown(o["help"]),
                 )
                 for o in options_of(registered)
             ]
@@ -78,11 +77,11 @@ def components(host: PluginHost) -> str:
 
 def hooks() -> str:
     """``docs/hooks.md``: every hook, and the protocol of its components."""
-    lines = ["# Hooks", MADE, *inspect.cleandoc(hookspecs.__doc__ or "").splitlines(), "", *_HOOKS_INTRO]
+    lines = ["# Hooks", MADE, *_markdown(hookspecs.__doc__).splitlines(), "", *_HOOKS_INTRO]
     for kind in METHODS:
         hook = getattr(hookspecs, f"qatk_{kind}s")
         protocol = getattr(api, kind.capitalize())
-        lines += [f"## `{hook.__name__}()`", "", inspect.cleandoc(hook.__doc__ or ""), ""]
+        lines += [f"## `{hook.__name__}()`", "", _markdown(hook.__doc__), ""]
         for method in METHODS[kind]:
             function = getattr(protocol, method)
             lines += [
@@ -90,7 +89,7 @@ def hooks() -> str:
                 f"def {method}{_signature(function)}",
                 "```",
                 "",
-                inspect.cleandoc(function.__doc__ or ""),
+                _markdown(function.__doc__),
                 "",
             ]
     return "\n".join(lines)
@@ -116,6 +115,12 @@ _HOOKS_INTRO = [
 ]
 
 
+def _markdown(text: str | None) -> str:
+    """A docstring's markup as Markdown."""
+    plain = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", inspect.cleandoc(text or ""))
+    return plain.replace("``", "`")
+
+
 def _signature(function: Any) -> str:
     return str(inspect.signature(function)).replace("'", "")
 
@@ -128,8 +133,14 @@ def _walk(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
         yield path, command
 
 
-def _context(command: Any) -> Any:
-    return command.make_context(command.name, [], resilient_parsing=True)
+def _metavar(argument: Any) -> str:
+    name = (argument.metavar or argument.name).upper()
+    return name if argument.required else f"[{name}]"
+
+
+def _option(option: Any) -> str:
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return f"{names} {option.metavar}" if option.metavar else names
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

@@ -34,13 +34,20 @@ def compose(recipe: Recipe) -> Pipeline:
     return Pipeline(
         train=_build(recipe.one("data", "train")),
         dev=_build(recipe.one("data", "dev")),
-        **{name: _must(recipe, name) for name in ("backbone", "featurizer", "head", "trainer", "decoder")},
-        **{name: _many(recipe, name) for name in ("metrics", "slicers", "reporters", "trackers")},
+        backbone=_must(recipe, "backbone"),
+        featurizer=_must(recipe, "featurizer"),
+        head=_must(recipe, "head"),
+        trainer=_must(recipe, "trainer"),
+        decoder=_must(recipe, "decoder"),
+        metrics=_many(recipe, "metrics"),
+        slicers=_many(recipe, "slicers"),
+        reporters=_many(recipe, "reporters"),
+        trackers=_many(recipe, "trackers"),
     )
 
 
 def _build(choice: Choice | None) -> Part | None:
-    return choice and choice.registered.build(choice.options)
+    return None if choice is None else choice.registered.build(choice.options)
 
 
 def _must(recipe: Recipe, name: str) -> Part:

@@ -5,7 +5,7 @@ A component wraps its loop in :func:`track`; outside a run that costs nothing an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -36,7 +36,7 @@ def advance(what: str, done: int, total: int | None = None) -> None:
 
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """Yield the items, reporting after each one."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     for done, item in enumerate(items, 1):
         yield item

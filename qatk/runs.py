@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import RunFolderError
+from qatk.eventlog import read_events
 from qatk.results import Evaluation, RunResult, StageTime
 from qatk.store import read_manifest
 from qatk.table import read_examples
@@ -28,7 +29,7 @@ def load_run(folder: str | Path) -> RunResult:
         folder=path,
         manifest=manifest,
         evaluation=read_evaluation(path),
-        events=[],
+        events=read_events(path / "events.jsonl"),
         stages=stage_times(manifest),
     )
 

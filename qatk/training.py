@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from qatk.api import Examples, Features, Predictions, SpanScores, TrainEvent
 from qatk.compose import Pipeline
 from qatk.errors import TrainingDiverged, UsageError
@@ -46,6 +48,7 @@ class Training:
         last, best = self.folder / "checkpoints" / "last", self.folder / "checkpoints" / "best"
         resume = last if last.exists() else None
         with stages.stage("train") as counts, self.parts.trainer.during("training") as trainer:
+            self._rehearse(model)
             try:
                 for event in trainer.fit(model, features, self.dev_features, seed=self.recipe.seed, resume=resume):
                     counts |= {"steps": event.step, "windows_per_second": event.examples_per_second}
@@ -58,6 +61,18 @@ class Training:
             with replacing(self.folder / "model") as new:
                 trainer.save(model, new, state=False)
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+
+    def _rehearse(self, model: Any) -> None:
+        """Decode and judge a few examples before training: what fails there should not cost an epoch first."""
+        few = self.dev.take(range(min(8, len(self.dev))))
+        windows = self.dev_features.take(np.flatnonzero(self.dev_features.example_index < len(few)))
+        predictions = decode(self.parts.decoder, few, windows, self.parts.trainer.instance.predict(model, windows))
+        self._check_keep_best(judge(few, predictions, self.parts.metrics, self.parts.slicers).metrics)
+
+    def _check_keep_best(self, metrics: Mapping[str, float]) -> None:
+        key = self.recipe.scalars["keep_best"]
+        if key is not None and key not in metrics:
+            raise UsageError(f"keep_best names {key!r}, which no metric gives", fix=f"known: {', '.join(metrics)}")
 
     def _end_epoch(self, model: Any, event: TrainEvent) -> TrainEvent:
         metrics = dict(event.metrics)
@@ -77,8 +92,6 @@ class Training:
         key = self.recipe.scalars["keep_best"]
         if key is None:
             return False
-        if key not in metrics:
-            raise UsageError(f"keep_best names {key!r}, which no metric gives", fix=f"known: {', '.join(metrics)}")
         best = self.folder.manifest.get("best")
         if best is not None and best["value"] >= metrics[key]:
             return False

@@ -117,7 +117,7 @@ class Examples:
 
     def context_of(self, row: int) -> str:
         """The context of example ``row``."""
-        return self.context[self.context_index[row]]
+        return self.context[int(self.context_index[row])]
 
     def answers_of(self, row: int) -> list[str]:
         """The gold answers of example ``row``; empty where it has none or gold is absent."""

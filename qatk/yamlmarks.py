@@ -119,9 +119,10 @@ def assign(marked: Marked, setting: str) -> None:
             value = value[step]
         else:
             raise RecipeError([Problem(label, 0, 0, f"{'.'.join(map(str, path[:depth]))} has no {step!r} inside")])
-    if not isinstance(value, dict) and not (isinstance(value, list) and path[-1] in range(len(value))):
+    last: Any = path[-1]
+    if not isinstance(value, dict) and not (isinstance(value, list) and last in range(len(value))):
         raise RecipeError([Problem(label, 0, 0, f"there is no {dotted} to set")])
-    value[path[-1]] = parse(text, label).value
+    value[last] = parse(text, label).value
     for places in (marked.keys, marked.values):
         for known in [p for p in places if p[: len(path)] == path]:
             del places[known]

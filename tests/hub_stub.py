@@ -1,4 +1,4 @@
-"""A hub of data sets on the loopback interface: the few requests that fetching one file of one repository takes."""
+"""A hub on the loopback interface: the few requests that fetching files of a data set or a model takes."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(503)
         elif "asked/set" in path:
             self.reply(403, error="GatedRepo")
-        elif api := re.fullmatch(r"/api/datasets/(\w+/\w+)(.*)", path):
+        elif api := re.fullmatch(r"/api/(?:datasets|models)/(\w+/\w+)(.*)", path):
             self.answer_api(api[1], api[2])
-        elif file := re.fullmatch(r"/datasets/(\w+/\w+)/resolve/([^/]+)/(.*)", path):
+        elif file := re.fullmatch(r"(?:/datasets)?/(\w+/\w+)/resolve/([^/]+)/(.*)", path):
             self.answer_file(*file.groups())
         else:
             self.reply(404)

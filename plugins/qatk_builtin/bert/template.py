@@ -94,7 +94,8 @@ class PairEncoder:
 
     def _check(self, encoding: Any, question: str, context: str) -> None:
         """Raise unless the template, filled with the two sequences, gives the whole encoding."""
-        ids, types = [], []
+        ids: list[int] = []
+        types: list[int] = []
         for piece in self.template.pieces:
             part = piece.ids if piece.kind == "special" else self._of(encoding, piece.kind, encoding.ids)
             ids.extend(part)

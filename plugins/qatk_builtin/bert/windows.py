@@ -75,7 +75,8 @@ def plan_windows(context_size: Int64, room: Int64, doc_stride: int) -> Windows:
 
 def place_of(source: Source, windows: Windows, piece: int) -> Int64:
     """int64[F]: the position within each window at which a piece of the template starts."""
-    return _piece_sizes(source, windows)[:, :piece].sum(1)
+    place: Int64 = _piece_sizes(source, windows)[:, :piece].sum(1)
+    return place
 
 
 def splice(source: Source, windows: Windows) -> tuple[Int64, Int32, Int8, Int32, Int32]:

@@ -1,0 +1,141 @@
+"""The ``min-null`` decoder: the best valid span over an example's windows, against the least of their null scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, advance
+from qatk.types import Bool, Float32, Int32, Int64
+from qatk_builtin.bert import MinNullOptions
+from qatk_builtin.bert.candidates import check_candidates, valid_candidates
+from qatk_builtin.bert.nbest import Slices, merge, probabilities, rank
+from qatk_builtin.bert.spans import Block, Spans, best_spans, join
+
+BLOCK = 1 << 18
+"""Tokens, or candidates, decoded at a time, whole examples each: this bounds the memory."""
+LIMIT = 1e38
+"""Scores up to here can be added in float32; NaN, inf and what is above mean that the model is broken."""
+
+
+class MinNullDecoder:
+    """The best span over all windows of an example, unless "no answer" beats it.
+
+    A span is valid where both tokens lie in the context, the start not after the end, it has no more than
+    ``max_answer_length`` tokens and at least one character, and its score is not ``-inf``. Its score is start plus
+    end score (float32), or that of the candidate. The search is exact: all valid spans compete.
+
+    The null score of an example is the minimum over its windows, because a window that does not hold the answer is
+    right to say so. The answer is ``""`` where null score minus best score is above ``null_threshold``, and where no
+    span is valid (then the score is ``-inf``). An example without windows has null score 0.
+
+    The n-best list has spans of different characters: one that several windows see counts once, with its best score.
+    Best first; equal scores go by the smaller ``char_start``, then the smaller ``char_end``, so that the order of
+    windows does not matter. Probabilities are a softmax over the n-best and the null score.
+    """
+
+    def __init__(self, options: MinNullOptions) -> None:
+        self.options = options
+
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        """One prediction an example; see :class:`qatk.api.Decoder`. The columns may be memory-mapped.
+
+        Raises:
+            PluginError: a score is NaN or too large to add, or a candidate lies outside its window; the message has
+                the example's id.
+            ValueError: the scores or features are for something else.
+        """
+        _check(examples, features, scores)
+        null_score = _least_null(len(examples), features, scores.null)
+        spans = self._n_best(features, scores)
+        offsets = np.zeros(len(examples) + 1, np.int64)
+        np.cumsum(np.bincount(spans.example, minlength=len(examples)), out=offsets[1:])
+        texts = Slices(examples, offsets, spans.char_start, spans.char_end)
+        probability = probabilities(offsets, spans.score, null_score)
+        nbest = NBest(offsets, texts, spans.char_start, spans.char_end, spans.score, probability)
+        return self._answer(examples, nbest, null_score)
+
+    def _n_best(self, features: Features, scores: SpanScores) -> Spans:
+        """The n-best spans of all examples: by example, then best first."""
+        size, longest = self.options.n_best_size, self.options.max_answer_length
+        parts = []
+        if scores.start is not None and scores.end is not None:
+            for begin, stop in _blocks(features.example_index, features.token_offsets):
+                block = Block.cut(features, scores.start, scores.end, begin, stop)
+                parts.append(merge(best_spans(block, size, longest), block.mixed, size))
+                advance("decoding", stop, len(features))
+        elif (candidates := scores.candidates) is not None:
+            offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
+            for begin, stop in _blocks(features.example_index, offsets):
+                rows = slice(int(offsets[begin]), int(offsets[stop]))
+                parts.append(rank(valid_candidates(features, candidates, rows, longest), size))
+                advance("decoding", stop, len(features))
+        return join(parts)
+
+    def _answer(self, examples: Examples, nbest: NBest, null_score: Float32) -> Predictions:
+        """The first of each n-best list, or "no answer"."""
+        answerable = np.flatnonzero(np.diff(nbest.offsets))
+        best = nbest.offsets[answerable]
+        score = np.full(len(examples), -np.inf, np.float32)
+        score[answerable] = nbest.score[best]
+        start, end = np.full((2, len(examples)), -1, np.int32)
+        kept = self._above_null(score[answerable], null_score[answerable])
+        start[answerable[kept]], end[answerable[kept]] = nbest.char_start[best[kept]], nbest.char_end[best[kept]]
+        # An empty slice where both are -1.
+        text = list(Slices(examples, np.arange(len(examples) + 1), start, end))
+        return Predictions(text, start, end, score, null_score, nbest)
+
+    def _above_null(self, score: Float32, null_score: Float32) -> Bool:
+        """Whether the best span is the answer."""
+        threshold = self.options.null_threshold
+        if threshold == "never":
+            return np.ones(len(score), np.bool_)
+        return null_score.astype(np.float64) - score <= threshold
+
+
+def _check(examples: Examples, features: Features, scores: SpanScores) -> None:
+    """Raise unless the three belong together and all scores can be added and compared."""
+    scores.check(features)
+    owners = features.example_index
+    if len(owners) and not 0 <= owners[0] <= owners[-1] < len(examples):
+        raise ValueError(f"windows of examples {owners[0]} to {owners[-1]} where there are {len(examples)}")
+    _check_numbers(examples, scores.null, owners, "no answer")
+    if scores.start is not None and scores.end is not None:
+        for column, what in ((scores.start, "a start"), (scores.end, "an end")):
+            _check_numbers(examples, column, owners, what, features.token_offsets)
+    if scores.candidates is not None:
+        check_candidates(examples, features, scores.candidates)
+        _check_numbers(examples, scores.candidates.score, owners[scores.candidates.feature], "a span")
+
+
+def _check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str, offsets: Int64 | None = None) -> None:
+    """Raise for NaN and what is too large; ``owners`` has the example of each score, or of each range of offsets."""
+    if len(scores) == 0 or scores.max() <= LIMIT:  # the maximum is NaN where any score is
+        return
+    at = int((scores <= LIMIT).argmin())
+    row = at if offsets is None else int(np.searchsorted(offsets, at, side="right")) - 1
+    raise PluginError(
+        f"the model scored {what} {scores[at]:g}",
+        where=f"example {examples.id[owners[row]]}",
+        fix="scores must be numbers below 1e38, or -inf; NaN most often means that training diverged",
+    )
+
+
+def _least_null(n: int, features: Features, null: Float32) -> Float32:
+    """float32[n]: the minimum over each example's windows, 0 where it has none."""
+    least = np.zeros(n, np.float32)
+    first = np.flatnonzero(np.diff(features.example_index, prepend=-1))
+    least[features.example_index[first]] = np.minimum.reduceat(null, first)
+    return least
+
+
+def _blocks(example_index: Int32, offsets: Int64) -> Iterator[tuple[int, int]]:
+    """Ranges of windows, whole examples each, with about ``BLOCK`` of what ``offsets`` int64[F + 1] count."""
+    ends = np.append(np.flatnonzero(np.diff(example_index)) + 1, len(example_index))
+    stop = 0
+    while stop < len(example_index):
+        begin = stop
+        enough = max(begin + 1, int(np.searchsorted(offsets, offsets[begin] + BLOCK)))
+        stop = int(ends[np.searchsorted(ends, min(enough, len(example_index)))])
+        yield begin, stop

@@ -1,0 +1,91 @@
+"""From scored spans of windows to the n-best of examples: merge, rank, cut, probabilities, texts on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+
+from qatk.types import Examples, Float32, Float64, Int32, Int64
+from qatk_builtin.bert.spans import Spans, falling, join
+
+CHUNK = 4096
+"""Examples whose texts are made together."""
+
+
+class Slices(Sequence[str]):
+    """Slices of the contexts of examples, made when they are asked for: a million n-best lists need no strings.
+
+    Args:
+        examples: n examples.
+        offsets: int64[n + 1] into the slices.
+        char_start, char_end: int32[k], end exclusive; of each slice in its example's context.
+    """
+
+    def __init__(self, examples: Examples, offsets: Int64, char_start: Int32, char_end: Int32) -> None:
+        self._contexts, self._context_index = examples.context, examples.context_index
+        self._offsets, self._start, self._end = offsets, char_start, char_end
+
+    def __len__(self) -> int:
+        return len(self._start)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        k = range(len(self))[index]
+        example = int(np.searchsorted(self._offsets, k, side="right")) - 1
+        context = self._contexts[int(self._context_index[example])]
+        return context[self._start[k] : self._end[k]]
+
+    def __iter__(self) -> Iterator[str]:
+        for low in range(0, len(self._context_index), CHUNK):
+            offsets = self._offsets[low : low + CHUNK + 1]
+            among = slice(int(offsets[0]), int(offsets[-1]))
+            context = np.repeat(self._context_index[low : low + CHUNK], np.diff(offsets)).tolist()
+            ranges = zip(context, self._start[among].tolist(), self._end[among].tolist(), strict=True)
+            yield from [self._contexts[index][start:end] for index, start, end in ranges]
+
+
+def merge(spans: Spans, mixed: Int64, n_best_size: int) -> Spans:
+    """The best spans of each example, of different characters: by example, then best first.
+
+    Equal scores go by ``char_start``, then ``char_end``.
+
+    Args:
+        spans: scored spans; those of an example that is not mixed are in order already, and no more than wanted.
+        mixed: examples whose spans may come in any order, any number, and repeated.
+        n_best_size: how many to keep.
+    """
+    unordered = np.isin(spans.example, mixed)
+    if unordered.any():
+        spans = join([spans.take(~unordered), rank(spans.take(unordered), n_best_size)])
+    return spans.take(np.argsort(spans.example, kind="stable"))
+
+
+def rank(spans: Spans, n_best_size: int) -> Spans:
+    """As :func:`merge`, of spans in any order, any number, and repeated."""
+    keys = (falling(spans.score), spans.char_end, spans.char_start, spans.example)
+    spans = spans.take(np.lexsort(keys))
+    first = np.ones(len(spans), np.bool_)
+    first[1:] = np.any([np.diff(key) != 0 for key in (spans.example, spans.char_start, spans.char_end)], axis=0)
+    spans = spans.take(first)
+    spans = spans.take(np.argsort((spans.example << 32) + falling(spans.score), kind="stable"))
+    place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
+    return spans.take(place < n_best_size)
+
+
+def probabilities(offsets: Int64, score: Float32, null_score: Float32) -> Float32:
+    """Softmax over each example's spans (best first, ragged) and its null score; what is missing to 1 is the null's."""
+    filled = np.flatnonzero(np.diff(offsets))
+    example = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    top = null_score.astype(np.float64)
+    top[filled] = np.maximum(top[filled], score[offsets[filled]])
+    weight: Float64 = np.exp(score - top[example])
+    total = np.zeros(len(top))
+    total[filled] = np.add.reduceat(weight, offsets[filled]) + np.exp(null_score[filled] - top[filled])
+    return (weight / total[example]).astype(np.float32)
