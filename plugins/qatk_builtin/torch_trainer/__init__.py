@@ -37,8 +37,9 @@ class TorchOptions(Options):
     """``auto``: the GPU where there is one."""
     log_every: Positive = 10
     """Steps between two ``step`` events."""
-    batch_tokens: Positive = 16384
-    """Prediction batches hold at most this many tokens, padding included."""
+    batch_tokens: Positive | None = None
+    """Prediction batches hold at most this many tokens, padding included; ``null``: 2048 on a CPU, where more only
+    costs memory, else 32768."""
 
 
 @hookimpl

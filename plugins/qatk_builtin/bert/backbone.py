@@ -1,0 +1,212 @@
+"""The ``hf`` backbone: any encoder of transformers, from the hub, a folder or an installed package."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import (
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForQuestionAnswering,
+    AutoTokenizer,
+)
+from transformers.utils import logging
+
+from qatk.api import BackboneSpec, Examples, ModelError
+from qatk_builtin.bert import HfOptions
+from qatk_builtin.bert.source import SETTINGS, ModelSource
+
+_UNFIT = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, SafetensorError)
+_NO_LIMIT = 1_000_000  # a tokenizer without a limit says 10**30
+
+
+class HfBackbone:
+    """A pretrained encoder with its tokenizer, and the head's weights where it is a question-answering checkpoint."""
+
+    def __init__(self, options: HfOptions) -> None:
+        self.options = options
+        self._source = ModelSource(options.model, options.revision, code=options.trust_remote_code)
+
+    def prepare(self, train: Examples | None) -> None:
+        """Nothing to do."""
+
+    def spec(self) -> BackboneSpec:
+        """What the other parts must know, from configuration and tokenizer alone.
+
+        Raises:
+            ModelError: the model is not there, has no fast tokenizer, or lacks what qatk needs.
+            HubUnreachable: the hub did not answer.
+        """
+        tokenizer = self.tokenizer()
+        null_id = tokenizer.bos_token_id if tokenizer.cls_token_id is None else tokenizer.cls_token_id
+        if null_id is None:
+            raise self._refusal("has neither a CLS nor a BOS token, so nothing can stand for 'no answer'")
+        return BackboneSpec(
+            name=self.options.model,
+            hidden_size=self._config.hidden_size,
+            max_length=self._max_length(),
+            padding_side=tokenizer.padding_side,
+            pad_id=tokenizer.pad_token_id or 0,
+            null_id=null_id,
+            has_type_ids=self._has_type_ids(),
+        )
+
+    def tokenizer(self) -> Any:
+        """The model's fast tokenizer. Raises :class:`ModelError` where it has none."""
+        return self._tokenizer
+
+    def encoder(self) -> nn.Module:
+        """The pretrained encoder in float32, without a pooler where the architecture answers questions without one."""
+        return self._loaded[0]
+
+    def head_state(self) -> Mapping[str, Tensor]:
+        """The head's weights under the checkpoint's names; empty unless the checkpoint has all of them."""
+        return self._loaded[1]
+
+    @cached_property
+    def _config(self) -> Any:
+        folder = self._source.folder(SETTINGS)
+        if not (folder / "config.json").is_file():
+            raise self._refusal("is no model: it has no config.json")
+        with self._explained("the configuration"):
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=self.options.trust_remote_code)
+        self._set_dropout(config)
+        config.num_labels = 2  # start and end; a checkpoint for another task may have another number
+        return config
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        config, folder = self._config, self._source.folder(SETTINGS)
+        with self._explained("the tokenizer"), _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, config=config, trust_remote_code=self.options.trust_remote_code
+            )
+        if not getattr(tokenizer, "is_fast", False):
+            raise ModelError(
+                f"the tokenizer of {self.options.model} is {type(tokenizer).__name__}, which is not a fast one: "
+                "it does not say which characters a token covers",
+                fix="choose a model with a tokenizer.json",
+            )
+        if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes out of no files
+            raise self._refusal("has no tokenizer", fix="save the tokenizer beside the weights: a tokenizer.json")
+        return tokenizer
+
+    @cached_property
+    def _skeleton(self) -> nn.Module:
+        """The encoder without weights: what it looks like and what its forward takes."""
+        with self._explained("the architecture"), torch.device("meta"):
+            model: nn.Module = AutoModel.from_config(self._config, trust_remote_code=self.options.trust_remote_code)
+        return model
+
+    @cached_property
+    def _loaded(self) -> tuple[nn.Module, dict[str, Tensor]]:
+        folder = self._source.folder_with_weights()
+        factory = AutoModelForQuestionAnswering if self._has_qa_class() else AutoModel
+        with self._explained("the weights"), _quiet():
+            model, info = factory.from_pretrained(
+                folder,
+                config=self._config,
+                use_safetensors=True,
+                dtype=torch.float32,
+                trust_remote_code=self.options.trust_remote_code,
+                ignore_mismatched_sizes=True,  # of heads for other tasks; the encoder's are refused below
+                output_loading_info=True,
+            )
+        encoder: nn.Module = model.base_model
+        mine = {id(value) for value in encoder.state_dict(keep_vars=True).values()}
+        state = model.state_dict(keep_vars=True)
+        absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+        self._check_complete([name for name in absent if name in state and id(state[name]) in mine])
+        head = {name: value.detach() for name, value in state.items() if id(value) not in mine}
+        return encoder, {} if absent & head.keys() else head
+
+    def _check_complete(self, absent: list[str]) -> None:
+        """Refuse weights that leave parts of the encoder untrained; an unused pooler may be absent."""
+        if lacking := sorted(name for name in absent if "pooler" not in name):
+            shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
+            raise self._refusal(f"lacks {len(lacking)} of its encoder's weights, or has them in another shape: {shown}")
+
+    def _has_qa_class(self) -> bool:
+        remote = getattr(self._config, "auto_map", None) if self.options.trust_remote_code else None
+        return type(self._config) in MODEL_FOR_QUESTION_ANSWERING_MAPPING or (
+            "AutoModelForQuestionAnswering" in (remote or {})
+        )
+
+    def _has_type_ids(self) -> bool:
+        """Whether the forward takes type ids, the tokenizer makes them, and the model tells them apart."""
+        return (
+            "token_type_ids" in inspect.signature(self._skeleton.forward).parameters
+            and "token_type_ids" in self._tokenizer.model_input_names
+            and getattr(self._config, "type_vocab_size", 2) > 1
+        )
+
+    def _max_length(self) -> int:
+        """The least of what the positions, the tokenizer and the option allow."""
+        table, wanted = _position_table(self._skeleton), self.options.max_length
+        if wanted is not None:
+            if table is not None and wanted > table:
+                raise self._refusal(f"has positions for {table} tokens, so max_length cannot be {wanted}")
+            return wanted
+        said = [table or getattr(self._config, "max_position_embeddings", None), self._tokenizer.model_max_length]
+        limits = [int(limit) for limit in said if limit is not None and 0 < limit < _NO_LIMIT]
+        if not limits:
+            raise self._refusal("does not say how many tokens it takes", fix="set the backbone's max_length")
+        return min(limits)
+
+    def _set_dropout(self, config: Any) -> None:
+        """Write the options' rates into the configuration, under this architecture's names."""
+        o = self.options
+        known = [n for n in config.to_dict() if ("dropout" in n or n.endswith("pdrop")) and "classif" not in n]
+        attention = {n: o.dropout if o.attention_dropout is None else o.attention_dropout for n in known if "att" in n}
+        rates = {n: o.dropout for n in known if n not in attention} | attention
+        if (o.dropout is not None and not rates) or (o.attention_dropout is not None and not attention):
+            what = "dropout" if o.attention_dropout is None else "attention_dropout"
+            raise self._refusal(f"has no {what} to set", fix=f"leave out the backbone's {what}")
+        for name, rate in rates.items():
+            if rate is not None:
+                setattr(config, name, rate)
+
+    def _refusal(self, what: str, fix: str | None = None) -> ModelError:
+        return ModelError(f"{self.options.model} {what}", fix=fix)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Turn what transformers raises for an unfit model into a :class:`ModelError` that says what was read."""
+        try:
+            yield
+        except _UNFIT as error:
+            said = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise ModelError(f"{what} of {self.options.model} cannot be loaded: {said}") from error
+
+
+def _position_table(encoder: nn.Module) -> int | None:
+    """How many positions an encoder with learnt absolute positions has; ``None`` for other encoders.
+
+    Where the table has a padding row (RoBERTa and its kin), positions start behind that row.
+    """
+    for name, module in encoder.named_modules():
+        if name.endswith(("position_embeddings", "wpe")) and isinstance(module, nn.Embedding):
+            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' load reports and progress bars off standard error; qatk says itself what matters."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,82 @@
+"""Which windows go together, and how they are padded into a :class:`qatk.api.Batch`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from qatk.api import BackboneSpec, Batch, Features
+from qatk.types import Int64, ragged_rows
+
+POOL = 50
+"""Training batches among which windows are sorted by length: enough for little padding, few enough to stay random."""
+
+
+def training_batches(lengths: Int64, batch_size: int, seed: int, epoch: int) -> list[Int64]:
+    """An epoch's batches: every window once, windows of like length together, ``batch_size`` in all but one.
+
+    The windows are shuffled, sorted by length inside pools of ``POOL`` batches, and the batches shuffled again;
+    the order depends on ``seed`` and ``epoch`` alone.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(lengths))
+    pool = POOL * batch_size
+    pools = [order[i : i + pool] for i in range(0, len(order), pool)]
+    ordered = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools])
+    batches = [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def prediction_batches(lengths: Int64, tokens: int) -> list[Int64]:
+    """All windows, longest first, in batches of at most ``tokens`` positions with padding (or of one window)."""
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    begin = 0
+    while begin < len(order):
+        size = max(1, tokens // int(lengths[order[begin]]))
+        batches.append(order[begin : begin + size])
+        begin += size
+    return batches
+
+
+def make_batch(features: Features, rows: Int64, spec: BackboneSpec, device: torch.device) -> Batch:
+    """Pad some windows to the longest of them, on the side that the tokenizer pads."""
+    positions, _ = ragged_rows(features.token_offsets, rows)
+    lengths = features.lengths[rows]
+    width = -(-int(lengths.max()) // 16) * 16
+    shift = width - lengths if spec.padding_side == "left" else np.zeros_like(lengths)
+    columns = np.arange(width)
+    token_mask = (columns >= shift[:, None]) & (columns < (shift + lengths)[:, None])
+
+    def padded(values: Any, fill: int) -> torch.Tensor:
+        table = np.full(token_mask.shape, fill, np.int64)
+        table[token_mask] = values[positions]
+        return torch.from_numpy(table).to(device)
+
+    def place(values: Any) -> torch.Tensor:
+        return torch.from_numpy(values[rows] + shift).to(device)
+
+    mask = torch.from_numpy(token_mask).to(device)
+    inputs = {"input_ids": padded(features.input_ids, spec.pad_id), "attention_mask": mask.long()}
+    if spec.has_type_ids:
+        inputs["token_type_ids"] = padded(features.type_ids, 0)
+    return Batch(
+        inputs=inputs,
+        context_mask=padded(features.char_start, -1) >= 0,
+        token_mask=mask,
+        null_index=place(features.null_index),
+        start_target=place(features.start_target) if features.has_targets else None,
+        end_target=place(features.end_target) if features.has_targets else None,
+    )
+
+
+def shares(rows: Int64, process: int, processes: int, parts: int) -> list[tuple[Int64, float]]:
+    """The parts of a step's windows that one process computes, each with its share of the step's windows.
+
+    A process for which nothing is left gets a window of share 0: it must take part in the exchange of gradients.
+    """
+    mine = rows[process::processes]
+    split = [part for part in np.array_split(mine, parts) if len(part)]
+    return [(part, len(part) / len(rows)) for part in split] or [(rows[:1], 0.0)]

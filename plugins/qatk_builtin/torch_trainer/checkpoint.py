@@ -1,0 +1,121 @@
+"""A model on disk, and what training needs beside it to go on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING
+
+from qatk.api import ModelError, StorageError
+from qatk_builtin.torch_trainer.model import QAModel
+
+WEIGHTS, HEAD_WEIGHTS, TRAINING = "model.safetensors", "head.safetensors", "training.pt"
+
+
+def save_model(model: QAModel, folder: Path) -> None:
+    """Write configuration, weights and tokenizer.
+
+    ``AutoModelForQuestionAnswering`` loads the folder where the head can be written as the architecture's own
+    (it has ``checkpoint_state``, and names and shapes fit). Otherwise ``AutoModel`` loads the encoder, and the head
+    lies beside it in ``head.safetensors``.
+
+    Raises:
+        StorageError: a file could not be written.
+    """
+    encoder: Any = model.encoder
+    config = copy.deepcopy(encoder.config)
+    config.num_labels = 2
+    qa_class = _qa_class(config)
+    whole = _as_question_answering(model, config, qa_class)
+    config.architectures = [(type(encoder) if whole is None else qa_class).__name__]
+    with _explained(folder):
+        weights = encoder.state_dict() if whole is None else whole
+        save_file(_portable(weights), folder / WEIGHTS, metadata={"format": "pt"})
+        if whole is None:
+            save_file(_portable(model.head.state_dict()), folder / HEAD_WEIGHTS)
+        config.save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
+
+
+def load_model(model: QAModel, folder: Path) -> None:
+    """Take over the weights that :func:`save_model` wrote.
+
+    Raises:
+        ModelError: they are not there, broken, or of another model.
+    """
+    try:
+        state = load_file(folder / WEIGHTS)
+        head_state = load_file(folder / HEAD_WEIGHTS) if (folder / HEAD_WEIGHTS).exists() else None
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"the weights cannot be read: {error}", where=str(folder)) from error
+    try:
+        if head_state is not None:
+            model.encoder.load_state_dict(state)
+            model.head.load_state_dict(head_state)
+        else:
+            _load_question_answering(model, state)
+    except RuntimeError as error:
+        raise ModelError(f"the weights are of another model: {error}", where=str(folder)) from error
+
+
+def save_training(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of an interrupted training beside its model. Raises :class:`StorageError`."""
+    with _explained(folder):
+        torch.save(dict(state), folder / TRAINING)
+
+
+def load_training(folder: Path) -> dict[str, Any]:
+    """What :func:`save_training` wrote. Raises :class:`ModelError` where it is not there."""
+    if not (folder / TRAINING).exists():
+        raise ModelError(f"there is no {TRAINING} to resume from", where=str(folder))
+    state: dict[str, Any] = torch.load(folder / TRAINING, map_location="cpu", weights_only=True)
+    return state
+
+
+def _qa_class(config: Any) -> Any:
+    """The question-answering class of transformers for this architecture, or ``None``."""
+    return MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
+
+
+def _as_question_answering(model: QAModel, config: Any, qa_class: Any) -> dict[str, Tensor] | None:
+    """All weights under the names of ``qa_class``; ``None`` where there is none or its head is another than ours."""
+    head: Any = model.head
+    if qa_class is None or not hasattr(head, "checkpoint_state"):
+        return None
+    weights = {f"{qa_class.base_model_prefix}.{name}": value for name, value in model.encoder.state_dict().items()}
+    weights |= head.checkpoint_state()
+    with torch.device("meta"):
+        theirs = qa_class(copy.deepcopy(config)).state_dict()
+    fits = {n: v.shape for n, v in weights.items()} == {n: v.shape for n, v in theirs.items()}
+    return weights if fits else None
+
+
+def _load_question_answering(model: QAModel, state: dict[str, Tensor]) -> None:
+    head: Any = model.head
+    prefix = f"{_qa_class(model.encoder.config).base_model_prefix}."
+    inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    model.encoder.load_state_dict(inner)
+    rest = {name: value for name, value in state.items() if not name.startswith(prefix)}
+    if not hasattr(head, "load_checkpoint") or not head.load_checkpoint(rest):
+        raise RuntimeError(f"no head of the kind {type(head).__name__} among {', '.join(rest) or 'no other weights'}")
+
+
+def _portable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU: safetensors takes neither shared nor strided storage."""
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in state.items()}
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:  # torch.save raises RuntimeError on a full disk
+        raise StorageError(f"the model cannot be written: {error}", where=str(folder)) from error

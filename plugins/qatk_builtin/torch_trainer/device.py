@@ -1,0 +1,95 @@
+"""Where to compute, how precisely, and with which other processes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import Tensor
+
+from qatk.api import UsageError
+from qatk_builtin.torch_trainer import TorchOptions
+
+_LOWER = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_MALLOC_SETTINGS = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_MMAP_THRESHOLD": (-3, 2**30)}  # of glibc's malloc.h
+
+
+class Engine:
+    """A device, a precision, and accelerate's view of the other processes.
+
+    Attributes:
+        accelerator: for what several processes do together. Its own mixed precision stays off: accelerate has one
+            for the whole Python process, and a Python process may hold trainers of different precision.
+        device: where tensors go.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+
+    Raises:
+        UsageError: for a device that this machine does not have.
+    """
+
+    def __init__(self, options: TorchOptions) -> None:
+        kind = choose_device(options.device)
+        together = DistributedDataParallelKwargs(find_unused_parameters=True)  # encoders may have unused poolers
+        self.accelerator = Accelerator(cpu=kind == "cpu", mixed_precision="no", kwargs_handlers=[together])
+        device = self.accelerator.device
+        self.device = device if device.type == kind else torch.device(kind)
+        self.precision = choose_precision(options.precision, kind)
+        if kind == "cpu":
+            keep_freed_memory()
+
+    @property
+    def name(self) -> str:
+        """The device for people: the GPU's name, or ``cpu``."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
+    def autocast(self) -> torch.autocast:
+        """Matrix products in the lower precision; weights stay float32."""
+        dtype = _LOWER.get(self.precision)
+        return torch.autocast(self.device.type, dtype or torch.bfloat16, enabled=dtype is not None)
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Scales losses where fp16 needs it; does nothing otherwise."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum over all processes."""
+        total: Tensor = self.accelerator.reduce(value, "sum")
+        return total
+
+
+def choose_device(device: str) -> str:
+    """``auto`` is the GPU where there is one. Raises :class:`UsageError` for a device that is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return next(name for name, available in there.items() if available)
+    if not there[device]:
+        raise UsageError(f"device: {device} is not to be had on this machine", fix="device: auto takes what is there")
+    return device
+
+
+def choose_precision(precision: str, device: str) -> str:
+    """``auto`` is bf16 where the hardware computes in it, else fp32."""
+    if precision != "auto":
+        return precision
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device == "cpu":
+        native = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        return "bf16" if any(check() for check in native if check) else "fp32"
+    return "fp32"
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep large freed blocks for the next tensors instead of handing them back to the kernel.
+
+    Each step allocates the same activations again; fetched anew, every page of them costs a fault.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _MALLOC_SETTINGS.values():
+            mallopt(parameter, value)

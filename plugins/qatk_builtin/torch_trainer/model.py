@@ -1,0 +1,62 @@
+"""Encoder and span module as one module."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch import Tensor, nn
+
+from qatk.api import BackboneSpec, Batch, SpanLogits
+
+
+class QAModel(nn.Module):
+    """An encoder with a span module on top.
+
+    Attributes:
+        encoder, head: the two modules.
+        tokenizer: saved beside the weights.
+        spec: what the batches must look like.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, tokenizer: Any, spec: BackboneSpec) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+        self.tokenizer, self.spec = tokenizer, spec
+        self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
+
+    def forward(self, batch: Batch) -> SpanLogits:
+        """Scores of a padded batch; padding has no influence on them, on whichever side it is."""
+        inputs = dict(batch.inputs)
+        if self._counts_positions:
+            inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
+        states = self.encoder(**inputs).last_hidden_state
+        output: SpanLogits = self.head(states, batch)
+        return output
+
+    def loss(self, output: SpanLogits, batch: Batch) -> Tensor:
+        """The head's mean loss, a scalar."""
+        head: Any = self.head
+        loss: Tensor = head.loss(output, batch)
+        return loss
+
+    def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """The trainable parameters in two groups: with weight decay, and without (biases and norms)."""
+        bare = {
+            id(parameter)
+            for module in self.modules()
+            for name, parameter in module.named_parameters(recurse=False)
+            if name.endswith("bias") or "norm" in type(module).__name__.lower()
+        }
+        trained = [p for p in self.parameters() if p.requires_grad]
+        return [
+            {"params": [p for p in trained if id(p) not in bare], "weight_decay": weight_decay},
+            {"params": [p for p in trained if id(p) in bare], "weight_decay": 0.0},
+        ]
+
+
+def _takes_positions(encoder: nn.Module) -> bool:
+    """Whether positions can be told to an encoder. RoBERTa and its kin, whose table has a padding row, count them."""
+    tables = (module for name, module in encoder.named_modules() if name.endswith("position_embeddings"))
+    counts_itself = any(getattr(table, "padding_idx", None) is not None for table in tables)
+    return "position_ids" in inspect.signature(encoder.forward).parameters and not counts_itself
