@@ -35,45 +35,15 @@ if TYPE_CHECKING:
 
     from qatk.types import Bool, Float64
 
+# fmt: off
 __all__ = [
-    "Backbone",
-    "BackboneSpec",
-    "Batch",
-    "Component",
-    "DataError",
-    "Dataset",
-    "Decoder",
-    "Examples",
-    "FeatureError",
-    "Features",
-    "Featurizer",
-    "Head",
-    "HubUnreachable",
-    "Metric",
-    "ModelError",
-    "NBest",
-    "NoOptions",
-    "Options",
-    "PluginError",
-    "Predictions",
-    "QatkError",
-    "Reporter",
-    "RunResult",
-    "Slicer",
-    "SpanCandidates",
-    "SpanLogits",
-    "SpanModule",
-    "SpanScores",
-    "StorageError",
-    "Tracker",
-    "TrainEvent",
-    "Trainer",
-    "TrainingDiverged",
-    "UsageError",
-    "advance",
-    "hookimpl",
-    "track",
+    "Backbone", "BackboneSpec", "Batch", "Component", "DataError", "Dataset", "Decoder", "Examples",
+    "FeatureError", "Features", "Featurizer", "Head", "HubUnreachable", "Metric", "ModelError", "NBest",
+    "NoOptions", "Options", "PluginError", "Predictions", "QatkError", "Reporter", "RunResult", "Slicer",
+    "SpanCandidates", "SpanLogits", "SpanModule", "SpanScores", "StorageError", "Tracker", "TrainEvent",
+    "Trainer", "TrainingDiverged", "UsageError", "advance", "hookimpl", "track",
 ]
+# fmt: on
 
 
 class Options(BaseModel):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qatk.plugins import Part
-from qatk.recipe import Choice, Recipe
+from qatk.recipe import Recipe
+from qatk.sections import Choice
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ import pluggy
 from qatk import hookspecs
 from qatk.api import Component, Options
 from qatk.errors import PluginError, QatkError, UsageError
+from qatk.options import checked_options
 
 GROUP = "qatk"
 
@@ -96,8 +97,7 @@ class Registered:
         missing = [name for name in self.component.requires if importlib.util.find_spec(name) is None]
         if missing:
             raise PluginError(f"{self} needs {', '.join(missing)}", fix=f"pip install {' '.join(missing)}")
-        part = Part(self, None)
-        with part.during("construction"):
+        with Part(self, None).during("construction"):
             return Part(self, self.cls()(options))
 
     def source_file(self) -> str:
@@ -196,11 +196,9 @@ class PluginHost:
 
     def build(self, kind: str, name: str, options: Mapping[str, Any] | Options | None = None) -> Any:
         """A live component from plain options, checked as a recipe's are. For use from Python."""
-        from qatk.recipe import checked_options
-
         registered = self.find(kind, name)
         if not isinstance(options, Options):
-            options = checked_options(registered, options or {})
+            options = checked_options(registered.component, options or {})
         return registered.build(options).instance
 
     def _instead(self, name: str, known: list[str]) -> str:

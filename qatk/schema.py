@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qatk.plugins import PluginHost, Registered
-from qatk.recipe import SCALARS, SECTIONS, VERSION
+from qatk.sections import SCALARS, SECTIONS, VERSION
 
 _TYPES = {int: "integer", str: "string"}
 

@@ -10,58 +10,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Int8 = NDArray[np.int8]
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Bool = NDArray[np.bool_]
-
-
-def _freeze(owner: object, name: str, dtype: type, length: int | None = None) -> None:
-    """Replace the array ``owner.name`` by a read-only view, after checking its form."""
-    value = getattr(owner, name)
-    where = f"{type(owner).__name__}.{name}"
-    if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != 1:
-        seen = f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
-        raise TypeError(f"{where} must be a flat {np.dtype(dtype)} array, not {seen}")
-    if length is not None and len(value) != length:
-        raise ValueError(f"{where} has {len(value)} values where {length} are due")
-    view = value.view()
-    view.flags.writeable = False
-    object.__setattr__(owner, name, view)
-
-
-def _check_offsets(owner: object, name: str, rows: int, values: int) -> None:
-    """Check that ``owner.name`` are offsets int64[rows + 1] that rise from 0 to ``values``."""
-    _freeze(owner, name, np.int64, rows + 1)
-    offsets = getattr(owner, name)
-    if offsets[0] != 0 or offsets[-1] != values or (np.diff(offsets) < 0).any():
-        raise ValueError(f"{type(owner).__name__}.{name} must rise from 0 to {values}")
-
-
-def _check_rows(owner: object, name: str, rows: int) -> None:
-    if len(getattr(owner, name)) != rows:
-        raise ValueError(f"{type(owner).__name__}.{name} has {len(getattr(owner, name))} rows where {rows} are due")
-
-
-def ragged_rows(offsets: Int64, rows: NDArray[Any]) -> tuple[Int64, Int64]:
-    """Positions of the flat values of some rows, and the offsets of these rows among themselves.
-
-    Args:
-        offsets: int64[rows in all + 1].
-        rows: indices of the rows wanted, in the order wanted.
-    """
-    lengths = np.diff(offsets)[rows]
-    new = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=new[1:])
-    positions = np.arange(new[-1]) + np.repeat(offsets[:-1][rows] - new[:-1], lengths)
-    return positions, new
+from qatk.columns import Bool as Bool
+from qatk.columns import Float32 as Float32
+from qatk.columns import Float64 as Float64
+from qatk.columns import Int8 as Int8
+from qatk.columns import Int32 as Int32
+from qatk.columns import Int64 as Int64
+from qatk.columns import check_offsets, check_rows, freeze
+from qatk.columns import ragged_rows as ragged_rows
+from qatk.outputs import NBest as NBest
+from qatk.outputs import Predictions as Predictions
+from qatk.outputs import SpanCandidates as SpanCandidates
+from qatk.outputs import SpanScores as SpanScores
+from qatk.outputs import TrainEvent as TrainEvent
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +57,14 @@ class Examples:
 
     def __post_init__(self) -> None:
         n = len(self.id)
-        _check_rows(self, "question", n)
-        _check_rows(self, "title", n)
-        _freeze(self, "context_index", np.int32, n)
+        check_rows(self, "question", n)
+        check_rows(self, "title", n)
+        freeze(self, "context_index", np.int32, n)
         if n and not (self.context_index.min() >= 0 and self.context_index.max() < len(self.context)):
             raise ValueError("Examples.context_index points outside the contexts")
-        _freeze(self, "answer_start", np.int32, len(self.answer_text))
+        freeze(self, "answer_start", np.int32, len(self.answer_text))
         if self.answer_offsets is not None:
-            _check_offsets(self, "answer_offsets", n, len(self.answer_text))
+            check_offsets(self, "answer_offsets", n, len(self.answer_text))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -194,20 +160,20 @@ class Features:
 
     def __post_init__(self) -> None:
         rows, tokens = len(self.example_index), len(self.input_ids)
-        _freeze(self, "example_index", np.int32)
+        freeze(self, "example_index", np.int32)
         if (np.diff(self.example_index) < 0).any():
             raise ValueError("Features.example_index must not decrease")
-        _check_offsets(self, "token_offsets", rows, tokens)
-        _freeze(self, "input_ids", np.int32)
-        _freeze(self, "type_ids", np.int8, tokens)
-        _freeze(self, "char_start", np.int32, tokens)
-        _freeze(self, "char_end", np.int32, tokens)
-        _freeze(self, "null_index", np.int32, rows)
+        check_offsets(self, "token_offsets", rows, tokens)
+        freeze(self, "input_ids", np.int32)
+        freeze(self, "type_ids", np.int8, tokens)
+        freeze(self, "char_start", np.int32, tokens)
+        freeze(self, "char_end", np.int32, tokens)
+        freeze(self, "null_index", np.int32, rows)
         if (self.start_target is None) != (self.end_target is None):
             raise ValueError("Features needs both start_target and end_target, or neither")
         if self.start_target is not None:
-            _freeze(self, "start_target", np.int32, rows)
-            _freeze(self, "end_target", np.int32, rows)
+            freeze(self, "start_target", np.int32, rows)
+            freeze(self, "end_target", np.int32, rows)
 
     def __len__(self) -> int:
         return len(self.example_index)
@@ -230,155 +196,3 @@ class Features:
         if self.start_target is not None and self.end_target is not None:
             each |= {"start_target": self.start_target[rows], "end_target": self.end_target[rows]}
         return Features(token_offsets=offsets, counts=self.counts, **flat, **each)
-
-
-@dataclass(frozen=True, eq=False)
-class SpanCandidates:
-    """Scored spans, for heads whose span score is no sum of a start and an end score.
-
-    Attributes:
-        feature: int32[k], non-decreasing: the window of each span.
-        start, end: int32[k], first and last token (inclusive), positions within the window.
-        score: float32[k].
-    """
-
-    feature: Int32
-    start: Int32
-    end: Int32
-    score: Float32
-
-    def __post_init__(self) -> None:
-        k = len(self.feature)
-        for name in ("feature", "start", "end"):
-            _freeze(self, name, np.int32, k)
-        _freeze(self, "score", np.float32, k)
-        if (np.diff(self.feature) < 0).any():
-            raise ValueError("SpanCandidates.feature must not decrease")
-
-
-@dataclass(frozen=True, eq=False)
-class SpanScores:
-    """What a model says of each window: scores for starts and ends, or for whole spans, and for "no answer".
-
-    Exactly one of the two forms is present: ``start`` and ``end``, or ``candidates``.
-
-    Attributes:
-        null: float32[F], the score of "no answer", on the same scale as start + end.
-        start, end: float32[T] over the tokens of the features; ``-inf`` where no answer may start or end.
-        candidates: scored spans.
-    """
-
-    null: Float32
-    start: Float32 | None = None
-    end: Float32 | None = None
-    candidates: SpanCandidates | None = None
-
-    def __post_init__(self) -> None:
-        _freeze(self, "null", np.float32)
-        factorised = self.start is not None and self.end is not None
-        if factorised == (self.candidates is not None) or (self.start is None) != (self.end is None):
-            raise ValueError("SpanScores needs start and end, or candidates: one of the two forms")
-        if self.start is not None and self.end is not None:
-            _freeze(self, "start", np.float32)
-            _freeze(self, "end", np.float32, len(self.start))
-
-    def check(self, features: Features) -> None:
-        """Raise ``ValueError`` unless these scores are for these features."""
-        if len(self.null) != len(features):
-            raise ValueError(f"scores for {len(self.null)} windows where there are {len(features)}")
-        if self.start is not None and len(self.start) != len(features.input_ids):
-            raise ValueError(f"scores for {len(self.start)} tokens where there are {len(features.input_ids)}")
-
-
-@dataclass(frozen=True, eq=False)
-class NBest:
-    """The best spans of each example, best first, "no answer" not among them; ragged over examples.
-
-    Attributes:
-        offsets: int64[n + 1].
-        text: exact slices of the contexts.
-        char_start, char_end: int32[k], end exclusive.
-        score: float32[k].
-        probability: float32[k], softmax over an example's spans and its null score.
-    """
-
-    offsets: Int64
-    text: Sequence[str]
-    char_start: Int32
-    char_end: Int32
-    score: Float32
-    probability: Float32
-
-    def __post_init__(self) -> None:
-        k = len(self.text)
-        _check_offsets(self, "offsets", len(self.offsets) - 1, k)
-        for name in ("char_start", "char_end"):
-            _freeze(self, name, np.int32, k)
-        for name in ("score", "probability"):
-            _freeze(self, name, np.float32, k)
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """One answer an example, row by row with :class:`Examples`; text ``""`` is "no answer".
-
-    Scores are kept apart from the texts: :attr:`null_odds` and ``nbest`` are enough for another threshold.
-
-    Attributes:
-        text: n strings, each an exact slice of its context or ``""``.
-        char_start, char_end: int32[n], end exclusive; both -1 for "no answer".
-        score: float32[n], of the best span, ``-inf`` where no span was valid.
-        null_score: float32[n], of "no answer"; NaN where the source of the predictions does not give it.
-        nbest: the best spans, or ``None`` where unknown.
-    """
-
-    text: Sequence[str]
-    char_start: Int32
-    char_end: Int32
-    score: Float32
-    null_score: Float32
-    nbest: NBest | None = None
-
-    def __post_init__(self) -> None:
-        n = len(self.text)
-        for name in ("char_start", "char_end"):
-            _freeze(self, name, np.int32, n)
-        for name in ("score", "null_score"):
-            _freeze(self, name, np.float32, n)
-        if self.nbest is not None and len(self.nbest.offsets) != n + 1:
-            raise ValueError("Predictions.nbest is for another number of examples")
-
-    def __len__(self) -> int:
-        return len(self.text)
-
-    @property
-    def null_odds(self) -> Float64:
-        """float64[n]: null score minus best span score; the higher, the more likely there is no answer."""
-        return self.null_score.astype(np.float64) - self.score
-
-
-@dataclass(frozen=True, eq=False)
-class TrainEvent:
-    """What a trainer's ``fit`` yields: after some steps (``step``) and after each epoch (``epoch``).
-
-    Attributes:
-        kind: ``"step"`` or ``"epoch"``.
-        step, total_steps: optimizer steps taken, and planned.
-        epoch: epochs finished, with fractions.
-        loss: mean training loss since the last event of this kind.
-        learning_rate: of the last step.
-        examples_per_second: training windows a second since the last event of this kind.
-        metrics: figures on the dev windows (``dev_loss``, ``start_accuracy``, ``end_accuracy``,
-            ``both_accuracy``, as fractions); the core adds EM/F1 before it logs the event.
-        scores: on an ``"epoch"`` event with dev windows, the model's scores for them.
-    """
-
-    kind: Literal["step", "epoch"]
-    step: int
-    total_steps: int
-    epoch: float
-    loss: float
-    learning_rate: float
-    examples_per_second: float
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    scores: SpanScores | None = None

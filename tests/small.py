@@ -37,7 +37,6 @@ def write_recipe(folder: Path, *, train: int = 160, dev: int = 48, **trainer: An
         "data": {name: {"use": "squad", "path": str(folder / f"{name}.json")} for name in ("train", "dev")},
         "featurizer": {"use": "stride", "max_length": 48, "doc_stride": 4},
         "trainer": options,
-        "reporters": [],
     }
     (folder / "recipe.yaml").write_text(json.dumps(recipe))
     return folder / "recipe.yaml"

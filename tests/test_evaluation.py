@@ -116,13 +116,13 @@ def test_files_are_read_plain_and_gzipped(folder: Path) -> None:
         (b'{"q0": "red",\n "q1": "he', DataError, "p.json:2:8: the JSON is cut short"),
         (b'{"q0": "red"', DataError, "p.json:1:13: the JSON is cut short"),
         (b'{"q0": red}', DataError, "p.json:1:8: this is not JSON"),
-        (b"", DataError, "p.json:1:1: the JSON is cut short"),
+        (b"", DataError, "p.json:1:1: the file is empty"),
         (b'["red"]', DataError, "p.json: a JSON object of ids and answer texts is due, not a list"),
         (b'{"q0": null}', DataError, "p.json: question 'q0' has null where answer texts are due"),
         (b'{"q0": {"a": 1}}', DataError, "p.json: question 'q0' has an object where answer texts are due"),
-        (b'{"q0": "\xff"}', DataError, "p.json: is not UTF-8: byte 8"),
-        (b"\x1f\x8bjunk", DataError, "p.json: the gzip file is damaged"),
-        (gzip.compress(b'{"q0": "red fox"}')[:-9], DataError, "p.json: the gzip file is damaged"),
+        (b'{"q0": "\xff"}', DataError, "p.json: the text is not UTF-8: byte 8"),
+        (b"\x1f\x8bjunk", DataError, "p.json: the gzip file is cut short or damaged"),
+        (gzip.compress(b'{"q0": "red fox"}')[:-9], DataError, "p.json: the gzip file is cut short or damaged"),
         (b'{"q0": "a", "q1": "b", "q0": "c"}', PredictionsError, "p.json: 1 question ids stand there twice: q0"),
         (b"[" * 100_000, DataError, "p.json"),
     ],
@@ -143,7 +143,7 @@ def test_odds_that_are_no_numbers(folder: Path, value: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_misuse(folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"absent\.json: cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"absent\.json: there is no such file"):
         read_predictions("absent.json")
     assert UsageError.exit_code == 2
 

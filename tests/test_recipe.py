@@ -8,8 +8,9 @@ import pytest
 
 from qatk.errors import RecipeError, UsageError
 from qatk.plugins import PluginHost
-from qatk.recipe import SECTIONS, load_recipe, parse_recipe, to_yaml
+from qatk.recipe import load_recipe, parse_recipe, to_yaml
 from qatk.schema import recipe_schema
+from qatk.sections import SECTIONS
 
 GOOD = """\
 qatk: 1

@@ -204,13 +204,14 @@ def test_a_full_disk_is_one_message_and_nothing_is_half_written(tmp_path: Path) 
     recipe = write_recipe(tmp_path, max_steps=4)
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); sys.argv[0] = 'qatk'; from qatk.cli import main; main()"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); sys.argv[0] = 'qatk';"
+        "from qatk.cli import main; main()"
     )
     command = [sys.executable, "-c", limited, "run", str(recipe), "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRON)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "cannot write" in done.stderr
+    assert "File too large" in done.stderr
     assert not (tmp_path / "run" / "model").exists()
     assert not list((tmp_path / "run").rglob(".*.tmp"))
 

@@ -1,0 +1,121 @@
+"""Every mistake of a recipe at once, each at its place, with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from qatk.errors import UsageError
+from qatk.options import explain, show, suggest
+from qatk.plugins import PluginHost, Registered
+from qatk.sections import SCALARS, SECTIONS, VERSION, Choice, Section
+from qatk.yamlmarks import Marked
+
+_TYPES = {int: "a whole number", str: "a text"}
+
+
+class Checker:
+    """Walks a parsed recipe and collects every problem in ``problems``."""
+
+    def __init__(self, marked: Marked, host: PluginHost) -> None:
+        self.marked, self.host = marked, host
+        self.problems = list(marked.problems)
+
+    def check(self) -> tuple[dict[str, Any], dict[tuple[str, ...], Choice | list[Choice]]]:
+        """Plain values and choices, as far as they are in order; see :attr:`problems`."""
+        value = self.marked.value
+        groups = {path[0] for path in SECTIONS}
+        self._refuse_unknown(value, (), [*SCALARS, *groups])
+        scalars = {name: self._scalar(name) for name in SCALARS}
+        choices: dict[tuple[str, ...], Choice | list[Choice]] = {}
+        for group in groups - {path[0] for path in SECTIONS if len(path) == 1}:
+            self._check_group(group)
+        for path, section in SECTIONS.items():
+            if (choice := self._section(path, section)) is not None:
+                choices[path] = choice
+        return scalars, choices
+
+    def _add(self, path: tuple[str | int, ...], what: str, fix: str = "", *, at_key: bool = False) -> None:
+        self.problems.append(self.marked.problem(path, what, fix, at_key=at_key))
+
+    def _refuse_unknown(self, mapping: Mapping[str, Any], path: tuple[str | int, ...], known: Sequence[str]) -> None:
+        for key in mapping:
+            if key not in known:
+                self._add((*path, key), f"unknown key {key!r}", suggest(str(key), known), at_key=True)
+
+    def _scalar(self, name: str) -> Any:
+        kind, default, _ = SCALARS[name]
+        value = self.marked.value.get(name, default)
+        optional = value is None and name == "keep_best"
+        if name == "qatk" and name not in self.marked.value:
+            self._add((), "the key 'qatk' is missing", "start with qatk: 1")
+        elif not optional and (not isinstance(value, kind) or isinstance(value, bool)):
+            self._add((name,), f"{name} should be {_TYPES[kind]}, not {show(value)}")
+        elif name == "qatk" and value != VERSION:
+            self._add((name,), f"this qatk reads recipes of form {VERSION}, not {value}")
+        elif name == "seed" and not 0 <= value < 2**32:
+            self._add((name,), "seed should lie between 0 and 4294967295")
+        return value
+
+    def _check_group(self, group: str) -> None:
+        value = self.marked.value.get(group)
+        known = [path[1] for path in SECTIONS if path[0] == group]
+        if not isinstance(value, dict):
+            self._add((group,), f"{group} should have {' or '.join(known)}, or both", f"{group}: {{dev: {{use: ...}}}}")
+            self.marked.value[group] = {}
+        elif not value:
+            self._add((group,), f"{group} is empty", f"it takes {' and '.join(known)}")
+        else:
+            self._refuse_unknown(value, (group,), known)
+
+    def _section(self, path: tuple[str, ...], section: Section) -> Choice | list[Choice] | None:
+        value = self.marked.value
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is None:
+            if section.required:
+                self._add((), f"the key {'.'.join(path)!r} is missing", f"{path[-1]}: {{use: NAME, ...}}")
+            return None
+        if not section.many:
+            return self._choice(path, section.kind, value)
+        if not isinstance(value, list):
+            self._add(path, f"{'.'.join(path)} should be a list", "[{use: NAME, ...}]")
+            return None
+        found = [self._choice((*path, i), section.kind, item) for i, item in enumerate(value)]
+        return [choice for choice in found if choice is not None]
+
+    def _choice(self, path: tuple[str | int, ...], kind: str, value: Any) -> Choice | None:
+        if not isinstance(value, dict) or not isinstance(value.get("use"), str):
+            names = ", ".join(r.name for r in self.host.components(kind))
+            self._add(path, f"a {kind} is chosen by a mapping with 'use'", f"{{use: NAME, ...}}, NAME one of {names}")
+            return None
+        try:
+            registered = self.host.find(kind, value["use"])
+        except UsageError as error:
+            self._add((*path, "use"), error.what, error.fix or "")
+            return None
+        given = {k: v for k, v in value.items() if k != "use"}
+        try:
+            return Choice(registered, value["use"], registered.component.options.model_validate(given))
+        except ValidationError as error:
+            self._explain_options(path, registered, error)
+            return None
+
+    def _explain_options(self, path: tuple[str | int, ...], registered: Registered, error: ValidationError) -> None:
+        """One problem for each place: the members of a union complain one by one."""
+        known = list(registered.component.options.model_fields)
+        places: dict[tuple[str | int, ...], ErrorDetails] = {}
+        for detail in error.errors():
+            place = self.marked.deepest((*path, *detail["loc"]))
+            first = places.setdefault(place, detail) if detail["type"] != "missing" else detail
+            if first is not detail:
+                first["msg"] += f", or: {detail['msg']}"
+            elif detail["type"] == "missing":
+                what, fix = explain(detail, known)
+                self._add(path, f"{registered.kind} {registered.name!r} {what}", fix)
+        for place, detail in places.items():
+            what, fix = explain(detail, known)
+            self._add(place, what, fix, at_key=detail["type"] == "extra_forbidden")

@@ -1,0 +1,47 @@
+"""Options checked one component at a time, and what pydantic complains of in a recipe's words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from qatk.api import Component, Options
+from qatk.errors import UsageError
+
+
+def checked_options(component: Component, values: Mapping[str, Any]) -> Options:
+    """Options of a component from plain values, or a :class:`UsageError` that lists what is wrong with them."""
+    try:
+        return component.options.model_validate(dict(values))
+    except ValidationError as error:
+        known = list(component.options.model_fields)
+        lines = [f"{'.'.join(map(str, e['loc']))}: {' '.join(explain(e, known))}" for e in error.errors()]
+        raise UsageError("; ".join(lines), where=component.name) from None
+
+
+def show(value: Any) -> str:
+    """A value of a recipe with its type, for messages."""
+    names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}
+    return f"{json.dumps(value, ensure_ascii=False)} ({names.get(type(value), type(value).__name__)})"
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """The known word nearest to one that is not, or all of them."""
+    close = get_close_matches(word, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def explain(error: ErrorDetails, known: Sequence[str]) -> tuple[str, str]:
+    """What pydantic complains of, in the words of a recipe, and what to do."""
+    key = str(error["loc"][0]) if error["loc"] else "it"
+    if error["type"] == "extra_forbidden":
+        return f"unknown option {key!r}", suggest(key, known)
+    if error["type"] == "missing":
+        return f"needs the option {key!r}", f"{key}: ..."
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[0].lower()}{message[1:]}, not {show(error['input'])}", ""
