@@ -81,6 +81,8 @@ class _Run:
         if not self.folder.done("score"):
             self._start()
             self._train_and_predict(splits.get("train"), splits["dev"])
+        else:
+            self.stages.skip("features", "train", "predict", "score")
         result = load_run(self.folder.path)
         result = replace(result, stages=stage_times(self.folder.manifest, self.stages.executed))
         if "score" in self.stages.executed:
@@ -147,6 +149,7 @@ class _Run:
             training = Training(self.recipe, self.parts, self.folder, self.trackers, dev, dev_features)
             training.run(model, train_features, self.stages)
         elif train_examples is not None:
+            self.stages.skip("train")
             trainer.load(model, self.folder / "model")
         self._predict(model, dev, dev_features)
 

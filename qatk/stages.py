@@ -42,6 +42,12 @@ class Stages:
         manifest["peak_memory_bytes"] = max(peak_memory(), manifest.get("peak_memory_bytes", 0))
         self.folder.save()
 
+    def skip(self, *names: str) -> None:
+        """Say of the stages that were completed by an earlier execution that they are skipped."""
+        for name in names:
+            if self.folder.done(name):
+                advance(f"{name}: done earlier, skipped", 0)
+
 
 class Trackers:
     """The trackers of a run; one that fails is warned of and switched off."""

@@ -65,7 +65,7 @@ def test_there_are_recipes_and_commands_to_check() -> None:
     assert len(blocks("console")) >= 2
 
 
-SHOWN_ELSEWHERE = ("make ", "pip ", "qatk run ", "git ", "accelerate ")
+SHOWN_ELSEWHERE = ("make ", "pip ", "qatk run ", "git ", "torchrun ")
 """Commands that other tests or CI run, or that take a minute; the first word must still exist."""
 
 

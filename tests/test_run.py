@@ -177,6 +177,22 @@ def test_dev_without_gold(tmp_path: Path) -> None:
         qatk.run(recipe, out=tmp_path / "run")
 
 
+def test_two_processes_share_a_run(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=6, precision="fp32")
+    alone = qatk.run(recipe, out=tmp_path / "alone")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "qatk", "run", str(recipe)]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "run"), "--json"], capture_output=True, text=True, env=ENVIRON
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["total"] == 48
+    together = qatk.load_run(tmp_path / "run")
+    assert together.manifest["model"]["processes"] == 2
+    # Dropout draws differ from process to process, so the figures are near, not equal.
+    assert [e.loss for e in together.events] == pytest.approx([e.loss for e in alone.events], rel=0.01)
+    assert together.evaluation.predictions.null_odds == pytest.approx(alone.evaluation.predictions.null_odds, abs=0.1)
+
+
 FAILING_TRACKER = """
 from qatk.api import Component, hookimpl
 class Broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -31,12 +32,14 @@ def run_command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.cli.progress import show_progress
     from qatk.running import run
+    from qatk.workers import is_first_process
 
     plain_warnings()
-    console = None if json else output()
+    first = is_first_process()
+    console = output() if first and not json else None
     host = plugin_host(context)
     try:
-        with show_progress():
+        with show_progress() if first else nullcontext():
             result = run(
                 recipe,
                 out=out,
@@ -49,5 +52,5 @@ def run_command(
             )
     except KeyboardInterrupt:
         raise QatkError("interrupted", fix="the same command with --resume goes on from the last epoch") from None
-    if json:
+    if first and json:
         print_json(dict(result.metrics))

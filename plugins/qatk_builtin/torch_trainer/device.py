@@ -7,7 +7,6 @@ import sys
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from qatk.api import UsageError
@@ -32,8 +31,7 @@ class Engine:
 
     def __init__(self, options: TorchOptions) -> None:
         kind = choose_device(options.device)
-        together = DistributedDataParallelKwargs(find_unused_parameters=True)  # encoders may have unused poolers
-        self.accelerator = Accelerator(cpu=kind == "cpu", mixed_precision="no", kwargs_handlers=[together])
+        self.accelerator = Accelerator(cpu=kind == "cpu", mixed_precision="no")
         device = self.accelerator.device
         self.device = device if device.type == kind else torch.device(kind)
         self.precision = choose_precision(options.precision, kind)

@@ -23,6 +23,9 @@ class QAModel(nn.Module):
         super().__init__()
         self.encoder, self.head = encoder, head
         self.tokenizer, self.spec = tokenizer, spec
+        for name, parameter in encoder.named_parameters():
+            if "pooler" in name:  # takes no part in the states, and would keep several processes waiting for gradients
+                parameter.requires_grad_(False)
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 
     def forward(self, batch: Batch) -> SpanLogits:
