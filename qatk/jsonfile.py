@@ -83,7 +83,7 @@ def _near_miss(path: Path) -> str:
     except OSError:
         return f"there is no folder {folder} either; paths are relative to the working directory"
     close = [name for name in names if name in (f"{path.name}.gz", path.name.removesuffix(".gz"))]
-    close += get_close_matches(path.name, names, 1)
+    close += get_close_matches(path.name, names, 1, cutoff=0.75)
     return f"did you mean {folder / close[0]}?" if close else "paths are relative to the working directory"
 
 

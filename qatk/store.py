@@ -109,28 +109,27 @@ class RunFolder:
         """Take a folder for a run.
 
         Args:
-            path: the folder; made where it is not there.
+            path: the folder; :meth:`save` makes it where it is not there.
             identity: what makes two runs the same (recipe digest, limit, version of the form).
             resume: go on with the run that the folder holds.
 
         Raises:
-            RunFolderError: for a folder that holds another run, something else, or a run without ``resume``.
-            StorageError: where it cannot be made.
+            RunFolderError: for a folder that holds another run, something else, or a run without ``resume``; one that
+                came to nothing yet is taken over.
         """
         if path.exists() and not path.is_dir():
             raise RunFolderError(f"{path} is a file", fix="name a folder with --out")
-        known = path / MANIFEST
-        if known.exists():
-            return cls._reopen(path, identity, resume)
-        if path.exists() and any(path.iterdir()):
+        if (path / MANIFEST).exists():
+            manifest = read_manifest(path)
+            if _worth_keeping(path, manifest):
+                return cls._reopen(path, manifest, identity, resume)
+            (path / "events.jsonl").unlink(missing_ok=True)
+        elif path.exists() and any(path.iterdir()):
             raise RunFolderError(f"{path} holds something that is not a run", fix="name another folder with --out")
-        with storage_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
         return cls(path, {"format": FORMAT, "identity": dict(identity), "stages": {}})
 
     @classmethod
-    def _reopen(cls, path: Path, identity: Mapping[str, Any], resume: bool) -> RunFolder:
-        manifest = read_manifest(path)
+    def _reopen(cls, path: Path, manifest: dict[str, Any], identity: Mapping[str, Any], resume: bool) -> RunFolder:
         held = manifest.get("identity", {})
         if differing := sorted(key for key in {*identity, *held} if identity.get(key) != held.get(key)):
             what = f"{path} holds another run: its {', '.join(differing)} differ{'s' * (len(differing) == 1)}"
@@ -160,11 +159,18 @@ class RunFolder:
         return stage in self.manifest["stages"]
 
     def save(self) -> None:
-        """Write the manifest."""
+        """Write the manifest; the first time, make the folder."""
+        with storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / MANIFEST, self.manifest)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
+
+
+def _worth_keeping(path: Path, manifest: dict[str, Any]) -> bool:
+    """Whether a run came further than what the next start makes again in seconds; a first mistake costs no folder."""
+    return bool(set(manifest["stages"]) - {"data", "features"}) or (path / "checkpoints").exists()
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -134,6 +134,31 @@ def test_a_killed_run_resumes_to_the_same_end(tmp_path: Path) -> None:
     assert [e.loss for e in qatk.load_run(tmp_path / "run").events] == [e.loss for e in whole.events]
 
 
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=500)
+    command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
+    with subprocess.Popen(
+        command, env=ENVIRON, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        while process.poll() is None and not (tmp_path / "run" / "checkpoints" / "last").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        message = process.stderr.read()
+    assert process.returncode == 1
+    assert "error: interrupted\n  the same command with --resume goes on" in message
+    assert "Traceback" not in message
+
+
+def test_a_mistake_found_late_costs_no_folder(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=1)
+    wrong = qatk_run(recipe, "--set", "featurizer.doc_stride=40")
+    assert wrong.returncode == 2
+    assert "doc_stride 40 is not less than the room" in wrong.stderr
+    mended = qatk_run(recipe, "--json")
+    assert mended.returncode == 0, mended.stderr
+
+
 def test_data_that_changed_is_refused(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, epochs=1, max_steps=2)
     qatk.run(recipe, out=tmp_path / "run")

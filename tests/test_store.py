@@ -82,8 +82,7 @@ for n in range(100000):
 
 
 def test_a_killed_writer_leaves_a_whole_folder_after_mending(tmp_path: Path) -> None:
-    run = RunFolder.open(tmp_path / "run", ME, resume=False)
-    run.save()
+    run = begun(tmp_path / "run")
     for delay in (0.0, 0.003, 0.007, 0.011):
         with subprocess.Popen([sys.executable, "-c", KILLED, str(run / "model")], stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
@@ -95,16 +94,37 @@ def test_a_killed_writer_leaves_a_whole_folder_after_mending(tmp_path: Path) -> 
         assert sorted(p.name for p in run.path.iterdir()) == ["manifest.json", "model"]
 
 
-def test_a_folder_is_taken_once(tmp_path: Path) -> None:
-    folder = RunFolder.open(tmp_path / "new" / "run", ME, resume=True)
+def begun(path: Path) -> RunFolder:
+    """A run that has something to lose."""
+    folder = RunFolder.open(path, ME, resume=True)
+    folder.manifest["stages"]["train"] = {"seconds": 1.0, "counts": {}}
     folder.save()
+    return folder
+
+
+def test_a_run_that_came_to_nothing_is_taken_over(tmp_path: Path) -> None:
+    first = RunFolder.open(tmp_path / "run", ME, resume=False)
+    assert not first.path.exists()
+    first.manifest["stages"]["features"] = {"seconds": 1.0, "counts": {}}
+    first.save()
+    (first / "events.jsonl").write_text("{}\n")
+    second = RunFolder.open(tmp_path / "run", {**ME, "recipe": "mended"}, resume=False)
+    assert second.manifest["stages"] == {}
+    assert not (second / "events.jsonl").exists()
+    (first / "checkpoints").mkdir()
+    with pytest.raises(RunFolderError, match="holds another run"):
+        RunFolder.open(tmp_path / "run", {**ME, "recipe": "mended"}, resume=False)
+
+
+def test_a_folder_is_taken_once(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "new" / "run")
     with pytest.raises(RunFolderError, match=r"already holds this run, unfinished\n  --resume goes on"):
         RunFolder.open(folder.path, ME, resume=False)
     assert RunFolder.open(folder.path, ME, resume=True).manifest == folder.manifest
 
 
 def test_another_run_is_refused_even_with_resume(tmp_path: Path) -> None:
-    RunFolder.open(tmp_path, ME, resume=False).save()
+    begun(tmp_path)
     with pytest.raises(RunFolderError, match="holds another run: its limit differs"):
         RunFolder.open(tmp_path, {**ME, "limit": 5}, resume=True)
     with pytest.raises(RunFolderError, match="its limit, recipe differ\n"):
@@ -122,7 +142,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):
-        RunFolder.open(tmp_path / "file" / "run", ME, resume=False)
+        RunFolder.open(tmp_path / "file" / "run", ME, resume=False).save()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 99}'])
