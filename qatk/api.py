@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
+from qatk.component import Component, NoOptions, Options
 from qatk.errors import (
     DataError,
     FeatureError,
@@ -44,35 +43,6 @@ __all__ = [
     "Trainer", "TrainingDiverged", "UsageError", "advance", "hookimpl", "track",
 ]
 # fmt: on
-
-
-class Options(BaseModel):
-    """Base of every component's options: unknown keys are errors, and ``true`` is not 1."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-class NoOptions(Options):
-    """For components that have nothing to choose."""
-
-
-@dataclass(frozen=True)
-class Component:
-    """What a hook returns: a part that recipes pick by name.
-
-    Attributes:
-        name: what a recipe writes after ``use:``, in kebab-case.
-        target: the class, or ``"module:Class"``, which keeps heavy imports out of registration.
-        options: the class of its options.
-        summary: one line for ``qatk plugins list``.
-        requires: importable modules it needs beyond qatk's own dependencies, for the message that says what to install.
-    """
-
-    name: str
-    target: type | str
-    options: type[Options] = NoOptions
-    summary: str = ""
-    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from qatk.errors import RunFolderError
 from qatk.store import finite, storage_errors
 from qatk.types import TrainEvent
 
@@ -17,7 +18,7 @@ COLUMNS = [field.name for field in fields(TrainEvent) if field.name != "scores"]
 def append(path: Path, kind: str, content: Mapping[str, Any]) -> None:
     """Add a line ``{"kind": kind, ...}``. Raises :class:`qatk.errors.StorageError`."""
     line = json.dumps(finite({"kind": kind, **content}), ensure_ascii=False, allow_nan=False)
-    with storage_errors(path), path.open("a", encoding="utf-8") as file:
+    with storage_errors(path), path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(line + "\n")
 
 
@@ -28,26 +29,38 @@ def append_event(path: Path, event: TrainEvent) -> None:
 
 
 def mend(path: Path) -> None:
-    """Cut off a last line that a killed process left unfinished."""
-    if path.exists() and not (content := path.read_bytes()).endswith(b"\n") and content:
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+    """Cut off a last line that a killed process left unfinished. Raises :class:`qatk.errors.StorageError`."""
+    with storage_errors(path):
+        if path.exists() and not (content := path.read_bytes()).endswith(b"\n") and content:
+            with path.open("r+b") as file:
+                file.truncate(content.rfind(b"\n") + 1)
 
 
 def read_events(path: Path) -> list[TrainEvent]:
     """The training events of a log, in the order of steps; empty where there is no log.
 
-    Where a resumed run took steps again, the later event counts. An unfinished last line is left out.
+    Where a resumed run took steps again, the later event counts. An unfinished last line is left out. What is
+    ``null`` in the log is NaN in the event.
+
+    Raises:
+        RunFolderError: for a line that is no event, with ``file:line``.
     """
     if not path.exists():
         return []
     events: dict[tuple[int, str], TrainEvent] = {}
-    for line in path.read_text("utf-8").splitlines(keepends=True):
-        if line.endswith("\n") and (content := json.loads(line))["kind"] in ("step", "epoch"):
-            event = TrainEvent(**{name: _number(content[name]) for name in COLUMNS})
-            events[event.step, event.kind] = event
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+        try:
+            if (content := json.loads(line))["kind"] in ("step", "epoch"):
+                event = TrainEvent(**{name: _numbers(content[name]) for name in COLUMNS})
+                events[event.step, event.kind] = event
+        except (ValueError, TypeError, KeyError) as error:
+            what = f"{path}:{number}: this line is no event of a run ({type(error).__name__}: {error})"
+            raise RunFolderError(what, fix="remove that line") from error
     return [events[key] for key in sorted(events, key=lambda key: (key[0], key[1] == "epoch"))]
 
 
-def _number(value: Any) -> Any:
+def _numbers(value: Any) -> Any:
+    """``value`` with ``None`` as NaN, inside of a mapping too."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
     return float("nan") if value is None else value

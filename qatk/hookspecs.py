@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from qatk.api import Component
+    from qatk.component import Component
 
 PROJECT = "qatk"
 hookspec = pluggy.HookspecMarker(PROJECT)

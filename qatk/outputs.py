@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from qatk.columns import Float32, Float64, Int32, Int64, check_offsets, freeze
-
-if TYPE_CHECKING:
-    from qatk.types import Features
+from qatk.inputs import Features
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,36 @@
+"""What a plugin registers: a component, and the class of its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Options(BaseModel):
+    """Base of every component's options: unknown keys are errors, and ``true`` is not 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class NoOptions(Options):
+    """For components that have nothing to choose."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """What a hook returns: a part that recipes pick by name.
+
+    Attributes:
+        name: what a recipe writes after ``use:``, in kebab-case.
+        target: the class, or ``"module:Class"``, which keeps heavy imports out of registration.
+        options: the class of its options.
+        summary: one line for ``qatk plugins list``.
+        requires: importable modules it needs beyond qatk's own dependencies, for the message that says what to install.
+    """
+
+    name: str
+    target: type | str
+    options: type[Options] = NoOptions
+    summary: str = ""
+    requires: tuple[str, ...] = ()
