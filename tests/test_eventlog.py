@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from qatk.api import NoOptions, TrainEvent
-from qatk.eventlog import append_event, mend, read_events
+from qatk.errors import RunFolderError
+from qatk.eventlog import append, append_event, mend, read_events
 from qatk_builtin.reports.jsonl import JsonlTracker
 
 
@@ -60,3 +63,45 @@ def test_json_stays_strict(tmp_path: Path, loss: float) -> None:
 
 def test_no_log_no_events(tmp_path: Path) -> None:
     assert read_events(tmp_path / "gone") == []
+
+
+def test_a_line_cut_inside_a_character_is_left_out(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    append_event(log, event(5))
+    log.write_bytes(log.read_bytes() + '{"kind": "é'.encode()[:-1])
+    assert [e.step for e in read_events(log)] == [5]
+
+
+def test_only_line_feeds_end_lines(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    append(log, "start", {"name": "a\u2028b\x85c"})
+    append_event(log, event(5))
+    assert [e.step for e in read_events(log)] == [5]
+
+
+def test_what_was_not_finite_comes_back_as_a_number(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    append_event(log, replace(event(5, "epoch", float("nan")), metrics={"dev_loss": float("nan"), "f1": 1.0}))
+    [back] = read_events(log)
+    assert math.isnan(back.loss)
+    assert math.isnan(back.metrics["dev_loss"])
+    assert back.metrics["f1"] == 1.0
+
+
+@pytest.mark.parametrize("line", ['{"kind": "st', "[]", '{"kind": "step"}', ""])
+def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_text(line + "\n")
+    append_event(log, event(5))
+    with pytest.raises(RunFolderError, match=r"events\.jsonl:1: "):
+        read_events(log)
+
+
+def test_a_resumed_run_mends_and_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    append_event(log, event(5))
+    log.write_bytes(log.read_bytes() + b'{"kind": "step", "st')
+    tracker = JsonlTracker(NoOptions())
+    tracker.start({"name": "r"}, tmp_path)
+    tracker.event(event(10))
+    assert [e.step for e in read_events(log)] == [5, 10]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich.columns import Columns
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -13,8 +14,13 @@ from rich.text import Text
 from qatk.api import RunResult
 from qatk.textview import printable
 from qatk_builtin.reports import ConsoleOptions
-from qatk_builtin.reports.cases import pick_losses, pick_wins, show_case
-from qatk_builtin.reports.tables import epochs, facts_of_run, headline, loss_curve, slices
+from qatk_builtin.reports.cases import LEGEND, count_kinds, pick_losses, pick_wins, show_case
+from qatk_builtin.reports.curve import epochs, loss_chart
+from qatk_builtin.reports.tables import facts_of_run, headline, slices
+
+INDENT = 2
+WIDEST_CHART = 76
+"""Columns that the chart of the loss takes where there is room."""
 
 
 class ConsoleReporter:
@@ -26,37 +32,49 @@ class ConsoleReporter:
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Print everything to ``console``; nothing is written to ``out_dir``."""
         console.print(Rule(Text(printable(result.name), "bold"), characters="━", align="left", style="cyan"))
-        for title, parts in self._sections(result):
-            if title:
-                console.print()
-                console.print(Text(title, "bold cyan"))
-            for part in parts:
-                console.print(Padding(part, (0, 0, 0, 2), expand=False))
+        _print(console, headline(result))
+        _section(console, "Run", [facts_of_run(result)])
+        _section(console, "Training", _training(result, min(console.width - INDENT, WIDEST_CHART)))
+        if groups := slices(result.evaluation.slices):
+            console.print(Columns([Padding(group, (1, 0, 0, 0)) for group in groups], padding=(0, 4)))
+        for title, parts in self._cases(result):
+            _section(console, title, parts)
         if out_dir is not None:
             console.print()
             console.print(Text(f"all of it is in {out_dir}", "dim"), soft_wrap=True)
 
-    def _sections(self, result: RunResult) -> Iterator[tuple[str, list[RenderableType]]]:
-        yield "", headline(result)
-        yield "Run", [facts_of_run(result)]
-        if result.events:
-            yield "Training", [part for part in (loss_curve(result.events), epochs(result.events)) if part is not None]
-        for slicer, table in slices(result.evaluation.slices).items():
-            yield f"By {slicer.replace('-', ' ')}", [table]
-        yield from self._cases(result)
-
-    def _cases(self, result: RunResult) -> Iterator[tuple[str, list[RenderableType]]]:
+    def _cases(self, result: RunResult) -> Iterator[tuple[Text | str, list[RenderableType]]]:
         evaluation = result.evaluation
         if "exact" not in evaluation.per_question:
             return
-        right = int(evaluation.per_question["exact"].sum())
+        right = int((evaluation.per_question["exact"] == 1).sum())
         wrong = len(evaluation.examples) - right
         for word, total, rows in (
             ("Wins", right, pick_wins(evaluation, self.options.wins)),
             ("Losses", wrong, pick_losses(evaluation, self.options.losses)),
         ):
             if rows:
-                title = f"{word}: {len(rows)} of {total:,}   (« » the prediction, [ ] the gold answer)"
-                yield title, [show_case(evaluation, row) for row in rows]
+                title = Text.assemble((f"{word}: {len(rows)} of {total:,}", "bold cyan"), (f"   {LEGEND}", "dim"))
+                parts: list[RenderableType] = [count_kinds(evaluation, right=word == "Wins")]
+                parts += [Padding(show_case(evaluation, row), (1, 0, 0, 0), expand=False) for row in rows]
+                yield title, parts
             elif total == 0:
                 yield f"{word}: none", []
+
+
+def _training(result: RunResult, width: int) -> list[RenderableType]:
+    chart, by_epoch = loss_chart(result.events, width), epochs(result.events, result.manifest.get("best"))
+    return [Padding(chart, (0, 0, 1 if by_epoch else 0, 0), expand=False), *by_epoch] if chart else [*by_epoch]
+
+
+def _section(console: Console, title: Text | str, parts: list[RenderableType]) -> None:
+    """Print a title and its parts after an empty line; no title stands over nothing, unless it says so itself."""
+    if parts or "none" in title:
+        console.print()
+        console.print(title if isinstance(title, Text) else Text(title, "bold cyan"))
+        _print(console, parts)
+
+
+def _print(console: Console, parts: list[RenderableType]) -> None:
+    for part in parts:
+        console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
