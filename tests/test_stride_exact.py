@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stride_tools import CORPUS, FORMS, examples_of, featurize, make, spec_for, window
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from qatk.api import BackboneSpec, ModelError
@@ -36,6 +40,8 @@ def reference(
     tokenizer: Any, spec: BackboneSpec, pair: tuple[str, str], max_length: int, doc_stride: int
 ) -> list[dict[str, list[int]]]:
     """Windows by ``return_overflowing_tokens``, the context's characters without blanks at either side."""
+    if not tokenizers_overflow():
+        pytest.skip("the installed tokenizers loses overflowing windows (0.23.2 does): nothing to compare with")
     question, context = pair[0].lstrip(), pair[1]
     left = spec.padding_side == "left"
     encoding = tokenizer(
@@ -56,6 +62,15 @@ def reference(
         start, end = (list(column) for column in zip(*spans, strict=True))
         out.append({"input_ids": part.ids, "type_ids": types, "char_start": start, "char_end": end})
     return out
+
+
+@cache
+def tokenizers_overflow() -> bool:
+    """Whether the installed ``tokenizers`` gives the windows behind the first one."""
+    tokenizer = Tokenizer(WordLevel({"a": 0}, unk_token="a"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.enable_truncation(2)
+    return len(tokenizer.encode("a a a").overflowing) == 1
 
 
 def without_empty(columns: dict[str, list[int]]) -> dict[str, list[int]]:

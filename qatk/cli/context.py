@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,6 +36,8 @@ def output() -> Console:
     """Where results go. Wide enough to keep a table whole where nobody's terminal sets the width."""
     from rich.console import Console
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character shows "?", not a traceback
     return Console(highlight=False)
 
 
