@@ -123,6 +123,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = None if isinstance(scalar(value), str) else "'"
+    if not value.isprintable():
+        style = '"'  # the only style in which PyYAML escapes what it would read as a line break
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

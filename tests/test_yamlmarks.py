@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qatk.errors import RecipeError
@@ -93,6 +93,7 @@ plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=F
 key = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 
 
+@example({"a": "\x85"})
 @given(st.dictionaries(key, st.one_of(plain, st.lists(plain, max_size=3))))
 def test_what_fill_writes_is_read_back_to_the_same_values(value: dict[str, object]) -> None:
     assert (parse(to_yaml(value), "f").value or {}) == value
