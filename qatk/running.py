@@ -6,12 +6,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from qatk.api import Examples, Features
+from qatk.cache import FeatureCache
 from qatk.compose import Pipeline, compose
 from qatk.errors import DataError, RunFolderError
 from qatk.judge import judge
@@ -139,8 +141,9 @@ class _Run:
             backbone.prepare(train_examples)
             tokenizer, spec = backbone.tokenizer(), backbone.spec()
         with self.stages.stage("features") as counts:
-            train_features = self._featurize("train", train_examples, tokenizer, spec, counts) if to_train else None
-            dev_features = self._featurize("dev", dev, tokenizer, spec, counts)
+            featurize = partial(self._featurize, self._cache(tokenizer, spec), counts, tokenizer, spec)
+            train_features = featurize("train", train_examples) if to_train else None
+            dev_features = featurize("dev", dev)
         with self.parts.trainer.during("assembly") as trainer:
             model = trainer.assemble(backbone, self.parts.head.instance, seed=self.recipe.seed)
             if describe := getattr(trainer, "describe", None):
@@ -153,10 +156,21 @@ class _Run:
             trainer.load(model, self.folder / "model")
         self._predict(model, dev, dev_features)
 
-    def _featurize(self, name: str, examples: Any, tokenizer: Any, spec: Any, counts: dict[str, float]) -> Features:
+    def _cache(self, tokenizer: Any, spec: Any) -> FeatureCache:
+        choice = self.recipe.one("featurizer")
+        assert choice is not None
+        return FeatureCache.of_run(choice, self.parts.featurizer.instance, tokenizer, spec)
+
+    def _featurize(
+        self, cache: FeatureCache, counts: dict[str, float], tokenizer: Any, spec: Any, name: str, examples: Any
+    ) -> Features:
+        targets = name == "train"
         with self.parts.featurizer.during(f"featurizing of {name}") as featurizer:
-            features: Features = featurizer.featurize(examples, tokenizer, spec, targets=name == "train")
+            make = partial(featurizer.featurize, examples, tokenizer, spec, targets=targets)
+            data = self.folder.manifest["data"][name]["digest"]
+            features, cached = cache.fetch(make, data=data, targets=targets)
         counts |= {f"{name}_windows": len(features), f"{name}_tokens": len(features.input_ids)}
+        counts[f"{name}_cached"] = int(cached)
         counts |= {f"{name}_{key}": value for key, value in features.counts.items()}
         return features
 

@@ -11,10 +11,16 @@ for name, value in {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }.items():
     os.environ.setdefault(name, value)
+os.environ["QATK_CACHE"] = "off"  # each test makes its own windows; those of the cache name a folder of their own
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from qatk.plugins import PluginHost  # noqa: E402
+
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 @pytest.fixture(scope="session")
