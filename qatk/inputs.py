@@ -104,7 +104,7 @@ class Examples:
         sha = hashlib.sha256()
         for column in fields(self):
             value = getattr(self, column.name)
-            sha.update(f"{column.name}:".encode())
+            sha.update(f"{column.name}:{'none' if value is None else len(value)}:".encode())
             if isinstance(value, np.ndarray):
                 sha.update(value.tobytes())
             elif value is not None:
