@@ -102,7 +102,11 @@ class Backbone(Protocol):
 
 
 class Featurizer(Protocol):
-    """Examples to windows of tokens."""
+    """Examples to windows of tokens.
+
+    They are cached from run to run, found by the arguments, the options and the sources. A featurizer whose windows
+    follow from anything else (a file, chance), or that changes the tokenizer, says ``cacheable = False`` in its class.
+    """
 
     def featurize(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, *, targets: bool) -> Features:
         """Make the windows.

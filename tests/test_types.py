@@ -80,6 +80,21 @@ def test_the_digest_sees_every_column() -> None:
     assert moved.digest() != e.digest()
 
 
+def test_the_digest_sees_where_texts_end() -> None:
+    texts = [["ab", "c"], ["a", "bc"], ["abc", ""], ["ab", "\ud83d\ude00"], ["ab", "\U0001f600"]]
+    some = [Examples(["1", "2"], ["", ""], ["", ""], text, i32(0, 1)) for text in texts]
+    some += [Examples(["1", "2"], text, ["", ""], ["", ""], i32(0, 1)) for text in texts]
+    without = Examples([], [], [], [], i32())
+    some += [without, Examples([], [], [], [], i32(), i64(0)), Examples([], [], [], [""], i32())]
+    assert len({one.digest() for one in some}) == len(some)
+
+
+def test_the_digest_of_many_texts_sees_the_last_one() -> None:
+    many = [str(i) for i in range(9000)]
+    one, other = (Examples([], [], [], contexts, i32()) for contexts in (many, [*many[:-1], "other"]))
+    assert one.digest() != other.digest()
+
+
 def test_gold_may_be_absent() -> None:
     e = Examples(["a"], ["q"], [""], ["c"], i32(0))
     assert not e.has_gold

@@ -1,0 +1,268 @@
+"""Windows that were made before: memory-mapped columns on disk, found by all that went into them.
+
+An entry is a folder ``features/KEY`` with one ``.npy`` file a column and ``about.json``. It appears by one rename,
+so that it is whole or not there, however many processes make it at once; and what is in it never changes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import inspect
+import json
+import math
+import os
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from qatk.errors import QatkWarning, UsageError
+from qatk.inputs import Features
+from qatk.sections import Choice
+from qatk.store import storage_errors, write_atomically
+
+FORMAT = 1
+"""To be raised where the columns of :class:`Features` change their meaning."""
+ABOUT = "about.json"
+PLACE, LIMIT = "QATK_CACHE", "QATK_CACHE_GB"
+LIMIT_GB = 10
+ABANDONED_S = 24 * 3600
+"""The age in seconds at which a half-written entry is taken for a killed process's."""
+
+
+class FeatureCache:
+    """The features that one featurizer makes with one tokenizer, kept from run to run.
+
+    What goes wrong with the cache is warned of, once, and never stops a run.
+
+    Args:
+        place: the folder of all entries; ``None`` keeps nothing.
+        limit: the most bytes that all entries may take; those used longest ago make room.
+        basis: what :func:`key_basis` gives.
+    """
+
+    def __init__(self, place: Path | None, limit: int, basis: Mapping[str, Any]) -> None:
+        self.place, self.limit, self.basis = place, limit, basis
+        self._warned = False
+
+    @classmethod
+    def of_run(
+        cls, choice: Choice, featurizer: Any, tokenizer: Any, spec: Any, environ: Mapping[str, str] = os.environ
+    ) -> FeatureCache:
+        """The cache that the environment asks for, bound to a run's featurizer, tokenizer and ``BackboneSpec``.
+
+        It keeps nothing of a featurizer that says ``cacheable = False``, nor of one without source or with a tokenizer
+        that cannot be written down.
+
+        Raises:
+            UsageError: ``QATK_CACHE_GB`` is no number above 0.
+        """
+        limit, place = _limit(environ), _place(environ)
+        basis = key_basis(choice, tokenizer, spec) if place and getattr(featurizer, "cacheable", True) else None
+        return cls(place if basis else None, limit, basis or {})
+
+    def fetch(self, make: Callable[[], Features], *, data: str, targets: bool) -> tuple[Features, bool]:
+        """Features of the examples with the digest ``data``, and whether they were there before.
+
+        Features that ``make`` had to make come back as memory maps too, where they could be stored.
+        """
+        if self.place is None:
+            return make(), False
+        entry = self.place / digest({**self.basis, "data": data, "targets": targets})
+        held = self._read(entry)
+        if held is not None:
+            return held, True
+        features = make()
+        stored = self._read(entry) if self._store(entry, features) else None
+        return features if stored is None else stored, False
+
+    def _read(self, entry: Path) -> Features | None:
+        try:
+            features = read_features(entry)
+        except (FileNotFoundError, NotADirectoryError):
+            _remove(entry)  # nothing, or what another process is removing
+            return None
+        except Exception as error:  # of a damaged header, numpy raises what Python's tokenizer does, and more
+            self._warn(f"damaged features in {entry} are made anew: {error}")
+            _remove(entry)
+            return None
+        with suppress(OSError):  # a cache that others fill may be read-only
+            os.utime(entry / ABOUT)
+        return features
+
+    def _store(self, entry: Path, features: Features) -> bool:
+        """Whether the features are in the cache now."""
+        if type(features) is not Features:
+            return False
+        size = sum(column.nbytes for column in _columns(features).values())
+        if size > self.limit:
+            self._warn(f"features of {size / 1e9:.1f} GB are not cached: {LIMIT} allows {self.limit / 1e9:g}")
+            return False
+        try:
+            _write(entry, features)
+            make_room(entry.parent, self.limit, entry)
+        except Exception as error:  # counts that JSON does not know, too
+            reason = getattr(error, "what", error)
+            self._warn(f"no features are cached in {self.place}: {reason}; set {PLACE} to another folder, or to off")
+            self.place = None
+            return False
+        return True
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            warnings.warn(message, QatkWarning, stacklevel=4)
+        self._warned = True
+
+
+def key_basis(choice: Choice, tokenizer: Any, spec: Any) -> dict[str, Any] | None:
+    """All that windows follow from, but for the examples and whether they are for training; ``None`` where unknown.
+
+    Taken before the featurizer runs, as it may leave the tokenizer in another state.
+    """
+    registered = choice.registered
+    try:
+        sources = [inspect.getsourcefile(c) for c in registered.cls().__mro__ if not _is_standard(c)]
+        written = tokenizer.backend_tokenizer.to_str()
+    except Exception:  # not a fast tokenizer, or one with parts in Python, of which tokenizers raises Exception itself
+        return None
+    if not all(source and Path(source).is_file() for source in sources):
+        return None
+    written = hashlib.sha256(written.encode()).hexdigest()
+    others = [getattr(tokenizer, name, None) for name in ("padding_side", "truncation_side", "model_max_length")]
+    return {
+        "format": FORMAT,
+        "tokenizer": [type(tokenizer).__qualname__, written, *others],
+        "spec": asdict(spec),
+        "featurizer": [registered.plugin.name, registered.name, choice.options.model_dump(mode="json")],
+        "distribution": [registered.plugin.distribution, registered.plugin.version],
+        "source": [source_digest(Path(source)) for source in (__file__, *sources) if source],
+        "packages": [version(name) for name in ("numpy", "tokenizers", "transformers")],
+    }
+
+
+def digest(parts: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of what can be written as JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def source_digest(file: Path) -> str:
+    """SHA-256 of the Python files of a module's outermost package, or of its folder where it is in no package."""
+    folder, pattern = file.parent, "*.py"
+    while (folder / "__init__.py").exists():
+        folder, pattern = folder.parent, f"{folder.name}/**/*.py"
+    sha = hashlib.sha256()
+    for path in sorted(path for path in folder.glob(pattern) if path.is_file() and os.access(path, os.R_OK)):
+        content = path.read_bytes()
+        sha.update(f"{path.relative_to(folder)}:{len(content)}:".encode())
+        sha.update(content)
+    return sha.hexdigest()
+
+
+def write_features(folder: Path, features: Features) -> None:
+    """Write columns and counts into an empty folder, and wait until the disk has them. Raises ``OSError``."""
+    columns = _columns(features)
+    for name, column in columns.items():
+        with (folder / f"{name}.npy").open("wb") as file:
+            np.save(file, column, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+    about = {"columns": list(columns), "counts": dict(features.counts)}
+    write_atomically(folder / ABOUT, json.dumps(about))
+
+
+def read_features(folder: Path) -> Features:
+    """What :func:`write_features` wrote, as read-only memory maps.
+
+    Raises:
+        FileNotFoundError: where a file is not there.
+        Exception: of many kinds, where the files are not as they were written.
+    """
+    about = json.loads((folder / ABOUT).read_text("utf-8"))
+    return Features(**{name: _map(folder / f"{name}.npy") for name in about["columns"]}, counts=about["counts"])
+
+
+def make_room(place: Path, limit: int, keep: Path) -> None:
+    """Remove the entries used longest ago until all take at most ``limit`` bytes, but never ``keep``."""
+    entries = sorted(_entries(place))
+    excess = sum(size for _, size, _ in entries) - limit
+    for _, size, entry in entries:
+        if excess > 0 and entry != keep:
+            _remove(entry)
+            excess -= size
+
+
+def _entries(place: Path) -> Iterator[tuple[float, int, Path]]:
+    """When each entry was last used, its bytes, and its folder. Abandoned ones are removed on the way."""
+    for folder in list(place.iterdir()):
+        with suppress(OSError):  # another process may remove it meanwhile
+            if not folder.name.startswith("."):
+                yield (folder / ABOUT).stat().st_mtime, sum(f.stat().st_size for f in folder.iterdir()), folder
+            elif time.time() - folder.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(entry: Path, features: Features) -> None:
+    """Make an entry, unless another process was first. Raises :class:`qatk.errors.StorageError`."""
+    new = entry.with_name(f".{entry.name}.{uuid4().hex}")
+    with storage_errors(entry):
+        new.mkdir(parents=True)
+        try:
+            write_features(new, features)
+            new.rename(entry)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _remove(entry: Path) -> None:
+    """Remove an entry; by a rename first, so that nobody finds half of it."""
+    doomed = entry.with_name(f".{entry.name}.{uuid4().hex}")
+    with suppress(OSError):
+        entry.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _columns(features: Features) -> dict[str, Any]:
+    columns = {f.name: getattr(features, f.name) for f in fields(features) if f.name != "counts"}
+    return {name: column for name, column in columns.items() if column is not None}
+
+
+def _map(path: Path) -> np.ndarray[Any, Any]:
+    return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+
+
+def _is_standard(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] in sys.stdlib_module_names
+
+
+def _place(environ: Mapping[str, str]) -> Path | None:
+    named = environ.get(PLACE)
+    if named in ("", "off"):
+        return None
+    shared = Path(environ.get("XDG_CACHE_HOME", ""))
+    try:
+        if named is None:
+            return (shared if shared.is_absolute() else Path.home() / ".cache") / "qatk" / "features"
+        return Path(named).expanduser() / "features"
+    except RuntimeError:  # a user without a home, as in some containers
+        return None
+
+
+def _limit(environ: Mapping[str, str]) -> int:
+    text = environ.get(LIMIT, str(LIMIT_GB))
+    with suppress(ValueError):
+        if math.isfinite(value := float(text)) and value > 0:
+            return int(value * 1e9)
+    raise UsageError(f"{text!r} is no number of GB above 0", where=LIMIT, fix=f"the default is {LIMIT_GB}")
