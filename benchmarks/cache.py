@@ -7,10 +7,6 @@ them, so that nothing is put off. The other side makes the features, on all core
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import statistics
 import tempfile
 from dataclasses import fields
@@ -18,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tokenizers
-from features import cases, minilm, spread
-from scoring import seconds, to_examples
+from common import Row, Timed, mini_or_generated, seconds, speedup, to_examples
+from features import minilm
+from table import alone
 
 from qatk.api import Features
 from qatk.cache import FeatureCache
 from qatk.plugins import PluginHost
 from qatk.sections import Choice
+
+TARGET = 20
 
 
 def columns(features: Features) -> dict[str, Any]:
@@ -39,7 +37,13 @@ def differing(one: Features, other: Features) -> list[str]:
     return [name for name in {*ours, *theirs} if not np.array_equal(ours.get(name, ()), theirs.get(name, ()))]
 
 
-def compare(name: str, data: dict[str, Any], repetitions: int, place: str) -> dict[str, Any]:
+def measure(repetitions: int = 5) -> list[Row]:
+    """One row; the entries lie in a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".cache-benchmark-") as place:
+        return [compare(*mini_or_generated(), repetitions, place)]
+
+
+def compare(name: str, data: dict[str, Any], repetitions: int, place: str) -> Row:
     """Time both in turn; refuse to report where the cache misses or gives something else."""
     tokenizer, spec = minilm()
     examples = to_examples(data)
@@ -58,44 +62,23 @@ def compare(name: str, data: dict[str, Any], repetitions: int, place: str) -> di
             column.sum()
         return features, cached
 
-    first, _ = seconds(fetch)
-    times: dict[str, list[float]] = {"made": [], "cached": [], "digest": []}
+    stored, _ = seconds(fetch)
+    made_times, cached_times, digest_times = [], [], []
     for _ in range(repetitions):
         took, made = seconds(make)
-        times["made"].append(took)
+        made_times.append(took)
         took, (held, cached) = seconds(fetch)
-        times["cached"].append(took)
-        times["digest"].append(seconds(examples.digest)[0])
+        cached_times.append(took)
+        digest_times.append(seconds(examples.digest)[0])
         if not cached or differing(made, held) or made.counts != held.counts:
             raise SystemExit(f"{name}: cached={cached}, and other values in {differing(made, held)}")
-    return {
-        "case": name,
-        "questions": len(examples),
-        "windows": len(made),
-        "megabytes": sum(column.nbytes for column in columns(made).values()) / 1e6,
-        "first_s": first,
-        **{f"{side}_s": statistics.median(took) for side, took in times.items()},
-        **spread("ratio", times["made"], times["cached"]),
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    o = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".cache-benchmark-") as place:
-        table = [compare(name, data, o.repetitions, place) for name, data in cases().items()]
-    if o.json:
-        versions = {"python": platform.python_version(), "tokenizers": tokenizers.__version__, "cores": os.cpu_count()}
-        print(json.dumps({**versions, "rows": table}, indent=1))
-        return
-    for row in table:
-        print(f"{row['case']}: {row['questions']:,} questions, {row['windows']:,} windows, {row['megabytes']:.0f} MB")
-        print(f"  {'made':<10}{row['made_s'] * 1000:>8.1f} ms   (made and stored: {row['first_s'] * 1000:.1f} ms)")
-        print(f"  {'cached':<10}{row['cached_s'] * 1000:>8.1f} ms   (digest: {row['digest_s'] * 1000:.1f} ms)")
-        print(f"  {row['ratio']:.1f} times as fast ({row['ratio_least']:.1f} to {row['ratio_most']:.1f})")
+    note = (
+        f"{sum(column.nbytes for column in columns(made).values()) / 1e6:.0f} MB; the first time, stored too, takes "
+        f"{stored * 1000:.0f} ms; of the second, {statistics.median(digest_times) * 1000:.1f} ms are the data's digest."
+    )
+    ours, theirs = Timed(cached_times, len(examples)), Timed(made_times, len(examples))
+    return speedup("features again", name, "questions", ours, theirs, "making them", target=TARGET, note=note)
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, measure, repetitions=5)

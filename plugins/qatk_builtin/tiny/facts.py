@@ -81,7 +81,7 @@ class FactsDataset:
         for _ in range(-(-o.questions // PER_PASSAGE)):
             size = 2 if rng.random() < o.hard else 1
             kind = rng.choice(list(_data()["kinds"].values()))
-            shared = rng.sample(list(kind["facts"]), 4 if size == 2 else 5)
+            shared = rng.sample(list(kind["facts"]), 4)
             things: list[Thing] = []
             for _ in range(size):
                 used = {value for thing in things for value in thing.values.values()}
