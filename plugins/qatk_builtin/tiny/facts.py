@@ -186,7 +186,7 @@ def _ask(things: list[Thing], rng: random.Random, unanswerable: float) -> list[A
     told = [(thing, fact) for thing in things for fact in thing.values]
     untold = [(thing, fact) for thing in things for fact in thing.kind["facts"] if fact not in thing.values]
     rng.shuffle(told)
-    untold.sort(key=lambda pair: -_plausible(pair[0], pair[1], things) + rng.random())
+    untold.sort(key=lambda pair: 2 * rng.random() - _plausible(pair[0], pair[1], things))
     asked = []
     for _ in range(PER_PASSAGE):
         without = bool(untold) and rng.random() < unanswerable
