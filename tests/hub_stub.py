@@ -49,9 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(503)
         elif "asked/set" in path:
             self.reply(403, error="GatedRepo")
-        elif api := re.fullmatch(r"/api/(?:datasets|models)/(\w+/\w+)(.*)", path):
-            self.answer_api(api[1], api[2])
-        elif file := re.fullmatch(r"(?:/datasets)?/(\w+/\w+)/resolve/([^/]+)/(.*)", path):
+        elif api := re.fullmatch(r"/api/(?:datasets|models)/([\w.-]+/[\w.-]+)(/.*)?", path):
+            self.answer_api(api[1], api[2] or "")
+        elif file := re.fullmatch(r"(?:/datasets)?/([\w.-]+/[\w.-]+)/resolve/([^/]+)/(.*)", path):
             self.answer_file(*file.groups())
         else:
             self.reply(404)
