@@ -145,7 +145,8 @@ def generated(questions: int) -> dict[str, Any]:
             answers = [
                 {"text": " ".join(words[a:b]), "answer_start": len(" ".join([*words[:a], ""]))} for a, b in spans
             ]
-            qas.append({"id": f"{p}-{q}", "question": "what?", "answers": answers})
+            question = " ".join(chance.choices(vocabulary, k=8)) + "?"
+            qas.append({"id": f"{p}-{q}", "question": question, "answers": answers})
         paragraphs.append({"context": " ".join(words), "qas": qas})
     return {"data": [{"title": "generated", "paragraphs": paragraphs}]}
 

@@ -1,16 +1,23 @@
 """The official way to score SQuAD predictions, written from its description: the yardstick for speed and agreement.
 
 One question at a time, one gold answer at a time; every comparison normalises both of its texts afresh, as the
-official script does. Data is the parsed SQuAD JSON, predictions and odds are dicts by question id.
+official script does. Data is the parsed SQuAD JSON, predictions and odds are dicts by question id. As a script it
+takes the two files, as the official one does, and imports what that one imports.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import re
 import string
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np  # noqa: F401  as the official script does, for histograms that it seldom draws
 
 
 def normalise(text: str) -> str:
@@ -128,3 +135,22 @@ def score(
         figures["pr_f1_ap"] = average_precision(f1s, answerable, odds)
         figures["pr_oracle_ap"] = average_precision(answerable, answerable, odds)
     return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data_file", metavar="data.json")
+    parser.add_argument("pred_file", metavar="pred.json")
+    parser.add_argument("--na-prob-file", "-n", metavar="na_prob.json")
+    options = parser.parse_args()
+    read = []
+    for path in (options.data_file, options.pred_file, options.na_prob_file):
+        if path and not os.path.exists(path):  # noqa: PTH110  the official script imports os, not pathlib
+            sys.exit(f"{path} does not exist")
+        with open(path or os.devnull, encoding="utf-8") as file:  # noqa: PTH123
+            read.append(json.load(file) if path else None)
+    print(json.dumps(score(*read), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -137,14 +137,19 @@ def test_a_killed_run_resumes_to_the_same_end(tmp_path: Path) -> None:
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, epochs=500)
     command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
-    with subprocess.Popen(
-        command, env=ENVIRON, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
+    process = subprocess.Popen(
+        command,
+        env=ENVIRON,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's children ignore it
+    )
+    with process:
         while process.poll() is None and not (tmp_path / "run" / "checkpoints" / "last").exists():
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        message = process.stderr.read()
+        _, message = process.communicate()
     assert process.returncode == 1
     assert "error: interrupted\n  the same command with --resume goes on" in message
     assert "Traceback" not in message
