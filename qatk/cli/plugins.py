@@ -121,12 +121,12 @@ def _components_table(rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("kind", "name", "summary", "plugin", "version", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("kind", "name", "summary", "plugin", box=box.SIMPLE_HEAD, pad_edge=False)
     last = ""
     for row in sorted(rows, key=lambda row: (row["kind"], row["name"])):
         kind, last = ("" if row["kind"] == last else row["kind"]), row["kind"]
-        owner = f"{row['plugin']} ({row['distribution']})"
-        table.add_row(kind, Text(row["name"], "bold"), Text(row["summary"]), Text(owner), Text(row["version"]))
+        owner = f"{row['plugin']} ({row['distribution']} {row['version']})"
+        table.add_row(kind, Text(row["name"], "bold"), Text(row["summary"]), Text(owner))
     return table
 
 
