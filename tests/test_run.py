@@ -117,7 +117,7 @@ def test_the_same_seed_gives_the_same_predictions(tmp_path: Path, finished: tupl
 
 
 def test_a_killed_run_resumes_to_the_same_end(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, epochs=4)
+    recipe = write_recipe(tmp_path, epochs=8)
     whole = qatk.run(recipe, out=tmp_path / "whole")
     log = tmp_path / "run" / "events.jsonl"
     command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
