@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import datasets
 import numpy as np
@@ -21,7 +22,7 @@ from table import alone
 from transformers import AutoTokenizer
 
 from qatk.api import BackboneSpec, Examples, Features
-from qatk_builtin.bert import StrideOptions
+from qatk_builtin.bert import StrideOptions, splicing
 from qatk_builtin.bert.stride import StrideFeaturizer
 
 TARGET, TARGET_OF_STRINGS = 8, 1.5
@@ -44,6 +45,12 @@ def strings_alone(tokenizer: Any, examples: Examples) -> int:
     backend.no_padding()
     encoded = [backend.encode_batch(list(texts), add_special_tokens=False) for texts in (questions, examples.context)]
     return sum(map(len, encoded))
+
+
+def without_words(work: Callable[[], Features]) -> Features:
+    """The work as it is for tokenizers whose tokens may reach over a blank."""
+    with patch.object(splicing, "divides_at_blanks", lambda tokenizer: False):
+        return work()
 
 
 def first_answers(examples: Examples) -> Examples:
@@ -92,6 +99,7 @@ def compare(name: str, data: dict[str, Any], repetitions: int, max_length: int, 
         "reference": lambda: reference_features.featurize(tokenizer, dataset, max_length, doc_stride),
         "loop": lambda: reference_features.loop(tokenizer, batches, max_length, doc_stride),
         "qatk": lambda: featurizer.featurize(examples, tokenizer, spec, targets=True),
+        "whole": lambda: without_words(lambda: featurizer.featurize(examples, tokenizer, spec, targets=True)),
         "strings": lambda: strings_alone(tokenizer, examples),
     }
     times = {side: Timed(took, len(examples)) for side, took in alternate(sides, repetitions).items()}
@@ -100,6 +108,7 @@ def compare(name: str, data: dict[str, Any], repetitions: int, max_length: int, 
     return [
         speedup(what, name, unit, qatk, times["reference"], "run_qa: datasets.map, padded", target=TARGET),
         speedup(what, name, unit, qatk, times["loop"], "the same without datasets.map"),
+        speedup(what, name, unit, qatk, times["whole"], "qatk, each distinct text tokenized whole"),
         duration(what, name, qatk, times["strings"], least, target=TARGET_OF_STRINGS),
     ]
 

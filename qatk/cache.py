@@ -29,6 +29,7 @@ import numpy as np
 from qatk.errors import QatkWarning, UsageError
 from qatk.inputs import Features
 from qatk.sections import Choice
+from qatk.spool import map_array
 from qatk.store import storage_errors, write_atomically
 
 FORMAT = 1
@@ -240,7 +241,14 @@ def _columns(features: Features) -> dict[str, Any]:
 
 
 def _map(path: Path) -> np.ndarray[Any, Any]:
-    return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+    with path.open("rb") as file:
+        if (form := np.lib.format.read_magic(file)) != (1, 0):
+            raise ValueError(f"{path.name} is of form {form}")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        column = map_array(file, dtype, offset=file.tell())
+    if column.shape != shape:
+        raise ValueError(f"{path.name} has {len(column)} values where {shape[0]} are due")
+    return column
 
 
 def _is_standard(cls: type) -> bool:

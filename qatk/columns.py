@@ -50,8 +50,10 @@ def ragged_rows(offsets: Int64, rows: NDArray[Any]) -> tuple[Int64, Int64]:
         offsets: int64[rows in all + 1].
         rows: indices of the rows wanted, in the order wanted.
     """
-    lengths = np.diff(offsets)[rows]
+    rows = np.asarray(rows)
+    begin = offsets[rows]
+    lengths = offsets[rows + 1] - begin
     new = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(lengths, out=new[1:])
-    positions = np.arange(new[-1]) + np.repeat(offsets[:-1][rows] - new[:-1], lengths)
+    positions = np.arange(new[-1]) + np.repeat(begin - new[:-1], lengths)
     return positions, new

@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,10 +81,12 @@ def evaluate_examples(
         raise UsageError(f"missing is {missing!r}", fix="use 'error' or 'wrong'")
     if not len(examples):
         raise DataError("there are no questions to score")
-    _check_ids(examples.id, predictions, missing)
+    in_order = _same_order(predictions, examples.id)
+    if not in_order:
+        _check_ids(examples.id, predictions, missing)
     if null_odds is not None:
         _check_odds(predictions, null_odds)
-    texts = [predictions.get(name, "") for name in examples.id]
+    texts = list(predictions.values()) if in_order else [predictions.get(name, "") for name in examples.id]
     exact, f1 = scoring.exact_and_f1(examples, texts)
     if len(predictions) < len(examples):
         given = np.fromiter((name in predictions for name in examples.id), np.bool_, len(examples))
@@ -98,8 +101,10 @@ def evaluate_examples(
 def _odds_metrics(
     examples: Examples, exact: Float64, f1: Float64, texts: Sequence[str], null_odds: Mapping[str, float]
 ) -> dict[str, float]:
-    row = {name: i for i, name in enumerate(examples.id)}
-    rows = np.fromiter(map(row.__getitem__, null_odds), np.int64, len(null_odds))
+    rows = None
+    if not _same_order(null_odds, examples.id):
+        row = {name: i for i, name in enumerate(examples.id)}
+        rows = np.fromiter(map(row.__getitem__, null_odds), np.int64, len(null_odds))
     odds = np.fromiter(null_odds.values(), np.float64, len(null_odds))
     answered: Bool = np.fromiter(map(bool, texts), np.bool_, len(texts))
     return scoring.odds_metrics(exact, f1, examples.has_answer, answered, odds, rows)
@@ -110,7 +115,10 @@ def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, fl
     places = (examples.context_of(row).find(text) if text else -1 for row, text in enumerate(texts))
     start = np.fromiter(places, np.int32, len(texts))
     lengths = np.fromiter(map(len, texts), np.int32, len(texts))
-    null_score = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float32)
+    if null_odds is not None and _same_order(null_odds, examples.id):
+        null_score = np.fromiter(null_odds.values(), np.float64, len(null_odds)).astype(np.float32)
+    else:
+        null_score = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float32)
     score = np.where(np.isnan(null_score), null_score, np.float32(0))
     return Predictions(texts, start, np.where(start >= 0, start + lengths, np.int32(-1)), score, null_score)
 
@@ -157,6 +165,11 @@ def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
     return values
 
 
+def _same_order(values: Mapping[str, Any], ids: Sequence[str]) -> bool:
+    """Whether the keys are the ids, in their order: then nothing must be looked up."""
+    return len(values) == len(ids) and all(map(eq, values, ids))
+
+
 def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Missing) -> None:
     known = set(ids)
     lacking = [name for name in ids if name not in predictions] if missing == "error" else []
@@ -168,6 +181,8 @@ def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Miss
 
 
 def _check_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float]) -> None:
+    if _same_order(null_odds, tuple(predictions)) and not any(map(math.isnan, null_odds.values())):
+        return
     kinds = {
         "have no null odds": [name for name in predictions if name not in null_odds],
         "have null odds but no prediction": [name for name in null_odds if name not in predictions],

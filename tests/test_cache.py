@@ -34,7 +34,7 @@ def test_features_come_back_as_they_were_from_memory_maps(tmp_path: Path, one: F
         column = getattr(back, name)
         assert type(column) is np.ndarray
         assert not column.flags.writeable
-        assert is_map(column)
+        assert is_map(column) or not len(column)
 
 
 def test_what_was_made_is_not_made_again(tmp_path: Path) -> None:

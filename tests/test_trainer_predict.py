@@ -47,7 +47,7 @@ def test_prediction_reports_its_progress(tmp_path: Path) -> None:
     with listen(lambda *report: seen.append(report)):
         engine.predict(model, windows(LENGTHS, hf.spec()))
     assert seen
-    assert seen[-1] == ("predicting", len(seen), len(seen))
+    assert seen[-1] == ("predicting", len(LENGTHS), len(LENGTHS))
 
 
 def test_dev_metrics_by_hand() -> None:

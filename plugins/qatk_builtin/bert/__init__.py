@@ -29,6 +29,8 @@ class HfOptions(Options):
     which takes no dropout on most devices. ``null`` does as ``dropout`` does."""
     max_length: Positive | None = None
     """The most tokens a window may have, for models that do not say; ``null`` takes the model's."""
+    layers: Positive | None = None
+    """Keep only the first so many layers of the encoder, a cheap way to a smaller one; ``null`` keeps all."""
 
 
 class StrideOptions(Options):

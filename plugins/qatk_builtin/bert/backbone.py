@@ -79,6 +79,7 @@ class HfBackbone:
         with self._explained("the configuration"):
             config = AutoConfig.from_pretrained(folder, trust_remote_code=self.options.trust_remote_code)
         self._set_dropout(config)
+        self._set_layers(config)
         config.num_labels = 2  # start and end; a checkpoint for another task may have another number
         return config
 
@@ -173,6 +174,13 @@ class HfBackbone:
         for name, rate in rates.items():
             if rate is not None:
                 setattr(config, name, rate)
+
+    def _set_layers(self, config: Any) -> None:
+        if (layers := self.options.layers) is not None:
+            has = getattr(config, "num_hidden_layers", 0)
+            if layers > has:
+                raise self._refusal(f"has {has} layers, so layers cannot be {layers}")
+            config.num_hidden_layers = layers
 
     def _refusal(self, what: str, fix: str | None = None) -> ModelError:
         return ModelError(f"{self.options.model} {what}", fix=fix)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, advance
+from qatk.spool import Spool, release
 from qatk.types import Bool, Float32, Int32, Int64
 from qatk_builtin.bert import MinNullOptions
 from qatk_builtin.bert.candidates import check_candidates, valid_candidates
 from qatk_builtin.bert.nbest import Slices, merge, probabilities, rank
-from qatk_builtin.bert.spans import Block, Spans, best_spans, join
+from qatk_builtin.bert.spans import Block, Spans, best_spans
 
 BLOCK = 1 << 18
 """Tokens, or candidates, decoded at a time, whole examples each: this bounds the memory."""
+_NBEST = {"char_start": np.int32, "char_end": np.int32, "score": np.float32, "probability": np.float32}
 LIMIT = 1e38
 """Scores up to here can be added in float32; NaN, inf and what is above mean that the model is broken."""
 
@@ -48,43 +51,42 @@ class MinNullDecoder:
         """
         _check(examples, features, scores)
         null_score = _least_null(len(examples), features, scores.null)
-        spans = self._n_best(features, scores)
-        offsets = np.zeros(len(examples) + 1, np.int64)
-        np.cumsum(np.bincount(spans.example, minlength=len(examples)), out=offsets[1:])
-        texts = Slices(examples, offsets, spans.char_start, spans.char_end)
-        probability = probabilities(offsets, spans.score, null_score)
-        nbest = NBest(offsets, texts, spans.char_start, spans.char_end, spans.score, probability)
-        return self._answer(examples, nbest, null_score)
+        count = np.zeros(len(examples) + 1, np.int64)
+        start, end = np.full((2, len(examples)), -1, np.int32)
+        score = np.full(len(examples), -np.inf, np.float32)
+        columns = {name: Spool[Any](kind) for name, kind in _NBEST.items()}
+        for spans in self._n_best(examples, features, scores):
+            rows, first, each = np.unique(spans.example, return_index=True, return_counts=True)
+            score[rows], start[rows], end[rows] = spans.score[first], spans.char_start[first], spans.char_end[first]
+            count[rows + 1] = each
+            offsets = np.concatenate([[0], np.cumsum(each)])
+            probability = probabilities(offsets, spans.score, null_score[rows])
+            for name, column in columns.items():
+                column.append(probability if name == "probability" else getattr(spans, name))
+        found = {name: column.column() for name, column in columns.items()}
+        offsets = np.cumsum(count, out=count)
+        nbest = NBest(offsets, Slices(examples, offsets, found["char_start"], found["char_end"]), **found)
+        dropped = ~self._above_null(score, null_score)
+        start[dropped] = end[dropped] = -1
+        text = Slices(examples, None, start, end)  # an empty slice where both are -1
+        return Predictions(text, start, end, score, null_score, nbest)
 
-    def _n_best(self, features: Features, scores: SpanScores) -> Spans:
-        """The n-best spans of all examples: by example, then best first."""
+    def _n_best(self, examples: Examples, features: Features, scores: SpanScores) -> Iterator[Spans]:
+        """The n-best spans of a few examples at a time: by example, then best first."""
         size, longest = self.options.n_best_size, self.options.max_answer_length
-        parts = []
         if scores.start is not None and scores.end is not None:
             for begin, stop in _blocks(features.example_index, features.token_offsets):
+                _check_tokens(examples, features, scores, begin, stop)
                 block = Block.cut(features, scores.start, scores.end, begin, stop)
-                parts.append(merge(best_spans(block, size, longest), block.mixed, size))
+                yield merge(best_spans(block, size, longest), block.mixed, size)
+                release(scores.start, scores.end, features.char_start, features.char_end)
                 advance("decoding", stop, len(features))
         elif (candidates := scores.candidates) is not None:
             offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
             for begin, stop in _blocks(features.example_index, offsets):
                 rows = slice(int(offsets[begin]), int(offsets[stop]))
-                parts.append(rank(valid_candidates(features, candidates, rows, longest), size))
+                yield rank(valid_candidates(features, candidates, rows, longest), size)
                 advance("decoding", stop, len(features))
-        return join(parts)
-
-    def _answer(self, examples: Examples, nbest: NBest, null_score: Float32) -> Predictions:
-        """The first of each n-best list, or "no answer"."""
-        answerable = np.flatnonzero(np.diff(nbest.offsets))
-        best = nbest.offsets[answerable]
-        score = np.full(len(examples), -np.inf, np.float32)
-        score[answerable] = nbest.score[best]
-        start, end = np.full((2, len(examples)), -1, np.int32)
-        kept = self._above_null(score[answerable], null_score[answerable])
-        start[answerable[kept]], end[answerable[kept]] = nbest.char_start[best[kept]], nbest.char_end[best[kept]]
-        # An empty slice where both are -1.
-        text = list(Slices(examples, np.arange(len(examples) + 1), start, end))
-        return Predictions(text, start, end, score, null_score, nbest)
 
     def _above_null(self, score: Float32, null_score: Float32) -> Bool:
         """Whether the best span is the answer."""
@@ -101,12 +103,18 @@ def _check(examples: Examples, features: Features, scores: SpanScores) -> None:
     if len(owners) and not 0 <= owners[0] <= owners[-1] < len(examples):
         raise ValueError(f"windows of examples {owners[0]} to {owners[-1]} where there are {len(examples)}")
     _check_numbers(examples, scores.null, owners, "no answer")
-    if scores.start is not None and scores.end is not None:
-        for column, what in ((scores.start, "a start"), (scores.end, "an end")):
-            _check_numbers(examples, column, owners, what, features.token_offsets)
     if scores.candidates is not None:
         check_candidates(examples, features, scores.candidates)
         _check_numbers(examples, scores.candidates.score, owners[scores.candidates.feature], "a span")
+
+
+def _check_tokens(examples: Examples, features: Features, scores: SpanScores, begin: int, stop: int) -> None:
+    """Raise where a token of these windows has a score that cannot be added and compared."""
+    offsets = features.token_offsets[begin : stop + 1]
+    owners, tokens = features.example_index[begin:stop], slice(int(offsets[0]), int(offsets[-1]))
+    for column, what in ((scores.start, "a start"), (scores.end, "an end")):
+        assert column is not None
+        _check_numbers(examples, column[tokens], owners, what, offsets - offsets[0])
 
 
 def _check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str, offsets: Int64 | None = None) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Iterator
 
 import numpy as np
 
+from qatk.texts import TextColumn
 from qatk.types import Examples, Float32, Float64, Int32, Int64
 from qatk_builtin.bert.spans import Spans, falling, join
 
@@ -14,40 +14,35 @@ CHUNK = 4096
 """Examples whose texts are made together."""
 
 
-class Slices(Sequence[str]):
+class Slices(TextColumn):
     """Slices of the contexts of examples, made when they are asked for: a million n-best lists need no strings.
 
     Args:
         examples: n examples.
-        offsets: int64[n + 1] into the slices.
+        offsets: int64[n + 1] into the slices; ``None`` where each example has one.
         char_start, char_end: int32[k], end exclusive; of each slice in its example's context.
     """
 
-    def __init__(self, examples: Examples, offsets: Int64, char_start: Int32, char_end: Int32) -> None:
+    def __init__(self, examples: Examples, offsets: Int64 | None, char_start: Int32, char_end: Int32) -> None:
         self._contexts, self._context_index = examples.context, examples.context_index
         self._offsets, self._start, self._end = offsets, char_start, char_end
 
     def __len__(self) -> int:
         return len(self._start)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        k = range(len(self))[index]
-        example = int(np.searchsorted(self._offsets, k, side="right")) - 1
+    def at(self, index: int) -> str:
+        """The slice at an index from 0 on."""
+        example = index if self._offsets is None else int(np.searchsorted(self._offsets, index, side="right")) - 1
         context = self._contexts[int(self._context_index[example])]
-        return context[self._start[k] : self._end[k]]
+        return context[self._start[index] : self._end[index]]
 
     def __iter__(self) -> Iterator[str]:
         for low in range(0, len(self._context_index), CHUNK):
-            offsets = self._offsets[low : low + CHUNK + 1]
-            among = slice(int(offsets[0]), int(offsets[-1]))
-            context = np.repeat(self._context_index[low : low + CHUNK], np.diff(offsets)).tolist()
-            ranges = zip(context, self._start[among].tolist(), self._end[among].tolist(), strict=True)
+            context, among = self._context_index[low : low + CHUNK], slice(low, low + CHUNK)
+            if self._offsets is not None:
+                offsets = self._offsets[low : low + CHUNK + 1]
+                context, among = np.repeat(context, np.diff(offsets)), slice(int(offsets[0]), int(offsets[-1]))
+            ranges = zip(context.tolist(), self._start[among].tolist(), self._end[among].tolist(), strict=True)
             yield from [self._contexts[index][start:end] for index, start, end in ranges]
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from qatk.api import BackboneSpec, Examples, advance
+from qatk.spool import release
 from qatk.types import Int64
 from qatk_builtin.bert.template import PairEncoder
-from qatk_builtin.bert.tokens import TokenRows, batches, encode_texts, join_rows
+from qatk_builtin.bert.tokens import BATCH_CHARS, TokenRows, batches, encode_texts, join_rows
 from qatk_builtin.bert.windows import Source
+from qatk_builtin.bert.words import divides_at_blanks, encode_words
+
+Encoder = Callable[..., TokenRows]
+PART_CHARS = 1 << 22
+"""Characters of context, counted for each question, whose windows are made together."""
 
 PROBES = (
     ("Who wrote it?", "Ada Lovelace wrote it in 1843."),
@@ -28,38 +34,69 @@ PROBES = (
 """Questions and contexts on which splicing must equal the tokenizer's own pair encoding, beside some of the data."""
 
 
-def read_source(examples: Examples, tokenizer: Any, spec: BackboneSpec, max_question_length: int) -> Source:
-    """Tokenize questions and contexts.
+class Reader:
+    """Reads the tokens of examples, some examples at a time.
 
-    Each distinct context and question is tokenized once, if for this tokenizer that gives just what its pair
-    encoding gives; else every pair is encoded as such, with a warning.
+    Each distinct context is tokenized once, at first, and each distinct question of those read together; by way of
+    their distinct words where that gives just what the tokenizer's pair encoding gives, else whole. Where that differs
+    too, every pair is encoded as such, with a warning.
+
+    Attributes:
+        template: how the tokenizer joins a question and a context.
+        spliced: whether contexts and questions are tokenized apart.
     """
-    pairs = PairEncoder(tokenizer, spec)
-    questions = [question.lstrip() for question in examples.question]
-    if spliced := _splicing_is_exact(tokenizer, pairs, [*PROBES, *_sample(examples, questions)]):
-        row_of = {question: row for row, question in enumerate(dict.fromkeys(questions))}
-        question_rows = encode_texts(tokenizer, list(row_of), "tokenizing questions", spans=False)
-        context_rows = encode_texts(tokenizer, examples.context, "tokenizing contexts", spans=True)
-        question_row = np.fromiter((row_of[question] for question in questions), np.int64, len(questions))
-        context_row = examples.context_index.astype(np.int64)
-    else:
-        warnings.warn(
-            f"the tokenizer of {spec.name} encodes a pair otherwise than its two texts alone: "
-            "every pair is tokenized by itself, which is slower",
-            stacklevel=2,
-        )
-        question_rows, context_rows = _encode_pairs(pairs, questions, examples)
-        question_row = context_row = np.arange(len(examples))
-    question_size: Int64 = np.minimum(question_rows.lengths[question_row], max_question_length)
-    return Source(context_rows, question_rows, context_row, question_row, question_size, pairs.template, spliced)
+
+    def __init__(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, max_question_length: int) -> None:
+        self._examples, self._tokenizer, self._longest = examples, tokenizer, max_question_length
+        self._pairs = PairEncoder(tokenizer, spec)
+        self.template = self._pairs.template
+        self._encode = _exact_encoder(tokenizer, self._pairs, [*PROBES, *_sample(examples)])
+        self.spliced = self._encode is not None
+        if self._encode is not None:
+            self._contexts = self._encode(tokenizer, examples.context, "tokenizing contexts", spans=True)
+        else:
+            warnings.warn(
+                f"the tokenizer of {spec.name} encodes a pair otherwise than its two texts alone: "
+                "every pair is tokenized by itself, which is slower",
+                stacklevel=2,
+            )
+
+    def parts(self) -> Iterator[tuple[slice, Source]]:
+        """Consecutive examples with their source, few enough at a time for their windows to fit into memory."""
+        examples = self._examples
+        lengths = np.fromiter(map(len, examples.context), np.int64, len(examples.context))
+        for rows in batches(lengths[examples.context_index], PART_CHARS):
+            yield rows, self._read(rows)
+            examples.release()
+            if self.spliced:
+                release(self._contexts.ids, self._contexts.char_start, self._contexts.char_end)
+
+    def _read(self, rows: slice) -> Source:
+        questions = [question.lstrip() for question in self._examples.question[rows]]
+        if self._encode is None:
+            contexts = [self._examples.context_of(row) for row in range(rows.start, rows.stop)]
+            question_rows, context_rows = _encode_pairs(self._pairs, questions, contexts)
+            question_row = context_row = np.arange(len(questions))
+        else:
+            row_of = {question: row for row, question in enumerate(dict.fromkeys(questions))}
+            question_rows = self._encode(self._tokenizer, list(row_of), "tokenizing questions", spans=False)
+            question_row = np.fromiter(map(row_of.__getitem__, questions), np.int64, len(questions))
+            used, context_row = np.unique(self._examples.context_index[rows], return_inverse=True)
+            context_rows = self._contexts.take(used.astype(np.int64))
+        question_size: Int64 = np.minimum(question_rows.lengths[question_row], self._longest)
+        return Source(context_rows, question_rows, context_row, question_row, question_size, self.template)
 
 
-def _splicing_is_exact(tokenizer: Any, pairs: PairEncoder, probes: Sequence[tuple[str, str]]) -> bool:
+def _exact_encoder(tokenizer: Any, pairs: PairEncoder, probes: Sequence[tuple[str, str]]) -> Encoder | None:
+    """The fastest way to tokenize texts alone that gives the tokens they have in pairs; ``None`` where none does."""
     questions, contexts = (list(column) for column in zip(*probes, strict=True))
     expected = pairs.encode(questions, contexts)
-    question_rows = encode_texts(tokenizer, questions, "checking the tokenizer", spans=True)
-    context_rows = encode_texts(tokenizer, contexts, "checking the tokenizer", spans=True)
-    return _same(question_rows, expected[0]) and _same(context_rows, expected[1])
+    encoders = (encode_words, encode_texts) if divides_at_blanks(tokenizer) else (encode_texts,)
+    for encode in encoders:
+        found = (encode(tokenizer, texts, "checking the tokenizer", spans=True) for texts in (questions, contexts))
+        if all(map(_same, found, expected)):
+            return encode
+    return None
 
 
 def _same(one: TokenRows, other: TokenRows) -> bool:
@@ -67,16 +104,15 @@ def _same(one: TokenRows, other: TokenRows) -> bool:
     return all(np.array_equal(getattr(one, column), getattr(other, column)) for column in columns)
 
 
-def _sample(examples: Examples, questions: Sequence[str], size: int = 8) -> list[tuple[str, str]]:
+def _sample(examples: Examples, size: int = 8) -> list[tuple[str, str]]:
     """Some pairs of the data, evenly spread, cut to a length that costs nothing."""
     rows = range(0, len(examples), max(1, len(examples) // size))
-    return [(questions[row][:500], examples.context_of(row)[:2000]) for row in rows]
+    return [(examples.question[row].lstrip()[:500], examples.context_of(row)[:2000]) for row in rows]
 
 
-def _encode_pairs(pairs: PairEncoder, questions: Sequence[str], examples: Examples) -> tuple[TokenRows, TokenRows]:
-    contexts = [examples.context_of(row) for row in range(len(examples))]
+def _encode_pairs(pairs: PairEncoder, questions: Sequence[str], contexts: Sequence[str]) -> tuple[TokenRows, TokenRows]:
     parts = []
-    for rows in batches(np.fromiter(map(len, contexts), np.int64, len(contexts))):
+    for rows in batches(np.fromiter(map(len, contexts), np.int64, len(contexts)), BATCH_CHARS):
         parts.append(pairs.encode(questions[rows], contexts[rows]))
-        advance("tokenizing pairs", rows.stop, len(examples))
-    return join_rows([part[0] for part in parts]), join_rows([part[1] for part in parts])
+        advance("tokenizing pairs", rows.stop, len(questions))
+    return join_rows(part[0] for part in parts), join_rows(part[1] for part in parts)

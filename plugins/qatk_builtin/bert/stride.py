@@ -6,16 +6,19 @@ and characters equal those of the tokenizer's own pair encoding with ``return_ov
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError
+from qatk.inputs import FeatureColumns
 from qatk.types import Bool, Float64, Int64
 from qatk_builtin.bert import StrideOptions
 from qatk_builtin.bert.labels import GoldSpans, place_answers, window_answers
-from qatk_builtin.bert.splicing import read_source
+from qatk_builtin.bert.splicing import Reader
 from qatk_builtin.bert.windows import Source, Windows, place_of, plan_windows, splice
 
 
@@ -51,25 +54,38 @@ class StrideFeaturizer:
             DataError: targets are wanted of examples without gold.
         """
         self._check(examples, tokenizer, spec, targets)
-        source = read_source(examples, tokenizer, spec, self.options.max_question_length)
+        reader = Reader(examples, tokenizer, spec, self.options.max_question_length)
+        draws = np.random.default_rng(0)
+        counts: Counter[str] = Counter()
+        columns = FeatureColumns(targets=examples.has_gold)
+        for rows, source in reader.parts():
+            few = examples if rows == slice(0, len(examples)) else examples.take(range(rows.start, rows.stop))
+            features = self._part(few, source, spec, draws if targets else None, counts)
+            columns.append(features, rows.start)
+        features = columns.features()
+        if targets and len(examples) and not len(features):
+            raise self._nothing_left()
+        sizes = {"windows": len(features), "tokens": len(features.input_ids), "spliced": int(reader.spliced)}
+        return replace(features, counts={**counts, **sizes})
+
+    def _part(
+        self, examples: Examples, source: Source, spec: BackboneSpec, draws: Generator | None, counts: Counter[str]
+    ) -> Features:
+        """The windows of some examples; what there is to count is added to ``counts``."""
         room = self._room(examples, source)
         windows = plan_windows(source.contexts.lengths[source.context_row], room, self.options.doc_stride)
-        counts = {"questions_cut": int((source.question_size < _full_question_size(source)).sum())}
-        answer = spans = None
-        if examples.has_gold:
-            spans = place_answers(examples, source.contexts, source.context_row)
-            answer = window_answers(examples, spans, windows)
-            counts |= _count_gold(examples, spans, windows, answer, room)
-        if targets and answer is not None:
-            kept = self._thin(examples, windows, answer)
-            counts["windows_dropped"] = len(windows.example) - len(kept)
-            counts["questions_dropped"] = len(examples) - len(np.unique(windows.example[kept]))
+        counts["questions_cut"] += int((source.question_size < _full_question_size(source)).sum())
+        if not examples.has_gold:
+            return _build(source, windows, spec)
+        spans = place_answers(examples, source.contexts, source.context_row)
+        answer = window_answers(examples, spans, windows)
+        counts.update(_count_gold(examples, spans, windows, answer, room))
+        if draws is not None:
+            kept = self._thin(examples, windows, answer, draws)
+            counts["windows_dropped"] += len(windows.example) - len(kept)
+            counts["questions_dropped"] += len(examples) - len(np.unique(windows.example[kept]))
             windows, answer = windows.take(kept), answer[kept]
-        features = _build(source, windows, spec)
-        if spans is not None and answer is not None:
-            features = _with_targets(features, source, windows, spans, answer)
-        counts |= {"windows": len(features), "tokens": len(features.input_ids), "spliced": int(source.spliced)}
-        return replace(features, counts=counts)
+        return _with_targets(_build(source, windows, spec), source, windows, spans, answer)
 
     def _check(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, targets: bool) -> None:
         if not getattr(tokenizer, "is_fast", False):
@@ -109,23 +125,24 @@ class StrideFeaturizer:
             f"(now {o.max_question_length})",
         )
 
-    def _thin(self, examples: Examples, windows: Windows, answer: Int64) -> Int64:
+    def _thin(self, examples: Examples, windows: Windows, answer: Int64, draws: Generator) -> Int64:
         """The windows to train on: those with an answer, and of the others what ``impossible_windows`` says."""
         option = self.options.impossible_windows
         if option == "keep":
             return np.arange(len(answer))
         keep = answer >= 0
         if option != "drop":
-            draw = np.random.default_rng(0).random(len(answer))
+            draw = draws.random(len(answer))
             keep |= draw < option
             keep |= _lowest_draw(windows.example, draw) & ~examples.has_answer[windows.example]
-        kept = np.flatnonzero(keep)
-        if len(answer) and not len(kept):
-            raise FeatureError(
-                f"no window holds an answer, so that impossible_windows: {option} leaves nothing to train on",
-                fix="set impossible_windows to keep, or to a fraction",
-            )
-        return kept
+        return np.flatnonzero(keep)
+
+    def _nothing_left(self) -> FeatureError:
+        option = self.options.impossible_windows
+        return FeatureError(
+            f"no window holds an answer, so that impossible_windows: {option} leaves nothing to train on",
+            fix="set impossible_windows to keep, or to a fraction",
+        )
 
 
 def _full_question_size(source: Source) -> Int64:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from qatk.api import advance
-from qatk.types import Bool, Int32, Int64
+from qatk.spool import Spool, release
+from qatk.types import Bool, Int32, Int64, ragged_rows
 
 BATCH_CHARS = 1 << 18
 """Characters tokenized at a time: enough to keep all cores busy, few enough for the memory that Rust takes."""
@@ -45,6 +46,11 @@ class TokenRows:
         """int64[R]: the number of tokens of each text."""
         return np.diff(self.offsets)
 
+    def take(self, rows: Int64) -> TokenRows:
+        """These texts only, in this order."""
+        positions, offsets = ragged_rows(self.offsets, rows)
+        return TokenRows(offsets, self.ids[positions], self.char_start[positions], self.char_end[positions])
+
 
 def encode_texts(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
     """Tokenize texts without special tokens, untruncated, reporting progress as ``what``.
@@ -56,18 +62,36 @@ def encode_texts(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool
         what: the name of the work, for progress.
         spans: whether to read the characters of each token too.
     """
-    parts: list[TokenRows] = []
-    ranges = list(batches(np.fromiter(map(len, texts), np.int64, len(texts))))
+    return join_rows(_parts(tokenizer, texts, what, spans))
+
+
+def _parts(tokenizer: Any, texts: Sequence[str], what: str, spans: bool) -> Iterator[TokenRows]:
+    ranges = list(batches(np.fromiter(map(len, texts), np.int64, len(texts)), BATCH_CHARS))
     with bare(tokenizer.backend_tokenizer) as backend:
-        encode = backend.encode_batch if spans else backend.encode_batch_fast  # the fast one gives no spans
-        jobs = (partial(encode, [clean(text) for text in texts[rows]], add_special_tokens=False) for rows in ranges)
+        jobs = (partial(_encode, backend, texts[rows], spans) for rows in ranges)
         for rows, encodings in zip(ranges, _one_ahead(jobs), strict=True):
-            lengths = [len(encoding) for encoding in encodings]
-            ids = chain.from_iterable(encoding.ids for encoding in encodings)
-            pairs = chain.from_iterable(encoding.offsets for encoding in encodings) if spans else None
-            parts.append(token_rows(texts[rows], lengths, ids, pairs))
+            yield _rows(texts[rows], encodings, spans)
+            release(texts)
             advance(what, rows.stop, len(texts))
-    return join_rows(parts)
+
+
+def encode_batch(tokenizer: Any, texts: Sequence[str], *, spans: bool) -> TokenRows:
+    """As :func:`encode_texts`, all at once and silently."""
+    with bare(tokenizer.backend_tokenizer) as backend:
+        return _rows(texts, _encode(backend, texts, spans), spans)
+
+
+def _encode(backend: Any, texts: Sequence[str], spans: bool) -> list[Any]:
+    encode = backend.encode_batch if spans else backend.encode_batch_fast  # the fast one gives no spans
+    encodings: list[Any] = encode([clean(text) for text in texts], add_special_tokens=False)
+    return encodings
+
+
+def _rows(texts: Sequence[str], encodings: Sequence[Any], spans: bool) -> TokenRows:
+    lengths = [len(encoding) for encoding in encodings]
+    ids = chain.from_iterable(encoding.ids for encoding in encodings)
+    pairs = chain.from_iterable(encoding.offsets for encoding in encodings) if spans else None
+    return token_rows(texts, lengths, ids, pairs)
 
 
 def _one_ahead(jobs: Iterable[Callable[[], Any]]) -> Iterator[Any]:
@@ -82,13 +106,14 @@ def _one_ahead(jobs: Iterable[Callable[[], Any]]) -> Iterator[Any]:
             yield last.result()
 
 
-def batches(sizes: Int64) -> Iterator[slice]:
-    """Consecutive rows of about :data:`BATCH_CHARS` characters, at least one row each.
+def batches(sizes: Int64, characters: int) -> Iterator[slice]:
+    """Consecutive rows of about so many characters, at least one row each.
 
     Args:
         sizes: int64[rows], characters of each row.
+        characters: wanted in a batch.
     """
-    part = np.cumsum(sizes) // BATCH_CHARS
+    part = np.cumsum(sizes) // characters
     edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(sizes)]
     return (slice(start, stop) for start, stop in pairwise(edges) if start < stop)
 
@@ -122,15 +147,17 @@ def token_rows(
     return TokenRows(offsets, flat, start, end)
 
 
-def join_rows(parts: Sequence[TokenRows]) -> TokenRows:
-    """The rows of all parts, in order."""
-    if not parts:
-        return token_rows([], [], [], None)
-    lengths = np.concatenate([part.lengths for part in parts])
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    names = ("ids", "char_start", "char_end")
-    return TokenRows(offsets, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+def join_rows(parts: Iterable[TokenRows]) -> TokenRows:
+    """The rows of all parts, in order; mapped where they are many."""
+    lengths = [np.zeros(0, np.int64)]
+    ids, char_start, char_end = Spool(np.int32), Spool(np.int32), Spool(np.int32)
+    for part in parts:
+        lengths.append(part.lengths)
+        ids.append(part.ids)
+        char_start.append(part.char_start)
+        char_end.append(part.char_end)
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    return TokenRows(offsets, ids.column(), char_start.column(), char_end.column())
 
 
 @contextmanager

@@ -43,7 +43,6 @@ class Source:
         context_row, question_row: int64[n], which of them each example has.
         question_size: int64[n], how many tokens of its question each example keeps.
         template: how they are joined.
-        spliced: whether each distinct string was tokenized once; else each row is an example's own.
     """
 
     contexts: TokenRows
@@ -52,7 +51,6 @@ class Source:
     question_row: Int64
     question_size: Int64
     template: PairTemplate
-    spliced: bool
 
 
 def plan_windows(context_size: Int64, room: Int64, doc_stride: int) -> Windows:

@@ -43,8 +43,8 @@ def prediction_batches(lengths: Int64, tokens: int) -> list[Int64]:
 
 def make_batch(features: Features, rows: Int64, spec: BackboneSpec, device: torch.device) -> Batch:
     """Pad some windows to the longest of them, on the side that the tokenizer pads."""
-    positions, _ = ragged_rows(features.token_offsets, rows)
-    lengths = features.lengths[rows]
+    positions, offsets = ragged_rows(features.token_offsets, rows)
+    lengths = np.diff(offsets)
     width = -(-int(lengths.max()) // 16) * 16
     shift = width - lengths if spec.padding_side == "left" else np.zeros_like(lengths)
     columns = np.arange(width)

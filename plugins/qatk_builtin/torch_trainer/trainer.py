@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from accelerate.utils import set_seed
-from torch import Tensor
 
-from qatk.api import Backbone, Features, Head, SpanScores, TrainEvent, TrainingDiverged, advance, track
+from qatk.api import Backbone, Features, Head, SpanScores, TrainEvent, TrainingDiverged, advance
 from qatk.errors import QatkWarning
+from qatk.spool import release, zeros
 from qatk.types import Float32, Int64, ragged_rows
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.batches import make_batch, prediction_batches, shares, training_batches
@@ -26,6 +26,10 @@ from qatk_builtin.torch_trainer.checkpoint import load_model, load_training, sav
 from qatk_builtin.torch_trainer.dev import dev_metrics
 from qatk_builtin.torch_trainer.device import Engine
 from qatk_builtin.torch_trainer.model import QAModel
+
+STRETCH = 1 << 13
+"""Windows of a prediction among which those of like length are put together; mapped columns are read and written in
+one place at a time, and their memory is given back after each stretch."""
 
 
 class TorchTrainer:
@@ -142,24 +146,31 @@ class TorchTrainer:
         engine, accelerator = self.engine, self.engine.accelerator
         model.eval()
         tokens = len(features.input_ids)
-        start, end, null = torch.zeros(tokens), torch.zeros(tokens), torch.zeros(len(features))
+        start, end, null = zeros(tokens, np.float32), zeros(tokens, np.float32), zeros(len(features), np.float32)
         budget = self.options.batch_tokens or (2048 if engine.device.type == "cpu" else 32768)
-        batches = prediction_batches(features.lengths, budget)
-        for rows in track(batches[accelerator.process_index :: accelerator.num_processes], "predicting"):
-            batch = make_batch(features, rows, model.spec, engine.device)
-            with engine.autocast():
-                output = model(batch)
-            places = torch.from_numpy(ragged_rows(features.token_offsets, rows)[0])
-            start[places] = output.start[batch.token_mask].float().cpu()
-            end[places] = output.end[batch.token_mask].float().cpu()
-            null[torch.from_numpy(rows)] = output.null.float().cpu()
+        for first in range(0, len(features), STRETCH):
+            lengths = np.diff(features.token_offsets[first : first + STRETCH + 1])
+            batches = prediction_batches(lengths, budget)[accelerator.process_index :: accelerator.num_processes]
+            done = first
+            for rows in (first + rows for rows in batches):
+                batch = make_batch(features, rows, model.spec, engine.device)
+                with engine.autocast():
+                    output = model(batch)
+                places = ragged_rows(features.token_offsets, rows)[0]
+                start[places] = output.start[batch.token_mask].float().cpu().numpy()
+                end[places] = output.end[batch.token_mask].float().cpu().numpy()
+                null[rows] = output.null.float().cpu().numpy()
+                done = min(done + len(rows) * accelerator.num_processes, len(features))
+                advance("predicting", done, len(features))
+            features.release()
+            release(start, end)
         return SpanScores(start=self._gather(start), end=self._gather(end), null=self._gather(null))
 
-    def _gather(self, scores: Tensor) -> Float32:
+    def _gather(self, scores: Float32) -> Float32:
         """All processes' scores: each has zeros where another process computed."""
-        if self.engine.accelerator.num_processes > 1:
-            scores = self.engine.sum(scores.to(self.engine.device)).cpu()
-        found: Float32 = scores.numpy()
+        if self.engine.accelerator.num_processes == 1:
+            return scores
+        found: Float32 = self.engine.sum(torch.from_numpy(scores).to(self.engine.device)).cpu().numpy()
         return found
 
     def save(self, model: QAModel, folder: Path, *, state: bool) -> None:

@@ -1,0 +1,64 @@
+"""Tokens of texts by way of their words: each distinct word is tokenized once, where no token reaches over a blank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from qatk.api import advance
+from qatk.spool import release
+from qatk.types import ragged_rows
+from qatk_builtin.bert.tokens import TokenRows, batches, encode_batch, join_rows
+
+BATCH_CHARS = 1 << 21
+"""Characters among whose words equal ones are sought: a few hundred thousand words, few enough for the memory."""
+
+
+def divides_at_blanks(tokenizer: Any) -> bool:
+    """Whether a text's tokens are always those of its words, as its ASCII blanks divide it.
+
+    So it is by construction for BERT's normalizer and pre-tokenizer: every blank ends a word, and nothing that the
+    normalizer does to a character looks past one; unless an added token has a blank in it or takes those beside it.
+    """
+    backend = tokenizer.backend_tokenizer
+    parts = [type(part).__name__ for part in (backend.normalizer, backend.pre_tokenizer, backend.model)]
+    added = backend.get_added_tokens_decoder().values()
+    return parts == ["BertNormalizer", "BertPreTokenizer", "WordPiece"] and not any(
+        token.lstrip or token.rstrip or " " in token.content for token in added
+    )
+
+
+def encode_words(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
+    """As :func:`qatk_builtin.bert.tokens.encode_texts`, for a tokenizer that :func:`divides_at_blanks`."""
+    return join_rows(_parts(tokenizer, texts, what, spans))
+
+
+def _parts(tokenizer: Any, texts: Sequence[str], what: str, spans: bool) -> Iterator[TokenRows]:
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    for rows in batches(sizes, BATCH_CHARS):
+        yield _encode(tokenizer, texts[rows], spans)
+        release(texts)
+        advance(what, rows.stop, len(texts))
+
+
+def _encode(tokenizer: Any, texts: Sequence[str], spans: bool) -> TokenRows:
+    divided = [text.split(" ") for text in texts]
+    words = list(chain.from_iterable(divided))
+    code = {word: k for k, word in enumerate(dict.fromkeys(words))}
+    distinct = encode_batch(tokenizer, list(code), spans=spans)
+    which = np.fromiter(map(code.__getitem__, words), np.int64, len(words))
+    positions, edges = ragged_rows(distinct.offsets, which)
+    last_word = np.cumsum(np.fromiter(map(len, divided), np.int64, len(divided)))
+    offsets = np.concatenate([[0], edges[last_word]])
+    ids, starts, ends = distinct.ids[positions], distinct.char_start[positions], distinct.char_end[positions]
+    if spans:
+        place = np.cumsum(np.fromiter(map(len, words), np.int64, len(words)) + 1)
+        begin = np.concatenate([[0], place[:-1]])  # of each word, counted over all texts
+        begin -= np.repeat(np.concatenate([[0], place[last_word[:-1] - 1]]), np.diff(last_word, prepend=0))
+        shift = np.repeat(begin, np.diff(edges)).astype(np.int32)
+        starts += shift
+        ends += shift
+    return TokenRows(offsets, ids, starts, ends)
