@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -147,8 +148,13 @@ def key_basis(choice: Choice, tokenizer: Any, spec: Any) -> dict[str, Any] | Non
         "featurizer": [registered.plugin.name, registered.name, choice.options.model_dump(mode="json")],
         "distribution": [registered.plugin.distribution, registered.plugin.version],
         "source": [source_digest(Path(source)) for source in (__file__, *sources) if source],
-        "packages": [version(name) for name in ("numpy", "tokenizers", "transformers")],
+        "packages": [_version(name) for name in ("numpy", "tokenizers", "transformers")],
     }
+
+
+@cache
+def _version(package: str) -> str:
+    return version(package)
 
 
 def digest(parts: Mapping[str, Any]) -> str:

@@ -10,11 +10,13 @@ import numpy as np
 
 from qatk.api import advance
 from qatk.spool import release
-from qatk.types import ragged_rows
+from qatk.types import Int64, ragged_rows
 from qatk_builtin.bert.tokens import TokenRows, batches, encode_batch, join_rows
 
 BATCH_CHARS = 1 << 21
 """Characters among whose words equal ones are sought: a few hundred thousand words, few enough for the memory."""
+LINE = 64
+"""Words that go through the tokenizer together."""
 
 
 def divides_at_blanks(tokenizer: Any) -> bool:
@@ -48,17 +50,33 @@ def _encode(tokenizer: Any, texts: Sequence[str], spans: bool) -> TokenRows:
     divided = [text.split(" ") for text in texts]
     words = list(chain.from_iterable(divided))
     code = {word: k for k, word in enumerate(dict.fromkeys(words))}
-    distinct = encode_batch(tokenizer, list(code), spans=spans)
+    distinct = _encode_distinct(tokenizer, list(code))
     which = np.fromiter(map(code.__getitem__, words), np.int64, len(words))
     positions, edges = ragged_rows(distinct.offsets, which)
     last_word = np.cumsum(np.fromiter(map(len, divided), np.int64, len(divided)))
-    offsets = np.concatenate([[0], edges[last_word]])
-    ids, starts, ends = distinct.ids[positions], distinct.char_start[positions], distinct.char_end[positions]
-    if spans:
-        place = np.cumsum(np.fromiter(map(len, words), np.int64, len(words)) + 1)
-        begin = np.concatenate([[0], place[:-1]])  # of each word, counted over all texts
-        begin -= np.repeat(np.concatenate([[0], place[last_word[:-1] - 1]]), np.diff(last_word, prepend=0))
-        shift = np.repeat(begin, np.diff(edges)).astype(np.int32)
-        starts += shift
-        ends += shift
-    return TokenRows(offsets, ids, starts, ends)
+    offsets, ids = np.concatenate([[0], edges[last_word]]), distinct.ids[positions]
+    if not spans:
+        nowhere = np.full(len(ids), -1, np.int32)
+        return TokenRows(offsets, ids, nowhere, nowhere)
+    begin = _begins(words)
+    first_word = np.concatenate([[0], last_word[:-1]])
+    shift = begin - np.repeat(begin[first_word], last_word - first_word)
+    shift = np.repeat(shift, np.diff(edges)).astype(np.int32)
+    return TokenRows(offsets, ids, distinct.char_start[positions] + shift, distinct.char_end[positions] + shift)
+
+
+def _encode_distinct(tokenizer: Any, words: Sequence[str]) -> TokenRows:
+    """The tokens of each word. They go through the tokenizer in lines, since each call costs more than a word does."""
+    lines = [" ".join(words[k : k + LINE]) for k in range(0, len(words), LINE)]
+    rows = encode_batch(tokenizer, lines, spans=True)
+    begin = _begins(words)
+    shift = np.repeat(_begins(lines), rows.lengths)
+    owner = np.searchsorted(begin, rows.char_start + shift, side="right") - 1
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(words)))])
+    back = (shift - begin[owner]).astype(np.int32)
+    return TokenRows(offsets, rows.ids, rows.char_start + back, rows.char_end + back)
+
+
+def _begins(texts: Sequence[str]) -> Int64:
+    """int64[texts]: where each would begin if all were joined by blanks."""
+    return np.cumsum([0, *map(len, texts)])[:-1] + np.arange(len(texts))
