@@ -13,6 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 import cache
+import compare
 import decoding
 import features
 import models
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "decoding": (decoding.measure, 5),
     "scoring": (scoring.measure, 5),
     "processes": (processes.measure, 11),
+    "compare": (compare.measure, 5),
     "models": (models.measure, 3),
     "growth": (sizes.growth, 3),
 }

@@ -223,15 +223,22 @@ class Metric(Protocol):
 
 
 class Slicer(Protocol):
-    """Groups of questions."""
+    """Groups of questions.
+
+    One that its options make another slicer may have a ``title`` for reports; the others go by the component's name.
+    """
 
     def masks(self, examples: Examples) -> Mapping[str, Bool]:
-        """bool[n] for each group's name, in the order to show them. Groups may overlap."""
+        """bool[n] for each group's name, in the order to show them. Groups may overlap; none is none to show."""
         ...
 
 
 class Reporter(Protocol):
-    """Shows or writes a result."""
+    """Shows or writes a result.
+
+    One that can show a comparison too has ``compare(comparison, file, console, *, show)`` beside it: what ``qatk
+    compare`` found, the file to write (``None``: print to the console), and how many examples of each sort to show.
+    """
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Report; files go into ``out_dir`` (``None``: write none)."""

@@ -50,18 +50,28 @@ def evaluate(
         DataError: where a file holds something else, or the data has no gold.
         UsageError: where a file cannot be opened.
     """
-    if not isinstance(data, Examples):
-        from qatk.plugins import PluginHost
-
-        options = {"path": str(data), "bad_answers": "keep"}  # scoring reads texts only, as the official script does
-        examples: Examples = (host or PluginHost.discover()).build("dataset", "squad", options).load()
-    else:
-        examples = data
+    examples = read_data(data, host)
     if not isinstance(predictions, Mapping):
         predictions = read_predictions(predictions)
     if null_odds is not None and not isinstance(null_odds, Mapping):
         null_odds = read_null_odds(null_odds)
     return evaluate_examples(examples, predictions, null_odds, missing)
+
+
+def read_data(data: Source | Examples, host: PluginHost | None = None) -> Examples:
+    """Examples to score by: a SQuAD file is read by the ``squad`` dataset of the host; examples stand as they are.
+
+    Raises:
+        DataError: where the file holds something else.
+        UsageError: where it cannot be opened.
+    """
+    if isinstance(data, Examples):
+        return data
+    from qatk.plugins import PluginHost
+
+    options = {"path": str(data), "bad_answers": "keep"}  # scoring reads texts only, as the official script does
+    examples: Examples = (host or PluginHost.discover()).build("dataset", "squad", options).load()
+    return examples
 
 
 def evaluate_examples(
@@ -74,7 +84,8 @@ def evaluate_examples(
 
     Returns:
         Figures under the official keys and in the official order, and ``exact`` and ``f1`` of each question. The
-        predictions in it stand at the first place in their context where their text is found, at -1 where it is not;
+        predictions in it stand where their context has their text, next to a gold answer where it has it more than
+        once (a file does not say which place was meant), and at -1 where it has not;
         with null odds their score is 0 and their null score the odds, without both are NaN.
     """
     if missing not in ("error", "wrong"):
@@ -85,7 +96,7 @@ def evaluate_examples(
     if not in_order:
         _check_ids(examples.id, predictions, missing)
     if null_odds is not None:
-        _check_odds(predictions, null_odds)
+        check_null_odds(predictions, null_odds)
     texts = list(predictions.values()) if in_order else [predictions.get(name, "") for name in examples.id]
     exact, f1 = scoring.exact_and_f1(examples, texts)
     if len(predictions) < len(examples):
@@ -111,8 +122,8 @@ def _odds_metrics(
 
 
 def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, float] | None) -> Predictions:
-    """The predictions as columns, each text at the first place where its context has it."""
-    places = (examples.context_of(row).find(text) if text else -1 for row, text in enumerate(texts))
+    """The predictions as columns, each text where its context has it."""
+    places = (_place(examples, row, text) if text else -1 for row, text in enumerate(texts))
     start = np.fromiter(places, np.int32, len(texts))
     lengths = np.fromiter(map(len, texts), np.int32, len(texts))
     if null_odds is not None and _same_order(null_odds, examples.id):
@@ -121,6 +132,19 @@ def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, fl
         null_score = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float32)
     score = np.where(np.isnan(null_score), null_score, np.float32(0))
     return Predictions(texts, start, np.where(start >= 0, start + lengths, np.int32(-1)), score, null_score)
+
+
+def _place(examples: Examples, row: int, text: str) -> int:
+    """Where a context has a text: of several places the one nearest to a gold answer; -1 where it has not."""
+    context = examples.context_of(row)
+    first = place = context.find(text)
+    if first < 0 or context.find(text, first + 1) < 0 or not (golds := examples.spans_of(row)):
+        return first
+    places = []
+    while place >= 0:
+        places.append(place)
+        place = context.find(text, place + 1)
+    return min(places, key=lambda at: min(abs(at - start) + abs(at + len(text) - end) for start, end in golds))
 
 
 def read_predictions(path: Source) -> dict[str, str]:
@@ -161,7 +185,7 @@ def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
-        raise PredictionsError(_list_ids({"stand there twice": double}), where=str(path), fix="keep one line an id")
+        raise PredictionsError(list_ids({"stand there twice": double}), where=str(path), fix="keep one line an id")
     return values
 
 
@@ -177,10 +201,17 @@ def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Miss
     if any(kinds.values()):
         fixes = ["score missing ones as wrong with missing='wrong' (--missing wrong)"] if lacking else []
         fixes += ["check that the predictions are of this data"]
-        raise PredictionsError(_list_ids(kinds), fix="; ".join(fixes))
+        raise PredictionsError(list_ids(kinds), fix="; ".join(fixes))
 
 
-def _check_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float]) -> None:
+def check_null_odds(
+    predictions: Mapping[str, str], null_odds: Mapping[str, float], where: str | None = None
+) -> None:
+    """Refuse null odds that are not of these predictions, one number an id.
+
+    Raises:
+        PredictionsError: with the ids.
+    """
     if _same_order(null_odds, tuple(predictions)) and not any(map(math.isnan, null_odds.values())):
         return
     kinds = {
@@ -189,10 +220,11 @@ def _check_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float]) 
         "have null odds that are NaN": [name for name, value in null_odds.items() if math.isnan(value)],
     }
     if any(kinds.values()):
-        raise PredictionsError(_list_ids(kinds), fix="null odds and predictions must come from the same run")
+        fix = "null odds and predictions must come from the same run"
+        raise PredictionsError(list_ids(kinds), where=where, fix=fix)
 
 
-def _list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
+def list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
     """One sentence a kind: how many ids, and the first of them."""
     lines = []
     for what, ids in kinds.items():

@@ -28,6 +28,7 @@ class Examples:
             A question with gold but no answers is unanswerable.
         answer_text: the answers' texts.
         answer_start: int32, the character at which each answer starts in its context, -1 where unknown.
+        columns: further columns of the data by name, n strings each, ``""`` where a question has no value.
     """
 
     id: Sequence[str]
@@ -38,6 +39,7 @@ class Examples:
     answer_offsets: Int64 | None = None
     answer_text: Sequence[str] = ()
     answer_start: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.id)
@@ -49,6 +51,9 @@ class Examples:
         freeze(self, "answer_start", np.int32, len(self.answer_text))
         if self.answer_offsets is not None:
             check_offsets(self, "answer_offsets", n, len(self.answer_text))
+        for name, values in self.columns.items():
+            if len(values) != n:
+                raise ValueError(f"Examples.columns[{name!r}] has {len(values)} rows where {n} are due")
 
     def __len__(self) -> int:
         return len(self.id)
@@ -93,6 +98,7 @@ class Examples:
             title=[self.title[i] for i in rows],
             context=[self.context[i] for i in used],
             context_index=index.astype(np.int32),
+            columns={name: [values[i] for i in rows] for name, values in self.columns.items()},
         )
         if self.answer_offsets is None:
             return kept
@@ -107,9 +113,10 @@ class Examples:
     def digest(self) -> str:
         """A SHA-256 hex digest of all that these examples say."""
         sha = hashlib.sha256()
-        for column in fields(self):
-            value = getattr(self, column.name)
-            sha.update(f"{column.name}:{'none' if value is None else len(value)}:".encode())
+        columns = {column.name: getattr(self, column.name) for column in fields(self) if column.name != "columns"}
+        columns |= {f"columns.{name}": values for name, values in self.columns.items()}
+        for name, value in columns.items():
+            sha.update(f"{name}:{'none' if value is None else len(value)}:".encode())
             if isinstance(value, np.ndarray):
                 sha.update(value.tobytes())
             elif value is not None:

@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 
 from qatk.plugins import Part
+from qatk.reach import Reach, window_masks
 from qatk.results import Evaluation
 from qatk.scoring import odds_metrics, official_metrics, percent, slice_rows
 from qatk.types import Bool, Examples, Float64, Predictions
 
 
 def judge(
-    examples: Examples, predictions: Predictions, metrics: Iterable[Part], slicers: Iterable[Part] = ()
+    examples: Examples,
+    predictions: Predictions,
+    metrics: Iterable[Part],
+    slicers: Iterable[Part] = (),
+    reach: Reach | None = None,
 ) -> Evaluation:
     """Score every question, average, and group.
 
@@ -23,6 +28,8 @@ def judge(
         predictions: one an example, row by row.
         metrics: live metrics; two that give a figure of the same name are an error.
         slicers: live slicers.
+        reach: what the windows and the decoder's cap left possible, where that is known; groups by number of windows
+            come with it.
     """
     per_question: dict[str, Float64] = {}
     corpus: dict[str, float] = {}
@@ -31,12 +38,29 @@ def judge(
             _merge(per_question, _checked(metric.score(examples, predictions), len(examples), np.float64))
             if hasattr(metric, "corpus"):
                 _merge(corpus, metric.corpus(examples, predictions))
+    masks = slice_masks(examples, slicers)
+    if reach is not None:
+        _merge(masks, window_masks(reach.windows))
+    return Evaluation(
+        examples,
+        predictions,
+        {**summarise(examples, predictions, per_question), **corpus},
+        per_question,
+        slice_rows(masks, per_question),
+        masks,
+        reach=None if reach is None else reach.code,
+        windows=None if reach is None else reach.windows,
+    )
+
+
+def slice_masks(examples: Examples, slicers: Iterable[Part]) -> dict[str, Mapping[str, Bool]]:
+    """Groups of questions by slicer (its ``title``, or its name): bool[n] each."""
     masks: dict[str, Mapping[str, Bool]] = {}
     for part in slicers:
         with part.during("slicing") as slicer:
-            _merge(masks, {part.registered.name: _checked(slicer.masks(examples), len(examples), np.bool_)})
-    figures = {**summarise(examples, predictions, per_question), **corpus}
-    return Evaluation(examples, predictions, figures, per_question, slice_rows(masks, per_question), masks)
+            groups = _checked(slicer.masks(examples), len(examples), np.bool_)
+            _merge(masks, {getattr(slicer, "title", part.registered.name): groups} if groups else {})
+    return masks
 
 
 def summarise(examples: Examples, predictions: Predictions, per_question: Mapping[str, Float64]) -> dict[str, float]:

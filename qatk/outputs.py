@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from qatk.columns import Float32, Float64, Int32, Int64, check_offsets, freeze
+from qatk.columns import Float32, Float64, Int32, Int64, check_offsets, freeze, ragged_rows
 from qatk.inputs import Features
 
 
@@ -97,6 +97,12 @@ class NBest:
         for name in ("score", "probability"):
             freeze(self, name, np.float32, k)
 
+    def take(self, rows: Int64) -> NBest:
+        """The spans of these examples only, in this order."""
+        positions, offsets = ragged_rows(self.offsets, rows)
+        numbers = {name: getattr(self, name)[positions] for name in ("char_start", "char_end", "score", "probability")}
+        return NBest(offsets=offsets, text=[self.text[k] for k in positions], **numbers)
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
@@ -130,6 +136,12 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.text)
+
+    def take(self, rows: Int64) -> Predictions:
+        """The answers to these examples only, in this order."""
+        numbers = {n: getattr(self, n)[rows] for n in ("char_start", "char_end", "score", "null_score")}
+        nbest = None if self.nbest is None else self.nbest.take(rows)
+        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, **numbers)
 
     @property
     def null_odds(self) -> Float64:

@@ -65,6 +65,10 @@ class Recipe:
         filled = {k: v for k, v in self.filled().items() if k not in ("reporters", "trackers")}
         return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
 
+    def identity(self, limit: int | None) -> dict[str, Any]:
+        """What makes two runs the same run: a run folder holds one. ``limit``: questions used of each split."""
+        return {"recipe": self.digest(), "limit": limit}
+
 
 def load_recipe(source: str | Path, host: PluginHost, settings: Sequence[str] = ()) -> Recipe:
     """Read, set and check a recipe file.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qatk.types import Bool, Examples, Float64, Predictions, TrainEvent
+from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions, TrainEvent
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class SliceRow:
         slicer, name: who made the group, and its name.
         total: how many questions it has.
         metrics: mean of each per-question metric, in per cent.
+        intervals: 95 % interval of each mean (low, high), in per cent.
     """
 
     slicer: str
     name: str
     total: int
     metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Evaluation:
             rates in per cent.
         per_question: float64[n] for each per-question metric, as fractions.
         slices: groups of questions, in the order to show them.
+        masks: the groups themselves, by slicer and name: bool[n].
+        reach: int8[n], whether a gold answer could have been given at all, and if not why: codes of
+            :data:`qatk.reach.REACHES`; ``None`` where it is not known, as of prediction files.
+        windows: int32[n], windows of tokens that each question was read in; ``None`` where it is not known.
     """
 
     examples: Examples
@@ -54,6 +60,13 @@ class Evaluation:
     per_question: Mapping[str, Float64]
     slices: Sequence[SliceRow] = ()
     masks: Mapping[str, Mapping[str, Bool]] = field(default_factory=dict)
+    reach: Int8 | None = None
+    windows: Int32 | None = None
+
+    @property
+    def reachable(self) -> Bool | None:
+        """bool[n]: whether a gold answer, or no answer where that is right, could have been given."""
+        return None if self.reach is None else self.reach == 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from qatk.errors import DataError, RunFolderError
 from qatk.judge import judge
 from qatk.plugins import Part, PluginHost
 from qatk.provenance import describe_components, describe_machine
+from qatk.reach import find_reach
 from qatk.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
 from qatk.runs import load_run, stage_times
@@ -60,7 +61,7 @@ def run(
         recipe = load_recipe(recipe, host or PluginHost.discover(), settings)
     pipeline = compose(recipe)
     path = Path(out or Path("runs") / recipe.name)
-    identity = {"recipe": recipe.digest(), "limit": limit}
+    identity = recipe.identity(limit)
     with ExitStack() as stack:
         if is_first_process():
             folder = RunFolder.open(path, identity, resume=resume)
@@ -180,9 +181,17 @@ class _Run:
             scores = trainer.predict(model, features)
             scores.check(features)
             counts["windows_per_second"] = len(features) / (time.perf_counter() - began)
-        with self.stages.stage("score"):
+        with self.stages.stage("score") as counts:
             predictions = decode(self.parts.decoder, dev, features, scores)
-            self._write(judge(dev, predictions, self.parts.metrics, self.parts.slicers))
+            reach = find_reach(dev, features, self._longest_answer())
+            counts |= reach.counts()
+            self._write(judge(dev, predictions, self.parts.metrics, self.parts.slicers, reach))
+
+    def _longest_answer(self) -> int | None:
+        """The most tokens that the decoder lets an answer have, where it has such an option."""
+        choice = self.recipe.one("decoder")
+        longest = getattr(choice and choice.options, "max_answer_length", None)
+        return longest if isinstance(longest, int) else None
 
     def _write(self, evaluation: Evaluation) -> None:
         ids, predictions = evaluation.examples.id, evaluation.predictions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from qatk.store import read_manifest
 from qatk.table import read_examples
 
 
-def load_run(folder: str | Path) -> RunResult:
+def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
     """The result of a finished run.
+
+    Args:
+        folder: the run's.
+        nbest: read the best spans of each question too, which are the most of it.
 
     Raises:
         RunFolderError: where the folder is no run, or one that did not come as far as its scores.
@@ -28,22 +33,22 @@ def load_run(folder: str | Path) -> RunResult:
         name=manifest["name"],
         folder=path,
         manifest=manifest,
-        evaluation=read_evaluation(path),
+        evaluation=read_evaluation(path, nbest=nbest),
         events=read_events(path / "events.jsonl"),
         stages=stage_times(manifest),
     )
 
 
-def read_evaluation(path: Path) -> Evaluation:
-    """Predictions, gold and figures of a run folder."""
+def read_evaluation(path: Path, *, nbest: bool = True) -> Evaluation:
+    """Predictions, gold and figures of a run folder; best spans where they are wanted."""
     from qatk.scoring import slice_rows
 
-    examples, predictions, per_question, masks = read_examples(path / "examples.parquet")
+    read = read_examples(path / "examples.parquet", nbest=nbest)
     try:
         metrics = json.loads((path / "metrics.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path / 'metrics.json'} cannot be read: {error}") from None
-    return Evaluation(examples, predictions, metrics, per_question, slice_rows(masks, per_question), masks)
+    return replace(read, metrics=metrics, slices=slice_rows(read.masks, read.per_question))
 
 
 def stage_times(manifest: dict[str, Any], executed: Sequence[str] | None = None) -> list[StageTime]:

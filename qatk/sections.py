@@ -21,6 +21,18 @@ class Section:
     required: bool = False
 
 
+SLICERS = (
+    "question-word",
+    "answerable",
+    "answer-length",
+    "answer-position",
+    "answer-occurrences",
+    "context-length",
+    "question-overlap",
+    "article",
+)
+"""What a recipe that names no slicers groups questions by."""
+
 SECTIONS: dict[tuple[str, ...], Section] = {
     ("backbone",): Section("backbone", required=True),
     ("data", "train"): Section("dataset"),
@@ -30,8 +42,8 @@ SECTIONS: dict[tuple[str, ...], Section] = {
     ("trainer",): Section("trainer", {"use": "torch"}),
     ("decoder",): Section("decoder", {"use": "min-null"}),
     ("metrics",): Section("metric", [{"use": "squad"}], many=True),
-    ("slicers",): Section("slicer", [{"use": "question-word"}, {"use": "answer-length"}], many=True),
-    ("reporters",): Section("reporter", [{"use": "console"}], many=True),
+    ("slicers",): Section("slicer", [{"use": name} for name in SLICERS], many=True),
+    ("reporters",): Section("reporter", [{"use": "console"}, {"use": "markdown"}], many=True),
     ("trackers",): Section("tracker", [{"use": "jsonl"}], many=True),
 }
 

@@ -48,6 +48,10 @@ class Spool(Generic[Scalar]):
                 _write(self._file, part)
             self._parts = []
 
+    def __del__(self) -> None:
+        if self._file is not None:  # what was begun and given up
+            self._file.close()
+
     def column(self) -> NDArray[Scalar]:
         """All values, in order, flat; the spool is not to be used after it."""
         if self._file is not None:

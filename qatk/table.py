@@ -2,7 +2,8 @@
 
 Columns: ``id``, ``question``, ``title``, ``context``, ``answers`` (text, start), ``prediction``, ``char_start``,
 ``char_end``, ``score``, ``null_score``, ``null_odds``, ``nbest`` (text, char_start, char_end, score, probability),
-``metric.NAME`` (fractions) and ``slice.NAME`` (the groups that a question belongs to).
+``metric.NAME`` (fractions), ``slice.NAME`` (the groups that a question belongs to), ``column.NAME`` (of the data), and
+of a run ``reach`` (whether a gold answer could have been given, and if not why) and ``windows``.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qatk.errors import RunFolderError
+from qatk.reach import REACHES
 from qatk.results import Evaluation
 from qatk.store import write_atomically
-from qatk.types import Bool, Examples, Float64, NBest, Predictions
-
-Masks = Mapping[str, Mapping[str, Bool]]
+from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions
 
 
 def write_examples(path: Path, evaluation: Evaluation) -> None:
@@ -30,28 +30,36 @@ def write_examples(path: Path, evaluation: Evaluation) -> None:
         **_examples_columns(evaluation.examples),
         **_prediction_columns(evaluation.predictions),
         **{f"metric.{name}": pa.array(values) for name, values in evaluation.per_question.items()},
-        **{f"slice.{name}": _slice_column(masks) for name, masks in evaluation.masks.items()},
+        **{f"slice.{name}": _slice_column(masks) for name, masks in evaluation.masks.items() if masks},
+        **_reach_columns(evaluation),
     }
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="zstd")
     write_atomically(path, buffer.getvalue())
 
 
-def read_examples(path: Path) -> tuple[Examples, Predictions, dict[str, Float64], Masks]:
-    """Examples, predictions, per-question metrics and slice masks of a table.
+def read_examples(path: Path, *, nbest: bool = True) -> Evaluation:
+    """What a table holds: an evaluation whose aggregates (``metrics`` and ``slices``) are not there yet.
+
+    Args:
+        path: of the table.
+        nbest: read the best spans too.
 
     Raises:
         RunFolderError: where the file is not there or is no such table.
     """
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
+        names = [name for name in file.schema_arrow.names if nbest or name != "nbest"]
+        table = file.read(names)
     except (OSError, pa.ArrowInvalid) as error:
         raise RunFolderError(f"{path} cannot be read: {error}") from None
     table = table.combine_chunks()
-    names = table.column_names
     per_question = {n.removeprefix("metric."): _numpy(table, n) for n in names if n.startswith("metric.")}
     masks = {n.removeprefix("slice."): _read_masks(_column(table, n)) for n in names if n.startswith("slice.")}
-    return _read_examples(table), _read_predictions(table), per_question, masks
+    reach, windows = _read_reach(table)
+    examples, predictions = _read_examples(table), _read_predictions(table)
+    return Evaluation(examples, predictions, {}, per_question, masks=masks, reach=reach, windows=windows)
 
 
 def _examples_columns(examples: Examples) -> dict[str, Any]:
@@ -67,6 +75,17 @@ def _examples_columns(examples: Examples) -> dict[str, Any]:
     if examples.answer_offsets is not None:
         answers = {"text": pa.array(list(examples.answer_text), pa.string()), "start": pa.array(examples.answer_start)}
         columns["answers"] = _ragged(examples.answer_offsets, answers)
+    columns |= {f"column.{name}": pa.array(list(values), pa.string()) for name, values in examples.columns.items()}
+    return columns
+
+
+def _reach_columns(evaluation: Evaluation) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if evaluation.reach is not None:
+        names = pa.array(REACHES, pa.string())
+        columns["reach"] = pa.DictionaryArray.from_arrays(pa.array(evaluation.reach), names)
+    if evaluation.windows is not None:
+        columns["windows"] = pa.array(evaluation.windows)
     return columns
 
 
@@ -104,12 +123,19 @@ def _column(table: Any, name: str) -> Any:
 
 
 def _numpy(table: Any, name: str) -> Any:
-    return _column(table, name).to_numpy(zero_copy_only=False)
+    return _array(_column(table, name))
+
+
+def _array(column: Any) -> Any:
+    """A column without nulls as numpy's; pyarrow's own ``to_numpy`` imports pandas, which costs a fifth of a second."""
+    if pa.types.is_boolean(column.type):
+        return np.from_dlpack(column.cast(pa.int8())).astype(np.bool_)
+    return np.from_dlpack(column)
 
 
 def _struct(column: Any) -> tuple[Any, dict[str, Any]]:
     values = column.values
-    return column.offsets.to_numpy(), {field.name: values.field(i) for i, field in enumerate(values.type)}
+    return _array(column.offsets), {field.name: values.field(i) for i, field in enumerate(values.type)}
 
 
 def _read_examples(table: Any) -> Examples:
@@ -122,35 +148,53 @@ def _read_examples(table: Any) -> Examples:
         gold = {
             "answer_offsets": offsets.astype(np.int64),
             "answer_text": values["text"].to_pylist(),
-            "answer_start": values["start"].to_numpy(),
+            "answer_start": _array(values["start"]),
         }
     return Examples(
         id=_column(table, "id").to_pylist(),
         question=_column(table, "question").to_pylist(),
         title=_column(table, "title").to_pylist(),
         context=context.dictionary.to_pylist(),
-        context_index=context.indices.to_numpy().astype(np.int32),
+        context_index=_array(context.indices).astype(np.int32),
+        columns={
+            name.removeprefix("column."): _column(table, name).to_pylist()
+            for name in table.column_names
+            if name.startswith("column.")
+        },
         **gold,
     )
+
+
+def _read_reach(table: Any) -> tuple[Int8 | None, Int32 | None]:
+    """Whether answers were within reach, and the windows of each question; ``None`` in tables that do not say."""
+    reach = windows = None
+    if "reach" in table.column_names:
+        column = _column(table, "reach")
+        column = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+        codes = np.array([REACHES.index(name) for name in column.dictionary.to_pylist()], np.int8)
+        reach = codes[_array(column.indices)]
+    if "windows" in table.column_names:
+        windows = _numpy(table, "windows").astype(np.int32)
+    return reach, windows
 
 
 def _read_predictions(table: Any) -> Predictions:
     nbest = None
     if "nbest" in table.column_names:
         offsets, values = _struct(_column(table, "nbest"))
-        numbers = {name: values[name].to_numpy() for name in ("char_start", "char_end", "score", "probability")}
+        numbers = {name: _array(values[name]) for name in ("char_start", "char_end", "score", "probability")}
         nbest = NBest(offsets=offsets.astype(np.int64), text=values["text"].to_pylist(), **numbers)
     numbers = {name: _numpy(table, name) for name in ("char_start", "char_end", "score", "null_score")}
     return Predictions(text=_column(table, "prediction").to_pylist(), nbest=nbest, **numbers)
 
 
 def _read_masks(column: Any) -> dict[str, Bool]:
-    offsets = column.offsets.to_numpy().astype(np.int64)
+    offsets = _array(column.offsets).astype(np.int64)
     members = column.values
     if not isinstance(members, pa.DictionaryArray):
         members = members.dictionary_encode()
     rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    indices = members.indices.to_numpy()
+    indices = _array(members.indices)
     masks = {}
     for i, name in enumerate(members.dictionary.to_pylist()):
         masks[name] = np.zeros(len(offsets) - 1, bool)

@@ -55,6 +55,9 @@ class Marked:
             places = self.keys if at_key and near in self.keys else self.values
             if near in places:
                 return Problem(self.source, *places[near], what, fix)
+            inside = [label for setting, label in self.settings.items() if near and setting[:length] == near]
+            if inside:  # the setting made what it stands in
+                return Problem(inside[0], 0, 0, what, fix)
         return Problem(self.source, 1, 1, what, fix)
 
     def deepest(self, path: Path) -> Path:

@@ -23,6 +23,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import common  # noqa: E402
+import compare  # noqa: E402
 import decoding  # noqa: E402
 import features  # noqa: E402
 import processes  # noqa: E402
@@ -37,7 +38,10 @@ import sizes  # noqa: E402
 import table  # noqa: E402
 
 from qatk.cli import app  # noqa: E402
+from qatk.comparison import compare_systems  # noqa: E402
 from qatk.evaluation import evaluate_examples  # noqa: E402
+from qatk.plugins import PluginHost  # noqa: E402
+from qatk.systems import read_runs  # noqa: E402
 from qatk_builtin.bert import MinNullOptions, StrideOptions  # noqa: E402
 from qatk_builtin.bert.min_null import MinNullDecoder  # noqa: E402
 from qatk_builtin.bert.stride import StrideFeaturizer  # noqa: E402
@@ -174,3 +178,18 @@ def test_the_table_goes_between_the_marks_of_the_page(tmp_path: Path) -> None:
     assert text.count("| what, s | case | against | 1.00 | 2.00 | 2.00 | 1.50 to 2.50 | at least 2 | reached |") == 1
     assert "- what: mind this" in text
     assert run.BEGIN in run.PAGE.read_text("utf-8")
+
+
+def test_make_believe_runs_are_compared_with_all_their_slices(tmp_path: Path, host: PluginHost) -> None:
+    examples = compare.dev_like(120)
+    assert len(examples) == 120
+    assert len(set(examples.title)) > 10
+    for name, skill in (("a", 0.3), ("b", 0.9)):
+        compare.make_run(tmp_path / name, examples, skill, 1, host)
+    found = compare_systems(read_runs([tmp_path / "a", tmp_path / "b"]), draws=99)
+    best = found.systems[0].evaluation.predictions.nbest
+    assert best is not None
+    assert len(best.text) == 120 * compare.N_BEST
+    assert found.clusters == "article"
+    assert {"question-word", "answer-length"} <= set(found.masks)
+    assert found.pairs[0].differences[1].difference > 0

@@ -14,9 +14,11 @@ from rich.console import Console
 
 from qatk.api import RunResult, TrainEvent
 from qatk.plugins import PluginHost
-from qatk.results import SliceRow
+from qatk.results import Evaluation, SliceRow, StageTime
+from qatk.scoring import slice_rows
+from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions
-from qatk_builtin.reports.cases import kind_of
+from qatk_builtin.reports.breakdown import pick_slices
 from qatk_builtin.reports.console import ConsoleReporter
 from qatk_builtin.reports.curve import loss_chart
 from qatk_builtin.reports.tables import bar
@@ -24,10 +26,10 @@ from qatk_builtin.reports.tables import bar
 WIDTHS = pytest.mark.parametrize("width", [80, 120])
 
 
-def report(result: RunResult, width: int = 80, wins: int = 9, losses: int = 9) -> str:
+def report(result: RunResult, width: int = 80, *, slices: int = 10) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width)
-    ConsoleReporter(ConsoleOptions(wins=wins, losses=losses)).report(result, None, console)
+    ConsoleReporter(ConsoleOptions(slices=slices, wins=9, losses=9)).report(result, None, console)
     text = stream.getvalue()
     assert "\x1b" not in text
     assert max(map(cell_len, text.splitlines())) <= width
@@ -38,6 +40,10 @@ def case_of(text: str, question: str) -> str:
     """The lines of one example, blanks made one."""
     [found] = [block for block in text.replace("\n \n", "\n\n").split("\n\n") if question in " ".join(block.split())]
     return " ".join(found.split())
+
+
+def kinds(evaluation: Evaluation) -> list[str]:
+    return [KINDS[code] for code in error_kinds(evaluation)]
 
 
 def blocks(text: str) -> str:
@@ -52,11 +58,11 @@ def test_each_kind_is_shown_with_all_that_belongs_to_it(host: PluginHost, width:
         (
             ["right answer EM 1 F1 1.00 score 5.0 null odds -4.00", "gold 1843 | in 1843", "said 1843", "«1843»"],
             ["right to abstain EM 1", "null odds +1.25", "its best span was Ada Lovelace", "{Ada Lovelace}"],
-            ["boundary EM 0 F1 0.57", "gold Ada Lovelace said", "«[Ada Lovelace] and Charles Babbage»"],
-            ["wrong span EM 0 F1 0.00", "«Arlen»", "[Charles Babbage]"],
+            ["too long EM 0 F1 0.57", "gold Ada Lovelace said", "«[Ada Lovelace] and Charles Babbage»"],
+            ["wrong span, right kind EM 0 F1 0.00", "«Arlen»", "[Charles Babbage]"],
             ["false abstention EM 0", "gold Orr", "said (no answer), its best span was Orr", "[Orr]"],
             ["false answer EM 0", "null odds -8.50", "gold (no answer) said 1843", "«1843»"],
-            ["wrong span EM 0", "[bold]of[/bold] Borsk ␛[31mwas", "«1901»", "fell in [1950].", "arlen-6"],
+            ["wrong span, right kind EM 0", "[bold]of[/bold] Borsk ␛[31mwas", "«1901»", "fell in [1950].", "arlen-6"],
         ),
         strict=True,
     ):
@@ -79,17 +85,66 @@ def test_figures_are_whole(host: PluginHost, width: int) -> None:
         "step 20: 0.20",
         "with an answer HasAns",
         "without NoAns",
-        "wrong span 2 · boundary 1 · false abstention 1 · false answer 1",
+        "false abstention 1 14.3 % ━━╾",
+        "wrong span, right kind 2 28.6 % ━━━━╾",
+        "question word: when 50.0 50.0 9.5 to 90.5 +18.6 2",
     ):
         assert needed in text, needed
 
 
-def test_slices_stand_side_by_side_where_there_is_room(host: PluginHost) -> None:
-    def together(width: int) -> bool:
-        lines = report(make_result(host), width).splitlines()
-        return any("By question word" in line and "By answer length" in line for line in lines)
+def test_of_many_slices_those_are_shown_that_stand_out_among_questions_alike(host: PluginHost) -> None:
+    evaluation = make_result(host, CASES * 40).evaluation
+    n, has_answer = len(evaluation.examples), evaluation.examples.has_answer
+    rng = np.random.default_rng(1)
+    right = np.where(has_answer, rng.random(n) < 0.8, rng.random(n) < 0.2).astype(np.float64)
+    hard, rare = has_answer & (np.arange(n) % 3 == 0), np.arange(n) < 19
+    easy = has_answer & (np.arange(n) % 3 == 1)
+    right[hard], right[easy], right[rare] = 0.0, 1.0, 1.0
+    drawn = {f"drawn {i}": rng.random(n) < 0.5 for i in range(20)}
+    masks = {
+        "made": {"hard": hard, "easy": easy, "rare": rare, **drawn},
+        "plain": {"answers": has_answer, "hard again": hard},
+    }
+    per_question = {"exact": right, "f1": right}
+    rows = slice_rows(masks, per_question)
+    evaluation = replace(evaluation, per_question=per_question, masks=masks, slices=rows)
+    shown, note = pick_slices(evaluation, 10)
+    assert [each.row.name for each in shown[:2]] == ["hard", "easy"]
+    assert shown[0].difference == pytest.approx(100 * (right[hard].mean() - right[has_answer].mean()))
+    assert not {"rare", "answers", "hard again"} & {slice_.row.name for slice_ in shown}
+    assert note == f"{len(shown)} that stand out, among 25"
+    assert pick_slices(evaluation, 1)[1] == f"the clearest 1 of {len(shown)} that stand out, among 25"
+    assert [slice_.row for slice_ in pick_slices(evaluation, 25)[0]] == rows
 
-    assert (together(80), together(120)) == (False, True)
+
+def test_nothing_is_said_of_slices_that_are_not_wanted_or_do_not_stand_out(host: PluginHost) -> None:
+    result = make_result(host)
+    few = report(result, slices=2)
+    assert "Slices   none of 8 stands out" in few
+    assert "Slices" not in report(result, slices=0)
+
+
+@WIDTHS
+def test_answers_out_of_reach_are_warned_of_with_what_to_change(host: PluginHost, width: int) -> None:
+    result = make_result(host)
+    counts = {"out_of_reach_cap": 2, "out_of_reach_window": 1, "longest_answer": 44, "dev_answers_unreachable": 1}
+    stages = [*result.stages, StageTime("score", 1.0, counts)]
+    reach = np.array([0, 0, 1, 2, 2, 0, 0], np.int8)
+    result = replace(result, stages=stages, evaluation=replace(result.evaluation, reach=reach))
+    text = " ".join(report(result, width).split())
+    assert "2 of 5 answers (40.0 %) are longer than the cap" in text
+    assert "decoder.max_answer_length: 44 reaches all" in text
+    assert "1 of 5 answers (20.0 %) stand whole in no window" in text
+    assert "answerable questions whose answer no window holds" not in text
+    assert "out of reach 3 42.9 %" in text
+
+
+def test_right_answers_at_another_place_are_counted(host: PluginHost) -> None:
+    evaluation = make_result(host, CASES[:2]).evaluation
+    starts = np.array([70, -1], np.int32)
+    predictions = replace(evaluation.predictions, char_start=starts, char_end=np.array([74, -1], np.int32))
+    moved = replace(make_result(host, CASES[:2]), evaluation=replace(evaluation, predictions=predictions))
+    assert "1 right answer stands where no gold answer does; EM asks for the text only." in report(moved)
 
 
 def test_all_right_and_all_wrong(host: PluginHost) -> None:
@@ -122,9 +177,9 @@ def test_a_prediction_that_is_not_in_its_context_has_a_kind_all_the_same(host: P
     texts = ["ADA Lovelace, it is said", "Lovelace"]
     predictions = replace(evaluation.predictions, text=texts, char_start=nowhere, char_end=nowhere)
     evaluation = replace(evaluation, predictions=predictions)
-    assert [kind_of(evaluation, row) for row in (0, 1)] == ["wrong span", "wrong span"]
+    assert kinds(evaluation) == ["too long", "wrong span, right kind"]
     evaluation = replace(evaluation, predictions=replace(predictions, text=["Lovelace", "Mr Charles Babbage"]))
-    assert [kind_of(evaluation, row) for row in (0, 1)] == ["boundary", "boundary"]
+    assert kinds(evaluation) == ["too short", "too long"]
 
 
 @pytest.mark.parametrize("losses", [[], [1.0], [float("nan"), float("inf"), 1.0], [0.0, 0.0]])
@@ -164,18 +219,30 @@ def test_numbers_are_never_cut(host: PluginHost, width: int) -> None:
     wide = SliceRow("of [i]others[/i]", "a long name of a group " * 4, 1234567, {f"metric_{i}": 77.7 for i in range(7)})
     text = report(replace(result, evaluation=replace(result.evaluation, slices=[wide])), width)
     assert text.count("77.7") == 7
-    assert "By of [i]others[/i]" in text
+    assert "of [i]" in text
     assert "1,234,567" in text
 
 
 def test_metrics_by_other_names_are_shown(host: PluginHost) -> None:
     result = make_result(host)
-    more = {**result.metrics, "f1_macro": 12.5, "exact_words": 0.25}
-    assert "f1_macro 12.500   exact_words 0.250" in report(
-        replace(result, evaluation=replace(result.evaluation, metrics=more))
-    )
+    more = {**result.metrics, "f1_macro": 12.5, "HasAns_f1_macro": 25.0, "exact_words": 0.25}
+    text = " ".join(report(replace(result, evaluation=replace(result.evaluation, metrics=more))).split())
+    assert "further metrics all questions HasAns NoAns" in text
+    assert "f1_macro 12.500 25.000 - exact_words 0.250 - -" in text
+    assert "further metrics" not in report(result)
     alone = replace(result.evaluation, metrics={"f1": 0.5}, per_question={}, slices=())
-    assert "f1 0.500" in report(replace(result, evaluation=alone))
+    text = " ".join(report(replace(result, evaluation=alone)).split())
+    assert "further metrics all questions" in text
+    assert "f1 0.500" in text
+
+
+def test_slices_show_every_metric(host: PluginHost) -> None:
+    result = make_result(host)
+    per_question = {**result.evaluation.per_question, "rouge": result.evaluation.per_question["f1"] / 2}
+    rows = slice_rows(result.evaluation.masks, per_question)
+    text = report(replace(result, evaluation=replace(result.evaluation, per_question=per_question, slices=rows)))
+    assert "EM F1 rouge n" in " ".join(text.split())
+    assert "question word: who 0.0 28.6 14.3 2" in " ".join(text.split())
 
 
 @WIDTHS
@@ -203,11 +270,6 @@ def test_the_sample_in_the_docs_is_what_is_printed(host: PluginHost) -> None:
     sample = page.partition("<!-- sample -->\n```text\n")[2].partition("```")[0]
     assert sample.count("\n") > 5
     assert sample in blocks(report(make_result(host)))
-
-
-def test_spans_that_only_cross_are_a_boundary_error(host: PluginHost) -> None:
-    evaluation = make_result(host, (Case("When?", ("built in 1843",), "1843 by Ada", 1.0, 0.0),)).evaluation
-    assert kind_of(evaluation, 0) == "boundary"
 
 
 def test_the_gold_answer_nearest_to_the_prediction_is_marked(host: PluginHost) -> None:

@@ -53,6 +53,7 @@ def test_a_run_prints_its_report_and_fills_its_folder(finished: tuple[Path, Any]
         "predictions.json",
         "null_odds.json",
         "examples.parquet",
+        "report.md",
     }
     assert {p.name for p in folder.iterdir()} == expected | {"events.jsonl", "model"}
 
@@ -75,7 +76,7 @@ def test_load_run_gives_typed_results(finished: tuple[Path, Any]) -> None:
     assert {"dev_loss", "start_accuracy", "end_accuracy", "both_accuracy", "exact", "f1"} <= set(
         result.events[-1].metrics
     )
-    assert {row.slicer for row in result.evaluation.slices} == {"question-word", "answer-length"}
+    assert {row.slicer for row in result.evaluation.slices} >= {"question-word", "answerable", "answer-length"}
     for i, text in enumerate(result.evaluation.predictions.text):
         start, end = result.evaluation.predictions.char_start[i], result.evaluation.predictions.char_end[i]
         assert text == ("" if start < 0 else result.evaluation.examples.context_of(i)[start:end])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def evaluation(*, gold: bool = True, nbest: bool = True) -> Evaluation:
 def test_what_is_written_is_read_back(tmp_path: Path, gold: bool, nbest: bool) -> None:
     before = evaluation(gold=gold, nbest=nbest)
     write_examples(tmp_path / "e.parquet", before)
-    examples, predictions, per_question, masks = read_examples(tmp_path / "e.parquet")
+    after = read_examples(tmp_path / "e.parquet")
+    examples, predictions, per_question, masks = after.examples, after.predictions, after.per_question, after.masks
     assert examples.digest() == before.examples.digest()
     assert list(predictions.text) == list(before.predictions.text)
     for name in ("char_start", "char_end", "score", "null_score"):
@@ -72,6 +74,24 @@ def test_what_is_written_is_read_back(tmp_path: Path, gold: bool, nbest: bool) -
         "z": [True, False, True],
         "a": [True, True, False],
     }
+
+
+def test_reach_windows_and_columns_are_read_back_and_older_tables_have_none(tmp_path: Path) -> None:
+    before = evaluation()
+    examples = replace(before.examples, columns={"level": ["easy", "", "1"]})
+    reach, windows = np.array([0, 2, 1], np.int8), np.array([1, 1, 3], np.int32)
+    write_examples(tmp_path / "e.parquet", replace(before, examples=examples, reach=reach, windows=windows))
+    after = read_examples(tmp_path / "e.parquet")
+    assert after.reach is not None
+    assert after.windows is not None
+    assert after.reachable is not None
+    assert (after.reach.tolist(), after.windows.tolist()) == ([0, 2, 1], [1, 1, 3])
+    assert after.reachable.tolist() == [True, False, False]
+    assert after.examples.columns == {"level": ["easy", "", "1"]}
+    assert pq.read_table(tmp_path / "e.parquet").column("reach").to_pylist() == ["in reach", "cap", "window"]
+    write_examples(tmp_path / "old.parquet", before)
+    old = read_examples(tmp_path / "old.parquet")
+    assert (old.reach, old.windows, old.reachable, old.examples.columns) == (None, None, None, {})
 
 
 def test_other_tools_can_read_it(tmp_path: Path) -> None:

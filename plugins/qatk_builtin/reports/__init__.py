@@ -13,16 +13,32 @@ from qatk.api import Component, Options, hookimpl
 class ConsoleOptions(Options):
     """Options of the ``console`` reporter."""
 
+    slices: Annotated[int, Field(ge=0)] = 10
+    """How many slices to show: all where there are no more, else those that tell most."""
     wins: Annotated[int, Field(ge=0)] = 3
     """How many examples answered right to show."""
     losses: Annotated[int, Field(ge=0)] = 6
     """How many examples answered wrong to show."""
 
 
+class MarkdownOptions(Options):
+    """Options of the ``markdown`` reporter."""
+
+    wins: Annotated[int, Field(ge=0)] = 5
+    """How many examples answered right to show."""
+    losses: Annotated[int, Field(ge=0)] = 10
+    """How many examples answered wrong to show."""
+
+
 @hookimpl
 def qatk_reporters() -> Iterable[Component]:
-    """The report in the terminal."""
-    return [Component("console", f"{__name__}.console:ConsoleReporter", ConsoleOptions, "the report in the terminal")]
+    """The report in the terminal, and as Markdown."""
+    return [
+        Component("console", f"{__name__}.console:ConsoleReporter", ConsoleOptions, "the report in the terminal"),
+        Component(
+            "markdown", f"{__name__}.markdown:MarkdownReporter", MarkdownOptions, "report.md, for a pull request"
+        ),
+    ]
 
 
 @hookimpl

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.results import Evaluation
+from qatk.taxonomy import error_kinds
 from qatk.textview import ELLIPSIS, Mark, excerpt, printable
 from qatk.types import Float64, Int64
 
@@ -21,32 +21,6 @@ AROUND = 220
 LONGEST = 400
 """Characters of a question or an answer shown."""
 LEGEND = "« » prediction  [ ] gold  { } best span passed over"
-
-
-def kind_of(evaluation: Evaluation, row: int) -> str:
-    """What sort of win or loss a question is."""
-    answered = evaluation.predictions.text[row] != ""
-    if evaluation.per_question["exact"][row] == 1:
-        return "right answer" if answered else "right to abstain"
-    if not evaluation.examples.has_answer[row]:
-        return "false answer"
-    if not answered:
-        return "false abstention"
-    return "boundary" if _touches_gold(evaluation, row) else "wrong span"
-
-
-def _touches_gold(evaluation: Evaluation, row: int) -> bool:
-    """Whether the prediction overlaps a gold answer in the context, or one holds the words of the other."""
-    predictions, examples = evaluation.predictions, evaluation.examples
-    start, end = int(predictions.char_start[row]), int(predictions.char_end[row])
-    if any(start < gold_end and gold_start < end for gold_start, gold_end in examples.spans_of(row)):
-        return True
-    said, golds = _words(predictions.text[row]), [_words(answer) for answer in examples.answers_of(row)]
-    return any(said in gold or gold in said for gold in golds)
-
-
-def _words(text: str) -> str:
-    return f" {' '.join(text.lower().split())} "
 
 
 def pick_losses(evaluation: Evaluation, number: int) -> list[int]:
@@ -61,71 +35,80 @@ def pick_wins(evaluation: Evaluation, number: int) -> list[int]:
     return _in_turn(evaluation, rows, np.abs(_odds(evaluation)), number)
 
 
-def count_kinds(evaluation: Evaluation, *, right: bool) -> Text:
-    """How many wins or losses there are of each kind, the commonest first."""
-    rows = np.flatnonzero((evaluation.per_question["exact"] == 1) == right)
-    counts = Counter(kind_of(evaluation, row) for row in rows.tolist())
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return Text(" · ".join(f"{kind} {number:,}" for kind, number in ordered), "dim")
-
-
 def _odds(evaluation: Evaluation) -> Float64:
     return np.nan_to_num(evaluation.predictions.null_odds, nan=0.0)
 
 
 def _in_turn(evaluation: Evaluation, rows: Int64, order: Float64, number: int) -> list[int]:
     """The first rows of each kind by ``order``, one kind after the other."""
-    kinds: dict[str, list[int]] = {}
+    codes = error_kinds(evaluation)
+    kinds: dict[int, list[int]] = {}
     for row in rows[np.argsort(order[rows], kind="stable")].tolist():
-        kinds.setdefault(kind_of(evaluation, row), []).append(row)
-    queues = [kinds[kind] for kind in sorted(kinds)]
+        kinds.setdefault(int(codes[row]), []).append(row)
+    queues = [kinds[code] for code in sorted(kinds)]
     longest = max(map(len, queues), default=0)
     return [queue[i] for i in range(longest) for queue in queues if i < len(queue)][:number]
 
 
-def show_case(evaluation: Evaluation, row: int) -> Group:
-    """One question: what was asked, what is right, what was said, where in the context."""
+def show_case(evaluation: Evaluation, row: int, kind: str) -> Group:
+    """One question: what was asked, what is right, what was said and of which kind that is, where in the context."""
     colour = "green" if evaluation.per_question["exact"][row] == 1 else "red"
     examples = evaluation.examples
-    head = Text.assemble((kind_of(evaluation, row), f"bold {colour}"), ("  " + _figures(evaluation, row), "dim"))
+    head = Text.assemble((kind, f"bold {colour}"), ("  " + _figures(evaluation, row), "dim"))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    question = Text.assemble((_short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
+    question = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
     grid.add_row("question", question)
-    grid.add_row("gold", _answers(examples.answers_of(row)))
-    grid.add_row("said", _said(evaluation, row, colour))
-    grid.add_row("context", _context(evaluation, row, colour))
+    grid.add_row("gold", answers_text(examples.answers_of(row)))
+    grid.add_row("said", said_text(evaluation, row, colour))
+    grid.add_row("context", context_text(examples.context_of(row), marks_of(evaluation, row, colour)))
     return Group(head, Padding(grid, (0, 0, 0, 2), expand=False))
 
 
-def _context(evaluation: Evaluation, row: int, colour: str) -> Text:
-    """One piece of the context where it holds all marks, else a piece for each of them."""
-    context, marks = evaluation.examples.context_of(row), _marks(evaluation, row, colour)
-    if not marks:
-        return excerpt(context, [], width=AROUND)
-    first, last = min(mark.start for mark in marks), max(mark.end for mark in marks)
-    if len(marks) == 1 or last - first <= AROUND:
-        return excerpt(context, [Mark(first, last, "", "", ""), *marks], width=AROUND)
-    return Text("\n").join(excerpt(context, [mark], width=AROUND // 2) for mark in marks)
+def context_text(context: str, marks: Sequence[Mark]) -> Text:
+    """A piece of the context for each group of marks that one piece holds; lines in the order of the context.
+
+    Args:
+        context: as in the data.
+        marks: in the order of their starts.
+    """
+    groups: list[list[Mark]] = []
+    for mark in marks:
+        if groups and max(mark.end, *(other.end for other in groups[-1])) - groups[-1][0].start <= AROUND:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    width = AROUND if len(groups) == 1 else AROUND // 2
+    pieces = [excerpt(context, [_around(group), *group], width=width) for group in groups]
+    return Text("\n").join(pieces) if pieces else excerpt(context, [], width=AROUND)
 
 
-def _marks(evaluation: Evaluation, row: int, colour: str) -> list[Mark]:
+def _around(marks: Sequence[Mark]) -> Mark:
+    """What the cut is centred on; draws nothing."""
+    return Mark(marks[0].start, max(mark.end for mark in marks), "", "", "")
+
+
+def marks_of(evaluation: Evaluation, row: int, colour: str = "") -> list[Mark]:
     """The prediction and the gold answer nearest to it, or the span passed over, in their order; a span once."""
     predictions = evaluation.predictions
     said = (int(predictions.char_start[row]), int(predictions.char_end[row]))
     passed = _passed_over(evaluation, row)
     centre = said if passed is None else passed
-    golds = evaluation.examples.spans_of(row)
     marks: dict[tuple[int, int], Mark] = {}
     if passed is not None:
         marks[passed] = Mark(*passed, "bold yellow", "{", "}")
-    if golds:
-        nearest = min(golds, key=lambda gold: abs(gold[0] - centre[0]) + abs(gold[1] - centre[1]))
+    if nearest := nearest_gold(evaluation, row, centre):
         marks[nearest] = Mark(*nearest, "bold green", "[", "]")
     if said[0] >= 0:
         marks[said] = Mark(*said, f"bold {colour}", "«", "»")
     return [marks[span] for span in sorted(marks)]
+
+
+def nearest_gold(evaluation: Evaluation, row: int, span: tuple[int, int]) -> tuple[int, int] | None:
+    """The gold span nearest to another span; ``None`` where none is known."""
+    golds = evaluation.examples.spans_of(row)
+    return min(golds, key=lambda gold: abs(gold[0] - span[0]) + abs(gold[1] - span[1]), default=None)
 
 
 def _passed_over(evaluation: Evaluation, row: int) -> tuple[int, int] | None:
@@ -137,25 +120,29 @@ def _passed_over(evaluation: Evaluation, row: int) -> tuple[int, int] | None:
     return int(best.char_start[first]), int(best.char_end[first])
 
 
-def _said(evaluation: Evaluation, row: int, colour: str) -> Text:
+def said_text(evaluation: Evaluation, row: int, colour: str) -> Text:
+    """The answer, or that there is none and what would have been the best one."""
     if text := evaluation.predictions.text[row]:
-        return Text(_short(text), colour)
+        return Text(short(text), colour)
     if (passed := _passed_over(evaluation, row)) is None:
-        return _nothing()
-    before = _short(evaluation.examples.context_of(row)[slice(*passed)])
-    return Text.assemble(_nothing(), (", its best span was ", "dim"), (before, "yellow"))
+        return nothing_text()
+    before = short(evaluation.examples.context_of(row)[slice(*passed)])
+    return Text.assemble(nothing_text(), (", its best span was ", "dim"), (before, "yellow"))
 
 
-def _answers(answers: Sequence[str]) -> Text:
+def answers_text(answers: Sequence[str]) -> Text:
+    """The distinct gold answers."""
     distinct = list(dict.fromkeys(answers))
-    return Text(_short(" | ".join(distinct)), "green") if distinct else _nothing()
+    return Text(short(" | ".join(distinct)), "green") if distinct else nothing_text()
 
 
-def _nothing() -> Text:
+def nothing_text() -> Text:
+    """What stands for "no answer"."""
     return Text("(no answer)", "italic")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A text of the data, safe for a terminal and cut to :data:`LONGEST`."""
     return printable(text if len(text) <= LONGEST else text[:LONGEST] + ELLIPSIS)
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.columns import Columns
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
 from qatk.api import RunResult
+from qatk.comparison import Comparison
+from qatk.taxonomy import KINDS, error_kinds
 from qatk.textview import printable
 from qatk_builtin.reports import ConsoleOptions
-from qatk_builtin.reports.cases import LEGEND, count_kinds, pick_losses, pick_wins, show_case
+from qatk_builtin.reports.breakdown import kinds_note, kinds_table, pick_slices, slices_note, slices_table
+from qatk_builtin.reports.cases import LEGEND, pick_losses, pick_wins, show_case
 from qatk_builtin.reports.curve import epochs, loss_chart
-from qatk_builtin.reports.tables import facts_of_run, headline, slices
+from qatk_builtin.reports.tables import facts_of_run, headline
 
 INDENT = 2
 WIDEST_CHART = 76
@@ -35,18 +37,29 @@ class ConsoleReporter:
         _print(console, headline(result))
         _section(console, "Run", [facts_of_run(result)])
         _section(console, "Training", _training(result, min(console.width - INDENT, WIDEST_CHART)))
-        if groups := slices(result.evaluation.slices):
-            console.print(Columns([Padding(group, (1, 0, 0, 0)) for group in groups], padding=(0, 4)))
-        for title, parts in self._cases(result):
+        if result.evaluation.slices and self.options.slices:
+            shown, note = pick_slices(result.evaluation, self.options.slices)
+            heading = Text.assemble(("Slices", "bold cyan"), (f"   {note}" if note else "", "dim"))
+            table = [slices_table(shown, console.width - INDENT)] if shown else []
+            _section(console, heading, [*table, *slices_note(shown)])
+        for title, parts in self._cases(result, console):
             _section(console, title, parts)
         if out_dir is not None:
             console.print()
             console.print(Text(f"all of it is in {out_dir}", "dim"), soft_wrap=True)
 
-    def _cases(self, result: RunResult) -> Iterator[tuple[Text | str, list[RenderableType]]]:
+    def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
+        """Print a comparison to ``console``, with ``show`` examples of each sort; ``file`` is left alone."""
+        from qatk_builtin.reports.compared import print_comparison
+
+        print_comparison(comparison, console, show)
+
+    def _cases(self, result: RunResult, console: Console) -> Iterator[tuple[Text | str, list[RenderableType]]]:
         evaluation = result.evaluation
         if "exact" not in evaluation.per_question:
             return
+        codes = error_kinds(evaluation)
+        yield "Right and wrong", [kinds_table(codes, console.width - INDENT), *kinds_note(evaluation)]
         right = int((evaluation.per_question["exact"] == 1).sum())
         wrong = len(evaluation.examples) - right
         for word, total, rows in (
@@ -55,9 +68,8 @@ class ConsoleReporter:
         ):
             if rows:
                 title = Text.assemble((f"{word}: {len(rows)} of {total:,}", "bold cyan"), (f"   {LEGEND}", "dim"))
-                parts: list[RenderableType] = [count_kinds(evaluation, right=word == "Wins")]
-                parts += [Padding(show_case(evaluation, row), (1, 0, 0, 0), expand=False) for row in rows]
-                yield title, parts
+                cases = [show_case(evaluation, row, KINDS[codes[row]]) for row in rows]
+                yield title, [Padding(case, (i > 0, 0, 0, 0), expand=False) for i, case in enumerate(cases)]
             elif total == 0:
                 yield f"{word}: none", []
 

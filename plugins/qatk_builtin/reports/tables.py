@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.results import SliceRow, StageTime
+from qatk.results import StageTime
 from qatk.textview import printable
 
 GROUPS = (("", "all questions", ""), ("HasAns_", "with an answer", "HasAns"), ("NoAns_", "without", "NoAns"))
@@ -23,6 +23,23 @@ COUNTS = {
     "questions_dropped": "training questions dropped with their windows",
 }
 """Counts of the featurizer that a user should see where they are not 0."""
+NOTICEABLE = 0.005
+"""The share of answers out of reach from which a user is warned."""
+OUT_OF_REACH = {
+    "cap": (
+        "are longer than the cap and cannot be given",
+        "decoder.max_answer_length: {longest} reaches all",
+    ),
+    "window": (
+        "stand whole in no window and cannot be given",
+        "raise featurizer.doc_stride or featurizer.max_length",
+    ),
+    "tokenizer": (
+        "begin or end inside a token and cannot be given",
+        "another tokenizer, that is another backbone, may split finer",
+    ),
+}
+"""By reason: what it does to answers, and what to change."""
 SHORT = {"exact": "EM", "f1": "F1"}
 SCALE = "F1, 0 to 100"
 
@@ -39,11 +56,12 @@ def headline(result: RunResult) -> list[RenderableType]:
             cells = [Text(figure(value, 1), "" if prefix else "bold") for value in (exact, f1)]
             total = f"{int(metrics[f'{prefix}total']):,}"
             table.add_row(Text(name, "" if prefix else "bold"), Text(term, "dim"), *cells, total, bar(f1))
-    notes = Text("\n").join(Text(note, "dim") for note in _notes(metrics))
-    return [table, *([Padding(notes, (1, 0, 0, 0), expand=False)] if notes else []), *_other_metrics(metrics)]
+    beside = Text("\n").join(Text(note, "dim") for note in notes(metrics))
+    return [table, *([Padding(beside, (1, 0, 0, 0), expand=False)] if beside else []), *_other_metrics(metrics)]
 
 
-def _notes(metrics: Mapping[str, float]) -> Iterable[str]:
+def notes(metrics: Mapping[str, float]) -> Iterable[str]:
+    """What EM and F1 must be seen beside, a sentence each."""
     if "NoAns_total" in metrics:
         yield f"Answering nothing at all would give {100 * metrics['NoAns_total'] / metrics['total']:.1f}."
     if "best_f1" in metrics:
@@ -51,12 +69,24 @@ def _notes(metrics: Mapping[str, float]) -> Iterable[str]:
         yield f"{best}: tuned on this very set, so no headline."
 
 
-def _other_metrics(metrics: Mapping[str, float]) -> list[RenderableType]:
-    """The figures of further metrics, by name; those of EM and F1 stand in the headline."""
+def further_figures(metrics: Mapping[str, float]) -> list[tuple[str, list[float | None]]]:
+    """The figures of further metrics by name: of all questions, HasAns and NoAns; ``None`` where one is not known."""
     known = {"total"} | ({"exact", "f1"} if "total" in metrics else set())
-    others = [(k, v) for k, v in metrics.items() if k not in known and not k.startswith(("HasAns_", "NoAns_", "best_"))]
-    shown = [(name, value) for name, value in others if not name.startswith("pr_")]
-    return [Text("   ".join(f"{printable(name)} {figure(value, 3)}" for name, value in shown))] if shown else []
+    prefixes = tuple(prefix for prefix, *_ in GROUPS if prefix)
+    names = [name for name in metrics if name not in known and not name.startswith((*prefixes, "best_", "pr_"))]
+    return [(name, [metrics.get(f"{prefix}{name}") for prefix, *_ in GROUPS]) for name in names]
+
+
+def _other_metrics(metrics: Mapping[str, float]) -> list[RenderableType]:
+    """The figures of further metrics; those of EM and F1 stand in the headline."""
+    if not (further := further_figures(metrics)):
+        return []
+    by_group = any(value is not None for _, values in further for value in values[1:])
+    groups = [term or name for _, name, term in GROUPS][: None if by_group else 1]
+    table = plain_table("further metrics", *groups)
+    for name, values in further:
+        table.add_row(Text(printable(name)), *(figure(value, 3) for value in values[: len(groups)]))
+    return [Padding(table, (1, 0, 0, 0), expand=False)]
 
 
 def facts_of_run(result: RunResult) -> Table:
@@ -64,12 +94,14 @@ def facts_of_run(result: RunResult) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
-    for name, lines in _facts(result):
-        grid.add_row(name, Text("\n").join(Text(printable(line)) for line in lines))
+    for name, lines in facts(result):
+        style = "yellow" if name == "warning" else ""
+        grid.add_row(Text(name, style), Text("\n").join(Text(printable(line), style) for line in lines))
     return grid
 
 
-def _facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
+def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
+    """What was run, on what, how fast: a name and its lines each."""
     recipe, model = result.manifest.get("recipe", {}), result.manifest.get("model", {})
     counts = {key: value for stage in result.stages for key, value in stage.counts.items()}
     if recipe:
@@ -80,14 +112,28 @@ def _facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
         yield "device", [f"{model['device']}, {model['precision']}, {_parameters(model['parameters'])}"]
     splits = [name for name in ("train", "dev") if f"{name}_questions" in counts]
     yield from zip(splits, ([line] for line in _aligned([_data(name, counts) for name in splits])), strict=True)
+    reached = result.evaluation.reach is not None
     for key, meaning in COUNTS.items():
         found = {name: int(counts.get(f"{name}_{key}", 0)) for name in ("train", "dev")}
+        found |= {"dev": 0} if reached and key == "answers_unreachable" else {}
         if any(found.values()):
             yield "note", [f"{meaning}: {', '.join(f'{n:,} in {name}' for name, n in found.items() if n)}"]
+    if lines := list(_out_of_reach(counts, result.metrics)):
+        yield "warning", lines
     if result.stages:
         yield "time", _aligned([_time(stage) for stage in result.stages], left=1)
     if peak := result.manifest.get("peak_memory_bytes"):
         yield "memory", [f"{peak / 2**30:.2f} GiB at its peak"]
+
+
+def _out_of_reach(counts: Mapping[str, float], metrics: Mapping[str, float]) -> Iterable[str]:
+    """For each reason that keeps many answers out of reach how many there are, and what to change."""
+    answerable = metrics.get("HasAns_total", 0)
+    for reason, (meaning, fix) in OUT_OF_REACH.items():
+        number = int(counts.get(f"out_of_reach_{reason}", 0))
+        if answerable and number >= NOTICEABLE * answerable:
+            share = f"{number:,} of {int(answerable):,} answers ({100 * number / answerable:.1f} %)"
+            yield f"{share} {meaning}: {fix.format(longest=int(counts.get('longest_answer', 0)))}"
 
 
 def _data(name: str, counts: Mapping[str, float]) -> list[str]:
@@ -108,32 +154,6 @@ def _aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
         width = max(map(len, column))
         columns.append([cell.ljust(width) if i < left else cell.rjust(width) for cell in column])
     return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
-
-
-def slices(rows: Sequence[SliceRow]) -> list[Group]:
-    """A table with its title for each slicer, in the order of the rows."""
-    width = max((len(row.name) for row in rows), default=0)
-    groups = []
-    for slicer in dict.fromkeys(row.slicer for row in rows):
-        table = _slice_table([row for row in rows if row.slicer == slicer], min(width, 24))
-        title = Text(f"By {printable(slicer.replace('-', ' '))}", "bold cyan")
-        groups.append(Group(title, Padding(table, (0, 0, 0, 2), expand=False)))
-    return groups
-
-
-def _slice_table(rows: Sequence[SliceRow], width: int) -> Table:
-    names = list(rows[0].metrics)
-    with_bar = "f1" in names and len(names) <= 4
-    headers = [SHORT.get(name, printable(name)) for name in names]
-    table = plain_table("", *headers, "n", *([SCALE] if with_bar else []), left=(0, len(names) + 2))
-    table.columns[0].min_width = width if with_bar else None
-    for row in rows:
-        cells = [figure(row.metrics.get(name), 1) for name in names]
-        bars = [bar(row.metrics["f1"])] if with_bar else []
-        table.add_row(Text(printable(row.name)), *cells, f"{row.total:,}", *bars)
-    for column in [] if with_bar else table.columns[1:]:
-        column.width = max(map(len, map(str, column.cells)))
-    return table
 
 
 def bar(percent: float, width: int = 16) -> Text:

@@ -21,6 +21,8 @@ class SquadOptions(Options):
     """What to do with an answer that does not stand where its answer_start says: stop with a list; keep its text for
     scoring and take its place as unknown; skip (leave out) that answer; or move it to the nearest place where its
     text does stand."""
+    columns: list[str] = Field(default_factory=list)
+    """Further keys of the questions to read, such as ``difficulty``: for the ``column`` slicer and for plugins."""
 
 
 class HubOptions(Options):
@@ -36,6 +38,8 @@ class HubOptions(Options):
     """A branch, tag or commit of the data set; pin it for numbers that hold."""
     bad_answers: BadAnswers = "error"
     """As for ``squad``."""
+    columns: list[str] = Field(default_factory=list)
+    """Further columns to read, as for ``squad``."""
 
 
 class EvaluateOptions(Options):
@@ -47,6 +51,13 @@ class EvaluateOptions(Options):
     """The metric's configuration, where it has several."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of its ``compute``."""
+
+
+class ColumnOptions(Options):
+    """Options of the ``column`` slicer."""
+
+    name: str
+    """A column of the data; the dataset reads it where its option ``columns`` names it too."""
 
 
 @hookimpl
@@ -77,7 +88,15 @@ def qatk_metrics() -> Iterable[Component]:
 @hookimpl
 def qatk_slicers() -> Iterable[Component]:
     """Groups of questions that every report shows."""
+    slices, contexts = f"{__name__}.slices", f"{__name__}.contexts"
     return [
-        Component("question-word", f"{__name__}.slices:QuestionWord", summary="what, who, when, how many ..."),
-        Component("answer-length", f"{__name__}.slices:AnswerLength", summary="no answer, 1 word, 2-3, 4-6, 7 or more"),
+        Component("question-word", f"{slices}:QuestionWord", summary="what, who, when, how many ..."),
+        Component("answerable", f"{slices}:Answerable", summary="answerable, unanswerable"),
+        Component("answer-length", f"{slices}:AnswerLength", summary="no answer, 1 word, 2-3, 4-6, 7 or more"),
+        Component("answer-position", f"{slices}:AnswerPosition", summary="the quarter of the context it starts in"),
+        Component("answer-occurrences", f"{slices}:AnswerOccurrences", summary="its text stands there once, twice ..."),
+        Component("context-length", f"{contexts}:ContextLength", summary="words of the context"),
+        Component("question-overlap", f"{contexts}:QuestionOverlap", summary="words of the question in the context"),
+        Component("article", f"{slices}:Article", summary="the 20 biggest articles by title, and the others"),
+        Component("column", f"{slices}:ColumnSlicer", ColumnOptions, "the values of a column of the data"),
     ]

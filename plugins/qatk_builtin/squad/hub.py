@@ -51,7 +51,7 @@ class HubDataset:
         where = f"{self.options.name} ({self.options.split})"
         with _quiet():
             rows = _load(self.options, where)
-        examples = examples_of_table(rows.with_format("arrow")[:], where)
+        examples = examples_of_table(rows.with_format("arrow")[:], where, self.options.columns)
         return checked(examples, self.options.bad_answers, where)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from qatk.jsonfile import parse_json, read_text
 from qatk.types import Examples
 from qatk_builtin.squad import BadAnswers, SquadOptions
 from qatk_builtin.squad.answers import as_starts, checked, listed
+from qatk_builtin.squad.extras import column_values
 from qatk_builtin.squad.form import Qa, SquadFile, check_form
 
 
@@ -28,10 +30,10 @@ class SquadDataset:
 
     def load(self) -> Examples:
         """Read the file; see :func:`read_squad`."""
-        return read_squad(self.options.path, self.options.bad_answers)
+        return read_squad(self.options.path, self.options.bad_answers, self.options.columns)
 
 
-def read_squad(path: str | Path, bad_answers: BadAnswers = "error") -> Examples:
+def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Sequence[str] = ()) -> Examples:
     """Read a SQuAD file, v1.1 or v2, UTF-8, plain or gzip.
 
     As in the official script, ``answers`` alone says whether a question has an answer: ``is_impossible`` that
@@ -42,6 +44,7 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error") -> Examples:
         path: the file.
         bad_answers: what to do with answers that do not stand at their ``answer_start``; see
             :func:`qatk_builtin.squad.answers.checked`.
+        columns: further keys of the questions to read; see :func:`qatk_builtin.squad.extras.column_values`.
 
     Raises:
         UsageError: where the file cannot be opened.
@@ -49,11 +52,20 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error") -> Examples:
     """
     path = Path(path)
     with _no_collection():
-        document = check_form(parse_json(read_text(path), path), str(path))
-        columns = _Columns(str(path))
-        columns.read(document)
-        examples = columns.examples()
+        parsed = parse_json(read_text(path), path)
+        document = check_form(parsed, str(path))
+        read = _Columns(str(path))
+        read.read(document)
+        examples = replace(
+            read.examples(), columns=column_values(_questions(parsed) if columns else [], columns, str(path))
+        )
     return checked(examples, bad_answers, str(path))
+
+
+def _questions(document: Any) -> list[dict[str, Any]]:
+    """The questions of a checked document as the file has them, every key included."""
+    paragraphs = (paragraph for article in document["data"] for paragraph in article["paragraphs"])
+    return [qa for paragraph in paragraphs for qa in paragraph["qas"]]
 
 
 @contextmanager

@@ -1,16 +1,16 @@
-"""Groups of questions that every report shows: by question word, and by answer length."""
+"""Groups of questions by what is asked and what the gold answer is."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qatk.api import Examples, NoOptions
-from qatk.types import Bool
+from qatk.api import DataError, Examples, NoOptions
+from qatk.types import Bool, Int64
+from qatk_builtin.squad import ColumnOptions
+from qatk_builtin.squad.groups import biggest, coded
 
 _WORDS = {
     "what": "what",
@@ -30,6 +30,8 @@ _FIRST_WORD = re.compile(r"\b(?:what|who(?:m|se)?|when|where|which|why|how(?:\s+
 
 _LENGTHS = ("no answer", "1 word", "2-3", "4-6", "7 or more")
 _LONGER_THAN = (1, 3, 6)
+_QUARTERS = ("first quarter", "second quarter", "third quarter", "last quarter")
+_TIMES = ("once", "twice", "3 times or more")
 
 
 class QuestionWord:
@@ -42,7 +44,21 @@ class QuestionWord:
         """bool[n] a group; the groups are disjoint and cover every question. Empty ones are left out."""
         names = list(dict.fromkeys([*_WORDS.values(), _OTHER]))
         code = {name: i for i, name in enumerate(names)}
-        return _masks(names, np.fromiter((code[_word(q)] for q in examples.question), np.int8, len(examples)))
+        return coded(names, np.fromiter((code[_word(q)] for q in examples.question), np.int8, len(examples)))
+
+
+class Answerable:
+    """Groups by whether the gold says that the context answers the question."""
+
+    def __init__(self, options: NoOptions) -> None:
+        self.options = options
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group; none where all questions are of one, or gold is absent."""
+        if examples.answer_offsets is None:
+            return {}
+        groups = coded(("answerable", "unanswerable"), np.where(examples.has_answer, 0, 1))
+        return groups if len(groups) > 1 else {}
 
 
 class AnswerLength:
@@ -58,12 +74,79 @@ class AnswerLength:
         """
         if examples.answer_offsets is None:
             return {}
-        answered = examples.has_answer
-        first = examples.answer_offsets[:-1][answered]
-        words = np.fromiter((len(examples.answer_text[k].split()) for k in first), np.int64, len(first))
+        rows, first = _first_answers(examples)
+        words = np.fromiter((len(examples.answer_text[k].split()) for k in first.tolist()), np.int64, len(first))
         codes = np.zeros(len(examples), np.int64)
-        codes[answered] = 1 + np.searchsorted(_LONGER_THAN, words)
-        return _masks(_LENGTHS, codes)
+        codes[rows] = 1 + np.searchsorted(_LONGER_THAN, words)
+        return coded(_LENGTHS, codes)
+
+
+class AnswerPosition:
+    """Groups by the quarter of the context, in characters, in which the first gold answer starts."""
+
+    def __init__(self, options: NoOptions) -> None:
+        self.options = options
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group; questions without an answer, or with one of unknown place, are in none."""
+        if examples.answer_offsets is None:
+            return {}
+        rows, first = _first_answers(examples)
+        start = examples.answer_start[first].astype(np.int64)
+        lengths = np.fromiter(map(len, examples.context), np.int64, len(examples.context))
+        quarter = 4 * start // np.maximum(lengths[examples.context_index[rows]], 1)
+        codes = np.full(len(examples), -1, np.int64)
+        codes[rows] = np.where(start < 0, -1, np.minimum(quarter, 3))
+        return coded(_QUARTERS, codes)
+
+
+class AnswerOccurrences:
+    """Groups by how often the text of the first gold answer stands in the context, as whole words."""
+
+    def __init__(self, options: NoOptions) -> None:
+        self.options = options
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group; questions without an answer, or with one that the context lacks, are in none."""
+        if examples.answer_offsets is None:
+            return {}
+        rows, first = _first_answers(examples)
+        codes = np.full(len(examples), -1, np.int64)
+        for row, k in zip(rows.tolist(), first.tolist(), strict=True):
+            codes[row] = min(_occurrences(examples.answer_text[k], examples.context_of(row)), 3) - 1
+        return coded(_TIMES, codes)
+
+
+class Article:
+    """Groups by title: an article each for the twenty that most questions are asked of, and ``other articles``."""
+
+    def __init__(self, options: NoOptions) -> None:
+        self.options = options
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group, the biggest first; none where all titles are the same."""
+        return biggest(examples.title, unnamed="no title", others="other articles")
+
+
+class ColumnSlicer:
+    """Groups by the values of a column of the data, which the dataset's option ``columns`` must name."""
+
+    def __init__(self, options: ColumnOptions) -> None:
+        self.options = options
+        self.title = options.name
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group, the biggest first.
+
+        Raises:
+            DataError: where the data has no such column.
+        """
+        name = self.options.name
+        if name not in examples.columns:
+            known = ", ".join(examples.columns) or "none"
+            fix = f"read it with the data: `columns: [{name}]` beside the path or name in data.dev"
+            raise DataError(f"there is no column {name!r} to slice by (columns read: {known})", fix=fix)
+        return biggest(examples.columns[name], unnamed=f"no {name}", others="other values", alone=True)
 
 
 def _word(question: str) -> str:
@@ -71,6 +154,16 @@ def _word(question: str) -> str:
     return _WORDS[" ".join(found[0].lower().split())] if found else _OTHER
 
 
-def _masks(names: Sequence[str], codes: NDArray[Any]) -> dict[str, Bool]:
-    masks = {name: codes == code for code, name in enumerate(names)}
-    return {name: mask for name, mask in masks.items() if mask.any()}
+def _first_answers(examples: Examples) -> tuple[Int64, Int64]:
+    """The questions that have an answer, and the place of the first of each among all answers."""
+    assert examples.answer_offsets is not None
+    rows = np.flatnonzero(examples.has_answer)
+    return rows, examples.answer_offsets[rows]
+
+
+def _occurrences(answer: str, context: str) -> int:
+    """How often a text stands in another, not as part of a longer word."""
+    found = context.count(answer) if answer else 0
+    if found <= 1:
+        return found
+    return max(len(re.findall(rf"(?<!\w){re.escape(answer)}(?!\w)", context)), 1)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from qatk.errors import DataError
 from qatk.types import Examples, Int64
 from qatk_builtin.squad.answers import as_starts
+from qatk_builtin.squad.extras import column_values
 
 _FIX = "the columns of squad_v2 are due: id, title, context, question, answers {text: [...], answer_start: [...]}"
 
@@ -24,16 +25,17 @@ class _Answers(NamedTuple):
     starts: list[int | None]
 
 
-def examples_of_table(table: Any, where: str) -> Examples:
+def examples_of_table(table: Any, where: str, columns: Sequence[str] = ()) -> Examples:
     """Map a ``pyarrow.Table`` to examples; answers are not yet checked against their contexts.
 
     ``context`` and ``question`` must be there. Without ``id``, ids are made from context and question, the same
     ones every time. Without ``answers``, or where all are null, gold is absent. ``title`` may be absent, other
-    columns are not read.
+    columns are read where they are asked for.
 
     Args:
         table: rows; ``answers`` is a struct of lists or a list of structs, with ``text`` and ``answer_start``.
         where: the data set, for messages.
+        columns: further columns to read; see :func:`qatk_builtin.squad.extras.column_values`.
 
     Raises:
         DataError: for columns that are missing, of another type, or hold nulls.
@@ -58,7 +60,14 @@ def examples_of_table(table: Any, where: str) -> Examples:
         answer_offsets=gold.offsets if gold else None,
         answer_text=gold.texts if gold else [],
         answer_start=as_starts(gold.starts if gold else []),
+        columns=_further(table, columns, where),
     )
+
+
+def _further(table: Any, columns: Sequence[str], where: str) -> dict[str, list[str]]:
+    """Further columns as texts."""
+    known = table.select([name for name in columns if name in table.column_names])
+    return column_values(known.to_pylist(), columns, where, table.column_names) if columns else {}
 
 
 def _text_column(table: Any, name: str, where: str, *, nulls: str | None = None, numbers: bool = False) -> Any:

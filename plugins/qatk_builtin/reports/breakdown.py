@@ -1,0 +1,170 @@
+"""Where a run is strong and weak, in the terminal: the kinds of its answers, and the slices that tell most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from qatk.results import Evaluation, SliceRow
+from qatk.scoring import percent
+from qatk.taxonomy import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
+from qatk.textview import printable
+from qatk.types import Int8
+from qatk_builtin.reports.tables import SCALE, SHORT, bar, figure, plain_table
+
+WIDE = 108
+"""Columns from which a table has room for words."""
+LONGEST_LABEL = 34
+ENOUGH = 20
+"""Questions from which a slice is worth a look among many others."""
+FEW_METRICS = 2
+"""With more metrics than these a slice shows their means only."""
+HEADER = 8
+"""Letters of a header that stand in one line where there are not very many metrics."""
+
+
+def kinds_table(codes: Int8, width: int) -> Table:
+    """How many questions there are of each kind.
+
+    Args:
+        codes: int8[n] of :func:`qatk.taxonomy.error_kinds`.
+        width: columns that there are; from :data:`WIDE` on the kinds are explained.
+    """
+    words = ["meaning"] if width >= WIDE else []
+    table = plain_table("", "questions", "share", "", *words, left=(0, 3, 4))
+    counts = np.bincount(codes, minlength=len(KINDS)).tolist()
+    for code, (kind, number) in enumerate(zip(KINDS, counts, strict=True)):
+        if number:
+            share = 100 * number / len(codes)
+            right = code in (RIGHT_ANSWER, RIGHT_TO_ABSTAIN)
+            name = Text(kind, "green" if right else "red")
+            meaning = [Text(MEANINGS[kind], "dim")] if words else []
+            table.add_row(name, f"{number:,}", f"{share:.1f} %", bar(share), *meaning)
+    return table
+
+
+def kinds_note(evaluation: Evaluation) -> list[Text]:
+    """That some right answers stand elsewhere, where they do."""
+    if not (number := right_elsewhere(evaluation)):
+        return []
+    noun, verb = ("answer", "stands") if number == 1 else ("answers", "stand")
+    return [Text(f"{number:,} right {noun} {verb} where no gold answer does; EM asks for the text only.", "dim")]
+
+
+@dataclass(frozen=True)
+class ShownSlice:
+    """A slice, and how far its figure lies from what is expected of such questions.
+
+    Attributes:
+        row: its figures.
+        difference: its mean less the expected one, in points; NaN where that is not known.
+        excess: how far its interval lies from the expected mean, in points; negative where it holds that.
+    """
+
+    row: SliceRow
+    difference: float = math.nan
+    excess: float = math.nan
+
+
+def pick_slices(evaluation: Evaluation, most: int) -> tuple[list[ShownSlice], str]:
+    """The slices to show, and what to say of the others.
+
+    All of them where there are no more than ``most``; else those of :data:`ENOUGH` questions whose main figure differs
+    most clearly from what is expected. Expected is the mean of all questions with as many answerable ones among them:
+    a slice of dates is not told from the whole for having answers only. Of slices of the same questions the first
+    counts.
+    """
+    rows = evaluation.slices
+    each = _against_expected(evaluation)
+    if len(rows) <= most:
+        return [each.get((row.slicer, row.name), ShownSlice(row)) for row in rows], ""
+    enough = (shown for shown in each.values() if shown.excess > 0 and shown.row.total >= ENOUGH)
+    clear = sorted(enough, key=lambda shown: -shown.excess)
+    if not clear:
+        return [], f"none of {len(rows):,} stands out"
+    first = f"the clearest {most} of " if len(clear) > most else ""
+    return clear[:most], f"{first}{len(clear):,} that stand out, among {len(rows):,}"
+
+
+def _against_expected(evaluation: Evaluation) -> dict[tuple[str, str], ShownSlice]:
+    """The distinct slices by slicer and name, all but those of all questions or of just those with an answer or not."""
+    metric = main_metric(evaluation.slices)
+    if metric not in evaluation.per_question or not evaluation.examples.has_gold:
+        return {}
+    values, has_answer = evaluation.per_question[metric], evaluation.examples.has_answer
+    with_answer, without = (percent(values[rows]) if rows.any() else 0.0 for rows in (has_answer, ~has_answer))
+    seen = {rows.tobytes() for rows in (has_answer, ~has_answer, np.ones_like(has_answer))}
+    found = {}
+    for row in evaluation.slices:
+        mask = evaluation.masks.get(row.slicer, {}).get(row.name)
+        if mask is None or mask.tobytes() in seen:
+            continue
+        seen.add(mask.tobytes())
+        share = float(has_answer[mask].mean())
+        expected = share * with_answer + (1 - share) * without
+        low, high = row.intervals.get(metric, (-math.inf, math.inf))
+        excess = max(low - expected, expected - high)
+        found[row.slicer, row.name] = ShownSlice(row, row.metrics[metric] - expected, excess)
+    return found
+
+
+def main_metric(rows: Sequence[SliceRow]) -> str:
+    """The metric that slices are judged by: F1, or the first; ``""`` where there is none."""
+    names = list(rows[0].metrics) if rows else []
+    return "f1" if "f1" in names else next(iter(names), "")
+
+
+def slices_table(slices: Sequence[ShownSlice], width: int) -> Table:
+    """All figures of each slice; with few metrics the interval of the main one, and its difference from the expected.
+
+    Args:
+        slices: with the same metrics each.
+        width: columns that there are; from :data:`WIDE` on there is a bar.
+    """
+    rows = [shown.row for shown in slices]
+    names, metric = list(rows[0].metrics), main_metric(rows)
+    headers = [SHORT.get(name, printable(name)) for name in names]
+    full = len(names) <= FEW_METRICS
+    more = [f"95 % of {SHORT.get(metric, printable(metric))}", "+/-"] if full else []
+    with_bar = [SCALE] if full and metric == "f1" and width >= WIDE else []
+    table = plain_table("", *headers, *more, "n", *with_bar, left=(0, len(headers) + len(more) + 2))
+    for shown in slices:
+        row = shown.row
+        cells: list[str | Text] = [figure(row.metrics.get(name), 1) for name in names]
+        cells += [_interval(row, metric), _signed(shown.difference)] if full else []
+        bars = [bar(row.metrics[metric])] if with_bar else []
+        table.add_row(Text(_label(row)), *cells, f"{row.total:,}", *bars)
+    room = HEADER if len(names) <= HEADER // 2 else 0
+    for column in table.columns[1:]:
+        column.no_wrap = full
+        column.width = None if full else max(*map(len, map(str, column.cells)), min(len(str(column.header)), room))
+    return table
+
+
+def slices_note(slices: Sequence[ShownSlice]) -> list[Text]:
+    """What the differences are from, where there are any."""
+    if not any(math.isfinite(shown.difference) for shown in slices):
+        return []
+    name = SHORT.get(metric := main_metric([shown.row for shown in slices]), printable(metric))
+    return [Text(f"+/-: {name} against all questions with as many answerable ones among them", "dim")]
+
+
+def _label(row: SliceRow) -> str:
+    label = f"{printable(row.slicer.replace('-', ' '))}: {printable(row.name)}"
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+
+
+def _interval(row: SliceRow, metric: str) -> str:
+    low, high = row.intervals.get(metric, (math.nan, math.nan))
+    return f"{figure(low, 1)} to {figure(high, 1)}" if math.isfinite(low) else "-"
+
+
+def _signed(difference: float) -> Text:
+    if not math.isfinite(difference):
+        return Text("-")
+    return Text(f"{difference:+.1f}", "green" if difference > 0 else "red")

@@ -1,0 +1,253 @@
+"""A comparison in the terminal: the verdict, the systems, their differences, where they lie, and examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from qatk.comparison import Comparison, Difference, Interval, Pair
+from qatk.textview import printable
+from qatk_builtin.reports.cases import answers_text, context_text, said_text, short
+from qatk_builtin.reports.contrasts import (
+    METRICS,
+    RIGHT_KINDS,
+    UNRESOLVED,
+    Contrast,
+    SliceLine,
+    interval,
+    p_value,
+    points,
+    signed,
+)
+from qatk_builtin.reports.tables import figure, plain_table
+
+INDENT = 2
+WIDE = 108
+"""Columns from which a difference fits in one line."""
+MOST_SLICES = 8
+LONGEST_LABEL = 34
+SIDES = ("cyan", "magenta")
+"""The colours of the two letters of a pair."""
+FEW_PAIRS = 2
+FEW_SLICES = 3
+POINTS = "points, with 95 % intervals"
+DETECTS = "detects: the difference that such data would resolve 4 times in 5"
+VERDICTS = {"better": "bold green", "worse": "bold red", UNRESOLVED: "yellow"}
+
+
+def print_comparison(comparison: Comparison, console: Console, show: int) -> None:
+    """Print everything; reads well from 80 columns on, with and without colour.
+
+    Args:
+        comparison: of two or more systems.
+        console: where to.
+        show: how many wins, losses and questions that both have wrong to show of each pair.
+    """
+    contrast = Contrast(comparison)
+    console.print(Rule(Text(printable(contrast.title), "bold"), characters="━", align="left", style="cyan"))
+    verdicts = [Text(printable(pair.verdict), "bold") for pair in comparison.pairs]
+    _print(console, [*verdicts, Text(contrast.basis, "dim")])
+    _section(console, "Systems", [_systems(contrast, console.width)], _systems_note(contrast))
+    for name, note, parts in _differences(contrast, console.width):
+        _section(console, name, parts, note)
+    _section(console, "Right and wrong", [_kinds(contrast)], "questions of each kind; EM decides what is right")
+    for pair in comparison.pairs:
+        for title, parts in _cases(contrast, pair, show):
+            _section(console, title, parts)
+
+
+def _section(console: Console, title: str | Text, parts: list[RenderableType], note: str = "") -> None:
+    console.print()
+    heading = Text(title, "bold cyan") if isinstance(title, str) else title.copy()
+    console.print(heading.append(f"   {note}", "not bold dim") if note else heading)
+    _print(console, parts)
+
+
+def _print(console: Console, parts: list[RenderableType]) -> None:
+    for part in parts:
+        console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
+
+
+def _systems(contrast: Contrast, width: int) -> Table:
+    short_names = {"parameters": "params", "examples/s": "ex/s"} if width < WIDE else {}
+    headers = [short_names.get(name, name) for name in contrast.headers]
+    table = plain_table("", "", *headers, left=(0, 1))
+    for line in contrast.lines():
+        style = "" if line.letter else "dim"
+        name = Text(printable(line.name), style) if line.letter else Text(f"  {line.name}", style)
+        table.add_row(Text(line.letter, "bold"), name, *(Text(cell, style) for cell in line.cells))
+    _fixed(table).columns[1].no_wrap = False
+    return table
+
+
+def _systems_note(contrast: Contrast) -> str:
+    parts = ["HasAns, NoAns: F1"] if "HasAns" in contrast.headers else []
+    return "; ".join([*parts, *(["AUC: of the null odds"] if "AUC" in contrast.headers else [])])
+
+
+def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, list[RenderableType]]]:
+    """Of each pair its differences, then the slices in which they lie: title, note, parts. Many pairs share a table."""
+    pairs, a = contrast.comparison.pairs, contrast.letters[0]
+    if not (few := len(pairs) <= FEW_PAIRS):
+        rows = [row for pair in pairs for row in _rows(contrast.differences(pair), contrast.letters[pair.other])]
+        found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters, width)
+        yield f"Differences from {a}", POINTS, [found, Text(DETECTS, "dim")]
+    for i, pair in enumerate(pairs):
+        b = contrast.letters[pair.other]
+        if few:
+            rows = _rows(contrast.differences(pair))
+            found = _table(rows, (a, b, f"{b} - {a}"), contrast.comparison.clusters, width)
+            yield f"{b} - {a}", POINTS, [found, *([] if i else [Text(DETECTS, "dim")])]
+        lines, telling, of = contrast.slices(pair, MOST_SLICES if few else FEW_SLICES)
+        if lines:
+            note = f"the clearest {len(lines)} of {telling}" if telling > len(lines) else f"{telling} of {of} slices"
+            yield f"Slices in which {a} and {b} differ", note, [_slices(lines, a, b, contrast, width)]
+        elif of:
+            yield f"Slices in which {a} and {b} differ", f"none of {of} that this data can resolve", []
+
+
+Row = tuple[str, str, Difference]
+"""Two labels and a difference."""
+
+
+def _rows(differences: list[Difference], letter: str = "") -> list[Row]:
+    """Labelled by metric and group, or where a letter is given by system and metric; no label stands twice in a row."""
+    labels = [(letter, METRICS[d.metric]) if letter else (METRICS[d.metric], d.group) for d in differences]
+    above = [("", ""), *labels]
+    shown = [(first if first != above[i][0] else "", second) for i, (first, second) in enumerate(labels)]
+    return [(*label, d) for label, d in zip(shown, differences, strict=True)]
+
+
+def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: int) -> Table:
+    """A line a difference; where that is too wide two: by question under by cluster, p under Holm's."""
+    seeds = any(d.two_way for _, _, d in rows)
+    over = ["over seeds"] if seeds else []
+    if width >= WIDE:
+        tests = ["by question", f"by {clusters}", *over, "p", "Holm p"]
+    else:
+        tests = ["\n".join([f"by {clusters}", *over, "by question"]), "Holm p\np"]
+    table = plain_table("", "", *sides, *tests, "detects", "", left=(0, 1, 6 + len(tests)))
+    for first, second, d in rows:
+        between = [interval(d.two_way)] if d.two_way else over and ["-"]
+        ps = (p_value(d.p), p_value(d.p_adjusted))
+        cells: list[str | Text] = [interval(d.by_question), interval(d.by_cluster), *between, *ps]
+        if width < WIDE:
+            lower = "\n".join([*between, interval(d.by_question)])
+            cells = [_stacked(interval(d.by_cluster), lower), _stacked(ps[1], ps[0])]
+        table.add_row(Text(first, "bold"), second, *_values(d), *cells, figure(d.detectable, 1), _verdict(d))
+    return _fixed(table)
+
+
+def _stacked(upper: str, lower: str) -> Text:
+    return Text.assemble(upper, (f"\n{lower}", "dim"))
+
+
+def _fixed(table: Table) -> Table:
+    """Closer columns, none of which is ever wrapped."""
+    table.padding = (0, 0, 0, 1)
+    for column in table.columns:
+        column.no_wrap = True
+    return table
+
+
+def _values(d: Difference) -> tuple[str, str, Text]:
+    return points(d.baseline), points(d.other), Text(signed(d.difference), VERDICTS.get(d.verdict, ""))
+
+
+def _verdict(d: Difference) -> Text:
+    return Text(d.verdict, VERDICTS.get(d.verdict, ""))
+
+
+def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: int) -> Table:
+    """F1 in the slices; where there is room the intervals also as a picture on a common scale."""
+    limit = max(abs(bound) for line in lines for bound in line.f1.by_cluster)
+    room = 25 if width >= WIDE else 0
+    clusters = f"by {contrast.comparison.clusters}"
+    picture = [_scale(limit, room)] if room else []
+    table = plain_table("", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", clusters, f"EM {b} - {a}", *picture, left=(0, 7))
+    for line in lines:
+        d = line.f1
+        label = printable(d.group)
+        label = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+        exact = signed(line.exact.difference) if line.exact else "-"
+        drawn = [_picture(d.difference, d.by_cluster, limit, room)] if room else []
+        table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.by_cluster), exact, *drawn)
+    return _fixed(table)
+
+
+def _scale(limit: float, width: int) -> str:
+    """The header of the pictures: both ends and 0 in the middle."""
+    low, high = f"-{limit:.0f}", f"+{limit:.0f}"
+    middle = width // 2
+    return f"{low}{'0':>{middle + 1 - len(low)}}{high:>{width - middle - 1}}"
+
+
+def _picture(middle: float, bounds: Interval, limit: float, width: int) -> Text:
+    """An interval from its low to its high end, with a dot at the difference; the line in the middle is 0."""
+    cells = [" "] * width
+    cells[width // 2] = "┊"
+    low, dot, high = (round((value / limit + 1) / 2 * (width - 1)) for value in (bounds.low, middle, bounds.high))
+    cells[low : high + 1] = "━" * (high + 1 - low)
+    cells[dot] = "●"
+    style = "green" if bounds.low > 0 else "red" if bounds.high < 0 else "dim"
+    return Text("".join(cells), style)
+
+
+def _kinds(contrast: Contrast) -> Table:
+    """How many questions of each kind each system has; of two systems also the share and the change."""
+    two, total = len(contrast.letters) == 2, len(contrast.comparison.examples)
+    columns = [column for letter in contrast.letters for column in ([letter, ""] if two else [letter])]
+    table = plain_table("", *columns, *(["B - A"] if two else []))
+    for kind, counts in contrast.kinds.items():
+        cells: list[str | Text] = []
+        for count in counts.tolist():
+            cells += [f"{count:,.0f}", *([Text(f"{100 * count / total:.1f} %", "dim")] if two else [])]
+        if two:
+            change = float(counts[1] - counts[0])
+            good = (change > 0) == (kind in RIGHT_KINDS)
+            cells.append(Text(signed(change, 0), ("green" if good else "red") if round(change) else "dim"))
+        table.add_row(Text(kind), *cells)
+    return _fixed(table)
+
+
+def _cases(contrast: Contrast, pair: Pair, show: int) -> Iterator[tuple[Text, list[RenderableType]]]:
+    for name, rows in contrast.cases(pair):
+        count = f"{min(show, len(rows))} of {len(rows):,}" if len(rows) and show else f"{len(rows):,}"
+        title = Text.assemble((f"{name[0].upper()}{name[1:]}: {count}", "bold cyan"))
+        if len(rows) and show:
+            a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
+            title.append(f"   {a}« »  {b}« »  gold [ ]", "dim")
+        yield title, [_case(contrast, pair, row, last=i > 0) for i, row in enumerate(rows[:show].tolist())]
+
+
+def _case(contrast: Contrast, pair: Pair, row: int, *, last: bool) -> RenderableType:
+    """One question: what was asked, what is right, what both said, and where in the context."""
+    examples = contrast.comparison.examples
+    sides = (pair.baseline, pair.other)
+    colours = {side: "green" if contrast.kind(side, row) in RIGHT_KINDS else "red" for side in sides}
+    head = Text("   ").join(
+        Text.assemble(
+            (f"{contrast.letters[side]} ", "bold"),
+            (contrast.kind(side, row), f"bold {colours[side]}"),
+            (f"  F1 {contrast.f1(side, row):.2f}", "dim"),
+        )
+        for side in sides
+    )
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    asked = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
+    grid.add_row("question", asked)
+    grid.add_row("gold", answers_text(examples.answers_of(row)))
+    for side in sides:
+        grid.add_row(
+            contrast.letters[side], said_text(contrast.comparison.systems[side].evaluation, row, colours[side])
+        )
+    marks = contrast.marks(pair, row, {side: f"bold {colours[side]}" for side in sides})
+    grid.add_row("context", context_text(examples.context_of(row), marks))
+    return Padding(Group(head, Padding(grid, (0, 0, 0, 2), expand=False)), (1 if last else 0, 0, 0, 0), expand=False)

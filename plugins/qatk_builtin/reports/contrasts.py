@@ -1,0 +1,238 @@
+"""What a report of a comparison shows, before it is drawn: plain texts and numbers, for the terminal and Markdown."""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from qatk.answerability import answerability
+from qatk.comparison import Comparison, Difference, Pair, System
+from qatk.results import Evaluation
+from qatk.taxonomy import KINDS, error_kinds
+from qatk.textview import Mark
+from qatk.types import Float64, Int8, Int64
+from qatk_builtin.reports.cases import nearest_gold
+from qatk_builtin.reports.tables import figure
+
+UNRESOLVED = "cannot resolve"
+METRICS = {"exact": "EM", "f1": "F1"}
+GROUPS = ("all", "HasAns", "NoAns")
+RIGHT_KINDS = frozenset({"right answer", "right to abstain"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table of systems: the system's letter (empty for one of its seeds), its name, its figures."""
+
+    letter: str
+    name: str
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True)
+class SliceLine:
+    """A slice in which two systems differ: its F1, and EM's difference where that is known."""
+
+    f1: Difference
+    exact: Difference | None
+
+
+class Contrast:
+    """A comparison, ready to be shown.
+
+    Attributes:
+        comparison: as it was made.
+        letters: a short name a system: A is the baseline.
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        self.letters = [letter_of(i) for i in range(len(comparison.systems))]
+
+    @property
+    def title(self) -> str:
+        """The names of the systems."""
+        names = [system.name for system in self.comparison.systems]
+        return " against ".join(names) if len(names) == 2 else f"{len(names)} systems, baseline {names[0]}"
+
+    @property
+    def basis(self) -> str:
+        """What the numbers rest on: questions, articles, draws."""
+        comparison = self.comparison
+        examples = comparison.examples
+        clusters = len(set(examples.title)) if comparison.clusters == "article" else len(examples.context)
+        seeds = {len(system.evaluations) for system in comparison.systems}
+        parts = [f"{len(examples):,} questions", f"{clusters:,} {comparison.clusters}s"]
+        parts += [f"{'-'.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
+        return " · ".join([*parts, f"{comparison.draws:,} draws, drawn with seed {comparison.seed}"])
+
+    @cached_property
+    def headers(self) -> list[str]:
+        """The columns of the table of systems that any system fills."""
+        return [name for name in _COLUMNS if any(name in figures for figures in self._figures)]
+
+    @cached_property
+    def _figures(self) -> list[dict[str, str]]:
+        return [_system_figures(system) for system in self.comparison.systems]
+
+    def lines(self) -> Iterator[Line]:
+        """The table of systems, with a line for every seed where there are several."""
+        for letter, system, figures in zip(self.letters, self.comparison.systems, self._figures, strict=True):
+            yield Line(letter, system.name, [figures.get(name, "-") for name in self.headers])
+            if len(system.evaluations) > 1:
+                for seed, evaluation in zip(system.seeds, system.evaluations, strict=True):
+                    cells = _scores([evaluation])
+                    yield Line("", f"seed {seed}", [cells.get(name, "") for name in self.headers])
+
+    def differences(self, pair: Pair) -> list[Difference]:
+        """Those to show: all groups of questions where there are few pairs, else only all questions."""
+        shown = GROUPS if len(self.comparison.pairs) <= 2 else GROUPS[:1]
+        found = [d for d in pair.differences if d.group in shown]
+        return sorted(found, key=lambda d: (list(METRICS).index(d.metric), shown.index(d.group)))
+
+    def slices(self, pair: Pair, most: int) -> tuple[list[SliceLine], int, int]:
+        """The slices in which the two differ, the clearest first; how many do, and how many there are."""
+        exact = {d.group: d for d in pair.slices if d.metric == "exact"}
+        lines = [SliceLine(d, exact.get(d.group)) for d in pair.slices if d.metric == "f1"]
+        telling = [line for line in lines if line.f1.verdict != UNRESOLVED or _resolved(line.exact)]
+        return telling[:most], len(telling), len(lines)
+
+    @cached_property
+    def kinds(self) -> dict[str, Float64]:
+        """By kind of error (right ones first), the number of questions of each system: float64[systems], seed means."""
+        counts = np.stack([_count_kinds(codes) for codes in self._codes], axis=1)
+        return {kind: counts[i] for i, kind in enumerate(KINDS) if counts[i].any()}
+
+    @cached_property
+    def _codes(self) -> list[list[Int8]]:
+        """Of each system and seed the kind of each question, as an index into the kinds."""
+        return [[error_kinds(evaluation) for evaluation in system.evaluations] for system in self.comparison.systems]
+
+    def cases(self, pair: Pair) -> list[tuple[str, Int64]]:
+        """The three sorts of telling questions, each with what it is called."""
+        a, b = self.letters[pair.baseline], self.letters[pair.other]
+        among = f" {self.comparison.selection}" if self.comparison.selection else ""
+        return [
+            (f"{b} right, {a} wrong{among}", pair.wins),
+            (f"{a} right, {b} wrong{among}", pair.losses),
+            (f"{a} and {b} wrong in different ways{among}", pair.both_wrong),
+        ]
+
+    def kind(self, system: int, row: int) -> str:
+        """The kind of a system's answer, with several seeds that of the first."""
+        return KINDS[int(self._codes[system][0][row])]
+
+    def f1(self, system: int, row: int) -> float:
+        """F1 of a question, the mean over seeds, as a fraction."""
+        return float(self._f1[system][row])
+
+    @cached_property
+    def _f1(self) -> list[Float64]:
+        return [system.per_question("f1").mean(axis=0) for system in self.comparison.systems]
+
+    def marks(self, pair: Pair, row: int, styles: Mapping[int, str]) -> list[Mark]:
+        """Both answers and the gold answer nearest to them, in the order of their starts.
+
+        Args:
+            pair: the two systems.
+            row: the question.
+            styles: by system, of its mark.
+        """
+        marks, spans = [], []
+        for system, style in styles.items():
+            evaluation = self.comparison.systems[system].evaluation
+            span = int(evaluation.predictions.char_start[row]), int(evaluation.predictions.char_end[row])
+            if span[0] >= 0:
+                spans.append(span)
+                marks.append(Mark(*span, style, f"{self.letters[system]}«", "»"))
+        baseline = self.comparison.systems[pair.baseline].evaluation
+        golds = [nearest_gold(baseline, row, span) for span in spans or [(0, 0)]]
+        known = [gold for gold in golds if gold is not None]
+        if known:
+            gold = next((gold for gold in known if gold in spans), known[0])
+            marks.append(Mark(*gold, "bold green", "[", "]"))
+        return sorted(marks, key=lambda mark: mark.start)
+
+
+def letter_of(index: int) -> str:
+    """A to Z, then S27, S28 ..."""
+    return string.ascii_uppercase[index] if index < 26 else f"S{index + 1}"
+
+
+def points(value: float) -> str:
+    """A score in per cent; sums in another order, which differ in their last bits, give the same text."""
+    return figure(round(value, 9), 1)
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A difference with its sign; 0 has none."""
+    if not math.isfinite(value):
+        return "-"
+    text = f"{round(value, 9):+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def interval(bounds: tuple[float, float], digits: int = 1) -> str:
+    """``-0.8 to 3.7``; ``-`` where it is unknown."""
+    if not all(map(math.isfinite, bounds)):
+        return "-"
+    low, high = (round(bound, digits) + 0.0 for bound in bounds)
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def p_value(p: float) -> str:
+    """Three digits, or that it is smaller."""
+    if not math.isfinite(p):
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+_COLUMNS = ("EM", "F1", "HasAns", "NoAns", "AUC", "examples/s", "parameters", "size")
+_FIGURES = {"EM": "exact", "F1": "f1", "HasAns": "HasAns_f1", "NoAns": "NoAns_f1"}
+
+
+def _system_figures(system: System) -> dict[str, str]:
+    facts = system.facts
+    figures = _scores(system.evaluations)
+    if "examples_per_second" in facts:
+        figures["examples/s"] = f"{facts['examples_per_second']:,.0f}"
+    if "parameters" in facts:
+        figures["parameters"] = _scaled(facts["parameters"], 1000, ("", " k", " M", " B"))
+    if "model_bytes" in facts:
+        figures["size"] = _scaled(facts["model_bytes"], 1000, (" B", " kB", " MB", " GB"))
+    return figures
+
+
+def _scores(evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """The means over seeds of what is known of all of them."""
+    scores = {
+        name: points(float(np.mean([evaluation.metrics[key] for evaluation in evaluations])))
+        for name, key in _FIGURES.items()
+        if all(key in evaluation.metrics for evaluation in evaluations)
+    }
+    judged = [found for evaluation in evaluations if (found := answerability(evaluation)) is not None]
+    if len(judged) == len(evaluations):
+        scores["AUC"] = figure(float(np.mean([found.roc_auc for found in judged])), 3)
+    return scores
+
+
+def _scaled(value: float, base: int, units: Sequence[str]) -> str:
+    power = 0
+    while value >= base and power < len(units) - 1:
+        value, power = value / base, power + 1
+    return f"{value:.0f}{units[power]}" if value >= 100 or power == 0 else f"{value:.1f}{units[power]}"
+
+
+def _resolved(difference: Difference | None) -> bool:
+    return difference is not None and difference.verdict != UNRESOLVED
+
+
+def _count_kinds(codes: Sequence[Int8]) -> Float64:
+    counts = [np.bincount(each, minlength=len(KINDS)) for each in codes]
+    means: Float64 = np.mean(np.stack(counts), axis=0)
+    return means

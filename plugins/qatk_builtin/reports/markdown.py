@@ -1,0 +1,208 @@
+"""The ``markdown`` reporter: ``report.md`` of a run, and a comparison for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from qatk.api import RunResult
+from qatk.comparison import Comparison, Difference, Pair
+from qatk.results import Evaluation, SliceRow
+from qatk.store import write_atomically
+from qatk.taxonomy import KINDS, error_kinds
+from qatk.textview import Mark
+from qatk_builtin.reports import MarkdownOptions
+from qatk_builtin.reports.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
+from qatk_builtin.reports.contrasts import METRICS, RIGHT_KINDS, Contrast, interval, p_value, points, signed
+from qatk_builtin.reports.prose import code, details, escape, escape_printable, table
+from qatk_builtin.reports.tables import GROUPS, facts, figure, notes
+
+OPEN, CLOSE = "\x01", "\x02"
+"""Begin and end of a mark while the text is escaped: no text of the data holds control characters by then."""
+MOST_SLICES = 12
+
+
+class MarkdownReporter:
+    """Writes GitHub's Markdown; what comes from the data shows as it is and does nothing."""
+
+    def __init__(self, options: MarkdownOptions) -> None:
+        self.options = options
+
+    def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
+        """Write ``report.md`` into ``out_dir``; nothing is printed."""
+        if out_dir is not None:
+            text = _join(_run_parts(result, self.options.wins, self.options.losses))
+            write_atomically(out_dir / "report.md", text)
+
+    def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
+        """Write a comparison to ``file``, or print it to ``console``, with ``show`` examples of each sort."""
+        text = _join(_comparison_parts(Contrast(comparison), show))
+        if file is None:
+            console.print(text, end="", markup=False, highlight=False, emoji=False, soft_wrap=True)
+        else:
+            write_atomically(file, text)
+
+
+def _join(parts: Iterable[str]) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _comparison_parts(contrast: Contrast, show: int) -> Iterator[str]:
+    comparison = contrast.comparison
+    yield f"## {escape(contrast.title)}"
+    for pair in comparison.pairs:
+        yield f"**{escape(pair.verdict)}**"
+    yield escape(contrast.basis)
+    yield _systems(contrast)
+    for pair in comparison.pairs:
+        yield from _pair_parts(contrast, pair)
+    yield details("Right and wrong, by kind", _kinds(contrast))
+    for pair in comparison.pairs:
+        for name, rows in contrast.cases(pair):
+            if len(rows) and show:
+                cases = "\n\n".join(_pair_case(contrast, pair, row) for row in rows[:show].tolist())
+                yield details(f"{escape(name)}: {min(show, len(rows))} of {len(rows):,}", cases)
+            else:
+                yield f"{escape(name)}: {len(rows):,}"
+
+
+def _systems(contrast: Contrast) -> str:
+    rows = []
+    for line in contrast.lines():
+        name = escape(line.name) if line.letter else f"<sub>{escape(line.name)}</sub>"
+        cells = line.cells if line.letter else [f"<sub>{cell}</sub>" if cell else "" for cell in line.cells]
+        rows.append([line.letter, name, *cells])
+    headers = [f"{name} F1" if name.endswith("Ans") else name for name in contrast.headers]
+    return table(["", "system", *headers], rows, left=(0, 1))
+
+
+def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
+    """The differences of a pair, and the slices in which they lie."""
+    a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
+    by_cluster = f"95 % by {contrast.comparison.clusters}"
+    found = contrast.differences(pair)
+    over = ["95 % over seeds"] if any(d.two_way for d in found) else []
+    headers = ["", "", a, b, f"{b} - {a}", "95 % by question", by_cluster, *over, "p", "Holm p", "detects", ""]
+    rows = [
+        [
+            *(METRICS[d.metric], d.group, *_values(d), interval(d.by_question), interval(d.by_cluster)),
+            *([interval(d.two_way)] if d.two_way else over and ["-"]),
+            *(_small(p_value(d.p)), _small(p_value(d.p_adjusted)), figure(d.detectable, 1), d.verdict),
+        ]
+        for d in found
+    ]
+    yield table(headers, rows, left=(0, 1, len(headers) - 1))
+    lines, telling, of = contrast.slices(pair, MOST_SLICES)
+    rows = [
+        [
+            *(escape(line.f1.group), f"{line.f1.total:,}", *_values(line.f1), interval(line.f1.by_cluster)),
+            signed(line.exact.difference) if line.exact else "-",
+        ]
+        for line in lines
+    ]
+    headers = ["slice", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", by_cluster, f"EM {b} - {a}"]
+    title = f"Slices in which {a} and {b} differ: {telling} of {of}"
+    yield details(title, table(headers, rows)) if rows else f"{title}." if of else ""
+
+
+def _values(d: Difference) -> list[str]:
+    return [points(d.baseline), points(d.other), f"**{signed(d.difference)}**"]
+
+
+def _small(p: str) -> str:
+    return p.replace("<", "&lt;")
+
+
+def _kinds(contrast: Contrast) -> str:
+    rows = [[kind, *(f"{count:,.0f}" for count in counts)] for kind, counts in contrast.kinds.items()]
+    return table(["", *contrast.letters], rows)
+
+
+def _pair_case(contrast: Contrast, pair: Pair, row: int) -> str:
+    """One question, with what each system said and where in the context."""
+    sides = (pair.baseline, pair.other)
+    answers = [
+        (
+            f"{contrast.letters[side]} ({contrast.kind(side, row)}, F1 {contrast.f1(side, row):.2f})",
+            contrast.comparison.systems[side].evaluation.predictions.text[row],
+        )
+        for side in sides
+    ]
+    marks = contrast.marks(pair, row, dict.fromkeys(sides, ""))
+    return _case(contrast.comparison.systems[pair.baseline].evaluation, row, answers, marks)
+
+
+def _case(evaluation: Evaluation, row: int, answers: Sequence[tuple[str, str]], marks: Sequence[Mark]) -> str:
+    examples = evaluation.examples
+    bold = [Mark(m.start, m.end, "", f"{OPEN}{m.open}", f"{m.close}{CLOSE}") for m in marks]
+    pieces = context_text(examples.context_of(row), bold).plain.split("\n")
+    shown = [escape_printable(piece).replace(OPEN, "<b>").replace(CLOSE, "</b>") for piece in pieces]
+    gold = " / ".join(_answer(text) for text in dict.fromkeys(examples.answers_of(row))) or _answer("")
+    lines = [f"**{_cut(examples.question[row])}** {code(examples.id[row])}", "", f"- gold: {gold}"]
+    lines += [f"- {who}: {_answer(text)}" for who, text in answers]
+    return "\n".join([*lines, "", f"> {'<br>'.join(shown)}"])
+
+
+def _answer(text: str) -> str:
+    return _cut(text) if text else "*(no answer)*"
+
+
+def _cut(text: str) -> str:
+    return escape(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+
+
+def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
+    evaluation, metrics = result.evaluation, result.metrics
+    yield f"# {escape(result.name)}"
+    if {"exact", "f1", "total"} <= metrics.keys():
+        rows = [
+            [name, *(figure(metrics[f"{prefix}{key}"], 1) for key in METRICS), f"{int(metrics[f'{prefix}total']):,}"]
+            for prefix, name, _ in GROUPS
+            if f"{prefix}total" in metrics
+        ]
+        yield table(["", "EM", "F1", "questions"], rows)
+        yield "\n".join(f"{escape(note)}  " for note in notes(metrics)).rstrip()
+    yield "\n".join(
+        f"- {name}: {'; '.join(escape(' '.join(line.split())) for line in lines)}" for name, lines in facts(result)
+    )
+    for slicer in dict.fromkeys(row.slicer for row in evaluation.slices):
+        groups = [row for row in evaluation.slices if row.slicer == slicer]
+        yield details(f"By {escape(slicer.replace('-', ' '))}", _slices(groups))
+    if "exact" in evaluation.per_question:
+        yield from _run_cases(evaluation, wins, losses)
+
+
+def _slices(groups: Sequence[SliceRow]) -> str:
+    names = list(groups[0].metrics)
+    rows = [[escape(row.name), *(_with_interval(row, name) for name in names), f"{row.total:,}"] for row in groups]
+    return table(["", *(METRICS.get(name) or escape(name) for name in names), "n"], rows)
+
+
+def _with_interval(row: SliceRow, metric: str) -> str:
+    bounds = row.intervals.get(metric)
+    return figure(row.metrics.get(metric), 1) + (f" ({interval(bounds)})" if bounds else "")
+
+
+def _run_cases(evaluation: Evaluation, wins: int, losses: int) -> Iterator[str]:
+    codes = error_kinds(evaluation)
+    for word, rows, right in (
+        ("Wins", pick_wins(evaluation, wins), True),
+        ("Losses", pick_losses(evaluation, losses), False),
+    ):
+        counts = [
+            f"{kind} {number:,}"
+            for i, kind in enumerate(KINDS)
+            if (kind in RIGHT_KINDS) == right and (number := int((codes == i).sum()))
+        ]
+        cases = [
+            _case(
+                evaluation,
+                row,
+                [(f"said ({KINDS[codes[row]]})", evaluation.predictions.text[row])],
+                marks_of(evaluation, row),
+            )
+            for row in rows
+        ]
+        yield details(f"{word}: {' · '.join(counts)}", "\n\n".join(cases)) if cases else ""

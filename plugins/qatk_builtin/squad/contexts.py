@@ -1,0 +1,52 @@
+"""Groups of questions by their context, and by what question and context share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from qatk.api import Examples, NoOptions
+from qatk.scoring import normalise_answers
+from qatk.taxonomy import FUNCTION_WORDS
+from qatk.types import Bool
+from qatk_builtin.squad.groups import coded
+
+_LENGTHS = ("up to 80 words", "81-120", "121-160", "161-240", "241-480", "more than 480")
+_LONGER_THAN = (80, 120, 160, 240, 480)
+_SHARES = ("up to 25 %", "26-50 %", "51-75 %", "76-100 %")
+_QUARTER = 0.25
+
+
+class ContextLength:
+    """Groups by the number of words, separated by blanks, of the context."""
+
+    def __init__(self, options: NoOptions) -> None:
+        self.options = options
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group; the groups are disjoint and cover every question. Empty ones are left out."""
+        words = np.fromiter((len(text.split()) for text in examples.context), np.int64, len(examples.context))
+        return coded(_LENGTHS, np.searchsorted(_LONGER_THAN, words)[examples.context_index])
+
+
+class QuestionOverlap:
+    """Groups by the share of the question's content words that stand in the context.
+
+    Words are those of the metric's normalisation, each counted once, without :data:`qatk.taxonomy.FUNCTION_WORDS`;
+    no stems, so ``built`` and ``build`` are two.
+    """
+
+    def __init__(self, options: NoOptions) -> None:
+        self.options = options
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group; questions without content words are in none."""
+        contexts = [set(text.split()) for text in normalise_answers(list(examples.context))]
+        questions = [set(text.split()) - FUNCTION_WORDS for text in normalise_answers(list(examples.question))]
+        asked = np.fromiter(map(len, questions), np.int64, len(questions))
+        of_context = zip(questions, examples.context_index.tolist(), strict=True)
+        found = np.fromiter((len(words & contexts[row]) for words, row in of_context), np.int64, len(questions))
+        share = found / np.maximum(asked, 1)
+        codes = np.minimum(np.ceil(share / _QUARTER).astype(np.int64) - 1, len(_SHARES) - 1)
+        return coded(_SHARES, np.where(asked == 0, -1, np.maximum(codes, 0)))

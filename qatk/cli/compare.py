@@ -1,0 +1,244 @@
+"""``qatk compare``: two or more systems over the same questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qatk.cli.context import output, plain_warnings, plugin_host, print_json
+from qatk.errors import QatkError, UsageError
+
+if TYPE_CHECKING:
+    from qatk.comparison import System
+    from qatk.making import Outcome
+    from qatk.plugins import PluginHost
+
+SHOWN, SHOWN_OF_MANY = 3, 1
+"""Wins, losses and questions both have wrong that are shown of a pair, and where there are several pairs."""
+
+
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SYSTEM",
+        help="Run folders; or prediction files, with --data; or recipes, with --over or --seeds. "
+        "The first system is the baseline.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    Path | None, typer.Option(help="SQuAD JSON that the prediction files are of, plain or .gz.", show_default=False)
+]
+NullOdds = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE", help="Null odds, one --null-odds a prediction file, in order; - where none."),
+]
+Over = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=A,B", help="Vary a key of the recipe; 'KEY=[A, B]' reads YAML. Several make every combination."
+    ),
+]
+Seeds = Annotated[
+    str | None, typer.Option(metavar="0,1,2", help="Run every system with each seed.", show_default=False)
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe of all runs.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the run folders made; runs/RECIPE-compare where not given.", show_default=False),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Make runs with only the first N questions of each split.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Make so many runs at a time: one a GPU, or sharing the cores.")]
+Common = Annotated[bool, typer.Option("--common", help="Go on with the questions that all systems have.")]
+GroupSeeds = Annotated[
+    bool, typer.Option("--group-seeds", help="Run folders whose recipes differ only in their seed are one system.")
+]
+Show = Annotated[
+    int | None,
+    typer.Option(min=0, help="Wins and losses to show of a pair: 3, or 1 of several pairs.", show_default=False),
+]
+Slice = Annotated[
+    str | None,
+    typer.Option("--slice", metavar="'SLICER: NAME'", help="Show wins and losses of this slice only."),
+]
+Grep = Annotated[
+    str | None,
+    typer.Option(metavar="REGEX", help="Show those whose id, question, gold or answers match; case is ignored."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON, and no report.")]
+Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown, for a pull request; - prints it.")]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page, one HTML file.")]
+Draws = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap and the randomisation test.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of these draws: the same seed gives the same numbers.")]
+
+
+def compare_command(
+    context: typer.Context,
+    inputs: Inputs,
+    data: Data = None,
+    null_odds: NullOdds = None,
+    over: Over = None,
+    seeds: Seeds = None,
+    settings: Settings = None,
+    out: Out = None,
+    limit: Limit = None,
+    jobs: Jobs = 1,
+    common: Common = False,
+    group_seeds: GroupSeeds = False,
+    show: Show = None,
+    only: Slice = None,
+    grep: Grep = None,
+    json: Json = False,
+    markdown: Markdown = None,
+    html: Html = None,
+    draws: Draws = 10_000,
+    seed: Seed = 13,
+) -> None:
+    """Hold systems against each other, question by question: what differs, how sure that is, and where."""
+    from qatk.cli.sweeping import failures
+    from qatk.comparison import compare_systems, comparison_to_dict
+    from qatk.selection import compile_pattern, in_slice, matching, narrow
+
+    plain_warnings()
+    pattern = compile_pattern(grep) if grep is not None else None
+    _check_outputs(json, markdown, html)
+    host = plugin_host(context)
+    reporters = _reporters(host, markdown, html, to_terminal=not json)
+    request = _Request(
+        inputs, data, null_odds or [], over or [], seeds, settings or [], out, limit, jobs, common, group_seeds
+    )
+    systems, outcomes = request.read(context, host)
+    comparison = compare_systems(systems, draws=draws, seed=seed)
+    shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
+    shown = narrow(shown, matching(comparison, pattern), f"matching {grep!r}") if pattern else shown
+    number = show if show is not None else SHOWN if len(comparison.pairs) == 1 else SHOWN_OF_MANY
+    console = output()
+    for reporter, file in reporters:
+        reporter.compare(shown, file, console, show=number)
+    if json:
+        print_json({**comparison_to_dict(shown), **({"runs": _described(outcomes)} if outcomes else {})})
+    if failed := failures(outcomes):
+        raise QatkError(failed, fix="the same command makes them again, and goes on with what they had")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to compare: run folders, prediction files, or recipes to run."""
+
+    inputs: Sequence[Path]
+    data: Path | None
+    null_odds: Sequence[str]
+    over: Sequence[str]
+    seeds: str | None
+    settings: Sequence[str]
+    out: Path | None
+    limit: int | None
+    jobs: int
+    common: bool
+    group_seeds: bool
+
+    def read(self, context: typer.Context, host: PluginHost) -> tuple[list[System], list[Outcome]]:
+        """The systems; for recipes also what came of each run."""
+        recipes = [path for path in self.inputs if path.suffix in (".yaml", ".yml") and not path.is_dir()]
+        if absent := [str(path) for path in self.inputs if path not in recipes and not path.exists()]:
+            raise UsageError(f"there is no {', no '.join(absent)}", fix="name run folders, files or recipes")
+        if self.over or self.seeds is not None or recipes:
+            return self._read_recipes(context, host, recipes)
+        self._refuse(("--set", self.settings), ("--out", self.out), ("--limit", self.limit), why="a recipe")
+        folders = [path for path in self.inputs if path.is_dir()]
+        if self.data is not None:
+            return self._read_files(host, self.data, folders), []
+        self._refuse(("--null-odds", self.null_odds), why="prediction files, with --data")
+        return self._read_folders(folders), []
+
+    def _read_recipes(
+        self, context: typer.Context, host: PluginHost, recipes: Sequence[Path]
+    ) -> tuple[list[System], list[Outcome]]:
+        from qatk.cli.sweeping import plugin_options, sweep
+
+        if others := [str(path) for path in self.inputs if path not in recipes]:
+            what = f"recipes are compared with recipes: {', '.join(others)} {'is' if len(others) == 1 else 'are'} none"
+            fix = "compare run folders by themselves; --over and --seeds take a recipe, a .yaml file"
+            raise UsageError(what, fix=fix)
+        self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="prediction files")
+        self._refuse(
+            ("--group-seeds", self.group_seeds or None), why="run folders; of recipes seeds are grouped anyway"
+        )
+        if len(recipes) == 1 and not self.over:
+            raise UsageError("one recipe is one system", fix="vary it: --over backbone.model=A,B, or name another one")
+        return sweep(
+            host,
+            plugin_options(context),
+            recipes,
+            over=self.over,
+            seeds=self.seeds,
+            settings=self.settings,
+            out=self.out,
+            limit=self.limit,
+            jobs=self.jobs,
+        )
+
+    def _read_files(self, host: PluginHost, data: Path, folders: Sequence[Path]) -> list[System]:
+        from qatk.systems import read_predictions
+
+        self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
+        if folders:
+            fix = "run folders bring their data with them: leave --data away, or name their predictions.json"
+            raise UsageError(f"--data goes with prediction files, and {folders[0]} is a folder", fix=fix)
+        odds = [None if name == "-" else name for name in self.null_odds]
+        return read_predictions(data, self.inputs, odds, common=self.common, host=host)
+
+    def _read_folders(self, folders: Sequence[Path]) -> list[System]:
+        from qatk.systems import read_runs
+
+        if files := [path for path in self.inputs if path not in folders]:
+            fix = "prediction files need the data that they are of: --data DATA"
+            raise UsageError(f"{files[0]} is a file, no run folder", fix=fix)
+        return read_runs(folders, common=self.common, group_seeds=self.group_seeds)
+
+    def _refuse(self, *options: tuple[str, Any], why: str) -> None:
+        if given := [name for name, value in options if value not in (None, [], ())]:
+            raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
+
+
+def _check_outputs(json: bool, markdown: Path | None, html: Path | None) -> None:
+    """Refuse what could only fail after the work is done."""
+    if json and str(markdown) == "-":
+        raise UsageError("--json and --markdown - both go to standard output", fix="give --markdown a file")
+    for option, file in (("--markdown", markdown), ("--html", html)):
+        if file is not None and str(file) != "-" and (file.is_dir() or not file.parent.is_dir()):
+            raise UsageError(f"{option} {file}: this is no place for a file", fix="name a file in a folder that exists")
+
+
+def _reporters(
+    host: PluginHost, markdown: Path | None, html: Path | None, *, to_terminal: bool
+) -> list[tuple[Any, Path | None]]:
+    """The built-in reporters, or those that took their names, each with the file that it writes."""
+    wanted = [("markdown", markdown), ("html", html)]
+    named = [(name, None if str(file) == "-" else file) for name, file in wanted if file is not None]
+    if to_terminal and str(markdown) != "-":
+        named.append(("console", None))
+    reporters = [(host.build("reporter", name), file) for name, file in named]
+    for reporter, _ in reporters:
+        if not hasattr(reporter, "compare"):
+            raise UsageError(f"{type(reporter).__name__} shows runs only, no comparisons", fix="leave its option away")
+    return reporters
+
+
+def _described(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    return [
+        {
+            "system": outcome.run.system,
+            "seed": outcome.run.seed,
+            "folder": str(outcome.run.folder),
+            "state": outcome.state,
+            "error": outcome.error,
+        }
+        for outcome in outcomes
+    ]

@@ -1,0 +1,291 @@
+"""Two or more systems held against each other, question by question; the first is the baseline.
+
+Letters in shapes: n questions, g groups of them, k pairs of systems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from qatk.alignment import common_masks
+from qatk.differences import Figures, clusters_of, measure
+from qatk.errors import UsageError
+from qatk.results import Evaluation
+from qatk.statistics import DRAWS, SEED, holm
+from qatk.store import finite
+from qatk.telling import rank_questions, verdict
+from qatk.types import Bool, Examples, Float64, Int64
+
+METRICS = ("exact", "f1")
+UNRESOLVED = "cannot resolve"
+ALPHA = 0.05
+
+
+class Interval(NamedTuple):
+    """A 95 % interval, in points."""
+
+    low: float
+    high: float
+
+
+def refuse_too_few(systems: int) -> None:
+    """Raise :class:`qatk.errors.UsageError` for fewer than two systems."""
+    if systems < 2:
+        raise UsageError("a comparison takes two systems or more", fix="name another run folder or predictions file")
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """One system: a run, a predictions file, or several runs that differ in nothing but their seed.
+
+    Attributes:
+        name: what to call it; names of a comparison are distinct.
+        evaluations: one a seed, all over the same examples in the same order.
+        seeds: of each evaluation; ``None`` where it is not known.
+        sources: the run folder or predictions file of each evaluation.
+        facts: what is known of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``.
+    """
+
+    name: str
+    evaluations: Sequence[Evaluation]
+    seeds: Sequence[int | None] = (None,)
+    sources: Sequence[str] = ("",)
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The first evaluation: what examples are shown of."""
+        return self.evaluations[0]
+
+    def per_question(self, metric: str) -> Float64:
+        """float64[seeds, n] of a per-question metric, as fractions."""
+        return np.stack([evaluation.per_question[metric] for evaluation in self.evaluations])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of two systems over a group of questions; per cent and points, other minus baseline.
+
+    Attributes:
+        metric: ``exact`` or ``f1``.
+        group: ``all``, ``HasAns``, ``NoAns``, or ``slicer: name``.
+        total: questions in the group.
+        baseline, other, difference: means over questions and seeds.
+        by_question, by_cluster: 95 % bootstrap intervals of the difference; clusters are articles or contexts, and
+            contexts too for a group that lies in one article. NaN for a group of one question, or one context.
+        p: of the paired test (McNemar for EM, approximate randomisation for F1 and for means over seeds).
+        p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`.
+        detectable: the smallest difference that this data resolves at 80 % power; NaN where ``by_cluster`` is.
+        verdict: ``better``, ``worse`` or ``cannot resolve``.
+        two_way: with several seeds, the 95 % interval when seeds and clusters are drawn together.
+    """
+
+    metric: str
+    group: str
+    total: int
+    baseline: float
+    other: float
+    difference: float
+    by_question: Interval
+    by_cluster: Interval
+    p: float
+    p_adjusted: float
+    detectable: float
+    verdict: str
+    two_way: Interval | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The baseline and one other system.
+
+    Attributes:
+        baseline, other: indices into the systems.
+        differences: EM and F1 over all questions, HasAns and NoAns.
+        slices: F1 and EM of each slice, the clearest differences first.
+        wins, losses, both_wrong: rows where only the other system is right, only the baseline is, and where both are
+            wrong in different ways; the most telling first.
+        verdict: one sentence for a reader who reads nothing else.
+    """
+
+    baseline: int
+    other: int
+    differences: Sequence[Difference]
+    slices: Sequence[Difference]
+    wins: Int64
+    losses: Int64
+    both_wrong: Int64
+    verdict: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Systems over the same questions.
+
+    Attributes:
+        examples: the questions, with gold.
+        systems: the first is the baseline.
+        pairs: the baseline with each other system.
+        masks: by slicer and group, bool[n].
+        clusters: what questions are drawn by in ``by_cluster``: ``article`` or ``context``.
+        draws, seed: of the bootstrap and the randomisation.
+        selection: which questions alone stand among the wins, losses and both wrong; nothing for all.
+    """
+
+    examples: Examples
+    systems: Sequence[System]
+    pairs: Sequence[Pair]
+    masks: Mapping[str, Mapping[str, Bool]]
+    clusters: str
+    draws: int
+    seed: int
+    selection: str = ""
+
+
+def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED) -> Comparison:
+    """Hold each system against the first, question by question.
+
+    EM is tested by McNemar's exact test, F1 by approximate randomisation; where a system has several seeds both are
+    tested by randomisation of the means over its seeds, which speaks of these very runs, and the two-way interval over
+    seeds and clusters speaks of other seeds too.
+
+    Holm's correction goes over these families: the tests of EM and F1 over all, answerable and unanswerable questions
+    of every pair are one; the tests of EM and F1 over the slices of a pair are one a pair, for they are looked through
+    pair by pair. Randomisation gives no p below 1 / (draws + 1), so of hundreds of slices more draws resolve more.
+    A difference is ``better`` or ``worse`` where its adjusted p is below 0.05 and the interval by cluster excludes 0,
+    as does the two-way one where there is one. Slices are those that every system has, of the same questions.
+
+    Args:
+        systems: over the same examples in the same order, as :mod:`qatk.systems` gives them.
+        draws: of the bootstrap and the randomisation.
+        seed: of the draws; the same seed gives the same numbers.
+
+    Raises:
+        UsageError: for fewer than two systems, and for systems without ``exact`` and ``f1`` or that are not over the
+            same questions; for no draws or a seed below 0.
+    """
+    refuse_too_few(len(systems))
+    _refuse_unfit(systems)
+    if draws < 1 or seed < 0:
+        raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
+    examples = systems[0].evaluation.examples
+    masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])
+    articles, contexts, kind = clusters_of(examples)
+    groups = {"all": np.ones(len(examples), np.bool_)}
+    if 0 < examples.has_answer.sum() < len(examples):
+        groups |= {"HasAns": examples.has_answer, "NoAns": ~examples.has_answer}
+    sliced = {f"{slicer}: {name}": mask for slicer, named in masks.items() for name, mask in named.items()}
+    table = np.stack([*groups.values(), *sliced.values()])
+    scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]
+    figures = measure(scores, table, articles, contexts, draws=draws, seed=seed)
+    adjusted = _by_family(figures.p, len(groups))
+    names, sizes = [*groups, *sliced], table.sum(axis=1).tolist()
+    pairs = []
+    for k, other in enumerate(systems[1:]):
+        found = [
+            _difference(figures, adjusted, (g, k, m), name, sizes[g])
+            for g, name in enumerate(names)
+            for m in range(len(METRICS))
+        ]
+        main, slices = found[: len(groups) * len(METRICS)], found[len(groups) * len(METRICS) :]
+        wins, losses, both_wrong = rank_questions(systems[0], other, articles)
+        said = verdict(systems[0].name, other.name, main, kind)
+        pairs.append(Pair(0, k + 1, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
+    return Comparison(examples, systems, pairs, masks, kind, draws, seed)
+
+
+def _by_family(p: Float64, groups: int) -> Float64:
+    """float64[g, k, m]: adjusted p, where the first so many groups of all pairs are a family."""
+    adjusted = np.empty_like(p)
+    families = [np.s_[:groups, :], *(np.s_[groups:, k : k + 1] for k in range(p.shape[1]))]
+    for family in families:
+        adjusted[family] = holm(p[family].ravel()).reshape(p[family].shape)
+    return adjusted
+
+
+def _refuse_unfit(systems: Sequence[System]) -> None:
+    ids = systems[0].evaluation.examples.id
+    for system in systems:
+        for evaluation in system.evaluations:
+            if lacking := [metric for metric in METRICS if metric not in evaluation.per_question]:
+                what = f"{system.name} has no {' and no '.join(lacking)} of each question"
+                raise UsageError(what, fix="score it by the squad metric: a comparison is of EM and F1")
+            if evaluation.examples.id is not ids and list(evaluation.examples.id) != list(ids):
+                raise UsageError(
+                    f"{system.name} is not over the questions of {systems[0].name}", fix="align them first"
+                )
+
+
+def _difference(figures: Figures, adjusted: Float64, at: tuple[int, int, int], group: str, total: int) -> Difference:
+    g, k, m = at
+    baseline, other = float(figures.means[g, 0, m]), float(figures.means[g, k + 1, m])
+    by_cluster = _interval(figures.by_cluster, at)
+    two_way = None if figures.two_way is None else _interval(figures.two_way, at)
+    clear = adjusted[at] < ALPHA and all(i.low > 0 or i.high < 0 for i in (by_cluster, two_way) if i is not None)
+    return Difference(
+        metric=METRICS[m],
+        group=group,
+        total=total,
+        baseline=100 * baseline,
+        other=100 * other,
+        difference=100 * (other - baseline),
+        by_question=_interval(figures.by_question, at),
+        by_cluster=by_cluster,
+        p=float(figures.p[at]),
+        p_adjusted=float(adjusted[at]),
+        detectable=100 * float(figures.detectable[at]),
+        verdict=("better" if other > baseline else "worse") if clear else UNRESOLVED,
+        two_way=two_way,
+    )
+
+
+def _interval(bounds: Float64, at: tuple[int, int, int]) -> Interval:
+    low, high = 100 * bounds[(slice(None), *at)]
+    return Interval(float(low), float(high))
+
+
+def _clearest(difference: Difference) -> tuple[bool, float, float, float]:
+    unresolved = difference.verdict == UNRESOLVED
+    return unresolved, difference.p_adjusted, difference.p, -abs(difference.difference)
+
+
+def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
+    """Everything a program needs, in plain types for JSON: NaN is ``None``, questions are ids."""
+    systems, ids = comparison.systems, comparison.examples.id
+    plain: dict[str, Any] = finite(
+        {
+            "questions": len(ids),
+            "clusters": comparison.clusters,
+            "draws": comparison.draws,
+            "seed": comparison.seed,
+            "systems": [_system_to_dict(system) for system in systems],
+            "pairs": [_pair_to_dict(pair, systems, ids) for pair in comparison.pairs],
+        }
+    )
+    return plain
+
+
+def _system_to_dict(system: System) -> dict[str, Any]:
+    known = [name for name in system.evaluation.metrics if all(name in e.metrics for e in system.evaluations)]
+    runs = [
+        {"seed": seed, "source": source, "metrics": dict(evaluation.metrics)}
+        for seed, source, evaluation in zip(system.seeds, system.sources, system.evaluations, strict=True)
+    ]
+    of_runs = {name: [e.metrics[name] for e in system.evaluations] for name in known}
+    means = {name: float(np.mean(of)) if len(set(of)) > 1 else of[0] for name, of in of_runs.items()}
+    return {"name": system.name, "metrics": means, "facts": dict(system.facts), "runs": runs}
+
+
+def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> dict[str, Any]:
+    rows = {name: [ids[i] for i in getattr(pair, name).tolist()] for name in ("wins", "losses", "both_wrong")}
+    return {
+        "baseline": systems[pair.baseline].name,
+        "other": systems[pair.other].name,
+        "verdict": pair.verdict,
+        **{name: [asdict(d) for d in getattr(pair, name)] for name in ("differences", "slices")},
+        **rows,
+    }

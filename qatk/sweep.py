@@ -1,0 +1,250 @@
+"""Runs of a recipe with some of its keys varied: what to make, what is there already, what came of it.
+
+Every run is a process of its own, so that one that crashes takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
+from qatk.plugins import PluginHost
+from qatk.recipe import Recipe, load_recipe
+from qatk.store import read_manifest
+from qatk.yamlmarks import parse, scalar
+
+_BRACKETS = set("[]{}\"'")
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Over:
+    """One key of a recipe and the values to compare.
+
+    Attributes:
+        text: the option as it was given.
+        key: such as ``backbone.model``.
+        values: each as ``--set`` takes it.
+        labels: each as a text.
+    """
+
+    text: str
+    key: str
+    values: Sequence[str]
+    labels: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a comparison.
+
+    Attributes:
+        system: what to call the system; runs that differ only in their seed share it.
+        seed: of the run.
+        recipe: the recipe's path.
+        settings: ``KEY=VALUE`` texts, the seed among them.
+        limit: the first so many questions of each split; ``None`` for all.
+        folder: the run folder, whose name follows from recipe, settings and limit.
+        data: digest of what the recipe says of its data.
+    """
+
+    system: str
+    seed: int
+    recipe: Path
+    settings: Sequence[str]
+    limit: int | None
+    folder: Path
+    data: str
+
+    @property
+    def name(self) -> str:
+        """The system and the seed."""
+        return f"{self.system}, seed {self.seed}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the folder holds this run, with its scores."""
+        return bool(self._stages() and "score" in self._stages())
+
+    @property
+    def begun(self) -> bool:
+        """Whether the folder holds a part of this run."""
+        return bool(self._stages()) and not self.finished
+
+    def _stages(self) -> Mapping[str, Any]:
+        try:
+            stages: Mapping[str, Any] = read_manifest(self.folder)["stages"]
+        except RunFolderError:
+            return {}
+        return stages
+
+
+def parse_over(text: str) -> Over:
+    """Read ``KEY=A,B`` or ``KEY=[A, B]``; values in brackets or quotes are read as YAML.
+
+    Raises:
+        UsageError: where it is no key with values, or a value is empty or stands twice.
+    """
+    key, equals, given = text.partition("=")
+    if not equals or not key.strip() or not given.strip():
+        raise UsageError(f"--over {text}: KEY=VALUE,VALUE is due", fix="for example --over decoder.n_best_size=5,20")
+    if key == "seed":
+        raise UsageError(f"--over {text}: seeds are no systems", fix="give them with --seeds 0,1,2")
+    values, labels = _values(text, given.strip())
+    if "" in values:
+        raise UsageError(f"--over {text}: a value is empty", fix="write null for none")
+    if double := [label for label, times in Counter(labels).items() if times > 1]:
+        raise UsageError(f"--over {text}: {', '.join(double)} stands there twice")
+    return Over(text, key, values, labels)
+
+
+def _values(text: str, given: str) -> tuple[list[str], list[str]]:
+    """Values as texts for ``--set``, and what to call them."""
+    if not _BRACKETS & set(given):
+        values = [value.strip() for value in given.split(",")]
+        return values, values
+    found = _yaml(given) if given.startswith("[") else None
+    if not isinstance(found, list):
+        found = _yaml(f"[{given}]")
+    if not isinstance(found, list) or not found:
+        raise UsageError(f"--over {text}: the values are not a YAML list", fix="for example --over 'KEY=[A, B]'")
+    values = [json.dumps(value, ensure_ascii=False) for value in found]
+    return values, [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in found]
+
+
+def _name(over: Over, i: int) -> str:
+    """A value's label; a number and its like say little without the key."""
+    label = over.labels[i]
+    return label if isinstance(scalar(label), str) else f"{over.key.rpartition('.')[2]}={label}"
+
+
+def _yaml(text: str) -> Any:
+    try:
+        marked = parse(text, "--over")
+    except RecipeError:
+        return None
+    return None if marked.problems else marked.value
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read ``0,1,2``.
+
+    Raises:
+        UsageError: for anything but different whole numbers from 0 to 4294967295.
+    """
+    pieces = [piece.strip() for piece in text.split(",")]
+    if not all(re.fullmatch("[0-9]{1,10}", piece) and int(piece) < 2**32 for piece in pieces):
+        raise UsageError(f"--seeds {text}: whole numbers from 0 are due", fix="for example --seeds 0,1,2")
+    seeds = [int(piece) for piece in pieces]
+    if double := [str(seed) for seed, times in Counter(seeds).items() if times > 1]:
+        raise UsageError(f"--seeds {text}: {', '.join(double)} stands there twice")
+    return seeds
+
+
+def plan(
+    recipes: Sequence[str | Path],
+    overs: Sequence[Over],
+    seeds: Sequence[int] | None,
+    *,
+    host: PluginHost,
+    settings: Sequence[str] = (),
+    out: str | Path | None = None,
+    limit: int | None = None,
+) -> list[Planned]:
+    """Every run of a comparison: recipes by values by seeds, in that order. Nothing is run or written.
+
+    Args:
+        recipes: paths; with several of them a system's name begins with its recipe's.
+        overs: each varies one key.
+        seeds: of every system; ``None`` takes the recipe's.
+        host: the plugins to use.
+        settings: ``KEY=VALUE`` texts for all runs.
+        out: the folder of the run folders; ``runs/RECIPE-compare`` where it is not given.
+        limit: use only the first so many questions of each split.
+
+    Raises:
+        RecipeError: with every mistake of every combination.
+        UsageError: for a key that is varied twice, and for runs that are the same.
+    """
+    if double := [key for key, times in Counter(over.key for over in overs).items() if times > 1]:
+        raise UsageError(f"--over varies {', '.join(double)} twice", fix="give all values of a key in one --over")
+    choices: Sequence[int | None] = [None] if seeds is None else seeds
+    stems = Counter(Path(path).stem for path in recipes)
+    names = {str(path): Path(path).stem if stems[Path(path).stem] == 1 else str(path) for path in recipes}
+    planned: list[Planned] = []
+    problems: list[Problem] = []
+    for path, values, seed in product(recipes, product(*(range(len(o.values)) for o in overs)), choices):
+        varied = [f"{over.key}={over.values[i]}" for over, i in zip(overs, values, strict=True)]
+        given = [*settings, *varied, *([] if seed is None else [f"seed={seed}"])]
+        try:
+            recipe = load_recipe(path, host, given)
+        except RecipeError as error:
+            problems += [replace(problem, source=_blame(problem.source, varied)) for problem in error.problems]
+            continue
+        labels = [_name(over, i) for over, i in zip(overs, values, strict=True)]
+        system = ", ".join([*([names[str(path)]] if len(recipes) > 1 or not labels else []), *labels])
+        planned.append(_planned(system, recipe, given, limit, Path(out or Path("runs") / f"{recipe.name}-compare")))
+    if problems:
+        raise RecipeError(_merged(problems, overs))
+    return _all_different(planned)
+
+
+def _planned(system: str, recipe: Recipe, settings: Sequence[str], limit: int | None, out: Path) -> Planned:
+    identity = json.dumps(recipe.identity(limit), sort_keys=True)
+    slug = re.sub(r"[^\w.+-]+", "-", f"{system}-seed-{recipe.seed}").strip("-.")[-_LONGEST_NAME:].strip("-.")
+    folder = out / f"{slug}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+    data = hashlib.sha256(json.dumps(recipe.filled()["data"], sort_keys=True).encode()).hexdigest()
+    return Planned(system, recipe.seed, Path(recipe.source), tuple(settings), limit, folder, data)
+
+
+def _blame(source: str, varied: Sequence[str]) -> str:
+    """The option that a mistake comes from: ``--set`` in the recipe's words, ``--over`` where that set it."""
+    setting = source.removeprefix("--set ")
+    return f"--over {setting}" if setting in varied and setting != source else source
+
+
+def _merged(problems: Iterable[Problem], overs: Sequence[Over]) -> list[Problem]:
+    """Each mistake once; one that all values of a key share is the key's."""
+    merged = dict.fromkeys(problems)
+    for over in overs:
+        sources = {f"--over {over.key}={value}" for value in over.values}
+        for problem in [problem for problem in merged if problem.source in sources]:
+            same = {replace(problem, source=source) for source in sources}
+            if len(same) > 1 and same <= merged.keys():
+                merged = dict.fromkeys(p for p in merged if p not in same)
+                merged[replace(problem, source=f"--over {over.text}")] = None
+    return list(merged)
+
+
+def _all_different(planned: Sequence[Planned]) -> list[Planned]:
+    """The runs, after a check that no two are the same run under different names."""
+    first: dict[str, Planned] = {}
+    for run in planned:
+        digest = run.folder.name.rpartition("-")[2]
+        if digest in first:
+            raise UsageError(f"{first[digest].name} and {run.name} are the same run", fix="leave one of them out")
+        first[digest] = run
+    return list(planned)
+
+
+def check_train_data(runs: Sequence[Planned]) -> None:
+    """Refuse finished runs whose train data changed between them, though their recipes name the same.
+
+    Raises:
+        QatkError: with the folders of the two.
+    """
+    first: dict[str, tuple[Planned, Any]] = {}
+    for run in runs:
+        digest = read_manifest(run.folder).get("data", {}).get("train", {}).get("digest")
+        before, known = first.setdefault(run.data, (run, digest))
+        if digest != known:
+            what = f"the train data changed between the runs in {before.folder} and {run.folder}"
+            raise QatkError(what, fix="remove the older of them, and this command makes it again")

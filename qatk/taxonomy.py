@@ -1,0 +1,195 @@
+"""Kinds of right and wrong answers: what sort of mistake each one is, told from texts and places alone.
+
+Letters in shapes: n questions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from qatk.results import Evaluation
+from qatk.scoring import exact_and_f1, normalise_answer
+from qatk.types import Bool, Int8, Int32, Int64
+
+# fmt: off
+KINDS: tuple[str, ...] = (
+    "right answer", "right to abstain", "false answer", "false abstention", "too long", "too short", "shifted",
+    "another place", "wrong span, right kind", "wrong span", "out of reach",
+)
+"""Every kind, the right ones first; the codes of :func:`error_kinds` are indices into it."""
+
+MEANINGS: dict[str, str] = {
+    "right answer": "exact match",
+    "right to abstain": "nothing to answer, nothing answered",
+    "false answer": "answered a question that has no answer",
+    "false abstention": "did not answer one that has",
+    "too long": "holds a gold answer, and more",
+    "too short": "part of a gold answer",
+    "shifted": "overlaps a gold answer",
+    "another place": "words of a gold answer, but elsewhere",
+    "wrong span, right kind": "elsewhere; say, a date for a date",
+    "wrong span": "elsewhere, and of another kind",
+    "out of reach": "no window, cap or token allowed the gold",
+}
+"""A few words for each kind."""
+
+_FUNCTION_WORDS = """
+a an the of in on at by to for from with and or but nor as is are was were be been being do does did has have had it its
+this that these those he she they them his her their we you i who whom whose what which when where why how not no so
+than then there into onto over under about after before between during through up down out off if
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""English words that say nothing of what a text is about."""
+# fmt: on
+
+RIGHT_ANSWER, RIGHT_TO_ABSTAIN, FALSE_ANSWER, FALSE_ABSTENTION = range(4)
+TOO_LONG, TOO_SHORT, SHIFTED, ANOTHER_PLACE, RIGHT_KIND, WRONG_SPAN, OUT_OF_REACH = range(4, 11)
+
+_MONTHS = "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+_DATE = re.compile(
+    rf"\b(?:(?:{_MONTHS}|nov(?:ember)?|dec(?:ember)?)\.? \d|(?:1\d|20)\d\ds?\b(?!,)|\d+s\b|\d+ ?(?:bce?|ad|ce)\b)"
+    r"|\b(?:centur(?:y|ies)|decade|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
+    r"|^(?:january|february|march|april|may|june|july|august|september|october|november|december)$",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|[mbtr]illions?|dozens?|half|third|quarter"
+    r"|once|twice|per ?cent|zero)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_][\w'\u2019.-]*")
+
+
+def error_kinds(evaluation: Evaluation) -> Int8:
+    """The kind of each question's outcome.
+
+    Exact match decides what is right. The others, the first that holds:
+
+    - *out of reach*: no gold answer could have been given (:mod:`qatk.reach`); known of runs only.
+    - *false answer*: the question has no answer. A missing prediction that was scored as wrong counts here too.
+    - *false abstention*: it has one, and nothing was answered.
+    - *too long*, *too short*, *shifted*: the prediction overlaps a gold answer in the context, the one that it shares
+      most with: it holds all of it, lies inside it, or neither. Where the place of either is unknown, words decide:
+      all content words of the gold among those of the prediction, the reverse, or some of them.
+    - *another place*: it overlaps none, and the content words of one stand among those of the other.
+    - *wrong span, right kind*: it is of the same :func:`answer_type` as a gold answer.
+    - *wrong span*: none of these.
+
+    Words are those of the metric's normalisation, content words what is left without :data:`FUNCTION_WORDS`.
+
+    Returns:
+        int8[n], indices into :data:`KINDS`.
+    """
+    examples, texts = evaluation.examples, evaluation.predictions.text
+    exact = evaluation.per_question.get("exact")
+    right = (exact_and_f1(examples, texts)[0] if exact is None else exact) == 1
+    answered: Bool = np.fromiter(map(bool, texts), np.bool_, len(texts))
+    has_answer = examples.has_answer
+    kinds = np.where(answered, RIGHT_ANSWER, RIGHT_TO_ABSTAIN).astype(np.int8)
+    kinds[~right & ~has_answer] = FALSE_ANSWER
+    kinds[~right & has_answer & ~answered] = FALSE_ABSTENTION
+    spans = np.flatnonzero(~right & has_answer & answered)
+    kinds[spans] = _span_kinds(evaluation, spans)
+    if (reachable := evaluation.reachable) is not None:
+        kinds[~right & has_answer & ~reachable] = OUT_OF_REACH
+    return kinds
+
+
+def right_elsewhere(evaluation: Evaluation) -> int:
+    """How many answers are right by exact match though they stand where no gold answer does.
+
+    Such an answer counts as right; whether its place gives the answer nobody can say. Questions with a gold answer
+    or a prediction of unknown place do not count.
+    """
+    examples = evaluation.examples
+    answered = evaluation.predictions.char_start >= 0
+    rows = np.flatnonzero((error_kinds(evaluation) == RIGHT_ANSWER) & examples.has_answer & answered)
+    overlap, placed = _overlaps(evaluation, rows)
+    return int((placed & (overlap.best == 0)).sum())
+
+
+class _Overlap:
+    """Of each row the gold answer that it shares most characters with: how many (``best``), and its span."""
+
+    def __init__(self, rows: int) -> None:
+        self.best = np.zeros(rows, np.int64)
+        self.start, self.end = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+
+
+def _overlaps(evaluation: Evaluation, rows: Int64) -> tuple[_Overlap, Bool]:
+    """The overlaps of the predictions of these rows, and of which rows every place is known."""
+    examples, predictions = evaluation.examples, evaluation.predictions
+    assert examples.answer_offsets is not None
+    found, placed = _Overlap(len(rows)), predictions.char_start[rows] >= 0
+    start, end = predictions.char_start[rows], predictions.char_end[rows]
+    lengths: Int32 = np.fromiter(map(len, examples.answer_text), np.int32, len(examples.answer_text))
+    answer, stop = examples.answer_offsets[rows], examples.answer_offsets[rows + 1]
+    while len(left := np.flatnonzero(answer < stop)):
+        k = answer[left]
+        gold = examples.answer_start[k]
+        placed[left] &= gold >= 0
+        shared = np.minimum(end[left], gold + lengths[k]) - np.maximum(start[left], gold)
+        better = (shared > found.best[left]) & (gold >= 0)
+        at = left[better]
+        found.best[at], found.start[at] = shared[better], gold[better]
+        found.end[at] = (gold + lengths[k])[better]
+        answer[left] += 1
+    return found, placed
+
+
+def _span_kinds(evaluation: Evaluation, rows: Int64) -> Int8:
+    """The kinds of answers that are wrong though the question has an answer."""
+    overlap, placed = _overlaps(evaluation, rows)
+    start, end = evaluation.predictions.char_start[rows], evaluation.predictions.char_end[rows]
+    kinds = np.full(len(rows), SHIFTED, np.int8)
+    kinds[(overlap.start >= start) & (overlap.end <= end)] = TOO_LONG
+    kinds[(overlap.start <= start) & (overlap.end >= end)] = TOO_SHORT
+    for i in np.flatnonzero(overlap.best == 0).tolist():
+        row = int(rows[i])
+        said, golds = evaluation.predictions.text[row], evaluation.examples.answers_of(row)
+        kinds[i] = _elsewhere(said, golds) if placed[i] else _unplaced(said, golds)
+    return kinds
+
+
+def _elsewhere(said: str, golds: Sequence[str]) -> int:
+    """The kind of a wrong answer that overlaps no gold answer."""
+    words, wanted = content_words(said), [content_words(gold) for gold in golds]
+    if any(words and gold and (words <= gold or gold <= words) for gold in wanted):
+        return ANOTHER_PLACE
+    return RIGHT_KIND if answer_type(said) in map(answer_type, golds) else WRONG_SPAN
+
+
+def _unplaced(said: str, golds: Sequence[str]) -> int:
+    """The kind of a wrong answer whose place, or whose gold answer's place, is unknown."""
+    words, wanted = content_words(said), [content_words(gold) for gold in golds]
+    if any(gold and gold <= words for gold in wanted):
+        return TOO_LONG
+    if any(words and words <= gold for gold in wanted):
+        return TOO_SHORT
+    return SHIFTED if any(words & gold for gold in wanted) else _elsewhere(said, golds)
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words of a text as the metric normalises it, without :data:`FUNCTION_WORDS`."""
+    return frozenset(normalise_answer(text).split()) - FUNCTION_WORDS
+
+
+def answer_type(text: str) -> str:
+    """A guess at what sort of thing a text names, by the first rule that holds.
+
+    - ``date``: a year from 1000 to 2099, a decade, a century, a day of the week, a month with a day or alone.
+    - ``number``: a digit or a number word.
+    - ``name``: every word but :data:`FUNCTION_WORDS` begins with a capital; people and places cannot be told apart
+      by such rules.
+    - ``phrase``: all else.
+    """
+    if _DATE.search(text):
+        return "date"
+    if _NUMBER.search(text):
+        return "number"
+    words = [word for word in _WORD.findall(text) if word.lower() not in FUNCTION_WORDS]
+    return "name" if words and all(word[0].isupper() for word in words) else "phrase"

@@ -1,0 +1,261 @@
+"""Tests, intervals and corrections agree with scipy and statsmodels where these have the same, and with arithmetic."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from qatk.resampling import _weights, percentile_interval, resampled_means, seed_weights, student_quantile
+from qatk.statistics import (
+    approximate_randomisation,
+    detectable_difference,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    standard_error,
+    two_way_bootstrap,
+)
+
+
+def differences(n: int, seed: int = 0, shift: float = 0.05) -> np.ndarray:
+    """Like those of F1: mostly 0, else anywhere from -1 to 1."""
+    generator = np.random.default_rng(seed)
+    return np.where(generator.random(n) < 0.4, np.clip(generator.normal(shift, 0.6, n), -1, 1), 0.0)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses"), [(0, 0), (1, 0), (0, 7), (3, 9), (12, 11), (250, 180), (4000, 900), (5, 5)]
+)
+def test_mcnemar_is_the_exact_binomial_test(wins: int, losses: int) -> None:
+    expected = stats.binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
+    assert mcnemar(wins, losses) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    assert mcnemar(losses, wins) == mcnemar(wins, losses)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+@settings(max_examples=30, deadline=None)
+def test_mcnemar_agrees_with_statsmodels(wins: int, losses: int) -> None:
+    expected = reference_mcnemar([[50, wins], [losses, 40]], exact=True).pvalue
+    assert mcnemar(wins, losses) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_randomisation_agrees_with_scipy() -> None:
+    d = differences(400)
+    expected = stats.permutation_test(
+        (d[:, 0], np.zeros(400)),
+        lambda x, y, axis: (x - y).mean(axis=axis),
+        permutation_type="samples",
+        n_resamples=20_000,
+        vectorized=True,
+        rng=np.random.default_rng(1),
+    ).pvalue
+    found = approximate_randomisation(d, draws=20_000)[0, 0]
+    assert 0.01 < expected < 0.9
+    assert found == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 10_000))
+
+
+def test_randomisation_of_a_few_questions_is_near_all_their_swaps() -> None:
+    d = np.array([1.0, 0.5, 1 / 3, -0.25, 0.6, 1.0, 0.0, 0.0])
+    swapped = [abs(sum(s * x for s, x in zip(signs, d, strict=True))) for signs in product((-1, 1), repeat=8)]
+    share = np.mean(np.array(swapped) >= abs(d.sum()) - 1e-12)
+    assert approximate_randomisation(d[:, None])[0, 0] == pytest.approx(share, abs=0.015)
+
+
+def test_randomisation_counts_what_was_seen_and_its_own_draw() -> None:
+    assert approximate_randomisation(np.ones((200, 1)), draws=999)[0, 0] == 1 / 1000
+    assert approximate_randomisation(np.zeros((50, 2)), draws=99).tolist() == [[1.0, 1.0]]
+    one = np.zeros((50, 1))
+    one[7] = 0.3  # one question: every swap is as far from 0, however the sums are rounded
+    assert approximate_randomisation(one, draws=99)[0, 0] == 1.0
+
+
+def test_groups_and_columns_are_tested_as_by_themselves() -> None:
+    d = np.concatenate([differences(300, 1), differences(300, 2)], axis=1)
+    masks = np.stack([np.ones(300, bool), np.arange(300) % 2 == 0, np.arange(300) < 10])
+    together = approximate_randomisation(d, masks, draws=4000)
+    for i, mask in enumerate(masks):
+        for j in range(2):
+            alone = approximate_randomisation(d[mask][:, [j]], draws=4000)[0, 0]
+            assert together[i, j] == pytest.approx(alone, abs=0.05)
+
+
+@pytest.mark.parametrize("n", [800, 5000])
+def test_the_bootstrap_by_question_agrees_with_scipy(n: int) -> None:
+    d = differences(n)
+    expected = stats.bootstrap((d[:, 0],), np.mean, n_resamples=10_000, method="percentile", rng=0).confidence_interval
+    low, high = paired_bootstrap(d)[:, 0, 0]
+    width = expected.high - expected.low
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.03 * width)
+
+
+def test_the_bootstrap_by_cluster_agrees_with_scipy() -> None:
+    generator = np.random.default_rng(3)
+    sizes = generator.integers(5, 40, 300)
+    clusters = np.repeat(np.arange(300), sizes)
+    d = np.clip(np.repeat(generator.normal(0.02, 0.2, 300), sizes) + generator.normal(0, 0.4, len(clusters)), -1, 1)
+    sums = np.bincount(clusters, d)
+    expected = stats.bootstrap(
+        (sums, sizes),
+        lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis),
+        n_resamples=10_000,
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    low, high = paired_bootstrap(d[:, None], clusters)[:, 0, 0]
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.03 * (expected.high - expected.low))
+    questions = paired_bootstrap(d[:, None])[:, 0, 0]
+    assert high - low > 1.5 * (questions[1] - questions[0])
+
+
+def test_clusters_need_not_stand_together() -> None:
+    d, order = differences(200), np.random.default_rng(0).permutation(200)
+    clusters = np.repeat(np.arange(20), 10)
+    assert np.allclose(paired_bootstrap(d, clusters), paired_bootstrap(d[order], clusters[order]), atol=1e-6)
+
+
+def test_a_group_is_drawn_as_by_itself() -> None:
+    d, half = differences(600), np.arange(600) < 300
+    masks = np.stack([np.ones(600, bool), half])
+    together, alone = paired_bootstrap(d, None, masks)[:, 1, 0], paired_bootstrap(d[half])[:, 0, 0]
+    assert together == pytest.approx(alone, abs=0.06 * (alone[1] - alone[0]))
+
+
+def test_many_groups_are_dealt_out_without_changing_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    d = np.concatenate([differences(90, 1), differences(90, 2)], axis=1)
+    masks = np.random.default_rng(0).random((7, 90)) < 0.5
+    clusters = np.arange(90) // 9
+    whole = [paired_bootstrap(d, clusters, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
+    monkeypatch.setattr("qatk.resampling._HELD", 500 * 3 * 2)
+    monkeypatch.setattr("qatk.resampling._BLOCK", 100)
+    parts = [paired_bootstrap(d, clusters, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
+    assert np.allclose(whole[0], parts[0], atol=1e-6)
+    assert np.array_equal(whole[1], parts[1])
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_gives_others() -> None:
+    d = differences(150)
+    assert np.array_equal(paired_bootstrap(d, seed=5), paired_bootstrap(d, seed=5))
+    assert not np.array_equal(paired_bootstrap(d, seed=5), paired_bootstrap(d, seed=6))
+    assert np.array_equal(approximate_randomisation(d, seed=5), approximate_randomisation(d, seed=5))
+
+
+def test_draws_take_as_many_units_as_there_are_each_equally_often() -> None:
+    table = np.eye(6)
+    (_, means), *rest = resampled_means(table, np.arange(6), np.ones((1, 6), bool), 4000, 1)
+    assert not rest
+    assert np.allclose(means.sum(axis=2), 1)
+    assert means[:, 0].mean(axis=0) == pytest.approx(np.full(6, 1 / 6), abs=0.01)
+    assert means[:, 0].var(axis=0) == pytest.approx(np.full(6, 5 / 36 / 6), rel=0.1)
+
+
+@pytest.mark.parametrize("units", [999, 1000, 4096])
+def test_units_are_drawn_once_on_average_as_poisson_says(units: int) -> None:
+    counts = np.concatenate(list(_weights(units, 300, np.random.default_rng(0))))
+    assert counts.shape == (300, units)
+    assert counts.mean() == pytest.approx(1, abs=0.01)
+    shares = np.bincount(counts.astype(np.int64).ravel(), minlength=6)[:6] / counts.size
+    assert shares == pytest.approx(stats.poisson.pmf(np.arange(6), 1), abs=0.006)
+    by_unit = counts.mean(axis=0)
+    assert by_unit.var() == pytest.approx(1 / 300, rel=0.2)
+    assert np.corrcoef(counts[:, 0], counts[:, 1])[0, 1] == pytest.approx(0, abs=0.2)
+
+
+def test_a_draw_without_a_question_of_the_group_does_not_count() -> None:
+    generator = np.random.default_rng(0)
+    d, masks = generator.random((30, 1)), np.arange(30)[None] < 6
+    low, high = paired_bootstrap(d, None, masks)[:, 0, 0]
+    assert d[:6].min() <= low < d[:6].mean() < high <= d[:6].max()
+
+
+def test_one_unit_gives_no_interval() -> None:
+    d, masks = differences(10), np.arange(10)[None] == 3
+    assert np.isnan(paired_bootstrap(d, None, masks)).all()
+    assert np.isnan(paired_bootstrap(d, np.zeros(10, np.int64))).all()
+    assert np.isnan(standard_error(d, np.zeros(10, np.int64))).all()
+    assert np.isnan(detectable_difference(np.ones(1), 1)).all()
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 5, 34, 200, 201, 11_872])
+def test_student_quantiles(freedom: int) -> None:
+    for share in (0.8, 0.975):
+        assert student_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-5)
+
+
+@pytest.mark.parametrize("units", [2, 3, 6, 20])
+def test_intervals_of_few_units_hold_what_they_promise(units: int) -> None:
+    """Plain percentiles of six units hold the truth in well below 90 of 100 cases, of two in 50."""
+    generator = np.random.default_rng(8)
+    inside = []
+    for k in range(300):
+        low, high = paired_bootstrap(generator.normal(0, 1, (units, 1)), draws=1000, seed=k)[:, 0, 0]
+        inside.append(low <= 0 <= high)
+    assert 0.91 < np.mean(inside) < 0.985
+
+
+def test_many_units_have_the_plain_percentiles() -> None:
+    drawn = np.random.default_rng(0).normal(size=(10_000, 1, 1)).astype(np.float32)
+    assert percentile_interval(drawn, np.array([10_000]))[:, 0, 0] == pytest.approx(
+        np.percentile(drawn, [2.5, 97.5]), abs=0.002
+    )
+
+
+def test_the_standard_error_is_the_usual_one_and_the_bootstraps() -> None:
+    d = differences(500)
+    assert standard_error(d)[0, 0] == pytest.approx(d.std(ddof=1) / math.sqrt(500))
+    clusters = np.arange(500) // 10
+    low, high = paired_bootstrap(d, clusters)[:, 0, 0]
+    assert (high - low) / 2 / student_quantile(0.975, 49) == pytest.approx(standard_error(d, clusters)[0, 0], rel=0.06)
+
+
+def test_the_detectable_difference_is_found_with_80_percent_power() -> None:
+    generator = np.random.default_rng(4)
+    wanted = detectable_difference(np.array([1.0]), 40)[0] / math.sqrt(40)
+    found = [stats.ttest_1samp(generator.normal(wanted, 1, 40), 0).pvalue < 0.05 for _ in range(3000)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.025)
+    assert detectable_difference(np.array([1.0]), 10**6)[0] == pytest.approx(2.8016, abs=1e-3)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_holm_agrees_with_statsmodels(p: list[float]) -> None:
+    assert holm(np.array(p)) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_two_ways_of_one_seed_are_the_bootstrap_by_cluster() -> None:
+    generator = np.random.default_rng(0)
+    a, b = generator.random((1, 200)), generator.random((1, 200))
+    clusters = np.arange(200) // 5
+    expected = paired_bootstrap((b - a).T, clusters)[:, :, 0]
+    assert np.allclose(two_way_bootstrap(a, b, clusters), expected, atol=1e-6)
+
+
+def test_seeds_that_differ_widen_the_interval() -> None:
+    """Where the seed moves all questions alike, the standard error is that of means over seeds."""
+    generator = np.random.default_rng(1)
+    questions = generator.random(400)
+    effect = np.array([-0.15, 0.0, 0.12, 0.03])
+    a = questions + generator.normal(0, 0.01, (3, 400))
+    b = questions + effect[:, None] + generator.normal(0, 0.01, (4, 400))
+    low, high = two_way_bootstrap(a, b)[:, 0]
+    narrow = paired_bootstrap((b.mean(axis=0) - a.mean(axis=0))[:, None])[:, 0, 0]
+    assert high - low > 5 * (narrow[1] - narrow[0])
+    assert (high - low) / (2 * 1.96) == pytest.approx(effect.std(ddof=1) / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_shares_of_seeds_sum_to_one_and_vary_as_means_do(seeds: int) -> None:
+    values = np.random.default_rng(seeds).normal(size=seeds)
+    shares = seed_weights(seeds, 20_000, np.random.default_rng(0))
+    assert shares.sum(axis=1) == pytest.approx(1)
+    if seeds > 1:
+        assert (shares @ values).var() == pytest.approx(values.var(ddof=1) / seeds, rel=0.06)
