@@ -204,9 +204,7 @@ def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Miss
         raise PredictionsError(list_ids(kinds), fix="; ".join(fixes))
 
 
-def check_null_odds(
-    predictions: Mapping[str, str], null_odds: Mapping[str, float], where: str | None = None
-) -> None:
+def check_null_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float], where: str | None = None) -> None:
     """Refuse null odds that are not of these predictions, one number an id.
 
     Raises:

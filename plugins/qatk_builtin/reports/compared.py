@@ -27,8 +27,8 @@ from qatk_builtin.reports.contrasts import (
 from qatk_builtin.reports.tables import figure, plain_table
 
 INDENT = 2
-WIDE = 108
-"""Columns from which a difference fits in one line."""
+WIDE, WIDE_WITH_SEEDS = 108, 128
+"""Columns from which a difference fits in one line; the second where there is an interval over seeds too."""
 MOST_SLICES = 8
 LONGEST_LABEL = 34
 SIDES = ("cyan", "magenta")
@@ -127,7 +127,8 @@ def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: i
     """A line a difference; where that is too wide two: by question under by cluster, p under Holm's."""
     seeds = any(d.two_way for _, _, d in rows)
     over = ["over seeds"] if seeds else []
-    if width >= WIDE:
+    wide = width >= (WIDE_WITH_SEEDS if seeds else WIDE)
+    if wide:
         tests = ["by question", f"by {clusters}", *over, "p", "Holm p"]
     else:
         tests = ["\n".join([f"by {clusters}", *over, "by question"]), "Holm p\np"]
@@ -136,7 +137,7 @@ def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: i
         between = [interval(d.two_way)] if d.two_way else over and ["-"]
         ps = (p_value(d.p), p_value(d.p_adjusted))
         cells: list[str | Text] = [interval(d.by_question), interval(d.by_cluster), *between, *ps]
-        if width < WIDE:
+        if not wide:
             lower = "\n".join([*between, interval(d.by_question)])
             cells = [_stacked(interval(d.by_cluster), lower), _stacked(ps[1], ps[0])]
         table.add_row(Text(first, "bold"), second, *_values(d), *cells, figure(d.detectable, 1), _verdict(d))
@@ -177,7 +178,8 @@ def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: i
         exact = signed(line.exact.difference) if line.exact else "-"
         drawn = [_picture(d.difference, d.by_cluster, limit, room)] if room else []
         table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.by_cluster), exact, *drawn)
-    return _fixed(table)
+    _fixed(table).columns[0].no_wrap = False  # so that names give way, and never figures
+    return table
 
 
 def _scale(limit: float, width: int) -> str:
