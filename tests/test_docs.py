@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from qatk.plugins import METHODS, PluginHost
-from qatk.recipe import parse_recipe
+from qatk.recipe import load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,8 +28,8 @@ def blocks(language: str) -> list[tuple[str, str]]:
     return [pytest.param(text, id=f"{name}-{i}") for i, (name, text) in enumerate(found)]  # type: ignore[misc]
 
 
-def maker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+def maker(name: str = "make_reference") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -81,6 +81,22 @@ def test_commands_in_the_docs_run(text: str) -> None:
         environ = {**os.environ, "COLUMNS": "100"}
         done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, cwd=ROOT, env=environ)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.skipif(not (ROOT.parent / "shared" / "data").exists(), reason="needs the shared SQuAD data")
+def test_the_comparison_of_published_systems_is_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    made = maker("make_comparisons")
+    page = (ROOT / "docs" / "comparisons.md").read_text("utf-8")
+    assert made.PARITY in page
+    assert made.markdown(made.PARITY.split()[1:]) in page, "run: python docs/make_comparisons.py RUNS"
+
+
+def test_the_runs_of_the_comparisons_are_in_order(host: PluginHost) -> None:
+    words = shlex.split(maker("make_comparisons").RUN.replace("$layers", "3").replace("$seed", "1"))
+    settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    recipe = load_recipe(ROOT / words[2], host, settings)
+    assert recipe.filled()["backbone"]["layers"] == 3
 
 
 def test_links_between_pages_lead_somewhere() -> None:
