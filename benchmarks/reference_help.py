@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 COMMANDS = {
-    "": ("run", "eval", "compare"),
+    "": ("run", "eval", "compare", "calibrate"),
     "data": ("show",),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.results import Evaluation
-from qatk.types import Bool, Float64
+from qatk.types import Bool, Float64, Int64
 
 BINS = 10
 
@@ -84,7 +84,7 @@ def answerability(evaluation: Evaluation) -> Answerability | None:
     has_answer = evaluation.examples.has_answer
     answered = np.array([text != "" for text in evaluation.predictions.text], np.bool_)
     probability = no_answer_probability(odds)
-    bins = _reliability(probability, ~has_answer)
+    bins = reliability(probability, ~has_answer)
     risk = _risk_coverage(np.abs(odds), scores["exact"])
     return Answerability(
         roc_auc=roc_auc(odds, ~has_answer),
@@ -121,13 +121,18 @@ def average_precision(score: Float64, positive: Bool) -> float:
         return float("nan")
     order = np.argsort(-score, kind="stable")
     found = np.cumsum(positive[order])
-    last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    last = _last_of_equals(score[order])
     precision, recall = found[last] / (last + 1), found[last] / positive.sum()
     return float((precision * np.diff(recall, prepend=0.0)).sum())
 
 
-def _reliability(probability: Float64, positive: Bool) -> list[ReliabilityBin]:
-    """Bins of as many questions each, so that none is too small to tell."""
+def _last_of_equals(ordered: Float64) -> Int64:
+    """Where a threshold can fall: the last of each run of equal scores."""
+    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+
+
+def reliability(probability: Float64, positive: Bool) -> list[ReliabilityBin]:
+    """Bins of as many questions each, so that none is too small to tell: probability and truth of each."""
     parts = np.array_split(np.argsort(probability, kind="stable"), min(BINS, len(probability)))
     return [ReliabilityBin(float(probability[p].mean()), float(positive[p].mean()), len(p)) for p in parts]
 
@@ -142,7 +147,7 @@ def _precision_recall(odds: Float64, has_answer: Bool, scores: Mapping[str, Floa
     if not has_answer.any():
         return {}
     order = np.argsort(odds, kind="stable")
-    last = np.flatnonzero(np.append(np.diff(odds[order]) != 0, True))
+    last = _last_of_equals(odds[order])
     curves = {}
     for name, score in (("exact", scores["exact"]), ("f1", scores["f1"]), ("oracle", has_answer.astype(np.float64))):
         right = np.cumsum(np.where(has_answer, score, 0.0)[order])[last]
@@ -152,7 +157,7 @@ def _precision_recall(odds: Float64, has_answer: Bool, scores: Mapping[str, Floa
 
 def _sweep(odds: Float64, has_answer: Bool, answered: Bool, scores: Mapping[str, Float64]) -> Sweep:
     order = np.argsort(odds, kind="stable")
-    last = np.flatnonzero(np.append(np.diff(odds[order]) != 0, True))
+    last = _last_of_equals(odds[order])
     curves = []
     for name in ("exact", "f1"):
         gain = np.where(has_answer, scores[name], np.where(answered, -1.0, 0.0))[order]

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from qatk.api import Examples, Features
 from qatk.cache import FeatureCache
+from qatk.calibration import calibrate, write_calibration
 from qatk.compose import Pipeline, compose
 from qatk.errors import DataError, RunFolderError
 from qatk.judge import judge
@@ -185,7 +186,15 @@ class _Run:
             predictions = decode(self.parts.decoder, dev, features, scores)
             reach = find_reach(dev, features, self._longest_answer())
             counts |= reach.counts()
-            self._write(judge(dev, predictions, self.parts.metrics, self.parts.slicers, reach))
+            evaluation = judge(dev, predictions, self.parts.metrics, self.parts.slicers, reach)
+            if getattr(self.parts.decoder.instance, "calibrated", False):
+                found = calibrate(evaluation)
+                self.folder.manifest["calibration"] = {
+                    "clusters": found.clusters,
+                    "thresholds": found.splits[0].thresholds,
+                }
+                write_calibration(self.folder.path, found)
+            self._write(evaluation)
 
     def _longest_answer(self) -> int | None:
         """The most tokens that the decoder lets an answer have, where it has such an option."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, Predictions, SpanScores, TrainEvent
+from qatk.calibration import check_can_calibrate, cross_fit
 from qatk.compose import Pipeline
 from qatk.errors import TrainingDiverged, UsageError
 from qatk.judge import judge
@@ -19,12 +20,20 @@ from qatk.stages import Stages, Trackers
 from qatk.store import RunFolder, replacing
 
 
-def decode(decoder: Part, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
-    """Predictions of a live decoder, one an example."""
+def decode(
+    decoder: Part, examples: Examples, features: Features, scores: SpanScores, *, rehearsal: bool = False
+) -> Predictions:
+    """Predictions of a live decoder, one an example.
+
+    Where the decoder is to be ``calibrated``, each question is answered by a null threshold that was fitted on other
+    articles; not in a rehearsal, whose few examples cannot be halved.
+    """
     with decoder.during("decoding") as instance:
         predictions: Predictions = instance.decode(examples, features, scores)
         if len(predictions) != len(examples):
             raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
+    if getattr(instance, "calibrated", False) and not rehearsal:
+        return cross_fit(examples, predictions)[0]
     return predictions
 
 
@@ -66,7 +75,10 @@ class Training:
         """Decode and judge a few examples before training: what fails there should not cost an epoch first."""
         few = self.dev.take(range(min(8, len(self.dev))))
         windows = self.dev_features.take(np.flatnonzero(self.dev_features.example_index < len(few)))
-        predictions = decode(self.parts.decoder, few, windows, self.parts.trainer.instance.predict(model, windows))
+        if getattr(self.parts.decoder.instance, "calibrated", False):
+            check_can_calibrate(self.dev)
+        scores = self.parts.trainer.instance.predict(model, windows)
+        predictions = decode(self.parts.decoder, few, windows, scores, rehearsal=True)
         self._check_keep_best(judge(few, predictions, self.parts.metrics, self.parts.slicers).metrics)
 
     def _check_keep_best(self, metrics: Mapping[str, float]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli import data, evaluate, plugins, recipe
+from qatk.cli import calibrate, data, evaluate, plugins, recipe
 from qatk.cli.compare import compare_command
 from qatk.cli.context import Settings
 from qatk.cli.run import run_command
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("run")(run_command)
 app.command("eval")(evaluate.evaluate_command)
+app.command("calibrate")(calibrate.calibrate_command)
 app.command("compare")(compare_command)
 app.add_typer(data.data_app, name="data", help="Look at data.")
 app.add_typer(recipe.recipe_app, name="recipe", help="Look at recipes.")

@@ -64,8 +64,9 @@ class MinNullOptions(Options):
     """How many spans an example keeps."""
     max_answer_length: Positive = 30
     """The longest answer, in tokens."""
-    null_threshold: float | Literal["never"] = 0.0
-    """Answer nothing where null score minus best span score is above this; ``never`` always answers."""
+    null_threshold: float | Literal["never", "calibrated"] = 0.0
+    """Answer nothing where null score minus best span score is above this; ``never`` always answers; ``calibrated``
+    fits it on one half of the dev articles for the other, and on all of them for data to come."""
 
 
 @hookimpl

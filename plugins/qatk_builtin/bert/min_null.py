@@ -41,6 +41,11 @@ class MinNullDecoder:
     def __init__(self, options: MinNullOptions) -> None:
         self.options = options
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the null threshold is to be fitted on held-out articles; until it is, it is 0."""
+        return self.options.null_threshold == "calibrated"
+
     def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
         """One prediction an example; see :class:`qatk.api.Decoder`. The columns may be memory-mapped.
 
@@ -90,8 +95,8 @@ class MinNullDecoder:
 
     def _above_null(self, score: Float32, null_score: Float32) -> Bool:
         """Whether the best span is the answer."""
-        threshold = self.options.null_threshold
-        if threshold == "never":
+        threshold = 0.0 if self.calibrated else self.options.null_threshold
+        if isinstance(threshold, str):  # never
             return np.ones(len(score), np.bool_)
         return null_score.astype(np.float64) - score <= threshold
 

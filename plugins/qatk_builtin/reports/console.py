@@ -18,6 +18,7 @@ from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.breakdown import kinds_note, kinds_table, pick_slices, slices_note, slices_table
 from qatk_builtin.reports.cases import LEGEND, pick_losses, pick_wins, show_case
 from qatk_builtin.reports.curve import epochs, loss_chart
+from qatk_builtin.reports.odds import answerability_lines
 from qatk_builtin.reports.tables import facts_of_run, headline
 
 INDENT = 2
@@ -42,6 +43,7 @@ class ConsoleReporter:
             heading = Text.assemble(("Slices", "bold cyan"), (f"   {note}" if note else "", "dim"))
             table = [slices_table(shown, console.width - INDENT)] if shown else []
             _section(console, heading, [*table, *slices_note(shown)])
+        _section(console, "Answerability", [*answerability_lines(result.evaluation, console.width - INDENT)])
         for title, parts in self._cases(result, console):
             _section(console, title, parts)
         if out_dir is not None:

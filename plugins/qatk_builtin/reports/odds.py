@@ -1,0 +1,58 @@
+"""How well null odds tell what has no answer: a few figures, and F1 over all thresholds as a line of blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from qatk.answerability import Answerability, answerability
+from qatk.results import Evaluation
+from qatk_builtin.reports.tables import figure
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+WIDEST = 60
+SHARES = (25, 50, 75, 100)
+"""Per cent of the questions, the surest first, of which the share of wrong ones is shown."""
+
+
+def answerability_lines(evaluation: Evaluation, width: int) -> list[Table]:
+    """What there is to say, in lines of at most ``width`` columns; nothing without null odds, or of one kind only."""
+    found = answerability(evaluation)
+    if found is None or np.isnan(found.roc_auc):
+        return []
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    grid.add_row("null odds", _figures(found))
+    grid.add_row("wrong", _risks(found))
+    grid.add_row("F1", _sweep(found, min(width - 12, WIDEST)))
+    return [grid]
+
+
+def _figures(found: Answerability) -> Text:
+    parts = (
+        ("ROC AUC", f"{found.roc_auc:.3f}"),
+        ("average precision", f"{found.average_precision:.3f}"),
+        ("calibration error", f"{found.calibration_error:.3f}"),
+    )
+    return Text(" · ").join(Text.assemble((f"{name} ", "dim"), value) for name, value in parts)
+
+
+def _risks(found: Answerability) -> Text:
+    risk = found.risk_coverage.y
+    wrong = [100 * risk[max(0, round(len(risk) * share / 100) - 1)] for share in SHARES]
+    among = " · ".join(str(share) for share in SHARES)
+    return Text.assemble(" · ".join(f"{value:.1f}" for value in wrong), (f" % of the surest {among} %", "dim"))
+
+
+def _sweep(found: Answerability, width: int) -> Text:
+    """F1 from the threshold that answers nothing to that which answers all, over questions in the order of odds."""
+    f1 = found.sweep.f1
+    at = np.linspace(0, len(f1) - 1, max(10, width)).round().astype(int)
+    low, high = float(f1.min()), float(f1.max())
+    steps = np.round((f1[at] - low) / max(high - low, 1e-9) * (len(BLOCKS) - 2)).astype(int) + 1
+    bars = "".join(BLOCKS[step] for step in steps)
+    ends = f"{figure(float(f1[0]), 1)} answering nothing"
+    last = f"{figure(float(f1[-1]), 1)} answering all that was answered"
+    return Text.assemble((bars, "cyan"), "\n", (f"{ends}, {figure(high, 1)} at best, {last}", "dim"))

@@ -1,0 +1,294 @@
+"""A null threshold that was not tuned on what it is scored on, and probabilities that mean what they say.
+
+Thresholds are fitted on the questions of one half of the articles and scored on those of the other, and the halves
+swapped, so that every question is scored by a threshold that never saw its article. Letters in shapes: n questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qatk.answerability import no_answer_probability, reliability
+from qatk.errors import DataError
+from qatk.results import Evaluation
+from qatk.scoring import exact_and_f1, percent
+from qatk.store import write_json
+from qatk.types import Bool, Examples, Float64, Int64, NBest, Predictions
+
+SPLITS, SEED = 20, 13
+FILE = "calibration.json"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A threshold on the null odds, and a logistic curve over them.
+
+    Attributes:
+        threshold: answer nothing where the null odds are above it; halfway between the odds that it parts.
+        temperature, offset: the probability of no answer is the logistic function of (odds - offset) / temperature.
+    """
+
+    threshold: float
+    temperature: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Figures in per cent of all questions, each scored by what was fitted on the other half of the articles.
+
+    Attributes:
+        exact, f1: with the fitted thresholds.
+        calibration_error: expected calibration error of the fitted probabilities, a fraction.
+        thresholds: of the two halves.
+    """
+
+    exact: float
+    f1: float
+    calibration_error: float
+    thresholds: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What calibrating found.
+
+    Attributes:
+        fitted: on all questions, for data to come.
+        splits: one for each way to halve the articles, all at random; the first is the one that a run is scored by.
+        at_zero, oracle: EM and F1 in per cent at threshold 0, and at the one that is best on this very data.
+        calibration_error: before calibrating: of the plain logistic function of the odds.
+        clusters: what was halved: ``article`` or ``context``.
+        count: how many of them.
+        full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
+            thresholds can only take answers away.
+    """
+
+    fitted: Fitted
+    splits: Sequence[HeldOut]
+    at_zero: Mapping[str, float]
+    oracle: Mapping[str, float]
+    calibration_error: float
+    clusters: str
+    count: int
+    full: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain types: what ``calibration.json`` holds."""
+        held = {name: [getattr(split, name) for split in self.splits] for name in ("exact", "f1", "calibration_error")}
+        return {
+            "threshold": self.fitted.threshold,
+            "temperature": self.fitted.temperature,
+            "offset": self.fitted.offset,
+            "held_out": {name: _spread(values) for name, values in held.items()},
+            "thresholds": [list(split.thresholds) for split in self.splits],
+            "at_zero": dict(self.at_zero),
+            "oracle": dict(self.oracle),
+            "calibration_error": self.calibration_error,
+            "clusters": self.clusters,
+            "count": self.count,
+            "full": self.full,
+        }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"first": values[0], "mean": float(np.mean(values)), "least": min(values), "most": max(values)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Questions:
+    """What thresholds decide on: null odds, gold, and EM and F1 of the answer that stands below the threshold."""
+
+    odds: Float64
+    has_answer: Bool
+    answered: Bool
+    exact: Float64
+    f1: Float64
+
+    def take(self, rows: Any) -> _Questions:
+        return _Questions(*(getattr(self, name)[rows] for name in ("odds", "has_answer", "answered", "exact", "f1")))
+
+    def scores(self, threshold: Float64 | float) -> tuple[Float64, Float64]:
+        """EM and F1 of each question at a threshold, or at one each."""
+        answers = (self.odds <= threshold) & self.answered
+        nothing = (~self.has_answer).astype(np.float64)
+        return np.where(answers, self.exact, nothing), np.where(answers, self.f1, nothing)
+
+
+def calibrate(evaluation: Evaluation, *, splits: int = SPLITS, seed: int = SEED) -> Calibration:
+    """Fit on one half of the articles, score on the other, swap; for several ways to halve them.
+
+    Raises:
+        DataError: without null odds; where all questions or none have an answer; for fewer than two articles and
+            contexts.
+    """
+    examples, predictions = evaluation.examples, evaluation.predictions
+    check_can_calibrate(examples)
+    questions = _questions(examples, predictions)
+    clusters, kind = clusters_of(examples)
+    zero, best = questions.scores(0.0), questions.scores(_best_threshold(questions))
+    return Calibration(
+        fitted=_fit(questions),
+        splits=[_held_out(questions, halves(clusters, seed + k)) for k in range(splits)],
+        at_zero={"exact": percent(zero[0]), "f1": percent(zero[1])},
+        oracle={"exact": percent(best[0]), "f1": percent(best[1])},
+        calibration_error=_error(no_answer_probability(questions.odds), ~questions.has_answer),
+        clusters=kind,
+        count=len(np.unique(clusters)),
+        full=predictions.nbest is not None,
+    )
+
+
+def cross_fit(examples: Examples, predictions: Predictions, *, seed: int = SEED) -> tuple[Predictions, HeldOut]:
+    """The predictions with the threshold of each half fitted on the other, and what that gives.
+
+    Raises:
+        DataError: as :func:`calibrate` does.
+    """
+    check_can_calibrate(examples)
+    questions = _questions(examples, predictions)
+    half = halves(clusters_of(examples)[0], seed)
+    found = _held_out(questions, half)
+    return apply_threshold(examples, predictions, np.where(half, *found.thresholds)), found
+
+
+def apply_threshold(examples: Examples, predictions: Predictions, threshold: Float64 | float) -> Predictions:
+    """The answers that other thresholds give: nothing where the null odds are above, else the best span.
+
+    Args:
+        examples: that the predictions are of.
+        predictions: where they carry no n-best list, what was not answered stays so.
+        threshold: one, or float64[n].
+    """
+    answers = predictions.null_odds <= threshold
+    if predictions.nbest is None:
+        start, end = predictions.char_start.copy(), predictions.char_end.copy()
+        text = [said if keep else "" for said, keep in zip(predictions.text, answers, strict=True)]
+    else:
+        start, end = _best_spans(predictions.nbest)
+        contexts = (examples.context_of(row) for row in range(len(examples)))
+        spans = zip(contexts, start.tolist(), end.tolist(), answers.tolist(), strict=True)
+        text = [context[a:b] if keep and a >= 0 else "" for context, a, b, keep in spans]
+    start[~answers] = end[~answers] = -1
+    return replace(predictions, text=text, char_start=start, char_end=end)
+
+
+def clusters_of(examples: Examples) -> tuple[Int64, str]:
+    """int64[n], the article of each question, numbered from 0; its context where there are no two titles."""
+    titles = {title: i for i, title in enumerate(dict.fromkeys(examples.title))}
+    if len(titles) > 1:
+        return np.array([titles[title] for title in examples.title], np.int64), "article"
+    return examples.context_index.astype(np.int64), "context"
+
+
+def halves(clusters: Int64, seed: int) -> Bool:
+    """bool[n]: one half of the clusters, drawn at random so that both have about as many questions."""
+    sizes = np.bincount(clusters)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    order = order[sizes[order] > 0]
+    first = np.zeros(len(sizes), np.bool_)
+    weight = [0, 0]
+    for cluster in order:
+        first[cluster] = weight[1] <= weight[0]
+        weight[0 if not first[cluster] else 1] += int(sizes[cluster])
+    half: Bool = first[clusters]
+    return half
+
+
+def _questions(examples: Examples, predictions: Predictions) -> _Questions:
+    if not len(examples) or np.isnan(predictions.null_odds).any():
+        what = "there are no null odds to calibrate, or some are NaN"
+        raise DataError(what, fix="give null odds with the predictions, or calibrate a run")
+    if predictions.nbest is None:
+        texts = list(predictions.text)
+    else:
+        start, end = _best_spans(predictions.nbest)
+        texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
+    exact, f1 = exact_and_f1(examples, texts)
+    answered = np.fromiter(map(bool, texts), np.bool_, len(texts))
+    return _Questions(predictions.null_odds, examples.has_answer, answered, exact, f1)
+
+
+def _best_spans(nbest: NBest) -> tuple[Any, Any]:
+    """int32[n] each: the characters of the first span of each list, -1 where there is none."""
+    filled = np.flatnonzero(np.diff(nbest.offsets))
+    start, end = np.full((2, len(nbest.offsets) - 1), -1, np.int32)
+    start[filled], end[filled] = nbest.char_start[nbest.offsets[filled]], nbest.char_end[nbest.offsets[filled]]
+    return start, end
+
+
+def check_can_calibrate(examples: Examples) -> None:
+    """Raise :class:`DataError` where no threshold can be fitted on one part of these examples for the other."""
+    if examples.has_answer.all() or not examples.has_answer.any():
+        kind = "every question has an answer" if examples.has_answer.all() else "no question has an answer"
+        raise DataError(f"{kind}: there is no null threshold to find", fix="calibrate on questions of both kinds")
+    if len(np.unique(clusters_of(examples)[0])) < 2:
+        what = "all questions are of one article and one context, so that none can be held out"
+        raise DataError(what, fix="calibrate on several articles")
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> None:
+    """Write ``calibration.json`` into a run folder. Raises :class:`qatk.errors.StorageError`."""
+    write_json(folder / FILE, calibration.as_dict())
+
+
+def _held_out(questions: _Questions, half: Bool) -> HeldOut:
+    """Fit on either half, score on the other."""
+    fits = [_fit(questions.take(~part)) for part in (half, ~half)]  # the first is for the questions of ``half``
+    exact, f1 = questions.scores(np.where(half, fits[0].threshold, fits[1].threshold))
+    parts = [no_answer_probability(questions.odds - fit.offset, fit.temperature) for fit in fits]
+    error = _error(np.where(half, *parts), ~questions.has_answer)
+    return HeldOut(percent(exact), percent(f1), error, (fits[0].threshold, fits[1].threshold))
+
+
+def _fit(questions: _Questions) -> Fitted:
+    temperature, offset = _logistic(questions.odds, ~questions.has_answer)
+    return Fitted(_best_threshold(questions), temperature, offset)
+
+
+def _best_threshold(questions: _Questions) -> float:
+    """The threshold of the best F1, halfway between the odds on either side; of equally good ones the nearest to 0."""
+    order = np.argsort(questions.odds, kind="stable")
+    odds = questions.odds[order]
+    gain = np.where(questions.answered, questions.f1 - ~questions.has_answer, 0.0)[order]
+    cuts = np.flatnonzero(np.append(odds[1:] != odds[:-1], True))
+    curve = np.concatenate([[0.0], np.cumsum(gain)[cuts]])
+    finite = odds[np.isfinite(odds)]
+    if not len(finite):
+        return 0.0
+    edges = np.concatenate([[finite[0] - 1], np.clip(odds[cuts], finite[0] - 1, finite[-1] + 1), [finite[-1] + 1]])
+    middles = (edges[:-1] + edges[1:]) / 2
+    best = np.flatnonzero(curve >= curve.max() - 1e-9)
+    return float(middles[best[np.argmin(np.abs(middles[best]))]])
+
+
+def _logistic(odds: Float64, no_answer: Bool) -> tuple[float, float]:
+    """Temperature and offset by logistic regression on the odds (Platt 1999, with his smoothed targets)."""
+    right, wrong = int(no_answer.sum()), int((~no_answer).sum())
+    if not right or not wrong:
+        return 1.0, 0.0
+    target = np.where(no_answer, (right + 1) / (right + 2), 1 / (wrong + 2))
+    finite = odds[np.isfinite(odds)]
+    x = np.clip(odds, finite.min() if len(finite) else 0.0, finite.max() if len(finite) else 0.0)
+    scale = float(x.std()) or 1.0
+    table = np.stack([x / scale, np.ones(len(x))])
+    weights = np.array([scale, 0.0])
+    for _ in range(50):  # Newton's method; the ridge keeps it sound where the odds separate the two kinds
+        p = 1 / (1 + np.exp(-np.clip(weights @ table, -30, 30)))
+        hessian = (table * (p * (1 - p))) @ table.T + 1e-6 * np.eye(2)
+        step = np.linalg.solve(hessian, table @ (p - target))
+        weights = weights - np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    slope = max(float(weights[0]) / scale, 1e-6)  # odds that tell the wrong way tell nothing
+    return 1 / slope, -float(weights[1]) / slope
+
+
+def _error(probability: Float64, no_answer: Bool) -> float:
+    bins = reliability(probability, no_answer)
+    return sum(b.count * abs(b.probability - b.share) for b in bins) / len(probability)

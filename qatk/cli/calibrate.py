@@ -1,0 +1,95 @@
+"""``qatk calibrate``: a null threshold fitted on some articles and scored on others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qatk.cli.context import output, plugin_host, print_json
+from qatk.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qatk.calibration import Calibration
+    from qatk.results import Evaluation
+
+
+def calibrate_command(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; or a predictions file, with --data.")],
+    data: Annotated[
+        Path | None, typer.Option(help="SQuAD JSON that a predictions file is of.", show_default=False)
+    ] = None,
+    null_odds: Annotated[Path | None, typer.Option(help="Null odds of a predictions file.", show_default=False)] = None,
+    splits: Annotated[int, typer.Option(min=1, help="Ways to halve the articles.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of these halves.")] = 13,
+    write: Annotated[bool, typer.Option(help="Write calibration.json into the run folder.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Fit the null threshold on one half of the articles, score it on the other, and swap."""
+    from qatk.calibration import FILE, calibrate, write_calibration
+
+    evaluation = _read(context, source, data, null_odds)
+    found = calibrate(evaluation, splits=splits, seed=seed)
+    if write and data is None:
+        write_calibration(source, found)
+    if as_json:
+        print_json(found.as_dict())
+        return
+    console = output()
+    console.print(_table(found))
+    console.print(_advice(found), soft_wrap=True)
+    if write and data is None:
+        console.print(f"written to {source / FILE}", style="dim", soft_wrap=True)
+
+
+def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Path | None) -> Evaluation:
+    if data is not None:
+        from qatk.evaluation import evaluate
+
+        if null_odds is None:
+            raise UsageError("a predictions file has no null odds", fix="name its null odds file: --null-odds FILE")
+        return evaluate(data, source, null_odds=null_odds, host=plugin_host(context))
+    if source.is_file():
+        raise UsageError(f"{source} is a file, no run folder", fix="a predictions file needs --data and --null-odds")
+    from qatk.runs import load_run
+
+    return load_run(source).evaluation
+
+
+def _table(found: Calibration) -> Table:
+    """Threshold 0, what was held out, and the oracle, one under the other."""
+    from rich.table import Table
+
+    title = f"Null threshold, fitted and scored on different {found.clusters}s ({found.count})"
+    table = Table("threshold", title=title, title_justify="left")
+    for name in ("EM", "F1", "least to most", "calibration error"):
+        table.add_column(name, justify="right")
+    held = found.as_dict()["held_out"]
+    table.add_row("0", *_figures(found.at_zero), "", f"{found.calibration_error:.3f}")
+    spread = f"{held['f1']['least']:.2f} to {held['f1']['most']:.2f}"
+    middle = {name: held[name]["mean"] for name in ("exact", "f1")}
+    table.add_row("held out", *_figures(middle), spread, f"{held['calibration_error']['mean']:.3f}", style="bold")
+    table.add_row("oracle, fitted on it", *_figures(found.oracle), "", "", style="dim")
+    return table
+
+
+def _figures(of: object) -> tuple[str, str]:
+    figures = dict(of)  # type: ignore[call-overload]
+    return f"{figures['exact']:.2f}", f"{figures['f1']:.2f}"
+
+
+def _advice(found: Calibration) -> str:
+    mean = found.as_dict()["held_out"]["f1"]["mean"]
+    gain, gap = mean - found.at_zero["f1"], found.oracle["f1"] - mean
+    fitted = found.fitted
+    known = "" if found.full else "\nthe best spans of abstentions are not known: thresholds can only take answers away"
+    return (
+        f"held out over {len(found.splits)} ways to halve: {gain:+.2f} F1 against threshold 0, "
+        f"{gap:.2f} below the oracle\n"
+        f"fitted on all of it, for data to come: threshold {fitted.threshold:.4f}, temperature "
+        f"{fitted.temperature:.2f}, offset {fitted.offset:.2f}{known}"
+    )
