@@ -26,6 +26,7 @@ import common  # noqa: E402
 import compare  # noqa: E402
 import decoding  # noqa: E402
 import features  # noqa: E402
+import gpu  # noqa: E402
 import processes  # noqa: E402
 import reference_decoding  # noqa: E402
 import reference_features  # noqa: E402
@@ -193,3 +194,10 @@ def test_make_believe_runs_are_compared_with_all_their_slices(tmp_path: Path, ho
     assert found.clusters == "article"
     assert {"question-word", "answer-length"} <= set(found.masks)
     assert found.pairs[0].differences[1].difference > 0
+
+
+def test_the_benchmark_of_gpus_runs_on_a_cpu() -> None:
+    rows = gpu.measure("cpu", ["tiny"], 12, 1)
+    assert [row.what for row in rows][1::2] == ["training", "prediction"]
+    assert all(row.qatk > 0 for row in rows)
+    assert "padded" in rows[1].note

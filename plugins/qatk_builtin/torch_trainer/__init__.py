@@ -35,6 +35,9 @@ class TorchOptions(Options):
     """``auto``: bf16 where the hardware has it, else fp32."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """``auto``: the GPU where there is one."""
+    attention: Literal["auto", "padded"] = "auto"
+    """``auto``: windows laid end to end, without padding, where torch's variable-length attention fits (CUDA, 16 bits,
+    no attention dropout in training, an encoder that gives the same states so); ``padded``: never."""
     log_every: Positive = 10
     """Steps between two ``step`` events."""
     batch_tokens: Positive | None = None

@@ -9,6 +9,7 @@ import torch
 
 from qatk.api import BackboneSpec, Batch, Features
 from qatk.types import Int64, ragged_rows
+from qatk_builtin.torch_trainer.packing import PackedBatch
 
 POOL = 50
 """Training batches among which windows are sorted by length: enough for little padding, few enough to stay random."""
@@ -41,8 +42,14 @@ def prediction_batches(lengths: Int64, tokens: int) -> list[Int64]:
     return batches
 
 
-def make_batch(features: Features, rows: Int64, spec: BackboneSpec, device: torch.device) -> Batch:
-    """Pad some windows to the longest of them, on the side that the tokenizer pads."""
+def make_batch(
+    features: Features, rows: Int64, spec: BackboneSpec, device: torch.device, *, packing: bool = False
+) -> Batch:
+    """Pad some windows to the longest of them, on the side that the tokenizer pads.
+
+    With ``packing`` the batch also says where its tokens lie: a :class:`PackedBatch`. A GPU gets it from pinned memory,
+    without waiting.
+    """
     positions, offsets = ragged_rows(features.token_offsets, rows)
     lengths = np.diff(offsets)
     width = -(-int(lengths.max()) // 16) * 16
@@ -50,19 +57,30 @@ def make_batch(features: Features, rows: Int64, spec: BackboneSpec, device: torc
     columns = np.arange(width)
     token_mask = (columns >= shift[:, None]) & (columns < (shift + lengths)[:, None])
 
+    def send(values: Any) -> torch.Tensor:
+        tensor = torch.from_numpy(values)
+        return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
     def padded(values: Any, fill: int) -> torch.Tensor:
         table = np.full(token_mask.shape, fill, np.int64)
         table[token_mask] = values[positions]
-        return torch.from_numpy(table).to(device)
+        return send(table)
 
     def place(values: Any) -> torch.Tensor:
-        return torch.from_numpy(values[rows] + shift).to(device)
+        return send(values[rows] + shift)
 
-    mask = torch.from_numpy(token_mask).to(device)
+    mask = send(token_mask)
     inputs = {"input_ids": padded(features.input_ids, spec.pad_id), "attention_mask": mask.long()}
     if spec.has_type_ids:
         inputs["token_type_ids"] = padded(features.type_ids, 0)
-    return Batch(
+    packed: dict[str, Any] = {}
+    if packing:
+        packed["places"] = send(np.flatnonzero(token_mask))
+        packed["positions"] = send(np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths))
+        packed["offsets"] = send(offsets.astype(np.int32))
+        packed["longest"] = int(lengths.max())
+    return (PackedBatch if packing else Batch)(
+        **packed,
         inputs=inputs,
         context_mask=padded(features.char_start, -1) >= 0,
         token_mask=mask,

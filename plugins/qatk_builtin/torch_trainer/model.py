@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from qatk.api import BackboneSpec, Batch, SpanLogits
+from qatk_builtin.torch_trainer.packing import PackedBatch, Packing
 
 
 class QAModel(nn.Module):
@@ -17,6 +18,7 @@ class QAModel(nn.Module):
         encoder, head: the two modules.
         tokenizer: saved beside the weights.
         spec: what the batches must look like.
+        packing: how the encoder runs without padding; ``None`` where it does not.
     """
 
     def __init__(self, encoder: nn.Module, head: nn.Module, tokenizer: Any, spec: BackboneSpec) -> None:
@@ -26,16 +28,26 @@ class QAModel(nn.Module):
         for name, parameter in encoder.named_parameters():
             if "pooler" in name:  # takes no part in the states, and would keep several processes waiting for gradients
                 parameter.requires_grad_(False)
+        self.packing: Packing | None = None
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 
     def forward(self, batch: Batch) -> SpanLogits:
         """Scores of a padded batch; padding has no influence on them, on whichever side it is."""
+        output: SpanLogits = self.head(self._states(batch), batch)
+        return output
+
+    def _states(self, batch: Batch) -> Tensor:
+        if self.packing is not None and self.packing.suits(batch, self.training):
+            return self.packing.states(self.encoder, cast(PackedBatch, batch))
+        return self.padded_states(batch)
+
+    def padded_states(self, batch: Batch) -> Tensor:
+        """The encoder's states [B, L, H], computed with padding."""
         inputs = dict(batch.inputs)
         if self._counts_positions:
             inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
-        states = self.encoder(**inputs).last_hidden_state
-        output: SpanLogits = self.head(states, batch)
-        return output
+        states: Tensor = self.encoder(**inputs).last_hidden_state
+        return states
 
     def loss(self, output: SpanLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""

@@ -6,26 +6,29 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from accelerate.utils import set_seed
+from torch import Tensor
 
-from qatk.api import Backbone, Features, Head, SpanScores, TrainEvent, TrainingDiverged, advance
+from qatk.api import Backbone, BackboneSpec, Batch, Features, Head, SpanScores, TrainEvent, advance
 from qatk.errors import QatkWarning
 from qatk.spool import release, zeros
 from qatk.types import Float32, Int64, ragged_rows
 from qatk_builtin.torch_trainer import TorchOptions
+from qatk_builtin.torch_trainer.ahead import Guard, prepared
 from qatk_builtin.torch_trainer.batches import make_batch, prediction_batches, shares, training_batches
 from qatk_builtin.torch_trainer.checkpoint import load_model, load_training, save_model, save_training
 from qatk_builtin.torch_trainer.dev import dev_metrics
 from qatk_builtin.torch_trainer.device import Engine
 from qatk_builtin.torch_trainer.model import QAModel
+from qatk_builtin.torch_trainer.packing import PackedBatch, find_packing, kernel_for
 
 STRETCH = 1 << 13
 """Windows of a prediction among which those of like length are put together; mapped columns are read and written in
@@ -48,6 +51,11 @@ class TorchTrainer:
         """Device, precision and the other processes."""
         return Engine(self.options)
 
+    @cached_property
+    def reads_late(self) -> bool:
+        """Whether to prepare batches in another thread and to read losses only when an event is due, as a GPU wants."""
+        return self.engine.device.type == "cuda"
+
     def assemble(self, backbone: Backbone, head: Head, *, seed: int) -> QAModel:
         """The model with the checkpoint's weights; the head's too, where head and checkpoint fit."""
         set_seed(seed)
@@ -59,7 +67,33 @@ class TorchTrainer:
             if load is None or not load(state):
                 what = f"{type(module).__name__} cannot take over the head of {spec.name} ({', '.join(state)})"
                 warnings.warn(f"{what}: it starts untrained", QatkWarning, stacklevel=2)
-        return QAModel(encoder, module, backbone.tokenizer(), spec).to(self.engine.device)
+        model = QAModel(encoder, module, backbone.tokenizer(), spec).to(self.engine.device)
+        kernel = kernel_for(self.engine.device, self.engine.precision)
+        if self.options.attention == "auto" and kernel is not None:
+            model.eval()
+            with torch.inference_mode(), self.engine.autocast():
+                model.packing = find_packing(encoder, kernel, self._probe(encoder, spec), model.padded_states)
+        return model
+
+    def _probe(self, encoder: Any, spec: BackboneSpec) -> PackedBatch:
+        """Three windows of different lengths, on which packing must give what padding does."""
+        tokens = encoder.get_input_embeddings().num_embeddings
+        lengths = [min(length, spec.max_length) for length in (5, 11, 8)]
+        zeros = np.zeros(sum(lengths), np.int32)
+        ids = np.arange(sum(lengths), dtype=np.int32) * 37 % tokens
+        ids[ids == spec.pad_id] = spec.null_id
+        windows = Features(
+            example_index=np.arange(3, dtype=np.int32),
+            token_offsets=np.cumsum([0, *lengths]),
+            input_ids=ids,
+            type_ids=zeros.astype(np.int8),
+            char_start=zeros,
+            char_end=zeros,
+            null_index=np.zeros(3, np.int32),
+        )
+        batch = make_batch(windows, np.arange(3), spec, self.engine.device, packing=True)
+        assert isinstance(batch, PackedBatch)
+        return batch
 
     def describe(self, model: QAModel) -> dict[str, Any]:
         """Device, precision and size, for the manifest."""
@@ -68,6 +102,7 @@ class TorchTrainer:
             "precision": self.engine.precision,
             "processes": self.engine.accelerator.num_processes,
             "threads": torch.get_num_threads(),
+            "attention": "padded" if model.packing is None else "varlen",
             "parameters": sum(p.numel() for p in model.parameters()),
         }
 
@@ -86,6 +121,8 @@ class TorchTrainer:
         optimizer = torch.optim.AdamW(model.parameter_groups(o.weight_decay), lr=o.learning_rate, fused=fused)
         scaler = engine.scaler()
         step = 0 if resume is None else _resume(model, optimizer, scaler, resume)
+        deferred = self.reads_late and not scaler.is_enabled()
+        guard = Guard(engine.device, step, norms=not scaler.is_enabled())
         network = engine.accelerator.prepare_model(model, device_placement=False)
         meters = {"step": _Meter(), "epoch": _Meter()}
 
@@ -98,39 +135,50 @@ class TorchTrainer:
             epoch, done = divmod(step, per_epoch)
             set_seed(_mix(seed, epoch, engine.accelerator.process_index))
             model.train()
-            for rows in training_batches(train.lengths, o.batch_size, seed, epoch)[done : done + total - step]:
-                began = time.perf_counter()
+            steps = training_batches(train.lengths, o.batch_size, seed, epoch)[done : done + total - step]
+            began = time.perf_counter()
+            for rows, parts in prepared(steps, partial(self._parts, model, train), threaded=deferred):
                 rate = o.learning_rate * rate_factor(step, round(o.warmup * total), total)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                loss = self._backward(network, model, train, rows, scaler)
-                if not math.isfinite(loss):
-                    raise TrainingDiverged(step + 1, loss)
+                loss = self._backward(network, model, parts, scaler)
                 scaler.unscale_(optimizer)
                 norm = torch.nn.utils.clip_grad_norm_(model.parameters(), o.max_grad_norm)
-                if not scaler.is_enabled() and not math.isfinite(norm):
-                    raise TrainingDiverged(step + 1, float(norm), "norm of the gradients")
+                guard.add(loss, norm, len(rows))
+                losses = [] if deferred else guard.read()
+                if deferred:
+                    optimizer.found_inf = guard.stopped  # type: ignore[attr-defined]
                 scaler.step(optimizer)
                 scaler.update()
                 optimizer.zero_grad(set_to_none=True)
                 step += 1
+                due = step % o.log_every == 0
+                if deferred and (due or step == total or step % per_epoch == 0):
+                    losses = guard.read()
                 for meter in meters.values():
-                    meter.add(loss, len(rows), time.perf_counter() - began)
+                    meter.add(losses, len(rows), time.perf_counter() - began)
+                began = time.perf_counter()
                 advance("training", step, total)
-                if step % o.log_every == 0:
+                if due:
                     yield event("step")
+                    began = time.perf_counter()
             self._training = {"optimizer": optimizer, "scaler": scaler, "step": step}
             yield event("epoch", None if dev is None else self.predict(model, dev))
         self._training = None
         engine.accelerator.free_memory()  # it keeps every model it ever prepared
 
-    def _backward(self, network: Any, model: QAModel, train: Features, rows: Int64, scaler: Any) -> float:
-        """Leave the gradients of a step's windows in the parameters; the mean loss over them."""
+    def _parts(self, model: QAModel, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
+        """This process's batches of a step, each with its share of the step's windows."""
         engine, accelerator = self.engine, self.engine.accelerator
         parts = shares(rows, accelerator.process_index, accelerator.num_processes, self.options.gradient_accumulation)
+        packing = model.packing is not None
+        return [(make_batch(train, part, model.spec, engine.device, packing=packing), weight) for part, weight in parts]
+
+    def _backward(self, network: Any, model: QAModel, parts: Sequence[tuple[Batch, float]], scaler: Any) -> Tensor:
+        """Leave the gradients of a step's windows in the parameters; the mean loss over them, on the device."""
+        engine, accelerator = self.engine, self.engine.accelerator
         total = torch.zeros((), device=engine.device)
-        for index, (part, weight) in enumerate(parts):
-            batch = make_batch(train, part, model.spec, engine.device)
+        for index, (batch, weight) in enumerate(parts):
             last = index == len(parts) - 1
             with nullcontext() if last else accelerator.no_sync(network):
                 with engine.autocast():
@@ -138,7 +186,7 @@ class TorchTrainer:
                 loss = model.loss(output, batch) * weight
                 scaler.scale(loss * accelerator.num_processes).backward()  # gradients are averaged over processes
             total += loss.detach()
-        return float(engine.sum(total))
+        return engine.sum(total)
 
     @torch.inference_mode()
     def predict(self, model: QAModel, features: Features) -> SpanScores:
@@ -152,8 +200,11 @@ class TorchTrainer:
             lengths = np.diff(features.token_offsets[first : first + STRETCH + 1])
             batches = prediction_batches(lengths, budget)[accelerator.process_index :: accelerator.num_processes]
             done = first
-            for rows in (first + rows for rows in batches):
-                batch = make_batch(features, rows, model.spec, engine.device)
+            mine = [first + rows for rows in batches]
+            make = partial(
+                make_batch, features, spec=model.spec, device=engine.device, packing=model.packing is not None
+            )
+            for rows, batch in prepared(mine, make, threaded=self.reads_late):
                 with engine.autocast():
                     output = model(batch)
                 places = ragged_rows(features.token_offsets, rows)[0]
@@ -216,14 +267,16 @@ class _Meter:
     """Mean loss and windows a second since the last reading."""
 
     def __init__(self) -> None:
-        self.loss, self.windows, self.seconds = 0.0, 0, 0.0
+        self.loss, self.known, self.windows, self.seconds = 0.0, 0, 0, 0.0
 
-    def add(self, loss: float, windows: int, seconds: float) -> None:
-        self.loss += loss * windows
+    def add(self, losses: Sequence[tuple[float, int]], windows: int, seconds: float) -> None:
+        """Take a step's windows and seconds, and the losses that have become known, each of so many windows."""
+        self.loss += sum(loss * number for loss, number in losses)
+        self.known += sum(number for _, number in losses)
         self.windows += windows
         self.seconds += seconds
 
     def read(self) -> tuple[float, float]:
-        found = self.loss / max(1, self.windows), self.windows / max(1e-9, self.seconds)
+        found = self.loss / max(1, self.known), self.windows / max(1e-9, self.seconds)
         self.__init__()  # type: ignore[misc]
         return found
