@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.results import Evaluation
-from qatk.types import Bool, Float64, Int64
+from qatk.scoring import last_of_equals, precision_recall, step_area
+from qatk.types import Bool, Float64
 
 BINS = 10
 
@@ -41,6 +42,9 @@ class Curve:
 class Sweep:
     """EM and F1 in per cent at each threshold on the null odds: answers above it become "no answer".
 
+    Every point can be reached. The official ``best_exact`` and ``best_f1`` are the highest points where no odds are
+    equal; else they may be higher, because the official script also cuts between equal odds, where no threshold falls.
+
     Attributes:
         threshold, exact, f1: float64[k], thresholds rising; the first answers nothing.
     """
@@ -48,6 +52,16 @@ class Sweep:
     threshold: Float64
     exact: Float64
     f1: Float64
+
+    @property
+    def best_exact(self) -> int:
+        """Where EM is highest; the lowest of equally good thresholds."""
+        return int(np.argmax(self.exact))
+
+    @property
+    def best_f1(self) -> int:
+        """Where F1 is highest; the lowest of equally good thresholds."""
+        return int(np.argmax(self.f1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +74,9 @@ class Answerability:
         average_precision: of finding the questions without an answer; NaN likewise.
         calibration_error: expected calibration error over bins of as many questions, a fraction (Guo et al. 2017).
         reliability: those bins.
-        risk_coverage: share of questions answered, the surest first, and the share of them that is wrong by EM.
+        risk_coverage: share of questions kept, the surest first, and the share of them that is wrong by EM (El-Yaniv
+            & Wiener 2010). Sure is what has a high probability of the decision taken, to answer or not, which need
+            not be the likelier one; equally sure ones count as in the mean over their orders.
         risk_coverage_area: the mean risk over all coverages.
         precision_recall: recall and precision by ``exact``, ``f1`` and ``oracle``, as the official script draws them.
         sweep: EM and F1 by threshold.
@@ -85,11 +101,11 @@ def answerability(evaluation: Evaluation) -> Answerability | None:
     answered = np.array([text != "" for text in evaluation.predictions.text], np.bool_)
     probability = no_answer_probability(odds)
     bins = reliability(probability, ~has_answer)
-    risk = _risk_coverage(np.abs(odds), scores["exact"])
+    risk = _risk_coverage(np.where(answered, -odds, odds), scores["exact"])
     return Answerability(
         roc_auc=roc_auc(odds, ~has_answer),
         average_precision=average_precision(odds, ~has_answer),
-        calibration_error=sum(b.count * abs(b.probability - b.share) for b in bins) / len(odds),
+        calibration_error=calibration_error(bins),
         reliability=bins,
         risk_coverage=risk,
         risk_coverage_area=float(risk.y.mean()),
@@ -120,15 +136,7 @@ def average_precision(score: Float64, positive: Bool) -> float:
     if not positive.any():
         return float("nan")
     order = np.argsort(-score, kind="stable")
-    found = np.cumsum(positive[order])
-    last = _last_of_equals(score[order])
-    precision, recall = found[last] / (last + 1), found[last] / positive.sum()
-    return float((precision * np.diff(recall, prepend=0.0)).sum())
-
-
-def _last_of_equals(ordered: Float64) -> Int64:
-    """Where a threshold can fall: the last of each run of equal scores."""
-    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    return step_area(*precision_recall(positive[order].astype(np.float64), int(positive.sum()), score[order]))
 
 
 def reliability(probability: Float64, positive: Bool) -> list[ReliabilityBin]:
@@ -137,27 +145,32 @@ def reliability(probability: Float64, positive: Bool) -> list[ReliabilityBin]:
     return [ReliabilityBin(float(probability[p].mean()), float(positive[p].mean()), len(p)) for p in parts]
 
 
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Expected calibration error: how far probability is from truth, the mean over questions (Guo et al. 2017)."""
+    return sum(b.count * abs(b.probability - b.share) for b in bins) / sum(b.count for b in bins)
+
+
 def _risk_coverage(confidence: Float64, exact: Float64) -> Curve:
     order = np.argsort(-confidence, kind="stable")
-    number = np.arange(1, len(order) + 1)
-    return Curve(number / len(order), np.cumsum(1 - exact[order]) / number)
+    number, last = np.arange(1, len(order) + 1), last_of_equals(confidence[order])
+    wrong = np.cumsum(1 - exact[order])[last]
+    return Curve(number / len(order), np.interp(number, [0, *(last + 1)], [0.0, *wrong]) / number)
 
 
 def _precision_recall(odds: Float64, has_answer: Bool, scores: Mapping[str, Float64]) -> dict[str, Curve]:
     if not has_answer.any():
         return {}
     order = np.argsort(odds, kind="stable")
-    last = _last_of_equals(odds[order])
     curves = {}
     for name, score in (("exact", scores["exact"]), ("f1", scores["f1"]), ("oracle", has_answer.astype(np.float64))):
-        right = np.cumsum(np.where(has_answer, score, 0.0)[order])[last]
-        curves[name] = Curve(right / has_answer.sum(), right / (last + 1))
+        found = np.where(has_answer, score, 0.0)[order]
+        curves[name] = Curve(*precision_recall(found, int(has_answer.sum()), odds[order]))
     return curves
 
 
 def _sweep(odds: Float64, has_answer: Bool, answered: Bool, scores: Mapping[str, Float64]) -> Sweep:
     order = np.argsort(odds, kind="stable")
-    last = _last_of_equals(odds[order])
+    last = last_of_equals(odds[order])
     curves = []
     for name in ("exact", "f1"):
         gain = np.where(has_answer, scores[name], np.where(answered, -1.0, 0.0))[order]

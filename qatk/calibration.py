@@ -7,35 +7,34 @@ swapped, so that every question is scored by a threshold that never saw its arti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qatk.answerability import no_answer_probability, reliability
+from qatk.answerability import calibration_error, no_answer_probability, reliability
 from qatk.errors import DataError
+from qatk.fitting import Fitted, Questions, best_threshold, fit
 from qatk.results import Evaluation
 from qatk.scoring import exact_and_f1, percent
 from qatk.store import write_json
 from qatk.types import Bool, Examples, Float64, Int64, NBest, Predictions
 
 SPLITS, SEED = 20, 13
+TRIES = 20
+"""Draws for each way to halve that is asked for: few articles can be halved in few ways."""
 FILE = "calibration.json"
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A threshold on the null odds, and a logistic curve over them.
+class Fold:
+    """One half of the articles: how many questions, the threshold fitted on the other half, EM and F1 in per cent."""
 
-    Attributes:
-        threshold: answer nothing where the null odds are above it; halfway between the odds that it parts.
-        temperature, offset: the probability of no answer is the logistic function of (odds - offset) / temperature.
-    """
-
+    questions: int
     threshold: float
-    temperature: float
-    offset: float
+    exact: float
+    f1: float
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,18 @@ class HeldOut:
     Attributes:
         exact, f1: with the fitted thresholds.
         calibration_error: expected calibration error of the fitted probabilities, a fraction.
-        thresholds: of the two halves.
+        folds: of the two halves.
     """
 
     exact: float
     f1: float
     calibration_error: float
-    thresholds: tuple[float, float]
+    folds: tuple[Fold, Fold]
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """By which the questions of either half were answered."""
+        return self.folds[0].threshold, self.folds[1].threshold
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ class Calibration:
 
     Attributes:
         fitted: on all questions, for data to come.
-        splits: one for each way to halve the articles, all at random; the first is the one that a run is scored by.
+        splits: one for each way to halve the articles, drawn at random, no two alike; the first is the one that a run
+            is scored by. Fewer than asked for where few articles can be halved in few ways.
+        seed: that they were drawn with.
         at_zero, oracle: EM and F1 in per cent at threshold 0, and at the one that is best on this very data.
         calibration_error: before calibrating: of the plain logistic function of the odds.
         clusters: what was halved: ``article`` or ``context``.
@@ -71,6 +77,7 @@ class Calibration:
 
     fitted: Fitted
     splits: Sequence[HeldOut]
+    seed: int
     at_zero: Mapping[str, float]
     oracle: Mapping[str, float]
     calibration_error: float
@@ -86,7 +93,10 @@ class Calibration:
             "temperature": self.fitted.temperature,
             "offset": self.fitted.offset,
             "held_out": {name: _spread(values) for name, values in held.items()},
+            "folds": [asdict(fold) for fold in self.splits[0].folds],
             "thresholds": [list(split.thresholds) for split in self.splits],
+            "splits": len(self.splits),
+            "seed": self.seed,
             "at_zero": dict(self.at_zero),
             "oracle": dict(self.oracle),
             "calibration_error": self.calibration_error,
@@ -100,26 +110,6 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"first": values[0], "mean": float(np.mean(values)), "least": min(values), "most": max(values)}
 
 
-@dataclass(frozen=True, eq=False)
-class _Questions:
-    """What thresholds decide on: null odds, gold, and EM and F1 of the answer that stands below the threshold."""
-
-    odds: Float64
-    has_answer: Bool
-    answered: Bool
-    exact: Float64
-    f1: Float64
-
-    def take(self, rows: Any) -> _Questions:
-        return _Questions(*(getattr(self, name)[rows] for name in ("odds", "has_answer", "answered", "exact", "f1")))
-
-    def scores(self, threshold: Float64 | float) -> tuple[Float64, Float64]:
-        """EM and F1 of each question at a threshold, or at one each."""
-        answers = (self.odds <= threshold) & self.answered
-        nothing = (~self.has_answer).astype(np.float64)
-        return np.where(answers, self.exact, nothing), np.where(answers, self.f1, nothing)
-
-
 def calibrate(evaluation: Evaluation, *, splits: int = SPLITS, seed: int = SEED) -> Calibration:
     """Fit on one half of the articles, score on the other, swap; for several ways to halve them.
 
@@ -131,13 +121,14 @@ def calibrate(evaluation: Evaluation, *, splits: int = SPLITS, seed: int = SEED)
     check_can_calibrate(examples)
     questions = _questions(examples, predictions)
     clusters, kind = clusters_of(examples)
-    zero, best = questions.scores(0.0), questions.scores(_best_threshold(questions))
+    zero, best = questions.scores(0.0), questions.scores(best_threshold(questions))
     return Calibration(
-        fitted=_fit(questions),
-        splits=[_held_out(questions, halves(clusters, seed + k)) for k in range(splits)],
+        fitted=fit(questions),
+        splits=[_held_out(questions, half) for half in distinct_halves(clusters, splits, seed)],
+        seed=seed,
         at_zero={"exact": percent(zero[0]), "f1": percent(zero[1])},
         oracle={"exact": percent(best[0]), "f1": percent(best[1])},
-        calibration_error=_error(no_answer_probability(questions.odds), ~questions.has_answer),
+        calibration_error=_error(no_answer_probability(questions.odds), questions),
         clusters=kind,
         count=len(np.unique(clusters)),
         full=predictions.nbest is not None,
@@ -200,7 +191,18 @@ def halves(clusters: Int64, seed: int) -> Bool:
     return half
 
 
-def _questions(examples: Examples, predictions: Predictions) -> _Questions:
+def distinct_halves(clusters: Int64, count: int, seed: int) -> list[Bool]:
+    """Up to ``count`` ways to halve, no two alike or each other's swap: those of ``seed`` and the seeds after it."""
+    found: dict[bytes, Bool] = {}
+    for draw in range(seed, seed + TRIES * count):
+        half = halves(clusters, draw)
+        found.setdefault((half ^ half[0]).tobytes(), half)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def _questions(examples: Examples, predictions: Predictions) -> Questions:
     if not len(examples) or np.isnan(predictions.null_odds).any():
         what = "there are no null odds to calibrate, or some are NaN"
         raise DataError(what, fix="give null odds with the predictions, or calibrate a run")
@@ -211,7 +213,7 @@ def _questions(examples: Examples, predictions: Predictions) -> _Questions:
         texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
     exact, f1 = exact_and_f1(examples, texts)
     answered = np.fromiter(map(bool, texts), np.bool_, len(texts))
-    return _Questions(predictions.null_odds, examples.has_answer, answered, exact, f1)
+    return Questions(predictions.null_odds, examples.has_answer, answered, exact, f1)
 
 
 def _best_spans(nbest: NBest) -> tuple[Any, Any]:
@@ -237,58 +239,18 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
     write_json(folder / FILE, calibration.as_dict())
 
 
-def _held_out(questions: _Questions, half: Bool) -> HeldOut:
+def _held_out(questions: Questions, half: Bool) -> HeldOut:
     """Fit on either half, score on the other."""
-    fits = [_fit(questions.take(~part)) for part in (half, ~half)]  # the first is for the questions of ``half``
-    exact, f1 = questions.scores(np.where(half, fits[0].threshold, fits[1].threshold))
-    parts = [no_answer_probability(questions.odds - fit.offset, fit.temperature) for fit in fits]
-    error = _error(np.where(half, *parts), ~questions.has_answer)
-    return HeldOut(percent(exact), percent(f1), error, (fits[0].threshold, fits[1].threshold))
+    fits = [fit(questions.take(~part)) for part in (half, ~half)]  # the first is for the questions of ``half``
+    scores = questions.scores(np.where(half, fits[0].threshold, fits[1].threshold))
+    probabilities = [no_answer_probability(questions.odds - by.offset, by.temperature) for by in fits]
+    error = _error(np.where(half, *probabilities), questions)
+    first, second = (
+        Fold(int(part.sum()), by.threshold, *(percent(score[part]) for score in scores))
+        for part, by in zip((half, ~half), fits, strict=True)
+    )
+    return HeldOut(percent(scores[0]), percent(scores[1]), error, (first, second))
 
 
-def _fit(questions: _Questions) -> Fitted:
-    temperature, offset = _logistic(questions.odds, ~questions.has_answer)
-    return Fitted(_best_threshold(questions), temperature, offset)
-
-
-def _best_threshold(questions: _Questions) -> float:
-    """The threshold of the best F1, halfway between the odds on either side; of equally good ones the nearest to 0."""
-    order = np.argsort(questions.odds, kind="stable")
-    odds = questions.odds[order]
-    gain = np.where(questions.answered, questions.f1 - ~questions.has_answer, 0.0)[order]
-    cuts = np.flatnonzero(np.append(odds[1:] != odds[:-1], True))
-    curve = np.concatenate([[0.0], np.cumsum(gain)[cuts]])
-    finite = odds[np.isfinite(odds)]
-    if not len(finite):
-        return 0.0
-    edges = np.concatenate([[finite[0] - 1], np.clip(odds[cuts], finite[0] - 1, finite[-1] + 1), [finite[-1] + 1]])
-    middles = (edges[:-1] + edges[1:]) / 2
-    best = np.flatnonzero(curve >= curve.max() - 1e-9)
-    return float(middles[best[np.argmin(np.abs(middles[best]))]])
-
-
-def _logistic(odds: Float64, no_answer: Bool) -> tuple[float, float]:
-    """Temperature and offset by logistic regression on the odds (Platt 1999, with his smoothed targets)."""
-    right, wrong = int(no_answer.sum()), int((~no_answer).sum())
-    if not right or not wrong:
-        return 1.0, 0.0
-    target = np.where(no_answer, (right + 1) / (right + 2), 1 / (wrong + 2))
-    finite = odds[np.isfinite(odds)]
-    x = np.clip(odds, finite.min() if len(finite) else 0.0, finite.max() if len(finite) else 0.0)
-    scale = float(x.std()) or 1.0
-    table = np.stack([x / scale, np.ones(len(x))])
-    weights = np.array([scale, 0.0])
-    for _ in range(50):  # Newton's method; the ridge keeps it sound where the odds separate the two kinds
-        p = 1 / (1 + np.exp(-np.clip(weights @ table, -30, 30)))
-        hessian = (table * (p * (1 - p))) @ table.T + 1e-6 * np.eye(2)
-        step = np.linalg.solve(hessian, table @ (p - target))
-        weights = weights - np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-10:
-            break
-    slope = max(float(weights[0]) / scale, 1e-6)  # odds that tell the wrong way tell nothing
-    return 1 / slope, -float(weights[1]) / slope
-
-
-def _error(probability: Float64, no_answer: Bool) -> float:
-    bins = reliability(probability, no_answer)
-    return sum(b.count * abs(b.probability - b.share) for b in bins) / len(probability)
+def _error(probability: Float64, questions: Questions) -> float:
+    return calibration_error(reliability(probability, ~questions.has_answer))

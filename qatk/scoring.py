@@ -220,13 +220,34 @@ def _best_threshold(gain: Float64, start: int, odds: Float64) -> tuple[float, fl
 
 
 def _average_precision(found: Float64, wanted: int, odds: Float64) -> float:
-    """Area under the precision-recall steps in per cent; a threshold cannot fall between equal odds."""
-    if not len(odds):
-        return 0.0
-    right = np.cumsum(found)
-    last = np.flatnonzero(np.append(odds[1:] != odds[:-1], True))
-    precision, recall = right[last] / (last + 1), right[last] / wanted
-    return 100.0 * _sum(precision * np.diff(recall, prepend=0.0))
+    """Area under the precision-recall steps in per cent."""
+    return 100.0 * step_area(*precision_recall(found, wanted, odds)) if len(odds) else 0.0
+
+
+def precision_recall(found: Float64, wanted: int, odds: Float64) -> tuple[Float64, Float64]:
+    """Recall and precision, as fractions, at each threshold; none falls between equal odds.
+
+    Args:
+        found: float64[m], what answering each question finds, in the order in which they are answered.
+        wanted: how much there is to find.
+        odds: float64[m], by which that order was made; m is at least 1.
+
+    Returns:
+        Two float64[k], for k distinct odds.
+    """
+    last = last_of_equals(odds)
+    right = np.cumsum(found)[last]
+    return right / wanted, right / (last + 1)
+
+
+def last_of_equals(ordered: Float64) -> Int64:
+    """int64[k]: the last of each run of equal numbers."""
+    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+
+
+def step_area(recall: Float64, precision: Float64) -> float:
+    """Area under precision-recall steps, a fraction: the official average precision."""
+    return _sum(precision * np.diff(recall, prepend=0.0))
 
 
 def slice_rows(masks: Mapping[str, Mapping[str, Bool]], per_question: Mapping[str, Float64]) -> list[SliceRow]:

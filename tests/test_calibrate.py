@@ -1,34 +1,32 @@
-"""Answerability as a classifier, and thresholds that never saw what they are scored on."""
+"""Thresholds that never saw what they are scored on."""
 
 from __future__ import annotations
 
 import json
-import math
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from compare_tools import answer, articles, evaluation, squad_of, write_run
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
+from scipy.optimize import minimize
 from scoring_cases import SHARED
 from small import write_recipe
 from typer.testing import CliRunner
 
 import qatk
-from qatk.answerability import answerability, average_precision, no_answer_probability, roc_auc
-from qatk.calibration import apply_threshold, calibrate, clusters_of, cross_fit, halves
+from qatk.calibration import apply_threshold, calibrate, clusters_of, cross_fit, distinct_halves, halves
 from qatk.cli import app
 from qatk.errors import DataError, QatkError
-from qatk.evaluation import evaluate
+from qatk.fitting import Questions, fit
 from qatk.plugins import PluginHost
 from qatk.results import Evaluation
 from qatk.types import Predictions
 
 DATA = articles(240, 8)
-SCORES = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), min_size=2, max_size=40)
+PAGE = (Path(__file__).parents[1] / "docs" / "calibrate.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -37,55 +35,6 @@ def shifted(host: PluginHost) -> Evaluation:
     told = answer(DATA, 0.9, 1)
     null = (told.null_score + 3).astype(np.float32)
     return evaluation(host, DATA, apply_threshold(DATA, replace(told, null_score=null), 0.0))
-
-
-@given(SCORES)
-@settings(deadline=None)
-def test_the_area_is_that_of_mann_and_whitney(pairs: list[tuple[float, bool]]) -> None:
-    score, positive = np.array([s for s, _ in pairs]), np.array([p for _, p in pairs])
-    found = roc_auc(score, positive)
-    if positive.all() or not positive.any():
-        assert math.isnan(found)
-    else:
-        u = stats.mannwhitneyu(score[positive], score[~positive]).statistic
-        assert found == pytest.approx(u / (positive.sum() * (~positive).sum()))
-
-
-def test_average_precision_by_hand() -> None:
-    assert average_precision(np.array([3.0, 2.0, 1.0]), np.array([True, False, True])) == pytest.approx((1 + 2 / 3) / 2)
-    assert average_precision(np.array([1.0, 1.0]), np.array([True, False])) == 0.5
-    assert math.isnan(average_precision(np.array([1.0]), np.array([False])))
-
-
-def test_the_sweep_peaks_where_the_official_best_is(shifted: Evaluation) -> None:
-    found = answerability(shifted)
-    assert found is not None
-    for name in ("exact", "f1"):
-        curve = getattr(found.sweep, name)
-        assert curve.max() == pytest.approx(shifted.metrics[f"best_{name}"])
-        area = (found.precision_recall[name].y * np.diff(found.precision_recall[name].x, prepend=0)).sum()
-        assert 100 * area == pytest.approx(shifted.metrics[f"pr_{name}_ap"])
-    assert found.sweep.f1[0] == pytest.approx(100 * (~DATA.has_answer).mean())
-    assert (np.diff(found.sweep.threshold) > 0).all()
-    assert found.risk_coverage.x[-1] == 1
-    assert found.risk_coverage.y[-1] == pytest.approx(1 - shifted.metrics["exact"] / 100)
-    assert sum(b.count for b in found.reliability) == len(DATA)
-
-
-def test_without_odds_there_is_nothing_to_judge(host: PluginHost) -> None:
-    assert answerability(evaluation(host, DATA, answer(DATA, 0.5, 1, odds=False))) is None
-
-
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the shared SQuAD data")
-def test_curves_of_the_reference_are_the_official_ones() -> None:
-    data, name = SHARED / "squad2-mini" / "dev.json.gz", SHARED / "parity" / "reference"
-    odds = f"{name}.null_odds.json.gz"
-    judged = evaluate(data, f"{name}.predictions.json.gz", null_odds=odds)
-    found = answerability(judged)
-    assert found is not None
-    for curve, points in found.precision_recall.items():
-        area = float(np.cumsum(points.y * np.diff(points.x, prepend=0.0))[-1])
-        assert 100 * area == pytest.approx(judged.metrics[f"pr_{curve}_ap"], rel=1e-6)
 
 
 def test_halves_keep_articles_whole_and_are_about_equal() -> None:
@@ -98,6 +47,56 @@ def test_halves_keep_articles_whole_and_are_about_equal() -> None:
     assert (halves(clusters, 3) == halves(clusters, 3)).all()
     untitled = replace(DATA, title=[""] * len(DATA))
     assert clusters_of(untitled)[1] == "context"
+
+
+def test_no_two_ways_to_halve_are_alike() -> None:
+    few = distinct_halves(np.array([0, 0, 1, 1, 2, 2, 3, 3]), 20, 13)
+    assert len(few) == 3
+    two = np.array([0, 0, 1, 1])
+    assert [set(half.tolist()) for half in distinct_halves(two, 20, 13)] == [{True, False}]
+    clusters = clusters_of(DATA)[0]
+    many = distinct_halves(clusters, 20, 13)
+    assert len({tuple((half ^ half[0]).tolist()) for half in many}) == len(many) == 20
+    assert (many[0] == halves(clusters, 13)).all()
+
+
+def test_the_two_halves_together_are_what_is_held_out(shifted: Evaluation) -> None:
+    found = calibrate(shifted, splits=3, seed=5)
+    assert (len(found.splits), found.as_dict()["splits"], found.as_dict()["seed"]) == (3, 3, 5)
+    for split in found.splits:
+        sizes = [fold.questions for fold in split.folds]
+        assert sum(sizes) == len(DATA)
+        for name in ("exact", "f1"):
+            mean = np.average([getattr(fold, name) for fold in split.folds], weights=sizes)
+            assert getattr(split, name) == pytest.approx(mean)
+
+
+RNG = np.random.default_rng(0)
+NOTHING = RNG.random(1000) < 0.33
+ODDS = {
+    "centred": RNG.normal(0, 2, 1000) + 3 * NOTHING,
+    "far from 0 and narrow": 50 + 0.01 * RNG.normal(size=1000) + 0.005 * NOTHING,
+    "far from 0 and wide": 1e4 + 1e3 * RNG.normal(size=1000) + 800 * NOTHING,
+    "heavy tails": RNG.standard_cauchy(1000) + 2 * NOTHING,
+    "apart": np.where(NOTHING, 1.0, -1.0) * (1 + RNG.random(1000)),
+    "constant": np.full(1000, 3.0),
+    "the wrong way": RNG.normal(size=1000) - NOTHING,
+}
+
+
+@pytest.mark.parametrize("name", ODDS)
+def test_the_curve_is_the_best_that_rises(name: str) -> None:
+    odds, right, wrong = ODDS[name], int(NOTHING.sum()), int((~NOTHING).sum())
+    target = np.where(NOTHING, (right + 1) / (right + 2), 1 / (wrong + 2))
+    x = (odds - odds.mean()) / (odds.std() or 1)
+
+    def loss(z: np.ndarray) -> float:
+        return float(np.mean(np.logaddexp(0, z) - target * z))
+
+    found = fit(Questions(odds, ~NOTHING, NOTHING, odds * 0, odds * 0))
+    best = minimize(lambda w: loss(w[0] * x + w[1]), [0.1, 0.0], bounds=[(0, None), (None, None)])
+    assert found.temperature > 0
+    assert loss((odds - found.offset) / found.temperature) <= best.fun + 1e-5
 
 
 def test_a_shift_of_the_odds_is_found_and_held_out(shifted: Evaluation) -> None:
@@ -161,10 +160,6 @@ def test_a_threshold_gives_slices_of_the_context_and_takes_answers_away(shifted:
     assert numbers[0] == 0
 
 
-def test_probabilities_stay_sound_at_the_ends() -> None:
-    assert no_answer_probability(np.array([-np.inf, 0.0, np.inf])).tolist() == [0.0, 0.5, 1.0]
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -220,6 +215,7 @@ def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_pat
         ([tmp_path / "nowhere"], "nowhere"),
         ([file], "is a file"),
         ([file, "--data", file], "no null odds"),
+        ([bare, "--null-odds", file], "a run has its own"),
     ):
         with pytest.raises(QatkError, match=message):
             call(*arguments)
@@ -247,17 +243,41 @@ def test_a_run_that_cannot_be_calibrated_stops_before_training(tmp_path: Path) -
     assert not (tmp_path / "run" / "model").exists()
 
 
+def commands() -> list[list[str]]:
+    blocks = re.findall(r"^```shell\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines()]
+
+
+def test_the_commands_of_the_page_run(shifted: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    write_run(tmp_path / "runs" / "quickstart", shifted)
+    (tmp_path / "dev.json").write_text(json.dumps(squad_of(DATA)))
+    for name, values in (("predictions", shifted.predictions.text), ("null_odds", shifted.predictions.null_odds)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(dict(zip(DATA.id, np.asarray(values).tolist(), strict=True))))
+    monkeypatch.chdir(tmp_path)
+    ran = [words for words in commands() if not any("../shared" in word for word in words)]
+    assert len(ran) == 2
+    for words in ran:
+        assert words[:2] == ["qatk", "calibrate"]
+        assert "held out" in call(*words[2:])
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the shared SQuAD data")
-def test_the_example_in_the_docs_is_what_is_found() -> None:
-    name = SHARED / "parity" / "reference"
-    data = SHARED / "squad2-mini" / "dev.json.gz"
-    arguments = [f"{name}.predictions.json.gz", "--data", data, "--null-odds", f"{name}.null_odds.json.gz", "--json"]
-    found = json.loads(call(*arguments))
-    page = (Path(__file__).parents[1] / "docs" / "calibrate.md").read_text("utf-8")
-    held = found["held_out"]
+def test_the_example_of_the_page_is_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    (words,) = [words for words in commands() if any("../shared" in word for word in words)]
+    found = json.loads(call(*words[2:], "--json"))
+    said = " ".join(PAGE.split())
+    zero, oracle, held, folds = (found[name] for name in ("at_zero", "oracle", "held_out", "folds"))
+    total = sum(fold["questions"] for fold in folds)
+    assert total == 2092
     for cells in (
-        f"| 0 | {found['at_zero']['exact']:.2f} | {found['at_zero']['f1']:.2f} |",
-        f"| held out | {held['exact']['mean']:.2f} | {held['f1']['mean']:.2f} | {held['f1']['least']:.2f} to ",
-        f"| oracle, fitted on it | {found['oracle']['exact']:.2f} | {found['oracle']['f1']:.2f} |",
+        f"| 0 | {zero['exact']:.2f} | {zero['f1']:.2f} | | {found['calibration_error']:.3f} |",
+        f"| held out | {held['exact']['mean']:.2f} | {held['f1']['mean']:.2f} | {held['f1']['least']:.2f} to "
+        f"{held['f1']['most']:.2f} | {held['calibration_error']['mean']:.3f} |",
+        f"| oracle, fitted on it | {oracle['exact']:.2f} | {oracle['f1']:.2f} |",
+        f"the mean of {found['splits']}, not 20",
+        f"gives {held['exact']['first']:.2f} EM and {held['f1']['first']:.2f} F1",
     ):
-        assert cells in page
+        assert cells in said
+    assert held["f1"]["first"] == held["f1"]["most"]

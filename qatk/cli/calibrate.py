@@ -24,7 +24,7 @@ def calibrate_command(
         Path | None, typer.Option(help="SQuAD JSON that a predictions file is of.", show_default=False)
     ] = None,
     null_odds: Annotated[Path | None, typer.Option(help="Null odds of a predictions file.", show_default=False)] = None,
-    splits: Annotated[int, typer.Option(min=1, help="Ways to halve the articles.")] = 20,
+    splits: Annotated[int, typer.Option(min=1, help="Ways to halve the articles, at most.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of these halves.")] = 13,
     write: Annotated[bool, typer.Option(help="Write calibration.json into the run folder.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -55,6 +55,8 @@ def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Pa
         return evaluate(data, source, null_odds=null_odds, host=plugin_host(context))
     if source.is_file():
         raise UsageError(f"{source} is a file, no run folder", fix="a predictions file needs --data and --null-odds")
+    if null_odds is not None:
+        raise UsageError("--null-odds is for predictions files: a run has its own", fix="leave it out, or add --data")
     from qatk.runs import load_run
 
     return load_run(source).evaluation
@@ -88,8 +90,20 @@ def _advice(found: Calibration) -> str:
     fitted = found.fitted
     known = "" if found.full else "\nthe best spans of abstentions are not known: thresholds can only take answers away"
     return (
-        f"held out over {len(found.splits)} ways to halve: {gain:+.2f} F1 against threshold 0, "
+        f"held out, the mean of {_ways(len(found.splits))} to halve: {gain:+.2f} F1 against threshold 0, "
         f"{gap:.2f} below the oracle\n"
+        f"{_first(found)}\n"
         f"fitted on all of it, for data to come: threshold {fitted.threshold:.4f}, temperature "
         f"{fitted.temperature:.2f}, offset {fitted.offset:.2f}{known}"
     )
+
+
+def _first(found: Calibration) -> str:
+    """Both halves of the split that a run is scored by, and the two together."""
+    first = found.splits[0]
+    halves = (f"{of.questions} by {of.threshold:.2f}: {of.exact:.2f} EM, {of.f1:.2f} F1" for of in first.folds)
+    return f"the first way: {'; '.join(halves)}; together {first.exact:.2f} EM, {first.f1:.2f} F1"
+
+
+def _ways(count: int) -> str:
+    return f"{count} way{'s' if count > 1 else ''}"

@@ -53,6 +53,7 @@ def _sweep(found: Answerability, width: int) -> Text:
     low, high = float(f1.min()), float(f1.max())
     steps = np.round((f1[at] - low) / max(high - low, 1e-9) * (len(BLOCKS) - 2)).astype(int) + 1
     bars = "".join(BLOCKS[step] for step in steps)
-    ends = f"{figure(float(f1[0]), 1)} answering nothing"
-    last = f"{figure(float(f1[-1]), 1)} answering all that was answered"
-    return Text.assemble((bars, "cyan"), "\n", (f"{ends}, {figure(high, 1)} at best, {last}", "dim"))
+    best = found.sweep.best_f1
+    middle = f"{figure(high, 1)} at best (threshold {found.sweep.threshold[best]:.2f})"
+    ends = f"{figure(float(f1[0]), 1)} for no answers · {middle} · {figure(float(f1[-1]), 1)} for all"
+    return Text.assemble((bars, "cyan"), "\n", (ends, "dim"))
