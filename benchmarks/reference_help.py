@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 COMMANDS = {
-    "": ("run", "eval", "compare", "calibrate"),
+    "": ("run", "eval", "compare", "calibrate", "report"),
     "data": ("show",),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show"),

@@ -17,6 +17,7 @@ import compare
 import decoding
 import features
 import models
+import page
 import processes
 import scoring
 import sizes
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "scoring": (scoring.measure, 5),
     "processes": (processes.measure, 11),
     "compare": (compare.measure, 5),
+    "page": (page.measure, 3),
     "models": (models.measure, 3),
     "growth": (sizes.growth, 3),
 }
@@ -62,14 +64,14 @@ def main() -> None:
         write_page("\n\n".join([*made, *([profile(o.profile)] if o.profile else [])]))
 
 
-def write_page(made: str, page: Path = PAGE) -> None:
-    """Put what was made between the page's marks."""
-    text = page.read_text("utf-8")
+def write_page(made: str, document: Path = PAGE) -> None:
+    """Put what was made between the document's marks."""
+    text = document.read_text("utf-8")
     before, _, rest = text.partition(BEGIN)
     _, found, after = rest.partition(END)
     if not found:
-        raise SystemExit(f"{page} lacks the marks between which the table belongs")
-    page.write_text(f"{before}{BEGIN}\n{made}\n\n{END}{after}", encoding="utf-8")
+        raise SystemExit(f"{document} lacks the marks between which the table belongs")
+    document.write_text(f"{before}{BEGIN}\n{made}\n\n{END}{after}", encoding="utf-8")
 
 
 def about(command: str) -> str:

@@ -1,24 +1,57 @@
-"""Draw the report of a finished run as ``docs/report.svg``: ``python docs/make_picture.py runs/quickstart``."""
+"""Draw a finished run for the README: ``python docs/make_picture.py runs/quickstart``.
+
+``docs/report.svg`` is its report in the terminal; ``docs/page.png`` its page, opened in Chromium, with a question that
+the run has wrong.
+"""
 
 from __future__ import annotations
 
 import io
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 import qatk
+from qatk.systems import run_system
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.console import ConsoleReporter
+from qatk_builtin.reports.page import write_page
+
+DOCS = Path(__file__).parent
 
 
-def main(folder: str) -> None:
-    """Write the picture."""
+def main(folder: str, chromium: str = "chromium") -> None:
+    """Write both pictures."""
+    result = qatk.load_run(folder)
     console = Console(width=100, record=True, file=io.StringIO(), force_terminal=True)
-    ConsoleReporter(ConsoleOptions(wins=2, losses=3)).report(qatk.load_run(folder), None, console)
-    console.save_svg(str(Path(__file__).parent / "report.svg"), title="qatk run examples/quickstart.yaml")
+    ConsoleReporter(ConsoleOptions(wins=2, losses=3)).report(result, None, console)
+    console.save_svg(str(DOCS / "report.svg"), title="qatk run examples/quickstart.yaml")
+    with tempfile.TemporaryDirectory() as place:
+        page = Path(place) / "report.html"
+        write_page(page, [run_system(result)], run=result, questions=50_000)
+        photograph(page, chromium)
+
+
+def photograph(page: Path, chromium: str) -> None:
+    """The charts above, an open question below."""
+    import shutil
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which(chromium), args=["--no-sandbox"])
+        view: Any = browser.new_page(viewport={"width": 1200, "height": 760})
+        view.goto(page.as_uri() + "#kind=wrong")
+        view.wait_for_selector("html[data-charts=drawn]")
+        view.locator("#list a").first.click()
+        view.wait_for_selector("#asked")
+        view.mouse.move(0, 0)
+        view.screenshot(path=str(DOCS / "page.png"))
+        browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -27,7 +27,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from qatk.errors import QatkWarning, UsageError
+from qatk.errors import QatkWarning, StorageError, UsageError
 from qatk.inputs import Features
 from qatk.sections import Choice
 from qatk.spool import map_array
@@ -261,15 +261,31 @@ def _is_standard(cls: type) -> bool:
     return cls.__module__.partition(".")[0] in sys.stdlib_module_names
 
 
-def _place(environ: Mapping[str, str]) -> Path | None:
+def keep_text(name: str, make: Callable[[], str], environ: Mapping[str, str] = os.environ) -> str:
+    """A text that takes long to make: out of the cache, or made and kept there.
+
+    The name, of its file, says all that the text follows from.
+    """
+    if (place := _place(environ, "texts")) is None:
+        return make()
+    with suppress(OSError, UnicodeDecodeError):
+        return (place / name).read_text("utf-8")
+    text = make()
+    with suppress(OSError, StorageError):
+        place.mkdir(parents=True, exist_ok=True)
+        write_atomically(place / name, text)
+    return text
+
+
+def _place(environ: Mapping[str, str], folder: str = "features") -> Path | None:
     named = environ.get(PLACE)
     if named in ("", "off"):
         return None
     shared = Path(environ.get("XDG_CACHE_HOME", ""))
     try:
         if named is None:
-            return (shared if shared.is_absolute() else Path.home() / ".cache") / "qatk" / "features"
-        return Path(named).expanduser() / "features"
+            return (shared if shared.is_absolute() else Path.home() / ".cache") / "qatk" / folder
+        return Path(named).expanduser() / folder
     except RuntimeError:  # a user without a home, as in some containers
         return None
 

@@ -145,6 +145,11 @@ class Comparison:
     seed: int
     selection: str = ""
 
+    def _repr_html_(self) -> str:
+        from qatk.notebook import comparison_html
+
+        return comparison_html(self)
+
 
 def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED) -> Comparison:
     """Hold each system against the first, question by question.

@@ -68,6 +68,11 @@ class Evaluation:
         """bool[n]: whether a gold answer, or no answer where that is right, could have been given."""
         return None if self.reach is None else self.reach == 0
 
+    def _repr_html_(self) -> str:
+        from qatk.notebook import evaluation_html
+
+        return evaluation_html(self)
+
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
@@ -93,3 +98,8 @@ class RunResult:
     def metrics(self) -> Mapping[str, float]:
         """The figures of :class:`Evaluation`."""
         return self.evaluation.metrics
+
+    def _repr_html_(self) -> str:
+        from qatk.notebook import run_html
+
+        return run_html(self)

@@ -33,6 +33,9 @@ SLICERS = (
 )
 """What a recipe that names no slicers groups questions by."""
 
+REPORTERS = ("console", "markdown", "html")
+"""What a recipe that names no reporters reports by."""
+
 SECTIONS: dict[tuple[str, ...], Section] = {
     ("backbone",): Section("backbone", required=True),
     ("data", "train"): Section("dataset"),
@@ -43,7 +46,7 @@ SECTIONS: dict[tuple[str, ...], Section] = {
     ("decoder",): Section("decoder", {"use": "min-null"}),
     ("metrics",): Section("metric", [{"use": "squad"}], many=True),
     ("slicers",): Section("slicer", [{"use": name} for name in SLICERS], many=True),
-    ("reporters",): Section("reporter", [{"use": "console"}, {"use": "markdown"}], many=True),
+    ("reporters",): Section("reporter", [{"use": name} for name in REPORTERS], many=True),
     ("trackers",): Section("tracker", [{"use": "jsonl"}], many=True),
 }
 

@@ -250,7 +250,7 @@ def test_processes_that_make_the_same_features_all_end_well(tmp_path: Path, limi
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    apart = ("manifest.json", "events.jsonl", "report.md")  # times and speeds
+    apart = ("manifest.json", "events.jsonl", "report.md", "report.html")  # times and speeds
     paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in apart]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 

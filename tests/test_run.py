@@ -54,6 +54,7 @@ def test_a_run_prints_its_report_and_fills_its_folder(finished: tuple[Path, Any]
         "null_odds.json",
         "examples.parquet",
         "report.md",
+        "report.html",
     }
     assert {p.name for p in folder.iterdir()} == expected | {"events.jsonl", "model"}
 

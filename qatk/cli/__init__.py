@@ -10,6 +10,7 @@ import typer
 from qatk.cli import calibrate, data, evaluate, plugins, recipe
 from qatk.cli.compare import compare_command
 from qatk.cli.context import Settings
+from qatk.cli.report import report_command
 from qatk.cli.run import run_command
 from qatk.errors import QatkError
 
@@ -23,6 +24,7 @@ app.command("run")(run_command)
 app.command("eval")(evaluate.evaluate_command)
 app.command("calibrate")(calibrate.calibrate_command)
 app.command("compare")(compare_command)
+app.command("report")(report_command)
 app.add_typer(data.data_app, name="data", help="Look at data.")
 app.add_typer(recipe.recipe_app, name="recipe", help="Look at recipes.")
 app.add_typer(plugins.plugins_app, name="plugins", help="Look at plugins.")

@@ -30,14 +30,22 @@ class MarkdownOptions(Options):
     """How many examples answered wrong to show."""
 
 
+class HtmlOptions(Options):
+    """Options of the ``html`` reporter."""
+
+    questions: Annotated[int, Field(ge=1)] = 50_000
+    """How many questions the page holds at most; of more, those that some system has wrong come first."""
+
+
 @hookimpl
 def qatk_reporters() -> Iterable[Component]:
-    """The report in the terminal, and as Markdown."""
+    """The report in the terminal, as Markdown, and as a page."""
     return [
         Component("console", f"{__name__}.console:ConsoleReporter", ConsoleOptions, "the report in the terminal"),
         Component(
             "markdown", f"{__name__}.markdown:MarkdownReporter", MarkdownOptions, "report.md, for a pull request"
         ),
+        Component("html", f"{__name__}.html:HtmlReporter", HtmlOptions, "report.html, charts and all questions"),
     ]
 
 

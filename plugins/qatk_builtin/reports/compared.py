@@ -75,7 +75,7 @@ def _print(console: Console, parts: list[RenderableType]) -> None:
 
 def _systems(contrast: Contrast, width: int) -> Table:
     short_names = {"parameters": "params", "examples/s": "ex/s"} if width < WIDE else {}
-    headers = [short_names.get(name, name) for name in contrast.headers]
+    headers = [short_names.get(name, printable(name)) for name in contrast.headers]
     table = plain_table("", "", *headers, left=(0, 1))
     for line in contrast.lines():
         style = "" if line.letter else "dim"

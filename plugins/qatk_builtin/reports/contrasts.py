@@ -17,7 +17,7 @@ from qatk.taxonomy import KINDS, error_kinds
 from qatk.textview import Mark
 from qatk.types import Float64, Int8, Int64
 from qatk_builtin.reports.cases import nearest_gold
-from qatk_builtin.reports.tables import figure
+from qatk_builtin.reports.tables import figure, further_figures
 
 UNRESOLVED = "cannot resolve"
 METRICS = {"exact": "EM", "f1": "F1"}
@@ -73,8 +73,10 @@ class Contrast:
 
     @cached_property
     def headers(self) -> list[str]:
-        """The columns of the table of systems that any system fills."""
-        return [name for name in _COLUMNS if any(name in figures for figures in self._figures)]
+        """The columns of the table of systems that any system fills; further metrics between scores and costs."""
+        known = dict.fromkeys(name for figures in self._figures for name in figures)
+        further = [name for name in known if name not in _SCORES + _COSTS]
+        return [name for name in (*_SCORES, *further, *_COSTS) if name in known]
 
     @cached_property
     def _figures(self) -> list[dict[str, str]]:
@@ -192,7 +194,8 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-_COLUMNS = ("EM", "F1", "HasAns", "NoAns", "AUC", "examples/s", "parameters", "size")
+_SCORES = ("EM", "F1", "HasAns", "NoAns", "AUC")
+_COSTS = ("examples/s", "parameters", "size")
 _FIGURES = {"EM": "exact", "F1": "f1", "HasAns": "HasAns_f1", "NoAns": "NoAns_f1"}
 
 
@@ -218,6 +221,10 @@ def _scores(evaluations: Sequence[Evaluation]) -> dict[str, str]:
     judged = [found for evaluation in evaluations if (found := answerability(evaluation)) is not None]
     if len(judged) == len(evaluations):
         scores["AUC"] = figure(float(np.mean([found.roc_auc for found in judged])), 3)
+    further = [{name: values[0] for name, values in further_figures(each.metrics)} for each in evaluations]
+    for name in further[0]:
+        if all(isinstance(figures.get(name), int | float) for figures in further):
+            scores[name] = figure(float(np.mean([figures[name] for figures in further])), 3)
     return scores
 
 

@@ -74,7 +74,7 @@ def _systems(contrast: Contrast) -> str:
         name = escape(line.name) if line.letter else f"<sub>{escape(line.name)}</sub>"
         cells = line.cells if line.letter else [f"<sub>{cell}</sub>" if cell else "" for cell in line.cells]
         rows.append([line.letter, name, *cells])
-    headers = [f"{name} F1" if name.endswith("Ans") else name for name in contrast.headers]
+    headers = [f"{name} F1" if name in ("HasAns", "NoAns") else escape(name) for name in contrast.headers]
     return table(["", "system", *headers], rows, left=(0, 1))
 
 

@@ -1,0 +1,130 @@
+const OUTCOMES = ["wins", "losses", "both_wrong"];
+const RIGHT_KINDS = 2;  // the first kinds are the right ones
+
+/** All that the page knows of each question; a question is its row. */
+class Questions {
+  constructor(about, bytes) {
+    Object.assign(this, about);
+    const columns = readColumns(about.columns.rows, bytes);
+    this.columns = columns;
+    this.id = columns.id;
+    this.asked = columns.question;
+    this.golds = begun(columns.gold_count);
+    this.contexts = new Map();
+    this.rowOf = new Map();
+    for (let row = 0; row < this.count; row++) this.rowOf.set(this.id(row), row);
+    this.width = Math.ceil(this.count / 8);
+  }
+
+  title(row) { return this.columns.title(this.columns.title_index[row]); }
+
+  context(row) {
+    const index = this.columns.context_index[row];
+    if (!this.contexts.has(index)) this.contexts.set(index, new Places(this.columns.context(index)));
+    return this.contexts.get(index);
+  }
+
+  /** The distinct gold answers: text, place where it is known, how often it was given. */
+  gold(row) {
+    const { gold_start, gold_length, gold_times } = this.columns, answers = [];
+    for (let k = this.golds[row]; k < this.golds[row + 1]; k++) {
+      const begin = gold_start[k] - 1, end = begin + gold_length[k];
+      const text = begin < 0 ? this.columns.extra(gold_length[k]) : this.context(row).slice(begin, end);
+      answers.push({ text, begin, end, times: gold_times[k] });
+    }
+    return answers;
+  }
+
+  of(name, system) { return this.columns[`${name}.${system}`]; }
+
+  /** What a system answered: its text, empty for no answer, and its place. */
+  said(row, system) {
+    const begin = this.of("said_start", system)[row] - 1, length = this.of("said_length", system)[row];
+    if (begin >= 0) return { text: this.context(row).slice(begin, begin + length), begin, end: begin + length };
+    return { text: length ? this.columns.extra(length - 1) : "", begin, end: begin };
+  }
+
+  /** The kind of a system's answer, as an index into the kinds. */
+  kind(row, system) { return this.of("kind", system)[row]; }
+
+  isRight(row, system) { return this.kind(row, system) < RIGHT_KINDS; }
+
+  inSlice(row, slice) { return (this.columns.slices[slice * this.width + (row >> 3)] >> (row & 7)) & 1; }
+
+  slicesOf(row) { return this.slices.filter((_, slice) => this.inSlice(row, slice)); }
+
+  /** Everything said of a question, in lower case, to be searched; its context is apart, for many share one. */
+  haystack(row) {
+    this.haystacks ??= new Array(this.count);
+    return (this.haystacks[row] ??= [
+      this.asked(row), this.id(row), this.title(row), ...this.gold(row).map((gold) => gold.text),
+      ...this.systems.map((_, system) => this.said(row, system).text),
+    ].join("\n").toLowerCase());
+  }
+
+  lowerContext(row) {
+    this.lowered ??= new Map();
+    const index = this.columns.context_index[row];
+    if (!this.lowered.has(index)) this.lowered.set(index, this.columns.context(index).toLowerCase());
+    return this.lowered.get(index);
+  }
+
+  /** Rows that a state's filters let through, in its order. */
+  find(state) {
+    const wanted = state.text.toLowerCase().split(/\s+/).filter(Boolean), rows = [];
+    const slice = state.slice === "" ? -1 : Number(state.slice);
+    for (let row = 0; row < this.count; row++) {
+      if (slice >= 0 && !this.inSlice(row, slice)) continue;
+      if (!this.hasKind(row, state.kind, state.system)) continue;
+      if (state.outcome && !this.hasOutcome(row, state.outcome)) continue;
+      if (!wanted.every((word) => this.haystack(row).includes(word) || this.lowerContext(row).includes(word))) continue;
+      rows.push(row);
+    }
+    return this.sorted(rows, state);
+  }
+
+  hasKind(row, kind, system) {
+    if (kind === "") return true;
+    const found = this.kind(row, system);
+    return kind === "right" ? found < RIGHT_KINDS : kind === "wrong" ? found >= RIGHT_KINDS : found === Number(kind);
+  }
+
+  hasOutcome(row, outcome) {
+    const [name, other] = outcome.split(".");
+    return this.of("outcome", other)[row] === OUTCOMES.indexOf(name) + 1;
+  }
+
+  sorted(rows, state) {
+    const key = this.sortKey(state);
+    if (!key) return rows;
+    const rank = (value) => (Number.isNaN(value) ? Infinity : value);  // what is not known comes last
+    return rows.sort((a, b) => rank(key(a)) - rank(key(b)) || a - b);
+  }
+
+  sortKey({ sort, system, outcome }) {
+    if (sort === "telling") return outcome ? (row) => this.of("rank", outcome.split(".")[1])[row] : null;
+    if (sort === "apart") {
+      const each = this.systems.map((_, k) => this.of("f1", k));
+      return (row) => -Math.max(...each.map((f1) => Math.abs(f1[row] - each[0][row])));
+    }
+    const [name, down] = sort.split("-"), column = this.of(name, system);
+    return column && (down ? (row) => -column[row] : (row) => column[row]);
+  }
+}
+
+/** The best spans of every question, read when the first question opens. */
+class BestSpans {
+  constructor(table, bytes, systems) {
+    this.columns = readColumns(table, bytes);
+    this.begins = systems.map((_, system) => begun(this.columns[`best_count.${system}`]));
+  }
+
+  of(row, system) {
+    const column = (name) => this.columns[`best_${name}.${system}`], spans = [];
+    for (let k = this.begins[system][row]; k < this.begins[system][row + 1]; k++) {
+      const begin = column("start")[k];
+      spans.push({ begin, end: begin + column("length")[k], score: column("score")[k], probability: column("probability")[k] });
+    }
+    return spans;
+  }
+}

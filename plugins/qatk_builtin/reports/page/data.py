@@ -1,0 +1,199 @@
+"""What the page's browser of questions needs of systems, as compact columns.
+
+Texts that stand in a context are kept as places in it, in characters (code points). Letters in shapes: n questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from qatk.alignment import take
+from qatk.comparison import Comparison, Pair, System
+from qatk.results import Evaluation
+from qatk.taxonomy import KINDS, MEANINGS, error_kinds
+from qatk.types import Bool, Examples, Float64, Int64
+from qatk_builtin.reports.contrasts import letter_of
+from qatk_builtin.reports.page.packing import Column, Scaled, pack
+
+MOST_SPANS = 600_000
+"""Best spans that a page holds, of all systems and questions together; each has as many as fit."""
+OUTCOMES = ("wins", "losses", "both_wrong")
+
+
+@dataclass(frozen=True)
+class Browser:
+    """The questions of a page.
+
+    Attributes:
+        about: plain values, small: names, kinds, slices, tables of columns.
+        rows, best: bytes of the columns, see :mod:`qatk_builtin.reports.page.packing`; the best spans are apart, for
+            only an open question needs them.
+    """
+
+    about: dict[str, Any]
+    rows: str
+    best: str
+
+
+def browser(systems: Sequence[System], comparison: Comparison | None, most: int) -> Browser:
+    """The questions of these systems, at most so many, those that some system has wrong first."""
+    rows = _pick(systems, most)
+    total = len(systems[0].evaluation.examples)
+    masks = systems[0].evaluation.masks if comparison is None else comparison.masks
+    masks = {slicer: {name: mask[rows] for name, mask in groups.items()} for slicer, groups in masks.items()}
+    if len(rows) < total:
+        systems = [replace(s, evaluations=_taken(s.evaluations, rows)) for s in systems]
+    examples = systems[0].evaluation.examples
+    extra: list[str] = []
+    columns = _question_columns(examples, extra)
+    columns["slices"] = _bits([mask for groups in masks.values() for mask in groups.values()])
+    for i, system in enumerate(systems):
+        columns |= {f"{name}.{i}": column for name, column in _system_columns(system, extra).items()}
+    for pair in comparison.pairs if comparison else ():
+        columns |= {f"{name}.{pair.other}": column for name, column in _pair_columns(pair, rows, total).items()}
+    columns["extra"] = extra
+    spans = max(1, MOST_SPANS // max(1, len(examples) * len(systems)))
+    table, packed = pack(columns)
+    best_table, best = pack(
+        {
+            f"{name}.{i}": column
+            for i, system in enumerate(systems)
+            for name, column in _best_columns(system.evaluation, spans).items()
+        }
+    )
+    about = {
+        "total": total,
+        "count": len(examples),
+        "systems": [_described(i, system) for i, system in enumerate(systems)],
+        "pairs": [{"other": pair.other} for pair in comparison.pairs] if comparison else [],
+        "selection": comparison.selection if comparison else "",
+        "kinds": [[kind, MEANINGS[kind]] for kind in KINDS],
+        "slices": [[slicer, name, int(m.sum())] for slicer, groups in masks.items() for name, m in groups.items()],
+        "columns": {"rows": table, "best": best_table},
+        "spans": spans,
+    }
+    return Browser(about, packed, best)
+
+
+def _described(index: int, system: System) -> dict[str, Any]:
+    seeds = [str(seed) for seed in system.seeds] if len(system.evaluations) > 1 else []
+    return {"letter": letter_of(index), "name": system.name, "seeds": seeds}
+
+
+def _pick(systems: Sequence[System], most: int) -> Int64:
+    n = len(systems[0].evaluation.examples)
+    if n <= most:
+        return np.arange(n)
+    wrong = np.zeros(n, np.bool_)
+    for system in systems:
+        if "exact" in system.evaluation.per_question:
+            wrong |= system.per_question("exact").min(axis=0) < 1
+    return np.sort(np.argsort(~wrong, kind="stable")[:most])
+
+
+def _taken(evaluations: Sequence[Evaluation], rows: Int64) -> list[Evaluation]:
+    examples = evaluations[0].examples.take(rows)
+    return [take(evaluation, rows, examples) for evaluation in evaluations]
+
+
+def _question_columns(examples: Examples, extra: list[str]) -> dict[str, Column]:
+    titles = {title: i for i, title in enumerate(dict.fromkeys(examples.title))}
+    counts, starts, lengths, times = [], [], [], []
+    for row in range(len(examples)):
+        found = _golds(examples, row, extra)
+        counts.append(len(found))
+        for (start, length), number in found.items():
+            starts.append(start)
+            lengths.append(length)
+            times.append(number)
+    return {
+        "id": examples.id,
+        "question": examples.question,
+        "title": list(titles),
+        "title_index": np.fromiter((titles[title] for title in examples.title), np.int64, len(examples)),
+        "context": examples.context,
+        "context_index": examples.context_index,
+        "gold_count": np.array(counts, np.int64),
+        "gold_start": np.array(starts, np.int64) + 1,
+        "gold_length": np.array(lengths, np.int64),
+        "gold_times": np.array(times, np.int64),
+    }
+
+
+def _golds(examples: Examples, row: int, extra: list[str]) -> dict[tuple[int, int], int]:
+    """The distinct gold answers as places, and how often each was given."""
+    offsets = examples.answer_offsets
+    found: dict[tuple[int, int], int] = {}
+    if offsets is None:
+        return found
+    context = examples.context_of(row)
+    texts: dict[str, tuple[int, int]] = {}
+    for k in range(int(offsets[row]), int(offsets[row + 1])):
+        text, start = examples.answer_text[k], int(examples.answer_start[k])
+        place = (start, len(text)) if start >= 0 and context[start : start + len(text)] == text else None
+        if place is None:
+            place = texts.setdefault(text, (-1, len(extra)))
+            if place[1] == len(extra):
+                extra.append(text)
+        found[place] = found.get(place, 0) + 1
+    return found
+
+
+def _system_columns(system: System, extra: list[str]) -> dict[str, Column]:
+    evaluation = system.evaluation
+    predictions = evaluation.predictions
+    start = predictions.char_start.astype(np.int64)
+    length = np.where(start >= 0, predictions.char_end - start, 0)
+    for row in np.flatnonzero(start < 0).tolist():
+        if text := predictions.text[row]:
+            extra.append(text)
+            length[row] = len(extra)
+    return {
+        "said_start": start + 1,
+        "said_length": length,
+        "exact": Scaled(_mean(system, "exact"), 1_000_000),
+        "f1": Scaled(_mean(system, "f1"), 1_000_000),
+        "kind": error_kinds(evaluation).astype(np.int64),
+        "score": Scaled(predictions.score, 1000),
+        "odds": Scaled(predictions.null_odds, 1000),
+    }
+
+
+def _mean(system: System, metric: str) -> Float64:
+    if any(metric not in evaluation.per_question for evaluation in system.evaluations):
+        return np.full(len(system.evaluation.examples), np.nan)
+    mean: Float64 = system.per_question(metric).mean(axis=0)
+    return mean
+
+
+def _pair_columns(pair: Pair, rows: Int64, total: int) -> dict[str, Column]:
+    """Of each question the outcome (1 to 3, in the order of :data:`OUTCOMES`; 0 none), and its rank in it from 0."""
+    outcome, rank = np.zeros(total, np.int64), np.zeros(total, np.int64)
+    for code, name in enumerate(OUTCOMES, 1):
+        found = getattr(pair, name)
+        outcome[found], rank[found] = code, np.arange(len(found))
+    return {"outcome": outcome[rows], "rank": rank[rows]}
+
+
+def _best_columns(evaluation: Evaluation, most: int) -> dict[str, Column]:
+    best, n = evaluation.predictions.nbest, len(evaluation.examples)
+    if best is None:
+        return {"best_count": np.zeros(n, np.int64)}
+    counts = np.minimum(np.diff(best.offsets), most)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    at = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts) + np.repeat(best.offsets[:-1], counts)
+    return {
+        "best_count": counts,
+        "best_start": best.char_start[at].astype(np.int64),
+        "best_length": (best.char_end - best.char_start)[at].astype(np.int64),
+        "best_score": Scaled(best.score[at], 100),
+        "best_probability": Scaled(best.probability[at], 10_000),
+    }
+
+
+def _bits(masks: Sequence[Bool]) -> Column:
+    return np.packbits(np.stack(masks), axis=1, bitorder="little").ravel() if masks else np.zeros(0, np.uint8)

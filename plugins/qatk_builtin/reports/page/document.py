@@ -1,0 +1,213 @@
+"""The document: figures, charts and questions put into one HTML file.
+
+Its Content-Security-Policy lets run what is written here, by its hash, and nothing else; it allows no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from qatk.comparison import Comparison, System
+from qatk.results import Evaluation, RunResult
+from qatk.scoring import mean_interval
+from qatk.store import finite
+from qatk.textview import printable
+from qatk_builtin.reports.contrasts import METRICS, Contrast, interval, p_value, points, signed
+from qatk_builtin.reports.page.curves import learning_chart, odds_charts
+from qatk_builtin.reports.page.data import browser
+from qatk_builtin.reports.page.intervals import differences, kinds_chart, slice_differences, slices_chart
+from qatk_builtin.reports.page.packing import whole
+from qatk_builtin.reports.page.specs import Chart
+from qatk_builtin.reports.page.vega import vega_bundle
+from qatk_builtin.reports.tables import GROUPS, facts, figure, further_figures, notes
+
+SCRIPTS = ("dom.js", "columns.js", "charts.js", "spans.js", "rows.js", "question.js", "browser.js", "start.js")
+
+
+def page_text(systems: Sequence[System], comparison: Comparison | None, run: RunResult | None, questions: int) -> str:
+    """The whole file; see :func:`qatk_builtin.reports.page.write_page`."""
+    charts = list(_charts(systems, comparison, run))
+    held = browser(systems, comparison, questions)
+    style, script, vega = _asset("page.css"), _script(), vega_bundle()
+    text: str = _template().render(
+        policy=_policy([vega, script], style),
+        style=Markup(style),
+        vega=Markup(vega),
+        script=Markup(script),
+        charts=charts,
+        specs=_json(_printable([asdict(chart) for chart in charts])),
+        about=_json(held.about),
+        rows=Markup(held.rows),
+        best=Markup(held.best),
+        many=len(systems) > 1,
+        systems=systems,
+        **(_of_comparison(comparison) if comparison else _of_run(systems[0], run)),
+    )
+    return whole(text)
+
+
+def _charts(systems: Sequence[System], comparison: Comparison | None, run: RunResult | None) -> Iterator[Chart]:
+    if comparison:
+        yield differences(comparison)
+        yield from slice_differences(comparison)
+    scored = all("exact" in system.evaluation.per_question for system in systems)
+    if scored:
+        yield kinds_chart(systems)
+    if not comparison:
+        yield from slices_chart(systems[0])
+    yield from odds_charts(systems, _threshold(run))
+    if run:
+        yield from learning_chart(run)
+
+
+def _threshold(run: RunResult | None) -> float | None:
+    used = run.manifest.get("recipe", {}).get("decoder", {}).get("null_threshold") if run else None
+    return float(used) if isinstance(used, int | float) else None
+
+
+def _of_run(system: System, run: RunResult | None) -> dict[str, Any]:
+    evaluation = system.evaluation
+    return {
+        "title": system.name,
+        "lead": f"{len(evaluation.examples):,} questions",
+        "verdicts": (),
+        "figures": list(_headline(evaluation)),
+        "notes": list(notes(evaluation.metrics)),
+        "tables": [table for table in (_further(evaluation),) if table],
+        "facts": [(name, [_joined(line) for line in lines]) for name, lines in facts(run)] if run else (),
+        "recipe": _recipe(run),
+    }
+
+
+def _joined(line: str) -> str:
+    """A line of aligned columns with a dot between counts of different things, in place of the spaces."""
+    return re.sub(r" {2,}(?=\d[\d,]* [a-z]{3})", " · ", line.strip())
+
+
+def _of_comparison(comparison: Comparison) -> dict[str, Any]:
+    contrast = Contrast(comparison)
+    return {
+        "title": contrast.title,
+        "lead": contrast.basis,
+        "verdicts": [pair.verdict for pair in comparison.pairs],
+        "figures": (),
+        "notes": (),
+        "tables": [_systems(contrast), *_differences(contrast)],
+        "facts": (),
+        "recipe": "",
+    }
+
+
+def _headline(evaluation: Evaluation) -> Iterator[dict[str, str]]:
+    """The figures that stand first: of all questions, and F1 by answerability, with intervals."""
+    metrics, has_answer = evaluation.metrics, evaluation.examples.has_answer
+    if not {"exact", "f1", "total"} <= metrics.keys():
+        return
+    rows = {"": has_answer | True, "HasAns_": has_answer, "NoAns_": ~has_answer}
+    for prefix, name, term in GROUPS:
+        for metric in ("f1", "exact") if not prefix else ("f1",):
+            if f"{prefix}total" in metrics and metric in evaluation.per_question:
+                bounds = mean_interval(evaluation.per_question[metric][rows[prefix]])
+                yield {
+                    "name": f"{METRICS[metric]}{f' {term}' if term else ''}",
+                    "value": figure(metrics[f"{prefix}{metric}"], 1),
+                    "interval": interval(bounds),
+                    "of": f"{int(metrics[f'{prefix}total']):,} {name if prefix else 'questions'}",
+                }
+
+
+def _further(evaluation: Evaluation) -> dict[str, Any] | None:
+    found = further_figures(evaluation.metrics)
+    rows = [[name, *(figure(value, 3) for value in values)] for name, values in found]
+    headers = ["further metrics", *(term or name for _, name, term in GROUPS)]
+    return {"title": "", "headers": headers, "rows": rows, "left": 1} if rows else None
+
+
+def _systems(contrast: Contrast) -> dict[str, Any]:
+    headers = ["", "system", *(f"{name} F1" if name in ("HasAns", "NoAns") else name for name in contrast.headers)]
+    rows = [[line.letter, line.name, *line.cells] for line in contrast.lines()]
+    return {"title": "Systems", "headers": headers, "rows": rows, "left": 2}
+
+
+def _differences(contrast: Contrast) -> Iterator[dict[str, Any]]:
+    for pair in contrast.comparison.pairs:
+        a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
+        found = contrast.differences(pair)
+        over = any(d.two_way for d in found)
+        by = ["95 % by question", f"95 % by {contrast.comparison.clusters}", *(["95 % over seeds"] if over else [])]
+        headers = ["", "", a, b, f"{b} - {a}", *by, "p", "Holm p", "detects", "verdict"]
+        rows = [
+            [
+                *(METRICS[d.metric], d.group, points(d.baseline), points(d.other), signed(d.difference)),
+                *(interval(d.by_question), interval(d.by_cluster)),
+                *([interval(d.two_way) if d.two_way else "-"] if over else []),
+                *(p_value(d.p), p_value(d.p_adjusted), figure(d.detectable, 1), d.verdict),
+            ]
+            for d in found
+        ]
+        names = contrast.comparison.systems
+        title = f"{b} {names[pair.other].name} against {a} {names[pair.baseline].name}"
+        yield {"title": title, "headers": headers, "rows": rows, "left": 2}
+
+
+def _recipe(run: RunResult | None) -> str:
+    import yaml
+
+    recipe = run.manifest.get("recipe") if run else None
+    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True) if recipe else ""
+
+
+def _json(value: Any) -> Markup:
+    """JSON for a script element: no text in it can end the element or open a comment."""
+    text = json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _printable(value: Any) -> Any:
+    """The value with every text printable: Vega's expressions, which hold names, break at separators of lines."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _policy(scripts: Sequence[str], style: str) -> str:
+    allowed = " ".join(map(_hash, scripts))
+    return f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _script() -> str:
+    parts = "\n".join(_asset(name) for name in SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files(__package__) / "assets" / name).read_text("utf-8")
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.from_string(_asset("page.html.jinja"))

@@ -1,0 +1,155 @@
+"""Charts of named rows: differences and slices with their intervals, and the kinds of right and wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from qatk.comparison import Comparison, Difference, System
+from qatk.results import SliceRow
+from qatk.taxonomy import KINDS, MEANINGS, error_kinds
+from qatk_builtin.reports.contrasts import METRICS, UNRESOLVED, interval, letter_of, p_value, points, signed
+from qatk_builtin.reports.page.specs import Chart, View, bars, intervals, short
+from qatk_builtin.reports.tables import figure
+
+MOST = 30
+"""Rows of a chart of slices."""
+
+
+def slices_chart(system: System) -> Iterator[Chart]:
+    """F1 of each group of questions with its interval, a view a slicer; EM where there is no F1."""
+    rows = [row for row in system.evaluation.slices if row.metrics]
+    views = []
+    for slicer in dict.fromkeys(row.slicer for row in rows):
+        groups = [row for row in rows if row.slicer == slicer][:MOST]
+        metric = "f1" if "f1" in groups[0].metrics else next(iter(groups[0].metrics))
+        shown = METRICS.get(metric, metric)
+        drawn = [_slice(row, metric) for row in groups if math.isfinite(row.metrics[metric])]
+        if drawn:
+            told = [_told(row, metric) for row in groups]
+            spec = intervals(drawn, f"{shown}, per cent")
+            views.append(View(slicer.replace("-", " "), spec, ["", "questions", shown, "95 %"], told))
+    if views:
+        said = "The mean of each group of questions with its 95 % interval; the browser below filters by them."
+        yield Chart("slices", "Slices", said, views)
+
+
+def _slice(row: SliceRow, metric: str) -> dict[str, Any]:
+    low, high = row.intervals.get(metric, (math.nan, math.nan))
+    value = row.metrics[metric]
+    ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (value, value)
+    return {
+        "name": row.name,
+        "value": short(value),
+        "low": short(ends[0]),
+        "high": short(ends[1]),
+        "questions": row.total,
+    }
+
+
+def _told(row: SliceRow, metric: str) -> list[str]:
+    bounds = row.intervals.get(metric, (math.nan, math.nan))
+    return [row.name, f"{row.total:,}", figure(row.metrics[metric], 1), interval(bounds)]
+
+
+def kinds_chart(systems: Sequence[System]) -> Chart:
+    """How many questions of each kind of right and wrong, side by side; means over seeds."""
+    names = [f"{letter_of(i)} {system.name}" if len(systems) > 1 else "" for i, system in enumerate(systems)]
+    counts = np.stack([_mean_counts(system) for system in systems])
+    known = [i for i in range(len(KINDS)) if counts[:, i].any()]
+    drawn: list[dict[str, Any]] = [
+        {
+            "name": KINDS[i],
+            **({"s": name} if name else {}),
+            "value": short(float(counts[k, i])),
+            "meaning": MEANINGS[KINDS[i]],
+        }
+        for i in known
+        for k, name in enumerate(names)
+    ]
+    told = [[KINDS[i], MEANINGS[KINDS[i]], *(f"{counts[k, i]:,.0f}" for k in range(len(systems)))] for i in known]
+    headers = ["kind", "meaning", *(name or "questions" for name in names)]
+    view = View("", bars(drawn, "questions", names if len(names) > 1 else ()), headers, told)
+    said = "What sort of mistake each wrong answer is; the first that fits counts."
+    return Chart("kinds", "Right and wrong, by kind", said, [view])
+
+
+def _mean_counts(system: System) -> Any:
+    each = [np.bincount(error_kinds(evaluation), minlength=len(KINDS)) for evaluation in system.evaluations]
+    return np.mean(np.stack(each), axis=0)
+
+
+def differences(comparison: Comparison) -> Chart:
+    """Each system less the baseline in EM and F1, over all questions and by answerability."""
+    many = len(comparison.pairs) > 1
+    series = [f"{letter_of(p.other)} {comparison.systems[p.other].name}" for p in comparison.pairs] if many else []
+    drawn, told = [], []
+    for pair in comparison.pairs:
+        name = series[pair.other - 1] if many else ""
+        for d in pair.differences:
+            label = f"{METRICS[d.metric]}, {d.group if d.group != 'all' else 'all questions'}"
+            drawn.append(_difference(label, name, d))
+            told.append([*([name] if many else []), label, *_figures(d)])
+    headers = [*(["system"] if many else []), "", "difference", f"95 % by {comparison.clusters}", "Holm p", "verdict"]
+    baseline = comparison.systems[0].name
+    said = (
+        f"Points above A, {baseline}. Thin: the 95 % interval by {comparison.clusters}; thick: by question. "
+        "An interval that holds 0 leaves open which one is better."
+    )
+    spec = intervals(drawn, "difference in points", series=series, zero=True)
+    return Chart("differences", "Differences", said, [View("", spec, headers, told)])
+
+
+def slice_differences(comparison: Comparison) -> Iterator[Chart]:
+    """The difference of F1 in each slice with its interval; a view of the clearest ones, and one a slicer."""
+    views = []
+    for pair in comparison.pairs:
+        found = [d for d in pair.slices if d.metric == "f1" and d.total and math.isfinite(d.difference)]
+        name = f"{letter_of(pair.other)}: " if len(comparison.pairs) > 1 else ""
+        views += [_slice_view(f"{name}the clearest", found[:15], comparison.clusters)] if found else []
+        for slicer in dict.fromkeys(d.group.partition(": ")[0] for d in found):
+            of = [d for d in found if d.group.partition(": ")[0] == slicer][:MOST]
+            views.append(_slice_view(f"{name}{slicer.replace('-', ' ')}", of, comparison.clusters))
+    if views:
+        said = "Points of F1 above the baseline in each group of questions, with 95 % intervals as above."
+        yield Chart("slices", "Slices", said, views)
+
+
+def _slice_view(name: str, found: Sequence[Difference], clusters: str) -> View:
+    headers = ["", "questions", "difference", f"95 % by {clusters}", "Holm p", "verdict"]
+    told = [[d.group, f"{d.total:,}", *_figures(d)] for d in found]
+    spec = intervals([_difference(d.group, "", d) for d in found], "difference of F1 in points", zero=True)
+    return View(name, spec, headers, told)
+
+
+def _difference(label: str, series: str, d: Difference) -> dict[str, Any]:
+    outer, inner = _known(d.by_cluster, d.by_question, d.difference)
+    return {
+        "name": label,
+        **({"s": series} if series else {}),
+        "value": short(d.difference),
+        "low": short(outer[0]),
+        "high": short(outer[1]),
+        "inner_low": short(inner[0]),
+        "inner_high": short(inner[1]),
+        "questions": d.total,
+        "Holm p": p_value(d.p_adjusted),
+        "verdict": d.verdict,
+    }
+
+
+def _known(
+    outer: tuple[float, float], inner: tuple[float, float], middle: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Both intervals, where one is not known in place of it the other, or the point."""
+    inner = inner if all(map(math.isfinite, inner)) else (middle, middle)
+    return (outer if all(map(math.isfinite, outer)) else inner), inner
+
+
+def _figures(d: Difference) -> list[str]:
+    below = f" below {points(d.detectable)}" if d.verdict == UNRESOLVED and math.isfinite(d.detectable) else ""
+    verdict = f"{d.verdict}{below}"
+    return [signed(d.difference), interval(d.by_cluster), p_value(d.p_adjusted), verdict]

@@ -1,0 +1,167 @@
+"""What the page's charts are made of: Vega-Lite specifications of few kinds, with the numbers beside them.
+
+Colours are the page's: a specification names none, so that charts follow light and dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Spec = dict[str, Any]
+Series = tuple[str, Sequence[float], Sequence[float]]
+"""A name, the x values, the y values."""
+DIGITS = 5
+"""Digits kept of each number drawn: a chart has a few hundred pixels."""
+HEIGHT = 260
+WHOLE = ("epoch", "step")
+"""Axes that have whole numbers only."""
+STEP = 24
+"""Pixels of a row of a chart with named rows."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One face of a chart: its name in a menu, the specification, and the numbers as headers and rows."""
+
+    name: str
+    spec: Spec
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: an id for links, a title, a sentence on how to read it, and its views, the first one shown."""
+
+    id: str
+    title: str
+    caption: str
+    views: Sequence[View]
+    wide: bool = False
+
+
+def plot(layers: Sequence[Spec], height: float = HEIGHT) -> Spec:
+    """Layers over each other, as wide as the page has room."""
+    return {"width": "container", "height": height, "layer": list(layers)}
+
+
+def curve(series: Sequence[Series], x: str, y: str, *, points: bool = False) -> Spec:
+    """Lines, told apart by colour and dash; with a tooltip each."""
+    names = [name for name, _, _ in series]
+    values = [
+        {"x": short(a), "y": short(b), "s": name}
+        for name, xs, ys in series
+        for a, b in zip(xs, ys, strict=True)
+        if math.isfinite(a) and math.isfinite(b)
+    ]
+    legend = None if len(names) < 2 else {"title": None, "orient": "bottom", "symbolType": "stroke"}
+    scale = {"domain": names}
+    ticks = {"axis": {"tickMinStep": 1}} if x in WHOLE else {}
+    mark: Spec = {"type": "line", "interpolate": "linear"}
+    return {
+        "data": {"values": values},
+        "mark": mark | ({"point": {"size": 45, "filled": True}} if points else {}),
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", "title": x, "scale": {"zero": False, "nice": not points}}
+            | ticks,
+            "y": {"field": "y", "type": "quantitative", "title": y, "scale": {"zero": False}},
+            "color": {"field": "s", "type": "nominal", "scale": scale, "legend": legend},
+            "strokeDash": {"field": "s", "type": "nominal", "scale": scale, "legend": legend},
+            "order": {"field": "x", "type": "quantitative"},
+            "tooltip": [
+                *([{"field": "s", "type": "nominal", "title": " "}] if legend else []),
+                {"field": "x", "type": "quantitative", "title": x, "format": ".4~g"},
+                {"field": "y", "type": "quantitative", "title": y, "format": ".4~g"},
+            ],
+        },
+    }
+
+
+def rule_at(x: float, meaning: str) -> Spec:
+    """A vertical line with what it means."""
+    return {
+        "data": {"values": [{"x": short(x), "what": meaning}]},
+        "mark": {"type": "rule", "strokeDash": [2, 3], "style": "guide"},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative"},
+            "tooltip": [{"field": "what", "type": "nominal", "title": " "}, {"field": "x", "type": "quantitative"}],
+        },
+    }
+
+
+def diagonal() -> Spec:
+    """The line on which y is x, from 0 to 100."""
+    return {
+        "data": {"values": [{"x": 0, "y": 0}, {"x": 100, "y": 100}]},
+        "mark": {"type": "line", "strokeDash": [2, 3], "style": "guide"},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}},
+    }
+
+
+def zero_rule() -> Spec:
+    """A vertical line at 0."""
+    return {"data": {"values": [{}]}, "mark": {"type": "rule", "style": "guide"}, "encoding": {"x": {"datum": 0}}}
+
+
+def intervals(rows: Sequence[Spec], x: str, *, series: Sequence[str] = (), zero: bool = False) -> Spec:
+    """Named rows, each a point with one or two intervals.
+
+    Args:
+        rows: of ``name``, ``value``, ``low`` and ``high``, with ``inner_low`` and ``inner_high`` for a second interval,
+            ``s`` where there are several points a row, and further keys for the tooltip.
+        x: title of the axis.
+        series: the names of the points of a row.
+        zero: draw a line at 0.
+    """
+    y: Spec = {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 230}}
+    place: Spec = {"y": y}
+    if len(series) > 1:
+        scale = {"domain": list(series)}
+        place["yOffset"] = {"field": "s", "type": "nominal", "scale": scale}
+        legend = {"title": None, "orient": "bottom"}
+        place["color"] = {"field": "s", "type": "nominal", "scale": scale, "legend": legend}
+    told = [key for key in rows[0] if key not in ("inner_low", "inner_high")] if rows else []
+    tooltip = [{"field": key, "title": {"s": " ", "name": " "}.get(key, key)} for key in told]
+    axis = {"type": "quantitative", "title": x, "scale": {"zero": zero}}
+    layers: list[Spec] = [zero_rule()] if zero else []
+    layers.append(_bar(place, axis, "low", "high", 2, tooltip))
+    if rows and "inner_low" in rows[0]:
+        layers.append(_bar(place, axis, "inner_low", "inner_high", 5, tooltip))
+    point = {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1}}
+    layers.append({**point, "encoding": {**place, "x": {**axis, "field": "value"}, "tooltip": tooltip}})
+    step = STEP * max(1, 0.6 * len(series))
+    return {**plot(layers, _rows_height(rows, step)), "data": {"values": list(rows)}}
+
+
+def _bar(place: Spec, axis: Spec, low: str, high: str, width: int, tooltip: Any) -> Spec:
+    ends = {"x": {**axis, "field": low}, "x2": {"field": high}, "tooltip": tooltip}
+    return {"mark": {"type": "rule", "strokeWidth": width, "opacity": 0.75}, "encoding": {**place, **ends}}
+
+
+def bars(rows: Sequence[Spec], x: str, series: Sequence[str] = ()) -> Spec:
+    """Named rows, a bar each, or one of each of several series; rows of ``name``, ``value`` and ``s``."""
+    encoding: Spec = {
+        "y": {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 230}},
+        "x": {"field": "value", "type": "quantitative", "title": x},
+        "tooltip": [{"field": key, "title": " " if key in ("s", "name") else key} for key in rows[0]],
+    }
+    if len(series) > 1:
+        scale = {"domain": list(series)}
+        encoding["yOffset"] = {"field": "s", "type": "nominal", "scale": scale}
+        legend = {"title": None, "orient": "bottom"}
+        encoding["color"] = {"field": "s", "type": "nominal", "scale": scale, "legend": legend}
+    step = STEP * max(1, 0.6 * len(series))
+    layer = {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": encoding}
+    return {**plot([layer], _rows_height(rows, step)), "data": {"values": list(rows)}}
+
+
+def _rows_height(rows: Sequence[Spec], step: float) -> float:
+    return round(step * len({row["name"] for row in rows}))
+
+
+def short(value: float) -> float:
+    """A number cut to the digits that a chart can show."""
+    return float(f"{value:.{DIGITS}g}")
