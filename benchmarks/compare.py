@@ -1,4 +1,4 @@
-"""``qatk compare`` as a whole process, with all that it prints. Run: python benchmarks/compare.py.
+"""``qatk compare`` as a whole process, with all that it prints and the page. Run: python benchmarks/compare.py.
 
 The runs are make-believe, of the size of SQuAD v2's dev set: 11,873 questions of 35 articles, 20 best spans each, all
 built-in slices. Their answers are drawn at random, right more often in some runs than in others.
@@ -46,7 +46,8 @@ def measure(repetitions: int = 5) -> list[Row]:
 
 def process(runs: Sequence[Path], target: float, repetitions: int) -> Row:
     """All of ``qatk compare``, on one core."""
-    command = [str(QATK), "compare", *map(str, runs)]
+    page = ["--html", str(runs[0].parent / "page.html")]
+    command = [str(QATK), "compare", *map(str, runs), *page]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def compare() -> None:
@@ -55,7 +56,7 @@ def process(runs: Sequence[Path], target: float, repetitions: int) -> Row:
     compare()  # once, so that compiled files are there
     times = [seconds(compare)[0] for _ in range(repetitions)]
     case = f"{len(runs)} systems, {QUESTIONS:,} questions"
-    return figure("qatk compare, process", case, "s", times, target=target, note="one thread; 10,000 draws.")
+    return figure("qatk compare, process", case, "s", times, target=target, note="one thread; 10,000 draws; with --html.")
 
 
 def dev_like(questions: int = QUESTIONS) -> Examples:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -64,6 +65,9 @@ _NUMBER = re.compile(
 _WORD = re.compile(r"[^\W\d_][\w'\u2019.-]*")
 
 
+_FOUND: WeakKeyDictionary[Evaluation, Int8] = WeakKeyDictionary()
+
+
 def error_kinds(evaluation: Evaluation) -> Int8:
     """The kind of each question's outcome.
 
@@ -82,8 +86,16 @@ def error_kinds(evaluation: Evaluation) -> Int8:
     Words are those of the metric's normalisation, content words what is left without :data:`FUNCTION_WORDS`.
 
     Returns:
-        int8[n], indices into :data:`KINDS`.
+        int8[n], indices into :data:`KINDS`; read-only, for each evaluation is looked at once.
     """
+    kinds = _FOUND.get(evaluation)
+    if kinds is None:
+        kinds = _FOUND[evaluation] = _find_kinds(evaluation)
+        kinds.flags.writeable = False
+    return kinds
+
+
+def _find_kinds(evaluation: Evaluation) -> Int8:
     examples, texts = evaluation.examples, evaluation.predictions.text
     exact = evaluation.per_question.get("exact")
     right = (exact_and_f1(examples, texts)[0] if exact is None else exact) == 1
