@@ -56,7 +56,7 @@ def process(runs: Sequence[Path], target: float, repetitions: int) -> Row:
     compare()  # once, so that compiled files are there
     times = [seconds(compare)[0] for _ in range(repetitions)]
     case = f"{len(runs)} systems, {QUESTIONS:,} questions"
-    return figure("qatk compare, process", case, "s", times, target=target, note="one thread; 10,000 draws; with --html.")
+    return figure("qatk compare, process", case, "s", times, target=target, note="one thread, 10,000 draws, --html.")
 
 
 def dev_like(questions: int = QUESTIONS) -> Examples:
