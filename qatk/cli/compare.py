@@ -111,7 +111,18 @@ def compare_command(
     host = plugin_host(context)
     reporters = _reporters(host, markdown, html, to_terminal=not json)
     request = _Request(
-        inputs, data, null_odds or [], over or [], seeds, settings or [], out, limit, jobs, common, group_seeds
+        inputs,
+        data,
+        null_odds or [],
+        over or [],
+        seeds,
+        settings or [],
+        out,
+        limit,
+        jobs,
+        common,
+        group_seeds,
+        nbest=html is not None,
     )
     systems, outcomes = request.read(context, host)
     comparison = compare_systems(systems, draws=draws, seed=seed)
@@ -129,7 +140,7 @@ def compare_command(
 
 @dataclass(frozen=True)
 class _Request:
-    """What to compare: run folders, prediction files, or recipes to run."""
+    """What to compare: run folders, prediction files, or recipes to run; with best spans for a page."""
 
     inputs: Sequence[Path]
     data: Path | None
@@ -142,6 +153,7 @@ class _Request:
     jobs: int
     common: bool
     group_seeds: bool
+    nbest: bool
 
     def read(self, context: typer.Context, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also what came of each run."""
@@ -182,6 +194,7 @@ class _Request:
             out=self.out,
             limit=self.limit,
             jobs=self.jobs,
+            nbest=self.nbest,
         )
 
     def _read_files(self, host: PluginHost, data: Path, folders: Sequence[Path]) -> list[System]:
@@ -200,7 +213,7 @@ class _Request:
         if files := [path for path in self.inputs if path not in folders]:
             fix = "prediction files need the data that they are of: --data DATA"
             raise UsageError(f"{files[0]} is a file, no run folder", fix=fix)
-        return read_runs(folders, common=self.common, group_seeds=self.group_seeds)
+        return read_runs(folders, common=self.common, group_seeds=self.group_seeds, nbest=self.nbest)
 
     def _refuse(self, *options: tuple[str, Any], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:

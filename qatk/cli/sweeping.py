@@ -33,10 +33,12 @@ def sweep(
     out: Path | None,
     limit: int | None,
     jobs: int,
+    nbest: bool,
 ) -> tuple[list[System], list[Outcome]]:
     """Plan, make what is missing, and read the systems of the runs that came through.
 
-    The arguments are the command's; ``options`` stand before the command in the processes of the runs.
+    The arguments are the command's; ``nbest`` reads the best spans too, and ``options`` stand before the command in the
+    processes of the runs.
 
     Raises:
         UsageError: for anything wrong with the options or the recipe, before any run starts.
@@ -63,7 +65,7 @@ def sweep(
     good = [outcome.run for outcome in outcomes if outcome.state != "failed"]
     _refuse_failure(outcomes)
     check_train_data(good)
-    return read_runs([run.folder for run in good], names=[run.system for run in good]), outcomes
+    return read_runs([run.folder for run in good], names=[run.system for run in good], nbest=nbest), outcomes
 
 
 def _refuse_failure(outcomes: Sequence[Outcome]) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -46,7 +45,7 @@ def page_text(systems: Sequence[System], comparison: Comparison | None, run: Run
         vega=Markup(vega),
         script=Markup(script),
         charts=charts,
-        specs=_json(_printable([asdict(chart) for chart in charts])),
+        specs=_json(_printable([[view.spec for view in chart.views] for chart in charts])),
         about=_json(held.about),
         rows=Markup(held.rows),
         best=Markup(held.best),

@@ -20,7 +20,7 @@ class Charts {
   }
 
   async draw(figure) {
-    const { spec } = this.specs[Number(figure.dataset.chart)].views[this.view(figure)];
+    const spec = this.specs[Number(figure.dataset.chart)][this.view(figure)];
     const place = figure.querySelector(".chart");
     this.drawn ??= new Map();
     this.drawn.get(place)?.finalize();
