@@ -59,7 +59,9 @@ def learning_chart(run: RunResult) -> Iterator[Chart]:
 
 
 def _label(index: int, system: System, systems: int) -> str:
-    return f"{letter_of(index)} {system.name}" if systems > 1 else ""
+    """What a line is called: its letter, name and, of several seeds, the one that is drawn; nothing of a single run."""
+    seed = f", seed {system.seeds[0]}" if len(system.evaluations) > 1 else ""
+    return f"{letter_of(index)} {system.name}{seed}" if systems > 1 else ""
 
 
 def _sweep(found: Sequence[tuple[str, Answerability]], threshold: float | None) -> Chart:

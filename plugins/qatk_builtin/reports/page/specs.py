@@ -40,7 +40,6 @@ class Chart:
     title: str
     caption: str
     views: Sequence[View]
-    wide: bool = False
 
 
 def plot(layers: Sequence[Spec], height: float = HEIGHT) -> Spec:
