@@ -57,7 +57,8 @@ def test_a_good_class_passes_without_being_registered() -> None:
     check_component("decoder", decoders.Good, decoders.GoodOptions(), host=HOST)
     for threshold in (1.0, -20.0):
         check_component("decoder", decoders.Good, decoders.GoodOptions(null_threshold=threshold), host=HOST)
-    check_component("head", heads.Good, host=HOST)
+    for head in (heads.Good, heads.GoodPairs):
+        check_component("head", head, host=HOST)
 
 
 def test_the_message_says_promise_input_and_what_was_seen() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from qatk.api import PairLogits
 from qatk.testing.batches import (
     HIDDEN,
     Problem,
@@ -19,9 +20,9 @@ from qatk.testing.batches import (
     spec_for,
     with_padding,
 )
+from qatk.testing.outputs import same, same_scores, tensors_of, window_scores
 from qatk.testing.promises import Subject, expect, given, promise
 
-_TOLERANCE = 1e-4
 _STEPS = 200
 
 
@@ -41,35 +42,6 @@ def _ready(subject: Subject, side: str = "right") -> Any:
         for parameter in module.parameters():
             parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
     return module
-
-
-def tensors_of(output: Any) -> dict[str, Tensor]:
-    """The tensors of a module's output by name, those of nested dataclasses too."""
-    found: dict[str, Tensor] = {}
-    for column in fields(output) if is_dataclass(output) else ():
-        value = getattr(output, column.name)
-        if isinstance(value, Tensor):
-            found[column.name] = value
-        elif is_dataclass(value):
-            found |= {f"{column.name}.{name}": tensor for name, tensor in tensors_of(value).items()}
-    return found
-
-
-def _token_scores(problem: Problem, output: Any) -> dict[str, Tensor]:
-    """What can be compared whatever the padding: scores of tokens in the order of tokens, and of "no answer"."""
-    shape = problem.batch.token_mask.shape
-    found = {name: t[problem.batch.token_mask] for name, t in tensors_of(output).items() if t.shape == shape}
-    return found | {"null": output.null}
-
-
-def _compare(one: dict[str, Tensor], other: dict[str, Tensor], names: tuple[str, str]) -> None:
-    for name, a in one.items():
-        b = other[name]
-        expect(a.shape == b.shape, f"{name} is {list(a.shape)} {names[0]}, and {list(b.shape)} {names[1]}")
-        close = torch.isclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=False)
-        if not close.all():
-            at = int((~close).flatten().nonzero()[0])
-            expect(False, f"{name} is {a.flatten()[at]:.5g} {names[0]}, and {b.flatten()[at]:.5g} {names[1]}")
 
 
 @promise("build gives a torch module with a loss, whose scores have the shapes of the batch and are numbers")
@@ -105,6 +77,31 @@ def padding_is_masked(subject: Subject) -> None:
                 expect(context.isfinite().all(), f"{name} scores of context tokens such as {context.min():g}")
 
 
+@promise("scored spans lie in the context, none ends before it starts, and every window has one")
+def spans_lie_in_the_context(subject: Subject) -> None:
+    """For heads that score whole spans."""
+    for problem in problems():
+        with given(problem.name):
+            output = _ready(subject, problem.side)(problem.states, problem.batch)
+            if isinstance(output, PairLogits):
+                _check_spans(problem, output)
+
+
+def _check_spans(problem: Problem, output: PairLogits) -> None:
+    shapes = [list(column.shape) for column in (output.first, output.last, output.score)]
+    expect(shapes[0] == shapes[1] == shapes[2], f"first, last and score are {shapes}")
+    expect(shapes[0][:1] == [len(problem.states)] and len(shapes[0]) == 2, f"score is {shapes[0]}, not [B, K]")
+    expect(not output.score.isnan().any(), "score has NaN")
+    for row, context in enumerate(problem.batch.context_mask):
+        kept = output.score[row] > -torch.inf
+        first, last = output.first[row][kept].tolist(), output.last[row][kept].tolist()
+        spans = list(zip(first, last, strict=True))
+        expect(spans, f"window {row} has no span")
+        inside = set(context.nonzero().flatten().tolist())
+        wrong = [span for span in spans if span[0] > span[1] or not inside.issuperset(span)]
+        expect(not wrong, f"the spans {wrong[:3]} of window {row}, whose context has the positions {sorted(inside)}")
+
+
 @promise("what stands in the states of padding has no influence on scores and loss")
 def padding_states_have_no_influence(subject: Subject) -> None:
     """Encoders leave anything there."""
@@ -112,11 +109,7 @@ def padding_states_have_no_influence(subject: Subject) -> None:
         problem = make_problem(side)
         other = with_padding(problem, 100.0)
         with given(other.name):
-            module = _ready(subject, side)
-            one, two = (module(p.states, p.batch) for p in (problem, other))
-            _compare(_token_scores(problem, one), _token_scores(other, two), ("with 0 there", "with 100 there"))
-            losses = [{"loss": module.loss(o, p.batch)} for o, p in ((one, problem), (two, other))]
-            _compare(losses[0], losses[1], ("with 0 there", "with 100 there"))
+            _same_scores_and_loss(_ready(subject, side), problem, other, ("with 0 there", "with 100 there"))
 
 
 @promise("the width of the padding has no influence on scores and loss")
@@ -125,11 +118,14 @@ def padding_width_has_no_influence(subject: Subject) -> None:
     for side in ("right", "left"):
         problem, other = make_problem(side), make_problem(side, extra=7)
         with given(other.name):
-            module = _ready(subject, side)
-            one, two = (module(p.states, p.batch) for p in (problem, other))
-            _compare(_token_scores(problem, one), _token_scores(other, two), ("without", "with them"))
-            losses = [{"loss": module.loss(o, p.batch)} for o, p in ((one, problem), (two, other))]
-            _compare(losses[0], losses[1], ("without", "with them"))
+            _same_scores_and_loss(_ready(subject, side), problem, other, ("without", "with them"))
+
+
+def _same_scores_and_loss(module: Any, problem: Problem, other: Problem, names: tuple[str, str]) -> None:
+    one, two = ((p, module(p.states, p.batch)) for p in (problem, other))
+    same_scores(one, two, names)
+    losses = [{"loss": module.loss(output, p.batch)} for p, output in (one, two)]
+    same(losses[0], losses[1], names)
 
 
 @promise("a window is scored as it is when it stands alone")
@@ -143,11 +139,8 @@ def windows_do_not_touch_each_other(subject: Subject) -> None:
         for row in range(3):
             one = only(problem, row)
             with given(f"{problem.name}, {one.name}"):
-                alone = _token_scores(one, module(one.states, one.batch))
-                mask = problem.batch.token_mask[row]
-                shape = problem.batch.token_mask.shape
-                among = {n: t[row][mask] for n, t in tensors_of(together).items() if t.shape == shape}
-                _compare(among | {"null": together.null[row : row + 1]}, alone, ("among others", "alone"))
+                alone = window_scores(one, module(one.states, one.batch), 0)
+                same(window_scores(problem, together, row), alone, ("among others", "alone"))
 
 
 @promise("the loss is a finite number: the mean over the batch's windows")
@@ -162,7 +155,7 @@ def loss_is_a_mean(subject: Subject) -> None:
             expect(math.isfinite(float(loss)), f"the loss is {float(loss)}")
             parts = [only(problem, row) for row in range(len(problem.states))]
             single = torch.stack([module.loss(module(p.states, p.batch), p.batch) for p in parts]).mean()
-            _compare({"loss": loss}, {"loss": single}, ("for the batch", "as the mean over its windows alone"))
+            same({"loss": loss}, {"loss": single}, ("for the batch", "as the mean over its windows alone"))
 
 
 @promise("the loss sends a gradient to every parameter, and to the states")
@@ -190,8 +183,8 @@ def weights_can_be_saved(subject: Subject) -> None:
         module = _ready(subject)
         other = _module(subject, seed=9).eval()
         other.load_state_dict(module.state_dict())
-        one, two = (m(problem.states, problem.batch) for m in (module, other))
-        _compare(_token_scores(problem, one), _token_scores(problem, two), ("when saved", "when loaded"))
+        one, two = ((problem, m(problem.states, problem.batch)) for m in (module, other))
+        same_scores(one, two, ("when saved", "when loaded"))
 
 
 @promise("every build is a new module, and the same seed gives the same weights")
@@ -215,8 +208,8 @@ def is_deterministic(subject: Subject) -> None:
         with given(problem.name):
             module = _ready(subject, side)
             states, masks = problem.states.clone(), problem.batch.context_mask.clone()
-            one, two = (_token_scores(problem, module(problem.states, problem.batch)) for _ in range(2))
-            _compare(one, two, ("at first", "when asked again"))
+            one, two = ((problem, module(problem.states, problem.batch)) for _ in range(2))
+            same_scores(one, two, ("at first", "when asked again"))
             expect(torch.equal(states, problem.states), "the states were changed")
             expect(torch.equal(masks, problem.batch.context_mask), "the context mask was changed")
 
@@ -228,8 +221,8 @@ def targets_are_not_needed(subject: Subject) -> None:
     with given(f"{problem.name}, without targets"):
         module = _ready(subject)
         bare = replace(problem.batch, start_target=None, end_target=None)
-        one, two = (module(problem.states, batch) for batch in (problem.batch, bare))
-        _compare(_token_scores(problem, one), _token_scores(problem, two), ("with targets", "without"))
+        one, two = ((problem, module(problem.states, batch)) for batch in (problem.batch, bare))
+        same_scores(one, two, ("with targets", "without"))
 
 
 @promise(f"it can learn eight windows whose states mark the answer in {_STEPS} steps of AdamW")
@@ -267,5 +260,5 @@ def checkpoints_are_taken_over_whole(subject: Subject) -> None:
             with given("what checkpoint_state gave"):
                 other = _module(subject, seed=9).eval()
                 expect(other.load_checkpoint(state()) is True, "load_checkpoint did not return True")
-                one, two = (m(problem.states, problem.batch) for m in (module, other))
-                _compare(_token_scores(problem, one), _token_scores(problem, two), ("before", "after"))
+                one, two = ((problem, m(problem.states, problem.batch)) for m in (module, other))
+                same_scores(one, two, ("before", "after"))
