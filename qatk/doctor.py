@@ -92,9 +92,13 @@ def _examine_entry(entry: importlib.metadata.EntryPoint) -> Finding:
     return _finding(entry.name, name, version, entry.value, _run_probe(entry=entry.name))
 
 
+_PROBE = "import sys; sys.path[:] = sys.argv[3:]; from qatk.doctor import probe; probe(*sys.argv[1:3])"
+"""Modules are looked for where this process looks for them, not in the folder it happens to run in."""
+
+
 def _run_probe(*, entry: str = "", file: str = "") -> dict[str, Any]:
     """What :func:`probe` says, run in a new process; what it cannot say is an error."""
-    command = [sys.executable, "-c", "from qatk.doctor import probe; import sys; probe(*sys.argv[1:])", entry, file]
+    command = [sys.executable, "-c", _PROBE, entry, file, *sys.path]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:

@@ -86,12 +86,16 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
     done = call("qatk", "plugins", "check", "column", "--set", "name=level", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "ok slicer column: 9 promises\n")
     done = call("qatk", "plugins", "check", "column", cwd=tmp_path)
-    assert (done.returncode, done.stdout.strip()) == (
-        0,
-        "-  slicer column: not checked: it needs options: give them with --set",
+    assert done.returncode == 2
+    assert "slicer 'column' of plugin squad (qatk 0.1.0): it needs name\n  qatk plugins check column --set name=" in (
+        done.stderr
     )
+    done = call("qatk", "plugins", "check", "squad", cwd=tmp_path)
+    assert "-  dataset squad: not checked: it needs path: --set path=...\n" in done.stdout
+    assert "ok metric squad: 11 promises\n" in done.stdout
     for words, message in (
         (["min-nul"], "no component or plugin is called 'min-nul'\n  did you mean 'min-null'?"),
+        (["slicer"], "no component or plugin is called 'slicer'\n  all of that kind: --kind slicer"),
         (["bert", "--set", "x=1"], "--set is for one component, and here are backbone hf,"),
         (["min-null", "--set", "x=1"], "min-null: x: unknown option 'x'"),
         (["--kind", "decodr"], "there is no kind 'decodr'"),

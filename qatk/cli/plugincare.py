@@ -59,12 +59,13 @@ def check_command(
     if values and len(chosen) > 1:
         names = ", ".join(f"{r.kind} {r.name}" for r in chosen)
         raise UsageError(f"--set is for one component, and here are {names}", fix="name one, or say --kind")
-    rows = [_checked(registered, host, values) for registered in chosen]
+    rows = []
+    for registered in chosen:
+        rows.append(_checked(registered, host, values, alone=len(chosen) == 1))
+        if not json:
+            _print_checked(rows[-1])
     if json:
         print_json(rows)
-    else:
-        for row in rows:
-            _print_checked(row)
     raise typer.Exit(1 if any(row["broken"] for row in rows) else 0)
 
 
@@ -103,9 +104,11 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
         )
     if not found:
         from qatk.options import suggest
+        from qatk.plugins import METHODS
 
         known = sorted({r.name for r in components} | {r.plugin.name for r in components})
-        raise UsageError(f"no component or plugin is called {name!r}", fix=suggest(str(name), known))
+        fix = f"all of that kind: --kind {name}" if name in METHODS else suggest(str(name), known)
+        raise UsageError(f"no component or plugin is called {name!r}", fix=fix)
     return found
 
 
@@ -123,21 +126,22 @@ def _values(settings: list[str] | None) -> dict[str, Any]:
     return dict(marked.value)
 
 
-def _checked(registered: Registered, host: PluginHost, values: dict[str, Any]) -> dict[str, Any]:
-    """What a check found, as plain values; ``skipped`` says why nothing was checked."""
+def _checked(registered: Registered, host: PluginHost, values: dict[str, Any], *, alone: bool) -> dict[str, Any]:
+    """What a check found, as plain values; ``skipped`` says why one of several was not checked."""
     from dataclasses import asdict
 
     from qatk.testing import find_broken, promises_of, subject_of
 
     row: dict[str, Any] = {"kind": registered.kind, "name": registered.name, "plugin": str(registered.plugin)}
-    promises = len(promises_of(registered.kind))
-    try:
-        subject = subject_of(registered.kind, registered, values, host=host)
-    except UsageError:
-        if values:
-            raise
-        return {**row, "promises": promises, "broken": [], "skipped": "it needs options: give them with --set"}
-    return {**row, "promises": promises, "broken": [asdict(one) for one in find_broken(subject)], "skipped": ""}
+    row |= {"promises": len(promises_of(registered.kind)), "broken": [], "skipped": ""}
+    needs = [n for n, option in registered.component.options.model_fields.items() if option.is_required()]
+    if needs and not values:
+        what, how = f"it needs {', '.join(needs)}", " ".join(f"--set {name}=..." for name in needs)
+        if alone:
+            raise UsageError(what, where=str(registered), fix=f"qatk plugins check {registered.name} {how}")
+        return {**row, "skipped": f"{what}: {how}"}
+    subject = subject_of(registered.kind, registered, values, host=host)
+    return {**row, "broken": [asdict(one) for one in find_broken(subject)]}
 
 
 def _print_checked(row: dict[str, Any]) -> None:

@@ -215,6 +215,21 @@ def null_scores_are_monotone(subject: Subject) -> None:
                 answered = now
 
 
+@promise("a null score far above every span is no answer, one far below is an answer where there is a valid span")
+def null_scores_decide(subject: Subject) -> None:
+    """Where an option ``null_threshold`` is; "no answer" is scored by ``scores.null`` alone."""
+    if not subject.takes("null_threshold"):
+        return
+    for problem in decoding_problems():
+        for value in (-1000.0, 1000.0):
+            given_null = with_null(problem, np.full_like(problem.scores.null, value), f"null scores {value:g}")
+            with given(given_null.name):
+                found = _decode(subject.build(null_threshold=0.0), given_null)
+                for row, text in enumerate(found.text):
+                    due = value < 0 and found.score[row] > -np.inf
+                    expect((text != "") == due, f"the answer {text!r} to example {row}")
+
+
 @promise("a higher null_threshold never takes an answer away, and changes no score")
 def null_threshold_is_monotone(subject: Subject) -> None:
     """For decoders with an option of this name: a threshold sweep must be right without decoding again."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from qatk.api import TrainEvent
 from qatk.testing.folders import visitors_in
@@ -17,13 +16,15 @@ SECONDS = 2.0
 """A tracker that holds a run up for longer, over a handful of events, is not worth its run."""
 
 
-def _follow(subject: Subject, folder: Path, told: Sequence[TrainEvent]) -> Any:
-    tracker = subject.build()
-    tracker.start(manifest(subject.host), folder)
+def _follow(subject: Subject, folder: Path, told: Sequence[TrainEvent]) -> float:
+    """How many seconds it took to tell a new tracker of a run."""
+    tracker, about, finished = subject.build(), manifest(subject.host), result(subject.host, folder)
+    began = time.perf_counter()
+    tracker.start(about, folder)
     for event in told:
         tracker.event(event)
-    tracker.finish(result(subject.host, folder))
-    return tracker
+    tracker.finish(finished)
+    return time.perf_counter() - began
 
 
 @promise("it follows a run from start to finish, also one without training, and figures that are not numbers")
@@ -58,7 +59,5 @@ def goes_on_after_a_stop(subject: Subject) -> None:
 def is_quick(subject: Subject) -> None:
     """It is called from the training loop."""
     with given("a run of six events"), TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        _follow(subject, Path(folder), events())
-        seconds = time.perf_counter() - began
+        seconds = _follow(subject, Path(folder), events())
         expect(seconds < SECONDS, f"{seconds:.1f} seconds")

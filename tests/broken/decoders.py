@@ -7,6 +7,9 @@ import numpy as np
 
 from qatk.api import Examples, Features, NBest, Options, Predictions, SpanScores, answers_of_spans, spans_of_window
 
+Span = tuple[int, int, float]
+"""First character, the one after the last, score."""
+
 
 class GoodOptions(Options):
     """Options of the decoders here."""
@@ -36,17 +39,23 @@ class Good:
     def null(self, scores: Any) -> Any:
         return scores.min() if len(scores) else 0.0
 
-    def best(self, features: Features, scores: SpanScores, row: int) -> tuple[int, int, float]:
-        found = []
-        for window in np.flatnonzero(features.example_index == row).tolist():
+    def best(self, features: Features, scores: SpanScores, row: int) -> Span:
+        return min(self.found(features, scores, row), key=self.key, default=(-1, -1, -np.inf))
+
+    def found(self, features: Features, scores: SpanScores, row: int) -> list[Span]:
+        found: list[Span] = []
+        for window in self.windows(features, scores, row):
             spans = self.spans(features, scores, window)
             found += zip(spans.char_start.tolist(), spans.char_end.tolist(), spans.score.tolist(), strict=True)
-        return min(found, key=self.key, default=(-1, -1, -np.inf))
+        return found
+
+    def windows(self, features: Features, scores: SpanScores, row: int) -> list[int]:
+        return np.flatnonzero(features.example_index == row).tolist()
 
     def spans(self, features: Features, scores: SpanScores, window: int) -> Any:
         return spans_of_window(features, scores, window, self.longest)
 
-    def key(self, span: tuple[int, int, float]) -> Any:
+    def key(self, span: Span) -> Any:
         return -span[2], span[0], span[1]
 
 
@@ -84,46 +93,11 @@ class Inclusive(Good):
         return replace(found, text=texts, char_end=end)
 
 
-class Always(Good):
-    """Answers the whole context where there is no valid span."""
-
-    def best(self, features: Features, scores: SpanScores, row: int) -> tuple[int, int, float]:
-        start, end, score = super().best(features, scores, row)
-        return (0, 3, 0.0) if start < 0 else (start, end, score)
-
-
 class Worst(Good):
     """Takes the span of the lowest score."""
 
-    def key(self, span: tuple[int, int, float]) -> Any:
+    def key(self, span: Span) -> Any:
         return span[2], span[0], span[1]
-
-
-class OneForm(Good):
-    """Knows start and end scores only, and falls over."""
-
-    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
-        assert scores.start is not None
-        _ = scores.start[0:1] + 1
-        return super().decode(examples, features, scores)
-
-
-class LastWins(Good):
-    """Of equal scores the last seen wins."""
-
-    def best(self, features: Features, scores: SpanScores, row: int) -> tuple[int, int, float]:
-        found = []
-        for window in np.flatnonzero(features.example_index == row).tolist():
-            spans = self.spans(features, scores, window)
-            found += zip(spans.char_start.tolist(), spans.char_end.tolist(), spans.score.tolist(), strict=True)
-        return max(reversed(found), key=lambda span: span[2], default=(-1, -1, -np.inf))
-
-
-class FirstNull(Good):
-    """The null score of whatever window comes first."""
-
-    def null(self, scores: Any) -> Any:
-        return scores[0] if len(scores) else 0.0
 
 
 class Batch(Good):
@@ -205,32 +179,36 @@ class UnsortedBest(Good):
 
     def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
         found = super().decode(examples, features, scores)
-        columns: list[Any] = []
-        counts = [0]
-        for row in range(len(examples)):
-            spans = [
-                (s, e, v)
-                for window in np.flatnonzero(features.example_index == row).tolist()
-                for s, e, v in self._rows(features, scores, window)
-            ]
-            mine = sorted({(s, e): v for s, e, v in spans}.items())[:20]
-            columns += [(row, s, e, v) for (s, e), v in mine]
-            counts.append(len(columns))
+        best = [self.n_best(self.found(features, scores, row)) for row in range(len(examples))]
+        columns = [(row, *span) for row, mine in enumerate(best) for span in mine]
         start, end = (np.array([c[k] for c in columns], np.int32) for k in (1, 2))
         score = np.array([c[3] for c in columns], np.float32)
         texts = [examples.context_of(c[0])[c[1] : c[2]] for c in columns]
-        best = NBest(np.array(counts, np.int64), texts, start, end, score, np.ones_like(score))
-        return replace(found, nbest=best)
+        offsets = np.cumsum([0, *map(len, best)], dtype=np.int64)
+        return replace(found, nbest=NBest(offsets, texts, start, end, score, np.ones_like(score)))
 
-    def _rows(self, features: Features, scores: SpanScores, window: int) -> Any:
-        spans = self.spans(features, scores, window)
-        return zip(spans.char_start.tolist(), spans.char_end.tolist(), spans.score.tolist(), strict=True)
+    def n_best(self, spans: list[Span]) -> list[Span]:
+        return sorted(set(spans))[:20]
+
+
+class TwiceBest(UnsortedBest):
+    """An n-best that has a span as often as windows have it."""
+
+    def n_best(self, spans: list[Span]) -> list[Span]:
+        return sorted(spans, key=self.key)[:20]
+
+
+class SecondBest(UnsortedBest):
+    """An n-best without the best."""
+
+    def n_best(self, spans: list[Span]) -> list[Span]:
+        return sorted(set(spans), key=self.key)[1:20]
 
 
 class Hopeful(Good):
     """Passes NaN on."""
 
-    def best(self, features: Features, scores: SpanScores, row: int) -> tuple[int, int, float]:
+    def best(self, features: Features, scores: SpanScores, row: int) -> Span:
         start, end, score = super().best(features, scores, row)
         missing = scores.start is not None and np.isnan(scores.start).any()
         return start, end, float("nan") if missing else score
@@ -244,14 +222,14 @@ class Prints(Good):
         return super().decode(examples, features, scores)
 
 
-class Masked(Good):
-    """Takes masked tokens too."""
+class ClsNull(Good):
+    """Reads the score of "no answer" at the first token of every window."""
 
-    def spans(self, features: Features, scores: SpanScores, window: int) -> Any:
-        if scores.start is None or scores.end is None:
-            return super().spans(features, scores, window)
-        finite = replace(scores, start=np.maximum(scores.start, -5), end=np.maximum(scores.end, -5))
-        return super().spans(features, finite, window)
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        if scores.start is not None and scores.end is not None:
+            first = features.token_offsets[:-1]
+            scores = replace(scores, null=scores.start[first] + scores.end[first])
+        return super().decode(examples, features, scores)
 
 
 OPTIONS = GoodOptions
@@ -260,12 +238,7 @@ BROKEN = {
     Tuples: "one-prediction-an-example",
     Lower: "texts-are-slices",
     Inclusive: "answers-are-spans-of-scored-tokens",
-    Masked: "answers-are-spans-of-scored-tokens",
-    Always: "no-valid-span-is-no-answer",
     Worst: "a-clear-answer-is-given",
-    OneForm: "both-forms-of-scores",
-    LastWins: "window-order-does-not-matter",
-    FirstNull: "window-order-does-not-matter",
     Batch: "examples-do-not-touch-each-other",
     Remembers: "is-deterministic",
     Random: "is-deterministic",
@@ -276,6 +249,9 @@ BROKEN = {
     Unsaid: "null-threshold-is-monotone",
     Strict: "answers-follow-from-the-odds",
     UnsortedBest: "n-best-is-in-order",
+    TwiceBest: "n-best-is-in-order",
+    SecondBest: "n-best-is-in-order",
     Hopeful: "nan-does-not-pass",
+    ClsNull: "null-scores-decide",
 }
 """Each with the promise whose check must catch it. :class:`Prints` is caught by all of them."""

@@ -21,7 +21,15 @@ class Good(StrideFeaturizer):
 
 
 class TooLong(Good):
-    """Claims the windows of one example as one window of another."""
+    """Takes ``max_length`` for the length of the context, whatever the backbone takes."""
+
+    def featurize(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, *, targets: bool) -> Features:
+        longer = StrideFeaturizer(StrideOptions(max_length=spec.max_length + 8, doc_stride=8))
+        return longer.featurize(examples, tokenizer, replace(spec, max_length=10_000), targets=targets)
+
+
+class Shifted(Good):
+    """Counts examples from 1."""
 
     def spoil(self, found: Features, examples: Examples, spec: BackboneSpec) -> Features:
         return replace(found, example_index=found.example_index + np.int32(1))
@@ -110,6 +118,7 @@ class Strips(Good):
 OPTIONS = StrideOptions
 BROKEN = {
     TooLong: "windows-fit",
+    Shifted: "windows-fit",
     Truncated: "windows-cover-the-context",
     Unknown: "tokens-make-a-round-trip",
     ClsFirst: "null-index-is-right",
