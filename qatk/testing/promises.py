@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,6 +92,20 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute in one thread, where it is loaded: in models this small several only wait for each other."""
+    torch: Any = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    try:
+        if torch:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        if before:
+            torch.set_num_threads(before)
+
+
 def _is_foreign(file: str) -> bool:
     core = Path(__file__).parents[1]
     return "site-packages" in file or core in Path(file).parents or not Path(file).is_file()
@@ -149,7 +164,7 @@ class Promise:
         """Check a subject: what it breaks, or ``None``."""
         printed = io.StringIO()
         try:
-            with warnings.catch_warnings(), redirect_stdout(printed), given(""):
+            with warnings.catch_warnings(), redirect_stdout(printed), _one_thread(), given(""):
                 warnings.simplefilter("ignore")
                 self.check(subject)
         except Unkept as error:

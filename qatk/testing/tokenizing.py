@@ -42,14 +42,16 @@ def _wrapped(name: str, tokenizer: Tokenizer, side: str, null_id: int, types: bo
 
 
 def _word_pieces(*, cls_last: bool = False) -> Tokenizer:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=specials, show_progress=False)
-    tokenizer.train_from_iterator(_CORPUS, trainer)
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    found = {word for text in _CORPUS for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))}
+    words, characters = sorted(found), sorted({character for word in found for character in word})
+    # made by hand, since the trainer of tokenizers numbers pieces in the order of a hash map: every other word is whole
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *characters, *(f"##{c}" for c in characters), *words[::2]]
+    vocabulary = {piece: k for k, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
     first, last = ("", " [CLS]:2") if cls_last else ("[CLS] ", "")
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{first}$A [SEP]{last}",
