@@ -72,6 +72,7 @@ def _content(kind: str, name: str) -> dict[str, str]:
         "imports": "" if home else "Options, ",
         "base_import": f"\nfrom {home} import {base}" if home else "",
         "summary": own["summary"],
+        "settings": f" {own['settings']}" if "settings" in own else "",
         "description": f"The {kind} {name} for qatk",
     }
     words |= {part: Template(own[part]).substitute(words) for part in ("options", "recipe")}

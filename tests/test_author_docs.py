@@ -43,8 +43,8 @@ def follow(command: str, folder: Path) -> str:
     words = shlex.split(command)
     site = folder / "site"
     if words[:3] == ["pip", "install", "-e"]:
-        words = ["pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "--upgrade"]
-        words += ["--target", str(site), command.split()[-1]]
+        options = ["-q", "--no-deps", "--no-build-isolation", "--no-index", "--upgrade", "--target", str(site)]
+        words = ["pip", "install", *options, words[-1]]
     paths = [str(site), *(str(path) for path in folder.glob("qatk-*"))]  # the sources go before: they may be edited
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(reversed(paths)), "COLUMNS": "100"}
     if "run" in words:

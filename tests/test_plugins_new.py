@@ -42,7 +42,7 @@ def test_a_decoder_installs_passes_its_test_and_is_listed(tmp_path: Path) -> Non
     made = call("qatk", "plugins", "new", "decoder", "my-best", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "qatk-my-best/qatk_my_best/decoder.py" in made.stdout
-    assert "pip install -e ./qatk-my-best" in made.stdout
+    assert "pip install -e './qatk-my-best[test]' && pytest qatk-my-best" in made.stdout
     folder, target = tmp_path / "qatk-my-best", tmp_path / "site"
     install(folder, target)
     tested = call("pytest", "-q", "-p", "no:cacheprovider", cwd=folder, paths=[target])
@@ -76,6 +76,8 @@ def test_every_kind_is_listed_and_well(every_kind: tuple[Path, list[Path]]) -> N
     done = call("qatk", "plugins", "doctor", "--json", cwd=folder, paths=paths)
     assert done.returncode == 0, done.stdout
     found = {row["plugin"]: row["components"] for row in json.loads(done.stdout)["plugins"]}
+    shown = (folder / "qatk-own-dataset" / "README.md").read_text()
+    assert "$ qatk plugins check own-dataset --set path=dev.tsv\n" in shown
     assert all(found[f"own-{kind}"] == [[kind, f"own-{kind}"]] for kind in METHODS)
     (folder / "dev.tsv").write_text("id\tquestion\tcontext\tanswer\na\tWho?\tAda did.\tAda\n")
     recipe = ["qatk: 1", "backbone: {use: own-backbone}", "data: {dev: {use: own-dataset, path: dev.tsv}}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +30,8 @@ def new_command(
     folder = new_plugin(kind, name, plugin_host(context), out)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         typer.echo(file)
-    typer.echo(f"\nNext: pip install -e {_as_path(folder)} && pytest {folder} && qatk plugins show {name}")
+    package = shlex.quote(f"{_as_path(folder)}[test]")
+    typer.echo(f"\nNext: pip install -e {package} && pytest {shlex.quote(str(folder))} && qatk plugins show {name}")
 
 
 def _as_path(folder: Path) -> str:

@@ -108,6 +108,14 @@ class BatchNormed(Spans):
 
 
 @head
+class ClsFirst(Spans):
+    """Takes position 0 for the null position."""
+
+    def forward(self, states: Tensor, batch: Batch) -> Any:
+        return super().forward(states, replace(batch, null_index=torch.zeros_like(batch.null_index)))
+
+
+@head
 class Summed(Spans):
     """The sum over the batch as loss."""
 
@@ -267,6 +275,7 @@ BROKEN = {
     MeanState: "padding-states-have-no-influence",
     Positions: "padding-width-has-no-influence",
     BatchNormed: "windows-do-not-touch-each-other",
+    ClsFirst: "padding-states-have-no-influence",
     Summed: "loss-is-a-mean",
     Unused: "gradients-reach-every-parameter",
     Hidden: "weights-can-be-saved",
