@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
@@ -53,6 +54,12 @@ def _check(kind: str, name: str, host: PluginHost) -> None:
         raise UsageError(f"the name {name!r} is not in kebab-case", fix=fix)
     if taken := [r for r in host.components(kind) if r.name == name]:
         raise UsageError(f"there is a {kind} {name!r} already, of plugin {taken[0].plugin}", fix="choose another name")
+    if name in {plugin.name for plugin in host.plugins} or find_spec(_package(name)):
+        raise UsageError(f"there is a plugin {name!r} or a package {_package(name)} already", fix="choose another name")
+
+
+def _package(name: str) -> str:
+    return f"qatk_{name.replace('-', '_')}"
 
 
 def _content(kind: str, name: str) -> dict[str, str]:
@@ -64,7 +71,7 @@ def _content(kind: str, name: str) -> dict[str, str]:
         "name": name,
         "key": name.replace("-", "_"),
         "Class": name.title().replace("-", ""),
-        "package": f"qatk_{name.replace('-', '_')}",
+        "package": _package(name),
         "distribution": f"qatk-{name}",
         "version": version("qatk"),
         "api": str(API_VERSION),

@@ -70,5 +70,4 @@ def test_every_kind_has_a_component_to_check() -> None:
 
 def test_a_name_is_enough() -> None:
     check_component("decoder", "min-null")
-    with pytest.raises(ContractBroken, match="decoder 'min-null' of plugin bert"):
-        raise ContractBroken(HOST.find("decoder", "min-null"), [], 1)
+    assert str(ContractBroken(HOST.find("decoder", "min-null"), [], 1)).startswith("decoder 'min-null' of plugin bert")

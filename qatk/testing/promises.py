@@ -80,7 +80,7 @@ def given(what: str) -> Iterator[None]:
     except Unkept as error:
         error.on = f"{what}, {error.on}" if error.on else what
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Unkept(describe(error), what) from error
 
 

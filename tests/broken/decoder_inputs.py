@@ -97,6 +97,15 @@ class NoContext(Good):
         return super().decode(examples, features, scores)
 
 
+class Exits(Good):
+    """Ends the process where there is nothing to do."""
+
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        if not len(examples):
+            raise SystemExit(0)
+        return super().decode(examples, features, scores)
+
+
 class NoWindows(Good):
     """Falls over an example without windows."""
 
@@ -132,6 +141,7 @@ BROKEN = {
     LastWins: ("window-order-does-not-matter", "two spans of equal score, each in a window of its own"),
     FirstNull: ("window-order-does-not-matter", "in reverse"),
     NoContext: ("one-prediction-an-example", "an empty context"),
+    Exits: ("one-prediction-an-example", "no examples at all"),
     NoWindows: ("one-prediction-an-example", "an example without windows"),
     NeedsGold: ("one-prediction-an-example", "one window"),
     OneForm: ("both-forms-of-scores", "as scored spans"),
