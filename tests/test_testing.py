@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from broken import data, decoder_inputs, decoders, featurizers, heads, runs
+from broken import data, decoder_inputs, decoders, featurizers, heads, pair_heads, runs
 from pydantic import ConfigDict
 
 from qatk.api import Component, NoOptions, Options
@@ -29,7 +29,7 @@ def subject(kind: str, cls: type, options: type[Options]) -> Subject:
 BROKEN = {
     "decoder": decoders.BROKEN | {cls: promise for cls, (promise, _) in decoder_inputs.BROKEN.items()},
     "featurizer": featurizers.BROKEN,
-    "head": heads.BROKEN,
+    "head": heads.BROKEN | pair_heads.BROKEN,
     **data.BROKEN,
     **runs.BROKEN,
 }
@@ -66,7 +66,7 @@ def test_a_good_class_passes_without_being_registered() -> None:
     check_component("decoder", decoders.Good, decoders.GoodOptions(), host=HOST)
     for threshold in (1.0, -20.0):
         check_component("decoder", decoders.Good, decoders.GoodOptions(null_threshold=threshold), host=HOST)
-    for head in (heads.Good, heads.GoodPairs):
+    for head in (heads.Good, pair_heads.Good):
         check_component("head", head, host=HOST)
 
 

@@ -53,7 +53,7 @@ def _window(features: Features, window: int) -> slice:
 
 @promise("windows belong to examples that are there, and are no longer than the backbone takes")
 def windows_fit(subject: Subject) -> None:
-    """With and without targets; every example that has tokens has a window where none are asked for."""
+    """With and without targets."""
     examples = questions()
     for name, featurizer, tokenizer, spec in _cases(subject):
         for targets in (False, True):

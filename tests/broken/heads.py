@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from qatk.api import BackboneSpec, Batch, NoOptions, PairLogits, SpanLogits
+from qatk.api import BackboneSpec, Batch, NoOptions, SpanLogits
 
 
 class Spans(nn.Module):
@@ -201,73 +201,17 @@ class Greedy(Spans):
         return True
 
 
-@dataclass(frozen=True, eq=False)
-class Pairs(PairLogits):
-    tokens: SpanLogits
-
-
-class PairSpans(Spans):
-    """The same scores, of the best eight spans."""
-
-    def forward(self, states: Tensor, batch: Batch) -> Any:
-        tokens = super().forward(states, batch)
-        width = states.shape[1]
-        inside = batch.context_mask[:, :, None] & batch.context_mask[:, None]
-        table = tokens.start[:, :, None] + tokens.end[:, None]
-        table = table.masked_fill(~inside.triu(), -torch.inf)
-        score, place = table.flatten(1).topk(8)
-        first, last = self.edges(place // width, place % width, batch)
-        return Pairs(null=tokens.null, first=first, last=last, score=self.rated(score, first, width), tokens=tokens)
-
-    def edges(self, first: Tensor, last: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        return first, last
-
-    def rated(self, score: Tensor, first: Tensor, width: int) -> Tensor:
-        return score
-
-    def loss(self, output: Any, batch: Batch) -> Tensor:
-        return super().loss(output.tokens, batch)
-
-
 @head
-class GoodPairs(PairSpans):
-    """Right, and scores spans as a whole."""
+class Loses(Spans):
+    """Says that it took its own weights over, and did not."""
+
+    def checkpoint_state(self) -> Any:
+        return self.state_dict()
+
+    def load_checkpoint(self, state: Any) -> bool:
+        return state.keys() == self.state_dict().keys()
 
 
-@head
-class Swapped(PairSpans):
-    """Takes the last token for the first."""
-
-    def edges(self, first: Tensor, last: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        return last, first
-
-
-@head
-class InWindow(PairSpans):
-    """Counts positions from the window's first token, not in the padded batch."""
-
-    def edges(self, first: Tensor, last: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        shift = batch.token_mask.int().argmax(1, keepdim=True)
-        return first - shift, last - shift
-
-
-@head
-class Wide(PairSpans):
-    """Span scores that depend on the place in the padded batch."""
-
-    def rated(self, score: Tensor, first: Tensor, width: int) -> Tensor:
-        return score + first / width
-
-
-@head
-class Noisy(PairSpans):
-    """Span scores with noise."""
-
-    def rated(self, score: Tensor, first: Tensor, width: int) -> Tensor:
-        return score + torch.randn_like(score)
-
-
-OPTIONS = NoOptions
 BROKEN = {
     Transposed: "scores-have-the-right-shapes",
     Unmasked: "padding-is-masked",
@@ -285,8 +229,5 @@ BROKEN = {
     Cheats: "targets-are-not-needed",
     Stubborn: "overfits-eight-windows",
     Greedy: "checkpoints-are-taken-over-whole",
-    Swapped: "spans-lie-in-the-context",
-    InWindow: "spans-lie-in-the-context",
-    Wide: "padding-width-has-no-influence",
-    Noisy: "is-deterministic",
+    Loses: "checkpoints-are-taken-over-whole",
 }
