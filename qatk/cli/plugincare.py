@@ -60,7 +60,9 @@ def check_command(
     chosen, values = _chosen(host, name, kind), _values(settings)
     if values and len(chosen) > 1:
         names = ", ".join(f"{r.kind} {r.name}" for r in chosen)
-        raise UsageError(f"--set is for one component, and here are {names}", fix="name one, or say --kind")
+        raise UsageError(
+            f"--set is for one component, and here are {names}", fix="name one" if kind else "name one, or say --kind"
+        )
     rows = []
     for registered in chosen:
         rows.append(_checked(registered, host, values, alone=len(chosen) == 1))
@@ -101,9 +103,9 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
     found = [r for r in components if name is None or name in _names(r)]
     broken = [plugin for plugin in host.plugins if plugin.error and name in (plugin.name, plugin.target)]
     if broken:
-        raise UsageError(
-            f"plugin {broken[0]} cannot be loaded: {broken[0].reason}", fix="qatk plugins doctor shows where"
-        )
+        file = f"--plugin {broken[0].target} " if broken[0].target in host.files else ""
+        what = f"plugin {broken[0]} cannot be loaded: {broken[0].reason}"
+        raise UsageError(what, fix=f"qatk {file}plugins doctor shows where")
     if not found:
         from qatk.options import suggest
         from qatk.plugins import METHODS
