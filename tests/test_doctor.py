@@ -105,6 +105,14 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
         assert message in done.stderr
 
 
+def test_check_says_how_to_see_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("1 / 0")
+    done = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "plugin mine (file mine.py) cannot be loaded: ZeroDivisionError: division by zero" in done.stderr
+    assert "qatk --plugin mine.py plugins doctor shows where" in done.stderr
+
+
 def test_a_plugin_for_other_hooks_is_quarantined_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("QATK_API = 2\n" + GOOD)
     done = call("qatk", "--plugin", "mine.py", "plugins", "list", cwd=tmp_path)

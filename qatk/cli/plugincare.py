@@ -60,9 +60,8 @@ def check_command(
     chosen, values = _chosen(host, name, kind), _values(settings)
     if values and len(chosen) > 1:
         names = ", ".join(f"{r.kind} {r.name}" for r in chosen)
-        raise UsageError(
-            f"--set is for one component, and here are {names}", fix="name one" if kind else "name one, or say --kind"
-        )
+        fix = "name one" if kind else "name one, or say --kind"
+        raise UsageError(f"--set is for one component, and here are {names}", fix=fix)
     rows = []
     for registered in chosen:
         rows.append(_checked(registered, host, values, alone=len(chosen) == 1))
