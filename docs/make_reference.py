@@ -15,6 +15,7 @@ from qatk import api, hookspecs
 from qatk.cli import app
 from qatk.cli.plugins import options_of
 from qatk.plugins import METHODS, PluginHost
+from qatk.testing.checking import every_promise, own_promises
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/make_reference.py; change the docstrings instead. -->\n"
@@ -95,6 +96,20 @@ def hooks() -> str:
     return "\n".join(lines)
 
 
+def promises() -> str:
+    """``docs/promises.md``: what ``qatk.testing`` checks of each kind."""
+    lines = ["# What every component promises", MADE, *_PROMISES_INTRO]
+    for title, found in (("Every kind", every_promise()), *((f"{k.capitalize()}s", own_promises(k)) for k in METHODS)):
+        lines += [f"## {title}", "", *(f"- {one.text} (`{one.name}`)" for one in found), ""]
+    return "\n".join(lines)
+
+
+_PROMISES_INTRO = [
+    "`qatk plugins check NAME`, `qatk.testing.check_component(KIND, NAME)` and the pytest fixture `qatk_promise` hold",
+    "components to these, on inputs that are made to break them. See [test and publish](test-and-publish.md).",
+    "",
+]
+
 _HOOKS_INTRO = [
     "```python",
     "from qatk.api import Component, hookimpl",
@@ -154,7 +169,8 @@ def pages() -> dict[str, str]:
     """File name -> content of every page that is made."""
     host = PluginHost.discover(environ={})
     host.entries = [entry for entry in host.entries if entry.dist and entry.dist.name == "qatk"]
-    return {"commands.md": commands(), "components.md": components(host), "hooks.md": hooks()}
+    made = {"commands.md": commands(), "components.md": components(host), "hooks.md": hooks()}
+    return made | {"promises.md": promises()}
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from qatk.errors import (
 from qatk.hookspecs import hookimpl
 from qatk.progress import advance, track
 from qatk.results import RunResult
+from qatk.spans import WindowSpans, answers_of_spans, spans_of_window
 from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, TrainEvent
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Backbone", "BackboneSpec", "Batch", "Component", "DataError", "Dataset", "Decoder", "Examples",
     "FeatureError", "Features", "Featurizer", "Head", "HubUnreachable", "Metric", "ModelError", "NBest",
-    "NoOptions", "Options", "PluginError", "Predictions", "QatkError", "Reporter", "RunResult", "Slicer",
+    "NoOptions", "Options", "PairLogits", "PluginError", "Predictions", "QatkError", "Reporter", "RunResult", "Slicer",
     "SpanCandidates", "SpanLogits", "SpanModule", "SpanScores", "StorageError", "Tracker", "TrainEvent",
-    "Trainer", "TrainingDiverged", "UsageError", "advance", "hookimpl", "track",
+    "Trainer", "TrainingDiverged", "UsageError", "WindowSpans", "advance", "answers_of_spans", "hookimpl",
+    "spans_of_window", "track",
 ]
 # fmt: on
 
@@ -148,14 +150,32 @@ class SpanLogits:
     null: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class PairLogits:
+    """A span module's forward where the score of a span is no sum of a start and an end score: K spans of each window.
+
+    A head adds what its loss needs in a subclass. The spans are for prediction: in training there may be none (K = 0).
+
+    Attributes:
+        null: float[B], on the same scale as ``score``.
+        first, last: int64[B, K], first and last token (inclusive), positions in this padded batch.
+        score: float[B, K], ``-inf`` for what is no span.
+    """
+
+    null: Tensor
+    first: Tensor
+    last: Tensor
+    score: Tensor
+
+
 class SpanModule(Protocol):
     """The ``nn.Module`` that a head builds."""
 
-    def __call__(self, states: Tensor, batch: Batch) -> SpanLogits:
+    def __call__(self, states: Tensor, batch: Batch) -> SpanLogits | PairLogits:
         """Score encoder states [B, L, H]."""
         ...
 
-    def loss(self, output: SpanLogits, batch: Batch) -> Tensor:
+    def loss(self, output: Any, batch: Batch) -> Tensor:
         """Mean loss over the batch, a scalar."""
         ...
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from qatk.component import Component
 
 PROJECT = "qatk"
+API_VERSION = 1
+"""The version of these hooks and of the protocols behind them. It rises when a plugin made for an earlier one may no
+longer work. A plugin says in its module what it is made for, ``QATK_API = 1``; one that does not is made for 1."""
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 

@@ -6,21 +6,19 @@ import importlib
 import importlib.util
 import inspect
 import os
-import re
-import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from qatk import hookspecs
+from qatk.admission import check_component, check_module, import_file
 from qatk.api import Component, Options
 from qatk.errors import PluginError, QatkError, UsageError
 from qatk.options import checked_options
@@ -45,13 +43,29 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin as found; ``error`` is the traceback that put it into quarantine, or ``None``."""
+    """A plugin as found.
+
+    Attributes:
+        name: of its entry point, or of its file.
+        distribution, version: who brings it.
+        target: its module, or its file.
+        error: the traceback that put it into quarantine, or ``None``.
+        api: the version of qatk's hooks that it is made for.
+    """
 
     name: str
     distribution: str
     version: str
     target: str
     error: str | None = None
+    api: int = hookspecs.API_VERSION
+
+    @property
+    def reason(self) -> str:
+        """Why it is in quarantine, in a line; ``""`` where it is not."""
+        lines = (self.error or "").strip().splitlines()
+        last = max((k for k, line in enumerate(lines) if not line.startswith(" ")), default=0)
+        return "; ".join(line.strip() for line in lines[last:]).removeprefix(f"{PluginError.__module__}.PluginError: ")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
@@ -206,7 +220,7 @@ class PluginHost:
         text = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(set(known))) or 'none'}"
         broken = [p for p in self.plugins if p.error]
         if broken:
-            text += f"; not loaded: {', '.join(f'{p}: {_last_line(p.error)}' for p in broken)}"
+            text += f"; not loaded: {', '.join(f'{p}: {p.reason}' for p in broken)}"
         return text
 
     def _collect(self) -> list[Registered]:
@@ -218,7 +232,7 @@ class PluginHost:
             self._load(manager, plugin, entry.load)
         for file in self.files:
             plugin = Plugin(Path(file).stem, "file", file, file)
-            self._load(manager, plugin, lambda file=file: _import_file(file))
+            self._load(manager, plugin, lambda file=file: import_file(file))
         collected: list[Registered] = []
         for plugin in list(self.plugins):
             if plugin.error is None:
@@ -229,7 +243,8 @@ class PluginHost:
         """Import and register one plugin; whatever it raises puts it, and nothing else, into quarantine."""
         try:
             module = load()
-            _refuse_misspelled(module)
+            check_module(module)
+            plugin = replace(plugin, api=getattr(module, "QATK_API", 1))
             manager.register(module, plugin.name)
         except Exception as error:
             plugin = self._quarantine(plugin, error)
@@ -241,7 +256,7 @@ class PluginHost:
             for kind in METHODS:
                 for implementation in getattr(manager.hook, f"qatk_{kind}s").get_hookimpls():
                     if implementation.plugin_name == plugin.name:
-                        collected += [Registered(kind, _check(c), plugin) for c in implementation.function()]
+                        collected += [Registered(kind, check_component(c), plugin) for c in implementation.function()]
         except Exception as error:
             self.plugins[self.plugins.index(plugin)] = self._quarantine(plugin, error)
             return []
@@ -251,7 +266,7 @@ class PluginHost:
         if self.strict:
             raise PluginError(f"plugin {plugin} cannot be loaded: {error}", where="QATK_STRICT_PLUGINS") from error
         text = "".join(traceback.format_exception(error))
-        return Plugin(plugin.name, plugin.distribution, plugin.version, plugin.target, text)
+        return replace(plugin, error=text)
 
 
 def _names(text: str) -> list[str]:
@@ -265,36 +280,3 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], source: str) -> 
             close = get_close_matches(name, known, 1)
             fix = f"did you mean {close[0]!r}?" if close else f"installed: {', '.join(known) or 'none'}"
             raise UsageError(f"no plugin is called {name!r}", where=source, fix=fix)
-
-
-def _refuse_misspelled(module: Any) -> None:
-    hooks = {f"qatk_{kind}s" for kind in METHODS}
-    marked = [n for n in dir(module) if getattr(getattr(module, n), f"{hookspecs.PROJECT}_impl", None) is not None]
-    for name in marked:
-        if name not in hooks:
-            close = get_close_matches(name, hooks, 1)
-            raise PluginError(f"there is no hook {name}", fix=f"did you mean {close[0]}?" if close else "")
-
-
-def _check(component: Any) -> Component:
-    if not isinstance(component, Component):
-        raise PluginError(f"a hook returned {type(component).__name__} where qatk.api.Component is due")
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", component.name):
-        raise PluginError(f"the component name {component.name!r} is not in kebab-case")
-    if not (isinstance(component.options, type) and issubclass(component.options, Options)):
-        raise PluginError(f"the options of {component.name!r} are not a subclass of qatk.api.Options")
-    return component
-
-
-def _import_file(file: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"qatk_plugin_{Path(file).stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where inspect and pickle look for it
-    spec.loader.exec_module(module)
-    return module
-
-
-def _last_line(text: str | None) -> str:
-    return (text or "").strip().splitlines()[-1]

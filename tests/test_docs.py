@@ -37,7 +37,7 @@ def maker(name: str = "make_reference") -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "components.md", "hooks.md"])
+@pytest.mark.parametrize("name", ["commands.md", "components.md", "hooks.md", "promises.md"])
 def test_made_pages_are_up_to_date(name: str) -> None:
     made = maker().pages()[name]
     assert (ROOT / "docs" / name).read_text("utf-8") == made, "run: python docs/make_reference.py"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qatk.cli import plugincare
 from qatk.cli.context import output, plugin_host, print_json
 from qatk.errors import UsageError
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from qatk.plugins import PluginHost, Registered
 
 plugins_app = typer.Typer(no_args_is_help=True)
+plugins_app.command("new")(plugincare.new_command)
+plugins_app.command("check")(plugincare.check_command)
+plugins_app.command("doctor")(plugincare.doctor_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -32,14 +36,14 @@ def list_command(
         raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
     host = plugin_host(context)
     rows = [_row(registered) for registered in host.components(kind)]
-    broken = [{"plugin": p.name, "distribution": p.distribution, "error": p.error} for p in host.plugins if p.error]
+    out = [p for p in host.plugins if p.error]
+    broken = [{"plugin": p.name, "distribution": p.distribution, "reason": p.reason, "error": p.error} for p in out]
     if json:
         print_json({"components": rows, "broken": broken})
         return
     output().print(_components_table(rows))
     for plugin in broken:
-        reason = plugin["error"].strip().splitlines()[-1]
-        typer.echo(f"not loaded: {plugin['plugin']} ({plugin['distribution']}): {reason}", err=True)
+        typer.echo(f"not loaded: {plugin['plugin']} ({plugin['distribution']}): {plugin['reason']}", err=True)
 
 
 @plugins_app.command()
@@ -53,7 +57,9 @@ def show(
     found = [r for r in host.components() if name in (r.name, f"{r.plugin.name}/{r.name}")]
     if not found:
         raise _unknown(host, name)
-    described = [{**_row(r), "source": r.source_file(), "options": options_of(r)} for r in found]
+    described = [
+        {**_row(r), "source": r.source_file(), "hook_version": r.plugin.api, "options": options_of(r)} for r in found
+    ]
     if json:
         print_json(described)
         return
@@ -62,7 +68,9 @@ def show(
         console.print(f"{component['kind']} {component['name']}", style="bold")
         console.print(f"  {component['summary']}", markup=False)
         console.print(
-            f"  plugin {component['plugin']}, {component['distribution']} {component['version']}", markup=False
+            f"  plugin {component['plugin']}, {component['distribution']} {component['version']},"
+            f" made for version {component['hook_version']} of the hooks",
+            markup=False,
         )
         console.print(f"  {component['source']}", markup=False, soft_wrap=True)
         console.print(_options_table(component["options"]) if component["options"] else "  no options")

@@ -80,7 +80,7 @@ class MinNullDecoder:
         """The n-best spans of a few examples at a time: by example, then best first."""
         size, longest = self.options.n_best_size, self.options.max_answer_length
         if scores.start is not None and scores.end is not None:
-            for begin, stop in _blocks(features.example_index, features.token_offsets):
+            for begin, stop in blocks(features.example_index, features.token_offsets):
                 _check_tokens(examples, features, scores, begin, stop)
                 block = Block.cut(features, scores.start, scores.end, begin, stop)
                 yield merge(best_spans(block, size, longest), block.mixed, size)
@@ -88,7 +88,7 @@ class MinNullDecoder:
                 advance("decoding", stop, len(features))
         elif (candidates := scores.candidates) is not None:
             offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
-            for begin, stop in _blocks(features.example_index, offsets):
+            for begin, stop in blocks(features.example_index, offsets):
                 rows = slice(int(offsets[begin]), int(offsets[stop]))
                 yield rank(valid_candidates(features, candidates, rows, longest), size)
                 advance("decoding", stop, len(features))
@@ -143,7 +143,7 @@ def _least_null(n: int, features: Features, null: Float32) -> Float32:
     return least
 
 
-def _blocks(example_index: Int32, offsets: Int64) -> Iterator[tuple[int, int]]:
+def blocks(example_index: Int32, offsets: Int64) -> Iterator[tuple[int, int]]:
     """Ranges of windows, whole examples each, with about ``BLOCK`` of what ``offsets`` int64[F + 1] count."""
     ends = np.append(np.flatnonzero(np.diff(example_index)) + 1, len(example_index))
     stop = 0

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from qatk.api import BackboneSpec, Batch, SpanLogits
+from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits
 from qatk_builtin.torch_trainer.packing import PackedBatch, Packing
 
 
@@ -31,9 +31,9 @@ class QAModel(nn.Module):
         self.packing: Packing | None = None
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 
-    def forward(self, batch: Batch) -> SpanLogits:
+    def forward(self, batch: Batch) -> SpanLogits | PairLogits:
         """Scores of a padded batch; padding has no influence on them, on whichever side it is."""
-        output: SpanLogits = self.head(self._states(batch), batch)
+        output: SpanLogits | PairLogits = self.head(self._states(batch), batch)
         return output
 
     def _states(self, batch: Batch) -> Tensor:
@@ -49,7 +49,7 @@ class QAModel(nn.Module):
         states: Tensor = self.encoder(**inputs).last_hidden_state
         return states
 
-    def loss(self, output: SpanLogits, batch: Batch) -> Tensor:
+    def loss(self, output: SpanLogits | PairLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""
         head: Any = self.head
         loss: Tensor = head.loss(output, batch)

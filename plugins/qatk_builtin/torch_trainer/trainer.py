@@ -19,12 +19,12 @@ from torch import Tensor
 
 from qatk.api import Backbone, BackboneSpec, Batch, Features, Head, SpanScores, TrainEvent, advance
 from qatk.errors import QatkWarning
-from qatk.spool import release, zeros
-from qatk.types import Float32, Int64, ragged_rows
+from qatk.types import Int64
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.ahead import Guard, prepared
 from qatk_builtin.torch_trainer.batches import make_batch, prediction_batches, shares, training_batches
 from qatk_builtin.torch_trainer.checkpoint import load_model, load_training, save_model, save_training
+from qatk_builtin.torch_trainer.collected import Collected
 from qatk_builtin.torch_trainer.dev import dev_metrics
 from qatk_builtin.torch_trainer.device import Engine
 from qatk_builtin.torch_trainer.model import QAModel
@@ -193,8 +193,7 @@ class TorchTrainer:
         """Scores of every window, in the order of the windows; see :class:`qatk.api.Trainer`."""
         engine, accelerator = self.engine, self.engine.accelerator
         model.eval()
-        tokens = len(features.input_ids)
-        start, end, null = zeros(tokens, np.float32), zeros(tokens, np.float32), zeros(len(features), np.float32)
+        collected = Collected(features, engine)
         budget = self.options.batch_tokens or (2048 if engine.device.type == "cpu" else 32768)
         for first in range(0, len(features), STRETCH):
             lengths = np.diff(features.token_offsets[first : first + STRETCH + 1])
@@ -207,22 +206,12 @@ class TorchTrainer:
             for rows, batch in prepared(mine, make, threaded=self.reads_late):
                 with engine.autocast():
                     output = model(batch)
-                places = ragged_rows(features.token_offsets, rows)[0]
-                start[places] = output.start[batch.token_mask].float().cpu().numpy()
-                end[places] = output.end[batch.token_mask].float().cpu().numpy()
-                null[rows] = output.null.float().cpu().numpy()
+                collected.add(rows, batch, output)
                 done = min(done + len(rows) * accelerator.num_processes, len(features))
                 advance("predicting", done, len(features))
             features.release()
-            release(start, end)
-        return SpanScores(start=self._gather(start), end=self._gather(end), null=self._gather(null))
-
-    def _gather(self, scores: Float32) -> Float32:
-        """All processes' scores: each has zeros where another process computed."""
-        if self.engine.accelerator.num_processes == 1:
-            return scores
-        found: Float32 = self.engine.sum(torch.from_numpy(scores).to(self.engine.device)).cpu().numpy()
-        return found
+            collected.end_stretch()
+        return collected.scores()
 
     def save(self, model: QAModel, folder: Path, *, state: bool) -> None:
         """Write the model; with ``state``, right after an ``"epoch"`` event, also what :meth:`fit` resumes from.

@@ -1,0 +1,39 @@
+"""Decoders beside ``min-null``: of windows that are merged first, and of several runs. Registration only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from qatk.api import Component, hookimpl
+from qatk_builtin.bert import MinNullOptions
+
+
+class MergeWindowsOptions(MinNullOptions):
+    """Options of the ``merge-windows`` decoder."""
+
+    combine: Literal["max", "mean", "edge"] = "max"
+    """What becomes of a token's scores in several windows: the greatest; their mean; or their mean weighted by how many
+    tokens lie between the token and the nearer edge of its window's context, for a token at an edge has seen little."""
+
+
+class EnsembleOptions(MinNullOptions):
+    """Options of the ``ensemble`` decoder."""
+
+    runs: list[str]
+    """Folders of finished runs that answered the same questions; this run belongs to the ensemble without being
+    named."""
+    by: Literal["score", "probability"] = "probability"
+    """What is averaged: the probabilities of spans and of no answer, which suits models of any kind; or their scores,
+    which suits models of one kind, such as several seeds."""
+
+
+@hookimpl
+def qatk_decoders() -> Iterable[Component]:
+    """Decoders that combine before they choose."""
+    merge = "as min-null, after a token's scores in several windows are combined"
+    ensemble = "as min-null, of several runs' best spans together"
+    return [
+        Component("merge-windows", f"{__name__}.merge_windows:MergeWindowsDecoder", MergeWindowsOptions, merge),
+        Component("ensemble", f"{__name__}.ensemble:EnsembleDecoder", EnsembleOptions, ensemble),
+    ]

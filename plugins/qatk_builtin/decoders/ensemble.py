@@ -1,0 +1,192 @@
+"""The ``ensemble`` decoder: this run's best spans and those of finished runs, joined by question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from qatk.api import (
+    Examples,
+    Features,
+    NBest,
+    Predictions,
+    RunResult,
+    SpanScores,
+    UsageError,
+    answers_of_spans,
+)
+from qatk.runs import load_run
+from qatk.types import Float32, Float64, Int64
+from qatk_builtin.bert import MinNullOptions
+from qatk_builtin.bert.min_null import MinNullDecoder
+from qatk_builtin.bert.nbest import Slices, probabilities, rank
+from qatk_builtin.bert.spans import Spans
+from qatk_builtin.decoders import EnsembleOptions
+from qatk_builtin.decoders.overlap import changes
+
+
+class EnsembleDecoder:
+    """The best span of several models together, unless "no answer" beats it.
+
+    This run's own best spans are those of ``min-null``. Of each run in ``runs`` they are read from its
+    ``examples.parquet``, since a run folder keeps no scores of tokens; so an ensemble answers only questions that all
+    its runs answered, about the same contexts.
+
+    By ``probability``, each model's scores become probabilities of its best spans and of "no answer", which are
+    averaged over the models: a span that a model did not keep has 0 from it. Scores are their logarithms. By ``score``,
+    the scores themselves are averaged, and those of "no answer": of a model that did not keep a span the score of the
+    last it kept, unless it kept none. As in ``min-null``, equal scores go by ``char_start``, then ``char_end``.
+    """
+
+    def __init__(self, options: EnsembleOptions) -> None:
+        self.options = options
+        kept = {name: getattr(options, name) for name in ("n_best_size", "max_answer_length")}
+        self._own = MinNullDecoder(MinNullOptions(**kept, null_threshold="never"))
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the null threshold is to be fitted on held-out articles; until it is, it is 0."""
+        return self.options.null_threshold == "calibrated"
+
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        """One prediction an example; see :class:`qatk.api.Decoder`.
+
+        Raises:
+            RunFolderError: a run's folder is none, or unfinished.
+            UsageError: a run did not answer these questions, or did not keep what it takes.
+            PluginError: as ``min-null``.
+        """
+        own = self._own.decode(examples, features, scores)
+        models = [_Model.of(own), *(_Model.of(_answers(run, examples)) for run in self._runs)]
+        average = _mean_probability if self.options.by == "probability" else _mean_score
+        spans, null_score = average(models)
+        spans = rank(spans, self.options.n_best_size)
+        rows, first, count = np.unique(spans.example, return_index=True, return_counts=True)
+        start, end = np.full((2, len(examples)), -1, np.int32)
+        score = np.full(len(examples), -np.inf, np.float32)
+        start[rows], end[rows], score[rows] = spans.char_start[first], spans.char_end[first], spans.score[first]
+        offsets = np.zeros(len(examples) + 1, np.int64)
+        offsets[rows + 1] = count
+        offsets = np.cumsum(offsets)
+        text = Slices(examples, offsets, spans.char_start, spans.char_end)
+        probability = probabilities(offsets, spans.score, null_score)
+        nbest = NBest(offsets, text, spans.char_start, spans.char_end, spans.score, probability)
+        return answers_of_spans(examples, start, end, score, null_score, null_threshold=self._threshold, nbest=nbest)
+
+    @property
+    def _threshold(self) -> float:
+        threshold = 0.0 if self.calibrated else self.options.null_threshold
+        return np.inf if isinstance(threshold, str) else threshold
+
+    @cached_property
+    def _runs(self) -> list[RunResult]:
+        return [load_run(folder) for folder in self.options.runs]
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """One model's best spans, by example, best first. n examples.
+
+    Attributes:
+        spans: k of them.
+        offsets: int64[n + 1].
+        score: float64[k].
+        null: float64[n].
+    """
+
+    spans: Spans
+    offsets: Int64
+    score: Float64
+    null: Float64
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> _Model:
+        """From predictions that have an n-best."""
+        best = predictions.nbest
+        assert best is not None
+        example = np.repeat(np.arange(len(predictions)), np.diff(best.offsets))
+        spans = Spans(example, best.char_start, best.char_end, best.score)
+        return cls(spans, best.offsets, best.score.astype(np.float64), predictions.null_score.astype(np.float64))
+
+    @property
+    def filled(self) -> Int64:
+        """The examples with spans."""
+        return np.flatnonzero(np.diff(self.offsets))
+
+
+def _answers(run: RunResult, examples: Examples) -> Predictions:
+    """A run's predictions for these examples. Raises :class:`UsageError` where it has none."""
+    theirs, predictions = run.evaluation.examples, run.evaluation.predictions
+    row_of = {name: row for row, name in enumerate(theirs.id)}
+    missing = [name for name in examples.id if name not in row_of]
+    if missing:
+        raise UsageError(
+            f"the run did not answer {len(missing)} of {len(examples)} questions, such as {missing[0]}",
+            where=str(run.folder),
+            fix="an ensemble answers the questions that all its runs answered: give them the same data.dev",
+        )
+    rows = np.array([row_of[name] for name in examples.id], np.int64)
+    for row, here in zip(rows.tolist(), range(len(examples)), strict=True):
+        if theirs.context_of(row) != examples.context_of(here):
+            raise UsageError(
+                f"the run answered {examples.id[here]} about another context",
+                where=str(run.folder),
+                fix="give all runs of an ensemble the same data.dev",
+            )
+    if predictions.nbest is None or np.isnan(predictions.null_score).any():
+        raise UsageError(
+            "the run kept no best spans, or no scores of 'no answer'",
+            where=str(run.folder),
+            fix="its decoder must give both, as min-null does",
+        )
+    return predictions.take(rows)
+
+
+def _mean_probability(models: list[_Model]) -> tuple[Spans, Float32]:
+    """Spans with the logarithms of their mean probabilities, and float32[n], that of no answer."""
+    parts, nulls = [], []
+    for model in models:
+        total = model.null.copy()
+        filled = model.filled
+        if len(filled):
+            total[filled] = np.logaddexp(total[filled], np.logaddexp.reduceat(model.score, model.offsets[filled]))
+        parts.append(model.score - total[model.spans.example])
+        nulls.append(model.null - total)
+    spans, order, first = _same_spans(models)
+    score = np.logaddexp.reduceat(np.concatenate(parts)[order], first) if len(first) else np.zeros(0)
+    share = np.log(len(models))
+    null = np.logaddexp.reduce(nulls, axis=0) - share
+    return _scored(spans, score - share), null.astype(np.float32)
+
+
+def _mean_score(models: list[_Model]) -> tuple[Spans, Float32]:
+    """Spans with their mean scores, and float32[n], that of no answer."""
+    base, count = np.zeros((2, len(models[0].null)))
+    parts = []
+    for model in models:
+        last = np.zeros(len(base))
+        filled = model.filled
+        last[filled] = model.score[model.offsets[filled + 1] - 1]
+        base += last
+        count[filled] += 1
+        parts.append(model.score - last[model.spans.example])
+    spans, order, first = _same_spans(models)
+    more = np.add.reduceat(np.concatenate(parts)[order], first) if len(first) else np.zeros(0)
+    score = (base[spans.example] + more) / count[spans.example]
+    return _scored(spans, score), np.mean([model.null for model in models], axis=0).astype(np.float32)
+
+
+def _same_spans(models: list[_Model]) -> tuple[Spans, Int64, Int64]:
+    """Every span once; the order that puts the same spans of all models together; where each begins in it."""
+    parts = [model.spans for model in models]
+    keys = [np.concatenate([getattr(p, name) for p in parts]) for name in ("char_end", "char_start", "example")]
+    order = np.lexsort(keys)
+    first = np.flatnonzero(changes(*(key[order] for key in keys))) if len(order) else order
+    end, start, example = (key[order[first]] for key in keys)
+    return Spans(example, start, end, np.zeros(len(first), np.float32)), order, first
+
+
+def _scored(spans: Spans, score: Float64) -> Spans:
+    return Spans(spans.example, spans.char_start, spans.char_end, score.astype(np.float32))

@@ -1,0 +1,114 @@
+"""The ``conditional`` head: a start, then an end that knows it, and whether there is an answer at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, gelu, logsigmoid
+
+from qatk.api import BackboneSpec, Batch, PairLogits
+from qatk_builtin.heads import ConditionalOptions
+from qatk_builtin.heads.parts import Verifier, at, linear, masked_log_softmax, targets
+
+
+class ConditionalHead:
+    """Spans scored as log P(answerable) + log P(start) + log P(end | start); "no answer" as log P(not answerable).
+
+    Starts and ends are among the tokens of the context, an end not before its start, so that the spans of a window and
+    "no answer" share one probability. The end's scores come from a layer that sees the token beside the start (XLNet,
+    Yang et al. 2019); that layer, the verifier and following up the best starts in prediction are as in ELECTRA's
+    published code (Clark et al. 2020). Training goes by the gold start.
+    """
+
+    def __init__(self, options: ConditionalOptions) -> None:
+        self.options = options
+
+    def build(self, spec: BackboneSpec) -> ConditionalSpans:
+        """A new module for states of ``spec.hidden_size``."""
+        return ConditionalSpans(spec.hidden_size, self.options)
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionalLogits(PairLogits):
+    """What the loss needs beside the spans.
+
+    Attributes:
+        start: float32[B, L], log-probabilities, ``-inf`` outside the context.
+        unanswerable: float32[B], log-odds.
+        beside: [B, L, W], what each token brings to the layer that scores ends.
+        begun: [B, L, W], what each token brings to it as the start.
+    """
+
+    start: Tensor
+    unanswerable: Tensor
+    beside: Tensor
+    begun: Tensor
+
+
+class ConditionalSpans(nn.Module):
+    """See :class:`ConditionalHead`."""
+
+    def __init__(self, hidden_size: int, options: ConditionalOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.dropout = nn.Dropout(options.dropout)
+        self.start = linear(hidden_size, 1)
+        self.beside = linear(hidden_size, options.width)
+        self.begun = linear(hidden_size, options.width, bias=False)  # with beside one layer over both states
+        self.end = linear(options.width, 1, bias=False)  # a bias would add the same to all ends
+        self.verifier = Verifier(hidden_size, options.width)
+
+    def forward(self, states: Tensor, batch: Batch) -> ConditionalLogits:
+        """Score states [B, L, H]: float32. Spans are given outside of training only."""
+        states = self.dropout(states)
+        start = masked_log_softmax(self.start(states).squeeze(-1), batch.context_mask)
+        unanswerable = self.verifier(states, start, batch)
+        beside, begun = self.beside(states), self.begun(states)
+        if self.training:
+            nothing = start.new_zeros(len(start), 0)
+            first, last, score = nothing.long(), nothing.long(), nothing
+        else:
+            first, last, score = self._follow_up(start, beside, begun, batch)
+        return ConditionalLogits(
+            null=logsigmoid(unanswerable),
+            first=first,
+            last=last,
+            score=score + logsigmoid(-unanswerable)[:, None],
+            start=start,
+            unanswerable=unanswerable,
+            beside=beside,
+            begun=begun,
+        )
+
+    def loss(self, output: ConditionalLogits, batch: Batch) -> Tensor:
+        """Start and end cross entropy, halved, where there is an answer, plus that of answerability, weighted."""
+        start, end, answered = targets(batch)
+        ends = self._ends(output.beside, at(output.begun, start), start, batch.context_mask)
+        span = -(at(output.start, start) + at(ends, end)).masked_fill(~answered, 0.0) / 2
+        verdict = binary_cross_entropy_with_logits(output.unanswerable, (~answered).float(), reduction="none")
+        return (span + self.options.answerability_loss * verdict).mean()
+
+    def _ends(self, beside: Tensor, begun: Tensor, start: Tensor, context: Tensor) -> Tensor:
+        """float32[B, L]: log-probabilities of the ends given one start of each row, in float32 whatever comes in."""
+        with torch.autocast(beside.device.type, enabled=False):
+            scores = self.end(gelu(beside.float() + begun.float()[:, None])).squeeze(-1)
+        ahead = torch.arange(context.shape[1], device=context.device) >= start[:, None]
+        return masked_log_softmax(scores, context & ahead)
+
+    def _follow_up(self, start: Tensor, beside: Tensor, begun: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """First and last tokens, and log-probabilities without answerability's, of the best spans: [B, starts * ends].
+
+        One start after the other, so that memory does not grow with their number.
+        """
+        width = start.shape[1]
+        best, chosen = start.topk(min(self.options.starts, width))
+        ends, scores = [], []
+        for k in range(chosen.shape[1]):
+            given = self._ends(beside, at(begun, chosen[:, k]), chosen[:, k], batch.context_mask)
+            score, end = given.topk(min(self.options.ends, width))
+            scores.append(score + best[:, k, None])
+            ends.append(end)
+        first = chosen.repeat_interleave(ends[0].shape[1], 1)
+        return first, torch.cat(ends, 1), torch.cat(scores, 1)

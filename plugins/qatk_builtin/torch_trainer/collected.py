@@ -1,0 +1,94 @@
+"""Scores of windows put together from batches of them, in whichever form a head gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+
+from qatk.api import Batch, Features, PairLogits, SpanCandidates, SpanLogits, SpanScores
+from qatk.spool import Spool, release, zeros
+from qatk.types import Float32, Int64, ragged_rows
+from qatk_builtin.torch_trainer.device import Engine
+
+_PAIRS = {"feature": np.int32, "start": np.int32, "end": np.int32, "score": np.float32}
+
+
+class Collected:
+    """The scores of all windows; those of one stretch of them come in any order.
+
+    Args:
+        features: the windows.
+        engine: with whom the work is shared; each process adds its own batches.
+    """
+
+    def __init__(self, features: Features, engine: Engine) -> None:
+        self._features, self._engine = features, engine
+        self._null = zeros(len(features), np.float32)
+        self._tokens: list[Float32] = []
+        self._spans: dict[str, Spool[Any]] = {}
+        self._stretch: list[dict[str, Any]] = []
+
+    def add(self, rows: Int64, batch: Batch, output: SpanLogits | PairLogits) -> None:
+        """The output for these windows, padded as ``batch`` says."""
+        self._null[rows] = output.null.float().cpu().numpy()
+        if isinstance(output, PairLogits):
+            self._stretch.append(_spans(rows, batch, output))
+            return
+        self._tokens = self._tokens or self._token_columns()
+        places = ragged_rows(self._features.token_offsets, rows)[0]
+        for column, scores in zip(self._tokens, (output.start, output.end), strict=True):
+            column[places] = scores[batch.token_mask].float().cpu().numpy()
+
+    def end_stretch(self) -> None:
+        """No window up to here is to come; give memory back."""
+        if self._stretch:
+            self._spans = self._spans or {name: Spool[Any](kind) for name, kind in _PAIRS.items()}
+            for name, column in _by_window(self._stretch).items():
+                self._spans[name].append(column)
+            self._stretch = []
+        release(*self._tokens)
+
+    def scores(self) -> SpanScores:
+        """All of them, those of the other processes too, which must call this as well."""
+        null = self._sum(self._null)
+        if not self._anywhere(bool(self._spans)):
+            start, end = (self._sum(column) for column in self._tokens or self._token_columns())
+            return SpanScores(null, start, end)
+        spans = {name: spool.column() for name, spool in self._spans.items()}
+        if self._engine.accelerator.num_processes > 1:
+            spans = _by_window([part for part in gather_object([spans]) if part])
+        return SpanScores(null, candidates=SpanCandidates(**spans))
+
+    def _token_columns(self) -> list[Float32]:
+        return [zeros(len(self._features.input_ids), np.float32) for _ in range(2)]
+
+    def _anywhere(self, here: bool) -> bool:
+        """Whether it is so in any process: one that had no windows does not know the form of the scores."""
+        return bool(self._engine.sum(torch.tensor(float(here), device=self._engine.device)).item())
+
+    def _sum(self, scores: Float32) -> Float32:
+        """All processes' scores: each has zeros where another process computed."""
+        if self._engine.accelerator.num_processes == 1:
+            return scores
+        found: Float32 = self._engine.sum(torch.from_numpy(scores).to(self._engine.device)).cpu().numpy()
+        return found
+
+
+def _spans(rows: Int64, batch: Batch, output: PairLogits) -> dict[str, Any]:
+    """The spans of a batch's windows, positions counted within the window."""
+    score = output.score.float().cpu().numpy()
+    row, column = np.nonzero(score != -np.inf)
+    shift = batch.token_mask.int().argmax(1, keepdim=True)
+    first, last = ((edge - shift).cpu().numpy()[row, column] for edge in (output.first, output.last))
+    columns = {"feature": rows[row], "start": first, "end": last, "score": score[row, column]}
+    return {name: column.astype(_PAIRS[name]) for name, column in columns.items()}
+
+
+def _by_window(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The spans of all parts, by window; those of one window stay in order."""
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in _PAIRS}
+    order = np.argsort(whole["feature"], kind="stable")
+    return {name: column[order] for name, column in whole.items()}

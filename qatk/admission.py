@@ -1,0 +1,79 @@
+"""What a module must be to be let in as a plugin, and what its hooks must return."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from qatk import hookspecs
+from qatk.component import Component, Options
+from qatk.errors import PluginError
+
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_"))
+"""The names of all hooks."""
+
+
+def check_module(module: Any) -> None:
+    """Refuse a plugin that is made for other hooks, or marks a function that is no hook.
+
+    Raises:
+        PluginError: with what to do about it.
+    """
+    made_for, here = getattr(module, "QATK_API", 1), hookspecs.API_VERSION
+    if made_for != here:
+        newer = isinstance(made_for, int) and made_for > here
+        raise PluginError(
+            f"it is made for version {made_for} of qatk's hooks, and this qatk has version {here}",
+            fix="install a newer qatk" if newer else "install a newer release of the plugin",
+        )
+    for name in marked_hooks(module):
+        if name not in HOOKS:
+            raise PluginError(f"there is no hook {name}", fix=_suggest(name))
+
+
+def marked_hooks(module: Any) -> list[str]:
+    """What is marked with ``hookimpl``."""
+    return [n for n in dir(module) if getattr(getattr(module, n), f"{hookspecs.PROJECT}_impl", None) is not None]
+
+
+def unmarked_hooks(module: Any) -> dict[str, str]:
+    """Functions that look like hooks and are none, each with what to do: they register nothing, in silence."""
+    marked = marked_hooks(module)
+    named = [n for n in dir(module) if n.startswith(f"{hookspecs.PROJECT}_") and callable(getattr(module, n))]
+    return {
+        name: "mark it with @hookimpl" if name in HOOKS else _suggest(name) or "it is no hook"
+        for name in named
+        if name not in marked and not isinstance(getattr(module, name), type)
+    }
+
+
+def check_component(component: Any) -> Component:
+    """What a hook returned, where it is a component that recipes can name. Raises :class:`PluginError`."""
+    if not isinstance(component, Component):
+        raise PluginError(f"a hook returned {type(component).__name__} where qatk.api.Component is due")
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", component.name):
+        raise PluginError(f"the component name {component.name!r} is not in kebab-case")
+    if not (isinstance(component.options, type) and issubclass(component.options, Options)):
+        raise PluginError(f"the options of {component.name!r} are not a subclass of qatk.api.Options")
+    return component
+
+
+def import_file(file: str) -> ModuleType:
+    """Import a plugin without packaging."""
+    spec = importlib.util.spec_from_file_location(f"qatk_plugin_{Path(file).stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where inspect and pickle look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+def _suggest(name: str) -> str:
+    close = get_close_matches(name, HOOKS, 1)
+    return f"did you mean {close[0]}?" if close else ""

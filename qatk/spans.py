@@ -1,0 +1,90 @@
+"""What a decoder in plain numpy starts from and ends with: the spans that a window offers, and answers of spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qatk.columns import Float32, Int32, Int64
+from qatk.inputs import Examples, Features
+from qatk.outputs import NBest, Predictions, SpanScores
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSpans:
+    """Valid spans of one window, k of them, in no order to rely on.
+
+    Attributes:
+        char_start, char_end: int32[k], characters of the context, end exclusive.
+        tokens: int64[k], how many tokens each has.
+        score: float32[k], start plus end score, or the candidate's.
+    """
+
+    char_start: Int32
+    char_end: Int32
+    tokens: Int64
+    score: Float32
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+def spans_of_window(features: Features, scores: SpanScores, window: int, max_answer_length: int) -> WindowSpans:
+    """Every valid span of a window, whichever form the scores have.
+
+    A span is valid where both tokens lie in the context, the start not after the end, it has no more than
+    ``max_answer_length`` tokens and at least one character, and its score is above ``-inf``. Memory and time grow with
+    the window's length times ``max_answer_length``.
+
+    Args:
+        features: the windows.
+        scores: theirs.
+        window: which of them.
+        max_answer_length: in tokens.
+    """
+    tokens = slice(int(features.token_offsets[window]), int(features.token_offsets[window + 1]))
+    char_start, char_end = features.char_start[tokens], features.char_end[tokens]
+    if (candidates := scores.candidates) is not None:
+        among = slice(*np.searchsorted(candidates.feature, [window, window + 1]).tolist())
+        first, last, score = candidates.start[among], candidates.end[among], candidates.score[among]
+    else:
+        assert scores.start is not None
+        assert scores.end is not None
+        inside = np.flatnonzero(char_start >= 0)
+        step = np.arange(min(max_answer_length, len(inside)))
+        row, column = np.nonzero(np.arange(len(inside))[:, None] + step < len(inside))
+        first, last = inside[row].astype(np.int32), inside[row + column].astype(np.int32)
+        score = scores.start[tokens][first] + scores.end[tokens][last]
+    length = (last - first).astype(np.int64) + 1
+    valid = (length > 0) & (length <= max_answer_length) & (char_start[first] >= 0) & (char_start[last] >= 0)
+    valid &= (char_end[last] > char_start[first]) & (score > -np.inf)
+    return WindowSpans(char_start[first][valid], char_end[last][valid], length[valid], score[valid])
+
+
+def answers_of_spans(
+    examples: Examples,
+    char_start: Int32,
+    char_end: Int32,
+    score: Float32,
+    null_score: Float32,
+    *,
+    null_threshold: float = 0.0,
+    nbest: NBest | None = None,
+) -> Predictions:
+    """Answer each example by its best span, or not at all where null score minus score is above the threshold.
+
+    Args:
+        examples: n of them.
+        char_start: int32[n], the best span's first character, -1 where there is none.
+        char_end: int32[n], the character after its last, -1 where there is none.
+        score: float32[n], the best span's, ``-inf`` where there is none.
+        null_score: float32[n], of "no answer".
+        null_threshold: what null score minus score may be at most.
+        nbest: the best spans.
+    """
+    kept = null_score.astype(np.float64) - score <= null_threshold
+    start, end = (np.where(kept, edge, -1).astype(np.int32) for edge in (char_start, char_end))
+    spans = zip(start.tolist(), end.tolist(), strict=True)
+    text = [examples.context_of(row)[begin:stop] if begin >= 0 else "" for row, (begin, stop) in enumerate(spans)]
+    return Predictions(text, start, end, score, null_score, nbest)

@@ -1,0 +1,88 @@
+"""Promises of backbones: see :class:`qatk.api.Backbone`. Needs torch and transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from qatk.api import BackboneSpec
+from qatk.testing.promises import Subject, expect, given, promise
+from qatk.testing.samples import questions
+
+_TEXTS = ["When was the mill built?", "The mill of Arlen was built in 1843 by Ada Lovelace."]
+
+
+def _prepared(subject: Subject) -> Any:
+    backbone = subject.build()
+    backbone.prepare(questions())
+    return backbone
+
+
+def _states(backbone: Any, texts: list[str]) -> tuple[Any, Any]:
+    """States [B, L, H] without dropout, and the mask of their tokens."""
+    torch.manual_seed(0)
+    encoder, spec = backbone.encoder().eval(), backbone.spec()
+    batch = backbone.tokenizer()(texts, padding=True, return_tensors="pt")
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if spec.has_type_ids else [])]
+    with torch.no_grad():
+        output = encoder(**{name: batch[name] for name in names})
+    expect(hasattr(output, "last_hidden_state"), f"the encoder gives {type(output).__name__} without last_hidden_state")
+    return output.last_hidden_state, batch["attention_mask"].bool()
+
+
+@promise("spec is right about the tokenizer: padding, the 'no answer' token, type ids")
+def spec_fits_the_tokenizer(subject: Subject) -> None:
+    """Windows are made by it."""
+    with given("after prepare()"):
+        backbone = _prepared(subject)
+        spec, tokenizer = backbone.spec(), backbone.tokenizer()
+        expect(isinstance(spec, BackboneSpec), f"spec() returned {type(spec).__name__}, not qatk.api.BackboneSpec")
+        expect(getattr(tokenizer, "is_fast", False), f"{type(tokenizer).__name__} is not a fast tokenizer")
+        expect(spec.padding_side in ("left", "right"), f"padding_side {spec.padding_side!r}")
+        ids = tokenizer(*_TEXTS)["input_ids"]
+        expect(spec.null_id in ids, f"null_id {spec.null_id} is not among the ids of a pair, {ids}")
+        expect(0 <= spec.pad_id < len(tokenizer), f"pad_id {spec.pad_id}, where there are {len(tokenizer)} tokens")
+        expect(spec.max_length > len(ids), f"max_length {spec.max_length}")
+
+
+@promise("the encoder gives states [B, L, hidden_size] that are numbers")
+def states_have_the_right_shape(subject: Subject) -> None:
+    """As spec says."""
+    with given("two texts"):
+        backbone = _prepared(subject)
+        states, mask = _states(backbone, _TEXTS)
+        due = [*mask.shape, backbone.spec().hidden_size]
+        expect(list(states.shape) == due, f"states {list(states.shape)}, not {due}")
+        expect(states[mask].isfinite().all(), "states that are not finite")
+
+
+@promise("padding has no influence on the states of the other tokens")
+def padding_has_no_influence(subject: Subject) -> None:
+    """A text alone, and beside a longer one."""
+    with given("a text alone, and padded beside a longer one"):
+        backbone = _prepared(subject)
+        alone, _ = _states(backbone, _TEXTS[:1])
+        beside, mask = _states(backbone, _TEXTS)
+        far = (alone[0] - beside[0][mask[0]]).abs().max()
+        expect(far < 1e-3, f"states differ by up to {far:.3g}")
+
+
+@promise("weights come from torch's generator or from files: the same seed gives the same encoder")
+def is_deterministic(subject: Subject) -> None:
+    """Two backbones of the same options."""
+    with given("seed 0 twice"):
+        (one, _), (two, _) = (_states(_prepared(subject), _TEXTS) for _ in range(2))
+        expect(torch.equal(one, two), "the states differ")
+
+
+@promise("head_state is a mapping of names to tensors; it may be empty")
+def head_state_is_a_mapping(subject: Subject) -> None:
+    """A head may take it over."""
+    with given("after encoder()"):
+        backbone = _prepared(subject)
+        backbone.encoder()
+        state = backbone.head_state()
+        expect(isinstance(state, Mapping), f"head_state() returned {type(state).__name__}")
+        expect(all(isinstance(v, torch.Tensor) for v in state.values()), "values that are no tensors")

@@ -1,0 +1,124 @@
+"""Batches of random states for heads. Imports torch: only the checks of heads load this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from qatk.api import BackboneSpec, Batch
+
+HIDDEN = 32
+LENGTHS = (14, 9, 20, 11, 20, 8, 17, 12)
+"""Tokens of the eight windows."""
+QUESTION = 3
+"""Tokens of every question."""
+
+
+def spec_for(side: str = "right") -> BackboneSpec:
+    """A backbone of :data:`HIDDEN` that pads on this side."""
+    return BackboneSpec("testing", HIDDEN, 64, side, pad_id=0, null_id=2, has_type_ids=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """States and a batch. Windows are ``[CLS] question [SEP] context [SEP]``; on the left the context comes first.
+
+    Attributes:
+        name: how the batch looks.
+        side: where its padding is.
+        states: float32[B, L, H].
+        batch: masks, null positions and targets.
+    """
+
+    name: str
+    side: str
+    states: Tensor
+    batch: Batch
+
+
+def make_problem(
+    side: str = "right", *, lengths: Sequence[int] = LENGTHS, extra: int = 0, answers: str = "some", seed: int = 0
+) -> Problem:
+    """Random states; token t of window b is the same whatever the padding.
+
+    Args:
+        side: where the padding is.
+        lengths: tokens of each window.
+        extra: columns of padding beyond the longest window.
+        answers: ``some`` windows have one, ``none``, or ``all``.
+        seed: of states and targets.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    size, width = len(lengths), max(lengths) + extra
+    states = torch.zeros(size, width, HIDDEN)
+    token, context = torch.zeros(size, width, dtype=torch.bool), torch.zeros(size, width, dtype=torch.bool)
+    null, start, end = (torch.zeros(size, dtype=torch.int64) for _ in range(3))
+    for b, length in enumerate(lengths):
+        shift = width - length if side == "left" else 0
+        states[b, shift : shift + length] = torch.randn(length, HIDDEN, generator=generator)
+        token[b, shift : shift + length] = True
+        first, stop = (shift, shift + length - QUESTION - 3) if side == "left" else (QUESTION + 2, length - 1)
+        context[b, first:stop] = True
+        null[b] = shift + length - 1 if side == "left" else 0
+        pair = torch.randint(first, stop, (2,), generator=generator).sort().values
+        answerable = answers == "all" or (answers == "some" and b % 3 != 2)
+        start[b], end[b] = pair if answerable else (null[b], null[b])
+    inputs = {"input_ids": token.long() * 5, "attention_mask": token.long(), "token_type_ids": context.long()}
+    name = f"{size} windows of {min(lengths)} to {max(lengths)} tokens, padded on the {side}"
+    name += f" with {extra} columns more" if extra else ""
+    return Problem(name, side, states, Batch(inputs, context, token, null, start, end))
+
+
+def only(problem: Problem, row: int) -> Problem:
+    """One window of a batch, without any padding."""
+    kept = problem.batch.token_mask[row]
+    columns = kept.nonzero().squeeze(1)
+    shift = int(columns[0])
+    batch = problem.batch
+    assert batch.start_target is not None
+    assert batch.end_target is not None
+    one = slice(row, row + 1)
+    alone = replace(
+        batch,
+        inputs={name: value[one, columns] for name, value in batch.inputs.items()},
+        context_mask=batch.context_mask[one, columns],
+        token_mask=batch.token_mask[one, columns],
+        null_index=batch.null_index[one] - shift,
+        start_target=batch.start_target[one] - shift,
+        end_target=batch.end_target[one] - shift,
+    )
+    return Problem(f"window {row} alone", problem.side, problem.states[one, columns], alone)
+
+
+def with_padding(problem: Problem, value: float) -> Problem:
+    """The same with this value in all states of padding."""
+    states = problem.states.clone()
+    states[~problem.batch.token_mask] = value
+    return replace(problem, name=f"{problem.name}, {value:g} in the states of padding", states=states)
+
+
+def learnable(side: str = "right") -> Problem:
+    """Eight windows whose states tell the answer: a direction for its start, one for its end, one for none."""
+    problem = make_problem(side, seed=7)
+    batch, states = problem.batch, problem.states.clone() * 0.5
+    assert batch.start_target is not None
+    assert batch.end_target is not None
+    rows = torch.arange(len(states))
+    states[rows, batch.start_target, 0] += 4
+    states[rows, batch.end_target, 1] += 4
+    states[rows, batch.null_index, 2] += 4.0 * (batch.start_target == batch.null_index)
+    return replace(problem, name="8 windows whose states mark the answer", states=states)
+
+
+def problems() -> list[Problem]:
+    """Both sides of padding, one window, no answers, and a context of one token."""
+    return [
+        make_problem("right"),
+        make_problem("left"),
+        make_problem("right", lengths=(12,)),
+        replace(make_problem("right", answers="none"), name="8 windows, none with an answer"),
+        replace(make_problem("left", lengths=(7, 20), answers="all"), name="a context of one token beside a long one"),
+    ]

@@ -1,0 +1,95 @@
+"""Find a component, and hold it against every promise of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from qatk.api import Component, NoOptions, Options
+from qatk.errors import UsageError
+from qatk.options import checked_options
+from qatk.plugins import METHODS, Plugin, PluginHost, Registered
+from qatk.testing.promises import Broken, ContractBroken, Promise, Subject
+
+_TESTED = Plugin("this-test", "none", "0", "")
+"""The owner of a class that no plugin registers."""
+
+
+def check_component(
+    kind: str,
+    component: str | type | Component,
+    options: Mapping[str, Any] | Options | None = None,
+    *,
+    host: PluginHost | None = None,
+) -> None:
+    """Hold a component against every promise of its kind.
+
+    Args:
+        kind: ``decoder``, ``head`` ...
+        component: the name that it is registered under, or a class or :class:`Component` that no plugin registers.
+        options: as a recipe gives them; where it is a class, an :class:`Options` object of its own kind. What is left
+            open, checks may set where an option has a name they know, such as ``null_threshold`` or ``max_length``.
+        host: the plugins; all that are installed where it is not given.
+
+    Raises:
+        ContractBroken: with every promise that is broken, on which input, and what was seen.
+        UsageError: no such kind, component or option.
+    """
+    subject = subject_of(kind, component, options, host=host)
+    if broken := find_broken(subject):
+        raise ContractBroken(subject.registered, broken, len(promises_of(kind)))
+
+
+def find_broken(subject: Subject) -> list[Broken]:
+    """Every promise that a component breaks, each once."""
+    found: dict[str, Broken] = {}
+    for one in promises_of(subject.kind):
+        if broken := one.verify(subject):
+            found.setdefault(broken.promise, broken)
+            if one.name == "can-be-built":
+                break  # nothing else can be tried
+    return list(found.values())
+
+
+def promises_of(kind: str) -> list[Promise]:
+    """The promises of a kind, those of every kind first. Raises :class:`UsageError` for an unknown kind."""
+    return [*every_promise(), *own_promises(kind)]
+
+
+def every_promise() -> list[Promise]:
+    """The promises of components of every kind."""
+    return _promises_in("every")
+
+
+def own_promises(kind: str) -> list[Promise]:
+    """The promises of one kind alone. Raises :class:`UsageError` for an unknown kind."""
+    if kind not in METHODS:
+        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
+    return _promises_in(f"{kind}s")
+
+
+def _promises_in(module: str) -> list[Promise]:
+    return [value for value in vars(import_module(f"qatk.testing.{module}")).values() if isinstance(value, Promise)]
+
+
+def subject_of(
+    kind: str,
+    component: str | type | Component | Registered,
+    options: Mapping[str, Any] | Options | None = None,
+    *,
+    host: PluginHost | None = None,
+) -> Subject:
+    """A component with its options, ready to be checked; see :func:`check_component`."""
+    if kind not in METHODS:
+        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
+    host = host or PluginHost.discover()
+    if isinstance(component, type):
+        of = type(options) if isinstance(options, Options) else NoOptions
+        component = Component("under-test", component, of, summary="a class under test")
+    if isinstance(component, Component):
+        component = Registered(kind, component, _TESTED)
+    registered = host.find(kind, component) if isinstance(component, str) else component
+    values = options.model_dump(exclude_unset=True) if isinstance(options, Options) else dict(options or {})
+    checked_options(registered.component, values)
+    return Subject(registered, values, host)

@@ -1,0 +1,81 @@
+"""Promises of datasets: see :class:`qatk.api.Dataset`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from qatk.testing.promises import Subject, expect, given, promise
+from qatk.types import Examples
+
+
+def _load(subject: Subject) -> Examples:
+    found: Examples = subject.build().load()
+    expect(isinstance(found, Examples), f"load returned {type(found).__name__}, not qatk.api.Examples")
+    return found
+
+
+@promise("load gives examples, at least one")
+def gives_examples(subject: Subject) -> None:
+    """A run of none is an error."""
+    with given("its options"):
+        expect(len(_load(subject)), "no examples")
+
+
+@promise("ids are texts, none is empty and none is there twice")
+def ids_are_unique(subject: Subject) -> None:
+    """Predictions are stored by id."""
+    ids = list(_load(subject).id)
+    expect(
+        all(isinstance(one, str) and one for one in ids),
+        f"ids such as {[i for i in ids if not i or not isinstance(i, str)][:1]}",
+    )
+    twice = [one for one, count in Counter(ids).items() if count > 1]
+    expect(not twice, f"{twice[:3]} twice")
+
+
+@promise("questions, titles and contexts are texts")
+def columns_are_texts(subject: Subject) -> None:
+    """Further columns too."""
+    found = _load(subject)
+    for name, column in {
+        "question": found.question,
+        "title": found.title,
+        "context": found.context,
+        **found.columns,
+    }.items():
+        wrong = [value for value in column if not isinstance(value, str)]
+        expect(not wrong, f"{name} has {wrong[:1]}")
+
+
+@promise("an answer stands where its answer_start says, and is not empty")
+def answers_stand_where_they_say(subject: Subject) -> None:
+    """answer_start -1 says that the place is unknown."""
+    found = _load(subject)
+    if found.answer_offsets is None:
+        return
+    for row in range(len(found)):
+        with given(f"example {found.id[row]}"):
+            first, stop = found.answer_offsets[row : row + 2]
+            for k in range(first, stop):
+                text, start = found.answer_text[k], int(found.answer_start[k])
+                expect(text, "an empty answer; one that has none has no answers")
+                there = found.context_of(row)[start : start + len(text)]
+                expect(start < 0 or there == text, f"the answer {text!r}, where the context has {there!r}")
+
+
+@promise("loading again gives the same examples in the same order")
+def is_deterministic(subject: Subject) -> None:
+    """A run that is resumed compares digests."""
+    dataset = subject.build()
+    digests = {dataset.load().digest(), dataset.load().digest(), _load(subject).digest()}
+    expect(len(digests) == 1, f"{len(digests)} digests")
+
+
+@promise("a context is stored once, however many questions are asked of it, and every one stored is used")
+def contexts_are_stored_once(subject: Subject) -> None:
+    """They are tokenized and held in memory one by one."""
+    found = _load(subject)
+    twice = [text for text, count in Counter(found.context).items() if count > 1]
+    expect(not twice, f"{len(twice)} contexts are there more than once, such as {twice[0][:60] if twice else ''!r}")
+    unused = set(range(len(found.context))) - set(found.context_index.tolist())
+    expect(not unused, f"{len(unused)} contexts of which nothing is asked")

@@ -1,0 +1,299 @@
+"""Promises of decoders: see :class:`qatk.api.Decoder`. Only numpy is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from qatk.api import Predictions, UsageError
+from qatk.testing.problems import Problem, as_candidates, decoding_problems, examples_of, with_null, with_windows
+from qatk.testing.promises import Subject, Unkept, expect, given, promise
+from qatk.testing.snapshots import changed, snapshot
+
+_CLEARLY = -5.0
+"""Clear answers stand at least so far above "no answer": a null_threshold below this may drop them."""
+_EPSILON = 1e-4
+"""Scores of the same spans may differ by so much where another order of windows adds them in another order."""
+
+
+def _decode(decoder: Any, problem: Problem) -> Predictions:
+    """Decode; what is not even predictions for these examples is an error at once."""
+    found: Predictions = decoder.decode(problem.examples, problem.features, problem.scores)
+    expect(isinstance(found, Predictions), f"decode returned {type(found).__name__}, not qatk.api.Predictions")
+    expect(len(found) == len(problem.examples), f"{len(found)} predictions for {len(problem.examples)} examples")
+    return found
+
+
+def _due(subject: Subject, problem: Problem) -> list[str | None]:
+    """The only sensible answers, as far as the options that the caller gave allow them."""
+    longest, threshold = subject.values.get("max_answer_length", 30), subject.values.get("null_threshold", 0.0)
+    lenient = threshold == "never" or threshold >= _CLEARLY
+    allowed = [not answer or (lenient and len(answer.split()) <= longest) for answer in problem.answer]
+    return [answer if fits else None for answer, fits in zip(problem.answer, allowed, strict=True)]
+
+
+def _same(one: Predictions, other: Predictions, names: tuple[str, str]) -> None:
+    """Expect equal answers, and scores that are equal but for rounding."""
+    for row, (a, b) in enumerate(zip(one.text, other.text, strict=True)):
+        expect(a == b, f"example {row} was answered {a!r} {names[0]}, and {b!r} {names[1]}")
+    for column in ("char_start", "char_end", "score", "null_score"):
+        a, b = getattr(one, column), getattr(other, column)
+        close = np.isclose(a, b, rtol=_EPSILON, atol=_EPSILON, equal_nan=True)
+        expect(close.all(), f"{column} is {a.tolist()} {names[0]}, and {b.tolist()} {names[1]}")
+
+
+@promise("every example gets one prediction, on whatever input")
+def one_prediction_an_example(subject: Subject) -> None:
+    """Row by row, and of the right types."""
+    for problem in decoding_problems():
+        with given(problem.name):
+            _decode(subject.build(), problem)
+
+
+@promise("the text of an answer is the slice of its context that char_start and char_end name, and never empty")
+def texts_are_slices(subject: Subject) -> None:
+    """Of the answers and of the n-best."""
+    for problem in decoding_problems():
+        with given(problem.name):
+            found = _decode(subject.build(), problem)
+            for row, text in enumerate(found.text):
+                _check_slice(problem, row, text, int(found.char_start[row]), int(found.char_end[row]))
+            if (best := found.nbest) is not None:
+                owner = np.repeat(np.arange(len(found)), np.diff(best.offsets))
+                for k, row in enumerate(owner.tolist()):
+                    expect(best.text[k] != "", f"the n-best of example {row} has an empty text")
+                    _check_slice(problem, row, best.text[k], int(best.char_start[k]), int(best.char_end[k]))
+
+
+def _check_slice(problem: Problem, row: int, text: str, start: int, end: int) -> None:
+    if text == "":
+        return expect(start == end == -1, f"no answer to example {row}, but the characters {start} to {end}")
+    due = problem.examples.context_of(row)[max(start, 0) : max(end, 0)]
+    return expect(start >= 0 and text == due, f"{text!r} where the context has {due!r} at characters {start} to {end}")
+
+
+@promise("an answer begins where a context token of its example begins, ends where one ends, both scored above -inf")
+def answers_are_spans_of_scored_tokens(subject: Subject) -> None:
+    """Neither the question, nor a masked token, nor another example's window."""
+    for problem in decoding_problems():
+        with given(problem.name):
+            found = _decode(subject.build(), problem)
+            for row in np.flatnonzero(found.char_start >= 0).tolist():
+                for edge, scores in (("char_start", problem.scores.start), ("char_end", problem.scores.end)):
+                    place = int(getattr(found, edge)[row])
+                    open_places = _open_places(problem, row, edge, scores)
+                    expect(place in open_places, f"{found.text[row]!r}: {edge} {place} is not among {open_places}")
+
+
+def _open_places(problem: Problem, row: int, edge: str, scores: Any) -> list[int]:
+    features = problem.features
+    owner = np.repeat(features.example_index, features.lengths)
+    mine = (owner == row) & (features.char_start >= 0) & (scores > -np.inf)
+    return sorted(set(getattr(features, edge)[mine].tolist()))
+
+
+@promise("an example without a valid span gets no answer, with the score -inf")
+def no_valid_span_is_no_answer(subject: Subject) -> None:
+    """Also where there is no context, or no window."""
+    for problem in decoding_problems():
+        for row in [k for k, answer in enumerate(problem.answer) if answer == ""]:
+            with given(f"{problem.name}, example {row}"):
+                found = _decode(subject.build(), problem)
+                expect(found.text[row] == "", f"the answer {found.text[row]!r}")
+                expect(found.score[row] == -np.inf, f"the score {found.score[row]}")
+
+
+@promise("a span whose start and end stand far above all others is the answer")
+def a_clear_answer_is_given(subject: Subject) -> None:
+    """What any decoder should find."""
+    for problem in decoding_problems():
+        for row, answer in enumerate(_due(subject, problem)):
+            if answer:
+                with given(f"{problem.name}, example {row}"):
+                    text = _decode(subject.build(), problem).text[row]
+                    expect(text == answer, f"{text!r} where {answer!r} is due")
+
+
+@promise("both forms of scores are taken (or one is refused with a UsageError that says so)")
+def both_forms_of_scores(subject: Subject) -> None:
+    """Start and end scores, and scored spans."""
+    for problem in decoding_problems()[:6]:
+        spans = as_candidates(problem)
+        with given(spans.name):
+            try:
+                found = _decode(subject.build(), spans)
+            except UsageError:
+                continue
+            for row, answer in enumerate(_due(subject, problem)):
+                expect(answer in (None, found.text[row]), f"{found.text[row]!r} where {answer!r} is due")
+                _check_slice(spans, row, found.text[row], int(found.char_start[row]), int(found.char_end[row]))
+
+
+@promise("the order of an example's windows does not matter, even where scores are equal")
+def window_order_does_not_matter(subject: Subject) -> None:
+    """Windows reversed within each example."""
+    for problem in decoding_problems():
+        owner = problem.features.example_index
+        order = np.lexsort((-np.arange(len(owner)), owner))
+        with given(with_windows(problem, order, "its windows in reverse").name):
+            other = with_windows(problem, order, "its windows in reverse")
+            _same(_decode(subject.build(), problem), _decode(subject.build(), other), ("in order", "in reverse"))
+
+
+@promise("an example is answered as it is when it stands alone")
+def examples_do_not_touch_each_other(subject: Subject) -> None:
+    """No state from one example to the next."""
+    for problem in decoding_problems():
+        if len(problem.examples) < 2:
+            continue
+        with given(problem.name):
+            together = _decode(subject.build(), problem)
+        for row in range(len(problem.examples)):
+            with given(f"{problem.name}, example {row}"):
+                found = _decode(subject.build(), _alone(problem, row))
+                _same(together.take(np.array([row])), found, ("among others", "alone"))
+
+
+def _alone(problem: Problem, row: int) -> Problem:
+    windows = np.flatnonzero(problem.features.example_index == row)
+    one = with_windows(problem, windows, "alone")
+    features = replace(one.features, example_index=np.zeros(len(windows), np.int32))
+    return replace(one, examples=problem.examples.take([row]), features=features, answer=())
+
+
+@promise("the same input gives the same answers, from the same decoder and from a new one")
+def is_deterministic(subject: Subject) -> None:
+    """Twice by one object, once by another."""
+    for problem in decoding_problems():
+        with given(problem.name):
+            decoder = subject.build()
+            first, second, third = (_decode(d, problem) for d in (decoder, decoder, subject.build()))
+            _same(first, second, ("at first", "when asked again"))
+            _same(first, third, ("at first", "by a new decoder"))
+
+
+@promise("examples, features and scores are left as they are")
+def inputs_are_left_unchanged(subject: Subject) -> None:
+    """Read-only views can be undone, so the values are compared."""
+    for problem in decoding_problems():
+        for form in (problem, as_candidates(problem)):
+            with given(form.name):
+                before = snapshot(form.examples, form.features, form.scores)
+                try:
+                    _decode(subject.build(), form)
+                except UsageError:
+                    continue
+                after = snapshot(form.examples, form.features, form.scores)
+                expect(before == after, f"{changed(before, after)} changed")
+
+
+@promise("gold answers are not looked at")
+def gold_is_ignored(subject: Subject) -> None:
+    """Gold is absent in a prediction; where it is there it must not help."""
+    for problem in decoding_problems():
+        if contexts := [problem.examples.context_of(row) for row in range(len(problem.examples))]:
+            gold = replace(problem, examples=examples_of(contexts, [[c[:3]] if c else [] for c in contexts]))
+            with given(problem.name):
+                found = _decode(subject.build(), problem), _decode(subject.build(), gold)
+                _same(*found, ("without gold", "with gold"))
+
+
+@promise("a higher score of 'no answer' never turns no answer into an answer")
+def null_scores_are_monotone(subject: Subject) -> None:
+    """All null scores raised together, step by step."""
+    for problem in decoding_problems():
+        answered: set[int] | None = None
+        for rise in (-50.0, -2.0, 0.0, 2.0, 50.0):
+            raised = with_null(problem, problem.scores.null + np.float32(rise), f"null scores raised by {rise:g}")
+            with given(raised.name):
+                now = {k for k, text in enumerate(_decode(subject.build(), raised).text) if text}
+                expect(
+                    answered is None or now <= answered, f"examples {sorted(now - (answered or set()))} now answered"
+                )
+                answered = now
+
+
+@promise("a null score far above every span is no answer, one far below is an answer where there is a valid span")
+def null_scores_decide(subject: Subject) -> None:
+    """Where an option ``null_threshold`` is; "no answer" is scored by ``scores.null`` alone."""
+    if not subject.takes("null_threshold"):
+        return
+    for problem in decoding_problems():
+        for value in (-1000.0, 1000.0):
+            given_null = with_null(problem, np.full_like(problem.scores.null, value), f"null scores {value:g}")
+            with given(given_null.name):
+                found = _decode(subject.build(null_threshold=0.0), given_null)
+                for row, text in enumerate(found.text):
+                    due = value < 0 and found.score[row] > -np.inf
+                    expect((text != "") == due, f"the answer {text!r} to example {row}")
+
+
+@promise("a higher null_threshold never takes an answer away, and changes no score")
+def null_threshold_is_monotone(subject: Subject) -> None:
+    """For decoders with an option of this name: a threshold sweep must be right without decoding again."""
+    if not subject.takes("null_threshold"):
+        return
+    for problem in decoding_problems():
+        last: Predictions | None = None
+        for threshold in (-20.0, -1.0, 0.0, 1.0, 20.0):
+            with given(f"{problem.name}, null_threshold {threshold:g}"):
+                now = _decode(subject.build(null_threshold=threshold), problem)
+                if last is not None:
+                    lost = [k for k, (a, b) in enumerate(zip(last.text, now.text, strict=True)) if a and not b]
+                    expect(not lost, f"examples {lost} lost their answers")
+                    expect(np.array_equal(last.null_odds, now.null_odds, equal_nan=True), "null_odds changed")
+                last = now
+
+
+@promise("the answer follows from null_odds and null_threshold")
+def answers_follow_from_the_odds(subject: Subject) -> None:
+    """Where an option ``null_threshold`` is: ``calibrate`` and every report rely on it."""
+    if not subject.takes("null_threshold"):
+        return
+    for problem in decoding_problems():
+        with given(f"{problem.name}, null_threshold 0"):
+            found = _decode(subject.build(null_threshold=0.0), problem)
+            for row, text in enumerate(found.text):
+                due = found.score[row] > -np.inf and found.null_odds[row] <= 0
+                expect((text != "") == due, f"{text!r} with null odds {found.null_odds[row]:g}")
+
+
+@promise("the n-best is sorted, has no span twice, and begins with the best span")
+def n_best_is_in_order(subject: Subject) -> None:
+    """Where an n-best is given."""
+    for problem in decoding_problems():
+        with given(problem.name):
+            found = _decode(subject.build(), problem)
+            if (best := found.nbest) is None:
+                continue
+            for row in range(len(found)):
+                among = slice(int(best.offsets[row]), int(best.offsets[row + 1]))
+                spans = list(zip(best.char_start[among].tolist(), best.char_end[among].tolist(), strict=True))
+                expect(len(set(spans)) == len(spans), f"example {row} has a span twice: {spans}")
+                expect((np.diff(best.score[among]) <= 0).all(), f"scores {best.score[among].tolist()}")
+                if spans and found.text[row]:
+                    _check_first(found, row, spans[0])
+
+
+def _check_first(found: Predictions, row: int, first: tuple[int, int]) -> None:
+    answer = int(found.char_start[row]), int(found.char_end[row])
+    expect(answer == first, f"the answer has characters {answer}, the first of the n-best {first}")
+
+
+@promise("a score that is not a number is refused, or does no harm: never NaN in what comes out")
+def nan_does_not_pass(subject: Subject) -> None:
+    """Diverged models give NaN."""
+    problem = decoding_problems()[0]
+    assert problem.scores.start is not None
+    start = problem.scores.start.copy()
+    start[6] = np.nan
+    with given(f"{problem.name}, one start score NaN"):
+        try:
+            found = _decode(subject.build(), replace(problem, scores=replace(problem.scores, start=start)))
+        except Unkept:
+            raise
+        except Exception:
+            return  # an error says it too
+        expect(not np.isnan(found.score).any(), f"the score {found.score.tolist()}")

@@ -1,0 +1,58 @@
+"""Promises of components of every kind: what a recipe, ``qatk plugins list`` and a manifest need of them."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import ValidationError
+
+from qatk.testing.promises import Subject, Unkept, expect, given, promise
+
+SUMMARY_LENGTH = 80
+"""Longer summaries do not stay on one line of ``qatk plugins list``."""
+
+
+@promise("its class can be imported, has the methods of its kind, and is built from its options")
+def can_be_built(subject: Subject) -> None:
+    """Import and build."""
+    with given("the options it was given" if subject.values else "its default options"):
+        subject.registered.cls()
+        subject.build()
+
+
+@promise(f"it has a summary of one line, shorter than {SUMMARY_LENGTH} characters")
+def has_a_summary(subject: Subject) -> None:
+    """What ``qatk plugins list`` shows."""
+    summary = subject.registered.component.summary
+    expect(summary.strip() and "\n" not in summary, f"the summary {summary!r}")
+    expect(len(summary) < SUMMARY_LENGTH, f"{len(summary)} characters")
+
+
+@promise("its class says in a docstring what it does")
+def has_a_docstring(subject: Subject) -> None:
+    """What its reader reads first."""
+    expect((subject.registered.cls().__doc__ or "").strip(), f"{subject.registered.cls().__name__} has no docstring")
+
+
+@promise("unknown options are refused")
+def refuses_unknown_options(subject: Subject) -> None:
+    """A misspelled option must not pass in silence."""
+    with given("the option no_such_option: 1"):
+        try:
+            subject.registered.component.options.model_validate({**subject.values, "no_such_option": 1})
+        except ValidationError as error:
+            expect("no_such_option" in str(error), str(error))
+        else:
+            raise Unkept("it was taken")
+
+
+@promise("its options are plain values that cannot be changed, each with a help text")
+def options_are_plain(subject: Subject) -> None:
+    """Recipes and manifests hold them, and ``qatk plugins show`` explains them."""
+    options = subject.registered.component.options
+    schema = options.model_json_schema()
+    expect("$defs" not in schema, f"nested models: {', '.join(schema.get('$defs', ()))}")
+    json.dumps(schema)
+    expect(options.model_config.get("frozen"), "the options can be changed after they are made")
+    silent = [name for name, entry in schema.get("properties", {}).items() if not entry.get("description")]
+    expect(not silent, f"no docstring under {', '.join(silent)}")

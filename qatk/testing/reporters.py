@@ -1,0 +1,73 @@
+"""Promises of reporters: see :class:`qatk.api.Reporter`."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from qatk.results import RunResult
+from qatk.testing.folders import visitors_in
+from qatk.testing.promises import Subject, expect, given, promise
+from qatk.testing.samples import result
+from qatk.testing.snapshots import changed, snapshot
+
+
+def _results(subject: Subject) -> list[tuple[str, RunResult]]:
+    """Runs that a report must be able to show."""
+    full = result(subject.host)
+    predictions = full.evaluation.predictions
+    nan = np.full(len(predictions), np.nan, np.float32)
+    no_scores = replace(predictions, score=nan, null_score=nan, nbest=None)
+    bare = replace(full.evaluation, predictions=no_scores, slices=(), masks={})
+    return [
+        ("a finished run", full),
+        ("a run without training", result(subject.host, trained=False)),
+        ("predictions without scores, n-best and slices", replace(full, evaluation=bare, events=[], stages=[])),
+    ]
+
+
+def _report(subject: Subject, one: RunResult, folder: Path | None) -> str:
+    from rich.console import Console
+
+    shown = io.StringIO()
+    subject.build().report(one, folder, Console(file=shown, width=100))
+    return shown.getvalue()
+
+
+@promise("any finished run can be reported, to the console or into a folder")
+def reports_any_run(subject: Subject) -> None:
+    """Without training, without scores, with texts that look like markup."""
+    for name, one in _results(subject):
+        with given(name), TemporaryDirectory() as folder:
+            shown = _report(subject, one, Path(folder))
+            expect(shown or any(Path(folder).iterdir()), "it shows nothing and writes nothing")
+
+
+@promise("files go into the folder it is given, and nowhere where it is given none")
+def writes_where_it_may(subject: Subject) -> None:
+    """The working directory stays as it is."""
+    for name, one in _results(subject)[:1]:
+        with given(name), TemporaryDirectory() as folder:
+            with visitors_in() as strangers:
+                _report(subject, one, Path(folder))
+            expect(not strangers, f"it wrote {', '.join(strangers)} into the working directory")
+        with given(f"{name}, out_dir None"):
+            with visitors_in() as strangers:
+                _report(subject, one, None)
+            expect(not strangers, f"it wrote {', '.join(strangers)} into the working directory")
+
+
+@promise("the result is left as it is, and the same result gives the same report")
+def is_deterministic(subject: Subject) -> None:
+    """Several reporters get the same object."""
+    for name, one in _results(subject):
+        with given(name):
+            before = snapshot(one, one.evaluation)
+            texts = [_report(subject, one, None) for _ in range(2)]
+            after = snapshot(one, one.evaluation)
+            expect(before == after, f"{changed(before, after)} changed")
+            expect(texts[0] == texts[1], "another text when asked again")

@@ -1,0 +1,63 @@
+"""Promises of trackers: see :class:`qatk.api.Tracker`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from qatk.api import TrainEvent
+from qatk.testing.folders import visitors_in
+from qatk.testing.promises import Subject, expect, given, promise
+from qatk.testing.samples import events, manifest, result
+
+SECONDS = 2.0
+"""A tracker that holds a run up for longer, over a handful of events, is not worth its run."""
+
+
+def _follow(subject: Subject, folder: Path, told: Sequence[TrainEvent]) -> float:
+    """How many seconds it took to tell a new tracker of a run."""
+    tracker, about, finished = subject.build(), manifest(subject.host), result(subject.host, folder)
+    began = time.perf_counter()
+    tracker.start(about, folder)
+    for event in told:
+        tracker.event(event)
+    tracker.finish(finished)
+    return time.perf_counter() - began
+
+
+@promise("it follows a run from start to finish, also one without training, and figures that are not numbers")
+def follows_any_run(subject: Subject) -> None:
+    """``event`` may never be called; a metric may be NaN."""
+    for name, told in (("a run of two epochs, one figure NaN", events()), ("a run without training", [])):
+        with given(name), TemporaryDirectory() as folder:
+            _follow(subject, Path(folder), told)
+
+
+@promise("files go into the run folder only")
+def writes_where_it_may(subject: Subject) -> None:
+    """The working directory stays as it is."""
+    with given("a run of two epochs"), TemporaryDirectory() as folder:
+        with visitors_in() as strangers:
+            _follow(subject, Path(folder), events())
+        expect(not strangers, f"it wrote {', '.join(strangers)} into the working directory")
+
+
+@promise("a run that is resumed can be followed into the same folder")
+def goes_on_after_a_stop(subject: Subject) -> None:
+    """``start`` comes again, in another process; ``finish`` never came."""
+    with given("a run that stopped after three events, then all of it"), TemporaryDirectory() as folder:
+        tracker = subject.build()
+        tracker.start(manifest(subject.host), Path(folder))
+        for event in events()[:3]:
+            tracker.event(event)
+        _follow(subject, Path(folder), events())
+
+
+@promise(f"it does not hold a run up: less than {SECONDS:g} seconds for a handful of events")
+def is_quick(subject: Subject) -> None:
+    """It is called from the training loop."""
+    with given("a run of six events"), TemporaryDirectory() as folder:
+        seconds = _follow(subject, Path(folder), events())
+        expect(seconds < SECONDS, f"{seconds:.1f} seconds")

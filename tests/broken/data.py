@@ -1,0 +1,211 @@
+"""Metrics, slicers and datasets that break one promise each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from qatk.api import Examples, NoOptions, Predictions
+from qatk.types import Bool, Float64
+from qatk_builtin.squad.metric import SquadMetric
+
+
+class Plain:
+    def __init__(self, options: NoOptions) -> None: ...
+
+
+# metrics
+
+
+class GoodMetric(SquadMetric):
+    """Right."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(NoOptions())
+
+    def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
+        return {name: self.spoil(v, examples, predictions) for name, v in super().score(examples, predictions).items()}
+
+    def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
+        return values
+
+
+class Single(GoodMetric):
+    """float32."""
+
+    def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
+        return values.astype(np.float32)
+
+
+class Percent(GoodMetric):
+    """Per cent."""
+
+    def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
+        return values * 100
+
+
+class Sorted(GoodMetric):
+    """Sorted values."""
+
+    def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
+        return np.sort(values)
+
+
+class Relative(GoodMetric):
+    """Relative to the best of the set."""
+
+    def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
+        return values * values.mean()
+
+
+class Reversed(GoodMetric):
+    """1 for wrong."""
+
+    def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
+        return 1 - values
+
+
+class Counting(GoodMetric):
+    """Falls with every call."""
+
+    calls = 0
+
+    def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
+        self.calls += 1
+        return values / self.calls
+
+
+# slicers
+
+
+class GoodSlicer(Plain):
+    """Long and short questions."""
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        long = np.array([len(q) > 20 for q in examples.question], np.bool_)
+        return {name: mask for name, mask in (("long", long), ("short", ~long)) if mask.any()}
+
+
+class Empty(GoodSlicer):
+    """A group for which there is nothing."""
+
+    def masks(self, examples: Examples) -> Any:
+        return {**super().masks(examples), "very long": np.zeros(len(examples), np.bool_)}
+
+
+class Indices(GoodSlicer):
+    """Row numbers, not masks."""
+
+    def masks(self, examples: Examples) -> Any:
+        return {name: np.flatnonzero(mask) for name, mask in super().masks(examples).items()}
+
+
+class FirstHalf(GoodSlicer):
+    """By row number."""
+
+    def masks(self, examples: Examples) -> Any:
+        return {"first half": np.arange(len(examples)) < len(examples) / 2}
+
+
+class Chance(GoodSlicer):
+    """By chance."""
+
+    def masks(self, examples: Examples) -> Any:
+        return {str(np.random.default_rng().integers(1 << 40)): np.ones(len(examples), np.bool_)}
+
+
+# datasets
+
+
+class GoodDataset(Plain):
+    """Two questions of one context."""
+
+    def load(self) -> Examples:
+        return Examples(**{**self.columns(), **self.spoil()})
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "id": ["a", "b"],
+            "question": ["Who?", "When?"],
+            "title": ["", ""],
+            "context": ["Ada did, in 1843."],
+            "context_index": np.zeros(2, np.int32),
+            "answer_offsets": np.array([0, 1, 2], np.int64),
+            "answer_text": ["Ada", "1843"],
+            "answer_start": np.array([0, 12], np.int32),
+        }
+
+    def spoil(self) -> dict[str, Any]:
+        return {}
+
+
+class NoExamples(GoodDataset):
+    """None."""
+
+    def load(self) -> Examples:
+        return super().load().take([])
+
+
+class SameIds(GoodDataset):
+    """Ids twice."""
+
+    def spoil(self) -> dict[str, Any]:
+        return {"id": ["a", "a"]}
+
+
+class NoneTexts(GoodDataset):
+    """A question that is None."""
+
+    def spoil(self) -> dict[str, Any]:
+        return {"question": ["Who?", None]}
+
+
+class Misplaced(GoodDataset):
+    """Byte offsets, or whatever."""
+
+    def spoil(self) -> dict[str, Any]:
+        return {"answer_start": np.array([0, 11], np.int32)}
+
+
+class Shuffled(GoodDataset):
+    """In another order each time."""
+
+    def load(self) -> Examples:
+        return replace(super().load(), id=[f"{np.random.default_rng().integers(1 << 40)}", "b"])
+
+
+class Repeated(GoodDataset):
+    """The context once a question."""
+
+    def spoil(self) -> dict[str, Any]:
+        return {"context": self.columns()["context"] * 2, "context_index": np.arange(2, dtype=np.int32)}
+
+
+BROKEN = {
+    "metric": {
+        Single: "values-have-the-right-form",
+        Percent: "values-are-fractions",
+        Sorted: "row-order-does-not-matter",
+        Relative: "questions-do-not-touch-each-other",
+        Reversed: "gold-is-worth-most",
+        Counting: "is-deterministic",
+    },
+    "slicer": {
+        Indices: "masks-have-the-right-form",
+        Empty: "no-group-is-empty",
+        FirstHalf: "row-order-does-not-matter",
+        Chance: "is-deterministic",
+    },
+    "dataset": {
+        NoExamples: "gives-examples",
+        SameIds: "ids-are-unique",
+        NoneTexts: "columns-are-texts",
+        Misplaced: "answers-stand-where-they-say",
+        Shuffled: "is-deterministic",
+        Repeated: "contexts-are-stored-once",
+    },
+}
+GOOD = {"metric": GoodMetric, "slicer": GoodSlicer, "dataset": GoodDataset}
