@@ -22,7 +22,8 @@ from table import alone
 
 from qatk.judge import judge
 from qatk.options import checked_options
-from qatk.plugins import Part, PluginHost
+from qatk.parts import Part
+from qatk.plugins import PluginHost
 from qatk.sections import SECTIONS
 from qatk.store import RunFolder, write_json
 from qatk.table import write_examples

@@ -14,7 +14,8 @@ import typer
 from qatk import api, hookspecs
 from qatk.cli import app
 from qatk.cli.plugins import options_of
-from qatk.plugins import METHODS, PluginHost
+from qatk.parts import METHODS
+from qatk.plugins import PluginHost
 from qatk.testing.checking import every_promise, own_promises
 
 HERE = Path(__file__).parent

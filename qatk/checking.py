@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 
 from qatk.errors import UsageError
 from qatk.options import explain, show, suggest
-from qatk.plugins import PluginHost, Registered
+from qatk.parts import Registered
+from qatk.plugins import PluginHost
 from qatk.sections import SCALARS, SECTIONS, VERSION, Choice, Section
 from qatk.yamlmarks import Marked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qatk.plugins import Part
+from qatk.parts import Part
 from qatk.recipe import Recipe
 from qatk.sections import Choice
 
@@ -24,6 +24,11 @@ class Pipeline:
     slicers: list[Part]
     reporters: list[Part]
     trackers: list[Part]
+
+    def parts(self) -> list[Part]:
+        """All of them."""
+        single = (self.train, self.dev, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
+        return [*filter(None, single), *self.metrics, *self.slicers, *self.reporters, *self.trackers]
 
 
 def compose(recipe: Recipe) -> Pipeline:

@@ -174,6 +174,16 @@ class Features:
     def __len__(self) -> int:
         return len(self.example_index)
 
+    def check(self, examples: Examples, *, targets: bool) -> None:
+        """Raise ``ValueError`` unless these windows are of these examples, with targets where those are due."""
+        if not len(self):
+            raise ValueError(f"no window for {len(examples)} examples")
+        if self.example_index[0] < 0 or self.example_index[-1] >= len(examples):
+            last = int(self.example_index[-1])
+            raise ValueError(f"windows of examples up to the {last + 1}th where there are {len(examples)}")
+        if targets and not self.has_targets:
+            raise ValueError("windows to train on without targets")
+
     @property
     def lengths(self) -> Int64:
         """int64[F]: the number of tokens of each window."""

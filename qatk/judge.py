@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.plugins import Part
+from qatk.parts import Part, expect
 from qatk.reach import Reach, window_masks
 from qatk.results import Evaluation
 from qatk.scoring import odds_metrics, official_metrics, percent, slice_rows
@@ -91,7 +91,7 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 def _checked(columns: Mapping[str, Any], rows: int, dtype: type) -> Mapping[str, Any]:
     """The columns, after a check that each has one value of the right type a question."""
-    for name, column in columns.items():
+    for name, column in expect(columns, Mapping).items():  # type: ignore[type-abstract]
         if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
             seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
             raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")

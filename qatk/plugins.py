@@ -2,147 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
 import os
+import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pluggy
 
 from qatk import hookspecs
 from qatk.admission import check_component, check_module, import_file
-from qatk.api import Component, Options
-from qatk.errors import PluginError, QatkError, UsageError
+from qatk.api import Options
+from qatk.errors import PluginError, UsageError
 from qatk.options import checked_options
+from qatk.parts import METHODS, Plugin, Registered
 
 GROUP = "qatk"
-
-METHODS = {
-    "dataset": ("load",),
-    "backbone": ("prepare", "spec", "tokenizer", "encoder", "head_state"),
-    "featurizer": ("featurize",),
-    "head": ("build",),
-    "trainer": ("assemble", "fit", "predict", "save", "load"),
-    "decoder": ("decode",),
-    "metric": ("score",),
-    "slicer": ("masks",),
-    "reporter": ("report",),
-    "tracker": ("start", "event", "finish"),
-}
-"""The kinds of component, each with the methods of its protocol in :mod:`qatk.api`. The hook of a kind is
-``qatk_<kind>s``."""
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """A plugin as found.
-
-    Attributes:
-        name: of its entry point, or of its file.
-        distribution, version: who brings it.
-        target: its module, or its file.
-        error: the traceback that put it into quarantine, or ``None``.
-        api: the version of qatk's hooks that it is made for.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    target: str
-    error: str | None = None
-    api: int = hookspecs.API_VERSION
-
-    @property
-    def reason(self) -> str:
-        """Why it is in quarantine, in a line; ``""`` where it is not."""
-        lines = (self.error or "").strip().splitlines()
-        last = max((k for k, line in enumerate(lines) if not line.startswith(" ")), default=0)
-        return "; ".join(line.strip() for line in lines[last:]).removeprefix(f"{PluginError.__module__}.PluginError: ")
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.distribution} {self.version})"
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A component together with who supplied it."""
-
-    kind: str
-    component: Component
-    plugin: Plugin
-
-    @property
-    def name(self) -> str:
-        """The component's name."""
-        return self.component.name
-
-    def cls(self) -> type:
-        """Import the component's class.
-
-        Raises:
-            PluginError: where the import fails or the class lacks a method of its protocol.
-        """
-        target = self.component.target
-        if isinstance(target, str):
-            module, _, attribute = target.partition(":")
-            try:
-                target = getattr(importlib.import_module(module), attribute)
-            except ImportError as error:
-                raise PluginError(f"{self} cannot be imported: {error}", fix=self._what_to_install()) from error
-            except AttributeError as error:
-                raise PluginError(f"{self}: {module} has no {attribute}") from error
-        if missing := [m for m in METHODS[self.kind] if not callable(getattr(target, m, None))]:
-            raise PluginError(
-                f"{self} lacks {', '.join(f'{m}()' for m in missing)}", fix=f"see qatk.api for {self.kind}s"
-            )
-        assert isinstance(target, type)
-        return target
-
-    def build(self, options: Options) -> Part:
-        """A live component: ``Class(options)``."""
-        missing = [name for name in self.component.requires if importlib.util.find_spec(name) is None]
-        if missing:
-            raise PluginError(f"{self} needs {', '.join(missing)}", fix=f"pip install {' '.join(missing)}")
-        with Part(self, None).during("construction"):
-            return Part(self, self.cls()(options))
-
-    def source_file(self) -> str:
-        """Where the component's class is written."""
-        return inspect.getsourcefile(self.cls()) or "unknown"
-
-    def _what_to_install(self) -> str:
-        return f"pip install {' '.join(self.component.requires)}" if self.component.requires else ""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name!r} of plugin {self.plugin}"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A live component that knows where it came from."""
-
-    registered: Registered
-    instance: Any
-
-    @contextmanager
-    def during(self, stage: str) -> Iterator[Any]:
-        """Use the component; an exception keeps its type and gets a note of component, plugin and stage."""
-        try:
-            yield self.instance
-        except QatkError:
-            raise
-        except Exception as error:
-            notes = getattr(error, "__notes__", [])
-            error.__notes__ = [*notes, f"raised in {self.registered}, during {stage}"]  # add_note is Python 3.11's
-            raise
 
 
 @dataclass
@@ -150,11 +31,21 @@ class PluginHost:
     """The plugins of this process, and the components they register.
 
     Make one with :meth:`discover`. Loading waits until components are asked for.
+
+    Attributes:
+        entries, files: plugins of packages, and modules without packaging.
+        taken: plugins whose name another distribution has; they are put into quarantine.
+        strict: a broken plugin is an error at once.
+        printed: where goes what plugins print while they load; standard error by default, for standard output is the
+            command's.
+        plugins: all that were found, after loading.
     """
 
     entries: Sequence[EntryPoint] = ()
     files: Sequence[str] = ()
+    taken: Sequence[EntryPoint] = ()
     strict: bool = False
+    printed: TextIO | None = None
     plugins: list[Plugin] = field(default_factory=list, init=False)
     _components: list[Registered] | None = field(default=None, init=False, repr=False)
 
@@ -174,7 +65,7 @@ class PluginHost:
             environ: ``QATK_PLUGINS`` is an allow-list (empty: none), ``QATK_STRICT_PLUGINS=1`` makes a broken
                 plugin an error at once.
         """
-        found = {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value))}
+        found, taken = _by_name(entry_points(group=GROUP))
         block = list(block)
         allow = _names(environ["QATK_PLUGINS"]) if "QATK_PLUGINS" in environ else None
         _refuse_unknown(block, found, "--no-plugin")
@@ -183,7 +74,8 @@ class PluginHost:
         for file in files:
             if not Path(file).is_file():
                 raise UsageError(f"there is no plugin file {file}", where="--plugin")
-        return cls(kept, list(files), strict=environ.get("QATK_STRICT_PLUGINS", "") not in ("", "0"))
+        taken = [e for e in taken if e.name not in block and (allow is None or e.name in allow)]
+        return cls(kept, list(files), taken, strict=environ.get("QATK_STRICT_PLUGINS", "") not in ("", "0"))
 
     def components(self, kind: str | None = None) -> list[Registered]:
         """All components, or those of one kind, in the order of plugin and registration."""
@@ -227,9 +119,9 @@ class PluginHost:
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
         for entry in self.entries:
-            dist = entry.dist
-            plugin = Plugin(entry.name, dist.name if dist else "?", dist.version if dist else "?", entry.value)
-            self._load(manager, plugin, entry.load)
+            self._load(manager, _plugin_of(entry), entry.load)
+        for entry in self.taken:
+            self._load(manager, _plugin_of(entry), partial(_refuse_taken, entry, self.entries))
         for file in self.files:
             plugin = Plugin(Path(file).stem, "file", file, file)
             self._load(manager, plugin, lambda file=file: import_file(file))
@@ -242,7 +134,8 @@ class PluginHost:
     def _load(self, manager: pluggy.PluginManager, plugin: Plugin, load: Any) -> None:
         """Import and register one plugin; whatever it raises puts it, and nothing else, into quarantine."""
         try:
-            module = load()
+            with redirect_stdout(self.printed or sys.stderr):
+                module = load()
             check_module(module)
             plugin = replace(plugin, api=getattr(module, "QATK_API", 1))
             manager.register(module, plugin.name)
@@ -256,7 +149,9 @@ class PluginHost:
             for kind in METHODS:
                 for implementation in getattr(manager.hook, f"qatk_{kind}s").get_hookimpls():
                     if implementation.plugin_name == plugin.name:
-                        collected += [Registered(kind, check_component(c), plugin) for c in implementation.function()]
+                        with redirect_stdout(self.printed or sys.stderr):
+                            found = list(implementation.function())
+                        collected += [Registered(kind, check_component(c), plugin) for c in found]
         except Exception as error:
             self.plugins[self.plugins.index(plugin)] = self._quarantine(plugin, error)
             return []
@@ -267,6 +162,26 @@ class PluginHost:
             raise PluginError(f"plugin {plugin} cannot be loaded: {error}", where="QATK_STRICT_PLUGINS") from error
         text = "".join(traceback.format_exception(error))
         return replace(plugin, error=text)
+
+
+def _by_name(entries: Iterable[EntryPoint]) -> tuple[dict[str, EntryPoint], list[EntryPoint]]:
+    """The plugins by name, and those whose name another distribution has; qatk's own come first."""
+    kept: dict[str, EntryPoint] = {}
+    taken = []
+    for entry in sorted(entries, key=lambda e: (e.name, _plugin_of(e).distribution != "qatk", str(_plugin_of(e)))):
+        if kept.setdefault(entry.name, entry) is not entry:
+            taken.append(entry)
+    return kept, taken
+
+
+def _plugin_of(entry: EntryPoint) -> Plugin:
+    dist = entry.dist
+    return Plugin(entry.name, dist.name if dist else "?", dist.version if dist else "?", entry.value)
+
+
+def _refuse_taken(entry: EntryPoint, entries: Iterable[EntryPoint]) -> None:
+    owner = next((str(_plugin_of(other)) for other in entries if other.name == entry.name), "one that is left out")
+    raise PluginError(f"another plugin has its name: {owner}", fix="uninstall one of the two distributions")
 
 
 def _names(text: str) -> list[str]:

@@ -7,11 +7,14 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from qatk.errors import QatkWarning, RunFolderError
+from qatk.plugins import PluginHost
 from qatk.recipe import Recipe
 
 PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")
@@ -33,6 +36,39 @@ def describe_components(recipe: Recipe) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def check_suppliers(components: Iterable[Mapping[str, str]], host: PluginHost, where: str) -> None:
+    """Hold what took part in a run, as :func:`describe_components` told it, against what is installed.
+
+    Warns of components that come in another version, or from other source, than they did.
+
+    Raises:
+        RunFolderError: where one is not there, with what to install.
+    """
+    here = {(r.kind, r.plugin.name, r.name): r for r in host.components()}
+    changed = []
+    for row in components:
+        found = here.get((row["kind"], row["plugin"], row["name"]))
+        owner = f"{row['plugin']} ({row['distribution']} {row['version']})"
+        if found is None:
+            raise RunFolderError(
+                f"this run was made with {row['kind']} {row['name']!r} of plugin {owner}, which is not here",
+                where=where,
+                fix=_how_to_get(row),
+            )
+        if found.plugin.version != row["version"] or _digest(found.source_file()) != row["source"]:
+            newer = found.plugin.version != row["version"]
+            now = f"now {found.plugin.version}" if newer else "its source changed since"
+            changed.append(f"{row['kind']} {row['name']!r} of plugin {owner}, {now}")
+    if changed:
+        warnings.warn(f"{where} was begun with {'; '.join(changed)}", QatkWarning, stacklevel=3)
+
+
+def _how_to_get(row: Mapping[str, str]) -> str:
+    if row["distribution"] == "file":
+        return f"qatk --plugin {row['version']} ..."
+    return f"pip install {row['distribution']}=={row['version']}"
 
 
 def describe_machine(distributions: Iterable[str] = ()) -> dict[str, Any]:

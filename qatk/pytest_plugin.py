@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from qatk.plugins import PluginHost, Registered
+    from qatk.parts import Registered
+    from qatk.plugins import PluginHost
     from qatk.testing import Promise, Subject
     from qatk.types import Examples
 

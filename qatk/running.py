@@ -12,20 +12,22 @@ from typing import Any
 
 from rich.console import Console
 
-from qatk.api import Examples, Features
+from qatk.api import BackboneSpec, Examples, Features, SpanScores
+from qatk.blame import blaming
 from qatk.cache import FeatureCache
 from qatk.calibration import calibrate, write_calibration
 from qatk.compose import Pipeline, compose
 from qatk.errors import DataError, RunFolderError
 from qatk.judge import judge
-from qatk.plugins import Part, PluginHost
-from qatk.provenance import describe_components, describe_machine
+from qatk.parts import Part, expect
+from qatk.plugins import PluginHost
+from qatk.provenance import check_suppliers, describe_components, describe_machine
 from qatk.reach import find_reach
 from qatk.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
 from qatk.runs import load_run, stage_times
 from qatk.stages import Stages, Trackers
-from qatk.store import RunFolder, write_atomically, write_json
+from qatk.store import MANIFEST, RunFolder, read_manifest, write_atomically, write_json
 from qatk.table import write_examples
 from qatk.training import Training, decode
 from qatk.workers import follow, is_first_process
@@ -58,8 +60,11 @@ def run(
         QatkError: one of its kinds, for everything that a user can mend.
     """
     if not isinstance(recipe, Recipe):
+        host = host or PluginHost.discover()
+        if resume:
+            _check_suppliers(Path(out or Path("runs") / Path(recipe).stem), host)
         settings = [*settings, *([f"seed={seed}"] if seed is not None else [])]
-        recipe = load_recipe(recipe, host or PluginHost.discover(), settings)
+        recipe = load_recipe(recipe, host, settings)
     pipeline = compose(recipe)
     path = Path(out or Path("runs") / recipe.name)
     identity = recipe.identity(limit)
@@ -69,7 +74,14 @@ def run(
         else:
             folder = stack.enter_context(follow(path, identity))
             pipeline = replace(pipeline, reporters=[], trackers=[])
-        return _Run(recipe, pipeline, folder, limit).execute(console or Console(quiet=True))
+        with blaming(pipeline.parts()):
+            return _Run(recipe, pipeline, folder, limit).execute(console or Console(quiet=True))
+
+
+def _check_suppliers(path: Path, host: PluginHost) -> None:
+    """Refuse to go on with a run where a plugin of it is missing, before the recipe is: it would call it unknown."""
+    if (path / MANIFEST).exists():
+        check_suppliers(read_manifest(path).get("components", ()), host, str(path))
 
 
 class _Run:
@@ -107,7 +119,7 @@ class _Run:
 
     def _load_split(self, name: str, part: Part) -> Examples:
         with part.during("load") as dataset:
-            examples: Examples = dataset.load()
+            examples: Examples = expect(dataset.load(), Examples)
         if self.limit is not None:
             examples = examples.take(range(min(self.limit, len(examples))))
         if not len(examples):
@@ -141,7 +153,7 @@ class _Run:
         to_train = train_examples is not None and not self.folder.done("train")
         with self.parts.backbone.during("preparation") as backbone:
             backbone.prepare(train_examples)
-            tokenizer, spec = backbone.tokenizer(), backbone.spec()
+            tokenizer, spec = backbone.tokenizer(), expect(backbone.spec(), BackboneSpec)
         with self.stages.stage("features") as counts:
             featurize = partial(self._featurize, self._cache(tokenizer, spec), counts, tokenizer, spec)
             train_features = featurize("train", train_examples) if to_train else None
@@ -168,7 +180,12 @@ class _Run:
     ) -> Features:
         targets = name == "train"
         with self.parts.featurizer.during(f"featurizing of {name}") as featurizer:
-            make = partial(featurizer.featurize, examples, tokenizer, spec, targets=targets)
+
+            def make() -> Features:
+                made: Features = expect(featurizer.featurize(examples, tokenizer, spec, targets=targets), Features)
+                made.check(examples, targets=targets)
+                return made
+
             data = self.folder.manifest["data"][name]["digest"]
             features, cached = cache.fetch(make, data=data, targets=targets)
         counts |= {f"{name}_windows": len(features), f"{name}_tokens": len(features.input_ids)}
@@ -179,7 +196,7 @@ class _Run:
     def _predict(self, model: Any, dev: Examples, features: Features) -> None:
         with self.stages.stage("predict") as counts, self.parts.trainer.during("prediction") as trainer:
             began = time.perf_counter()
-            scores = trainer.predict(model, features)
+            scores = expect(trainer.predict(model, features), SpanScores)
             scores.check(features)
             counts["windows_per_second"] = len(features) / (time.perf_counter() - began)
         with self.stages.stage("score") as counts:

@@ -12,7 +12,8 @@ from string import Template
 from qatk.errors import UsageError
 from qatk.hookspecs import API_VERSION
 from qatk.options import suggest
-from qatk.plugins import METHODS, PluginHost
+from qatk.parts import METHODS
+from qatk.plugins import PluginHost
 from qatk.store import replacing
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qatk.plugins import PluginHost, Registered
+from qatk.parts import Registered
+from qatk.plugins import PluginHost
 from qatk.sections import SCALARS, SECTIONS, VERSION
 
 _TYPES = {int: "integer", str: "string"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qatk.api import Options
-from qatk.plugins import Registered
+from qatk.parts import Registered
 
 VERSION = 1
 

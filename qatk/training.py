@@ -14,7 +14,7 @@ from qatk.calibration import check_can_calibrate, cross_fit
 from qatk.compose import Pipeline
 from qatk.errors import TrainingDiverged, UsageError
 from qatk.judge import judge
-from qatk.plugins import Part
+from qatk.parts import Part, expect
 from qatk.recipe import Recipe
 from qatk.stages import Stages, Trackers
 from qatk.store import RunFolder, replacing
@@ -29,7 +29,7 @@ def decode(
     articles; not in a rehearsal, whose few examples cannot be halved.
     """
     with decoder.during("decoding") as instance:
-        predictions: Predictions = instance.decode(examples, features, scores)
+        predictions: Predictions = expect(instance.decode(examples, features, scores), Predictions)
         if len(predictions) != len(examples):
             raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
     if getattr(instance, "calibrated", False) and not rehearsal:
@@ -77,7 +77,8 @@ class Training:
         windows = self.dev_features.take(np.flatnonzero(self.dev_features.example_index < len(few)))
         if getattr(self.parts.decoder.instance, "calibrated", False):
             check_can_calibrate(self.dev)
-        scores = self.parts.trainer.instance.predict(model, windows)
+        scores = expect(self.parts.trainer.instance.predict(model, windows), SpanScores)
+        scores.check(windows)
         predictions = decode(self.parts.decoder, few, windows, scores, rehearsal=True)
         self._check_keep_best(judge(few, predictions, self.parts.metrics, self.parts.slicers).metrics)
 

@@ -12,7 +12,8 @@ import numpy as np
 from qatk.comparison import System
 from qatk.judge import judge
 from qatk.options import checked_options
-from qatk.plugins import Part, PluginHost
+from qatk.parts import Part
+from qatk.plugins import PluginHost
 from qatk.results import Evaluation
 from qatk.store import RunFolder, write_json
 from qatk.table import write_examples

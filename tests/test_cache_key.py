@@ -19,7 +19,7 @@ from qatk import cache as module
 from qatk.api import BackboneSpec, Component
 from qatk.cache import FeatureCache, key_basis, source_digest
 from qatk.errors import UsageError
-from qatk.plugins import Plugin, Registered
+from qatk.parts import Plugin, Registered
 from qatk.sections import Choice
 
 SPEC = BackboneSpec("m", 8, 64, "right", 0, 2, True)

@@ -13,7 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from qatk.plugins import METHODS, PluginHost
+from qatk.parts import METHODS
+from qatk.plugins import PluginHost
 from qatk.recipe import load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[1]

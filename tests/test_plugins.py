@@ -8,7 +8,8 @@ import pytest
 
 from qatk.api import Component, Options
 from qatk.errors import PluginError, UsageError
-from qatk.plugins import METHODS, Part, Plugin, PluginHost, Registered
+from qatk.parts import METHODS, Part, Plugin, Registered
+from qatk.plugins import PluginHost
 from qatk.recipe import parse_recipe
 
 DECODER = """

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from qatk.errors import UsageError
-from qatk.plugins import METHODS, PluginHost
+from qatk.parts import METHODS
+from qatk.plugins import PluginHost
 from qatk.scaffold import new_plugin
 
 HOST = PluginHost.discover(environ={})

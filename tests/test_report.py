@@ -12,7 +12,8 @@ from rich.console import Console
 
 from qatk.api import Examples, NoOptions, Predictions, RunResult, TrainEvent
 from qatk.judge import judge
-from qatk.plugins import Part, PluginHost
+from qatk.parts import Part
+from qatk.plugins import PluginHost
 from qatk.results import StageTime
 from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -49,9 +50,21 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a :class:`QatkError` becomes one message and its exit code."""
+    """Run the command line; a :class:`QatkError`, or what a component raised, becomes one message and its exit code."""
     try:
         app()
     except QatkError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from None
+    except Exception as error:
+        if (said := _explain(error)) is None:
+            raise
+        sys.stderr.write(f"error: {said}\n")
+        raise SystemExit(1) from None
+
+
+def _explain(error: Exception) -> str | None:
+    """What a component did wrong, in a message; ``None`` of other failures, and where $QATK_TRACEBACK asks for all."""
+    from qatk.blame import TRACEBACK, explain
+
+    return None if os.environ.get(TRACEBACK) else explain(error)

@@ -13,7 +13,8 @@ from qatk.errors import UsageError
 
 if TYPE_CHECKING:
     from qatk.doctor import Ailment, Finding
-    from qatk.plugins import PluginHost, Registered
+    from qatk.parts import Registered
+    from qatk.plugins import PluginHost
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -52,7 +53,7 @@ def check_command(
     json: Json = False,
 ) -> None:
     """Hold components to the promises of their kind; what is broken is shown with the input, and exits with 1."""
-    from qatk.plugins import METHODS
+    from qatk.parts import METHODS
 
     if kind is not None and kind not in METHODS:
         raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
@@ -107,7 +108,7 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
         raise UsageError(what, fix=f"qatk {file}plugins doctor shows where")
     if not found:
         from qatk.options import suggest
-        from qatk.plugins import METHODS
+        from qatk.parts import METHODS
 
         known = sorted({r.name for r in components} | {r.plugin.name for r in components})
         fix = f"all of that kind: --kind {name}" if name in METHODS else suggest(str(name), known)

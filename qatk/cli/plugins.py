@@ -13,7 +13,8 @@ from qatk.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qatk.plugins import PluginHost, Registered
+    from qatk.parts import Registered
+    from qatk.plugins import PluginHost
 
 plugins_app = typer.Typer(no_args_is_help=True)
 plugins_app.command("new")(plugincare.new_command)
@@ -30,7 +31,7 @@ def list_command(
     json: Json = False,
 ) -> None:
     """List every component, with the plugin that it comes from, and the plugins that could not be loaded."""
-    from qatk.plugins import METHODS
+    from qatk.parts import METHODS
 
     if kind is not None and kind not in METHODS:
         raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")

@@ -9,7 +9,8 @@ from typing import Any
 from qatk.api import Component, NoOptions, Options
 from qatk.errors import UsageError
 from qatk.options import checked_options
-from qatk.plugins import METHODS, Plugin, PluginHost, Registered
+from qatk.parts import METHODS, Plugin, Registered
+from qatk.plugins import PluginHost
 from qatk.testing.promises import Broken, ContractBroken, Promise, Subject
 
 _TESTED = Plugin("this-test", "none", "0", "")

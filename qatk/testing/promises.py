@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from qatk.options import checked_options
-from qatk.plugins import PluginHost, Registered
+from qatk.parts import Registered
+from qatk.plugins import PluginHost
 
 SILENCE = "it writes nothing to standard output"
 """A promise of every component: results go there, and a program may be reading them."""

@@ -1,0 +1,157 @@
+"""Components as they are found: who brings them, and live ones that know where they came from."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from qatk import hookspecs
+from qatk.api import Component, Options
+from qatk.blame import blame
+from qatk.errors import PluginError, QatkError
+
+T = TypeVar("T")
+METHODS = {
+    "dataset": ("load",),
+    "backbone": ("prepare", "spec", "tokenizer", "encoder", "head_state"),
+    "featurizer": ("featurize",),
+    "head": ("build",),
+    "trainer": ("assemble", "fit", "predict", "save", "load"),
+    "decoder": ("decode",),
+    "metric": ("score",),
+    "slicer": ("masks",),
+    "reporter": ("report",),
+    "tracker": ("start", "event", "finish"),
+}
+"""The kinds of component, each with the methods of its protocol in :mod:`qatk.api`. The hook of a kind is
+``qatk_<kind>s``."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin as found.
+
+    Attributes:
+        name: of its entry point, or of its file.
+        distribution, version: who brings it.
+        target: its module, or its file.
+        error: the traceback that put it into quarantine, or ``None``.
+        api: the version of qatk's hooks that it is made for.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+    error: str | None = None
+    api: int = hookspecs.API_VERSION
+
+    @property
+    def reason(self) -> str:
+        """Why it is in quarantine, in a line; ``""`` where it is not."""
+        lines = (self.error or "").strip().splitlines()
+        last = max((k for k, line in enumerate(lines) if not line.startswith(" ")), default=0)
+        return "; ".join(line.strip() for line in lines[last:]).removeprefix(f"{PluginError.__module__}.PluginError: ")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution} {self.version})"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A component together with who supplied it."""
+
+    kind: str
+    component: Component
+    plugin: Plugin
+
+    @property
+    def name(self) -> str:
+        """The component's name."""
+        return self.component.name
+
+    def cls(self) -> type:
+        """Import the component's class.
+
+        Raises:
+            PluginError: where the import fails or the class lacks a method of its protocol.
+        """
+        target = self.component.target
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            try:
+                target = getattr(importlib.import_module(module), attribute)
+            except ImportError as error:
+                raise PluginError(f"{self} cannot be imported: {error}", fix=self._what_to_install()) from error
+            except AttributeError as error:
+                raise PluginError(f"{self}: {module} has no {attribute}") from error
+        if missing := [m for m in METHODS[self.kind] if not callable(getattr(target, m, None))]:
+            raise PluginError(
+                f"{self} lacks {', '.join(f'{m}()' for m in missing)}", fix=f"see qatk.api for {self.kind}s"
+            )
+        assert isinstance(target, type)
+        return target
+
+    def build(self, options: Options) -> Part:
+        """A live component: ``Class(options)``."""
+        missing = [name for name in self.component.requires if importlib.util.find_spec(name) is None]
+        if missing:
+            raise PluginError(f"{self} needs {', '.join(missing)}", fix=f"pip install {' '.join(missing)}")
+        with Part(self, None).during("construction"):
+            return Part(self, self.cls()(options))
+
+    def source_file(self) -> str:
+        """Where the component's class is written."""
+        return inspect.getsourcefile(self.cls()) or "unknown"
+
+    def _what_to_install(self) -> str:
+        return f"pip install {' '.join(self.component.requires)}" if self.component.requires else ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} of plugin {self.plugin}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A live component that knows where it came from."""
+
+    registered: Registered
+    instance: Any
+
+    @contextmanager
+    def during(self, stage: str) -> Iterator[Any]:
+        """Use the component; an exception keeps its type and gets a note of component, plugin and stage.
+
+        What it prints goes to standard error, for standard output is the command's; a reporter may print, and
+        :class:`qatk.stages.Trackers` takes care of trackers.
+        """
+        free = self.registered.kind in ("reporter", "tracker")
+        with nullcontext() if free else redirect_stdout(sys.stderr):
+            try:
+                yield self.instance
+            except QatkError:
+                raise
+            except SystemExit as error:
+                left = RuntimeError(f"it asked the whole process to end: {error!r}")
+                blame(left, self.registered, stage)
+                raise left from error
+            except Exception as error:
+                blame(error, self.registered, stage)
+                raise
+
+
+def expect(value: Any, kind: type[T]) -> T:
+    """A value that a component gave. Raises ``TypeError`` where it is of another type than its protocol says."""
+    if not isinstance(value, kind):
+        raise TypeError(f"it gave {_type_name(value)} where {kind.__name__} is due")
+    return value
+
+
+def _type_name(value: Any) -> str:
+    return "None" if value is None else f"an object of type {type(value).__name__}"
