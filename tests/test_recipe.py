@@ -65,7 +65,8 @@ seed: 3
         'r.yaml:5:38: learning_rate: input should be a valid number, not "012" (a text)',
         "r.yaml:5:55: batch_size: input should be a valid integer, not 1.5 (a number)",
         "r.yaml:6:16: no decoder is called 'min-nul' (did you mean 'min-null'?)",
-        "r.yaml:7:7: a head is chosen by a mapping with 'use' ({use: NAME, ...}, NAME one of linear)",
+        "r.yaml:7:7: a head is chosen by a mapping with 'use' ({use: NAME, ...}, NAME one of "
+        "linear, conditional, biaffine, answerability)",
         "r.yaml:8:10: metrics should be a list ([{use: NAME, ...}])",
         "r.yaml:9:1: 'seed' stands twice, first in line 3",
     ]
