@@ -7,7 +7,7 @@ test needs nothing of qatk but this module. The protocols below are checked afte
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -143,11 +143,18 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class SpanLogits:
-    """A span module's forward: ``start``, ``end`` float[B, L], ``-inf`` where masked; ``null`` float[B]."""
+    """A span module's forward where the score of a span is a sum.
+
+    Attributes:
+        start, end: float[B, L], ``-inf`` where masked.
+        null: float[B], on the same scale as start + end.
+        verifier: float[B], that part of ``null`` that a verifier adds, so that calibrating can weigh it anew.
+    """
 
     start: Tensor
     end: Tensor
     null: Tensor
+    verifier: Tensor | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,12 +167,14 @@ class PairLogits:
         null: float[B], on the same scale as ``score``.
         first, last: int64[B, K], first and last token (inclusive), positions in this padded batch.
         score: float[B, K], ``-inf`` for what is no span.
+        verifier: float[B], that part of ``null`` that a verifier adds, so that calibrating can weigh it anew.
     """
 
     null: Tensor
     first: Tensor
     last: Tensor
     score: Tensor
+    verifier: Tensor | None = field(default=None, kw_only=True)
 
 
 class SpanModule(Protocol):

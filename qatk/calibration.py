@@ -15,7 +15,7 @@ import numpy as np
 
 from qatk.answerability import calibration_error, no_answer_probability, reliability
 from qatk.errors import DataError
-from qatk.fitting import Fitted, Questions, best_threshold, fit
+from qatk.fitting import Fitted, Questions, fit
 from qatk.results import Evaluation
 from qatk.scoring import exact_and_f1, percent
 from qatk.store import write_json
@@ -29,12 +29,13 @@ FILE = "calibration.json"
 
 @dataclass(frozen=True)
 class Fold:
-    """One half of the articles: how many questions, the threshold fitted on the other half, EM and F1 in per cent."""
+    """One half of the articles: how many questions, what was fitted on the other half, EM and F1 in per cent."""
 
     questions: int
     threshold: float
     exact: float
     f1: float
+    verifier_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Calibration:
         count: how many of them.
         full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
             thresholds can only take answers away.
+        verified: whether the null scores know a verifier, whose weight was fitted too.
     """
 
     fitted: Fitted
@@ -84,11 +86,13 @@ class Calibration:
     clusters: str
     count: int
     full: bool
+    verified: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain types: what ``calibration.json`` holds."""
         held = {name: [getattr(split, name) for split in self.splits] for name in ("exact", "f1", "calibration_error")}
         return {
+            **({"verifier_factor": self.fitted.verifier_factor} if self.verified else {}),
             "threshold": self.fitted.threshold,
             "temperature": self.fitted.temperature,
             "offset": self.fitted.offset,
@@ -121,9 +125,10 @@ def calibrate(evaluation: Evaluation, *, splits: int = SPLITS, seed: int = SEED)
     check_can_calibrate(examples)
     questions = _questions(examples, predictions)
     clusters, kind = clusters_of(examples)
-    zero, best = questions.scores(0.0), questions.scores(best_threshold(questions))
+    fitted = fit(questions)
+    zero, best = questions.scores(0.0), questions.weighed(fitted.verifier_factor).scores(fitted.threshold)
     return Calibration(
-        fitted=fit(questions),
+        fitted=fitted,
         splits=[_held_out(questions, half) for half in distinct_halves(clusters, splits, seed)],
         seed=seed,
         at_zero={"exact": percent(zero[0]), "f1": percent(zero[1])},
@@ -132,11 +137,14 @@ def calibrate(evaluation: Evaluation, *, splits: int = SPLITS, seed: int = SEED)
         clusters=kind,
         count=len(np.unique(clusters)),
         full=predictions.nbest is not None,
+        verified=predictions.verifier is not None,
     )
 
 
 def cross_fit(examples: Examples, predictions: Predictions, *, seed: int = SEED) -> tuple[Predictions, HeldOut]:
     """The predictions with the threshold of each half fitted on the other, and what that gives.
+
+    Where there is a verifier, so is its weight; the scores stay as they are.
 
     Raises:
         DataError: as :func:`calibrate` does.
@@ -145,7 +153,8 @@ def cross_fit(examples: Examples, predictions: Predictions, *, seed: int = SEED)
     questions = _questions(examples, predictions)
     half = halves(clusters_of(examples)[0], seed)
     found = _held_out(questions, half)
-    return apply_threshold(examples, predictions, np.where(half, *found.thresholds)), found
+    weighed = questions.weighed(np.where(half, *(fold.verifier_factor for fold in found.folds)))
+    return _answered(examples, predictions, weighed.odds <= np.where(half, *found.thresholds)), found
 
 
 def apply_threshold(examples: Examples, predictions: Predictions, threshold: Float64 | float) -> Predictions:
@@ -156,7 +165,11 @@ def apply_threshold(examples: Examples, predictions: Predictions, threshold: Flo
         predictions: where they carry no n-best list, what was not answered stays so.
         threshold: one, or float64[n].
     """
-    answers = predictions.null_odds <= threshold
+    return _answered(examples, predictions, predictions.null_odds <= threshold)
+
+
+def _answered(examples: Examples, predictions: Predictions, answers: Bool) -> Predictions:
+    """The best spans as answers to these questions, bool[n], and none to the others."""
     if predictions.nbest is None:
         start, end = predictions.char_start.copy(), predictions.char_end.copy()
         text = [said if keep else "" for said, keep in zip(predictions.text, answers, strict=True)]
@@ -213,7 +226,8 @@ def _questions(examples: Examples, predictions: Predictions) -> Questions:
         texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
     exact, f1 = exact_and_f1(examples, texts)
     answered = np.fromiter(map(bool, texts), np.bool_, len(texts))
-    return Questions(predictions.null_odds, examples.has_answer, answered, exact, f1)
+    verifier = None if predictions.verifier is None else predictions.verifier.astype(np.float64)
+    return Questions(predictions.null_odds, examples.has_answer, answered, exact, f1, verifier)
 
 
 def _best_spans(nbest: NBest) -> tuple[Any, Any]:
@@ -242,14 +256,17 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
 def _held_out(questions: Questions, half: Bool) -> HeldOut:
     """Fit on either half, score on the other."""
     fits = [fit(questions.take(~part)) for part in (half, ~half)]  # the first is for the questions of ``half``
-    scores = questions.scores(np.where(half, fits[0].threshold, fits[1].threshold))
-    probabilities = [no_answer_probability(questions.odds - by.offset, by.temperature) for by in fits]
+    weighed = questions.weighed(np.where(half, *(by.verifier_factor for by in fits)))
+    scores = weighed.scores(np.where(half, *(by.threshold for by in fits)))
+    probabilities = [no_answer_probability(weighed.odds - by.offset, by.temperature) for by in fits]
     error = _error(np.where(half, *probabilities), questions)
-    first, second = (
-        Fold(int(part.sum()), by.threshold, *(percent(score[part]) for score in scores))
-        for part, by in zip((half, ~half), fits, strict=True)
-    )
+    first, second = (_fold(part, by, scores) for part, by in zip((half, ~half), fits, strict=True))
     return HeldOut(percent(scores[0]), percent(scores[1]), error, (first, second))
+
+
+def _fold(part: Bool, by: Fitted, scores: tuple[Float64, Float64]) -> Fold:
+    exact, f1 = (percent(score[part]) for score in scores)
+    return Fold(int(part.sum()), by.threshold, exact, f1, by.verifier_factor)
 
 
 def _error(probability: Float64, questions: Questions) -> float:

@@ -1,11 +1,11 @@
-"""Fitting to null odds: the threshold of the best F1, and a logistic curve that makes probabilities of them.
+"""Fitting to null odds: the weight of a verifier in them, the threshold of the best F1, and a logistic curve.
 
 Letters in shapes: n questions.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -24,26 +24,38 @@ class Fitted:
     Attributes:
         threshold: answer nothing where the null odds are above it; halfway between the odds that it parts.
         temperature, offset: the probability of no answer is the logistic function of (odds - offset) / temperature.
+        verifier_factor: how many times what the verifier adds to the odds is to count, in all of the above; 1 where
+            there is no verifier.
     """
 
     threshold: float
     temperature: float
     offset: float
+    verifier_factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """What thresholds decide on: null odds, gold, and EM and F1 of the answer that stands below the threshold."""
+    """What thresholds decide on: null odds, gold, and EM and F1 of the answer that stands below the threshold.
+
+    ``verifier`` is what a verifier adds to the odds, where there is one.
+    """
 
     odds: Float64
     has_answer: Bool
     answered: Bool
     exact: Float64
     f1: Float64
+    verifier: Float64 | None = None
 
     def take(self, rows: Bool) -> Questions:
         """Those of these rows, bool[n]."""
-        return Questions(*(getattr(self, name)[rows] for name in ("odds", "has_answer", "answered", "exact", "f1")))
+        columns = {column.name: getattr(self, column.name) for column in fields(self)}
+        return Questions(**{name: column[rows] for name, column in columns.items() if column is not None})
+
+    def weighed(self, factor: Float64 | float) -> Questions:
+        """The same where the verifier counts so many times as much, all alike or each question by its own factor."""
+        return self if self.verifier is None else replace(self, odds=self.odds + (factor - 1) * self.verifier)
 
     def scores(self, threshold: Float64 | float) -> tuple[Float64, Float64]:
         """EM and F1 of each question at a threshold, or at one each."""
@@ -53,9 +65,11 @@ class Questions:
 
 
 def fit(questions: Questions) -> Fitted:
-    """Threshold and curve that are best on these very questions."""
-    temperature, offset = _logistic(questions.odds, ~questions.has_answer)
-    return Fitted(best_threshold(questions), temperature, offset)
+    """Verifier's factor, threshold and curve that are best on these very questions."""
+    factor = _verifier_factor(questions)
+    weighed = questions.weighed(factor)
+    temperature, offset = _logistic(weighed.odds, ~weighed.has_answer)
+    return Fitted(best_threshold(weighed), temperature, offset, factor)
 
 
 def best_threshold(questions: Questions) -> float:
@@ -74,28 +88,54 @@ def best_threshold(questions: Questions) -> float:
     return float(middles[best[np.argmin(np.abs(middles[best]))]])
 
 
-def _logistic(odds: Float64, no_answer: Bool) -> tuple[float, float]:
-    """Temperature and offset by logistic regression on the odds.
+def _verifier_factor(questions: Questions) -> float:
+    """How many times the verifier should count: by logistic regression on the odds and on what it adds to them.
 
-    With the smoothed targets of Platt (1999), and Newton's method with the step halved until it gains, from the share
-    without an answer on, as Lin, Lin & Weng (2007) mend his. Odds that tell the wrong way get that share alone.
+    1 where the odds tell nothing, so that there is nothing to weigh it against.
     """
-    right, wrong = int(no_answer.sum()), int((~no_answer).sum())
-    if not right or not wrong:
+    no_answer = ~questions.has_answer
+    if questions.verifier is None or no_answer.all() or not no_answer.any():
+        return 1.0
+    (odds, _, odds_scale), (added, _, added_scale) = (_standardised(c) for c in (questions.odds, questions.verifier))
+    slope, more, _ = _regress(no_answer, odds, added)
+    return 1.0 + float(more / added_scale * odds_scale / slope) if slope >= FLATTEST else 1.0
+
+
+def _logistic(odds: Float64, no_answer: Bool) -> tuple[float, float]:
+    """Temperature and offset by logistic regression; odds that tell the wrong way get the share without an answer."""
+    if no_answer.all() or not no_answer.any():
         return 1.0, 0.0
-    target = np.where(no_answer, (right + 1) / (right + 2), 1 / (wrong + 2))
-    finite = odds[np.isfinite(odds)]
-    x = np.clip(odds, finite.min() if len(finite) else 0.0, finite.max() if len(finite) else 0.0)
-    middle, scale = float(x.mean()), float(x.std()) or 1.0
-    start = np.array([0.0, np.log((right + 1) / (wrong + 1))])
-    slope, height = _descend(np.stack([(x - middle) / scale, np.ones(len(x))]), target, start)
+    x, middle, scale = _standardised(odds)
+    slope, height = _regress(no_answer, x).tolist()
     if slope < FLATTEST:
-        slope, height = FLATTEST, float(start[1])
+        slope, height = FLATTEST, _share(no_answer)
     return scale / slope, middle - height * scale / slope
 
 
-def _descend(table: Float64, target: Float64, weights: Float64) -> tuple[float, float]:
-    """The two weights of the rows of ``table`` float64[2, n] with the least cross-entropy to ``target`` float64[n]."""
+def _standardised(column: Float64) -> tuple[Float64, float, float]:
+    """The column with mean 0 and deviation 1, and what both were; what is not finite is the least or most that is."""
+    finite = column[np.isfinite(column)]
+    x = np.clip(column, finite.min() if len(finite) else 0.0, finite.max() if len(finite) else 0.0)
+    middle, scale = float(x.mean()), float(x.std()) or 1.0
+    return (x - middle) / scale, middle, scale
+
+
+def _share(no_answer: Bool) -> float:
+    """Log-odds of the share without an answer, one more of either kind counted."""
+    right, wrong = int(no_answer.sum()), int((~no_answer).sum())
+    return float(np.log((right + 1) / (wrong + 1)))
+
+
+def _regress(no_answer: Bool, *columns: Float64) -> Float64:
+    """Slopes of the columns and the height of the logistic curve with the least cross-entropy to ``no_answer``.
+
+    With the smoothed targets of Platt (1999), and Newton's method with the step halved until it gains, from the share
+    without an answer on, as Lin, Lin & Weng (2007) mend his.
+    """
+    right, wrong = int(no_answer.sum()), int((~no_answer).sum())
+    target = np.where(no_answer, (right + 1) / (right + 2), 1 / (wrong + 2))
+    table = np.stack([*columns, np.ones(len(target))])
+    weights: Float64 = np.array([*[0.0] * len(columns), _share(no_answer)])
 
     def loss(of: Float64) -> float:
         z = of @ table
@@ -105,7 +145,7 @@ def _descend(table: Float64, target: Float64, weights: Float64) -> tuple[float, 
     for _ in range(STEPS):
         p = 1 / (1 + np.exp(-np.clip(weights @ table, -500, 500)))
         gradient = table @ (p - target)
-        step = np.linalg.solve((table * (p * (1 - p))) @ table.T + RIDGE * np.eye(2), gradient)
+        step = np.linalg.solve((table * (p * (1 - p))) @ table.T + RIDGE * np.eye(len(weights)), gradient)
         size = 1.0
         while size > LEAST and loss(weights - size * step) > now - 1e-4 * size * float(gradient @ step):
             size /= 2
@@ -115,4 +155,4 @@ def _descend(table: Float64, target: Float64, weights: Float64) -> tuple[float, 
         now = loss(weights)
         if np.abs(gradient).max() < 1e-8:
             break
-    return float(weights[0]), float(weights[1])
+    return weights

@@ -46,18 +46,22 @@ class SpanScores:
         null: float32[F], the score of "no answer", on the same scale as start + end.
         start, end: float32[T] over the tokens of the features; ``-inf`` where no answer may start or end.
         candidates: scored spans.
+        verifier: float32[F], that part of ``null`` that a verifier adds; ``None`` of heads without one.
     """
 
     null: Float32
     start: Float32 | None = None
     end: Float32 | None = None
     candidates: SpanCandidates | None = None
+    verifier: Float32 | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "null", np.float32)
         factorised = self.start is not None and self.end is not None
         if factorised == (self.candidates is not None) or (self.start is None) != (self.end is None):
             raise ValueError("SpanScores needs start and end, or candidates: one of the two forms")
+        if self.verifier is not None:
+            freeze(self, "verifier", np.float32, len(self.null))
         if self.start is not None and self.end is not None:
             freeze(self, "start", np.float32)
             freeze(self, "end", np.float32, len(self.start))
@@ -116,6 +120,8 @@ class Predictions:
         score: float32[n], of the best span, ``-inf`` where no span was valid.
         null_score: float32[n], of "no answer"; NaN where the source of the predictions does not give it.
         nbest: the best spans, or ``None`` where unknown.
+        verifier: float32[n], that part of the null score that a verifier adds, in the window of the least null score;
+            qatk fills it in, decoders need not.
     """
 
     text: Sequence[str]
@@ -124,6 +130,7 @@ class Predictions:
     score: Float32
     null_score: Float32
     nbest: NBest | None = None
+    verifier: Float32 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.text)
@@ -133,6 +140,8 @@ class Predictions:
             freeze(self, name, np.float32, n)
         if self.nbest is not None and len(self.nbest.offsets) != n + 1:
             raise ValueError("Predictions.nbest is for another number of examples")
+        if self.verifier is not None:
+            freeze(self, "verifier", np.float32, n)
 
     def __len__(self) -> int:
         return len(self.text)
@@ -141,7 +150,8 @@ class Predictions:
         """The answers to these examples only, in this order."""
         numbers = {n: getattr(self, n)[rows] for n in ("char_start", "char_end", "score", "null_score")}
         nbest = None if self.nbest is None else self.nbest.take(rows)
-        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, **numbers)
+        verifier = None if self.verifier is None else self.verifier[rows]
+        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, verifier=verifier, **numbers)
 
     @property
     def null_odds(self) -> Float64:

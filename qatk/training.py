@@ -18,6 +18,7 @@ from qatk.parts import Part, expect
 from qatk.recipe import Recipe
 from qatk.stages import Stages, Trackers
 from qatk.store import RunFolder, replacing
+from qatk.types import Float32, Int32
 
 
 def decode(
@@ -32,9 +33,21 @@ def decode(
         predictions: Predictions = expect(instance.decode(examples, features, scores), Predictions)
         if len(predictions) != len(examples):
             raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
+    if scores.verifier is not None:
+        verifier = of_least_null(scores.verifier, features.example_index, scores.null, len(examples))
+        predictions = replace(predictions, verifier=verifier)
     if getattr(instance, "calibrated", False) and not rehearsal:
         return cross_fit(examples, predictions)[0]
     return predictions
+
+
+def of_least_null(column: Float32, example_index: Int32, null: Float32, count: int) -> Float32:
+    """float32[count]: of a column over windows, its value where the null score of an example is least; else 0."""
+    order = np.lexsort((null, example_index))
+    examples, first = np.unique(example_index[order], return_index=True)
+    found = np.zeros(count, np.float32)
+    found[examples] = column[order[first]]
+    return found
 
 
 @dataclass

@@ -69,7 +69,7 @@ def test_a_trainer_teaches_it_eight_windows(name: str, form: str, tmp_path: Path
 def columns_of(scores: SpanScores) -> list[Any]:
     spans = scores.candidates
     pairs = [] if spans is None else [spans.feature, spans.start, spans.end, spans.score]
-    return [scores.null, *[c for c in (scores.start, scores.end) if c is not None], *pairs]
+    return [scores.null, *[c for c in (scores.start, scores.end, scores.verifier) if c is not None], *pairs]
 
 
 def equal(one: SpanScores, other: SpanScores, near: float = 0.0) -> bool:
@@ -108,14 +108,19 @@ def test_no_windows_have_no_scores(tmp_path: Path) -> None:
     engine.predict(model, features).check(features)
 
 
+SHARED = ("conditional", "answerability")
+
+
 def predict_shared(base: Path, out: Path) -> None:
     """Scores by however many processes there are, of one window (the second process has none) and of eight."""
     engine = trainer(batch_tokens=64)
     hf = HfBackbone(HfOptions(model=str(base)))
-    model = engine.assemble(hf, head("conditional", width=8), seed=1)
-    for count in (1, 8):
-        scores = engine.predict(model, windows(LENGTHS[:count], hf.spec()))
-        np.savez(out / f"{count}.npz", *columns_of(scores))
+    for name in SHARED:
+        model = engine.assemble(hf, head(name, width=8), seed=1)
+        for count in (1, 8):
+            scores = engine.predict(model, windows(LENGTHS[:count], hf.spec()))
+            assert (scores.verifier is not None) == (name == "answerability")
+            np.savez(out / f"{name}-{count}.npz", *columns_of(scores))
 
 
 def _worker(rank: int, port: int, base: Path, out: Path) -> None:
@@ -129,7 +134,7 @@ def _worker(rank: int, port: int, base: Path, out: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or not torch.distributed.is_available(), reason="no torch.distributed")
-def test_two_processes_share_a_prediction_of_spans(tmp_path: Path) -> None:
+def test_two_processes_share_a_prediction(tmp_path: Path) -> None:
     base = save_model(tmp_path / "base")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -138,8 +143,8 @@ def test_two_processes_share_a_prediction_of_spans(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     torch.multiprocessing.spawn(_worker, (port, base, tmp_path), nprocs=2)
     predict_shared(base, tmp_path / "alone")
-    for count in (1, 8):
-        found = [np.load(tmp_path / name / f"{count}.npz") for name in ("0", "1", "alone")]
+    for file in (f"{name}-{count}.npz" for name in SHARED for count in (1, 8)):
+        found = [np.load(tmp_path / name / file) for name in ("0", "1", "alone")]
         for key in found[2]:
             assert found[0][key].tolist() == found[1][key].tolist()
             assert np.allclose(found[0][key], found[2][key], atol=1e-4)

@@ -17,7 +17,7 @@ class AnswerabilityHead:
     """The ``linear`` head whose null score is start + end at the null position + ``weight`` times the verifier's.
 
     The rear verification of Zhang et al. 2021 (Retrospective Reader), with a verifier on the same encoder. Its score is
-    the log-odds of "no answer", trained by its own loss.
+    the log-odds of "no answer", trained by its own loss; calibrating fits how much it counts (:mod:`qatk.fitting`).
     """
 
     def __init__(self, options: AnswerabilityOptions) -> None:
@@ -48,8 +48,8 @@ class AnswerabilitySpans(nn.Module):
         """Score states [B, L, H]: float32, ``-inf`` for tokens that can be no answer."""
         spans = self.spans(states, batch)
         unanswerable = self.verifier(self.spans.dropout(states), spans.start.log_softmax(-1), batch)
-        null = spans.null + self.options.weight * unanswerable
-        return AnswerabilityLogits(spans.start, spans.end, null, unanswerable)
+        added = self.options.weight * unanswerable
+        return AnswerabilityLogits(spans.start, spans.end, spans.null + added, unanswerable, verifier=added)
 
     def loss(self, output: AnswerabilityLogits, batch: Batch) -> Tensor:
         """That of ``linear``, and the verifier's binary cross entropy, weighted."""
