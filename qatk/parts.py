@@ -91,6 +91,8 @@ class Registered:
                 raise PluginError(f"{self} cannot be imported: {error}", fix=self._what_to_install()) from error
             except AttributeError as error:
                 raise PluginError(f"{self}: {module} has no {attribute}") from error
+            except (Exception, SystemExit) as error:
+                raise PluginError(f"{self} cannot be imported: {error!r}") from error
         if missing := [m for m in METHODS[self.kind] if not callable(getattr(target, m, None))]:
             raise PluginError(
                 f"{self} lacks {', '.join(f'{m}()' for m in missing)}", fix=f"see qatk.api for {self.kind}s"

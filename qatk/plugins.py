@@ -139,7 +139,7 @@ class PluginHost:
             check_module(module)
             plugin = replace(plugin, api=getattr(module, "QATK_API", 1))
             manager.register(module, plugin.name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             plugin = self._quarantine(plugin, error)
         self.plugins.append(plugin)
 
@@ -152,12 +152,12 @@ class PluginHost:
                         with redirect_stdout(self.printed or sys.stderr):
                             found = list(implementation.function())
                         collected += [Registered(kind, check_component(c), plugin) for c in found]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.plugins[self.plugins.index(plugin)] = self._quarantine(plugin, error)
             return []
         return collected
 
-    def _quarantine(self, plugin: Plugin, error: Exception) -> Plugin:
+    def _quarantine(self, plugin: Plugin, error: Exception | SystemExit) -> Plugin:
         if self.strict:
             raise PluginError(f"plugin {plugin} cannot be loaded: {error}", where="QATK_STRICT_PLUGINS") from error
         text = "".join(traceback.format_exception(error))

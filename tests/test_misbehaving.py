@@ -14,7 +14,7 @@ from small import write_recipe
 
 import qatk
 from qatk.blame import explain
-from qatk.errors import UsageError
+from qatk.errors import PluginError, UsageError
 from qatk.plugins import PluginHost
 from qatk.stages import Trackers
 
@@ -158,6 +158,43 @@ def test_a_run_goes_on_after_the_mend(tmp_path: Path) -> None:
     assert json.loads(mended.stdout) == json.loads(whole.stdout), "what plugins print spoils no JSON"
     for name in ("predictions.json", "null_odds.json", "metrics.json"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        ("def broken(:", "invalid syntax"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("1 / 0", "division by zero"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported_is_named_and_left_out(code: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(code)
+    recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=2)
+    listed = command("plugins", "list", plugin=file)
+    assert listed.returncode == 0
+    assert "min-null" in listed.stdout
+    assert "broken" in listed.stdout + listed.stderr
+    assert command("recipe", "check", str(recipe), plugin=file).returncode == 0, "it is no concern of this recipe"
+    wanted = command("recipe", "check", str(recipe), "--set", "decoder.use=bad", plugin=file)
+    assert wanted.returncode == 2
+    assert said in wanted.stderr
+    assert "Traceback" not in wanted.stderr
+
+
+def test_a_class_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "quits.py").write_text("raise SystemExit(3)")
+    (tmp_path / "lazy.py").write_text(
+        "from qatk.api import Component, hookimpl\n@hookimpl\ndef qatk_decoders():\n"
+        "    return [Component('bad', 'quits:Bad', summary='quits')]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=2)
+    host = PluginHost.discover(files=[str(tmp_path / "lazy.py")], environ={})
+    with pytest.raises(PluginError, match=r"decoder 'bad' of plugin lazy .* cannot be imported: SystemExit"):
+        qatk.run(recipe, out=tmp_path / "run", settings=["decoder.use=bad"], host=host)
 
 
 def test_a_traceback_comes_where_it_is_asked_for(tmp_path: Path) -> None:
