@@ -37,14 +37,53 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "Backbone", "BackboneSpec", "Batch", "Component", "DataError", "Dataset", "Decoder", "Examples",
-    "FeatureError", "Features", "Featurizer", "Head", "HubUnreachable", "Metric", "ModelError", "NBest",
-    "NoOptions", "Options", "PairLogits", "PluginError", "Predictions", "QatkError", "Reporter", "RunResult", "Slicer",
-    "SpanCandidates", "SpanLogits", "SpanModule", "SpanScores", "StorageError", "Tracker", "TrainEvent",
-    "Trainer", "TrainingDiverged", "UsageError", "WindowSpans", "advance", "answers_of_spans", "hookimpl",
-    "spans_of_window", "track",
+    "HEAD_WEIGHTS",
+    "Backbone",
+    "BackboneSpec",
+    "Batch",
+    "Component",
+    "DataError",
+    "Dataset",
+    "Decoder",
+    "Examples",
+    "FeatureError",
+    "Features",
+    "Featurizer",
+    "Head",
+    "HubUnreachable",
+    "Metric",
+    "ModelError",
+    "NBest",
+    "NoOptions",
+    "Options",
+    "PairLogits",
+    "PluginError",
+    "Predictions",
+    "QatkError",
+    "Reporter",
+    "RunResult",
+    "Slicer",
+    "SpanCandidates",
+    "SpanLogits",
+    "SpanModule",
+    "SpanScores",
+    "StorageError",
+    "Tracker",
+    "TrainEvent",
+    "Trainer",
+    "TrainingDiverged",
+    "UsageError",
+    "WindowSpans",
+    "advance",
+    "answers_of_spans",
+    "hookimpl",
+    "spans_of_window",
+    "track",
 ]
 # fmt: on
+
+HEAD_WEIGHTS = "head.safetensors"
+"""The file in a model's folder that holds a head for which the encoder's architecture has no place."""
 
 
 @dataclass(frozen=True)

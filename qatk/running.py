@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,7 +18,7 @@ from qatk.blame import blaming
 from qatk.cache import FeatureCache
 from qatk.calibration import calibrate, write_calibration
 from qatk.compose import Pipeline, compose
-from qatk.errors import DataError, RunFolderError
+from qatk.errors import DataError, QatkWarning, RunFolderError
 from qatk.judge import judge
 from qatk.parts import Part, expect
 from qatk.plugins import PluginHost
@@ -161,7 +162,10 @@ class _Run:
         with self.parts.trainer.during("assembly") as trainer:
             model = trainer.assemble(backbone, self.parts.head.instance, seed=self.recipe.seed)
             if describe := getattr(trainer, "describe", None):
-                self.folder.manifest["model"] = describe(model)
+                self.folder.manifest["model"] = described = describe(model)
+                if train_examples is None and described.get("head") == "untrained":
+                    what = "the head is untrained, and the recipe has no data.train: answers will be random"
+                    warnings.warn(f"{what}; name a model with such a head, or training data", QatkWarning, stacklevel=2)
         if train_features is not None:
             training = Training(self.recipe, self.parts, self.folder, self.trackers, dev, dev_features)
             training.run(model, train_features, self.stages)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from hub_stub import serving
 from model_tools import FORMS, save_model
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from qatk.api import ModelError
 from qatk_builtin.bert import HfOptions
@@ -67,6 +67,13 @@ def test_head_weights_come_from_a_question_answering_checkpoint_only(tmp_path: P
     assert sorted(head) == ["qa_outputs.bias", "qa_outputs.weight"]
     assert all(torch.equal(value, kept[name]) for name, value in head.items())
     assert backbone(save_model(tmp_path / "bare")).head_state() == {}
+
+
+def test_head_weights_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    save_model(tmp_path)
+    (tmp_path / "head.safetensors").write_bytes(b"no head")
+    with pytest.raises(ModelError, match="the head's weights"):
+        backbone(tmp_path).head_state()
 
 
 def test_loading_says_nothing_on_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -233,7 +240,9 @@ def ask_hub(endpoint: str, cache: Path, *names: str, offline: bool = False) -> l
 def test_a_model_comes_from_the_hub_and_then_from_its_cache(tmp_path: Path) -> None:
     folder = save_model(tmp_path / "model", answers=True)
     files = {path.name: path.read_bytes() for path in folder.iterdir()} | {"pytorch_model.bin": b"", "run.py": b""}
-    with serving({"some/model": files}) as hub:
+    ours = files | {"head.safetensors": save({"verifier.weight": torch.zeros(2)})}
+    with serving({"some/model": files, "our/model": ours}) as hub:
+        assert ask_hub(hub.url, tmp_path / "ours", "our/model")[0].endswith(" verifier.weight")
         online = ask_hub(hub.url, tmp_path / "cache", "some/model")
         fetched = [line for line in hub.log if "/resolve/" in line]
     size = sum(p.numel() for p in backbone(folder).encoder().parameters())

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import torch
 from model_tools import save_model, windows
+from small import write_recipe
 from test_heads import HEADS, PAIRS, head
 from trainer_tools import LENGTHS, backbone, train, trainer
 
+import qatk
 from qatk.api import Features, SpanCandidates, SpanScores
+from qatk.errors import QatkWarning
 from qatk_builtin.bert import HfOptions
 from qatk_builtin.bert.backbone import HfBackbone
 
@@ -64,6 +67,32 @@ def test_a_trainer_teaches_it_eight_windows(name: str, form: str, tmp_path: Path
     fresh = engine.assemble(hf, small, seed=2)
     engine.load(fresh, folder)
     assert equal(engine.predict(fresh, features), scores)
+
+
+@pytest.mark.parametrize("name", ["linear", *HEADS])
+def test_a_finished_run_answers_again(name: str, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Its model is the backbone of a run without training, whose answers are the same to the byte."""
+    recipe = write_recipe(tmp_path, train=32, dev=12, max_steps=3)
+    first = qatk.run(recipe, out=tmp_path / "first", settings=[f"head.use={name}"])
+    again = [f"head.use={name}", "data.train=null", f"backbone={{use: hf, model: '{tmp_path / 'first' / 'model'}'}}"]
+    second = qatk.run(recipe, out=tmp_path / "second", settings=again)
+    assert second.manifest["model"]["head"] == "checkpoint"
+    assert not [w for w in recwarn if "untrained" in str(w.message)]
+    for file in ("predictions.json", "null_odds.json", "metrics.json"):
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+    assert first.manifest["model"]["head"] == "untrained"
+
+
+def test_a_head_of_another_kind_is_not_taken_over_in_silence(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=1)
+    qatk.run(recipe, out=tmp_path / "first", settings=["head.use=conditional"])
+    again = ["head.use=biaffine", "data.train=null", f"backbone={{use: hf, model: '{tmp_path / 'first' / 'model'}'}}"]
+    with pytest.warns(QatkWarning) as told:
+        second = qatk.run(recipe, out=tmp_path / "second", settings=again)
+    said = [str(warning.message) for warning in told]
+    assert any("cannot take over the head of" in text for text in said)
+    assert any("answers will be random; name a model with such a head, or training data" in text for text in said)
+    assert second.manifest["model"]["head"] == "untrained"
 
 
 def columns_of(scores: SpanScores) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import (
     MODEL_FOR_QUESTION_ANSWERING_MAPPING,
@@ -20,7 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from qatk.api import BackboneSpec, Examples, ModelError
+from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError
 from qatk_builtin.bert import HfOptions
 from qatk_builtin.bert.source import SETTINGS, ModelSource
 
@@ -68,7 +69,10 @@ class HfBackbone:
         return self._loaded[0]
 
     def head_state(self) -> Mapping[str, Tensor]:
-        """The head's weights under the checkpoint's names; empty unless the checkpoint has all of them."""
+        """The head's weights under the checkpoint's names; empty unless the checkpoint has all of them.
+
+        Those of ``head.safetensors`` where the checkpoint has such a file, as models that qatk saved may.
+        """
         return self._loaded[1]
 
     @cached_property
@@ -126,6 +130,9 @@ class HfBackbone:
         state = model.state_dict(keep_vars=True)
         absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
         self._check_complete([name for name in absent if name in state and id(state[name]) in mine])
+        if (folder / HEAD_WEIGHTS).exists():
+            with self._explained("the head's weights"):
+                return encoder, load_file(folder / HEAD_WEIGHTS)
         head = {name: value.detach() for name, value in state.items() if id(value) not in mine}
         return encoder, {} if absent & head.keys() else head
 

@@ -18,11 +18,12 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from qatk.api import HubUnreachable, ModelError
+from qatk.api import HEAD_WEIGHTS, HubUnreachable, ModelError
 
 SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
 """Files that describe a model: configuration and tokenizer."""
 WEIGHTS = ("model.safetensors", "model-*.safetensors")
+"""Files of the encoder's weights; a head may lie beside them."""
 CODE = ("*.py",)
 
 
@@ -53,7 +54,7 @@ class ModelSource:
 
     def folder_with_weights(self) -> Path:
         """The folder with its weights. Raises also :class:`ModelError` where there are none in safetensors."""
-        folder = self.folder([*SETTINGS, *WEIGHTS])
+        folder = self.folder([*SETTINGS, *WEIGHTS, HEAD_WEIGHTS])
         if not any(found for pattern in WEIGHTS for found in folder.glob(pattern)):
             pickled = any(folder.glob("*.bin"))
             found = "only .bin, which can run code when it is read" if pickled else "none"

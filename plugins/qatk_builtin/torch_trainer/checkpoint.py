@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING
 
-from qatk.api import ModelError, StorageError
+from qatk.api import HEAD_WEIGHTS, ModelError, StorageError
 from qatk_builtin.torch_trainer.model import QAModel
 
-WEIGHTS, HEAD_WEIGHTS, TRAINING = "model.safetensors", "head.safetensors", "training.pt"
+WEIGHTS, TRAINING = "model.safetensors", "training.pt"
 
 
 def save_model(model: QAModel, folder: Path) -> None:
@@ -66,6 +66,15 @@ def load_model(model: QAModel, folder: Path) -> None:
         raise ModelError(f"the weights are of another model: {error}", where=str(folder)) from error
 
 
+def take_over(head: nn.Module, state: Mapping[str, Tensor]) -> bool:
+    """Give a head the weights beside a checkpoint's encoder; False, and nothing done, where they are of another."""
+    if {n: v.shape for n, v in state.items()} == {n: v.shape for n, v in head.state_dict().items()}:
+        head.load_state_dict(state)
+        return True
+    load = getattr(head, "load_checkpoint", None)
+    return load is not None and bool(load(state))
+
+
 def save_training(folder: Path, state: Mapping[str, Any]) -> None:
     """Write the state of an interrupted training beside its model. Raises :class:`StorageError`."""
     with _explained(folder):
@@ -104,7 +113,7 @@ def _load_question_answering(model: QAModel, state: dict[str, Tensor]) -> None:
     inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model.encoder.load_state_dict(inner)
     rest = {name: value for name, value in state.items() if not name.startswith(prefix)}
-    if not hasattr(head, "load_checkpoint") or not head.load_checkpoint(rest):
+    if not take_over(head, rest):
         raise RuntimeError(f"no head of the kind {type(head).__name__} among {', '.join(rest) or 'no other weights'}")
 
 

@@ -19,7 +19,10 @@ class QAModel(nn.Module):
         tokenizer: saved beside the weights.
         spec: what the batches must look like.
         packing: how the encoder runs without padding; ``None`` where it does not.
+        head_begins: ``untrained``, or ``checkpoint`` where the head took over its weights.
     """
+
+    head_begins = "untrained"
 
     def __init__(self, encoder: nn.Module, head: nn.Module, tokenizer: Any, spec: BackboneSpec) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ from qatk.types import Int64
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.ahead import Guard, prepared
 from qatk_builtin.torch_trainer.batches import make_batch, prediction_batches, shares, training_batches
-from qatk_builtin.torch_trainer.checkpoint import load_model, load_training, save_model, save_training
+from qatk_builtin.torch_trainer.checkpoint import load_model, load_training, save_model, save_training, take_over
 from qatk_builtin.torch_trainer.collected import Collected
 from qatk_builtin.torch_trainer.dev import dev_metrics
 from qatk_builtin.torch_trainer.device import Engine
@@ -62,12 +62,13 @@ class TorchTrainer:
         spec = backbone.spec()
         encoder = backbone.encoder()
         module: Any = head.build(spec)
-        if state := backbone.head_state():
-            load = getattr(module, "load_checkpoint", None)
-            if load is None or not load(state):
-                what = f"{type(module).__name__} cannot take over the head of {spec.name} ({', '.join(state)})"
-                warnings.warn(f"{what}: it starts untrained", QatkWarning, stacklevel=2)
+        state = backbone.head_state()
+        taken_over = bool(state) and take_over(module, state)
+        if state and not taken_over:
+            what = f"{type(module).__name__} cannot take over the head of {spec.name} ({', '.join(state)})"
+            warnings.warn(f"{what}: it starts untrained", QatkWarning, stacklevel=2)
         model = QAModel(encoder, module, backbone.tokenizer(), spec).to(self.engine.device)
+        model.head_begins = "checkpoint" if taken_over else "untrained"
         kernel = kernel_for(self.engine.device, self.engine.precision)
         if self.options.attention == "auto" and kernel is not None:
             model.eval()
@@ -96,7 +97,7 @@ class TorchTrainer:
         return batch
 
     def describe(self, model: QAModel) -> dict[str, Any]:
-        """Device, precision and size, for the manifest."""
+        """Device, precision, size, and whether the head began untrained, for the manifest."""
         return {
             "device": self.engine.name,
             "precision": self.engine.precision,
@@ -104,6 +105,7 @@ class TorchTrainer:
             "threads": torch.get_num_threads(),
             "attention": "padded" if model.packing is None else "varlen",
             "parameters": sum(p.numel() for p in model.parameters()),
+            "head": model.head_begins,
         }
 
     def fit(
