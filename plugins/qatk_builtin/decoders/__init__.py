@@ -30,10 +30,12 @@ class EnsembleOptions(MinNullOptions):
 
 @hookimpl
 def qatk_decoders() -> Iterable[Component]:
-    """Decoders that combine before they choose."""
+    """Decoders that combine before they choose; and a second name for what ``min-null`` does anyway."""
+    exact = "the true n-best by sliding maxima: min-null by another name"
     merge = "as min-null, after a token's scores in several windows are combined"
     ensemble = "as min-null, of several runs' best spans together"
     return [
+        Component("exact", "qatk_builtin.bert.min_null:MinNullDecoder", MinNullOptions, exact),
         Component("merge-windows", f"{__name__}.merge_windows:MergeWindowsDecoder", MergeWindowsOptions, merge),
         Component("ensemble", f"{__name__}.ensemble:EnsembleDecoder", EnsembleOptions, ensemble),
     ]

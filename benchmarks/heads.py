@@ -1,0 +1,135 @@
+"""What heads and decoders cost beside ``linear`` and ``min-null``: time and memory. Run: python benchmarks/heads.py.
+
+MiniLM on the CPU, a fixed random sample of windows; each head in a process of its own, one at a time, so that its peak
+of memory is its own. Decoders read invented scores of overlapping windows, an ensemble also a finished run from disk.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from common import Row, Timed, alternate, duration, mini_or_generated, to_examples
+from compare import dev_like, make_run
+from decoding import invent
+from features import minilm
+from models import BATCH, MODEL, RATE, sample, workers
+from table import alone
+
+from qatk.api import Features
+from qatk.plugins import PluginHost
+from qatk.provenance import peak_memory
+from qatk_builtin.bert import HfOptions, StrideOptions
+from qatk_builtin.bert.backbone import HfBackbone
+from qatk_builtin.bert.stride import StrideFeaturizer
+from qatk_builtin.torch_trainer import TorchOptions
+from qatk_builtin.torch_trainer.trainer import TorchTrainer
+
+HEADS = ("linear", "conditional", "biaffine", "answerability")
+WINDOWS = 128
+QUESTIONS, OVERLAPPING = 2_000, {"max_length": 128, "doc_stride": 48}
+"""What the decoders are timed on."""
+DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "min-null": ("min-null", {}),
+    "merge-windows, max": ("merge-windows", {"combine": "max"}),
+    "merge-windows, mean": ("merge-windows", {"combine": "mean"}),
+    "merge-windows, edge": ("merge-windows", {"combine": "edge"}),
+    "ensemble of two, probability": ("ensemble", {"by": "probability"}),
+    "ensemble of two, score": ("ensemble", {"by": "score"}),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one head: seconds of each epoch and each prediction, and the peak of resident memory in GiB."""
+
+    training: Sequence[float]
+    prediction: Sequence[float]
+    memory: float
+
+
+def measure(repetitions: int = 3) -> list[Row]:
+    """Heads, then decoders."""
+    return [*heads(repetitions), *decoders(repetitions)]
+
+
+def heads(repetitions: int) -> list[Row]:
+    """Three rows each."""
+    name, data = mini_or_generated()
+    features = StrideFeaturizer(StrideOptions()).featurize(to_examples(data), *minilm(), targets=True)
+    windows = sample(features, WINDOWS)
+    costs = {}
+    for head in HEADS:
+        with workers({head: partial(cost, head=head, repetitions=repetitions)}) as side:
+            costs[head] = side[head](windows)
+    linear = costs.pop("linear")
+    return [row for head, found in costs.items() for row in beside(name, head, found, linear)]
+
+
+def beside(data: str, head: str, found: Cost, linear: Cost) -> list[Row]:
+    """A head's cost, as a ratio to that of ``linear``."""
+    rows = [
+        duration(f"{what}, {WINDOWS} windows", f"{data}, {head}", Timed(mine, 1), Timed(theirs, 1), "linear")
+        for what, mine, theirs in (
+            ("training", found.training, linear.training),
+            ("prediction", found.prediction, linear.prediction),
+        )
+    ]
+    ratio = found.memory / linear.memory
+    memory = ("memory, peak resident", f"{data}, {head}", "linear", "GiB", found.memory, linear.memory)
+    return [*rows, Row(*memory, ratio, ratio, ratio)]
+
+
+def cost(features: Features, *, head: str, repetitions: int) -> Cost:
+    """Train and predict, once more than is counted."""
+    trainer, model = side(head)
+    training, prediction = [], []
+    for _ in range(repetitions + 1):
+        began = time.perf_counter()
+        for _ in trainer.fit(model, features, None, seed=0):
+            pass
+        trained = time.perf_counter()
+        trainer.predict(model, features)
+        training.append(trained - began)
+        prediction.append(time.perf_counter() - trained)
+    return Cost(training[1:], prediction[1:], peak_memory() / 2**30)
+
+
+@cache
+def side(head: str) -> tuple[TorchTrainer, Any]:
+    """A trainer, and a model with this head."""
+    trainer = TorchTrainer(TorchOptions(learning_rate=RATE, epochs=1, batch_size=BATCH, device="cpu"))
+    backbone = HfBackbone(HfOptions(model=MODEL, attention_dropout=0.0))
+    return trainer, trainer.assemble(backbone, PluginHost.discover().build("head", head), seed=0)
+
+
+def decoders(repetitions: int) -> list[Row]:
+    """A row each, over the same windows and scores."""
+    examples, host = dev_like(QUESTIONS), PluginHost.discover()
+    features = StrideFeaturizer(StrideOptions(**OVERLAPPING)).featurize(examples, *minilm(), targets=False)
+    scores = invent(features)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        make_run(run, examples, 0.6, 0, host)
+
+        def decoding(name: str, options: dict[str, Any]) -> Callable[[], Any]:
+            more = {"runs": [str(run)]} if name == "ensemble" else {}
+            return lambda: host.build("decoder", name, {**options, **more}).decode(examples, features, scores)
+
+        sides = {name: decoding(*how) for name, how in DECODERS.items()}
+        alternate(sides, 1)
+        times = {name: Timed(took, 1) for name, took in alternate(sides, repetitions).items()}
+    plain = times.pop("min-null")
+    case = f"{QUESTIONS:,} questions, {len(features):,} windows"
+    note = f"min-null takes {1e6 * median(plain.seconds) / QUESTIONS:.0f} µs a question."
+    return [duration(f"decoding, {name}", case, took, plain, "min-null", note=note) for name, took in times.items()]
+
+
+if __name__ == "__main__":
+    alone(__doc__, measure, repetitions=3)
