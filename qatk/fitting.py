@@ -57,6 +57,11 @@ class Questions:
         """The same where the verifier counts so many times as much, all alike or each question by its own factor."""
         return self if self.verifier is None else replace(self, odds=self.odds + (factor - 1) * self.verifier)
 
+    @property
+    def gain(self) -> Float64:
+        """float64[n]: F1 of the best span less that of no answer."""
+        return np.where(self.answered, self.f1 - ~self.has_answer, 0.0)
+
     def scores(self, threshold: Float64 | float) -> tuple[Float64, Float64]:
         """EM and F1 of each question at a threshold, or at one each."""
         answers = (self.odds <= threshold) & self.answered
@@ -76,7 +81,7 @@ def best_threshold(questions: Questions) -> float:
     """The threshold of the best F1, halfway between the odds on either side; of equally good ones the nearest to 0."""
     order = np.argsort(questions.odds, kind="stable")
     odds = questions.odds[order]
-    gain = np.where(questions.answered, questions.f1 - ~questions.has_answer, 0.0)[order]
+    gain = questions.gain[order]
     cuts = last_of_equals(odds)
     curve = np.concatenate([[0.0], np.cumsum(gain)[cuts]])
     finite = odds[np.isfinite(odds)]
@@ -89,16 +94,20 @@ def best_threshold(questions: Questions) -> float:
 
 
 def _verifier_factor(questions: Questions) -> float:
-    """How many times the verifier should count: by logistic regression on the odds and on what it adds to them.
+    """How many times the verifier should count, never less than 0: by logistic regression on odds and verifier.
 
-    1 where the odds tell nothing, so that there is nothing to weigh it against.
+    What it learns is on which questions the best span is worse than no answer, each weighed by how much F1 hangs on it:
+    whether there is an answer at all is not the point where the best span is wrong. 1 where the odds tell nothing, so
+    that there is nothing to weigh the verifier against.
     """
-    no_answer = ~questions.has_answer
-    if questions.verifier is None or no_answer.all() or not no_answer.any():
+    if questions.verifier is None:
+        return 1.0
+    gain = questions.gain
+    if not (gain < 0).any() or not (gain > 0).any():
         return 1.0
     (odds, _, odds_scale), (added, _, added_scale) = (_standardised(c) for c in (questions.odds, questions.verifier))
-    slope, more, _ = _regress(no_answer, odds, added)
-    return 1.0 + float(more / added_scale * odds_scale / slope) if slope >= FLATTEST else 1.0
+    slope, more, _ = _regress(gain < 0, np.abs(gain), odds, added)
+    return max(0.0, 1.0 + float(more / added_scale * odds_scale / slope)) if slope >= FLATTEST else 1.0
 
 
 def _logistic(odds: Float64, no_answer: Bool) -> tuple[float, float]:
@@ -106,9 +115,10 @@ def _logistic(odds: Float64, no_answer: Bool) -> tuple[float, float]:
     if no_answer.all() or not no_answer.any():
         return 1.0, 0.0
     x, middle, scale = _standardised(odds)
-    slope, height = _regress(no_answer, x).tolist()
+    each = np.ones(len(x))
+    slope, height = _regress(no_answer, each, x).tolist()
     if slope < FLATTEST:
-        slope, height = FLATTEST, _share(no_answer)
+        slope, height = FLATTEST, _share(no_answer, each)[2]
     return scale / slope, middle - height * scale / slope
 
 
@@ -120,32 +130,32 @@ def _standardised(column: Float64) -> tuple[Float64, float, float]:
     return (x - middle) / scale, middle, scale
 
 
-def _share(no_answer: Bool) -> float:
-    """Log-odds of the share without an answer, one more of either kind counted."""
-    right, wrong = int(no_answer.sum()), int((~no_answer).sum())
-    return float(np.log((right + 1) / (wrong + 1)))
+def _share(which: Bool, weight: Float64) -> tuple[float, float, float]:
+    """The weight of those that are and of those that are not, and the log-odds of the two with one more of either."""
+    right, wrong = float(weight[which].sum()), float(weight[~which].sum())
+    return right, wrong, float(np.log((right + 1) / (wrong + 1)))
 
 
-def _regress(no_answer: Bool, *columns: Float64) -> Float64:
-    """Slopes of the columns and the height of the logistic curve with the least cross-entropy to ``no_answer``.
+def _regress(which: Bool, weight: Float64, *columns: Float64) -> Float64:
+    """Slopes of the columns and the height of the logistic curve with the least weighted cross-entropy to ``which``.
 
     With the smoothed targets of Platt (1999), and Newton's method with the step halved until it gains, from the share
-    without an answer on, as Lin, Lin & Weng (2007) mend his.
+    on, as Lin, Lin & Weng (2007) mend his.
     """
-    right, wrong = int(no_answer.sum()), int((~no_answer).sum())
-    target = np.where(no_answer, (right + 1) / (right + 2), 1 / (wrong + 2))
+    right, wrong, share = _share(which, weight)
+    target = np.where(which, (right + 1) / (right + 2), 1 / (wrong + 2))
     table = np.stack([*columns, np.ones(len(target))])
-    weights: Float64 = np.array([*[0.0] * len(columns), _share(no_answer)])
+    weights: Float64 = np.array([*[0.0] * len(columns), share])
 
     def loss(of: Float64) -> float:
         z = of @ table
-        return float((np.logaddexp(0, z) - target * z).sum())
+        return float((weight * (np.logaddexp(0, z) - target * z)).sum())
 
     now = loss(weights)
     for _ in range(STEPS):
         p = 1 / (1 + np.exp(-np.clip(weights @ table, -500, 500)))
-        gradient = table @ (p - target)
-        step = np.linalg.solve((table * (p * (1 - p))) @ table.T + RIDGE * np.eye(len(weights)), gradient)
+        gradient = table @ (weight * (p - target))
+        step = np.linalg.solve((table * (weight * p * (1 - p))) @ table.T + RIDGE * np.eye(len(weights)), gradient)
         size = 1.0
         while size > LEAST and loss(weights - size * step) > now - 1e-4 * size * float(gradient @ step):
             size /= 2

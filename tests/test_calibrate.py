@@ -141,6 +141,18 @@ def test_the_weight_of_a_verifier_is_fitted(host: PluginHost) -> None:
     assert "verifier_factor" not in deaf.as_dict()
 
 
+def test_a_verifier_counts_for_what_it_tells_of_questions_that_matter() -> None:
+    """It knows that there is an answer only where the best span is wrong anyway, which gains nothing."""
+    kind = np.repeat([0, 1, 2], 500)  # right span, wrong span, no answer
+    odds = np.array([-1.0, 1.0, 1.0])[kind] + RNG.normal(0, 1, 1500)
+    verifier = np.array([1.0, -3.0, 1.0])[kind] + RNG.normal(0, 1, 1500)
+    right = (kind == 0).astype(np.float64)
+    found = fit(Questions(odds + verifier, kind < 2, kind >= 0, right, right, verifier))
+    assert found.verifier_factor < 0.15
+    useless = fit(Questions(odds + verifier, kind < 2, kind < 0, right, right, verifier))
+    assert useless.verifier_factor == 1, "nothing hangs on it"
+
+
 def calibrated_f1(of: Evaluation, threshold: float) -> float:
     from qatk.scoring import exact_and_f1
 
@@ -281,7 +293,7 @@ def test_a_run_with_a_verifier_is_calibrated_by_its_weight_too(tmp_path: Path) -
     result = qatk.run(recipe, out=tmp_path / "run", settings=setting)
     found = calibrate(load_run(tmp_path / "run").evaluation)
     assert json.loads((tmp_path / "run" / "calibration.json").read_text()) == json.loads(json.dumps(found.as_dict()))
-    assert found.fitted.verifier_factor != 1
+    assert found.verified
     assert result.metrics["f1"] == pytest.approx(found.splits[0].f1)
     assert "multiply the head's weight by it" in call(tmp_path / "run")
 

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from string import Template
 from types import ModuleType
 
 import pytest
@@ -99,6 +100,17 @@ def test_the_runs_of_the_comparisons_are_in_order(host: PluginHost) -> None:
     settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
     recipe = load_recipe(ROOT / words[2], host, settings)
     assert recipe.filled()["backbone"]["layers"] == 3
+
+
+def test_the_runs_of_the_effects_are_in_order(host: PluginHost) -> None:
+    made = maker("make_effects")
+    page = (ROOT / "docs" / "effects.md").read_text("utf-8")
+    for command in (made.TRAIN, made.CALIBRATE, made.WINDOWS, made.MERGE, made.ENSEMBLE):
+        assert command in page
+        values = {"seed": "1", "next": "2", "head": "answerability", "combine": "edge", "by": "score"}
+        words = shlex.split(Template(command).substitute(values))
+        settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+        load_recipe(ROOT / words[2], host, settings)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
