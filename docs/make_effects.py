@@ -16,7 +16,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from qatk.comparison import Difference, System, compare_systems
+from qatk.comparison import compare_systems
+from qatk.pairs import Difference
+from qatk.results import System
 from qatk.systems import read_runs
 
 ROOT = Path(__file__).parents[1]

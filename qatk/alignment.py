@@ -10,8 +10,9 @@ import numpy as np
 
 from qatk.errors import PredictionsError, UsageError
 from qatk.evaluation import list_ids
+from qatk.judge import summarise
 from qatk.results import Evaluation
-from qatk.scoring import slice_rows
+from qatk.slices import slice_rows
 from qatk.types import Bool, Examples, Int64
 
 
@@ -79,8 +80,6 @@ def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) 
         rows: of the questions.
         examples: those questions, where they are at hand.
     """
-    from qatk.judge import summarise
-
     predictions = evaluation.predictions.take(rows)
     examples = evaluation.examples.take(rows) if examples is None else examples
     per_question = {name: values[rows] for name, values in evaluation.per_question.items()}

@@ -7,34 +7,38 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from qatk.errors import QatkError
 
-if TYPE_CHECKING:
-    from qatk.parts import Part, Registered
-
 TRACEBACK = "QATK_TRACEBACK"
 """The environment variable that asks for tracebacks."""
+
+
+class Suspect(Protocol):
+    """A component that can be to blame, and whose ``str`` names it; see :class:`qatk.parts.Registered`."""
+
+    def source_file(self) -> str:
+        """Where its class is written."""
 
 
 @dataclass(frozen=True)
 class Blame:
     """A component, and what it was used for when it failed."""
 
-    registered: Registered
+    component: Suspect
     stage: str
 
 
-def blame(error: Exception, registered: Registered, stage: str) -> None:
+def blame(error: Exception, component: Suspect, stage: str) -> None:
     """Note on an exception, once, whose it is: the innermost component that was in use."""
     if not hasattr(error, "qatk_blame"):
-        _note(error, Blame(registered, stage))
+        _note(error, Blame(component, stage))
 
 
 @contextmanager
-def blaming(parts: Iterable[Part]) -> Iterator[None]:
-    """Put the blame on that part whose own code was running, where it is another than the one in use.
+def blaming(components: Iterable[Suspect]) -> Iterator[None]:
+    """Put the blame on that component whose own code was running, where it is another than the one in use.
 
     A head's module runs inside of the trainer's loop: what it raises is the head's.
     """
@@ -44,8 +48,8 @@ def blaming(parts: Iterable[Part]) -> Iterator[None]:
         raise
     except Exception as error:
         noted: Blame | None = getattr(error, "qatk_blame", None)
-        owner = _owner(error, parts)
-        if noted is not None and owner is not None and owner != noted.registered:
+        owner = _owner(error, components)
+        if noted is not None and owner is not None and owner != noted.component:
             error.__notes__ = [note for note in error.__notes__ if note != _text(noted)]
             _note(error, Blame(owner, noted.stage))
         raise
@@ -57,10 +61,10 @@ def explain(error: Exception) -> str | None:
     if noted is None:
         return None
     frames = traceback.extract_tb(error.__traceback__)
-    source = _source(noted.registered)
+    source = _source(noted.component)
     own = [frame for frame in frames if source is not None and Path(frame.filename) == source] or frames
     reason = "; ".join(str(error).splitlines()) or "no reason given"
-    what = f"{noted.registered} failed during {noted.stage}: {type(error).__name__}: {reason}"
+    what = f"{noted.component} failed during {noted.stage}: {type(error).__name__}: {reason}"
     fix = f"{TRACEBACK}=1 shows the traceback; once it is mended, a run goes on with --resume"
     return str(QatkError(what, where=f"{own[-1].filename}:{own[-1].lineno}" if own else None, fix=fix))
 
@@ -71,24 +75,24 @@ def _note(error: Exception, found: Blame) -> None:
 
 
 def _text(found: Blame) -> str:
-    return f"raised in {found.registered}, during {found.stage}"
+    return f"raised in {found.component}, during {found.stage}"
 
 
-def _owner(error: Exception, parts: Iterable[Part]) -> Registered | None:
-    """The part in whose source the exception, or the last call before it, was."""
-    sources = [(source, part.registered) for part in parts if (source := _source(part.registered))]
+def _owner(error: Exception, components: Iterable[Suspect]) -> Suspect | None:
+    """The component in whose source the exception, or the last call before it, was."""
+    sources = [(source, component) for component in components if (source := _source(component))]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
-        found = [registered for source, registered in sources if file == source]
-        found = found or [registered for source, registered in sources if _is_beside(file, source)]
+        found = [component for source, component in sources if file == source]
+        found = found or [component for source, component in sources if _is_beside(file, source)]
         if len(found) == 1:  # of several in one package nobody can say
             return found[0]
     return None
 
 
-def _source(registered: Registered) -> Path | None:
+def _source(component: Suspect) -> Path | None:
     try:
-        return Path(registered.source_file())
+        return Path(component.source_file())
     except Exception:  # of a class without source
         return None
 

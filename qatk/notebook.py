@@ -3,69 +3,71 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from qatk.results import Evaluation, RunResult
-from qatk.scoring import mean_interval
-
-if TYPE_CHECKING:
-    from qatk.comparison import Comparison
+from qatk.pairs import Difference
+from qatk.slices import SliceRow, mean_interval
+from qatk.types import Bool, Float64
 
 METRICS = {"exact": "EM", "f1": "F1"}
 
 
-def run_html(result: RunResult) -> str:
-    """A run: its name, the figures of its evaluation, and where its page is."""
-    page = None if result.folder is None else result.folder / "report.html"
+def run_html(name: str, figures: str, folder: Path | None) -> str:
+    """A run: its name, the HTML of its figures, and where its page is."""
+    page = None if folder is None else folder / "report.html"
     link = (
         f'<p><a href="{escape(page.resolve().as_uri())}">{escape(str(page))}</a></p>' if page and page.exists() else ""
     )
-    return f"<p><b>{escape(result.name)}</b></p>{evaluation_html(result.evaluation)}{link}"
+    return f"<p><b>{escape(name)}</b></p>{figures}{link}"
 
 
-def evaluation_html(evaluation: Evaluation) -> str:
-    """Each metric of all, answerable and unanswerable questions with 95 % intervals, and of the slices, folded away."""
-    main = _table(["", "questions", *_names(evaluation)], _groups(evaluation))
-    slices = [
+def figures_html(per_question: Mapping[str, Float64], has_answer: Bool, slices: Sequence[SliceRow]) -> str:
+    """Each metric of all, answerable and unanswerable questions with 95 % intervals, and of the slices, folded away.
+
+    Args:
+        per_question: float64[n] of each metric, as fractions.
+        has_answer: bool[n].
+        slices: groups of questions, in the order to show them.
+    """
+    headers = ["", "questions", *(METRICS.get(metric, metric) for metric in per_question)]
+    main = _table(headers, _groups(per_question, has_answer))
+    rows = [
         [
             f"{row.slicer}: {row.name}",
             f"{row.total:,}",
             *(_value(row.metrics[m], row.intervals.get(m)) for m in row.metrics),
         ]
-        for row in evaluation.slices
+        for row in slices
     ]
-    if not slices:
-        return main
-    return f"{main}<details><summary>slices</summary>{_table(['', 'questions', *_names(evaluation)], slices)}</details>"
+    return f"{main}<details><summary>slices</summary>{_table(headers, rows)}</details>" if rows else main
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """The verdicts, and the difference of each pair in each metric and group with its interval."""
-    names = [system.name for system in comparison.systems]
-    said = "".join(f"<p><b>{escape(pair.verdict)}</b></p>" for pair in comparison.pairs)
+def comparison_html(verdicts: Sequence[str], differences: Sequence[tuple[str, Difference]], clusters: str) -> str:
+    """The verdicts, and the difference of each pair in each metric and group with its interval.
+
+    Args:
+        verdicts: one a pair.
+        differences: each with the name of its pair.
+        clusters: ``article`` or ``context``.
+    """
+    said = "".join(f"<p><b>{escape(verdict)}</b></p>" for verdict in verdicts)
     rows = [
         [
-            *(f"{names[pair.other]} - {names[pair.baseline]}", METRICS[d.metric], d.group, f"{d.total:,}"),
+            *(pair, METRICS[d.metric], d.group, f"{d.total:,}"),
             *(_figure(d.baseline), _figure(d.other), f"{d.difference:+.1f}", _bounds(d.by_cluster), d.verdict),
         ]
-        for pair in comparison.pairs
-        for d in pair.differences
+        for pair, d in differences
     ]
-    by = f"95 % by {comparison.clusters}"
+    by = f"95 % by {clusters}"
     return said + _table(["", "", "", "questions", "baseline", "other", "difference", by, "verdict"], rows)
 
 
-def _names(evaluation: Evaluation) -> list[str]:
-    return [METRICS.get(metric, metric) for metric in evaluation.per_question]
-
-
-def _groups(evaluation: Evaluation) -> Iterator[list[str]]:
-    has_answer = evaluation.examples.has_answer
+def _groups(per_question: Mapping[str, Float64], has_answer: Bool) -> Iterator[list[str]]:
     for name, rows in (("all", has_answer | True), ("HasAns", has_answer), ("NoAns", ~has_answer)):
         if rows.any() and (name == "all" or not rows.all()):
-            columns = [column[rows] for column in evaluation.per_question.values()]
+            columns = [column[rows] for column in per_question.values()]
             yield [name, f"{int(rows.sum()):,}", *(_value(100 * float(c.mean()), mean_interval(c)) for c in columns)]
 
 

@@ -7,25 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from qatk.notebook import figures_html, run_html
+from qatk.slices import SliceRow
 from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions, TrainEvent
-
-
-@dataclass(frozen=True)
-class SliceRow:
-    """Figures of one group of questions.
-
-    Attributes:
-        slicer, name: who made the group, and its name.
-        total: how many questions it has.
-        metrics: mean of each per-question metric, in per cent.
-        intervals: 95 % interval of each mean (low, high), in per cent.
-    """
-
-    slicer: str
-    name: str
-    total: int
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,9 +55,7 @@ class Evaluation:
         return None if self.reach is None else self.reach == 0
 
     def _repr_html_(self) -> str:
-        from qatk.notebook import evaluation_html
-
-        return evaluation_html(self)
+        return figures_html(self.per_question, self.examples.has_answer, self.slices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +84,32 @@ class RunResult:
         return self.evaluation.metrics
 
     def _repr_html_(self) -> str:
-        from qatk.notebook import run_html
+        return run_html(self.name, self.evaluation._repr_html_(), self.folder)
 
-        return run_html(self)
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """One system: a run, a predictions file, or several runs that differ in nothing but their seed.
+
+    Attributes:
+        name: what to call it; names of a comparison are distinct.
+        evaluations: one a seed, all over the same examples in the same order.
+        seeds: of each evaluation; ``None`` where it is not known.
+        sources: the run folder or predictions file of each evaluation.
+        facts: what is known of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``.
+    """
+
+    name: str
+    evaluations: Sequence[Evaluation]
+    seeds: Sequence[int | None] = (None,)
+    sources: Sequence[str] = ("",)
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The first evaluation: what examples are shown of."""
+        return self.evaluations[0]
+
+    def per_question(self, metric: str) -> Float64:
+        """float64[seeds, n] of a per-question metric, as fractions."""
+        return np.stack([evaluation.per_question[metric] for evaluation in self.evaluations])

@@ -75,7 +75,7 @@ def run(
         else:
             folder = stack.enter_context(follow(path, identity))
             pipeline = replace(pipeline, reporters=[], trackers=[])
-        with blaming(pipeline.parts()):
+        with blaming([part.registered for part in pipeline.parts()]):
             return _Run(recipe, pipeline, folder, limit).execute(console or Console(quiet=True))
 
 

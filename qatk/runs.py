@@ -11,6 +11,7 @@ from typing import Any
 from qatk.errors import RunFolderError
 from qatk.eventlog import read_events
 from qatk.results import Evaluation, RunResult, StageTime
+from qatk.slices import slice_rows
 from qatk.store import read_manifest
 from qatk.table import read_examples
 
@@ -41,8 +42,6 @@ def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
 
 def read_evaluation(path: Path, *, nbest: bool = True) -> Evaluation:
     """Predictions, gold and figures of a run folder; best spans where they are wanted."""
-    from qatk.scoring import slice_rows
-
     read = read_examples(path / "examples.parquet", nbest=nbest)
     try:
         metrics = json.loads((path / "metrics.json").read_text("utf-8"))

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qatk.alignment import align, refuse_other_metrics, shared_ids
-from qatk.comparison import System, refuse_too_few
+from qatk.comparison import refuse_too_few
 from qatk.errors import UsageError
 from qatk.evaluation import check_null_odds, evaluate_examples, read_data, read_null_odds
 from qatk.evaluation import read_predictions as read_texts
-from qatk.results import RunResult
+from qatk.results import RunResult, System
 from qatk.runs import load_run
-from qatk.scoring import slice_rows
+from qatk.slices import slice_rows
 from qatk.types import Bool, Examples
 
 if TYPE_CHECKING:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qatk.pairs import Difference
+from qatk.results import System
 from qatk.scoring import normalise_answers
 from qatk.types import Bool, Float64, Int64
-
-if TYPE_CHECKING:
-    from qatk.comparison import Difference, System
 
 
 def rank_questions(baseline: System, other: System, clusters: Int64) -> tuple[Int64, Int64, Int64]:

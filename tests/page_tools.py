@@ -17,10 +17,10 @@ import numpy as np
 from make_result import CASES, Case, make_result
 
 from qatk.api import Examples, NBest, NoOptions, Predictions
-from qatk.comparison import Comparison, System, compare_systems
+from qatk.comparison import Comparison, compare_systems
 from qatk.judge import judge
 from qatk.plugins import PluginHost
-from qatk.results import Evaluation
+from qatk.results import Evaluation, System
 from qatk_builtin.reports.page import write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

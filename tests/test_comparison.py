@@ -11,10 +11,11 @@ import pytest
 from compare_tools import answer, articles, evaluation, system
 from scoring_cases import SHARED, examples_of, predictions_of
 
-from qatk.comparison import Comparison, Difference, System, compare_systems, comparison_to_dict
+from qatk.comparison import Comparison, compare_systems, comparison_to_dict
 from qatk.errors import UsageError
+from qatk.pairs import Difference
 from qatk.plugins import PluginHost
-from qatk.results import Evaluation
+from qatk.results import Evaluation, System
 from qatk.scoring import exact_and_f1, percent
 from qatk.statistics import holm, mcnemar
 from qatk.systems import read_predictions

@@ -16,8 +16,9 @@ from make_result import CASES, Case, make_result
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from qatk.comparison import Comparison, System, compare_systems
+from qatk.comparison import Comparison, compare_systems
 from qatk.plugins import PluginHost
+from qatk.results import System
 from qatk.textview import printable
 from qatk_builtin.reports.prose import code, details, escape, table
 

@@ -11,8 +11,8 @@ from scoring_cases import examples_of, predictions_of, without_gold
 from qatk.api import DataError, Examples, NoOptions
 from qatk.judge import judge
 from qatk.plugins import PluginHost
-from qatk.scoring import mean_interval, slice_rows
 from qatk.sections import SLICERS
+from qatk.slices import mean_interval, slice_rows
 from qatk_builtin.squad import ColumnOptions
 from qatk_builtin.squad.contexts import ContextLength, QuestionOverlap
 from qatk_builtin.squad.slices import (

@@ -13,9 +13,9 @@ from qatk.cli.context import output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError, UsageError
 
 if TYPE_CHECKING:
-    from qatk.comparison import System
     from qatk.making import Outcome
     from qatk.plugins import PluginHost
+    from qatk.results import System
 
 SHOWN, SHOWN_OF_MANY = 3, 1
 """Wins, losses and questions both have wrong that are shown of a pair, and where there are several pairs."""

@@ -14,9 +14,9 @@ import typer
 from qatk.cli.context import Settings
 
 if TYPE_CHECKING:
-    from qatk.comparison import System
     from qatk.making import Listener, Outcome
     from qatk.plugins import PluginHost
+    from qatk.results import System
     from qatk.sweep import Planned
 
 _DONE = re.compile(r"(.+): (\d+)/(\d+)")

@@ -10,8 +10,9 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.results import Evaluation, SliceRow
+from qatk.results import Evaluation
 from qatk.scoring import percent
+from qatk.slices import SliceRow
 from qatk.taxonomy import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
 from qatk.textview import printable
 from qatk.types import Int8

@@ -10,7 +10,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qatk.comparison import Comparison, Difference, Interval, Pair
+from qatk.comparison import Comparison
+from qatk.pairs import Difference, Interval, Pair
 from qatk.textview import printable
 from qatk_builtin.reports.cases import answers_text, context_text, said_text, short
 from qatk_builtin.reports.contrasts import (

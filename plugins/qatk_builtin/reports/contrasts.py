@@ -11,8 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from qatk.answerability import answerability
-from qatk.comparison import Comparison, Difference, Pair, System
-from qatk.results import Evaluation
+from qatk.comparison import Comparison
+from qatk.pairs import Difference, Pair
+from qatk.results import Evaluation, System
 from qatk.taxonomy import KINDS, error_kinds
 from qatk.textview import Mark
 from qatk.types import Float64, Int8, Int64

@@ -8,8 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
-from qatk.comparison import Comparison, Difference, Pair
-from qatk.results import Evaluation, SliceRow
+from qatk.comparison import Comparison
+from qatk.pairs import Difference, Pair
+from qatk.results import Evaluation
+from qatk.slices import SliceRow
 from qatk.store import write_atomically
 from qatk.taxonomy import KINDS, error_kinds
 from qatk.textview import Mark

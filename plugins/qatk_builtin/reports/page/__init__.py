@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qatk.comparison import Comparison, System
-from qatk.results import RunResult
+from qatk.comparison import Comparison
+from qatk.results import RunResult, System
 from qatk.store import write_atomically
 
 

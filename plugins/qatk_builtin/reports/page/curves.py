@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from qatk.answerability import Answerability, answerability
-from qatk.comparison import System
-from qatk.results import RunResult
+from qatk.results import RunResult, System
 from qatk.types import Float64
 from qatk_builtin.reports.contrasts import letter_of
 from qatk_builtin.reports.page.specs import Chart, View, curve, diagonal, plot, rule_at

@@ -17,9 +17,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from qatk.comparison import Comparison, System
-from qatk.results import Evaluation, RunResult
-from qatk.scoring import mean_interval
+from qatk.comparison import Comparison
+from qatk.results import Evaluation, RunResult, System
+from qatk.slices import mean_interval
 from qatk.store import finite
 from qatk.textview import printable
 from qatk_builtin.reports.contrasts import METRICS, Contrast, interval, p_value, points, signed
