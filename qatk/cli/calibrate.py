@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.context import output, plugin_host, print_json
+from qatk.cli.context import output, plain_table, plugin_host, print_json
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,12 +64,8 @@ def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Pa
 
 def _table(found: Calibration) -> Table:
     """Threshold 0, what was held out, and the oracle, one under the other."""
-    from rich.table import Table
-
     title = f"Null threshold, fitted and scored on different {found.clusters}s ({found.count})"
-    table = Table("threshold", title=title, title_justify="left")
-    for name in ("EM", "F1", "least to most", "calibration error"):
-        table.add_column(name, justify="right")
+    table = plain_table("threshold", figures=("EM", "F1", "least to most", "calibration error"), title=title)
     held = found.as_dict()["held_out"]
     table.add_row("0", *_figures(found.at_zero), "", f"{found.calibration_error:.3f}")
     spread = f"{held['f1']['least']:.2f} to {held['f1']['most']:.2f}"

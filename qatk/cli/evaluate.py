@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.context import output, plugin_host, print_json
+from qatk.cli.context import output, plain_table, plugin_host, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,11 +50,7 @@ def evaluate_command(
 
 def _table(metrics: Mapping[str, float]) -> Table:
     """A row for all questions, and one for those with and without an answer."""
-    from rich.table import Table
-
-    table = Table("questions", title="EM and F1, per cent", title_justify="left")
-    for name in ("number", "EM", "F1"):
-        table.add_column(name, justify="right")
+    table = plain_table("questions", figures=("number", "EM", "F1"), title="EM and F1, per cent")
     for prefix, name in (("", "all"), ("HasAns_", "with an answer"), ("NoAns_", "without an answer")):
         if f"{prefix}total" in metrics:
             exact, f1 = metrics[f"{prefix}exact"], metrics[f"{prefix}f1"]
@@ -64,12 +60,8 @@ def _table(metrics: Mapping[str, float]) -> Table:
 
 def _thresholds(metrics: Mapping[str, float]) -> Table:
     """The best that a threshold on the null odds could have reached on this very data."""
-    from rich.table import Table
-
     title = "Best thresholds, fitted on this data"
-    table = Table("score", title=title, title_justify="left")
-    for name in ("best", "at null odds", "AP"):
-        table.add_column(name, justify="right")
+    table = plain_table("score", figures=("best", "at null odds", "AP"), title=title)
     for key, name in (("exact", "EM"), ("f1", "F1")):
         best, at = metrics[f"best_{key}"], metrics[f"best_{key}_thresh"]
         precision = metrics.get(f"pr_{key}_ap")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli.context import Settings, output, plugin_host, print_json
+from qatk.cli.context import Settings, output, plain_table, plugin_host, print_json
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -165,12 +165,10 @@ def _print_checked(row: dict[str, Any]) -> None:
 
 
 def _print_findings(findings: list[Finding], common: list[Ailment]) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     console = output()
-    table = Table("plugin", "components", "loads in", "state", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table("plugin", "components", "loads in", "state")
     for finding in findings:
         state = f"{len(finding.ailments)} to mend" if finding.ailments else "well"
         owner = f"{finding.plugin} ({finding.distribution} {finding.version})"

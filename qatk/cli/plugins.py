@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qatk.cli import plugincare
-from qatk.cli.context import output, plugin_host, print_json
+from qatk.cli.context import output, plain_table, plugin_host, print_json
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -126,11 +126,9 @@ def _unknown(host: PluginHost, name: str) -> UsageError:
 
 
 def _components_table(rows: list[dict[str, Any]]) -> Table:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("kind", "name", "summary", "plugin", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table("kind", "name", "summary", "plugin")
     last = ""
     for row in sorted(rows, key=lambda row: (row["kind"], row["name"])):
         kind, last = ("" if row["kind"] == last else row["kind"]), row["kind"]
@@ -142,11 +140,9 @@ def _components_table(rows: list[dict[str, Any]]) -> Table:
 def _options_table(options: list[dict[str, Any]]) -> Table:
     import json
 
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("option", "type", "default", "meaning", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table("option", "type", "default", "meaning")
     for option in options:
         default = "required" if option["required"] else json.dumps(option["default"])
         table.add_row(Text(option["name"], "bold"), Text(option["type"]), Text(default), Text(option["help"]))
