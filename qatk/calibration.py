@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from qatk.answerability import calibration_error, no_answer_probability, reliability
+from qatk.clusters import clusters_of
 from qatk.errors import DataError
 from qatk.fitting import Fitted, Questions, fit
 from qatk.results import Evaluation
@@ -180,14 +181,6 @@ def _answered(examples: Examples, predictions: Predictions, answers: Bool) -> Pr
         text = [context[a:b] if keep and a >= 0 else "" for context, a, b, keep in spans]
     start[~answers] = end[~answers] = -1
     return replace(predictions, text=text, char_start=start, char_end=end)
-
-
-def clusters_of(examples: Examples) -> tuple[Int64, str]:
-    """int64[n], the article of each question, numbered from 0; its context where there are no two titles."""
-    titles = {title: i for i, title in enumerate(dict.fromkeys(examples.title))}
-    if len(titles) > 1:
-        return np.array([titles[title] for title in examples.title], np.int64), "article"
-    return examples.context_index.astype(np.int64), "context"
 
 
 def halves(clusters: Int64, seed: int) -> Bool:

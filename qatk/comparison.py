@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from qatk.alignment import common_masks
-from qatk.differences import Figures, clusters_of, measure
+from qatk.clusters import clusters_of, contexts_of
+from qatk.differences import Figures, measure
 from qatk.errors import UsageError
 from qatk.notebook import comparison_html
 from qatk.pairs import Difference, Interval, Pair
@@ -90,14 +91,14 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
         raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
     examples = systems[0].evaluation.examples
     masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])
-    articles, contexts, kind = clusters_of(examples)
+    articles, kind = clusters_of(examples)
     groups = {"all": np.ones(len(examples), np.bool_)}
     if 0 < examples.has_answer.sum() < len(examples):
         groups |= {"HasAns": examples.has_answer, "NoAns": ~examples.has_answer}
     sliced = {f"{slicer}: {name}": mask for slicer, named in masks.items() for name, mask in named.items()}
     table = np.stack([*groups.values(), *sliced.values()])
     scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]
-    figures = measure(scores, table, articles, contexts, draws=draws, seed=seed)
+    figures = measure(scores, table, articles, contexts_of(examples), draws=draws, seed=seed)
     adjusted = _by_family(figures.p, len(groups))
     names, sizes = [*groups, *sliced], table.sum(axis=1).tolist()
     pairs = []

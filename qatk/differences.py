@@ -19,7 +19,7 @@ from qatk.statistics import (
     standard_error,
     two_way_bootstrap,
 )
-from qatk.types import Bool, Examples, Float64, Int64
+from qatk.types import Bool, Float64, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +40,6 @@ class Figures:
     two_way: Float64 | None
     p: Float64
     detectable: Float64
-
-
-def clusters_of(examples: Examples) -> tuple[Int64, Int64, str]:
-    """The article and the context of each question, int64[n] each, and which of the two questions are drawn by.
-
-    Articles are told by title; where a question has none, or all have the same, contexts stand in for them.
-    """
-    contexts = np.unique(examples.context_index, return_inverse=True)[1].astype(np.int64)
-    titles: dict[str, int] = {}
-    articles = np.array([titles.setdefault(title, len(titles)) for title in examples.title], np.int64)
-    by_article = len(titles) > 1 and "" not in titles
-    return (articles if by_article else contexts), contexts, "article" if by_article else "context"
 
 
 def measure(
