@@ -132,8 +132,8 @@ def _components_table(rows: list[dict[str, Any]]) -> Table:
     last = ""
     for row in sorted(rows, key=lambda row: (row["kind"], row["name"])):
         kind, last = ("" if row["kind"] == last else row["kind"]), row["kind"]
-        owner = f"{row['plugin']} ({row['distribution']} {row['version']})"
-        table.add_row(kind, Text(row["name"], "bold"), Text(row["summary"]), Text(owner))
+        supplier = "" if row["distribution"] == "qatk" else f" ({row['distribution']} {row['version']})"
+        table.add_row(kind, Text(row["name"], "bold"), Text(row["summary"]), Text(f"{row['plugin']}{supplier}"))
     return table
 
 
