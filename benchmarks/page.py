@@ -19,7 +19,7 @@ from table import alone
 
 from qatk.comparison import compare_systems
 from qatk.plugins import PluginHost
-from qatk.systems import read_runs
+from qatk.systems import read_systems
 from qatk_builtin.reports.page import write_page
 
 SIZE, FILTER = 12.0, 200.0
@@ -56,7 +56,7 @@ def measure(repetitions: int = 3) -> list[Row]:
         runs = [Path(folder) / f"run-{k}" for k in range(2)]
         for k, path in enumerate(runs):
             make_run(path, examples, 0.6 + 0.02 * k, k, host)
-        comparison = compare_systems(read_runs(runs))
+        comparison = compare_systems(read_systems(runs))
         page = Path(folder) / "page.html"
 
         def write() -> None:

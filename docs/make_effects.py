@@ -19,7 +19,7 @@ from typing import Any
 from qatk.comparison import compare_systems
 from qatk.pairs import Difference
 from qatk.results import System
-from qatk.systems import read_runs
+from qatk.systems import read_systems
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "effects.md"
@@ -159,7 +159,7 @@ def main() -> None:
 def table(runs: Path, names: Sequence[str]) -> str:
     """Systems of three seeds each; the first is the baseline."""
     folders = [runs / f"{name}-seed{seed}" for name in names for seed in SEEDS]
-    systems = read_runs(folders, names=[name for name in names for _ in SEEDS], nbest=False)
+    systems = read_systems(folders, names=[name for name in names for _ in SEEDS], nbest=False)
     pairs = {pair.other: pair.differences for pair in compare_systems(systems).pairs}
     rows = [[system.name, *figures(system), *difference(pairs.get(k, ()))] for k, system in enumerate(systems)]
     names = ("F1, difference", "articles drawn", "articles and seeds drawn", "verdict")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import operator
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qatk.alignment import align, refuse_other_metrics, shared_ids
+import numpy as np
+
+from qatk.alignment import align, refuse_other_metrics, shared_ids, take
 from qatk.comparison import refuse_too_few
 from qatk.errors import UsageError
 from qatk.evaluation import check_null_odds, evaluate_examples, read_data, read_null_odds
 from qatk.evaluation import read_predictions as read_texts
-from qatk.results import RunResult, System
+from qatk.results import Evaluation, RunResult, System
 from qatk.runs import load_run
 from qatk.slices import slice_rows
 from qatk.types import Bool, Examples
@@ -29,48 +30,64 @@ Source = str | Path
 T = TypeVar("T")
 
 
-def read_runs(
-    folders: Sequence[Source],
+def read_systems(
+    sources: Sequence[Source],
+    null_odds: Sequence[Source | None] = (),
     *,
     names: Sequence[str] | None = None,
     group_seeds: bool = False,
     common: bool = False,
     nbest: bool = True,
 ) -> list[System]:
-    """Systems out of run folders; the first is the baseline.
+    """Systems out of run folders, and out of prediction files beside them; the first is the baseline.
 
     Args:
-        folders: of finished runs.
-        names: the system that each run belongs to: runs of one name are seeds of one system. ``None`` makes a system
-            of each run, named after what distinguishes its path.
+        sources: finished runs, at least one, and prediction files, which are scored and sliced on the first run's data.
+        null_odds: the odds file of each predictions file, ``None`` where it has none; nothing at all for none.
+        names: the system that each source belongs to: runs of one name are seeds of one system. ``None`` makes a
+            system of each, named after what distinguishes its path.
         group_seeds: without names, make one system of runs whose recipes differ in nothing but their seed.
-        common: where runs share only some questions, go on with those.
+        common: where they share only some questions, go on with those.
         nbest: read the best spans of each question too; comparing needs none.
 
     Raises:
         RunFolderError: where a folder is no run, or an unfinished one.
-        PredictionsError: where runs share no question or, without ``common``, only some; for scores or odds of NaN.
-        UsageError: for fewer than two systems; where the data or the metrics of two runs differ.
+        PredictionsError: where two share no question or, without ``common``, only some; for scores or odds of NaN;
+            where odds and predictions do not belong together.
+        DataError: where a file holds something else.
+        UsageError: for fewer than two systems, no run, or another number of odds than of prediction files; where the
+            data or the metrics of two differ.
     """
-    refuse_too_few(len(folders))
-    results = [load_run(folder, nbest=nbest) for folder in folders]
-    each = distinct_names(folders)
-    refuse_other_metrics({name: _metrics(result) for name, result in zip(each, results, strict=True)})
-    digests = [result.manifest.get("data", {}).get("dev", {}).get("digest") for result in results]
-    evaluations = align(each, [result.evaluation for result in results], digests, common=common)
+    refuse_too_few(len(sources))
+    of = dict(zip(distinct_names(sources), sources, strict=True))
+    runs = {name: load_run(source, nbest=nbest) for name, source in of.items() if not Path(source).is_file()}
+    if not runs:
+        raise UsageError(f"{sources[0]} is a file, no run folder", fix="prediction files need the data: --data DATA")
+    answers = _read_answers({name: source for name, source in of.items() if name not in runs}, null_odds)
+    refuse_other_metrics(_metrics(runs, answers))
+    found = {name: result.evaluation for name, result in runs.items()}
+    if answers:
+        first = next(iter(found.values()))
+        every = [answers[name].texts if name in answers else found[name].examples.id for name in of]
+        shared = set(shared_ids(list(of), [list(ids) for ids in every], common=common))
+        base = take(first, np.array([row for row, name in enumerate(first.examples.id) if name in shared], np.int64))
+        found |= {name: answer.evaluate(base.examples, base.masks) for name, answer in answers.items()}
+    digests = {name: result.manifest.get("data", {}).get("dev", {}).get("digest") for name, result in runs.items()}
+    evaluations = align(list(of), [found[name] for name in of], [digests.get(name) for name in of], common=common)
     if names is None:
-        names = _names_of_groups(folders, results) if group_seeds else each
+        names = _names_of_groups(of, runs) if group_seeds else list(of)
     members = {name: [i for i, owner in enumerate(names) if owner == name] for name in dict.fromkeys(names)}
     refuse_too_few(len(members))
+    results = [runs.get(name) for name in of]
     return [
         System(
             name=name,
-            evaluations=[evaluations[i] for i in of],
-            seeds=[results[i].manifest["recipe"].get("seed") for i in of],
-            sources=[str(folders[i]) for i in of],
-            facts=_mean([run_facts(results[i]) for i in of]),
+            evaluations=[evaluations[i] for i in group],
+            seeds=[None if (run := results[i]) is None else run.manifest["recipe"].get("seed") for i in group],
+            sources=[str(sources[i]) for i in group],
+            facts=_mean([{} if (run := results[i]) is None else run_facts(run) for i in group]),
         )
-        for name, of in members.items()
+        for name, group in members.items()
     ]
 
 
@@ -118,40 +135,58 @@ def read_predictions(
         UsageError: for fewer than two files or another number of odds, and where a file cannot be opened.
     """
     refuse_too_few(len(files))
-    if null_odds and len(null_odds) != len(files):
-        raise UsageError(f"{len(null_odds)} files of null odds for {len(files)} of predictions", fix="one each is due")
-    names = distinct_names(files)
-    texts = [read_texts(file) for file in files]
-    odds = [None if file is None else read_null_odds(file) for file in null_odds or [None] * len(files)]
-    for name, said, given in zip(names, texts, odds, strict=True):
-        if given is not None:
-            check_null_odds(said, given, where=name)
+    of = dict(zip(distinct_names(files), files, strict=True))
+    answers = _read_answers(of, null_odds)
     examples = read_data(data, host)
-    ids = shared_ids([_data_name(data), *names], [examples.id, *map(list, texts)], common=common)
-    if len(ids) < len(examples):
-        among = set(ids)
+    every = [examples.id, *(list(answer.texts) for answer in answers.values())]
+    shared = shared_ids([_data_name(data), *of], every, common=common)
+    if len(shared) < len(examples):
+        among = set(shared)
         examples = examples.take([row for row, name in enumerate(examples.id) if name in among])
     masks = _default_masks(examples, host)
-    found = [
-        evaluate_examples(examples, _only(said, ids), None if given is None else _only(given, ids))
-        for said, given in zip(texts, odds, strict=True)
-    ]
-    evaluations = [replace(e, slices=slice_rows(masks, e.per_question), masks=masks) for e in found]
-    return [System(n, [e], sources=[str(f)]) for n, e, f in zip(names, evaluations, files, strict=True)]
+    return [System(name, [answers[name].evaluate(examples, masks)], sources=[str(file)]) for name, file in of.items()]
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What a predictions file says, and its null odds."""
+
+    texts: Mapping[str, str]
+    odds: Mapping[str, float] | None
+
+    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]]) -> Evaluation:
+        """Scored on examples that it answers, and maybe others beside them."""
+        odds = None if self.odds is None else _only(self.odds, examples.id)
+        scored = evaluate_examples(examples, _only(self.texts, examples.id), odds)
+        return replace(scored, slices=slice_rows(masks, scored.per_question), masks=masks)
+
+
+def _read_answers(files: Mapping[str, Source], null_odds: Sequence[Source | None]) -> dict[str, _Answers]:
+    """What prediction files say, by the name of each, with the odds files in their order."""
+    if null_odds and len(null_odds) != len(files):
+        raise UsageError(f"{len(null_odds)} files of null odds for {len(files)} of predictions", fix="one each is due")
+    answers = {}
+    for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
+        texts = read_texts(file)
+        odds = None if odds_file is None else read_null_odds(odds_file)
+        if odds is not None:
+            check_null_odds(texts, odds, where=name)
+        answers[name] = _Answers(texts, odds)
+    return answers
 
 
 def distinct_names(paths: Sequence[Source]) -> list[str]:
     """What distinguishes paths, as short names: folders above and below that all share are left out.
 
     Where more than two parts of a path are left, its end is enough, as long as it still distinguishes. ``.json``,
-    ``.json.gz`` and a ``.predictions`` that all end in go too; the same path again gets a number.
+    ``.json.gz`` and ``.predictions`` go too; the same path again gets a number.
     """
     parts = [Path(os.path.abspath(path)).parts[1:] for path in paths]  # noqa: PTH100  resolving would follow links
     parts = [(*p[:-1], re.sub(r"\.json(\.gz)?$", "", p[-1])) if p else ("/",) for p in parts]
     parts = _without_common(parts) if len(set(parts)) > 1 else [p[-1:] for p in parts]
     names = ["/".join(p) for p in parts]
     shorter = [re.sub(r"(?<=.)[._-]pred(iction)?s?$", "", name) for name in names]
-    if all(map(operator.ne, names, shorter)) and len(set(shorter)) == len(set(names)):
+    if len(set(shorter)) == len(set(names)):
         names = shorter
     times = [names[:i].count(name) for i, name in enumerate(names)]
     return [f"{name} ({k + 1})" if k else name for name, k in zip(names, times, strict=True)]
@@ -169,14 +204,14 @@ def _without_common(parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return next((short for short in ends if len(set(short)) == different), kept)
 
 
-def _names_of_groups(folders: Sequence[Source], results: Sequence[RunResult]) -> list[str]:
-    """For each run the name of its system, where runs of recipes that differ only in the seed are one system."""
-    recipes = [json.dumps(_without_seed(result.manifest), sort_keys=True) for result in results]
-    groups: dict[str, list[str]] = {recipe: [] for recipe in recipes}
-    for folder, recipe in zip(folders, recipes, strict=True):
-        groups[recipe].append(str(folder))
+def _names_of_groups(of: Mapping[str, Source], runs: Mapping[str, RunResult]) -> list[str]:
+    """For each source the name of its system: runs of recipes that differ only in the seed are one, a file is one."""
+    keys = [json.dumps(_without_seed(runs[name].manifest), sort_keys=True) if name in runs else name for name in of]
+    groups: dict[str, list[str]] = {key: [] for key in keys}
+    for key, source in zip(keys, of.values(), strict=True):
+        groups[key].append(str(source))
     named = dict(zip(groups, distinct_names([_of_all(group) for group in groups.values()]), strict=True))
-    return [named[recipe] for recipe in recipes]
+    return [named[key] for key in keys]
 
 
 def _without_seed(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,10 +229,15 @@ def _of_all(folders: Sequence[str]) -> str:
     return re.sub(r"([-_.=/]+(seed|s)?[-_.=]*|seed[-_.=]*)$", "", shared) or shared
 
 
-def _metrics(result: RunResult) -> str:
-    """What a run was scored by, in words that tell two apart."""
-    chosen = json.dumps(result.manifest["recipe"].get("metrics"), sort_keys=True)
-    return f"{', '.join(sorted(result.evaluation.per_question))} of {chosen}"
+def _metrics(runs: Mapping[str, RunResult], answers: Mapping[str, _Answers]) -> dict[str, str]:
+    """What each was scored by, in words that tell two apart. Files are scored by ``squad``, whatever else runs have."""
+    scored = {}
+    for name, run in runs.items():
+        chosen = run.manifest["recipe"].get("metrics") or []
+        plain = bool(answers) and any(metric["use"].split("/")[-1] == "squad" for metric in chosen)
+        figures = ", ".join(sorted(run.evaluation.per_question))
+        scored[name] = "squad" if plain else f"{figures} of {json.dumps(chosen, sort_keys=True)}"
+    return scored | dict.fromkeys(answers, "squad")
 
 
 def _mean(facts: Sequence[Mapping[str, float]]) -> dict[str, float]:

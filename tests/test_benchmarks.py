@@ -43,7 +43,7 @@ from qatk.cli import app  # noqa: E402
 from qatk.comparison import compare_systems  # noqa: E402
 from qatk.evaluation import evaluate_examples  # noqa: E402
 from qatk.plugins import PluginHost  # noqa: E402
-from qatk.systems import read_runs  # noqa: E402
+from qatk.systems import read_systems  # noqa: E402
 from qatk_builtin.bert import MinNullOptions, StrideOptions  # noqa: E402
 from qatk_builtin.bert.min_null import MinNullDecoder  # noqa: E402
 from qatk_builtin.bert.stride import StrideFeaturizer  # noqa: E402
@@ -202,7 +202,7 @@ def test_make_believe_runs_are_compared_with_all_their_slices(tmp_path: Path, ho
     assert len(set(examples.title)) > 10
     for name, skill in (("a", 0.3), ("b", 0.9)):
         compare.make_run(tmp_path / name, examples, skill, 1, host)
-    found = compare_systems(read_runs([tmp_path / "a", tmp_path / "b"]), draws=99)
+    found = compare_systems(read_systems([tmp_path / "a", tmp_path / "b"]), draws=99)
     best = found.systems[0].evaluation.predictions.nbest
     assert best is not None
     assert len(best.text) == 120 * compare.N_BEST

@@ -25,13 +25,18 @@ Inputs = Annotated[
     list[Path],
     typer.Argument(
         metavar="SYSTEM",
-        help="Run folders; or prediction files, with --data; or recipes, with --over or --seeds. "
+        help="Run folders, and prediction files beside them; prediction files alone, with --data; or recipes, "
+        "with --over or --seeds. "
         "The first system is the baseline.",
         show_default=False,
     ),
 ]
 Data = Annotated[
-    Path | None, typer.Option(help="SQuAD JSON that the prediction files are of, plain or .gz.", show_default=False)
+    Path | None,
+    typer.Option(
+        help="SQuAD JSON that the prediction files are of, where there is no run folder; plain or .gz.",
+        show_default=False,
+    ),
 ]
 NullOdds = Annotated[
     list[str] | None,
@@ -163,11 +168,14 @@ class _Request:
         if self.over or self.seeds is not None or recipes:
             return self._read_recipes(context, host, recipes)
         self._refuse(("--set", self.settings), ("--out", self.out), ("--limit", self.limit), why="a recipe")
-        folders = [path for path in self.inputs if path.is_dir()]
+        odds = [None if name == "-" else name for name in self.null_odds]
         if self.data is not None:
-            return self._read_files(host, self.data, folders), []
-        self._refuse(("--null-odds", self.null_odds), why="prediction files, with --data")
-        return self._read_folders(folders), []
+            return self._read_files(host, self.data, odds), []
+        if all(path.is_dir() for path in self.inputs):
+            self._refuse(("--null-odds", self.null_odds), why="prediction files")
+        from qatk.systems import read_systems
+
+        return read_systems(self.inputs, odds, common=self.common, group_seeds=self.group_seeds, nbest=self.nbest), []
 
     def _read_recipes(
         self, context: typer.Context, host: PluginHost, recipes: Sequence[Path]
@@ -197,23 +205,14 @@ class _Request:
             nbest=self.nbest,
         )
 
-    def _read_files(self, host: PluginHost, data: Path, folders: Sequence[Path]) -> list[System]:
+    def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.systems import read_predictions
 
         self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
-        if folders:
-            fix = "run folders bring their data with them: leave --data away, or name their predictions.json"
-            raise UsageError(f"--data goes with prediction files, and {folders[0]} is a folder", fix=fix)
-        odds = [None if name == "-" else name for name in self.null_odds]
-        return read_predictions(data, self.inputs, odds, common=self.common, host=host)
-
-    def _read_folders(self, folders: Sequence[Path]) -> list[System]:
-        from qatk.systems import read_runs
-
-        if files := [path for path in self.inputs if path not in folders]:
-            fix = "prediction files need the data that they are of: --data DATA"
-            raise UsageError(f"{files[0]} is a file, no run folder", fix=fix)
-        return read_runs(folders, common=self.common, group_seeds=self.group_seeds, nbest=self.nbest)
+        if folders := [path for path in self.inputs if path.is_dir()]:
+            fix = "run folders bring their data with them, for prediction files beside them too: leave --data away"
+            raise UsageError(f"--data goes with prediction files alone, and {folders[0]} is a folder", fix=fix)
+        return read_predictions(data, self.inputs, null_odds, common=self.common, host=host)
 
     def _refuse(self, *options: tuple[str, Any], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:

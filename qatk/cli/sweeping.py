@@ -47,7 +47,7 @@ def sweep(
     from qatk.errors import QatkError, UsageError
     from qatk.making import make_runs
     from qatk.sweep import check_train_data, parse_over, parse_seeds, plan
-    from qatk.systems import read_runs
+    from qatk.systems import read_systems
 
     overs = [parse_over(text) for text in over]
     chosen = None if seeds is None else parse_seeds(seeds)
@@ -65,7 +65,7 @@ def sweep(
     good = [outcome.run for outcome in outcomes if outcome.state != "failed"]
     _refuse_failure(outcomes)
     check_train_data(good)
-    return read_runs([run.folder for run in good], names=[run.system for run in good], nbest=nbest), outcomes
+    return read_systems([run.folder for run in good], names=[run.system for run in good], nbest=nbest), outcomes
 
 
 def _refuse_failure(outcomes: Sequence[Outcome]) -> None:
