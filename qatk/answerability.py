@@ -1,4 +1,4 @@
-"""The answerability score as a classifier, and what thresholds on it would give.
+"""The answerability score as a classifier.
 
 The score is the probability that a question has no answer: the logistic function of its null odds, which is what a
 softmax over "no answer" and the best span alone gives. It needs no n-best list, so that prediction files of other tools
@@ -39,32 +39,6 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
-    """EM and F1 in per cent at each threshold on the null odds: answers above it become "no answer".
-
-    Every point can be reached. The official ``best_exact`` and ``best_f1`` are the highest points where no odds are
-    equal; else they may be higher, because the official script also cuts between equal odds, where no threshold falls.
-
-    Attributes:
-        threshold, exact, f1: float64[k], thresholds rising; the first answers nothing.
-    """
-
-    threshold: Float64
-    exact: Float64
-    f1: Float64
-
-    @property
-    def best_exact(self) -> int:
-        """Where EM is highest; the lowest of equally good thresholds."""
-        return int(np.argmax(self.exact))
-
-    @property
-    def best_f1(self) -> int:
-        """Where F1 is highest; the lowest of equally good thresholds."""
-        return int(np.argmax(self.f1))
-
-
-@dataclass(frozen=True, eq=False)
 class Answerability:
     """How well null odds tell questions without an answer from the others.
 
@@ -79,7 +53,6 @@ class Answerability:
             not be the likelier one; equally sure ones count as in the mean over their orders.
         risk_coverage_area: the mean risk over all coverages.
         precision_recall: recall and precision by ``exact``, ``f1`` and ``oracle``, as the official script draws them.
-        sweep: EM and F1 by threshold.
     """
 
     roc_auc: float
@@ -89,7 +62,6 @@ class Answerability:
     risk_coverage: Curve
     risk_coverage_area: float
     precision_recall: Mapping[str, Curve]
-    sweep: Sweep
 
 
 def answerability(evaluation: Evaluation) -> Answerability | None:
@@ -110,7 +82,6 @@ def answerability(evaluation: Evaluation) -> Answerability | None:
         risk_coverage=risk,
         risk_coverage_area=float(risk.y.mean()),
         precision_recall=_precision_recall(odds, has_answer, scores),
-        sweep=_sweep(odds, has_answer, answered, scores),
     )
 
 
@@ -166,15 +137,3 @@ def _precision_recall(odds: Float64, has_answer: Bool, scores: Mapping[str, Floa
         found = np.where(has_answer, score, 0.0)[order]
         curves[name] = Curve(*precision_recall(found, int(has_answer.sum()), odds[order]))
     return curves
-
-
-def _sweep(odds: Float64, has_answer: Bool, answered: Bool, scores: Mapping[str, Float64]) -> Sweep:
-    order = np.argsort(odds, kind="stable")
-    last = last_of_equals(odds[order])
-    curves = []
-    for name in ("exact", "f1"):
-        gain = np.where(has_answer, scores[name], np.where(answered, -1.0, 0.0))[order]
-        sums = np.cumsum(np.concatenate([[float((~has_answer).sum())], gain]))
-        curves.append(100 * np.concatenate([sums[:1], sums[last + 1]]) / len(odds))
-    threshold = np.concatenate([[min(0.0, float(odds[order[0]])) - 1.0], odds[order][last]])
-    return Sweep(threshold, *curves)

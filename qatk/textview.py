@@ -38,6 +38,11 @@ def printable(text: str) -> str:
     return "".join(map(_printable, text))
 
 
+def undirected(text: str) -> str:
+    """``text`` with � for characters that would turn the writing direction of what stands around it."""
+    return text if text.isascii() else "".join("�" if char in _DIRECTION else char for char in text)
+
+
 def excerpt(context: str, marks: Sequence[Mark], *, width: int | None = None) -> Text:
     """The context with its marks styled and bracketed.
 

@@ -28,6 +28,7 @@ from qatk.evaluation import evaluate
 from qatk.plugins import PluginHost
 from qatk.results import Evaluation
 from qatk.scoring import exact_and_f1, step_area
+from qatk.thresholds import threshold_sweep
 
 DATA = articles(240, 8)
 SCORES = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), min_size=2, max_size=40)
@@ -69,15 +70,15 @@ def test_average_precision_by_hand() -> None:
 def test_without_equal_odds_everything_is_the_official_figure(host: PluginHost) -> None:
     of = evaluation(host, DATA, answer(DATA, 0.7, 1))
     assert len(np.unique(of.predictions.null_odds)) == len(DATA)
-    found = judged(of)
+    found, swept = judged(of), threshold_sweep(of)
     for name in ("exact", "f1"):
-        sweep, best = getattr(found.sweep, name), getattr(found.sweep, f"best_{name}")
+        sweep, best = getattr(swept, name), getattr(swept, f"best_{name}")
         assert sweep.max() == sweep[best] == of.metrics[f"best_{name}"]
-        assert found.sweep.threshold[best] == of.metrics[f"best_{name}_thresh"]
+        assert swept.threshold[best] == of.metrics[f"best_{name}_thresh"]
     for name, curve in found.precision_recall.items():
         assert 100.0 * step_area(curve.x, curve.y) == of.metrics[f"pr_{name}_ap"]
-    assert found.sweep.f1[0] == pytest.approx(100 * (~DATA.has_answer).mean())
-    assert (np.diff(found.sweep.threshold) > 0).all()
+    assert swept.f1[0] == pytest.approx(100 * (~DATA.has_answer).mean())
+    assert (np.diff(swept.threshold) > 0).all()
 
 
 def test_curves_of_the_reference_have_the_official_areas(reference: Evaluation) -> None:
@@ -90,15 +91,37 @@ def test_curves_of_the_reference_have_the_official_areas(reference: Evaluation) 
 
 
 def test_every_point_of_the_sweep_can_be_reached(reference: Evaluation) -> None:
-    sweep, predictions = judged(reference).sweep, reference.predictions
+    sweep, predictions = threshold_sweep(reference), reference.predictions
     for at in [0, sweep.best_exact, sweep.best_f1, len(sweep.threshold) - 1]:
         told = apply_threshold(reference.examples, replace(predictions, nbest=None), float(sweep.threshold[at]))
         exact, f1 = exact_and_f1(reference.examples, told.text)
         assert (sweep.exact[at], sweep.f1[at]) == pytest.approx((100 * exact.mean(), 100 * f1.mean()))
 
 
+def test_with_best_spans_the_sweep_turns_abstentions_into_answers(host: PluginHost) -> None:
+    of = evaluation(host, DATA, answer(DATA, 0.7, 1))
+    assert of.predictions.nbest is not None
+    swept = threshold_sweep(of)
+    assert swept.full
+    assert (swept.threshold > 0).sum() > 9, "above the threshold that was used"
+    for at in range(0, len(swept.threshold), 7):
+        told = apply_threshold(DATA, of.predictions, float(swept.threshold[at]))
+        exact, f1 = exact_and_f1(DATA, told.text)
+        assert (swept.exact[at], swept.f1[at]) == pytest.approx((100 * exact.mean(), 100 * f1.mean()))
+    assert len(set(swept.f1[swept.threshold > 0].tolist())) > 1, "not flat there"
+
+
+def test_without_best_spans_the_sweep_ends_at_the_last_answer(host: PluginHost) -> None:
+    of = evaluation(host, DATA, answer(DATA, 0.7, 1))
+    swept = threshold_sweep(replace(of, predictions=replace(of.predictions, nbest=None)))
+    answered = np.array([text != "" for text in of.predictions.text])
+    assert not swept.full
+    assert swept.threshold[-1] == of.predictions.null_odds[answered].max()
+    assert swept.f1[-1] == pytest.approx(of.metrics["f1"])
+
+
 def test_the_official_best_lies_between_equal_odds_where_no_threshold_falls(reference: Evaluation) -> None:
-    sweep, predictions = judged(reference).sweep, reference.predictions
+    sweep, predictions = threshold_sweep(reference), reference.predictions
     for name, figures in (("exact", sweep.exact), ("f1", sweep.f1)):
         claimed, at = reference.metrics[f"best_{name}"], reference.metrics[f"best_{name}_thresh"]
         assert (predictions.null_odds == at).sum() > 1

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from make_result import BELL, CASES, Case
-from page_tools import comparison_page, find_chromium, run_page, two_systems
+from make_result import BELL, CASES, Case, make_result
+from page_tools import comparison_page, find_chromium, large_evaluation, run_page, two_systems
 
 from qatk.plugins import PluginHost
+from qatk.results import System
+from qatk_builtin.reports.page import write_page
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(
@@ -144,7 +145,7 @@ def test_a_question_opens_with_everything_marked_in_its_context(browser: Any, ru
         assert page.locator("#context mark").all_inner_texts() == ["Ada Lovelace", " and Charles Babbage"]
         assert "too long" in question.inner_text()
         assert page.locator("#context").inner_text().rstrip().endswith("bought it again.")
-        question.get_by_label("best spans").check()
+        question.get_by_role("radio", name="best spans").check()
         question.locator(".best button").first.click()
         assert "".join(page.locator("#context .told").all_inner_texts()) == "Ada Lovelace and Charles Babbage"
 
@@ -173,7 +174,7 @@ def test_address_leads_to_the_question_and_back_leads_back(browser: Any, run: Pa
         assert page.locator("#asked").inner_text() == "How many doors has the mill?"
         assert page.get_by_role("combobox", name="Kind", exact=True).input_value() == "wrong"
     with opened(browser, run, "#q=nobody") as (page, _):
-        assert "This page holds no question nobody." in page.locator("#question").inner_text()
+        assert "This page holds no question nobody." in page.locator("#unknown").inner_text()
 
 
 def test_it_is_walked_by_keyboard_alone(browser: Any, run: Path) -> None:
@@ -234,14 +235,159 @@ def test_wins_and_losses_of_a_comparison(browser: Any, versus: Path) -> None:
         page.get_by_role("button", name="Clear").click()
         page.get_by_text("Who helped to build the mill?").click()
         page.wait_for_selector("#asked")
-        tags = page.locator("#context .begins").all_inner_texts()
-        assert tags == ["A", "gold", "B"]
+        tags = page.locator("#context span.begins").all_inner_texts()
+        assert [tag.strip("[ \n") for tag in tags] == ["A", "gold", "B"]
         rows = page.locator(".said tbody tr").all_inner_texts()
-        assert [re.split(r"\t", row)[:2] for row in rows] == [
+        assert [[" ".join(part.split()) for part in row.split("\t")][:2] for row in rows] == [
             ["gold", "Charles Babbage"],
-            ["A", "Arlen"],
-            ["B", "Charles Babbage"],
+            ["A bold", "Arlen"],
+            ["B careful", "Charles Babbage"],
         ]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, host: PluginHost) -> Path:
+    """A comparison over two pages of questions, 70 in all."""
+    return comparison_page(tmp_path_factory.mktemp("many") / "c.html", two_systems(host, CASES * 10))
+
+
+def test_next_and_previous_follow_the_list_as_it_is_now(browser: Any, many: Path) -> None:
+    with opened(browser, many, "#q=arlen-1") as (page, _):
+        tools = page.locator("#question .tools")
+        page.get_by_role("combobox", name="Kind", exact=True).select_option("wrong")
+        ids = page.evaluate(
+            "[...document.querySelectorAll('#list a')].map((a) => new URLSearchParams(a.hash.slice(1)).get('q'))"
+        )
+        assert "arlen-1" not in ids
+        tools.get_by_role("button", name="Next").click()
+        until(page, f"location.hash.includes('q={ids[0]}')")
+        assert tools.get_by_role("button", name="Previous").is_disabled()
+        tools.get_by_role("button", name="Next").click()
+        until(page, f"location.hash.includes('q={ids[1]}')")
+        assert not tools.get_by_role("button", name="Previous").is_disabled()
+
+
+def test_the_list_turns_to_the_open_question_and_takes_the_focus_back(browser: Any, many: Path) -> None:
+    with opened(browser, many, "#q=arlen-62") as (page, _):
+        page.wait_for_selector("#asked")
+        assert "51 to 70 of 70" in page.locator("#pager").inner_text()
+        inside = """(row) => { const [place, list] = [row, row.closest("ol")].map((e) => e.getBoundingClientRect());
+                    return place.top >= list.top - 1 && place.bottom <= list.bottom + 1; }"""
+        assert page.locator("[aria-current]").evaluate(inside)
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#asked", state="detached")
+        assert page.evaluate("document.activeElement.dataset.row") == "62"
+    with opened(browser, many, "#q=arlen-49") as (page, _):
+        page.wait_for_selector("#asked")
+        page.locator("#question .tools").get_by_role("button", name="Next").click()
+        until(page, "document.querySelector('[aria-current]')?.dataset.row === '50'")
+        assert "51 to 70 of 70" in page.locator("#pager").inner_text()
+
+
+def test_a_new_order_begins_at_its_top(browser: Any, many: Path) -> None:
+    with opened(browser, many) as (page, _):
+        page.evaluate("document.getElementById('list').scrollTop = 1500")
+        page.get_by_role("combobox", name="Sort", exact=True).select_option("score, highest first")
+        assert page.evaluate("document.getElementById('list').scrollTop") == 0
+        assert "score 9.00" in page.locator("#list .outcomes").first.inner_text()
+
+
+@pytest.mark.parametrize(
+    "address", ["#outcome=wins.7", "#outcome=foo.B", "#system=length", "#kind=zzz&slice=999", "#sort=odds-up&page=x"]
+)
+def test_an_address_of_another_page_leaves_out_what_is_not_here(browser: Any, many: Path, address: str) -> None:
+    with opened(browser, many, address) as (page, _):
+        assert page.get_by_role("status").inner_text() == "70 of 70 questions"
+        assert page.evaluate("[...document.querySelectorAll('#filters select')].every((s) => s.selectedIndex === 0)")
+
+
+def test_a_kind_outlives_a_change_of_system(browser: Any, many: Path) -> None:
+    with opened(browser, many) as (page, _):
+        page.get_by_role("combobox", name="Kind", exact=True).select_option("too long")
+        assert page.get_by_role("status").inner_text() == "10 of 70 questions"
+        page.get_by_role("combobox", name="Of system", exact=True).select_option("B")
+        assert page.get_by_role("status").inner_text() == "0 of 70 questions"
+        kind = page.get_by_role("combobox", name="Kind", exact=True)
+        assert kind.evaluate("(select) => select.selectedOptions[0].textContent") == "too long (0)"
+
+
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+def test_a_question_that_is_not_here_is_told(browser: Any, many: Path, viewport: dict[str, int]) -> None:
+    with opened(browser, many, "#q=nobody", viewport=viewport) as (page, _):
+        assert page.get_by_role("alert").inner_text() == "This page holds no question nobody."
+        assert page.get_by_role("alert").is_visible()
+        assert page.locator("#list a").first.is_visible()
+        page.locator("#list a").first.click()
+        page.wait_for_selector("#asked")
+        assert page.get_by_role("alert").inner_text() == ""
+
+
+def test_the_skip_link_keeps_the_filters(browser: Any, many: Path) -> None:
+    with opened(browser, many, "#kind=wrong") as (page, _):
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert page.url.endswith("#kind=wrong")
+        assert page.evaluate("document.activeElement.id") == "questions"
+
+
+def test_a_system_has_its_colour_everywhere(browser: Any, versus: Path) -> None:
+    with opened(browser, versus, "#q=arlen-3") as (page, _):
+        page.wait_for_selector("#asked")
+        colour = "(e) => getComputedStyle(e).color"
+        a, b = (each.evaluate(colour) for each in page.locator(".said .letter").all())
+        assert a != b
+        drawn = """(e) => { e.style.color = e.getAttribute("stroke"); return getComputedStyle(e).color; }"""
+        for chart, expected in (("differences", {b}), ("slices", {b}), ("sweep", {a, b}), ("risk-coverage", {a, b})):
+            strokes = page.locator(f"#chart-{chart} svg :is(.mark-rule line, .mark-line path)[aria-roledescription]")
+            assert {each.evaluate(drawn) for each in strokes.all()} >= expected, chart
+        assert "B careful" in page.locator("#chart-differences svg").text_content()
+
+
+def test_each_of_overlapping_gold_answers_has_its_ends(browser: Any, run: Path) -> None:
+    with opened(browser, run, "#q=arlen-0") as (page, _):
+        page.wait_for_selector("#asked")
+        marks = [(m.inner_text(), m.get_attribute("class")) for m in page.locator("#context mark").all()]
+        assert marks == [("in ", "gold begins"), ("1843", "gold begins ends")]
+
+
+def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: PluginHost) -> None:
+    from qatk.evaluation import evaluate_examples
+
+    examples = make_result(host).evaluation.examples
+    texts = ["Ada Lovelace", "Arlen or Borsk", "ghost", "bought it", *[""] * 3]
+    moved = replace(examples, answer_start=examples.answer_start + 1, answer_text=["ghost", *examples.answer_text[1:]])
+    system = System("file", [evaluate_examples(moved, dict(zip(examples.id, texts, strict=True)))])
+    write_page(tmp_path / "p.html", [system], questions=100)
+    with opened(browser, tmp_path / "p.html", "#q=arlen-0") as (page, _):
+        page.wait_for_selector("#asked")
+        legend = page.locator("#question .legend")
+        assert "gold “ghost”: no place in the context is known." in legend.inner_text()
+        assert page.locator("#context mark.gold").all_inner_texts() == ["in 1843"], (
+            "one place only: the start was wrong"
+        )
+        page.locator("#list a").nth(1).click()
+        until(page, "document.querySelector('#question .legend').textContent.includes('said “Arlen or Borsk”')")
+        page.locator("#list a").nth(3).click()
+        until(
+            page,
+            "document.querySelector('#question .legend').textContent.includes('the one nearest to gold is marked')",
+        )
+
+
+def test_a_best_span_shows_itself_without_losing_its_button(browser: Any, tmp_path: Path, host: PluginHost) -> None:
+    evaluation = large_evaluation(host, 1, 40, 20)
+    write_page(tmp_path / "p.html", [System("large", [evaluation])], questions=100)
+    with opened(browser, tmp_path / "p.html", f"#q={0:024x}") as (page, _):
+        page.wait_for_selector("#asked")
+        button = page.locator(".best button").nth(8)
+        button.focus()
+        page.keyboard.press("Enter")
+        until(page, "document.querySelector('#context .told') !== null")
+        seen = """(e) => { const [box, inside] = [e, e.closest("#question")].map((of) => of.getBoundingClientRect());
+                  return box.bottom > inside.top && box.top < inside.bottom; }"""
+        assert page.locator("#context .told").first.evaluate(seen)
+        assert button.evaluate(seen)
+        assert button.evaluate("(e) => e === document.activeElement")
 
 
 @pytest.mark.parametrize("kind", ["run", "versus"])

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from qatk.answerability import Answerability, answerability
 from qatk.results import Evaluation
+from qatk.thresholds import Sweep, threshold_sweep
 from qatk_builtin.reports.tables import figure
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -26,7 +27,7 @@ def answerability_lines(evaluation: Evaluation, width: int) -> list[Table]:
     grid.add_column()
     grid.add_row("null odds", _figures(found))
     grid.add_row("wrong", _risks(found))
-    grid.add_row("F1", _sweep(found, min(width - 12, WIDEST)))
+    grid.add_row("F1", _sweep(threshold_sweep(evaluation), min(width - 12, WIDEST)))
     return [grid]
 
 
@@ -46,14 +47,14 @@ def _risks(found: Answerability) -> Text:
     return Text.assemble(" · ".join(f"{value:.1f}" for value in wrong), (f" % of the surest {among} %", "dim"))
 
 
-def _sweep(found: Answerability, width: int) -> Text:
+def _sweep(sweep: Sweep, width: int) -> Text:
     """F1 from the threshold that answers nothing to that which answers all, over questions in the order of odds."""
-    f1 = found.sweep.f1
+    f1 = sweep.f1
     at = np.linspace(0, len(f1) - 1, max(10, width)).round().astype(int)
     low, high = float(f1.min()), float(f1.max())
     steps = np.round((f1[at] - low) / max(high - low, 1e-9) * (len(BLOCKS) - 2)).astype(int) + 1
     bars = "".join(BLOCKS[step] for step in steps)
-    best = found.sweep.best_f1
-    middle = f"{figure(high, 1)} at best (threshold {found.sweep.threshold[best]:.2f})"
-    ends = f"{figure(float(f1[0]), 1)} for no answers · {middle} · {figure(float(f1[-1]), 1)} for all"
+    middle = f"{figure(high, 1)} at best (threshold {sweep.threshold[sweep.best_f1]:.2f})"
+    last = f"{figure(float(f1[-1]), 1)} for {'all' if sweep.full else 'all that were given'}"
+    ends = f"{figure(float(f1[0]), 1)} for no answers · {middle} · {last}"
     return Text.assemble((bars, "cyan"), "\n", (ends, "dim"))

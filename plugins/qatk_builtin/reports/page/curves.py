@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from qatk.answerability import Answerability, answerability
-from qatk.results import RunResult, System
-from qatk.types import Float64
+from qatk.results import Evaluation, RunResult, System
+from qatk.thresholds import Sweep, threshold_sweep
+from qatk.types import Float64, Int64
 from qatk_builtin.reports.contrasts import letter_of
 from qatk_builtin.reports.page.specs import Chart, View, curve, diagonal, plot, rule_at
 from qatk_builtin.reports.tables import figure
@@ -17,7 +18,7 @@ from qatk_builtin.reports.tables import figure
 POINTS = 200
 """Points of a curve that are drawn."""
 TOLD = 11
-"""Points of a curve that its table holds."""
+"""Points of a curve that its table holds, and its highest."""
 
 
 def odds_charts(systems: Sequence[System], threshold: float | None) -> Iterator[Chart]:
@@ -27,13 +28,15 @@ def odds_charts(systems: Sequence[System], threshold: float | None) -> Iterator[
         systems: with several, each is one line; with one, its metrics are.
         threshold: the null threshold of a single run, where it is known.
     """
-    judged = [(_label(i, system, len(systems)), answerability(system.evaluation)) for i, system in enumerate(systems)]
-    found = [(name, each) for name, each in judged if each is not None and not np.isnan(each.roc_auc)]
-    if found:
-        yield _sweep(found, threshold)
-        yield _precision_recall(found)
-        yield _reliability(found)
-        yield _risk(found)
+    names = [_label(i, system) for i, system in enumerate(systems)] if len(systems) > 1 else []
+    judged = [(i, answerability(system.evaluation)) for i, system in enumerate(systems)]
+    of = [(names[i] if names else "", systems[i].evaluation, a) for i, a in judged if a and not np.isnan(a.roc_auc)]
+    if of:
+        found = [(name, each) for name, _, each in of]
+        yield _sweep([(name, threshold_sweep(evaluation), evaluation) for name, evaluation, _ in of], names, threshold)
+        yield _precision_recall(found, names)
+        yield _reliability(found, names)
+        yield _risk(found, names)
 
 
 def learning_chart(run: RunResult) -> Iterator[Chart]:
@@ -57,46 +60,60 @@ def learning_chart(run: RunResult) -> Iterator[Chart]:
         yield Chart("learning", "Learning curve", "How the run went; the epoch that was kept is in the report.", views)
 
 
-def _label(index: int, system: System, systems: int) -> str:
-    """What a line is called: its letter, name and, of several seeds, the one that is drawn; nothing of a single run."""
+def _label(index: int, system: System) -> str:
+    """What a line is called: its letter, name and, of several seeds, the one that is drawn."""
     seed = f", seed {system.seeds[0]}" if len(system.evaluations) > 1 else ""
-    return f"{letter_of(index)} {system.name}{seed}" if systems > 1 else ""
+    return f"{letter_of(index)} {system.name}{seed}"
 
 
-def _sweep(found: Sequence[tuple[str, Answerability]], threshold: float | None) -> Chart:
+def _sweep(found: Sequence[tuple[str, Sweep, Evaluation]], names: Sequence[str], threshold: float | None) -> Chart:
     series = []
-    for name, each in found:
-        sweep = each.sweep
+    for name, sweep, _ in found:
         best = [sweep.best_f1, sweep.best_exact]
         for metric, values in (("F1", sweep.f1), ("EM", sweep.exact)) if not name else ((name, sweep.f1),):
             series.append((metric, *_thin(sweep.threshold, values, best)))
-    best_of = "; ".join(_best(name, each) for name, each in found)
+    best_of = "; ".join(_best(name, sweep) for name, sweep, _ in found)
     said = f"Null odds above the threshold give no answer. {best_of}: tuned on these very questions."
+    said += " ".join(["", *_reservations(found)])
     extra = [rule_at(threshold, "the threshold in use")] if threshold is not None else []
-    y_title = "F1, per cent" if found[0][0] else "per cent"
-    view = _lines("", series, "null threshold", y_title, extra=extra)
+    y_title = "F1, per cent" if names else "per cent"
+    view = _lines("", series, "null threshold", y_title, names=names, extra=extra)
     return Chart("sweep", "Threshold sweep", said, [view])
 
 
-def _best(name: str, each: Answerability) -> str:
-    sweep, at = each.sweep, each.sweep.best_f1
+def _reservations(found: Sequence[tuple[str, Sweep, Evaluation]]) -> Iterator[str]:
+    """What the sweep cannot show, and why its best is not the official one."""
+    if partly := [name[:1] for name, sweep, _ in found if not sweep.full]:
+        of = f" of {', '.join(partly)}" if partly[0] else ""
+        yield f"The best spans{of} are not known: what was not answered stays so, and the line ends with the answers."
+    for name, sweep, evaluation in found:
+        official = evaluation.metrics.get("best_f1", np.nan)
+        if not name and figure(official, 1) not in (figure(float(sweep.f1[sweep.best_f1]), 1), figure(np.nan, 1)):
+            yield (
+                f"The official script's best F1, {figure(official, 1)}, takes abstentions as they are and also cuts "
+                "between equal odds, where no threshold falls."
+            )
+
+
+def _best(name: str, sweep: Sweep) -> str:
+    at = sweep.best_f1
     place = f"{figure(float(sweep.f1[at]), 1)}, at {figure(float(sweep.threshold[at]), 2)}"
     return f"{f'F1 of {name[0]}' if name else 'F1'} is highest, {place}"
 
 
-def _precision_recall(found: Sequence[tuple[str, Answerability]]) -> Chart:
+def _precision_recall(found: Sequence[tuple[str, Answerability]], names: Sequence[str]) -> Chart:
     series = []
     for name, each in found:
-        names = {"f1": "F1", "exact": "EM", "oracle": "oracle"} if not name else {"f1": name}
-        for key, shown in names.items():
+        kinds = {"f1": "F1", "exact": "EM", "oracle": "oracle"} if not name else {"f1": name}
+        for key, shown in kinds.items():
             if (points := each.precision_recall.get(key)) is not None:
                 series.append((shown, *_thin(100 * points.x, 100 * points.y)))
     said = "As the official script draws it: of the questions answered so far, the surest first, how much is right."
-    view = _lines("", series, "recall, per cent", "precision, per cent")
+    view = _lines("", series, "recall, per cent", "precision, per cent", names=names, steps=True)
     return Chart("precision-recall", "Precision and recall", said, [view])
 
 
-def _reliability(found: Sequence[tuple[str, Answerability]]) -> Chart:
+def _reliability(found: Sequence[tuple[str, Answerability]], names: Sequence[str]) -> Chart:
     series = [
         (
             name or "questions",
@@ -106,22 +123,26 @@ def _reliability(found: Sequence[tuple[str, Answerability]]) -> Chart:
         for name, each in found
     ]
     errors = "; ".join(f"{name} {figure(a.calibration_error, 3)}".strip() for name, a in found)
-    said = f"On the diagonal the odds are true probabilities. Expected calibration error: {errors}."
+    each = min(b.count for _, a in found for b in a.reliability)
+    said = (
+        f"On the diagonal the odds are true probabilities. A point is a tenth of the questions, {each:,}. "
+        f"Expected calibration error: {errors}."
+    )
     titles = "probability of no answer, per cent", "questions without an answer, per cent"
-    view = _lines("", series, *titles, points=True, extra=[diagonal()])
+    view = _lines("", series, *titles, points=True, names=names, extra=[diagonal()])
     return Chart("reliability", "Reliability", said, [view])
 
 
-def _risk(found: Sequence[tuple[str, Answerability]]) -> Chart:
+def _risk(found: Sequence[tuple[str, Answerability]], names: Sequence[str]) -> Chart:
     series = [(name or "wrong", *_thin(100 * each.risk_coverage.x, 100 * each.risk_coverage.y)) for name, each in found]
     said = "Keep only the surest so many per cent of the questions: how many of them are wrong."
-    view = _lines("", series, "questions kept, per cent", "wrong by EM, per cent")
+    view = _lines("", series, "questions kept, per cent", "wrong by EM, per cent", names=names)
     return Chart("risk-coverage", "Risk and coverage", said, [view])
 
 
 def _thin(x: Float64, y: Float64, keep: Sequence[int] = ()) -> tuple[list[float], list[float]]:
     """At most :data:`POINTS` points of a curve, both ends and those to keep among them."""
-    at = np.unique(np.r_[np.linspace(0, len(x) - 1, min(len(x), POINTS)).round().astype(int), np.array(keep, int)])
+    at = np.union1d(_evenly(len(x), POINTS), np.array(keep, np.int64))
     return x[at].tolist(), y[at].tolist()
 
 
@@ -132,12 +153,19 @@ def _lines(
     y: str,
     *,
     points: bool = False,
+    steps: bool = False,
+    names: Sequence[str] = (),
     extra: Sequence[dict[str, Any]] = (),
 ) -> View:
     rows = [
         [shown, figure(float(xs[i]), 2), figure(float(ys[i]), 2)]
         for shown, xs, ys in series
-        for i in np.unique(np.linspace(0, len(xs) - 1, min(len(xs), TOLD)).round().astype(int)).tolist()
         if len(xs)
+        for i in np.union1d(_evenly(len(xs), TOLD), [np.argmax(ys)]).tolist()
     ]
-    return View(name, plot([*extra, curve(series, x, y, points=points)]), ["", x, y], rows)
+    spec = plot([*extra, curve(series, x, y, points=points, steps=steps, names=names)])
+    return View(name, spec, ["", x, y], rows)
+
+
+def _evenly(count: int, most: int) -> Int64:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

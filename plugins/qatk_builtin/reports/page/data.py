@@ -16,6 +16,7 @@ from qatk.comparison import Comparison
 from qatk.pairs import Pair
 from qatk.results import Evaluation, System
 from qatk.taxonomy import KINDS, MEANINGS, error_kinds
+from qatk.textview import undirected
 from qatk.types import Bool, Examples, Float64, Int64
 from qatk_builtin.reports.contrasts import letter_of
 from qatk_builtin.reports.page.packing import Column, Scaled, pack
@@ -82,7 +83,8 @@ def browser(systems: Sequence[System], comparison: Comparison | None, most: int)
 
 def _described(index: int, system: System) -> dict[str, Any]:
     seeds = [str(seed) for seed in system.seeds] if len(system.evaluations) > 1 else []
-    return {"letter": letter_of(index), "name": system.name, "seeds": seeds}
+    places = system.evaluation.windows is not None or system.evaluation.predictions.nbest is not None
+    return {"letter": letter_of(index), "name": undirected(system.name), "seeds": seeds, "places": places}
 
 
 def _pick(systems: Sequence[System], most: int) -> Int64:
@@ -135,7 +137,9 @@ def _golds(examples: Examples, row: int, extra: list[str]) -> dict[tuple[int, in
     texts: dict[str, tuple[int, int]] = {}
     for k in range(int(offsets[row]), int(offsets[row + 1])):
         text, start = examples.answer_text[k], int(examples.answer_start[k])
-        place = (start, len(text)) if start >= 0 and context[start : start + len(text)] == text else None
+        if start < 0 or context[start : start + len(text)] != text:
+            start = context.find(text) if context.count(text) == 1 else -1
+        place = (start, len(text)) if start >= 0 else None
         if place is None:
             place = texts.setdefault(text, (-1, len(extra)))
             if place[1] == len(extra):
@@ -159,7 +163,7 @@ def _system_columns(system: System, extra: list[str]) -> dict[str, Column]:
         "exact": Scaled(_mean(system, "exact"), 1_000_000),
         "f1": Scaled(_mean(system, "f1"), 1_000_000),
         "kind": error_kinds(evaluation).astype(np.int64),
-        "score": Scaled(predictions.score, 1000),
+        "score": Scaled(predictions.score if predictions.score.any() else np.full(len(start), np.nan), 1000),
         "odds": Scaled(predictions.null_odds, 1000),
     }
 

@@ -21,7 +21,7 @@ from qatk.comparison import Comparison
 from qatk.results import Evaluation, RunResult, System
 from qatk.slices import mean_interval
 from qatk.store import finite
-from qatk.textview import printable
+from qatk.textview import printable, undirected
 from qatk_builtin.reports.contrasts import METRICS, Contrast, interval, p_value, points, signed
 from qatk_builtin.reports.page.curves import learning_chart, odds_charts
 from qatk_builtin.reports.page.data import browser
@@ -31,7 +31,8 @@ from qatk_builtin.reports.page.specs import Chart
 from qatk_builtin.reports.page.vega import vega_bundle
 from qatk_builtin.reports.tables import GROUPS, facts, figure, further_figures, notes
 
-SCRIPTS = ("dom.js", "columns.js", "charts.js", "spans.js", "rows.js", "question.js", "browser.js", "start.js")
+PARTS = ("dom", "columns", "charts", "spans", "rows", "question", "filters", "browser", "start")
+"""Of the page's script, in the order in which they need each other."""
 
 
 def page_text(systems: Sequence[System], comparison: Comparison | None, run: RunResult | None, questions: int) -> str:
@@ -193,9 +194,14 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def _plain(value: Any) -> Any:
+    """A text without characters that would turn the direction of what stands around it; markup as it is."""
+    return undirected(value) if type(value) is str else value
+
+
 @cache
 def _script() -> str:
-    parts = "\n".join(_asset(name) for name in SCRIPTS)
+    parts = "\n".join(_asset(f"{name}.js") for name in PARTS)
     return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
@@ -207,6 +213,6 @@ def _asset(name: str) -> str:
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, finalize=_plain
     )
     return environment.from_string(_asset("page.html.jinja"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def _told(row: SliceRow, metric: str) -> list[str]:
 
 def kinds_chart(systems: Sequence[System]) -> Chart:
     """How many questions of each kind of right and wrong, side by side; means over seeds."""
-    names = [f"{letter_of(i)} {system.name}" if len(systems) > 1 else "" for i, system in enumerate(systems)]
+    names = _labels(systems) if len(systems) > 1 else [""]
     counts = np.stack([_mean_counts(system) for system in systems])
     known = [i for i in range(len(KINDS)) if counts[:, i].any()]
     drawn: list[dict[str, Any]] = [
@@ -79,6 +80,10 @@ def kinds_chart(systems: Sequence[System]) -> Chart:
     return Chart("kinds", "Right and wrong, by kind", said, [view])
 
 
+def _labels(systems: Sequence[System]) -> list[str]:
+    return [f"{letter_of(i)} {system.name}" for i, system in enumerate(systems)]
+
+
 def _mean_counts(system: System) -> Any:
     each = [np.bincount(error_kinds(evaluation), minlength=len(KINDS)) for evaluation in system.evaluations]
     return np.mean(np.stack(each), axis=0)
@@ -86,11 +91,10 @@ def _mean_counts(system: System) -> Any:
 
 def differences(comparison: Comparison) -> Chart:
     """Each system less the baseline in EM and F1, over all questions and by answerability."""
-    many = len(comparison.pairs) > 1
-    series = [f"{letter_of(p.other)} {comparison.systems[p.other].name}" for p in comparison.pairs] if many else []
+    many, names = len(comparison.pairs) > 1, _labels(comparison.systems)
     drawn, told = [], []
     for pair in comparison.pairs:
-        name = series[pair.other - 1] if many else ""
+        name = names[pair.other]
         for d in pair.differences:
             label = f"{METRICS[d.metric]}, {d.group if d.group != 'all' else 'all questions'}"
             drawn.append(_difference(label, name, d))
@@ -98,10 +102,11 @@ def differences(comparison: Comparison) -> Chart:
     headers = [*(["system"] if many else []), "", "difference", f"95 % by {comparison.clusters}", "Holm p", "verdict"]
     baseline = comparison.systems[0].name
     said = (
-        f"Points above A, {baseline}. Thin: the 95 % interval by {comparison.clusters}; thick: by question. "
+        f"Points above A, {baseline}. The line is the 95 % interval by {comparison.clusters}, the broad band that by "
+        "question. "
         "An interval that holds 0 leaves open which one is better."
     )
-    spec = intervals(drawn, "difference in points", series=series, zero=True)
+    spec = intervals(drawn, "difference in points", series=names[1:], names=names, zero=True)
     return Chart("differences", "Differences", said, [View("", spec, headers, told)])
 
 
@@ -111,19 +116,24 @@ def slice_differences(comparison: Comparison) -> Iterator[Chart]:
     for pair in comparison.pairs:
         found = [d for d in pair.slices if d.metric == "f1" and d.total and math.isfinite(d.difference)]
         name = f"{letter_of(pair.other)}: " if len(comparison.pairs) > 1 else ""
-        views += [_slice_view(f"{name}the clearest", found[:15], comparison.clusters)] if found else []
+        draw = partial(_slice_view, names=_labels(comparison.systems), other=pair.other, clusters=comparison.clusters)
+        views += [draw(f"{name}the clearest", found[:15])] if found else []
         for slicer in dict.fromkeys(d.group.partition(": ")[0] for d in found):
             of = [d for d in found if d.group.partition(": ")[0] == slicer][:MOST]
-            views.append(_slice_view(f"{name}{slicer.replace('-', ' ')}", of, comparison.clusters))
+            views.append(draw(f"{name}{slicer.replace('-', ' ')}", of))
     if views:
-        said = "Points of F1 above the baseline in each group of questions, with 95 % intervals as above."
+        said = "Points of F1 above the baseline in each group of questions, with 95 % intervals as above"
+        said += "; by context in a group that lies in one article." if comparison.clusters == "article" else "."
         yield Chart("slices", "Slices", said, views)
 
 
-def _slice_view(name: str, found: Sequence[Difference], clusters: str) -> View:
+def _slice_view(name: str, found: Sequence[Difference], *, names: Sequence[str], other: int, clusters: str) -> View:
     headers = ["", "questions", "difference", f"95 % by {clusters}", "Holm p", "verdict"]
     told = [[d.group, f"{d.total:,}", *_figures(d)] for d in found]
-    spec = intervals([_difference(d.group, "", d) for d in found], "difference of F1 in points", zero=True)
+    several = len({d.group.partition(": ")[0] for d in found}) > 1
+    labels = [d.group if several else d.group.partition(": ")[2] for d in found]
+    drawn = [_difference(label, names[other], d) for label, d in zip(labels, found, strict=True)]
+    spec = intervals(drawn, "difference of F1 in points", series=[names[other]], names=names, zero=True)
     return View(name, spec, headers, told)
 
 
@@ -131,7 +141,7 @@ def _difference(label: str, series: str, d: Difference) -> dict[str, Any]:
     outer, inner = _known(d.by_cluster, d.by_question, d.difference)
     return {
         "name": label,
-        **({"s": series} if series else {}),
+        "s": series,
         "value": short(d.difference),
         "low": short(outer[0]),
         "high": short(outer[1]),

@@ -6,7 +6,7 @@ Colours are the page's: a specification names none, so that charts follow light 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ DIGITS = 5
 HEIGHT = 260
 WHOLE = ("epoch", "step")
 """Axes that have whole numbers only."""
+MOST_TICKS = 10
 STEP = 24
 """Pixels of a row of a chart with named rows."""
 
@@ -47,19 +48,29 @@ def plot(layers: Sequence[Spec], height: float = HEIGHT) -> Spec:
     return {"width": "container", "height": height, "layer": list(layers)}
 
 
-def curve(series: Sequence[Series], x: str, y: str, *, points: bool = False) -> Spec:
-    """Lines, told apart by colour and dash; with a tooltip each."""
-    names = [name for name, _, _ in series]
+def curve(
+    series: Sequence[Series], x: str, y: str, *, points: bool = False, steps: bool = False, names: Sequence[str] = ()
+) -> Spec:
+    """Lines, told apart by colour and dash; with a tooltip each.
+
+    Args:
+        series: the lines.
+        x: title of the axis.
+        y: title of the other axis.
+        points: show the points of the lines too.
+        steps: keep each value up to the next point.
+        names: of all systems, where the lines are some of them: each system has its colour, whichever are shown.
+    """
     values = [
         {"x": short(a), "y": short(b), "s": name}
         for name, xs, ys in series
         for a, b in zip(xs, ys, strict=True)
         if math.isfinite(a) and math.isfinite(b)
     ]
-    legend = None if len(names) < 2 else {"title": None, "orient": "bottom", "symbolType": "stroke"}
-    scale = {"domain": names}
-    ticks = {"axis": {"tickMinStep": 1}} if x in WHOLE else {}
-    mark: Spec = {"type": "line", "interpolate": "linear"}
+    shown = [name for name, _, _ in series]
+    scale, legend = _colours(shown, names, symbolType="stroke")
+    ticks = {"axis": _whole_ticks({short(a) for _, xs, _ in series for a in xs})} if x in WHOLE else {}
+    mark: Spec = {"type": "line", "interpolate": "step-after" if steps else "linear"}
     return {
         "data": {"values": values},
         "mark": mark | ({"point": {"size": 45, "filled": True}} if points else {}),
@@ -77,6 +88,19 @@ def curve(series: Sequence[Series], x: str, y: str, *, points: bool = False) -> 
             ],
         },
     }
+
+
+def _colours(shown: Sequence[str], names: Sequence[str] = (), **legend: Any) -> tuple[Spec, Spec | None]:
+    """The scale and the legend of what is shown, out of all names; no legend for a line that needs none."""
+    domain = list(names or shown)
+    wanted = {"title": None, "orient": "bottom", "values": list(shown), **legend}
+    return {"domain": domain}, wanted if len(domain) > 1 else None
+
+
+def _whole_ticks(values: Collection[float]) -> Spec:
+    """An axis of whole numbers: each of a few, else at whole steps."""
+    ticks: Spec = {"values": sorted(values)} if len(values) <= MOST_TICKS else {"tickMinStep": 1}
+    return {**ticks, "format": ",d"}
 
 
 def rule_at(x: float, meaning: str) -> Spec:
@@ -105,7 +129,9 @@ def zero_rule() -> Spec:
     return {"data": {"values": [{}]}, "mark": {"type": "rule", "style": "guide"}, "encoding": {"x": {"datum": 0}}}
 
 
-def intervals(rows: Sequence[Spec], x: str, *, series: Sequence[str] = (), zero: bool = False) -> Spec:
+def intervals(
+    rows: Sequence[Spec], x: str, *, series: Sequence[str] = (), names: Sequence[str] = (), zero: bool = False
+) -> Spec:
     """Named rows, each a point with one or two intervals.
 
     Args:
@@ -113,44 +139,44 @@ def intervals(rows: Sequence[Spec], x: str, *, series: Sequence[str] = (), zero:
             ``s`` where there are several points a row, and further keys for the tooltip.
         x: title of the axis.
         series: the names of the points of a row.
+        names: of all systems, as of :func:`curve`.
         zero: draw a line at 0.
     """
-    y: Spec = {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 230}}
-    place: Spec = {"y": y}
+    place: Spec = {"y": {"field": "name", "type": "nominal", "title": None, "sort": None}}
     if len(series) > 1:
-        scale = {"domain": list(series)}
-        place["yOffset"] = {"field": "s", "type": "nominal", "scale": scale}
-        legend = {"title": None, "orient": "bottom"}
+        place["yOffset"] = {"field": "s", "type": "nominal", "scale": {"domain": list(series)}}
+    if series:
+        scale, legend = _colours(series, names)
         place["color"] = {"field": "s", "type": "nominal", "scale": scale, "legend": legend}
     told = [key for key in rows[0] if key not in ("inner_low", "inner_high")] if rows else []
     tooltip = [{"field": key, "title": {"s": " ", "name": " "}.get(key, key)} for key in told]
     axis = {"type": "quantitative", "title": x, "scale": {"zero": zero}}
     layers: list[Spec] = [zero_rule()] if zero else []
-    layers.append(_bar(place, axis, "low", "high", 2, tooltip))
     if rows and "inner_low" in rows[0]:
-        layers.append(_bar(place, axis, "inner_low", "inner_high", 5, tooltip))
+        layers.append(_bar(place, axis, ("inner_low", "inner_high"), {"strokeWidth": 9, "opacity": 0.35}, tooltip))
+    layers.append(_bar(place, axis, ("low", "high"), {"strokeWidth": 2}, tooltip))
     point = {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1}}
     layers.append({**point, "encoding": {**place, "x": {**axis, "field": "value"}, "tooltip": tooltip}})
     step = STEP * max(1, 0.6 * len(series))
     return {**plot(layers, _rows_height(rows, step)), "data": {"values": list(rows)}}
 
 
-def _bar(place: Spec, axis: Spec, low: str, high: str, width: int, tooltip: Any) -> Spec:
-    ends = {"x": {**axis, "field": low}, "x2": {"field": high}, "tooltip": tooltip}
-    return {"mark": {"type": "rule", "strokeWidth": width, "opacity": 0.75}, "encoding": {**place, **ends}}
+def _bar(place: Spec, axis: Spec, ends: tuple[str, str], looks: Spec, tooltip: Any) -> Spec:
+    low, high = ends
+    x = {"x": {**axis, "field": low}, "x2": {"field": high}, "tooltip": tooltip}
+    return {"mark": {"type": "rule", **looks}, "encoding": {**place, **x}}
 
 
 def bars(rows: Sequence[Spec], x: str, series: Sequence[str] = ()) -> Spec:
     """Named rows, a bar each, or one of each of several series; rows of ``name``, ``value`` and ``s``."""
     encoding: Spec = {
-        "y": {"field": "name", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 230}},
+        "y": {"field": "name", "type": "nominal", "title": None, "sort": None},
         "x": {"field": "value", "type": "quantitative", "title": x},
         "tooltip": [{"field": key, "title": " " if key in ("s", "name") else key} for key in rows[0]],
     }
     if len(series) > 1:
-        scale = {"domain": list(series)}
+        scale, legend = _colours(series)
         encoding["yOffset"] = {"field": "s", "type": "nominal", "scale": scale}
-        legend = {"title": None, "orient": "bottom"}
         encoding["color"] = {"field": "s", "type": "nominal", "scale": scale, "legend": legend}
     step = STEP * max(1, 0.6 * len(series))
     layer = {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": encoding}

@@ -1,80 +1,30 @@
 const PAGE = 50;
-const PLAIN = { text: "", system: "0", kind: "", slice: "", outcome: "", sort: "", page: "0", q: "" };
 
 /** The filters, the list of questions found, and the open one; all of its state stands in the address. */
 class Browser {
   constructor(questions, spans) {
     this.questions = questions;
     this.open = new OpenQuestion(questions, spans, byId("question"));
+    this.tools = this.toolbar();
     this.state = { ...PLAIN };
-    byId("filters").append(...this.controls());
-    byId("filters").addEventListener("submit", (event) => event.preventDefault());
+    this.filters = new Filters(questions, byId("filters"), (change) => this.go({ ...this.state, page: "0", ...change, q: this.state.q }, false));
     byId("questions").addEventListener("keydown", (event) => this.key(event));
     byId("list").addEventListener("click", (event) => this.followRow(event));
+    document.querySelector(".skip").addEventListener("click", (event) => this.skip(event));
     window.addEventListener("popstate", () => this.restore());
     byId("browser").hidden = false;
     this.restore();
   }
 
-  controls() {
-    const { questions } = this, { systems, pairs } = questions;
-    const search = make("input", { type: "search", name: "text", placeholder: "questions, contexts, answers, ids", autocomplete: "off", spellcheck: "false", input: () => this.change("text") });
-    const found = [labelled("Search", search, "find")];
-    if (pairs.length) found.push(this.menu("outcome", "Outcome", [["", "all"], ...pairs.flatMap((pair) => this.outcomes(pair.other))]));
-    if (systems.length > 1) found.push(this.menu("system", "Of system", systems.map((s, k) => [String(k), `${s.letter} ${s.name}`])));
-    found.push(this.menu("kind", "Kind", [["", "all"]]), this.menu("slice", "Slice", this.slices()));
-    const sorts = [["", "as in the data"], ["f1", "F1, lowest first"], ["f1-down", "F1, highest first"],
-      ["score-down", "score, highest first"], ["score", "score, lowest first"],
-      ["odds-down", "null odds, highest first"], ["odds", "null odds, lowest first"]];
-    if (pairs.length) sorts.push(["apart", "furthest apart in F1"], ["telling", "most telling (of an outcome)"]);
-    found.push(this.menu("sort", "Sort", sorts), make("button", { type: "button", text: "Clear", click: () => this.go({ ...PLAIN, q: this.state.q }) }));
-    return found;
-  }
-
-  menu(name, label, options) {
-    const select = make("select", { name, change: () => this.change(name) });
-    fill(select, options);
-    return labelled(label, select);
-  }
-
-  outcomes(other) {
-    const { systems, count: rows } = this.questions, a = systems[0].letter, b = systems[other].letter;
-    const numbers = [0, 0, 0, 0];
-    for (let row = 0; row < rows; row++) numbers[this.questions.of("outcome", other)[row]]++;
-    const names = [`${b} right, ${a} wrong`, `${a} right, ${b} wrong`, `${a} and ${b} wrong, differently`];
-    return names.map((text, k) => [`${OUTCOMES[k]}.${other}`, `${text} (${count(numbers[k + 1])})`]);
-  }
-
-  slices() {
-    const groups = new Map();
-    this.questions.slices.forEach(([slicer, name, number], k) => {
-      if (!groups.has(slicer)) groups.set(slicer, []);
-      groups.get(slicer).push([String(k), `${name} (${count(number)})`]);
-    });
-    return [["", "all"], ...[...groups].map(([slicer, options]) => ({ group: slicer.replaceAll("-", " "), options }))];
-  }
-
-  kinds() {
-    const { questions, state } = this, numbers = new Array(questions.kinds.length).fill(0);
-    for (let row = 0; row < questions.count; row++) numbers[questions.kind(row, state.system)]++;
-    const each = questions.kinds.map(([kind], k) => [String(k), `${kind} (${count(numbers[k])})`]).filter((_, k) => numbers[k]);
-    return [["", "all"], ["right", "right"], ["wrong", "wrong"], { group: "kinds", options: each }];
-  }
-
-  /** A control was changed. */
-  change(name) {
-    const sort = name === "outcome" ? { sort: this.control("outcome").value ? "telling" : "" } : {};
-    this.go({ ...this.state, [name]: this.control(name).value, page: "0", ...sort }, false);
-  }
-
-  control(name) { return byId("filters").elements.namedItem(name); }
-
   /** Take a state, and write it into the address: as a new step for Back where a question opens or closes. */
   go(state, step = state.q !== this.state.q) {
-    const changed = Object.entries(state).filter(([key, value]) => value !== PLAIN[key]);
-    const address = changed.length ? `#${new URLSearchParams(changed)}` : location.pathname + location.search;
-    history[step ? "pushState" : "replaceState"](null, "", address);
     this.take(state);
+    history[step ? "pushState" : "replaceState"](null, "", this.address(this.state) || location.pathname + location.search);
+  }
+
+  address(state) {
+    const changed = Object.entries(state).filter(([key, value]) => value !== PLAIN[key]);
+    return changed.length ? `#${new URLSearchParams(changed)}` : "";
   }
 
   /** Take the state that the address holds; an address of something else on the page is not ours. */
@@ -82,50 +32,59 @@ class Browser {
     const address = location.hash.slice(1);
     if (address && !address.includes("=")) return this.found || this.take(this.state);
     const known = [...new URLSearchParams(address)].filter(([key]) => key in PLAIN);
-    const state = { ...PLAIN, ...Object.fromEntries(known) };
-    if (!this.questions.systems[state.system]) state.system = "0";
-    return this.take(state);
+    return this.take({ ...PLAIN, ...Object.fromEntries(known) });
   }
 
-  take(state) {
-    const before = this.state, first = !this.found;
+  take(wanted) {
+    const before = this.state, first = !this.found, state = this.filters.take(wanted);
+    const same = !first && FILTERS.every((name) => state[name] === before[name]), opens = first || state.q !== before.q;
+    if (!same) this.found = this.questions.find(state);
     this.state = state;
-    if (first || state.system !== before.system) fill(this.control("kind"), this.kinds());
-    for (const name of ["text", "system", "kind", "slice", "outcome", "sort"]) {
-      const control = this.control(name);
-      if (control && control.value !== state[name]) control.value = state[name];
-    }
-    const same = ["text", "system", "kind", "slice", "outcome", "sort"].every((name) => state[name] === before[name]);
-    if (first || !same) this.found = this.questions.find(state);
-    if (first || !same || state.page !== before.page) this.list();
-    if (first || state.q !== before.q) this.openQuestion(before.q);
-    this.mark();
+    if (opens && this.at >= 0) state.page = String(Math.floor(this.at / PAGE));
+    if (!same || state.page !== before.page) this.list();
+    this.mark(opens);
+    this.updateTools();
+    if (opens) this.openQuestion(before.q);
   }
+
+  /** The row of the open question, undefined where none is. */
+  get row() { return this.questions.rowOf.get(this.state.q); }
+
+  /** Where the open question stands among those found, -1 where it does not. */
+  get at() { return this.row === undefined ? -1 : this.found.indexOf(this.row); }
 
   list() {
     const { found, questions } = this, all = questions.count, pages = Math.max(1, Math.ceil(found.length / PAGE));
     const page = Math.min(Math.max(0, Number(this.state.page) || 0), pages - 1), from = page * PAGE;
-    const rows = found.slice(from, from + PAGE);
-    byId("list").replaceChildren(...rows.map((row) => this.row(row)));
-    byId("list").setAttribute("start", from + 1);
+    const rows = found.slice(from, from + PAGE), list = byId("list");
+    list.replaceChildren(...rows.map((row) => this.line(row)));
+    list.setAttribute("start", from + 1);
+    list.scrollTop = 0;
     const left = questions.total > all ? `; ${count(questions.total - all)} more that all have right are left out` : "";
     byId("count").textContent = `${count(found.length)} of ${count(all)} questions${left}`;
     const to = (text, target) => make("button", { type: "button", text, disabled: target < 0 || target >= pages,
-      click: () => { this.go({ ...this.state, page: String(target) }); byId("list").querySelector("a")?.focus(); } });
+      click: () => { this.go({ ...this.state, page: String(target) }); list.querySelector("a")?.focus(); } });
     byId("pager").replaceChildren(to("Previous", page - 1),
       make("span", { text: found.length ? `${count(from + 1)} to ${count(from + rows.length)} of ${count(found.length)}` : "No question fits." }), to("Next", page + 1));
   }
 
-  row(row) {
+  line(row) {
     const { questions } = this;
     const outcomes = questions.systems.map((system, k) => {
       const right = questions.isRight(row, k), mark = make("span", { class: right ? "right" : "wrong" });
       mark.textContent = `${right ? "✓" : "✗"} ${questions.kinds[questions.kind(row, k)][0]}`;
       const f1 = questions.of("f1", k)[row], partly = f1 > 0 && f1 < 1 ? ` F1 ${fixed(f1, 2)}` : "";
-      return make("span", {}, questions.systems.length > 1 ? letter(questions, k) : "", " ", mark, partly);
+      return make("span", {}, questions.systems.length > 1 ? letter(questions, k) : "", " ", mark, partly, this.sortedBy(row, k));
     });
-    return make("li", {}, make("a", { class: "row", href: `#${new URLSearchParams([["q", questions.id(row)]])}`, "data-row": row },
+    return make("li", {}, make("a", { class: "row", href: this.address({ ...this.state, q: questions.id(row) }), "data-row": row },
       make("span", { class: "asked", dir: "auto", text: questions.asked(row) }), make("span", { class: "outcomes" }, ...outcomes)));
+  }
+
+  /** The score or odds that the list is sorted by. */
+  sortedBy(row, system) {
+    const [name] = this.state.sort.split("-"), shown = { score: fixed, odds: plus }[name];
+    if (!shown || system !== this.questions.systemOf(this.state.system)) return "";
+    return ` ${SORTED[name]} ${shown(this.questions.of(name, system)[row], 2)}`;
   }
 
   followRow(event) {
@@ -135,24 +94,37 @@ class Browser {
     this.go({ ...this.state, q: this.questions.id(Number(link.dataset.row)) });
   }
 
-  mark() {
-    const open = this.questions.rowOf.get(this.state.q);
-    for (const link of byId("list").querySelectorAll("a.row")) {
-      if (Number(link.dataset.row) === open) link.setAttribute("aria-current", "true");
+  /** Lead to the questions, and leave the address with its filters as it is. */
+  skip(event) {
+    event.preventDefault();
+    byId("questions").focus();
+    byId("questions").scrollIntoView();
+  }
+
+  /** Mark the open question in the list, and bring it into sight there. */
+  mark(reveal) {
+    const list = byId("list");
+    for (const link of list.querySelectorAll("a.row")) {
+      if (Number(link.dataset.row) === this.row) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
+    const current = reveal && list.querySelector("[aria-current]");
+    if (!current) return;
+    const inside = list.getBoundingClientRect(), place = current.getBoundingClientRect();
+    list.scrollTop += Math.min(0, place.top - inside.top) || Math.max(0, place.bottom - inside.bottom);
   }
 
   async openQuestion(before) {
-    const { q } = this.state, row = this.questions.rowOf.get(q);
-    byId("browser").classList.toggle("opened", q !== "");
+    const { q } = this.state, { row } = this;
+    byId("browser").classList.toggle("opened", row !== undefined);
+    byId("unknown").textContent = q && row === undefined ? `This page holds no question ${q}.` : "";
     if (row === undefined) {
-      this.hint(q);
-      const link = byId("list").querySelector(`a[data-row="${this.questions.rowOf.get(before)}"]`);
-      if (before) (link ?? this.control("text")).focus();
+      this.hint();
+      if (q) byId("questions").scrollIntoView({ behavior: "instant" });
+      else if (before) (byId("list").querySelector(`a[data-row="${this.questions.rowOf.get(before)}"]`) ?? this.filters.control("text")).focus();
       return;
     }
-    await this.open.show(row, this.tools(row));
+    await this.open.show(row, this.tools.bar);
     if (this.state.q !== q) return;
     byId("asked").focus({ preventScroll: true });
     const place = byId("question"), wide = getComputedStyle(place).position === "sticky";
@@ -160,52 +132,46 @@ class Browser {
     (wide && before ? place : byId(wide ? "questions" : "question")).scrollIntoView({ block: wide && before ? "nearest" : "start", behavior: "instant" });
   }
 
-  hint(q) {
+  hint() {
     const keys = [["/", "searches"], ["↓ ↑", "walk the list"], ["n p", "next and previous question"], ["Esc", "closes"]];
-    const text = q ? `This page holds no question ${q}.` : "Choose a question: its context opens here, with every answer marked in it.";
-    byId("question").replaceChildren(make("p", { class: "hint", text }),
+    byId("question").replaceChildren(make("p", { class: "hint", text: "Choose a question: its context opens here, with every answer marked in it." }),
       make("p", { class: "hint" }, ...keys.flatMap(([key, does], i) => [i ? " · " : "", make("kbd", { text: key }), ` ${does}`])));
   }
 
-  tools(row) {
-    const at = this.found.indexOf(row), button = (text, target, kind = null) =>
-      make("button", { type: "button", text, class: kind, disabled: target === undefined, click: () => this.go({ ...this.state, q: target }) });
-    const id = (k) => (this.found[k] === undefined || at < 0 ? undefined : this.questions.id(this.found[k]));
-    return make("div", { class: "tools" }, button("Back to the list", "", "back"), button("Previous", id(at - 1)), button("Next", id(at + 1)), button("Close", "", "close"));
+  /** The buttons above an open question. */
+  toolbar() {
+    const button = (text, click, kind = null) => make("button", { type: "button", text, class: kind, click });
+    const close = () => this.go({ ...this.state, q: "" });
+    const previous = button("Previous", () => this.step(-1)), next = button("Next", () => this.step(1));
+    return { previous, next, bar: make("div", { class: "tools" }, button("Back to the list", close, "back"), previous, next, button("Close", close, "close")) };
+  }
+
+  updateTools() {
+    this.tools.previous.disabled = this.beside(-1) === undefined;
+    this.tools.next.disabled = this.beside(1) === undefined;
+  }
+
+  /** The row before or after the open question among those found; the first one comes after one that is not there. */
+  beside(by) { return this.found[this.at < 0 && by < 0 ? -1 : this.at + by]; }
+
+  step(by) {
+    const row = this.beside(by);
+    if (row !== undefined) this.go({ ...this.state, q: this.questions.id(row) });
   }
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && this.state.q) this.go({ ...this.state, q: "" });
     else if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && event.target.type !== "radio") return;
-    else if (event.key === "/") this.control("text").focus();
+    else if (event.key === "/") this.filters.control("text").focus();
     else if (event.key === "n" || event.key === "p") this.step(event.key === "n" ? 1 : -1);
     else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && event.target.classList.contains("row")) this.walk(event.key === "ArrowDown" ? 1 : -1);
     else return;
     event.preventDefault();
   }
 
-  step(by) {
-    const at = this.found.indexOf(this.questions.rowOf.get(this.state.q)), row = this.found[at < 0 ? 0 : at + by];
-    if (row === undefined) return;
-    const page = String(Math.floor(this.found.indexOf(row) / PAGE));
-    this.go({ ...this.state, q: this.questions.id(row), page });
-  }
-
   walk(by) {
     const links = [...byId("list").querySelectorAll("a.row")];
     links[links.indexOf(document.activeElement) + by]?.focus();
   }
-}
-
-/** A control with its label above it. */
-function labelled(text, control, kind = null) {
-  control.id = `control-${control.name}`;
-  return make("div", { class: kind ? `field ${kind}` : "field" }, make("label", { for: control.id, text }), control);
-}
-
-/** Put options into a menu: [value, text] each, or a group of them. */
-function fill(select, options) {
-  const option = ([value, text]) => make("option", { value, text });
-  select.replaceChildren(...options.map((each) => (each.group ? make("optgroup", { label: each.group }, ...each.options.map(option)) : option(each))));
 }

@@ -1,4 +1,4 @@
-const COLOURS = 8;
+const COLOURS = 8, LINE = 2, ROOM = 12;  // the last two in pixels: of an underline, and around what is shown
 
 const colourOf = (system) => `var(--s${system % COLOURS})`;
 
@@ -25,7 +25,7 @@ class OpenQuestion {
       tools,
       make("h3", { dir: "auto", tabindex: "-1", id: "asked", text: questions.asked(row) }),
       make("p", { class: "where", text: [questions.title(row).replaceAll("_", " "), questions.id(row)].filter(Boolean).join(" · ") }),
-      this.answers(), this.seeds(), make("h4", { text: "Context" }), this.marking(), this.legend, this.context,
+      this.answers(), this.meanings(), this.seeds(), make("h4", { text: "Context" }), this.marking(), this.legend, this.context,
       ...this.bestLists(), this.slices(),
     ].filter(Boolean));
     this.draw();
@@ -35,22 +35,33 @@ class OpenQuestion {
     const { questions, row } = this, gold = questions.gold(row);
     const times = (each) => (each.times > 1 ? ` (${each.times} times)` : "");
     const golds = gold.length ? gold.map((each) => each.text + times(each)).join(" / ") : none();
-    const head = ["", "answer", "kind", "F1", "score", "null odds"];
-    return make("div", { class: "scroll" }, make("table", { class: "said" },
-      make("thead", {}, make("tr", {}, ...head.map((text, i) => make("th", { scope: "col", text, class: i < 3 ? "left" : null })))),
-      make("tbody", {}, make("tr", {}, cell("gold", "left"), cell(golds, "left"), ...[0, 1, 2, 3].map(() => cell(""))),
+    const head = [unseen("system"), "answer", "kind", ...this.figures().map(([name]) => SORTED[name])];
+    return scrolled("The answers", make("table", { class: "said" },
+      make("thead", {}, make("tr", {}, ...head.map((text, i) => make("th", { scope: "col", class: i < 3 ? "left" : null }, text)))),
+      make("tbody", {}, make("tr", {}, rowHead("gold"), cell(golds, "left"), ...this.figures().map(() => cell("")), cell("")),
         ...questions.systems.map((_, system) => this.answer(system)))));
   }
 
   answer(system) {
     const { questions, row } = this, said = questions.said(row, system);
-    const [kind, meaning] = questions.kinds[questions.kind(row, system)];
+    const [kind] = questions.kinds[questions.kind(row, system)];
     const right = questions.isRight(row, system);
-    const name = make("td", { class: "left" }, letter(questions, system));
-    return make("tr", {}, name, cell(said.text || none(), "left"),
-      make("td", { class: `left ${right ? "right" : "wrong"}`, title: meaning, text: `${right ? "✓" : "✗"} ${kind}` }),
-      cell(fixed(questions.of("f1", system)[row], 2)), cell(fixed(questions.of("score", system)[row], 2)),
-      cell(plus(questions.of("odds", system)[row], 2)));
+    const name = questions.systems.length > 1 ? make("bdi", { class: "of", text: questions.systems[system].name }) : "";
+    return make("tr", {}, rowHead(letter(questions, system), " ", name), cell(said.text || none(), "left"),
+      make("td", { class: `left ${right ? "right" : "wrong"}`, text: `${right ? "✓" : "✗"} ${kind}` }),
+      ...this.figures().map(([name, shown]) => cell(shown(questions.of(name, system)[row], 2))));
+  }
+
+  /** The columns of figures that some system has, and how they are written. */
+  figures() {
+    const { questions } = this;
+    return [["f1", fixed], ["score", fixed], ["odds", plus]].filter(([name]) => questions.systems.some((_, system) => questions.knows(name, system)));
+  }
+
+  /** What the kinds of these answers mean. */
+  meanings() {
+    const { questions, row } = this, kinds = new Map(questions.systems.map((_, system) => questions.kinds[questions.kind(row, system)]));
+    return make("p", { class: "where", text: [...kinds].map(([kind, meaning]) => `${kind}: ${meaning}`).join(" · ") });
   }
 
   /** That figures are means where a system has several seeds. */
@@ -77,26 +88,37 @@ class OpenQuestion {
       const list = this.lists[k];
       if (!list.length) return [];
       const title = questions.systems.length > 1 ? `Best spans of ${system.letter}, ${system.name}` : "Best spans";
-      return [make("h4", { text: title }), make("div", { class: "scroll" }, make("table", { class: "best" },
-        make("thead", {}, make("tr", {}, ...["", "span", "score", "probability", ""].map((text, i) => make("th", { scope: "col", text, class: i === 1 ? "left" : null })))),
+      const head = [unseen("rank"), "span", "score", "probability"];
+      return [make("h4", { text: title }), scrolled(title, make("table", { class: "best" },
+        make("thead", {}, make("tr", {}, ...head.map((text, i) => make("th", { scope: "col", class: i === 1 ? "left" : null }, text)), make("td"))),
         make("tbody", {}, ...list.map((span, rank) => this.bestRow(span, rank)))))];
     });
   }
 
   bestRow(span, rank) {
-    const text = this.questions.context(this.row).slice(span.begin, span.end);
+    const text = this.questions.context(this.row).slice(span.begin, span.end).trim() || "(empty)";
     const point = (event) => {
       const on = this.told === span;
       this.told = on ? null : span;
       for (const button of this.place.querySelectorAll(".best button")) button.setAttribute("aria-pressed", "false");
       event.currentTarget.setAttribute("aria-pressed", String(!on));
       this.draw();
-      this.context.querySelector(".told")?.scrollIntoView({ block: "nearest" });
+      this.reveal(event.currentTarget);
     };
     return make("tr", {}, cell(rank + 1),
       make("td", { class: "left" }, make("button", { type: "button", "aria-pressed": "false", title: "show it in the context", click: point, text })),
       cell(fixed(span.score, 2)), cell(fixed(span.probability, 3)),
       make("td", {}, make("meter", { min: 0, max: 1, value: span.probability, "aria-hidden": true })));
+  }
+
+  /** Bring the span that was pointed at into sight, and keep its button there too where both have room. */
+  reveal(button) {
+    const mark = this.context.querySelector(".told"), inside = this.place.getBoundingClientRect();
+    if (!mark) return;
+    const above = mark.getBoundingClientRect().top, rows = button.getBoundingClientRect().bottom - above;
+    if (this.place.scrollHeight > this.place.clientHeight && rows < this.place.clientHeight - 2 * ROOM) {
+      if (above < inside.top + ROOM) this.place.scrollTop += above - inside.top - ROOM;
+    } else mark.scrollIntoView({ block: "nearest" });
   }
 
   slices() {
@@ -111,11 +133,11 @@ class OpenQuestion {
     const told = this.told && this.lists.some((list) => list.includes(this.told)) ? this.told : null;
     if (told) spans.push({ begin: told.begin, end: told.end, told: true });
     const heat = this.marked === "answers" ? null : Number(this.marked);
-    const lines = spans.some((span) => span.system !== undefined);
-    this.context.className = lines ? "context" : "context plain";
+    this.lanes = [...new Set(spans.map((span) => span.system).filter((system) => system !== undefined))];
+    this.context.className = this.lanes.length ? "context" : "context plain";
     this.context.replaceChildren(...pieces(context.length, spans).flatMap(([begin, end, holding]) =>
-      this.piece(context.slice(begin, end), begin, holding.map((k) => spans[k]), heat)));
-    this.legend.replaceChildren(...this.meanings(spans, heat));
+      this.piece(context.slice(begin, end), begin, end, holding.map((k) => spans[k]), heat)));
+    this.legend.replaceChildren(...this.signs(spans, heat));
   }
 
   marks() {
@@ -129,59 +151,77 @@ class OpenQuestion {
     return spans;
   }
 
-  piece(text, begin, holding, heat) {
+  piece(text, begin, end, holding, heat) {
     if (!holding.length) return [text];
-    const gold = holding.some((span) => span.gold), told = holding.some((span) => span.told);
-    const systems = holding.filter((span) => span.system !== undefined).map((span) => span.system);
-    const mark = make("mark", { class: [gold && "gold", told && "told"].filter(Boolean).join(" "), text });
-    mark.style.color = "inherit";
-    if (!gold && !told) mark.style.backgroundColor = "transparent";
+    const golds = holding.filter((span) => span.gold), told = holding.some((span) => span.told);
+    const looks = { gold: golds.length, told, begins: golds.some((span) => span.begin === begin), ends: golds.some((span) => span.end === end) };
+    const mark = make("mark", { class: Object.keys(looks).filter((look) => looks[look]).join(" "), text });
     const likely = holding.reduce((sum, span) => sum + (span.probability ?? 0), 0);
-    const lines = heat === null ? systems.map((system) => [colourOf(system), 2]) : likely > 0 ? [[colourOf(heat), 1 + 5 * Math.min(1, likely)]] : [];
-    underline(mark, lines);
-    const begins = holding.filter((span) => span.begin === begin && (span.gold || span.system !== undefined));
-    const tags = [...new Set(begins.map((span) => (span.gold ? "gold" : span.system)))];
-    return [...tags.map((tag) => this.tag(tag)), mark];
+    const systems = holding.filter((span) => span.system !== undefined).map((span) => span.system);
+    if (heat !== null) underline(mark, likely > 0 ? [[colourOf(heat), 1 + 5 * Math.min(1, likely), 0]] : []);
+    else underline(mark, systems.map((system) => [colourOf(system), LINE, this.lanes.indexOf(system)]), this.lanes.length);
+    const tags = (at) => [...new Set(holding.filter((span) => at(span) && (span.gold || span.system !== undefined)).map((span) => (span.gold ? "gold" : span.system)))];
+    const closing = tags((span) => span.end === end).map((tag) => unseen(` ${this.nameOf(tag)}]`));
+    return [...tags((span) => span.begin === begin).map((tag) => this.tag(tag)), mark, ...closing];
   }
 
-  /** A small letter where a mark begins, so that colour is not all that tells them apart. */
+  nameOf(tag) {
+    const { systems } = this.questions;
+    return tag === "gold" ? "gold" : systems.length > 1 ? systems[tag].letter : "said";
+  }
+
+  /** A small letter where a mark begins, so that colour is not all that tells them apart; brackets for who only hears it. */
   tag(tag) {
-    if (tag === "gold") return make("span", { class: "begins of-gold", text: "gold" });
-    const tagged = make("span", { class: "begins", text: this.questions.systems[tag].letter });
-    tagged.style.color = colourOf(tag);
-    if (this.questions.systems.length === 1) tagged.textContent = "said";
+    const tagged = make("span", { class: tag === "gold" ? "begins of-gold" : "begins" }, unseen("["), this.nameOf(tag), unseen(" "));
+    if (tag !== "gold") tagged.style.color = colourOf(tag);
     return tagged;
   }
 
-  meanings(spans, heat) {
+  /** What the marks stand for, and what has none. */
+  signs(spans, heat) {
     const { systems } = this.questions, shown = [];
     if (spans.some((span) => span.gold)) shown.push(make("span", {}, make("span", { class: "swatch of-gold" }), "gold answer"));
-    const named = heat === null ? systems.map((_, k) => k).filter((k) => spans.some((span) => span.system === k)) : [heat];
-    for (const system of named) {
+    for (const system of heat === null ? this.lanes : [heat]) {
       const swatch = make("span", { class: "swatch" });
-      underline(swatch, [[colourOf(system), 3]]);
-      const name = systems.length > 1 ? `${systems[system].letter} ${systems[system].name}` : "the answer";
+      underline(swatch, [[colourOf(system), 3, 0]]);
+      const name = systems.length > 1 ? make("bdi", { text: `${systems[system].letter} ${systems[system].name}` }) : "the answer";
       shown.push(make("span", {}, swatch, heat === null ? name : "best spans; the thicker the likelier"));
     }
-    return shown.length ? shown : [make("span", { text: "Nothing to mark: no gold answer, and none given." })];
+    const notes = [...this.unplaced(), ...this.guessed()];
+    if (!shown.length && !notes.length) notes.push("Nothing to mark: no gold answer, and none given.");
+    return [...shown, ...notes.map((text) => make("span", { text }))];
+  }
+
+  /** Answers that the context does not hold, or not where they are said to stand. */
+  unplaced() {
+    const { questions, row } = this, golds = questions.gold(row).filter((gold) => gold.begin < 0).map((gold) => ["gold", gold.text]);
+    const said = questions.systems.map((_, system) => [system, questions.said(row, system)]).filter(([, { text, begin }]) => text && begin < 0);
+    return [...golds, ...said.map(([system, { text }]) => [system, text])].map(([tag, text]) => `${this.nameOf(tag)} “${text}”: no place in the context is known.`);
+  }
+
+  /** Of answers from files that the context holds several times, which place is marked. */
+  guessed() {
+    const { questions, row } = this, { text: context } = questions.context(row);
+    const many = questions.systems.flatMap(({ places }, system) => {
+      const { text, begin } = questions.said(row, system);
+      return !places && begin >= 0 && context.split(text).length > 2 ? [this.nameOf(system)] : [];
+    });
+    return many.length ? [`${many.join(", ")}: a file does not say which of several places is meant; the one nearest to gold is marked.`] : [];
   }
 }
 
-/** Lines under an element, one below the other: [colour, thickness] each. */
-function underline(element, lines) {
+/** Lines under an element, each in its lane: [colour, thickness, lane]; room for so many lanes. */
+function underline(element, lines, lanes = 1) {
   if (!lines.length) return;
-  let below = 0;
-  const drawn = lines.map(([colour, thick]) => {
-    const place = `linear-gradient(${colour}, ${colour}) 0 calc(100% - ${below}px) / 100% ${thick}px no-repeat`;
-    below += thick + 2;
-    return place;
-  });
+  const drawn = lines.map(([colour, thick, lane]) => `linear-gradient(${colour}, ${colour}) 0 calc(100% - ${(lanes - 1 - lane) * (LINE + 2)}px) / 100% ${thick}px no-repeat`);
   const ground = ["told", "gold"].find((name) => element.classList.contains(name));
-  element.style.background = `${drawn.reverse().join(", ")}, ${ground ? `var(--${ground})` : "transparent"}`;
-  element.style.paddingBottom = `${below + 1}px`;
-  element.style.boxDecorationBreak = "clone";
+  element.style.background = `${drawn.join(", ")}, ${ground ? `var(--${ground})` : "transparent"}`;
+  element.style.paddingBottom = `${lanes * (LINE + 2) + 1}px`;
 }
 
+const unseen = (text) => make("span", { class: "unseen", text });
+const scrolled = (name, table) => make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, table);
+const rowHead = (...content) => make("th", { scope: "row", class: "left" }, ...content);
 const cell = (content, kind = null) => {
   const made = make("td", { class: kind });
   made.append(content);
@@ -189,11 +229,11 @@ const cell = (content, kind = null) => {
 };
 const none = () => make("span", { class: "none", text: "no answer" });
 
-/** The letter of a system in its colour; its name for whoever points at it, and its name alone where there is one. */
+/** The letter of a system in its colour. */
 function letter(questions, system) {
-  const { letter: text, name } = questions.systems[system];
   if (questions.systems.length === 1) return make("span", { text: "said" });
-  const made = make("abbr", { class: "letter", title: name, text });
+  const { letter: text, name } = questions.systems[system];
+  const made = make("span", { class: "letter", title: name, text });
   made.style.color = colourOf(system);
   return made;
 }

@@ -8,7 +8,7 @@ class Questions {
     const columns = readColumns(about.columns.rows, bytes);
     this.columns = columns;
     this.id = columns.id;
-    this.asked = columns.question;
+    this.asked = (row) => columns.question(row) || "(a question without text)";
     this.golds = begun(columns.gold_count);
     this.contexts = new Map();
     this.rowOf = new Map();
@@ -35,6 +35,8 @@ class Questions {
     return answers;
   }
 
+  systemOf(letter) { return this.systems.findIndex((system) => system.letter === letter); }
+
   of(name, system) { return this.columns[`${name}.${system}`]; }
 
   /** What a system answered: its text, empty for no answer, and its place. */
@@ -48,6 +50,21 @@ class Questions {
   kind(row, system) { return this.of("kind", system)[row]; }
 
   isRight(row, system) { return this.kind(row, system) < RIGHT_KINDS; }
+
+  /** Whether a column says anything of a system. */
+  knows(name, system) {
+    this.known ??= new Map();
+    const key = `${name}.${system}`;
+    if (!this.known.has(key)) this.known.set(key, this.of(name, system).some((value) => !Number.isNaN(value)));
+    return this.known.get(key);
+  }
+
+  /** How many questions have each of so many values in a column of a system. */
+  tally(name, system, values) {
+    const numbers = new Array(values).fill(0), column = this.of(name, system);
+    for (let row = 0; row < this.count; row++) numbers[column[row]]++;
+    return numbers;
+  }
 
   inSlice(row, slice) { return (this.columns.slices[slice * this.width + (row >> 3)] >> (row & 7)) & 1; }
 
@@ -72,26 +89,27 @@ class Questions {
   /** Rows that a state's filters let through, in its order. */
   find(state) {
     const wanted = state.text.toLowerCase().split(/\s+/).filter(Boolean), rows = [];
-    const slice = state.slice === "" ? -1 : Number(state.slice);
+    const slice = this.slices.findIndex(([slicer, name]) => `${slicer}: ${name}` === state.slice);
+    const hasKind = this.kindTest(state), hasOutcome = this.outcomeTest(state);
     for (let row = 0; row < this.count; row++) {
       if (slice >= 0 && !this.inSlice(row, slice)) continue;
-      if (!this.hasKind(row, state.kind, state.system)) continue;
-      if (state.outcome && !this.hasOutcome(row, state.outcome)) continue;
+      if (!hasKind(row) || !hasOutcome(row)) continue;
       if (!wanted.every((word) => this.haystack(row).includes(word) || this.lowerContext(row).includes(word))) continue;
       rows.push(row);
     }
     return this.sorted(rows, state);
   }
 
-  hasKind(row, kind, system) {
-    if (kind === "") return true;
-    const found = this.kind(row, system);
-    return kind === "right" ? found < RIGHT_KINDS : kind === "wrong" ? found >= RIGHT_KINDS : found === Number(kind);
+  kindTest({ kind, system }) {
+    const column = this.of("kind", this.systemOf(system)), wanted = this.kinds.findIndex(([name]) => name === kind);
+    if (kind === "right") return (row) => column[row] < RIGHT_KINDS;
+    if (kind === "wrong") return (row) => column[row] >= RIGHT_KINDS;
+    return wanted < 0 ? () => true : (row) => column[row] === wanted;
   }
 
-  hasOutcome(row, outcome) {
-    const [name, other] = outcome.split(".");
-    return this.of("outcome", other)[row] === OUTCOMES.indexOf(name) + 1;
+  outcomeTest({ outcome }) {
+    const [name, other] = outcome.split("."), column = outcome && this.of("outcome", this.systemOf(other));
+    return column ? (row) => column[row] === OUTCOMES.indexOf(name) + 1 : () => true;
   }
 
   sorted(rows, state) {
@@ -102,12 +120,12 @@ class Questions {
   }
 
   sortKey({ sort, system, outcome }) {
-    if (sort === "telling") return outcome ? (row) => this.of("rank", outcome.split(".")[1])[row] : null;
+    if (sort === "telling") return (row) => this.of("rank", this.systemOf(outcome.split(".")[1]))[row];
     if (sort === "apart") {
       const each = this.systems.map((_, k) => this.of("f1", k));
       return (row) => -Math.max(...each.map((f1) => Math.abs(f1[row] - each[0][row])));
     }
-    const [name, down] = sort.split("-"), column = this.of(name, system);
+    const [name, down] = sort.split("-"), column = this.of(name, this.systemOf(system));
     return column && (down ? (row) => -column[row] : (row) => column[row]);
   }
 }

@@ -1,0 +1,80 @@
+"""What thresholds on the null odds would give. Letters in shapes: n questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qatk.results import Evaluation
+from qatk.scoring import exact_and_f1, last_of_equals
+from qatk.types import Bool, Float64, Int64
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """EM and F1 in per cent at each threshold on the null odds: answers above it become "no answer".
+
+    Every point can be reached. The official ``best_exact`` and ``best_f1`` take abstentions as they are, and also cut
+    between equal odds, where no threshold falls.
+
+    Attributes:
+        threshold, exact, f1: float64[k], thresholds rising; the first answers nothing.
+        full: whether the best span of every question is known, so that the last threshold answers all; else it answers
+            what was answered.
+    """
+
+    threshold: Float64
+    exact: Float64
+    f1: Float64
+    full: bool
+
+    @property
+    def best_exact(self) -> int:
+        """Where EM is highest; the lowest of equally good thresholds."""
+        return int(np.argmax(self.exact))
+
+    @property
+    def best_f1(self) -> int:
+        """Where F1 is highest; the lowest of equally good thresholds."""
+        return int(np.argmax(self.f1))
+
+
+def threshold_sweep(evaluation: Evaluation) -> Sweep:
+    """EM and F1 at every threshold, for an evaluation with null odds, EM and F1.
+
+    A threshold above the one in use turns abstentions into answers where best spans are known. Without them the sweep
+    ends at the highest odds of an answer.
+    """
+    odds, has_answer = evaluation.predictions.null_odds, evaluation.examples.has_answer
+    answered, scores = _of_answers(evaluation)
+    full = evaluation.predictions.nbest is not None
+    order = np.argsort(odds, kind="stable")
+    cuts = last_of_equals(odds[order])
+    if not full:
+        cuts = cuts[odds[order][cuts] <= odds[answered].max(initial=-np.inf)]
+    exact, f1 = (_curve(np.where(answered, score - ~has_answer, 0.0)[order], has_answer, cuts) for score in scores)
+    threshold = np.concatenate([[min(0.0, float(odds[order[0]])) - 1.0], odds[order][cuts]])
+    return Sweep(threshold, exact, f1, full)
+
+
+def _curve(gain: Float64, has_answer: Bool, cuts: Int64) -> Float64:
+    """float64[k + 1], in per cent: the score of answering nothing, and with the gain of all answers up to each cut."""
+    sums = np.cumsum(np.concatenate([[float((~has_answer).sum())], gain]))
+    curve: Float64 = 100 * np.concatenate([sums[:1], sums[cuts + 1]]) / len(gain)
+    return curve
+
+
+def _of_answers(evaluation: Evaluation) -> tuple[Bool, tuple[Float64, Float64]]:
+    """bool[n], which questions have an answer to give, and EM and F1 of it: of abstentions the best span's."""
+    predictions = evaluation.predictions
+    exact, f1 = evaluation.per_question["exact"], evaluation.per_question["f1"]
+    answered = np.fromiter(map(bool, predictions.text), np.bool_, len(predictions.text))
+    if predictions.nbest is None:
+        return answered, (exact, f1)
+    offsets, text = predictions.nbest.offsets, predictions.nbest.text
+    rows = np.flatnonzero(~answered & (np.diff(offsets) > 0))
+    exact, f1 = exact.copy(), f1.copy()
+    exact[rows], f1[rows] = exact_and_f1(evaluation.examples.take(rows), [text[k] for k in offsets[rows].tolist()])
+    answered[rows] = True
+    return answered, (exact, f1)
