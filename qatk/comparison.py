@@ -166,8 +166,10 @@ def _interval(bounds: Float64, at: tuple[int, int, int]) -> Interval:
 
 
 def _clearest(difference: Difference) -> tuple[bool, float, float, float]:
+    """The order of slices: resolved ones first, then by p, and of equal ones by how far from 0 for their error."""
     unresolved = difference.verdict == UNRESOLVED
-    return unresolved, difference.p_adjusted, difference.p, -abs(difference.difference)
+    sure = abs(difference.difference) / difference.detectable if difference.detectable > 0 else 0.0
+    return unresolved, difference.p_adjusted, difference.p, -sure
 
 
 def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import numpy as np
 
 from qatk.resampling import units_in
 from qatk.statistics import (
+    TwoWayError,
     approximate_randomisation,
     detectable_difference,
     mcnemar,
     paired_bootstrap,
     standard_error,
     two_way_bootstrap,
+    two_way_error,
 )
 from qatk.types import Bool, Float64, Int64
 
@@ -68,7 +70,7 @@ def measure(
             by_cluster[:, groups] = np.clip(drawn, -1, 1).reshape(2, -1, *shape[1:])
             if several:
                 two_way[:, groups] = np.clip(_two_way(scores, clusters, part, draws, seed), -1, 1)
-            detectable[groups] = _detectable(scores, apart, clusters, part).reshape(-1, *shape[1:])
+            detectable[groups] = _detectable(scores, apart, clusters, part, several=several)
     return Figures(
         means=_means(of_seeds, masks),
         by_question=np.clip(paired_bootstrap(apart, None, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape),
@@ -97,22 +99,20 @@ def _two_way(scores: Sequence[Float64], clusters: Int64, masks: Bool, draws: int
     return np.moveaxis(np.array(found), (0, 1), (2, 3))
 
 
-def _detectable(scores: Sequence[Float64], apart: Float64, clusters: Int64, masks: Bool) -> Float64:
-    """float64[g, k * m], from the clustered standard error and the variance between seeds of either system."""
-    variance = standard_error(apart, clusters, masks) ** 2
-    between = [_between_seeds(each, masks) for each in scores]  # [g, m]
-    variance += np.concatenate([between[0] + each for each in between[1:]], axis=1)
-    units = units_in(masks, clusters)
-    return np.stack([detectable_difference(np.sqrt(v), int(u)) for v, u in zip(variance, units, strict=True)])
+def _detectable(scores: Sequence[Float64], apart: Float64, clusters: Int64, masks: Bool, *, several: bool) -> Float64:
+    """float64[g, k, m], from the clustered standard error and the variance between seeds."""
+    metrics = scores[0].shape[1]
+    if not several:
+        errors = standard_error(apart, clusters, masks)
+        found = [detectable_difference(e, int(u) - 1) for e, u in zip(errors, units_in(masks, clusters), strict=True)]
+        return np.stack(found).reshape(len(masks), -1, metrics)
+    of = [[two_way_error(scores[0][:, m], each[:, m], clusters, masks) for m in range(metrics)] for each in scores[1:]]
+    return np.moveaxis(np.array([[_by_group(each) for each in row] for row in of]), 2, 0)
 
 
-def _between_seeds(scores: Float64, masks: Bool) -> Float64:
-    """float64[g, m]: the variance of a mean over seeds, from how the seeds differ; 0 where there is one."""
-    if len(scores) == 1:
-        return np.zeros((len(masks), scores.shape[1]))
-    of_each = _means(list(scores), masks)  # [g, seeds, m]
-    variance: Float64 = of_each.var(axis=1, ddof=1) / len(scores)
-    return variance
+def _by_group(of: TwoWayError) -> Float64:
+    each = zip(of.error, of.freedom.tolist(), strict=True)
+    return np.array([detectable_difference(error, np.nan_to_num(freedom, nan=0.0)) for error, freedom in each])
 
 
 def _tests(apart: Float64, masks: Bool, draws: int, seed: int, *, exact: bool) -> Float64:
@@ -120,8 +120,10 @@ def _tests(apart: Float64, masks: Bool, draws: int, seed: int, *, exact: bool) -
     flat = apart.reshape(len(apart), -1)
     binary = np.isin(flat, (-1.0, 0.0, 1.0)).all(axis=0) & exact
     p = np.empty((len(masks), flat.shape[1]))
-    if not binary.all():
-        p[:, ~binary] = approximate_randomisation(flat[:, ~binary], masks, draws=draws, seed=seed)
+    for pair in range(apart.shape[1]):  # each by itself, so that its p does not hang on the systems beside it
+        columns = np.flatnonzero(~binary & (np.arange(flat.shape[1]) // apart.shape[2] == pair))
+        if len(columns):
+            p[:, columns] = approximate_randomisation(flat[:, columns], masks, draws=draws, seed=seed)
     counted = masks.astype(np.float64)
     wins, losses = counted @ (flat[:, binary] > 0), counted @ (flat[:, binary] < 0)
     p[:, binary] = [

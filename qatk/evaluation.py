@@ -127,9 +127,11 @@ def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, fl
     start = np.fromiter(places, np.int32, len(texts))
     lengths = np.fromiter(map(len, texts), np.int32, len(texts))
     if null_odds is not None and _same_order(null_odds, examples.id):
-        null_score = np.fromiter(null_odds.values(), np.float64, len(null_odds)).astype(np.float32)
+        odds = np.fromiter(null_odds.values(), np.float64, len(null_odds))
     else:
-        null_score = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float32)
+        odds = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float64)
+    most = np.finfo(np.float32).max
+    null_score = np.clip(odds, -most, most).astype(np.float32)
     score = np.where(np.isnan(null_score), null_score, np.float32(0))
     return Predictions(texts, start, np.where(start >= 0, start + lengths, np.int32(-1)), score, null_score)
 
@@ -199,7 +201,7 @@ def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Miss
     lacking = [name for name in ids if name not in predictions] if missing == "error" else []
     kinds = {"have no prediction": lacking, "are not in the data": [name for name in predictions if name not in known]}
     if any(kinds.values()):
-        fixes = ["score missing ones as wrong with missing='wrong' (--missing wrong)"] if lacking else []
+        fixes = ["score missing ones as wrong with missing='wrong' (qatk eval --missing wrong)"] if lacking else []
         fixes += ["check that the predictions are of this data"]
         raise PredictionsError(list_ids(kinds), fix="; ".join(fixes))
 

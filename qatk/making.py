@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
 
-from qatk.store import write_atomically
+from qatk.store import storage_errors, write_atomically
 from qatk.sweep import Planned
 
 Listener = Callable[[Planned, str], None]
@@ -182,7 +182,8 @@ def _explain(run: Planned, code: int, lines: Sequence[str]) -> str:
     said = "".join(list(lines)[max(begin, 0) :]).removeprefix("error: ").strip()
     how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     log = _log(run)
-    log.parent.mkdir(parents=True, exist_ok=True)
+    with storage_errors(log.parent):
+        log.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(log, "".join(lines))
     return f"{said or 'nothing was said'} ({how}; what it wrote is in {log})"
 

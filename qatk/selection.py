@@ -45,8 +45,9 @@ def in_slice(comparison: Comparison, text: str) -> Bool:
         return groups[name]
     known = [f"{slicer}: {name}" for slicer, groups in comparison.masks.items() for name in groups]
     near = get_close_matches(text, known, 1)
-    fix = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"--slice: there is no {text!r}", fix=f"{fix}there are: {', '.join(known) or 'none'}")
+    listed = "; ".join(f"{slicer}: {', '.join(groups)}" for slicer, groups in comparison.masks.items())
+    fix = f"did you mean {near[0]!r}?" if near else f"there are: {listed or 'none'}"
+    raise UsageError(f"--slice: there is no {text!r}", fix=fix)
 
 
 def compile_pattern(text: str) -> re.Pattern[str]:

@@ -8,12 +8,14 @@ Letters in shapes: n questions, m columns (such as the differences of several pa
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from qatk.resampling import (
     parts,
     percentile_interval,
+    reach,
     resampled_means,
     seed_weights,
     signs,
@@ -25,6 +27,7 @@ from qatk.resampling import (
 from qatk.types import Bool, Float64, Int64
 
 DRAWS, SEED = 10_000, 13
+MOST_FREEDOM = 10**9
 
 
 def mcnemar(wins: int, losses: int) -> float:
@@ -90,8 +93,8 @@ def paired_bootstrap(
     """95 % intervals of mean differences: both systems are scored anew on questions drawn with replacement.
 
     The paired bootstrap of Koehn (2004) with percentile intervals; by whole clusters where questions of one article
-    are easy or hard together (Field and Welsh 2007). Expanded for few units, see
-    :func:`qatk.resampling.percentile_interval`.
+    are easy or hard together (Field and Welsh 2007), and of eight clusters or fewer over all draws that there are.
+    Expanded for few units, see :func:`qatk.resampling.reach`.
 
     Args:
         differences: [n, m], other minus baseline.
@@ -106,9 +109,9 @@ def paired_bootstrap(
     """
     masks = _groups(masks, len(differences))
     clusters = np.arange(len(differences)) if clusters is None else clusters
-    units = units_in(masks, clusters)
+    reaches = np.array([reach(units) for units in units_in(masks, clusters).tolist()])
     drawn = resampled_means(differences, clusters, masks, draws, seed)
-    return np.concatenate([percentile_interval(means, units[part]) for part, means in drawn], axis=1)
+    return np.concatenate([percentile_interval(means, reaches[part], chance) for part, means, chance in drawn], axis=1)
 
 
 def two_way_bootstrap(
@@ -123,7 +126,9 @@ def two_way_bootstrap(
     """95 % intervals of the mean difference of two ways to train, where seeds and questions are drawn together.
 
     The multi-bootstrap of Sellam et al. (2021, MultiBERTs), seeds unpaired: the same number gives two systems nothing
-    in common. Each draw takes questions (or clusters) with replacement, the same for all, and seeds of each system.
+    in common. Each draw takes questions (or clusters) with replacement, the same for all, and seeds of each system; see
+    :func:`qatk.resampling.seed_weights` for a system of one seed. Expanded for few units and seeds, by the degrees of
+    freedom of Satterthwaite (1946).
 
     Args:
         baseline: [seeds, n], the scores of the one system.
@@ -138,14 +143,59 @@ def two_way_bootstrap(
     """
     masks = _groups(masks, baseline.shape[1])
     clusters = np.arange(baseline.shape[1]) if clusters is None else clusters
-    units, generator = units_in(masks, clusters), np.random.default_rng([seed, 1])
-    of_baseline, of_other = (seed_weights(len(scores), draws, generator) for scores in (baseline, other))
-    weights = np.concatenate([-of_baseline, of_other], axis=1)
-    drawn = resampled_means(np.concatenate([baseline, other]).T, clusters, masks, draws, seed)
-    found = [
-        percentile_interval(np.einsum("dgs,ds->dg", means, weights)[..., None], units[part]) for part, means in drawn
-    ]
+    generator, seeds = np.random.default_rng([seed, 1]), (len(baseline), len(other))
+    error = two_way_error(baseline, other, clusters, masks)
+    units = units_in(masks, clusters).tolist()
+    reaches = np.array(list(map(reach, units, error.freedom.tolist(), error.of_clusters.tolist())))
+    found = []
+    for part, means, chance in resampled_means(np.concatenate([baseline, other]).T, clusters, masks, draws, seed):
+        shares, of_shares = seed_weights(seeds, len(means), draws, generator, exact=chance is not None)
+        drawn = np.einsum("dgs,rds->rdg", means, np.broadcast_to(shares, (len(shares), *means.shape[::2])))
+        if chance is not None:
+            chance = np.outer(of_shares, chance).ravel()
+        found.append(percentile_interval(drawn.reshape(-1, means.shape[1], 1), reaches[part], chance))
     return np.concatenate(found, axis=1)[..., 0]
+
+
+class TwoWayError(NamedTuple):
+    """How sure a mean difference between two ways to train is; float64[g] each.
+
+    Attributes:
+        error: its standard error.
+        freedom: degrees of freedom, infinite where nothing varies.
+        of_clusters: the share of the variance that comes of the questions, the rest of the seeds.
+    """
+
+    error: Float64
+    freedom: Float64
+    of_clusters: Float64
+
+
+def two_way_error(baseline: Float64, other: Float64, clusters: Int64, masks: Bool) -> TwoWayError:
+    """The standard error over seeds and clusters, with the degrees of freedom of Satterthwaite (1946).
+
+    Variances add up: that between clusters, of the difference of means over seeds, with u - 1 degrees of freedom, and
+    that between the seeds of either system, with one less than it has seeds. A system of one seed is taken to vary as
+    much as the other.
+
+    Args:
+        baseline: [seeds, n], the scores of the one system.
+        other: likewise.
+        clusters: [n], as of :func:`paired_bootstrap`.
+        masks: [g, n], likewise.
+    """
+    apart = (other.mean(axis=0) - baseline.mean(axis=0))[:, None]
+    parts_of = [(standard_error(apart, clusters, masks)[:, 0] ** 2, units_in(masks, clusters) - 1.0)]
+    counts = len(baseline), len(other)
+    for scores, count, beside in zip((baseline, other), counts, reversed(counts), strict=True):
+        if count > 1:
+            means = scores @ masks.T / masks.sum(axis=1)
+            share = 1 / count + (beside == 1)
+            parts_of.append((means.var(axis=0, ddof=1) * share, np.full(len(masks), count - 1.0)))
+    total: Float64 = np.sum([variance for variance, _ in parts_of], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = total**2 / np.sum([variance**2 / free for variance, free in parts_of], axis=0)
+        return TwoWayError(np.sqrt(total), freedom, np.where(total > 0, parts_of[0][0] / total, 1.0))
 
 
 def standard_error(differences: Float64, clusters: Int64 | None = None, masks: Bool | None = None) -> Float64:
@@ -174,24 +224,27 @@ def standard_error(differences: Float64, clusters: Int64 | None = None, masks: B
     return errors
 
 
-def detectable_difference(error: Float64, units: int) -> Float64:
+def detectable_difference(error: Float64, freedom: float) -> Float64:
     """The smallest true difference that a two-sided test at 0.05 finds with 80 % power.
 
-    (t of 0.975 + t of 0.8) standard errors, with units - 1 degrees of freedom (Bloom 1995); 2.8 of them for many
-    units. Card et al. (2020) show how often comparisons in the field are too small for what they claim. The standard
-    error is that of the paired difference as it was seen: how much two systems differ on the same questions is what
-    decides, and no assumption stands in for it.
+    (t of 0.975 + t of 0.8) standard errors (Bloom 1995); 2.8 of them for many degrees of freedom. Card et al. (2020)
+    show how often comparisons in the field are too small for what they claim. The standard error is that of the paired
+    difference as it was seen: how much two systems differ on the same questions is what decides, and no assumption
+    stands in for it.
 
     Args:
         error: standard errors of mean differences, clustered where intervals are.
-        units: the number of questions or clusters.
+        freedom: its degrees of freedom: one less than there are questions or clusters.
 
     Returns:
-        In the shape and unit of the errors; NaN for fewer than two units.
+        In the shape and unit of the errors; NaN for no degree of freedom, and where the error is 0: nothing that was
+        seen says how much the two may differ.
     """
-    if units < 2:
+    if freedom < 1:
         return np.full_like(error, math.nan)
-    return (student_quantile(0.975, units - 1) + student_quantile(0.8, units - 1)) * error
+    whole = math.floor(min(freedom, MOST_FREEDOM))
+    reach_of = student_quantile(0.975, whole) + student_quantile(0.8, whole)
+    return np.where(error > 0, reach_of * error, math.nan)
 
 
 def holm(p: Float64) -> Float64:

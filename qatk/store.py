@@ -35,12 +35,18 @@ def storage_errors(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a file so that a crash or a full disk leaves the old content, or none.
 
+    A link stays one: what it leads to is written. What is no file, such as a pipe or a device, is written into.
+
     Raises:
         StorageError: where the file system refuses.
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     with storage_errors(path):
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = path.resolve() if path.is_symlink() else path
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -184,7 +190,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise RunFolderError(f"{path} is not a run folder: it has no {MANIFEST}") from None
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path / MANIFEST} cannot be read: {error}") from None
+        what = f"{path / MANIFEST} cannot be read: {error}"
+        raise RunFolderError(what, fix="remove the folder, and the run can be made again") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise RunFolderError(f"{path} was written by another version of qatk, which this one cannot read")
     return manifest

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -71,8 +71,8 @@ class Planned:
 
     @property
     def finished(self) -> bool:
-        """Whether the folder holds this run, with its scores."""
-        return bool(self._stages() and "score" in self._stages())
+        """Whether the folder holds this run, with its scores and answers."""
+        return "score" in self._stages() and (self.folder / "examples.parquet").is_file()
 
     @property
     def begun(self) -> bool:
@@ -235,16 +235,40 @@ def _all_different(planned: Sequence[Planned]) -> list[Planned]:
     return list(planned)
 
 
-def check_train_data(runs: Sequence[Planned]) -> None:
-    """Refuse finished runs whose train data changed between them, though their recipes name the same.
+def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], None]) -> None:
+    """Refuse to use finished runs whose data have changed since, though their recipes name the same.
+
+    Args:
+        runs: the finished ones are looked at; data that several share is read once.
+        host: the plugins to use.
+        warn: is told of data that cannot be read any more, where nothing can be said.
 
     Raises:
-        QatkError: with the folders of the two.
+        QatkError: with the folder of a run, and what changed.
     """
-    first: dict[str, tuple[Planned, Any]] = {}
+    now: dict[tuple[str, int | None], dict[str, str]] = {}
     for run in runs:
-        digest = read_manifest(run.folder).get("data", {}).get("train", {}).get("digest")
-        before, known = first.setdefault(run.data, (run, digest))
-        if digest != known:
-            what = f"the train data changed between the runs in {before.folder} and {run.folder}"
-            raise QatkError(what, fix="remove the older of them, and this command makes it again")
+        if not run.finished:
+            continue
+        manifest = read_manifest(run.folder)
+        try:
+            found = now.setdefault((run.data, run.limit), {}) or _digests(manifest["recipe"]["data"], run.limit, host)
+        except QatkError as error:
+            warn(f"whether the data of {run.folder} are still the same cannot be told: {error}")
+            continue
+        now[run.data, run.limit] = found
+        held = {name: described.get("digest") for name, described in manifest.get("data", {}).items()}
+        if changed := [name for name, digest in found.items() if held.get(name, digest) != digest]:
+            what = f"the {' and '.join(changed)} data changed since the run in {run.folder} was made"
+            raise QatkError(what, fix="remove it, or name another folder with --out, and this command makes it again")
+
+
+def _digests(data: Mapping[str, Any], limit: int | None, host: PluginHost) -> dict[str, str]:
+    """Of each split, as it is now."""
+    found = {}
+    for name, chosen in data.items():
+        if chosen:
+            options = {key: value for key, value in chosen.items() if key != "use"}
+            examples = host.build("dataset", chosen["use"], options).load()
+            found[name] = (examples if limit is None else examples.take(range(min(limit, len(examples))))).digest()
+    return found

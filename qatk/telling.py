@@ -91,7 +91,7 @@ def verdict(baseline: str, other: str, differences: Sequence[Difference], cluste
         low, high = bounds if f1.difference > 0 else (-bounds.high, -bounds.low)
         size = f"{abs(f1.difference):.1f} F1 ({by} {low:.1f} to {high:.1f})"
         said = f"{other} is {f1.verdict} than {baseline} by {size}."
-    elif not f1.by_question.low and not f1.by_question.high:
+    elif f1.by_question == (0, 0) or (f1.total == 1 and not f1.difference):
         said = f"{other} and {baseline} have the same F1 on every question."
     else:
         low, high = bounds

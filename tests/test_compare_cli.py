@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -146,8 +147,8 @@ def test_what_the_data_says_is_shown_and_not_obeyed(host: PluginHost) -> None:
 
 
 def test_json_holds_everything(folders: Path) -> None:
-    found = json.loads(compare(folders, "bad", "good", "--json", "--draws", "200", "--seed", "3"))
-    assert (found["questions"], found["clusters"], found["draws"], found["seed"]) == (96, "article", 200, 3)
+    found = json.loads(compare(folders, "bad", "good", "--json", "--draws", "1000", "--seed", "3"))
+    assert (found["questions"], found["clusters"], found["draws"], found["seed"]) == (96, "article", 1000, 3)
     (pair,) = found["pairs"]
     assert pair["differences"][0]["verdict"] == "better"
     assert set(pair["wins"]) <= set(DATA.id)
@@ -244,6 +245,12 @@ def test_markdown_goes_to_a_file_or_the_terminal(folders: Path, tmp_path: Path) 
         (["bad", "good", "--slice", "nothing"], 2, "there are: question-word: "),
         (["bad", "good", "--markdown", "gone/c.md"], 2, "no place for a file"),
         (["bad", "good", "--json", "--markdown", "-"], 2, "both go to standard output"),
+        (["bad", "good", "--html", "-"], 2, "a page is for a file"),
+        (["bad", "good", "--html", "c.md", "--markdown", "./c.md"], 2, "both name c.md"),
+        (["bad", "good", "--jobs", "2"], 2, "--jobs: only for a recipe"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--common"], 2, "--common: only for run folders"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json"], 2, "data.json is no place for runs"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json/x"], 2, "is no place for runs"),
     ],
 )
 def test_a_mistake_is_told_in_one_message(folders: Path, arguments: list[str], code: int, said: str) -> None:
@@ -251,6 +258,60 @@ def test_a_mistake_is_told_in_one_message(folders: Path, arguments: list[str], c
         compare(folders, *arguments)
     assert said in str(caught.value)
     assert caught.value.exit_code == code
+
+
+def test_equal_systems_are_said_to_be_equal(folders: Path) -> None:
+    one = {DATA.id[0]: DATA.answers_of(0)[0] if DATA.answers_of(0) else ""}
+    (folders / "one.json").write_text(json.dumps(one))
+    report = compare(folders, "one.json", "one.json", "--data", "data.json", "--common")
+    assert "have the same F1 on every question." in report
+    assert "1 question · 1 context " in report
+    assert all("0.0" not in line for line in compare(folders, "bad", "bad").splitlines() if "detects" in line)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_cuts_no_figure_in_silence(folders: Path, width: int) -> None:
+    def figures(columns: int) -> tuple[str, set[str]]:
+        report = compare(folders, "bad", "good", width=columns)
+        shown = report.partition("\nSystems")[2].partition("\nRight and wrong")[0]
+        whole = re.findall(r"(?<![\d.])\d[\d.,]*(?![\d.…])", shown)
+        return shown, {number.rstrip(".,") for number in whole}
+
+    shown, found = figures(width)
+    assert "bad" in shown
+    assert "good" in shown
+    assert found <= figures(200)[1]
+
+
+def test_links_and_pipes_are_written_and_not_replaced(folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.md").symlink_to(tmp_path / "real.md")
+    (tmp_path / "real.md").write_text("old")
+    compare(folders, "bad", "good", "--markdown", str(tmp_path / "link.md"))
+    assert (tmp_path / "link.md").is_symlink()
+    assert (tmp_path / "real.md").read_text().startswith("## bad against good")
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE, text=True) as reader:
+        compare(folders, "bad", "good", "--markdown", str(tmp_path / "pipe"))
+        assert reader.communicate(timeout=20)[0].startswith("## bad against good")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_sweep_that_is_terminated_leaves_no_run_behind(tmp_path: Path) -> None:
+    write_recipe(tmp_path, train=64, dev=8, epochs=500)
+    command = [sys.executable, "-m", "qatk", "compare", "recipe.yaml", "--over", "backbone.layers=1,2", "--out", "made"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as sweep:
+        assert sweep.stderr is not None
+        for line in sweep.stderr:
+            if "train" in line:
+                break
+        tasks = Path(f"/proc/{sweep.pid}/task").iterdir()
+        running = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        assert running
+        sweep.terminate()
+        said = sweep.stderr.read()
+        assert sweep.wait(30) == 1
+    assert "error: interrupted" in said
+    assert not [pid for pid in running if Path(f"/proc/{pid}").exists()]
 
 
 def test_a_recipe_is_run_over_its_values_and_a_run_that_fails_is_told(tmp_path: Path) -> None:
@@ -286,7 +347,7 @@ def test_the_parity_systems() -> None:
     names = [str(SHARED / "parity" / f"{name}.predictions.json.gz") for name in ("bidaf-elmo-v2", "nlnet-v2")]
     data = str(SHARED / "squad2-mini" / "dev.json.gz")
     report = compare(SHARED, *names, "--data", data)
-    assert "nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % by article 7.2 to 15.2)." in report
+    assert "nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % by article 7.2 to 15.3)." in report
 
 
 def test_the_sample_in_the_docs_is_what_is_printed() -> None:

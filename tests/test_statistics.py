@@ -13,7 +13,15 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from qatk.resampling import _weights, percentile_interval, resampled_means, seed_weights, student_quantile
+from qatk.resampling import (
+    _weights,
+    multisets,
+    percentile_interval,
+    reach,
+    resampled_means,
+    seed_weights,
+    student_quantile,
+)
 from qatk.statistics import (
     approximate_randomisation,
     detectable_difference,
@@ -22,6 +30,7 @@ from qatk.statistics import (
     paired_bootstrap,
     standard_error,
     two_way_bootstrap,
+    two_way_error,
 )
 
 
@@ -150,12 +159,13 @@ def test_the_same_seed_gives_the_same_numbers_and_another_gives_others() -> None
 
 
 def test_draws_take_as_many_units_as_there_are_each_equally_often() -> None:
-    table = np.eye(6)
-    (_, means), *rest = resampled_means(table, np.arange(6), np.ones((1, 6), bool), 4000, 1)
+    table = np.eye(9)
+    (_, means, chance), *rest = resampled_means(table, np.arange(9), np.ones((1, 9), bool), 4000, 1)
     assert not rest
+    assert chance is None
     assert np.allclose(means.sum(axis=2), 1)
-    assert means[:, 0].mean(axis=0) == pytest.approx(np.full(6, 1 / 6), abs=0.01)
-    assert means[:, 0].var(axis=0) == pytest.approx(np.full(6, 5 / 36 / 6), rel=0.1)
+    assert means[:, 0].mean(axis=0) == pytest.approx(np.full(9, 1 / 9), abs=0.01)
+    assert means[:, 0].var(axis=0) == pytest.approx(np.full(9, 8 / 81 / 9), rel=0.1)
 
 
 @pytest.mark.parametrize("units", [999, 1000, 4096])
@@ -182,7 +192,8 @@ def test_one_unit_gives_no_interval() -> None:
     assert np.isnan(paired_bootstrap(d, None, masks)).all()
     assert np.isnan(paired_bootstrap(d, np.zeros(10, np.int64))).all()
     assert np.isnan(standard_error(d, np.zeros(10, np.int64))).all()
-    assert np.isnan(detectable_difference(np.ones(1), 1)).all()
+    assert np.isnan(detectable_difference(np.ones(1), 0)).all()
+    assert np.isnan(detectable_difference(np.zeros(1), 99)).all(), "no difference was seen: nothing to go by"
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 5, 34, 200, 201, 11_872])
@@ -204,7 +215,7 @@ def test_intervals_of_few_units_hold_what_they_promise(units: int) -> None:
 
 def test_many_units_have_the_plain_percentiles() -> None:
     drawn = np.random.default_rng(0).normal(size=(10_000, 1, 1)).astype(np.float32)
-    assert percentile_interval(drawn, np.array([10_000]))[:, 0, 0] == pytest.approx(
+    assert percentile_interval(drawn, np.array([reach(10_000)]))[:, 0, 0] == pytest.approx(
         np.percentile(drawn, [2.5, 97.5]), abs=0.002
     )
 
@@ -219,7 +230,7 @@ def test_the_standard_error_is_the_usual_one_and_the_bootstraps() -> None:
 
 def test_the_detectable_difference_is_found_with_80_percent_power() -> None:
     generator = np.random.default_rng(4)
-    wanted = detectable_difference(np.array([1.0]), 40)[0] / math.sqrt(40)
+    wanted = detectable_difference(np.array([1.0]), 39)[0] / math.sqrt(40)
     found = [stats.ttest_1samp(generator.normal(wanted, 1, 40), 0).pvalue < 0.05 for _ in range(3000)]
     assert np.mean(found) == pytest.approx(0.8, abs=0.025)
     assert detectable_difference(np.array([1.0]), 10**6)[0] == pytest.approx(2.8016, abs=1e-3)
@@ -249,13 +260,59 @@ def test_seeds_that_differ_widen_the_interval() -> None:
     low, high = two_way_bootstrap(a, b)[:, 0]
     narrow = paired_bootstrap((b.mean(axis=0) - a.mean(axis=0))[:, None])[:, 0, 0]
     assert high - low > 5 * (narrow[1] - narrow[0])
-    assert (high - low) / (2 * 1.96) == pytest.approx(effect.std(ddof=1) / 2, rel=0.1)
+    sure = two_way_error(a, b, np.arange(400), np.ones((1, 400), np.bool_))
+    assert sure.error[0] == pytest.approx(effect.std(ddof=1) / 2, rel=0.1)
+    assert 3 <= sure.freedom[0] < 3.1
+    assert (high - low) / 2 == pytest.approx(student_quantile(0.975, 3) * sure.error[0], rel=0.05)
 
 
-@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
-def test_shares_of_seeds_sum_to_one_and_vary_as_means_do(seeds: int) -> None:
-    values = np.random.default_rng(seeds).normal(size=seeds)
-    shares = seed_weights(seeds, 20_000, np.random.default_rng(0))
-    assert shares.sum(axis=1) == pytest.approx(1)
-    if seeds > 1:
-        assert (shares @ values).var() == pytest.approx(values.var(ddof=1) / seeds, rel=0.06)
+def test_six_articles_are_gone_through_and_not_drawn() -> None:
+    d, clusters = differences(120, seed=3), np.arange(120) // 20
+    found = [paired_bootstrap(d, clusters, seed=seed, draws=draws) for seed, draws in ((1, 100), (2, 10_000))]
+    assert np.array_equal(*found)
+    chosen = np.random.default_rng(0).integers(0, 6, (400_000, 6))
+    means = d[:, 0].reshape(6, 20).mean(axis=1)[chosen].mean(axis=1)
+    share = stats.norm.cdf(-math.sqrt(6 / 5) * stats.t.ppf(0.975, 5))
+    assert found[0][:, 0, 0] == pytest.approx(np.quantile(means, [share, 1 - share]), abs=0.004)
+
+
+def test_every_draw_of_units_is_there_with_its_chance() -> None:
+    counts, chance = multisets(4)
+    assert (len(counts), chance.sum()) == (35, pytest.approx(1))
+    assert (counts.sum(axis=1) == 4).all()
+    assert chance @ counts == pytest.approx(1)
+    assert chance @ (counts - 1) ** 2 == pytest.approx(3 / 4)
+
+
+@pytest.mark.parametrize(("first", "second", "clusters"), [(3, 1, 35), (1, 3, 6), (3, 3, 35), (3, 3, 6), (5, 5, 6)])
+def test_seeds_that_decide_seldom_make_equal_methods_differ(first: int, second: int, clusters: int) -> None:
+    """Also where one has a single seed, whose own luck nothing in its scores shows."""
+    generator, missed = np.random.default_rng(5), 0
+    owner = np.repeat(np.arange(clusters), 12)
+    for k in range(150):
+        asked = generator.normal(0, 0.05, clusters)[owner] + generator.normal(0, 0.2, len(owner))
+        a, b = (
+            asked + generator.normal(0, 0.03, (n, 1)) + generator.normal(0, 0.05, (n, len(asked)))
+            for n in (first, second)
+        )
+        low, high = two_way_bootstrap(a, b, owner, draws=500, seed=k)[:, 0]
+        missed += not low <= 0 <= high
+    assert missed / 150 < 0.09
+
+
+@pytest.mark.parametrize(("exact", "clusters"), [(False, 20_000), (True, 6)])
+@pytest.mark.parametrize("seeds", [(1, 1), (1, 3), (2, 1), (3, 3), (2, 5)])
+def test_shares_of_seeds_sum_to_one_and_vary_as_means_do(seeds: tuple[int, int], exact: bool, clusters: int) -> None:
+    first, _ = seeds
+    values = np.random.default_rng(3).normal(size=sum(seeds))
+    shares, chance = seed_weights(seeds, clusters, 20_000, np.random.default_rng(0), exact=exact)
+    assert shares[..., :first].sum(axis=2) == pytest.approx(-1)
+    assert shares[..., first:].sum(axis=2) == pytest.approx(1)
+    assert chance.sum() == pytest.approx(1)
+    drawn = shares @ values
+    weights = np.broadcast_to(chance[:, None], drawn.shape)
+    variance = np.average((drawn - np.average(drawn, weights=weights)) ** 2, weights=weights)
+    of_each = [of.var(ddof=1) if len(of) > 1 else 0.0 for of in (values[:first], values[first:])]
+    lone = sum(of_each) if 1 in seeds else 0.0
+    expected = sum(v / n for v, n in zip(of_each, seeds, strict=True)) + lone
+    assert variance == pytest.approx(expected, rel=0.06, abs=1e-12)

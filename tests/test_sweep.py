@@ -11,7 +11,7 @@ from small import write_recipe
 from qatk.errors import QatkError, RecipeError, UsageError
 from qatk.making import Outcome, make_runs
 from qatk.plugins import PluginHost
-from qatk.sweep import Planned, check_train_data, parse_over, parse_seeds, plan
+from qatk.sweep import Planned, check_data, parse_over, parse_seeds, plan
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,36 @@ def forget_score(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def test_train_data_that_changed_between_runs_is_refused(tmp_path: Path, host: PluginHost) -> None:
+def test_a_run_of_data_that_changed_since_is_refused(tmp_path: Path, host: PluginHost) -> None:
     runs = planned(write_recipe(tmp_path), host, "backbone.layers=1,2")
-    for run, digest in zip(runs, "ab", strict=True):
+    chosen = {"use": "facts", "seed": 2, "questions": 8}
+    for run in runs:
         run.folder.mkdir(parents=True)
-        manifest = {"format": 1, "stages": {}, "data": {"train": {"digest": digest}}}
+        examples = host.build("dataset", "facts", {"seed": 2, "questions": 8}).load()
+        manifest = {
+            "format": 1,
+            "stages": {"score": {}},
+            "recipe": {"data": {"train": None, "dev": chosen}},
+            "data": {"dev": {"digest": examples.digest()}},
+        }
         (run.folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(QatkError, match="the train data changed"):
-        check_train_data(runs)
-    check_train_data(runs[:1])
+        (run.folder / "examples.parquet").touch()
+    told: list[str] = []
+    check_data(runs, host, told.append)
+    held = json.loads((runs[1].folder / "manifest.json").read_text())
+    for digest, use, message in (
+        ("other", "facts", "the dev data changed since the run in .*2"),
+        ("other", "gone", ""),
+    ):
+        held["data"]["dev"]["digest"] = digest
+        held["recipe"]["data"]["dev"] = {**chosen, "use": use}
+        (runs[1].folder / "manifest.json").write_text(json.dumps(held))
+        if message:
+            with pytest.raises(QatkError, match=message):
+                check_data(runs, host, told.append)
+        else:
+            check_data(runs[1:], host, told.append)
+    assert len(told) == 1
+    assert "cannot be told" in told[0]
+    (runs[1].folder / "examples.parquet").unlink()
+    assert not runs[1].finished

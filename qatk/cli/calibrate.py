@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.context import output, plain_table, plugin_host, print_json
-from qatk.errors import UsageError
+from qatk.cli.context import output, plain_table, plain_warnings, plugin_host, print_json
+from qatk.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +24,7 @@ def calibrate_command(
         Path | None, typer.Option(help="SQuAD JSON that a predictions file is of.", show_default=False)
     ] = None,
     null_odds: Annotated[Path | None, typer.Option(help="Null odds of a predictions file.", show_default=False)] = None,
-    splits: Annotated[int, typer.Option(min=1, help="Ways to halve the articles, at most.")] = 20,
+    splits: Annotated[int, typer.Option(min=1, max=1000, help="Ways to halve the articles, at most.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of these halves.")] = 13,
     write: Annotated[bool, typer.Option(help="Write calibration.json into the run folder.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -32,17 +32,21 @@ def calibrate_command(
     """Fit the null threshold on one half of the articles, score it on the other, and swap."""
     from qatk.calibration import FILE, calibrate, write_calibration
 
+    plain_warnings()
     evaluation = _read(context, source, data, null_odds)
     found = calibrate(evaluation, splits=splits, seed=seed)
-    if write and data is None:
-        write_calibration(source, found)
+    console = output()
     if as_json:
         print_json(found.as_dict())
-        return
-    console = output()
-    console.print(_table(found))
-    console.print(_advice(found), soft_wrap=True)
+    else:
+        console.print(_table(found))
+        console.print(_advice(found), soft_wrap=True)
     if write and data is None:
+        try:
+            write_calibration(source, found)
+        except StorageError as error:
+            raise StorageError(error.what, where=error.where, fix="--no-write only prints it") from error
+    if write and data is None and not as_json:
         console.print(f"written to {source / FILE}", style="dim", soft_wrap=True)
 
 

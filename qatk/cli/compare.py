@@ -59,7 +59,10 @@ Out = Annotated[
     typer.Option(help="Folder of the run folders made; runs/RECIPE-compare where not given.", show_default=False),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Make runs with only the first N questions of each split.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Make so many runs at a time: one a GPU, or sharing the cores.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, help="Make so many runs at a time: one a GPU, or sharing the cores. 1 where not given."),
+]
 Common = Annotated[bool, typer.Option("--common", help="Go on with the questions that all systems have.")]
 GroupSeeds = Annotated[
     bool, typer.Option("--group-seeds", help="Run folders whose recipes differ only in their seed are one system.")
@@ -79,7 +82,7 @@ Grep = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON, and no report.")]
 Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown, for a pull request; - prints it.")]
 Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page, one HTML file.")]
-Draws = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap and the randomisation test.")]
+Draws = Annotated[int, typer.Option(min=1000, max=1_000_000, help="Draws of the bootstrap and the randomisation test.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of these draws: the same seed gives the same numbers.")]
 
 
@@ -93,7 +96,7 @@ def compare_command(
     settings: Settings = None,
     out: Out = None,
     limit: Limit = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
     common: Common = False,
     group_seeds: GroupSeeds = False,
     show: Show = None,
@@ -155,7 +158,7 @@ class _Request:
     settings: Sequence[str]
     out: Path | None
     limit: int | None
-    jobs: int
+    jobs: int | None
     common: bool
     group_seeds: bool
     nbest: bool
@@ -167,7 +170,13 @@ class _Request:
             raise UsageError(f"there is no {', no '.join(absent)}", fix="name run folders, files or recipes")
         if self.over or self.seeds is not None or recipes:
             return self._read_recipes(context, host, recipes)
-        self._refuse(("--set", self.settings), ("--out", self.out), ("--limit", self.limit), why="a recipe")
+        self._refuse(
+            ("--set", self.settings),
+            ("--out", self.out),
+            ("--limit", self.limit),
+            ("--jobs", self.jobs),
+            why="a recipe",
+        )
         odds = [None if name == "-" else name for name in self.null_odds]
         if self.data is not None:
             return self._read_files(host, self.data, odds), []
@@ -187,6 +196,7 @@ class _Request:
             fix = "compare run folders by themselves; --over and --seeds take a recipe, a .yaml file"
             raise UsageError(what, fix=fix)
         self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="prediction files")
+        self._refuse(("--common", self.common or None), why="run folders and prediction files")
         self._refuse(
             ("--group-seeds", self.group_seeds or None), why="run folders; of recipes seeds are grouped anyway"
         )
@@ -201,7 +211,7 @@ class _Request:
             settings=self.settings,
             out=self.out,
             limit=self.limit,
-            jobs=self.jobs,
+            jobs=self.jobs or 1,
             nbest=self.nbest,
         )
 
@@ -223,6 +233,10 @@ def _check_outputs(json: bool, markdown: Path | None, html: Path | None) -> None
     """Refuse what could only fail after the work is done."""
     if json and str(markdown) == "-":
         raise UsageError("--json and --markdown - both go to standard output", fix="give --markdown a file")
+    if str(html) == "-":
+        raise UsageError("--html -: a page is for a file", fix="name one: --html comparison.html")
+    if markdown is not None and html is not None and markdown.resolve() == html.resolve():
+        raise UsageError(f"--markdown and --html both name {html}", fix="name two files")
     for option, file in (("--markdown", markdown), ("--html", html)):
         if file is not None and str(file) != "-" and (file.is_dir() or not file.parent.is_dir()):
             raise UsageError(f"{option} {file}: this is no place for a file", fix="name a file in a folder that exists")

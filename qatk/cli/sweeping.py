@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def sweep(
     """
     from qatk.errors import QatkError, UsageError
     from qatk.making import make_runs
-    from qatk.sweep import check_train_data, parse_over, parse_seeds, plan
+    from qatk.sweep import check_data, parse_over, parse_seeds, plan
     from qatk.systems import read_systems
 
     overs = [parse_over(text) for text in over]
@@ -54,18 +55,47 @@ def sweep(
     runs = plan(recipes, overs, chosen, host=host, settings=settings, out=out, limit=limit)
     if len({run.system for run in runs}) < 2:
         raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
+    _make_folder(runs[0].folder.parent)
+    check_data(runs, host, lambda text: _write(f"warning: {text}\n"))
     try:
-        with _progress(runs) as tell:
+        with _terminated_as_interrupted(), _progress(runs) as tell:
             outcomes = make_runs(runs, tell, jobs=_jobs(jobs), options=options)
     except KeyboardInterrupt:
         raise QatkError("interrupted", fix="the same command goes on with what is there") from None
     for outcome in outcomes:
         if outcome.state == "failed":
-            sys.stderr.write(f"failed: {outcome.run.name}: {outcome.error}\n")
+            _write(f"failed: {outcome.run.name}: {outcome.error}\n")
     good = [outcome.run for outcome in outcomes if outcome.state != "failed"]
     _refuse_failure(outcomes)
-    check_train_data(good)
     return read_systems([run.folder for run in good], names=[run.system for run in good], nbest=nbest), outcomes
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder of the runs, or a message before any of them starts."""
+    from qatk.errors import UsageError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} is no place for runs: {error.strerror}", fix="name another with --out") from None
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends the runs that are at work as Ctrl-C does, instead of leaving them behind."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
 
 
 def _refuse_failure(outcomes: Sequence[Outcome]) -> None:

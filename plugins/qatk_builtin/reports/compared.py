@@ -20,18 +20,19 @@ from qatk_builtin.reports.contrasts import (
     UNRESOLVED,
     Contrast,
     SliceLine,
+    detects,
     interval,
     p_value,
     points,
     signed,
 )
-from qatk_builtin.reports.tables import figure, plain_table
+from qatk_builtin.reports.tables import plain_table
 
 INDENT = 2
 WIDE, WIDE_WITH_SEEDS = 108, 128
 """Columns from which a difference fits in one line; the second where there is an interval over seeds too."""
 MOST_SLICES = 8
-LONGEST_LABEL = 34
+LONGEST_LABEL, LEAST_NAME = 34, 8
 SIDES = ("cyan", "magenta")
 """The colours of the two letters of a pair."""
 FEW_PAIRS = 2
@@ -82,7 +83,9 @@ def _systems(contrast: Contrast, width: int) -> Table:
         style = "" if line.letter else "dim"
         name = Text(printable(line.name), style) if line.letter else Text(f"  {line.name}", style)
         table.add_row(Text(line.letter, "bold"), name, *(Text(cell, style) for cell in line.cells))
-    _fixed(table).columns[1].no_wrap = False
+    names = _fixed(table).columns[1]
+    longest = max(len(system.name) for system in contrast.comparison.systems)
+    names.no_wrap, names.overflow, names.min_width = False, "fold", min(longest, LEAST_NAME)
     return table
 
 
@@ -107,7 +110,14 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
         lines, telling, of = contrast.slices(pair, MOST_SLICES if few else FEW_SLICES)
         if lines:
             note = f"the clearest {len(lines)} of {telling}" if telling > len(lines) else f"{telling} of {of} slices"
-            yield f"Slices in which {a} and {b} differ", note, [_slices(lines, a, b, contrast, width)]
+            yield (
+                f"Slices in which {a} and {b} differ",
+                note,
+                [
+                    _slices(lines, a, b, contrast, width),
+                    *([Text(said, "dim")] if (said := contrast.slices_note(lines)) else []),
+                ],
+            )
         elif of:
             yield f"Slices in which {a} and {b} differ", f"none of {of} that this data can resolve", []
 
@@ -141,7 +151,7 @@ def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: i
         if not wide:
             lower = "\n".join([*between, interval(d.by_question)])
             cells = [_stacked(interval(d.by_cluster), lower), _stacked(ps[1], ps[0])]
-        table.add_row(Text(first, "bold"), second, *_values(d), *cells, figure(d.detectable, 1), _verdict(d))
+        table.add_row(Text(first, "bold"), second, *_values(d), *cells, detects(d.detectable), _verdict(d))
     return _fixed(table)
 
 
@@ -150,10 +160,10 @@ def _stacked(upper: str, lower: str) -> Text:
 
 
 def _fixed(table: Table) -> Table:
-    """Closer columns, none of which is ever wrapped."""
+    """Closer columns, none of which is ever wrapped; what a narrow terminal has no room for ends in an ellipsis."""
     table.padding = (0, 0, 0, 1)
     for column in table.columns:
-        column.no_wrap = True
+        column.no_wrap, column.overflow = True, "ellipsis"
     return table
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from qatk.answerability import answerability
+from qatk.clusters import clusters_of
 from qatk.comparison import Comparison
 from qatk.pairs import Difference, Pair
 from qatk.results import Evaluation, System
@@ -68,8 +69,8 @@ class Contrast:
         examples = comparison.examples
         clusters = len(set(examples.title)) if comparison.clusters == "article" else len(examples.context)
         seeds = {len(system.evaluations) for system in comparison.systems}
-        parts = [f"{len(examples):,} questions", f"{clusters:,} {comparison.clusters}s"]
-        parts += [f"{'-'.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
+        parts = [counted(len(examples), "question"), counted(clusters, comparison.clusters)]
+        parts += [f"{' or '.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
         return " · ".join([*parts, f"{comparison.draws:,} draws, drawn with seed {comparison.seed}"])
 
     @cached_property
@@ -85,9 +86,10 @@ class Contrast:
 
     def lines(self) -> Iterator[Line]:
         """The table of systems, with a line for every seed where there are several."""
+        several = any(len(system.evaluations) > 1 for system in self.comparison.systems)
         for letter, system, figures in zip(self.letters, self.comparison.systems, self._figures, strict=True):
             yield Line(letter, system.name, [figures.get(name, "-") for name in self.headers])
-            if len(system.evaluations) > 1:
+            if several and system.seeds[0] is not None:
                 for seed, evaluation in zip(system.seeds, system.evaluations, strict=True):
                     cells = _scores([evaluation])
                     yield Line("", f"seed {seed}", [cells.get(name, "") for name in self.headers])
@@ -97,6 +99,16 @@ class Contrast:
         shown = GROUPS if len(self.comparison.pairs) <= 2 else GROUPS[:1]
         found = [d for d in pair.differences if d.group in shown]
         return sorted(found, key=lambda d: (list(METRICS).index(d.metric), shown.index(d.group)))
+
+    def slices_note(self, lines: Sequence[SliceLine]) -> str:
+        """What the intervals of these slices are drawn by, where it is not what the heading says; empty else."""
+        clusters = clusters_of(self.comparison.examples)[0]
+        masks = self.comparison.masks
+        named = [line.f1.group.partition(": ") for line in lines]
+        alone = [name for slicer, _, name in named if len(np.unique(clusters[masks[slicer][name]])) == 1]
+        if not alone or self.comparison.clusters != "article":
+            return ""
+        return "by article; by context where a slice lies in one article"
 
     def slices(self, pair: Pair, most: int) -> tuple[list[SliceLine], int, int]:
         """The slices in which the two differ, the clearest first; how many do, and how many there are."""
@@ -165,6 +177,16 @@ class Contrast:
 def letter_of(index: int) -> str:
     """A to Z, then S27, S28 ..."""
     return string.ascii_uppercase[index] if index < 26 else f"S{index + 1}"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 question``, ``2 questions``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def detects(value: float) -> str:
+    """The smallest difference that is resolved; more than 100 points no system can differ."""
+    return ">100" if value > 100 else figure(value, 1)
 
 
 def points(value: float) -> str:

@@ -17,7 +17,7 @@ from qatk.taxonomy import KINDS, error_kinds
 from qatk.textview import Mark
 from qatk_builtin.reports import MarkdownOptions
 from qatk_builtin.reports.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
-from qatk_builtin.reports.contrasts import METRICS, RIGHT_KINDS, Contrast, interval, p_value, points, signed
+from qatk_builtin.reports.contrasts import METRICS, RIGHT_KINDS, Contrast, detects, interval, p_value, points, signed
 from qatk_builtin.reports.prose import code, details, escape, escape_printable, table
 from qatk_builtin.reports.tables import GROUPS, facts, figure, notes
 
@@ -91,7 +91,7 @@ def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
         [
             *(METRICS[d.metric], d.group, *_values(d), interval(d.by_question), interval(d.by_cluster)),
             *([interval(d.two_way)] if d.two_way else over and ["-"]),
-            *(_small(p_value(d.p)), _small(p_value(d.p_adjusted)), figure(d.detectable, 1), d.verdict),
+            *(_small(p_value(d.p)), _small(p_value(d.p_adjusted)), detects(d.detectable), d.verdict),
         ]
         for d in found
     ]
@@ -106,7 +106,8 @@ def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
     ]
     headers = ["slice", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", by_cluster, f"EM {b} - {a}"]
     title = f"Slices in which {a} and {b} differ: {telling} of {of}"
-    yield details(title, table(headers, rows)) if rows else f"{title}." if of else ""
+    note = f"\n\n{said}" if (said := contrast.slices_note(lines)) else ""
+    yield details(title, table(headers, rows) + note) if rows else f"{title}." if of else ""
 
 
 def _values(d: Difference) -> list[str]:

@@ -22,7 +22,7 @@ from qatk.results import Evaluation, RunResult, System
 from qatk.slices import mean_interval
 from qatk.store import finite
 from qatk.textview import printable, undirected
-from qatk_builtin.reports.contrasts import METRICS, Contrast, interval, p_value, points, signed
+from qatk_builtin.reports.contrasts import METRICS, Contrast, detects, interval, p_value, points, signed
 from qatk_builtin.reports.page.curves import learning_chart, odds_charts
 from qatk_builtin.reports.page.data import browser
 from qatk_builtin.reports.page.intervals import differences, kinds_chart, slice_differences, slices_chart
@@ -152,7 +152,7 @@ def _differences(contrast: Contrast) -> Iterator[dict[str, Any]]:
                 *(METRICS[d.metric], d.group, points(d.baseline), points(d.other), signed(d.difference)),
                 *(interval(d.by_question), interval(d.by_cluster)),
                 *([interval(d.two_way) if d.two_way else "-"] if over else []),
-                *(p_value(d.p), p_value(d.p_adjusted), figure(d.detectable, 1), d.verdict),
+                *(p_value(d.p), p_value(d.p_adjusted), detects(d.detectable), d.verdict),
             ]
             for d in found
         ]
