@@ -239,7 +239,7 @@ def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
 def test_compare_writes_the_page(tmp_path: Path) -> None:
     root = Path(__file__).parents[1] / "examples" / "compare"
     files = [str(root / name) for name in ("bold.json", "careful.json")]
-    options = ["--data", str(root / "dev.json"), "--draws", "100", "--html", str(tmp_path / "c.html")]
+    options = ["--data", str(root / "dev.json"), "--draws", "1000", "--html", str(tmp_path / "c.html")]
     result = CliRunner().invoke(app, ["compare", *files, *options])
     assert result.exit_code == 0, result.output
     about, rows, _ = held(tmp_path / "c.html")
