@@ -27,9 +27,8 @@ from torch import Tensor, nn
 
 from qatk.api import BackboneSpec
 from qatk.evaluation import evaluate_examples
-from qatk.spool import Spool
-from qatk.texts import Texts
 from qatk.types import Examples
+from qatk.types.mapped import Spool, Texts
 from qatk_builtin.bert import LinearOptions, MinNullOptions, StrideOptions
 from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.bert.min_null import MinNullDecoder

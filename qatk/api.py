@@ -26,8 +26,8 @@ from qatk.errors import (
 from qatk.hookspecs import hookimpl
 from qatk.progress import advance, track
 from qatk.results import RunResult
-from qatk.spans import WindowSpans, answers_of_spans, spans_of_window
 from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, TrainEvent
+from qatk.types.spans import WindowSpans, answers_of_spans, spans_of_window
 
 if TYPE_CHECKING:
     from rich.console import Console

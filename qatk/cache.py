@@ -28,10 +28,10 @@ from uuid import uuid4
 import numpy as np
 
 from qatk.errors import QatkWarning, StorageError, UsageError
-from qatk.inputs import Features
 from qatk.sections import Choice
-from qatk.spool import map_array
 from qatk.store import storage_errors, write_atomically
+from qatk.types.features import Features
+from qatk.types.mapped import map_array
 
 FORMAT = 1
 """To be raised where the columns of :class:`Features` change their meaning."""

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from qatk.answerability import calibration_error, no_answer_probability, reliability
-from qatk.clusters import clusters_of
 from qatk.errors import DataError
 from qatk.fitting import Fitted, Questions, fit
 from qatk.results import Evaluation
 from qatk.scoring import exact_and_f1, percent
 from qatk.store import write_json
 from qatk.types import Bool, Examples, Float64, Int64, NBest, Predictions
+from qatk.types.examples import clusters_of
 
 SPLITS, SEED = 20, 13
 TRIES = 20

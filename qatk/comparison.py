@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from qatk.alignment import common_masks
-from qatk.clusters import clusters_of, contexts_of
 from qatk.differences import Figures, measure
 from qatk.errors import UsageError
 from qatk.notebook import comparison_html
@@ -22,6 +21,7 @@ from qatk.statistics import DRAWS, SEED, holm
 from qatk.store import finite
 from qatk.telling import rank_questions, verdict
 from qatk.types import Bool, Examples, Float64
+from qatk.types.examples import clusters_of, contexts_of
 
 METRICS = ("exact", "f1")
 UNRESOLVED = "cannot resolve"

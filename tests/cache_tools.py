@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from qatk.cache import FeatureCache
-from qatk.spool import mapping_of
 from qatk.types import Features
+from qatk.types.mapped import mapping_of
 
 
 def features(windows: int = 5, *, targets: bool = True, tokens: int = 3) -> Features:

@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 import qatk
 from qatk.calibration import apply_threshold, calibrate, cross_fit, distinct_halves, halves
 from qatk.cli import app
-from qatk.clusters import clusters_of
 from qatk.errors import DataError, QatkError
 from qatk.fitting import Questions, fit
 from qatk.plugins import PluginHost
@@ -27,6 +26,7 @@ from qatk.results import Evaluation
 from qatk.runs import load_run
 from qatk.training import of_least_null
 from qatk.types import Predictions
+from qatk.types.examples import clusters_of
 
 DATA = articles(240, 8)
 PAGE = (Path(__file__).parents[1] / "docs" / "calibrate.md").read_text("utf-8")

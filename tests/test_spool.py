@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qatk import spool
 from qatk.errors import StorageError
-from qatk.spool import Spool, map_array, release, zeros
-from qatk.texts import Texts
+from qatk.types import mapped as spool
+from qatk.types.mapped import Spool, Texts, map_array, release, zeros
 
 MANY = ["", "plain", "é ß 東京 😀", "a\ud800b", "\x00\n"] * 3000
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, advance
-from qatk.spool import Spool, release
 from qatk.types import Bool, Float32, Int32, Int64
+from qatk.types.mapped import Spool, release
 from qatk_builtin.bert import MinNullOptions
 from qatk_builtin.bert.candidates import check_candidates, valid_candidates
 from qatk_builtin.bert.nbest import Slices, merge, probabilities, rank

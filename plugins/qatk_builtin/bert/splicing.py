@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from qatk.api import BackboneSpec, Examples, advance
-from qatk.spool import release
 from qatk.types import Int64
+from qatk.types.mapped import release
 from qatk_builtin.bert.template import PairEncoder
 from qatk_builtin.bert.tokens import BATCH_CHARS, TokenRows, batches, encode_texts, join_rows
 from qatk_builtin.bert.windows import Source

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.random import Generator
 
 from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError
-from qatk.inputs import FeatureColumns
 from qatk.types import Bool, Float64, Int64
+from qatk.types.features import FeatureColumns
 from qatk_builtin.bert import StrideOptions
 from qatk_builtin.bert.labels import GoldSpans, place_answers, window_answers
 from qatk_builtin.bert.splicing import Reader

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from qatk.api import advance
-from qatk.spool import Spool, release
 from qatk.types import Bool, Int32, Int64, ragged_rows
+from qatk.types.mapped import Spool, release
 
 BATCH_CHARS = 1 << 18
 """Characters tokenized at a time: enough to keep all cores busy, few enough for the memory that Rust takes."""

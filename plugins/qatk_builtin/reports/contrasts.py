@@ -11,13 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from qatk.answerability import answerability
-from qatk.clusters import clusters_of
 from qatk.comparison import Comparison
 from qatk.pairs import Difference, Pair
 from qatk.results import Evaluation, System
 from qatk.taxonomy import KINDS, error_kinds
 from qatk.textview import Mark
 from qatk.types import Float64, Int8, Int64
+from qatk.types.examples import clusters_of
 from qatk_builtin.reports.cases import nearest_gold
 from qatk_builtin.reports.tables import figure, further_figures
 

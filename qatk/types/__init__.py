@@ -5,9 +5,12 @@ and marks its arrays read-only. Letters in shapes: n examples, c distinct contex
 T tokens of all features together.
 """
 
-from qatk.columns import Bool, Float32, Float64, Int8, Int32, Int64, ragged_rows
-from qatk.inputs import Examples, Features
-from qatk.outputs import NBest, Predictions, SpanCandidates, SpanScores, TrainEvent
+from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64, ragged_rows
+from qatk.types.events import TrainEvent
+from qatk.types.examples import Examples
+from qatk.types.features import Features
+from qatk.types.predictions import NBest, Predictions
+from qatk.types.scores import SpanCandidates, SpanScores
 
 __all__ = [
     "Bool",

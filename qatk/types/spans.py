@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.columns import Float32, Int32, Int64
-from qatk.inputs import Examples, Features
-from qatk.outputs import NBest, Predictions, SpanScores
+from qatk.types.arrays import Float32, Int32, Int64
+from qatk.types.examples import Examples
+from qatk.types.features import Features
+from qatk.types.predictions import NBest, Predictions
+from qatk.types.scores import SpanScores
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What goes into a model: questions with contexts, and windows of tokens. Letters in shapes as in :mod:`qatk.types`."""
+"""Questions with their contexts and gold answers, and what they are clustered by."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.columns import Bool, Int8, Int32, Int64, check_offsets, check_rows, freeze, ragged_rows
-from qatk.spool import Spool, release
+from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, ragged_rows
+from qatk.types.mapped import release
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,115 +126,16 @@ class Examples:
         return sha.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
-    """Tokenized windows: a feature is one window over one example. Ragged, never padded.
+def clusters_of(examples: Examples) -> tuple[Int64, str]:
+    """int64[n], the article of each question, numbered from 0, and ``article``; or contexts, and ``context``.
 
-    Attributes:
-        example_index: int32[F], non-decreasing: which example a window belongs to.
-        token_offsets: int64[F + 1] into the token columns.
-        input_ids: int32[T].
-        type_ids: int8[T], the token type ids (all 0 for models that have none).
-        char_start, char_end: int32[T], the characters of the example's context that a token covers
-            (end exclusive); both -1 for tokens outside the context.
-        null_index: int32[F], position within its window of the token that stands for "no answer" (CLS).
-        start_target, end_target: int32[F], positions within the window of the first and last token of the
-            answer, both ``null_index`` where the window holds no answer; ``None`` without targets.
-        counts: what a user should know about the making, such as ``questions_cut``.
+    Articles are told by title; where a question has none, or all have the same, contexts stand in for them.
     """
-
-    example_index: Int32
-    token_offsets: Int64
-    input_ids: Int32
-    type_ids: Int8
-    char_start: Int32
-    char_end: Int32
-    null_index: Int32
-    start_target: Int32 | None = None
-    end_target: Int32 | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        rows, tokens = len(self.example_index), len(self.input_ids)
-        freeze(self, "example_index", np.int32)
-        if (np.diff(self.example_index) < 0).any():
-            raise ValueError("Features.example_index must not decrease")
-        check_offsets(self, "token_offsets", rows, tokens)
-        freeze(self, "input_ids", np.int32)
-        freeze(self, "type_ids", np.int8, tokens)
-        freeze(self, "char_start", np.int32, tokens)
-        freeze(self, "char_end", np.int32, tokens)
-        freeze(self, "null_index", np.int32, rows)
-        if (self.start_target is None) != (self.end_target is None):
-            raise ValueError("Features needs both start_target and end_target, or neither")
-        if self.start_target is not None:
-            freeze(self, "start_target", np.int32, rows)
-            freeze(self, "end_target", np.int32, rows)
-
-    def __len__(self) -> int:
-        return len(self.example_index)
-
-    def check(self, examples: Examples, *, targets: bool) -> None:
-        """Raise ``ValueError`` unless these windows are of these examples, with targets where those are due."""
-        if not len(self):
-            raise ValueError(f"no window for {len(examples)} examples")
-        if self.example_index[0] < 0 or self.example_index[-1] >= len(examples):
-            last = int(self.example_index[-1])
-            raise ValueError(f"windows of examples up to the {last + 1}th where there are {len(examples)}")
-        if targets and not self.has_targets:
-            raise ValueError("windows to train on without targets")
-
-    @property
-    def lengths(self) -> Int64:
-        """int64[F]: the number of tokens of each window."""
-        return np.diff(self.token_offsets)
-
-    @property
-    def has_targets(self) -> bool:
-        """Whether the windows carry training targets."""
-        return self.start_target is not None
-
-    def release(self) -> None:
-        """Give back the memory of mapped columns, which comes again when they are touched."""
-        release(*(getattr(self, column.name) for column in fields(self)))
-
-    def take(self, rows: NDArray[Any]) -> Features:
-        """These windows only; ``rows`` must keep the order of examples."""
-        positions, offsets = ragged_rows(self.token_offsets, rows)
-        flat = {name: getattr(self, name)[positions] for name in ("input_ids", "type_ids", "char_start", "char_end")}
-        each = {name: getattr(self, name)[rows] for name in ("example_index", "null_index")}
-        if self.start_target is not None and self.end_target is not None:
-            each |= {"start_target": self.start_target[rows], "end_target": self.end_target[rows]}
-        return Features(token_offsets=offsets, counts=self.counts, **flat, **each)
+    titles: dict[str, int] = {}
+    articles = np.array([titles.setdefault(title, len(titles)) for title in examples.title], np.int64)
+    return (articles, "article") if len(titles) > 1 and "" not in titles else (contexts_of(examples), "context")
 
 
-class FeatureColumns:
-    """Features that are made part by part, mapped where they are large (:mod:`qatk.spool`).
-
-    Args:
-        targets: whether the parts carry targets.
-    """
-
-    _EACH = ("example_index", "null_index")
-    _FLAT = ("input_ids", "type_ids", "char_start", "char_end")
-    _TARGETS = ("start_target", "end_target")
-
-    def __init__(self, *, targets: bool) -> None:
-        names = (*self._EACH, *self._FLAT, *(self._TARGETS if targets else ()))
-        self._columns = {name: Spool[Any](np.int8 if name == "type_ids" else np.int32) for name in names}
-        self._offsets = Spool(np.int64)
-        self._offsets.append(np.zeros(1, np.int64))
-        self._tokens = 0
-
-    def append(self, part: Features, first_example: int) -> None:
-        """Add windows whose ``example_index`` counts from ``first_example``."""
-        for name, column in self._columns.items():
-            values = getattr(part, name)
-            column.append(values + np.int32(first_example) if name == "example_index" and first_example else values)
-        self._offsets.append(part.token_offsets[1:] + self._tokens)
-        self._tokens += len(part.input_ids)
-
-    def features(self) -> Features:
-        """All parts as one."""
-        columns: dict[str, Any] = {name: column.column() for name, column in self._columns.items()}
-        return Features(token_offsets=self._offsets.column(), **columns)
+def contexts_of(examples: Examples) -> Int64:
+    """int64[n], the context of each question, numbered from 0."""
+    return np.unique(examples.context_index, return_inverse=True)[1].astype(np.int64)

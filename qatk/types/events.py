@@ -1,0 +1,36 @@
+"""What a trainer tells while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from qatk.types.scores import SpanScores
+
+
+@dataclass(frozen=True, eq=False)
+class TrainEvent:
+    """What a trainer's ``fit`` yields: after some steps (``step``) and after each epoch (``epoch``).
+
+    Attributes:
+        kind: ``"step"`` or ``"epoch"``.
+        step, total_steps: optimizer steps taken, and planned.
+        epoch: epochs finished, with fractions.
+        loss: mean training loss since the last event of this kind.
+        learning_rate: of the last step.
+        examples_per_second: training windows a second since the last event of this kind.
+        metrics: figures on the dev windows (``dev_loss``, ``start_accuracy``, ``end_accuracy``,
+            ``both_accuracy``, as fractions); the core adds EM/F1 before it logs the event.
+        scores: on an ``"epoch"`` event with dev windows, the model's scores for them.
+    """
+
+    kind: Literal["step", "epoch"]
+    step: int
+    total_steps: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    examples_per_second: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    scores: SpanScores | None = None

@@ -1,0 +1,95 @@
+"""Answers: one a question, with scores and the best spans. Letters in shapes as in :mod:`qatk.types`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qatk.types.arrays import Float32, Float64, Int32, Int64, check_offsets, freeze, ragged_rows
+
+
+@dataclass(frozen=True, eq=False)
+class NBest:
+    """The best spans of each example, best first, "no answer" not among them; ragged over examples.
+
+    Attributes:
+        offsets: int64[n + 1].
+        text: exact slices of the contexts.
+        char_start, char_end: int32[k], end exclusive.
+        score: float32[k].
+        probability: float32[k], softmax over an example's spans and its null score.
+    """
+
+    offsets: Int64
+    text: Sequence[str]
+    char_start: Int32
+    char_end: Int32
+    score: Float32
+    probability: Float32
+
+    def __post_init__(self) -> None:
+        k = len(self.text)
+        check_offsets(self, "offsets", len(self.offsets) - 1, k)
+        for name in ("char_start", "char_end"):
+            freeze(self, name, np.int32, k)
+        for name in ("score", "probability"):
+            freeze(self, name, np.float32, k)
+
+    def take(self, rows: Int64) -> NBest:
+        """The spans of these examples only, in this order."""
+        positions, offsets = ragged_rows(self.offsets, rows)
+        numbers = {name: getattr(self, name)[positions] for name in ("char_start", "char_end", "score", "probability")}
+        return NBest(offsets=offsets, text=[self.text[k] for k in positions], **numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """One answer an example, row by row with :class:`Examples`; text ``""`` is "no answer".
+
+    Scores are kept apart from the texts: :attr:`null_odds` and ``nbest`` are enough for another threshold.
+
+    Attributes:
+        text: n strings, each an exact slice of its context or ``""``.
+        char_start, char_end: int32[n], end exclusive; both -1 for "no answer".
+        score: float32[n], of the best span, ``-inf`` where no span was valid.
+        null_score: float32[n], of "no answer"; NaN where the source of the predictions does not give it.
+        nbest: the best spans, or ``None`` where unknown.
+        verifier: float32[n], that part of the null score that a verifier adds, in the window of the least null score;
+            qatk fills it in, decoders need not.
+    """
+
+    text: Sequence[str]
+    char_start: Int32
+    char_end: Int32
+    score: Float32
+    null_score: Float32
+    nbest: NBest | None = None
+    verifier: Float32 | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.text)
+        for name in ("char_start", "char_end"):
+            freeze(self, name, np.int32, n)
+        for name in ("score", "null_score"):
+            freeze(self, name, np.float32, n)
+        if self.nbest is not None and len(self.nbest.offsets) != n + 1:
+            raise ValueError("Predictions.nbest is for another number of examples")
+        if self.verifier is not None:
+            freeze(self, "verifier", np.float32, n)
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def take(self, rows: Int64) -> Predictions:
+        """The answers to these examples only, in this order."""
+        numbers = {n: getattr(self, n)[rows] for n in ("char_start", "char_end", "score", "null_score")}
+        nbest = None if self.nbest is None else self.nbest.take(rows)
+        verifier = None if self.verifier is None else self.verifier[rows]
+        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, verifier=verifier, **numbers)
+
+    @property
+    def null_odds(self) -> Float64:
+        """float64[n]: null score minus best span score; the higher, the more likely there is no answer."""
+        return self.null_score.astype(np.float64) - self.score

@@ -1,0 +1,72 @@
+"""What a model says of every window: scores of starts and ends, or of candidate spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qatk.types.arrays import Float32, Int32, freeze
+from qatk.types.features import Features
+
+
+@dataclass(frozen=True, eq=False)
+class SpanCandidates:
+    """Scored spans, for heads whose span score is no sum of a start and an end score.
+
+    Attributes:
+        feature: int32[k], non-decreasing: the window of each span.
+        start, end: int32[k], first and last token (inclusive), positions within the window.
+        score: float32[k].
+    """
+
+    feature: Int32
+    start: Int32
+    end: Int32
+    score: Float32
+
+    def __post_init__(self) -> None:
+        k = len(self.feature)
+        for name in ("feature", "start", "end"):
+            freeze(self, name, np.int32, k)
+        freeze(self, "score", np.float32, k)
+        if (np.diff(self.feature) < 0).any():
+            raise ValueError("SpanCandidates.feature must not decrease")
+
+
+@dataclass(frozen=True, eq=False)
+class SpanScores:
+    """What a model says of each window: scores for starts and ends, or for whole spans, and for "no answer".
+
+    Exactly one of the two forms is present: ``start`` and ``end``, or ``candidates``.
+
+    Attributes:
+        null: float32[F], the score of "no answer", on the same scale as start + end.
+        start, end: float32[T] over the tokens of the features; ``-inf`` where no answer may start or end.
+        candidates: scored spans.
+        verifier: float32[F], that part of ``null`` that a verifier adds; ``None`` of heads without one.
+    """
+
+    null: Float32
+    start: Float32 | None = None
+    end: Float32 | None = None
+    candidates: SpanCandidates | None = None
+    verifier: Float32 | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "null", np.float32)
+        factorised = self.start is not None and self.end is not None
+        if factorised == (self.candidates is not None) or (self.start is None) != (self.end is None):
+            raise ValueError("SpanScores needs start and end, or candidates: one of the two forms")
+        if self.verifier is not None:
+            freeze(self, "verifier", np.float32, len(self.null))
+        if self.start is not None and self.end is not None:
+            freeze(self, "start", np.float32)
+            freeze(self, "end", np.float32, len(self.start))
+
+    def check(self, features: Features) -> None:
+        """Raise ``ValueError`` unless these scores are for these features."""
+        if len(self.null) != len(features):
+            raise ValueError(f"scores for {len(self.null)} windows where there are {len(features)}")
+        if self.start is not None and len(self.start) != len(features.input_ids):
+            raise ValueError(f"scores for {len(self.start)} tokens where there are {len(features.input_ids)}")
