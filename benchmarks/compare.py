@@ -20,12 +20,12 @@ from common import Row, figure, generated, seconds, to_examples
 from processes import QATK
 from table import alone
 
+from qatk.files import RunFolder, write_json
 from qatk.judge import judge
 from qatk.options import checked_options
 from qatk.parts import Part
 from qatk.plugins import PluginHost
 from qatk.sections import SECTIONS
-from qatk.store import RunFolder, write_json
 from qatk.table import write_examples
 from qatk.types import Examples, NBest, Predictions
 

@@ -28,15 +28,14 @@ from uuid import uuid4
 import numpy as np
 
 from qatk.errors import QatkWarning, StorageError, UsageError
+from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomically
 from qatk.sections import Choice
-from qatk.store import storage_errors, write_atomically
 from qatk.types.features import Features
 from qatk.types.mapped import map_array
 
 FORMAT = 1
 """To be raised where the columns of :class:`Features` change their meaning."""
 ABOUT = "about.json"
-PLACE, LIMIT = "QATK_CACHE", "QATK_CACHE_GB"
 LIMIT_GB = 10
 ABANDONED_S = 24 * 3600
 """The age in seconds at which a half-written entry is taken for a killed process's."""
@@ -69,7 +68,7 @@ class FeatureCache:
         Raises:
             UsageError: ``QATK_CACHE_GB`` is no number above 0.
         """
-        limit, place = _limit(environ), _place(environ)
+        limit, place = _limit(environ), cache_folder(environ)
         basis = key_basis(choice, tokenizer, spec) if place and getattr(featurizer, "cacheable", True) else None
         return cls(place if basis else None, limit, basis or {})
 
@@ -266,7 +265,7 @@ def keep_text(name: str, make: Callable[[], str], environ: Mapping[str, str] = o
 
     The name, of its file, says all that the text follows from.
     """
-    if (place := _place(environ, "texts")) is None:
+    if (place := cache_folder(environ, "texts")) is None:
         return make()
     with suppress(OSError, UnicodeDecodeError):
         return (place / name).read_text("utf-8")
@@ -275,19 +274,6 @@ def keep_text(name: str, make: Callable[[], str], environ: Mapping[str, str] = o
         place.mkdir(parents=True, exist_ok=True)
         write_atomically(place / name, text)
     return text
-
-
-def _place(environ: Mapping[str, str], folder: str = "features") -> Path | None:
-    named = environ.get(PLACE)
-    if named in ("", "off"):
-        return None
-    shared = Path(environ.get("XDG_CACHE_HOME", ""))
-    try:
-        if named is None:
-            return (shared if shared.is_absolute() else Path.home() / ".cache") / "qatk" / folder
-        return Path(named).expanduser() / folder
-    except RuntimeError:  # a user without a home, as in some containers
-        return None
 
 
 def _limit(environ: Mapping[str, str]) -> int:

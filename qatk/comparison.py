@@ -14,11 +14,11 @@ import numpy as np
 from qatk.alignment import common_masks
 from qatk.differences import Figures, measure
 from qatk.errors import UsageError
+from qatk.files import finite
 from qatk.notebook import comparison_html
 from qatk.pairs import Difference, Interval, Pair
 from qatk.results import System
 from qatk.statistics import DRAWS, SEED, holm
-from qatk.store import finite
 from qatk.telling import rank_questions, verdict
 from qatk.types import Bool, Examples, Float64
 from qatk.types.examples import clusters_of, contexts_of

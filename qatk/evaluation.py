@@ -14,7 +14,7 @@ import numpy as np
 
 from qatk import scoring
 from qatk.errors import DataError, PredictionsError, UsageError
-from qatk.jsonfile import parse_json, read_text
+from qatk.files import parse_json, read_text
 from qatk.results import Evaluation
 from qatk.types import Bool, Examples, Float64, Predictions
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import RunFolderError
-from qatk.store import finite, storage_errors
+from qatk.files import finite, storage_errors
 from qatk.types import TrainEvent
 
 COLUMNS = [field.name for field in fields(TrainEvent) if field.name != "scores"]

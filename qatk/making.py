@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
 
-from qatk.store import storage_errors, write_atomically
+from qatk.files import storage_errors, write_atomically
 from qatk.sweep import Planned
 
 Listener = Callable[[Planned, str], None]

@@ -19,6 +19,7 @@ from qatk.cache import FeatureCache
 from qatk.calibration import calibrate, write_calibration
 from qatk.compose import Pipeline, compose
 from qatk.errors import DataError, QatkWarning, RunFolderError
+from qatk.files import MANIFEST, RunFolder, read_manifest, write_atomically, write_json
 from qatk.judge import judge
 from qatk.parts import Part, expect
 from qatk.plugins import PluginHost
@@ -28,7 +29,6 @@ from qatk.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
 from qatk.runs import load_run, stage_times
 from qatk.stages import Stages, Trackers
-from qatk.store import MANIFEST, RunFolder, read_manifest, write_atomically, write_json
 from qatk.table import write_examples
 from qatk.training import Training, decode
 from qatk.workers import follow, is_first_process

@@ -10,9 +10,9 @@ from typing import Any
 
 from qatk.errors import RunFolderError
 from qatk.eventlog import read_events
+from qatk.files import read_manifest
 from qatk.results import Evaluation, RunResult, StageTime
 from qatk.slices import slice_rows
-from qatk.store import read_manifest
 from qatk.table import read_examples
 
 

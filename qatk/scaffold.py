@@ -10,11 +10,11 @@ from pathlib import Path
 from string import Template
 
 from qatk.errors import UsageError
+from qatk.files import replacing
 from qatk.hookspecs import API_VERSION
 from qatk.options import suggest
 from qatk.parts import METHODS
 from qatk.plugins import PluginHost
-from qatk.store import replacing
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

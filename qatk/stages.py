@@ -14,10 +14,10 @@ from threading import Thread
 from typing import Any
 
 from qatk.errors import QatkWarning, UsageError
+from qatk.files import RunFolder
 from qatk.parts import Part
 from qatk.progress import advance
 from qatk.provenance import peak_memory
-from qatk.store import RunFolder
 
 PATIENCE, PATIENCE_S = "QATK_TRACKER_SECONDS", 30
 """The environment variable that says how long a tracker may take, and seconds where it says nothing."""

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
+from qatk.files import read_manifest
 from qatk.plugins import PluginHost
 from qatk.recipe import Recipe, load_recipe
-from qatk.store import read_manifest
 from qatk.yamlmarks import parse, scalar
 
 _BRACKETS = set("[]{}\"'")

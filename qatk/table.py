@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qatk.errors import RunFolderError
+from qatk.files import write_atomically
 from qatk.reach import REACHES
 from qatk.results import Evaluation
-from qatk.store import write_atomically
 from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions
 
 

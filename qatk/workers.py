@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from qatk.store import FORMAT, MANIFEST, RunFolder, read_manifest
+from qatk.files import FORMAT, MANIFEST, RunFolder, read_manifest
 
 
 def is_first_process() -> bool:

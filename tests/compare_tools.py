@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from qatk.files import RunFolder, write_json
 from qatk.judge import judge
 from qatk.options import checked_options
 from qatk.parts import Part
 from qatk.plugins import PluginHost
 from qatk.results import Evaluation, System
-from qatk.store import RunFolder, write_json
 from qatk.table import write_examples
 from qatk.types import Examples, NBest, Predictions
 

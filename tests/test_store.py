@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from qatk.errors import RunFolderError, StorageError
-from qatk.store import RunFolder, finite, read_manifest, replacing, write_atomically, write_json
+from qatk.files import RunFolder, finite, read_manifest, replacing, write_atomically, write_json
 
 ME = {"recipe": "abc", "limit": None}
 

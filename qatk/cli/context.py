@@ -62,7 +62,7 @@ def print_json(value: Any) -> None:
     """Strict JSON on standard output."""
     import json
 
-    from qatk.store import finite
+    from qatk.files import finite
 
     sys.stdout.write(json.dumps(finite(value), indent=1, ensure_ascii=False) + "\n")
 

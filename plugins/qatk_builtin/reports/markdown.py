@@ -9,10 +9,10 @@ from rich.console import Console
 
 from qatk.api import RunResult
 from qatk.comparison import Comparison
+from qatk.files import write_atomically
 from qatk.pairs import Difference, Pair
 from qatk.results import Evaluation
 from qatk.slices import SliceRow
-from qatk.store import write_atomically
 from qatk.taxonomy import KINDS, error_kinds
 from qatk.textview import Mark
 from qatk_builtin.reports import MarkdownOptions

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from qatk.errors import DataError, DataWarning
-from qatk.jsonfile import parse_json, read_text
+from qatk.files import parse_json, read_text
 from qatk.types import Examples
 from qatk_builtin.squad import BadAnswers, SquadOptions
 from qatk_builtin.squad.answers import as_starts, checked, listed

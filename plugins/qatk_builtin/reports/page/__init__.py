@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qatk.comparison import Comparison
+from qatk.files import write_atomically
 from qatk.results import RunResult, System
-from qatk.store import write_atomically
 
 
 def write_page(

@@ -1,4 +1,6 @@
-"""The run folder: every file is written whole or not at all, and the manifest says what is there.
+"""Files: every one is written whole or not at all, and read with one clear message for whatever is wrong with it.
+
+The run folder: every file is written whole or not at all, and the manifest says what is there.
 
 Layout: ``manifest.json``, ``recipe.yaml``, ``metrics.json``, ``predictions.json``, ``null_odds.json``,
 ``examples.parquet``, ``events.jsonl``, ``checkpoints/``, ``model/``.
@@ -6,17 +8,20 @@ Layout: ``manifest.json``, ``recipe.yaml``, ``metrics.json``, ``predictions.json
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from qatk.errors import RunFolderError, StorageError
+from qatk.errors import DataError, RunFolderError, StorageError, UsageError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -195,3 +200,104 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise RunFolderError(f"{path} was written by another version of qatk, which this one cannot read")
     return manifest
+
+
+_ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf": "7z",
+    b"PAR1": "Parquet",
+}
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, plain or gzip (told by its first bytes, not by its name), without byte order mark.
+
+    Raises:
+        UsageError: where there is no such file, with one of a similar name; or it cannot be opened.
+        DataError: where the gzip is damaged or the text is not UTF-8, with the byte.
+    """
+    try:
+        data = path.read_bytes()
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        what = f"the gzip file is cut short or damaged: {error}"
+        raise DataError(what, where=str(path), fix="fetch or write it again") from error
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, data, error) from error
+
+
+def parse_json(text: str, path: Path, **options: Any) -> Any:
+    """Parse one JSON value; ``options`` are those of :func:`json.loads`.
+
+    Raises:
+        DataError: with ``file:line:column``, saying whether the text is empty, cut short, JSON Lines or no JSON.
+    """
+    try:
+        return json.loads(text, **options)
+    except json.JSONDecodeError as error:
+        what, fix = _explain(text, error)
+        raise DataError(what, where=f"{path}:{error.lineno}:{error.colno}", fix=fix) from error
+    except RecursionError as error:
+        raise DataError("the JSON is nested too deep", where=str(path)) from error
+
+
+def _explain(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
+    if not text.strip():
+        return "the file is empty", "fetch or write it again"
+    if error.msg == "Extra data":
+        return "a second JSON value begins here: JSON Lines?", "one JSON value a file is due"
+    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+        return f"the JSON is cut short: {error.msg.removesuffix(' starting at')}", "fetch or write it again"
+    return f"this is not JSON: {error.msg}", "fetch or write it again"
+
+
+def _cannot_read(path: Path, error: OSError) -> UsageError:
+    if isinstance(error, FileNotFoundError):
+        return UsageError("there is no such file", where=str(path), fix=_near_miss(path))
+    if isinstance(error, IsADirectoryError):
+        return UsageError("this is a folder", where=str(path), fix="name a file in it")
+    return UsageError(f"cannot be read: {error.strerror}", where=str(path), fix="check the path and its permissions")
+
+
+def _near_miss(path: Path) -> str:
+    folder = path.parent
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return f"there is no folder {folder} either; paths are relative to the working directory"
+    close = [name for name in names if name in (f"{path.name}.gz", path.name.removesuffix(".gz"))]
+    close += get_close_matches(path.name, names, 1, cutoff=0.75)
+    return f"did you mean {folder / close[0]}?" if close else "paths are relative to the working directory"
+
+
+def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
+    kind = next((name for magic, name in _ARCHIVES.items() if data.startswith(magic)), None)
+    if kind is not None:
+        return DataError(f"this is a {kind} file, not JSON", where=str(path), fix="unpack or convert it first")
+    what = f"the text is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) does not fit"
+    return DataError(what, where=str(path), fix="save it as UTF-8")
+
+
+PLACE, LIMIT = "QATK_CACHE", "QATK_CACHE_GB"
+
+
+def cache_folder(environ: Mapping[str, str], folder: str = "features") -> Path | None:
+    """Where a kind of thing is cached between runs; ``None`` where the user wants no cache or has no home."""
+    named = environ.get(PLACE)
+    if named in ("", "off"):
+        return None
+    shared = Path(environ.get("XDG_CACHE_HOME", ""))
+    try:
+        if named is None:
+            return (shared if shared.is_absolute() else Path.home() / ".cache") / "qatk" / folder
+        return Path(named).expanduser() / folder
+    except RuntimeError:  # a user without a home, as in some containers
+        return None
