@@ -15,19 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.results import Evaluation
-from qatk.scoring import last_of_equals, precision_recall, step_area
+from qatk.statistics.classification import (
+    ReliabilityBin,
+    average_precision,
+    calibration_error,
+    last_of_equals,
+    precision_recall,
+    reliability,
+    roc_auc,
+)
+from qatk.statistics.logistic import no_answer_probability
 from qatk.types import Bool, Float64
-
-BINS = 10
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Questions of like probability: the mean probability of no answer, the share without one, how many."""
-
-    probability: float
-    share: float
-    count: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,42 +81,6 @@ def answerability(evaluation: Evaluation) -> Answerability | None:
         risk_coverage_area=float(risk.y.mean()),
         precision_recall=_precision_recall(odds, has_answer, scores),
     )
-
-
-def no_answer_probability(odds: Float64, temperature: float = 1.0) -> Float64:
-    """float64[n]: the logistic function of the null odds over a temperature."""
-    with np.errstate(over="ignore"):
-        probability: Float64 = 1 / (1 + np.exp(-odds / temperature))
-    return probability
-
-
-def roc_auc(score: Float64, positive: Bool) -> float:
-    """Area under the ROC curve by ranks (Mann and Whitney 1947); NaN where one kind is missing."""
-    right, wrong = int(positive.sum()), int((~positive).sum())
-    if not right or not wrong:
-        return float("nan")
-    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    return float((ranks[place][positive].sum() - right * (right + 1) / 2) / (right * wrong))
-
-
-def average_precision(score: Float64, positive: Bool) -> float:
-    """Sum of precision times the rise of recall, equal scores taken together; NaN without positives."""
-    if not positive.any():
-        return float("nan")
-    order = np.argsort(-score, kind="stable")
-    return step_area(*precision_recall(positive[order].astype(np.float64), int(positive.sum()), score[order]))
-
-
-def reliability(probability: Float64, positive: Bool) -> list[ReliabilityBin]:
-    """Bins of as many questions each, so that none is too small to tell: probability and truth of each."""
-    parts = np.array_split(np.argsort(probability, kind="stable"), min(BINS, len(probability)))
-    return [ReliabilityBin(float(probability[p].mean()), float(positive[p].mean()), len(p)) for p in parts]
-
-
-def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Expected calibration error: how far probability is from truth, the mean over questions (Guo et al. 2017)."""
-    return sum(b.count * abs(b.probability - b.share) for b in bins) / sum(b.count for b in bins)
 
 
 def _risk_coverage(confidence: Float64, exact: Float64) -> Curve:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from qatk.answerability import calibration_error, no_answer_probability, reliability
 from qatk.errors import DataError
 from qatk.files import write_json
 from qatk.fitting import Fitted, Questions, fit
 from qatk.results import Evaluation
 from qatk.scoring import exact_and_f1, percent
+from qatk.statistics.classification import calibration_error, reliability
+from qatk.statistics.logistic import no_answer_probability
 from qatk.types import Bool, Examples, Float64, Int64, NBest, Predictions
 from qatk.types.examples import clusters_of
 

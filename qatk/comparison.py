@@ -15,10 +15,10 @@ from qatk.alignment import common_masks
 from qatk.differences import Figures, measure
 from qatk.errors import UsageError
 from qatk.files import finite
-from qatk.notebook import comparison_html
+from qatk.notebook import Compared, comparison_html
 from qatk.pairs import Difference, Interval, Pair
 from qatk.results import System
-from qatk.statistics import DRAWS, SEED, holm
+from qatk.statistics.significance import DRAWS, SEED, holm
 from qatk.telling import rank_questions, verdict
 from qatk.types import Bool, Examples, Float64
 from qatk.types.examples import clusters_of, contexts_of
@@ -59,8 +59,15 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         names = [system.name for system in self.systems]
-        named = [(f"{names[pair.other]} - {names[pair.baseline]}", d) for pair in self.pairs for d in pair.differences]
-        return comparison_html([pair.verdict for pair in self.pairs], named, self.clusters)
+        rows = [
+            Compared(
+                f"{names[pair.other]} - {names[pair.baseline]}",
+                *(d.metric, d.group, d.total, d.baseline, d.other, d.difference, d.by_cluster, d.verdict),
+            )
+            for pair in self.pairs
+            for d in pair.differences
+        ]
+        return comparison_html([pair.verdict for pair in self.pairs], rows, self.clusters)
 
 
 def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED) -> Comparison:

@@ -10,17 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.resampling import units_in
-from qatk.statistics import (
-    TwoWayError,
-    approximate_randomisation,
-    detectable_difference,
-    mcnemar,
-    paired_bootstrap,
-    standard_error,
-    two_way_bootstrap,
-    two_way_error,
-)
+from qatk.statistics.bootstrap import TwoWayError, paired_bootstrap, two_way_bootstrap, two_way_error
+from qatk.statistics.resampling import units_in
+from qatk.statistics.significance import approximate_randomisation, detectable_difference, mcnemar, standard_error
 from qatk.types import Bool, Float64, Int64
 
 

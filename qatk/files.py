@@ -1,10 +1,4 @@
-"""Files: every one is written whole or not at all, and read with one clear message for whatever is wrong with it.
-
-The run folder: every file is written whole or not at all, and the manifest says what is there.
-
-Layout: ``manifest.json``, ``recipe.yaml``, ``metrics.json``, ``predictions.json``, ``null_odds.json``,
-``examples.parquet``, ``events.jsonl``, ``checkpoints/``, ``model/``.
-"""
+"""Files: every one is written whole or not at all, and read with one clear message for whatever is wrong with it."""
 
 from __future__ import annotations
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
-
-from qatk.pairs import Difference
-from qatk.slices import SliceRow, mean_interval
-from qatk.types import Bool, Float64
+from typing import NamedTuple
 
 METRICS = {"exact": "EM", "f1": "F1"}
 
@@ -23,52 +20,59 @@ def run_html(name: str, figures: str, folder: Path | None) -> str:
     return f"<p><b>{escape(name)}</b></p>{figures}{link}"
 
 
-def figures_html(per_question: Mapping[str, Float64], has_answer: Bool, slices: Sequence[SliceRow]) -> str:
-    """Each metric of all, answerable and unanswerable questions with 95 % intervals, and of the slices, folded away.
+class Row(NamedTuple):
+    """A group of questions: its name, how many it has, and each metric's value with its interval, if it has one."""
 
-    Args:
-        per_question: float64[n] of each metric, as fractions.
-        has_answer: bool[n].
-        slices: groups of questions, in the order to show them.
-    """
-    headers = ["", "questions", *(METRICS.get(metric, metric) for metric in per_question)]
-    main = _table(headers, _groups(per_question, has_answer))
-    rows = [
-        [
-            f"{row.slicer}: {row.name}",
-            f"{row.total:,}",
-            *(_value(row.metrics[m], row.intervals.get(m)) for m in row.metrics),
-        ]
-        for row in slices
-    ]
-    return f"{main}<details><summary>slices</summary>{_table(headers, rows)}</details>" if rows else main
+    name: str
+    total: int
+    figures: Sequence[tuple[float, tuple[float, float] | None]]
 
 
-def comparison_html(verdicts: Sequence[str], differences: Sequence[tuple[str, Difference]], clusters: str) -> str:
+def figures_html(metrics: Iterable[str], groups: Iterable[Row], slices: Sequence[Row]) -> str:
+    """Each metric of some groups of questions with 95 % intervals, and of the slices, folded away."""
+    headers = ["", "questions", *(METRICS.get(metric, metric) for metric in metrics)]
+    main = _table(headers, map(_cells, groups))
+    if not slices:
+        return main
+    return f"{main}<details><summary>slices</summary>{_table(headers, map(_cells, slices))}</details>"
+
+
+class Compared(NamedTuple):
+    """A metric of a group of questions in two systems: per cent, points, and a 95 % interval."""
+
+    pair: str
+    metric: str
+    group: str
+    total: int
+    baseline: float
+    other: float
+    difference: float
+    bounds: tuple[float, float]
+    verdict: str
+
+
+def comparison_html(verdicts: Iterable[str], differences: Iterable[Compared], clusters: str) -> str:
     """The verdicts, and the difference of each pair in each metric and group with its interval.
 
     Args:
         verdicts: one a pair.
-        differences: each with the name of its pair.
+        differences: of all pairs.
         clusters: ``article`` or ``context``.
     """
     said = "".join(f"<p><b>{escape(verdict)}</b></p>" for verdict in verdicts)
     rows = [
         [
-            *(pair, METRICS[d.metric], d.group, f"{d.total:,}"),
-            *(_figure(d.baseline), _figure(d.other), f"{d.difference:+.1f}", _bounds(d.by_cluster), d.verdict),
+            *(d.pair, METRICS[d.metric], d.group, f"{d.total:,}"),
+            *(_figure(d.baseline), _figure(d.other), f"{d.difference:+.1f}", _bounds(d.bounds), d.verdict),
         ]
-        for pair, d in differences
+        for d in differences
     ]
     by = f"95 % by {clusters}"
     return said + _table(["", "", "", "questions", "baseline", "other", "difference", by, "verdict"], rows)
 
 
-def _groups(per_question: Mapping[str, Float64], has_answer: Bool) -> Iterator[list[str]]:
-    for name, rows in (("all", has_answer | True), ("HasAns", has_answer), ("NoAns", ~has_answer)):
-        if rows.any() and (name == "all" or not rows.all()):
-            columns = [column[rows] for column in per_question.values()]
-            yield [name, f"{int(rows.sum()):,}", *(_value(100 * float(c.mean()), mean_interval(c)) for c in columns)]
+def _cells(row: Row) -> list[str]:
+    return [row.name, f"{row.total:,}", *(_value(*figure) for figure in row.figures)]
 
 
 def _value(value: float, bounds: tuple[float, float] | None) -> str:

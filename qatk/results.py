@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qatk.notebook import figures_html, run_html
+from qatk.notebook import Row, figures_html, run_html
 from qatk.slices import SliceRow
+from qatk.statistics.intervals import mean_interval
 from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions, TrainEvent
 
 
@@ -55,7 +56,18 @@ class Evaluation:
         return None if self.reach is None else self.reach == 0
 
     def _repr_html_(self) -> str:
-        return figures_html(self.per_question, self.examples.has_answer, self.slices)
+        slices = [
+            Row(f"{s.slicer}: {s.name}", s.total, [(value, s.intervals.get(m)) for m, value in s.metrics.items()])
+            for s in self.slices
+        ]
+        return figures_html(self.per_question, self._groups(), slices)
+
+    def _groups(self) -> Iterator[Row]:
+        has_answer = self.examples.has_answer
+        for name, rows in (("all", has_answer | True), ("HasAns", has_answer), ("NoAns", ~has_answer)):
+            if rows.any() and (name == "all" or not rows.all()):
+                columns = [column[rows] for column in self.per_question.values()]
+                yield Row(name, int(rows.sum()), [(100 * float(c.mean()), mean_interval(c)) for c in columns])
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from itertools import chain, islice
 import numpy as np
 
 from qatk.errors import DataError
+from qatk.statistics.classification import precision_recall, sequential_sum, step_area
 from qatk.types import Bool, Examples, Float64, Int64
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
@@ -140,12 +141,7 @@ def _bag(text: str) -> set[object]:
 
 def percent(values: Float64 | Bool) -> float:
     """The mean in per cent, summed left to right; NaN of nothing."""
-    return 100.0 * _sum(values) / len(values) if len(values) else float("nan")
-
-
-def _sum(values: Float64 | Bool) -> float:
-    """The sum as additions from left to right give it, without numpy's pairwise order or compensation."""
-    return float(np.cumsum(values, dtype=np.float64)[-1]) if len(values) else 0.0
+    return 100.0 * sequential_sum(values) / len(values) if len(values) else float("nan")
 
 
 def official_metrics(exact: Float64, f1: Float64, has_answer: Bool) -> dict[str, float]:
@@ -218,29 +214,3 @@ def _best_threshold(gain: Float64, start: int, odds: Float64) -> tuple[float, fl
 def _average_precision(found: Float64, wanted: int, odds: Float64) -> float:
     """Area under the precision-recall steps in per cent."""
     return 100.0 * step_area(*precision_recall(found, wanted, odds)) if len(odds) else 0.0
-
-
-def precision_recall(found: Float64, wanted: int, odds: Float64) -> tuple[Float64, Float64]:
-    """Recall and precision, as fractions, at each threshold; none falls between equal odds.
-
-    Args:
-        found: float64[m], what answering each question finds, in the order in which they are answered.
-        wanted: how much there is to find.
-        odds: float64[m], by which that order was made; m is at least 1.
-
-    Returns:
-        Two float64[k], for k distinct odds.
-    """
-    last = last_of_equals(odds)
-    right = np.cumsum(found)[last]
-    return right / wanted, right / (last + 1)
-
-
-def last_of_equals(ordered: Float64) -> Int64:
-    """int64[k]: the last of each run of equal numbers."""
-    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-
-
-def step_area(recall: Float64, precision: Float64) -> float:
-    """Area under precision-recall steps, a fraction: the official average precision."""
-    return _sum(precision * np.diff(recall, prepend=0.0))

@@ -14,20 +14,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from scoring_cases import SHARED
 
-from qatk.answerability import (
-    Answerability,
-    answerability,
-    average_precision,
-    calibration_error,
-    no_answer_probability,
-    reliability,
-    roc_auc,
-)
+from qatk.answerability import Answerability, answerability
 from qatk.calibration import apply_threshold
 from qatk.evaluation import evaluate
 from qatk.plugins import PluginHost
 from qatk.results import Evaluation
-from qatk.scoring import exact_and_f1, step_area
+from qatk.scoring import exact_and_f1
+from qatk.statistics.classification import average_precision, calibration_error, reliability, roc_auc, step_area
+from qatk.statistics.logistic import no_answer_probability
 from qatk.thresholds import threshold_sweep
 
 DATA = articles(240, 8)

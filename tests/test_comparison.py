@@ -17,7 +17,7 @@ from qatk.pairs import Difference
 from qatk.plugins import PluginHost
 from qatk.results import Evaluation, System
 from qatk.scoring import exact_and_f1, percent
-from qatk.statistics import holm, mcnemar
+from qatk.statistics.significance import holm, mcnemar
 from qatk.systems import read_predictions
 from qatk.telling import rank_questions
 

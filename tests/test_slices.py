@@ -11,7 +11,8 @@ from qatk.api import DataError, Examples, NoOptions
 from qatk.judge import judge
 from qatk.plugins import PluginHost
 from qatk.sections import SLICERS
-from qatk.slices import mean_interval, slice_rows
+from qatk.slices import slice_rows
+from qatk.statistics.intervals import mean_interval
 from qatk_builtin.squad import ColumnOptions
 from qatk_builtin.squad.contexts import ContextLength, QuestionOverlap
 from qatk_builtin.squad.slices import (

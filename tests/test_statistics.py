@@ -13,7 +13,8 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from qatk.resampling import (
+from qatk.statistics.bootstrap import paired_bootstrap, two_way_bootstrap, two_way_error
+from qatk.statistics.resampling import (
     _weights,
     multisets,
     percentile_interval,
@@ -22,16 +23,7 @@ from qatk.resampling import (
     seed_weights,
     student_quantile,
 )
-from qatk.statistics import (
-    approximate_randomisation,
-    detectable_difference,
-    holm,
-    mcnemar,
-    paired_bootstrap,
-    standard_error,
-    two_way_bootstrap,
-    two_way_error,
-)
+from qatk.statistics.significance import approximate_randomisation, detectable_difference, holm, mcnemar, standard_error
 
 
 def differences(n: int, seed: int = 0, shift: float = 0.05) -> np.ndarray:
@@ -144,8 +136,8 @@ def test_many_groups_are_dealt_out_without_changing_a_number(monkeypatch: pytest
     masks = np.random.default_rng(0).random((7, 90)) < 0.5
     clusters = np.arange(90) // 9
     whole = [paired_bootstrap(d, clusters, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
-    monkeypatch.setattr("qatk.resampling._HELD", 500 * 3 * 2)
-    monkeypatch.setattr("qatk.resampling._BLOCK", 100)
+    monkeypatch.setattr("qatk.statistics.resampling._HELD", 500 * 3 * 2)
+    monkeypatch.setattr("qatk.statistics.resampling._BLOCK", 100)
     parts = [paired_bootstrap(d, clusters, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
     assert np.allclose(whole[0], parts[0], atol=1e-6)
     assert np.array_equal(whole[1], parts[1])

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from qatk.comparison import Comparison
 from qatk.files import finite
 from qatk.results import Evaluation, RunResult, System
-from qatk.slices import mean_interval
+from qatk.statistics.intervals import mean_interval
 from qatk.textview import printable, undirected
 from qatk_builtin.reports.contrasts import METRICS, Contrast, detects, interval, p_value, points, signed
 from qatk_builtin.reports.page.curves import learning_chart, odds_charts

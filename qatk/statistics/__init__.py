@@ -1,0 +1,1 @@
+"""Arrays in, figures out: intervals, tests, resampling. Nothing here knows of question answering."""

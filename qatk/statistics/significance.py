@@ -1,0 +1,146 @@
+"""Paired statistics over questions: tests, bootstrap intervals, and what a data set can resolve.
+
+Everything that draws is seeded: the same arguments give the same numbers.
+
+Letters in shapes: n questions, m columns (such as the differences of several pairs), g groups of questions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from qatk.statistics.resampling import (
+    parts,
+    signs,
+    spread,
+    student_quantile,
+    totals,
+    units_in,
+)
+from qatk.types import Bool, Float64, Int64
+
+DRAWS, SEED = 10_000, 13
+MOST_FREEDOM = 10**9
+
+
+def mcnemar(wins: int, losses: int) -> float:
+    """The exact McNemar test: how likely so uneven a split of the questions that one system alone has right.
+
+    A two-sided binomial test at one half (McNemar 1947; Dror et al. 2018 recommend it for binary scores).
+
+    Args:
+        wins: how many questions only the one system has right.
+        losses: how many only the other has right.
+
+    Returns:
+        p; 1 where there are no such questions.
+    """
+    total, fewer = wins + losses, min(wins, losses)
+    if wins == losses:
+        return 1.0
+    steps = np.arange(total, total - fewer, -1) / np.arange(1, fewer + 1)
+    ways = np.concatenate([[0.0], np.cumsum(np.log(steps))])  # logarithms of binomial coefficients
+    top = float(ways.max())
+    return min(1.0, 2 * math.exp(top + math.log(float(np.exp(ways - top).sum())) - total * math.log(2)))
+
+
+def approximate_randomisation(
+    differences: Float64, masks: Bool | None = None, *, draws: int = DRAWS, seed: int = SEED
+) -> Float64:
+    """Paired approximate randomisation: the two systems' scores are swapped at random, question by question.
+
+    Two-sided; p = (r + 1) / (R + 1), where r of R draws lie at least as far from 0 as what was seen (Noreen 1989;
+    Riezler and Maxwell 2005). Questions on which the systems agree change nothing and are left out. For systems of
+    several seeds give the differences of their means over seeds; p then speaks of these very models.
+
+    Args:
+        differences: [n, m], other minus baseline.
+        masks: [g, n], the groups of questions to test; ``None`` is one group of all.
+        draws: R.
+        seed: of the draws.
+
+    Returns:
+        float64[g, m] of p.
+    """
+    masks = as_groups(masks, len(differences))
+    rows = np.flatnonzero(differences.any(axis=1))
+    differences, masks, columns = differences[rows], masks[:, rows], differences.shape[1]
+    p = np.ones((len(masks), columns))
+    for part in parts(len(masks), max(len(rows), draws) * columns):
+        table = spread(differences, masks[part]).reshape(len(rows), len(masks[part]) * columns)
+        slack = 1e-6 * np.abs(table).sum(axis=0)  # equal sums, added up in another order
+        least = np.abs(table.sum(axis=0, dtype=np.float64)) - slack
+        reached = sum((np.abs(coins @ table) >= least).sum(axis=0) for coins in signs(len(rows), draws, seed))
+        p[part] = ((reached + 1.0) / (draws + 1)).reshape(-1, columns)
+    return p
+
+
+def standard_error(differences: Float64, clusters: Int64 | None = None, masks: Bool | None = None) -> Float64:
+    """The standard error of mean differences, robust to clusters (Cameron and Miller 2015).
+
+    sqrt(u / (u - 1) * sum over u clusters of (sum of deviations from the mean)^2) / n.
+
+    Args:
+        differences: [n, m], other minus baseline.
+        clusters: [n], as of :func:`paired_bootstrap`.
+        masks: [g, n], likewise.
+
+    Returns:
+        float64[g, m]; NaN where a group has fewer than two units.
+    """
+    masks = as_groups(masks, len(differences))
+    clusters = np.arange(len(differences)) if clusters is None else clusters
+    units = units_in(masks, clusters)
+    errors = np.empty((len(masks), differences.shape[1]))
+    for i, mask in enumerate(masks):
+        sums = totals(differences, clusters, mask)
+        size = sums[:, -1].sum()
+        deviations = sums[:, :-1] - sums[:, -1:] * (sums[:, :-1].sum(axis=0) / size)
+        spare = units[i] / (units[i] - 1) if units[i] > 1 else math.nan
+        errors[i] = np.sqrt(spare * (deviations**2).sum(axis=0)) / size
+    return errors
+
+
+def detectable_difference(error: Float64, freedom: float) -> Float64:
+    """The smallest true difference that a two-sided test at 0.05 finds with 80 % power.
+
+    (t of 0.975 + t of 0.8) standard errors (Bloom 1995); 2.8 of them for many degrees of freedom. Card et al. (2020)
+    show how often comparisons in the field are too small for what they claim. The standard error is that of the paired
+    difference as it was seen: how much two systems differ on the same questions is what decides, and no assumption
+    stands in for it.
+
+    Args:
+        error: standard errors of mean differences, clustered where intervals are.
+        freedom: its degrees of freedom: one less than there are questions or clusters.
+
+    Returns:
+        In the shape and unit of the errors; NaN for no degree of freedom, and where the error is 0: nothing that was
+        seen says how much the two may differ.
+    """
+    if freedom < 1:
+        return np.full_like(error, math.nan)
+    whole = math.floor(min(freedom, MOST_FREEDOM))
+    reach_of = student_quantile(0.975, whole) + student_quantile(0.8, whole)
+    return np.where(error > 0, reach_of * error, math.nan)
+
+
+def holm(p: Float64) -> Float64:
+    """Holm's correction (1979): p of each test of a family, raised so that one false finding in all stays at alpha.
+
+    Args:
+        p: of the tests, in any order.
+
+    Returns:
+        The adjusted p, in the same order, at most 1.
+    """
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+def as_groups(masks: Bool | None, questions: int) -> Bool:
+    """bool[g, n]: the masks, or one group of all questions where there are none."""
+    return np.ones((1, questions), np.bool_) if masks is None else masks
