@@ -13,9 +13,9 @@ import numpy as np
 
 from qatk.alignment import common_masks
 from qatk.differences import Figures, measure
+from qatk.display.html import Compared, comparison_html
 from qatk.errors import UsageError
 from qatk.files import finite
-from qatk.notebook import Compared, comparison_html
 from qatk.pairs import Difference, Interval, Pair
 from qatk.results import System
 from qatk.statistics.significance import DRAWS, SEED, holm

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.notebook import Row, figures_html, run_html
+from qatk.display.html import Row, figures_html, run_html
 from qatk.slices import SliceRow
 from qatk.statistics.intervals import mean_interval
 from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions, TrainEvent

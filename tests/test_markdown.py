@@ -17,9 +17,9 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from qatk.comparison import Comparison, compare_systems
+from qatk.display.text import printable
 from qatk.plugins import PluginHost
 from qatk.results import System
-from qatk.textview import printable
 from qatk_builtin.reports.prose import code, details, escape, table
 
 DATA = articles(96, 4)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from qatk.textview import Mark, excerpt, printable
+from qatk.display.text import Mark, excerpt, printable
 
 CONTEXT = "Ann met Bob in Oslo. Ann left Oslo in May."
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from qatk.plugins import PluginHost
 
@@ -41,21 +39,6 @@ def output() -> Console:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character shows "?", not a traceback
     return Console(highlight=False)
-
-
-def plain_table(*texts: str, figures: Sequence[str] = (), title: str | None = None) -> Table:
-    """An empty table as all commands print them: no frame, columns of text first, then those of figures."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold", header_style="dim"
-    )
-    for column in texts:
-        table.add_column(column, overflow="fold")
-    for column in figures:
-        table.add_column(column, justify="right")
-    return table
 
 
 def print_json(value: Any) -> None:

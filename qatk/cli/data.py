@@ -137,7 +137,7 @@ def _print_example(console: Console, examples: Examples, row: int, around: int |
     from rich.table import Table
     from rich.text import Text
 
-    from qatk.textview import Mark, excerpt, printable
+    from qatk.display.text import Mark, excerpt, printable
 
     heading = printable(" · ".join(filter(None, (examples.id[row], examples.title[row]))))
     console.print(Rule(Text(heading), align="left", style="dim"))
@@ -155,7 +155,7 @@ def _references(examples: Examples, row: int) -> Text:
 
     from rich.text import Text
 
-    from qatk.textview import printable
+    from qatk.display.text import printable
 
     if not examples.has_gold:
         return Text("not known", style="dim")

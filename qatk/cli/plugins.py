@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qatk.cli import plugincare
-from qatk.cli.context import output, plain_table, plugin_host, print_json
+from qatk.cli.context import output, plugin_host, print_json
+from qatk.display.tables import plain_table
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:

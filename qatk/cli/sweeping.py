@@ -153,8 +153,8 @@ def _bars(text: str, runs: Sequence[Planned]) -> Iterator[Callable[[Planned, str
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from qatk.display.text import printable
     from qatk.making import ENDS
-    from qatk.textview import printable
 
     console = Console(stderr=True)
     console.print(text, markup=False, highlight=False)

@@ -10,11 +10,11 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from qatk.display.text import printable
 from qatk.results import Evaluation
 from qatk.scoring import percent
 from qatk.slices import SliceRow
 from qatk.taxonomy import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
-from qatk.textview import printable
 from qatk.types import Int8
 from qatk_builtin.reports.tables import SCALE, SHORT, bar, figure, plain_table
 

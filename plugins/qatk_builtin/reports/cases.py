@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from qatk.display.text import ELLIPSIS, Mark, excerpt, printable
 from qatk.results import Evaluation
 from qatk.taxonomy import error_kinds
-from qatk.textview import ELLIPSIS, Mark, excerpt, printable
 from qatk.types import Float64, Int64
 
 AROUND = 220

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.comparison import Comparison
+from qatk.display.text import printable
 from qatk.pairs import Difference, Interval, Pair
-from qatk.textview import printable
 from qatk_builtin.reports.cases import answers_text, context_text, said_text, short
 from qatk_builtin.reports.contrasts import (
     METRICS,

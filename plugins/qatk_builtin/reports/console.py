@@ -12,8 +12,8 @@ from rich.text import Text
 
 from qatk.api import RunResult
 from qatk.comparison import Comparison
+from qatk.display.text import printable
 from qatk.taxonomy import KINDS, error_kinds
-from qatk.textview import printable
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.breakdown import kinds_note, kinds_table, pick_slices, slices_note, slices_table
 from qatk_builtin.reports.cases import LEGEND, pick_losses, pick_wins, show_case

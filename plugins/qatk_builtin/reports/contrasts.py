@@ -12,10 +12,10 @@ import numpy as np
 
 from qatk.answerability import answerability
 from qatk.comparison import Comparison
+from qatk.display.text import Mark
 from qatk.pairs import Difference, Pair
 from qatk.results import Evaluation, System
 from qatk.taxonomy import KINDS, error_kinds
-from qatk.textview import Mark
 from qatk.types import Float64, Int8, Int64
 from qatk.types.examples import clusters_of
 from qatk_builtin.reports.cases import nearest_gold

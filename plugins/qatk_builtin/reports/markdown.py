@@ -9,12 +9,12 @@ from rich.console import Console
 
 from qatk.api import RunResult
 from qatk.comparison import Comparison
+from qatk.display.text import Mark
 from qatk.files import write_atomically
 from qatk.pairs import Difference, Pair
 from qatk.results import Evaluation
 from qatk.slices import SliceRow
 from qatk.taxonomy import KINDS, error_kinds
-from qatk.textview import Mark
 from qatk_builtin.reports import MarkdownOptions
 from qatk_builtin.reports.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
 from qatk_builtin.reports.contrasts import METRICS, RIGHT_KINDS, Contrast, detects, interval, p_value, points, signed

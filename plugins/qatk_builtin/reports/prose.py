@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from qatk.textview import printable
+from qatk.display.text import printable
 
 _MARKUP = re.compile(r"[\\`*_\[\]#~<>&|]|^(?:[-+=]|\d+[.)](?!\S))")
 _LIVE = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|:(?=[\w+-]+:)|(?<=www)\.|(?<=gh)-(?=\d)", re.IGNORECASE)
@@ -18,13 +18,13 @@ def escape(text: str) -> str:
 
     What has a meaning becomes a character reference, which Markdown takes for no markup; ``$``, which would begin a
     formula, stands in a span. A blank without width breaks what GitHub makes links of by itself. Control characters
-    and directions of writing become harmless (:func:`qatk.textview.printable`).
+    and directions of writing become harmless (:func:`qatk.display.text.printable`).
     """
     return escape_printable(printable(text).strip())
 
 
 def escape_printable(text: str) -> str:
-    """As :func:`escape`, for a text that went through :func:`qatk.textview.printable` and may hold marks since then."""
+    """As :func:`escape`, for a text that went through ``printable`` and may hold marks since then."""
     broken = _LIVE.sub(lambda found: f"{found[0]}\0", text)
     escaped = _MARKUP.sub(lambda found: "".join(f"&#{ord(char)};" for char in found[0]), broken)
     return escaped.replace("\0", _BREAK).replace("$", "<span>$</span>")

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import RunResult
+from qatk.display.text import printable
 from qatk.results import StageTime
-from qatk.textview import printable
 
 GROUPS = (("", "all questions", ""), ("HasAns_", "with an answer", "HasAns"), ("NoAns_", "without", "NoAns"))
 UNITS = ("questions", "contexts", "windows", "tokens")

@@ -13,10 +13,10 @@ import numpy as np
 
 from qatk.alignment import take
 from qatk.comparison import Comparison
+from qatk.display.text import undirected
 from qatk.pairs import Pair
 from qatk.results import Evaluation, System
 from qatk.taxonomy import KINDS, MEANINGS, error_kinds
-from qatk.textview import undirected
 from qatk.types import Bool, Examples, Float64, Int64
 from qatk_builtin.reports.contrasts import letter_of
 from qatk_builtin.reports.page.packing import Column, Scaled, pack

@@ -18,10 +18,10 @@ import jinja2
 from markupsafe import Markup
 
 from qatk.comparison import Comparison
+from qatk.display.text import printable, undirected
 from qatk.files import finite
 from qatk.results import Evaluation, RunResult, System
 from qatk.statistics.intervals import mean_interval
-from qatk.textview import printable, undirected
 from qatk_builtin.reports.contrasts import METRICS, Contrast, detects, interval, p_value, points, signed
 from qatk_builtin.reports.page.curves import learning_chart, odds_charts
 from qatk_builtin.reports.page.data import browser

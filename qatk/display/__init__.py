@@ -1,0 +1,1 @@
+"""What terminal, Markdown, HTML and notebook share: text, numbers, tables."""
