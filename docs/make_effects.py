@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.comparison import compare_systems
-from qatk.pairs import Difference
-from qatk.results import System
+from qatk.results.comparison import Difference, System
 from qatk.systems import read_systems
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ import numpy as np
 from qatk.errors import PredictionsError, UsageError
 from qatk.evaluation import list_ids
 from qatk.judge import summarise
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.slices import slice_rows
 from qatk.types import Bool, Examples, Int64
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import (
     ReliabilityBin,
     average_precision,

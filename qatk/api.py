@@ -25,7 +25,7 @@ from qatk.errors import (
 )
 from qatk.hookspecs import hookimpl
 from qatk.progress import advance, track
-from qatk.results import RunResult
+from qatk.results.run import RunResult
 from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, TrainEvent
 from qatk.types.spans import WindowSpans, answers_of_spans, spans_of_window
 

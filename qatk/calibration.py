@@ -16,7 +16,7 @@ import numpy as np
 from qatk.errors import DataError
 from qatk.files import write_json
 from qatk.fitting import Fitted, Questions, fit
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.scoring import exact_and_f1, percent
 from qatk.statistics.classification import calibration_error, reliability
 from qatk.statistics.logistic import no_answer_probability

@@ -5,22 +5,20 @@ Letters in shapes: n questions, g groups of them, k pairs of systems.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from qatk.alignment import common_masks
 from qatk.differences import Figures, measure
-from qatk.display.html import Compared, comparison_html
 from qatk.errors import UsageError
 from qatk.files import finite
-from qatk.pairs import Difference, Interval, Pair
-from qatk.results import System
+from qatk.results.comparison import Comparison, Difference, Interval, Pair, System
 from qatk.statistics.significance import DRAWS, SEED, holm
 from qatk.telling import rank_questions, verdict
-from qatk.types import Bool, Examples, Float64
+from qatk.types import Float64
 from qatk.types.examples import clusters_of, contexts_of
 
 METRICS = ("exact", "f1")
@@ -32,42 +30,6 @@ def refuse_too_few(systems: int) -> None:
     """Raise :class:`qatk.errors.UsageError` for fewer than two systems."""
     if systems < 2:
         raise UsageError("a comparison takes two systems or more", fix="name another run folder or predictions file")
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Systems over the same questions.
-
-    Attributes:
-        examples: the questions, with gold.
-        systems: the first is the baseline.
-        pairs: the baseline with each other system.
-        masks: by slicer and group, bool[n].
-        clusters: what questions are drawn by in ``by_cluster``: ``article`` or ``context``.
-        draws, seed: of the bootstrap and the randomisation.
-        selection: which questions alone stand among the wins, losses and both wrong; nothing for all.
-    """
-
-    examples: Examples
-    systems: Sequence[System]
-    pairs: Sequence[Pair]
-    masks: Mapping[str, Mapping[str, Bool]]
-    clusters: str
-    draws: int
-    seed: int
-    selection: str = ""
-
-    def _repr_html_(self) -> str:
-        names = [system.name for system in self.systems]
-        rows = [
-            Compared(
-                f"{names[pair.other]} - {names[pair.baseline]}",
-                *(d.metric, d.group, d.total, d.baseline, d.other, d.difference, d.by_cluster, d.verdict),
-            )
-            for pair in self.pairs
-            for d in pair.differences
-        ]
-        return comparison_html([pair.verdict for pair in self.pairs], rows, self.clusters)
 
 
 def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED) -> Comparison:

@@ -15,7 +15,7 @@ import numpy as np
 from qatk import scoring
 from qatk.errors import DataError, PredictionsError, UsageError
 from qatk.files import parse_json, read_text
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples, Float64, Predictions
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from qatk.parts import Part, expect
 from qatk.reach import Reach, window_masks
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.scoring import odds_metrics, official_metrics, percent
 from qatk.slices import slice_rows
 from qatk.types import Bool, Examples, Float64, Predictions

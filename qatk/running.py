@@ -26,7 +26,8 @@ from qatk.plugins import PluginHost
 from qatk.provenance import check_suppliers, describe_components, describe_machine
 from qatk.reach import find_reach
 from qatk.recipe import Recipe, load_recipe
-from qatk.results import Evaluation, RunResult
+from qatk.results.evaluation import Evaluation
+from qatk.results.run import RunResult
 from qatk.runs import load_run, stage_times
 from qatk.stages import Stages, Trackers
 from qatk.table import write_examples

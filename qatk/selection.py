@@ -8,8 +8,8 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from qatk.comparison import Comparison
 from qatk.errors import UsageError
+from qatk.results.comparison import Comparison
 from qatk.types import Bool
 
 

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from qatk.results.evaluation import SliceRow
 from qatk.scoring import percent
 from qatk.statistics.intervals import mean_interval
 from qatk.types import Bool, Float64
-
-
-@dataclass(frozen=True)
-class SliceRow:
-    """Figures of one group of questions.
-
-    Attributes:
-        slicer, name: who made the group, and its name.
-        total: how many questions it has.
-        metrics: mean of each per-question metric, in per cent.
-        intervals: 95 % interval of each mean (low, high), in per cent.
-    """
-
-    slicer: str
-    name: str
-    total: int
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def slice_rows(masks: Mapping[str, Mapping[str, Bool]], per_question: Mapping[str, Float64]) -> list[SliceRow]:

@@ -18,7 +18,9 @@ from qatk.comparison import refuse_too_few
 from qatk.errors import UsageError
 from qatk.evaluation import check_null_odds, evaluate_examples, read_data, read_null_odds
 from qatk.evaluation import read_predictions as read_texts
-from qatk.results import Evaluation, RunResult, System
+from qatk.results.comparison import System
+from qatk.results.evaluation import Evaluation
+from qatk.results.run import RunResult
 from qatk.runs import load_run
 from qatk.slices import slice_rows
 from qatk.types import Bool, Examples

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from qatk.errors import RunFolderError
 from qatk.files import write_atomically
 from qatk.reach import REACHES
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions
 
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.scoring import exact_and_f1, normalise_answer
 from qatk.types import Bool, Int8, Int32, Int64
 

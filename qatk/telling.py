@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qatk.pairs import Difference
-from qatk.results import System
+from qatk.results.comparison import Difference, System
 from qatk.scoring import normalise_answers
 from qatk.types import Bool, Float64, Int64
 

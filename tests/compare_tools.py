@@ -14,7 +14,8 @@ from qatk.judge import judge
 from qatk.options import checked_options
 from qatk.parts import Part
 from qatk.plugins import PluginHost
-from qatk.results import Evaluation, System
+from qatk.results.comparison import System
+from qatk.results.evaluation import Evaluation
 from qatk.table import write_examples
 from qatk.types import Examples, NBest, Predictions
 

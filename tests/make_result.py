@@ -9,7 +9,7 @@ import numpy as np
 from qatk.api import Examples, NBest, NoOptions, Predictions, RunResult, TrainEvent
 from qatk.judge import judge
 from qatk.plugins import PluginHost
-from qatk.results import StageTime
+from qatk.results.run import StageTime
 
 MILL = (
     "The mill of Arlen was built in 1843 by Ada Lovelace and Charles Babbage. It stands on the river Orr. "

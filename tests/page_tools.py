@@ -17,10 +17,11 @@ import numpy as np
 from make_result import CASES, Case, make_result
 
 from qatk.api import Examples, NBest, NoOptions, Predictions
-from qatk.comparison import Comparison, compare_systems
+from qatk.comparison import compare_systems
 from qatk.judge import judge
 from qatk.plugins import PluginHost
-from qatk.results import Evaluation, System
+from qatk.results.comparison import Comparison, System
+from qatk.results.evaluation import Evaluation
 from qatk_builtin.reports.page import write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

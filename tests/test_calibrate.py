@@ -22,7 +22,7 @@ from qatk.cli import app
 from qatk.errors import DataError, QatkError
 from qatk.fitting import Questions, fit
 from qatk.plugins import PluginHost
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.runs import load_run
 from qatk.training import of_least_null
 from qatk.types import Predictions

@@ -21,10 +21,10 @@ from test_lean_imports import HEAVY, modules_loaded
 from typer.testing import CliRunner
 
 from qatk.cli import app
-from qatk.comparison import Comparison, compare_systems
+from qatk.comparison import compare_systems
 from qatk.errors import QatkError
 from qatk.plugins import PluginHost
-from qatk.results import System
+from qatk.results.comparison import Comparison, System
 from qatk.selection import compile_pattern, in_slice, matching, narrow
 
 DATA = articles(96, 4)

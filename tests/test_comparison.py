@@ -11,11 +11,11 @@ import pytest
 from compare_tools import answer, articles, evaluation, system
 from scoring_cases import SHARED, examples_of, predictions_of
 
-from qatk.comparison import Comparison, compare_systems, comparison_to_dict
+from qatk.comparison import compare_systems, comparison_to_dict
 from qatk.errors import UsageError
-from qatk.pairs import Difference
 from qatk.plugins import PluginHost
-from qatk.results import Evaluation, System
+from qatk.results.comparison import Comparison, Difference, System
+from qatk.results.evaluation import Evaluation
 from qatk.scoring import exact_and_f1, percent
 from qatk.statistics.significance import holm, mcnemar
 from qatk.systems import read_predictions

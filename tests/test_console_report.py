@@ -14,8 +14,9 @@ from rich.console import Console
 
 from qatk.api import RunResult, TrainEvent
 from qatk.plugins import PluginHost
-from qatk.results import Evaluation, StageTime
-from qatk.slices import SliceRow, slice_rows
+from qatk.results.evaluation import Evaluation, SliceRow
+from qatk.results.run import StageTime
+from qatk.slices import slice_rows
 from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.breakdown import pick_slices

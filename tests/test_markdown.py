@@ -16,10 +16,10 @@ from make_result import CASES, Case, make_result
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from qatk.comparison import Comparison, compare_systems
+from qatk.comparison import compare_systems
 from qatk.display.text import printable
 from qatk.plugins import PluginHost
-from qatk.results import System
+from qatk.results.comparison import Comparison, System
 from qatk_builtin.reports.prose import code, details, escape, table
 
 DATA = articles(96, 4)

@@ -34,7 +34,7 @@ from qatk.cli import app
 from qatk.comparison import compare_systems
 from qatk.errors import RunFolderError, UsageError
 from qatk.plugins import PluginHost
-from qatk.results import System
+from qatk.results.comparison import System
 from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports.contrasts import Contrast
 from qatk_builtin.reports.page import write_page

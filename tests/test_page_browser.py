@@ -13,7 +13,7 @@ from make_result import BELL, CASES, Case, make_result
 from page_tools import comparison_page, find_chromium, large_evaluation, run_page, two_systems
 
 from qatk.plugins import PluginHost
-from qatk.results import System
+from qatk.results.comparison import System
 from qatk_builtin.reports.page import write_page
 
 CHROMIUM = find_chromium()

@@ -14,7 +14,7 @@ from qatk.api import Examples, NoOptions, Predictions, RunResult, TrainEvent
 from qatk.judge import judge
 from qatk.parts import Part
 from qatk.plugins import PluginHost
-from qatk.results import StageTime
+from qatk.results.run import StageTime
 from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.cases import pick_losses, pick_wins

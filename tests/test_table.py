@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from qatk.errors import RunFolderError
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.table import read_examples, write_examples
 from qatk.types import Examples, NBest, Predictions
 

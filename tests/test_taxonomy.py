@@ -10,7 +10,7 @@ import pytest
 from scoring_cases import SHARED
 
 from qatk.evaluation import evaluate, evaluate_examples
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.taxonomy import KINDS, MEANINGS, answer_type, error_kinds, right_elsewhere
 from qatk.types import Examples, Predictions
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qatk.calibration import Calibration
-    from qatk.results import Evaluation
+    from qatk.results.evaluation import Evaluation
 
 
 def calibrate_command(

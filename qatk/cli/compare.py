@@ -15,7 +15,7 @@ from qatk.errors import QatkError, UsageError
 if TYPE_CHECKING:
     from qatk.making import Outcome
     from qatk.plugins import PluginHost
-    from qatk.results import System
+    from qatk.results.comparison import System
 
 SHOWN, SHOWN_OF_MANY = 3, 1
 """Wins, losses and questions both have wrong that are shown of a pair, and where there are several pairs."""

@@ -17,7 +17,7 @@ from qatk.cli.context import Settings
 if TYPE_CHECKING:
     from qatk.making import Listener, Outcome
     from qatk.plugins import PluginHost
-    from qatk.results import System
+    from qatk.results.comparison import System
     from qatk.sweep import Planned
 
 _DONE = re.compile(r"(.+): (\d+)/(\d+)")

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from qatk.results import RunResult
+from qatk.results.run import RunResult
 from qatk.testing.folders import visitors_in
 from qatk.testing.promises import Subject, expect, given, promise
 from qatk.testing.samples import result

@@ -10,7 +10,7 @@ import numpy as np
 from qatk.judge import judge
 from qatk.plugins import PluginHost
 from qatk.recipe import parse_recipe
-from qatk.results import RunResult, StageTime
+from qatk.results.run import RunResult, StageTime
 from qatk.testing.problems import examples_of
 from qatk.types import Examples, NBest, Predictions, TrainEvent
 

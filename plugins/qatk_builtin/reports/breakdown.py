@@ -11,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.display.text import printable
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.scoring import percent
-from qatk.slices import SliceRow
 from qatk.taxonomy import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
 from qatk.types import Int8
 from qatk_builtin.reports.tables import SCALE, SHORT, bar, figure, plain_table

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.display.text import ELLIPSIS, Mark, excerpt, printable
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.taxonomy import error_kinds
 from qatk.types import Float64, Int64
 

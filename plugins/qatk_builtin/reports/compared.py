@@ -10,9 +10,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qatk.comparison import Comparison
 from qatk.display.text import printable
-from qatk.pairs import Difference, Interval, Pair
+from qatk.results.comparison import Comparison, Difference, Interval, Pair
 from qatk_builtin.reports.cases import answers_text, context_text, said_text, short
 from qatk_builtin.reports.contrasts import (
     METRICS,

@@ -11,8 +11,8 @@ from rich.rule import Rule
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.comparison import Comparison
 from qatk.display.text import printable
+from qatk.results.comparison import Comparison
 from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.breakdown import kinds_note, kinds_table, pick_slices, slices_note, slices_table

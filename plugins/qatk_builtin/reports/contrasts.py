@@ -11,10 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from qatk.answerability import answerability
-from qatk.comparison import Comparison
 from qatk.display.text import Mark
-from qatk.pairs import Difference, Pair
-from qatk.results import Evaluation, System
+from qatk.results.comparison import Comparison, Difference, Pair, System
+from qatk.results.evaluation import Evaluation
 from qatk.taxonomy import KINDS, error_kinds
 from qatk.types import Float64, Int8, Int64
 from qatk.types.examples import clusters_of

@@ -8,12 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
-from qatk.comparison import Comparison
 from qatk.display.text import Mark
 from qatk.files import write_atomically
-from qatk.pairs import Difference, Pair
-from qatk.results import Evaluation
-from qatk.slices import SliceRow
+from qatk.results.comparison import Comparison, Difference, Pair
+from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import MarkdownOptions
 from qatk_builtin.reports.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.answerability import Answerability, answerability
-from qatk.results import Evaluation
+from qatk.results.evaluation import Evaluation
 from qatk.thresholds import Sweep, threshold_sweep
 from qatk_builtin.reports.tables import figure
 

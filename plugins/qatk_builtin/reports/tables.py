@@ -13,7 +13,7 @@ from rich.text import Text
 
 from qatk.api import RunResult
 from qatk.display.text import printable
-from qatk.results import StageTime
+from qatk.results.run import StageTime
 
 GROUPS = (("", "all questions", ""), ("HasAns_", "with an answer", "HasAns"), ("NoAns_", "without", "NoAns"))
 UNITS = ("questions", "contexts", "windows", "tokens")

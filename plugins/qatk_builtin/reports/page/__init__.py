@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qatk.comparison import Comparison
 from qatk.files import write_atomically
-from qatk.results import RunResult, System
+from qatk.results.comparison import Comparison, System
+from qatk.results.run import RunResult
 
 
 def write_page(

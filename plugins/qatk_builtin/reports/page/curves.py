@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from qatk.answerability import Answerability, answerability
-from qatk.results import Evaluation, RunResult, System
+from qatk.results.comparison import System
+from qatk.results.evaluation import Evaluation
+from qatk.results.run import RunResult
 from qatk.thresholds import Sweep, threshold_sweep
 from qatk.types import Float64, Int64
 from qatk_builtin.reports.contrasts import letter_of

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from qatk.alignment import take
-from qatk.comparison import Comparison
 from qatk.display.text import undirected
-from qatk.pairs import Pair
-from qatk.results import Evaluation, System
+from qatk.results.comparison import Comparison, Pair, System
+from qatk.results.evaluation import Evaluation
 from qatk.taxonomy import KINDS, MEANINGS, error_kinds
 from qatk.types import Bool, Examples, Float64, Int64
 from qatk_builtin.reports.contrasts import letter_of

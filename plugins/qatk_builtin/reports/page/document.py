@@ -17,10 +17,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from qatk.comparison import Comparison
 from qatk.display.text import printable, undirected
 from qatk.files import finite
-from qatk.results import Evaluation, RunResult, System
+from qatk.results.comparison import Comparison, System
+from qatk.results.evaluation import Evaluation
+from qatk.results.run import RunResult
 from qatk.statistics.intervals import mean_interval
 from qatk_builtin.reports.contrasts import METRICS, Contrast, detects, interval, p_value, points, signed
 from qatk_builtin.reports.page.curves import learning_chart, odds_charts

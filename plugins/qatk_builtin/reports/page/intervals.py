@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from qatk.comparison import Comparison
-from qatk.pairs import Difference
-from qatk.results import System
-from qatk.slices import SliceRow
+from qatk.results.comparison import Comparison, Difference, System
+from qatk.results.evaluation import SliceRow
 from qatk.taxonomy import KINDS, MEANINGS, error_kinds
 from qatk_builtin.reports.contrasts import METRICS, UNRESOLVED, interval, letter_of, p_value, points, signed
 from qatk_builtin.reports.page.specs import Chart, View, bars, intervals, short

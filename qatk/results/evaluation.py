@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from qatk.display.html import Row, figures_html, run_html
-from qatk.slices import SliceRow
+from qatk.display.html import Row, figures_html
 from qatk.statistics.intervals import mean_interval
-from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions, TrainEvent
-
-
-@dataclass(frozen=True)
-class StageTime:
-    """One stage of a run: its name, the seconds it took, and what it counted (``questions``, ``windows`` ...)."""
-
-    name: str
-    seconds: float
-    counts: Mapping[str, float] = field(default_factory=dict)
-    skipped: bool = False
+from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,58 +55,19 @@ class Evaluation:
                 yield Row(name, int(rows.sum()), [(100 * float(c.mean()), mean_interval(c)) for c in columns])
 
 
-@dataclass(frozen=True, eq=False)
-class RunResult:
-    """A finished run.
+@dataclass(frozen=True)
+class SliceRow:
+    """Figures of one group of questions.
 
     Attributes:
-        name: what to call it.
-        folder: the run folder.
-        manifest: the content of ``manifest.json``.
-        evaluation: dev predictions held against gold.
-        events: the training curve.
-        stages: in order, with their times and counts.
+        slicer, name: who made the group, and its name.
+        total: how many questions it has.
+        metrics: mean of each per-question metric, in per cent.
+        intervals: 95 % interval of each mean (low, high), in per cent.
     """
 
+    slicer: str
     name: str
-    folder: Path | None
-    manifest: Mapping[str, Any]
-    evaluation: Evaluation
-    events: Sequence[TrainEvent] = ()
-    stages: Sequence[StageTime] = ()
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The figures of :class:`Evaluation`."""
-        return self.evaluation.metrics
-
-    def _repr_html_(self) -> str:
-        return run_html(self.name, self.evaluation._repr_html_(), self.folder)
-
-
-@dataclass(frozen=True, eq=False)
-class System:
-    """One system: a run, a predictions file, or several runs that differ in nothing but their seed.
-
-    Attributes:
-        name: what to call it; names of a comparison are distinct.
-        evaluations: one a seed, all over the same examples in the same order.
-        seeds: of each evaluation; ``None`` where it is not known.
-        sources: the run folder or predictions file of each evaluation.
-        facts: what is known of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``.
-    """
-
-    name: str
-    evaluations: Sequence[Evaluation]
-    seeds: Sequence[int | None] = (None,)
-    sources: Sequence[str] = ("",)
-    facts: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def evaluation(self) -> Evaluation:
-        """The first evaluation: what examples are shown of."""
-        return self.evaluations[0]
-
-    def per_question(self, metric: str) -> Float64:
-        """float64[seeds, n] of a per-question metric, as fractions."""
-        return np.stack([evaluation.per_question[metric] for evaluation in self.evaluations])
+    total: int
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)

@@ -1,0 +1,140 @@
+"""Systems held against a baseline: plain objects with typed fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from qatk.display.html import Compared, comparison_html
+from qatk.results.evaluation import Evaluation
+from qatk.types import Bool, Examples, Float64, Int64
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """One system: a run, a predictions file, or several runs that differ in nothing but their seed.
+
+    Attributes:
+        name: what to call it; names of a comparison are distinct.
+        evaluations: one a seed, all over the same examples in the same order.
+        seeds: of each evaluation; ``None`` where it is not known.
+        sources: the run folder or predictions file of each evaluation.
+        facts: what is known of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``.
+    """
+
+    name: str
+    evaluations: Sequence[Evaluation]
+    seeds: Sequence[int | None] = (None,)
+    sources: Sequence[str] = ("",)
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The first evaluation: what examples are shown of."""
+        return self.evaluations[0]
+
+    def per_question(self, metric: str) -> Float64:
+        """float64[seeds, n] of a per-question metric, as fractions."""
+        return np.stack([evaluation.per_question[metric] for evaluation in self.evaluations])
+
+
+class Interval(NamedTuple):
+    """A 95 % interval, in points."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of two systems over a group of questions; per cent and points, other minus baseline.
+
+    Attributes:
+        metric: ``exact`` or ``f1``.
+        group: ``all``, ``HasAns``, ``NoAns``, or ``slicer: name``.
+        total: questions in the group.
+        baseline, other, difference: means over questions and seeds.
+        by_question, by_cluster: 95 % bootstrap intervals of the difference; clusters are articles or contexts, and
+            contexts too for a group that lies in one article. NaN for a group of one question, or one context.
+        p: of the paired test (McNemar for EM, approximate randomisation for F1 and for means over seeds).
+        p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`.
+        detectable: the smallest difference that this data resolves at 80 % power; NaN where ``by_cluster`` is.
+        verdict: ``better``, ``worse`` or ``cannot resolve``.
+        two_way: with several seeds, the 95 % interval when seeds and clusters are drawn together.
+    """
+
+    metric: str
+    group: str
+    total: int
+    baseline: float
+    other: float
+    difference: float
+    by_question: Interval
+    by_cluster: Interval
+    p: float
+    p_adjusted: float
+    detectable: float
+    verdict: str
+    two_way: Interval | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The baseline and one other system.
+
+    Attributes:
+        baseline, other: indices into the systems.
+        differences: EM and F1 over all questions, HasAns and NoAns.
+        slices: F1 and EM of each slice, the clearest differences first.
+        wins, losses, both_wrong: rows where only the other system is right, only the baseline is, and where both are
+            wrong in different ways; the most telling first.
+        verdict: one sentence for a reader who reads nothing else.
+    """
+
+    baseline: int
+    other: int
+    differences: Sequence[Difference]
+    slices: Sequence[Difference]
+    wins: Int64
+    losses: Int64
+    both_wrong: Int64
+    verdict: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Systems over the same questions.
+
+    Attributes:
+        examples: the questions, with gold.
+        systems: the first is the baseline.
+        pairs: the baseline with each other system.
+        masks: by slicer and group, bool[n].
+        clusters: what questions are drawn by in ``by_cluster``: ``article`` or ``context``.
+        draws, seed: of the bootstrap and the randomisation.
+        selection: which questions alone stand among the wins, losses and both wrong; nothing for all.
+    """
+
+    examples: Examples
+    systems: Sequence[System]
+    pairs: Sequence[Pair]
+    masks: Mapping[str, Mapping[str, Bool]]
+    clusters: str
+    draws: int
+    seed: int
+    selection: str = ""
+
+    def _repr_html_(self) -> str:
+        names = [system.name for system in self.systems]
+        rows = [
+            Compared(
+                f"{names[pair.other]} - {names[pair.baseline]}",
+                *(d.metric, d.group, d.total, d.baseline, d.other, d.difference, d.by_cluster, d.verdict),
+            )
+            for pair in self.pairs
+            for d in pair.differences
+        ]
+        return comparison_html([pair.verdict for pair in self.pairs], rows, self.clusters)
