@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from qatk.api import Component, Options, hookimpl
-
-BadAnswers = Literal["error", "keep", "skip", "fix"]
+from qatk.data.answers import BadAnswers
 
 
 class SquadOptions(Options):

@@ -20,10 +20,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from qatk.data.answers import checked
 from qatk.errors import DataError, HubUnreachable, UsageError
 from qatk.types import Examples
 from qatk_builtin.squad import HubOptions
-from qatk_builtin.squad.answers import checked
 from qatk_builtin.squad.table import examples_of_table
 
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
@@ -46,7 +46,7 @@ class HubDataset:
         Raises:
             UsageError: where there is no such data set, revision, configuration or split.
             HubUnreachable: where the hub does not answer.
-            DataError: where the rows are no questions, or as :func:`qatk_builtin.squad.answers.checked`.
+            DataError: where the rows are no questions, or as :func:`qatk.data.answers.checked`.
         """
         where = f"{self.options.name} ({self.options.split})"
         with _quiet():

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from qatk.data.answers import BadAnswers, as_starts, checked, listed
 from qatk.errors import DataError, DataWarning
 from qatk.files import parse_json, read_text
 from qatk.types import Examples
-from qatk_builtin.squad import BadAnswers, SquadOptions
-from qatk_builtin.squad.answers import as_starts, checked, listed
+from qatk_builtin.squad import SquadOptions
 from qatk_builtin.squad.extras import column_values
 from qatk_builtin.squad.form import Qa, SquadFile, check_form
 
@@ -43,7 +43,7 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Seq
     Args:
         path: the file.
         bad_answers: what to do with answers that do not stand at their ``answer_start``; see
-            :func:`qatk_builtin.squad.answers.checked`.
+            :func:`qatk.data.answers.checked`.
         columns: further keys of the questions to read; see :func:`qatk_builtin.squad.extras.column_values`.
 
     Raises:

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qatk.data.answers import as_starts
 from qatk.errors import DataError
 from qatk.types import Examples, Int64
-from qatk_builtin.squad.answers import as_starts
 from qatk_builtin.squad.extras import column_values
 
 _FIX = "the columns of squad_v2 are due: id, title, context, question, answers {text: [...], answer_start: [...]}"

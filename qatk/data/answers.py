@@ -7,12 +7,12 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from qatk.errors import DataError, DataWarning
 from qatk.types import Bool, Examples, Int32, Int64
-from qatk_builtin.squad import BadAnswers
 
 UNKNOWN = -1
 """The ``answer_start`` of an answer whose place the data does not give."""
@@ -160,3 +160,6 @@ def _nearest(context: str, text: str, start: int) -> tuple[int, str] | None:
     loose = re.compile(r"\s+".join(map(re.escape, text.split())), re.IGNORECASE)
     match = min(loose.finditer(context), key=lambda match: abs(match.start() - start), default=None)
     return None if match is None else (match.start(), match.group())
+
+
+BadAnswers = Literal["error", "keep", "skip", "fix"]

@@ -1,0 +1,1 @@
+"""Care of examples, whatever their source."""
