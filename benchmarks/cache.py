@@ -21,7 +21,7 @@ from table import alone
 
 from qatk.api import Features
 from qatk.cache import FeatureCache
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.sections import Choice
 
 TARGET = 20

@@ -22,9 +22,9 @@ from table import alone
 
 from qatk.files import RunFolder, write_json
 from qatk.judge import judge
-from qatk.options import checked_options
-from qatk.parts import Part
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.options import checked_options
+from qatk.plugins.registered import Part
 from qatk.sections import SECTIONS
 from qatk.table import write_examples
 from qatk.types import Examples, NBest, Predictions

@@ -16,7 +16,7 @@ from decoding import shorter
 from reference_decoding import Windows
 
 from qatk.compose import compose
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.recipe import load_recipe
 from qatk.scoring import exact_and_f1, percent
 from qatk.types import Examples

@@ -21,7 +21,8 @@ from common import Row, Timed, alternate, duration, mini_or_generated, speedup, 
 from table import alone
 from transformers import AutoTokenizer
 
-from qatk.api import BackboneSpec, Examples, Features
+from qatk.api import Examples, Features
+from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.bert import StrideOptions, splicing
 from qatk_builtin.bert.stride import StrideFeaturizer
 

@@ -24,7 +24,7 @@ from features import minilm
 from table import console, show
 from transformers import BertConfig, BertForQuestionAnswering, BertModel
 
-from qatk.api import BackboneSpec
+from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Features
 from qatk_builtin.bert import LinearOptions, StrideOptions
 from qatk_builtin.bert.linear import LinearHead

@@ -23,7 +23,7 @@ from models import BATCH, MODEL, RATE, sample, workers
 from table import alone
 
 from qatk.api import Features
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.provenance import peak_memory
 from qatk_builtin.bert import HfOptions, StrideOptions
 from qatk_builtin.bert.backbone import HfBackbone

@@ -18,7 +18,7 @@ from compare import QUESTIONS, dev_like, make_run
 from table import alone
 
 from qatk.comparison import compare_systems
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.systems import read_systems
 from qatk_builtin.reports.page import write_page
 

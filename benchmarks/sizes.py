@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from table import alone
 from torch import Tensor, nn
 
-from qatk.api import BackboneSpec
 from qatk.evaluation import evaluate_examples
+from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Examples
 from qatk.types.mapped import Spool, Texts
 from qatk_builtin.bert import LinearOptions, MinNullOptions, StrideOptions

@@ -14,8 +14,8 @@ import typer
 from qatk import api, hookspecs
 from qatk.cli import app
 from qatk.cli.plugins import options_of
-from qatk.parts import METHODS
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS
 from qatk.testing.checking import every_promise, own_promises
 
 HERE = Path(__file__).parent

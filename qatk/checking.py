@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from qatk.errors import UsageError
-from qatk.options import explain, show, suggest
-from qatk.parts import Registered
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.options import explain, show, suggest
+from qatk.plugins.registered import Registered
 from qatk.sections import SCALARS, SECTIONS, VERSION, Choice, Section
 from qatk.yamlmarks import Marked
 

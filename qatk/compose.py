@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qatk.parts import Part
+from qatk.plugins.registered import Part
 from qatk.recipe import Recipe
 from qatk.sections import Choice
 

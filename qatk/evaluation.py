@@ -19,7 +19,7 @@ from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples, Float64, Predictions
 
 if TYPE_CHECKING:
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
 
 Missing = Literal["error", "wrong"]
 Source = str | Path
@@ -67,7 +67,7 @@ def read_data(data: Source | Examples, host: PluginHost | None = None) -> Exampl
     """
     if isinstance(data, Examples):
         return data
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
 
     options = {"path": str(data), "bad_answers": "keep"}  # scoring reads texts only, as the official script does
     examples: Examples = (host or PluginHost.discover()).build("dataset", "squad", options).load()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.parts import Part, expect
+from qatk.plugins.registered import Part, expect
 from qatk.reach import Reach, window_masks
 from qatk.results.evaluation import Evaluation
 from qatk.scoring import odds_metrics, official_metrics, percent

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import QatkWarning, RunFolderError
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.recipe import Recipe
 
 PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from qatk.parts import Registered
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
+    from qatk.plugins.registered import Registered
     from qatk.testing import Promise, Subject
     from qatk.types import Examples
 
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def qatk_host() -> PluginHost:
     """The plugins that are installed."""
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
 
     return PluginHost.discover()
 
@@ -70,7 +70,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cases(config: pytest.Config) -> list[Any]:
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
 
     host, name = PluginHost.discover(), _distribution(config)
     mine = [r for r in host.components() if _same(r.plugin.distribution, name)]

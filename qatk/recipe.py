@@ -15,7 +15,7 @@ import yaml
 
 from qatk.checking import Checker
 from qatk.errors import Problem, RecipeError, UsageError
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.sections import SECTIONS, Choice
 from qatk.yamlmarks import assign, parse, scalar
 

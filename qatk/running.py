@@ -13,16 +13,16 @@ from typing import Any
 
 from rich.console import Console
 
-from qatk.api import BackboneSpec, Examples, Features, SpanScores
-from qatk.blame import blaming
 from qatk.cache import FeatureCache
 from qatk.calibration import calibrate, write_calibration
 from qatk.compose import Pipeline, compose
 from qatk.errors import DataError, QatkWarning, RunFolderError
 from qatk.files import MANIFEST, RunFolder, read_manifest, write_atomically, write_json
 from qatk.judge import judge
-from qatk.parts import Part, expect
-from qatk.plugins import PluginHost
+from qatk.plugins.attribution import blaming
+from qatk.plugins.host import PluginHost
+from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.registered import Part, expect
 from qatk.provenance import check_suppliers, describe_components, describe_machine
 from qatk.reach import find_reach
 from qatk.recipe import Recipe, load_recipe
@@ -32,6 +32,7 @@ from qatk.runs import load_run, stage_times
 from qatk.stages import Stages, Trackers
 from qatk.table import write_examples
 from qatk.training import Training, decode
+from qatk.types import Examples, Features, SpanScores
 from qatk.workers import follow, is_first_process
 
 

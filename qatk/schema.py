@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qatk.parts import Registered
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import Registered
 from qatk.sections import SCALARS, SECTIONS, VERSION
 
 _TYPES = {int: "integer", str: "string"}

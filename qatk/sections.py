@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qatk.api import Options
-from qatk.parts import Registered
+from qatk.component import Options
+from qatk.plugins.registered import Registered
 
 VERSION = 1
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from qatk.errors import QatkWarning, UsageError
 from qatk.files import RunFolder
-from qatk.parts import Part
+from qatk.plugins.registered import Part
 from qatk.progress import advance
 from qatk.provenance import peak_memory
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
 from qatk.files import read_manifest
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.recipe import Recipe, load_recipe
 from qatk.yamlmarks import parse, scalar
 

@@ -26,7 +26,7 @@ from qatk.slices import slice_rows
 from qatk.types import Bool, Examples
 
 if TYPE_CHECKING:
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
 
 Source = str | Path
 T = TypeVar("T")
@@ -263,8 +263,8 @@ def _only(values: Mapping[str, T], ids: Sequence[str]) -> Mapping[str, T]:
 def _default_masks(examples: Examples, host: PluginHost | None) -> dict[str, Mapping[str, Bool]]:
     """The groups of questions that a recipe makes which names no slicers."""
     from qatk.judge import slice_masks
-    from qatk.options import checked_options
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
+    from qatk.plugins.options import checked_options
     from qatk.sections import SECTIONS
 
     found = host or PluginHost.discover()

@@ -11,9 +11,9 @@ import numpy as np
 
 from qatk.files import RunFolder, write_json
 from qatk.judge import judge
-from qatk.options import checked_options
-from qatk.parts import Part
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.options import checked_options
+from qatk.plugins.registered import Part
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
 from qatk.table import write_examples

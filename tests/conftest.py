@@ -16,7 +16,7 @@ os.environ["QATK_CACHE"] = "off"  # each test makes its own windows; those of th
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from qatk.plugins import PluginHost  # noqa: E402
+from qatk.plugins.host import PluginHost  # noqa: E402
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from qatk.api import Examples, NBest, NoOptions, Predictions, RunResult, TrainEvent
 from qatk.judge import judge
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.run import StageTime
 
 MILL = (

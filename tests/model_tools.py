@@ -18,7 +18,8 @@ from transformers import (
     RobertaConfig,
 )
 
-from qatk.api import BackboneSpec, Features
+from qatk.api import Features
+from qatk.plugins.model_types import BackboneSpec
 
 SHAPE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 _DISTIL = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}

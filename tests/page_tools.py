@@ -19,7 +19,7 @@ from make_result import CASES, Case, make_result
 from qatk.api import Examples, NBest, NoOptions, Predictions
 from qatk.comparison import compare_systems
 from qatk.judge import judge
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
 from qatk.results.evaluation import Evaluation
 from qatk_builtin.reports.page import write_page

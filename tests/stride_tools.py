@@ -10,7 +10,8 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from qatk.api import BackboneSpec, Examples, Features
+from qatk.api import Examples, Features
+from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.bert import StrideOptions
 from qatk_builtin.bert.stride import StrideFeaturizer
 

@@ -17,7 +17,7 @@ from scoring_cases import SHARED
 from qatk.answerability import Answerability, answerability
 from qatk.calibration import apply_threshold
 from qatk.evaluation import evaluate
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.scoring import exact_and_f1
 from qatk.statistics.classification import average_precision, calibration_error, reliability, roc_auc, step_area

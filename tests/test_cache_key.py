@@ -16,10 +16,11 @@ from cache_tools import Making, features, fetch, opened
 from stride_tools import make
 
 from qatk import cache as module
-from qatk.api import BackboneSpec, Component
+from qatk.api import Component
 from qatk.cache import FeatureCache, key_basis, source_digest
 from qatk.errors import UsageError
-from qatk.parts import Plugin, Registered
+from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.registered import Plugin, Registered
 from qatk.sections import Choice
 
 SPEC = BackboneSpec("m", 8, 64, "right", 0, 2, True)

@@ -21,7 +21,7 @@ from qatk.calibration import apply_threshold, calibrate, cross_fit, distinct_hal
 from qatk.cli import app
 from qatk.errors import DataError, QatkError
 from qatk.fitting import Questions, fit
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.runs import load_run
 from qatk.training import of_least_null

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from qatk.cli import app
 from qatk.comparison import compare_systems
 from qatk.errors import QatkError
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
 from qatk.selection import compile_pattern, in_slice, matching, narrow
 

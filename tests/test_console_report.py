@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from qatk.api import RunResult, TrainEvent
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.results.run import StageTime
 from qatk.slices import slice_rows

@@ -9,8 +9,8 @@ import pytest
 from model_tools import save_model
 from small import squad
 
-from qatk.parts import METHODS, Registered
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS, Registered
 from qatk.testing import ContractBroken, check_component
 
 HOST = PluginHost.discover(environ={})

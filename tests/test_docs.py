@@ -14,8 +14,8 @@ from types import ModuleType
 
 import pytest
 
-from qatk.parts import METHODS
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS
 from qatk.recipe import load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[1]

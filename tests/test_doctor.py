@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from test_plugins_new import call, pretend_to_install
 
-from qatk.plugins import PluginHost
-from qatk.scaffold import new_plugin
+from qatk.plugins.host import PluginHost
+from qatk.plugins.scaffold import new_plugin
 
 HOST = PluginHost.discover(environ={})
 GOOD = """

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from qatk.api import Batch, Options, PairLogits
+from qatk.api import Options
+from qatk.plugins.model_types import Batch, PairLogits
 from qatk.testing import check_component
 from qatk.testing.batches import Problem, make_problem, spec_for, with_padding
 from qatk_builtin.bert import LinearOptions

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from hub_stub import serving
 from model_tools import save_model
 
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.types import Examples
 
 RECIPE = Path(__file__).parents[1] / "examples" / "squad_v2_bert.yaml"

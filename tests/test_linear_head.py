@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from qatk.api import BackboneSpec, Batch
+from qatk.plugins.model_types import BackboneSpec, Batch
 from qatk_builtin.bert import LinearOptions
 from qatk_builtin.bert.linear import LinearHead, LinearSpans
 

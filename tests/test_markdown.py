@@ -18,7 +18,7 @@ from rich.console import Console
 
 from qatk.comparison import compare_systems
 from qatk.display.text import printable
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
 from qatk_builtin.reports.prose import code, details, escape, table
 

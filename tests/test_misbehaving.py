@@ -13,9 +13,9 @@ import pytest
 from small import write_recipe
 
 import qatk
-from qatk.blame import explain
 from qatk.errors import PluginError, UsageError
-from qatk.plugins import PluginHost
+from qatk.plugins.attribution import explain
+from qatk.plugins.host import PluginHost
 from qatk.stages import Trackers
 
 ENVIRON = {name: value for name, value in os.environ.items() if name != "QATK_TRACEBACK"}

@@ -17,7 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from trainer_tools import assemble, backbone, trainer
 from transformers import AutoModel, DebertaV2Config
 
-from qatk.api import Batch
+from qatk.plugins.model_types import Batch
 from qatk_builtin.torch_trainer import trainer as module
 from qatk_builtin.torch_trainer.batches import make_batch
 from qatk_builtin.torch_trainer.packing import PackedBatch, find_packing, kernel_for

@@ -12,7 +12,7 @@ import pytest
 from make_result import BELL, CASES, Case, make_result
 from page_tools import comparison_page, find_chromium, large_evaluation, run_page, two_systems
 
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reports.page import write_page
 

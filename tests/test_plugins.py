@@ -8,8 +8,8 @@ import pytest
 
 from qatk.api import Component, Options
 from qatk.errors import PluginError, UsageError
-from qatk.parts import METHODS, Part, Plugin, Registered
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS, Part, Plugin, Registered
 from qatk.recipe import parse_recipe
 
 DECODER = """

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from qatk.errors import UsageError
-from qatk.parts import METHODS
-from qatk.plugins import PluginHost
-from qatk.scaffold import new_plugin
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS
+from qatk.plugins.scaffold import new_plugin
 
 HOST = PluginHost.discover(environ={})
 ROOT = Path(__file__).parents[1]

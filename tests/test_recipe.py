@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qatk.errors import RecipeError, UsageError
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.recipe import load_recipe, parse_recipe, to_yaml
 from qatk.schema import recipe_schema
 from qatk.sections import SECTIONS

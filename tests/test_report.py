@@ -12,8 +12,8 @@ from rich.console import Console
 
 from qatk.api import Examples, NoOptions, Predictions, RunResult, TrainEvent
 from qatk.judge import judge
-from qatk.parts import Part
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import Part
 from qatk.results.run import StageTime
 from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions

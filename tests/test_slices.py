@@ -9,7 +9,7 @@ from scoring_cases import examples_of, predictions_of, without_gold
 
 from qatk.api import DataError, Examples, NoOptions
 from qatk.judge import judge
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.sections import SLICERS
 from qatk.slices import slice_rows
 from qatk.statistics.intervals import mean_interval

@@ -18,7 +18,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from qatk.api import BackboneSpec, ModelError
+from qatk.api import ModelError
+from qatk.plugins.model_types import BackboneSpec
 
 HARD = [
     ("Who wrote it?", " ".join(CORPUS)),

@@ -10,7 +10,7 @@ from small import write_recipe
 
 from qatk.errors import QatkError, RecipeError, UsageError
 from qatk.making import Outcome, make_runs
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.sweep import Planned, check_data, parse_over, parse_seeds, plan
 
 

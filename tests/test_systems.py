@@ -17,7 +17,7 @@ from qatk.alignment import take
 from qatk.comparison import compare_systems
 from qatk.errors import PredictionsError, RunFolderError, UsageError
 from qatk.evaluation import evaluate
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.runs import load_run
 from qatk.systems import distinct_names, read_predictions, read_systems, run_system
 from qatk.types import Examples

@@ -10,8 +10,8 @@ from pydantic import ConfigDict
 
 from qatk.api import Component, NoOptions, Options
 from qatk.errors import UsageError
-from qatk.parts import METHODS
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS
 from qatk.testing import ContractBroken, check_component, find_broken, promises_of, subject_of
 from qatk.testing.checking import every_promise, own_promises
 from qatk.testing.promises import SILENCE, Promise, Subject

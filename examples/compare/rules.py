@@ -11,7 +11,7 @@ import json
 import re
 from pathlib import Path
 
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.types import Examples
 
 HERE = Path(__file__).parent

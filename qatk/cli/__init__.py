@@ -65,6 +65,6 @@ def main() -> None:
 
 def _explain(error: Exception) -> str | None:
     """What a component did wrong, in a message; ``None`` of other failures, and where $QATK_TRACEBACK asks for all."""
-    from qatk.blame import TRACEBACK, explain
+    from qatk.plugins.attribution import TRACEBACK, explain
 
     return None if os.environ.get(TRACEBACK) else explain(error)

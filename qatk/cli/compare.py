@@ -14,7 +14,7 @@ from qatk.errors import QatkError, UsageError
 
 if TYPE_CHECKING:
     from qatk.making import Outcome
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
 
 SHOWN, SHOWN_OF_MANY = 3, 1

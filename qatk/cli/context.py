@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Settings:
 
 def plugin_host(context: typer.Context) -> PluginHost:
     """The plugins that this call of qatk may use."""
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
 
     settings = context.obj if isinstance(context.obj, Settings) else Settings()
     return PluginHost.discover(files=settings.files, block=settings.block)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
     from qatk.types import Examples
 
 data_app = typer.Typer(no_args_is_help=True)

@@ -13,9 +13,9 @@ from qatk.display.tables import plain_table
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
-    from qatk.doctor import Ailment, Finding
-    from qatk.parts import Registered
-    from qatk.plugins import PluginHost
+    from qatk.plugins.doctor import Ailment, Finding
+    from qatk.plugins.host import PluginHost
+    from qatk.plugins.registered import Registered
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -27,7 +27,7 @@ def new_command(
     out: Annotated[Path | None, typer.Option(help="The folder to make; qatk-NAME here where it is not given.")] = None,
 ) -> None:
     """Write a package with one component, which installs, passes its test and is listed as it comes."""
-    from qatk.scaffold import new_plugin
+    from qatk.plugins.scaffold import new_plugin
 
     folder = new_plugin(kind, name, plugin_host(context), out)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -54,7 +54,7 @@ def check_command(
     json: Json = False,
 ) -> None:
     """Hold components to the promises of their kind; what is broken is shown with the input, and exits with 1."""
-    from qatk.parts import METHODS
+    from qatk.plugins.registered import METHODS
 
     if kind is not None and kind not in METHODS:
         raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
@@ -80,7 +80,7 @@ def doctor_command(context: typer.Context, json: Json = False) -> None:
     It finds plugins that cannot be loaded (with the traceback), hooks that are misspelled or not marked, names taken
     twice, plugins that import torch or print while they are loaded, and shows how long each takes.
     """
-    from qatk.doctor import as_plain, examine
+    from qatk.plugins.doctor import as_plain, examine
 
     findings, common = examine(plugin_host(context))
     if json:
@@ -108,8 +108,8 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
         what = f"plugin {broken[0]} cannot be loaded: {broken[0].reason}"
         raise UsageError(what, fix=f"qatk {file}plugins doctor shows where")
     if not found:
-        from qatk.options import suggest
-        from qatk.parts import METHODS
+        from qatk.plugins.options import suggest
+        from qatk.plugins.registered import METHODS
 
         known = sorted({r.name for r in components} | {r.plugin.name for r in components})
         fix = f"all of that kind: --kind {name}" if name in METHODS else suggest(str(name), known)

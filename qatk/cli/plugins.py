@@ -14,8 +14,8 @@ from qatk.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qatk.parts import Registered
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
+    from qatk.plugins.registered import Registered
 
 plugins_app = typer.Typer(no_args_is_help=True)
 plugins_app.command("new")(plugincare.new_command)
@@ -32,7 +32,7 @@ def list_command(
     json: Json = False,
 ) -> None:
     """List every component, with the plugin that it comes from, and the plugins that could not be loaded."""
-    from qatk.parts import METHODS
+    from qatk.plugins.registered import METHODS
 
     if kind is not None and kind not in METHODS:
         raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")

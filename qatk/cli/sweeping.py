@@ -16,7 +16,7 @@ from qatk.cli.context import Settings
 
 if TYPE_CHECKING:
     from qatk.making import Listener, Outcome
-    from qatk.plugins import PluginHost
+    from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
     from qatk.sweep import Planned
 

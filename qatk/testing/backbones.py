@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from qatk.api import BackboneSpec
+from qatk.plugins.model_types import BackboneSpec
 from qatk.testing.promises import Subject, expect, given, promise
 from qatk.testing.samples import questions
 
@@ -38,7 +38,10 @@ def spec_fits_the_tokenizer(subject: Subject) -> None:
     with given("after prepare()"):
         backbone = _prepared(subject)
         spec, tokenizer = backbone.spec(), backbone.tokenizer()
-        expect(isinstance(spec, BackboneSpec), f"spec() returned {type(spec).__name__}, not qatk.api.BackboneSpec")
+        expect(
+            isinstance(spec, BackboneSpec),
+            f"spec() returned {type(spec).__name__}, not qatk.api.BackboneSpec",
+        )
         expect(getattr(tokenizer, "is_fast", False), f"{type(tokenizer).__name__} is not a fast tokenizer")
         expect(spec.padding_side in ("left", "right"), f"padding_side {spec.padding_side!r}")
         ids = tokenizer(*_TEXTS)["input_ids"]

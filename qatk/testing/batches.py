@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from qatk.api import BackboneSpec, Batch
+from qatk.plugins.model_types import BackboneSpec, Batch
 
 HIDDEN = 32
 LENGTHS = (14, 9, 20, 11, 20, 8, 17, 12)

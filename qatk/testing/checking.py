@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from qatk.api import Component, NoOptions, Options
+from qatk.component import Component, NoOptions, Options
 from qatk.errors import UsageError
-from qatk.options import checked_options
-from qatk.parts import METHODS, Plugin, Registered
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.options import checked_options
+from qatk.plugins.registered import METHODS, Plugin, Registered
 from qatk.testing.promises import Broken, ContractBroken, Promise, Subject
 
 _TESTED = Plugin("this-test", "none", "0", "")

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import Predictions, UsageError
+from qatk.errors import UsageError
 from qatk.testing.problems import Problem, as_candidates, decoding_problems, examples_of, with_null, with_windows
 from qatk.testing.promises import Subject, Unkept, expect, given, promise
 from qatk.testing.snapshots import changed, snapshot
+from qatk.types import Predictions
 
 _CLEARLY = -5.0
 """Clear answers stand at least so far above "no answer": a null_threshold below this may drop them."""

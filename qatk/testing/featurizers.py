@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import BackboneSpec, Examples, Features
+from qatk.plugins.model_types import BackboneSpec
 from qatk.testing.problems import examples_of
 from qatk.testing.promises import Subject, expect, given, promise
 from qatk.testing.snapshots import changed, snapshot
 from qatk.testing.tokenizing import tokenizers_to_try
+from qatk.types import Examples, Features
 
 _MILL = "The mill of Arlen was built in 1843 by Ada Lovelace, and sold in 1901."
 _LONG = " ".join(f"w{i % 10} the mill" for i in range(600)) + " stands on the river Orr"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qatk.api import PairLogits
+from qatk.plugins.model_types import PairLogits
 from qatk.testing.batches import (
     HIDDEN,
     Problem,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qatk.api import PairLogits
+from qatk.plugins.model_types import PairLogits
 from qatk.testing.batches import Problem
 from qatk.testing.promises import expect, given
 

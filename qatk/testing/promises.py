@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qatk.options import checked_options
-from qatk.parts import Registered
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.options import checked_options
+from qatk.plugins.registered import Registered
 
 SILENCE = "it writes nothing to standard output"
 """A promise of every component: results go there, and a program may be reading them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from qatk.judge import judge
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.recipe import parse_recipe
 from qatk.results.run import RunResult, StageTime
 from qatk.testing.problems import examples_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from qatk.api import BackboneSpec
+from qatk.plugins.model_types import BackboneSpec
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

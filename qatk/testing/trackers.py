@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from qatk.api import TrainEvent
 from qatk.testing.folders import visitors_in
 from qatk.testing.promises import Subject, expect, given, promise
 from qatk.testing.samples import events, manifest, result
+from qatk.types import TrainEvent
 
 SECONDS = 2.0
 """A tracker that holds a run up for longer, over a handful of events, is not worth its run."""

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import Features, SpanScores, TrainEvent
 from qatk.testing.promises import Subject, expect, given, promise
 from qatk.testing.snapshots import changed, snapshot
+from qatk.types import Features, SpanScores, TrainEvent
 
 _SMALL = {"epochs": 2.0, "batch_size": 8, "learning_rate": 2e-3, "log_every": 2, "device": "cpu", "precision": "fp32"}
 """Set where a trainer has options of these names."""

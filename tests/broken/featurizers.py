@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import BackboneSpec, Examples, Features
+from qatk.api import Examples, Features
+from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.bert import StrideOptions
 from qatk_builtin.bert.stride import StrideFeaturizer
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from qatk.api import BackboneSpec, Batch, NoOptions, SpanLogits
+from qatk.api import NoOptions
+from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits
 
 
 class Spans(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from broken.heads import Spans, head
-from qatk.api import Batch, PairLogits, SpanLogits
+from qatk.plugins.model_types import Batch, PairLogits, SpanLogits
 
 
 @dataclass(frozen=True, eq=False)

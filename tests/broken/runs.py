@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from broken.data import Plain
-from qatk.api import BackboneSpec, Features, RunResult, SpanScores, TrainEvent
+from qatk.api import Features, RunResult, SpanScores, TrainEvent
+from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.tiny import TinyOptions
 from qatk_builtin.tiny.backbone import TinyBackbone
 from qatk_builtin.torch_trainer import TorchOptions

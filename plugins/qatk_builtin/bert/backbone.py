@@ -21,7 +21,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError
+from qatk.api import Examples, ModelError
+from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec
 from qatk_builtin.bert import HfOptions
 from qatk_builtin.bert.source import SETTINGS, ModelSource
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from qatk.api import BackboneSpec, Batch, Features
+from qatk.api import Features
+from qatk.plugins.model_types import BackboneSpec, Batch
 from qatk.types import Int64, ragged_rows
 from qatk_builtin.torch_trainer.packing import PackedBatch
 

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING
 
-from qatk.api import HEAD_WEIGHTS, ModelError, StorageError
+from qatk.api import ModelError, StorageError
+from qatk.plugins.model_types import HEAD_WEIGHTS
 from qatk_builtin.torch_trainer.model import QAModel
 
 WEIGHTS, TRAINING = "model.safetensors", "training.pt"

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits
+from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits
 from qatk_builtin.torch_trainer.packing import PackedBatch, Packing
 
 

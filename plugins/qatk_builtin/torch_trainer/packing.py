@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from qatk.api import Batch
+from qatk.plugins.model_types import Batch
 
 NAME = "qatk_varlen"
 Kernel = Callable[..., Tensor]

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from qatk.api import Examples
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
 
 

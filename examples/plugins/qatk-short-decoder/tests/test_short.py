@@ -1,6 +1,6 @@
 import pytest
 
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
 from qatk.testing.problems import TEXT, Window, problem, words_of
 

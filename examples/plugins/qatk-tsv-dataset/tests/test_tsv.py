@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from qatk.api import DataError
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
 
 LINES = [

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
 from qatk.testing.samples import events
 

@@ -12,9 +12,9 @@ from string import Template
 from qatk.errors import UsageError
 from qatk.files import replacing
 from qatk.hookspecs import API_VERSION
-from qatk.options import suggest
-from qatk.parts import METHODS
-from qatk.plugins import PluginHost
+from qatk.plugins.host import PluginHost
+from qatk.plugins.options import suggest
+from qatk.plugins.registered import METHODS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -97,6 +97,6 @@ def _content(kind: str, name: str) -> dict[str, str]:
 
 def _sections(name: str) -> dict[str, str]:
     """The parts of a template file: each begins with a line ``=== NAME``."""
-    text = files("qatk").joinpath(f"templates/{name}.txt").read_text("utf-8")
+    text = files("qatk.plugins").joinpath(f"templates/{name}.txt").read_text("utf-8")
     parts = re.split(r"^=== (\S+)\n", text, flags=re.MULTILINE)[1:]
     return {title: body.strip("\n") for title, body in zip(parts[::2], parts[1::2], strict=True)}

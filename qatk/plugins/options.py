@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from qatk.api import Component, Options
+from qatk.component import Component, Options
 from qatk.errors import UsageError
 
 

@@ -17,11 +17,11 @@ from typing import Any, TextIO
 import pluggy
 
 from qatk import hookspecs
-from qatk.admission import check_component, check_module, import_file
-from qatk.api import Options
+from qatk.component import Options
 from qatk.errors import PluginError, UsageError
-from qatk.options import checked_options
-from qatk.parts import METHODS, Plugin, Registered
+from qatk.plugins.options import checked_options
+from qatk.plugins.registered import METHODS, Plugin, Registered
+from qatk.plugins.validation import check_component, check_module, import_file
 
 GROUP = "qatk"
 

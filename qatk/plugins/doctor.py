@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qatk.admission import import_file, unmarked_hooks
-from qatk.plugins import GROUP, PluginHost
+from qatk.plugins.host import GROUP, PluginHost
+from qatk.plugins.validation import import_file, unmarked_hooks
 
 HEAVY = (
     "torch",
@@ -91,7 +91,7 @@ def _examine_entry(entry: importlib.metadata.EntryPoint) -> Finding:
     return _finding(entry.name, name, version, entry.value, _run_probe(entry=entry.name))
 
 
-_PROBE = "import sys; sys.path[:] = sys.argv[3:]; from qatk.doctor import probe; probe(*sys.argv[1:3])"
+_PROBE = "import sys; sys.path[:] = sys.argv[3:]; from qatk.plugins.doctor import probe; probe(*sys.argv[1:3])"
 """Modules are looked for where this process looks for them, not in the folder it happens to run in."""
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from qatk import hookspecs
-from qatk.api import Component, Options
-from qatk.blame import blame
+from qatk.component import Component, Options
 from qatk.errors import PluginError, QatkError
+from qatk.plugins.attribution import blame
 
 T = TypeVar("T")
 METHODS = {

@@ -16,7 +16,7 @@ TRACEBACK = "QATK_TRACEBACK"
 
 
 class Suspect(Protocol):
-    """A component that can be to blame, and whose ``str`` names it; see :class:`qatk.parts.Registered`."""
+    """A component that can be to blame, and whose ``str`` names it; see :class:`qatk.plugins.registered.Registered`."""
 
     def source_file(self) -> str:
         """Where its class is written."""
