@@ -22,7 +22,7 @@ from table import alone
 from qatk.api import Features
 from qatk.cache import FeatureCache
 from qatk.plugins.host import PluginHost
-from qatk.sections import Choice
+from qatk.recipes.sections import Choice
 
 TARGET = 20
 

@@ -25,7 +25,7 @@ from qatk.judge import judge
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import Part
-from qatk.sections import SECTIONS
+from qatk.recipes.sections import SECTIONS
 from qatk.table import write_examples
 from qatk.types import Examples, NBest, Predictions
 

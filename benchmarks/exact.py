@@ -15,9 +15,9 @@ import reference_decoding
 from decoding import shorter
 from reference_decoding import Windows
 
-from qatk.compose import compose
 from qatk.plugins.host import PluginHost
-from qatk.recipe import load_recipe
+from qatk.recipes.compose import compose
+from qatk.recipes.recipe import load_recipe
 from qatk.scoring import exact_and_f1, percent
 from qatk.types import Examples
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from qatk.errors import QatkWarning, StorageError, UsageError
 from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomically
-from qatk.sections import Choice
+from qatk.recipes.sections import Choice
 from qatk.types.features import Features
 from qatk.types.mapped import map_array
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.plugins.host import PluginHost
-from qatk.recipe import Recipe
+from qatk.recipes.recipe import Recipe
 
 PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")
 

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from qatk.cache import FeatureCache
 from qatk.calibration import calibrate, write_calibration
-from qatk.compose import Pipeline, compose
 from qatk.errors import DataError, QatkWarning, RunFolderError
 from qatk.files import MANIFEST, RunFolder, read_manifest, write_atomically, write_json
 from qatk.judge import judge
@@ -25,7 +24,8 @@ from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.registered import Part, expect
 from qatk.provenance import check_suppliers, describe_components, describe_machine
 from qatk.reach import find_reach
-from qatk.recipe import Recipe, load_recipe
+from qatk.recipes.compose import Pipeline, compose
+from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.runs import load_run, stage_times

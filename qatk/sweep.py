@@ -18,8 +18,8 @@ from typing import Any
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
 from qatk.files import read_manifest
 from qatk.plugins.host import PluginHost
-from qatk.recipe import Recipe, load_recipe
-from qatk.yamlmarks import parse, scalar
+from qatk.recipes.document import parse, scalar
+from qatk.recipes.recipe import Recipe, load_recipe
 
 _BRACKETS = set("[]{}\"'")
 _LONGEST_NAME = 60

@@ -265,7 +265,7 @@ def _default_masks(examples: Examples, host: PluginHost | None) -> dict[str, Map
     from qatk.judge import slice_masks
     from qatk.plugins.host import PluginHost
     from qatk.plugins.options import checked_options
-    from qatk.sections import SECTIONS
+    from qatk.recipes.sections import SECTIONS
 
     found = host or PluginHost.discover()
     chosen = [found.find("slicer", choice["use"]) for choice in SECTIONS[("slicers",)].default]

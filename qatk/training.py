@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from qatk.calibration import check_can_calibrate, cross_fit
-from qatk.compose import Pipeline
 from qatk.errors import TrainingDiverged, UsageError
 from qatk.files import RunFolder, replacing
 from qatk.judge import judge
 from qatk.plugins.registered import Part, expect
-from qatk.recipe import Recipe
+from qatk.recipes.compose import Pipeline
+from qatk.recipes.recipe import Recipe
 from qatk.stages import Stages, Trackers
 from qatk.types import Examples, Features, Float32, Int32, Predictions, SpanScores, TrainEvent
 

@@ -21,7 +21,7 @@ from qatk.cache import FeatureCache, key_basis, source_digest
 from qatk.errors import UsageError
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.registered import Plugin, Registered
-from qatk.sections import Choice
+from qatk.recipes.sections import Choice
 
 SPEC = BackboneSpec("m", 8, 64, "right", 0, 2, True)
 PLUGIN = """

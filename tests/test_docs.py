@@ -16,7 +16,7 @@ import pytest
 
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import METHODS
-from qatk.recipe import load_recipe, parse_recipe
+from qatk.recipes.recipe import load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -10,7 +10,7 @@ from qatk.api import Component, Options
 from qatk.errors import PluginError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import METHODS, Part, Plugin, Registered
-from qatk.recipe import parse_recipe
+from qatk.recipes.recipe import parse_recipe
 
 DECODER = """
 from qatk.api import Component, NoOptions, hookimpl

@@ -8,9 +8,9 @@ import pytest
 
 from qatk.errors import RecipeError, UsageError
 from qatk.plugins.host import PluginHost
-from qatk.recipe import load_recipe, parse_recipe, to_yaml
-from qatk.schema import recipe_schema
-from qatk.sections import SECTIONS
+from qatk.recipes.recipe import load_recipe, parse_recipe, to_yaml
+from qatk.recipes.schema import recipe_schema
+from qatk.recipes.sections import SECTIONS
 
 GOOD = """\
 qatk: 1

@@ -10,7 +10,7 @@ from scoring_cases import examples_of, predictions_of, without_gold
 from qatk.api import DataError, Examples, NoOptions
 from qatk.judge import judge
 from qatk.plugins.host import PluginHost
-from qatk.sections import SLICERS
+from qatk.recipes.sections import SLICERS
 from qatk.slices import slice_rows
 from qatk.statistics.intervals import mean_interval
 from qatk_builtin.squad import ColumnOptions

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qatk.errors import RecipeError
-from qatk.recipe import to_yaml
-from qatk.yamlmarks import assign, parse, scalar
+from qatk.recipes.document import assign, parse, scalar
+from qatk.recipes.recipe import to_yaml
 
 
 @pytest.mark.parametrize(

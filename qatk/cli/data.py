@@ -66,7 +66,7 @@ def show(
 
 
 def _load(host: PluginHost, use: str, data: str | None, settings: Sequence[str]) -> Examples:
-    from qatk.yamlmarks import assign, parse
+    from qatk.recipes.document import assign, parse
 
     chosen = parse("{}", "--set")
     for setting in settings:

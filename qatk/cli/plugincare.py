@@ -123,7 +123,7 @@ def _names(registered: Registered) -> tuple[str, ...]:
 
 
 def _values(settings: list[str] | None) -> dict[str, Any]:
-    from qatk.yamlmarks import assign, parse
+    from qatk.recipes.document import assign, parse
 
     marked = parse("{}", "--set")
     for setting in settings or ():

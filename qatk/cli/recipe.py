@@ -20,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @recipe_app.command()
 def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
     """List every mistake of a recipe, each with its place and what to do about it."""
-    from qatk.recipe import load_recipe
+    from qatk.recipes.recipe import load_recipe
 
     try:
         loaded = load_recipe(recipe, plugin_host(context), settings or ())
@@ -39,7 +39,7 @@ def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json
 @recipe_app.command()
 def fill(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
     """Print a recipe with every default written out."""
-    from qatk.recipe import load_recipe, to_yaml
+    from qatk.recipes.recipe import load_recipe, to_yaml
 
     filled = load_recipe(recipe, plugin_host(context), settings or ()).filled()
     if json:
@@ -51,6 +51,6 @@ def fill(context: typer.Context, recipe: RecipePath, settings: Set = None, json:
 @recipe_app.command()
 def schema(context: typer.Context) -> None:
     """Print the JSON schema of recipes, with the options of every component installed: editors complete from it."""
-    from qatk.schema import recipe_schema
+    from qatk.recipes.schema import recipe_schema
 
     print_json(recipe_schema(plugin_host(context)))

@@ -26,8 +26,8 @@ def report_command(
     ] = None,
 ) -> None:
     """Report a finished run again: in the terminal, as report.md and as report.html. No model is loaded."""
+    from qatk.recipes.sections import REPORTERS
     from qatk.runs import load_run
-    from qatk.sections import REPORTERS
 
     plain_warnings()
     if out is not None and not out.is_dir():

@@ -9,7 +9,7 @@ import numpy as np
 
 from qatk.judge import judge
 from qatk.plugins.host import PluginHost
-from qatk.recipe import parse_recipe
+from qatk.recipes.recipe import parse_recipe
 from qatk.results.run import RunResult, StageTime
 from qatk.testing.problems import examples_of
 from qatk.types import Examples, NBest, Predictions, TrainEvent

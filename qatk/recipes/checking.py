@@ -12,8 +12,8 @@ from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import explain, show, suggest
 from qatk.plugins.registered import Registered
-from qatk.sections import SCALARS, SECTIONS, VERSION, Choice, Section
-from qatk.yamlmarks import Marked
+from qatk.recipes.document import Marked
+from qatk.recipes.sections import SCALARS, SECTIONS, VERSION, Choice, Section
 
 _TYPES = {int: "a whole number", str: "a text"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qatk.plugins.registered import Part
-from qatk.recipe import Recipe
-from qatk.sections import Choice
+from qatk.recipes.recipe import Recipe
+from qatk.recipes.sections import Choice
 
 
 @dataclass(frozen=True)

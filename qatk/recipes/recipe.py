@@ -13,11 +13,11 @@ from typing import Any
 
 import yaml
 
-from qatk.checking import Checker
 from qatk.errors import Problem, RecipeError, UsageError
 from qatk.plugins.host import PluginHost
-from qatk.sections import SECTIONS, Choice
-from qatk.yamlmarks import assign, parse, scalar
+from qatk.recipes.checking import Checker
+from qatk.recipes.document import assign, parse, scalar
+from qatk.recipes.sections import SECTIONS, Choice
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def to_yaml(value: Any) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Also quotes texts that :func:`qatk.yamlmarks.scalar` would read as something else, such as ``3e-5``."""
+    """Also quotes texts that :func:`qatk.recipes.document.scalar` would read as something else, such as ``3e-5``."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:

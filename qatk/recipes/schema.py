@@ -6,7 +6,7 @@ from typing import Any
 
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import Registered
-from qatk.sections import SCALARS, SECTIONS, VERSION
+from qatk.recipes.sections import SCALARS, SECTIONS, VERSION
 
 _TYPES = {int: "integer", str: "string"}
 
