@@ -20,8 +20,8 @@ from common import Row, figure, generated, seconds, to_examples
 from processes import QATK
 from table import alone
 
+from qatk.evaluation.metrics import judge
 from qatk.files import RunFolder, write_json
-from qatk.judge import judge
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import Part

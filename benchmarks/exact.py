@@ -15,10 +15,10 @@ import reference_decoding
 from decoding import shorter
 from reference_decoding import Windows
 
+from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
 from qatk.recipes.compose import compose
 from qatk.recipes.recipe import load_recipe
-from qatk.scoring import exact_and_f1, percent
 from qatk.types import Examples
 
 

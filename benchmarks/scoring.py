@@ -16,7 +16,7 @@ import reference_scoring
 from common import SHARED, Row, Timed, alternate, mini_or_generated, read, speedup, to_examples
 from table import alone
 
-from qatk.evaluation import evaluate_examples
+from qatk.evaluation.evaluate import evaluate_examples
 
 TARGET = 5
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from table import alone
 from torch import Tensor, nn
 
-from qatk.evaluation import evaluate_examples
+from qatk.evaluation.evaluate import evaluate_examples
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Examples
 from qatk.types.mapped import Spool, Texts

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qatk.evaluation import evaluate as evaluate
+    from qatk.evaluation.evaluate import evaluate as evaluate
     from qatk.running import run as run
     from qatk.runs import load_run as load_run
 

@@ -9,10 +9,9 @@ from itertools import chain
 import numpy as np
 
 from qatk.errors import PredictionsError, UsageError
-from qatk.evaluation import list_ids
-from qatk.judge import summarise
+from qatk.evaluation.metrics import take
+from qatk.evaluation.prediction_files import list_ids
 from qatk.results.evaluation import Evaluation
-from qatk.slices import slice_rows
 from qatk.types import Bool, Examples, Int64
 
 
@@ -68,33 +67,6 @@ def shared_ids(names: Sequence[str], ids: Sequence[Sequence[str]], *, common: bo
         fix = f"go on with the {len(shared):,} questions in common: --common (common=True)"
         raise PredictionsError(list_ids(lacking), fix=fix)
     return shared
-
-
-def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) -> Evaluation:
-    """These questions of an evaluation only, in this order.
-
-    Means over questions are made anew; figures that a metric gave for the whole corpus are left out.
-
-    Args:
-        evaluation: what to take them from.
-        rows: of the questions.
-        examples: those questions, where they are at hand.
-    """
-    predictions = evaluation.predictions.take(rows)
-    examples = evaluation.examples.take(rows) if examples is None else examples
-    per_question = {name: values[rows] for name, values in evaluation.per_question.items()}
-    masks = {slicer: {name: mask[rows] for name, mask in groups.items()} for slicer, groups in evaluation.masks.items()}
-    return replace(
-        evaluation,
-        examples=examples,
-        predictions=predictions,
-        metrics=summarise(examples, predictions, per_question),
-        per_question=per_question,
-        slices=slice_rows(masks, per_question),
-        masks=masks,
-        reach=None if evaluation.reach is None else evaluation.reach[rows],
-        windows=None if evaluation.windows is None else evaluation.windows[rows],
-    )
 
 
 def common_masks(evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Bool]]:

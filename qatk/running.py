@@ -16,14 +16,14 @@ from rich.console import Console
 from qatk.cache import FeatureCache
 from qatk.calibration import calibrate, write_calibration
 from qatk.errors import DataError, QatkWarning, RunFolderError
+from qatk.evaluation.metrics import judge
+from qatk.evaluation.reachability import find_reach
 from qatk.files import MANIFEST, RunFolder, read_manifest, write_atomically, write_json
-from qatk.judge import judge
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.registered import Part, expect
 from qatk.provenance import check_suppliers, describe_components, describe_machine
-from qatk.reach import find_reach
 from qatk.recipes.compose import Pipeline, compose
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results.evaluation import Evaluation

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import RunFolderError
+from qatk.evaluation.metrics import slice_rows
 from qatk.eventlog import read_events
 from qatk.files import read_manifest
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult, StageTime
-from qatk.slices import slice_rows
 from qatk.table import read_examples
 
 

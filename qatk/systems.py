@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from qatk.alignment import align, refuse_other_metrics, shared_ids, take
+from qatk.alignment import align, refuse_other_metrics, shared_ids
 from qatk.comparison import refuse_too_few
 from qatk.errors import UsageError
-from qatk.evaluation import check_null_odds, evaluate_examples, read_data, read_null_odds
-from qatk.evaluation import read_predictions as read_texts
+from qatk.evaluation.evaluate import evaluate_examples, read_data
+from qatk.evaluation.metrics import slice_rows, take
+from qatk.evaluation.prediction_files import check_null_odds, read_null_odds
+from qatk.evaluation.prediction_files import read_predictions as read_texts
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.runs import load_run
-from qatk.slices import slice_rows
 from qatk.types import Bool, Examples
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def _only(values: Mapping[str, T], ids: Sequence[str]) -> Mapping[str, T]:
 
 def _default_masks(examples: Examples, host: PluginHost | None) -> dict[str, Mapping[str, Bool]]:
     """The groups of questions that a recipe makes which names no slicers."""
-    from qatk.judge import slice_masks
+    from qatk.evaluation.metrics import slice_masks
     from qatk.plugins.host import PluginHost
     from qatk.plugins.options import checked_options
     from qatk.recipes.sections import SECTIONS

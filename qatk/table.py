@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qatk.errors import RunFolderError
+from qatk.evaluation.reachability import REACHES
 from qatk.files import write_atomically
-from qatk.reach import REACHES
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qatk.evaluation.squad import normalise_answers
 from qatk.results.comparison import Difference, System
-from qatk.scoring import normalise_answers
 from qatk.types import Bool, Float64, Int64
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qatk.evaluation.squad import exact_and_f1
 from qatk.results.evaluation import Evaluation
-from qatk.scoring import exact_and_f1
 from qatk.statistics.classification import last_of_equals
 from qatk.types import Bool, Float64, Int64
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from qatk.calibration import check_can_calibrate, cross_fit
 from qatk.errors import TrainingDiverged, UsageError
+from qatk.evaluation.metrics import judge
 from qatk.files import RunFolder, replacing
-from qatk.judge import judge
 from qatk.plugins.registered import Part, expect
 from qatk.recipes.compose import Pipeline
 from qatk.recipes.recipe import Recipe

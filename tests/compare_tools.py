@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from qatk.evaluation.metrics import judge
 from qatk.files import RunFolder, write_json
-from qatk.judge import judge
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import Part

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.api import Examples, NBest, NoOptions, Predictions, RunResult, TrainEvent
-from qatk.judge import judge
+from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.results.run import StageTime
 

@@ -18,7 +18,7 @@ from make_result import CASES, Case, make_result
 
 from qatk.api import Examples, NBest, NoOptions, Predictions
 from qatk.comparison import compare_systems
-from qatk.judge import judge
+from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
 from qatk.results.evaluation import Evaluation

@@ -16,10 +16,10 @@ from scoring_cases import SHARED
 
 from qatk.answerability import Answerability, answerability
 from qatk.calibration import apply_threshold
-from qatk.evaluation import evaluate
+from qatk.evaluation.evaluate import evaluate
+from qatk.evaluation.squad import exact_and_f1
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
-from qatk.scoring import exact_and_f1
 from qatk.statistics.classification import average_precision, calibration_error, reliability, roc_auc, step_area
 from qatk.statistics.logistic import no_answer_probability
 from qatk.thresholds import threshold_sweep

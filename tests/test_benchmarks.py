@@ -41,7 +41,7 @@ import table  # noqa: E402
 
 from qatk.cli import app  # noqa: E402
 from qatk.comparison import compare_systems  # noqa: E402
-from qatk.evaluation import evaluate_examples  # noqa: E402
+from qatk.evaluation.evaluate import evaluate_examples  # noqa: E402
 from qatk.plugins.host import PluginHost  # noqa: E402
 from qatk.systems import read_systems  # noqa: E402
 from qatk_builtin.bert import MinNullOptions, StrideOptions  # noqa: E402

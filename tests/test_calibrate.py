@@ -155,7 +155,7 @@ def test_a_verifier_counts_for_what_it_tells_of_questions_that_matter() -> None:
 
 
 def calibrated_f1(of: Evaluation, threshold: float) -> float:
-    from qatk.scoring import exact_and_f1
+    from qatk.evaluation.squad import exact_and_f1
 
     return 100 * float(exact_and_f1(DATA, apply_threshold(DATA, of.predictions, threshold).text)[1].mean())
 
@@ -181,7 +181,7 @@ def _rows() -> list[tuple[int, str]]:
 
 
 def _scores(predictions: Predictions) -> np.ndarray:
-    from qatk.scoring import exact_and_f1
+    from qatk.evaluation.squad import exact_and_f1
 
     return exact_and_f1(DATA, predictions.text)[1]
 

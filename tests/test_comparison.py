@@ -13,10 +13,10 @@ from scoring_cases import SHARED, examples_of, predictions_of
 
 from qatk.comparison import compare_systems, comparison_to_dict
 from qatk.errors import UsageError
+from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, Difference, System
 from qatk.results.evaluation import Evaluation
-from qatk.scoring import exact_and_f1, percent
 from qatk.statistics.significance import holm, mcnemar
 from qatk.systems import read_predictions
 from qatk.telling import rank_questions

@@ -13,11 +13,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from qatk.api import RunResult, TrainEvent
+from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.evaluation.metrics import slice_rows
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.results.run import StageTime
-from qatk.slices import slice_rows
-from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.breakdown import pick_slices
 from qatk_builtin.reports.console import ConsoleReporter

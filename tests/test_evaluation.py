@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from qatk.cli.evaluate import evaluate_command
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
-from qatk.evaluation import evaluate, evaluate_examples, read_null_odds, read_predictions
+from qatk.evaluation.evaluate import evaluate, evaluate_examples
+from qatk.evaluation.prediction_files import read_null_odds, read_predictions
 
 SYSTEMS = ["nlnet-v2", "bidaf-elmo-v2", "r-net-v1", "match-lstm-v1", "reference"]
 EXAMPLES = examples_of([["red fox"], ["hen"], [], []])

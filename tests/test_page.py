@@ -33,9 +33,9 @@ from qatk.cache import keep_text
 from qatk.cli import app
 from qatk.comparison import compare_systems
 from qatk.errors import RunFolderError, UsageError
+from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
-from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports.contrasts import Contrast
 from qatk_builtin.reports.page import write_page
 

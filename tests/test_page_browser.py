@@ -351,7 +351,7 @@ def test_each_of_overlapping_gold_answers_has_its_ends(browser: Any, run: Path) 
 
 
 def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: PluginHost) -> None:
-    from qatk.evaluation import evaluate_examples
+    from qatk.evaluation.evaluate import evaluate_examples
 
     examples = make_result(host).evaluation.examples
     texts = ["Ada Lovelace", "Arlen or Borsk", "ghost", "bought it", *[""] * 3]

@@ -11,8 +11,8 @@ from min_null_tools import Window, features
 from small import write_recipe
 
 import qatk
-from qatk import reach as module
-from qatk.reach import CAP, IN_REACH, TOKENIZER, WINDOW, find_reach, window_masks
+from qatk.evaluation import reachability as module
+from qatk.evaluation.reachability import CAP, IN_REACH, TOKENIZER, WINDOW, find_reach, window_masks
 from qatk.types import Examples, Features
 
 CONTEXT = "In the year 1843-45 Ada wrote of it."

@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from qatk.api import Examples, NoOptions, Predictions, RunResult, TrainEvent
-from qatk.judge import judge
+from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import Part
 from qatk.results.run import StageTime
-from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.cases import pick_losses, pick_wins
 from qatk_builtin.reports.console import ConsoleReporter

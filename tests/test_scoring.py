@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scoring_cases import REFERENCE, examples_of, squad_json, without_gold
 
-from qatk import scoring
 from qatk.errors import DataError
+from qatk.evaluation import squad as scoring
 
 PIECES = [
     "the",

@@ -8,10 +8,9 @@ import pytest
 from scoring_cases import examples_of, predictions_of, without_gold
 
 from qatk.api import DataError, Examples, NoOptions
-from qatk.judge import judge
+from qatk.evaluation.metrics import judge, slice_rows
 from qatk.plugins.host import PluginHost
 from qatk.recipes.sections import SLICERS
-from qatk.slices import slice_rows
 from qatk.statistics.intervals import mean_interval
 from qatk_builtin.squad import ColumnOptions
 from qatk_builtin.squad.contexts import ContextLength, QuestionOverlap

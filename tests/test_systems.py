@@ -13,10 +13,10 @@ import pytest
 from compare_tools import answer, articles, evaluation, write_run
 from scoring_cases import SHARED
 
-from qatk.alignment import take
 from qatk.comparison import compare_systems
 from qatk.errors import PredictionsError, RunFolderError, UsageError
-from qatk.evaluation import evaluate
+from qatk.evaluation.evaluate import evaluate
+from qatk.evaluation.metrics import take
 from qatk.plugins.host import PluginHost
 from qatk.runs import load_run
 from qatk.systems import distinct_names, read_predictions, read_systems, run_system

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scoring_cases import SHARED
 
-from qatk.evaluation import evaluate, evaluate_examples
+from qatk.evaluation.error_kinds import KINDS, MEANINGS, answer_type, error_kinds, right_elsewhere
+from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.results.evaluation import Evaluation
-from qatk.taxonomy import KINDS, MEANINGS, answer_type, error_kinds, right_elsewhere
 from qatk.types import Examples, Predictions
 
 CONTEXT = (

@@ -53,7 +53,7 @@ def calibrate_command(
 
 def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Path | None) -> Evaluation:
     if data is not None:
-        from qatk.evaluation import evaluate
+        from qatk.evaluation.evaluate import evaluate
 
         if null_odds is None:
             raise UsageError("a predictions file has no null odds", fix="name its null odds file: --null-odds FILE")

@@ -36,7 +36,7 @@ def evaluate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the official keys as JSON.")] = False,
 ) -> None:
     """Official EM and F1 of any predictions file; needs no model."""
-    from qatk.evaluation import evaluate
+    from qatk.evaluation.evaluate import evaluate
 
     host = plugin_host(context)
     metrics = evaluate(data, predictions, null_odds=null_odds, missing=missing.value, host=host).metrics

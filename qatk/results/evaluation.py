@@ -22,7 +22,7 @@ class Evaluation:
         slices: groups of questions, in the order to show them.
         masks: the groups themselves, by slicer and name: bool[n].
         reach: int8[n], whether a gold answer could have been given at all, and if not why: codes of
-            :data:`qatk.reach.REACHES`; ``None`` where it is not known, as of prediction files.
+            :data:`qatk.evaluation.reachability.REACHES`; ``None`` where it is not known, as of prediction files.
         windows: int32[n], windows of tokens that each question was read in; ``None`` where it is not known.
     """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qatk.judge import judge
+from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import parse_recipe
 from qatk.results.run import RunResult, StageTime

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.display.text import printable
+from qatk.evaluation.error_kinds import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
+from qatk.evaluation.squad import percent
 from qatk.results.evaluation import Evaluation, SliceRow
-from qatk.scoring import percent
-from qatk.taxonomy import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
 from qatk.types import Int8
 from qatk_builtin.reports.tables import SCALE, SHORT, bar, figure, plain_table
 
@@ -32,7 +32,7 @@ def kinds_table(codes: Int8, width: int) -> Table:
     """How many questions there are of each kind.
 
     Args:
-        codes: int8[n] of :func:`qatk.taxonomy.error_kinds`.
+        codes: int8[n] of :func:`qatk.evaluation.error_kinds.error_kinds`.
         width: columns that there are; from :data:`WIDE` on the kinds are explained.
     """
     words = ["meaning"] if width >= WIDE else []

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.display.text import ELLIPSIS, Mark, excerpt, printable
+from qatk.evaluation.error_kinds import error_kinds
 from qatk.results.evaluation import Evaluation
-from qatk.taxonomy import error_kinds
 from qatk.types import Float64, Int64
 
 AROUND = 220

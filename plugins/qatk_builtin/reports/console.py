@@ -12,8 +12,8 @@ from rich.text import Text
 
 from qatk.api import RunResult
 from qatk.display.text import printable
+from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.results.comparison import Comparison
-from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.breakdown import kinds_note, kinds_table, pick_slices, slices_note, slices_table
 from qatk_builtin.reports.cases import LEGEND, pick_losses, pick_wins, show_case

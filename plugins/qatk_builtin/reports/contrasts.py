@@ -12,9 +12,9 @@ import numpy as np
 
 from qatk.answerability import answerability
 from qatk.display.text import Mark
+from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.results.comparison import Comparison, Difference, Pair, System
 from qatk.results.evaluation import Evaluation
-from qatk.taxonomy import KINDS, error_kinds
 from qatk.types import Float64, Int8, Int64
 from qatk.types.examples import clusters_of
 from qatk_builtin.reports.cases import nearest_gold

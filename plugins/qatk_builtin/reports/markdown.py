@@ -9,10 +9,10 @@ from rich.console import Console
 
 from qatk.api import RunResult
 from qatk.display.text import Mark
+from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.files import write_atomically
 from qatk.results.comparison import Comparison, Difference, Pair
 from qatk.results.evaluation import Evaluation, SliceRow
-from qatk.taxonomy import KINDS, error_kinds
 from qatk_builtin.reports import MarkdownOptions
 from qatk_builtin.reports.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
 from qatk_builtin.reports.contrasts import METRICS, RIGHT_KINDS, Contrast, detects, interval, p_value, points, signed

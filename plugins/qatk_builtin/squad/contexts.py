@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from qatk.api import Examples, NoOptions
-from qatk.scoring import normalise_answers
-from qatk.taxonomy import FUNCTION_WORDS
+from qatk.evaluation.error_kinds import FUNCTION_WORDS
+from qatk.evaluation.squad import normalise_answers
 from qatk.types import Bool
 from qatk_builtin.squad.groups import coded
 
@@ -33,8 +33,8 @@ class ContextLength:
 class QuestionOverlap:
     """Groups by the share of the question's content words that stand in the context.
 
-    Words are those of the metric's normalisation, each counted once, without :data:`qatk.taxonomy.FUNCTION_WORDS`;
-    no stems, so ``built`` and ``build`` are two.
+    Words are those of the metric's normalisation, each counted once, without
+    :data:`qatk.evaluation.error_kinds.FUNCTION_WORDS`; no stems, so ``built`` and ``build`` are two.
     """
 
     def __init__(self, options: NoOptions) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from qatk.alignment import take
 from qatk.display.text import undirected
+from qatk.evaluation.error_kinds import KINDS, MEANINGS, error_kinds
+from qatk.evaluation.metrics import take
 from qatk.results.comparison import Comparison, Pair, System
 from qatk.results.evaluation import Evaluation
-from qatk.taxonomy import KINDS, MEANINGS, error_kinds
 from qatk.types import Bool, Examples, Float64, Int64
 from qatk_builtin.reports.contrasts import letter_of
 from qatk_builtin.reports.page.packing import Column, Scaled, pack

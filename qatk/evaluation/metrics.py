@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from qatk.evaluation.reachability import Reach, window_masks
+from qatk.evaluation.squad import odds_metrics, official_metrics, percent
 from qatk.plugins.registered import Part, expect
-from qatk.reach import Reach, window_masks
-from qatk.results.evaluation import Evaluation
-from qatk.scoring import odds_metrics, official_metrics, percent
-from qatk.slices import slice_rows
-from qatk.types import Bool, Examples, Float64, Predictions
+from qatk.results.evaluation import Evaluation, SliceRow
+from qatk.statistics.intervals import mean_interval
+from qatk.types import Bool, Examples, Float64, Int64, Predictions
 
 
 def judge(
@@ -97,3 +98,50 @@ def _checked(columns: Mapping[str, Any], rows: int, dtype: type) -> Mapping[str,
             seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
             raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
     return columns
+
+
+def slice_rows(masks: Mapping[str, Mapping[str, Bool]], per_question: Mapping[str, Float64]) -> list[SliceRow]:
+    """One row a group of questions, groups that hold none left out.
+
+    Args:
+        masks: by slicer and group, bool[n].
+        per_question: float64[n] of each metric, as fractions.
+    """
+    return [
+        _slice_row(slicer, name, {metric: values[mask] for metric, values in per_question.items()}, int(mask.sum()))
+        for slicer, groups in masks.items()
+        for name, mask in groups.items()
+        if mask.any()
+    ]
+
+
+def _slice_row(slicer: str, name: str, values: Mapping[str, Float64], total: int) -> SliceRow:
+    means = {metric: percent(column) for metric, column in values.items()}
+    return SliceRow(slicer, name, total, means, {metric: mean_interval(column) for metric, column in values.items()})
+
+
+def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) -> Evaluation:
+    """These questions of an evaluation only, in this order.
+
+    Means over questions are made anew; figures that a metric gave for the whole corpus are left out.
+
+    Args:
+        evaluation: what to take them from.
+        rows: of the questions.
+        examples: those questions, where they are at hand.
+    """
+    predictions = evaluation.predictions.take(rows)
+    examples = evaluation.examples.take(rows) if examples is None else examples
+    per_question = {name: values[rows] for name, values in evaluation.per_question.items()}
+    masks = {slicer: {name: mask[rows] for name, mask in groups.items()} for slicer, groups in evaluation.masks.items()}
+    return replace(
+        evaluation,
+        examples=examples,
+        predictions=predictions,
+        metrics=summarise(examples, predictions, per_question),
+        per_question=per_question,
+        slices=slice_rows(masks, per_question),
+        masks=masks,
+        reach=None if evaluation.reach is None else evaluation.reach[rows],
+        windows=None if evaluation.windows is None else evaluation.windows[rows],
+    )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from operator import eq
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from qatk import scoring
 from qatk.errors import DataError, PredictionsError, UsageError
-from qatk.files import parse_json, read_text
+from qatk.evaluation import squad
+from qatk.evaluation.prediction_files import (
+    Source,
+    check_null_odds,
+    list_ids,
+    read_null_odds,
+    read_predictions,
+    same_order,
+)
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples, Float64, Predictions
 
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
 
 Missing = Literal["error", "wrong"]
-Source = str | Path
-
-_LISTED = 10
 
 
 def evaluate(
@@ -92,17 +92,17 @@ def evaluate_examples(
         raise UsageError(f"missing is {missing!r}", fix="use 'error' or 'wrong'")
     if not len(examples):
         raise DataError("there are no questions to score")
-    in_order = _same_order(predictions, examples.id)
+    in_order = same_order(predictions, examples.id)
     if not in_order:
         _check_ids(examples.id, predictions, missing)
     if null_odds is not None:
         check_null_odds(predictions, null_odds)
     texts = list(predictions.values()) if in_order else [predictions.get(name, "") for name in examples.id]
-    exact, f1 = scoring.exact_and_f1(examples, texts)
+    exact, f1 = squad.exact_and_f1(examples, texts)
     if len(predictions) < len(examples):
         given = np.fromiter((name in predictions for name in examples.id), np.bool_, len(examples))
         exact, f1 = exact * given, f1 * given
-    metrics = scoring.official_metrics(exact, f1, examples.has_answer)
+    metrics = squad.official_metrics(exact, f1, examples.has_answer)
     if null_odds is not None:
         metrics |= _odds_metrics(examples, exact, f1, texts, null_odds)
     located = _locate(examples, texts, null_odds)
@@ -113,12 +113,12 @@ def _odds_metrics(
     examples: Examples, exact: Float64, f1: Float64, texts: Sequence[str], null_odds: Mapping[str, float]
 ) -> dict[str, float]:
     rows = None
-    if not _same_order(null_odds, examples.id):
+    if not same_order(null_odds, examples.id):
         row = {name: i for i, name in enumerate(examples.id)}
         rows = np.fromiter(map(row.__getitem__, null_odds), np.int64, len(null_odds))
     odds = np.fromiter(null_odds.values(), np.float64, len(null_odds))
     answered: Bool = np.fromiter(map(bool, texts), np.bool_, len(texts))
-    return scoring.odds_metrics(exact, f1, examples.has_answer, answered, odds, rows)
+    return squad.odds_metrics(exact, f1, examples.has_answer, answered, odds, rows)
 
 
 def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, float] | None) -> Predictions:
@@ -126,7 +126,7 @@ def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, fl
     places = (_place(examples, row, text) if text else -1 for row, text in enumerate(texts))
     start = np.fromiter(places, np.int32, len(texts))
     lengths = np.fromiter(map(len, texts), np.int32, len(texts))
-    if null_odds is not None and _same_order(null_odds, examples.id):
+    if null_odds is not None and same_order(null_odds, examples.id):
         odds = np.fromiter(null_odds.values(), np.float64, len(null_odds))
     else:
         odds = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float64)
@@ -149,53 +149,6 @@ def _place(examples: Examples, row: int, text: str) -> int:
     return min(places, key=lambda at: min(abs(at - start) + abs(at + len(text) - end) for start, end in golds))
 
 
-def read_predictions(path: Source) -> dict[str, str]:
-    """Read a predictions file: one JSON object, question id to answer text, plain or .gz.
-
-    Raises:
-        DataError: where it is cut short or of another form, with the place.
-        PredictionsError: where an id stands in it twice.
-        UsageError: where it cannot be opened.
-    """
-    return _read_object(path, "answer texts", lambda value: isinstance(value, str))
-
-
-def read_null_odds(path: Source) -> dict[str, float]:
-    """Read a null odds file: one JSON object, question id to number, in the order of the file, plain or .gz.
-
-    Raises:
-        DataError, PredictionsError, UsageError: as :func:`read_predictions` does, and for NaN.
-    """
-    return _read_object(path, "numbers", _is_number)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float) and not math.isnan(value)
-
-
-def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
-    """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
-    path = Path(path)
-    pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
-    if not isinstance(pairs, tuple):
-        found = type(pairs).__name__
-        raise DataError(f"a JSON object of ids and {kind} is due, not a {found}", where=str(path))
-    for name, value in pairs:
-        if not accept(value):
-            seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
-            raise DataError(f"question {name!r} has {seen} where {kind} are due", where=str(path))
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
-        raise PredictionsError(list_ids({"stand there twice": double}), where=str(path), fix="keep one line an id")
-    return values
-
-
-def _same_order(values: Mapping[str, Any], ids: Sequence[str]) -> bool:
-    """Whether the keys are the ids, in their order: then nothing must be looked up."""
-    return len(values) == len(ids) and all(map(eq, values, ids))
-
-
 def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Missing) -> None:
     known = set(ids)
     lacking = [name for name in ids if name not in predictions] if missing == "error" else []
@@ -204,31 +157,3 @@ def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Miss
         fixes = ["score missing ones as wrong with missing='wrong' (qatk eval --missing wrong)"] if lacking else []
         fixes += ["check that the predictions are of this data"]
         raise PredictionsError(list_ids(kinds), fix="; ".join(fixes))
-
-
-def check_null_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float], where: str | None = None) -> None:
-    """Refuse null odds that are not of these predictions, one number an id.
-
-    Raises:
-        PredictionsError: with the ids.
-    """
-    if _same_order(null_odds, tuple(predictions)) and not any(map(math.isnan, null_odds.values())):
-        return
-    kinds = {
-        "have no null odds": [name for name in predictions if name not in null_odds],
-        "have null odds but no prediction": [name for name in null_odds if name not in predictions],
-        "have null odds that are NaN": [name for name, value in null_odds.items() if math.isnan(value)],
-    }
-    if any(kinds.values()):
-        fix = "null odds and predictions must come from the same run"
-        raise PredictionsError(list_ids(kinds), where=where, fix=fix)
-
-
-def list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
-    """One sentence a kind: how many ids, and the first of them."""
-    lines = []
-    for what, ids in kinds.items():
-        if ids:
-            more = ", ..." if len(ids) > _LISTED else ""
-            lines.append(f"{len(ids)} question ids {what}: {', '.join(ids[:_LISTED])}{more}")
-    return "\n  ".join(lines)

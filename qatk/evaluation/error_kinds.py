@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from qatk.evaluation.squad import exact_and_f1, normalise_answer
 from qatk.results.evaluation import Evaluation
-from qatk.scoring import exact_and_f1, normalise_answer
 from qatk.types import Bool, Int8, Int32, Int64
 
 # fmt: off
@@ -73,7 +73,7 @@ def error_kinds(evaluation: Evaluation) -> Int8:
 
     Exact match decides what is right. The others, the first that holds:
 
-    - *out of reach*: no gold answer could have been given (:mod:`qatk.reach`); known of runs only.
+    - *out of reach*: no gold answer could have been given (:mod:`qatk.evaluation.reachability`); known of runs only.
     - *false answer*: the question has no answer. A missing prediction that was scored as wrong counts here too.
     - *false abstention*: it has one, and nothing was answered.
     - *too long*, *too short*, *shifted*: the prediction overlaps a gold answer in the context, the one that it shares

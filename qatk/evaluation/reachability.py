@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.scoring import normalise_answer
+from qatk.evaluation.squad import normalise_answer
 from qatk.types import Bool, Examples, Features, Int8, Int32, Int64
 
 REACHES: tuple[str, ...] = ("in reach", "window", "cap", "tokenizer")

@@ -1,0 +1,93 @@
+"""Predictions and null odds of files, in the official form."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from operator import eq
+from pathlib import Path
+from typing import Any
+
+from qatk.errors import DataError, PredictionsError
+from qatk.files import parse_json, read_text
+
+Source = str | Path
+
+_LISTED = 10
+
+
+def read_predictions(path: Source) -> dict[str, str]:
+    """Read a predictions file: one JSON object, question id to answer text, plain or .gz.
+
+    Raises:
+        DataError: where it is cut short or of another form, with the place.
+        PredictionsError: where an id stands in it twice.
+        UsageError: where it cannot be opened.
+    """
+    return _read_object(path, "answer texts", lambda value: isinstance(value, str))
+
+
+def read_null_odds(path: Source) -> dict[str, float]:
+    """Read a null odds file: one JSON object, question id to number, in the order of the file, plain or .gz.
+
+    Raises:
+        DataError, PredictionsError, UsageError: as :func:`read_predictions` does, and for NaN.
+    """
+    return _read_object(path, "numbers", _is_number)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isnan(value)
+
+
+def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
+    """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
+    path = Path(path)
+    pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
+    if not isinstance(pairs, tuple):
+        found = type(pairs).__name__
+        raise DataError(f"a JSON object of ids and {kind} is due, not a {found}", where=str(path))
+    for name, value in pairs:
+        if not accept(value):
+            seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
+            raise DataError(f"question {name!r} has {seen} where {kind} are due", where=str(path))
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+        raise PredictionsError(list_ids({"stand there twice": double}), where=str(path), fix="keep one line an id")
+    return values
+
+
+def same_order(values: Mapping[str, Any], ids: Sequence[str]) -> bool:
+    """Whether the keys are the ids, in their order: then nothing must be looked up."""
+    return len(values) == len(ids) and all(map(eq, values, ids))
+
+
+def check_null_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float], where: str | None = None) -> None:
+    """Refuse null odds that are not of these predictions, one number an id.
+
+    Raises:
+        PredictionsError: with the ids.
+    """
+    if same_order(null_odds, tuple(predictions)) and not any(map(math.isnan, null_odds.values())):
+        return
+    kinds = {
+        "have no null odds": [name for name in predictions if name not in null_odds],
+        "have null odds but no prediction": [name for name in null_odds if name not in predictions],
+        "have null odds that are NaN": [name for name, value in null_odds.items() if math.isnan(value)],
+    }
+    if any(kinds.values()):
+        fix = "null odds and predictions must come from the same run"
+        raise PredictionsError(list_ids(kinds), where=where, fix=fix)
+
+
+def list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
+    """One sentence a kind: how many ids, and the first of them."""
+    lines = []
+    for what, ids in kinds.items():
+        if ids:
+            more = ", ..." if len(ids) > _LISTED else ""
+            lines.append(f"{len(ids)} question ids {what}: {', '.join(ids[:_LISTED])}{more}")
+    return "\n  ".join(lines)
