@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from qatk.cache import FeatureCache
-from qatk.calibration import calibrate, write_calibration
+from qatk.calibration.calibrate import calibrate, write_calibration
 from qatk.errors import DataError, QatkWarning, RunFolderError
 from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import find_reach

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.calibration import check_can_calibrate, cross_fit
+from qatk.calibration.calibrate import check_can_calibrate, cross_fit
 from qatk.errors import TrainingDiverged, UsageError
 from qatk.evaluation.metrics import judge
 from qatk.files import RunFolder, replacing

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from scoring_cases import SHARED
 
-from qatk.answerability import Answerability, answerability
-from qatk.calibration import apply_threshold
+from qatk.calibration.answerability import Answerability, answerability
+from qatk.calibration.calibrate import apply_threshold
+from qatk.calibration.thresholds import threshold_sweep
 from qatk.evaluation.evaluate import evaluate
 from qatk.evaluation.squad import exact_and_f1
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import average_precision, calibration_error, reliability, roc_auc, step_area
 from qatk.statistics.logistic import no_answer_probability
-from qatk.thresholds import threshold_sweep
 
 DATA = articles(240, 8)
 SCORES = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), min_size=2, max_size=40)

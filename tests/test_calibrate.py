@@ -17,10 +17,10 @@ from small import write_recipe
 from typer.testing import CliRunner
 
 import qatk
-from qatk.calibration import apply_threshold, calibrate, cross_fit, distinct_halves, halves
+from qatk.calibration.calibrate import apply_threshold, calibrate, cross_fit, distinct_halves, halves
+from qatk.calibration.fitting import Questions, fit
 from qatk.cli import app
 from qatk.errors import DataError, QatkError
-from qatk.fitting import Questions, fit
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.runs import load_run

@@ -14,7 +14,7 @@ from qatk.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qatk.calibration import Calibration
+    from qatk.calibration.calibrate import Calibration
     from qatk.results.evaluation import Evaluation
 
 
@@ -31,7 +31,7 @@ def calibrate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Fit the null threshold on one half of the articles, score it on the other, and swap."""
-    from qatk.calibration import FILE, calibrate, write_calibration
+    from qatk.calibration.calibrate import FILE, calibrate, write_calibration
 
     plain_warnings()
     evaluation = _read(context, source, data, null_odds)

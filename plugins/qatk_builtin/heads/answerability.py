@@ -17,7 +17,8 @@ class AnswerabilityHead:
     """The ``linear`` head whose null score is start + end at the null position + ``weight`` times the verifier's.
 
     The rear verification of Zhang et al. 2021 (Retrospective Reader), with a verifier on the same encoder. Its score is
-    the log-odds of "no answer", trained by its own loss; calibrating fits how much it counts (:mod:`qatk.fitting`).
+    the log-odds of "no answer", trained by its own loss; calibrating fits how much it counts
+    (:mod:`qatk.calibration.fitting`).
     """
 
     def __init__(self, options: AnswerabilityOptions) -> None:

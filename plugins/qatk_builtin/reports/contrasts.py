@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from qatk.answerability import answerability
+from qatk.calibration.answerability import answerability
 from qatk.display.text import Mark
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.results.comparison import Comparison, Difference, Pair, System

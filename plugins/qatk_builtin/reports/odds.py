@@ -6,9 +6,9 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.answerability import Answerability, answerability
+from qatk.calibration.answerability import Answerability, answerability
+from qatk.calibration.thresholds import Sweep, threshold_sweep
 from qatk.results.evaluation import Evaluation
-from qatk.thresholds import Sweep, threshold_sweep
 from qatk_builtin.reports.tables import figure
 
 BLOCKS = " ▁▂▃▄▅▆▇█"

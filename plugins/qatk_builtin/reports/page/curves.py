@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from qatk.answerability import Answerability, answerability
+from qatk.calibration.answerability import Answerability, answerability
+from qatk.calibration.thresholds import Sweep, threshold_sweep
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
-from qatk.thresholds import Sweep, threshold_sweep
 from qatk.types import Float64, Int64
 from qatk_builtin.reports.contrasts import letter_of
 from qatk_builtin.reports.page.specs import Chart, View, curve, diagonal, plot, rule_at

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from qatk.calibration.fitting import Fitted, Questions, fit
 from qatk.errors import DataError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.files import write_json
-from qatk.fitting import Fitted, Questions, fit
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import calibration_error, reliability
 from qatk.statistics.logistic import no_answer_probability
