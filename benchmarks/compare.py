@@ -21,12 +21,13 @@ from processes import QATK
 from table import alone
 
 from qatk.evaluation.metrics import judge
-from qatk.files import RunFolder, write_json
+from qatk.files import write_json
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import Part
 from qatk.recipes.sections import SECTIONS
-from qatk.table import write_examples
+from qatk.run_folder.examples_table import write_examples
+from qatk.run_folder.folder import RunFolder
 from qatk.types import Examples, NBest, Predictions
 
 QUESTIONS, ARTICLES, N_BEST = 11_873, 35, 20

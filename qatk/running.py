@@ -18,22 +18,22 @@ from qatk.calibration.calibrate import calibrate, write_calibration
 from qatk.errors import DataError, QatkWarning, RunFolderError
 from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import find_reach
-from qatk.files import MANIFEST, RunFolder, read_manifest, write_atomically, write_json
+from qatk.files import write_atomically, write_json
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.registered import Part, expect
-from qatk.provenance import check_suppliers, describe_components, describe_machine
 from qatk.recipes.compose import Pipeline, compose
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
-from qatk.runs import load_run, stage_times
+from qatk.run_folder.examples_table import write_examples
+from qatk.run_folder.folder import MANIFEST, RunFolder, follow, is_first_process, read_manifest
+from qatk.run_folder.load import load_run, stage_times
+from qatk.run_folder.manifest import check_suppliers, describe_components, describe_machine
 from qatk.stages import Stages, Trackers
-from qatk.table import write_examples
 from qatk.training import Training, decode
 from qatk.types import Examples, Features, SpanScores
-from qatk.workers import follow, is_first_process
 
 
 def run(

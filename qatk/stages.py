@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 import warnings
@@ -14,10 +15,9 @@ from threading import Thread
 from typing import Any
 
 from qatk.errors import QatkWarning, UsageError
-from qatk.files import RunFolder
 from qatk.plugins.registered import Part
 from qatk.progress import advance
-from qatk.provenance import peak_memory
+from qatk.run_folder.folder import RunFolder
 
 PATIENCE, PATIENCE_S = "QATK_TRACKER_SECONDS", 30
 """The environment variable that says how long a tracker may take, and seconds where it says nothing."""
@@ -126,3 +126,9 @@ def _patience(environ: Mapping[str, str]) -> float:
         if (seconds := float(text)) > 0:
             return seconds
     raise UsageError(f"{text!r} is no number of seconds above 0", where=PATIENCE, fix=f"the default is {PATIENCE_S}")
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in bytes of resident set."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
-from qatk.files import read_manifest
 from qatk.plugins.host import PluginHost
 from qatk.recipes.document import parse, scalar
 from qatk.recipes.recipe import Recipe, load_recipe
+from qatk.run_folder.folder import read_manifest
 
 _BRACKETS = set("[]{}\"'")
 _LONGEST_NAME = 60

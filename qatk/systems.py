@@ -23,7 +23,7 @@ from qatk.evaluation.prediction_files import read_predictions as read_texts
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
-from qatk.runs import load_run
+from qatk.run_folder.load import load_run
 from qatk.types import Bool, Examples
 
 if TYPE_CHECKING:

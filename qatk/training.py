@@ -12,10 +12,11 @@ import numpy as np
 from qatk.calibration.calibrate import check_can_calibrate, cross_fit
 from qatk.errors import TrainingDiverged, UsageError
 from qatk.evaluation.metrics import judge
-from qatk.files import RunFolder, replacing
+from qatk.files import replacing
 from qatk.plugins.registered import Part, expect
 from qatk.recipes.compose import Pipeline
 from qatk.recipes.recipe import Recipe
+from qatk.run_folder.folder import RunFolder
 from qatk.stages import Stages, Trackers
 from qatk.types import Examples, Features, Float32, Int32, Predictions, SpanScores, TrainEvent
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from qatk.evaluation.metrics import judge
-from qatk.files import RunFolder, write_json
+from qatk.files import write_json
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import Part
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
-from qatk.table import write_examples
+from qatk.run_folder.examples_table import write_examples
+from qatk.run_folder.folder import RunFolder
 from qatk.types import Examples, NBest, Predictions
 
 WORDS = ("Who", "When", "Where")

@@ -16,9 +16,10 @@ from min_null_tools import INF, Window, examples, features, n_best
 
 from qatk.api import Examples, Features, Predictions, SpanCandidates, SpanScores, UsageError
 from qatk.errors import RunFolderError
-from qatk.files import FORMAT, write_json
+from qatk.files import write_json
 from qatk.results.evaluation import Evaluation
-from qatk.table import write_examples
+from qatk.run_folder.examples_table import write_examples
+from qatk.run_folder.folder import FORMAT
 from qatk.testing import check_component
 from qatk_builtin.bert import MinNullOptions
 from qatk_builtin.bert.min_null import MinNullDecoder

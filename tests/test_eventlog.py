@@ -11,7 +11,7 @@ import pytest
 
 from qatk.api import NoOptions, TrainEvent
 from qatk.errors import RunFolderError
-from qatk.eventlog import append, append_event, mend, read_events
+from qatk.run_folder.event_log import append, append_event, mend, read_events
 from qatk_builtin.reports.jsonl import JsonlTracker
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from qatk.errors import RunFolderError, StorageError
-from qatk.files import RunFolder, finite, read_manifest, replacing, write_atomically, write_json
+from qatk.files import finite, replacing, write_atomically, write_json
+from qatk.run_folder.folder import RunFolder, read_manifest
 
 ME = {"recipe": "abc", "limit": None}
 

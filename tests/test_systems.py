@@ -18,7 +18,7 @@ from qatk.errors import PredictionsError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import evaluate
 from qatk.evaluation.metrics import take
 from qatk.plugins.host import PluginHost
-from qatk.runs import load_run
+from qatk.run_folder.load import load_run
 from qatk.systems import distinct_names, read_predictions, read_systems, run_system
 from qatk.types import Examples
 

@@ -11,7 +11,7 @@ import pytest
 
 from qatk.errors import RunFolderError
 from qatk.results.evaluation import Evaluation
-from qatk.table import read_examples, write_examples
+from qatk.run_folder.examples_table import read_examples, write_examples
 from qatk.types import Examples, NBest, Predictions
 
 

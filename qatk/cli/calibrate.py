@@ -62,7 +62,7 @@ def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Pa
         raise UsageError(f"{source} is a file, no run folder", fix="a predictions file needs --data and --null-odds")
     if null_odds is not None:
         raise UsageError("--null-odds is for predictions files: a run has its own", fix="leave it out, or add --data")
-    from qatk.runs import load_run
+    from qatk.run_folder.load import load_run
 
     return load_run(source).evaluation
 

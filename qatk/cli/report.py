@@ -27,7 +27,7 @@ def report_command(
 ) -> None:
     """Report a finished run again: in the terminal, as report.md and as report.html. No model is loaded."""
     from qatk.recipes.sections import REPORTERS
-    from qatk.runs import load_run
+    from qatk.run_folder.load import load_run
 
     plain_warnings()
     if out is not None and not out.is_dir():

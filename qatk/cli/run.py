@@ -31,8 +31,8 @@ def run_command(
     # Read when torch loads: threads that spin while they wait make training ten times slower on a shared machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.cli.progress import show_progress
+    from qatk.run_folder.folder import is_first_process
     from qatk.running import run
-    from qatk.workers import is_first_process
 
     plain_warnings()
     first = is_first_process()

@@ -17,7 +17,7 @@ from qatk.api import (
     UsageError,
     answers_of_spans,
 )
-from qatk.runs import load_run
+from qatk.run_folder.load import load_run
 from qatk.types import Float32, Float64, Int64
 from qatk_builtin.bert import MinNullOptions
 from qatk_builtin.bert.min_null import MinNullDecoder

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qatk import eventlog
 from qatk.api import NoOptions, RunResult, TrainEvent
+from qatk.run_folder import event_log as eventlog
 
 
 class JsonlTracker:

@@ -10,11 +10,11 @@ from typing import Any
 
 from qatk.errors import RunFolderError
 from qatk.evaluation.metrics import slice_rows
-from qatk.eventlog import read_events
-from qatk.files import read_manifest
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult, StageTime
-from qatk.table import read_examples
+from qatk.run_folder.event_log import read_events
+from qatk.run_folder.examples_table import read_examples
+from qatk.run_folder.folder import read_manifest
 
 
 def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import resource
-import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -81,12 +79,6 @@ def describe_machine(distributions: Iterable[str] = ()) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": versions,
     }
-
-
-def peak_memory() -> int:
-    """The most memory that this process has held so far, in bytes of resident set."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _version(name: str) -> str | None:

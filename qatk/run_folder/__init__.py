@@ -1,0 +1,1 @@
+"""What a run leaves on disk: written whole, read back without a model."""
