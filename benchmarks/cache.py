@@ -20,9 +20,9 @@ from features import minilm
 from table import alone
 
 from qatk.api import Features
-from qatk.cache import FeatureCache
 from qatk.plugins.host import PluginHost
 from qatk.recipes.sections import Choice
+from qatk.runs.feature_cache import FeatureCache
 
 TARGET = 20
 

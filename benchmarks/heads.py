@@ -24,7 +24,7 @@ from table import alone
 
 from qatk.api import Features
 from qatk.plugins.host import PluginHost
-from qatk.stages import peak_memory
+from qatk.runs.stages import peak_memory
 from qatk_builtin.bert import HfOptions, StrideOptions
 from qatk_builtin.bert.backbone import HfBackbone
 from qatk_builtin.bert.stride import StrideFeaturizer

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qatk.evaluation.evaluate import evaluate as evaluate
     from qatk.run_folder.load import load_run as load_run
-    from qatk.running import run as run
+    from qatk.runs.run import run as run
 
-_HOMES = {"run": "qatk.running", "evaluate": "qatk.evaluation", "load_run": "qatk.run_folder.load"}
+_HOMES = {"run": "qatk.runs.run", "evaluate": "qatk.evaluation", "load_run": "qatk.run_folder.load"}
 
 __all__ = ["evaluate", "load_run", "run"]
 

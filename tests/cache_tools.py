@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.cache import FeatureCache
+from qatk.runs.feature_cache import FeatureCache
 from qatk.types import Features
 from qatk.types.mapped import mapping_of
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from small import write_recipe
 
 import qatk
-from qatk.cache import ABANDONED_S, ABOUT, read_features, write_features
 from qatk.errors import QatkWarning
+from qatk.runs.feature_cache import ABANDONED_S, ABOUT, read_features, write_features
 from qatk.types import Features
 
 

@@ -15,13 +15,13 @@ import pytest
 from cache_tools import Making, features, fetch, opened
 from stride_tools import make
 
-from qatk import cache as module
 from qatk.api import Component
-from qatk.cache import FeatureCache, key_basis, source_digest
 from qatk.errors import UsageError
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.registered import Plugin, Registered
 from qatk.recipes.sections import Choice
+from qatk.runs import feature_cache as module
+from qatk.runs.feature_cache import FeatureCache, key_basis, source_digest
 
 SPEC = BackboneSpec("m", 8, 64, "right", 0, 2, True)
 PLUGIN = """

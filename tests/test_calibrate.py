@@ -24,7 +24,7 @@ from qatk.errors import DataError, QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.load import load_run
-from qatk.training import of_least_null
+from qatk.runs.prediction import of_least_null
 from qatk.types import Predictions
 from qatk.types.examples import clusters_of
 

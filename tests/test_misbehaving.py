@@ -16,7 +16,7 @@ import qatk
 from qatk.errors import PluginError, UsageError
 from qatk.plugins.attribution import explain
 from qatk.plugins.host import PluginHost
-from qatk.stages import Trackers
+from qatk.runs.trackers import Trackers
 
 ENVIRON = {name: value for name, value in os.environ.items() if name != "QATK_TRACEBACK"}
 PLUGIN = """

@@ -29,7 +29,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import qatk
-from qatk.cache import keep_text
 from qatk.cli import app
 from qatk.comparison import compare_systems
 from qatk.errors import RunFolderError, UsageError
@@ -38,6 +37,7 @@ from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reports.contrasts import Contrast
 from qatk_builtin.reports.page import write_page
+from qatk_builtin.reports.page.vega import keep_text
 
 HOSTILE = '</script><script>window.hacked=1</script><img src=x onerror="window.hacked=2">&amp;\u2028\ud800 "\'<!--'
 

@@ -32,7 +32,7 @@ def run_command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.cli.progress import show_progress
     from qatk.run_folder.folder import is_first_process
-    from qatk.running import run
+    from qatk.runs.run import run
 
     plain_warnings()
     first = is_first_process()

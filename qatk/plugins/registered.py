@@ -131,7 +131,7 @@ class Part:
         """Use the component; an exception keeps its type and gets a note of component, plugin and stage.
 
         What it prints goes to standard error, for standard output is the command's; a reporter may print, and
-        :class:`qatk.stages.Trackers` takes care of trackers.
+        :class:`qatk.runs.trackers.Trackers` takes care of trackers.
         """
         free = self.registered.kind in ("reporter", "tracker")
         with nullcontext() if free else redirect_stdout(sys.stderr):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 
-from qatk.cache import keep_text
+from qatk.errors import StorageError
+from qatk.files import cache_folder, write_atomically
 
 VEGA_LITE = "6.4"
 """What the charts are written for; where the package has no such version, its newest one is taken."""
@@ -29,3 +33,19 @@ def vega_bundle() -> str:
 
     bundle = keep_text(f"vega-embed-{version_of('vl-convert-python')}-{version}.js", make)
     return bundle.replace("</script", "<\\/script")
+
+
+def keep_text(name: str, make: Callable[[], str], environ: Mapping[str, str] = os.environ) -> str:
+    """A text that takes long to make: out of the cache, or made and kept there.
+
+    The name, of its file, says all that the text follows from.
+    """
+    if (place := cache_folder(environ, "texts")) is None:
+        return make()
+    with suppress(OSError, UnicodeDecodeError):
+        return (place / name).read_text("utf-8")
+    text = make()
+    with suppress(OSError, StorageError):
+        place.mkdir(parents=True, exist_ok=True)
+        write_atomically(place / name, text)
+    return text

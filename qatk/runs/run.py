@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.console import Console
 
-from qatk.cache import FeatureCache
 from qatk.calibration.calibrate import calibrate, write_calibration
 from qatk.errors import DataError, QatkWarning, RunFolderError
 from qatk.evaluation.metrics import judge
@@ -31,8 +30,11 @@ from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import MANIFEST, RunFolder, follow, is_first_process, read_manifest
 from qatk.run_folder.load import load_run, stage_times
 from qatk.run_folder.manifest import check_suppliers, describe_components, describe_machine
-from qatk.stages import Stages, Trackers
-from qatk.training import Training, decode
+from qatk.runs.feature_cache import FeatureCache
+from qatk.runs.prediction import decode
+from qatk.runs.stages import Stages
+from qatk.runs.trackers import Trackers
+from qatk.runs.training import Training
 from qatk.types import Examples, Features, SpanScores
 
 

@@ -27,7 +27,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from qatk.errors import QatkWarning, StorageError, UsageError
+from qatk.errors import QatkWarning, UsageError
 from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomically
 from qatk.recipes.sections import Choice
 from qatk.types.features import Features
@@ -258,22 +258,6 @@ def _map(path: Path) -> np.ndarray[Any, Any]:
 
 def _is_standard(cls: type) -> bool:
     return cls.__module__.partition(".")[0] in sys.stdlib_module_names
-
-
-def keep_text(name: str, make: Callable[[], str], environ: Mapping[str, str] = os.environ) -> str:
-    """A text that takes long to make: out of the cache, or made and kept there.
-
-    The name, of its file, says all that the text follows from.
-    """
-    if (place := cache_folder(environ, "texts")) is None:
-        return make()
-    with suppress(OSError, UnicodeDecodeError):
-        return (place / name).read_text("utf-8")
-    text = make()
-    with suppress(OSError, StorageError):
-        place.mkdir(parents=True, exist_ok=True)
-        write_atomically(place / name, text)
-    return text
 
 
 def _limit(environ: Mapping[str, str]) -> int:

@@ -1,0 +1,1 @@
+"""Making a run: the stages from data to report."""
