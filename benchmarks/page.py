@@ -17,9 +17,9 @@ from common import Row, figure, seconds
 from compare import QUESTIONS, dev_like, make_run
 from table import alone
 
-from qatk.comparison import compare_systems
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.systems import read_systems
 from qatk.plugins.host import PluginHost
-from qatk.systems import read_systems
 from qatk_builtin.reports.page import write_page
 
 SIZE, FILTER = 12.0, 200.0

@@ -16,9 +16,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from qatk.comparison import compare_systems
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.systems import read_systems
 from qatk.results.comparison import Difference, System
-from qatk.systems import read_systems
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "effects.md"

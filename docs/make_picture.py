@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 import qatk
-from qatk.systems import run_system
+from qatk.comparison.systems import run_system
 from qatk_builtin.reports import ConsoleOptions
 from qatk_builtin.reports.console import ConsoleReporter
 from qatk_builtin.reports.page import write_page

@@ -17,7 +17,7 @@ import numpy as np
 from make_result import CASES, Case, make_result
 
 from qatk.api import Examples, NBest, NoOptions, Predictions
-from qatk.comparison import compare_systems
+from qatk.comparison.compare import compare_systems
 from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System

@@ -40,10 +40,10 @@ import sizes  # noqa: E402
 import table  # noqa: E402
 
 from qatk.cli import app  # noqa: E402
-from qatk.comparison import compare_systems  # noqa: E402
+from qatk.comparison.compare import compare_systems  # noqa: E402
+from qatk.comparison.systems import read_systems  # noqa: E402
 from qatk.evaluation.evaluate import evaluate_examples  # noqa: E402
 from qatk.plugins.host import PluginHost  # noqa: E402
-from qatk.systems import read_systems  # noqa: E402
 from qatk_builtin.bert import MinNullOptions, StrideOptions  # noqa: E402
 from qatk_builtin.bert.min_null import MinNullDecoder  # noqa: E402
 from qatk_builtin.bert.stride import StrideFeaturizer  # noqa: E402

@@ -21,11 +21,11 @@ from test_lean_imports import HEAVY, modules_loaded
 from typer.testing import CliRunner
 
 from qatk.cli import app
-from qatk.comparison import compare_systems
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
 from qatk.errors import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
-from qatk.selection import compile_pattern, in_slice, matching, narrow
 
 DATA = articles(96, 4)
 

@@ -11,15 +11,15 @@ import pytest
 from compare_tools import answer, articles, evaluation, system
 from scoring_cases import SHARED, examples_of, predictions_of
 
-from qatk.comparison import compare_systems, comparison_to_dict
+from qatk.comparison.compare import compare_systems, comparison_to_dict
+from qatk.comparison.systems import read_predictions
+from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, Difference, System
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.significance import holm, mcnemar
-from qatk.systems import read_predictions
-from qatk.telling import rank_questions
 
 DATA = articles()
 DRAWS = 2000

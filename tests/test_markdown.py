@@ -16,7 +16,7 @@ from make_result import CASES, Case, make_result
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from qatk.comparison import compare_systems
+from qatk.comparison.compare import compare_systems
 from qatk.display.text import printable
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System

@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 
 import qatk
 from qatk.cli import app
-from qatk.comparison import compare_systems
+from qatk.comparison.compare import compare_systems
 from qatk.errors import RunFolderError, UsageError
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.plugins.host import PluginHost

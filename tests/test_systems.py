@@ -13,13 +13,14 @@ import pytest
 from compare_tools import answer, articles, evaluation, write_run
 from scoring_cases import SHARED
 
-from qatk.comparison import compare_systems
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.names import distinct_names
+from qatk.comparison.systems import read_predictions, read_systems, run_system
 from qatk.errors import PredictionsError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import evaluate
 from qatk.evaluation.metrics import take
 from qatk.plugins.host import PluginHost
 from qatk.run_folder.load import load_run
-from qatk.systems import distinct_names, read_predictions, read_systems, run_system
 from qatk.types import Examples
 
 DATA = articles(48, 3)

@@ -110,8 +110,8 @@ def compare_command(
 ) -> None:
     """Hold systems against each other, question by question: what differs, how sure that is, and where."""
     from qatk.cli.sweeping import failures
-    from qatk.comparison import compare_systems, comparison_to_dict
-    from qatk.selection import compile_pattern, in_slice, matching, narrow
+    from qatk.comparison.compare import compare_systems, comparison_to_dict
+    from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
 
     plain_warnings()
     pattern = compile_pattern(grep) if grep is not None else None
@@ -182,7 +182,7 @@ class _Request:
             return self._read_files(host, self.data, odds), []
         if all(path.is_dir() for path in self.inputs):
             self._refuse(("--null-odds", self.null_odds), why="prediction files")
-        from qatk.systems import read_systems
+        from qatk.comparison.systems import read_systems
 
         return read_systems(self.inputs, odds, common=self.common, group_seeds=self.group_seeds, nbest=self.nbest), []
 
@@ -216,7 +216,7 @@ class _Request:
         )
 
     def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
-        from qatk.systems import read_predictions
+        from qatk.comparison.systems import read_predictions
 
         self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
         if folders := [path for path in self.inputs if path.is_dir()]:

@@ -45,10 +45,10 @@ def sweep(
         UsageError: for anything wrong with the options or the recipe, before any run starts.
         QatkError: where fewer than two systems came through.
     """
+    from qatk.comparison.systems import read_systems
     from qatk.errors import QatkError, UsageError
     from qatk.making import make_runs
     from qatk.sweep import check_data, parse_over, parse_seeds, plan
-    from qatk.systems import read_systems
 
     overs = [parse_over(text) for text in over]
     chosen = None if seeds is None else parse_seeds(seeds)

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
+from qatk.comparison.systems import run_system
 from qatk.results.comparison import Comparison
-from qatk.systems import run_system
 from qatk_builtin.reports import HtmlOptions
 from qatk_builtin.reports.page import write_page
 

@@ -1,14 +1,82 @@
-"""What to tell about two systems: the verdict in words, and the questions that show most how they differ."""
+"""Which questions of a comparison to show: those of a slice, those that a pattern finds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from dataclasses import replace
+from difflib import get_close_matches
 
 import numpy as np
 
+from qatk.errors import UsageError
 from qatk.evaluation.squad import normalise_answers
-from qatk.results.comparison import Difference, System
+from qatk.results.comparison import Comparison, System
 from qatk.types import Bool, Float64, Int64
+
+
+def narrow(comparison: Comparison, rows: Bool, what: str) -> Comparison:
+    """The same comparison, figures and all, with the wins, losses and questions both have wrong only of ``rows``.
+
+    Args:
+        comparison: to narrow.
+        rows: bool[n].
+        what: says which rows these are, after a noun: ``in question-word: who``.
+    """
+    pairs = [
+        replace(
+            pair,
+            wins=pair.wins[rows[pair.wins]],
+            losses=pair.losses[rows[pair.losses]],
+            both_wrong=pair.both_wrong[rows[pair.both_wrong]],
+        )
+        for pair in comparison.pairs
+    ]
+    selection = ", ".join(part for part in (comparison.selection, what) if part)
+    return replace(comparison, pairs=pairs, selection=selection)
+
+
+def in_slice(comparison: Comparison, text: str) -> Bool:
+    """bool[n] of a slice such as ``question-word: who``.
+
+    Raises:
+        UsageError: where there is no such slice, with those that there are.
+    """
+    slicer, _, name = (part.strip() for part in text.partition(":"))
+    if name in (groups := comparison.masks.get(slicer, {})):
+        return groups[name]
+    known = [f"{slicer}: {name}" for slicer, groups in comparison.masks.items() for name in groups]
+    near = get_close_matches(text, known, 1)
+    listed = "; ".join(f"{slicer}: {', '.join(groups)}" for slicer, groups in comparison.masks.items())
+    fix = f"did you mean {near[0]!r}?" if near else f"there are: {listed or 'none'}"
+    raise UsageError(f"--slice: there is no {text!r}", fix=fix)
+
+
+def compile_pattern(text: str) -> re.Pattern[str]:
+    """A regular expression that ignores case.
+
+    Raises:
+        UsageError: where it is none.
+    """
+    try:
+        return re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise UsageError(f"--grep {text}: no regular expression: {error}", fix=r"write \( \[ \? for ( [ ?") from None
+
+
+def matching(comparison: Comparison, pattern: re.Pattern[str]) -> Bool:
+    """bool[n]: found in the id, the question, a gold answer, or a system's (first) answer; not in the context."""
+    examples = comparison.examples
+    answers = [system.evaluation.predictions.text for system in comparison.systems]
+    found = (
+        any(
+            map(
+                pattern.search,
+                (examples.id[row], examples.question[row], *examples.answers_of(row), *(text[row] for text in answers)),
+            )
+        )
+        for row in range(len(examples))
+    )
+    return np.fromiter(found, np.bool_, len(examples))
 
 
 def rank_questions(baseline: System, other: System, clusters: Int64) -> tuple[Int64, Int64, Int64]:
@@ -71,39 +139,3 @@ def _times_before(values: Float64) -> Int64:
     times = np.empty(len(values), np.int64)
     times[order] = np.arange(len(values)) - np.repeat(begins, lengths)
     return times
-
-
-def verdict(baseline: str, other: str, differences: Sequence[Difference], clusters: str) -> str:
-    """One plain sentence about a pair, of F1 over all questions; a second where EM says something else.
-
-    Args:
-        baseline: its name.
-        other: the other system's name.
-        differences: EM and F1 over all questions among them.
-        clusters: ``article`` or ``context``.
-    """
-    of = {d.metric: d for d in differences if d.group == "all"}
-    f1, exact = of["f1"], of["exact"]
-    bounds = f1.two_way or f1.by_cluster
-    by = f"95 % by seed and {clusters}" if f1.two_way else f"95 % by {clusters}"
-    if f1.verdict in ("better", "worse"):
-        low, high = bounds if f1.difference > 0 else (-bounds.high, -bounds.low)
-        size = f"{abs(f1.difference):.1f} F1 ({by} {low:.1f} to {high:.1f})"
-        said = f"{other} is {f1.verdict} than {baseline} by {size}."
-    elif f1.by_question == (0, 0) or (f1.total == 1 and not f1.difference):
-        said = f"{other} and {baseline} have the same F1 on every question."
-    else:
-        low, high = bounds
-        known = f" ({low:.1f} to {high:.1f})" if low <= high else ""
-        said = (
-            f"This data cannot resolve {other} from {baseline}: F1 {f1.difference:+.1f}{known}{_reach(f1.detectable)}."
-        )
-    if exact.verdict in ("better", "worse") and exact.verdict != f1.verdict:
-        said += f" In EM {other} is {exact.verdict} by {abs(exact.difference):.1f}."
-    return said
-
-
-def _reach(detectable: float) -> str:
-    if detectable >= 100:
-        return "; it is too small to resolve any"
-    return f"; differences below {detectable:.1f} are out of its reach" if detectable > 0 else ""

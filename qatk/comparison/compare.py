@@ -11,25 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from qatk.alignment import common_masks
-from qatk.differences import Figures, measure
+from qatk.comparison.alignment import common_masks, refuse_too_few
+from qatk.comparison.figures import Figures, measure
+from qatk.comparison.verdicts import verdict
+from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
 from qatk.results.comparison import Comparison, Difference, Interval, Pair, System
 from qatk.statistics.significance import DRAWS, SEED, holm
-from qatk.telling import rank_questions, verdict
 from qatk.types import Float64
 from qatk.types.examples import clusters_of, contexts_of
 
 METRICS = ("exact", "f1")
 UNRESOLVED = "cannot resolve"
 ALPHA = 0.05
-
-
-def refuse_too_few(systems: int) -> None:
-    """Raise :class:`qatk.errors.UsageError` for fewer than two systems."""
-    if systems < 2:
-        raise UsageError("a comparison takes two systems or more", fix="name another run folder or predictions file")
 
 
 def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED) -> Comparison:
@@ -46,7 +41,7 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
     as does the two-way one where there is one. Slices are those that every system has, of the same questions.
 
     Args:
-        systems: over the same examples in the same order, as :mod:`qatk.systems` gives them.
+        systems: over the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
         draws: of the bootstrap and the randomisation.
         seed: of the draws; the same seed gives the same numbers.
 

@@ -1,0 +1,1 @@
+"""Systems held against a baseline: paired figures, verdicts, wins and losses."""

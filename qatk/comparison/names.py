@@ -1,0 +1,70 @@
+"""What to call the systems of a comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qatk.results.run import RunResult
+
+Source = str | Path
+T = TypeVar("T")
+
+
+def distinct_names(paths: Sequence[Source]) -> list[str]:
+    """What distinguishes paths, as short names: folders above and below that all share are left out.
+
+    Where more than two parts of a path are left, its end is enough, as long as it still distinguishes. ``.json``,
+    ``.json.gz`` and ``.predictions`` go too; the same path again gets a number.
+    """
+    parts = [Path(os.path.abspath(path)).parts[1:] for path in paths]  # noqa: PTH100  resolving would follow links
+    parts = [(*p[:-1], re.sub(r"\.json(\.gz)?$", "", p[-1])) if p else ("/",) for p in parts]
+    parts = _without_common(parts) if len(set(parts)) > 1 else [p[-1:] for p in parts]
+    names = ["/".join(p) for p in parts]
+    shorter = [re.sub(r"(?<=.)[._-]pred(iction)?s?$", "", name) for name in names]
+    if len(set(shorter)) == len(set(names)):
+        names = shorter
+    times = [names[:i].count(name) for i, name in enumerate(names)]
+    return [f"{name} ({k + 1})" if k else name for name, k in zip(names, times, strict=True)]
+
+
+def _without_common(parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Paths without the parts that all begin with, and those that all end with; at least one part is left of each."""
+    shortest = min(map(len, parts))
+    begin = next((i for i in range(shortest) if len({p[i] for p in parts}) > 1), shortest - 1)
+    room = shortest - begin - 1
+    end = next((i for i in range(room) if len({p[-1 - i] for p in parts}) > 1), room)
+    kept = [p[begin : len(p) - end] for p in parts]
+    longest, different = max(map(len, kept)), len(set(kept))
+    ends = [[p[-size:] for p in kept] for size in range(1, longest)] if longest > 2 else []
+    return next((short for short in ends if len(set(short)) == different), kept)
+
+
+def names_of_groups(of: Mapping[str, Source], runs: Mapping[str, RunResult]) -> list[str]:
+    """For each source the name of its system: runs of recipes that differ only in the seed are one, a file is one."""
+    keys = [json.dumps(_without_seed(runs[name].manifest), sort_keys=True) if name in runs else name for name in of]
+    groups: dict[str, list[str]] = {key: [] for key in keys}
+    for key, source in zip(keys, of.values(), strict=True):
+        groups[key].append(str(source))
+    named = dict(zip(groups, distinct_names([_of_all(group) for group in groups.values()]), strict=True))
+    return [named[key] for key in keys]
+
+
+def _without_seed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    apart = ("seed", "reporters", "trackers")
+    recipe = {key: value for key, value in manifest["recipe"].items() if key not in apart}
+    return {"recipe": recipe, "limit": manifest["identity"].get("limit")}
+
+
+def _of_all(folders: Sequence[str]) -> str:
+    """What the paths of one system's runs begin with, without what leads up to a seed."""
+    if len(folders) == 1:
+        return folders[0]
+    letters = zip(*(os.path.abspath(folder) for folder in folders), strict=False)  # noqa: PTH100  as above
+    shared = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, letters))
+    return re.sub(r"([-_.=/]+(seed|s)?[-_.=]*|seed[-_.=]*)$", "", shared) or shared
