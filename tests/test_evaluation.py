@@ -14,7 +14,7 @@ import typer
 from scoring_cases import SHARED, examples_of, squad_json, without_gold
 from typer.testing import CliRunner
 
-from qatk.cli.evaluate import evaluate_command
+from qatk.cli.eval import evaluate_command
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.evaluation.prediction_files import read_null_odds, read_predictions

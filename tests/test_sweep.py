@@ -9,9 +9,10 @@ import pytest
 from small import write_recipe
 
 from qatk.errors import QatkError, RecipeError, UsageError
-from qatk.making import Outcome, make_runs
 from qatk.plugins.host import PluginHost
-from qatk.sweep import Planned, check_data, parse_over, parse_seeds, plan
+from qatk.sweeps.local import Outcome, make_runs
+from qatk.sweeps.overrides import parse_over, parse_seeds
+from qatk.sweeps.plan import Planned, check_data, plan
 
 
 @pytest.mark.parametrize(

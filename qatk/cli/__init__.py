@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli import calibrate, data, evaluate, plugins, recipe
+from qatk.cli import calibrate, data, plugins, recipe
+from qatk.cli import eval as evaluate
 from qatk.cli.compare import compare_command
-from qatk.cli.context import Settings
 from qatk.cli.report import report_command
 from qatk.cli.run import run_command
+from qatk.cli.shared import Settings
 from qatk.errors import QatkError
 
 app = typer.Typer(

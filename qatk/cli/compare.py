@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli.context import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError, UsageError
 
 if TYPE_CHECKING:
-    from qatk.making import Outcome
     from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
+    from qatk.sweeps.local import Outcome
 
 SHOWN, SHOWN_OF_MANY = 3, 1
 """Wins, losses and questions both have wrong that are shown of a pair, and where there are several pairs."""
@@ -109,7 +109,7 @@ def compare_command(
     seed: Seed = 13,
 ) -> None:
     """Hold systems against each other, question by question: what differs, how sure that is, and where."""
-    from qatk.cli.sweeping import failures
+    from qatk.cli.sweep_progress import failures
     from qatk.comparison.compare import compare_systems, comparison_to_dict
     from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
 
@@ -189,7 +189,7 @@ class _Request:
     def _read_recipes(
         self, context: typer.Context, host: PluginHost, recipes: Sequence[Path]
     ) -> tuple[list[System], list[Outcome]]:
-        from qatk.cli.sweeping import plugin_options, sweep
+        from qatk.cli.sweep_progress import plugin_options, sweep
 
         if others := [str(path) for path in self.inputs if path not in recipes]:
             what = f"recipes are compared with recipes: {', '.join(others)} {'is' if len(others) == 1 else 'are'} none"

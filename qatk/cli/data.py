@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli.context import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli import plugincare
-from qatk.cli.context import output, plugin_host, print_json
+from qatk.cli import plugin_authors as plugincare
+from qatk.cli.shared import output, plugin_host, print_json
 from qatk.display.tables import plain_table
 from qatk.errors import UsageError
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli.context import plugin_host, print_json
+from qatk.cli.shared import plugin_host, print_json
 from qatk.errors import RecipeError
 
 recipe_app = typer.Typer(no_args_is_help=True)

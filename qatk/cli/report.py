@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli.context import output, plain_warnings, plugin_host
+from qatk.cli.shared import output, plain_warnings, plugin_host
 from qatk.errors import QatkError, UsageError
 
 PAGE = "report.html"

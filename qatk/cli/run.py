@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli.context import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from qatk.cli.context import Settings
+from qatk.cli.shared import Settings
 
 if TYPE_CHECKING:
-    from qatk.making import Listener, Outcome
     from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
-    from qatk.sweep import Planned
+    from qatk.sweeps.local import Listener, Outcome
+    from qatk.sweeps.plan import Planned
 
 _DONE = re.compile(r"(.+): (\d+)/(\d+)")
 
@@ -47,8 +47,9 @@ def sweep(
     """
     from qatk.comparison.systems import read_systems
     from qatk.errors import QatkError, UsageError
-    from qatk.making import make_runs
-    from qatk.sweep import check_data, parse_over, parse_seeds, plan
+    from qatk.sweeps.local import make_runs
+    from qatk.sweeps.overrides import parse_over, parse_seeds
+    from qatk.sweeps.plan import check_data, plan
 
     overs = [parse_over(text) for text in over]
     chosen = None if seeds is None else parse_seeds(seeds)
@@ -113,7 +114,7 @@ def failures(outcomes: Sequence[Outcome]) -> str:
 
 
 def _jobs(wanted: int) -> int:
-    from qatk.making import most_jobs
+    from qatk.sweeps.local import most_jobs
 
     if wanted > 1 and wanted > (most := most_jobs()):
         sys.stderr.write(f"warning: --jobs {wanted}: this machine takes {most} at a time (one a GPU, or one a core)\n")
@@ -154,7 +155,7 @@ def _bars(text: str, runs: Sequence[Planned]) -> Iterator[Callable[[Planned, str
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from qatk.display.text import printable
-    from qatk.making import ENDS
+    from qatk.sweeps.local import ENDS
 
     console = Console(stderr=True)
     console.print(text, markup=False, highlight=False)

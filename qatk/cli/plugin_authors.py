@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli.context import Settings, output, plugin_host, print_json
+from qatk.cli.shared import Settings, output, plugin_host, print_json
 from qatk.display.tables import plain_table
 from qatk.errors import UsageError
 

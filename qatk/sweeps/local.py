@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from threading import Lock
 
 from qatk.files import storage_errors, write_atomically
-from qatk.sweep import Planned
+from qatk.sweeps.plan import Planned
 
 Listener = Callable[[Planned, str], None]
 """Called with a run and a line that its process wrote to standard error."""

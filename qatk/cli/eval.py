@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.context import output, plugin_host, print_json
+from qatk.cli.shared import output, plugin_host, print_json
 from qatk.display.tables import plain_table
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""A recipe varied: which runs there are, and making those that are missing."""

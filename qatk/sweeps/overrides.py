@@ -1,0 +1,94 @@
+"""What is varied in a recipe: ``--over KEY=VALUE,...`` and ``--seeds``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qatk.errors import RecipeError, UsageError
+from qatk.recipes.document import parse, scalar
+
+_BRACKETS = set("[]{}\"'")
+
+
+@dataclass(frozen=True)
+class Over:
+    """One key of a recipe and the values to compare.
+
+    Attributes:
+        text: the option as it was given.
+        key: such as ``backbone.model``.
+        values: each as ``--set`` takes it.
+        labels: each as a text.
+    """
+
+    text: str
+    key: str
+    values: Sequence[str]
+    labels: Sequence[str]
+
+
+def parse_over(text: str) -> Over:
+    """Read ``KEY=A,B`` or ``KEY=[A, B]``; values in brackets or quotes are read as YAML.
+
+    Raises:
+        UsageError: where it is no key with values, or a value is empty or stands twice.
+    """
+    key, equals, given = text.partition("=")
+    if not equals or not key.strip() or not given.strip():
+        raise UsageError(f"--over {text}: KEY=VALUE,VALUE is due", fix="for example --over decoder.n_best_size=5,20")
+    if key == "seed":
+        raise UsageError(f"--over {text}: seeds are no systems", fix="give them with --seeds 0,1,2")
+    values, labels = _values(text, given.strip())
+    if "" in values:
+        raise UsageError(f"--over {text}: a value is empty", fix="write null for none")
+    if double := [label for label, times in Counter(labels).items() if times > 1]:
+        raise UsageError(f"--over {text}: {', '.join(double)} stands there twice")
+    return Over(text, key, values, labels)
+
+
+def _values(text: str, given: str) -> tuple[list[str], list[str]]:
+    """Values as texts for ``--set``, and what to call them."""
+    if not _BRACKETS & set(given):
+        values = [value.strip() for value in given.split(",")]
+        return values, values
+    found = _yaml(given) if given.startswith("[") else None
+    if not isinstance(found, list):
+        found = _yaml(f"[{given}]")
+    if not isinstance(found, list) or not found:
+        raise UsageError(f"--over {text}: the values are not a YAML list", fix="for example --over 'KEY=[A, B]'")
+    values = [json.dumps(value, ensure_ascii=False) for value in found]
+    return values, [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in found]
+
+
+def _name(over: Over, i: int) -> str:
+    """A value's label; a number and its like say little without the key."""
+    label = over.labels[i]
+    return label if isinstance(scalar(label), str) else f"{over.key.rpartition('.')[2]}={label}"
+
+
+def _yaml(text: str) -> Any:
+    try:
+        marked = parse(text, "--over")
+    except RecipeError:
+        return None
+    return None if marked.problems else marked.value
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read ``0,1,2``.
+
+    Raises:
+        UsageError: for anything but different whole numbers from 0 to 4294967295.
+    """
+    pieces = [piece.strip() for piece in text.split(",")]
+    if not all(re.fullmatch("[0-9]{1,10}", piece) and int(piece) < 2**32 for piece in pieces):
+        raise UsageError(f"--seeds {text}: whole numbers from 0 are due", fix="for example --seeds 0,1,2")
+    seeds = [int(piece) for piece in pieces]
+    if double := [str(seed) for seed, times in Counter(seeds).items() if times > 1]:
+        raise UsageError(f"--seeds {text}: {', '.join(double)} stands there twice")
+    return seeds
