@@ -44,7 +44,7 @@ def qatk_host() -> PluginHost:
 @pytest.fixture
 def qatk_examples() -> Examples:
     """Seven questions with gold: answerable and not, several answers, other scripts, markup, an empty question."""
-    from qatk.testing.samples import questions
+    from qatk.testing.inputs.questions import questions
 
     return questions()
 

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from qatk.api import Options
 from qatk.plugins.model_types import Batch, PairLogits
 from qatk.testing import check_component
-from qatk.testing.batches import Problem, make_problem, spec_for, with_padding
+from qatk.testing.inputs.batches import Problem, make_problem, spec_for, with_padding
 from qatk_builtin.bert import LinearOptions
 from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.heads import AnswerabilityOptions, BiaffineOptions, ConditionalOptions

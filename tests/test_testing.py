@@ -14,7 +14,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import METHODS
 from qatk.testing import ContractBroken, check_component, find_broken, promises_of, subject_of
 from qatk.testing.checking import every_promise, own_promises
-from qatk.testing.promises import SILENCE, Promise, Subject
+from qatk.testing.promise import SILENCE, Promise, Subject
 
 HOST = PluginHost.discover(environ={})
 

@@ -150,7 +150,7 @@ def _checked(registered: Registered, host: PluginHost, values: dict[str, Any], *
 
 
 def _print_checked(row: dict[str, Any]) -> None:
-    from qatk.testing.promises import Broken, list_broken
+    from qatk.testing.promise import Broken, list_broken
 
     console, name = output(), f"{row['kind']} {row['name']}"
     if row["skipped"]:

@@ -65,7 +65,7 @@ def _values(text: str, given: str) -> tuple[list[str], list[str]]:
     return values, [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in found]
 
 
-def _name(over: Over, i: int) -> str:
+def value_name(over: Over, i: int) -> str:
     """A value's label; a number and its like say little without the key."""
     label = over.labels[i]
     return label if isinstance(scalar(label), str) else f"{over.key.rpartition('.')[2]}={label}"

@@ -19,7 +19,7 @@ from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageEr
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.run_folder.folder import read_manifest
-from qatk.sweeps.overrides import Over, _name
+from qatk.sweeps.overrides import Over, value_name
 
 _LONGEST_NAME = 60
 
@@ -109,7 +109,7 @@ def plan(
         except RecipeError as error:
             problems += [replace(problem, source=_blame(problem.source, varied)) for problem in error.problems]
             continue
-        labels = [_name(over, i) for over, i in zip(overs, values, strict=True)]
+        labels = [value_name(over, i) for over, i in zip(overs, values, strict=True)]
         system = ", ".join([*([names[str(path)]] if len(recipes) > 1 or not labels else []), *labels])
         planned.append(_planned(system, recipe, given, limit, Path(out or Path("runs") / f"{recipe.name}-compare")))
     if problems:

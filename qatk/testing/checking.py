@@ -11,7 +11,7 @@ from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import METHODS, Plugin, Registered
-from qatk.testing.promises import Broken, ContractBroken, Promise, Subject
+from qatk.testing.promise import Broken, ContractBroken, Promise, Subject
 
 _TESTED = Plugin("this-test", "none", "0", "")
 """The owner of a class that no plugin registers."""
@@ -71,7 +71,9 @@ def own_promises(kind: str) -> list[Promise]:
 
 
 def _promises_in(module: str) -> list[Promise]:
-    return [value for value in vars(import_module(f"qatk.testing.{module}")).values() if isinstance(value, Promise)]
+    return [
+        value for value in vars(import_module(f"qatk.testing.promises.{module}")).values() if isinstance(value, Promise)
+    ]
 
 
 def subject_of(

@@ -1,4 +1,4 @@
-"""Decoders that fail on one kind of input each: all that :mod:`qatk.testing.decoders` says that it tries."""
+"""Decoders that fail on one kind of input each: all that :mod:`qatk.testing.promises.decoders` says that it tries."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ import pytest
 
 from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
-from qatk.testing.problems import TEXT, Window, problem, words_of
+from qatk.testing.inputs.decoding import TEXT, Window, problem, words_of
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.1])

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
-from qatk.testing.samples import events
+from qatk.testing.inputs.questions import events
 
 
 def test_contract() -> None:

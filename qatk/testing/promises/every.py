@@ -6,7 +6,7 @@ import json
 
 from pydantic import ValidationError
 
-from qatk.testing.promises import Subject, Unkept, expect, given, promise
+from qatk.testing.promise import Subject, Unkept, expect, given, promise
 
 SUMMARY_LENGTH = 80
 """Longer summaries do not stay on one line of ``qatk plugins list``."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from qatk.errors import UsageError
-from qatk.testing.problems import Problem, as_candidates, decoding_problems, examples_of, with_null, with_windows
-from qatk.testing.promises import Subject, Unkept, expect, given, promise
-from qatk.testing.snapshots import changed, snapshot
+from qatk.testing.inputs.decoding import Problem, as_candidates, decoding_problems, examples_of, with_null, with_windows
+from qatk.testing.inputs.snapshots import changed, snapshot
+from qatk.testing.promise import Subject, Unkept, expect, given, promise
 from qatk.types import Predictions
 
 _CLEARLY = -5.0

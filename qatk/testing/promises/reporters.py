@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from qatk.results.run import RunResult
-from qatk.testing.folders import visitors_in
-from qatk.testing.promises import Subject, expect, given, promise
-from qatk.testing.samples import result
-from qatk.testing.snapshots import changed, snapshot
+from qatk.testing.inputs.folders import visitors_in
+from qatk.testing.inputs.questions import result
+from qatk.testing.inputs.snapshots import changed, snapshot
+from qatk.testing.promise import Subject, expect, given, promise
 
 
 def _results(subject: Subject) -> list[tuple[str, RunResult]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from qatk.testing.promises import Subject, expect, given, promise
+from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Examples
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from qatk.plugins.model_types import PairLogits
-from qatk.testing.batches import Problem
-from qatk.testing.promises import expect, given
+from qatk.testing.inputs.batches import Problem
+from qatk.testing.promise import expect, given
 
 _TOLERANCE = 1e-4
 

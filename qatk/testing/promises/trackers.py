@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from qatk.testing.folders import visitors_in
-from qatk.testing.promises import Subject, expect, given, promise
-from qatk.testing.samples import events, manifest, result
+from qatk.testing.inputs.folders import visitors_in
+from qatk.testing.inputs.questions import events, manifest, result
+from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import TrainEvent
 
 SECONDS = 2.0

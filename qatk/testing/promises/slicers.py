@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from qatk.testing.promises import Subject, expect, given, promise
-from qatk.testing.samples import questions
-from qatk.testing.snapshots import changed, snapshot
+from qatk.testing.inputs.questions import questions
+from qatk.testing.inputs.snapshots import changed, snapshot
+from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Bool, Examples
 
 

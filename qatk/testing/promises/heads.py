@@ -10,18 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from qatk.plugins.model_types import PairLogits
-from qatk.testing.batches import (
-    HIDDEN,
-    Problem,
-    learnable,
-    make_problem,
-    only,
-    problems,
-    spec_for,
-    with_padding,
-)
-from qatk.testing.outputs import same, same_scores, tensors_of, window_scores
-from qatk.testing.promises import Subject, expect, given, promise
+from qatk.testing.inputs.batches import HIDDEN, Problem, learnable, make_problem, only, problems, spec_for, with_padding
+from qatk.testing.inputs.scores import same, same_scores, tensors_of, window_scores
+from qatk.testing.promise import Subject, expect, given, promise
 
 _STEPS = 200
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from qatk.plugins.model_types import BackboneSpec
-from qatk.testing.promises import Subject, expect, given, promise
-from qatk.testing.samples import questions
+from qatk.testing.inputs.questions import questions
+from qatk.testing.promise import Subject, expect, given, promise
 
 _TEXTS = ["When was the mill built?", "The mill of Arlen was built in 1843 by Ada Lovelace."]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from qatk.plugins.model_types import BackboneSpec
-from qatk.testing.problems import examples_of
-from qatk.testing.promises import Subject, expect, given, promise
-from qatk.testing.snapshots import changed, snapshot
-from qatk.testing.tokenizing import tokenizers_to_try
+from qatk.testing.inputs.decoding import examples_of
+from qatk.testing.inputs.snapshots import changed, snapshot
+from qatk.testing.inputs.tokenizers import tokenizers_to_try
+from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Examples, Features
 
 _MILL = "The mill of Arlen was built in 1843 by Ada Lovelace, and sold in 1901."

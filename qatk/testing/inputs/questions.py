@@ -11,7 +11,7 @@ from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import parse_recipe
 from qatk.results.run import RunResult, StageTime
-from qatk.testing.problems import examples_of
+from qatk.testing.inputs.decoding import examples_of
 from qatk.types import Examples, NBest, Predictions, TrainEvent
 
 _MILL = "The mill of Arlen was built in 1843 by Ada Lovelace, and sold in 1901. " * 3

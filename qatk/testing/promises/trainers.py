@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from qatk.testing.promises import Subject, expect, given, promise
-from qatk.testing.snapshots import changed, snapshot
+from qatk.testing.inputs.snapshots import changed, snapshot
+from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Features, SpanScores, TrainEvent
 
 _SMALL = {"epochs": 2.0, "batch_size": 8, "learning_rate": 2e-3, "log_every": 2, "device": "cpu", "precision": "fp32"}

@@ -1,0 +1,1 @@
+"""Inputs made to break components, and checks of what comes back."""
