@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qatk.component import Component, NoOptions, Options
+from qatk.component import AboveZero, Component, Fraction, Natural, NoOptions, Options, Positive
 from qatk.errors import (
     DataError,
     FeatureError,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "HEAD_WEIGHTS",
+    "AboveZero",
     "Backbone",
     "BackboneSpec",
     "Batch",
@@ -57,15 +58,18 @@ __all__ = [
     "FeatureError",
     "Features",
     "Featurizer",
+    "Fraction",
     "Head",
     "HubUnreachable",
     "Metric",
     "ModelError",
     "NBest",
+    "Natural",
     "NoOptions",
     "Options",
     "PairLogits",
     "PluginError",
+    "Positive",
     "Predictions",
     "QatkError",
     "Reporter",

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[int, Field(ge=1)]
+"""A whole number from 1 on."""
+Natural = Annotated[int, Field(ge=0)]
+"""A whole number from 0 on."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""A share, from 0 to 1."""
+AboveZero = Annotated[float, Field(gt=0)]
+"""A number above 0."""
 
 
 class Options(BaseModel):

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from qatk.api import Component, Options, hookimpl
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
+from qatk.api import Component, Fraction, Natural, Options, Positive, hookimpl
 
 
 class HfOptions(Options):
@@ -38,7 +33,7 @@ class StrideOptions(Options):
 
     max_length: Positive = 384
     """The most tokens of a window, question and special tokens included."""
-    doc_stride: Annotated[int, Field(ge=0)] = 128
+    doc_stride: Natural = 128
     """How many tokens of context two neighbouring windows share."""
     max_question_length: Positive = 64
     """Longer questions are cut to this many tokens, and counted."""

@@ -7,12 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from qatk.api import Component, Options, hookimpl
+from qatk.api import AboveZero, Component, Fraction, Options, Positive, hookimpl
 from qatk_builtin.bert import LinearOptions
-
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(ge=1)]
-AboveZero = Annotated[float, Field(gt=0)]
 
 
 class ConditionalOptions(Options):

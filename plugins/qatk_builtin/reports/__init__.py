@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
 
-from pydantic import Field
-
-from qatk.api import Component, Options, hookimpl
+from qatk.api import Component, Natural, Options, Positive, hookimpl
 
 
 class ConsoleOptions(Options):
     """Options of the ``console`` reporter."""
 
-    slices: Annotated[int, Field(ge=0)] = 10
+    slices: Natural = 10
     """How many slices to show: all where there are no more, else those that tell most."""
-    wins: Annotated[int, Field(ge=0)] = 3
+    wins: Natural = 3
     """How many examples answered right to show."""
-    losses: Annotated[int, Field(ge=0)] = 6
+    losses: Natural = 6
     """How many examples answered wrong to show."""
 
 
 class MarkdownOptions(Options):
     """Options of the ``markdown`` reporter."""
 
-    wins: Annotated[int, Field(ge=0)] = 5
+    wins: Natural = 5
     """How many examples answered right to show."""
-    losses: Annotated[int, Field(ge=0)] = 10
+    losses: Natural = 10
     """How many examples answered wrong to show."""
 
 
 class HtmlOptions(Options):
     """Options of the ``html`` reporter."""
 
-    questions: Annotated[int, Field(ge=1)] = 50_000
+    questions: Positive = 50_000
     """How many questions the page holds at most; of more, those that some system has wrong come first."""
 
 

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
 
-from pydantic import Field
-
-from qatk.api import Component, Options, hookimpl
-
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from qatk.api import Component, Fraction, Options, Positive, hookimpl
 
 
 class TinyOptions(Options):

@@ -7,17 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from qatk.api import Component, Options, hookimpl
-
-Positive = Annotated[int, Field(ge=1)]
+from qatk.api import AboveZero, Component, Options, Positive, hookimpl
 
 
 class TorchOptions(Options):
     """Options of the ``torch`` trainer."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-5
+    learning_rate: AboveZero = 3e-5
     """Peak learning rate of AdamW."""
-    epochs: Annotated[float, Field(gt=0)] = 2.0
+    epochs: AboveZero = 2.0
     """How often the training windows are seen; may be a fraction."""
     max_steps: Positive | None = None
     """Stop after this many optimizer steps, whatever ``epochs`` says."""
@@ -29,7 +27,7 @@ class TorchOptions(Options):
     """AdamW's weight decay; biases and norms have none."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
     """The share of steps over which the learning rate rises, before it falls to 0, both linearly."""
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_grad_norm: AboveZero = 1.0
     """Gradients are clipped to this norm."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """``auto``: bf16 where the hardware has it, else fp32."""
