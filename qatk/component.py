@@ -37,6 +37,7 @@ class Component:
         options: the class of its options.
         summary: one line for ``qatk plugins list``.
         requires: importable modules it needs beyond qatk's own dependencies, for the message that says what to install.
+        formerly: names of plugins that it used to come from: recipes, run folders and options that give those find it.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Component:
     options: type[Options] = NoOptions
     summary: str = ""
     requires: tuple[str, ...] = ()
+    formerly: tuple[str, ...] = ()

@@ -10,9 +10,9 @@ from test_squad_reader import document, failure, qa, write
 
 from qatk.errors import DataError, DataWarning
 from qatk.types import Examples
-from qatk_builtin.squad import SquadOptions
-from qatk_builtin.squad.reader import SquadDataset, read_squad
-from qatk_builtin.squad.table import examples_of_table
+from qatk_builtin.datasets import SquadOptions
+from qatk_builtin.datasets.squad import SquadDataset, read_squad
+from qatk_builtin.datasets.tables import examples_of_table
 
 
 def test_further_columns_are_read_where_they_are_asked_for(tmp_path: Path) -> None:

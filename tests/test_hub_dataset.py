@@ -20,9 +20,9 @@ from hub_stub import serving
 
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples
-from qatk_builtin.squad import HubOptions
-from qatk_builtin.squad.hub import HubDataset
-from qatk_builtin.squad.table import examples_of_table
+from qatk_builtin.datasets import HubOptions
+from qatk_builtin.datasets.hub import HubDataset
+from qatk_builtin.datasets.tables import examples_of_table
 
 OSLO, RIGA = "Ann met Bob in Oslo.", "Riga is old."
 COLUMNS: dict[str, list[Any]] = {

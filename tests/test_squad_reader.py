@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples
-from qatk_builtin.squad import SquadOptions
-from qatk_builtin.squad.reader import SquadDataset, read_squad
+from qatk_builtin.datasets import SquadOptions
+from qatk_builtin.datasets.squad import SquadDataset, read_squad
 
 CONTEXT = "Ann met Bob in Oslo. Ann left Oslo in May."
 DATA = Path(__file__).parents[1].parent / "shared" / "data"

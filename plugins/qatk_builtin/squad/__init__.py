@@ -8,37 +8,6 @@ from typing import Any
 from pydantic import Field
 
 from qatk.api import Component, Options, hookimpl
-from qatk.data.answers import BadAnswers
-
-
-class SquadOptions(Options):
-    """Options of the ``squad`` dataset."""
-
-    path: str
-    """A JSON file in SQuAD v1.1 or v2 form, plain or .gz; relative to the working directory."""
-    bad_answers: BadAnswers = "error"
-    """What to do with an answer that does not stand where its answer_start says: stop with a list; keep its text for
-    scoring and take its place as unknown; skip (leave out) that answer; or move it to the nearest place where its
-    text does stand."""
-    columns: list[str] = Field(default_factory=list)
-    """Further keys of the questions to read, such as ``difficulty``: for the ``column`` slicer and for plugins."""
-
-
-class HubOptions(Options):
-    """Options of the ``hub`` dataset."""
-
-    name: str
-    """A data set of the Hugging Face hub, or a local folder that ``datasets.load_dataset`` can read."""
-    config: str | None = None
-    """The configuration, where the data set has several."""
-    split: str = "train"
-    """The split, in the syntax of ``datasets``: validation, train[:10%] ..."""
-    revision: str | None = None
-    """A branch, tag or commit of the data set; pin it for numbers that hold."""
-    bad_answers: BadAnswers = "error"
-    """As for ``squad``."""
-    columns: list[str] = Field(default_factory=list)
-    """Further columns to read, as for ``squad``."""
 
 
 class EvaluateOptions(Options):
@@ -57,17 +26,6 @@ class ColumnOptions(Options):
 
     name: str
     """A column of the data; the dataset reads it where its option ``columns`` names it too."""
-
-
-@hookimpl
-def qatk_datasets() -> Iterable[Component]:
-    """SQuAD files, and data sets of the hub."""
-    return [
-        Component("squad", f"{__name__}.reader:SquadDataset", SquadOptions, "SQuAD JSON v1.1 or v2, plain or .gz"),
-        Component(
-            "hub", f"{__name__}.hub:HubDataset", HubOptions, "a data set of the Hugging Face hub or a local folder"
-        ),
-    ]
 
 
 @hookimpl

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from qatk.data.answers import as_starts
 from qatk.errors import DataError
 from qatk.types import Examples, Int64
-from qatk_builtin.squad.extras import column_values
+from qatk_builtin.datasets.columns import column_values
 
 _FIX = "the columns of squad_v2 are due: id, title, context, question, answers {text: [...], answer_start: [...]}"
 
@@ -35,7 +35,7 @@ def examples_of_table(table: Any, where: str, columns: Sequence[str] = ()) -> Ex
     Args:
         table: rows; ``answers`` is a struct of lists or a list of structs, with ``text`` and ``answer_start``.
         where: the data set, for messages.
-        columns: further columns to read; see :func:`qatk_builtin.squad.extras.column_values`.
+        columns: further columns to read; see :func:`qatk_builtin.datasets.columns.column_values`.
 
     Raises:
         DataError: for columns that are missing, of another type, or hold nulls.

@@ -23,8 +23,8 @@ from huggingface_hub.errors import (
 from qatk.data.answers import checked
 from qatk.errors import DataError, HubUnreachable, UsageError
 from qatk.types import Examples
-from qatk_builtin.squad import HubOptions
-from qatk_builtin.squad.table import examples_of_table
+from qatk_builtin.datasets import HubOptions
+from qatk_builtin.datasets.tables import examples_of_table
 
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
 _TIMEOUT = 20.0

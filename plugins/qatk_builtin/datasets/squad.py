@@ -17,9 +17,9 @@ from qatk.data.answers import BadAnswers, as_starts, checked, listed
 from qatk.errors import DataError, DataWarning
 from qatk.files import parse_json, read_text
 from qatk.types import Examples
-from qatk_builtin.squad import SquadOptions
-from qatk_builtin.squad.extras import column_values
-from qatk_builtin.squad.form import Qa, SquadFile, check_form
+from qatk_builtin.datasets import SquadOptions
+from qatk_builtin.datasets.columns import column_values
+from qatk_builtin.datasets.squad_form import Qa, SquadFile, check_form
 
 
 class SquadDataset:
@@ -44,7 +44,7 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Seq
         path: the file.
         bad_answers: what to do with answers that do not stand at their ``answer_start``; see
             :func:`qatk.data.answers.checked`.
-        columns: further keys of the questions to read; see :func:`qatk_builtin.squad.extras.column_values`.
+        columns: further keys of the questions to read; see :func:`qatk_builtin.datasets.columns.column_values`.
 
     Raises:
         UsageError: where the file cannot be opened.

@@ -18,8 +18,8 @@ import numpy as np
 import yaml
 
 from qatk.api import Examples
-from qatk_builtin.tiny import FactsOptions
-from qatk_builtin.tiny.names import invented_name
+from qatk_builtin.datasets import FactsOptions
+from qatk_builtin.datasets.facts_names import invented_name
 
 PER_PASSAGE = 4
 """Questions asked of a passage."""
@@ -93,7 +93,7 @@ class FactsDataset:
 
 @cache
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = yaml.safe_load(files("qatk_builtin.tiny").joinpath("facts.yaml").read_text("utf-8"))
+    data: dict[str, Any] = yaml.safe_load(files("qatk_builtin.datasets").joinpath("facts.yaml").read_text("utf-8"))
     return data
 
 
