@@ -15,8 +15,8 @@ from model_tools import FORMS, save_model
 from safetensors.torch import load_file, save
 
 from qatk.api import ModelError
-from qatk_builtin.bert import HfOptions
-from qatk_builtin.bert.backbone import HfBackbone
+from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.hf import HfBackbone
 
 
 def backbone(model: object, **options: Any) -> HfBackbone:

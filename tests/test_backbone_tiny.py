@@ -10,8 +10,8 @@ import torch
 from stride_tools import CORPUS, examples_of
 
 from qatk.api import UsageError
-from qatk_builtin.tiny import TinyOptions
-from qatk_builtin.tiny.backbone import TinyBackbone
+from qatk_builtin.backbones import TinyOptions
+from qatk_builtin.backbones.tiny import TinyBackbone
 
 EXAMPLES = examples_of([("Who wrote it?", text) for text in CORPUS])
 SMALL = {"vocab_size": 150, "hidden_size": 16, "max_length": 40}

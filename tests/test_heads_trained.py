@@ -18,8 +18,8 @@ from trainer_tools import LENGTHS, backbone, train, trainer
 import qatk
 from qatk.api import Features, SpanCandidates, SpanScores
 from qatk.errors import QatkWarning
-from qatk_builtin.bert import HfOptions
-from qatk_builtin.bert.backbone import HfBackbone
+from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.hf import HfBackbone
 
 
 def best_of(scores: SpanScores, features: Features) -> list[tuple[int, int]]:

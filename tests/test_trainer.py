@@ -13,8 +13,8 @@ from model_tools import FORMS, windows
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
 
 from qatk.api import ModelError, TrainingDiverged, UsageError
+from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.backbone import HfBackbone
 from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.torch_trainer.device import choose_precision
 from qatk_builtin.torch_trainer.trainer import rate_factor

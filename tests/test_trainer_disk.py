@@ -12,8 +12,9 @@ from transformers import AutoModelForQuestionAnswering
 
 from qatk.api import ModelError, StorageError
 from qatk.errors import QatkWarning
-from qatk_builtin.bert import HfOptions, LinearOptions
-from qatk_builtin.bert.backbone import HfBackbone
+from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.hf import HfBackbone
+from qatk_builtin.bert import LinearOptions
 from qatk_builtin.bert.linear import LinearSpans
 from qatk_builtin.torch_trainer.batches import make_batch
 from qatk_builtin.torch_trainer.checkpoint import HEAD_WEIGHTS

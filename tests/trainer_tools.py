@@ -10,8 +10,9 @@ import torch
 from model_tools import save_model
 
 from qatk.api import Features, TrainEvent
-from qatk_builtin.bert import HfOptions, LinearOptions
-from qatk_builtin.bert.backbone import HfBackbone
+from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.hf import HfBackbone
+from qatk_builtin.bert import LinearOptions
 from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.model import QAModel

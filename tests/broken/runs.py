@@ -15,8 +15,8 @@ from torch import nn
 from broken.data import Plain
 from qatk.api import Features, RunResult, SpanScores, TrainEvent
 from qatk.plugins.model_types import BackboneSpec
-from qatk_builtin.tiny import TinyOptions
-from qatk_builtin.tiny.backbone import TinyBackbone
+from qatk_builtin.backbones import TinyOptions
+from qatk_builtin.backbones.tiny import TinyBackbone
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.trainer import TorchTrainer
 

@@ -8,26 +8,6 @@ from typing import Literal
 from qatk.api import Component, Fraction, Natural, Options, Positive, hookimpl
 
 
-class HfOptions(Options):
-    """Options of the ``hf`` backbone."""
-
-    model: str
-    """A hub id, a local folder, or ``package:NAME/sub/path`` for weights inside an installed Python package."""
-    revision: str | None = None
-    """A branch, tag or commit of the model; pin it for numbers that hold."""
-    trust_remote_code: bool = False
-    """Run Python code that comes with the model. Off unless you have read that code."""
-    dropout: Fraction | None = None
-    """Dropout in the encoder; ``null`` keeps the checkpoint's own."""
-    attention_dropout: Fraction | None = None
-    """Dropout of attention weights where it should differ; ``0.0`` lets torch use its fused attention in training,
-    which takes no dropout on most devices. ``null`` does as ``dropout`` does."""
-    max_length: Positive | None = None
-    """The most tokens a window may have, for models that do not say; ``null`` takes the model's."""
-    layers: Positive | None = None
-    """Keep only the first so many layers of the encoder, a cheap way to a smaller one; ``null`` keeps all."""
-
-
 class StrideOptions(Options):
     """Options of the ``stride`` featurizer."""
 
@@ -62,14 +42,6 @@ class MinNullOptions(Options):
     null_threshold: float | Literal["never", "calibrated"] = 0.0
     """Answer nothing where null score minus best span score is above this; ``never`` always answers; ``calibrated``
     fits it on one half of the dev articles for the other, and on all of them for data to come."""
-
-
-@hookimpl
-def qatk_backbones() -> Iterable[Component]:
-    """Pretrained encoders."""
-    return [
-        Component("hf", f"{__name__}.backbone:HfBackbone", HfOptions, "any encoder of transformers, safetensors only")
-    ]
 
 
 @hookimpl

@@ -23,8 +23,8 @@ from transformers.utils import logging
 
 from qatk.api import Examples, ModelError
 from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec
-from qatk_builtin.bert import HfOptions
-from qatk_builtin.bert.source import SETTINGS, ModelSource
+from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
 
 _UNFIT = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, SafetensorError)
 _NO_LIMIT = 1_000_000  # a tokenizer without a limit says 10**30

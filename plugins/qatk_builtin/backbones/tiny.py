@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from qatk.api import Examples, UsageError
 from qatk.plugins.model_types import BackboneSpec
-from qatk_builtin.tiny import TinyOptions
+from qatk_builtin.backbones import TinyOptions
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ALPHABET = 1000
