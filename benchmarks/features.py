@@ -23,8 +23,8 @@ from transformers import AutoTokenizer
 
 from qatk.api import Examples, Features
 from qatk.plugins.model_types import BackboneSpec
-from qatk_builtin.bert import StrideOptions, splicing
-from qatk_builtin.bert.stride import StrideFeaturizer
+from qatk_builtin.featurizers import StrideOptions, splicing
+from qatk_builtin.featurizers.stride import StrideFeaturizer
 
 TARGET, TARGET_OF_STRINGS = 8, 1.5
 

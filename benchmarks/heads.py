@@ -27,8 +27,8 @@ from qatk.plugins.host import PluginHost
 from qatk.runs.stages import peak_memory
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
-from qatk_builtin.bert import StrideOptions
-from qatk_builtin.bert.stride import StrideFeaturizer
+from qatk_builtin.featurizers import StrideOptions
+from qatk_builtin.featurizers.stride import StrideFeaturizer
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.trainer import TorchTrainer
 

@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerFast
 
 from qatk.api import Examples, Features
 from qatk.plugins.model_types import BackboneSpec
-from qatk_builtin.bert import StrideOptions
-from qatk_builtin.bert.stride import StrideFeaturizer
+from qatk_builtin.featurizers import StrideOptions
+from qatk_builtin.featurizers.stride import StrideFeaturizer
 
 CORPUS = [
     "Ada Lovelace wrote the first program in 1843, and Charles Babbage built no engine to run it.",

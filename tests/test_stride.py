@@ -190,8 +190,8 @@ def test_batches_and_chunks_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
         [(question, context) for context in [*CORPUS, "", TEN] for question in ("Who?", "é 東?", "")]
     )
     whole = featurize("byte-bpe", examples, max_length=40, doc_stride=5)
-    monkeypatch.setattr("qatk_builtin.bert.tokens.BATCH_CHARS", 30)
-    monkeypatch.setattr("qatk_builtin.bert.windows.CHUNK", 3)
+    monkeypatch.setattr("qatk_builtin.featurizers.tokens.BATCH_CHARS", 30)
+    monkeypatch.setattr("qatk_builtin.featurizers.windows.CHUNK", 3)
     parts = featurize("byte-bpe", examples, max_length=40, doc_stride=5)
     for name in ("example_index", "token_offsets", "input_ids", "type_ids", "char_start", "char_end", "null_index"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

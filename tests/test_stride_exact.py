@@ -176,7 +176,7 @@ def test_fallback_gives_what_splicing_gives(monkeypatch: pytest.MonkeyPatch) -> 
     examples = examples_of([("Who built  it?", CORPUS[0])] * 3, answers)
     options: dict[str, Any] = {"max_length": 40, "doc_stride": 8, "max_question_length": 5}
     spliced = featurize("wordpiece-cased", examples, targets=True, **options)
-    monkeypatch.setattr("qatk_builtin.bert.splicing._same", lambda one, other: False)
+    monkeypatch.setattr("qatk_builtin.featurizers.splicing._same", lambda one, other: False)
     with pytest.warns(UserWarning, match="pair"):
         paired = featurize("wordpiece-cased", examples, targets=True, **options)
     for name in ("example_index", "input_ids", "type_ids", "char_start", "char_end", "start_target", "end_target"):

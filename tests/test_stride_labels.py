@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stride_tools import examples_of
 
-from qatk_builtin.bert.labels import place_answers
-from qatk_builtin.bert.tokens import TokenRows
+from qatk_builtin.featurizers.targets import place_answers
+from qatk_builtin.featurizers.tokens import TokenRows
 
 
 def rows(*texts: list[tuple[int, int]]) -> TokenRows:

@@ -13,9 +13,9 @@ from stride_tools import CORPUS, FORMS, examples_of, featurize, make
 from tokenizers import AddedToken
 from transformers import BertTokenizerFast
 
-from qatk_builtin.bert import splicing, words
-from qatk_builtin.bert.tokens import TokenRows, encode_texts
-from qatk_builtin.bert.words import divides_at_blanks, encode_words
+from qatk_builtin.featurizers import splicing, words
+from qatk_builtin.featurizers.tokens import TokenRows, encode_texts
+from qatk_builtin.featurizers.words import divides_at_blanks, encode_words
 
 COLUMNS = ("offsets", "ids", "char_start", "char_end")
 ODD = "\x00\t\n\r\u00a0\u0301\u0323\u200b\u2009\u3000é東한שם😀\ud800Ω.[]'"

@@ -7,8 +7,8 @@ import numpy as np
 
 from qatk.api import Examples, Features
 from qatk.plugins.model_types import BackboneSpec
-from qatk_builtin.bert import StrideOptions
-from qatk_builtin.bert.stride import StrideFeaturizer
+from qatk_builtin.featurizers import StrideOptions
+from qatk_builtin.featurizers.stride import StrideFeaturizer
 
 
 class Good(StrideFeaturizer):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.types import Bool, Examples, Int64
-from qatk_builtin.bert.tokens import TokenRows
-from qatk_builtin.bert.windows import Windows
+from qatk_builtin.featurizers.tokens import TokenRows
+from qatk_builtin.featurizers.windows import Windows
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from qatk.api import ModelError
 from qatk.plugins.model_types import BackboneSpec
-from qatk_builtin.bert.tokens import TokenRows, bare, clean, token_rows
+from qatk_builtin.featurizers.tokens import TokenRows, bare, clean, token_rows
 
 Kind = Literal["special", "question", "context"]
 

@@ -12,10 +12,10 @@ from qatk.api import Examples, advance
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Int64
 from qatk.types.mapped import release
-from qatk_builtin.bert.template import PairEncoder
-from qatk_builtin.bert.tokens import BATCH_CHARS, TokenRows, batches, encode_texts, join_rows
-from qatk_builtin.bert.windows import Source
-from qatk_builtin.bert.words import divides_at_blanks, encode_words
+from qatk_builtin.featurizers.pair_template import PairEncoder
+from qatk_builtin.featurizers.tokens import BATCH_CHARS, TokenRows, batches, encode_texts, join_rows
+from qatk_builtin.featurizers.windows import Source
+from qatk_builtin.featurizers.words import divides_at_blanks, encode_words
 
 Encoder = Callable[..., TokenRows]
 PART_CHARS = 1 << 22

@@ -11,7 +11,7 @@ import numpy as np
 from qatk.api import advance
 from qatk.types import Int64, ragged_rows
 from qatk.types.mapped import release
-from qatk_builtin.bert.tokens import TokenRows, batches, encode_batch, join_rows
+from qatk_builtin.featurizers.tokens import TokenRows, batches, encode_batch, join_rows
 
 BATCH_CHARS = 1 << 21
 """Characters among whose words equal ones are sought: a few hundred thousand words, few enough for the memory."""
@@ -34,7 +34,7 @@ def divides_at_blanks(tokenizer: Any) -> bool:
 
 
 def encode_words(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
-    """As :func:`qatk_builtin.bert.tokens.encode_texts`, for a tokenizer that :func:`divides_at_blanks`."""
+    """As :func:`qatk_builtin.featurizers.tokens.encode_texts`, for a tokenizer that :func:`divides_at_blanks`."""
     return join_rows(_parts(tokenizer, texts, what, spans))
 
 

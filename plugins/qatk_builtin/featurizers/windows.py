@@ -8,8 +8,8 @@ import numpy as np
 
 from qatk.api import advance
 from qatk.types import Int8, Int32, Int64
-from qatk_builtin.bert.template import PairTemplate
-from qatk_builtin.bert.tokens import TokenRows
+from qatk_builtin.featurizers.pair_template import PairTemplate
+from qatk_builtin.featurizers.tokens import TokenRows
 
 CHUNK = 1024
 """Windows spliced at a time, so that the index arrays stay in the cache."""

@@ -17,10 +17,10 @@ from qatk.api import DataError, Examples, FeatureError, Features, ModelError
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Bool, Float64, Int64
 from qatk.types.features import FeatureColumns
-from qatk_builtin.bert import StrideOptions
-from qatk_builtin.bert.labels import GoldSpans, place_answers, window_answers
-from qatk_builtin.bert.splicing import Reader
-from qatk_builtin.bert.windows import Source, Windows, place_of, plan_windows, splice
+from qatk_builtin.featurizers import StrideOptions
+from qatk_builtin.featurizers.splicing import Reader
+from qatk_builtin.featurizers.targets import GoldSpans, place_answers, window_answers
+from qatk_builtin.featurizers.windows import Source, Windows, place_of, plan_windows, splice
 
 
 class StrideFeaturizer:
