@@ -26,10 +26,10 @@ from transformers import BertConfig, BertForQuestionAnswering, BertModel
 
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Features
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.trainer import TorchTrainer
 

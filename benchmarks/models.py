@@ -28,10 +28,10 @@ from qatk.types import Features
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.backbones.model_source import ModelSource
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.trainer import TorchTrainer
 

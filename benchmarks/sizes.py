@@ -29,11 +29,11 @@ from qatk.evaluation.evaluate import evaluate_examples
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Examples
 from qatk.types.mapped import Spool, Texts
-from qatk_builtin.bert import LinearOptions, MinNullOptions
-from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.bert.min_null import MinNullDecoder
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
+from qatk_builtin.heads import LinearOptions, MinNullOptions
+from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.trainer import TorchTrainer
 

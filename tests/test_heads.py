@@ -14,13 +14,12 @@ from qatk.api import Options
 from qatk.plugins.model_types import Batch, PairLogits
 from qatk.testing import check_component
 from qatk.testing.inputs.batches import Problem, make_problem, spec_for, with_padding
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearHead
-from qatk_builtin.heads import AnswerabilityOptions, BiaffineOptions, ConditionalOptions
+from qatk_builtin.heads import AnswerabilityOptions, BiaffineOptions, ConditionalOptions, LinearOptions
 from qatk_builtin.heads.answerability import AnswerabilityHead
 from qatk_builtin.heads.biaffine import BiaffineHead, ahead, banded_products
 from qatk_builtin.heads.conditional import ConditionalHead
-from qatk_builtin.heads.parts import masked_log_softmax
+from qatk_builtin.heads.layers import masked_log_softmax
+from qatk_builtin.heads.linear import LinearHead
 
 HEADS: dict[str, tuple[Any, type[Options]]] = {
     "conditional": (ConditionalHead, ConditionalOptions),

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from qatk.plugins.model_types import BackboneSpec, Batch
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearHead, LinearSpans
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearHead, LinearSpans
 
 SPEC = BackboneSpec("made up", 6, 32, "right", 0, 2, True)
 NOWHERE = float("-inf")

@@ -25,7 +25,7 @@ from qatk.api import Component, Examples, Features, NBest, Predictions, SpanScor
 from qatk_builtin.bert import MinNullOptions, StrideOptions
 from qatk_builtin.bert.min_null import MinNullDecoder
 from qatk_builtin.bert.linear import LinearHead
-from qatk_builtin.bert import LinearOptions
+from qatk_builtin.heads import LinearOptions
 from qatk_builtin.bert.stride import StrideFeaturizer
 from qatk_builtin.squad.metric import SquadMetric
 from qatk_builtin.squad.slices import QuestionWord

@@ -14,8 +14,8 @@ from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, wei
 
 from qatk.api import ModelError, TrainingDiverged, UsageError
 from qatk_builtin.backbones.hf import HfBackbone
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearHead
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.torch_trainer.device import choose_precision
 from qatk_builtin.torch_trainer.trainer import rate_factor
 

@@ -14,8 +14,8 @@ from qatk.api import ModelError, StorageError
 from qatk.errors import QatkWarning
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearSpans
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearSpans
 from qatk_builtin.torch_trainer.batches import make_batch
 from qatk_builtin.torch_trainer.checkpoint import HEAD_WEIGHTS
 

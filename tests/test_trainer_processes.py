@@ -14,8 +14,8 @@ from trainer_tools import LENGTHS
 
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearHead
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.trainer import TorchTrainer
 

@@ -12,8 +12,8 @@ from model_tools import save_model
 from qatk.api import Features, TrainEvent
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
-from qatk_builtin.bert import LinearOptions
-from qatk_builtin.bert.linear import LinearHead
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.torch_trainer import TorchOptions
 from qatk_builtin.torch_trainer.model import QAModel
 from qatk_builtin.torch_trainer.trainer import TorchTrainer

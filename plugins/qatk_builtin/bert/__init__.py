@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from qatk.api import Component, Fraction, Options, Positive, hookimpl
-
-
-class LinearOptions(Options):
-    """Options of the ``linear`` head."""
-
-    mask_question: bool = True
-    """Only context tokens and the null position are scored; ``false`` gives the plain BERT behaviour."""
-    dropout: Fraction = 0.0
-    """Dropout before the scores."""
+from qatk.api import Component, Options, Positive, hookimpl
 
 
 class MinNullOptions(Options):
@@ -27,14 +18,6 @@ class MinNullOptions(Options):
     null_threshold: float | Literal["never", "calibrated"] = 0.0
     """Answer nothing where null score minus best span score is above this; ``never`` always answers; ``calibrated``
     fits it on one half of the dev articles for the other, and on all of them for data to come."""
-
-
-@hookimpl
-def qatk_heads() -> Iterable[Component]:
-    """Start and end scores."""
-    return [
-        Component("linear", f"{__name__}.linear:LinearHead", LinearOptions, "one linear layer: start and end scores")
-    ]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Span heads beside ``linear``: ends that know their start, spans as pairs, a verifier. Registration only."""
+"""Encoder states to span scores. Registration only; see the sibling modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Annotated
 from pydantic import Field
 
 from qatk.api import AboveZero, Component, Fraction, Options, Positive, hookimpl
-from qatk_builtin.bert import LinearOptions
+
+
+class LinearOptions(Options):
+    """Options of the ``linear`` head."""
+
+    mask_question: bool = True
+    """Only context tokens and the null position are scored; ``false`` gives the plain BERT behaviour."""
+    dropout: Fraction = 0.0
+    """Dropout before the scores."""
 
 
 class ConditionalOptions(Options):
@@ -52,11 +60,18 @@ class AnswerabilityOptions(LinearOptions):
 
 @hookimpl
 def qatk_heads() -> Iterable[Component]:
-    """Heads for spans whose score is more than a sum, or that judge answerability apart."""
+    """Start and end scores; spans whose score is more than a sum; a verifier."""
     conditional = "the end scored given the start, with a joint answerability score"
     biaffine = "each span scored as a pair of start and end, up to a length"
     answerability = "linear, and a verifier's score for no answer"
     return [
+        Component(
+            "linear",
+            f"{__name__}.linear:LinearHead",
+            LinearOptions,
+            "one linear layer: start and end scores",
+            formerly=("bert",),
+        ),
         Component("conditional", f"{__name__}.conditional:ConditionalHead", ConditionalOptions, conditional),
         Component("biaffine", f"{__name__}.biaffine:BiaffineHead", BiaffineOptions, biaffine),
         Component("answerability", f"{__name__}.answerability:AnswerabilityHead", AnswerabilityOptions, answerability),

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits
-from qatk_builtin.bert.linear import LinearSpans
 from qatk_builtin.heads import AnswerabilityOptions
-from qatk_builtin.heads.parts import Verifier, targets
+from qatk_builtin.heads.layers import Verifier, targets
+from qatk_builtin.heads.linear import LinearSpans
 
 
 class AnswerabilityHead:

@@ -10,7 +10,7 @@ from torch.nn.functional import gelu, pad
 
 from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits
 from qatk_builtin.heads import BiaffineOptions
-from qatk_builtin.heads.parts import at, linear, targets
+from qatk_builtin.heads.layers import at, linear, targets
 
 
 class BiaffineHead:

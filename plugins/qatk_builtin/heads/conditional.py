@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, gelu, logsigmo
 
 from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits
 from qatk_builtin.heads import ConditionalOptions
-from qatk_builtin.heads.parts import Verifier, at, linear, masked_log_softmax, targets
+from qatk_builtin.heads.layers import Verifier, at, linear, masked_log_softmax, targets
 
 
 class ConditionalHead:

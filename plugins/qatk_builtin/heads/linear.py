@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits
-from qatk_builtin.bert import LinearOptions
+from qatk_builtin.heads import LinearOptions
 
 _INIT_STD = 0.02  # as BERT initialises its own layers
 
