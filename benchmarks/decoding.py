@@ -19,8 +19,8 @@ from reference_decoding import Windows
 from table import alone
 
 from qatk.api import Examples, Features, Predictions, SpanScores
-from qatk_builtin.bert import MinNullOptions
-from qatk_builtin.bert.min_null import MinNullDecoder
+from qatk_builtin.decoders import MinNullOptions
+from qatk_builtin.decoders.min_null import MinNullDecoder
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from qatk.api import Examples, Features, Predictions, SpanCandidates, SpanScores
-from qatk_builtin.bert import MinNullOptions
-from qatk_builtin.bert.min_null import MinNullDecoder
+from qatk_builtin.decoders import MinNullOptions
+from qatk_builtin.decoders.min_null import MinNullDecoder
 
 NONE = (-1, -1)
 INF = float("inf")

@@ -44,8 +44,8 @@ from qatk.comparison.compare import compare_systems  # noqa: E402
 from qatk.comparison.systems import read_systems  # noqa: E402
 from qatk.evaluation.evaluate import evaluate_examples  # noqa: E402
 from qatk.plugins.host import PluginHost  # noqa: E402
-from qatk_builtin.bert import MinNullOptions  # noqa: E402
-from qatk_builtin.bert.min_null import MinNullDecoder  # noqa: E402
+from qatk_builtin.decoders import MinNullOptions  # noqa: E402
+from qatk_builtin.decoders.min_null import MinNullDecoder  # noqa: E402
 from qatk_builtin.featurizers import StrideOptions  # noqa: E402
 from qatk_builtin.featurizers.stride import StrideFeaturizer  # noqa: E402
 

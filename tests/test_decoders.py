@@ -173,7 +173,7 @@ def test_a_long_context_in_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
             windows.append(Window(example, chars, start.tolist(), end.tolist(), float(chance.normal())))
     contexts = ["a " * 60] * 40
     whole = [merge(contexts, windows, given, combine="edge") for given in (None, all_candidates(windows))]
-    monkeypatch.setattr("qatk_builtin.bert.min_null.BLOCK", 100)
+    monkeypatch.setattr("qatk_builtin.decoders.min_null.BLOCK", 100)
     parts = [merge(contexts, windows, given, combine="edge") for given in (None, all_candidates(windows))]
     assert [all_of(p) for p in whole] == [all_of(p) for p in parts]
 

@@ -21,11 +21,10 @@ from qatk.results.evaluation import Evaluation
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import FORMAT
 from qatk.testing import check_component
-from qatk_builtin.bert import MinNullOptions
-from qatk_builtin.bert.min_null import MinNullDecoder
-from qatk_builtin.decoders import EnsembleOptions, MergeWindowsOptions
+from qatk_builtin.decoders import EnsembleOptions, MergeWindowsOptions, MinNullOptions
 from qatk_builtin.decoders.ensemble import EnsembleDecoder
 from qatk_builtin.decoders.merge_windows import MergeWindowsDecoder
+from qatk_builtin.decoders.min_null import MinNullDecoder
 
 CONTEXT = "abcdefghijklmnopqrstuvwxyz" * 2
 

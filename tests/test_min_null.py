@@ -12,8 +12,8 @@ import pytest
 from min_null_tools import INF, NONE, Window, all_candidates, brute_force, decode, examples, features, n_best, scores
 
 from qatk.api import Features, PluginError, SpanCandidates, SpanScores
-from qatk_builtin.bert import MinNullOptions
-from qatk_builtin.bert.min_null import MinNullDecoder
+from qatk_builtin.decoders import MinNullOptions
+from qatk_builtin.decoders.min_null import MinNullDecoder
 
 CONTEXT = "Ada wrote it in 1843."
 CHARS = [NONE, NONE, NONE, (0, 3), (4, 9), (10, 12), (13, 15), (16, 20), (20, 21), NONE]
@@ -241,8 +241,8 @@ def test_hundreds_of_windows_of_one_example_and_many_blocks(monkeypatch: pytest.
     expected = brute_force(contexts, windows, 20, 5)
     whole = decode(contexts, windows, max_answer_length=5)
     assert [n_best(whole, k) for k in range(5)] == expected
-    monkeypatch.setattr("qatk_builtin.bert.min_null.BLOCK", 100)
-    monkeypatch.setattr("qatk_builtin.bert.spans.TILE_CELLS", 500)
+    monkeypatch.setattr("qatk_builtin.decoders.min_null.BLOCK", 100)
+    monkeypatch.setattr("qatk_builtin.decoders.best_spans.TILE_CELLS", 500)
     for given in (scores(windows), all_candidates(windows)):
         parts = decode(contexts, windows, given, max_answer_length=5)
         assert [n_best(parts, k) for k in range(5)] == expected

@@ -22,7 +22,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if name != "QATK_TR
 PLUGIN = """
 import numpy as np, torch
 from qatk.api import Component, Examples, Features, NBest, Predictions, SpanScores, hookimpl
-from qatk_builtin.bert import MinNullOptions, StrideOptions
+from qatk_builtin.decoders import MinNullOptions, StrideOptions
 from qatk_builtin.bert.min_null import MinNullDecoder
 from qatk_builtin.bert.linear import LinearHead
 from qatk_builtin.heads import LinearOptions

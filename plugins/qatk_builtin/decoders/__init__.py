@@ -1,12 +1,23 @@
-"""Decoders beside ``min-null``: of windows that are merged first, and of several runs. Registration only."""
+"""Span scores to answers. Registration only; see the sibling modules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Literal
 
-from qatk.api import Component, hookimpl
-from qatk_builtin.bert import MinNullOptions
+from qatk.api import Component, Options, Positive, hookimpl
+
+
+class MinNullOptions(Options):
+    """Options of the ``min-null`` decoder."""
+
+    n_best_size: Positive = 20
+    """How many spans an example keeps."""
+    max_answer_length: Positive = 30
+    """The longest answer, in tokens."""
+    null_threshold: float | Literal["never", "calibrated"] = 0.0
+    """Answer nothing where null score minus best span score is above this; ``never`` always answers; ``calibrated``
+    fits it on one half of the dev articles for the other, and on all of them for data to come."""
 
 
 class MergeWindowsOptions(MinNullOptions):
@@ -34,8 +45,10 @@ def qatk_decoders() -> Iterable[Component]:
     exact = "the true n-best by sliding maxima: min-null by another name"
     merge = "as min-null, after a token's scores in several windows are combined"
     ensemble = "as min-null, of several runs' best spans together"
+    best = "best valid span; null score is the minimum over windows"
     return [
-        Component("exact", "qatk_builtin.bert.min_null:MinNullDecoder", MinNullOptions, exact),
+        Component("min-null", f"{__name__}.min_null:MinNullDecoder", MinNullOptions, best, formerly=("bert",)),
+        Component("exact", f"{__name__}.min_null:MinNullDecoder", MinNullOptions, exact),
         Component("merge-windows", f"{__name__}.merge_windows:MergeWindowsDecoder", MergeWindowsOptions, merge),
         Component("ensemble", f"{__name__}.ensemble:EnsembleDecoder", EnsembleOptions, ensemble),
     ]

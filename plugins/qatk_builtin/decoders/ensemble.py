@@ -19,11 +19,10 @@ from qatk.api import (
 )
 from qatk.run_folder.load import load_run
 from qatk.types import Float32, Float64, Int64
-from qatk_builtin.bert import MinNullOptions
-from qatk_builtin.bert.min_null import MinNullDecoder
-from qatk_builtin.bert.nbest import Slices, probabilities, rank
-from qatk_builtin.bert.spans import Spans
-from qatk_builtin.decoders import EnsembleOptions
+from qatk_builtin.decoders import EnsembleOptions, MinNullOptions
+from qatk_builtin.decoders.best_spans import Spans
+from qatk_builtin.decoders.min_null import MinNullDecoder
+from qatk_builtin.decoders.nbest import Slices, probabilities, rank
 from qatk_builtin.decoders.overlap import changes
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from qatk.types import Examples, Float32, Float64, Int32, Int64
 from qatk.types.mapped import TextColumn
-from qatk_builtin.bert.spans import Spans, falling, join
+from qatk_builtin.decoders.best_spans import Spans, falling, join
 
 CHUNK = 4096
 """Examples whose texts are made together."""

@@ -10,10 +10,10 @@ import numpy as np
 from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, advance
 from qatk.types import Bool, Float32, Int32, Int64
 from qatk.types.mapped import Spool, release
-from qatk_builtin.bert import MinNullOptions
-from qatk_builtin.bert.candidates import check_candidates, valid_candidates
-from qatk_builtin.bert.nbest import Slices, merge, probabilities, rank
-from qatk_builtin.bert.spans import Block, Spans, best_spans
+from qatk_builtin.decoders import MinNullOptions
+from qatk_builtin.decoders.best_spans import Block, Spans, best_spans
+from qatk_builtin.decoders.candidates import check_candidates, valid_candidates
+from qatk_builtin.decoders.nbest import Slices, merge, probabilities, rank
 
 BLOCK = 1 << 18
 """Tokens, or candidates, decoded at a time, whole examples each: this bounds the memory."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qatk.api import Examples, Features, PluginError, SpanCandidates
-from qatk_builtin.bert.spans import Spans
+from qatk_builtin.decoders.best_spans import Spans
 
 
 def check_candidates(examples: Examples, features: Features, candidates: SpanCandidates) -> None:
