@@ -29,8 +29,8 @@ from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.trainer import TorchTrainer
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 HEADS = ("linear", "conditional", "biaffine", "answerability")
 WINDOWS = 128

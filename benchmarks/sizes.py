@@ -34,8 +34,8 @@ from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
 from qatk_builtin.heads import LinearOptions, MinNullOptions
 from qatk_builtin.heads.linear import LinearHead
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.trainer import TorchTrainer
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
 TARGET_GROWTH, TARGET_GIB, TARGET_MEMORY_GROWTH = 1.15, 2.0, 1.10

@@ -12,7 +12,7 @@ from model_tools import windows
 from trainer_tools import LENGTHS, assemble, backbone, same, trainer, weights
 
 from qatk.api import TrainingDiverged
-from qatk_builtin.torch_trainer.ahead import Guard, prepared
+from qatk_builtin.trainers.pytorch.prefetch import Guard, prepared
 
 CPU = torch.device("cpu")
 

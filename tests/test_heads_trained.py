@@ -125,7 +125,7 @@ def test_predictions_do_not_depend_on_the_batches(
     assert inside[base + first].all()
     assert inside[base + last].all()
     assert (first <= last).all()
-    monkeypatch.setattr("qatk_builtin.torch_trainer.trainer.STRETCH", 3)
+    monkeypatch.setattr("qatk_builtin.trainers.pytorch.trainer.STRETCH", 3)
     assert equal(trainer(batch_tokens=40).predict(model, features), scores, near=1e-4)
 
 

@@ -18,9 +18,9 @@ from trainer_tools import assemble, backbone, trainer
 from transformers import AutoModel, DebertaV2Config
 
 from qatk.plugins.model_types import Batch
-from qatk_builtin.torch_trainer import trainer as module
-from qatk_builtin.torch_trainer.batches import make_batch
-from qatk_builtin.torch_trainer.packing import PackedBatch, find_packing, kernel_for
+from qatk_builtin.trainers.pytorch import trainer as module
+from qatk_builtin.trainers.pytorch.batches import make_batch
+from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
 
 LENGTHS = [9, 30, 17, 6, 22, 12, 28, 9]
 CPU = torch.device("cpu")

@@ -16,8 +16,8 @@ from qatk.api import ModelError, TrainingDiverged, UsageError
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
-from qatk_builtin.torch_trainer.device import choose_precision
-from qatk_builtin.torch_trainer.trainer import rate_factor
+from qatk_builtin.trainers.pytorch.device import choose_precision
+from qatk_builtin.trainers.pytorch.trainer import rate_factor
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model_tools import windows
 from trainer_tools import LENGTHS, backbone
 
-from qatk_builtin.torch_trainer.batches import POOL, make_batch, prediction_batches, shares, training_batches
+from qatk_builtin.trainers.pytorch.batches import POOL, make_batch, prediction_batches, shares, training_batches
 
 
 @settings(max_examples=60)

@@ -16,8 +16,8 @@ from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearSpans
-from qatk_builtin.torch_trainer.batches import make_batch
-from qatk_builtin.torch_trainer.checkpoint import HEAD_WEIGHTS
+from qatk_builtin.trainers.pytorch.batches import make_batch
+from qatk_builtin.trainers.pytorch.checkpoint import HEAD_WEIGHTS
 
 
 @pytest.mark.parametrize("form", FORMS)

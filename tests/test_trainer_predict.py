@@ -10,7 +10,7 @@ from trainer_tools import LENGTHS, assemble, backbone, trainer
 
 from qatk.api import Features, SpanScores
 from qatk.progress import listen
-from qatk_builtin.torch_trainer.dev import dev_metrics
+from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
 
 
 @pytest.mark.parametrize("form", FORMS)

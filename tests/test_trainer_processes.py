@@ -16,8 +16,8 @@ from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.trainer import TorchTrainer
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 FIVE = [*LENGTHS, 21]  # nine windows in steps of four: in the last step of an epoch the second process has none
 

@@ -14,9 +14,9 @@ from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.model import QAModel
-from qatk_builtin.torch_trainer.trainer import TorchTrainer
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 LENGTHS = [9, 14, 30, 11, 22, 17, 9, 40]
 

@@ -17,8 +17,8 @@ from qatk.api import Features, RunResult, SpanScores, TrainEvent
 from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.backbones import TinyOptions
 from qatk_builtin.backbones.tiny import TinyBackbone
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.trainer import TorchTrainer
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 # trackers
 

@@ -16,7 +16,7 @@ from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING
 
 from qatk.api import ModelError, StorageError
 from qatk.plugins.model_types import HEAD_WEIGHTS
-from qatk_builtin.torch_trainer.model import QAModel
+from qatk_builtin.trainers.pytorch.model import QAModel
 
 WEIGHTS, TRAINING = "model.safetensors", "training.pt"
 

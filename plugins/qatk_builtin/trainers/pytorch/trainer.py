@@ -22,15 +22,15 @@ from qatk.errors import QatkWarning
 from qatk.plugins.model_types import BackboneSpec, Batch
 from qatk.plugins.protocols import Backbone, Head
 from qatk.types import Int64
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.ahead import Guard, prepared
-from qatk_builtin.torch_trainer.batches import make_batch, prediction_batches, shares, training_batches
-from qatk_builtin.torch_trainer.checkpoint import load_model, load_training, save_model, save_training, take_over
-from qatk_builtin.torch_trainer.collected import Collected
-from qatk_builtin.torch_trainer.dev import dev_metrics
-from qatk_builtin.torch_trainer.device import Engine
-from qatk_builtin.torch_trainer.model import QAModel
-from qatk_builtin.torch_trainer.packing import PackedBatch, find_packing, kernel_for
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches, shares, training_batches
+from qatk_builtin.trainers.pytorch.checkpoint import load_model, load_training, save_model, save_training, take_over
+from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
+from qatk_builtin.trainers.pytorch.device import Engine
+from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
+from qatk_builtin.trainers.pytorch.prefetch import Guard, prepared
+from qatk_builtin.trainers.pytorch.scores import Collected
 
 STRETCH = 1 << 13
 """Windows of a prediction among which those of like length are put together; mapped columns are read and written in

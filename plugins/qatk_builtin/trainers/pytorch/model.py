@@ -8,7 +8,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits
-from qatk_builtin.torch_trainer.packing import PackedBatch, Packing
+from qatk_builtin.trainers.pytorch.packing import PackedBatch, Packing
 
 
 class QAModel(nn.Module):

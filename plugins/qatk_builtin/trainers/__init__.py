@@ -49,8 +49,9 @@ def qatk_trainers() -> Iterable[Component]:
     return [
         Component(
             "torch",
-            f"{__name__}.trainer:TorchTrainer",
+            f"{__name__}.pytorch.trainer:TorchTrainer",
             TorchOptions,
             "AdamW on accelerate; bf16, batches of like length",
+            formerly=("torch-trainer",),
         )
     ]

@@ -10,7 +10,7 @@ import torch
 from qatk.api import Features
 from qatk.plugins.model_types import BackboneSpec, Batch
 from qatk.types import Int64, ragged_rows
-from qatk_builtin.torch_trainer.packing import PackedBatch
+from qatk_builtin.trainers.pytorch.packing import PackedBatch
 
 POOL = 50
 """Training batches among which windows are sorted by length: enough for little padding, few enough to stay random."""

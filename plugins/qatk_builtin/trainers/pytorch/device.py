@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from qatk.api import UsageError
-from qatk_builtin.torch_trainer import TorchOptions
+from qatk_builtin.trainers import TorchOptions
 
 _LOWER = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _MALLOC_SETTINGS = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_MMAP_THRESHOLD": (-3, 2**30)}  # of glibc's malloc.h

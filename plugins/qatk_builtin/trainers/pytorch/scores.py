@@ -12,7 +12,7 @@ from qatk.api import Features, SpanCandidates, SpanScores
 from qatk.plugins.model_types import Batch, PairLogits, SpanLogits
 from qatk.types import Float32, Int64, ragged_rows
 from qatk.types.mapped import Spool, release, zeros
-from qatk_builtin.torch_trainer.device import Engine
+from qatk_builtin.trainers.pytorch.device import Engine
 
 _PAIRS = {"feature": np.int32, "start": np.int32, "end": np.int32, "score": np.float32}
 
