@@ -9,9 +9,9 @@ import pytest
 from scoring_cases import examples_of, predictions_of, without_gold
 
 from qatk.api import DataError, HubUnreachable, NoOptions, UsageError
-from qatk_builtin.squad import EvaluateOptions
-from qatk_builtin.squad.evaluate_metric import EvaluateMetric
-from qatk_builtin.squad.metric import SquadMetric
+from qatk_builtin.metrics import EvaluateOptions
+from qatk_builtin.metrics.evaluate_library import EvaluateMetric
+from qatk_builtin.metrics.squad import SquadMetric
 
 EXAMPLES = examples_of([["red fox", "fox"], ["hen"], []])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from qatk.api import Examples, NoOptions, Predictions
 from qatk.types import Bool, Float64
-from qatk_builtin.squad.metric import SquadMetric
+from qatk_builtin.metrics.squad import SquadMetric
 
 
 class Plain:

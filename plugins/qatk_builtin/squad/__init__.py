@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-from pydantic import Field
 
 from qatk.api import Component, Options, hookimpl
-
-
-class EvaluateOptions(Options):
-    """Options of the ``evaluate`` metric."""
-
-    name: str
-    """A metric of the ``evaluate`` library: its name, or the path of a local one."""
-    config: str | None = None
-    """The metric's configuration, where it has several."""
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    """Further arguments of its ``compute``."""
 
 
 class ColumnOptions(Options):
@@ -26,20 +12,6 @@ class ColumnOptions(Options):
 
     name: str
     """A column of the data; the dataset reads it where its option ``columns`` names it too."""
-
-
-@hookimpl
-def qatk_metrics() -> Iterable[Component]:
-    """The official metric, and any metric of the ``evaluate`` library."""
-    return [
-        Component("squad", f"{__name__}.metric:SquadMetric", summary="EM and F1, equal to the official script"),
-        Component(
-            "evaluate",
-            f"{__name__}.evaluate_metric:EvaluateMetric",
-            EvaluateOptions,
-            "a metric of the evaluate library",
-        ),
-    ]
 
 
 @hookimpl

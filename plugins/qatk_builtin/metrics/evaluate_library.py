@@ -13,7 +13,7 @@ import numpy as np
 
 from qatk.api import DataError, Examples, HubUnreachable, Predictions, UsageError
 from qatk.types import Float64
-from qatk_builtin.squad import EvaluateOptions
+from qatk_builtin.metrics import EvaluateOptions
 
 
 class EvaluateMetric:
