@@ -12,9 +12,9 @@ from qatk.evaluation.metrics import judge, slice_rows
 from qatk.plugins.host import PluginHost
 from qatk.recipes.sections import SLICERS
 from qatk.statistics.intervals import mean_interval
-from qatk_builtin.squad import ColumnOptions
-from qatk_builtin.squad.contexts import ContextLength, QuestionOverlap
-from qatk_builtin.squad.slices import (
+from qatk_builtin.slicers import ColumnOptions
+from qatk_builtin.slicers.contexts import ContextLength, QuestionOverlap
+from qatk_builtin.slicers.questions import (
     Answerable,
     AnswerLength,
     AnswerOccurrences,

@@ -10,7 +10,7 @@ from qatk.api import Examples, NoOptions
 from qatk.evaluation.error_kinds import FUNCTION_WORDS
 from qatk.evaluation.squad import normalise_answers
 from qatk.types import Bool
-from qatk_builtin.squad.groups import coded
+from qatk_builtin.slicers.groups import coded
 
 _LENGTHS = ("up to 80 words", "81-120", "121-160", "161-240", "241-480", "more than 480")
 _LONGER_THAN = (80, 120, 160, 240, 480)

@@ -9,8 +9,8 @@ import numpy as np
 
 from qatk.api import DataError, Examples, NoOptions
 from qatk.types import Bool, Int64
-from qatk_builtin.squad import ColumnOptions
-from qatk_builtin.squad.groups import biggest, coded
+from qatk_builtin.slicers import ColumnOptions
+from qatk_builtin.slicers.groups import biggest, coded
 
 _WORDS = {
     "what": "what",
