@@ -12,7 +12,7 @@ import pytest
 from qatk.api import NoOptions, TrainEvent
 from qatk.errors import RunFolderError
 from qatk.run_folder.event_log import append, append_event, mend, read_events
-from qatk_builtin.reports.jsonl import JsonlTracker
+from qatk_builtin.trackers.jsonl import JsonlTracker
 
 
 def event(step: int, kind: str = "step", loss: float = 1.0) -> TrainEvent:

@@ -44,9 +44,3 @@ def qatk_reporters() -> Iterable[Component]:
         ),
         Component("html", f"{__name__}.html:HtmlReporter", HtmlOptions, "report.html, charts and all questions"),
     ]
-
-
-@hookimpl
-def qatk_trackers() -> Iterable[Component]:
-    """The log of a run."""
-    return [Component("jsonl", f"{__name__}.jsonl:JsonlTracker", summary="events.jsonl in the run folder")]
