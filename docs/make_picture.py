@@ -16,9 +16,9 @@ from rich.console import Console
 
 import qatk
 from qatk.comparison.systems import run_system
-from qatk_builtin.reports import ConsoleOptions
-from qatk_builtin.reports.console import ConsoleReporter
-from qatk_builtin.reports.page import write_page
+from qatk_builtin.reporters import ConsoleOptions
+from qatk_builtin.reporters.console.reporter import ConsoleReporter
+from qatk_builtin.reporters.html import write_page
 
 DOCS = Path(__file__).parent
 

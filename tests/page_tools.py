@@ -22,7 +22,7 @@ from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
 from qatk.results.evaluation import Evaluation
-from qatk_builtin.reports.page import write_page
+from qatk_builtin.reporters.html import write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 

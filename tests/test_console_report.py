@@ -13,16 +13,16 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from qatk.api import RunResult, TrainEvent
+from qatk.display.tables import bar
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.evaluation.metrics import slice_rows
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.results.run import StageTime
-from qatk_builtin.reports import ConsoleOptions
-from qatk_builtin.reports.breakdown import pick_slices
-from qatk_builtin.reports.console import ConsoleReporter
-from qatk_builtin.reports.curve import loss_chart
-from qatk_builtin.reports.tables import bar
+from qatk_builtin.reporters import ConsoleOptions
+from qatk_builtin.reporters.console.reporter import ConsoleReporter
+from qatk_builtin.reporters.console.slices import pick_slices
+from qatk_builtin.reporters.console.training import loss_chart
 
 WIDTHS = pytest.mark.parametrize("width", [80, 120])
 

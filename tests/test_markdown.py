@@ -20,7 +20,7 @@ from qatk.comparison.compare import compare_systems
 from qatk.display.text import printable
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
-from qatk_builtin.reports.prose import code, details, escape, table
+from qatk_builtin.reporters.markdown.escape import code, details, escape, table
 
 DATA = articles(96, 4)
 NASTY = (

@@ -35,9 +35,9 @@ from qatk.errors import RunFolderError, UsageError
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
-from qatk_builtin.reports.contrasts import Contrast
-from qatk_builtin.reports.page import write_page
-from qatk_builtin.reports.page.vega import keep_text
+from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.vega import keep_text
+from qatk_builtin.reporters.shared.comparison import Contrast
 
 HOSTILE = '</script><script>window.hacked=1</script><img src=x onerror="window.hacked=2">&amp;\u2028\ud800 "\'<!--'
 

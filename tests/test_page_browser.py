@@ -14,7 +14,7 @@ from page_tools import comparison_page, find_chromium, large_evaluation, run_pag
 
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
-from qatk_builtin.reports.page import write_page
+from qatk_builtin.reporters.html import write_page
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(

@@ -16,9 +16,9 @@ from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import Part
 from qatk.results.run import StageTime
-from qatk_builtin.reports import ConsoleOptions
-from qatk_builtin.reports.cases import pick_losses, pick_wins
-from qatk_builtin.reports.console import ConsoleReporter
+from qatk_builtin.reporters import ConsoleOptions
+from qatk_builtin.reporters.console.reporter import ConsoleReporter
+from qatk_builtin.reporters.shared.cases import pick_losses, pick_wins
 
 CONTEXT = (
     "The old mill of Arlen was built in 1843 by Ada Lovelace [bold]and[/bold] her friend \x1b[31mCharles Babbage. " * 3

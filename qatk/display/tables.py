@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,3 +25,10 @@ def plain_table(*texts: str, figures: Sequence[str] = (), title: str | None = No
     for column in figures:
         table.add_column(column, justify="right")
     return table
+
+
+def bar(percent: float, width: int = 16) -> Text:
+    """A share of ``width`` characters, to half a character, on a dim track."""
+    halves = round(2 * width * min(max(percent, 0), 100) / 100) if math.isfinite(percent) else 0
+    filled = "━" * (halves // 2) + "╾" * (halves % 2)
+    return Text.assemble((filled, "cyan"), ("─" * (width - len(filled)), "dim"), no_wrap=True)

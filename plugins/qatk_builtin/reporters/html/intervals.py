@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from qatk.display.numbers import figure, interval, p_value, points, signed
 from qatk.evaluation.error_kinds import KINDS, MEANINGS, error_kinds
 from qatk.results.comparison import Comparison, Difference, System
 from qatk.results.evaluation import SliceRow
-from qatk_builtin.reports.contrasts import METRICS, UNRESOLVED, interval, letter_of, p_value, points, signed
-from qatk_builtin.reports.page.specs import Chart, View, bars, intervals, short
-from qatk_builtin.reports.tables import figure
+from qatk_builtin.reporters.html.charts import Chart, View, bars, intervals, short
+from qatk_builtin.reporters.shared.comparison import METRICS, UNRESOLVED, letter_of
 
 MOST = 30
 """Rows of a chart of slices."""

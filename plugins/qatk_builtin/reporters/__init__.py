@@ -1,4 +1,4 @@
-"""Reporters and trackers. Registration only."""
+"""The report in the terminal, as Markdown, and as a page. Registration only; see the sibling folders."""
 
 from __future__ import annotations
 
@@ -37,10 +37,16 @@ class HtmlOptions(Options):
 @hookimpl
 def qatk_reporters() -> Iterable[Component]:
     """The report in the terminal, as Markdown, and as a page."""
+    terminal, markdown, page = (
+        "the report in the terminal",
+        "report.md, for a pull request",
+        "report.html, charts and all questions",
+    )
+    former = ("reports",)
     return [
-        Component("console", f"{__name__}.console:ConsoleReporter", ConsoleOptions, "the report in the terminal"),
+        Component("console", f"{__name__}.console.reporter:ConsoleReporter", ConsoleOptions, terminal, formerly=former),
         Component(
-            "markdown", f"{__name__}.markdown:MarkdownReporter", MarkdownOptions, "report.md, for a pull request"
+            "markdown", f"{__name__}.markdown.reporter:MarkdownReporter", MarkdownOptions, markdown, formerly=former
         ),
-        Component("html", f"{__name__}.html:HtmlReporter", HtmlOptions, "report.html, charts and all questions"),
+        Component("html", f"{__name__}.html.reporter:HtmlReporter", HtmlOptions, page, formerly=former),
     ]

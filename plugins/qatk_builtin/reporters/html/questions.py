@@ -17,8 +17,8 @@ from qatk.evaluation.metrics import take
 from qatk.results.comparison import Comparison, Pair, System
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples, Float64, Int64
-from qatk_builtin.reports.contrasts import letter_of
-from qatk_builtin.reports.page.packing import Column, Scaled, pack
+from qatk_builtin.reporters.html.packing import Column, Scaled, pack
+from qatk_builtin.reporters.shared.comparison import letter_of
 
 MOST_SPANS = 600_000
 """Best spans that a page holds, of all systems and questions together; each has as many as fit."""
@@ -31,7 +31,7 @@ class Browser:
 
     Attributes:
         about: plain values, small: names, kinds, slices, tables of columns.
-        rows, best: bytes of the columns, see :mod:`qatk_builtin.reports.page.packing`; the best spans are apart, for
+        rows, best: bytes of the columns, see :mod:`qatk_builtin.reporters.html.packing`; the best spans are apart, for
             only an open question needs them.
     """
 

@@ -14,12 +14,12 @@ from qatk.api import RunResult
 from qatk.display.text import printable
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.results.comparison import Comparison
-from qatk_builtin.reports import ConsoleOptions
-from qatk_builtin.reports.breakdown import kinds_note, kinds_table, pick_slices, slices_note, slices_table
-from qatk_builtin.reports.cases import LEGEND, pick_losses, pick_wins, show_case
-from qatk_builtin.reports.curve import epochs, loss_chart
-from qatk_builtin.reports.odds import answerability_lines
-from qatk_builtin.reports.tables import facts_of_run, headline
+from qatk_builtin.reporters import ConsoleOptions
+from qatk_builtin.reporters.console.answerability import answerability_lines
+from qatk_builtin.reporters.console.slices import kinds_note, kinds_table, pick_slices, slices_note, slices_table
+from qatk_builtin.reporters.console.training import epochs, loss_chart
+from qatk_builtin.reporters.shared.cases import LEGEND, pick_losses, pick_wins, show_case
+from qatk_builtin.reporters.shared.facts import facts_of_run, headline
 
 INDENT = 2
 WIDEST_CHART = 76
@@ -52,7 +52,7 @@ class ConsoleReporter:
 
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
         """Print a comparison to ``console``, with ``show`` examples of each sort; ``file`` is left alone."""
-        from qatk_builtin.reports.compared import print_comparison
+        from qatk_builtin.reporters.console.comparison import print_comparison
 
         print_comparison(comparison, console, show)
 

@@ -30,6 +30,6 @@ def write_page(
     Raises:
         StorageError: where the file cannot be written.
     """
-    from qatk_builtin.reports.page.document import page_text
+    from qatk_builtin.reporters.html.document import page_text
 
     write_atomically(path, page_text(systems, comparison, run, questions))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +10,15 @@ from functools import cached_property
 import numpy as np
 
 from qatk.calibration.answerability import answerability
+from qatk.display.numbers import counted, figure, points, scaled
 from qatk.display.text import Mark
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.results.comparison import Comparison, Difference, Pair, System
 from qatk.results.evaluation import Evaluation
 from qatk.types import Float64, Int8, Int64
 from qatk.types.examples import clusters_of
-from qatk_builtin.reports.cases import nearest_gold
-from qatk_builtin.reports.tables import figure, further_figures
+from qatk_builtin.reporters.shared.cases import nearest_gold
+from qatk_builtin.reporters.shared.facts import further_figures
 
 UNRESOLVED = "cannot resolve"
 METRICS = {"exact": "EM", "f1": "F1"}
@@ -178,44 +178,6 @@ def letter_of(index: int) -> str:
     return string.ascii_uppercase[index] if index < 26 else f"S{index + 1}"
 
 
-def counted(number: int, what: str) -> str:
-    """``1 question``, ``2 questions``."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def detects(value: float) -> str:
-    """The smallest difference that is resolved; more than 100 points no system can differ."""
-    return ">100" if value > 100 else figure(value, 1)
-
-
-def points(value: float) -> str:
-    """A score in per cent; sums in another order, which differ in their last bits, give the same text."""
-    return figure(round(value, 9), 1)
-
-
-def signed(value: float, digits: int = 1) -> str:
-    """A difference with its sign; 0 has none."""
-    if not math.isfinite(value):
-        return "-"
-    text = f"{round(value, 9):+.{digits}f}"
-    return text[1:] if float(text) == 0 else text
-
-
-def interval(bounds: tuple[float, float], digits: int = 1) -> str:
-    """``-0.8 to 3.7``; ``-`` where it is unknown."""
-    if not all(map(math.isfinite, bounds)):
-        return "-"
-    low, high = (round(bound, digits) + 0.0 for bound in bounds)
-    return f"{low:.{digits}f} to {high:.{digits}f}"
-
-
-def p_value(p: float) -> str:
-    """Three digits, or that it is smaller."""
-    if not math.isfinite(p):
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
 _SCORES = ("EM", "F1", "HasAns", "NoAns", "AUC")
 _COSTS = ("examples/s", "parameters", "size")
 _FIGURES = {"EM": "exact", "F1": "f1", "HasAns": "HasAns_f1", "NoAns": "NoAns_f1"}
@@ -227,9 +189,9 @@ def _system_figures(system: System) -> dict[str, str]:
     if "examples_per_second" in facts:
         figures["examples/s"] = f"{facts['examples_per_second']:,.0f}"
     if "parameters" in facts:
-        figures["parameters"] = _scaled(facts["parameters"], 1000, ("", " k", " M", " B"))
+        figures["parameters"] = scaled(facts["parameters"], 1000, ("", " k", " M", " B"))
     if "model_bytes" in facts:
-        figures["size"] = _scaled(facts["model_bytes"], 1000, (" B", " kB", " MB", " GB"))
+        figures["size"] = scaled(facts["model_bytes"], 1000, (" B", " kB", " MB", " GB"))
     return figures
 
 
@@ -248,13 +210,6 @@ def _scores(evaluations: Sequence[Evaluation]) -> dict[str, str]:
         if all(isinstance(figures.get(name), int | float) for figures in further):
             scores[name] = figure(float(np.mean([figures[name] for figures in further])), 3)
     return scores
-
-
-def _scaled(value: float, base: int, units: Sequence[str]) -> str:
-    power = 0
-    while value >= base and power < len(units) - 1:
-        value, power = value / base, power + 1
-    return f"{value:.0f}{units[power]}" if value >= 100 or power == 0 else f"{value:.1f}{units[power]}"
 
 
 def _resolved(difference: Difference | None) -> bool:

@@ -17,27 +17,28 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from qatk.display.numbers import detects, figure, interval, p_value, points, signed
 from qatk.display.text import printable, undirected
 from qatk.files import finite
 from qatk.results.comparison import Comparison, System
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.statistics.intervals import mean_interval
-from qatk_builtin.reports.contrasts import METRICS, Contrast, detects, interval, p_value, points, signed
-from qatk_builtin.reports.page.curves import learning_chart, odds_charts
-from qatk_builtin.reports.page.data import browser
-from qatk_builtin.reports.page.intervals import differences, kinds_chart, slice_differences, slices_chart
-from qatk_builtin.reports.page.packing import whole
-from qatk_builtin.reports.page.specs import Chart
-from qatk_builtin.reports.page.vega import vega_bundle
-from qatk_builtin.reports.tables import GROUPS, facts, figure, further_figures, notes
+from qatk_builtin.reporters.html.charts import Chart
+from qatk_builtin.reporters.html.curves import learning_chart, odds_charts
+from qatk_builtin.reporters.html.intervals import differences, kinds_chart, slice_differences, slices_chart
+from qatk_builtin.reporters.html.packing import whole
+from qatk_builtin.reporters.html.questions import browser
+from qatk_builtin.reporters.html.vega import vega_bundle
+from qatk_builtin.reporters.shared.comparison import METRICS, Contrast
+from qatk_builtin.reporters.shared.facts import GROUPS, facts, further_figures, notes
 
 PARTS = ("dom", "columns", "charts", "spans", "rows", "question", "filters", "browser", "start")
 """Of the page's script, in the order in which they need each other."""
 
 
 def page_text(systems: Sequence[System], comparison: Comparison | None, run: RunResult | None, questions: int) -> str:
-    """The whole file; see :func:`qatk_builtin.reports.page.write_page`."""
+    """The whole file; see :func:`qatk_builtin.reporters.html.write_page`."""
     charts = list(_charts(systems, comparison, run))
     held = browser(systems, comparison, questions)
     style, script, vega = _asset("page.css"), _script(), vega_bundle()

@@ -9,13 +9,13 @@ import numpy as np
 
 from qatk.calibration.answerability import Answerability, answerability
 from qatk.calibration.thresholds import Sweep, threshold_sweep
+from qatk.display.numbers import figure
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.types import Float64, Int64
-from qatk_builtin.reports.contrasts import letter_of
-from qatk_builtin.reports.page.specs import Chart, View, curve, diagonal, plot, rule_at
-from qatk_builtin.reports.tables import figure
+from qatk_builtin.reporters.html.charts import Chart, View, curve, diagonal, plot, rule_at
+from qatk_builtin.reporters.shared.comparison import letter_of
 
 POINTS = 200
 """Points of a curve that are drawn."""

@@ -10,22 +10,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from qatk.display.numbers import detects, interval, p_value, points, signed
 from qatk.display.text import printable
 from qatk.results.comparison import Comparison, Difference, Interval, Pair
-from qatk_builtin.reports.cases import answers_text, context_text, said_text, short
-from qatk_builtin.reports.contrasts import (
-    METRICS,
-    RIGHT_KINDS,
-    UNRESOLVED,
-    Contrast,
-    SliceLine,
-    detects,
-    interval,
-    p_value,
-    points,
-    signed,
-)
-from qatk_builtin.reports.tables import plain_table
+from qatk_builtin.reporters.shared.cases import answers_text, context_text, said_text, short
+from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, UNRESOLVED, Contrast, SliceLine
+from qatk_builtin.reporters.shared.facts import plain_table
 
 INDENT = 2
 WIDE, WIDE_WITH_SEEDS = 108, 128

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import TrainEvent
-from qatk_builtin.reports.tables import figure, plain_table
+from qatk.display.numbers import figure
+from qatk_builtin.reporters.shared.facts import plain_table
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 HEIGHT = 4

@@ -10,12 +10,14 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from qatk.display.numbers import figure
+from qatk.display.tables import bar
 from qatk.display.text import printable
 from qatk.evaluation.error_kinds import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
 from qatk.evaluation.squad import percent
 from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.types import Int8
-from qatk_builtin.reports.tables import SCALE, SHORT, bar, figure, plain_table
+from qatk_builtin.reporters.shared.facts import SCALE, SHORT, plain_table
 
 WIDE = 108
 """Columns from which a table has room for words."""

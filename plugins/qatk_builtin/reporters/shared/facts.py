@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
@@ -12,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import RunResult
+from qatk.display.numbers import figure, parameter_count
+from qatk.display.tables import bar
 from qatk.display.text import printable
 from qatk.results.run import StageTime
 
@@ -109,7 +110,7 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
         parts = [recipe[name]["use"] for name in ("featurizer", "head", "trainer", "decoder") if name in recipe]
         yield "parts", [" · ".join([*parts, f"seed {recipe['seed']}"])]
     if model:
-        yield "device", [f"{model['device']}, {model['precision']}, {_parameters(model['parameters'])}"]
+        yield "device", [f"{model['device']}, {model['precision']}, {parameter_count(model['parameters'])}"]
     splits = [name for name in ("train", "dev") if f"{name}_questions" in counts]
     yield from zip(splits, ([line] for line in _aligned([_data(name, counts) for name in splits])), strict=True)
     reached = result.evaluation.reach is not None
@@ -156,20 +157,6 @@ def _aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
     return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
 
-def bar(percent: float, width: int = 16) -> Text:
-    """A share of ``width`` characters, to half a character, on a dim track."""
-    halves = round(2 * width * min(max(percent, 0), 100) / 100) if math.isfinite(percent) else 0
-    filled = "━" * (halves // 2) + "╾" * (halves % 2)
-    return Text.assemble((filled, "cyan"), ("─" * (width - len(filled)), "dim"), no_wrap=True)
-
-
-def figure(value: float | None, digits: int) -> str:
-    """A number with so many digits after the point; ``-`` where it is unknown."""
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.1e}"
-
-
 def plain_table(*columns: str, left: tuple[int, ...] = (0,)) -> Table:
     """A table without frame, numbers to the right; the columns at ``left`` to the left. No number is ever cut."""
     table = Table(
@@ -178,7 +165,3 @@ def plain_table(*columns: str, left: tuple[int, ...] = (0,)) -> Table:
     for i, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if i in left else "right", overflow="fold")
     return table
-
-
-def _parameters(number: int) -> str:
-    return f"{number / 1e6:.1f} M parameters" if number >= 1e6 else f"{number:,} parameters"

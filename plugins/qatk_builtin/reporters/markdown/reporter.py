@@ -8,16 +8,17 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
+from qatk.display.numbers import detects, figure, interval, p_value, points, signed
 from qatk.display.text import Mark
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.files import write_atomically
 from qatk.results.comparison import Comparison, Difference, Pair
 from qatk.results.evaluation import Evaluation, SliceRow
-from qatk_builtin.reports import MarkdownOptions
-from qatk_builtin.reports.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
-from qatk_builtin.reports.contrasts import METRICS, RIGHT_KINDS, Contrast, detects, interval, p_value, points, signed
-from qatk_builtin.reports.prose import code, details, escape, escape_printable, table
-from qatk_builtin.reports.tables import GROUPS, facts, figure, notes
+from qatk_builtin.reporters import MarkdownOptions
+from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
+from qatk_builtin.reporters.shared.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
+from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, Contrast
+from qatk_builtin.reporters.shared.facts import GROUPS, facts, notes
 
 OPEN, CLOSE = "\x01", "\x02"
 """Begin and end of a mark while the text is escaped: no text of the data holds control characters by then."""

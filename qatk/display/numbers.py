@@ -1,0 +1,64 @@
+"""Figures as every report writes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def counted(number: int, what: str) -> str:
+    """``1 question``, ``2 questions``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def detects(value: float) -> str:
+    """The smallest difference that is resolved; more than 100 points no system can differ."""
+    return ">100" if value > 100 else figure(value, 1)
+
+
+def points(value: float) -> str:
+    """A score in per cent; sums in another order, which differ in their last bits, give the same text."""
+    return figure(round(value, 9), 1)
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A difference with its sign; 0 has none."""
+    if not math.isfinite(value):
+        return "-"
+    text = f"{round(value, 9):+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def interval(bounds: tuple[float, float], digits: int = 1) -> str:
+    """``-0.8 to 3.7``; ``-`` where it is unknown."""
+    if not all(map(math.isfinite, bounds)):
+        return "-"
+    low, high = (round(bound, digits) + 0.0 for bound in bounds)
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def p_value(p: float) -> str:
+    """Three digits, or that it is smaller."""
+    if not math.isfinite(p):
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def scaled(value: float, base: int, units: Sequence[str]) -> str:
+    """A size in the largest unit that leaves 1 or more of it, each unit ``base`` times the one before."""
+    power = 0
+    while value >= base and power < len(units) - 1:
+        value, power = value / base, power + 1
+    return f"{value:.0f}{units[power]}" if value >= 100 or power == 0 else f"{value:.1f}{units[power]}"
+
+
+def figure(value: float | None, digits: int) -> str:
+    """A number with so many digits after the point; ``-`` where it is unknown."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.1e}"
+
+
+def parameter_count(number: int) -> str:
+    """``22.7 M parameters``."""
+    return f"{number / 1e6:.1f} M parameters" if number >= 1e6 else f"{number:,} parameters"
