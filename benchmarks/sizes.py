@@ -29,10 +29,11 @@ from qatk.evaluation.evaluate import evaluate_examples
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Examples
 from qatk.types.mapped import Spool, Texts
+from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.min_null import MinNullDecoder
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
-from qatk_builtin.heads import LinearOptions, MinNullOptions
+from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer

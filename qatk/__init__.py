@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qatk.run_folder.load import load_run as load_run
     from qatk.runs.run import run as run
 
-_HOMES = {"run": "qatk.runs.run", "evaluate": "qatk.evaluation", "load_run": "qatk.run_folder.load"}
+_HOMES = {"run": "qatk.runs.run", "evaluate": "qatk.evaluation.evaluate", "load_run": "qatk.run_folder.load"}
 
 __all__ = ["evaluate", "load_run", "run"]
 

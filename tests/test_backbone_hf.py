@@ -211,8 +211,8 @@ def test_a_package_is_found_without_importing_it(tmp_path: Path, monkeypatch: py
 ASK = """
 import sys
 from qatk.api import QatkError
-from qatk_builtin.bert import HfOptions
-from qatk_builtin.bert.backbone import HfBackbone
+from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.hf import HfBackbone
 for asked in sys.argv[1:]:
     name, _, revision = asked.partition("@")
     hf = HfBackbone(HfOptions(model=name, revision=revision or None))

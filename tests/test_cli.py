@@ -60,8 +60,8 @@ def test_a_filled_recipe_is_a_recipe(tmp_path: Path) -> None:
         (["run", "gone.yaml"], "error: there is no recipe gone.yaml"),
         (["recipe", "check", "gone.yaml"], "error: there is no recipe gone.yaml"),
         (
-            ["--no-plugin", "sqaud", "plugins", "list"],
-            "error: --no-plugin: no plugin is called 'sqaud'\n  did you mean 'squad'?",
+            ["--no-plugin", "heds", "plugins", "list"],
+            "error: --no-plugin: no plugin is called 'heds'\n  did you mean 'heads'?",
         ),
         (["plugins", "show", "min-nul"], "error: no component is called 'min-nul'\n  did you mean 'min-null'?"),
         (["plugins", "list", "--kind", "decodr"], "error: there is no kind 'decodr'"),
@@ -76,7 +76,7 @@ def test_mistakes(arguments: list[str], message: str, tmp_path: Path) -> None:
 
 def test_plugins_list_and_show() -> None:
     listed = json.loads(qatk("plugins", "list", "--json").stdout)
-    assert {"kind": "decoder", "name": "min-null", "plugin": "bert", "distribution": "qatk"}.items() <= next(
+    assert {"kind": "decoder", "name": "min-null", "plugin": "decoders", "distribution": "qatk"}.items() <= next(
         row for row in listed["components"] if row["name"] == "min-null"
     ).items()
     assert listed["broken"] == []

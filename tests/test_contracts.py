@@ -71,4 +71,6 @@ def test_every_kind_has_a_component_to_check() -> None:
 
 def test_a_name_is_enough() -> None:
     check_component("decoder", "min-null")
-    assert str(ContractBroken(HOST.find("decoder", "min-null"), [], 1)).startswith("decoder 'min-null' of plugin bert")
+    assert str(ContractBroken(HOST.find("decoder", "min-null"), [], 1)).startswith(
+        "decoder 'min-null' of plugin decoders"
+    )

@@ -39,7 +39,7 @@ def doctor(tmp_path: Path, *files: str) -> tuple[int, str]:
 def test_the_built_ins_are_well(tmp_path: Path) -> None:
     code, text = doctor(tmp_path)
     assert code == 0
-    assert "torch-trainer (qatk 0.1.0)" in text
+    assert "featurizers (qatk 0.1.0)" in text
     assert "to mend" not in text
 
 
@@ -87,7 +87,7 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "ok slicer column: 9 promises\n")
     done = call("qatk", "plugins", "check", "column", cwd=tmp_path)
     assert done.returncode == 2
-    assert "slicer 'column' of plugin squad (qatk 0.1.0): it needs name\n  qatk plugins check column --set name=" in (
+    assert "slicer 'column' of plugin slicers (qatk 0.1.0): it needs name\n  qatk plugins check column --set name=" in (
         done.stderr
     )
     done = call("qatk", "plugins", "check", "squad", cwd=tmp_path)
@@ -96,7 +96,7 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
     for words, message in (
         (["min-nul"], "no component or plugin is called 'min-nul'\n  did you mean 'min-null'?"),
         (["slicer"], "no component or plugin is called 'slicer'\n  all of that kind: --kind slicer"),
-        (["bert", "--set", "x=1"], "--set is for one component, and here are backbone hf,"),
+        (["heads", "--set", "x=1"], "--set is for one component, and here are head linear,"),
         (["min-null", "--set", "x=1"], "min-null: x: unknown option 'x'"),
         (["--kind", "decodr"], "there is no kind 'decodr'"),
     ):

@@ -85,7 +85,8 @@ def test_options_decide_and_nothing_else() -> None:
     assert facts(seed=3, questions=200).digest() == facts(seed=3, questions=200).digest()
     assert facts(seed=3, questions=200).digest() != facts(seed=4, questions=200).digest()
     code = (
-        "from qatk_builtin.datasets.facts import FactsDataset as F; from qatk_builtin.tiny import FactsOptions as O;"
+        "from qatk_builtin.datasets.facts import FactsDataset as F;"
+        "from qatk_builtin.datasets import FactsOptions as O;"
         "print(F(O(seed=3, questions=200)).load().digest())"
     )
     for hash_seed in ("1", "2"):

@@ -231,8 +231,8 @@ def test_many_rows_keep_their_answers() -> None:
 
 LOAD = """
 import json, sys
-from qatk_builtin.squad import HubOptions
-from qatk_builtin.squad.hub import HubDataset
+from qatk_builtin.datasets import HubOptions
+from qatk_builtin.datasets.hub import HubDataset
 for options in json.loads(sys.argv[1]):
     try:
         said = ["Examples", list(HubDataset(HubOptions(**options)).load().id)]

@@ -22,17 +22,18 @@ ENVIRON = {name: value for name, value in os.environ.items() if name != "QATK_TR
 PLUGIN = """
 import numpy as np, torch
 from qatk.api import Component, Examples, Features, NBest, Predictions, SpanScores, hookimpl
-from qatk_builtin.decoders import MinNullOptions, StrideOptions
-from qatk_builtin.bert.min_null import MinNullDecoder
-from qatk_builtin.bert.linear import LinearHead
+from qatk_builtin.decoders import MinNullOptions
+from qatk_builtin.featurizers import StrideOptions
+from qatk_builtin.decoders.min_null import MinNullDecoder
+from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.heads import LinearOptions
-from qatk_builtin.bert.stride import StrideFeaturizer
-from qatk_builtin.squad.metric import SquadMetric
-from qatk_builtin.squad.slices import QuestionWord
-from qatk_builtin.torch_trainer import TorchOptions
-from qatk_builtin.torch_trainer.trainer import TorchTrainer
-from qatk_builtin.tiny import TinyOptions
-from qatk_builtin.tiny.backbone import TinyBackbone
+from qatk_builtin.featurizers.stride import StrideFeaturizer
+from qatk_builtin.metrics.squad import SquadMetric
+from qatk_builtin.slicers.questions import QuestionWord
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
+from qatk_builtin.backbones import TinyOptions
+from qatk_builtin.backbones.tiny import TinyBackbone
 from qatk.api import NoOptions
 
 print("words from the module")
@@ -271,13 +272,13 @@ def distribution(folder: Path, name: str, version: str, plugin: str, module: str
 def test_of_two_distributions_with_one_plugin_name_the_second_is_quarantined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distribution(tmp_path, "a-first", "1.0", "bert", "mod_a")
+    distribution(tmp_path, "a-first", "1.0", "heads", "mod_a")
     distribution(tmp_path, "b-second", "2.0", "mine", "mod_b")
     distribution(tmp_path, "c-third", "3.0", "mine", "mod_c")
     monkeypatch.syspath_prepend(str(tmp_path))
     host = PluginHost.discover(environ={})
     assert host.find("decoder", "min-null").plugin.distribution == "qatk", "no other distribution takes its place"
     broken = {str(plugin): plugin.reason for plugin in host.plugins if plugin.error}
-    assert set(broken) == {"bert (a-first 1.0)", "mine (c-third 3.0)"}
+    assert set(broken) == {"heads (a-first 1.0)", "mine (c-third 3.0)"}
     assert "another plugin has its name: mine (b-second 2.0)" in broken["mine (c-third 3.0)"]
     assert "uninstall one of the two distributions" in broken["mine (c-third 3.0)"]

@@ -33,7 +33,7 @@ def plugin_file(folder: Path, name: str, text: str) -> str:
 
 def test_the_built_ins_come_through_the_entry_points(host: PluginHost) -> None:
     found = {(r.kind, r.name): r.plugin for r in host.components()}
-    assert found["decoder", "min-null"].name == "bert"
+    assert found["decoder", "min-null"].name == "decoders"
     assert found["decoder", "min-null"].distribution == "qatk"
     assert {kind for kind, _ in found} == set(METHODS)
     assert not [p for p in host.plugins if p.error]
@@ -71,7 +71,7 @@ def test_a_broken_plugin_is_quarantined_and_others_work(tmp_path: Path) -> None:
         plugin_file(tmp_path, "typo", "from qatk.api import hookimpl\n@hookimpl\ndef qatk_head(): return []"),
     ]
     host = PluginHost.discover(files=files, environ={})
-    assert host.find("head", "linear").plugin.name == "bert"
+    assert host.find("head", "linear").plugin.name == "heads"
     broken = {p.name: p.error or "" for p in host.plugins if p.error}
     assert set(broken) == {"raises", "late", "wrong", "typo"}
     assert "no_such_module_anywhere" in broken["raises"]
@@ -90,25 +90,41 @@ def test_strict_mode_raises_at_once(tmp_path: Path) -> None:
 
 def test_a_name_taken_twice_names_both_owners(tmp_path: Path) -> None:
     host = PluginHost.discover(files=[plugin_file(tmp_path, "mine", DECODER.format(name="min-null"))], environ={})
-    with pytest.raises(UsageError, match=r"two plugins offer the decoder 'min-null': bert .* and mine"):
+    with pytest.raises(UsageError, match=r"two plugins offer the decoder 'min-null': decoders .* and mine"):
         host.find("decoder", "min-null")
     assert host.find("decoder", "mine/min-null").plugin.name == "mine"
-    assert host.find("decoder", "bert/min-null").plugin.name == "bert"
+    assert host.find("decoder", "decoders/min-null").plugin.name == "decoders"
 
 
 def test_controls() -> None:
     names = lambda host: {r.plugin.name for r in host.components()}  # noqa: E731
     everything = names(PluginHost.discover(environ={}))
-    assert names(PluginHost.discover(block=["tiny"], environ={})) == everything - {"tiny"}
-    assert names(PluginHost.discover(environ={"QATK_PLUGINS": "squad, bert"})) == {"squad", "bert"}
+    assert names(PluginHost.discover(block=["heads"], environ={})) == everything - {"heads"}
+    assert names(PluginHost.discover(environ={"QATK_PLUGINS": "metrics, heads"})) == {"metrics", "heads"}
     assert names(PluginHost.discover(environ={"QATK_PLUGINS": ""})) == set()
+
+
+def test_names_of_plugins_that_components_used_to_come_from_go_on_working() -> None:
+    def parts(host: PluginHost) -> set[tuple[str, str]]:
+        return {(r.kind, r.name) for r in host.components()}
+
+    everything = parts(PluginHost.discover(environ={}))
+    bert = {("backbone", "hf"), ("featurizer", "stride"), ("head", "linear"), ("decoder", "min-null")}
+    assert parts(PluginHost.discover(block=["bert"], environ={})) == everything - bert
+    assert parts(PluginHost.discover(environ={"QATK_PLUGINS": "bert"})) == bert
+    tiny = parts(PluginHost.discover(block=["bert"], environ={"QATK_PLUGINS": "tiny, backbones"}))
+    assert tiny == {("backbone", "tiny"), ("dataset", "facts")}
+    assert PluginHost.discover(environ={}).find("decoder", "bert/min-null").plugin.name == "decoders"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"block": ["tinny"], "environ": {}}, "no plugin is called 'tinny'\n  did you mean 'tiny'?"),
-        ({"environ": {"QATK_PLUGINS": "sqaud"}}, "QATK_PLUGINS: no plugin is called 'sqaud'\n  did you mean 'squad'?"),
+        ({"block": ["heds"], "environ": {}}, "no plugin is called 'heds'\n  did you mean 'heads'?"),
+        (
+            {"environ": {"QATK_PLUGINS": "metrcs"}},
+            "QATK_PLUGINS: no plugin is called 'metrcs'\n  did you mean",
+        ),
         ({"files": ["./nothing.py"], "environ": {}}, "there is no plugin file ./nothing.py"),
     ],
 )

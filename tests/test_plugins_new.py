@@ -102,8 +102,8 @@ def test_what_is_written_is_tidy(every_kind: tuple[Path, list[Path]]) -> None:
         ("decodr", "mine", "there is no kind 'decodr'\n  did you mean 'decoder'?"),
         ("decoder", "My_Best", "the name 'My_Best' is not in kebab-case\n  such as my-best"),
         ("decoder", "2", "the name '2' is not in kebab-case"),
-        ("decoder", "min-null", "there is a decoder 'min-null' already, of plugin bert"),
-        ("decoder", "squad", "there is a plugin 'squad' or a package qatk_squad already"),
+        ("decoder", "min-null", "there is a decoder 'min-null' already, of plugin decoders"),
+        ("decoder", "heads", "there is a plugin 'heads' or a package qatk_heads already"),
         ("decoder", "builtin", "there is a plugin 'builtin' or a package qatk_builtin already"),
     ],
 )

@@ -71,7 +71,7 @@ def test_release_gives_memory_back() -> None:
     code = """
 import numpy as np
 from pathlib import Path
-from qatk.spool import release, zeros
+from qatk.types.mapped import release, zeros
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 column = zeros(64 << 20, np.int8)

@@ -35,7 +35,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from qatk.errors import StorageError
-from qatk.store import write_atomically
+from qatk.files import write_atomically
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -73,7 +73,7 @@ def test_replacing_keeps_the_old_folder_when_the_block_fails(tmp_path: Path) -> 
 KILLED = """
 import sys, time
 from pathlib import Path
-from qatk.store import replacing
+from qatk.files import replacing
 target = Path(sys.argv[1])
 for n in range(100000):
     with replacing(target) as new:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from qatk.cli import calibrate, data, plugins, recipe
-from qatk.cli import eval as evaluate
 from qatk.cli.compare import compare_command
+from qatk.cli.eval import evaluate_command
 from qatk.cli.report import report_command
 from qatk.cli.run import run_command
 from qatk.cli.shared import Settings
@@ -23,7 +23,7 @@ app = typer.Typer(
     help="Train, evaluate, compare and serve extractive question answering models.",
 )
 app.command("run")(run_command)
-app.command("eval")(evaluate.evaluate_command)
+app.command("eval")(evaluate_command)
 app.command("calibrate")(calibrate.calibrate_command)
 app.command("compare")(compare_command)
 app.command("report")(report_command)

@@ -119,7 +119,9 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
 
 def _names(registered: Registered) -> tuple[str, ...]:
     plugin = registered.plugin
-    return registered.name, f"{plugin.name}/{registered.name}", plugin.name, plugin.distribution, plugin.target
+    former = (each for name in registered.component.formerly for each in (name, f"{name}/{registered.name}"))
+    own = (registered.name, f"{plugin.name}/{registered.name}", plugin.name, plugin.distribution, plugin.target)
+    return (*own, *former)
 
 
 def _values(settings: list[str] | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli import plugin_authors as plugincare
+from qatk.cli import plugin_authors
 from qatk.cli.shared import output, plugin_host, print_json
 from qatk.display.tables import plain_table
 from qatk.errors import UsageError
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from qatk.plugins.registered import Registered
 
 plugins_app = typer.Typer(no_args_is_help=True)
-plugins_app.command("new")(plugincare.new_command)
-plugins_app.command("check")(plugincare.check_command)
-plugins_app.command("doctor")(plugincare.doctor_command)
+plugins_app.command("new")(plugin_authors.new_command)
+plugins_app.command("check")(plugin_authors.check_command)
+plugins_app.command("doctor")(plugin_authors.doctor_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -56,7 +56,8 @@ def show(
 ) -> None:
     """Show what a component is, where it comes from, and its options."""
     host = plugin_host(context)
-    found = [r for r in host.components() if name in (r.name, f"{r.plugin.name}/{r.name}")]
+    plugin, _, short = name.rpartition("/")
+    found = [r for r in host.components() if r.name == short and (not plugin or r.belongs_to([plugin]))]
     if not found:
         raise _unknown(host, name)
     described = [

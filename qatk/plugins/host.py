@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -35,6 +35,8 @@ class PluginHost:
     Attributes:
         entries, files: plugins of packages, and modules without packaging.
         taken: plugins whose name another distribution has; they are put into quarantine.
+        block, allow: names of plugins to leave out, and of those alone to let in (``None``: all); plugins that a
+            component used to come from count too, see ``Component.formerly``.
         strict: a broken plugin is an error at once.
         printed: where goes what plugins print while they load; standard error by default, for standard output is the
             command's.
@@ -44,6 +46,8 @@ class PluginHost:
     entries: Sequence[EntryPoint] = ()
     files: Sequence[str] = ()
     taken: Sequence[EntryPoint] = ()
+    block: Collection[str] = ()
+    allow: Collection[str] | None = None
     strict: bool = False
     printed: TextIO | None = None
     plugins: list[Plugin] = field(default_factory=list, init=False)
@@ -68,14 +72,22 @@ class PluginHost:
         found, taken = _by_name(entry_points(group=GROUP))
         block = list(block)
         allow = _names(environ["QATK_PLUGINS"]) if "QATK_PLUGINS" in environ else None
-        _refuse_unknown(block, found, "--no-plugin")
-        _refuse_unknown(allow or [], found, "QATK_PLUGINS")
-        kept = [e for name, e in found.items() if name not in block and (allow is None or name in allow)]
+        former = _former_names(found.values(), {*block, *(allow or ())} - set(found))
+        _refuse_unknown(block, [*found, *former], "--no-plugin")
+        _refuse_unknown(allow or [], [*found, *former], "QATK_PLUGINS")
+        if allow is not None and not former:
+            found = {name: entry for name, entry in found.items() if name in allow}
         for file in files:
             if not Path(file).is_file():
                 raise UsageError(f"there is no plugin file {file}", where="--plugin")
-        taken = [e for e in taken if e.name not in block and (allow is None or e.name in allow)]
-        return cls(kept, list(files), taken, strict=environ.get("QATK_STRICT_PLUGINS", "") not in ("", "0"))
+        return cls(
+            [entry for name, entry in found.items() if name not in block],
+            list(files),
+            [e for e in taken if e.name not in block and (allow is None or e.name in allow)],
+            block,
+            allow,
+            strict=environ.get("QATK_STRICT_PLUGINS", "") not in ("", "0"),
+        )
 
     def components(self, kind: str | None = None) -> list[Registered]:
         """All components, or those of one kind, in the order of plugin and registration."""
@@ -91,7 +103,7 @@ class PluginHost:
         """
         plugin, _, short = name.rpartition("/")
         candidates = self.components(kind)
-        hits = [r for r in candidates if r.name == short and plugin in ("", r.plugin.name)]
+        hits = [r for r in candidates if r.name == short and (not plugin or r.belongs_to([plugin]))]
         if len(hits) == 1:
             return hits[0]
         if hits:
@@ -129,7 +141,12 @@ class PluginHost:
         for plugin in list(self.plugins):
             if plugin.error is None:
                 collected += self._collect_from(manager, plugin)
-        return collected
+        return [registered for registered in collected if self._lets_in(registered)]
+
+    def _lets_in(self, registered: Registered) -> bool:
+        from_file = registered.plugin.distribution == "file"
+        allowed = self.allow is None or from_file or registered.belongs_to(self.allow)
+        return allowed and not registered.belongs_to(self.block)
 
     def _load(self, manager: pluggy.PluginManager, plugin: Plugin, load: Any) -> None:
         """Import and register one plugin; whatever it raises puts it, and nothing else, into quarantine."""
@@ -172,6 +189,13 @@ def _by_name(entries: Iterable[EntryPoint]) -> tuple[dict[str, EntryPoint], list
         if kept.setdefault(entry.name, entry) is not entry:
             taken.append(entry)
     return kept, taken
+
+
+def _former_names(entries: Iterable[EntryPoint], wanted: Collection[str]) -> set[str]:
+    """Those of the wanted names that are of plugins which components used to come from."""
+    if not wanted:
+        return set()
+    return {name for r in PluginHost(list(entries)).components() for name in r.component.formerly if name in wanted}
 
 
 def _plugin_of(entry: EntryPoint) -> Plugin:

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -75,6 +75,10 @@ class Registered:
     def name(self) -> str:
         """The component's name."""
         return self.component.name
+
+    def belongs_to(self, plugins: Collection[str]) -> bool:
+        """Whether its plugin, or one that it used to come from, is among these."""
+        return self.plugin.name in plugins or any(name in plugins for name in self.component.formerly)
 
     def cls(self) -> type:
         """Import the component's class.

@@ -13,6 +13,7 @@ from typing import Any
 
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import Registered
 from qatk.recipes.recipe import Recipe
 
 PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")
@@ -44,10 +45,9 @@ def check_suppliers(components: Iterable[Mapping[str, str]], host: PluginHost, w
     Raises:
         RunFolderError: where one is not there, with what to install.
     """
-    here = {(r.kind, r.plugin.name, r.name): r for r in host.components()}
     changed = []
     for row in components:
-        found = here.get((row["kind"], row["plugin"], row["name"]))
+        found = _supplier(host, row)
         owner = f"{row['plugin']} ({row['distribution']} {row['version']})"
         if found is None:
             raise RunFolderError(
@@ -61,6 +61,12 @@ def check_suppliers(components: Iterable[Mapping[str, str]], host: PluginHost, w
             changed.append(f"{row['kind']} {row['name']!r} of plugin {owner}, {now}")
     if changed:
         warnings.warn(f"{where} was begun with {'; '.join(changed)}", QatkWarning, stacklevel=3)
+
+
+def _supplier(host: PluginHost, row: Mapping[str, str]) -> Registered | None:
+    """The component that a row of a manifest tells of, also where it comes from another plugin by now."""
+    named = [r for r in host.components(row["kind"]) if r.name == row["name"] and r.belongs_to([row["plugin"]])]
+    return named[0] if named else None
 
 
 def _how_to_get(row: Mapping[str, str]) -> str:

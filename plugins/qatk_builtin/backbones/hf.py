@@ -21,8 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from qatk.api import Examples, ModelError
-from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec
+from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
 

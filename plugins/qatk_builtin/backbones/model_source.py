@@ -18,8 +18,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from qatk.api import HubUnreachable, ModelError
-from qatk.plugins.model_types import HEAD_WEIGHTS
+from qatk.api import HEAD_WEIGHTS, HubUnreachable, ModelError
 
 SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
 """Files that describe a model: configuration and tokenizer."""

@@ -10,8 +10,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from qatk.api import Examples, UsageError
-from qatk.plugins.model_types import BackboneSpec
+from qatk.api import BackboneSpec, Examples, UsageError
 from qatk_builtin.backbones import TinyOptions
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

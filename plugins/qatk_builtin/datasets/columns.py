@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qatk.errors import DataError
+from qatk.api import DataError
 
 _SHOWN = 12
 

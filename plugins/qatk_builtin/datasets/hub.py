@@ -20,8 +20,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from qatk.api import DataError, HubUnreachable, UsageError
 from qatk.data.answers import checked
-from qatk.errors import DataError, HubUnreachable, UsageError
 from qatk.types import Examples
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.tables import examples_of_table

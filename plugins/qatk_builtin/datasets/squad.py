@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from qatk.api import DataError
 from qatk.data.answers import BadAnswers, as_starts, checked, listed
-from qatk.errors import DataError, DataWarning
+from qatk.errors import DataWarning
 from qatk.files import parse_json, read_text
 from qatk.types import Examples
 from qatk_builtin.datasets import SquadOptions

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import NotRequired, TypedDict
 
-from qatk.errors import DataError
+from qatk.api import DataError
 
 
 class Answer(TypedDict):

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qatk.api import DataError
 from qatk.data.answers import as_starts
-from qatk.errors import DataError
 from qatk.types import Examples, Int64
 from qatk_builtin.datasets.columns import column_values
 

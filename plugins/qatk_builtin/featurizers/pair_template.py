@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
 
-from qatk.api import ModelError
-from qatk.plugins.model_types import BackboneSpec
+from qatk.api import BackboneSpec, ModelError
 from qatk_builtin.featurizers.tokens import TokenRows, bare, clean, token_rows
 
 Kind = Literal["special", "question", "context"]

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import Examples, advance
-from qatk.plugins.model_types import BackboneSpec
+from qatk.api import BackboneSpec, Examples, advance
 from qatk.types import Int64
 from qatk.types.mapped import release
 from qatk_builtin.featurizers.pair_template import PairEncoder

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from qatk.api import DataError, Examples, FeatureError, Features, ModelError
-from qatk.plugins.model_types import BackboneSpec
+from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError
 from qatk.types import Bool, Float64, Int64
 from qatk.types.features import FeatureColumns
 from qatk_builtin.featurizers import StrideOptions

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits
+from qatk.api import BackboneSpec, Batch, SpanLogits
 from qatk_builtin.heads import AnswerabilityOptions
 from qatk_builtin.heads.layers import Verifier, targets
 from qatk_builtin.heads.linear import LinearSpans

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
-from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits
+from qatk.api import BackboneSpec, Batch, PairLogits
 from qatk_builtin.heads import BiaffineOptions
 from qatk_builtin.heads.layers import at, linear, targets
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, gelu, logsigmoid
 
-from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits
+from qatk.api import BackboneSpec, Batch, PairLogits
 from qatk_builtin.heads import ConditionalOptions
 from qatk_builtin.heads.layers import Verifier, at, linear, masked_log_softmax, targets
 

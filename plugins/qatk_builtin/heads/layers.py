@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from qatk.plugins.model_types import Batch
+from qatk.api import Batch
 
 _INIT_STD = 0.02  # as BERT initialises its own layers
 _NOWHERE = -1e30

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits
+from qatk.api import BackboneSpec, Batch, SpanLogits
 from qatk_builtin.heads import LinearOptions
 
 _INIT_STD = 0.02  # as BERT initialises its own layers

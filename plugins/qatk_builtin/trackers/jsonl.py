@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.api import NoOptions, RunResult, TrainEvent
-from qatk.run_folder import event_log as eventlog
+from qatk.run_folder import event_log
 
 
 class JsonlTracker:
@@ -19,13 +19,13 @@ class JsonlTracker:
     def start(self, manifest: Mapping[str, Any], out_dir: Path) -> None:
         """Begin, or go on with, the log of a run folder."""
         self.path = out_dir / "events.jsonl"
-        eventlog.mend(self.path)
-        eventlog.append(self.path, "start", {"name": manifest.get("name"), "identity": manifest.get("identity")})
+        event_log.mend(self.path)
+        event_log.append(self.path, "start", {"name": manifest.get("name"), "identity": manifest.get("identity")})
 
     def event(self, event: TrainEvent) -> None:
         """Log a training event."""
-        eventlog.append_event(self.path, event)
+        event_log.append_event(self.path, event)
 
     def finish(self, result: RunResult) -> None:
         """Log the figures."""
-        eventlog.append(self.path, "finish", {"metrics": dict(result.metrics)})
+        event_log.append(self.path, "finish", {"metrics": dict(result.metrics)})

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits
+from qatk.api import BackboneSpec, Batch, SpanLogits
 from qatk_mlp import MlpOptions
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from qatk.calibration.answerability import Answerability, answerability
 from qatk.calibration.thresholds import Sweep, threshold_sweep
 from qatk.display.numbers import figure
-from qatk.results.evaluation import Evaluation
+from qatk.results import Evaluation
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDEST = 60

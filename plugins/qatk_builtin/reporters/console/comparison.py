@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qatk.display.numbers import detects, interval, p_value, points, signed
 from qatk.display.text import printable
-from qatk.results.comparison import Comparison, Difference, Interval, Pair
+from qatk.results import Comparison, Difference, Interval, Pair
 from qatk_builtin.reporters.shared.cases import answers_text, context_text, said_text, short
 from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, UNRESOLVED, Contrast, SliceLine
 from qatk_builtin.reporters.shared.facts import plain_table

@@ -13,7 +13,7 @@ from rich.text import Text
 from qatk.api import RunResult
 from qatk.display.text import printable
 from qatk.evaluation.error_kinds import KINDS, error_kinds
-from qatk.results.comparison import Comparison
+from qatk.results import Comparison
 from qatk_builtin.reporters import ConsoleOptions
 from qatk_builtin.reporters.console.answerability import answerability_lines
 from qatk_builtin.reporters.console.slices import kinds_note, kinds_table, pick_slices, slices_note, slices_table

@@ -15,7 +15,7 @@ from qatk.display.tables import bar
 from qatk.display.text import printable
 from qatk.evaluation.error_kinds import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
 from qatk.evaluation.squad import percent
-from qatk.results.evaluation import Evaluation, SliceRow
+from qatk.results import Evaluation, SliceRow
 from qatk.types import Int8
 from qatk_builtin.reporters.shared.facts import SCALE, SHORT, plain_table
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from qatk.api import RunResult
 from qatk.files import write_atomically
-from qatk.results.comparison import Comparison, System
-from qatk.results.run import RunResult
+from qatk.results import Comparison, System
 
 
 def write_page(

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from qatk.api import RunResult
 from qatk.calibration.answerability import Answerability, answerability
 from qatk.calibration.thresholds import Sweep, threshold_sweep
 from qatk.display.numbers import figure
-from qatk.results.comparison import System
-from qatk.results.evaluation import Evaluation
-from qatk.results.run import RunResult
+from qatk.results import Evaluation, System
 from qatk.types import Float64, Int64
 from qatk_builtin.reporters.html.charts import Chart, View, curve, diagonal, plot, rule_at
 from qatk_builtin.reporters.shared.comparison import letter_of

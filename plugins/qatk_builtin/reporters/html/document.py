@@ -17,12 +17,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from qatk.api import RunResult
 from qatk.display.numbers import detects, figure, interval, p_value, points, signed
 from qatk.display.text import printable, undirected
 from qatk.files import finite
-from qatk.results.comparison import Comparison, System
-from qatk.results.evaluation import Evaluation
-from qatk.results.run import RunResult
+from qatk.results import Comparison, Evaluation, System
 from qatk.statistics.intervals import mean_interval
 from qatk_builtin.reporters.html.charts import Chart
 from qatk_builtin.reporters.html.curves import learning_chart, odds_charts

@@ -11,8 +11,7 @@ import numpy as np
 
 from qatk.display.numbers import figure, interval, p_value, points, signed
 from qatk.evaluation.error_kinds import KINDS, MEANINGS, error_kinds
-from qatk.results.comparison import Comparison, Difference, System
-from qatk.results.evaluation import SliceRow
+from qatk.results import Comparison, Difference, SliceRow, System
 from qatk_builtin.reporters.html.charts import Chart, View, bars, intervals, short
 from qatk_builtin.reporters.shared.comparison import METRICS, UNRESOLVED, letter_of
 

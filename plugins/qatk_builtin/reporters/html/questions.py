@@ -14,8 +14,7 @@ import numpy as np
 from qatk.display.text import undirected
 from qatk.evaluation.error_kinds import KINDS, MEANINGS, error_kinds
 from qatk.evaluation.metrics import take
-from qatk.results.comparison import Comparison, Pair, System
-from qatk.results.evaluation import Evaluation
+from qatk.results import Comparison, Evaluation, Pair, System
 from qatk.types import Bool, Examples, Float64, Int64
 from qatk_builtin.reporters.html.packing import Column, Scaled, pack
 from qatk_builtin.reporters.shared.comparison import letter_of

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from qatk.api import RunResult
 from qatk.comparison.systems import run_system
-from qatk.results.comparison import Comparison
+from qatk.results import Comparison
 from qatk_builtin.reporters import HtmlOptions
 from qatk_builtin.reporters.html import write_page
 

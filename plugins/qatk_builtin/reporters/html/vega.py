@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 
-from qatk.errors import StorageError
+from qatk.api import StorageError
 from qatk.files import cache_folder, write_atomically
 
 VEGA_LITE = "6.4"

@@ -12,8 +12,7 @@ from qatk.display.numbers import detects, figure, interval, p_value, points, sig
 from qatk.display.text import Mark
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.files import write_atomically
-from qatk.results.comparison import Comparison, Difference, Pair
-from qatk.results.evaluation import Evaluation, SliceRow
+from qatk.results import Comparison, Difference, Evaluation, Pair, SliceRow
 from qatk_builtin.reporters import MarkdownOptions
 from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
 from qatk_builtin.reporters.shared.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins

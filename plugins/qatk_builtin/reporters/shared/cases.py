@@ -13,7 +13,7 @@ from rich.text import Text
 
 from qatk.display.text import ELLIPSIS, Mark, excerpt, printable
 from qatk.evaluation.error_kinds import error_kinds
-from qatk.results.evaluation import Evaluation
+from qatk.results import Evaluation
 from qatk.types import Float64, Int64
 
 AROUND = 220

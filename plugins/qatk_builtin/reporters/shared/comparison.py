@@ -13,8 +13,7 @@ from qatk.calibration.answerability import answerability
 from qatk.display.numbers import counted, figure, points, scaled
 from qatk.display.text import Mark
 from qatk.evaluation.error_kinds import KINDS, error_kinds
-from qatk.results.comparison import Comparison, Difference, Pair, System
-from qatk.results.evaluation import Evaluation
+from qatk.results import Comparison, Difference, Evaluation, Pair, System
 from qatk.types import Float64, Int8, Int64
 from qatk.types.examples import clusters_of
 from qatk_builtin.reporters.shared.cases import nearest_gold

@@ -14,7 +14,7 @@ from qatk.api import RunResult
 from qatk.display.numbers import figure, parameter_count
 from qatk.display.tables import bar
 from qatk.display.text import printable
-from qatk.results.run import StageTime
+from qatk.results import StageTime
 
 GROUPS = (("", "all questions", ""), ("HasAns_", "with an answer", "HasAns"), ("NoAns_", "without", "NoAns"))
 UNITS = ("questions", "contexts", "windows", "tokens")

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from qatk.api import Features
-from qatk.plugins.model_types import BackboneSpec, Batch
+from qatk.api import BackboneSpec, Batch, Features
 from qatk.types import Int64, ragged_rows
 from qatk_builtin.trainers.pytorch.packing import PackedBatch
 

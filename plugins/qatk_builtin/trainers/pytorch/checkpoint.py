@@ -14,8 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING
 
-from qatk.api import ModelError, StorageError
-from qatk.plugins.model_types import HEAD_WEIGHTS
+from qatk.api import HEAD_WEIGHTS, ModelError, StorageError
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 WEIGHTS, TRAINING = "model.safetensors", "training.pt"

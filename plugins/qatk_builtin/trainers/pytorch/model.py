@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits
+from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, Packing
 
 

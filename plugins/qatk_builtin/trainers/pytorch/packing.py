@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from qatk.plugins.model_types import Batch
+from qatk.api import Batch
 
 NAME = "qatk_varlen"
 Kernel = Callable[..., Tensor]

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 
-from qatk.api import Features, SpanCandidates, SpanScores
-from qatk.plugins.model_types import Batch, PairLogits, SpanLogits
+from qatk.api import Batch, Features, PairLogits, SpanCandidates, SpanLogits, SpanScores
 from qatk.types import Float32, Int64, ragged_rows
 from qatk.types.mapped import Spool, release, zeros
 from qatk_builtin.trainers.pytorch.device import Engine

@@ -17,10 +17,8 @@ import torch
 from accelerate.utils import set_seed
 from torch import Tensor
 
-from qatk.api import Features, SpanScores, TrainEvent, advance
+from qatk.api import Backbone, BackboneSpec, Batch, Features, Head, SpanScores, TrainEvent, advance
 from qatk.errors import QatkWarning
-from qatk.plugins.model_types import BackboneSpec, Batch
-from qatk.plugins.protocols import Backbone, Head
 from qatk.types import Int64
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches, shares, training_batches
