@@ -1,0 +1,248 @@
+"""The page as a file: what it holds, that all of it is escaped, and how large it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import qatk
+from make_result import CASES, MILL, Case, make_result
+from page_tools import (
+    Elements,
+    comparison_page,
+    held,
+    large_evaluation,
+    network_names,
+    policy,
+    run_page,
+    two_systems,
+)
+from qatk.cli import app
+from qatk.comparison.compare import compare_systems
+from qatk.errors import RunFolderError, UsageError
+from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.plugins.host import PluginHost
+from qatk.results.comparison import System
+from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.vega import keep_text
+from qatk_builtin.reporters.shared.comparison import Contrast
+from repository import ROOT
+
+HOSTILE = '</script><script>window.hacked=1</script><img src=x onerror="window.hacked=2">&amp;\u2028\ud800 "\'<!--'
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, host: PluginHost) -> Path:
+    return run_page(tmp_path_factory.mktemp("page") / "report.html", host)
+
+
+def test_page_shows_the_figures_of_the_run(page: Path, host: PluginHost) -> None:
+    text = " ".join(Elements(page.read_text("utf-8")).texts)
+    metrics = make_result(host).metrics
+    for key in ("exact", "f1", "HasAns_f1", "NoAns_f1"):
+        assert f"{metrics[key]:.1f}" in text
+    assert "tuned on this very set" in text
+    for title in ("Threshold sweep", "Precision and recall", "Reliability", "Slices", "Learning curve"):
+        assert title in text
+
+
+def test_page_asks_no_network_and_runs_only_its_own_scripts(page: Path) -> None:
+    elements = Elements(page.read_text("utf-8"))
+    assert network_names(elements) == []
+    allowed = policy(elements)
+    assert "default-src 'none'" in allowed
+    assert "unsafe" not in allowed
+    run = [text for about, text in elements.scripts if "type" not in about]
+    hashes = [f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in run]
+    assert len(run) == 2
+    assert all(each in allowed for each in hashes)
+    assert not any(key.startswith("on") or key == "style" for _, about in elements.found for key in about)
+
+
+def test_columns_hold_every_question(page: Path, host: PluginHost) -> None:
+    evaluation = make_result(host).evaluation
+    about, rows, best = held(page)
+    n = len(CASES)
+    assert about["count"] == about["total"] == n
+    assert rows["id"] == list(evaluation.examples.id)
+    assert rows["question"] == list(evaluation.examples.question)
+    assert rows["context"] == list(evaluation.examples.context)
+    assert rows["kind.0"].tolist() == error_kinds(evaluation).tolist()
+    assert rows["f1.0"] == pytest.approx(evaluation.per_question["f1"], abs=1e-6)
+    assert rows["odds.0"] == pytest.approx(evaluation.predictions.null_odds, abs=1e-3)
+    assert (rows["said_start.0"] - 1).tolist() == evaluation.predictions.char_start.tolist()
+    assert best["best_count.0"].tolist() == [1] * n
+    bits = np.unpackbits(rows["slices"].astype(np.uint8).reshape(len(about["slices"]), -1), axis=1, bitorder="little")
+    masks = [mask for groups in evaluation.masks.values() for mask in groups.values()]
+    assert (bits[:, :n] == np.stack(masks)).all()
+    assert [kind for kind, _ in about["kinds"]] == list(KINDS)
+
+
+def test_gold_answers_are_places_with_how_often_they_were_given(tmp_path: Path, host: PluginHost) -> None:
+    case = Case("When?", ("1843", "1843", "in 1843"), "1843", 1.0, 0.0)
+    _, rows, _ = held(run_page(tmp_path / "p.html", host, (case,)))
+    assert rows["gold_count"].tolist() == [2]
+    assert rows["gold_times"].tolist() == [2, 1]
+    begin = rows["gold_start"] - 1
+    assert [MILL[b : b + n] for b, n in zip(begin, rows["gold_length"], strict=True)] == ["1843", "in 1843"]
+
+
+def test_everything_from_the_data_is_escaped(tmp_path: Path, host: PluginHost) -> None:
+    case = Case(HOSTILE, ("1843",), "1843", 1.0, 0.0, context=f"The {HOSTILE} was built in 1843")
+    comparison = two_systems(host, (case, *CASES), (HOSTILE, f"{HOSTILE}2"))
+    masks = {HOSTILE: {HOSTILE: np.ones(len(CASES) + 1, np.bool_)}}
+    systems = [replace(s, evaluations=[replace(s.evaluation, masks=masks)]) for s in comparison.systems]
+    path = comparison_page(tmp_path / "p.html", compare_systems(systems, draws=100))
+    elements = Elements(path.read_text("utf-8"))
+    assert len(elements.scripts) == 6
+    assert not [tag for tag, about in elements.found if tag == "img" or "onerror" in about]
+    about, rows, _ = held(path)
+    shown = HOSTILE.replace("\ud800", "\ufffd")
+    assert about["systems"][0]["name"] == shown
+    assert rows["question"][0] == shown
+
+
+def test_of_too_many_questions_those_that_are_wrong_are_kept(tmp_path: Path, host: PluginHost) -> None:
+    about, rows, _ = held(run_page(tmp_path / "p.html", host, questions=5))
+    evaluation = make_result(host).evaluation
+    wrong = [
+        name for name, exact in zip(evaluation.examples.id, evaluation.per_question["exact"], strict=True) if exact < 1
+    ]
+    assert about["total"] == len(CASES)
+    assert rows["id"] == wrong
+    kept = [mask[evaluation.per_question["exact"] < 1].sum() for g in evaluation.masks.values() for mask in g.values()]
+    assert [number for _, _, number in about["slices"]] == kept
+
+
+def test_page_of_predictions_without_odds_or_best_spans(tmp_path: Path, host: PluginHost) -> None:
+    result = make_result(host, odds=False)
+    write_page(tmp_path / "p.html", [System("x", [result.evaluation])], questions=100)
+    text = " ".join(Elements((tmp_path / "p.html").read_text("utf-8")).texts)
+    assert "Threshold sweep" not in text
+    assert held(tmp_path / "p.html")[2]["best_count.0"].tolist() == [0] * len(CASES)
+
+
+def test_comparison_holds_outcomes_and_their_ranks(tmp_path: Path, host: PluginHost) -> None:
+    comparison = two_systems(host)
+    _, rows, _ = held(comparison_page(tmp_path / "p.html", comparison))
+    pair = comparison.pairs[0]
+    for code, name in enumerate(("wins", "losses", "both_wrong"), 1):
+        found = np.flatnonzero(rows["outcome.1"] == code)
+        assert found[np.argsort(rows["rank.1"][found])].tolist() == getattr(pair, name).tolist()
+    text = " ".join(Elements((tmp_path / "p.html").read_text("utf-8")).texts)
+    assert pair.verdict in text
+    assert "95 % by context" in text or "95 % by article" in text
+
+
+def test_figures_of_further_metrics_join_the_table_of_systems(host: PluginHost) -> None:
+    comparison = two_systems(host)
+    systems = [
+        replace(s, evaluations=[replace(s.evaluation, metrics={**s.evaluation.metrics, "chr_f": 0.5 + k})])
+        for k, s in enumerate(comparison.systems)
+    ]
+    contrast = Contrast(replace(comparison, systems=systems))
+    at = contrast.headers.index("chr_f")
+    assert [line.cells[at] for line in contrast.lines()] == ["0.500", "1.500"]
+    assert contrast.headers.index("F1") < at
+
+
+def test_page_of_squads_size_is_below_twelve_megabytes(tmp_path: Path, host: PluginHost) -> None:
+    evaluations = [large_evaluation(host, seed) for seed in (1, 2)]
+    systems = [
+        System(name, [replace(e, examples=evaluations[0].examples)]) for name, e in zip("ab", evaluations, strict=True)
+    ]
+    path = comparison_page(tmp_path / "p.html", compare_systems(systems, draws=100))
+    assert path.stat().st_size <= 12_000_000
+    about, _, best = held(path)
+    assert about["count"] == 11_873
+    assert about["spans"] >= 20
+    assert best["best_count.1"].tolist() == [20] * 11_873
+
+
+def test_text_is_kept_in_the_cache_and_made_once(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> str:
+        made.append(1)
+        return "é"
+
+    environ = {"QATK_CACHE": str(tmp_path)}
+    assert [keep_text("t", make, environ) for _ in range(2)] == ["é", "é"]
+    assert len(made) == 1
+    assert keep_text("t", make, {"QATK_CACHE": "off"}) == "é"
+    assert len(made) == 2
+    (tmp_path / "texts" / "t").write_bytes(b"\xff")
+    assert keep_text("t", make, environ) == "é"
+
+
+def test_results_show_themselves_in_a_notebook(host: PluginHost) -> None:
+    result = make_result(host)
+    shown = Elements(result._repr_html_()).texts
+    assert "arlen" in shown
+    assert f"{result.metrics['f1']:.1f}" in " ".join(shown)
+    assert "question-word: what" in shown or "question-word: when" in shown
+    comparison = two_systems(host, names=("<b>bold", "careful"))
+    elements = Elements(comparison._repr_html_())
+    assert comparison.pairs[0].verdict in elements.texts
+    assert sum(tag == "b" for tag, _ in elements.found) == len(comparison.pairs)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from small import write_recipe
+
+    folder = tmp_path_factory.mktemp("run")
+    qatk.run(write_recipe(folder, train=32, dev=12, epochs=1), out=folder / "out", console=Console(quiet=True))
+    return folder / "out"
+
+
+def test_every_run_writes_its_page_and_report_writes_it_again(finished: Path) -> None:
+    page = finished / "report.html"
+    before = held(page)[1]["id"]
+    page.unlink()
+    result = CliRunner().invoke(app, ["report", str(finished)])
+    assert result.exit_code == 0, result.output
+    assert "questions" in result.output
+    assert held(page)[1]["id"] == before
+
+
+def test_open_hands_the_page_to_the_browser(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!{sys.executable}\nimport sys\nopen({str(seen)!r}, "w").write(sys.argv[1])\n')
+    browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
+    code = "from qatk.cli import main; main()"
+    environ = {**os.environ, "BROWSER": f"{browser} %s"}
+    command = [sys.executable, "-c", code, "report", str(finished), "--out", str(tmp_path), "--open"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert seen.read_text() == (tmp_path / "report.html").resolve().as_uri()
+
+
+def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
+    assert isinstance(CliRunner().invoke(app, ["report", str(tmp_path)]).exception, RunFolderError)
+    result = CliRunner().invoke(app, ["report", str(tmp_path), "--out", str(tmp_path / "none")])
+    assert isinstance(result.exception, UsageError)
+
+
+def test_compare_writes_the_page(tmp_path: Path) -> None:
+    root = ROOT / "examples" / "compare"
+    files = [str(root / name) for name in ("bold.json", "careful.json")]
+    options = ["--data", str(root / "dev.json"), "--draws", "1000", "--html", str(tmp_path / "c.html")]
+    result = CliRunner().invoke(app, ["compare", *files, *options])
+    assert result.exit_code == 0, result.output
+    about, rows, _ = held(tmp_path / "c.html")
+    assert [system["name"] for system in about["systems"]] == ["bold", "careful"]
+    assert len(rows["id"]) == len(json.loads((root / "bold.json").read_text()))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_tools import FORMS, windows
+from qatk.api import Features, SpanScores
+from qatk.progress import listen
+from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
+from trainer_tools import LENGTHS, assemble, backbone, trainer
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_scores_do_not_depend_on_the_batch(form: str, tmp_path: Path) -> None:
+    hf = backbone(tmp_path, form)
+    features = windows(LENGTHS, hf.spec())
+    together, alone = trainer(batch_tokens=10_000), trainer(batch_tokens=1)
+    model = assemble(together, hf)
+    one, other = together.predict(model, features), alone.predict(model, features)
+    one.check(features)
+    for name in ("start", "end", "null"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=2e-6)
+
+
+def test_scores_stand_where_their_tokens_stand(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    features = windows(LENGTHS, hf.spec())
+    engine = trainer(batch_tokens=60)
+    scores = engine.predict(assemble(engine, hf), features)
+    assert scores.start is not None
+    assert scores.end is not None
+    scored = features.char_start >= 0
+    scored[features.token_offsets[:-1] + features.null_index] = True
+    assert ((scores.start > -np.inf) == scored).all()
+    null = features.token_offsets[:-1] + features.null_index
+    np.testing.assert_allclose(scores.null, scores.start[null] + scores.end[null], rtol=1e-5)
+
+
+def test_prediction_reports_its_progress(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    seen: list[tuple[str, int, int | None]] = []
+    engine = trainer(batch_tokens=64)
+    model = assemble(engine, hf)
+    with listen(lambda *report: seen.append(report)):
+        engine.predict(model, windows(LENGTHS, hf.spec()))
+    assert seen
+    assert seen[-1] == ("predicting", len(LENGTHS), len(LENGTHS))
+
+
+def test_dev_metrics_by_hand() -> None:
+    features = Features(
+        example_index=np.array([0, 1], np.int32),
+        token_offsets=np.array([0, 2, 5]),
+        input_ids=np.zeros(5, np.int32),
+        type_ids=np.zeros(5, np.int8),
+        char_start=np.zeros(5, np.int32),
+        char_end=np.ones(5, np.int32),
+        null_index=np.zeros(2, np.int32),
+        start_target=np.array([0, 1], np.int32),
+        end_target=np.array([1, 2], np.int32),
+    )
+    start = np.log(np.array([3, 1, 1, 2, 1], np.float32))
+    end = np.array([0, 0, 0, 0, -np.inf], np.float32)
+    end[[1, 2]] = np.log(3), np.log(3)
+    end[4] = 0
+    metrics = dev_metrics(features, SpanScores(np.zeros(2, np.float32), start, end))
+    losses = [-math.log(3 / 4), -math.log(2 / 4), -math.log(3 / 4), -math.log(1 / 5)]
+    assert metrics["dev_loss"] == pytest.approx(sum(losses) / 4)
+    assert [metrics[f"{name}_accuracy"] for name in ("start", "end", "both")] == [1.0, 0.5, 0.5]
+
+
+def test_no_targets_no_dev_metrics(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    features = windows(LENGTHS, hf.spec(), targets=False)
+    engine = trainer()
+    assert dev_metrics(features, engine.predict(assemble(engine, hf), features)) == {}

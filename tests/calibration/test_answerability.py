@@ -1,0 +1,159 @@
+"""Null odds as a classifier: against scipy, by hand, and against the official script's own figures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from compare_tools import answer, articles, evaluation
+from qatk.calibration.answerability import Answerability, answerability
+from qatk.calibration.calibrate import apply_threshold
+from qatk.calibration.thresholds import threshold_sweep
+from qatk.evaluation.evaluate import evaluate
+from qatk.evaluation.squad import exact_and_f1
+from qatk.plugins.host import PluginHost
+from qatk.results.evaluation import Evaluation
+from qatk.statistics.classification import average_precision, calibration_error, reliability, roc_auc, step_area
+from qatk.statistics.logistic import no_answer_probability
+from scoring_cases import SHARED
+
+DATA = articles(240, 8)
+SCORES = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), min_size=2, max_size=40)
+
+
+def judged(of: Evaluation) -> Answerability:
+    found = answerability(of)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def reference() -> Evaluation:
+    if not SHARED.exists():
+        pytest.skip("needs the shared SQuAD data")
+    name = SHARED / "parity" / "reference"
+    data, odds = SHARED / "squad2-mini" / "dev.json.gz", f"{name}.null_odds.json.gz"
+    return evaluate(data, f"{name}.predictions.json.gz", null_odds=odds)
+
+
+@given(SCORES)
+@settings(deadline=None)
+def test_the_area_is_that_of_mann_and_whitney(pairs: list[tuple[float, bool]]) -> None:
+    score, positive = np.array([s for s, _ in pairs]), np.array([p for _, p in pairs])
+    found = roc_auc(score, positive)
+    if positive.all() or not positive.any():
+        assert math.isnan(found)
+    else:
+        u = stats.mannwhitneyu(score[positive], score[~positive]).statistic
+        assert found == pytest.approx(u / (positive.sum() * (~positive).sum()))
+
+
+def test_average_precision_by_hand() -> None:
+    assert average_precision(np.array([3.0, 2.0, 1.0]), np.array([True, False, True])) == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision(np.array([1.0, 1.0]), np.array([True, False])) == 0.5
+    assert math.isnan(average_precision(np.array([1.0]), np.array([False])))
+
+
+def test_without_equal_odds_everything_is_the_official_figure(host: PluginHost) -> None:
+    of = evaluation(host, DATA, answer(DATA, 0.7, 1))
+    assert len(np.unique(of.predictions.null_odds)) == len(DATA)
+    found, swept = judged(of), threshold_sweep(of)
+    for name in ("exact", "f1"):
+        sweep, best = getattr(swept, name), getattr(swept, f"best_{name}")
+        assert sweep.max() == sweep[best] == of.metrics[f"best_{name}"]
+        assert swept.threshold[best] == of.metrics[f"best_{name}_thresh"]
+    for name, curve in found.precision_recall.items():
+        assert 100.0 * step_area(curve.x, curve.y) == of.metrics[f"pr_{name}_ap"]
+    assert swept.f1[0] == pytest.approx(100 * (~DATA.has_answer).mean())
+    assert (np.diff(swept.threshold) > 0).all()
+
+
+def test_curves_of_the_reference_have_the_official_areas(reference: Evaluation) -> None:
+    expected = json.loads((SHARED / "parity" / "expected.json").read_text())["reference"]["official"]
+    found = judged(reference)
+    assert set(found.precision_recall) == {"exact", "f1", "oracle"}
+    for name, curve in found.precision_recall.items():
+        area = 100.0 * step_area(curve.x, curve.y)
+        assert area == reference.metrics[f"pr_{name}_ap"] == expected[f"pr_{name}_ap"]
+
+
+def test_every_point_of_the_sweep_can_be_reached(reference: Evaluation) -> None:
+    sweep, predictions = threshold_sweep(reference), reference.predictions
+    for at in [0, sweep.best_exact, sweep.best_f1, len(sweep.threshold) - 1]:
+        told = apply_threshold(reference.examples, replace(predictions, nbest=None), float(sweep.threshold[at]))
+        exact, f1 = exact_and_f1(reference.examples, told.text)
+        assert (sweep.exact[at], sweep.f1[at]) == pytest.approx((100 * exact.mean(), 100 * f1.mean()))
+
+
+def test_with_best_spans_the_sweep_turns_abstentions_into_answers(host: PluginHost) -> None:
+    of = evaluation(host, DATA, answer(DATA, 0.7, 1))
+    assert of.predictions.nbest is not None
+    swept = threshold_sweep(of)
+    assert swept.full
+    assert (swept.threshold > 0).sum() > 9, "above the threshold that was used"
+    for at in range(0, len(swept.threshold), 7):
+        told = apply_threshold(DATA, of.predictions, float(swept.threshold[at]))
+        exact, f1 = exact_and_f1(DATA, told.text)
+        assert (swept.exact[at], swept.f1[at]) == pytest.approx((100 * exact.mean(), 100 * f1.mean()))
+    assert len(set(swept.f1[swept.threshold > 0].tolist())) > 1, "not flat there"
+
+
+def test_without_best_spans_the_sweep_ends_at_the_last_answer(host: PluginHost) -> None:
+    of = evaluation(host, DATA, answer(DATA, 0.7, 1))
+    swept = threshold_sweep(replace(of, predictions=replace(of.predictions, nbest=None)))
+    answered = np.array([text != "" for text in of.predictions.text])
+    assert not swept.full
+    assert swept.threshold[-1] == of.predictions.null_odds[answered].max()
+    assert swept.f1[-1] == pytest.approx(of.metrics["f1"])
+
+
+def test_the_official_best_lies_between_equal_odds_where_no_threshold_falls(reference: Evaluation) -> None:
+    sweep, predictions = threshold_sweep(reference), reference.predictions
+    for name, figures in (("exact", sweep.exact), ("f1", sweep.f1)):
+        claimed, at = reference.metrics[f"best_{name}"], reference.metrics[f"best_{name}_thresh"]
+        assert (predictions.null_odds == at).sum() > 1
+        assert figures.max() < claimed
+        assert figures[np.flatnonzero(sweep.threshold == at)[0]] < claimed
+
+
+def test_risk_falls_on_the_decisions_taken_and_not_on_the_order_of_equals(host: PluginHost) -> None:
+    said = answer(DATA, 0.6, 1)
+    shifted = replace(said, null_score=(said.null_score + 3).astype(np.float32))  # the same answers, other odds
+    of = evaluation(host, DATA, shifted)
+    found = judged(of)
+    answered = np.array([text != "" for text in said.text])
+    surest = np.argsort(-np.where(answered, -shifted.null_odds, shifted.null_odds), kind="stable")
+    wrong = np.cumsum(1 - of.per_question["exact"][surest])
+    assert found.risk_coverage.y == pytest.approx(wrong / np.arange(1, len(DATA) + 1))
+    assert found.risk_coverage.x[-1] == 1
+    assert found.risk_coverage.y[-1] == pytest.approx(1 - of.metrics["exact"] / 100)
+    equal = replace(said, null_score=np.where(answered, -1, 1).astype(np.float32))
+    level = judged(evaluation(host, DATA, equal)).risk_coverage.y
+    assert level == pytest.approx(np.full(len(DATA), level[-1]))
+
+
+def test_bins_hold_every_question_once_and_their_error_is_the_mean_distance() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.random(4001)
+    sound = reliability(probability, rng.random(4001) < probability)
+    assert sum(b.count for b in sound) == 4001
+    assert max(b.count for b in sound) - min(b.count for b in sound) <= 1
+    assert calibration_error(sound) < 0.03
+    certain = reliability(np.full(100, 0.9), np.arange(100) < 50)
+    assert sum(b.share * b.count for b in certain) == pytest.approx(50)
+    assert calibration_error(reliability(np.full(3, 0.75), np.ones(3, np.bool_))) == pytest.approx(0.25)
+
+
+def test_without_odds_there_is_nothing_to_judge(host: PluginHost) -> None:
+    assert answerability(evaluation(host, DATA, answer(DATA, 0.5, 1, odds=False))) is None
+
+
+def test_probabilities_stay_sound_at_the_ends() -> None:
+    assert no_answer_probability(np.array([-np.inf, 0.0, np.inf])).tolist() == [0.0, 0.5, 1.0]

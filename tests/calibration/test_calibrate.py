@@ -1,0 +1,350 @@
+"""Thresholds that never saw what they are scored on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from typer.testing import CliRunner
+
+import qatk
+from compare_tools import answer, articles, evaluation, squad_of, write_run
+from qatk.calibration.calibrate import apply_threshold, calibrate, cross_fit, distinct_halves, halves
+from qatk.calibration.fitting import Questions, fit
+from qatk.cli import app
+from qatk.errors import DataError, QatkError
+from qatk.plugins.host import PluginHost
+from qatk.results.evaluation import Evaluation
+from qatk.run_folder.load import load_run
+from qatk.runs.prediction import of_least_null
+from qatk.types import Predictions
+from qatk.types.examples import clusters_of
+from repository import ROOT
+from scoring_cases import SHARED
+from small import write_recipe
+
+DATA = articles(240, 8)
+PAGE = (ROOT / "docs" / "calibrate.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def shifted(host: PluginHost) -> Evaluation:
+    """A system whose null odds are right, but for 3 too high: at threshold 0 it hardly answers."""
+    told = answer(DATA, 0.9, 1)
+    null = (told.null_score + 3).astype(np.float32)
+    return evaluation(host, DATA, apply_threshold(DATA, replace(told, null_score=null), 0.0))
+
+
+def test_halves_keep_articles_whole_and_are_about_equal() -> None:
+    clusters, kind = clusters_of(DATA)
+    assert kind == "article"
+    for seed in range(10):
+        half = halves(clusters, seed)
+        assert all(len(set(half[clusters == c])) == 1 for c in set(clusters.tolist()))
+        assert abs(half.sum() - (~half).sum()) <= 30
+    assert (halves(clusters, 3) == halves(clusters, 3)).all()
+    for untitled in ([""] * len(DATA), ["", *DATA.title[1:]]):
+        assert clusters_of(replace(DATA, title=untitled))[1] == "context"
+
+
+def test_no_two_ways_to_halve_are_alike() -> None:
+    few = distinct_halves(np.array([0, 0, 1, 1, 2, 2, 3, 3]), 20, 13)
+    assert len(few) == 3
+    two = np.array([0, 0, 1, 1])
+    assert [set(half.tolist()) for half in distinct_halves(two, 20, 13)] == [{True, False}]
+    clusters = clusters_of(DATA)[0]
+    many = distinct_halves(clusters, 20, 13)
+    assert len({tuple((half ^ half[0]).tolist()) for half in many}) == len(many) == 20
+    assert (many[0] == halves(clusters, 13)).all()
+
+
+def test_the_two_halves_together_are_what_is_held_out(shifted: Evaluation) -> None:
+    found = calibrate(shifted, splits=3, seed=5)
+    assert (len(found.splits), found.as_dict()["splits"], found.as_dict()["seed"]) == (3, 3, 5)
+    for split in found.splits:
+        sizes = [fold.questions for fold in split.folds]
+        assert sum(sizes) == len(DATA)
+        for name in ("exact", "f1"):
+            mean = np.average([getattr(fold, name) for fold in split.folds], weights=sizes)
+            assert getattr(split, name) == pytest.approx(mean)
+
+
+RNG = np.random.default_rng(0)
+NOTHING = RNG.random(1000) < 0.33
+ODDS = {
+    "centred": RNG.normal(0, 2, 1000) + 3 * NOTHING,
+    "far from 0 and narrow": 50 + 0.01 * RNG.normal(size=1000) + 0.005 * NOTHING,
+    "far from 0 and wide": 1e4 + 1e3 * RNG.normal(size=1000) + 800 * NOTHING,
+    "heavy tails": RNG.standard_cauchy(1000) + 2 * NOTHING,
+    "apart": np.where(NOTHING, 1.0, -1.0) * (1 + RNG.random(1000)),
+    "constant": np.full(1000, 3.0),
+    "the wrong way": RNG.normal(size=1000) - NOTHING,
+}
+
+
+@pytest.mark.parametrize("name", ODDS)
+def test_the_curve_is_the_best_that_rises(name: str) -> None:
+    odds, right, wrong = ODDS[name], int(NOTHING.sum()), int((~NOTHING).sum())
+    target = np.where(NOTHING, (right + 1) / (right + 2), 1 / (wrong + 2))
+    x = (odds - odds.mean()) / (odds.std() or 1)
+
+    def loss(z: np.ndarray) -> float:
+        return float(np.mean(np.logaddexp(0, z) - target * z))
+
+    found = fit(Questions(odds, ~NOTHING, NOTHING, odds * 0, odds * 0))
+    best = minimize(lambda w: loss(w[0] * x + w[1]), [0.1, 0.0], bounds=[(0, None), (None, None)])
+    assert found.temperature > 0
+    assert loss((odds - found.offset) / found.temperature) <= best.fun + 1e-5
+
+
+def test_a_shift_of_the_odds_is_found_and_held_out(shifted: Evaluation) -> None:
+    found = calibrate(shifted)
+    assert 2 < found.fitted.threshold < 5
+    assert found.full
+    first = found.splits[0]
+    assert first.f1 > found.at_zero["f1"] + 20
+    assert all(split.f1 <= found.oracle["f1"] + 1e-9 for split in found.splits)
+    assert first.calibration_error < found.calibration_error
+
+
+def test_the_oracle_is_the_best_of_all_thresholds(shifted: Evaluation) -> None:
+    found = calibrate(shifted)
+    edges = np.unique(shifted.predictions.null_odds)
+    tried = [calibrated_f1(shifted, t) for t in [edges[0] - 1, *((edges[1:] + edges[:-1]) / 2), edges[-1] + 1]]
+    assert found.oracle["f1"] == pytest.approx(max(tried))
+    assert calibrated_f1(shifted, found.fitted.threshold) == pytest.approx(max(tried))
+
+
+def with_verifier(host: PluginHost, weight: float) -> Evaluation:
+    """A system whose odds and verifier tell something of the truth, each with noise of its own."""
+    told, rng = answer(DATA, 0.9, 1), np.random.default_rng(3)
+    own, other = (np.where(DATA.has_answer, -1.0, 1.0) + rng.normal(0, 1, len(DATA)) for _ in range(2))
+    added = (weight * other).astype(np.float32)
+    null = (told.score + own).astype(np.float32) + added
+    return evaluation(host, DATA, replace(told, null_score=null, verifier=added))
+
+
+def test_the_weight_of_a_verifier_is_fitted(host: PluginHost) -> None:
+    few, many = (calibrate(with_verifier(host, weight)) for weight in (0.1, 10.0))
+    weights = [0.1 * few.fitted.verifier_factor, 10 * many.fitted.verifier_factor]
+    assert weights[0] == pytest.approx(weights[1], rel=1e-3), "what it counted before does not matter"
+    assert 0.5 < weights[0] < 2, "both tell as much"
+    assert few.splits[0].f1 == pytest.approx(many.splits[0].f1)
+    given = with_verifier(host, 0.1)
+    deaf = calibrate(replace(given, predictions=replace(given.predictions, verifier=None)))
+    assert few.splits[0].f1 > deaf.splits[0].f1 + 1, "without its weight, the threshold alone gains less"
+    assert "verifier_factor" in few.as_dict()
+    assert "verifier_factor" not in deaf.as_dict()
+
+
+def test_a_verifier_counts_for_what_it_tells_of_questions_that_matter() -> None:
+    """It knows that there is an answer only where the best span is wrong anyway, which gains nothing."""
+    kind = np.repeat([0, 1, 2], 500)  # right span, wrong span, no answer
+    odds = np.array([-1.0, 1.0, 1.0])[kind] + RNG.normal(0, 1, 1500)
+    verifier = np.array([1.0, -3.0, 1.0])[kind] + RNG.normal(0, 1, 1500)
+    right = (kind == 0).astype(np.float64)
+    found = fit(Questions(odds + verifier, kind < 2, kind >= 0, right, right, verifier))
+    assert found.verifier_factor < 0.15
+    useless = fit(Questions(odds + verifier, kind < 2, kind < 0, right, right, verifier))
+    assert useless.verifier_factor == 1, "nothing hangs on it"
+
+
+def calibrated_f1(of: Evaluation, threshold: float) -> float:
+    from qatk.evaluation.squad import exact_and_f1
+
+    return 100 * float(exact_and_f1(DATA, apply_threshold(DATA, of.predictions, threshold).text)[1].mean())
+
+
+def test_each_half_is_answered_by_the_threshold_of_the_other(shifted: Evaluation) -> None:
+    predictions, found = cross_fit(DATA, shifted.predictions)
+    half = halves(clusters_of(DATA)[0], 13)
+    expected = np.where(half, *found.thresholds)
+    answered = np.array([text != "" for text in predictions.text])
+    assert (answered <= (predictions.null_odds <= expected)).all()
+    assert 100 * np.mean([*_scores(predictions)]) == pytest.approx(found.f1)
+    # what the questions of a half are answered does not depend on their own gold
+    changed = replace(
+        DATA, answer_text=["guild" if half[row] else t for row, t in _rows()], answer_start=DATA.answer_start
+    )
+    again = cross_fit(changed, shifted.predictions)[1]
+    assert again.thresholds[0] == found.thresholds[0]
+
+
+def _rows() -> list[tuple[int, str]]:
+    counts = np.diff(DATA.answer_offsets) if DATA.answer_offsets is not None else []
+    return list(zip(np.repeat(np.arange(len(DATA)), counts).tolist(), DATA.answer_text, strict=True))
+
+
+def _scores(predictions: Predictions) -> np.ndarray:
+    from qatk.evaluation.squad import exact_and_f1
+
+    return exact_and_f1(DATA, predictions.text)[1]
+
+
+def test_each_half_weighs_the_verifier_as_the_other_found(host: PluginHost) -> None:
+    given = with_verifier(host, 0.1).predictions
+    predictions, found = cross_fit(DATA, given)
+    half = halves(clusters_of(DATA)[0], 13)
+    factor = np.where(half, *(fold.verifier_factor for fold in found.folds))
+    odds = given.null_odds + (factor - 1) * given.verifier
+    answered = np.array([text != "" for text in predictions.text])
+    assert (answered <= (odds <= np.where(half, *found.thresholds))).all()
+    assert 100 * np.mean(_scores(predictions)) == pytest.approx(found.f1)
+    assert len({fold.verifier_factor for fold in found.folds}) == 2
+    np.testing.assert_array_equal(predictions.null_odds, given.null_odds)
+
+
+def test_a_threshold_gives_slices_of_the_context_and_takes_answers_away(shifted: Evaluation) -> None:
+    numbers = []
+    for threshold in (-99.0, 0.0, 2.0, 99.0):
+        found = apply_threshold(DATA, shifted.predictions, threshold)
+        for row, (text, a, b) in enumerate(zip(found.text, found.char_start, found.char_end, strict=True)):
+            assert text == (DATA.context_of(row)[a:b] if a >= 0 else "")
+        numbers.append(sum(map(bool, found.text)))
+    assert numbers == sorted(numbers)
+    assert numbers[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda d: d.take(np.flatnonzero(~d.has_answer)), "no question has"),
+        (lambda d: d.take(np.flatnonzero(d.has_answer)), "every question has"),
+        (lambda d: d.take(range(4)), "none can be held out"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_told(spoil, message: str, host: PluginHost) -> None:  # type: ignore[no-untyped-def]
+    examples = spoil(DATA)
+    with pytest.raises(DataError, match=message):
+        calibrate(evaluation(host, examples, answer(examples, 0.5, 1)))
+
+
+def call(*arguments: object) -> str:
+    done = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["calibrate", *map(str, arguments)])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0
+    return done.stdout
+
+
+def test_the_command_writes_into_the_run(shifted: Evaluation, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", shifted)
+    shown = call(run)
+    assert "oracle" in shown
+    assert "held out" in shown
+    written = json.loads((run / "calibration.json").read_text())
+    assert written == json.loads(call(run, "--json"))
+    assert written["count"] == 8
+    (run / "calibration.json").unlink()
+    call(run, "--no-write")
+    assert not (run / "calibration.json").exists()
+
+
+def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text(json.dumps(squad_of(DATA)))
+    for name, values in (("said", shifted.predictions.text), ("odds", shifted.predictions.null_odds.tolist())):
+        (tmp_path / f"{name}.json").write_text(json.dumps(dict(zip(DATA.id, values, strict=True))))
+    shown = call(tmp_path / "said.json", "--data", tmp_path / "data.json", "--null-odds", tmp_path / "odds.json")
+    assert "thresholds can only take answers away" in shown
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.json", "odds.json", "said.json"]
+
+
+def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_path: Path) -> None:
+    bare = write_run(tmp_path / "bare", evaluation(host, DATA, answer(DATA, 0.5, 1, odds=False)))
+    begun = write_run(tmp_path / "begun", shifted, stages=["predict"])
+    file = tmp_path / "said.json"
+    file.write_text("{}")
+    for arguments, message in (
+        ([bare], "no null odds"),
+        ([begun], "unfinished"),
+        ([tmp_path / "nowhere"], "nowhere"),
+        ([file], "is a file"),
+        ([file, "--data", file], "no null odds"),
+        ([bare, "--null-odds", file], "a run has its own"),
+    ):
+        with pytest.raises(QatkError, match=message):
+            call(*arguments)
+
+
+def test_a_run_is_scored_by_thresholds_of_other_contexts(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, train=64, dev=24, max_steps=4)
+    setting = ["decoder.null_threshold=calibrated"]
+    result = qatk.run(recipe, out=tmp_path / "run", settings=setting)
+    written = json.loads((tmp_path / "run" / "calibration.json").read_text())
+    assert written["clusters"] == "context"
+    assert result.metrics["f1"] == pytest.approx(written["held_out"]["f1"]["first"])
+    assert result.manifest["calibration"]["thresholds"] == written["thresholds"][0]
+    plain = qatk.run(recipe, out=tmp_path / "plain")
+    np.testing.assert_array_equal(plain.evaluation.predictions.null_odds, result.evaluation.predictions.null_odds)
+
+
+def test_the_verifier_speaks_for_the_window_of_the_least_null_score() -> None:
+    owner, null, verifier = np.int32([0, 0, 2, 2, 2]), np.float32([5, 1, 3, 2, 4]), np.float32([50, 10, 30, 20, 40])
+    assert of_least_null(verifier, owner, null, 4).tolist() == [10, 0, 20, 0]
+
+
+def test_a_run_with_a_verifier_is_calibrated_by_its_weight_too(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, train=64, dev=24, max_steps=4)
+    setting = ["decoder.null_threshold=calibrated", "head={use: answerability, weight: 0.5}"]
+    result = qatk.run(recipe, out=tmp_path / "run", settings=setting)
+    found = calibrate(load_run(tmp_path / "run").evaluation)
+    assert json.loads((tmp_path / "run" / "calibration.json").read_text()) == json.loads(json.dumps(found.as_dict()))
+    assert found.verified
+    assert result.metrics["f1"] == pytest.approx(found.splits[0].f1)
+    assert "multiply the head's weight by it" in call(tmp_path / "run")
+
+
+def test_a_run_that_cannot_be_calibrated_stops_before_training(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, train=16, dev=2, max_steps=1)
+    data = json.loads((tmp_path / "dev.json").read_text())
+    data["data"][0]["paragraphs"] = data["data"][0]["paragraphs"][:1]
+    (tmp_path / "dev.json").write_text(json.dumps(data))
+    with pytest.raises(DataError, match="no question has an answer"):
+        qatk.run(recipe, out=tmp_path / "run", settings=["decoder.null_threshold=calibrated"])
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def commands() -> list[list[str]]:
+    blocks = re.findall(r"^```shell\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines()]
+
+
+def test_the_commands_of_the_page_run(shifted: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    write_run(tmp_path / "runs" / "quickstart", shifted)
+    (tmp_path / "dev.json").write_text(json.dumps(squad_of(DATA)))
+    for name, values in (("predictions", shifted.predictions.text), ("null_odds", shifted.predictions.null_odds)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(dict(zip(DATA.id, np.asarray(values).tolist(), strict=True))))
+    monkeypatch.chdir(tmp_path)
+    ran = [words for words in commands() if not any("../shared" in word for word in words)]
+    assert len(ran) == 2
+    for words in ran:
+        assert words[:2] == ["qatk", "calibrate"]
+        assert "held out" in call(*words[2:])
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the shared SQuAD data")
+def test_the_example_of_the_page_is_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (words,) = [words for words in commands() if any("../shared" in word for word in words)]
+    found = json.loads(call(*words[2:], "--json"))
+    said = " ".join(PAGE.split())
+    zero, oracle, held, folds = (found[name] for name in ("at_zero", "oracle", "held_out", "folds"))
+    total = sum(fold["questions"] for fold in folds)
+    assert total == 2092
+    for cells in (
+        f"| 0 | {zero['exact']:.2f} | {zero['f1']:.2f} | | {found['calibration_error']:.3f} |",
+        f"| held out | {held['exact']['mean']:.2f} | {held['f1']['mean']:.2f} | {held['f1']['least']:.2f} to "
+        f"{held['f1']['most']:.2f} | {held['calibration_error']['mean']:.3f} |",
+        f"| oracle, fitted on it | {oracle['exact']:.2f} | {oracle['f1']:.2f} |",
+        f"the mean of {found['splits']}, not 20",
+        f"gives {held['exact']['first']:.2f} EM and {held['f1']['first']:.2f} F1",
+    ):
+        assert cells in said
+    assert held["f1"]["first"] == held["f1"]["most"]

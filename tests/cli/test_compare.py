@@ -1,0 +1,361 @@
+"""``qatk compare`` as its user meets it: the report, JSON, Markdown, and one message for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+from typer.testing import CliRunner
+
+from compare_tools import answer, articles, evaluation, squad_of, system, write_run
+from modules import HEAVY, modules_loaded
+from qatk.cli import app
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
+from qatk.errors import QatkError
+from qatk.plugins.host import PluginHost
+from qatk.results.comparison import Comparison, System
+from repository import ROOT
+from scoring_cases import SHARED
+from small import write_recipe
+
+DATA = articles(96, 4)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, host: PluginHost) -> Path:
+    """Finished runs ``bad`` and ``good``, an unfinished one, one of fewer questions, prediction files with data."""
+    root = tmp_path_factory.mktemp("runs")
+    for name, right, seed in (("bad", 0.35, 1), ("good", 0.9, 2)):
+        write_run(root / name, evaluation(host, DATA, answer(DATA, right, seed)))
+    write_run(root / "begun", evaluation(host, DATA, answer(DATA, 0.5, 3)), stages=["predict"])
+    few = DATA.take(range(90))
+    write_run(root / "few", evaluation(host, few, answer(few, 0.5, 4)))
+    (root / "empty").mkdir()
+    (root / "data.json").write_text(json.dumps(squad_of(DATA)))
+    for name in ("bad", "good"):
+        texts = answer(DATA, 0.35 if name == "bad" else 0.9, 1 if name == "bad" else 2)
+        (root / f"{name}.json").write_text(json.dumps(dict(zip(DATA.id, texts.text, strict=True))))
+        odds = dict(zip(DATA.id, texts.null_odds.tolist(), strict=True))
+        (root / f"{name}.odds.json").write_text(json.dumps(odds))
+    (root / "other.json").write_text(json.dumps({f"x{name}": "" for name in DATA.id}))
+    write_recipe(root)
+    return root
+
+
+def compare(root: Path, *arguments: str, width: int = 100) -> str:
+    """The standard output of a call in ``root``; an error is raised as it is."""
+    before = Path.cwd()
+    os.chdir(root)
+    try:
+        done = CliRunner(env={"COLUMNS": str(width)}).invoke(app, ["compare", *arguments])
+    finally:
+        os.chdir(before)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_verdict_stands_first(folders: Path) -> None:
+    lines = compare(folders, "bad", "good").splitlines()
+    assert lines[0].startswith("bad against good ━")
+    assert lines[1].strip().startswith("good is better than bad by ")
+    assert "96 questions · 4 articles · 10,000 draws, drawn with seed 13" in lines[2]
+
+
+def test_the_report_shows_all_that_is_promised(folders: Path) -> None:
+    report = compare(folders, "bad", "good", width=120)
+    for part in (
+        "EM    F1  HasAns  NoAns",
+        "AUC",
+        "examples/s  parameters   size",
+        "48       1.2 k  100 B",
+        "B - A   points, with 95 % intervals",
+        "by question",
+        "by article",
+        "Holm p  detects",
+        "Right and wrong",
+        "false abstention",
+        "B right, A wrong: 3 of ",
+        "A right, B wrong: ",
+        "A and B wrong in different ways: ",
+        "question  Wh",
+        "gold      ",
+    ):
+        assert part in report, part
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("colour", [True, False])
+def test_no_line_is_wider_than_the_terminal(host: PluginHost, width: int, colour: bool) -> None:
+    lines = render(host, three(host), width, colour).splitlines()
+    assert len(lines) > 60
+    for line in lines:
+        assert Text.from_ansi(line).cell_len <= width, line
+
+
+def three(host: PluginHost) -> Comparison:
+    """Three systems with long names, one of them with seeds."""
+    names = ("google/a-very-long-name-of-a-backbone-large", "b", "c")
+    rates = ([0.4, 0.5], [0.9], [0.45])
+    return compare_systems([system(host, n, DATA, r, 5 * i) for i, (n, r) in enumerate(zip(names, rates, strict=True))])
+
+
+def render(host: PluginHost, comparison: Comparison, width: int, colour: bool = False, show: int = 2) -> str:
+    console = Console(file=StringIO(), width=width, highlight=False, force_terminal=colour)
+    host.build("reporter", "console").compare(comparison, None, console, show=show)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_every_seed_is_shown(host: PluginHost) -> None:
+    report = render(host, three(host), 120)
+    assert "seed 0" in report
+    assert "seed 1" in report
+    assert "over seeds" in report
+    assert "3 systems, baseline google/a-very" in report
+
+
+def test_many_systems_share_a_table(host: PluginHost) -> None:
+    systems = [system(host, f"s{i}", DATA, [0.3 + i / 10], i) for i in range(5)]
+    report = render(host, compare_systems(systems), 80, show=0)
+    assert report.count("Differences from A") == 1
+    assert "  E  EM" in report
+
+
+def test_what_the_data_says_is_shown_and_not_obeyed(host: PluginHost) -> None:
+    base = system(host, "[bold]x\x1b[31m", DATA, [0.2])
+    other = system(host, "y", DATA, [0.9], 3)
+    examples = replace(DATA, question=["[red]\x1b[2Jwhy[/red]?"] * len(DATA))
+    systems = [
+        System(s.name, [replace(e, examples=examples) for e in s.evaluations], s.seeds, s.sources, s.facts)
+        for s in (base, other)
+    ]
+    report = render(host, compare_systems(systems), 100)
+    assert "[red]␛[2Jwhy[/red]?" in report
+    assert "[bold]x␛[31m" in report
+    assert "\x1b" not in report
+
+
+def test_json_holds_everything(folders: Path) -> None:
+    found = json.loads(compare(folders, "bad", "good", "--json", "--draws", "1000", "--seed", "3"))
+    assert (found["questions"], found["clusters"], found["draws"], found["seed"]) == (96, "article", 1000, 3)
+    (pair,) = found["pairs"]
+    assert pair["differences"][0]["verdict"] == "better"
+    assert set(pair["wins"]) <= set(DATA.id)
+
+
+def test_prediction_files_give_the_same_as_their_runs(folders: Path) -> None:
+    files = compare(folders, "bad.json", "good.json", "--data", "data.json", "--json")
+    runs = compare(folders, "bad", "good", "--json")
+    first, second = (json.loads(text)["pairs"][0]["differences"] for text in (files, runs))
+    assert first == second
+
+
+def test_odds_are_optional_one_by_one(folders: Path) -> None:
+    arguments = ["bad.json", "good.json", "--data", "data.json", "--null-odds", "-", "--null-odds", "good.odds.json"]
+    found = json.loads(compare(folders, *arguments, "--json"))
+    assert ["best_f1" in system["metrics"] for system in found["systems"]] == [False, True]
+
+
+def test_questions_in_common(folders: Path) -> None:
+    found = json.loads(compare(folders, "bad", "few", "--common", "--json"))
+    assert found["questions"] == 90
+
+
+def test_wins_are_narrowed_and_figures_are_not(folders: Path) -> None:
+    whole = json.loads(compare(folders, "bad", "good", "--json"))
+    some = json.loads(compare(folders, "bad", "good", "--json", "--slice", "question-word:who", "--grep", "NUMBER 1"))
+    assert some["pairs"][0]["differences"] == whole["pairs"][0]["differences"]
+    questions = dict(zip(DATA.id, DATA.question, strict=True))
+    wanted = [i for i in whole["pairs"][0]["wins"] if questions[i].startswith("Who built number 1")]
+    assert some["pairs"][0]["wins"] == wanted
+    assert wanted
+    report = compare(folders, "bad", "good", "--slice", "question-word: who", "--grep", "number 1")
+    assert "B right, A wrong in question-word: who, matching 'number 1': " in " ".join(report.split())
+
+
+def test_runs_that_differ_in_their_seed_can_be_one_system(tmp_path: Path, host: PluginHost) -> None:
+    for name, right, seeds in (("one", 0.4, (1, 2)), ("two", 0.8, (3, 4))):
+        for seed in seeds:
+            of = evaluation(host, DATA, answer(DATA, right, seed))
+            write_run(tmp_path / f"{name}-{seed}", of, seed=seed, key=name)
+    folders = ["one-1", "one-2", "two-3", "two-4"]
+    assert len(json.loads(compare(tmp_path, *folders, "--json"))["systems"]) == 4
+    grouped = json.loads(compare(tmp_path, *folders, "--group-seeds", "--json"))["systems"]
+    assert [[run["seed"] for run in system["runs"]] for system in grouped] == [[1, 2], [3, 4]]
+
+
+def test_a_pattern_looks_at_gold_and_answers_and_not_at_contexts(host: PluginHost) -> None:
+    comparison = compare_systems([system(host, "a", DATA, [0.5]), system(host, "b", DATA, [0.6], 1)], draws=100)
+    assert not matching(comparison, compile_pattern("towns")).any()
+    gold = DATA.answers_of(1)[0]
+    assert matching(comparison, compile_pattern(f"^{gold}$"))[1]
+    assert narrow(comparison, in_slice(comparison, "question-word: when"), "x").selection == "x"
+
+
+def test_show_says_how_many(folders: Path) -> None:
+    assert "gold  " not in compare(folders, "bad", "good", "--show", "0")
+    assert compare(folders, "bad", "good", "--show", "5").count("gold  ") > 5
+
+
+def test_markdown_goes_to_a_file_or_the_terminal(folders: Path, tmp_path: Path) -> None:
+    report = compare(folders, "bad", "good", "--markdown", str(tmp_path / "c.md"))
+    assert report.startswith("bad against good ━")
+    written = (tmp_path / "c.md").read_text()
+    assert written.startswith("## bad against good\n\n**good is better than bad by ")
+    assert compare(folders, "bad", "good", "--markdown", "-") == written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["bad"], 2, "two systems or more"),
+        (["bad", "gone"], 2, "there is no gone"),
+        (["bad", "empty"], 2, "empty is not a run folder"),
+        (["bad", "begun"], 2, "the run in begun is unfinished"),
+        (["bad", "few"], 1, "6 question ids are not in few: q90, q91, q92"),
+        (["bad.json", "other.json", "--data", "data.json"], 1, "no question in common"),
+        (["bad.json", "good.json"], 2, "prediction files need the data"),
+        (["bad", "good", "--data", "data.json"], 2, "bad is a folder"),
+        (["bad.json", "good.json", "--data", "data.json", "--null-odds", "bad.odds.json"], 2, "for 2 of predictions"),
+        (["bad", "good", "--null-odds", "bad.odds.json"], 2, "--null-odds: only for prediction files"),
+        (["bad", "good", "--over", "head.use=a,b"], 2, "bad, good are none"),
+        (["recipe.yaml", "good", "--over", "head.use=a,b"], 2, "good is none"),
+        (["recipe.yaml"], 2, "one recipe is one system"),
+        (["recipe.yaml", "--seeds", "0,1"], 2, "one recipe is one system"),
+        (["recipe.yaml", "--over", "head.use=linear"], 2, "one value is one system"),
+        (["recipe.yaml", "--over", "head.us=a,b"], 2, "--over head.us=a,b: unknown option 'us'"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--seeds", "0,x"], 2, "--seeds 0,x"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--data", "data.json"], 2, "--data: only for prediction"),
+        (["gone.yaml", "recipe.yaml"], 2, "there is no recipe gone.yaml"),
+        (["bad", "good", "--seeds", "1"], 2, "are none"),
+        (["bad", "good", "--limit", "1", "--set", "a=b"], 2, "--set, --limit: only for a recipe"),
+        (["bad", "good", "--grep", "("], 2, "no regular expression"),
+        (["bad", "good", "--slice", "question-word: whom"], 2, "did you mean 'question-word: who'?"),
+        (["bad", "good", "--slice", "nothing"], 2, "there are: question-word: "),
+        (["bad", "good", "--markdown", "gone/c.md"], 2, "no place for a file"),
+        (["bad", "good", "--json", "--markdown", "-"], 2, "both go to standard output"),
+        (["bad", "good", "--html", "-"], 2, "a page is for a file"),
+        (["bad", "good", "--html", "c.md", "--markdown", "./c.md"], 2, "both name c.md"),
+        (["bad", "good", "--jobs", "2"], 2, "--jobs: only for a recipe"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--common"], 2, "--common: only for run folders"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json"], 2, "data.json is no place for runs"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json/x"], 2, "is no place for runs"),
+    ],
+)
+def test_a_mistake_is_told_in_one_message(folders: Path, arguments: list[str], code: int, said: str) -> None:
+    with pytest.raises(QatkError) as caught:
+        compare(folders, *arguments)
+    assert said in str(caught.value)
+    assert caught.value.exit_code == code
+
+
+def test_equal_systems_are_said_to_be_equal(folders: Path) -> None:
+    one = {DATA.id[0]: DATA.answers_of(0)[0] if DATA.answers_of(0) else ""}
+    (folders / "one.json").write_text(json.dumps(one))
+    report = compare(folders, "one.json", "one.json", "--data", "data.json", "--common")
+    assert "have the same F1 on every question." in report
+    assert "1 question · 1 context " in report
+    assert all("0.0" not in line for line in compare(folders, "bad", "bad").splitlines() if "detects" in line)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_cuts_no_figure_in_silence(folders: Path, width: int) -> None:
+    def figures(columns: int) -> tuple[str, set[str]]:
+        report = compare(folders, "bad", "good", width=columns)
+        shown = report.partition("\nSystems")[2].partition("\nRight and wrong")[0]
+        whole = re.findall(r"(?<![\d.])\d[\d.,]*(?![\d.…])", shown)
+        return shown, {number.rstrip(".,") for number in whole}
+
+    shown, found = figures(width)
+    assert "bad" in shown
+    assert "good" in shown
+    assert found <= figures(200)[1]
+
+
+def test_links_and_pipes_are_written_and_not_replaced(folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.md").symlink_to(tmp_path / "real.md")
+    (tmp_path / "real.md").write_text("old")
+    compare(folders, "bad", "good", "--markdown", str(tmp_path / "link.md"))
+    assert (tmp_path / "link.md").is_symlink()
+    assert (tmp_path / "real.md").read_text().startswith("## bad against good")
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE, text=True) as reader:
+        compare(folders, "bad", "good", "--markdown", str(tmp_path / "pipe"))
+        assert reader.communicate(timeout=20)[0].startswith("## bad against good")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_sweep_that_is_terminated_leaves_no_run_behind(tmp_path: Path) -> None:
+    write_recipe(tmp_path, train=64, dev=8, epochs=500)
+    command = [sys.executable, "-m", "qatk", "compare", "recipe.yaml", "--over", "backbone.layers=1,2", "--out", "made"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as sweep:
+        assert sweep.stderr is not None
+        for line in sweep.stderr:
+            if "train" in line:
+                break
+        tasks = Path(f"/proc/{sweep.pid}/task").iterdir()
+        running = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        assert running
+        sweep.terminate()
+        said = sweep.stderr.read()
+        assert sweep.wait(30) == 1
+    assert "error: interrupted" in said
+    assert not [pid for pid in running if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_recipe_is_run_over_its_values_and_a_run_that_fails_is_told(tmp_path: Path) -> None:
+    write_recipe(tmp_path, train=32, dev=8, epochs=1)
+    over = ["--over", "trainer.learning_rate=1e-3,2e-3,1e9", "--set", "trainer.max_grad_norm=1e9", "--limit", "8"]
+    done = qatk(tmp_path, "recipe.yaml", *over, "--out", "made", "--show", "0", "--jobs", "2")
+    assert done.returncode == 1
+    assert done.stdout.startswith("learning_rate=1e-3 against learning_rate=2e-3 ━")
+    assert "3 runs, 0 of them there already, 3 to make\n" in done.stderr
+    assert "\nfailed: learning_rate=1e9, seed 13: " in done.stderr
+    assert done.stderr.splitlines()[-2] == "error: 1 of 3 runs failed: learning_rate=1e9, seed 13"
+    again = qatk(
+        tmp_path, "recipe.yaml", *over[:1], "trainer.learning_rate=1e-3,2e-3", *over[2:], "--out", "made", "--json"
+    )
+    assert again.returncode == 0, again.stderr
+    assert [run["state"] for run in json.loads(again.stdout)["runs"]] == ["reused", "reused"]
+    assert again.stderr == ""
+
+
+def qatk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "qatk", "compare", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+
+
+def test_comparing_loads_no_model_library(folders: Path) -> None:
+    loaded = modules_loaded("compare", str(folders / "bad"), str(folders / "good"))
+    assert not loaded & {*HEAVY, "pandas", "jinja2", "scipy"}
+    assert not modules_loaded("compare", "--help") & {*HEAVY, "numpy", "pyarrow", "pluggy", "yaml"}
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+def test_the_parity_systems() -> None:
+    names = [str(SHARED / "parity" / f"{name}.predictions.json.gz") for name in ("bidaf-elmo-v2", "nlnet-v2")]
+    data = str(SHARED / "squad2-mini" / "dev.json.gz")
+    report = compare(SHARED, *names, "--data", data)
+    assert "nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % by article 7.2 to 15.3)." in report
+
+
+def test_the_sample_in_the_docs_is_what_is_printed() -> None:
+    root = ROOT
+    page = (root / "docs" / "compare.md").read_text("utf-8")
+    sample = page.partition("<!-- sample -->\n```text\n")[2].partition("```")[0].splitlines()
+    (command,) = [line for line in page.splitlines() if "--null-odds" in line and line.startswith("$ ")]
+    printed = compare(root, *command.split()[3:], width=80).splitlines()
+    assert len(sample) > 40
+    assert [line.rstrip() for line in printed[: len(sample)]] == sample

@@ -1,0 +1,306 @@
+"""Comparisons: figures that follow from the questions, verdicts that say no more than the data can."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compare_tools import answer, articles, evaluation, system
+from qatk.comparison.compare import compare_systems, comparison_to_dict
+from qatk.comparison.systems import read_predictions
+from qatk.comparison.wins_losses import rank_questions
+from qatk.errors import UsageError
+from qatk.evaluation.squad import exact_and_f1, percent
+from qatk.plugins.host import PluginHost
+from qatk.results.comparison import Comparison, Difference, System
+from qatk.results.evaluation import Evaluation
+from qatk.statistics.significance import holm, mcnemar
+from scoring_cases import SHARED, examples_of, predictions_of
+
+DATA = articles()
+DRAWS = 2000
+
+
+def pick(comparison: Comparison, metric: str, group: str = "all", pair: int = 0) -> Difference:
+    held = comparison.pairs[pair]
+    (found,) = [d for d in [*held.differences, *held.slices] if (d.metric, d.group) == (metric, group)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def clear(host: PluginHost) -> Comparison:
+    """A system that is plainly better, and one as good as the baseline."""
+    systems = [
+        system(host, name, DATA, [right], i) for i, (name, right) in enumerate(zip("ABC", (0.5, 0.9, 0.5), strict=True))
+    ]
+    return compare_systems(systems, draws=DRAWS)
+
+
+def test_differences_are_those_of_the_official_figures(clear: Comparison) -> None:
+    a, b, _ = (s.evaluation.metrics for s in clear.systems)
+    assert [(d.metric, d.group) for d in clear.pairs[0].differences] == [
+        (metric, group) for group in ("all", "HasAns", "NoAns") for metric in ("exact", "f1")
+    ]
+    for d in clear.pairs[0].differences:
+        key = d.metric if d.group == "all" else f"{d.group}_{d.metric}"
+        assert (d.baseline, d.other) == pytest.approx((a[key], b[key]))
+        assert d.difference == pytest.approx(b[key] - a[key])
+        assert d.total == a["total" if d.group == "all" else f"{d.group}_total"]
+        assert d.by_question.low < d.difference < d.by_question.high
+        assert d.two_way is None
+
+
+def test_slices_are_those_of_the_evaluation(clear: Comparison) -> None:
+    rows = {f"{row.slicer}: {row.name}": row for row in clear.systems[0].evaluation.slices}
+    assert {d.group for d in clear.pairs[0].slices} == set(rows)
+    for d in clear.pairs[0].slices:
+        assert d.baseline == pytest.approx(rows[d.group].metrics[d.metric])
+        assert d.total == rows[d.group].total
+    verdicts = [d.verdict == "cannot resolve" for d in clear.pairs[0].slices]
+    assert verdicts == sorted(verdicts)
+
+
+def test_em_is_tested_by_mcnemar_and_p_is_adjusted_by_family(clear: Comparison) -> None:
+    a, b, c = (s.evaluation.per_question["exact"] for s in clear.systems)
+    for pair, other in enumerate((b, c)):
+        wins, losses = int((other > a).sum()), int((other < a).sum())
+        assert pick(clear, "exact", pair=pair).p == mcnemar(wins, losses)
+    main = [d for pair in clear.pairs for d in pair.differences]
+    assert [d.p_adjusted for d in main] == pytest.approx(holm(np.array([d.p for d in main])).tolist())
+    for pair in clear.pairs:
+        p = np.array([d.p for d in pair.slices])
+        assert [d.p_adjusted for d in pair.slices] == pytest.approx(holm(p).tolist())
+
+
+def test_verdicts(clear: Comparison) -> None:
+    better, same = clear.pairs
+    assert {d.verdict for d in better.differences if d.group == "all"} == {"better"}
+    f1 = pick(clear, "f1")
+    low, high = f1.by_cluster
+    assert better.verdict == f"B is better than A by {f1.difference:.1f} F1 (95 % by article {low:.1f} to {high:.1f})."
+    assert {d.verdict for d in [*same.differences, *same.slices]} == {"cannot resolve"}
+    f1 = pick(clear, "f1", pair=1)
+    assert same.verdict.startswith(f"This data cannot resolve C from A: F1 {f1.difference:+.1f} (")
+    assert same.verdict.endswith(f"; differences below {f1.detectable:.1f} are out of its reach.")
+
+
+def test_the_other_way_round_is_worse(clear: Comparison) -> None:
+    a, b, _ = clear.systems
+    turned = compare_systems([b, a], draws=DRAWS)
+    f1, back = pick(clear, "f1"), pick(turned, "f1")
+    assert back.difference == pytest.approx(-f1.difference)
+    assert back.by_cluster == pytest.approx((-f1.by_cluster.high, -f1.by_cluster.low), abs=1.0)
+    assert turned.pairs[0].verdict.startswith(f"A is worse than B by {f1.difference:.1f} F1 (95 % by article ")
+    assert sorted(turned.pairs[0].wins) == sorted(clear.pairs[0].losses)
+
+
+def test_articles_that_go_together_leave_a_difference_unresolved(host: PluginHost) -> None:
+    """Seen by question this difference is beyond doubt; but one article of eight makes it."""
+    a = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    in_one = np.array(DATA.title) == "Article 3"
+    scores = {name: np.where(in_one, 1.0, values) for name, values in a.per_question.items()}
+    found = compare_systems([System("A", [a]), System("B", [replace(a, per_question=scores)])], draws=DRAWS)
+    f1 = pick(found, "f1")
+    assert f1.p_adjusted < 0.05
+    assert f1.by_question.low > 0
+    assert f1.by_cluster.low <= 0
+    assert f1.verdict == "cannot resolve"
+
+
+def test_the_same_predictions(host: PluginHost) -> None:
+    one = system(host, "A", DATA, [0.5])
+    found = compare_systems([one, replace(one, name="B")], draws=DRAWS)
+    assert found.pairs[0].verdict == "B and A have the same F1 on every question."
+    for d in [*found.pairs[0].differences, *found.pairs[0].slices]:
+        assert (d.p, d.p_adjusted, d.difference, d.by_cluster) == (1.0, 1.0, 0.0, (0.0, 0.0))
+    assert not len(found.pairs[0].wins) + len(found.pairs[0].losses) + len(found.pairs[0].both_wrong)
+
+
+def test_the_same_seed_gives_the_same_numbers(clear: Comparison) -> None:
+    again = compare_systems(clear.systems, draws=DRAWS)
+    assert comparison_to_dict(again) == comparison_to_dict(clear)
+    other = compare_systems(clear.systems, draws=DRAWS, seed=14)
+    assert comparison_to_dict(other)["pairs"] != comparison_to_dict(clear)["pairs"]
+
+
+def test_clusters_are_articles_or_contexts(host: PluginHost) -> None:
+    assert compare_systems([system(host, n, DATA, [0.5]) for n in "AB"], draws=99).clusters == "article"
+    for titles in ([""] * len(DATA), ["one"] * len(DATA), ["", *DATA.title[1:]]):
+        untitled = replace(DATA, title=titles)
+        found = compare_systems([system(host, n, untitled, [0.5], i) for i, n in enumerate("AB")], draws=99)
+        assert found.clusters == "context"
+        assert "by context" in found.pairs[0].verdict or "cannot resolve" in found.pairs[0].verdict
+
+
+def test_a_group_within_one_article_is_drawn_by_context(host: PluginHost) -> None:
+    masks = {"part": {"first": np.array(DATA.title) == "Article 0", "context": DATA.context_index == 0}}
+    systems = [system(host, name, DATA, [right], i) for i, (name, right) in enumerate((("A", 0.4), ("B", 0.8)))]
+    systems = [replace(s, evaluations=[replace(s.evaluation, masks=masks)]) for s in systems]
+    found = compare_systems(systems, draws=DRAWS)
+    inside = pick(found, "f1", "part: first")
+    assert inside.by_cluster.low < inside.difference < inside.by_cluster.high
+    alone = pick(found, "f1", "part: context")
+    assert all(map(math.isnan, alone.by_cluster))
+    assert math.isnan(alone.detectable)
+    assert alone.verdict == "cannot resolve"
+
+
+def test_only_slices_of_the_same_questions_are_compared(host: PluginHost) -> None:
+    a, b = (system(host, name, DATA, [0.5], i) for i, name in enumerate("AB"))
+    words = a.evaluation.masks["question-word"]
+    other = {"question-word": {"who": words["who"], "when": words["where"]}, "mine": {"all": words["who"]}}
+    found = compare_systems([a, replace(b, evaluations=[replace(b.evaluation, masks=other)])], draws=99)
+    assert {slicer: list(groups) for slicer, groups in found.masks.items()} == {"question-word": ["who"]}
+    assert {d.group for d in found.pairs[0].slices} == {"question-word: who"}
+
+
+def test_several_seeds_are_tested_by_their_means_and_both_ways(host: PluginHost) -> None:
+    a, b = system(host, "A", DATA, [0.4, 0.45, 0.5]), system(host, "B", DATA, [0.8, 0.95], 7)
+    found = compare_systems([a, b], draws=DRAWS)
+    for metric in ("exact", "f1"):
+        d = pick(found, metric)
+        assert d.baseline == pytest.approx(np.mean([e.metrics[metric] for e in a.evaluations]))
+        assert d.other == pytest.approx(np.mean([e.metrics[metric] for e in b.evaluations]))
+        assert d.p == pytest.approx(1 / (DRAWS + 1))
+        assert d.two_way is not None
+        assert d.two_way.high - d.two_way.low > d.by_cluster.high - d.by_cluster.low
+        assert d.verdict == "better"
+    f1 = pick(found, "f1")
+    assert f1.two_way is not None
+    assert f"(95 % by seed and article {f1.two_way.low:.1f} to {f1.two_way.high:.1f})" in found.pairs[0].verdict
+    one = compare_systems([replace(s, evaluations=s.evaluations[:1], seeds=[0]) for s in (a, b)], draws=DRAWS)
+    assert pick(one, "f1").two_way is None
+
+
+def test_seeds_that_disagree_leave_a_difference_unresolved(host: PluginHost) -> None:
+    """The mean of these runs is better beyond doubt; another seed may well be worse."""
+    found = compare_systems(
+        [system(host, "A", DATA, [0.5, 0.55]), system(host, "B", DATA, [0.95, 0.5], 9)], draws=DRAWS
+    )
+    f1 = pick(found, "f1")
+    assert f1.p_adjusted < 0.05
+    assert f1.by_cluster.low > 0
+    assert f1.two_way is not None
+    assert f1.two_way.low < 0
+    assert f1.verdict == "cannot resolve"
+    assert f1.detectable > f1.difference
+
+
+def test_data_without_unanswerable_questions_are_tested_once(host: PluginHost) -> None:
+    answerable = DATA.take(np.flatnonzero(DATA.has_answer))
+    found = compare_systems([system(host, name, answerable, [0.5], i) for i, name in enumerate("AB")], draws=99)
+    assert {d.group for d in found.pairs[0].differences} == {"all"}
+
+
+def test_what_cannot_be_compared(host: PluginHost) -> None:
+    one = system(host, "A", DATA, [0.5])
+    with pytest.raises(UsageError, match="two systems or more"):
+        compare_systems([one])
+    bare = replace(one.evaluation, per_question={"exact": one.evaluation.per_question["exact"]})
+    with pytest.raises(UsageError, match="B has no f1"):
+        compare_systems([one, System("B", [bare])])
+    for draws, seed in ((0, 13), (99, -1)):
+        with pytest.raises(UsageError, match=f"{draws} draws with seed {seed}"):
+            compare_systems([one, one], draws=draws, seed=seed)
+    others = system(host, "B", articles(40), [0.5])
+    with pytest.raises(UsageError, match="B is not over the questions of A"):
+        compare_systems([one, others])
+
+
+@pytest.mark.parametrize(("rows", "reach"), [([1], "."), ([0, 1, 5], "; it is too small to resolve any.")])
+def test_hardly_any_questions(rows: list[int], reach: str, host: PluginHost) -> None:
+    few = DATA.take(rows)
+    found = compare_systems([system(host, name, few, [r]) for name, r in (("A", 0.1), ("B", 1.0))], draws=99)
+    assert found.pairs[0].verdict.startswith("This data cannot resolve B from A: F1 +")
+    assert found.pairs[0].verdict.endswith(reach)
+    json.dumps(comparison_to_dict(found), allow_nan=False)
+
+
+def told(texts: list[str], odds: list[float] | None, golds: list[list[str]]) -> System:
+    examples = examples_of(golds)
+    exact, f1 = exact_and_f1(examples, texts)
+    held = Evaluation(examples, predictions_of(texts, odds), {}, {"exact": exact, "f1": f1})
+    return System("S", [held])
+
+
+def test_wins_losses_and_both_wrong() -> None:
+    golds = [["x"], ["x"], ["x"], [], ["x y z"], ["x"]]
+    a = told(["x", "w", "w", "w", "x y", ""], None, golds)
+    b = told(["w", "x", "v", "", "x y z w", ""], None, golds)
+    wins, losses, both = rank_questions(a, b, np.arange(6))
+    assert (sorted(wins), sorted(losses), sorted(both)) == ([1, 3], [0], [2, 4])
+
+
+def test_texts_that_normalise_alike_are_wrong_in_the_same_way() -> None:
+    a, b = told(["The cat!"], None, [["dog"]]), told(["cat"], None, [["dog"]])
+    assert [len(rows) for rows in rank_questions(a, b, np.arange(1))] == [0, 0, 0]
+
+
+def test_the_most_telling_come_first() -> None:
+    """By the gap in F1, then by how sure the wrong one was: low odds where it answered, high where it abstained."""
+    golds = [["x y"], ["x y"], ["x y"], ["x y"]]
+    a = told(["w", "", "w", "x"], [-1.0, 3.0, -5.0, -9.0], golds)
+    b = told(["x y"] * 4, None, golds)
+    wins, _, _ = rank_questions(a, b, np.arange(4))
+    assert wins.tolist() == [2, 1, 0, 3]
+
+
+def test_no_article_gives_a_second_question_before_each_gave_one() -> None:
+    golds = [["x"]] * 5
+    a, b = told(["w"] * 5, [-5.0, -4.0, -3.0, -2.0, -1.0], golds), told(["x"] * 5, None, golds)
+    wins, _, _ = rank_questions(a, b, np.array([0, 0, 0, 1, 2]))
+    assert wins.tolist() == [0, 3, 4, 1, 2]
+
+
+def test_with_several_seeds_a_question_counts_by_their_mean() -> None:
+    golds = [["x"]] * 3
+    runs = [told(texts, None, golds).evaluation for texts in (["x", "w", "x"], ["x", "w", "w"], ["w", "w", "w"])]
+    runs = [replace(run, examples=runs[0].examples) for run in runs]
+    wrong = told(["v"] * 3, None, golds)
+    wins, losses, both = rank_questions(wrong, System("B", runs, (0, 1, 2), ("",) * 3), np.arange(3))
+    assert (wins.tolist(), losses.tolist(), sorted(both)) == ([0], [], [1, 2])
+
+
+def test_the_plain_form_is_strict_json_with_ids(clear: Comparison) -> None:
+    plain = comparison_to_dict(clear)
+    again = json.loads(json.dumps(plain, allow_nan=False))
+    assert again == plain
+    assert (plain["questions"], plain["clusters"], plain["draws"], plain["seed"]) == (240, "article", DRAWS, 13)
+    assert [s["name"] for s in plain["systems"]] == ["A", "B", "C"]
+    assert plain["systems"][1]["metrics"]["f1"] == clear.systems[1].evaluation.metrics["f1"]
+    pair = plain["pairs"][0]
+    assert (pair["baseline"], pair["other"], pair["verdict"]) == ("A", "B", clear.pairs[0].verdict)
+    assert pair["wins"] == [DATA.id[row] for row in clear.pairs[0].wins]
+    f1 = pick(clear, "f1")
+    assert pair["differences"][1]["by_cluster"] == [f1.by_cluster.low, f1.by_cluster.high]
+
+
+def test_the_plain_form_of_several_seeds_and_of_what_is_not_known(host: PluginHost) -> None:
+    masks = {"one": {"context": DATA.context_index == 0}}
+    a, b = system(host, "A", DATA, [0.4, 0.5]), system(host, "B", DATA, [0.8], odds=False)
+    systems = [replace(s, evaluations=[replace(e, masks=masks) for e in s.evaluations]) for s in (a, b)]
+    plain = comparison_to_dict(compare_systems(systems, draws=99))
+    assert [run["seed"] for run in plain["systems"][0]["runs"]] == [0, 1]
+    assert plain["systems"][0]["metrics"]["f1"] == pytest.approx(np.mean([e.metrics["f1"] for e in a.evaluations]))
+    assert plain["pairs"][0]["slices"][0]["by_cluster"] == [None, None]
+    assert len(plain["pairs"][0]["differences"][0]["two_way"]) == 2
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+def test_two_published_systems(host: PluginHost) -> None:
+    files = [SHARED / "parity" / f"{name}.predictions.json.gz" for name in ("bidaf-elmo-v2", "nlnet-v2")]
+    a, b = systems = read_predictions(SHARED / "squad2-mini" / "dev.json.gz", files, host=host)
+    found = compare_systems(systems)
+    f1 = pick(found, "f1")
+    assert f1.difference == pytest.approx(b.evaluation.metrics["f1"] - a.evaluation.metrics["f1"])
+    assert found.pairs[0].verdict.startswith("nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % by article ")
+    by_question, by_article = (i.high - i.low for i in (f1.by_question, f1.by_cluster))
+    assert by_article > 1.5 * by_question
+    rows = found.pairs[0].wins
+    assert (b.evaluation.per_question["exact"][rows] > a.evaluation.per_question["exact"][rows]).all()
+    assert percent(a.evaluation.per_question["f1"]) == pytest.approx(f1.baseline)
+    assert len({found.examples.title[row] for row in rows[:6].tolist()}) == 6

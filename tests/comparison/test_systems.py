@@ -1,0 +1,306 @@
+"""Run folders and prediction files become systems over the same questions, or one message says why they cannot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare_tools import answer, articles, evaluation, write_run
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.names import distinct_names
+from qatk.comparison.systems import read_predictions, read_systems, run_system
+from qatk.errors import PredictionsError, RunFolderError, UsageError
+from qatk.evaluation.evaluate import evaluate
+from qatk.evaluation.metrics import take
+from qatk.plugins.host import PluginHost
+from qatk.run_folder.load import load_run
+from qatk.types import Examples
+from scoring_cases import SHARED
+
+DATA = articles(48, 3)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, host: PluginHost) -> list[Path]:
+    """Two finished runs over the same questions."""
+    return [write_run(tmp_path / n, evaluation(host, DATA, answer(DATA, r, 1))) for n, r in (("a", 0.5), ("b", 0.8))]
+
+
+def test_runs_become_systems_with_what_is_known_of_them(runs: list[Path]) -> None:
+    a, b = read_systems(runs)
+    assert (a.name, b.name) == ("a", "b")
+    assert (a.seeds, a.sources) == ([13], [str(runs[0])])
+    assert a.facts == {"examples_per_second": 24.0, "parameters": 1234, "model_bytes": 100}
+    assert a.evaluation.examples is b.evaluation.examples
+    assert a.evaluation.predictions.nbest is not None
+    assert b.evaluation.metrics["f1"] == pytest.approx(100 * b.per_question("f1").mean())
+    assert read_systems(runs, nbest=False)[0].evaluation.predictions.nbest is None
+
+
+def test_a_run_by_itself_is_a_system(runs: list[Path]) -> None:
+    alone = run_system(load_run(runs[0]))
+    assert (alone.name, alone.seeds, alone.sources) == ("a", [13], [str(runs[0])])
+
+
+def test_runs_that_differ_in_their_seed_are_one_system(tmp_path: Path, host: PluginHost) -> None:
+    made = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    folders = [
+        write_run(tmp_path / f"{head}-seed-{seed}", made, seed=seed, head={"use": head})
+        for head in ("linear", "joint")
+        for seed in (0, 1)
+    ]
+    grouped = read_systems(folders, group_seeds=True)
+    assert [(system.name, system.seeds) for system in grouped] == [("linear", [0, 1]), ("joint", [0, 1])]
+    assert grouped[0].per_question("f1").shape == (2, 48)
+    assert [s.name for s in read_systems(folders)] == ["linear-seed-0", "linear-seed-1", "joint-seed-0", "joint-seed-1"]
+    named = read_systems(folders, names=["A", "B", "A", "B"])
+    assert [(s.name, [Path(p).name for p in s.sources]) for s in named] == [
+        ("A", ["linear-seed-0", "joint-seed-0"]),
+        ("B", ["linear-seed-1", "joint-seed-1"]),
+    ]
+    with pytest.raises(UsageError, match="two systems or more"):
+        read_systems(folders[:2], group_seeds=True)
+
+
+def test_another_order_of_the_questions_is_brought_into_that_of_the_first(
+    runs: list[Path], tmp_path: Path, host: PluginHost
+) -> None:
+    order = np.random.default_rng(0).permutation(len(DATA))
+    made = load_run(runs[1]).evaluation
+    shuffled = write_run(tmp_path / "shuffled", take(made, order))
+    _, straight = read_systems(runs)
+    _, again = read_systems([runs[0], shuffled])
+    assert again.evaluation.examples.id == straight.evaluation.examples.id
+    assert again.evaluation.predictions.text == straight.evaluation.predictions.text
+    assert np.array_equal(again.per_question("f1"), straight.per_question("f1"))
+    assert dict(again.evaluation.metrics) == dict(straight.evaluation.metrics)
+    one, other = again.evaluation.predictions.nbest, straight.evaluation.predictions.nbest
+    assert one is not None
+    assert other is not None
+    assert list(one.text) == list(other.text)
+    assert all(
+        np.array_equal(again.evaluation.masks[slicer][name], mask)
+        for slicer, groups in straight.evaluation.masks.items()
+        for name, mask in groups.items()
+    )
+
+
+def test_partly_common_questions_are_refused_with_the_list_or_used(
+    runs: list[Path], tmp_path: Path, host: PluginHost
+) -> None:
+    rows = np.arange(2, len(DATA))
+    fewer = write_run(tmp_path / "fewer", take(load_run(runs[1]).evaluation, rows))
+    with pytest.raises(PredictionsError) as error:
+        read_systems([runs[0], fewer])
+    assert "2 question ids are not in fewer: q0, q1" in str(error.value)
+    assert "46 questions in common: --common" in str(error.value)
+    a, b = read_systems([runs[0], fewer], common=True)
+    assert list(a.evaluation.examples.id) == list(b.evaluation.examples.id) == list(DATA.id[2:])
+    assert a.evaluation.metrics["total"] == 46
+    assert a.evaluation.metrics["f1"] == pytest.approx(100 * a.per_question("f1").mean())
+
+
+def test_no_common_question(runs: list[Path], tmp_path: Path, host: PluginHost) -> None:
+    others = replace(DATA, id=[f"other-{i}" for i in range(len(DATA))])
+    strange = write_run(tmp_path / "strange", evaluation(host, others, answer(others, 0.5, 1)))
+    for common in (False, True):
+        with pytest.raises(PredictionsError, match="a and strange have no question in common"):
+            read_systems([runs[0], strange], common=common)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"question": ["Really?", *DATA.question[1:]]}, "another text"),
+        ({"context": ["Something else.", *DATA.context[1:]]}, "another context"),
+        ({"answer_text": ["1066", *DATA.answer_text[1:]]}, "other gold answers"),
+    ],
+)
+def test_other_data_are_refused_with_what_differs(
+    change: dict[str, Any], what: str, runs: list[Path], tmp_path: Path, host: PluginHost
+) -> None:
+    others = replace(DATA, **change)
+    changed = write_run(tmp_path / "changed", evaluation(host, others, answer(others, 0.5, 1)))
+    with pytest.raises(UsageError, match=f"the data differ: .* question ids have {what} in changed than in a: q"):
+        read_systems([runs[0], changed], common=True)
+
+
+def test_other_metrics_are_refused_with_what_differs(runs: list[Path], tmp_path: Path, host: PluginHost) -> None:
+    made = load_run(runs[0]).evaluation
+    more = replace(made, per_question={**made.per_question, "rouge": made.per_question["f1"]})
+    with pytest.raises(UsageError, match=r"the metrics differ: a was scored by exact, f1 .* more by exact, f1, rouge"):
+        read_systems([runs[0], write_run(tmp_path / "more", more)])
+    other = write_run(tmp_path / "other", made, metrics=[{"use": "evaluate", "name": "squad_v2"}])
+    with pytest.raises(UsageError, match="squad_v2"):
+        read_systems([runs[0], other])
+
+
+def test_a_folder_that_is_no_run_and_one_that_is_unfinished(runs: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunFolderError, match="empty is not a run folder"):
+        read_systems([runs[0], tmp_path / "empty"])
+    begun = write_run(tmp_path / "begun", load_run(runs[0]).evaluation, stages=["data", "predict"])
+    with pytest.raises(RunFolderError, match="begun is unfinished"):
+        read_systems([runs[0], begun])
+
+
+def test_fewer_than_two_systems(runs: list[Path]) -> None:
+    for few in ([], runs[:1]):
+        with pytest.raises(UsageError, match="two systems or more"):
+            read_systems(few)
+        with pytest.raises(UsageError, match="two systems or more"):
+            read_predictions(DATA, few)
+
+
+def test_scores_and_odds_that_are_not_numbers(runs: list[Path], tmp_path: Path) -> None:
+    made = load_run(runs[0]).evaluation
+    f1 = made.per_question["f1"].copy()
+    f1[3] = np.nan
+    bad = write_run(tmp_path / "bad", replace(made, per_question={**made.per_question, "f1": f1}))
+    with pytest.raises(PredictionsError, match=r"bad: 1 question ids have f1 of NaN: q3"):
+        read_systems([runs[0], bad])
+    null = made.predictions.null_score.copy()
+    null[[5, 7]] = np.nan
+    worse = write_run(tmp_path / "worse", replace(made, predictions=replace(made.predictions, null_score=null)))
+    with pytest.raises(PredictionsError, match=r"worse: 2 question ids have null odds of NaN: q5, q7"):
+        read_systems([runs[0], worse])
+
+
+def test_a_run_without_any_odds_is_no_mistake(runs: list[Path], tmp_path: Path, host: PluginHost) -> None:
+    silent = write_run(tmp_path / "silent", evaluation(host, DATA, answer(DATA, 0.5, 2, odds=False)))
+    assert np.isnan(read_systems([runs[0], silent])[1].evaluation.predictions.null_odds).all()
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["runs/a", "runs/b"], ["a", "b"]),
+        (["runs/a/", "runs/b/out/.."], ["a", "b"]),
+        (["x/run/1", "y/run/1"], ["x", "y"]),
+        (["x/a", "x/a"], ["a", "a (2)"]),
+        (["p/one.json", "p/two.json.gz"], ["one", "two"]),
+        (["nlnet.predictions.json.gz", "bidaf.predictions.json.gz"], ["nlnet", "bidaf"]),
+        (["a/predictions.json", "b/predictions.json"], ["a", "b"]),
+        (["runs/x", "runs/x/y"], ["x", "x/y"]),
+        (["runs/m/seed0", "runs/n/seed1"], ["m/seed0", "n/seed1"]),
+        (["/here/x/run", "/there/of/mine/other"], ["run", "other"]),
+        (["/here/x/run", "/there/of/mine/run", "/there/x/a/b"], ["x/run", "mine/run", "a/b"]),
+        (["predictions.json", "other.predictions.json"], ["predictions", "other"]),
+        (["one.json", "one.predictions.json"], ["one", "one.predictions"]),
+        (["nlnet.predictions.json.gz", "base"], ["nlnet", "base"]),
+    ],
+)
+def test_names_are_what_distinguishes_the_paths(paths: list[str], names: list[str]) -> None:
+    assert distinct_names(paths) == names
+
+
+def files(folder: Path, **contents: Mapping[str, object]) -> list[Path]:
+    for name, content in contents.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return [folder / f"{name}.json" for name in contents]
+
+
+def texts(examples: Examples, right: float, seed: int) -> dict[str, str]:
+    return dict(zip(examples.id, answer(examples, right, seed).text, strict=True))
+
+
+def test_prediction_files_become_systems_with_slices(tmp_path: Path, host: PluginHost) -> None:
+    said, odds = texts(DATA, 0.5, 1), dict.fromkeys(DATA.id, 0.5)
+    paths = files(tmp_path, one=said, two=texts(DATA, 0.9, 2), odds=odds)
+    one, two = read_predictions(DATA, paths[:2], [None, paths[2]], host=host)
+    assert (one.name, two.name, two.sources, two.seeds) == ("one", "two", [str(paths[1])], (None,))
+    assert set(two.evaluation.masks["question-word"]) == {"who", "when", "where"}
+    assert {row.name for row in two.evaluation.slices} >= {"who", "when", "where"}
+    assert "best_f1" in two.evaluation.metrics
+    assert "best_f1" not in one.evaluation.metrics
+
+
+def test_files_that_lack_questions(tmp_path: Path, host: PluginHost) -> None:
+    full, extra = texts(DATA, 0.5, 1), texts(DATA, 0.9, 2) | {"strange": "?"}
+    part = {name: text for name, text in full.items() if name != "q9"}
+    paths = files(tmp_path, part=part, extra=extra)
+    with pytest.raises(PredictionsError) as error:
+        read_predictions(DATA, paths, host=host)
+    assert "1 question ids are not in part: q9" not in str(error.value)  # nor is "strange"
+    assert "are not in part: q9, strange" in str(error.value)
+    assert "1 question ids are not in the data: strange" in str(error.value)
+    one, _ = read_predictions(DATA, paths, host=host, common=True)
+    assert len(one.evaluation.examples) == len(DATA) - 1
+    with pytest.raises(PredictionsError, match="no question in common"):
+        read_predictions(DATA, [*paths[:1], *files(tmp_path, strange={"x": "y"})], host=host, common=True)
+
+
+def test_odds_must_belong_to_the_predictions(tmp_path: Path, host: PluginHost) -> None:
+    odds = dict.fromkeys(DATA.id, 0.5)
+    paths = files(tmp_path, one=texts(DATA, 0.5, 1), two=texts(DATA, 0.9, 2), odds=odds | {"strange": 1.0}, nan={})
+    with pytest.raises(PredictionsError, match=r"two: 1 question ids have null odds but no prediction: strange"):
+        read_predictions(DATA, paths[:2], [None, paths[2]], host=host)
+    with pytest.raises(UsageError, match="1 files of null odds for 2 of predictions"):
+        read_predictions(DATA, paths[:2], [paths[2]], host=host)
+    (tmp_path / "nan.json").write_text(json.dumps(odds | {"q3": float("nan")}))
+    with pytest.raises(Exception, match=r"nan\.json: question 'q3' has NaN where numbers are due"):
+        read_predictions(DATA, paths[:2], [None, paths[3]], host=host)
+
+
+def test_a_predictions_file_beside_a_run_is_scored_on_the_data_of_the_run(runs: list[Path], tmp_path: Path) -> None:
+    said = answer(DATA, 0.9, 2)
+    shuffled = dict(reversed(list(zip(DATA.id, said.text, strict=True))))
+    (file, odds) = files(tmp_path, said=shuffled, odds=dict(zip(DATA.id, said.null_odds.tolist(), strict=True)))
+    first, run = read_systems([file, runs[0]], [odds])
+    assert (first.name, first.seeds, first.facts, run.seeds) == ("said", [None], {}, [13])
+    assert first.evaluation.examples is run.evaluation.examples
+    assert first.evaluation.masks.keys() == run.evaluation.masks.keys()
+    assert first.evaluation.metrics == evaluate(DATA, shuffled, null_odds=odds).metrics
+    assert run.evaluation.metrics == load_run(runs[0]).metrics
+
+
+def test_files_beside_seeds_of_a_run(tmp_path: Path, host: PluginHost) -> None:
+    made = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    folders = [write_run(tmp_path / f"run-{seed}", made, seed=seed) for seed in (0, 1)]
+    (file,) = files(tmp_path, published=texts(DATA, 0.9, 2))
+    run, published = read_systems([*folders, file], group_seeds=True)
+    assert (run.name, run.seeds, published.name, published.seeds) == ("run", [0, 1], "published", [None])
+    assert compare_systems([published, run], draws=99).pairs[0].differences[0].two_way is not None
+
+
+def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: Path, host: PluginHost) -> None:
+    part = {name: text for name, text in texts(DATA, 0.9, 2).items() if name != "q9"}
+    (file,) = files(tmp_path, part=part)
+    with pytest.raises(PredictionsError, match=r"1 question ids are not in part: q9"):
+        read_systems([runs[0], file])
+    run, fewer = read_systems([runs[0], file], common=True)
+    assert len(run.evaluation.examples) == len(fewer.evaluation.examples) == len(DATA) - 1
+    with pytest.raises(UsageError, match="1 files of null odds for 0 of predictions"):
+        read_systems(runs, [file])
+    with pytest.raises(UsageError, match=r"--data DATA"):
+        read_systems([file, file])
+    other = write_run(tmp_path / "other", evaluation(host, DATA, answer(DATA, 0.5, 1)), metrics=[{"use": "mine"}])
+    with pytest.raises(UsageError, match=r"the metrics differ: other was scored by .*mine.*, part by squad"):
+        read_systems([other, file])
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+def test_published_predictions_have_their_figures(host: PluginHost) -> None:
+    data = SHARED / "squad2-mini" / "dev.json.gz"
+    found = read_predictions(
+        data, [SHARED / "parity" / f"{name}.predictions.json.gz" for name in ("nlnet-v2", "bidaf-elmo-v2")], host=host
+    )
+    assert [system.name for system in found] == ["nlnet-v2", "bidaf-elmo-v2"]
+    for system in found:
+        path = SHARED / "parity" / f"{system.name}.predictions.json.gz"
+        assert dict(system.evaluation.metrics) == dict(evaluate(data, path, host=host).metrics)
+
+
+def test_an_evaluation_of_some_questions_is_that_of_their_data(host: PluginHost) -> None:
+    rows = np.array([5, 1, 30])
+    whole = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    some = take(whole, rows)
+    again = evaluation(host, DATA.take(rows), whole.predictions.take(rows))
+    assert dict(some.metrics) == dict(again.metrics)
+    assert list(some.predictions.text) == [whole.predictions.text[row] for row in rows]

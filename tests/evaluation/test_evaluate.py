@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from qatk.cli.eval import evaluate_command
+from qatk.errors import DataError, PredictionsError, QatkError, UsageError
+from qatk.evaluation.evaluate import evaluate, evaluate_examples
+from qatk.evaluation.prediction_files import read_null_odds, read_predictions
+from scoring_cases import SHARED, examples_of, squad_json, without_gold
+
+SYSTEMS = ["nlnet-v2", "bidaf-elmo-v2", "r-net-v1", "match-lstm-v1", "reference"]
+EXAMPLES = examples_of([["red fox"], ["hen"], [], []])
+RIGHT = {"q0": "red fox", "q1": "hen", "q2": "", "q3": ""}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_figures_of_published_systems_to_the_last_digit(system: str) -> None:
+    expected = json.loads((SHARED / "parity" / "expected.json").read_text())
+    assert list(expected) == SYSTEMS
+    entry = expected[system]
+    odds = SHARED / entry["null_odds"] if "null_odds" in entry else None
+    predictions = SHARED / "parity" / f"{system}.predictions.json.gz"
+    evaluation = evaluate(SHARED / entry["data"], predictions, null_odds=odds)
+    assert list(evaluation.metrics.items()) == list(entry["official"].items())
+    assert len(evaluation.per_question["f1"]) == entry["official"]["total"]
+
+
+def test_evaluate_examples_by_hand() -> None:
+    odds = {"q3": 1.0, "q2": -1.0, "q1": -2.0, "q0": -3.0}
+    evaluation = evaluate_examples(EXAMPLES, {**RIGHT, "q0": "the fox", "q2": "cow"}, odds)
+    assert evaluation.per_question["exact"].tolist() == [0.0, 1.0, 0.0, 1.0]
+    assert evaluation.per_question["f1"].tolist() == [2 / 3, 1.0, 0.0, 1.0]
+    assert evaluation.metrics["exact"] == 50.0
+    assert evaluation.metrics["best_exact"] == 75.0
+    assert evaluation.metrics["best_exact_thresh"] == -2.0
+    assert evaluation.predictions.null_odds.tolist() == [-3.0, -2.0, -1.0, 1.0]
+
+
+def test_predictions_are_found_in_their_contexts() -> None:
+    predictions = evaluate_examples(EXAMPLES, {**RIGHT, "q1": "nowhere"}).predictions
+    assert EXAMPLES.context_of(0)[predictions.char_start[0] : predictions.char_end[0]] == "red fox"
+    assert predictions.char_start.tolist()[1:] == predictions.char_end.tolist()[1:] == [-1, -1, -1]
+    assert np.isnan(predictions.null_odds).all()
+
+
+def test_missing_left_over_and_too_many_are_listed() -> None:
+    predictions = {"q0": "red fox", **{f"x{i}": "" for i in range(12)}}
+    with pytest.raises(PredictionsError) as caught:
+        evaluate_examples(EXAMPLES, predictions)
+    message = str(caught.value)
+    assert "3 question ids have no prediction: q1, q2, q3\n" in message
+    assert "12 question ids are not in the data: x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, ...\n" in message
+    assert "--missing wrong" in message
+    assert caught.value.exit_code == 1
+
+
+def test_missing_ones_can_be_wrong() -> None:
+    evaluation = evaluate_examples(EXAMPLES, {"q0": "red fox", "q2": ""}, {"q0": -1.0, "q2": 1.0}, "wrong")
+    assert evaluation.per_question["exact"].tolist() == [1.0, 0.0, 1.0, 0.0]
+    assert evaluation.metrics["NoAns_exact"] == 50.0
+    assert evaluation.metrics["best_exact"] == 50.0
+    with pytest.raises(PredictionsError, match="1 question ids are not in the data: x"):
+        evaluate_examples(EXAMPLES, {"x": ""}, missing="wrong")
+
+
+@pytest.mark.parametrize(
+    ("odds", "message"),
+    [
+        ({"q0": 1.0, "q1": 1.0, "q2": 1.0}, "1 question ids have no null odds: q3"),
+        ({**dict.fromkeys(RIGHT, 1.0), "x": 1.0}, "1 question ids have null odds but no prediction: x"),
+        ({**dict.fromkeys(RIGHT, 1.0), "q1": math.nan}, "1 question ids have null odds that are NaN: q1"),
+    ],
+)
+def test_odds_must_belong_to_the_predictions(odds: Mapping[str, float], message: str) -> None:
+    with pytest.raises(PredictionsError, match=message):
+        evaluate_examples(EXAMPLES, RIGHT, odds)
+
+
+def test_nothing_to_score() -> None:
+    with pytest.raises(DataError, match="no questions"):
+        evaluate_examples(examples_of([]), {})
+    with pytest.raises(DataError, match="no gold"):
+        evaluate_examples(without_gold(1), {"q0": ""})
+    with pytest.raises(UsageError, match="'ignore'"):
+        evaluate_examples(EXAMPLES, RIGHT, missing="ignore")  # type: ignore[arg-type]
+
+
+def test_files_are_read_plain_and_gzipped(folder: Path) -> None:
+    text = json.dumps(RIGHT).encode()
+    Path("p.json").write_bytes(b"\xef\xbb\xbf" + text)
+    Path("p.json.gz").write_bytes(gzip.compress(text))
+    Path("odds.json").write_text('{"b": 2, "a": -1.5}')
+    assert read_predictions("p.json") == read_predictions("p.json.gz") == RIGHT
+    assert list(read_null_odds("odds.json").items()) == [("b", 2.0), ("a", -1.5)]
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (b'{"q0": "red",\n "q1": "he', DataError, "p.json:2:8: the JSON is cut short"),
+        (b'{"q0": "red"', DataError, "p.json:1:13: the JSON is cut short"),
+        (b'{"q0": red}', DataError, "p.json:1:8: this is not JSON"),
+        (b"", DataError, "p.json:1:1: the file is empty"),
+        (b'["red"]', DataError, "p.json: a JSON object of ids and answer texts is due, not a list"),
+        (b'{"q0": null}', DataError, "p.json: question 'q0' has null where answer texts are due"),
+        (b'{"q0": {"a": 1}}', DataError, "p.json: question 'q0' has an object where answer texts are due"),
+        (b'{"q0": "\xff"}', DataError, "p.json: the text is not UTF-8: byte 8"),
+        (b"\x1f\x8bjunk", DataError, "p.json: the gzip file is cut short or damaged"),
+        (gzip.compress(b'{"q0": "red fox"}', mtime=0)[:-9], DataError, "p.json: the gzip file is cut short or damaged"),
+        (b'{"q0": "a", "q1": "b", "q0": "c"}', PredictionsError, "p.json: 1 question ids stand there twice: q0"),
+        (b"[" * 100_000, DataError, "p.json"),
+    ],
+)
+def test_broken_predictions(folder: Path, content: bytes, error: type[QatkError], message: str) -> None:
+    Path("p.json").write_bytes(content)
+    with pytest.raises(error) as caught:
+        evaluate(EXAMPLES, "p.json")
+    assert str(caught.value).startswith(message)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("value", ["NaN", "true", '"1.0"', "null", "[1]"])
+def test_odds_that_are_no_numbers(folder: Path, value: str) -> None:
+    Path("odds.json").write_text(f'{{"q0": {value}}}')
+    with pytest.raises(DataError, match=r"odds\.json: question 'q0' has .* where numbers are due"):
+        read_null_odds("odds.json")
+
+
+def test_a_file_that_is_not_there_is_misuse(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"absent\.json: there is no such file"):
+        read_predictions("absent.json")
+    assert UsageError.exit_code == 2
+
+
+def invoke(*arguments: str) -> Any:
+    app = typer.Typer()
+    app.command("eval")(evaluate_command)
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
+def files(folder: Path) -> Path:
+    data = squad_json([["red fox"], ["hen"], [], []])
+    data["data"][0]["paragraphs"][0]["context"] = "red fox"
+    data["data"][0]["paragraphs"][0]["qas"][1]["answers"] = [{"text": "fox", "answer_start": 4}]
+    Path("data.json").write_text(json.dumps(data))
+    Path("p.json").write_text(json.dumps({**RIGHT, "q1": "the red fox"}))
+    Path("odds.json").write_text(json.dumps({"q0": -2.0, "q1": -1.0, "q2": 1.0, "q3": 2.0}))
+    return folder
+
+
+def test_command_prints_the_official_keys(files: Path) -> None:
+    result = invoke("data.json", "p.json", "--null-odds", "odds.json", "--json")
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(result.stdout)
+    assert list(metrics)[:3] == ["exact", "f1", "total"]
+    assert (metrics["exact"], metrics["total"], metrics["best_f1_thresh"]) == (75.0, 4, -1.0)
+
+
+def test_command_prints_tables(files: Path) -> None:
+    result = invoke("data.json", "p.json")
+    rows = [re.split(r" {2,}", line.strip()) for line in result.stdout.splitlines()]
+    assert rows[4:7] == [
+        ["all", "4", "75.00", "91.67"],
+        ["with an answer", "2", "50.00", "83.33"],
+        ["without an answer", "2", "100.00", "100.00"],
+    ]
+    assert "-1.0000" in invoke("data.json", "p.json", "--null-odds", "odds.json").stdout
+
+
+def test_command_leaves_errors_to_its_caller(files: Path) -> None:
+    Path("p.json").write_text('{"q0": ""}')
+    assert isinstance(invoke("data.json", "p.json").exception, PredictionsError)
+    result = invoke("data.json", "p.json", "--missing", "wrong", "--json")
+    assert json.loads(result.stdout)["exact"] == 0.0
+    assert invoke("data.json", "p.json", "--missing", "maybe").exit_code == 2

@@ -1,0 +1,71 @@
+"""The pages for authors, followed from top to bottom in an empty folder, as somebody new would."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from repository import ROOT
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = ("write-a-decoder", "write-a-head", "test-and-publish")
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    return BLOCK.findall((ROOT / "docs" / f"{page}.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_can_be_followed(page: str, tmp_path: Path) -> None:
+    commands = 0
+    for language, text in blocks(page):
+        if language in ("python", "yaml"):
+            name = text.splitlines()[0].removeprefix("# ")
+            assert re.fullmatch(r"[\w./-]+\.(py|yaml)", name), name
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text.split("\n", 1)[1])
+        elif language == "sh":
+            lines = text.splitlines()
+            expected = "\n".join(line for line in lines if not line.startswith("$ "))
+            for command in (line[2:] for line in lines if line.startswith("$ ")):
+                assert expected in follow(command, tmp_path)
+                commands += 1
+    assert commands >= 3
+
+
+def follow(command: str, folder: Path) -> str:
+    """Run a command of a page; what pip installs goes into a folder of its own."""
+    words = shlex.split(command)
+    site = folder / "site"
+    if words[:3] == ["pip", "install", "-e"]:
+        options = ["-q", "--no-deps", "--no-build-isolation", "--no-index", "--upgrade", "--target", str(site)]
+        words = ["pip", "install", *options, words[-1]]
+    paths = [str(site), *(str(path) for path in folder.glob("qatk-*"))]  # the sources go before: they may be edited
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(reversed(paths)), "COLUMNS": "100"}
+    if "run" in words:
+        at = words.index("run")
+        words[at : at + 1] = ["recipe", "check"]  # the comparison that follows makes the same run
+    if words[0] == "pytest":
+        words += ["-p", "no:cacheprovider"]
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, cwd=folder, env=environ)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "file"),
+    [
+        ("write-a-decoder", "short.py", "qatk-short-decoder/qatk_short_decoder.py"),
+        ("write-a-head", "qatk-mlp/qatk_mlp/__init__.py", "qatk-mlp-head/qatk_mlp/__init__.py"),
+        ("write-a-head", "qatk-mlp/qatk_mlp/head.py", "qatk-mlp-head/qatk_mlp/head.py"),
+    ],
+)
+def test_the_code_of_a_page_is_that_of_the_example(page: str, name: str, file: str) -> None:
+    shown = next(text for _, text in blocks(page) if text.startswith(f"# {name}\n"))
+    assert shown.split("\n", 1)[1] == (ROOT / "examples" / "plugins" / file).read_text("utf-8")

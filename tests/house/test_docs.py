@@ -1,0 +1,122 @@
+"""The docs are true: made pages are up to date, recipes check, commands run, Python blocks run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from string import Template
+from types import ModuleType
+
+import pytest
+
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS
+from qatk.recipes.recipe import load_recipe, parse_recipe
+from repository import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    found = [
+        (page.name, text) for page in PAGES for kind, text in BLOCK.findall(page.read_text("utf-8")) if kind == language
+    ]
+    return [pytest.param(text, id=f"{name}-{i}") for i, (name, text) in enumerate(found)]  # type: ignore[misc]
+
+
+def maker(name: str = "make_reference") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["commands.md", "components.md", "hooks.md", "promises.md"])
+def test_made_pages_are_up_to_date(name: str) -> None:
+    made = maker().pages()[name]
+    assert (ROOT / "docs" / name).read_text("utf-8") == made, "run: python docs/make_reference.py"
+
+
+def test_every_hook_component_and_option_is_documented(host: PluginHost) -> None:
+    hooks = (ROOT / "docs" / "hooks.md").read_text("utf-8")
+    components = (ROOT / "docs" / "components.md").read_text("utf-8")
+    for kind in METHODS:
+        assert f"## `qatk_{kind}s()`" in hooks
+    for registered in host.components():
+        if registered.plugin.distribution == "qatk":
+            assert f"### `{registered.name}`" in components
+            for option in registered.component.options.model_fields:
+                assert f"| `{option}` |" in components
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_recipes_in_the_docs_are_in_order(text: str, host: PluginHost) -> None:
+    parse_recipe(text, "docs", host)
+
+
+def test_there_are_recipes_and_commands_to_check() -> None:
+    assert len(blocks("yaml")) >= 3
+    assert len(blocks("console")) >= 2
+
+
+SHOWN_ELSEWHERE = ("make ", "pip ", "qatk run ", "qatk report ", "git ", "torchrun ")
+"""Commands that other tests or CI run, or that take a minute; the first word must still exist."""
+
+
+@pytest.mark.parametrize("text", blocks("console"))
+def test_commands_in_the_docs_run(text: str, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")  # what commands write stays out of the tree
+    commands = [line[2:] for line in text.splitlines() if line.startswith("$ ")]
+    assert commands
+    for command in commands:
+        if command.startswith(SHOWN_ELSEWHERE):
+            continue
+        words = shlex.split(command)
+        assert words[0] == "qatk", command
+        environ = {**os.environ, "COLUMNS": "100"}
+        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, cwd=tmp_path, env=environ)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.skipif(not (ROOT.parent / "shared" / "data").exists(), reason="needs the shared SQuAD data")
+def test_the_comparison_of_published_systems_is_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    made = maker("make_comparisons")
+    page = (ROOT / "docs" / "comparisons.md").read_text("utf-8")
+    assert made.PARITY in page
+    assert made.markdown(made.PARITY.split()[1:]) in page, "run: python docs/make_comparisons.py RUNS"
+
+
+def test_the_runs_of_the_comparisons_are_in_order(host: PluginHost) -> None:
+    words = shlex.split(maker("make_comparisons").RUN.replace("$layers", "3").replace("$seed", "1"))
+    settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    recipe = load_recipe(ROOT / words[2], host, settings)
+    assert recipe.filled()["backbone"]["layers"] == 3
+
+
+def test_the_runs_of_the_effects_are_in_order(host: PluginHost) -> None:
+    made = maker("make_effects")
+    page = (ROOT / "docs" / "effects.md").read_text("utf-8")
+    for command in (made.TRAIN, made.CALIBRATE, made.WINDOWS, made.MERGE, made.ENSEMBLE):
+        assert command in page
+        values = {"seed": "1", "next": "2", "head": "answerability", "combine": "edge", "by": "score"}
+        words = shlex.split(Template(command).substitute(values))
+        settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+        load_recipe(ROOT / words[2], host, settings)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    checked = 0
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+            checked += 1
+    assert checked

@@ -1,0 +1,89 @@
+"""The packages of examples/plugins: installed into one place, tested, run, and without influence on other runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from commands import call
+from repository import ROOT
+from small import write_recipe
+
+EXAMPLES = sorted((ROOT / "examples" / "plugins").iterdir())
+KINDS = {"dataset tsv", "decoder short", "head mlp", "slicer negation", "tracker tsv-log"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed all of them."""
+    folder = tmp_path_factory.mktemp("examples")
+    copies = [str(shutil.copytree(example, folder / "source" / example.name)) for example in EXAMPLES]
+    pip = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target"]
+    done = call(*pip, str(folder / "site"), *copies, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
+
+
+def test_there_is_one_of_each(site: Path, tmp_path: Path) -> None:
+    listed = json.loads(call("qatk", "plugins", "list", "--json", cwd=tmp_path, paths=[site]).stdout)
+    assert listed["broken"] == []
+    assert {f"{row['kind']} {row['name']}" for row in listed["components"]} >= KINDS
+
+
+def test_the_decoder_fits_on_a_page() -> None:
+    file = next(example for example in EXAMPLES if "decoder" in example.name) / "qatk_short_decoder.py"
+    lines = file.read_text().splitlines()
+    assert len(lines) <= 40
+    imported = {line.split()[1].split(".")[0] for line in lines if line.startswith(("import ", "from "))}
+    assert imported == {"numpy", "qatk"}
+
+
+def test_their_tests_pass(site: Path) -> None:
+    tests = [str(example / "tests") for example in EXAMPLES]
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(site)]
+    done = call("pytest", *options, "-c", "/dev/null", *tests, cwd=site, paths=[site])
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
+
+
+def test_none_ails(site: Path, tmp_path: Path) -> None:
+    done = call("qatk", "plugins", "doctor", cwd=tmp_path, paths=[site])
+    assert done.returncode == 0, done.stdout
+
+
+def test_all_of_them_in_one_run(site: Path, tmp_path: Path) -> None:
+    recipe = json.loads(write_recipe(tmp_path, train=48, dev=16, epochs=1).read_text())
+    rows = ["id\tquestion\tcontext\tanswer"]
+    for paragraph in json.loads((tmp_path / "dev.json").read_text())["data"][0]["paragraphs"]:
+        for qa in paragraph["qas"]:
+            answer = qa["answers"][0]["text"] if qa["answers"] else ""
+            rows.append("\t".join((qa["id"], qa["question"], paragraph["context"], answer)))
+    (tmp_path / "dev.tsv").write_text("\n".join(rows))
+    recipe["data"]["dev"] = {"use": "tsv", "path": str(tmp_path / "dev.tsv")}
+    recipe |= {"head": {"use": "mlp", "width": 16}, "decoder": {"use": "short"}, "slicers": [{"use": "negation"}]}
+    recipe |= {"trackers": [{"use": "jsonl"}, {"use": "tsv-log"}]}
+    (tmp_path / "all.yaml").write_text(json.dumps(recipe))
+    done = call("qatk", "run", "all.yaml", "--out", "out", cwd=tmp_path, paths=[site])
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    brought = {c["name"]: (c["distribution"], c["version"]) for c in manifest["components"]}
+    assert brought["short"] == ("qatk-short-decoder", "0.1.0")
+    assert all(len(c["source"]) == 64 for c in manifest["components"])
+    assert (tmp_path / "out" / "tsv_log.tsv").read_text().startswith("step\tepoch\tloss")
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["total"] == 16
+
+
+def test_installing_them_changes_no_run_by_a_byte(site: Path, tmp_path: Path) -> None:
+    write_recipe(tmp_path, train=48, dev=16, epochs=1)
+    for name, paths in (("without", []), ("with", [site])):
+        done = call("qatk", "run", "recipe.yaml", "--out", name, cwd=tmp_path, paths=paths)
+        assert done.returncode == 0, done.stderr
+    names = ["recipe.yaml", "predictions.json", "null_odds.json", "metrics.json", "examples.parquet"]
+    names += [f"model/{path.name}" for path in (tmp_path / "without" / "model").iterdir()]
+    assert len(names) > 6
+    for name in names:
+        without, held = ((tmp_path / folder / name).read_bytes() for folder in ("without", "with"))
+        assert without == held, name

@@ -1,0 +1,141 @@
+"""``qatk plugins check`` and ``doctor``, the pytest plugin, and plugins made for other hooks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import call, pretend_to_install
+from qatk.plugins.host import PluginHost
+from qatk.plugins.scaffold import new_plugin
+
+HOST = PluginHost.discover(environ={})
+GOOD = """
+from qatk.api import Component, hookimpl
+
+class Long:
+    \"\"\"Long questions.\"\"\"
+    def __init__(self, options): ...
+    def masks(self, examples):
+        import numpy as np
+        long = np.array([len(q) > 20 for q in examples.question], np.bool_)
+        return {name: mask for name, mask in (("long", long), ("short", ~long)) if mask.any()}
+
+@hookimpl
+def qatk_slicers():
+    return [Component("long", Long, summary="long and short questions")]
+"""
+
+
+def doctor(tmp_path: Path, *files: str) -> tuple[int, str]:
+    options = [word for file in files for word in ("--plugin", file)]
+    done = call("qatk", *options, "plugins", "doctor", cwd=tmp_path)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def test_the_built_ins_are_well(tmp_path: Path) -> None:
+    code, text = doctor(tmp_path)
+    assert code == 0
+    assert "featurizers (qatk 0.1.0)" in text
+    assert "to mend" not in text
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import no_such_module_anywhere", "it cannot be loaded: ModuleNotFoundError"),
+        (GOOD.replace("qatk_slicers", "qatk_slicer"), "did you mean qatk_slicers?"),
+        (GOOD.replace("@hookimpl\n", ""), "qatk_slicers looks like a hook and is none"),
+        (GOOD.replace("@hookimpl\n", "").replace("qatk_slicers", "qatk_slicer"), "did you mean qatk_slicers?"),
+        ("import torch\n" + GOOD, "it imports torch"),
+        ("print('hello')\n" + GOOD, "it prints to standard output while it loads: 'hello\\n'"),
+        ("QATK_API = 7\n" + GOOD, "it is made for version 7 of qatk's hooks, and this qatk has version 1"),
+        ("x = 1", "it registers nothing"),
+        (GOOD.replace('"long"', '"answerable"', 2), "each offers the slicer 'answerable'"),
+        ("import os; os._exit(3)", "it ends the process with exit code 3"),
+    ],
+)
+def test_what_ails_a_plugin(source: str, expected: str, tmp_path: Path) -> None:
+    if "answerable" in expected:
+        source = GOOD.replace('Component("long"', 'Component("answerable"')
+    (tmp_path / "mine.py").write_text(source)
+    code, text = doctor(tmp_path, "mine.py")
+    assert code == 1
+    assert expected in text
+
+
+def test_check_tells_what_a_plugin_file_breaks(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(GOOD)
+    good = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
+    assert (good.returncode, good.stdout) == (0, "ok slicer long: 9 promises\n")
+    (tmp_path / "mine.py").write_text(GOOD.replace(" if mask.any()", ""))
+    bad = call("qatk", "plugins", "check", "./mine.py", cwd=tmp_path)
+    assert bad.returncode == 1
+    assert "NO slicer long of plugin mine (file ./mine.py) breaks 1 of 9 promises:" in bad.stdout
+    assert "on: one question" in bad.stdout
+    assert "seen: 'short' without questions" in bad.stdout or "seen: 'long' without questions" in bad.stdout
+    listed = json.loads(call("qatk", "plugins", "check", "mine.py", "--json", cwd=tmp_path).stdout)
+    assert [row["name"] for row in listed] == ["long"]
+    assert len(listed[0]["broken"]) == 1
+
+
+def test_check_takes_options_and_names(tmp_path: Path) -> None:
+    done = call("qatk", "plugins", "check", "column", "--set", "name=level", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ok slicer column: 9 promises\n")
+    done = call("qatk", "plugins", "check", "column", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "slicer 'column' of plugin slicers (qatk 0.1.0): it needs name\n  qatk plugins check column --set name=" in (
+        done.stderr
+    )
+    done = call("qatk", "plugins", "check", "squad", cwd=tmp_path)
+    assert "-  dataset squad: not checked: it needs path: --set path=...\n" in done.stdout
+    assert "ok metric squad: 11 promises\n" in done.stdout
+    for words, message in (
+        (["min-nul"], "no component or plugin is called 'min-nul'\n  did you mean 'min-null'?"),
+        (["slicer"], "no component or plugin is called 'slicer'\n  all of that kind: --kind slicer"),
+        (["heads", "--set", "x=1"], "--set is for one component, and here are head linear,"),
+        (["min-null", "--set", "x=1"], "min-null: x: unknown option 'x'"),
+        (["--kind", "decodr"], "there is no kind 'decodr'"),
+    ):
+        done = call("qatk", "plugins", "check", *words, cwd=tmp_path)
+        assert done.returncode == 2
+        assert message in done.stderr
+
+
+def test_check_says_how_to_see_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("1 / 0")
+    done = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "plugin mine (file mine.py) cannot be loaded: ZeroDivisionError: division by zero" in done.stderr
+    assert "qatk --plugin mine.py plugins doctor shows where" in done.stderr
+
+
+def test_a_plugin_for_other_hooks_is_quarantined_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("QATK_API = 2\n" + GOOD)
+    done = call("qatk", "--plugin", "mine.py", "plugins", "list", cwd=tmp_path)
+    assert done.returncode == 0
+    sentence = "it is made for version 2 of qatk's hooks, and this qatk has version 1; install a newer qatk"
+    assert f"not loaded: mine (file): {sentence}" in done.stderr
+    assert "min-null" in done.stdout
+
+
+def test_the_pytest_plugin_finds_what_a_distribution_registers(tmp_path: Path) -> None:
+    folder = new_plugin("slicer", "own-groups", HOST, tmp_path / "qatk-own-groups")
+    pretend_to_install(folder, tmp_path / "site")
+    paths = [tmp_path / "site", folder]
+    (folder / "tests" / "test_promises.py").write_text("def test_promises(qatk_promise):\n    qatk_promise()\n")
+    arguments = ["pytest", "-v", "-p", "no:cacheprovider", "tests/test_promises.py"]
+    done = call(*arguments, cwd=folder, paths=paths)
+    assert done.returncode == 0, done.stdout
+    assert "test_promises[slicer-own-groups-row-order-does-not-matter] PASSED" in done.stdout
+    code = folder / "qatk_own_groups" / "slicer.py"
+    code.write_text(code.read_text().replace("in examples.question]", "in sorted(examples.question)]"))
+    done = call(*arguments, cwd=folder, paths=paths)
+    assert done.returncode == 1
+    assert "the order of questions does not matter" in done.stdout
+    done = call(*arguments, "--qatk-distribution", "qatk-nothing", cwd=folder, paths=paths)
+    assert done.returncode != 0
+    assert "the distribution 'qatk-nothing' registers no qatk component; is it installed?" in done.stdout + done.stderr

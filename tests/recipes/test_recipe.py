@@ -1,0 +1,159 @@
+"""Recipes: every mistake at once, each at its place; fill and digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qatk.errors import RecipeError, UsageError
+from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import load_recipe, parse_recipe, to_yaml
+from qatk.recipes.schema import recipe_schema
+from qatk.recipes.sections import SECTIONS
+from repository import ROOT
+
+GOOD = """\
+qatk: 1
+backbone: {use: tiny}
+data: {dev: {use: squad, path: dev.json}}
+"""
+
+
+def problems(text: str, host: PluginHost, *settings: str) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text, "r.yaml", host, settings)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_defaults_are_filled_and_read_back(host: PluginHost) -> None:
+    recipe = parse_recipe(GOOD, "r.yaml", host)
+    filled = recipe.filled()
+    assert filled["decoder"] == {"use": "min-null", "n_best_size": 20, "max_answer_length": 30, "null_threshold": 0.0}
+    assert filled["seed"] == 13
+    again = parse_recipe(to_yaml(filled), "r.yaml", host)
+    assert again.filled() == filled
+    assert again.digest() == recipe.digest()
+
+
+def test_the_digest_ignores_what_only_reports_and_sees_what_computes(host: PluginHost) -> None:
+    digest = parse_recipe(GOOD, "r", host).digest()
+    assert parse_recipe(GOOD + "reporters: []\ntrackers: []\n", "other", host).digest() == digest
+    assert parse_recipe(GOOD, "r", host, ["seed=14"]).digest() != digest
+    assert parse_recipe(GOOD, "r", host, ["decoder.n_best_size=5"]).digest() != digest
+
+
+def test_every_mistake_comes_at_once_with_its_place(host: PluginHost) -> None:
+    text = """\
+qatk: 1
+backbon: {use: tiny}
+seed: true
+data: {dev: {use: squad, pth: a.json}, tset: 3}
+trainer: {use: torch, learning_rate: 012, batch_size: 1.5}
+decoder: {use: min-nul}
+head: linear
+metrics: {use: squad}
+seed: 3
+"""
+    assert problems(text, host, "trainer.warmup=2") == [
+        "--set trainer.warmup=2: warmup: input should be less than or equal to 1, not 2 (a whole number)",
+        "r.yaml:1:1: the key 'backbone' is missing (backbone: {use: NAME, ...})",
+        "r.yaml:2:1: unknown key 'backbon' (did you mean 'backbone'?)",
+        "r.yaml:3:7: seed should be a whole number, not true (true or false)",
+        "r.yaml:4:13: dataset 'squad' needs the option 'path' (path: ...)",
+        "r.yaml:4:26: unknown option 'pth' (did you mean 'path'?)",
+        "r.yaml:4:40: unknown key 'tset' (known: dev, train)",
+        'r.yaml:5:38: learning_rate: input should be a valid number, not "012" (a text)',
+        "r.yaml:5:55: batch_size: input should be a valid integer, not 1.5 (a number)",
+        "r.yaml:6:16: no decoder is called 'min-nul' (did you mean 'min-null'?)",
+        "r.yaml:7:7: a head is chosen by a mapping with 'use' ({use: NAME, ...}, NAME one of "
+        "linear, conditional, biaffine, answerability)",
+        "r.yaml:8:10: metrics should be a list ([{use: NAME, ...}])",
+        "r.yaml:9:1: 'seed' stands twice, first in line 3",
+    ]
+
+
+def test_an_option_of_several_types_gives_one_problem(host: PluginHost) -> None:
+    found = problems(GOOD + "featurizer: {use: stride, impossible_windows: maybe}\n", host)
+    assert len(found) == 1
+    assert found[0].startswith("r.yaml:4:47: impossible_windows: input should be 'keep' or 'drop', or: ")
+
+
+def test_true_is_not_one(host: PluginHost) -> None:
+    assert (
+        "batch_size: input should be a valid integer, not true"
+        in problems(GOOD + "trainer: {use: torch, batch_size: true}", host)[0]
+    )
+
+
+@pytest.mark.parametrize("text", ["", "just text", "- a\n- b\n"])
+def test_something_that_is_no_recipe(text: str, host: PluginHost) -> None:
+    assert problems(text, host) == ["r.yaml:1:1: a recipe is a mapping of keys (start with qatk: 1)"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("qatk=2", "reads recipes of form 1, not 2"),
+        ("seed=-1", "seed should lie between"),
+        ("data={}", "data is empty"),
+        ("data=3", "data should have train or dev"),
+        ("data.dev=null", "the key 'data.dev' is missing"),
+        ("keep_best=3", "keep_best should be a text"),
+        ("reporters.0=5", "a reporter is chosen by a mapping with"),
+        ("backbone=3", "a backbone is chosen by a mapping with 'use'"),
+    ],
+)
+def test_single_mistakes(change: str, message: str, host: PluginHost) -> None:
+    assert message in problems(GOOD, host, change)[0]
+
+
+def test_a_setting_is_checked_as_the_file_is(host: PluginHost) -> None:
+    recipe = parse_recipe(GOOD, "r", host, ["decoder.n_best_size=5", "trainer.learning_rate=3e-5"])
+    assert recipe.filled()["decoder"]["n_best_size"] == 5
+    assert recipe.filled()["trainer"]["learning_rate"] == 3e-5
+
+
+def test_a_missing_file_suggests_its_neighbour(tmp_path: Path, host: PluginHost) -> None:
+    (tmp_path / "quickstart.yaml").write_text(GOOD)
+    with pytest.raises(UsageError, match=r"there is no recipe .*\n  did you mean .*quickstart.yaml\?"):
+        load_recipe(tmp_path / "quikstart.yaml", host)
+
+
+def test_a_file_that_is_no_text(tmp_path: Path, host: PluginHost) -> None:
+    (tmp_path / "r.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_recipe(tmp_path / "r.yaml", host)
+
+
+def test_the_schema_knows_every_section_component_and_option(host: PluginHost) -> None:
+    schema = recipe_schema(host)
+    for path, section in SECTIONS.items():
+        entry = schema["properties"][path[0]]
+        assert path[-1] in entry.get("properties", {path[-1]: None})
+        offered = {c["properties"]["use"]["enum"][0]: c for c in schema["$defs"][section.kind]["oneOf"]}
+        for registered in host.components(section.kind):
+            options = set(registered.component.options.model_fields)
+            assert set(offered[registered.name]["properties"]) == {"use"} | options
+            assert not offered[registered.name]["additionalProperties"]
+
+
+def test_every_option_has_a_help_text(host: PluginHost) -> None:
+    checked = 0
+    for registered in host.components():
+        for name, field in registered.component.options.model_fields.items():
+            assert field.description, f"{registered}: {name}"
+            checked += 1
+    assert checked > 30
+
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_are_in_order(path: Path, host: PluginHost) -> None:
+    assert load_recipe(path, host).one("data", "dev") is not None
+
+
+def test_there_are_examples() -> None:
+    assert {"quickstart.yaml", "squad2_minilm.yaml", "squad_v2_bert.yaml"} <= {path.name for path in EXAMPLES}

@@ -1,0 +1,279 @@
+"""Whole runs with the tiny backbone, through the command line and from Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import qatk
+from qatk.errors import DataError, RunFolderError, TrainingDiverged, UsageError
+from small import write_recipe
+
+ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+def qatk_run(recipe: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(recipe.parent / "run"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={**ENVIRON, **environ})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    recipe = write_recipe(tmp_path_factory.mktemp("finished"))
+    return recipe, qatk_run(recipe)
+
+
+def test_a_run_prints_its_report_and_fills_its_folder(finished: tuple[Path, Any]) -> None:
+    recipe, done = finished
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    folder = recipe.parent / "run"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert list(metrics)[:3] == ["exact", "f1", "total"]
+    assert metrics["total"] == 48
+    assert f"{metrics['exact']:.1f}" in done.stdout
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert list(manifest["stages"]) == ["data", "features", "train", "predict", "score"]
+    assert {c["name"] for c in manifest["components"]} >= {"tiny", "squad", "stride", "linear", "torch", "min-null"}
+    assert all(len(c["source"]) == 64 for c in manifest["components"])
+    assert manifest["model"]["device"] == "cpu"
+    assert manifest["peak_memory_bytes"] > 0
+    expected = {
+        "manifest.json",
+        "recipe.yaml",
+        "metrics.json",
+        "predictions.json",
+        "null_odds.json",
+        "examples.parquet",
+        "report.md",
+        "report.html",
+    }
+    assert {p.name for p in folder.iterdir()} == expected | {"events.jsonl", "model"}
+
+
+def test_eval_of_a_runs_predictions_gives_its_metrics(finished: tuple[Path, Any]) -> None:
+    recipe, _ = finished
+    folder = recipe.parent / "run"
+    evaluation = qatk.evaluate(
+        recipe.parent / "dev.json", folder / "predictions.json", null_odds=folder / "null_odds.json"
+    )
+    assert dict(evaluation.metrics) == json.loads((folder / "metrics.json").read_text())
+
+
+def test_load_run_gives_typed_results(finished: tuple[Path, Any]) -> None:
+    recipe, _ = finished
+    result = qatk.load_run(recipe.parent / "run")
+    assert result.name == "recipe"
+    assert len(result.evaluation.examples) == len(result.evaluation.predictions) == 48
+    assert [e.kind for e in result.events].count("epoch") == 2
+    assert {"dev_loss", "start_accuracy", "end_accuracy", "both_accuracy", "exact", "f1"} <= set(
+        result.events[-1].metrics
+    )
+    assert {row.slicer for row in result.evaluation.slices} >= {"question-word", "answerable", "answer-length"}
+    for i, text in enumerate(result.evaluation.predictions.text):
+        start, end = result.evaluation.predictions.char_start[i], result.evaluation.predictions.char_end[i]
+        assert text == ("" if start < 0 else result.evaluation.examples.context_of(i)[start:end])
+
+
+def test_the_saved_model_loads_with_transformers(finished: tuple[Path, Any]) -> None:
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+    recipe, _ = finished
+    model, report = AutoModelForQuestionAnswering.from_pretrained(
+        recipe.parent / "run" / "model", output_loading_info=True
+    )
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(recipe.parent / "run" / "model")
+    assert model(**tokenizer("When?", "In 1843.", return_tensors="pt")).start_logits.shape[0] == 1
+
+
+def test_a_second_run_is_refused_and_resume_skips_everything(finished: tuple[Path, Any]) -> None:
+    recipe, _ = finished
+    again = qatk_run(recipe)
+    assert again.returncode == 2
+    assert "already holds this run, finished\n  --resume goes on with it" in again.stderr
+    other = qatk_run(recipe, "--resume", "--seed", "14")
+    assert other.returncode == 2
+    assert "holds another run: its recipe differs" in other.stderr
+    resumed = qatk_run(recipe, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["f1"] == json.loads((recipe.parent / "run" / "metrics.json").read_text())["f1"]
+    assert "train" not in resumed.stderr.replace("train_", "").split()
+
+
+def test_the_same_seed_gives_the_same_predictions(tmp_path: Path, finished: tuple[Path, Any]) -> None:
+    recipe, _ = finished
+    result = qatk.run(recipe, out=tmp_path / "again")
+    assert result.folder is not None
+    for name in ("predictions.json", "null_odds.json", "metrics.json"):
+        assert (result.folder / name).read_bytes() == (recipe.parent / "run" / name).read_bytes()
+
+
+def test_a_killed_run_resumes_to_the_same_end(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=8)
+    whole = qatk.run(recipe, out=tmp_path / "whole")
+    log = tmp_path / "run" / "events.jsonl"
+    command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
+    with subprocess.Popen(command, env=ENVIRON, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (log.exists() and '"epoch"' in log.read_text()):
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert "train" not in manifest["stages"], "killed too late to test anything"
+    done = qatk_run(recipe, "--resume")
+    assert done.returncode == 0, done.stderr
+    for name in ("predictions.json", "null_odds.json", "metrics.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert [e.loss for e in qatk.load_run(tmp_path / "run").events] == [e.loss for e in whole.events]
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=500)
+    command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        command,
+        env=ENVIRON,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's children ignore it
+    )
+    with process:
+        while process.poll() is None and not (tmp_path / "run" / "checkpoints" / "last").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, message = process.communicate()
+    assert process.returncode == 1
+    assert "error: interrupted\n  the same command with --resume goes on" in message
+    assert "Traceback" not in message
+
+
+def test_a_mistake_found_late_costs_no_folder(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=1)
+    wrong = qatk_run(recipe, "--set", "featurizer.doc_stride=40")
+    assert wrong.returncode == 2
+    assert "doc_stride 40 is not less than the room" in wrong.stderr
+    mended = qatk_run(recipe, "--json")
+    assert mended.returncode == 0, mended.stderr
+
+
+def test_data_that_changed_is_refused(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=1, max_steps=2)
+    qatk.run(recipe, out=tmp_path / "run")
+    data = json.loads((tmp_path / "dev.json").read_text())
+    data["data"][0]["title"] = "Renamed"
+    (tmp_path / "dev.json").write_text(json.dumps(data))
+    with pytest.raises(RunFolderError, match="the dev data changed"):
+        qatk.run(recipe, out=tmp_path / "run", resume=True)
+
+
+def test_limit_counts_examples(tmp_path: Path) -> None:
+    result = qatk.run(write_recipe(tmp_path, max_steps=2), out=tmp_path / "run", limit=5)
+    assert len(result.evaluation.examples) == 5
+    assert result.manifest["data"]["train"]["questions"] == 5
+
+
+def test_a_diverging_loss_stops_and_keeps_the_last_good_state(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, learning_rate=1e30, warmup=0.0, precision="fp32", max_grad_norm=1e30)
+    with pytest.raises(TrainingDiverged, match=r"became (nan|inf) at step \d+") as caught:
+        qatk.run(recipe, out=tmp_path / "run")
+    kept = tmp_path / "run" / "checkpoints" / "before-divergence"
+    assert str(kept) in str(caught.value)
+    assert (kept / "model.safetensors").exists()
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_an_unknown_metric_to_keep_the_best_by(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=1)
+    with pytest.raises(UsageError, match="keep_best names 'bleu'"):
+        qatk.run(recipe, out=tmp_path / "run", settings=["keep_best=bleu"])
+
+
+def test_dev_without_gold(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=1)
+    data = json.loads((tmp_path / "dev.json").read_text())
+    for paragraph in data["data"][0]["paragraphs"]:
+        for qa in paragraph["qas"]:
+            del qa["answers"], qa["is_impossible"]
+    (tmp_path / "dev.json").write_text(json.dumps(data))
+    with pytest.raises(DataError, match=r"data\.dev: the dev data has no gold answers"):
+        qatk.run(recipe, out=tmp_path / "run")
+
+
+def test_two_processes_share_a_run(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=6, precision="fp32")
+    alone = qatk.run(recipe, out=tmp_path / "alone")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "qatk", "run", str(recipe)]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "run"), "--json"], capture_output=True, text=True, env=ENVIRON
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["total"] == 48
+    together = qatk.load_run(tmp_path / "run")
+    assert together.manifest["model"]["processes"] == 2
+    # Dropout draws differ from process to process, so the figures are near, not equal.
+    assert [e.loss for e in together.events] == pytest.approx([e.loss for e in alone.events], rel=0.01)
+    assert together.evaluation.predictions.null_odds == pytest.approx(alone.evaluation.predictions.null_odds, abs=0.1)
+
+
+FAILING_TRACKER = """
+from qatk.api import Component, hookimpl
+class Broken:
+    def __init__(self, options): ...
+    def start(self, manifest, out_dir): ...
+    def event(self, event): raise OSError("the tracking server is gone")
+    def finish(self, result): raise AssertionError("told although switched off")
+@hookimpl
+def qatk_trackers(): return [Component("broken", Broken)]
+"""
+
+
+def test_a_failing_tracker_is_switched_off_and_the_run_goes_on(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=10)
+    (tmp_path / "tracker.py").write_text(FAILING_TRACKER)
+    command = [sys.executable, "-m", "qatk", "--plugin", str(tmp_path / "tracker.py"), "run", str(recipe)]
+    command += ["--out", str(tmp_path / "run"), "--set", "trackers=[{use: broken}]", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRON)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("warning: tracker 'broken' of plugin tracker") == 1
+    assert "the tracking server is gone" in done.stderr
+
+
+def test_a_full_disk_is_one_message_and_nothing_is_half_written(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, max_steps=4)
+    limited = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); sys.argv[0] = 'qatk';"
+        "from qatk.cli import main; main()"
+    )
+    command = [sys.executable, "-c", limited, "run", str(recipe), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRON)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "File too large" in done.stderr
+    assert not (tmp_path / "run" / "model").exists()
+    assert not list((tmp_path / "run").rglob(".*.tmp"))
+
+
+def test_predictions_do_not_depend_on_training_having_happened_in_this_process(finished: tuple[Path, Any]) -> None:
+    """Scores gone from the folder come back from the saved model alone, the same."""
+    recipe, _ = finished
+    folder = recipe.parent / "run"
+    before = (folder / "null_odds.json").read_bytes()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for stage in ("predict", "score"):
+        del manifest["stages"][stage]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "null_odds.json").unlink()
+    result = qatk.run(recipe, out=folder, resume=True)
+    assert (folder / "null_odds.json").read_bytes() == before
+    assert [s.name for s in result.stages if s.skipped] == ["data", "train"]

@@ -1,0 +1,76 @@
+"""Every component that is installed keeps the promises of its kind, as qatk.testing knows them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from model_tools import save_model
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS, Registered
+from qatk.testing import ContractBroken, check_component
+from small import squad
+
+HOST = PluginHost.discover(environ={})
+ELSEWHERE = {("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric"}
+
+
+@pytest.fixture(scope="module")
+def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The options of components that cannot be built without any."""
+    import datasets
+
+    folder = tmp_path_factory.mktemp("needed")
+    (folder / "dev.json").write_text(json.dumps(squad(12, 1)))
+    answers = {"text": ["Oslo"], "answer_start": [15]}
+    row = {"id": "a", "title": "T", "context": "Ann met Bob in Oslo.", "question": "Where?", "answers": answers}
+    (folder / "set").mkdir()
+    (folder / "set" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
+        yield {
+            ("dataset", "squad"): {"path": str(folder / "dev.json")},
+            ("dataset", "hub"): {"name": str(folder / "set")},
+            ("slicer", "column"): {"name": "level"},
+            ("backbone", "hf"): {"model": str(save_model(folder / "model"))},
+            ("decoder", "ensemble"): {"runs": []},
+        }
+
+
+@pytest.mark.parametrize("registered", HOST.components(), ids=lambda r: f"{r.kind}-{r.plugin.name}:{r.name}")
+def test_promises_are_kept(registered: Registered, needed: Any) -> None:
+    key = registered.kind, registered.name
+    if key in ELSEWHERE:
+        pytest.skip(ELSEWHERE[key])
+    schema = registered.component.options.model_json_schema()
+    if registered.plugin.distribution != "qatk" and schema.get("required"):
+        pytest.skip("a third party's, and needs options: its own tests give them")
+    check_component(registered.kind, f"{registered.plugin.name}/{registered.name}", needed.get(key), host=HOST)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "options"),
+    [
+        ("decoder", "min-null", {"n_best_size": 1}),
+        ("decoder", "min-null", {"max_answer_length": 2, "null_threshold": 1.5}),
+        ("head", "linear", {"mask_question": False}),
+        ("head", "linear", {"dropout": 0.3}),
+        ("featurizer", "stride", {"max_length": 24, "doc_stride": 0, "max_question_length": 6}),
+        ("dataset", "facts", {"long": 1.0, "unanswerable": 1.0, "questions": 20}),
+    ],
+)
+def test_promises_are_kept_with_other_options(kind: str, name: str, options: dict[str, Any]) -> None:
+    check_component(kind, name, options, host=HOST)
+
+
+def test_every_kind_has_a_component_to_check() -> None:
+    assert {r.kind for r in HOST.components() if (r.kind, r.name) not in ELSEWHERE} == set(METHODS)
+
+
+def test_a_name_is_enough() -> None:
+    check_component("decoder", "min-null")
+    assert str(ContractBroken(HOST.find("decoder", "min-null"), [], 1)).startswith(
+        "decoder 'min-null' of plugin decoders"
+    )

@@ -1,0 +1,146 @@
+"""qatk.testing catches every component that breaks a promise, and lets the built-in ones pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ConfigDict
+
+from broken import data, decoder_inputs, decoders, featurizers, heads, pair_heads, runs
+from qatk.api import Component, NoOptions, Options
+from qatk.errors import UsageError
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import METHODS
+from qatk.testing import ContractBroken, check_component, find_broken, promises_of, subject_of
+from qatk.testing.checking import every_promise, own_promises
+from qatk.testing.promise import SILENCE, Promise, Subject
+
+HOST = PluginHost.discover(environ={})
+
+
+def named(kind: str, name: str) -> Promise:
+    return next(promise for promise in promises_of(kind) if promise.name == name)
+
+
+def subject(kind: str, cls: type, options: type[Options]) -> Subject:
+    return subject_of(kind, Component("under-test", cls, options, "a class under test"), host=HOST)
+
+
+BROKEN = {
+    "decoder": decoders.BROKEN | {cls: promise for cls, (promise, _) in decoder_inputs.BROKEN.items()},
+    "featurizer": featurizers.BROKEN,
+    "head": heads.BROKEN | pair_heads.BROKEN,
+    **data.BROKEN,
+    **runs.BROKEN,
+}
+OPTIONS = {"decoder": decoders.OPTIONS, "featurizer": featurizers.OPTIONS, **runs.OPTIONS}
+GOOD = data.GOOD | runs.GOOD
+CASES = [
+    pytest.param(kind, cls, promise, id=f"{kind}-{cls.__name__}")
+    for kind, broken in BROKEN.items()
+    for cls, promise in broken.items()
+]
+
+
+@pytest.mark.parametrize(("kind", "cls", "promise"), CASES)
+def test_broken_components_are_caught(kind: str, cls: type, promise: str) -> None:
+    broken = named(kind, promise).verify(subject(kind, cls, OPTIONS.get(kind, NoOptions)))
+    assert broken is not None
+    assert broken.promise == named(kind, promise).text
+    assert broken.seen
+    _, on = decoder_inputs.BROKEN.get(cls, ("", ""))
+    assert on in broken.on
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_every_promise_has_a_component_that_breaks_it(kind: str) -> None:
+    assert {promise.name for promise in own_promises(kind)} == set(BROKEN[kind].values())
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_good_components_pass(kind: str) -> None:
+    check_component(kind, GOOD[kind], host=HOST)
+
+
+def test_a_good_class_passes_without_being_registered() -> None:
+    check_component("decoder", decoders.Good, decoders.GoodOptions(), host=HOST)
+    for threshold in (1.0, -20.0):
+        check_component("decoder", decoders.Good, decoders.GoodOptions(null_threshold=threshold), host=HOST)
+    for head in (heads.Good, pair_heads.Good):
+        check_component("head", head, host=HOST)
+
+
+def test_the_message_says_promise_input_and_what_was_seen() -> None:
+    with pytest.raises(ContractBroken) as caught:
+        check_component("decoder", decoders.Lower, decoders.GoodOptions(), host=HOST)
+    assert "decoder 'under-test' of plugin this-test" in str(caught.value)
+    promise = "the text of an answer is the slice of its context that char_start and char_end name, and never empty"
+    seen = "'ada' where the context has 'Ada' at characters 0 to 3"
+    assert f"- {promise}\n  on: the context first and the null position last\n  seen: {seen}" in str(caught.value)
+
+
+def test_an_exception_is_shown_once_with_its_line() -> None:
+    class Falls:
+        """Falls over."""
+
+        def __init__(self, options: Any) -> None: ...
+        def decode(self, *_: Any) -> Any:
+            raise KeyError("oops")
+
+    with pytest.raises(ContractBroken) as caught:
+        check_component("decoder", Falls, host=HOST)
+    assert str(caught.value).count("seen: KeyError: 'oops' (test_promises.py, line ") == 1
+    assert "on: one window" in str(caught.value)
+    assert "the same breaks 1" in str(caught.value)
+
+
+def test_printing_is_caught() -> None:
+    assert [broken.promise for broken in find_broken(subject("decoder", decoders.Prints, decoders.GoodOptions))] == [
+        SILENCE
+    ]
+
+
+class Silent(Options):
+    """Options without help."""
+
+    size: int = 3
+
+
+class Unbuilt:
+    def decode(self) -> None: ...
+
+
+class Lax(Options):
+    """Options that take whatever comes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+GENERAL = [
+    (Component("under-test", Unbuilt, summary="x"), "can-be-built"),
+    (Component("under-test", "json:Gone", summary="x"), "can-be-built"),
+    (Component("under-test", decoders.Good, decoders.GoodOptions), "has-a-summary"),
+    (Component("under-test", decoders.Good, decoders.GoodOptions, "x" * 80), "has-a-summary"),
+    (Component("under-test", Unbuilt, summary="x"), "has-a-docstring"),
+    (Component("under-test", decoders.Good, Lax, "x"), "refuses-unknown-options"),
+    (Component("under-test", decoders.Good, Silent, "x"), "options-are-plain"),
+]
+
+
+@pytest.mark.parametrize(("component", "promise"), GENERAL)
+def test_what_every_component_must_have(component: Component, promise: str) -> None:
+    assert named("decoder", promise).verify(subject_of("decoder", component, host=HOST)) is not None
+
+
+def test_every_general_promise_has_a_component_that_breaks_it() -> None:
+    assert {promise.name for promise in every_promise()} == {promise for _, promise in GENERAL}
+
+
+def test_unknown_kinds_and_names_are_misuse() -> None:
+    with pytest.raises(UsageError, match="there is no kind 'decodr'"):
+        check_component("decodr", "min-null", host=HOST)
+    with pytest.raises(UsageError, match="no decoder is called 'min-nul'"):
+        check_component("decoder", "min-nul", host=HOST)
+    with pytest.raises(UsageError, match="unknown option 'n_best'"):
+        subject_of("decoder", "min-null", {"n_best": 3}, host=HOST)
