@@ -25,7 +25,7 @@ import sizes
 from common import Row
 from table import as_data, console, machine, markdown, show
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "results" / "performance.md"
 BEGIN, END = "<!-- bench: made by `make bench`, do not edit -->\n", "<!-- end of bench -->\n"
 BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "features": (features.measure, 5),
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, help="instead of each benchmark's own number")
     parser.add_argument("--memory", action="store_true", help="also 1,000,000 windows: minutes, and gigabytes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON too")
-    parser.add_argument("--write-docs", action="store_true", help="write the table into docs/performance.md")
+    parser.add_argument("--write-docs", action="store_true", help="write the table into docs/results/performance.md")
     parser.add_argument("--profile", type=Path, metavar="RUN", help="with --write-docs: stages of this run folder too")
     o = parser.parse_args()
     if unknown := [name for name in o.only if name not in BENCHMARKS]:

@@ -1,4 +1,4 @@
-"""Two systems without a model, for docs/compare.md: which answers do they give, and how sure are they?
+"""Two systems without a model, for docs/how-to/compare.md: which answers do they give, and how sure are they?
 
 ``python examples/compare/rules.py`` writes the files beside it: the questions (generated), and of each system its
 answers and null odds. Both look in the sentence that shares the most words with the question for something of the kind

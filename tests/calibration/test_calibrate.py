@@ -30,7 +30,7 @@ from scoring_cases import SHARED
 from small import write_recipe
 
 DATA = articles(240, 8)
-PAGE = (ROOT / "docs" / "calibrate.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "calibrate.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -353,7 +353,7 @@ def test_the_parity_systems() -> None:
 
 def test_the_sample_in_the_docs_is_what_is_printed() -> None:
     root = ROOT
-    page = (root / "docs" / "compare.md").read_text("utf-8")
+    page = (root / "docs" / "how-to" / "compare.md").read_text("utf-8")
     sample = page.partition("<!-- sample -->\n```text\n")[2].partition("```")[0].splitlines()
     (command,) = [line for line in page.splitlines() if "--null-odds" in line and line.startswith("$ ")]
     printed = compare(root, *command.split()[3:], width=80).splitlines()

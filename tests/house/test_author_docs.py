@@ -18,7 +18,7 @@ PAGES = ("write-a-decoder", "write-a-head", "test-and-publish")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    return BLOCK.findall((ROOT / "docs" / f"{page}.md").read_text("utf-8"))
+    return BLOCK.findall((ROOT / "docs" / "tutorials" / f"{page}.md").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -19,7 +19,7 @@ from qatk.plugins.registered import METHODS
 from qatk.recipes.recipe import load_recipe, parse_recipe
 from repository import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -31,7 +31,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def maker(name: str = "make_reference") -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -42,12 +42,12 @@ def maker(name: str = "make_reference") -> ModuleType:
 @pytest.mark.parametrize("name", ["commands.md", "components.md", "hooks.md", "promises.md"])
 def test_made_pages_are_up_to_date(name: str) -> None:
     made = maker().pages()[name]
-    assert (ROOT / "docs" / name).read_text("utf-8") == made, "run: python docs/make_reference.py"
+    assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == made, "run: python tools/make_reference.py"
 
 
 def test_every_hook_component_and_option_is_documented(host: PluginHost) -> None:
-    hooks = (ROOT / "docs" / "hooks.md").read_text("utf-8")
-    components = (ROOT / "docs" / "components.md").read_text("utf-8")
+    hooks = (ROOT / "docs" / "reference" / "hooks.md").read_text("utf-8")
+    components = (ROOT / "docs" / "reference" / "components.md").read_text("utf-8")
     for kind in METHODS:
         assert f"## `qatk_{kind}s()`" in hooks
     for registered in host.components():
@@ -90,9 +90,9 @@ def test_commands_in_the_docs_run(text: str, tmp_path: Path) -> None:
 def test_the_comparison_of_published_systems_is_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     made = maker("make_comparisons")
-    page = (ROOT / "docs" / "comparisons.md").read_text("utf-8")
+    page = (ROOT / "docs" / "results" / "comparisons.md").read_text("utf-8")
     assert made.PARITY in page
-    assert made.markdown(made.PARITY.split()[1:]) in page, "run: python docs/make_comparisons.py RUNS"
+    assert made.markdown(made.PARITY.split()[1:]) in page, "run: python tools/make_comparisons.py RUNS"
 
 
 def test_the_runs_of_the_comparisons_are_in_order(host: PluginHost) -> None:
@@ -104,7 +104,7 @@ def test_the_runs_of_the_comparisons_are_in_order(host: PluginHost) -> None:
 
 def test_the_runs_of_the_effects_are_in_order(host: PluginHost) -> None:
     made = maker("make_effects")
-    page = (ROOT / "docs" / "effects.md").read_text("utf-8")
+    page = (ROOT / "docs" / "results" / "effects.md").read_text("utf-8")
     for command in (made.TRAIN, made.CALIBRATE, made.WINDOWS, made.MERGE, made.ENSEMBLE):
         assert command in page
         values = {"seed": "1", "next": "2", "head": "answerability", "combine": "edge", "by": "score"}

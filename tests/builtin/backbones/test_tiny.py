@@ -11,6 +11,7 @@ import torch
 from qatk.api import UsageError
 from qatk_builtin.backbones import TinyOptions
 from qatk_builtin.backbones.tiny import TinyBackbone
+from repository import SUPPORT
 from stride_tools import CORPUS
 from tiny_cases import prepared
 
@@ -53,7 +54,7 @@ def test_pieces_of_the_vocabulary_are_no_special_tokens() -> None:
 
 def test_the_same_text_gives_the_same_tokenizer_in_every_process() -> None:
     here = hashlib.sha256(prepared().tokenizer().backend_tokenizer.to_str().encode()).hexdigest()
-    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__), "PYTHONHASHSEED": "7"}  # noqa: PTH120
+    environment = os.environ | {"PYTHONPATH": str(SUPPORT), "PYTHONHASHSEED": "7"}
     for _ in range(2):
         done = subprocess.run(
             [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, timeout=120, check=True

@@ -267,7 +267,7 @@ def test_bars(percent: float, shown: str) -> None:
 
 
 def test_the_sample_in_the_docs_is_what_is_printed(host: PluginHost) -> None:
-    page = (ROOT / "docs" / "report.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "report.md").read_text("utf-8")
     sample = page.partition("<!-- sample -->\n```text\n")[2].partition("```")[0]
     assert sample.count("\n") > 5
     assert sample in blocks(report(make_result(host)))

@@ -1,4 +1,4 @@
-"""Write the pages that the code knows better: ``python docs/make_reference.py``. A test holds them equal."""
+"""Write the pages that the code knows better: ``python tools/make_reference.py``. A test holds them equal."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import METHODS
 from qatk.testing.checking import every_promise, own_promises
 
-HERE = Path(__file__).parent
-MADE = "<!-- Made by docs/make_reference.py; change the docstrings instead. -->\n"
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+MADE = "<!-- Made by tools/make_reference.py; change the docstrings instead. -->\n"
 
 
 def commands() -> str:
-    """``docs/commands.md``: every command with its arguments and options."""
+    """``docs/reference/commands.md``: every command with its arguments and options."""
     lines = ["# Commands", MADE, *_COMMANDS_INTRO]
     for path, command in _walk(typer.main.get_command(app), ["qatk"]):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
@@ -48,7 +48,7 @@ _COMMANDS_INTRO = [
 
 
 def components(host: PluginHost) -> str:
-    """``docs/components.md``: every built-in component with its options."""
+    """``docs/reference/components.md``: every built-in component with its options."""
     lines = [
         "# Built-in components",
         MADE,
@@ -78,7 +78,7 @@ def components(host: PluginHost) -> str:
 
 
 def hooks() -> str:
-    """``docs/hooks.md``: every hook, and the protocol of its components."""
+    """``docs/reference/hooks.md``: every hook, and the protocol of its components."""
     lines = ["# Hooks", MADE, *_markdown(hookspecs.__doc__).splitlines(), "", *_HOOKS_INTRO]
     for kind in METHODS:
         hook = getattr(hookspecs, f"qatk_{kind}s")
@@ -98,7 +98,7 @@ def hooks() -> str:
 
 
 def promises() -> str:
-    """``docs/promises.md``: what ``qatk.testing`` checks of each kind."""
+    """``docs/reference/promises.md``: what ``qatk.testing`` checks of each kind."""
     lines = ["# What every component promises", MADE, *_PROMISES_INTRO]
     for title, found in (("Every kind", every_promise()), *((f"{k.capitalize()}s", own_promises(k)) for k in METHODS)):
         lines += [f"## {title}", "", *(f"- {one.text} (`{one.name}`)" for one in found), ""]
@@ -107,7 +107,8 @@ def promises() -> str:
 
 _PROMISES_INTRO = [
     "`qatk plugins check NAME`, `qatk.testing.check_component(KIND, NAME)` and the pytest fixture `qatk_promise` hold",
-    "components to these, on inputs that are made to break them. See [test and publish](test-and-publish.md).",
+    "components to these, on inputs that are made to break them.",
+    "See [test and publish](../tutorials/test-and-publish.md).",
     "",
 ]
 
@@ -176,4 +177,4 @@ def pages() -> dict[str, str]:
 
 if __name__ == "__main__":
     for name, text in pages().items():
-        (HERE / name).write_text(text, "utf-8")
+        (REFERENCE / name).write_text(text, "utf-8")

@@ -1,4 +1,5 @@
-"""Write docs/comparisons.md from the commands that it shows. Run: python docs/make_comparisons.py RUNS, at the root.
+"""Write docs/results/comparisons.md from the commands that it shows: ``python tools/make_comparisons.py RUNS``, at the
+root.
 
 RUNS is the folder with the six runs of the second comparison. The SQuAD data must lie beside the project.
 """
@@ -10,7 +11,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-PAGE = Path(__file__).parent / "comparisons.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "comparisons.md"
 PARITY = (
     "qatk compare ../shared/data/parity/bidaf-elmo-v2.predictions.json.gz "
     "../shared/data/parity/nlnet-v2.predictions.json.gz --data ../shared/data/squad2-mini/dev.json.gz --show 0"
@@ -27,7 +28,7 @@ What `qatk compare` said of real systems on the six articles of `squad2-mini/dev
 word: below each command stands the Markdown that it wrote. [compare.md](compare.md) says how to read it. The second
 comparison is of one epoch of training only, a smaller protocol than the three of [results.md](results.md): six runs on
 one core of an Intel Xeon, Python 3.11, torch 2.13.0, with the defaults of the day. Written on {date.today()} by
-`python docs/make_comparisons.py runs`.
+`python tools/make_comparisons.py runs`.
 
 ## Two published systems
 

@@ -1,7 +1,7 @@
-"""Draw a finished run for the README: ``python docs/make_picture.py runs/quickstart``.
+"""Draw a finished run for the README: ``python tools/make_picture.py runs/quickstart``.
 
-``docs/report.svg`` is its report in the terminal; ``docs/page.png`` its page, opened in Chromium, with a question that
-the run has wrong.
+``docs/reference/report.svg`` is its report in the terminal; ``docs/reference/page.png`` its page, opened in Chromium,
+with a question that the run has wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from qatk_builtin.reporters import ConsoleOptions
 from qatk_builtin.reporters.console.reporter import ConsoleReporter
 from qatk_builtin.reporters.html import write_page
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1] / "docs" / "reference"
 
 
 def main(folder: str, chromium: str = "chromium") -> None:

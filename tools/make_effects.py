@@ -1,7 +1,7 @@
-"""Write docs/effects.md: what heads and decoders gain, and what they cost.
+"""Write docs/results/effects.md: what heads and decoders gain, and what they cost.
 
 At the root, the cores idle: ``python benchmarks/heads.py --json > costs.json``, then
-``python docs/make_effects.py RUNS costs.json``. RUNS is the folder with the runs that the page's commands make; the
+``python tools/make_effects.py RUNS costs.json``. RUNS is the folder with the runs that the page's commands make; the
 SQuAD data must lie beside the project.
 """
 
@@ -21,7 +21,7 @@ from qatk.comparison.systems import read_systems
 from qatk.results.comparison import Difference, System
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "effects.md"
+PAGE = ROOT / "docs" / "results" / "effects.md"
 SEEDS = (0, 1, 2)
 HEADS = ("linear", "conditional", "biaffine", "answerability")
 MERGED = ("windows", "merge-max", "merge-mean", "merge-edge")
@@ -59,7 +59,7 @@ expect of a small model after little training, and not which head is best.
 Figures are means over the seeds. Of the difference in F1 there are two 95 % intervals: one of articles drawn anew, for
 these very models; and one of articles and seeds drawn anew, for models trained again. With six articles both are
 wide. The verdict is that of [comparing](compare.md), which asks for both. Made on [DATE] by
-`python docs/make_effects.py`, the runs on one core each of [MACHINE].
+`python tools/make_effects.py`, the runs on one core each of [MACHINE].
 
 ## Heads
 
