@@ -37,13 +37,16 @@ def list_command(
     if kind is not None and kind not in METHODS:
         raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
     host = plugin_host(context)
-    rows = [_row(registered) for registered in host.components(kind)]
+    rows = [_row(registered, host) for registered in host.components(kind)]
     out = [p for p in host.plugins if p.error]
     broken = [{"plugin": p.name, "distribution": p.distribution, "reason": p.reason, "error": p.error} for p in out]
     if json:
         print_json({"components": rows, "broken": broken})
         return
     output().print(_components_table(rows))
+    for row in rows:
+        if row["use"] != row["name"]:
+            typer.echo(f"{row['use']}: {row['name']!r} alone is {_alone(host, row)}", err=True)
     for plugin in broken:
         typer.echo(f"not loaded: {plugin['plugin']} ({plugin['distribution']}): {plugin['reason']}", err=True)
 
@@ -61,7 +64,8 @@ def show(
     if not found:
         raise _unknown(host, name)
     described = [
-        {**_row(r), "source": r.source_file(), "hook_version": r.plugin.api, "options": options_of(r)} for r in found
+        {**_row(r, host), "source": r.source_file(), "hook_version": r.plugin.api, "options": options_of(r)}
+        for r in found
     ]
     if json:
         print_json(described)
@@ -105,16 +109,23 @@ def _type_name(entry: dict[str, Any]) -> str:
     return " ".join([entry.get("type", "any"), *limits])
 
 
-def _row(registered: Registered) -> dict[str, Any]:
+def _row(registered: Registered, host: PluginHost) -> dict[str, Any]:
     plugin = registered.plugin
     return {
         "kind": registered.kind,
         "name": registered.name,
+        "use": host.use_of(registered),
         "summary": registered.component.summary,
         "plugin": plugin.name,
         "distribution": plugin.distribution,
         "version": plugin.version,
     }
+
+
+def _alone(host: PluginHost, row: dict[str, Any]) -> str:
+    """What the name alone means, where a component has to be written as ``plugin/name``."""
+    built_in = any(r.is_built_in and r.name == row["name"] for r in host.components(row["kind"]))
+    return f"the built-in {row['kind']}" if built_in else f"ambiguous: several plugins offer this {row['kind']}"
 
 
 def _unknown(host: PluginHost, name: str) -> UsageError:
@@ -135,7 +146,7 @@ def _components_table(rows: list[dict[str, Any]]) -> Table:
     for row in sorted(rows, key=lambda row: (row["kind"], row["name"])):
         kind, last = ("" if row["kind"] == last else row["kind"]), row["kind"]
         supplier = "" if row["distribution"] == "qatk" else f" ({row['distribution']} {row['version']})"
-        table.add_row(kind, Text(row["name"], "bold"), Text(row["summary"]), Text(f"{row['plugin']}{supplier}"))
+        table.add_row(kind, Text(row["use"], "bold"), Text(row["summary"]), Text(f"{row['plugin']}{supplier}"))
     return table
 
 

@@ -178,9 +178,17 @@ def _collisions(findings: list[Finding]) -> Iterator[Ailment]:
             owners.setdefault(component, []).append(finding)
     for (kind, name), among in owners.items():
         if len(among) > 1:
-            fix = f"a recipe has to write {' or '.join(f'{one.plugin}/{name}' for one in among)}"
-            who = " and ".join(f"{one.plugin} ({one.distribution} {one.version})" for one in among)
-            yield Ailment(" and ".join(one.plugin for one in among), f"each offers the {kind} {name!r}: {who}", fix)
+            yield _collision(kind, name, among)
+
+
+def _collision(kind: str, name: str, among: list[Finding]) -> Ailment:
+    others = [one for one in among if one.distribution != "qatk"]
+    qualified = " or ".join(f"{one.plugin}/{name}" for one in others)
+    who = " and ".join(f"{one.plugin} ({one.distribution} {one.version})" for one in among)
+    fix = f"write {qualified} in a recipe"
+    if len(others) < len(among):
+        fix = f"{name!r} alone means the built-in {kind}; {fix} to use the other, or rename it"
+    return Ailment(" and ".join(one.plugin for one in among), f"each offers the {kind} {name!r}: {who}", fix)
 
 
 def as_plain(findings: list[Finding], common: list[Ailment]) -> dict[str, Any]:

@@ -96,7 +96,10 @@ class PluginHost:
         return [r for r in self._components if kind in (None, r.kind)]
 
     def find(self, kind: str, name: str) -> Registered:
-        """The component of this name; ``plugin/name`` tells two of the same name apart.
+        """The component of this name, or of this ``plugin/name``.
+
+        Where several plugins offer a name, the name alone means the built-in one, so that installing a plugin changes
+        no recipe; the others have to be written as ``plugin/name``.
 
         Raises:
             UsageError: for an unknown or ambiguous name, with a suggestion.
@@ -104,13 +107,20 @@ class PluginHost:
         plugin, _, short = name.rpartition("/")
         candidates = self.components(kind)
         hits = [r for r in candidates if r.name == short and (not plugin or r.belongs_to([plugin]))]
-        if len(hits) == 1:
-            return hits[0]
+        built_in = [r for r in hits if r.is_built_in]
+        if len(hits) == 1 or len(built_in) == 1:
+            return (built_in or hits)[0]
         if hits:
             owners = " and ".join(str(r.plugin) for r in hits)
             choices = " or ".join(f"{r.plugin.name}/{r.name}" for r in hits)
             raise UsageError(f"two plugins offer the {kind} {short!r}: {owners}", fix=f"write {choices}")
         raise UsageError(f"no {kind} is called {name!r}", fix=self._instead(name, [r.name for r in candidates]))
+
+    def use_of(self, registered: Registered) -> str:
+        """What a recipe writes after ``use:`` for a component: its name where that is enough, else ``plugin/name``."""
+        others = [r for r in self.components(registered.kind) if r.name == registered.name and r != registered]
+        alone = not others or (registered.is_built_in and not any(r.is_built_in for r in others))
+        return registered.name if alone else f"{registered.plugin.name}/{registered.name}"
 
     def build(self, kind: str, name: str, options: Mapping[str, Any] | Options | None = None) -> Any:
         """A live component from plain options, checked as a recipe's are. For use from Python."""

@@ -76,6 +76,11 @@ class Registered:
         """The component's name."""
         return self.component.name
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether qatk itself supplies it; its name alone always means it, see :meth:`PluginHost.find`."""
+        return self.plugin.distribution == "qatk"
+
     def belongs_to(self, plugins: Collection[str]) -> bool:
         """Whether its plugin, or one that it used to come from, is among these."""
         return self.plugin.name in plugins or any(name in plugins for name in self.component.formerly)

@@ -45,14 +45,14 @@ def recipe_schema(host: PluginHost) -> dict[str, Any]:
 
 
 def _kind_schema(host: PluginHost, kind: str) -> dict[str, Any]:
-    return {"oneOf": [_component_schema(registered) for registered in host.components(kind)]}
+    return {"oneOf": [_component_schema(registered, host.use_of(registered)) for registered in host.components(kind)]}
 
 
-def _component_schema(registered: Registered) -> dict[str, Any]:
+def _component_schema(registered: Registered, name: str) -> dict[str, Any]:
     """The options beside ``use``. Options hold plain values only, so no definitions need to be lifted out."""
     options = registered.component.options.model_json_schema()
     use = {
-        "enum": [registered.name, f"{registered.plugin.name}/{registered.name}"],
+        "enum": list(dict.fromkeys([name, f"{registered.plugin.name}/{registered.name}"])),
         "description": registered.component.summary,
     }
     return {

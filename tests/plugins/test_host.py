@@ -88,12 +88,25 @@ def test_strict_mode_raises_at_once(tmp_path: Path) -> None:
         host.components()
 
 
-def test_a_name_taken_twice_names_both_owners(tmp_path: Path) -> None:
+def test_a_built_in_keeps_its_name(tmp_path: Path) -> None:
     host = PluginHost.discover(files=[plugin_file(tmp_path, "mine", DECODER.format(name="min-null"))], environ={})
-    with pytest.raises(UsageError, match=r"two plugins offer the decoder 'min-null': decoders .* and mine"):
-        host.find("decoder", "min-null")
+    assert host.find("decoder", "min-null").plugin.name == "decoders"
     assert host.find("decoder", "mine/min-null").plugin.name == "mine"
     assert host.find("decoder", "decoders/min-null").plugin.name == "decoders"
+    assert [host.use_of(r) for r in host.components("decoder") if r.name == "min-null"] == ["min-null", "mine/min-null"]
+    recipe = "qatk: 1\nbackbone: {use: tiny}\ndata: {train: {use: facts}, dev: {use: facts}}\n"
+    assert (
+        parse_recipe(recipe, "r", host).filled() == parse_recipe(recipe, "r", PluginHost.discover(environ={})).filled()
+    )
+
+
+def test_a_name_that_two_third_parties_offer_names_both_owners(tmp_path: Path) -> None:
+    files = [plugin_file(tmp_path, name, DECODER.format(name="nothing")) for name in ("one", "two")]
+    host = PluginHost.discover(files=files, environ={})
+    with pytest.raises(UsageError, match=r"two plugins offer the decoder 'nothing': one .* and two") as caught:
+        host.find("decoder", "nothing")
+    assert "write one/nothing or two/nothing" in str(caught.value)
+    assert [host.use_of(r) for r in host.components("decoder") if r.name == "nothing"] == ["one/nothing", "two/nothing"]
 
 
 def test_controls() -> None:
