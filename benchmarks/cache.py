@@ -50,7 +50,7 @@ def compare(name: str, data: dict[str, Any], repetitions: int, place: str) -> li
     examples = to_examples(data)
     registered = PluginHost.discover(environ={}).find("featurizer", "stride")
     choice = Choice(registered, "stride", registered.component.options())
-    featurizer = registered.build(choice.options).instance
+    featurizer = registered.build(choice.options)
 
     data_digest = examples.digest()
 

@@ -23,15 +23,14 @@ from table import alone
 from qatk.evaluation.metrics import judge
 from qatk.files import write_json
 from qatk.plugins.host import PluginHost
-from qatk.plugins.options import checked_options
-from qatk.plugins.registered import Part
-from qatk.recipes.sections import SECTIONS
+from qatk.plugins.live import LiveMetric, LiveSlicer
+from qatk.recipes.sections import DEFAULTS
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import RunFolder
+from qatk.run_folder.manifest import DataRecord, Identity, StageRecord
 from qatk.types import Examples, NBest, Predictions
 
 QUESTIONS, ARTICLES, N_BEST = 11_873, 35, 20
-KINDS = ("metric", "slicer")
 TARGETS = {2: 2.0, 10: 10.0}
 """Seconds that a whole process may take, by the number of systems."""
 
@@ -109,26 +108,20 @@ def _columns(
 
 def make_run(path: Path, examples: Examples, skill: float, seed: int, host: PluginHost) -> None:
     """A run folder with all that comparing reads."""
-    metrics, slicers = (
-        [build(host, kind, choice["use"]) for choice in SECTIONS[(f"{kind}s",)].default] for kind in KINDS
-    )
+    metrics = [host.live(LiveMetric, "metric", choice["use"]) for choice in DEFAULTS["metrics"]]
+    slicers = [host.live(LiveSlicer, "slicer", choice["use"]) for choice in DEFAULTS["slicers"]]
     evaluation = judge(examples, answers(examples, skill, seed), metrics, slicers)
-    folder = RunFolder.open(path, {"recipe": f"{skill}", "limit": None}, resume=False)
-    folder.manifest |= {
-        "name": path.name,
-        "stages": {name: {"seconds": 9.5, "counts": {}} for name in ("data", "predict", "score")},
-        "data": {"dev": {"digest": examples.digest(), "questions": len(examples)}},
-        "recipe": {"seed": seed, "metrics": [{"use": "squad"}]},
-        "model": {"parameters": 22_000_000},
-    }
+    folder = RunFolder.open(path, Identity(recipe=f"{skill}"), resume=False)
+    folder.update(
+        name=path.name,
+        stages={name: StageRecord(seconds=9.5) for name in ("data", "predict", "score")},
+        data={"dev": DataRecord(digest=examples.digest(), questions=len(examples))},
+        recipe={"seed": seed, "metrics": [{"use": "squad"}]},
+        model={"parameters": 22_000_000},
+    )
     folder.save()
     write_json(path / "metrics.json", dict(evaluation.metrics))
     write_examples(path / "examples.parquet", evaluation)
-
-
-def build(host: PluginHost, kind: str, name: str) -> Part:
-    registered = host.find(kind, name)
-    return registered.build(checked_options(registered.component, {}))
 
 
 if __name__ == "__main__":

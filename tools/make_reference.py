@@ -15,7 +15,7 @@ from qatk import api, hookspecs
 from qatk.cli import app
 from qatk.cli.plugins import options_of
 from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import METHODS
+from qatk.plugins.protocols import OPTIONAL, PROTOCOLS, methods_of, required_methods
 from qatk.testing.checking import every_promise, own_promises
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -55,7 +55,7 @@ def components(host: PluginHost) -> str:
         "`qatk plugins show NAME` prints the same, for third-party components too.",
         "",
     ]
-    for kind in METHODS:
+    for kind in PROTOCOLS:
         lines += [f"## {kind.capitalize()}s", ""]
         for registered in sorted(host.components(kind), key=lambda r: r.name):
             lines += [
@@ -80,27 +80,33 @@ def components(host: PluginHost) -> str:
 def hooks() -> str:
     """``docs/reference/hooks.md``: every hook, and the protocol of its components."""
     lines = ["# Hooks", MADE, *_markdown(hookspecs.__doc__).splitlines(), "", *_HOOKS_INTRO]
-    for kind in METHODS:
+    for kind in PROTOCOLS:
         hook = getattr(hookspecs, f"qatk_{kind}s")
         protocol = getattr(api, kind.capitalize())
         lines += [f"## `{hook.__name__}()`", "", _markdown(hook.__doc__), ""]
-        for method in METHODS[kind]:
-            function = getattr(protocol, method)
-            lines += [
-                "```python",
-                f"def {method}{_signature(function)}",
-                "```",
-                "",
-                _markdown(function.__doc__),
-                "",
-            ]
+        lines += _methods(protocol, required_methods(kind))
+        for optional in OPTIONAL.get(kind, ()):
+            lines += [f"### `{optional.__name__}`", "", _markdown(optional.__doc__), ""]
+            lines += _methods(optional, methods_of(optional))
     return "\n".join(lines)
+
+
+def _methods(protocol: type, names: list[str]) -> list[str]:
+    lines = []
+    for name in names:
+        function = getattr(protocol, name)
+        head = ["```python", f"def {name}{_signature(function)}", "```", ""]
+        lines += [*head, _markdown(function.__doc__), ""]
+    return lines
 
 
 def promises() -> str:
     """``docs/reference/promises.md``: what ``qatk.testing`` checks of each kind."""
     lines = ["# What every component promises", MADE, *_PROMISES_INTRO]
-    for title, found in (("Every kind", every_promise()), *((f"{k.capitalize()}s", own_promises(k)) for k in METHODS)):
+    for title, found in (
+        ("Every kind", every_promise()),
+        *((f"{k.capitalize()}s", own_promises(k)) for k in PROTOCOLS),
+    ):
         lines += [f"## {title}", "", *(f"- {one.text} (`{one.name}`)" for one in found), ""]
     return "\n".join(lines)
 

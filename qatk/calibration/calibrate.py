@@ -17,7 +17,6 @@ from qatk.calibration.fitting import Fitted, Questions, fit
 from qatk.errors import DataError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.files import write_json
-from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import calibration_error, reliability
 from qatk.statistics.logistic import no_answer_probability
 from qatk.types import Bool, Examples, Float64, Int64, NBest, Predictions
@@ -116,14 +115,13 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"first": values[0], "mean": float(np.mean(values)), "least": min(values), "most": max(values)}
 
 
-def calibrate(evaluation: Evaluation, *, splits: int = SPLITS, seed: int = SEED) -> Calibration:
+def calibrate(examples: Examples, predictions: Predictions, *, splits: int = SPLITS, seed: int = SEED) -> Calibration:
     """Fit on one half of the articles, score on the other, swap; for several ways to halve them.
 
     Raises:
         DataError: without null odds; where all questions or none have an answer; for fewer than two articles and
             contexts.
     """
-    examples, predictions = evaluation.examples, evaluation.predictions
     check_can_calibrate(examples)
     questions = _questions(examples, predictions)
     clusters, kind = clusters_of(examples)
@@ -143,20 +141,16 @@ def calibrate(evaluation: Evaluation, *, splits: int = SPLITS, seed: int = SEED)
     )
 
 
-def cross_fit(examples: Examples, predictions: Predictions, *, seed: int = SEED) -> tuple[Predictions, HeldOut]:
-    """The predictions with the threshold of each half fitted on the other, and what that gives.
+def answers_of(found: Calibration, examples: Examples, predictions: Predictions) -> Predictions:
+    """The predictions with each question answered by the threshold that was fitted on the other half of the articles.
 
-    Where there is a verifier, so is its weight; the scores stay as they are.
-
-    Raises:
-        DataError: as :func:`calibrate` does.
+    The halves are those of the first split; scores stay as they are.
     """
-    check_can_calibrate(examples)
+    half = halves(clusters_of(examples)[0], found.seed)
+    folds = found.splits[0].folds
     questions = _questions(examples, predictions)
-    half = halves(clusters_of(examples)[0], seed)
-    found = _held_out(questions, half)
-    weighed = questions.weighed(np.where(half, *(fold.verifier_factor for fold in found.folds)))
-    return _answered(examples, predictions, weighed.odds <= np.where(half, *found.thresholds)), found
+    weighed = questions.weighed(np.where(half, *(fold.verifier_factor for fold in folds)))
+    return _answered(examples, predictions, weighed.odds <= np.where(half, *found.splits[0].thresholds))
 
 
 def apply_threshold(examples: Examples, predictions: Predictions, threshold: Float64 | float) -> Predictions:

@@ -35,7 +35,7 @@ def calibrate_command(
 
     plain_warnings()
     evaluation = _read(context, source, data, null_odds)
-    found = calibrate(evaluation, splits=splits, seed=seed)
+    found = calibrate(evaluation.examples, evaluation.predictions, splits=splits, seed=seed)
     console = output()
     if as_json:
         print_json(found.as_dict())

@@ -66,6 +66,7 @@ def show(
 
 
 def _load(host: PluginHost, use: str, data: str | None, settings: Sequence[str]) -> Examples:
+    from qatk.plugins.live import LiveDataset
     from qatk.recipes.document import assign, parse
 
     chosen = parse("{}", "--set")
@@ -83,8 +84,7 @@ def _load(host: PluginHost, use: str, data: str | None, settings: Sequence[str])
             f"DATA is missing: the {' and '.join(absent)} of the dataset {use!r}",
             fix="name a file, or another dataset with --use",
         )
-    examples: Examples = host.build("dataset", use, options).load()
-    return examples
+    return host.live(LiveDataset, "dataset", use, options).load()
 
 
 def _rows_of(examples: Examples, ids: Sequence[str]) -> list[int]:

@@ -54,10 +54,10 @@ def check_command(
     json: Json = False,
 ) -> None:
     """Hold components to the promises of their kind; what is broken is shown with the input, and exits with 1."""
-    from qatk.plugins.registered import METHODS
+    from qatk.plugins.protocols import PROTOCOLS
 
-    if kind is not None and kind not in METHODS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
+    if kind is not None and kind not in PROTOCOLS:
+        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
     host = _with_file(context, name)
     chosen, values = _chosen(host, name, kind), _values(settings)
     if values and len(chosen) > 1:
@@ -109,10 +109,10 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
         raise UsageError(what, fix=f"qatk {file}plugins doctor shows where")
     if not found:
         from qatk.plugins.options import suggest
-        from qatk.plugins.registered import METHODS
+        from qatk.plugins.protocols import PROTOCOLS
 
         known = sorted({r.name for r in components} | {r.plugin.name for r in components})
-        fix = f"all of that kind: --kind {name}" if name in METHODS else suggest(str(name), known)
+        fix = f"all of that kind: --kind {name}" if name in PROTOCOLS else suggest(str(name), known)
         raise UsageError(f"no component or plugin is called {name!r}", fix=fix)
     return found
 

@@ -32,10 +32,10 @@ def list_command(
     json: Json = False,
 ) -> None:
     """List every component, with the plugin that it comes from, and the plugins that could not be loaded."""
-    from qatk.plugins.registered import METHODS
+    from qatk.plugins.protocols import PROTOCOLS
 
-    if kind is not None and kind not in METHODS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
+    if kind is not None and kind not in PROTOCOLS:
+        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
     host = plugin_host(context)
     rows = [_row(registered, host) for registered in host.components(kind)]
     out = [p for p in host.plugins if p.error]

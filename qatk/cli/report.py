@@ -26,17 +26,18 @@ def report_command(
     ] = None,
 ) -> None:
     """Report a finished run again: in the terminal, as report.md and as report.html. No model is loaded."""
-    from qatk.recipes.sections import REPORTERS
+    from qatk.plugins.live import LiveReporter
+    from qatk.recipes.sections import DEFAULTS
     from qatk.run_folder.load import load_run
 
     plain_warnings()
     if out is not None and not out.is_dir():
         raise UsageError(f"--out {out}: this is no folder", fix="name one that exists")
-    names = list(reporter or REPORTERS)
+    names = reporter or [each["use"] for each in DEFAULTS["reporters"]]
     if open_page:
         names = ["html"]
     host = plugin_host(context)
-    reporters = [host.build("reporter", name) for name in names]
+    reporters = [host.live(LiveReporter, "reporter", name) for name in names]
     result, folder = load_run(run), out or run
     for each in reporters:
         each.report(result, folder, output())

@@ -205,9 +205,8 @@ def _default_masks(examples: Examples, host: PluginHost | None) -> dict[str, Map
     """The groups of questions that a recipe makes which names no slicers."""
     from qatk.evaluation.metrics import slice_masks
     from qatk.plugins.host import PluginHost
-    from qatk.plugins.options import checked_options
-    from qatk.recipes.sections import SECTIONS
+    from qatk.plugins.live import LiveSlicer
+    from qatk.recipes.sections import DEFAULTS
 
     found = host or PluginHost.discover()
-    chosen = [found.find("slicer", choice["use"]) for choice in SECTIONS[("slicers",)].default]
-    return slice_masks(examples, [slicer.build(checked_options(slicer.component, {})) for slicer in chosen])
+    return slice_masks(examples, [found.live(LiveSlicer, "slicer", choice["use"]) for choice in DEFAULTS["slicers"]])

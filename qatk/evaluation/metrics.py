@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from qatk.evaluation.reachability import Reach, window_masks
 from qatk.evaluation.squad import odds_metrics, official_metrics, percent
-from qatk.plugins.registered import Part, expect
+from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.statistics.intervals import mean_interval
 from qatk.types import Bool, Examples, Float64, Int64, Predictions
+
+V = TypeVar("V")
 
 
 def judge(
     examples: Examples,
     predictions: Predictions,
-    metrics: Iterable[Part],
-    slicers: Iterable[Part] = (),
+    metrics: Iterable[LiveMetric],
+    slicers: Iterable[LiveSlicer] = (),
     reach: Reach | None = None,
 ) -> Evaluation:
     """Score every question, average, and group.
@@ -35,11 +37,10 @@ def judge(
     """
     per_question: dict[str, Float64] = {}
     corpus: dict[str, float] = {}
-    for part in metrics:
-        with part.during("scoring") as metric:
-            _merge(per_question, _checked(metric.score(examples, predictions), len(examples), np.float64))
-            if hasattr(metric, "corpus"):
-                _merge(corpus, metric.corpus(examples, predictions))
+    for metric in metrics:
+        with metric.during("scoring"):
+            _merge(per_question, metric.score(examples, predictions))
+            _merge(corpus, metric.corpus(examples, predictions))
     masks = slice_masks(examples, slicers)
     if reach is not None:
         _merge(masks, window_masks(reach.windows))
@@ -55,13 +56,13 @@ def judge(
     )
 
 
-def slice_masks(examples: Examples, slicers: Iterable[Part]) -> dict[str, Mapping[str, Bool]]:
+def slice_masks(examples: Examples, slicers: Iterable[LiveSlicer]) -> dict[str, Mapping[str, Bool]]:
     """Groups of questions by slicer (its ``title``, or its name): bool[n] each."""
     masks: dict[str, Mapping[str, Bool]] = {}
-    for part in slicers:
-        with part.during("slicing") as slicer:
-            groups = _checked(slicer.masks(examples), len(examples), np.bool_)
-            _merge(masks, {getattr(slicer, "title", part.registered.name): groups} if groups else {})
+    for slicer in slicers:
+        with slicer.during("slicing"):
+            if groups := slicer.masks(examples):
+                _merge(masks, {slicer.title: groups})
     return masks
 
 
@@ -85,19 +86,10 @@ def summarise(examples: Examples, predictions: Predictions, per_question: Mappin
     return figures
 
 
-def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+def _merge(into: dict[str, V], more: Mapping[str, V]) -> None:
     if twice := sorted(set(into) & set(more)):
         raise ValueError(f"two components give {', '.join(twice)}")
     into.update(more)
-
-
-def _checked(columns: Mapping[str, Any], rows: int, dtype: type) -> Mapping[str, Any]:
-    """The columns, after a check that each has one value of the right type a question."""
-    for name, column in expect(columns, Mapping).items():  # type: ignore[type-abstract]
-        if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
-            seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
-            raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
-    return columns
 
 
 def slice_rows(masks: Mapping[str, Mapping[str, Bool]], per_question: Mapping[str, Float64]) -> list[SliceRow]:

@@ -40,11 +40,14 @@ class Reach:
     windows: Int32
     tokens: Int32
 
-    def counts(self) -> dict[str, float]:
-        """Questions out of reach by reason (``out_of_reach_cap`` ...), and the cap that would reach all answers."""
-        by_reason = {f"out_of_reach_{name}": int((self.code == k).sum()) for k, name in enumerate(REACHES) if k}
-        found = {key: number for key, number in by_reason.items() if number}
-        return {**found, **({"longest_answer": int(self.tokens.max())} if (self.code == CAP).any() else {})}
+    def out_of_reach(self) -> dict[str, int]:
+        """Questions out of reach by reason (``window``, ``cap`` ...); reasons that keep none are left out."""
+        found = {name: int((self.code == k).sum()) for k, name in enumerate(REACHES) if k}
+        return {name: number for name, number in found.items() if number}
+
+    def longest_answer(self) -> int | None:
+        """The cap in tokens that would reach all answers, where the decoder's cap keeps some out of reach."""
+        return int(self.tokens.max()) if (self.code == CAP).any() else None
 
 
 def find_reach(examples: Examples, features: Features, cap: int | None = None) -> Reach:

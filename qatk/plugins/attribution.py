@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,26 @@ def blame(error: Exception, component: Suspect, stage: str) -> None:
     """Note on an exception, once, whose it is: the innermost component that was in use."""
     if not hasattr(error, "qatk_blame"):
         _note(error, Blame(component, stage))
+
+
+@contextmanager
+def attributed(component: Suspect, stage: str, *, may_print: bool = False) -> Iterator[None]:
+    """Run a component's code: an exception keeps its type and gets a note of component, plugin and stage.
+
+    What the code prints goes to standard error, since standard output is the command's, unless it ``may_print``.
+    """
+    with nullcontext() if may_print else redirect_stdout(sys.stderr):
+        try:
+            yield
+        except QatkError:
+            raise
+        except SystemExit as error:
+            left = RuntimeError(f"it asked the whole process to end: {error!r}")
+            blame(left, component, stage)
+            raise left from error
+        except Exception as error:
+            blame(error, component, stage)
+            raise
 
 
 @contextmanager

@@ -12,18 +12,21 @@ from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import pluggy
 
 from qatk import hookspecs
 from qatk.component import Options
 from qatk.errors import PluginError, UsageError
+from qatk.plugins.live import Live
 from qatk.plugins.options import checked_options
-from qatk.plugins.registered import METHODS, Plugin, Registered
+from qatk.plugins.protocols import PROTOCOLS
+from qatk.plugins.registered import Plugin, Registered
 from qatk.plugins.validation import check_component, check_module, import_file
 
 GROUP = "qatk"
+L = TypeVar("L", bound=Live[Any])
 
 
 @dataclass
@@ -123,11 +126,15 @@ class PluginHost:
         return registered.name if alone else f"{registered.plugin.name}/{registered.name}"
 
     def build(self, kind: str, name: str, options: Mapping[str, Any] | Options | None = None) -> Any:
-        """A live component from plain options, checked as a recipe's are. For use from Python."""
+        """A component from plain options, checked as a recipe's are. For use from Python."""
+        return self.live(Live, kind, name, options).component
+
+    def live(self, adapter: type[L], kind: str, name: str, options: Mapping[str, Any] | Options | None = None) -> L:
+        """As :meth:`build`, behind an adapter of :mod:`qatk.plugins.live`."""
         registered = self.find(kind, name)
         if not isinstance(options, Options):
             options = checked_options(registered.component, options or {})
-        return registered.build(options).instance
+        return adapter.build(registered, options)
 
     def _instead(self, name: str, known: list[str]) -> str:
         close = get_close_matches(name, known, 1)
@@ -173,7 +180,7 @@ class PluginHost:
     def _collect_from(self, manager: pluggy.PluginManager, plugin: Plugin) -> list[Registered]:
         collected = []
         try:
-            for kind in METHODS:
+            for kind in PROTOCOLS:
                 for implementation in getattr(manager.hook, f"qatk_{kind}s").get_hookimpls():
                     if implementation.plugin_name == plugin.name:
                         with redirect_stdout(self.printed or sys.stderr):

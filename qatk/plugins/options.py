@@ -20,7 +20,7 @@ def checked_options(component: Component, values: Mapping[str, Any]) -> Options:
         return component.options.model_validate(dict(values))
     except ValidationError as error:
         known = list(component.options.model_fields)
-        lines = [f"{'.'.join(map(str, e['loc']))}: {' '.join(explain(e, known))}" for e in error.errors()]
+        lines = [f"{'.'.join(map(str, e['loc']))}: {' '.join(explain(e, known))}" for e in complaints(error)]
         raise UsageError("; ".join(lines), where=component.name) from None
 
 
@@ -43,5 +43,32 @@ def explain(error: ErrorDetails, known: Sequence[str]) -> tuple[str, str]:
         return f"unknown option {key!r}", suggest(key, known)
     if error["type"] == "missing":
         return f"needs the option {key!r}", f"{key}: ..."
-    message = error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{key}: {message[0].lower()}{message[1:]}, not {show(error['input'])}", ""
+
+
+def complaints(error: ValidationError) -> list[ErrorDetails]:
+    """What pydantic complains of, its messages in plain words."""
+    found = error.errors()
+    for detail in found:
+        if (words := _WORDS.get(detail["type"])) is not None:
+            detail["msg"] = f"should be {words.format(**detail.get('ctx', {}))}"
+    return found
+
+
+_WORDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+    "literal_error": "{expected}",
+}
+"""What a value should be, by pydantic's type of error."""

@@ -1,10 +1,16 @@
-"""What a component of each kind must be able to do. Checked after loading, not inherited."""
+"""What a component of each kind must be able to do, and what it may do besides.
+
+Protocols are checked after loading, not inherited. The required ones come first, one a kind; the optional ones after
+them say what more the core makes use of where a component has it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+from typing_extensions import get_protocol_members
 
 from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits
 from qatk.results.run import RunResult
@@ -13,8 +19,19 @@ from qatk.types import Examples, Features, Predictions, SpanScores, TrainEvent
 if TYPE_CHECKING:
     from rich.console import Console
     from torch import Tensor, nn
+    from transformers import PreTrainedTokenizerFast
 
+    from qatk.results.comparison import Comparison
     from qatk.types import Bool, Float64
+
+Tokenizer: TypeAlias = "PreTrainedTokenizerFast"
+"""A fast tokenizer of ``transformers``, which the core itself never imports."""
+Model: TypeAlias = Any
+"""A trainer's model: the trainer's own affair, which the core only passes on."""
+Logits: TypeAlias = Any
+"""What a span module's forward gives: :class:`SpanLogits` or :class:`PairLogits`, or a subclass for its own loss."""
+Plain: TypeAlias = Any
+"""A value that JSON can hold."""
 
 
 class Dataset(Protocol):
@@ -36,7 +53,7 @@ class Backbone(Protocol):
         """What the other parts must know; must not load weights."""
         ...
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
         """A fast tokenizer of ``transformers``. Raises :class:`ModelError` where there is none."""
         ...
 
@@ -52,11 +69,11 @@ class Backbone(Protocol):
 class Featurizer(Protocol):
     """Examples to windows of tokens.
 
-    They are cached from run to run, found by the arguments, the options and the sources. A featurizer whose windows
-    follow from anything else (a file, chance), or that changes the tokenizer, says ``cacheable = False`` in its class.
+    Windows are cached from run to run, found by the arguments, the options and the sources; see
+    :class:`FeaturizerCaching`.
     """
 
-    def featurize(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, *, targets: bool) -> Features:
+    def featurize(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, *, targets: bool) -> Features:
         """Make the windows.
 
         With ``targets`` they are for training: they carry targets, and options that thin out windows apply.
@@ -73,7 +90,7 @@ class SpanModule(Protocol):
         """Score encoder states [B, L, H]."""
         ...
 
-    def loss(self, output: Any, batch: Batch) -> Tensor:
+    def loss(self, output: Logits, batch: Batch) -> Tensor:
         """Mean loss over the batch, a scalar."""
         ...
 
@@ -82,23 +99,19 @@ class Head(Protocol):
     """Encoder states to span scores."""
 
     def build(self, spec: BackboneSpec) -> nn.Module:
-        """A new :class:`SpanModule`, freshly initialised.
-
-        It may also have ``load_checkpoint(state) -> bool`` (take over the weights of ``Backbone.head_state``) and
-        ``checkpoint_state() -> dict`` (its weights under the names of ``AutoModelForQuestionAnswering``).
-        """
+        """A new :class:`SpanModule`, freshly initialised; it may be a :class:`CheckpointModule` too."""
         ...
 
 
 class Trainer(Protocol):
     """Builds, trains, saves and runs a model. The model is its own affair: the core only passes it on."""
 
-    def assemble(self, backbone: Backbone, head: Head, *, seed: int) -> Any:
+    def assemble(self, backbone: Backbone, head: Head, *, seed: int) -> Model:
         """The untrained model; everything random in it comes from ``seed``."""
         ...
 
     def fit(
-        self, model: Any, train: Features, dev: Features | None, *, seed: int, resume: Path | None = None
+        self, model: Model, train: Features, dev: Features | None, *, seed: int, resume: Path | None = None
     ) -> Iterator[TrainEvent]:
         """Train in place, yielding events; an ``"epoch"`` event carries the scores of ``dev``.
 
@@ -107,15 +120,15 @@ class Trainer(Protocol):
         """
         ...
 
-    def predict(self, model: Any, features: Features) -> SpanScores:
+    def predict(self, model: Model, features: Features) -> SpanScores:
         """Scores of every window, in the order of the windows."""
         ...
 
-    def save(self, model: Any, folder: Path, *, state: bool) -> None:
+    def save(self, model: Model, folder: Path, *, state: bool) -> None:
         """Write the model into an empty folder; with ``state`` also what :meth:`fit` needs to resume."""
         ...
 
-    def load(self, model: Any, folder: Path) -> None:
+    def load(self, model: Model, folder: Path) -> None:
         """Take over the weights that :meth:`save` wrote."""
         ...
 
@@ -134,17 +147,13 @@ class Metric(Protocol):
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
         """One value a question and name, as fractions: float64[n]; the core averages and shows per cent.
 
-        A metric that exists for a whole set only may return nothing here and have
-        ``corpus(examples, predictions) -> dict[str, float]`` beside it.
+        A metric that exists for a whole set only returns nothing here and is a :class:`CorpusMetric`.
         """
         ...
 
 
 class Slicer(Protocol):
-    """Groups of questions.
-
-    One that its options make another slicer may have a ``title`` for reports; the others go by the component's name.
-    """
+    """Groups of questions; see :class:`TitledSlicer` for one that reports should not show by the component's name."""
 
     def masks(self, examples: Examples) -> Mapping[str, Bool]:
         """bool[n] for each group's name, in the order to show them. Groups may overlap; none is none to show."""
@@ -152,11 +161,7 @@ class Slicer(Protocol):
 
 
 class Reporter(Protocol):
-    """Shows or writes a result.
-
-    One that can show a comparison too has ``compare(comparison, file, console, *, show)`` beside it: what ``qatk
-    compare`` found, the file to write (``None``: print to the console), and how many examples of each sort to show.
-    """
+    """Shows or writes a result; one that can show a comparison too is a :class:`ComparisonReporter`."""
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Report; files go into ``out_dir`` (``None``: write none)."""
@@ -166,7 +171,7 @@ class Reporter(Protocol):
 class Tracker(Protocol):
     """Follows a run. What it raises is warned of, and switches it off; the run goes on."""
 
-    def start(self, manifest: Mapping[str, Any], out_dir: Path) -> None:
+    def start(self, manifest: Mapping[str, Plain], out_dir: Path) -> None:
         """Called once, before the first stage."""
         ...
 
@@ -177,3 +182,125 @@ class Tracker(Protocol):
     def finish(self, result: RunResult) -> None:
         """Called once, after scoring."""
         ...
+
+
+@runtime_checkable
+class FeaturizerCaching(Protocol):
+    """Optional, of featurizers: whether windows may be kept from run to run; without it they are.
+
+    A featurizer whose windows follow from more than its arguments, options and sources (from a file, or chance), or
+    that changes the tokenizer, says ``cacheable = False`` in its class.
+    """
+
+    cacheable: bool
+
+
+class CheckpointModule(Protocol):
+    """Optional, of the modules that heads build: weights shared with published question-answering checkpoints."""
+
+    def load_checkpoint(self, state: Mapping[str, Tensor]) -> bool:
+        """Take over the weights of ``Backbone.head_state``; ``False`` where they do not fit, and nothing is changed."""
+        ...
+
+    def checkpoint_state(self) -> Mapping[str, Tensor]:
+        """The weights under the names that ``AutoModelForQuestionAnswering`` gives them."""
+        ...
+
+
+@runtime_checkable
+class DescribingTrainer(Protocol):
+    """Optional, of trainers: what the run folder's manifest should say of the model."""
+
+    def describe(self, model: Model) -> Mapping[str, Plain]:
+        """Plain values by name. Reports know ``device``, ``precision``, ``parameters`` and ``head``.
+
+        ``head`` is ``untrained`` for a head whose weights come from nowhere yet: a run without training warns of it.
+        """
+        ...
+
+
+@runtime_checkable
+class CalibratedDecoder(Protocol):
+    """Optional, of decoders: whether a run fits the null threshold, held out by article, after decoding."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether answers wait for a fitted threshold; their null odds, and best spans of all, are needed for it."""
+        ...
+
+
+@runtime_checkable
+class CappedAnswers(Protocol):
+    """Optional, of the *options* of decoders: the longest answer in tokens; reports say which gold it rules out."""
+
+    max_answer_length: int
+
+
+@runtime_checkable
+class CorpusMetric(Protocol):
+    """Optional, of metrics: figures of a whole set that are no means over questions."""
+
+    def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
+        """One figure a name, shown as it is."""
+        ...
+
+
+@runtime_checkable
+class TitledSlicer(Protocol):
+    """Optional, of slicers: what reports call the groups; without it, the component's name."""
+
+    title: str
+
+
+@runtime_checkable
+class ComparisonReporter(Protocol):
+    """Optional, of reporters: shows what ``qatk compare`` found."""
+
+    def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
+        """Show a comparison.
+
+        Args:
+            comparison: what was found.
+            file: the file to write; ``None`` prints to the console.
+            console: to print to.
+            show: how many examples of each sort to show.
+        """
+        ...
+
+
+PROTOCOLS: Mapping[str, type] = {
+    "dataset": Dataset,
+    "backbone": Backbone,
+    "featurizer": Featurizer,
+    "head": Head,
+    "trainer": Trainer,
+    "decoder": Decoder,
+    "metric": Metric,
+    "slicer": Slicer,
+    "reporter": Reporter,
+    "tracker": Tracker,
+}
+"""The kinds of component, each with its protocol. The hook of a kind is ``qatk_<kind>s``."""
+
+
+OPTIONAL: Mapping[str, Sequence[type]] = {
+    "featurizer": (FeaturizerCaching,),
+    "head": (CheckpointModule,),
+    "trainer": (DescribingTrainer,),
+    "decoder": (CalibratedDecoder, CappedAnswers),
+    "metric": (CorpusMetric,),
+    "slicer": (TitledSlicer,),
+    "reporter": (ComparisonReporter,),
+}
+"""What components of a kind may do besides."""
+
+
+def required_methods(kind: str) -> list[str]:
+    """The methods that a component of a kind must have, in the order of its protocol."""
+    return methods_of(PROTOCOLS[kind])
+
+
+def methods_of(protocol: type) -> list[str]:
+    """The methods of a protocol, in their order."""
+    members = get_protocol_members(protocol)
+    return [name for name, value in vars(protocol).items() if name in members and callable(value)]

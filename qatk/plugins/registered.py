@@ -1,36 +1,19 @@
-"""Components as they are found: who brings them, and live ones that know where they came from."""
+"""Components as they are found, with the plugins that supply them."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import inspect
-import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from qatk import hookspecs
 from qatk.component import Component, Options
-from qatk.errors import PluginError, QatkError
-from qatk.plugins.attribution import blame
-
-T = TypeVar("T")
-METHODS = {
-    "dataset": ("load",),
-    "backbone": ("prepare", "spec", "tokenizer", "encoder", "head_state"),
-    "featurizer": ("featurize",),
-    "head": ("build",),
-    "trainer": ("assemble", "fit", "predict", "save", "load"),
-    "decoder": ("decode",),
-    "metric": ("score",),
-    "slicer": ("masks",),
-    "reporter": ("report",),
-    "tracker": ("start", "event", "finish"),
-}
-"""The kinds of component, each with the methods of its protocol in :mod:`qatk.api`. The hook of a kind is
-``qatk_<kind>s``."""
+from qatk.errors import PluginError
+from qatk.plugins.attribution import attributed
+from qatk.plugins.protocols import required_methods
 
 
 @dataclass(frozen=True)
@@ -102,20 +85,20 @@ class Registered:
                 raise PluginError(f"{self}: {module} has no {attribute}") from error
             except (Exception, SystemExit) as error:
                 raise PluginError(f"{self} cannot be imported: {error!r}") from error
-        if missing := [m for m in METHODS[self.kind] if not callable(getattr(target, m, None))]:
+        if missing := [m for m in required_methods(self.kind) if not callable(getattr(target, m, None))]:
             raise PluginError(
                 f"{self} lacks {', '.join(f'{m}()' for m in missing)}", fix=f"see qatk.api for {self.kind}s"
             )
         assert isinstance(target, type)
         return target
 
-    def build(self, options: Options) -> Part:
-        """A live component: ``Class(options)``."""
+    def build(self, options: Options) -> Any:
+        """A component: ``Class(options)``. The core uses it through an adapter of :mod:`qatk.plugins.live`."""
         missing = [name for name in self.component.requires if importlib.util.find_spec(name) is None]
         if missing:
             raise PluginError(f"{self} needs {', '.join(missing)}", fix=f"pip install {' '.join(missing)}")
-        with Part(self, None).during("construction"):
-            return Part(self, self.cls()(options))
+        with attributed(self, "construction"):
+            return self.cls()(options)
 
     def source_file(self) -> str:
         """Where the component's class is written."""
@@ -126,43 +109,3 @@ class Registered:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} of plugin {self.plugin}"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A live component that knows where it came from."""
-
-    registered: Registered
-    instance: Any
-
-    @contextmanager
-    def during(self, stage: str) -> Iterator[Any]:
-        """Use the component; an exception keeps its type and gets a note of component, plugin and stage.
-
-        What it prints goes to standard error, for standard output is the command's; a reporter may print, and
-        :class:`qatk.runs.trackers.Trackers` takes care of trackers.
-        """
-        free = self.registered.kind in ("reporter", "tracker")
-        with nullcontext() if free else redirect_stdout(sys.stderr):
-            try:
-                yield self.instance
-            except QatkError:
-                raise
-            except SystemExit as error:
-                left = RuntimeError(f"it asked the whole process to end: {error!r}")
-                blame(left, self.registered, stage)
-                raise left from error
-            except Exception as error:
-                blame(error, self.registered, stage)
-                raise
-
-
-def expect(value: Any, kind: type[T]) -> T:
-    """A value that a component gave. Raises ``TypeError`` where it is of another type than its protocol says."""
-    if not isinstance(value, kind):
-        raise TypeError(f"it gave {_type_name(value)} where {kind.__name__} is due")
-    return value
-
-
-def _type_name(value: Any) -> str:
-    return "None" if value is None else f"an object of type {type(value).__name__}"

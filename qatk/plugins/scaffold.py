@@ -14,7 +14,7 @@ from qatk.files import replacing
 from qatk.hookspecs import API_VERSION
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import suggest
-from qatk.plugins.registered import METHODS
+from qatk.plugins.protocols import PROTOCOLS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -47,8 +47,8 @@ def new_plugin(kind: str, name: str, host: PluginHost, out: Path | None = None) 
 
 
 def _check(kind: str, name: str, host: PluginHost) -> None:
-    if kind not in METHODS:
-        raise UsageError(f"there is no kind {kind!r}", fix=suggest(kind, list(METHODS)))
+    if kind not in PROTOCOLS:
+        raise UsageError(f"there is no kind {kind!r}", fix=suggest(kind, list(PROTOCOLS)))
     if not _NAME.fullmatch(name):
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         fix = f"such as {plain}" if _NAME.fullmatch(plain) else "small letters, digits and single hyphens"

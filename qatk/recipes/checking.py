@@ -10,12 +10,10 @@ from pydantic_core import ErrorDetails
 
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
-from qatk.plugins.options import explain, show, suggest
+from qatk.plugins.options import complaints, explain, suggest
 from qatk.plugins.registered import Registered
 from qatk.recipes.document import Marked
-from qatk.recipes.sections import SCALARS, SECTIONS, VERSION, Choice, Section
-
-_TYPES = {int: "a whole number", str: "a text"}
+from qatk.recipes.sections import SECTIONS, Choice, Scalars, Section
 
 
 class Checker:
@@ -25,12 +23,12 @@ class Checker:
         self.marked, self.host = marked, host
         self.problems = list(marked.problems)
 
-    def check(self) -> tuple[dict[str, Any], dict[tuple[str, ...], Choice | list[Choice]]]:
+    def check(self) -> tuple[Scalars, dict[tuple[str, ...], Choice | list[Choice]]]:
         """Plain values and choices, as far as they are in order; see :attr:`problems`."""
         value = self.marked.value
         groups = {path[0] for path in SECTIONS}
-        self._refuse_unknown(value, (), [*SCALARS, *groups])
-        scalars = {name: self._scalar(name) for name in SCALARS}
+        self._refuse_unknown(value, (), [*Scalars.model_fields, *groups])
+        scalars = self._scalars()
         choices: dict[tuple[str, ...], Choice | list[Choice]] = {}
         for group in groups - {path[0] for path in SECTIONS if len(path) == 1}:
             self._check_group(group)
@@ -47,19 +45,16 @@ class Checker:
             if key not in known:
                 self._add((*path, key), f"unknown key {key!r}", suggest(str(key), known), at_key=True)
 
-    def _scalar(self, name: str) -> Any:
-        kind, default, _ = SCALARS[name]
-        value = self.marked.value.get(name, default)
-        optional = value is None and name == "keep_best"
-        if name == "qatk" and name not in self.marked.value:
+    def _scalars(self) -> Scalars:
+        value = self.marked.value
+        if "qatk" not in value:
             self._add((), "the key 'qatk' is missing", "start with qatk: 1")
-        elif not optional and (not isinstance(value, kind) or isinstance(value, bool)):
-            self._add((name,), f"{name} should be {_TYPES[kind]}, not {show(value)}")
-        elif name == "qatk" and value != VERSION:
-            self._add((name,), f"this qatk reads recipes of form {VERSION}, not {value}")
-        elif name == "seed" and not 0 <= value < 2**32:
-            self._add((name,), "seed should lie between 0 and 4294967295")
-        return value
+        try:
+            return Scalars.model_validate({name: value[name] for name in Scalars.model_fields if name in value})
+        except ValidationError as error:
+            for detail in complaints(error):
+                self._add((str(detail["loc"][0]),), *explain(detail, ()))
+            return Scalars()
 
     def _check_group(self, group: str) -> None:
         value = self.marked.value.get(group)
@@ -109,7 +104,7 @@ class Checker:
         """One problem for each place: the members of a union complain one by one."""
         known = list(registered.component.options.model_fields)
         places: dict[tuple[str | int, ...], ErrorDetails] = {}
-        for detail in error.errors():
+        for detail in complaints(error):
             place = self.marked.deepest((*path, *detail["loc"]))
             first = places.setdefault(place, detail) if detail["type"] != "missing" else detail
             if first is not detail:

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from qatk.plugins.registered import Part
+from qatk.plugins.live import (
+    Live,
+    LiveBackbone,
+    LiveDataset,
+    LiveDecoder,
+    LiveFeaturizer,
+    LiveHead,
+    LiveMetric,
+    LiveReporter,
+    LiveSlicer,
+    LiveTracker,
+    LiveTrainer,
+)
+from qatk.plugins.registered import Registered
 from qatk.recipes.recipe import Recipe
 from qatk.recipes.sections import Choice
+
+L = TypeVar("L", bound=Live[Any])
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """The live components of a run."""
 
-    train: Part | None
-    dev: Part | None
-    backbone: Part
-    featurizer: Part
-    head: Part
-    trainer: Part
-    decoder: Part
-    metrics: list[Part]
-    slicers: list[Part]
-    reporters: list[Part]
-    trackers: list[Part]
+    train: LiveDataset | None
+    dev: LiveDataset
+    backbone: LiveBackbone
+    featurizer: LiveFeaturizer
+    head: LiveHead
+    trainer: LiveTrainer
+    decoder: LiveDecoder
+    metrics: Sequence[LiveMetric]
+    slicers: Sequence[LiveSlicer]
+    reporters: Sequence[LiveReporter]
+    trackers: Sequence[LiveTracker]
 
-    def parts(self) -> list[Part]:
-        """All of them."""
-        single = (self.train, self.dev, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
-        return [*filter(None, single), *self.metrics, *self.slicers, *self.reporters, *self.trackers]
+    def suppliers(self) -> list[Registered]:
+        """All of them, with their plugins."""
+        train: list[Live[Any]] = [self.train] if self.train else []
+        one = (*train, self.dev, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
+        return [live.registered for live in (*one, *self.metrics, *self.slicers, *self.reporters, *self.trackers)]
 
 
 def compose(recipe: Recipe) -> Pipeline:
@@ -38,31 +56,31 @@ def compose(recipe: Recipe) -> Pipeline:
         PluginError: where one cannot be imported, or lacks a method of its protocol.
     """
     return Pipeline(
-        train=_build(recipe.one("data", "train")),
-        dev=_build(recipe.one("data", "dev")),
-        backbone=_must(recipe, "backbone"),
-        featurizer=_must(recipe, "featurizer"),
-        head=_must(recipe, "head"),
-        trainer=_must(recipe, "trainer"),
-        decoder=_must(recipe, "decoder"),
-        metrics=_many(recipe, "metrics"),
-        slicers=_many(recipe, "slicers"),
-        reporters=_many(recipe, "reporters"),
-        trackers=_many(recipe, "trackers"),
+        train=_build(LiveDataset, train) if (train := recipe.one("data", "train")) else None,
+        dev=_must(LiveDataset, recipe, "data", "dev"),
+        backbone=_must(LiveBackbone, recipe, "backbone"),
+        featurizer=_must(LiveFeaturizer, recipe, "featurizer"),
+        head=_must(LiveHead, recipe, "head"),
+        trainer=_must(LiveTrainer, recipe, "trainer"),
+        decoder=_must(LiveDecoder, recipe, "decoder"),
+        metrics=_many(LiveMetric, recipe, "metrics"),
+        slicers=_many(LiveSlicer, recipe, "slicers"),
+        reporters=_many(LiveReporter, recipe, "reporters"),
+        trackers=_many(LiveTracker, recipe, "trackers"),
     )
 
 
-def _build(choice: Choice | None) -> Part | None:
-    return None if choice is None else choice.registered.build(choice.options)
+def _build(adapter: type[L], choice: Choice) -> L:
+    return adapter.build(choice.registered, choice.options)
 
 
-def _must(recipe: Recipe, name: str) -> Part:
-    part = _build(recipe.one(name))
-    assert part is not None, f"the recipe's check requires {name}"
-    return part
+def _must(adapter: type[L], recipe: Recipe, *path: str) -> L:
+    choice = recipe.one(*path)
+    assert choice is not None, f"the recipe's check requires {'.'.join(path)}"
+    return _build(adapter, choice)
 
 
-def _many(recipe: Recipe, name: str) -> list[Part]:
+def _many(adapter: type[L], recipe: Recipe, name: str) -> list[L]:
     choices = recipe.choices.get((name,), [])
     assert isinstance(choices, list)
-    return [choice.registered.build(choice.options) for choice in choices]
+    return [_build(adapter, choice) for choice in choices]

@@ -17,7 +17,7 @@ from qatk.errors import Problem, RecipeError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.recipes.checking import Checker
 from qatk.recipes.document import assign, parse, scalar
-from qatk.recipes.sections import SECTIONS, Choice
+from qatk.recipes.sections import SECTIONS, Choice, Scalars
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Recipe:
 
     source: str
     text: str
-    scalars: Mapping[str, Any]
+    scalars: Scalars
     choices: Mapping[tuple[str, ...], Choice | list[Choice]] = field(repr=False)
 
     @property
@@ -37,7 +37,12 @@ class Recipe:
     @property
     def seed(self) -> int:
         """The seed of everything random."""
-        return int(self.scalars["seed"])
+        return self.scalars.seed
+
+    @property
+    def keep_best(self) -> str | None:
+        """The dev metric whose best epoch is kept; ``None`` keeps the last epoch."""
+        return self.scalars.keep_best
 
     def one(self, *path: str) -> Choice | None:
         """The choice of a section that holds one component."""
@@ -52,7 +57,7 @@ class Recipe:
 
     def filled(self) -> dict[str, Any]:
         """The recipe with every default written out."""
-        result: dict[str, Any] = dict(self.scalars)
+        result: dict[str, Any] = self.scalars.model_dump()
         for path, choice in self.choices.items():
             inner = result
             for step in path[:-1]:
@@ -64,10 +69,6 @@ class Recipe:
         """SHA-256 of what the recipe computes: reporters and trackers do not count."""
         filled = {k: v for k, v in self.filled().items() if k not in ("reporters", "trackers")}
         return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
-
-    def identity(self, limit: int | None) -> dict[str, Any]:
-        """What makes two runs the same run: a run folder holds one. ``limit``: questions used of each split."""
-        return {"recipe": self.digest(), "limit": limit}
 
 
 def load_recipe(source: str | Path, host: PluginHost, settings: Sequence[str] = ()) -> Recipe:

@@ -6,22 +6,12 @@ from typing import Any
 
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import Registered
-from qatk.recipes.sections import SCALARS, SECTIONS, VERSION
-
-_TYPES = {int: "integer", str: "string"}
+from qatk.recipes.sections import SECTIONS, Scalars
 
 
 def recipe_schema(host: PluginHost) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a recipe."""
-    properties: dict[str, Any] = {
-        name: {
-            "type": [_TYPES[kind], "null"] if name == "keep_best" else _TYPES[kind],
-            "default": default,
-            "description": text,
-        }
-        for name, (kind, default, text) in SCALARS.items()
-    }
-    properties["qatk"]["const"] = VERSION
+    properties: dict[str, Any] = Scalars.model_json_schema()["properties"]
     groups: dict[str, Any] = {}
     for path, section in SECTIONS.items():
         choice: dict[str, Any] = {"$ref": f"#/$defs/{section.kind}"}

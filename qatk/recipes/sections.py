@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
 from qatk.component import Options
 from qatk.plugins.registered import Registered
 
-VERSION = 1
+
+class Scalars(BaseModel):
+    """Keys of a recipe that hold a plain value."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+
+    qatk: Literal[1] = 1
+    """the version of the recipe's form"""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 13
+    """everything random follows from it"""
+    keep_best: str | None = "f1"
+    """the dev metric whose best epoch is kept; null keeps the last epoch"""
 
 
 @dataclass(frozen=True)
@@ -21,41 +36,19 @@ class Section:
     required: bool = False
 
 
-SLICERS = (
-    "question-word",
-    "answerable",
-    "answer-length",
-    "answer-position",
-    "answer-occurrences",
-    "context-length",
-    "question-overlap",
-    "article",
-)
-"""What a recipe that names no slicers groups questions by."""
-
-REPORTERS = ("console", "markdown", "html")
-"""What a recipe that names no reporters reports by."""
+DEFAULTS: dict[str, Any] = yaml.safe_load(files("qatk.recipes").joinpath("defaults.yaml").read_text("utf-8"))
+"""The components of a recipe that does not name its own, by section."""
 
 SECTIONS: dict[tuple[str, ...], Section] = {
     ("backbone",): Section("backbone", required=True),
     ("data", "train"): Section("dataset"),
     ("data", "dev"): Section("dataset", required=True),
-    ("featurizer",): Section("featurizer", {"use": "stride"}),
-    ("head",): Section("head", {"use": "linear"}),
-    ("trainer",): Section("trainer", {"use": "torch"}),
-    ("decoder",): Section("decoder", {"use": "min-null"}),
-    ("metrics",): Section("metric", [{"use": "squad"}], many=True),
-    ("slicers",): Section("slicer", [{"use": name} for name in SLICERS], many=True),
-    ("reporters",): Section("reporter", [{"use": name} for name in REPORTERS], many=True),
-    ("trackers",): Section("tracker", [{"use": "jsonl"}], many=True),
+    **{(name,): Section(name, DEFAULTS[name]) for name in ("featurizer", "head", "trainer", "decoder")},
+    **{
+        (f"{kind}s",): Section(kind, DEFAULTS[f"{kind}s"], many=True)
+        for kind in ("metric", "slicer", "reporter", "tracker")
+    },
 }
-
-SCALARS: dict[str, tuple[type, Any, str]] = {
-    "qatk": (int, VERSION, "the version of the recipe's form"),
-    "seed": (int, 13, "everything random follows from it"),
-    "keep_best": (str, "f1", "the dev metric whose best epoch is kept; null keeps the last epoch"),
-}
-"""Keys of a recipe that hold a plain value: type, default, meaning."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,21 @@ from qatk.types import TrainEvent
 
 @dataclass(frozen=True)
 class StageTime:
-    """One stage of a run: its name, the seconds it took, and what it counted (``questions``, ``windows`` ...)."""
+    """One stage of a run.
+
+    Attributes:
+        name: of the stage.
+        seconds: that it took.
+        counts: what it counted, such as ``windows_per_second``.
+        skipped: whether an earlier execution of the run completed it.
+        groups: counts by split (``train``, ``dev``: ``questions``, ``windows`` ...), and ``out_of_reach`` by reason.
+    """
 
     name: str
     seconds: float
     counts: Mapping[str, float] = field(default_factory=dict)
     skipped: bool = False
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +38,7 @@ class RunResult:
     Attributes:
         name: what to call it.
         folder: the run folder.
-        manifest: the content of ``manifest.json``.
+        manifest: the content of ``manifest.json``, as plain values.
         evaluation: dev predictions held against gold.
         events: the training curve.
         stages: in order, with their times and counts.

@@ -6,20 +6,16 @@ Layout: ``manifest.json``, ``recipe.yaml``, ``metrics.json``, ``predictions.json
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from qatk.errors import RunFolderError
-from qatk.files import storage_errors, write_json
-
-MANIFEST = "manifest.json"
-FORMAT = 1
+from qatk.files import storage_errors
+from qatk.run_folder.manifest import MANIFEST, Identity, Manifest, StageRecord, read_manifest, write_manifest
 
 
 class RunFolder:
@@ -27,14 +23,14 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        manifest: the content of ``manifest.json``; :meth:`save` writes it.
+        manifest: what it says of itself; :meth:`update` changes it, :meth:`save` writes it.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
 
     @classmethod
-    def open(cls, path: Path, identity: Mapping[str, Any], *, resume: bool) -> RunFolder:
+    def open(cls, path: Path, identity: Identity, *, resume: bool) -> RunFolder:
         """Take a folder for a run.
 
         Args:
@@ -55,16 +51,16 @@ class RunFolder:
             (path / "events.jsonl").unlink(missing_ok=True)
         elif path.exists() and any(path.iterdir()):
             raise RunFolderError(f"{path} holds something that is not a run", fix="name another folder with --out")
-        return cls(path, {"format": FORMAT, "identity": dict(identity), "stages": {}})
+        return cls(path, Manifest(identity=identity))
 
     @classmethod
-    def _reopen(cls, path: Path, manifest: dict[str, Any], identity: Mapping[str, Any], resume: bool) -> RunFolder:
-        held = manifest.get("identity", {})
-        if differing := sorted(key for key in {*identity, *held} if identity.get(key) != held.get(key)):
+    def _reopen(cls, path: Path, manifest: Manifest, identity: Identity, resume: bool) -> RunFolder:
+        held, wanted = dict(manifest.identity), dict(identity)
+        if differing := sorted(key for key in wanted if wanted[key] != held[key]):
             what = f"{path} holds another run: its {', '.join(differing)} differ{'s' * (len(differing) == 1)}"
             raise RunFolderError(what, fix="name another folder with --out, or remove this one")
         if not resume:
-            state = "this run, finished" if "score" in manifest["stages"] else "this run, unfinished"
+            state = "this run, finished" if "score" in manifest.stages else "this run, unfinished"
             raise RunFolderError(
                 f"{path} already holds {state}", fix="--resume goes on with it, --out takes another folder"
             )
@@ -85,39 +81,30 @@ class RunFolder:
 
     def done(self, stage: str) -> bool:
         """Whether a stage was completed."""
-        return stage in self.manifest["stages"]
+        return stage in self.manifest.stages
+
+    def update(self, **changes: object) -> None:
+        """Change fields of the manifest."""
+        self.manifest = self.manifest.model_copy(update=changes)
+
+    def complete(self, stage: str, record: StageRecord) -> None:
+        """Note a stage as completed, and save the manifest."""
+        self.update(stages={**self.manifest.stages, stage: record})
+        self.save()
 
     def save(self) -> None:
         """Write the manifest; the first time, make the folder."""
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / MANIFEST, self.manifest)
+        write_manifest(self.path, self.manifest)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
 
-def _worth_keeping(path: Path, manifest: dict[str, Any]) -> bool:
+def _worth_keeping(path: Path, manifest: Manifest) -> bool:
     """Whether a run came further than what the next start makes again in seconds; a first mistake costs no folder."""
-    return bool(set(manifest["stages"]) - {"data", "features"}) or (path / "checkpoints").exists()
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a run folder.
-
-    Raises:
-        RunFolderError: where there is none, or it is of a newer form.
-    """
-    try:
-        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
-    except FileNotFoundError:
-        raise RunFolderError(f"{path} is not a run folder: it has no {MANIFEST}") from None
-    except (OSError, ValueError) as error:
-        what = f"{path / MANIFEST} cannot be read: {error}"
-        raise RunFolderError(what, fix="remove the folder, and the run can be made again") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise RunFolderError(f"{path} was written by another version of qatk, which this one cannot read")
-    return manifest
+    return bool(set(manifest.stages) - {"data", "features"}) or (path / "checkpoints").exists()
 
 
 def is_first_process() -> bool:
@@ -126,10 +113,10 @@ def is_first_process() -> bool:
 
 
 @contextmanager
-def follow(path: Path, identity: Mapping[str, Any]) -> Iterator[RunFolder]:
+def follow(path: Path, identity: Identity) -> Iterator[RunFolder]:
     """A scratch copy of the run folder ``path``, gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="qatk-follower-") as scratch:
-        manifest: dict[str, Any] = {"format": FORMAT, "identity": dict(identity), "stages": {}}
+        manifest = Manifest(identity=identity)
         if (path / MANIFEST).exists():
             manifest = read_manifest(path)
             for name in ("checkpoints", "model"):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from qatk.errors import RunFolderError
 from qatk.evaluation.metrics import slice_rows
 from qatk.results.evaluation import Evaluation
-from qatk.results.run import RunResult, StageTime
+from qatk.results.run import RunResult
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.examples_table import read_examples
-from qatk.run_folder.folder import read_manifest
+from qatk.run_folder.manifest import read_manifest
 
 
 def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
@@ -29,15 +27,15 @@ def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
     """
     path = Path(folder)
     manifest = read_manifest(path)
-    if "score" not in manifest["stages"]:
+    if "score" not in manifest.stages:
         raise RunFolderError(f"the run in {path} is unfinished", fix="qatk run RECIPE --resume goes on with it")
     return RunResult(
-        name=manifest["name"],
+        name=manifest.name,
         folder=path,
-        manifest=manifest,
+        manifest=manifest.plain(),
         evaluation=read_evaluation(path, nbest=nbest),
         events=read_events(path / "events.jsonl"),
-        stages=stage_times(manifest),
+        stages=manifest.stage_times(),
     )
 
 
@@ -49,11 +47,3 @@ def read_evaluation(path: Path, *, nbest: bool = True) -> Evaluation:
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path / 'metrics.json'} cannot be read: {error}") from None
     return replace(read, metrics=metrics, slices=slice_rows(read.masks, read.per_question))
-
-
-def stage_times(manifest: dict[str, Any], executed: Sequence[str] | None = None) -> list[StageTime]:
-    """The stages of a manifest; those that are not among the ``executed`` ones are marked as skipped."""
-    return [
-        StageTime(name, stage["seconds"], stage["counts"], executed is not None and name not in executed)
-        for name, stage in manifest["stages"].items()
-    ]

@@ -1,99 +1,189 @@
-"""What made a run: components with their owners and sources, versions, the machine."""
+"""``manifest.json``: what a run was made of, and how far it came. One reader and one writer."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
-import warnings
-from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from qatk.errors import QatkWarning, RunFolderError
-from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import Registered
-from qatk.recipes.recipe import Recipe
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")
+from qatk.errors import RunFolderError
+from qatk.files import write_json
+from qatk.results.run import StageTime
 
-
-def describe_components(recipe: Recipe) -> list[dict[str, str]]:
-    """Kind, name, plugin, distribution, version and SHA-256 of the source file of every component chosen."""
-    rows = []
-    for choice in recipe.all():
-        registered = choice.registered
-        rows.append(
-            {
-                "kind": registered.kind,
-                "name": registered.name,
-                "plugin": registered.plugin.name,
-                "distribution": registered.plugin.distribution,
-                "version": registered.plugin.version,
-                "source": _digest(registered.source_file()),
-            }
-        )
-    return rows
+MANIFEST = "manifest.json"
+FORMAT = 2
+"""Of the manifest. Form 1 packed the counts of splits into names such as ``train_questions``; it is still read."""
 
 
-def check_suppliers(components: Iterable[Mapping[str, str]], host: PluginHost, where: str) -> None:
-    """Hold what took part in a run, as :func:`describe_components` told it, against what is installed.
+Number = int | float
 
-    Warns of components that come in another version, or from other source, than they did.
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Identity(_Record):
+    """What makes two runs the same run.
+
+    Attributes:
+        recipe: digest of what the recipe computes.
+        limit: questions used of each split, ``None`` for all.
+    """
+
+    recipe: str
+    limit: int | None = None
+
+
+class ComponentRecord(_Record):
+    """A component of the run, and who supplied it.
+
+    Attributes:
+        source: digest of its sources, see :func:`qatk.plugins.sources.sources_digest`; ``""`` where it is not known.
+    """
+
+    kind: str
+    name: str
+    plugin: str
+    distribution: str
+    version: str
+    source: str = ""
+
+    @property
+    def supplier(self) -> str:
+        """Plugin, distribution and version."""
+        return f"{self.plugin} ({self.distribution} {self.version})"
+
+
+class DataRecord(_Record):
+    """A split: digest of its content, questions, contexts, and questions that have an answer."""
+
+    digest: str
+    questions: int = 0
+    contexts: int = 0
+    answerable: int = 0
+
+
+class StageRecord(_Record):
+    """A stage that was completed.
+
+    Attributes:
+        seconds: how long it took.
+        counts: what it counted.
+        groups: counts by split (``train``, ``dev``), and ``out_of_reach`` by reason.
+    """
+
+    seconds: float = 0.0
+    counts: Mapping[str, Number] = Field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, Number]] = Field(default_factory=dict)
+
+
+class Best(_Record):
+    """The dev metric whose best epoch is kept, and its value so far."""
+
+    metric: str
+    value: float
+
+
+class CalibrationRecord(_Record):
+    """What was halved to fit the null threshold (``article`` or ``context``), and the threshold of each half."""
+
+    clusters: str
+    thresholds: tuple[float, float]
+
+
+class Manifest(_Record):
+    """The content of ``manifest.json``.
+
+    Attributes:
+        name: what to call the run.
+        recipe: with every default written out.
+        machine: Python, platform, cores and versions of packages.
+        data: by split.
+        model: what the trainer says of it.
+        stages: those that were completed, in order.
+        peak_memory_bytes: the most memory that a process of the run held.
+    """
+
+    format: int = FORMAT
+    identity: Identity
+    name: str = ""
+    recipe: Mapping[str, Any] = Field(default_factory=dict)
+    components: tuple[ComponentRecord, ...] = ()
+    machine: Mapping[str, Any] = Field(default_factory=dict)
+    data: Mapping[str, DataRecord] = Field(default_factory=dict)
+    model: Mapping[str, Any] = Field(default_factory=dict)
+    best: Best | None = None
+    calibration: CalibrationRecord | None = None
+    stages: Mapping[str, StageRecord] = Field(default_factory=dict)
+    peak_memory_bytes: int = 0
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it; what is not known yet is left out."""
+        return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"format": self.format}
+
+    def stage_times(self, executed: Collection[str] | None = None) -> list[StageTime]:
+        """The completed stages; those that are not among the ``executed`` ones are marked as skipped."""
+        return [
+            StageTime(name, stage.seconds, stage.counts, executed is not None and name not in executed, stage.groups)
+            for name, stage in self.stages.items()
+        ]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a run folder.
 
     Raises:
-        RunFolderError: where one is not there, with what to install.
+        RunFolderError: where there is none, it is malformed, or of a newer form.
     """
-    changed = []
-    for row in components:
-        found = _supplier(host, row)
-        owner = f"{row['plugin']} ({row['distribution']} {row['version']})"
-        if found is None:
-            raise RunFolderError(
-                f"this run was made with {row['kind']} {row['name']!r} of plugin {owner}, which is not here",
-                where=where,
-                fix=_how_to_get(row),
-            )
-        if found.plugin.version != row["version"] or _digest(found.source_file()) != row["source"]:
-            newer = found.plugin.version != row["version"]
-            now = f"now {found.plugin.version}" if newer else "its source changed since"
-            changed.append(f"{row['kind']} {row['name']!r} of plugin {owner}, {now}")
-    if changed:
-        warnings.warn(f"{where} was begun with {'; '.join(changed)}", QatkWarning, stacklevel=3)
-
-
-def _supplier(host: PluginHost, row: Mapping[str, str]) -> Registered | None:
-    """The component that a row of a manifest tells of, also where it comes from another plugin by now."""
-    named = [r for r in host.components(row["kind"]) if r.name == row["name"] and r.belongs_to([row["plugin"]])]
-    return named[0] if named else None
-
-
-def _how_to_get(row: Mapping[str, str]) -> str:
-    if row["distribution"] == "file":
-        return f"qatk --plugin {row['version']} ..."
-    return f"pip install {row['distribution']}=={row['version']}"
-
-
-def describe_machine(distributions: Iterable[str] = ()) -> dict[str, Any]:
-    """Python, platform, cores and the versions of the packages that numbers depend on."""
-    names = [*PACKAGES, *sorted(set(distributions) - set(PACKAGES))]
-    versions = {name: found for name in names if (found := _version(name))}
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cores": os.cpu_count(),
-        "packages": versions,
-    }
-
-
-def _version(name: str) -> str | None:
     try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+        content = json.loads((path / MANIFEST).read_text("utf-8"))
+    except FileNotFoundError:
+        raise RunFolderError(f"{path} is not a run folder: it has no {MANIFEST}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise _malformed(path, str(error)) from None
+    if not isinstance(content, dict) or content.get("format") not in (1, FORMAT):
+        raise RunFolderError(f"{path} was written by another version of qatk, which this one cannot read")
+    try:
+        return Manifest.model_validate(_of_form_1(content) if content["format"] == 1 else content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _malformed(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _digest(file: str) -> str:
-    path = Path(file)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "unknown"
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the manifest of a run folder. Raises :class:`qatk.errors.StorageError`."""
+    write_json(path / MANIFEST, manifest.plain())
+
+
+def _malformed(path: Path, why: str) -> RunFolderError:
+    what = f"{path / MANIFEST} cannot be read: {why}"
+    return RunFolderError(what, fix="remove the folder, and the run can be made again")
+
+
+def _of_form_1(content: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of form 1 in today's form. Its digests of sources were of single files, so they are left out."""
+    stages = content.get("stages")
+    components = content.get("components")
+    if isinstance(stages, dict):
+        stages = {name: _unpacked(stage) if isinstance(stage, dict) else stage for name, stage in stages.items()}
+    if isinstance(components, list):
+        components = [{**row, "source": ""} if isinstance(row, dict) else row for row in components]
+    renewed = {"stages": stages, "components": components}
+    given = {name: value for name, value in renewed.items() if value is not None}
+    return {"identity": {"recipe": ""}, **content, "format": FORMAT, **given}
+
+
+def _unpacked(stage: dict[str, Any]) -> dict[str, Any]:
+    """A stage with its counts by split as groups: ``train_questions`` becomes ``questions`` of ``train``."""
+    counts: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}
+    for name, value in dict(stage.get("counts") or {}).items():
+        group = next((g for g in ("train", "dev", "out_of_reach") if name.startswith(f"{g}_")), None)
+        if group is None:
+            counts[name] = value
+        else:
+            groups.setdefault(group, {})[name.removeprefix(f"{group}_")] = value
+    return {**stage, "counts": counts, "groups": groups}

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import inspect
 import json
 import math
 import os
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +27,7 @@ import numpy as np
 
 from qatk.errors import QatkWarning, UsageError
 from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomically
+from qatk.plugins.sources import sources_digest
 from qatk.recipes.sections import Choice
 from qatk.types.features import Features
 from qatk.types.mapped import map_array
@@ -58,7 +57,7 @@ class FeatureCache:
 
     @classmethod
     def of_run(
-        cls, choice: Choice, featurizer: Any, tokenizer: Any, spec: Any, environ: Mapping[str, str] = os.environ
+        cls, choice: Choice, cacheable: bool, tokenizer: Any, spec: Any, environ: Mapping[str, str] = os.environ
     ) -> FeatureCache:
         """The cache that the environment asks for, bound to a run's featurizer, tokenizer and ``BackboneSpec``.
 
@@ -69,7 +68,7 @@ class FeatureCache:
             UsageError: ``QATK_CACHE_GB`` is no number above 0.
         """
         limit, place = _limit(environ), cache_folder(environ)
-        basis = key_basis(choice, tokenizer, spec) if place and getattr(featurizer, "cacheable", True) else None
+        basis = key_basis(choice, tokenizer, spec) if place and cacheable else None
         return cls(place if basis else None, limit, basis or {})
 
     def fetch(self, make: Callable[[], Features], *, data: str, targets: bool) -> tuple[Features, bool]:
@@ -132,11 +131,10 @@ def key_basis(choice: Choice, tokenizer: Any, spec: Any) -> dict[str, Any] | Non
     """
     registered = choice.registered
     try:
-        sources = [inspect.getsourcefile(c) for c in registered.cls().__mro__ if not _is_standard(c)]
         written = tokenizer.backend_tokenizer.to_str()
     except Exception:  # not a fast tokenizer, or one with parts in Python, of which tokenizers raises Exception itself
         return None
-    if not all(source and Path(source).is_file() for source in sources):
+    if (source := sources_digest(registered)) is None:
         return None
     written = hashlib.sha256(written.encode()).hexdigest()
     others = [getattr(tokenizer, name, None) for name in ("padding_side", "truncation_side", "model_max_length")]
@@ -146,7 +144,7 @@ def key_basis(choice: Choice, tokenizer: Any, spec: Any) -> dict[str, Any] | Non
         "spec": asdict(spec),
         "featurizer": [registered.plugin.name, registered.name, choice.options.model_dump(mode="json")],
         "distribution": [registered.plugin.distribution, registered.plugin.version],
-        "source": [source_digest(Path(source)) for source in (__file__, *sources) if source],
+        "source": source,
         "packages": [_version(name) for name in ("numpy", "tokenizers", "transformers")],
     }
 
@@ -159,19 +157,6 @@ def _version(package: str) -> str:
 def digest(parts: Mapping[str, Any]) -> str:
     """SHA-256, in hex, of what can be written as JSON."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def source_digest(file: Path) -> str:
-    """SHA-256 of the Python files of a module's outermost package, or of its folder where it is in no package."""
-    folder, pattern = file.parent, "*.py"
-    while (folder / "__init__.py").exists():
-        folder, pattern = folder.parent, f"{folder.name}/**/*.py"
-    sha = hashlib.sha256()
-    for path in sorted(path for path in folder.glob(pattern) if path.is_file() and os.access(path, os.R_OK)):
-        content = path.read_bytes()
-        sha.update(f"{path.relative_to(folder)}:{len(content)}:".encode())
-        sha.update(content)
-    return sha.hexdigest()
 
 
 def write_features(folder: Path, features: Features) -> None:
@@ -254,10 +239,6 @@ def _map(path: Path) -> np.ndarray[Any, Any]:
     if column.shape != shape:
         raise ValueError(f"{path.name} has {len(column)} values where {shape[0]} are due")
     return column
-
-
-def _is_standard(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 def _limit(environ: Mapping[str, str]) -> int:

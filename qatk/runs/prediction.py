@@ -1,40 +1,61 @@
-"""From scores to predictions."""
+"""From a model to scored answers; training takes the same path after each epoch as the run does at its end."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass
 
-import numpy as np
+from qatk.calibration.calibrate import Calibration, answers_of, calibrate
+from qatk.evaluation.metrics import judge
+from qatk.evaluation.reachability import Reach
+from qatk.plugins.live import LiveDecoder
+from qatk.plugins.protocols import Model
+from qatk.recipes.compose import Pipeline
+from qatk.results.evaluation import Evaluation
+from qatk.runs.context import Context
+from qatk.types import Examples, Features, Predictions, SpanScores
 
-from qatk.calibration.calibrate import cross_fit
-from qatk.plugins.registered import Part, expect
-from qatk.types import Examples, Features, Float32, Int32, Predictions, SpanScores
+
+def predict(context: Context, model: Model, features: Features) -> SpanScores:
+    """Scores of all dev windows."""
+    with context.stages.stage("predict") as counts:
+        began = time.perf_counter()
+        scores = context.parts.trainer.predict(model, features)
+        counts.whole["windows_per_second"] = len(features) / (time.perf_counter() - began)
+    return scores
 
 
-def decode(
-    decoder: Part, examples: Examples, features: Features, scores: SpanScores, *, rehearsal: bool = False
-) -> Predictions:
-    """Predictions of a live decoder, one an example.
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Predictions, and how their null threshold was found, where the decoder asks for that."""
 
-    Where the decoder is to be ``calibrated``, each question is answered by a null threshold that was fitted on other
-    articles; not in a rehearsal, whose few examples cannot be halved.
+    predictions: Predictions
+    calibration: Calibration | None = None
+
+
+def answer(
+    decoder: LiveDecoder, examples: Examples, features: Features, scores: SpanScores, *, splits: int | None = None
+) -> Answers:
+    """Decode, and calibrate where the decoder asks for it.
+
+    A calibrated decoder's questions are answered by null thresholds that were fitted on other articles.
+
+    Args:
+        decoder: of the run.
+        examples: what is asked.
+        features: their windows.
+        scores: of the windows.
+        splits: in how many ways the articles are halved; as many as usual where it is not given.
     """
-    with decoder.during("decoding") as instance:
-        predictions: Predictions = expect(instance.decode(examples, features, scores), Predictions)
-        if len(predictions) != len(examples):
-            raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
-    if scores.verifier is not None:
-        verifier = of_least_null(scores.verifier, features.example_index, scores.null, len(examples))
-        predictions = replace(predictions, verifier=verifier)
-    if getattr(instance, "calibrated", False) and not rehearsal:
-        return cross_fit(examples, predictions)[0]
-    return predictions
+    predictions = decoder.decode(examples, features, scores)
+    if not decoder.calibrated:
+        return Answers(predictions)
+    found = calibrate(examples, predictions) if splits is None else calibrate(examples, predictions, splits=splits)
+    return Answers(answers_of(found, examples, predictions), found)
 
 
-def of_least_null(column: Float32, example_index: Int32, null: Float32, count: int) -> Float32:
-    """float32[count]: of a column over windows, its value where the null score of an example is least; else 0."""
-    order = np.lexsort((null, example_index))
-    examples, first = np.unique(example_index[order], return_index=True)
-    found = np.zeros(count, np.float32)
-    found[examples] = column[order[first]]
-    return found
+def evaluate(
+    parts: Pipeline, examples: Examples, predictions: Predictions, reach: Reach | None = None, *, sliced: bool = True
+) -> Evaluation:
+    """Hold predictions against gold by the run's metrics and, where asked for, its slicers."""
+    return judge(examples, predictions, parts.metrics, parts.slicers if sliced else (), reach)

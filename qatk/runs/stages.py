@@ -1,4 +1,4 @@
-"""Bookkeeping of a run: stages that are timed and remembered, trackers that cannot stop it."""
+"""Bookkeeping of a run: stages that are timed and remembered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from qatk.progress import advance
 from qatk.run_folder.folder import RunFolder
+from qatk.run_folder.manifest import StageRecord
+
+
+@dataclass
+class Counts:
+    """What a stage counts: as a whole, and by group (a split, or ``out_of_reach`` by reason)."""
+
+    whole: dict[str, float] = field(default_factory=dict)
+    groups: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Stages:
@@ -24,20 +34,18 @@ class Stages:
         self.executed: list[str] = []
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[dict[str, float]]:
-        """Time a stage. What the block counts in the dict, and that it was completed, goes into the manifest."""
-        counts: dict[str, float] = {}
+    def stage(self, name: str) -> Iterator[Counts]:
+        """Time a stage. What the block counts, and that it was completed, goes into the manifest."""
+        counts = Counts()
         advance(name, 0)
         began = time.perf_counter()
         yield counts
         seconds = time.perf_counter() - began
-        manifest = self.folder.manifest
-        if name == "data" and name in manifest["stages"]:
+        if name == "data" and self.folder.done(name):
             return
         self.executed.append(name)
-        manifest["stages"][name] = {"seconds": seconds, "counts": counts}
-        manifest["peak_memory_bytes"] = max(peak_memory(), manifest.get("peak_memory_bytes", 0))
-        self.folder.save()
+        self.folder.update(peak_memory_bytes=max(peak_memory(), self.folder.manifest.peak_memory_bytes))
+        self.folder.complete(name, StageRecord(seconds=seconds, counts=counts.whole, groups=counts.groups))
 
     def skip(self, *names: str) -> None:
         """Say of the stages that were completed by an earlier execution that they are skipped."""

@@ -8,12 +8,15 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout, suppress
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
 
 from qatk.errors import QatkWarning, UsageError
-from qatk.plugins.registered import Part
+from qatk.plugins.live import LiveTracker
+from qatk.plugins.protocols import Plain
+from qatk.results.run import RunResult
+from qatk.types import TrainEvent
 
 PATIENCE, PATIENCE_S = "QATK_TRACKER_SECONDS", 30
 """The environment variable that says how long a tracker may take, and seconds where it says nothing."""
@@ -25,30 +28,36 @@ class Trackers:
     Each works in a thread of its own, which the run waits for, so that one that hangs can be left behind.
 
     Args:
-        parts: the live trackers.
+        trackers: of the run.
         patience: seconds that a call may take; those of ``$QATK_TRACKER_SECONDS`` where it is not given.
     """
 
-    def __init__(self, parts: Iterable[Part], patience: float | None = None) -> None:
+    def __init__(self, trackers: Iterable[LiveTracker], patience: float | None = None) -> None:
         self.patience = _patience(os.environ) if patience is None else patience
-        self.active = [(part, _Thread()) for part in parts]
+        self.active = [(tracker, _Thread()) for tracker in trackers]
 
-    def tell(self, method: str, *arguments: Any) -> None:
-        """Call a method of every active tracker."""
-        for part, thread in list(self.active):
+    def start(self, manifest: Mapping[str, Plain], folder: Path) -> None:
+        """Tell every active tracker that the run begins."""
+        self._tell("start", lambda tracker: tracker.start(manifest, folder))
+
+    def event(self, event: TrainEvent) -> None:
+        """Tell every active tracker of a training event."""
+        self._tell("event", lambda tracker: tracker.event(event))
+
+    def finish(self, result: RunResult) -> None:
+        """Tell every active tracker that the run is scored."""
+        self._tell("finish", lambda tracker: tracker.finish(result))
+
+    def _tell(self, method: str, call: Callable[[LiveTracker], None]) -> None:
+        for tracker, thread in list(self.active):
             try:
                 with redirect_stdout(sys.stderr):  # here, for what hangs in the thread would never give it back
-                    in_time = thread.run(partial(_call, part, method, arguments), self.patience)
+                    in_time = thread.run(partial(call, tracker), self.patience)
                 if not in_time:
                     raise TimeoutError(f"{method}() did not come back within {self.patience:g} s")
             except Exception as error:
-                self.active.remove((part, thread))
-                warnings.warn(f"{part.registered} failed and is switched off: {error!r}", QatkWarning, stacklevel=2)
-
-
-def _call(part: Part, method: str, arguments: tuple[Any, ...]) -> None:
-    with part.during(method) as instance:
-        getattr(instance, method)(*arguments)
+                self.active.remove((tracker, thread))
+                warnings.warn(f"{tracker.registered} failed and is switched off: {error!r}", QatkWarning, stacklevel=3)
 
 
 class _Thread:

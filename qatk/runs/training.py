@@ -5,100 +5,103 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from qatk.calibration.calibrate import check_can_calibrate
 from qatk.errors import TrainingDiverged, UsageError
-from qatk.evaluation.metrics import judge
 from qatk.files import replacing
-from qatk.plugins.registered import expect
-from qatk.recipes.compose import Pipeline
-from qatk.recipes.recipe import Recipe
-from qatk.run_folder.folder import RunFolder
-from qatk.runs.prediction import decode
-from qatk.runs.stages import Stages
-from qatk.runs.trackers import Trackers
-from qatk.types import Examples, Features, SpanScores, TrainEvent
+from qatk.plugins.protocols import Model
+from qatk.run_folder.manifest import Best
+from qatk.runs.context import Context, Data, Windows
+from qatk.runs.prediction import answer, evaluate
+from qatk.types import Features, TrainEvent
 
 
-@dataclass
-class Training:
+def train(context: Context, model: Model, data: Data, windows: Windows) -> None:
+    """Leave the model with the weights of ``model/``: train it, or load what an earlier execution trained.
+
+    Raises:
+        TrainingDiverged: with the place of the weights from before the step that failed.
+    """
+    if windows.train is not None:
+        _Training(context, model, data, windows).run(windows.train)
+    elif data.train is not None:
+        context.stages.skip("train")
+        context.parts.trainer.load(model, context.folder / "model")
+
+
+@dataclass(frozen=True)
+class _Training:
     """What the training stage works with. ``checkpoints/last`` resumes, ``checkpoints/best`` becomes ``model/``."""
 
-    recipe: Recipe
-    parts: Pipeline
-    folder: RunFolder
-    trackers: Trackers
-    dev: Examples
-    dev_features: Features
+    context: Context
+    model: Model
+    data: Data
+    windows: Windows
 
-    def run(self, model: Any, features: Features, stages: Stages) -> None:
-        """Train the model, and leave it with the weights of ``model/``.
-
-        Raises:
-            TrainingDiverged: with the place of the weights from before the step that failed.
-        """
-        last, best = self.folder / "checkpoints" / "last", self.folder / "checkpoints" / "best"
+    def run(self, features: Features) -> None:
+        folder, trainer = self.context.folder, self.context.parts.trainer
+        last, best = folder / "checkpoints" / "last", folder / "checkpoints" / "best"
         resume = last if last.exists() else None
-        with stages.stage("train") as counts, self.parts.trainer.during("training") as trainer:
-            self._rehearse(model)
+        seed = self.context.recipe.seed
+        with self.context.stages.stage("train") as counts:
+            self._rehearse()
             try:
-                for event in trainer.fit(model, features, self.dev_features, seed=self.recipe.seed, resume=resume):
-                    counts |= {"steps": event.step, "windows_per_second": event.examples_per_second}
-                    self.trackers.tell("event", self._end_epoch(model, event) if event.kind == "epoch" else event)
+                for event in trainer.fit(self.model, features, self.windows.dev, seed=seed, resume=resume):
+                    counts.whole |= {"steps": event.step, "windows_per_second": event.examples_per_second}
+                    self.context.trackers.event(self._end_epoch(event) if event.kind == "epoch" else event)
             except TrainingDiverged as error:
-                self._keep_before_divergence(trainer, model, error)
+                self._keep_before_divergence(error)
                 raise
             if best.exists():
-                trainer.load(model, best)
-            with replacing(self.folder / "model") as new:
-                trainer.save(model, new, state=False)
-        shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+                trainer.load(self.model, best)
+            self._save("model")
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
-    def _rehearse(self, model: Any) -> None:
+    def _rehearse(self) -> None:
         """Decode and judge a few examples before training: what fails there should not cost an epoch first."""
-        few = self.dev.take(range(min(8, len(self.dev))))
-        windows = self.dev_features.take(np.flatnonzero(self.dev_features.example_index < len(few)))
-        if getattr(self.parts.decoder.instance, "calibrated", False):
-            check_can_calibrate(self.dev)
-        scores = expect(self.parts.trainer.instance.predict(model, windows), SpanScores)
-        scores.check(windows)
-        predictions = decode(self.parts.decoder, few, windows, scores, rehearsal=True)
-        self._check_keep_best(judge(few, predictions, self.parts.metrics, self.parts.slicers).metrics)
+        parts, dev = self.context.parts, self.data.dev
+        few = dev.take(range(min(8, len(dev))))
+        windows = self.windows.dev.take(np.flatnonzero(self.windows.dev.example_index < len(few)))
+        if parts.decoder.calibrated:
+            check_can_calibrate(dev)
+        scores = parts.trainer.predict(self.model, windows, stage="training")
+        predictions = parts.decoder.decode(few, windows, scores)  # uncalibrated: so few articles cannot be halved
+        self._check_keep_best(evaluate(parts, few, predictions).metrics)
 
     def _check_keep_best(self, metrics: Mapping[str, float]) -> None:
-        key = self.recipe.scalars["keep_best"]
+        key = self.context.recipe.keep_best
         if key is not None and key not in metrics:
             raise UsageError(f"keep_best names {key!r}, which no metric gives", fix=f"known: {', '.join(metrics)}")
 
-    def _end_epoch(self, model: Any, event: TrainEvent) -> TrainEvent:
+    def _end_epoch(self, event: TrainEvent) -> TrainEvent:
+        parts, dev = self.context.parts, self.data.dev
         metrics = dict(event.metrics)
         if event.scores is not None:
-            predictions = decode(self.parts.decoder, self.dev, self.dev_features, event.scores)
-            metrics |= judge(self.dev, predictions, self.parts.metrics).metrics
-        trainer = self.parts.trainer.instance
+            found = answer(parts.decoder, dev, self.windows.dev, event.scores, splits=1)
+            metrics |= evaluate(parts, dev, found.predictions, sliced=False).metrics
         if self._is_best(metrics):
-            with replacing(self.folder / "checkpoints" / "best") as new:
-                trainer.save(model, new, state=False)
-        self.folder.save()
-        with replacing(self.folder / "checkpoints" / "last") as new:
-            trainer.save(model, new, state=True)
+            self._save("checkpoints/best")
+        self.context.folder.save()
+        self._save("checkpoints/last", state=True)
         return replace(event, metrics=metrics, scores=None)
 
     def _is_best(self, metrics: Mapping[str, float]) -> bool:
-        key = self.recipe.scalars["keep_best"]
+        key, folder = self.context.recipe.keep_best, self.context.folder
         if key is None:
             return False
-        best = self.folder.manifest.get("best")
-        if best is not None and best["value"] >= metrics[key]:
+        best = folder.manifest.best
+        if best is not None and best.value >= metrics[key]:
             return False
-        self.folder.manifest["best"] = {"metric": key, "value": metrics[key]}
+        folder.update(best=Best(metric=key, value=metrics[key]))
         return True
 
-    def _keep_before_divergence(self, trainer: Any, model: Any, error: TrainingDiverged) -> None:
-        place = self.folder / "checkpoints" / "before-divergence"
-        with replacing(place) as new:
-            trainer.save(model, new, state=False)
-        error.fix = f"{error.fix}; the weights before that step are in {place}"
+    def _keep_before_divergence(self, error: TrainingDiverged) -> None:
+        place = "checkpoints/before-divergence"
+        self._save(place)
+        error.fix = f"{error.fix}; the weights before that step are in {self.context.folder / place}"
+
+    def _save(self, place: str, *, state: bool = False) -> None:
+        with replacing(self.context.folder / place) as new:
+            self.context.parts.trainer.save(self.model, new, state=state)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any
 
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveDataset
 from qatk.recipes.recipe import Recipe, load_recipe
-from qatk.run_folder.folder import read_manifest
+from qatk.run_folder.manifest import Identity, read_manifest
 from qatk.sweeps.overrides import Over, value_name
 
 _LONGEST_NAME = 60
@@ -54,19 +55,19 @@ class Planned:
     @property
     def finished(self) -> bool:
         """Whether the folder holds this run, with its scores and answers."""
-        return "score" in self._stages() and (self.folder / "examples.parquet").is_file()
+        return "score" in self._completed() and (self.folder / "examples.parquet").is_file()
 
     @property
     def begun(self) -> bool:
         """Whether the folder holds a part of this run."""
-        return bool(self._stages()) and not self.finished
+        return bool(self._completed()) and not self.finished
 
-    def _stages(self) -> Mapping[str, Any]:
+    def _completed(self) -> Collection[str]:
+        """The stages that the folder says are completed."""
         try:
-            stages: Mapping[str, Any] = read_manifest(self.folder)["stages"]
+            return read_manifest(self.folder).stages
         except RunFolderError:
-            return {}
-        return stages
+            return ()
 
 
 def plan(
@@ -118,7 +119,7 @@ def plan(
 
 
 def _planned(system: str, recipe: Recipe, settings: Sequence[str], limit: int | None, out: Path) -> Planned:
-    identity = json.dumps(recipe.identity(limit), sort_keys=True)
+    identity = json.dumps(Identity(recipe=recipe.digest(), limit=limit).model_dump(), sort_keys=True)
     slug = re.sub(r"[^\w.+-]+", "-", f"{system}-seed-{recipe.seed}").strip("-.")[-_LONGEST_NAME:].strip("-.")
     folder = out / f"{slug}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     data = hashlib.sha256(json.dumps(recipe.filled()["data"], sort_keys=True).encode()).hexdigest()
@@ -172,12 +173,12 @@ def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], 
             continue
         manifest = read_manifest(run.folder)
         try:
-            found = now.setdefault((run.data, run.limit), {}) or _digests(manifest["recipe"]["data"], run.limit, host)
+            found = now.setdefault((run.data, run.limit), {}) or _digests(manifest.recipe["data"], run.limit, host)
         except QatkError as error:
             warn(f"whether the data of {run.folder} are still the same cannot be told: {error}")
             continue
         now[run.data, run.limit] = found
-        held = {name: described.get("digest") for name, described in manifest.get("data", {}).items()}
+        held = {name: described.digest for name, described in manifest.data.items()}
         if changed := [name for name, digest in found.items() if held.get(name, digest) != digest]:
             what = f"the {' and '.join(changed)} data changed since the run in {run.folder} was made"
             raise QatkError(what, fix="remove it, or name another folder with --out, and this command makes it again")
@@ -189,6 +190,6 @@ def _digests(data: Mapping[str, Any], limit: int | None, host: PluginHost) -> di
     for name, chosen in data.items():
         if chosen:
             options = {key: value for key, value in chosen.items() if key != "use"}
-            examples = host.build("dataset", chosen["use"], options).load()
+            examples = host.live(LiveDataset, "dataset", chosen["use"], options).load()
             found[name] = (examples if limit is None else examples.take(range(min(limit, len(examples))))).digest()
     return found

@@ -10,7 +10,8 @@ from qatk.component import Component, NoOptions, Options
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
-from qatk.plugins.registered import METHODS, Plugin, Registered
+from qatk.plugins.protocols import PROTOCOLS
+from qatk.plugins.registered import Plugin, Registered
 from qatk.testing.promise import Broken, ContractBroken, Promise, Subject
 
 _TESTED = Plugin("this-test", "none", "0", "")
@@ -65,8 +66,8 @@ def every_promise() -> list[Promise]:
 
 def own_promises(kind: str) -> list[Promise]:
     """The promises of one kind alone. Raises :class:`UsageError` for an unknown kind."""
-    if kind not in METHODS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
+    if kind not in PROTOCOLS:
+        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
     return _promises_in(f"{kind}s")
 
 
@@ -84,8 +85,8 @@ def subject_of(
     host: PluginHost | None = None,
 ) -> Subject:
     """A component with its options, ready to be checked; see :func:`check_component`."""
-    if kind not in METHODS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(METHODS)}")
+    if kind not in PROTOCOLS:
+        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
     host = host or PluginHost.discover()
     if isinstance(component, type):
         of = type(options) if isinstance(options, Options) else NoOptions

@@ -134,7 +134,7 @@ class Subject:
     def build(self, **changes: Any) -> Any:
         """A new live component; ``changes`` go over the given options."""
         options = checked_options(self.registered.component, {**self.values, **changes})
-        return self.registered.build(options).instance
+        return self.registered.build(options)
 
     def takes(self, option: str) -> bool:
         """Whether it has an option of this name that the caller left open."""

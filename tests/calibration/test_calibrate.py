@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 import qatk
 from compare_tools import answer, articles, evaluation, squad_of, write_run
-from qatk.calibration.calibrate import apply_threshold, calibrate, cross_fit, distinct_halves, halves
+from qatk.calibration import calibrate as module
+from qatk.calibration.calibrate import Calibration, HeldOut, answers_of, apply_threshold, distinct_halves, halves
 from qatk.calibration.fitting import Questions, fit
 from qatk.cli import app
 from qatk.errors import DataError, QatkError
@@ -23,7 +24,7 @@ from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.load import load_run
 from qatk.runs.prediction import of_least_null
-from qatk.types import Predictions
+from qatk.types import Examples, Predictions
 from qatk.types.examples import clusters_of
 from repository import ROOT
 from scoring_cases import SHARED
@@ -39,6 +40,15 @@ def shifted(host: PluginHost) -> Evaluation:
     told = answer(DATA, 0.9, 1)
     null = (told.null_score + 3).astype(np.float32)
     return evaluation(host, DATA, apply_threshold(DATA, replace(told, null_score=null), 0.0))
+
+
+def calibrate(of: Evaluation, **how: int) -> Calibration:
+    return module.calibrate(of.examples, of.predictions, **how)
+
+
+def cross_fit(examples: Examples, predictions: Predictions) -> tuple[Predictions, HeldOut]:
+    found = module.calibrate(examples, predictions, splits=1)
+    return answers_of(found, examples, predictions), found.splits[0]
 
 
 def test_halves_keep_articles_whole_and_are_about_equal() -> None:

@@ -71,7 +71,7 @@ def test_any_gold_answer_is_enough_and_the_shortest_counts() -> None:
     many = find_reach(examples([("the year 1843-45", None), ("year", None), ("1843", None)]), windows((0, WORDS)), 2)
     assert (many.code.tolist(), many.tokens.tolist()) == ([IN_REACH], [1])
     long = find_reach(examples([("1843", None), ("the year", None)]), windows((0, WORDS)), 1)
-    assert (long.code.tolist(), long.counts()) == ([CAP], {"out_of_reach_cap": 1, "longest_answer": 2})
+    assert (long.code.tolist(), long.out_of_reach(), long.longest_answer()) == ([CAP], {"cap": 1}, 2)
 
 
 def test_no_answer_and_unknown_places_are_within_reach() -> None:

@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import METHODS
+from qatk.plugins.protocols import PROTOCOLS
 from qatk.recipes.recipe import load_recipe, parse_recipe
 from repository import ROOT
 
@@ -48,7 +48,7 @@ def test_made_pages_are_up_to_date(name: str) -> None:
 def test_every_hook_component_and_option_is_documented(host: PluginHost) -> None:
     hooks = (ROOT / "docs" / "reference" / "hooks.md").read_text("utf-8")
     components = (ROOT / "docs" / "reference" / "components.md").read_text("utf-8")
-    for kind in METHODS:
+    for kind in PROTOCOLS:
         assert f"## `qatk_{kind}s()`" in hooks
     for registered in host.components():
         if registered.plugin.distribution == "qatk":

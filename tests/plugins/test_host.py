@@ -9,7 +9,9 @@ import pytest
 from qatk.api import Component, Options
 from qatk.errors import PluginError, UsageError
 from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import METHODS, Part, Plugin, Registered
+from qatk.plugins.live import Live, LiveDecoder
+from qatk.plugins.protocols import PROTOCOLS
+from qatk.plugins.registered import Plugin, Registered
 from qatk.recipes.recipe import parse_recipe
 
 DECODER = """
@@ -35,7 +37,7 @@ def test_the_built_ins_come_through_the_entry_points(host: PluginHost) -> None:
     found = {(r.kind, r.name): r.plugin for r in host.components()}
     assert found["decoder", "min-null"].name == "decoders"
     assert found["decoder", "min-null"].distribution == "qatk"
-    assert {kind for kind, _ in found} == set(METHODS)
+    assert {kind for kind, _ in found} == set(PROTOCOLS)
     assert not [p for p in host.plugins if p.error]
 
 
@@ -48,15 +50,16 @@ def test_hooks_and_protocols_are_as_many() -> None:
     from qatk import hookspecs
 
     hooks = [name for name in vars(hookspecs) if name.startswith("qatk_")]
-    assert sorted(hooks) == sorted(f"qatk_{kind}s" for kind in METHODS)
+    assert sorted(hooks) == sorted(f"qatk_{kind}s" for kind in PROTOCOLS)
 
 
 def test_a_plugin_file_is_found_and_attributed(tmp_path: Path) -> None:
     host = PluginHost.discover(files=[plugin_file(tmp_path, "mine", DECODER.format(name="nothing"))], environ={})
     registered = host.find("decoder", "nothing")
     assert registered.plugin.name == "mine"
-    with pytest.raises(KeyError) as caught, registered.build(registered.component.options()).during("decoding") as part:
-        part.decode(None, None, None)
+    decoder = LiveDecoder.build(registered, registered.component.options())
+    with pytest.raises(KeyError) as caught:
+        decoder.decode(None, None, None)  # type: ignore[arg-type]
     assert caught.value.__notes__ == [f"raised in {registered}, during decoding"]  # type: ignore[attr-defined]
     assert "decoder 'nothing' of plugin mine" in str(registered)
 
@@ -163,8 +166,8 @@ def test_what_a_component_lacks_is_named() -> None:
 
 
 def test_notes_keep_type_and_cause() -> None:
-    part = Part(registered(Component("x", dict)), None)
-    with pytest.raises(ZeroDivisionError) as caught, part.during("scoring"):
+    live = Live(registered(Component("x", dict)), None, Options())
+    with pytest.raises(ZeroDivisionError) as caught, live.during("scoring"):
         _ = 1 / 0
     assert "during scoring" in caught.value.__notes__[0]  # type: ignore[attr-defined]
 

@@ -10,7 +10,7 @@ import pytest
 from commands import call, pretend_to_install
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import METHODS
+from qatk.plugins.protocols import PROTOCOLS
 from qatk.plugins.scaffold import new_plugin
 from repository import ROOT
 
@@ -44,16 +44,16 @@ def test_a_decoder_installs_passes_its_test_and_is_listed(tmp_path: Path) -> Non
 def every_kind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     """A folder with a new package of each kind, and the paths that make them seem installed."""
     folder = tmp_path_factory.mktemp("every")
-    for kind in METHODS:
+    for kind in PROTOCOLS:
         pretend_to_install(new_plugin(kind, f"own-{kind}", HOST, folder / f"qatk-own-{kind}"), folder / "site")
-    return folder, [folder / "site", *(folder / f"qatk-own-{kind}" for kind in METHODS)]
+    return folder, [folder / "site", *(folder / f"qatk-own-{kind}" for kind in PROTOCOLS)]
 
 
 def test_every_kind_passes_its_own_test(every_kind: tuple[Path, list[Path]]) -> None:
     folder, paths = every_kind
     tested = call("pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", cwd=folder, paths=paths)
     assert tested.returncode == 0, tested.stdout
-    assert f"{len(METHODS) + 3} passed" in tested.stdout
+    assert f"{len(PROTOCOLS) + 3} passed" in tested.stdout
 
 
 def test_every_kind_is_listed_and_well(every_kind: tuple[Path, list[Path]]) -> None:
@@ -63,7 +63,7 @@ def test_every_kind_is_listed_and_well(every_kind: tuple[Path, list[Path]]) -> N
     found = {row["plugin"]: row["components"] for row in json.loads(done.stdout)["plugins"]}
     shown = (folder / "qatk-own-dataset" / "README.md").read_text()
     assert "$ qatk plugins check own-dataset --set path=dev.tsv\n" in shown
-    assert all(found[f"own-{kind}"] == [[kind, f"own-{kind}"]] for kind in METHODS)
+    assert all(found[f"own-{kind}"] == [[kind, f"own-{kind}"]] for kind in PROTOCOLS)
     (folder / "dev.tsv").write_text("id\tquestion\tcontext\tanswer\na\tWho?\tAda did.\tAda\n")
     recipe = ["qatk: 1", "backbone: {use: own-backbone}", "data: {dev: {use: own-dataset, path: dev.tsv}}"]
     recipe += [f"{kind}: {{use: own-{kind}}}" for kind in ("featurizer", "head", "trainer", "decoder")]

@@ -14,9 +14,10 @@ import pytest
 
 from qatk.errors import RunFolderError, StorageError
 from qatk.files import finite, replacing, write_atomically, write_json
-from qatk.run_folder.folder import RunFolder, read_manifest
+from qatk.run_folder.folder import RunFolder
+from qatk.run_folder.manifest import Identity, StageRecord, read_manifest
 
-ME = {"recipe": "abc", "limit": None}
+ME = Identity(recipe="abc")
 
 
 def test_json_is_strict() -> None:
@@ -98,23 +99,21 @@ def test_a_killed_writer_leaves_a_whole_folder_after_mending(tmp_path: Path) -> 
 def begun(path: Path) -> RunFolder:
     """A run that has something to lose."""
     folder = RunFolder.open(path, ME, resume=True)
-    folder.manifest["stages"]["train"] = {"seconds": 1.0, "counts": {}}
-    folder.save()
+    folder.complete("train", StageRecord(seconds=1.0))
     return folder
 
 
 def test_a_run_that_came_to_nothing_is_taken_over(tmp_path: Path) -> None:
     first = RunFolder.open(tmp_path / "run", ME, resume=False)
     assert not first.path.exists()
-    first.manifest["stages"]["features"] = {"seconds": 1.0, "counts": {}}
-    first.save()
+    first.complete("features", StageRecord(seconds=1.0))
     (first / "events.jsonl").write_text("{}\n")
-    second = RunFolder.open(tmp_path / "run", {**ME, "recipe": "mended"}, resume=False)
-    assert second.manifest["stages"] == {}
+    second = RunFolder.open(tmp_path / "run", Identity(recipe="mended"), resume=False)
+    assert second.manifest.stages == {}
     assert not (second / "events.jsonl").exists()
     (first / "checkpoints").mkdir()
     with pytest.raises(RunFolderError, match="holds another run"):
-        RunFolder.open(tmp_path / "run", {**ME, "recipe": "mended"}, resume=False)
+        RunFolder.open(tmp_path / "run", Identity(recipe="mended"), resume=False)
 
 
 def test_a_folder_is_taken_once(tmp_path: Path) -> None:
@@ -127,9 +126,9 @@ def test_a_folder_is_taken_once(tmp_path: Path) -> None:
 def test_another_run_is_refused_even_with_resume(tmp_path: Path) -> None:
     begun(tmp_path)
     with pytest.raises(RunFolderError, match="holds another run: its limit differs"):
-        RunFolder.open(tmp_path, {**ME, "limit": 5}, resume=True)
+        RunFolder.open(tmp_path, Identity(recipe=ME.recipe, limit=5), resume=True)
     with pytest.raises(RunFolderError, match="its limit, recipe differ\n"):
-        RunFolder.open(tmp_path, {"limit": 5, "recipe": "x"}, resume=True)
+        RunFolder.open(tmp_path, Identity(recipe="x", limit=5), resume=True)
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
@@ -160,8 +159,7 @@ def test_no_manifest(tmp_path: Path) -> None:
 
 def test_stages_are_remembered(tmp_path: Path) -> None:
     folder = RunFolder.open(tmp_path / "r", ME, resume=False)
-    folder.manifest["stages"]["train"] = {"seconds": 1.0, "counts": {}}
-    folder.save()
+    folder.complete("train", StageRecord(seconds=1.0))
     again = RunFolder.open(tmp_path / "r", ME, resume=True)
     assert again.done("train")
     assert not again.done("score")

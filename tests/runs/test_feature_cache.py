@@ -266,8 +266,9 @@ def test_a_run_is_the_same_with_and_without(tmp_path: Path, monkeypatch: pytest.
     cached, rest = [], []
     for name in ("off", "first", "second"):
         result = qatk.load_run(tmp_path / name)
-        counts = dict(next(stage.counts for stage in result.stages if stage.name == "features"))
-        cached.append((counts.pop("train_cached"), counts.pop("dev_cached")))
+        groups = next(stage.groups for stage in result.stages if stage.name == "features")
+        counts = {name: dict(of) for name, of in groups.items()}
+        cached.append((counts["train"].pop("cached"), counts["dev"].pop("cached")))
         rest.append((files(tmp_path / name), counts, [event.loss for event in result.events]))
     assert cached == [(0, 0), (0, 0), (1, 1)]
     assert rest[0] == rest[1] == rest[2]

@@ -18,9 +18,10 @@ from qatk.api import Component
 from qatk.errors import UsageError
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.registered import Plugin, Registered
+from qatk.plugins.sources import digest_of
 from qatk.recipes.sections import Choice
 from qatk.runs import feature_cache as module
-from qatk.runs.feature_cache import FeatureCache, key_basis, source_digest
+from qatk.runs.feature_cache import FeatureCache, key_basis
 from stride_tools import make
 
 SPEC = BackboneSpec("m", 8, 64, "right", 0, 2, True)
@@ -127,11 +128,11 @@ def test_the_source_of_a_package_is_all_of_it(tmp_path: Path) -> None:
         (folder / "__init__.py").write_text("")
     (inner / "one.py").write_text("1")
     (tmp_path / "stranger.py").write_text("")
-    before = source_digest(inner / "one.py")
+    before = digest_of([inner / "one.py"])
     (tmp_path / "stranger.py").write_text("2")
-    assert source_digest(inner / "one.py") == before
+    assert digest_of([inner / "one.py"]) == before
     (inner.parent / "helper.py").write_text("2")
-    assert source_digest(inner / "one.py") != before
+    assert digest_of([inner / "one.py"]) != before
 
 
 def test_the_format_and_the_libraries_count(chosen: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,9 +158,9 @@ class Uncacheable:
 def test_what_has_no_key_is_not_kept(chosen: Choice, tmp_path: Path) -> None:
     environ = {"QATK_CACHE": str(tmp_path / "cache")}
     tokenizer, _ = make("wordpiece-uncased")
-    assert FeatureCache.of_run(chosen, object(), tokenizer, SPEC, environ).place == tmp_path / "cache" / "features"
-    assert FeatureCache.of_run(chosen, Uncacheable(), tokenizer, SPEC, environ).place is None
-    assert FeatureCache.of_run(chosen, object(), "a slow tokenizer", SPEC, environ).place is None
+    assert FeatureCache.of_run(chosen, True, tokenizer, SPEC, environ).place == tmp_path / "cache" / "features"
+    assert FeatureCache.of_run(chosen, False, tokenizer, SPEC, environ).place is None
+    assert FeatureCache.of_run(chosen, True, "a slow tokenizer", SPEC, environ).place is None
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_what_has_no_key_is_not_kept(chosen: Choice, tmp_path: Path) -> None:
 )
 def test_where_the_cache_is(chosen: Choice, environ: dict[str, str], place: Path | None) -> None:
     tokenizer, _ = make("wordpiece-uncased")
-    cache = FeatureCache.of_run(chosen, object(), tokenizer, SPEC, environ)
+    cache = FeatureCache.of_run(chosen, True, tokenizer, SPEC, environ)
     assert cache.place == place
     assert cache.limit == 10 * 10**9
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from live_parts import metrics, slicers
 from qatk.evaluation.metrics import judge
 from qatk.files import write_json
 from qatk.plugins.host import PluginHost
-from qatk.plugins.options import checked_options
-from qatk.plugins.registered import Part
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import RunFolder
+from qatk.run_folder.manifest import DataRecord, Identity, StageRecord
 from qatk.types import Examples, NBest, Predictions
 
 WORDS = ("Who", "When", "Where")
@@ -62,13 +62,8 @@ def answer(examples: Examples, right: float, seed: int, *, odds: bool = True, no
     return Predictions(texts, start, end, score, null, best)
 
 
-def parts(host: PluginHost, kind: str, *names: str) -> list[Part]:
-    found = [host.find(kind, name) for name in names]
-    return [part.build(checked_options(part.component, {})) for part in found]
-
-
 def evaluation(host: PluginHost, examples: Examples, predictions: Predictions) -> Evaluation:
-    return judge(examples, predictions, parts(host, "metric", "squad"), parts(host, "slicer", "question-word"))
+    return judge(examples, predictions, metrics(host, "squad"), slicers(host, "question-word"))
 
 
 def system(
@@ -83,14 +78,14 @@ def write_run(
     path: Path, of: Evaluation, *, seed: int = 13, stages: Sequence[str] = ("predict", "score"), **recipe: Any
 ) -> Path:
     """A run folder with all that comparing reads."""
-    folder = RunFolder.open(path, {"recipe": str(path), "limit": None}, resume=False)
-    folder.manifest |= {
-        "name": path.name,
-        "stages": {name: {"seconds": 2.0, "counts": {}} for name in stages},
-        "data": {"dev": {"digest": of.examples.digest(), "questions": len(of.examples)}},
-        "recipe": {"seed": seed, "metrics": [{"use": "squad"}], **recipe},
-        "model": {"parameters": 1234},
-    }
+    folder = RunFolder.open(path, Identity(recipe=str(path)), resume=False)
+    folder.update(
+        name=path.name,
+        stages={name: StageRecord(seconds=2.0) for name in stages},
+        data={"dev": DataRecord(digest=of.examples.digest(), questions=len(of.examples))},
+        recipe={"seed": seed, "metrics": [{"use": "squad"}], **recipe},
+        model={"parameters": 1234},
+    )
     folder.save()
     (path / "model").mkdir()
     (path / "model" / "weights").write_bytes(b"x" * 100)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.api import Examples, NBest, NoOptions, Predictions, RunResult, TrainEvent
+from qatk.api import Examples, NBest, Predictions, RunResult, TrainEvent
 from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.results.run import StageTime
 
 MILL = (
@@ -50,8 +51,8 @@ CASES = (
 def make_result(host: PluginHost, cases: tuple[Case, ...] = CASES, *, odds: bool = True, epochs: int = 2) -> RunResult:
     """The run, judged by the built-in metric and slicers; without ``odds`` its scores are NaN."""
     examples, predictions = _examples(cases), _predictions(cases, odds)
-    metric = host.find("metric", "squad").build(NoOptions())
-    slicers = [host.find("slicer", name).build(NoOptions()) for name in ("question-word", "answer-length")]
+    metric = host.live(LiveMetric, "metric", "squad")
+    slicers = [host.live(LiveSlicer, "slicer", name) for name in ("question-word", "answer-length")]
     evaluation = judge(examples, predictions, [metric], slicers)
     manifest = {"peak_memory_bytes": 3 * 2**29, "best": {"metric": "f1", "value": 40.0 + epochs}}
     return RunResult("arlen", None, manifest, evaluation, _events(epochs), _stages(len(cases)))
@@ -105,10 +106,13 @@ def _events(epochs: int) -> list[TrainEvent]:
 
 
 def _stages(questions: int) -> list[StageTime]:
-    data = {"train_questions": 130319, "train_contexts": 19029, "dev_questions": questions, "dev_contexts": 2}
-    windows = {"train_windows": 131754, "train_tokens": 20123456, "dev_windows": questions, "dev_tokens": 77}
+    data = {"train": {"questions": 130319, "contexts": 19029}, "dev": {"questions": questions, "contexts": 2}}
+    windows = {
+        "train": {"windows": 131754, "tokens": 20123456},
+        "dev": {"windows": questions, "tokens": 77, "questions_cut": 2},
+    }
     return [
-        StageTime("data", 0.5, data, skipped=True),
-        StageTime("features", 2.25, windows | {"dev_questions_cut": 2}),
+        StageTime("data", 0.5, skipped=True, groups=data),
+        StageTime("features", 2.25, groups=windows),
         StageTime("train", 7412.5, {"steps": 20, "windows_per_second": 1234.5}),
     ]

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from make_result import CASES, Case, make_result
-from qatk.api import Examples, NBest, NoOptions, Predictions
+from qatk.api import Examples, NBest, Predictions
 from qatk.comparison.compare import compare_systems
 from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.results.comparison import Comparison, System
 from qatk.results.evaluation import Evaluation
 from qatk_builtin.reporters.html import write_page
@@ -156,8 +157,8 @@ def large_evaluation(host: PluginHost, seed: int, questions: int = 11_873, conte
     first, last = (np.where(answered, ends[::20], -1).astype(np.int32) for ends in (begin, end))
     scores = [rng.normal(size=questions).astype(np.float32) for _ in range(2)]
     predictions = Predictions(said, first, last, *scores, nbest)
-    slicers = [host.find("slicer", name).build(NoOptions()) for name in ("question-word", "answer-length", "article")]
-    return judge(examples, predictions, [host.find("metric", "squad").build(NoOptions())], slicers)
+    slicers = [host.live(LiveSlicer, "slicer", name) for name in ("question-word", "answer-length", "article")]
+    return judge(examples, predictions, [host.live(LiveMetric, "metric", "squad")], slicers)
 
 
 def policy(elements: Elements) -> str:

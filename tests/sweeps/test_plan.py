@@ -89,7 +89,7 @@ def test_every_mistake_is_told_at_once_and_named_after_its_option(tmp_path: Path
         planned(recipe, host, "backbone.layers=1,0", "backbon.model=a,b", "decoder.n_best=1,2", seeds=[0, 1])
     assert sorted(str(caught.value).splitlines()) == [
         "--over backbon.model=a,b: unknown key 'backbon' (did you mean 'backbone'?)",
-        "--over backbone.layers=0: layers: input should be greater than or equal to 1, not 0 (a whole number)",
+        "--over backbone.layers=0: layers: should be 1 or more, not 0 (a whole number)",
         "--over decoder.n_best=1,2: unknown option 'n_best' (did you mean 'n_best_size'?)",
     ]
 

@@ -9,7 +9,8 @@ import pytest
 
 from model_tools import save_model
 from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import METHODS, Registered
+from qatk.plugins.protocols import PROTOCOLS
+from qatk.plugins.registered import Registered
 from qatk.testing import ContractBroken, check_component
 from small import squad
 
@@ -66,7 +67,7 @@ def test_promises_are_kept_with_other_options(kind: str, name: str, options: dic
 
 
 def test_every_kind_has_a_component_to_check() -> None:
-    assert {r.kind for r in HOST.components() if (r.kind, r.name) not in ELSEWHERE} == set(METHODS)
+    assert {r.kind for r in HOST.components() if (r.kind, r.name) not in ELSEWHERE} == set(PROTOCOLS)
 
 
 def test_a_name_is_enough() -> None:

@@ -11,7 +11,7 @@ from broken import data, decoder_inputs, decoders, featurizers, heads, pair_head
 from qatk.api import Component, NoOptions, Options
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import METHODS
+from qatk.plugins.protocols import PROTOCOLS
 from qatk.testing import ContractBroken, check_component, find_broken, promises_of, subject_of
 from qatk.testing.checking import every_promise, own_promises
 from qatk.testing.promise import SILENCE, Promise, Subject
@@ -53,7 +53,7 @@ def test_broken_components_are_caught(kind: str, cls: type, promise: str) -> Non
     assert on in broken.on
 
 
-@pytest.mark.parametrize("kind", METHODS)
+@pytest.mark.parametrize("kind", PROTOCOLS)
 def test_every_promise_has_a_component_that_breaks_it(kind: str) -> None:
     assert {promise.name for promise in own_promises(kind)} == set(BROKEN[kind].values())
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.recipes.recipe import parse_recipe
 from qatk.results.run import RunResult, StageTime
 from qatk.testing.inputs.decoding import examples_of
@@ -71,8 +72,7 @@ def result(host: PluginHost, folder: Path | None = None, *, trained: bool = True
     """A finished run, judged by the ``squad`` metric; without training it has no events."""
     examples = questions()
     names = ("question-word", "answerable")
-    slicers = [r.build(r.component.options()) for name in names for r in [host.find("slicer", name)]]
-    metric = host.find("metric", "squad")
-    evaluation = judge(examples, answers_to(examples), [metric.build(metric.component.options())], slicers)
+    slicers = [host.live(LiveSlicer, "slicer", name) for name in names]
+    evaluation = judge(examples, answers_to(examples), [host.live(LiveMetric, "metric", "squad")], slicers)
     stages = [StageTime("data", 0.5, {"dev_questions": len(examples)}), StageTime("score", 0.25)]
     return RunResult("sample", folder, manifest(host), evaluation, events() if trained else [], stages)

@@ -19,7 +19,7 @@ from qatk.errors import RunFolderError
 from qatk.files import write_json
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.examples_table import write_examples
-from qatk.run_folder.folder import FORMAT
+from qatk.run_folder.manifest import FORMAT
 from qatk.testing import check_component
 from qatk_builtin.decoders import EnsembleOptions, MergeWindowsOptions, MinNullOptions
 from qatk_builtin.decoders.ensemble import EnsembleDecoder
@@ -50,7 +50,9 @@ def finished(folder: Path, asked: Examples, found: Predictions) -> str:
     write_examples(folder / "examples.parquet", Evaluation(asked, found, {}, {}))
     write_json(folder / "metrics.json", {})
     stages = {"score": {"seconds": 1.0, "counts": {}}}
-    write_json(folder / "manifest.json", {"format": FORMAT, "name": folder.name, "stages": stages})
+    write_json(
+        folder / "manifest.json", {"format": FORMAT, "identity": {"recipe": ""}, "name": folder.name, "stages": stages}
+    )
     (folder / "events.jsonl").write_text("")
     return str(folder)
 

@@ -128,8 +128,8 @@ def test_nothing_is_said_of_slices_that_are_not_wanted_or_do_not_stand_out(host:
 @WIDTHS
 def test_answers_out_of_reach_are_warned_of_with_what_to_change(host: PluginHost, width: int) -> None:
     result = make_result(host)
-    counts = {"out_of_reach_cap": 2, "out_of_reach_window": 1, "longest_answer": 44, "dev_answers_unreachable": 1}
-    stages = [*result.stages, StageTime("score", 1.0, counts)]
+    groups = {"out_of_reach": {"cap": 2, "window": 1}, "dev": {"answers_unreachable": 1}}
+    stages = [*result.stages, StageTime("score", 1.0, {"longest_answer": 44}, groups=groups)]
     reach = np.array([0, 0, 1, 2, 2, 0, 0], np.int8)
     result = replace(result, stages=stages, evaluation=replace(result.evaluation, reach=reach))
     text = " ".join(report(result, width).split())

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from qatk.api import Examples, NoOptions, Predictions, RunResult, TrainEvent
+from live_parts import metrics, slicers
+from qatk.api import Examples, Predictions, RunResult, TrainEvent
 from qatk.evaluation.error_kinds import KINDS, error_kinds
 from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
-from qatk.plugins.registered import Part
 from qatk.results.run import StageTime
 from qatk_builtin.reporters import ConsoleOptions
 from qatk_builtin.reporters.console.reporter import ConsoleReporter
@@ -57,8 +57,7 @@ def result(host: PluginHost, cases: list[tuple[str, str | None, str, float, floa
         score=np.array([case[3] for case in cases], np.float32),
         null_score=null,
     )
-    parts = [host.find(kind, name).build(NoOptions()) for kind, name in PARTS]
-    evaluation = judge(examples, predictions, parts[:1], parts[1:])
+    evaluation = judge(examples, predictions, metrics(host, "squad"), slicers(host, "question-word", "answer-length"))
     steps = [TrainEvent("step", s, 40, s / 20, 5 / s, 1e-4, 12.0) for s in range(1, 41)]
     shown = {
         "dev_loss": 1.5,
@@ -69,12 +68,12 @@ def result(host: PluginHost, cases: list[tuple[str, str | None, str, float, floa
         "f1": 44.4,
     }
     epoch = TrainEvent("epoch", 40, 40, 2.0, 0.5, 0.0, 11.0, shown)
-    counts = {"train_questions": 12345, "dev_questions": n, "dev_windows": n, "dev_questions_cut": 2}
-    stages = [StageTime("data", 0.5, counts, skipped=True), StageTime("train", 61.0, {"windows_per_second": 12.0})]
+    groups = {"train": {"questions": 12345}, "dev": {"questions": n, "windows": n, "questions_cut": 2}}
+    stages = [
+        StageTime("data", 0.5, skipped=True, groups=groups),
+        StageTime("train", 61.0, {"windows_per_second": 12.0}),
+    ]
     return RunResult("my [b]run[/b]", Path("runs/x"), {"peak_memory_bytes": 2**30}, evaluation, [*steps, epoch], stages)
-
-
-PARTS = (("metric", "squad"), ("slicer", "question-word"), ("slicer", "answer-length"))
 
 
 def rendered(outcome: RunResult, width: int, *, colour: bool = False, **options: int) -> str:
@@ -168,7 +167,3 @@ def test_metrics_other_than_em_and_f1(host: PluginHost) -> None:
     evaluation = replace(outcome.evaluation, metrics={"rouge_rougeL": 0.5}, per_question={}, slices=())
     text = rendered(replace(outcome, evaluation=evaluation), 80)
     assert "rouge_rougeL 0.500" in " ".join(text.split())
-
-
-def test_parts_are_what_recipes_build(host: PluginHost) -> None:
-    assert all(isinstance(host.find(kind, name).build(NoOptions()), Part) for kind, name in PARTS)

@@ -9,7 +9,8 @@ import pytest
 from qatk.api import DataError, Examples, NoOptions
 from qatk.evaluation.metrics import judge, slice_rows
 from qatk.plugins.host import PluginHost
-from qatk.recipes.sections import SLICERS
+from qatk.plugins.live import LiveMetric, LiveSlicer
+from qatk.recipes.sections import DEFAULTS
 from qatk.statistics.intervals import mean_interval
 from qatk_builtin.slicers import ColumnOptions
 from qatk_builtin.slicers.contexts import ContextLength, QuestionOverlap
@@ -163,8 +164,8 @@ def test_articles_are_the_twenty_biggest_and_the_others() -> None:
 
 def test_a_column_of_the_data_makes_groups(host: PluginHost) -> None:
     data = examples([("c", "?", [])] * 4, level=["hard", "", "hard", "easy"], kind=["a"] * 4)
-    slicers = [host.find("slicer", "column").build(ColumnOptions(name=name)) for name in ("level", "kind")]
-    metric = host.find("metric", "squad").build(NoOptions())
+    slicers = [host.live(LiveSlicer, "slicer", "column", ColumnOptions(name=name)) for name in ("level", "kind")]
+    metric = host.live(LiveMetric, "metric", "squad")
     outcome = judge(data, predictions_of([""] * 4), [metric], slicers)
     assert rows_of(outcome.masks["level"]) == {"hard": [0, 2], "no level": [1], "easy": [3]}
     assert rows_of(outcome.masks["kind"]) == {"a": [0, 1, 2, 3]}
@@ -173,7 +174,9 @@ def test_a_column_of_the_data_makes_groups(host: PluginHost) -> None:
 
 
 def test_the_default_slicers_are_there_and_cover_what_they_say(host: PluginHost) -> None:
-    assert set(SLICERS) == {each.name for each in host.components("slicer")} - {"column"}
+    assert {choice["use"] for choice in DEFAULTS["slicers"]} == {each.name for each in host.components("slicer")} - {
+        "column"
+    }
 
 
 @pytest.mark.parametrize("n", [1, 7, 300])

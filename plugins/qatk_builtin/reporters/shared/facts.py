@@ -105,21 +105,22 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
     """What was run, on what, how fast: a name and its lines each."""
     recipe, model = result.manifest.get("recipe", {}), result.manifest.get("model", {})
     counts = {key: value for stage in result.stages for key, value in stage.counts.items()}
+    groups = _groups(result.stages)
     if recipe:
         yield "model", [str(recipe["backbone"].get("model") or recipe["backbone"]["use"])]
         parts = [recipe[name]["use"] for name in ("featurizer", "head", "trainer", "decoder") if name in recipe]
         yield "parts", [" · ".join([*parts, f"seed {recipe['seed']}"])]
     if model:
         yield "device", [f"{model['device']}, {model['precision']}, {parameter_count(model['parameters'])}"]
-    splits = [name for name in ("train", "dev") if f"{name}_questions" in counts]
-    yield from zip(splits, ([line] for line in _aligned([_data(name, counts) for name in splits])), strict=True)
+    splits = [name for name in ("train", "dev") if "questions" in groups[name]]
+    yield from zip(splits, ([line] for line in _aligned([_data(groups[name]) for name in splits])), strict=True)
     reached = result.evaluation.reach is not None
     for key, meaning in COUNTS.items():
-        found = {name: int(counts.get(f"{name}_{key}", 0)) for name in ("train", "dev")}
+        found = {name: int(groups[name].get(key, 0)) for name in ("train", "dev")}
         found |= {"dev": 0} if reached and key == "answers_unreachable" else {}
         if any(found.values()):
             yield "note", [f"{meaning}: {', '.join(f'{n:,} in {name}' for name, n in found.items() if n)}"]
-    if lines := list(_out_of_reach(counts, result.metrics)):
+    if lines := list(_out_of_reach(groups["out_of_reach"], int(counts.get("longest_answer", 0)), result.metrics)):
         yield "warning", lines
     if result.stages:
         yield "time", _aligned([_time(stage) for stage in result.stages], left=1)
@@ -127,18 +128,27 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
         yield "memory", [f"{peak / 2**30:.2f} GiB at its peak"]
 
 
-def _out_of_reach(counts: Mapping[str, float], metrics: Mapping[str, float]) -> Iterable[str]:
+def _groups(stages: Sequence[StageTime]) -> Mapping[str, Mapping[str, float]]:
+    """What all stages counted by group: ``train``, ``dev`` and ``out_of_reach``."""
+    groups: dict[str, dict[str, float]] = {"train": {}, "dev": {}, "out_of_reach": {}}
+    for stage in stages:
+        for name, counts in stage.groups.items():
+            groups.setdefault(name, {}).update(counts)
+    return groups
+
+
+def _out_of_reach(counts: Mapping[str, float], longest: int, metrics: Mapping[str, float]) -> Iterable[str]:
     """For each reason that keeps many answers out of reach how many there are, and what to change."""
     answerable = metrics.get("HasAns_total", 0)
     for reason, (meaning, fix) in OUT_OF_REACH.items():
-        number = int(counts.get(f"out_of_reach_{reason}", 0))
+        number = int(counts.get(reason, 0))
         if answerable and number >= NOTICEABLE * answerable:
             share = f"{number:,} of {int(answerable):,} answers ({100 * number / answerable:.1f} %)"
-            yield f"{share} {meaning}: {fix.format(longest=int(counts.get('longest_answer', 0)))}"
+            yield f"{share} {meaning}: {fix.format(longest=longest)}"
 
 
-def _data(name: str, counts: Mapping[str, float]) -> list[str]:
-    return [f"{int(counts[f'{name}_{unit}']):,} {unit}" if f"{name}_{unit}" in counts else "" for unit in UNITS]
+def _data(counts: Mapping[str, float]) -> list[str]:
+    return [f"{int(counts[unit]):,} {unit}" if unit in counts else "" for unit in UNITS]
 
 
 def _time(stage: StageTime) -> list[str]:

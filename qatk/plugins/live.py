@@ -1,0 +1,279 @@
+"""Components at work: one thin adapter a kind, and the only way in which the core calls them.
+
+An adapter attributes what a component raises, keeps what it prints off standard output, and checks the type of what it
+gives. A value of the wrong type is the component's error, noted as such, before it can spoil anything further on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Self
+
+from qatk.component import Options
+from qatk.plugins.attribution import attributed
+from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.protocols import (
+    Backbone,
+    CalibratedDecoder,
+    CappedAnswers,
+    ComparisonReporter,
+    CorpusMetric,
+    Dataset,
+    Decoder,
+    DescribingTrainer,
+    Featurizer,
+    FeaturizerCaching,
+    Head,
+    Metric,
+    Model,
+    Plain,
+    Reporter,
+    Slicer,
+    TitledSlicer,
+    Tokenizer,
+    Tracker,
+    Trainer,
+)
+from qatk.plugins.registered import Registered
+from qatk.results.run import RunResult
+from qatk.types import Bool, Examples, Features, Float64, Predictions, SpanScores, TrainEvent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qatk.results.comparison import Comparison
+
+C = TypeVar("C")
+T = TypeVar("T")
+Kind = TypeVar("Kind", bound=np.generic)
+
+
+class Live(Generic[C]):
+    """A component that knows who supplied it.
+
+    Attributes:
+        registered: the component and its plugin.
+        component: itself; for other components that take one, such as a trainer its backbone.
+        options: that it was built with.
+    """
+
+    may_print: ClassVar[bool] = False
+
+    def __init__(self, registered: Registered, component: C, options: Options) -> None:
+        self.registered, self.component, self.options = registered, component, options
+
+    @classmethod
+    def build(cls, registered: Registered, options: Options) -> Self:
+        """A new component. Raises :class:`PluginError` where it cannot be imported or lacks what its kind requires."""
+        return cls(registered, registered.build(options), options)
+
+    def during(self, stage: str) -> AbstractContextManager[None]:
+        """What is raised in the block is the component's, at this stage."""
+        return attributed(self.registered, stage, may_print=self.may_print)
+
+
+class LiveDataset(Live[Dataset]):
+    """A source of examples."""
+
+    def load(self) -> Examples:
+        """All examples."""
+        with self.during("load"):
+            return _expect(self.component.load(), Examples)
+
+
+class LiveBackbone(Live[Backbone]):
+    """A tokenizer and an encoder; trainers take the component itself."""
+
+    def prepare(self, train: Examples | None) -> tuple[Tokenizer, BackboneSpec]:
+        """Make the backbone ready for the training examples."""
+        with self.during("preparation"):
+            self.component.prepare(train)
+            return self.component.tokenizer(), _expect(self.component.spec(), BackboneSpec)
+
+
+class LiveFeaturizer(Live[Featurizer]):
+    """Examples to windows."""
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether its windows may be kept from run to run."""
+        return self.component.cacheable if isinstance(self.component, FeaturizerCaching) else True
+
+    def featurize(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, *, split: str) -> Features:
+        """Windows that belong to the examples; those of the split ``train`` carry targets."""
+        targets = split == "train"
+        with self.during(f"featurizing of {split}"):
+            made = _expect(self.component.featurize(examples, tokenizer, spec, targets=targets), Features)
+            made.check(examples, targets=targets)
+            return made
+
+
+class LiveHead(Live[Head]):
+    """Encoder states to span scores; trainers take the component itself."""
+
+
+class LiveTrainer(Live[Trainer]):
+    """Builds, trains, saves and runs a model."""
+
+    def assemble(self, backbone: LiveBackbone, head: LiveHead, *, seed: int) -> Model:
+        """The untrained model."""
+        with self.during("assembly"):
+            return self.component.assemble(backbone.component, head.component, seed=seed)
+
+    def describe(self, model: Model) -> dict[str, Plain] | None:
+        """What the manifest says of the model; ``None`` of a trainer that has nothing to say."""
+        with self.during("assembly"):
+            return dict(self.component.describe(model)) if isinstance(self.component, DescribingTrainer) else None
+
+    def fit(
+        self, model: Model, train: Features, dev: Features, *, seed: int, resume: Path | None
+    ) -> Iterator[TrainEvent]:
+        """Events of the training; what happens between two of them is not the trainer's doing."""
+        with self.during("training"):
+            events = iter(self.component.fit(model, train, dev, seed=seed, resume=resume))
+        while True:
+            with self.during("training"):
+                if (event := next(events, None)) is None:
+                    return
+                event = _expect(event, TrainEvent)
+            yield event
+
+    def predict(self, model: Model, features: Features, *, stage: str = "prediction") -> SpanScores:
+        """Scores of every window."""
+        with self.during(stage):
+            scores = _expect(self.component.predict(model, features), SpanScores)
+            scores.check(features)
+            return scores
+
+    def save(self, model: Model, folder: Path, *, state: bool) -> None:
+        """Write the model into an empty folder."""
+        with self.during("saving"):
+            self.component.save(model, folder, state=state)
+
+    def load(self, model: Model, folder: Path) -> None:
+        """Take over saved weights."""
+        with self.during("loading"):
+            self.component.load(model, folder)
+
+
+class LiveDecoder(Live[Decoder]):
+    """Span scores to answers."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the null threshold is to be fitted after decoding."""
+        return self.component.calibrated if isinstance(self.component, CalibratedDecoder) else False
+
+    @property
+    def max_answer_length(self) -> int | None:
+        """The longest answer in tokens, where its options have such a cap."""
+        return self.options.max_answer_length if isinstance(self.options, CappedAnswers) else None
+
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        """One prediction an example."""
+        with self.during("decoding"):
+            predictions = _expect(self.component.decode(examples, features, scores), Predictions)
+            if len(predictions) != len(examples):
+                raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
+            return predictions
+
+
+class LiveMetric(Live[Metric]):
+    """Judges predictions."""
+
+    def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
+        """float64[n] by name, as fractions."""
+        with self.during("scoring"):
+            return _columns(self.component.score(examples, predictions), len(examples), np.float64)
+
+    def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
+        """Figures of the whole set; none of most metrics."""
+        with self.during("scoring"):
+            return self.component.corpus(examples, predictions) if isinstance(self.component, CorpusMetric) else {}
+
+
+class LiveSlicer(Live[Slicer]):
+    """Groups of questions."""
+
+    @property
+    def title(self) -> str:
+        """What reports call the groups."""
+        return self.component.title if isinstance(self.component, TitledSlicer) else self.registered.name
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] by group."""
+        with self.during("slicing"):
+            return _columns(self.component.masks(examples), len(examples), np.bool_)
+
+
+class LiveReporter(Live[Reporter]):
+    """Shows or writes a result; it may print."""
+
+    may_print: ClassVar[bool] = True
+
+    @property
+    def shows_comparisons(self) -> bool:
+        """Whether it can show a comparison too."""
+        return isinstance(self.component, ComparisonReporter)
+
+    def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
+        """Report a run."""
+        with self.during("reporting"):
+            self.component.report(result, out_dir, console)
+
+    def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
+        """Report a comparison. Raises ``TypeError`` where the reporter shows none."""
+        with self.during("reporting"):
+            if not isinstance(self.component, ComparisonReporter):
+                raise TypeError("it shows no comparisons")
+            self.component.compare(comparison, file, console, show=show)
+
+
+class LiveTracker(Live[Tracker]):
+    """Follows a run; :class:`qatk.runs.trackers.Trackers` keeps what it prints off standard output."""
+
+    may_print: ClassVar[bool] = True
+
+    def start(self, manifest: Mapping[str, Plain], out_dir: Path) -> None:
+        """Before the first stage."""
+        with self.during("start"):
+            self.component.start(manifest, out_dir)
+
+    def event(self, event: TrainEvent) -> None:
+        """After every training event."""
+        with self.during("event"):
+            self.component.event(event)
+
+    def finish(self, result: RunResult) -> None:
+        """After scoring."""
+        with self.during("finish"):
+            self.component.finish(result)
+
+
+def _expect(value: object, kind: type[T]) -> T:
+    """A value that a component gave. Raises ``TypeError`` where it is of another type than its protocol says."""
+    if not isinstance(value, kind):
+        raise _wrong_type(value, kind.__name__)
+    return value
+
+
+def _wrong_type(value: object, due: str) -> TypeError:
+    seen = "None" if value is None else f"an object of type {type(value).__name__}"
+    return TypeError(f"it gave {seen} where {due} is due")
+
+
+def _columns(columns: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDArray[Kind]]:
+    """Columns that a component gave, each with one value of the right type a question."""
+    if not isinstance(columns, Mapping):
+        raise _wrong_type(columns, "Mapping")
+    for name, column in columns.items():
+        if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
+            seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
+            raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
+    return columns

@@ -1,0 +1,87 @@
+"""What made a run: components with their owners and sources, versions, the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import warnings
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from qatk.errors import QatkWarning, RunFolderError
+from qatk.plugins.host import PluginHost
+from qatk.plugins.registered import Registered
+from qatk.plugins.sources import sources_digest
+from qatk.run_folder.manifest import ComponentRecord
+
+PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")
+
+
+def describe_component(registered: Registered) -> ComponentRecord:
+    """What a manifest says of a component."""
+    plugin = registered.plugin
+    return ComponentRecord(
+        kind=registered.kind,
+        name=registered.name,
+        plugin=plugin.name,
+        distribution=plugin.distribution,
+        version=plugin.version,
+        source=sources_digest(registered) or "",
+    )
+
+
+def check_suppliers(components: Iterable[ComponentRecord], host: PluginHost, where: str) -> None:
+    """Hold what took part in a run against what is installed.
+
+    Warns of components that come in another version, or from other source, than they did.
+
+    Raises:
+        RunFolderError: where one is not there, with what to install.
+    """
+    changed = []
+    for row in components:
+        found = _supplier(host, row)
+        if found is None:
+            raise RunFolderError(
+                f"this run was made with {row.kind} {row.name!r} of plugin {row.supplier}, which is not here",
+                where=where,
+                fix=_how_to_get(row),
+            )
+        now = describe_component(found)
+        if now.version != row.version or (row.source and now.source != row.source):
+            what = f"now {now.version}" if now.version != row.version else "its source changed since"
+            changed.append(f"{row.kind} {row.name!r} of plugin {row.supplier}, {what}")
+    if changed:
+        warnings.warn(f"{where} was begun with {'; '.join(changed)}", QatkWarning, stacklevel=3)
+
+
+def _supplier(host: PluginHost, row: ComponentRecord) -> Registered | None:
+    """The component that a row of a manifest tells of, also where it comes from another plugin by now."""
+    named = [r for r in host.components(row.kind) if r.name == row.name and r.belongs_to([row.plugin])]
+    return named[0] if named else None
+
+
+def _how_to_get(row: ComponentRecord) -> str:
+    if row.distribution == "file":
+        return f"qatk --plugin {row.version} ..."
+    return f"pip install {row.distribution}=={row.version}"
+
+
+def describe_machine(distributions: Iterable[str] = ()) -> dict[str, Any]:
+    """Python, platform, cores and the versions of the packages that numbers depend on."""
+    names = [*PACKAGES, *sorted(set(distributions) - set(PACKAGES))]
+    versions = {name: found for name in names if (found := _version(name))}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": versions,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,55 @@
+"""The first stage: examples, and a check that they are those that the run was begun with."""
+
+from __future__ import annotations
+
+from qatk.errors import DataError, RunFolderError
+from qatk.plugins.live import LiveDataset
+from qatk.run_folder.folder import RunFolder
+from qatk.run_folder.manifest import DataRecord
+from qatk.runs.context import Context, Data
+from qatk.types import Examples
+
+
+def load_data(context: Context) -> Data:
+    """The examples of all splits.
+
+    Raises:
+        DataError: where a split holds no questions, or no gold.
+        RunFolderError: where a resumed run was begun with other data.
+    """
+    with context.stages.stage("data") as counts:
+        train = None if (part := context.parts.train) is None else _load("train", part, context.limit)
+        data = Data(train, _load("dev", context.parts.dev, context.limit))
+        described = {name: _describe(split) for name, split in (("train", train), ("dev", data.dev)) if split}
+        counts.groups |= {name: {"questions": d.questions, "contexts": d.contexts} for name, d in described.items()}
+        _compare(context.folder, described)
+    return data
+
+
+def _load(name: str, dataset: LiveDataset, limit: int | None) -> Examples:
+    examples = dataset.load()
+    if limit is not None:
+        examples = examples.take(range(min(limit, len(examples))))
+    if not len(examples):
+        raise DataError(f"the {name} data holds no questions", where=f"data.{name}", fix="name another file or split")
+    if not examples.has_gold:
+        raise DataError(f"the {name} data has no gold answers", where=f"data.{name}", fix="a run trains and scores")
+    return examples
+
+
+def _compare(folder: RunFolder, described: dict[str, DataRecord]) -> None:
+    if not folder.manifest.data:
+        folder.update(data=described)
+    held = folder.manifest.data
+    if changed := [name for name in described if held.get(name) != described[name]]:
+        what = f"the {' and '.join(changed)} data changed since {folder.path} was begun"
+        raise RunFolderError(what, fix="name another folder with --out")
+
+
+def _describe(examples: Examples) -> DataRecord:
+    return DataRecord(
+        digest=examples.digest(),
+        questions=len(examples),
+        contexts=len(examples.context),
+        answerable=int(examples.has_answer.sum()),
+    )

@@ -1,0 +1,54 @@
+"""One digest of a component's sources: its own room and the types count, other rooms do not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from qatk.plugins import sources
+from qatk.plugins.host import PluginHost
+from qatk.plugins.sources import digest_of, sources_digest
+from repository import ROOT
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the built-ins and of the types, to edit."""
+    for package, place in (("plugins/qatk_builtin", "qatk_builtin"), ("qatk/types", "types")):
+        shutil.copytree(ROOT / package, tmp_path / place)
+    monkeypatch.setattr(sources.qatk.types, "__file__", str(tmp_path / "types" / "__init__.py"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("edited", "counts"),
+    [
+        ("qatk_builtin/featurizers/windows.py", True),
+        ("qatk_builtin/featurizers/__init__.py", True),
+        ("types/features.py", True),
+        ("qatk_builtin/reporters/console/reporter.py", False),
+        ("qatk_builtin/trainers/pytorch/trainer.py", False),
+    ],
+)
+def test_what_counts_for_a_featurizer(house: Path, edited: str, counts: bool) -> None:
+    stride = house / "qatk_builtin" / "featurizers" / "stride.py"
+    before = digest_of([stride])
+    file = house / edited
+    file.write_text(file.read_text() + "# edited\n")
+    assert (digest_of([stride]) != before) == counts
+
+
+def test_deeper_files_of_a_room_belong_to_it(house: Path) -> None:
+    trainers = house / "qatk_builtin" / "trainers"
+    assert digest_of([trainers / "pytorch" / "trainer.py"]) == digest_of([trainers / "pytorch" / "model.py"])
+    before = digest_of([trainers / "pytorch" / "trainer.py"])
+    (trainers / "__init__.py").write_text("")
+    assert digest_of([trainers / "pytorch" / "trainer.py"]) != before
+
+
+def test_every_built_in_has_one(host: PluginHost) -> None:
+    digests = {registered.kind: sources_digest(registered) for registered in host.components()}
+    assert None not in digests.values()
+    assert len(set(digests.values())) == len(digests), "each kind has a room of its own"
