@@ -74,14 +74,13 @@ At null threshold 0:
 
 [HEADS]
 
-With the threshold calibrated on held-out articles, and of `answerability` the verifier's weight too:
+With the threshold calibrated on held-out articles:
 
 [CALIBRATED]
 
 Nothing is resolved: the seeds of `linear` alone lie 2.2 points of F1 apart. What shows is on which side the heads err.
 At threshold 0, `conditional` and `biaffine` abstain more than `linear`, and `answerability` less; with calibrated
-thresholds all are within a point or so. Calibrating multiplied the verifier's weight by [WEIGHTS] for the three
-seeds: here the verifier tells next to nothing that the span scores do not tell better.
+thresholds all are within a point or so.
 
 ## Decoders
 
@@ -141,7 +140,6 @@ def main() -> None:
     parts = {
         "HEADS": table(runs, HEADS),
         "CALIBRATED": table(runs, [f"calibrated-{head}" for head in HEADS]),
-        "WEIGHTS": weights(runs),
         "MERGED": table(runs, MERGED),
         "ENSEMBLES": table(runs, ENSEMBLES),
         "EXACT": exact(runs),
@@ -178,12 +176,6 @@ def difference(differences: Iterable[Difference]) -> list[str]:
         return ["", "", "", ""]
     intervals = [f"{low:+.2f} to {high:+.2f}" for low, high in (found.by_cluster, found.two_way)]
     return [f"{found.difference:+.2f}", *intervals, found.verdict]
-
-
-def weights(runs: Path) -> str:
-    """What calibrating made of the verifier's weight, which was 1."""
-    found = [json.loads((runs / f"calibrated-answerability-seed{s}" / "calibration.json").read_text()) for s in SEEDS]
-    return ", ".join(f"{calibration['verifier_factor']:.2f}" for calibration in found)
 
 
 def exact(runs: Path) -> str:

@@ -36,7 +36,6 @@ class Fold:
     threshold: float
     exact: float
     f1: float
-    verifier_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ class Calibration:
         count: how many of them.
         full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
             thresholds can only take answers away.
-        verified: whether the null scores know a verifier, whose weight was fitted too.
     """
 
     fitted: Fitted
@@ -87,13 +85,11 @@ class Calibration:
     clusters: str
     count: int
     full: bool
-    verified: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain types: what ``calibration.json`` holds."""
         held = {name: [getattr(split, name) for split in self.splits] for name in ("exact", "f1", "calibration_error")}
         return {
-            **({"verifier_factor": self.fitted.verifier_factor} if self.verified else {}),
             "threshold": self.fitted.threshold,
             "temperature": self.fitted.temperature,
             "offset": self.fitted.offset,
@@ -126,7 +122,7 @@ def calibrate(examples: Examples, predictions: Predictions, *, splits: int = SPL
     questions = _questions(examples, predictions)
     clusters, kind = clusters_of(examples)
     fitted = fit(questions)
-    zero, best = questions.scores(0.0), questions.weighed(fitted.verifier_factor).scores(fitted.threshold)
+    zero, best = questions.scores(0.0), questions.scores(fitted.threshold)
     return Calibration(
         fitted=fitted,
         splits=[_held_out(questions, half) for half in distinct_halves(clusters, splits, seed)],
@@ -137,7 +133,6 @@ def calibrate(examples: Examples, predictions: Predictions, *, splits: int = SPL
         clusters=kind,
         count=len(np.unique(clusters)),
         full=predictions.nbest is not None,
-        verified=predictions.verifier is not None,
     )
 
 
@@ -147,10 +142,7 @@ def answers_of(found: Calibration, examples: Examples, predictions: Predictions)
     The halves are those of the first split; scores stay as they are.
     """
     half = halves(clusters_of(examples)[0], found.seed)
-    folds = found.splits[0].folds
-    questions = _questions(examples, predictions)
-    weighed = questions.weighed(np.where(half, *(fold.verifier_factor for fold in folds)))
-    return _answered(examples, predictions, weighed.odds <= np.where(half, *found.splits[0].thresholds))
+    return apply_threshold(examples, predictions, np.where(half, *found.splits[0].thresholds))
 
 
 def apply_threshold(examples: Examples, predictions: Predictions, threshold: Float64 | float) -> Predictions:
@@ -161,11 +153,7 @@ def apply_threshold(examples: Examples, predictions: Predictions, threshold: Flo
         predictions: where they carry no n-best list, what was not answered stays so.
         threshold: one, or float64[n].
     """
-    return _answered(examples, predictions, predictions.null_odds <= threshold)
-
-
-def _answered(examples: Examples, predictions: Predictions, answers: Bool) -> Predictions:
-    """The best spans as answers to these questions, bool[n], and none to the others."""
+    answers = predictions.null_odds <= threshold
     if predictions.nbest is None:
         start, end = predictions.char_start.copy(), predictions.char_end.copy()
         text = [said if keep else "" for said, keep in zip(predictions.text, answers, strict=True)]
@@ -214,8 +202,7 @@ def _questions(examples: Examples, predictions: Predictions) -> Questions:
         texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
     exact, f1 = exact_and_f1(examples, texts)
     answered = np.fromiter(map(bool, texts), np.bool_, len(texts))
-    verifier = None if predictions.verifier is None else predictions.verifier.astype(np.float64)
-    return Questions(predictions.null_odds, examples.has_answer, answered, exact, f1, verifier)
+    return Questions(predictions.null_odds, examples.has_answer, answered, exact, f1)
 
 
 def _best_spans(nbest: NBest) -> tuple[Any, Any]:
@@ -244,9 +231,8 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
 def _held_out(questions: Questions, half: Bool) -> HeldOut:
     """Fit on either half, score on the other."""
     fits = [fit(questions.take(~part)) for part in (half, ~half)]  # the first is for the questions of ``half``
-    weighed = questions.weighed(np.where(half, *(by.verifier_factor for by in fits)))
-    scores = weighed.scores(np.where(half, *(by.threshold for by in fits)))
-    probabilities = [no_answer_probability(weighed.odds - by.offset, by.temperature) for by in fits]
+    scores = questions.scores(np.where(half, *(by.threshold for by in fits)))
+    probabilities = [no_answer_probability(questions.odds - by.offset, by.temperature) for by in fits]
     error = _error(np.where(half, *probabilities), questions)
     first, second = (_fold(part, by, scores) for part, by in zip((half, ~half), fits, strict=True))
     return HeldOut(percent(scores[0]), percent(scores[1]), error, (first, second))
@@ -254,7 +240,7 @@ def _held_out(questions: Questions, half: Bool) -> HeldOut:
 
 def _fold(part: Bool, by: Fitted, scores: tuple[Float64, Float64]) -> Fold:
     exact, f1 = (percent(score[part]) for score in scores)
-    return Fold(int(part.sum()), by.threshold, exact, f1, by.verifier_factor)
+    return Fold(int(part.sum()), by.threshold, exact, f1)
 
 
 def _error(probability: Float64, questions: Questions) -> float:

@@ -95,15 +95,8 @@ def _advice(found: Calibration) -> str:
         f"{gap:.2f} below the oracle\n"
         f"{_first(found)}\n"
         f"fitted on all of it, for data to come: threshold {fitted.threshold:.4f}, temperature "
-        f"{fitted.temperature:.2f}, offset {fitted.offset:.2f}{_verifier(found)}{known}"
+        f"{fitted.temperature:.2f}, offset {fitted.offset:.2f}{known}"
     )
-
-
-def _verifier(found: Calibration) -> str:
-    """How the verifier's weight comes out, where there is one."""
-    if not found.verified:
-        return ""
-    return f"; the verifier counts {found.fitted.verifier_factor:.2f} times as much: multiply the head's weight by it"
 
 
 def _first(found: Calibration) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,13 +66,11 @@ class SpanLogits:
     Attributes:
         start, end: float[B, L], ``-inf`` where masked.
         null: float[B], on the same scale as start + end.
-        verifier: float[B], that part of ``null`` that a verifier adds, so that calibrating can weigh it anew.
     """
 
     start: Tensor
     end: Tensor
     null: Tensor
-    verifier: Tensor | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +83,9 @@ class PairLogits:
         null: float[B], on the same scale as ``score``.
         first, last: int64[B, K], first and last token (inclusive), positions in this padded batch.
         score: float[B, K], ``-inf`` for what is no span.
-        verifier: float[B], that part of ``null`` that a verifier adds, so that calibrating can weigh it anew.
     """
 
     null: Tensor
     first: Tensor
     last: Tensor
     score: Tensor
-    verifier: Tensor | None = field(default=None, kw_only=True)

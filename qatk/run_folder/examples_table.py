@@ -2,7 +2,6 @@
 
 Columns: ``id``, ``question``, ``title``, ``context``, ``answers`` (text, start), ``prediction``, ``char_start``,
 ``char_end``, ``score``, ``null_score``, ``null_odds``, ``nbest`` (text, char_start, char_end, score, probability),
-``verifier`` (that part of the null score that a verifier added, where the head has one),
 ``metric.NAME`` (fractions), ``slice.NAME`` (the groups that a question belongs to), ``column.NAME`` (of the data), and
 of a run ``reach`` (whether a gold answer could have been given, and if not why) and ``windows``.
 """
@@ -96,8 +95,6 @@ def _prediction_columns(predictions: Predictions) -> dict[str, Any]:
         **{name: pa.array(getattr(predictions, name)) for name in ("char_start", "char_end", "score", "null_score")},
         "null_odds": pa.array(predictions.null_odds),
     }
-    if predictions.verifier is not None:
-        columns["verifier"] = pa.array(predictions.verifier)
     if (best := predictions.nbest) is not None:
         values = {name: pa.array(getattr(best, name)) for name in ("char_start", "char_end", "score", "probability")}
         columns["nbest"] = _ragged(best.offsets, {"text": pa.array(list(best.text), pa.string()), **values})
@@ -188,8 +185,7 @@ def _read_predictions(table: Any) -> Predictions:
         numbers = {name: _array(values[name]) for name in ("char_start", "char_end", "score", "probability")}
         nbest = NBest(offsets=offsets.astype(np.int64), text=values["text"].to_pylist(), **numbers)
     numbers = {name: _numpy(table, name) for name in ("char_start", "char_end", "score", "null_score")}
-    verifier = _numpy(table, "verifier") if "verifier" in table.column_names else None
-    return Predictions(text=_column(table, "prediction").to_pylist(), nbest=nbest, verifier=verifier, **numbers)
+    return Predictions(text=_column(table, "prediction").to_pylist(), nbest=nbest, **numbers)
 
 
 def _read_masks(column: Any) -> dict[str, Bool]:

@@ -15,15 +15,14 @@ def logistic(odds: Float64, no_answer: Bool) -> tuple[float, float]:
     """Temperature and offset by logistic regression; odds that tell the wrong way get the share without an answer."""
     if no_answer.all() or not no_answer.any():
         return 1.0, 0.0
-    x, middle, scale = standardised(odds)
-    each = np.ones(len(x))
-    slope, height = regress(no_answer, each, x).tolist()
+    x, middle, scale = _standardised(odds)
+    slope, height = _regress(no_answer, x).tolist()
     if slope < FLATTEST:
-        slope, height = FLATTEST, share(no_answer, each)[2]
+        slope, height = FLATTEST, _log_odds(no_answer)
     return scale / slope, middle - height * scale / slope
 
 
-def standardised(column: Float64) -> tuple[Float64, float, float]:
+def _standardised(column: Float64) -> tuple[Float64, float, float]:
     """The column with mean 0 and deviation 1, and what both were; what is not finite is the least or most that is."""
     finite = column[np.isfinite(column)]
     x = np.clip(column, finite.min() if len(finite) else 0.0, finite.max() if len(finite) else 0.0)
@@ -31,32 +30,31 @@ def standardised(column: Float64) -> tuple[Float64, float, float]:
     return (x - middle) / scale, middle, scale
 
 
-def share(which: Bool, weight: Float64) -> tuple[float, float, float]:
-    """The weight of those that are and of those that are not, and the log-odds of the two with one more of either."""
-    right, wrong = float(weight[which].sum()), float(weight[~which].sum())
-    return right, wrong, float(np.log((right + 1) / (wrong + 1)))
+def _log_odds(which: Bool) -> float:
+    """The log-odds of being among ``which``, with one more counted on either side."""
+    return float(np.log((which.sum() + 1) / ((~which).sum() + 1)))
 
 
-def regress(which: Bool, weight: Float64, *columns: Float64) -> Float64:
-    """Slopes of the columns and the height of the logistic curve with the least weighted cross-entropy to ``which``.
+def _regress(which: Bool, column: Float64) -> Float64:
+    """Slope and intercept of the logistic curve over a column with the least cross-entropy to ``which``.
 
-    With the smoothed targets of Platt (1999), and Newton's method with the step halved until it gains, from the share
-    on, as Lin, Lin & Weng (2007) mend his.
+    Uses the smoothed targets of Platt (1999), and Newton's method with backtracking, started from the overall
+    log-odds, as Lin, Lin & Weng (2007) improve on his.
     """
-    right, wrong, log_odds = share(which, weight)
+    right, wrong = int(which.sum()), int((~which).sum())
     target = np.where(which, (right + 1) / (right + 2), 1 / (wrong + 2))
-    table = np.stack([*columns, np.ones(len(target))])
-    weights: Float64 = np.array([*[0.0] * len(columns), log_odds])
+    table = np.stack([column, np.ones(len(target))])
+    weights: Float64 = np.array([0.0, _log_odds(which)])
 
     def loss(of: Float64) -> float:
         z = of @ table
-        return float((weight * (np.logaddexp(0, z) - target * z)).sum())
+        return float((np.logaddexp(0, z) - target * z).sum())
 
     now = loss(weights)
     for _ in range(STEPS):
         p = 1 / (1 + np.exp(-np.clip(weights @ table, -500, 500)))
-        gradient = table @ (weight * (p - target))
-        step = np.linalg.solve((table * (weight * p * (1 - p))) @ table.T + RIDGE * np.eye(len(weights)), gradient)
+        gradient = table @ (p - target)
+        step = np.linalg.solve((table * (p * (1 - p))) @ table.T + RIDGE * np.eye(len(weights)), gradient)
         size = 1.0
         while size > LEAST and loss(weights - size * step) > now - 1e-4 * size * float(gradient @ step):
             size /= 2

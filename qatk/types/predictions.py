@@ -56,8 +56,6 @@ class Predictions:
         score: float32[n], of the best span, ``-inf`` where no span was valid.
         null_score: float32[n], of "no answer"; NaN where the source of the predictions does not give it.
         nbest: the best spans, or ``None`` where unknown.
-        verifier: float32[n], that part of the null score that a verifier adds, in the window of the least null score;
-            qatk fills it in, decoders need not.
     """
 
     text: Sequence[str]
@@ -66,7 +64,6 @@ class Predictions:
     score: Float32
     null_score: Float32
     nbest: NBest | None = None
-    verifier: Float32 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.text)
@@ -76,8 +73,6 @@ class Predictions:
             freeze(self, name, np.float32, n)
         if self.nbest is not None and len(self.nbest.offsets) != n + 1:
             raise ValueError("Predictions.nbest is for another number of examples")
-        if self.verifier is not None:
-            freeze(self, "verifier", np.float32, n)
 
     def __len__(self) -> int:
         return len(self.text)
@@ -86,8 +81,7 @@ class Predictions:
         """The answers to these examples only, in this order."""
         numbers = {n: getattr(self, n)[rows] for n in ("char_start", "char_end", "score", "null_score")}
         nbest = None if self.nbest is None else self.nbest.take(rows)
-        verifier = None if self.verifier is None else self.verifier[rows]
-        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, verifier=verifier, **numbers)
+        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, **numbers)
 
     @property
     def null_odds(self) -> Float64:

@@ -44,22 +44,18 @@ class SpanScores:
         null: float32[F], the score of "no answer", on the same scale as start + end.
         start, end: float32[T] over the tokens of the features; ``-inf`` where no answer may start or end.
         candidates: scored spans.
-        verifier: float32[F], that part of ``null`` that a verifier adds; ``None`` of heads without one.
     """
 
     null: Float32
     start: Float32 | None = None
     end: Float32 | None = None
     candidates: SpanCandidates | None = None
-    verifier: Float32 | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "null", np.float32)
         factorised = self.start is not None and self.end is not None
         if factorised == (self.candidates is not None) or (self.start is None) != (self.end is None):
             raise ValueError("SpanScores needs start and end, or candidates: one of the two forms")
-        if self.verifier is not None:
-            freeze(self, "verifier", np.float32, len(self.null))
         if self.start is not None and self.end is not None:
             freeze(self, "start", np.float32)
             freeze(self, "end", np.float32, len(self.start))

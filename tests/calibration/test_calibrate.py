@@ -23,7 +23,6 @@ from qatk.errors import DataError, QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.load import load_run
-from qatk.runs.prediction import of_least_null
 from qatk.types import Examples, Predictions
 from qatk.types.examples import clusters_of
 from repository import ROOT
@@ -131,40 +130,6 @@ def test_the_oracle_is_the_best_of_all_thresholds(shifted: Evaluation) -> None:
     assert calibrated_f1(shifted, found.fitted.threshold) == pytest.approx(max(tried))
 
 
-def with_verifier(host: PluginHost, weight: float) -> Evaluation:
-    """A system whose odds and verifier tell something of the truth, each with noise of its own."""
-    told, rng = answer(DATA, 0.9, 1), np.random.default_rng(3)
-    own, other = (np.where(DATA.has_answer, -1.0, 1.0) + rng.normal(0, 1, len(DATA)) for _ in range(2))
-    added = (weight * other).astype(np.float32)
-    null = (told.score + own).astype(np.float32) + added
-    return evaluation(host, DATA, replace(told, null_score=null, verifier=added))
-
-
-def test_the_weight_of_a_verifier_is_fitted(host: PluginHost) -> None:
-    few, many = (calibrate(with_verifier(host, weight)) for weight in (0.1, 10.0))
-    weights = [0.1 * few.fitted.verifier_factor, 10 * many.fitted.verifier_factor]
-    assert weights[0] == pytest.approx(weights[1], rel=1e-3), "what it counted before does not matter"
-    assert 0.5 < weights[0] < 2, "both tell as much"
-    assert few.splits[0].f1 == pytest.approx(many.splits[0].f1)
-    given = with_verifier(host, 0.1)
-    deaf = calibrate(replace(given, predictions=replace(given.predictions, verifier=None)))
-    assert few.splits[0].f1 > deaf.splits[0].f1 + 1, "without its weight, the threshold alone gains less"
-    assert "verifier_factor" in few.as_dict()
-    assert "verifier_factor" not in deaf.as_dict()
-
-
-def test_a_verifier_counts_for_what_it_tells_of_questions_that_matter() -> None:
-    """It knows that there is an answer only where the best span is wrong anyway, which gains nothing."""
-    kind = np.repeat([0, 1, 2], 500)  # right span, wrong span, no answer
-    odds = np.array([-1.0, 1.0, 1.0])[kind] + RNG.normal(0, 1, 1500)
-    verifier = np.array([1.0, -3.0, 1.0])[kind] + RNG.normal(0, 1, 1500)
-    right = (kind == 0).astype(np.float64)
-    found = fit(Questions(odds + verifier, kind < 2, kind >= 0, right, right, verifier))
-    assert found.verifier_factor < 0.15
-    useless = fit(Questions(odds + verifier, kind < 2, kind < 0, right, right, verifier))
-    assert useless.verifier_factor == 1, "nothing hangs on it"
-
-
 def calibrated_f1(of: Evaluation, threshold: float) -> float:
     from qatk.evaluation.squad import exact_and_f1
 
@@ -195,19 +160,6 @@ def _scores(predictions: Predictions) -> np.ndarray:
     from qatk.evaluation.squad import exact_and_f1
 
     return exact_and_f1(DATA, predictions.text)[1]
-
-
-def test_each_half_weighs_the_verifier_as_the_other_found(host: PluginHost) -> None:
-    given = with_verifier(host, 0.1).predictions
-    predictions, found = cross_fit(DATA, given)
-    half = halves(clusters_of(DATA)[0], 13)
-    factor = np.where(half, *(fold.verifier_factor for fold in found.folds))
-    odds = given.null_odds + (factor - 1) * given.verifier
-    answered = np.array([text != "" for text in predictions.text])
-    assert (answered <= (odds <= np.where(half, *found.thresholds))).all()
-    assert 100 * np.mean(_scores(predictions)) == pytest.approx(found.f1)
-    assert len({fold.verifier_factor for fold in found.folds}) == 2
-    np.testing.assert_array_equal(predictions.null_odds, given.null_odds)
 
 
 def test_a_threshold_gives_slices_of_the_context_and_takes_answers_away(shifted: Evaluation) -> None:
@@ -290,24 +242,9 @@ def test_a_run_is_scored_by_thresholds_of_other_contexts(tmp_path: Path) -> None
     assert written["clusters"] == "context"
     assert result.metrics["f1"] == pytest.approx(written["held_out"]["f1"]["first"])
     assert result.manifest["calibration"]["thresholds"] == written["thresholds"][0]
+    assert written == json.loads(json.dumps(calibrate(load_run(tmp_path / "run").evaluation).as_dict()))
     plain = qatk.run(recipe, out=tmp_path / "plain")
     np.testing.assert_array_equal(plain.evaluation.predictions.null_odds, result.evaluation.predictions.null_odds)
-
-
-def test_the_verifier_speaks_for_the_window_of_the_least_null_score() -> None:
-    owner, null, verifier = np.int32([0, 0, 2, 2, 2]), np.float32([5, 1, 3, 2, 4]), np.float32([50, 10, 30, 20, 40])
-    assert of_least_null(verifier, owner, null, 4).tolist() == [10, 0, 20, 0]
-
-
-def test_a_run_with_a_verifier_is_calibrated_by_its_weight_too(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, train=64, dev=24, max_steps=4)
-    setting = ["decoder.null_threshold=calibrated", "head={use: answerability, weight: 0.5}"]
-    result = qatk.run(recipe, out=tmp_path / "run", settings=setting)
-    found = calibrate(load_run(tmp_path / "run").evaluation)
-    assert json.loads((tmp_path / "run" / "calibration.json").read_text()) == json.loads(json.dumps(found.as_dict()))
-    assert found.verified
-    assert result.metrics["f1"] == pytest.approx(found.splits[0].f1)
-    assert "multiply the head's weight by it" in call(tmp_path / "run")
 
 
 def test_a_run_that_cannot_be_calibrated_stops_before_training(tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ class AnswerabilityHead:
     """The ``linear`` head whose null score is start + end at the null position + ``weight`` times the verifier's.
 
     The rear verification of Zhang et al. 2021 (Retrospective Reader), with a verifier on the same encoder. Its score is
-    the log-odds of "no answer", trained by its own loss; calibrating fits how much it counts
-    (:mod:`qatk.calibration.fitting`).
+    the log-odds of "no answer", trained by a loss of its own.
     """
 
     def __init__(self, options: AnswerabilityOptions) -> None:
@@ -49,8 +48,9 @@ class AnswerabilitySpans(nn.Module):
         """Score states [B, L, H]: float32, ``-inf`` for tokens that can be no answer."""
         spans = self.spans(states, batch)
         unanswerable = self.verifier(self.spans.dropout(states), spans.start.log_softmax(-1), batch)
-        added = self.options.weight * unanswerable
-        return AnswerabilityLogits(spans.start, spans.end, spans.null + added, unanswerable, verifier=added)
+        return AnswerabilityLogits(
+            spans.start, spans.end, spans.null + self.options.weight * unanswerable, unanswerable
+        )
 
     def loss(self, output: AnswerabilityLogits, batch: Batch) -> Tensor:
         """That of ``linear``, and the verifier's binary cross entropy, weighted."""

@@ -229,7 +229,6 @@ def test_answerability_is_linear_with_a_verifier() -> None:
     assert torch.equal(due.start, found.start)
     assert torch.equal(due.end, found.end)
     assert torch.allclose(found.null, due.null + 0.5 * found.unanswerable)
-    assert torch.allclose(found.verifier, 0.5 * found.unanswerable)
     wanted = (problem.batch.start_target == problem.batch.null_index).float()
     verdict = torch.nn.functional.binary_cross_entropy_with_logits(found.unanswerable, wanted)
     loss = plain.loss(due, problem.batch) + 0.25 * verdict

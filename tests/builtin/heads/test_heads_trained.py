@@ -98,7 +98,7 @@ def test_a_head_of_another_kind_is_not_taken_over_in_silence(tmp_path: Path) -> 
 def columns_of(scores: SpanScores) -> list[Any]:
     spans = scores.candidates
     pairs = [] if spans is None else [spans.feature, spans.start, spans.end, spans.score]
-    return [scores.null, *[c for c in (scores.start, scores.end, scores.verifier) if c is not None], *pairs]
+    return [scores.null, *[c for c in (scores.start, scores.end) if c is not None], *pairs]
 
 
 def equal(one: SpanScores, other: SpanScores, near: float = 0.0) -> bool:
@@ -148,7 +148,6 @@ def predict_shared(base: Path, out: Path) -> None:
         model = engine.assemble(hf, head(name, width=8), seed=1)
         for count in (1, 8):
             scores = engine.predict(model, windows(LENGTHS[:count], hf.spec()))
-            assert (scores.verifier is not None) == (name == "answerability")
             np.savez(out / f"{name}-{count}.npz", *columns_of(scores))
 
 

@@ -213,18 +213,8 @@ class Loses(Spans):
         return state.keys() == self.state_dict().keys()
 
 
-@head
-class Judges(Spans):
-    """A verifier that judges every token."""
-
-    def forward(self, states: Tensor, batch: Batch) -> Any:
-        output = super().forward(states, batch)
-        return replace(output, verifier=states.sum(-1))
-
-
 BROKEN = {
     Transposed: "scores-have-the-right-shapes",
-    Judges: "scores-have-the-right-shapes",
     Unmasked: "padding-is-masked",
     OverMasked: "padding-is-masked",
     MeanState: "padding-states-have-no-influence",

@@ -27,7 +27,6 @@ class Collected:
     def __init__(self, features: Features, engine: Engine) -> None:
         self._features, self._engine = features, engine
         self._null = zeros(len(features), np.float32)
-        self._verifier: Float32 | None = None
         self._tokens: list[Float32] = []
         self._spans: dict[str, Spool[Any]] = {}
         self._stretch: list[dict[str, Any]] = []
@@ -35,9 +34,6 @@ class Collected:
     def add(self, rows: Int64, batch: Batch, output: SpanLogits | PairLogits) -> None:
         """The output for these windows, padded as ``batch`` says."""
         self._null[rows] = output.null.float().cpu().numpy()
-        if output.verifier is not None:
-            self._verifier = zeros(len(self._null), np.float32) if self._verifier is None else self._verifier
-            self._verifier[rows] = output.verifier.float().cpu().numpy()
         if isinstance(output, PairLogits):
             self._stretch.append(_spans(rows, batch, output))
             return
@@ -57,16 +53,14 @@ class Collected:
 
     def scores(self) -> SpanScores:
         """All of them, those of the other processes too, which must call this as well."""
-        null, verifier = self._sum(self._null), None
-        if self._anywhere(self._verifier is not None):
-            verifier = self._sum(zeros(len(null), np.float32) if self._verifier is None else self._verifier)
+        null = self._sum(self._null)
         if not self._anywhere(bool(self._spans)):
             start, end = (self._sum(column) for column in self._tokens or self._token_columns())
-            return SpanScores(null, start, end, verifier=verifier)
+            return SpanScores(null, start, end)
         spans = {name: spool.column() for name, spool in self._spans.items()}
         if self._engine.accelerator.num_processes > 1:
             spans = _by_window([part for part in gather_object([spans]) if part])
-        return SpanScores(null, candidates=SpanCandidates(**spans), verifier=verifier)
+        return SpanScores(null, candidates=SpanCandidates(**spans))
 
     def _token_columns(self) -> list[Float32]:
         return [zeros(len(self._features.input_ids), np.float32) for _ in range(2)]
