@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -104,3 +104,24 @@ class QatkWarning(UserWarning):
 
 class DataWarning(QatkWarning):
     """Something about the data that was passed over or mended, with counts and the first ids."""
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word most like one that is not known; ``None`` where none is alike to ``cutoff``, from 0 to 1."""
+    from difflib import get_close_matches  # most commands fail at nothing and need not load it
+
+    return next(iter(get_close_matches(word, list(known), 1, cutoff)), None)
+
+
+def suggest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """What a message says of a word that is not known.
+
+    Args:
+        word: as the user wrote it.
+        known: what it might have been.
+        otherwise: what to say where nothing is near, in place of all that is known.
+    """
+    known = list(known)
+    if (near := nearest(word, known)) is not None:
+        return f"did you mean {near!r}?"
+    return otherwise if otherwise is not None else f"known: {', '.join(sorted(set(known))) or 'none'}"

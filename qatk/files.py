@@ -11,11 +11,10 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from qatk.errors import DataError, StorageError, UsageError
+from qatk.errors import DataError, StorageError, UsageError, nearest
 
 
 @contextmanager
@@ -166,9 +165,9 @@ def _near_miss(path: Path) -> str:
         names = sorted(entry.name for entry in folder.iterdir())
     except OSError:
         return f"there is no folder {folder} either; paths are relative to the working directory"
-    close = [name for name in names if name in (f"{path.name}.gz", path.name.removesuffix(".gz"))]
-    close += get_close_matches(path.name, names, 1, cutoff=0.75)
-    return f"did you mean {folder / close[0]}?" if close else "paths are relative to the working directory"
+    packed = [name for name in names if name in (f"{path.name}.gz", path.name.removesuffix(".gz"))]
+    near = packed[0] if packed else nearest(path.name, names, 0.75)
+    return f"did you mean {folder / near}?" if near else "paths are relative to the working directory"
 
 
 def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
-from qatk.errors import UsageError
+from qatk.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,10 +91,7 @@ def _rows_of(examples: Examples, ids: Sequence[str]) -> list[int]:
     row = {name: i for i, name in enumerate(examples.id)}
     unknown = [name for name in ids if name not in row]
     if unknown:
-        from difflib import get_close_matches
-
-        close = get_close_matches(unknown[0], examples.id, 1)
-        fix = f"did you mean {close[0]}?" if close else f"an id looks like {examples.id[0]}"
+        fix = suggest(unknown[0], examples.id, f"an id looks like {examples.id[0]}")
         raise UsageError(f"no question has the id {', '.join(map(repr, unknown))}", where="--id", fix=fix)
     return [row[name] for name in ids]
 

@@ -10,7 +10,7 @@ import typer
 
 from qatk.cli.shared import Settings, output, plugin_host, print_json
 from qatk.display.tables import plain_table
-from qatk.errors import UsageError
+from qatk.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from qatk.plugins.doctor import Ailment, Finding
@@ -108,7 +108,6 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
         what = f"plugin {broken[0]} cannot be loaded: {broken[0].reason}"
         raise UsageError(what, fix=f"qatk {file}plugins doctor shows where")
     if not found:
-        from qatk.plugins.options import suggest
         from qatk.plugins.protocols import PROTOCOLS
 
         known = sorted({r.name for r in components} | {r.plugin.name for r in components})

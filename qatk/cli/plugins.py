@@ -9,7 +9,7 @@ import typer
 from qatk.cli import plugin_authors
 from qatk.cli.shared import output, plugin_host, print_json
 from qatk.display.tables import plain_table
-from qatk.errors import UsageError
+from qatk.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -129,13 +129,9 @@ def _alone(host: PluginHost, row: dict[str, Any]) -> str:
 
 
 def _unknown(host: PluginHost, name: str) -> UsageError:
-    from difflib import get_close_matches
 
     names = sorted({r.name for r in host.components()})
-    close = get_close_matches(name, names, 1)
-    return UsageError(
-        f"no component is called {name!r}", fix=f"did you mean {close[0]!r}?" if close else ", ".join(names)
-    )
+    return UsageError(f"no component is called {name!r}", fix=suggest(name, names))
 
 
 def _components_table(rows: list[dict[str, Any]]) -> Table:

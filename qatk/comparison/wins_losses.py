@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from difflib import get_close_matches
 
 import numpy as np
 
-from qatk.errors import UsageError
+from qatk.errors import UsageError, suggest
 from qatk.evaluation.squad import normalise_answers
 from qatk.results.comparison import Comparison, System
 from qatk.types import Bool, Float64, Int64
@@ -45,10 +44,8 @@ def in_slice(comparison: Comparison, text: str) -> Bool:
     if name in (groups := comparison.masks.get(slicer, {})):
         return groups[name]
     known = [f"{slicer}: {name}" for slicer, groups in comparison.masks.items() for name in groups]
-    near = get_close_matches(text, known, 1)
     listed = "; ".join(f"{slicer}: {', '.join(groups)}" for slicer, groups in comparison.masks.items())
-    fix = f"did you mean {near[0]!r}?" if near else f"there are: {listed or 'none'}"
-    raise UsageError(f"--slice: there is no {text!r}", fix=fix)
+    raise UsageError(f"--slice: there is no {text!r}", fix=suggest(text, known, f"there are: {listed or 'none'}"))
 
 
 def compile_pattern(text: str) -> re.Pattern[str]:

@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,7 +17,7 @@ import pluggy
 
 from qatk import hookspecs
 from qatk.component import Options
-from qatk.errors import PluginError, UsageError
+from qatk.errors import PluginError, UsageError, suggest
 from qatk.plugins.live import Live
 from qatk.plugins.options import checked_options
 from qatk.plugins.protocols import PROTOCOLS
@@ -137,8 +136,7 @@ class PluginHost:
         return adapter.build(registered, options)
 
     def _instead(self, name: str, known: list[str]) -> str:
-        close = get_close_matches(name, known, 1)
-        text = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(set(known))) or 'none'}"
+        text = suggest(name, known)
         broken = [p for p in self.plugins if p.error]
         if broken:
             text += f"; not loaded: {', '.join(f'{p}: {p.reason}' for p in broken)}"
@@ -233,6 +231,5 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], source: str) -> 
     known = list(known)
     for name in names:
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            fix = f"did you mean {close[0]!r}?" if close else f"installed: {', '.join(known) or 'none'}"
+            fix = suggest(name, known, f"installed: {', '.join(known) or 'none'}")
             raise UsageError(f"no plugin is called {name!r}", where=source, fix=fix)

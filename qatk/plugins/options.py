@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from qatk.component import Component, Options
-from qatk.errors import UsageError
+from qatk.errors import UsageError, suggest
 
 
 def checked_options(component: Component, values: Mapping[str, Any]) -> Options:
@@ -28,12 +27,6 @@ def show(value: Any) -> str:
     """A value of a recipe with its type, for messages."""
     names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}
     return f"{json.dumps(value, ensure_ascii=False)} ({names.get(type(value), type(value).__name__)})"
-
-
-def suggest(word: str, known: Sequence[str]) -> str:
-    """The known word nearest to one that is not, or all of them."""
-    close = get_close_matches(word, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
 
 
 def explain(error: ErrorDetails, known: Sequence[str]) -> tuple[str, str]:

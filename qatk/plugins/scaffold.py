@@ -9,11 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from qatk.errors import UsageError
+from qatk.errors import UsageError, suggest
 from qatk.files import replacing
 from qatk.hookspecs import API_VERSION
 from qatk.plugins.host import PluginHost
-from qatk.plugins.options import suggest
 from qatk.plugins.protocols import PROTOCOLS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

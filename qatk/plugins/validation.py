@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from qatk import hookspecs
 from qatk.component import Component, Options
-from qatk.errors import PluginError
+from qatk.errors import PluginError, suggest
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_"))
 """The names of all hooks."""
@@ -33,7 +32,7 @@ def check_module(module: Any) -> None:
         )
     for name in marked_hooks(module):
         if name not in HOOKS:
-            raise PluginError(f"there is no hook {name}", fix=_suggest(name))
+            raise PluginError(f"there is no hook {name}", fix=suggest(name, HOOKS, ""))
 
 
 def marked_hooks(module: Any) -> list[str]:
@@ -46,7 +45,7 @@ def unmarked_hooks(module: Any) -> dict[str, str]:
     marked = marked_hooks(module)
     named = [n for n in dir(module) if n.startswith(f"{hookspecs.PROJECT}_") and callable(getattr(module, n))]
     return {
-        name: "mark it with @hookimpl" if name in HOOKS else _suggest(name) or "it is no hook"
+        name: "mark it with @hookimpl" if name in HOOKS else suggest(name, HOOKS, "") or "it is no hook"
         for name in named
         if name not in marked and not isinstance(getattr(module, name), type)
     }
@@ -72,8 +71,3 @@ def import_file(file: str) -> ModuleType:
     sys.modules[spec.name] = module  # where inspect and pickle look for it
     spec.loader.exec_module(module)
     return module
-
-
-def _suggest(name: str) -> str:
-    close = get_close_matches(name, HOOKS, 1)
-    return f"did you mean {close[0]}?" if close else ""

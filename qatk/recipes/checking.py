@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from qatk.errors import UsageError
+from qatk.errors import UsageError, suggest
 from qatk.plugins.host import PluginHost
-from qatk.plugins.options import complaints, explain, suggest
+from qatk.plugins.options import complaints, explain
 from qatk.plugins.registered import Registered
 from qatk.recipes.document import Marked
 from qatk.recipes.sections import SECTIONS, Choice, Scalars, Section

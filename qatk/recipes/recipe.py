@@ -7,13 +7,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from qatk.errors import Problem, RecipeError, UsageError
+from qatk.errors import Problem, RecipeError, UsageError, nearest
 from qatk.plugins.host import PluginHost
 from qatk.recipes.checking import Checker
 from qatk.recipes.document import assign, parse, scalar
@@ -87,8 +86,8 @@ def load_recipe(source: str | Path, host: PluginHost, settings: Sequence[str] = 
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
-        fix = f"did you mean {path.parent / near[0]}?" if near else "qatk run takes the path of a YAML file"
+        near = nearest(path.name, (p.name for p in path.parent.glob("*.y*ml")))
+        fix = f"did you mean {path.parent / near}?" if near else "qatk run takes the path of a YAML file"
         raise UsageError(f"there is no recipe {path}", fix=fix) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the recipe {path} cannot be read: {error}") from None

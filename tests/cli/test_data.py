@@ -109,7 +109,7 @@ def test_other_datasets(tmp_path: Path) -> None:
 
 
 def test_misuse(dev: str) -> None:
-    assert "did you mean q-bob?" in failure(UsageError, dev, "--id", "q-bop")
+    assert "did you mean 'q-bob'?" in failure(UsageError, dev, "--id", "q-bop")
     assert "did you mean" in failure(UsageError, dev.replace("dev.json", "dve.json"))
     assert "DATA is missing: the path of the dataset 'squad'" in failure(UsageError)
     assert "no dataset is called 'sqad'" in failure(UsageError, dev, "--use", "sqad")

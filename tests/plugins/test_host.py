@@ -78,7 +78,7 @@ def test_a_broken_plugin_is_quarantined_and_others_work(tmp_path: Path) -> None:
     broken = {p.name: p.error or "" for p in host.plugins if p.error}
     assert set(broken) == {"raises", "late", "wrong", "typo"}
     assert "no_such_module_anywhere" in broken["raises"]
-    assert "did you mean qatk_heads?" in broken["typo"]
+    assert "did you mean 'qatk_heads'?" in broken["typo"]
     with pytest.raises(UsageError, match="no head is called 'gone'") as caught:
         host.find("head", "gone")
     assert "not loaded: raises (file " in str(caught.value)
