@@ -216,13 +216,10 @@ class _Request:
         )
 
     def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
-        from qatk.comparison.systems import read_predictions
+        from qatk.comparison.systems import read_systems
 
         self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
-        if folders := [path for path in self.inputs if path.is_dir()]:
-            fix = "run folders bring their data with them, for prediction files beside them too: leave --data away"
-            raise UsageError(f"--data goes with prediction files alone, and {folders[0]} is a folder", fix=fix)
-        return read_predictions(data, self.inputs, null_odds, common=self.common, host=host)
+        return read_systems(self.inputs, null_odds, data=data, common=self.common, host=host)
 
     def _refuse(self, *options: tuple[str, Any], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:

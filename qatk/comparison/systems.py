@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +15,12 @@ from qatk.comparison.names import Source, T, distinct_names, names_of_groups
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.metrics import slice_rows, take
-from qatk.evaluation.prediction_files import check_null_odds, read_null_odds
-from qatk.evaluation.prediction_files import read_predictions as read_texts
+from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
 from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.run_folder.load import load_run
-from qatk.types import Bool, Examples
+from qatk.types import Bool, Examples, Int64
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -31,44 +30,50 @@ def read_systems(
     sources: Sequence[Source],
     null_odds: Sequence[Source | None] = (),
     *,
+    data: Source | Examples | None = None,
     names: Sequence[str] | None = None,
     group_seeds: bool = False,
     common: bool = False,
     nbest: bool = True,
+    host: PluginHost | None = None,
 ) -> list[System]:
-    """Systems out of run folders, and out of prediction files beside them; the first is the baseline.
+    """Systems from run folders, from prediction files beside them, or from prediction files alone.
 
     Args:
-        sources: finished runs, at least one, and prediction files, which are scored and sliced on the first run's data.
+        sources: finished runs and prediction files (question id to answer text, plain or .gz); the first is the
+            baseline. Files are scored and sliced on the data, or without it on that of the first run.
         null_odds: the odds file of each predictions file, ``None`` where it has none; nothing at all for none.
+        data: the examples with gold, or the SQuAD file, that the prediction files belong to; ``None`` where a run
+            brings its own.
         names: the system that each source belongs to: runs of one name are seeds of one system. ``None`` makes a
             system of each, named after what distinguishes its path.
         group_seeds: without names, make one system of runs whose recipes differ in nothing but their seed.
         common: where they share only some questions, go on with those.
         nbest: read the best spans of each question too; comparing needs none.
+        host: the plugins that read the data and group its questions.
 
     Raises:
         RunFolderError: where a folder is no run, or an unfinished one.
         PredictionsError: where two share no question or, without ``common``, only some; for scores or odds of NaN;
             where odds and predictions do not belong together.
-        DataError: where a file holds something else.
-        UsageError: for fewer than two systems, no run, or another number of odds than of prediction files; where the
-            data or the metrics of two differ.
+        DataError: where a file holds something else, or the data has no gold.
+        UsageError: for fewer than two systems, neither run nor data, data beside a run, or another number of odds
+            than of prediction files; where the data or the metrics of two differ; where a file cannot be opened.
     """
     refuse_too_few(len(sources))
     of = dict(zip(distinct_names(sources), sources, strict=True))
     runs = {name: load_run(source, nbest=nbest) for name, source in of.items() if not Path(source).is_file()}
-    if not runs:
-        raise UsageError(f"{sources[0]} is a file, no run folder", fix="prediction files need the data: --data DATA")
+    _refuse_no_data_or_two(sources, runs, data)
     answers = _read_answers({name: source for name, source in of.items() if name not in runs}, null_odds)
     refuse_other_metrics(_metrics(runs, answers))
     found = {name: result.evaluation for name, result in runs.items()}
     if answers:
-        first = next(iter(found.values()))
-        every = [answers[name].texts if name in answers else found[name].examples.id for name in of]
-        shared = set(shared_ids(list(of), [list(ids) for ids in every], common=common))
-        base = take(first, np.array([row for row, name in enumerate(first.examples.id) if name in shared], np.int64))
-        found |= {name: answer.evaluate(base.examples, base.masks) for name, answer in answers.items()}
+        ids = {name: list(answers[name].texts) if name in answers else found[name].examples.id for name in of}
+        if data is None:
+            examples, masks = _shared_with_run(next(iter(found.values())), ids, common=common)
+        else:
+            examples, masks = _shared_with_data(data, ids, host, common=common)
+        found |= {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
     digests = {name: result.manifest.get("data", {}).get("dev", {}).get("digest") for name, result in runs.items()}
     evaluations = align(list(of), [found[name] for name in of], [digests.get(name) for name in of], common=common)
     if names is None:
@@ -108,42 +113,6 @@ def run_facts(result: RunResult) -> dict[str, float]:
     return facts
 
 
-def read_predictions(
-    data: Source | Examples,
-    files: Sequence[Source],
-    null_odds: Sequence[Source | None] = (),
-    *,
-    common: bool = False,
-    host: PluginHost | None = None,
-) -> list[System]:
-    """Systems out of prediction files (question id to answer text); the first is the baseline.
-
-    Args:
-        data: examples with gold, or a SQuAD file, plain or .gz.
-        files: one a system, plain or .gz.
-        null_odds: the odds file of each, ``None`` where it has none; nothing at all for none.
-        common: where a file lacks questions of the data, or has others, go on with those that all have.
-        host: the plugins to use: a dataset reads the data, and the default slicers group the questions.
-
-    Raises:
-        PredictionsError: where files and data share no question or, without ``common``, only some; where odds and
-            predictions do not belong together.
-        DataError: where a file holds something else, or the data has no gold.
-        UsageError: for fewer than two files or another number of odds, and where a file cannot be opened.
-    """
-    refuse_too_few(len(files))
-    of = dict(zip(distinct_names(files), files, strict=True))
-    answers = _read_answers(of, null_odds)
-    examples = read_data(data, host)
-    every = [examples.id, *(list(answer.texts) for answer in answers.values())]
-    shared = shared_ids([_data_name(data), *of], every, common=common)
-    if len(shared) < len(examples):
-        among = set(shared)
-        examples = examples.take([row for row, name in enumerate(examples.id) if name in among])
-    masks = _default_masks(examples, host)
-    return [System(name, [answers[name].evaluate(examples, masks)], sources=[str(file)]) for name, file in of.items()]
-
-
 @dataclass(frozen=True)
 class _Answers:
     """What a predictions file says, and its null odds."""
@@ -164,7 +133,7 @@ def _read_answers(files: Mapping[str, Source], null_odds: Sequence[Source | None
         raise UsageError(f"{len(null_odds)} files of null odds for {len(files)} of predictions", fix="one each is due")
     answers = {}
     for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
-        texts = read_texts(file)
+        texts = read_predictions(file)
         odds = None if odds_file is None else read_null_odds(odds_file)
         if odds is not None:
             check_null_odds(texts, odds, where=name)
@@ -189,8 +158,41 @@ def _mean(facts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: sum(each[name] for each in facts) / len(facts) for name in known}
 
 
-def _data_name(data: Source | Examples) -> str:
-    return "the data" if isinstance(data, Examples) else Path(data).name
+def _refuse_no_data_or_two(
+    sources: Sequence[Source], runs: Mapping[str, RunResult], data: Source | Examples | None
+) -> None:
+    """The data comes from the runs, or from the caller."""
+    if data is None and not runs:
+        raise UsageError(f"{sources[0]} is a file, no run folder", fix="prediction files need the data: --data DATA")
+    if data is not None and runs:
+        folder = next(source for source in sources if not Path(source).is_file())
+        fix = "a run brings its own data, for prediction files beside it too: leave out --data (data=)"
+        raise UsageError(f"--data goes with prediction files alone, and {folder} is a folder", fix=fix)
+
+
+def _shared_with_run(
+    first: Evaluation, ids: Mapping[str, Sequence[str]], *, common: bool
+) -> tuple[Examples, Mapping[str, Mapping[str, Bool]]]:
+    """The questions of a run that all systems have, and the groups that the run made of them."""
+    shared = set(shared_ids(list(ids), list(ids.values()), common=common))
+    base = take(first, _rows_among(first.examples, shared))
+    return base.examples, base.masks
+
+
+def _shared_with_data(
+    data: Source | Examples, ids: Mapping[str, Sequence[str]], host: PluginHost | None, *, common: bool
+) -> tuple[Examples, Mapping[str, Mapping[str, Bool]]]:
+    """The questions of the data that all systems have, and the groups that the default slicers make of them."""
+    examples = read_data(data, host)
+    name = "the data" if isinstance(data, Examples) else Path(data).name
+    shared = set(shared_ids([name, *ids], [examples.id, *ids.values()], common=common))
+    if len(shared) < len(examples):
+        examples = examples.take(_rows_among(examples, shared))
+    return examples, _default_masks(examples, host)
+
+
+def _rows_among(examples: Examples, among: Set[str]) -> Int64:
+    return np.array([row for row, name in enumerate(examples.id) if name in among], np.int64)
 
 
 def _only(values: Mapping[str, T], ids: Sequence[str]) -> Mapping[str, T]:

@@ -11,7 +11,7 @@ import pytest
 
 from compare_tools import answer, articles, evaluation, system
 from qatk.comparison.compare import compare_systems, comparison_to_dict
-from qatk.comparison.systems import read_predictions
+from qatk.comparison.systems import read_systems
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
@@ -293,7 +293,7 @@ def test_the_plain_form_of_several_seeds_and_of_what_is_not_known(host: PluginHo
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
 def test_two_published_systems(host: PluginHost) -> None:
     files = [SHARED / "parity" / f"{name}.predictions.json.gz" for name in ("bidaf-elmo-v2", "nlnet-v2")]
-    a, b = systems = read_predictions(SHARED / "squad2-mini" / "dev.json.gz", files, host=host)
+    a, b = systems = read_systems(files, data=SHARED / "squad2-mini" / "dev.json.gz", host=host)
     found = compare_systems(systems)
     f1 = pick(found, "f1")
     assert f1.difference == pytest.approx(b.evaluation.metrics["f1"] - a.evaluation.metrics["f1"])

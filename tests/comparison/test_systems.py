@@ -14,7 +14,7 @@ import pytest
 from compare_tools import answer, articles, evaluation, write_run
 from qatk.comparison.compare import compare_systems
 from qatk.comparison.names import distinct_names
-from qatk.comparison.systems import read_predictions, read_systems, run_system
+from qatk.comparison.systems import read_systems, run_system
 from qatk.errors import PredictionsError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import evaluate
 from qatk.evaluation.metrics import take
@@ -155,7 +155,7 @@ def test_fewer_than_two_systems(runs: list[Path]) -> None:
         with pytest.raises(UsageError, match="two systems or more"):
             read_systems(few)
         with pytest.raises(UsageError, match="two systems or more"):
-            read_predictions(DATA, few)
+            read_systems(few, data=DATA)
 
 
 def test_scores_and_odds_that_are_not_numbers(runs: list[Path], tmp_path: Path) -> None:
@@ -213,8 +213,8 @@ def texts(examples: Examples, right: float, seed: int) -> dict[str, str]:
 def test_prediction_files_become_systems_with_slices(tmp_path: Path, host: PluginHost) -> None:
     said, odds = texts(DATA, 0.5, 1), dict.fromkeys(DATA.id, 0.5)
     paths = files(tmp_path, one=said, two=texts(DATA, 0.9, 2), odds=odds)
-    one, two = read_predictions(DATA, paths[:2], [None, paths[2]], host=host)
-    assert (one.name, two.name, two.sources, two.seeds) == ("one", "two", [str(paths[1])], (None,))
+    one, two = read_systems(paths[:2], [None, paths[2]], data=DATA, host=host)
+    assert (one.name, two.name, two.sources, two.seeds) == ("one", "two", [str(paths[1])], [None])
     assert set(two.evaluation.masks["question-word"]) == {"who", "when", "where"}
     assert {row.name for row in two.evaluation.slices} >= {"who", "when", "where"}
     assert "best_f1" in two.evaluation.metrics
@@ -226,26 +226,26 @@ def test_files_that_lack_questions(tmp_path: Path, host: PluginHost) -> None:
     part = {name: text for name, text in full.items() if name != "q9"}
     paths = files(tmp_path, part=part, extra=extra)
     with pytest.raises(PredictionsError) as error:
-        read_predictions(DATA, paths, host=host)
+        read_systems(paths, data=DATA, host=host)
     assert "1 question ids are not in part: q9" not in str(error.value)  # nor is "strange"
     assert "are not in part: q9, strange" in str(error.value)
     assert "1 question ids are not in the data: strange" in str(error.value)
-    one, _ = read_predictions(DATA, paths, host=host, common=True)
+    one, _ = read_systems(paths, data=DATA, host=host, common=True)
     assert len(one.evaluation.examples) == len(DATA) - 1
     with pytest.raises(PredictionsError, match="no question in common"):
-        read_predictions(DATA, [*paths[:1], *files(tmp_path, strange={"x": "y"})], host=host, common=True)
+        read_systems([*paths[:1], *files(tmp_path, strange={"x": "y"})], data=DATA, host=host, common=True)
 
 
 def test_odds_must_belong_to_the_predictions(tmp_path: Path, host: PluginHost) -> None:
     odds = dict.fromkeys(DATA.id, 0.5)
     paths = files(tmp_path, one=texts(DATA, 0.5, 1), two=texts(DATA, 0.9, 2), odds=odds | {"strange": 1.0}, nan={})
     with pytest.raises(PredictionsError, match=r"two: 1 question ids have null odds but no prediction: strange"):
-        read_predictions(DATA, paths[:2], [None, paths[2]], host=host)
+        read_systems(paths[:2], [None, paths[2]], data=DATA, host=host)
     with pytest.raises(UsageError, match="1 files of null odds for 2 of predictions"):
-        read_predictions(DATA, paths[:2], [paths[2]], host=host)
+        read_systems(paths[:2], [paths[2]], data=DATA, host=host)
     (tmp_path / "nan.json").write_text(json.dumps(odds | {"q3": float("nan")}))
     with pytest.raises(Exception, match=r"nan\.json: question 'q3' has NaN where numbers are due"):
-        read_predictions(DATA, paths[:2], [None, paths[3]], host=host)
+        read_systems(paths[:2], [None, paths[3]], data=DATA, host=host)
 
 
 def test_a_predictions_file_beside_a_run_is_scored_on_the_data_of_the_run(runs: list[Path], tmp_path: Path) -> None:
@@ -280,6 +280,8 @@ def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: P
         read_systems(runs, [file])
     with pytest.raises(UsageError, match=r"--data DATA"):
         read_systems([file, file])
+    with pytest.raises(UsageError, match=r"--data goes with prediction files alone, and .*a is a folder"):
+        read_systems([file, runs[0]], data=DATA)
     other = write_run(tmp_path / "other", evaluation(host, DATA, answer(DATA, 0.5, 1)), metrics=[{"use": "mine"}])
     with pytest.raises(UsageError, match=r"the metrics differ: other was scored by .*mine.*, part by squad"):
         read_systems([other, file])
@@ -288,9 +290,8 @@ def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: P
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
 def test_published_predictions_have_their_figures(host: PluginHost) -> None:
     data = SHARED / "squad2-mini" / "dev.json.gz"
-    found = read_predictions(
-        data, [SHARED / "parity" / f"{name}.predictions.json.gz" for name in ("nlnet-v2", "bidaf-elmo-v2")], host=host
-    )
+    files = [SHARED / "parity" / f"{name}.predictions.json.gz" for name in ("nlnet-v2", "bidaf-elmo-v2")]
+    found = read_systems(files, data=data, host=host)
     assert [system.name for system in found] == ["nlnet-v2", "bidaf-elmo-v2"]
     for system in found:
         path = SHARED / "parity" / f"{system.name}.predictions.json.gz"
