@@ -6,16 +6,16 @@ test needs nothing of qatk but this module. The protocols below are checked afte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qatk.component import AboveZero, Component, Fraction, Natural, NoOptions, Options, Positive
 from qatk.errors import (
     DataError,
+    DataWarning,
     FeatureError,
     HubUnreachable,
     ModelError,
     PluginError,
     QatkError,
+    QatkWarning,
     StorageError,
     TrainingDiverged,
     UsageError,
@@ -48,9 +48,6 @@ from qatk.results.run import RunResult
 from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, TrainEvent
 from qatk.types.spans import WindowSpans, answers_of_spans, spans_of_window
 
-if TYPE_CHECKING:
-    pass
-
 # fmt: off
 __all__ = [
     "HEAD_WEIGHTS",
@@ -65,6 +62,7 @@ __all__ = [
     "Component",
     "CorpusMetric",
     "DataError",
+    "DataWarning",
     "Dataset",
     "Decoder",
     "DescribingTrainer",
@@ -87,6 +85,7 @@ __all__ = [
     "Positive",
     "Predictions",
     "QatkError",
+    "QatkWarning",
     "Reporter",
     "RunResult",
     "Slicer",

@@ -72,6 +72,21 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
     write_atomically(path, json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Add a line of strict JSON, written whole. Raises :class:`StorageError`."""
+    line = json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
+    with storage_errors(path), path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(line + "\n")
+
+
+def mend_lines(path: Path) -> None:
+    """Cut off a last line that a killed process left unfinished. Raises :class:`StorageError`."""
+    with storage_errors(path):
+        if path.exists() and not (content := path.read_bytes()).endswith(b"\n") and content:
+            with path.open("r+b") as file:
+                file.truncate(content.rfind(b"\n") + 1)
+
+
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """An empty folder to fill, which takes the place of ``folder`` when the block ends well.

@@ -15,12 +15,14 @@ import numpy as np
 
 from qatk.calibration.fitting import Fitted, Questions, fit
 from qatk.errors import DataError
-from qatk.evaluation.squad import exact_and_f1, percent
+from qatk.evaluation.squad import exact_and_f1
 from qatk.files import write_json
 from qatk.statistics.classification import calibration_error, reliability
+from qatk.statistics.intervals import percent
 from qatk.statistics.logistic import no_answer_probability
 from qatk.types import Bool, Examples, Float64, Int64, NBest, Predictions
 from qatk.types.examples import clusters_of
+from qatk.types.predictions import answered
 
 SPLITS, SEED = 20, 13
 TRIES = 20
@@ -201,8 +203,7 @@ def _questions(examples: Examples, predictions: Predictions) -> Questions:
         start, end = _best_spans(predictions.nbest)
         texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
     exact, f1 = exact_and_f1(examples, texts)
-    answered = np.fromiter(map(bool, texts), np.bool_, len(texts))
-    return Questions(predictions.null_odds, examples.has_answer, answered, exact, f1)
+    return Questions(predictions.null_odds, examples.has_answer, answered(texts), exact, f1)
 
 
 def _best_spans(nbest: NBest) -> tuple[Any, Any]:

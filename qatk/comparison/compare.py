@@ -17,13 +17,12 @@ from qatk.comparison.verdicts import verdict
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
-from qatk.results.comparison import Comparison, Difference, Interval, Pair, System
+from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
 from qatk.statistics.significance import DRAWS, SEED, holm
-from qatk.types import Float64
+from qatk.types import Float64, groups_of
 from qatk.types.examples import clusters_of, contexts_of
 
 METRICS = ("exact", "f1")
-UNRESOLVED = "cannot resolve"
 ALPHA = 0.05
 
 
@@ -56,9 +55,7 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
     examples = systems[0].evaluation.examples
     masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])
     articles, kind = clusters_of(examples)
-    groups = {"all": np.ones(len(examples), np.bool_)}
-    if 0 < examples.has_answer.sum() < len(examples):
-        groups |= {"HasAns": examples.has_answer, "NoAns": ~examples.has_answer}
+    groups = {group.name: rows for group, rows in groups_of(examples.has_answer, distinct=True).items()}
     sliced = {f"{slicer}: {name}": mask for slicer, named in masks.items() for name, mask in named.items()}
     table = np.stack([*groups.values(), *sliced.values()])
     scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]

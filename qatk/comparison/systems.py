@@ -14,9 +14,9 @@ from qatk.comparison.alignment import align, refuse_other_metrics, refuse_too_fe
 from qatk.comparison.names import Source, T, distinct_names, names_of_groups
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
-from qatk.evaluation.metrics import slice_rows, take
+from qatk.evaluation.metrics import take
 from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
-from qatk.results.comparison import System
+from qatk.results.comparison import System, facts_of
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.run_folder.load import load_run
@@ -87,30 +87,10 @@ def read_systems(
             evaluations=[evaluations[i] for i in group],
             seeds=[None if (run := results[i]) is None else run.manifest["recipe"].get("seed") for i in group],
             sources=[str(sources[i]) for i in group],
-            facts=_mean([{} if (run := results[i]) is None else run_facts(run) for i in group]),
+            facts=_mean([{} if (run := results[i]) is None else facts_of(run) for i in group]),
         )
         for name, group in members.items()
     ]
-
-
-def run_system(result: RunResult) -> System:
-    """One finished run as a system by itself."""
-    seed = result.manifest["recipe"].get("seed")
-    source = "" if result.folder is None else str(result.folder)
-    return System(result.name, [result.evaluation], [seed], [source], run_facts(result))
-
-
-def run_facts(result: RunResult) -> dict[str, float]:
-    """What a run folder knows of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``."""
-    facts: dict[str, float] = {}
-    seconds = result.manifest["stages"].get("predict", {}).get("seconds")
-    if seconds:
-        facts["examples_per_second"] = len(result.evaluation.examples) / seconds
-    if parameters := result.manifest.get("model", {}).get("parameters"):
-        facts["parameters"] = parameters
-    if result.folder is not None and (result.folder / "model").is_dir():
-        facts["model_bytes"] = sum(f.stat().st_size for f in (result.folder / "model").rglob("*") if f.is_file())
-    return facts
 
 
 @dataclass(frozen=True)
@@ -124,7 +104,7 @@ class _Answers:
         """Scored on examples that it answers, and maybe others beside them."""
         odds = None if self.odds is None else _only(self.odds, examples.id)
         scored = evaluate_examples(examples, _only(self.texts, examples.id), odds)
-        return replace(scored, slices=slice_rows(masks, scored.per_question), masks=masks)
+        return replace(scored, masks=masks)
 
 
 def _read_answers(files: Mapping[str, Source], null_odds: Sequence[Source | None]) -> dict[str, _Answers]:

@@ -112,8 +112,7 @@ def _sureness(system: System) -> Float64:
     odds = predictions.null_odds
     if not len(odds) or np.isnan(odds).any():
         return np.zeros(len(odds))
-    answered = np.fromiter(map(bool, predictions.text), np.bool_, len(odds))
-    order = np.argsort(np.where(answered, -odds, odds), kind="stable")
+    order = np.argsort(np.where(predictions.answered, -odds, odds), kind="stable")
     ranks = np.empty(len(odds))
     ranks[order] = np.arange(len(odds)) / max(1, len(odds) - 1)
     return ranks

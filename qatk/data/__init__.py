@@ -1,1 +1,10 @@
 """Care of examples, whatever their source."""
+
+from qatk.data.answers import BadAnswers, as_starts, checked, listed
+
+__all__ = [
+    "BadAnswers",
+    "as_starts",
+    "checked",
+    "listed",
+]

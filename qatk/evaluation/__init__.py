@@ -1,1 +1,35 @@
-"""Predictions against gold: the official metrics, kinds of errors, what was out of reach."""
+"""Predictions against gold: the official metrics, kinds of errors, answerability, what was out of reach."""
+
+from qatk.evaluation.answerability import Answerability, answerability_of
+from qatk.evaluation.error_kinds import (
+    FUNCTION_WORDS,
+    KINDS,
+    MEANINGS,
+    RIGHT_ANSWER,
+    RIGHT_TO_ABSTAIN,
+    error_kinds_of,
+    right_elsewhere,
+)
+from qatk.evaluation.metrics import take
+from qatk.evaluation.squad import exact_and_f1, normalise_answers
+from qatk.evaluation.thresholds import Sweep, threshold_sweep
+from qatk.statistics.intervals import mean_interval, percent
+
+__all__ = [
+    "FUNCTION_WORDS",
+    "KINDS",
+    "MEANINGS",
+    "RIGHT_ANSWER",
+    "RIGHT_TO_ABSTAIN",
+    "Answerability",
+    "Sweep",
+    "answerability_of",
+    "error_kinds_of",
+    "exact_and_f1",
+    "mean_interval",
+    "normalise_answers",
+    "percent",
+    "right_elsewhere",
+    "take",
+    "threshold_sweep",
+]

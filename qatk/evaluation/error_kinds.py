@@ -20,7 +20,7 @@ KINDS: tuple[str, ...] = (
     "right answer", "right to abstain", "false answer", "false abstention", "too long", "too short", "shifted",
     "another place", "wrong span, right kind", "wrong span", "out of reach",
 )
-"""Every kind, the right ones first; the codes of :func:`error_kinds` are indices into it."""
+"""Every kind, the right ones first; the codes of :func:`error_kinds_of` are indices into it."""
 
 MEANINGS: dict[str, str] = {
     "right answer": "exact match",
@@ -68,7 +68,7 @@ _WORD = re.compile(r"[^\W\d_][\w'\u2019.-]*")
 _FOUND: WeakKeyDictionary[Evaluation, Int8] = WeakKeyDictionary()
 
 
-def error_kinds(evaluation: Evaluation) -> Int8:
+def error_kinds_of(evaluation: Evaluation) -> Int8:
     """The kind of each question's outcome.
 
     Exact match decides what is right. The others, the first that holds:
@@ -99,7 +99,7 @@ def _find_kinds(evaluation: Evaluation) -> Int8:
     examples, texts = evaluation.examples, evaluation.predictions.text
     exact = evaluation.per_question.get("exact")
     right = (exact_and_f1(examples, texts)[0] if exact is None else exact) == 1
-    answered: Bool = np.fromiter(map(bool, texts), np.bool_, len(texts))
+    answered = evaluation.predictions.answered
     has_answer = examples.has_answer
     kinds = np.where(answered, RIGHT_ANSWER, RIGHT_TO_ABSTAIN).astype(np.int8)
     kinds[~right & ~has_answer] = FALSE_ANSWER
@@ -119,7 +119,7 @@ def right_elsewhere(evaluation: Evaluation) -> int:
     """
     examples = evaluation.examples
     answered = evaluation.predictions.char_start >= 0
-    rows = np.flatnonzero((error_kinds(evaluation) == RIGHT_ANSWER) & examples.has_answer & answered)
+    rows = np.flatnonzero((error_kinds_of(evaluation) == RIGHT_ANSWER) & examples.has_answer & answered)
     overlap, placed = _overlaps(evaluation, rows)
     return int((placed & (overlap.best == 0)).sum())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from qatk.errors import DataError, PredictionsError, UsageError
-from qatk.evaluation import squad
+from qatk.evaluation.metrics import Odds, summarise
 from qatk.evaluation.prediction_files import (
     Source,
     check_null_odds,
@@ -18,8 +18,9 @@ from qatk.evaluation.prediction_files import (
     read_predictions,
     same_order,
 )
+from qatk.evaluation.squad import exact_and_f1
 from qatk.results.evaluation import Evaluation
-from qatk.types import Bool, Examples, Float64, Predictions
+from qatk.types import Examples, Predictions
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -98,27 +99,23 @@ def evaluate_examples(
     if null_odds is not None:
         check_null_odds(predictions, null_odds)
     texts = list(predictions.values()) if in_order else [predictions.get(name, "") for name in examples.id]
-    exact, f1 = squad.exact_and_f1(examples, texts)
+    exact, f1 = exact_and_f1(examples, texts)
     if len(predictions) < len(examples):
         given = np.fromiter((name in predictions for name in examples.id), np.bool_, len(examples))
         exact, f1 = exact * given, f1 * given
-    metrics = squad.official_metrics(exact, f1, examples.has_answer)
-    if null_odds is not None:
-        metrics |= _odds_metrics(examples, exact, f1, texts, null_odds)
+    per_question = {"exact": exact, "f1": f1}
     located = _locate(examples, texts, null_odds)
-    return Evaluation(examples, located, metrics, {"exact": exact, "f1": f1})
+    odds = None if null_odds is None else _odds_in_order(examples, null_odds)
+    return Evaluation(examples, located, summarise(examples, located, per_question, odds), per_question)
 
 
-def _odds_metrics(
-    examples: Examples, exact: Float64, f1: Float64, texts: Sequence[str], null_odds: Mapping[str, float]
-) -> dict[str, float]:
+def _odds_in_order(examples: Examples, null_odds: Mapping[str, float]) -> Odds:
+    """The odds in the order of their file, which decides between equal ones in the official script."""
     rows = None
     if not same_order(null_odds, examples.id):
         row = {name: i for i, name in enumerate(examples.id)}
         rows = np.fromiter(map(row.__getitem__, null_odds), np.int64, len(null_odds))
-    odds = np.fromiter(null_odds.values(), np.float64, len(null_odds))
-    answered: Bool = np.fromiter(map(bool, texts), np.bool_, len(texts))
-    return squad.odds_metrics(exact, f1, examples.has_answer, answered, odds, rows)
+    return np.fromiter(null_odds.values(), np.float64, len(null_odds)), rows
 
 
 def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, float] | None) -> Predictions:

@@ -9,11 +9,11 @@ from typing import TypeVar
 import numpy as np
 
 from qatk.evaluation.reachability import Reach, window_masks
-from qatk.evaluation.squad import odds_metrics, official_metrics, percent
+from qatk.evaluation.squad import odds_metrics, official_metrics
 from qatk.plugins.live import LiveMetric, LiveSlicer
-from qatk.results.evaluation import Evaluation, SliceRow
-from qatk.statistics.intervals import mean_interval
-from qatk.types import Bool, Examples, Float64, Int64, Predictions
+from qatk.results.evaluation import Evaluation
+from qatk.statistics.intervals import percent
+from qatk.types import Bool, Examples, Float64, Int64, Predictions, groups_of
 
 V = TypeVar("V")
 
@@ -44,16 +44,10 @@ def judge(
     masks = slice_masks(examples, slicers)
     if reach is not None:
         _merge(masks, window_masks(reach.windows))
-    return Evaluation(
-        examples,
-        predictions,
-        {**summarise(examples, predictions, per_question), **corpus},
-        per_question,
-        slice_rows(masks, per_question),
-        masks,
-        reach=None if reach is None else reach.code,
-        windows=None if reach is None else reach.windows,
-    )
+    metrics_of_all = {**summarise(examples, predictions, per_question), **corpus}
+    if reach is None:
+        return Evaluation(examples, predictions, metrics_of_all, per_question, masks)
+    return Evaluation(examples, predictions, metrics_of_all, per_question, masks, reach.code, reach.windows)
 
 
 def slice_masks(examples: Examples, slicers: Iterable[LiveSlicer]) -> dict[str, Mapping[str, Bool]]:
@@ -66,22 +60,33 @@ def slice_masks(examples: Examples, slicers: Iterable[LiveSlicer]) -> dict[str, 
     return masks
 
 
-def summarise(examples: Examples, predictions: Predictions, per_question: Mapping[str, Float64]) -> dict[str, float]:
+Odds = tuple[Float64, Int64 | None]
+"""Null odds, and the question that each belongs to; see :func:`qatk.evaluation.squad.odds_metrics`."""
+
+
+def summarise(
+    examples: Examples, predictions: Predictions, per_question: Mapping[str, Float64], odds: Odds | None = None
+) -> dict[str, float]:
     """Means in per cent of every per-question metric, over all questions and by answerability.
 
     ``exact`` and ``f1`` bring the official script's keys in its order, and with null odds its best thresholds.
+
+    Args:
+        examples: with gold.
+        predictions: one an example.
+        per_question: float64[n] of each metric, as fractions.
+        odds: those of an odds file; ``None`` takes those of the predictions, where they have any.
     """
     has_answer = examples.has_answer
     figures: dict[str, float] = {}
     if "exact" in per_question and "f1" in per_question:
         exact, f1 = per_question["exact"], per_question["f1"]
         figures |= official_metrics(exact, f1, has_answer)
-        if not np.isnan(odds := predictions.null_odds).any():
-            answered = np.array([text != "" for text in predictions.text], np.bool_)
-            figures |= odds_metrics(exact, f1, has_answer, answered, odds)
+        if odds is not None or not np.isnan(predictions.null_odds).any():
+            figures |= odds_metrics(exact, f1, has_answer, predictions.answered, *(odds or (predictions.null_odds,)))
     for name, values in per_question.items():
-        groups = (("", slice(None)), ("HasAns_", has_answer), ("NoAns_", ~has_answer))
-        means = {f"{prefix}{name}": percent(values[rows]) for prefix, rows in groups if len(values[rows])}
+        groups = groups_of(has_answer).items()
+        means = {f"{group.prefix}{name}": percent(values[rows]) for group, rows in groups if rows.any()}
         figures |= {key: mean for key, mean in means.items() if key not in figures}
     return figures
 
@@ -90,26 +95,6 @@ def _merge(into: dict[str, V], more: Mapping[str, V]) -> None:
     if twice := sorted(set(into) & set(more)):
         raise ValueError(f"two components give {', '.join(twice)}")
     into.update(more)
-
-
-def slice_rows(masks: Mapping[str, Mapping[str, Bool]], per_question: Mapping[str, Float64]) -> list[SliceRow]:
-    """One row a group of questions, groups that hold none left out.
-
-    Args:
-        masks: by slicer and group, bool[n].
-        per_question: float64[n] of each metric, as fractions.
-    """
-    return [
-        _slice_row(slicer, name, {metric: values[mask] for metric, values in per_question.items()}, int(mask.sum()))
-        for slicer, groups in masks.items()
-        for name, mask in groups.items()
-        if mask.any()
-    ]
-
-
-def _slice_row(slicer: str, name: str, values: Mapping[str, Float64], total: int) -> SliceRow:
-    means = {metric: percent(column) for metric, column in values.items()}
-    return SliceRow(slicer, name, total, means, {metric: mean_interval(column) for metric, column in values.items()})
 
 
 def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) -> Evaluation:
@@ -132,7 +117,6 @@ def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) 
         predictions=predictions,
         metrics=summarise(examples, predictions, per_question),
         per_question=per_question,
-        slices=slice_rows(masks, per_question),
         masks=masks,
         reach=None if evaluation.reach is None else evaluation.reach[rows],
         windows=None if evaluation.windows is None else evaluation.windows[rows],

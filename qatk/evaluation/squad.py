@@ -20,8 +20,9 @@ from itertools import chain, islice
 import numpy as np
 
 from qatk.errors import DataError
-from qatk.statistics.classification import precision_recall, sequential_sum, step_area
-from qatk.types import Bool, Examples, Float64, Int64
+from qatk.statistics.classification import precision_recall, step_area
+from qatk.statistics.intervals import percent
+from qatk.types import Bool, Examples, Float64, Int64, groups_of
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
 _ARTICLES = re.compile(r"\b(?:an?|the)\b")
@@ -139,11 +140,6 @@ def _bag(text: str) -> set[object]:
     return bag
 
 
-def percent(values: Float64 | Bool) -> float:
-    """The mean in per cent, summed left to right; NaN of nothing."""
-    return 100.0 * sequential_sum(values) / len(values) if len(values) else float("nan")
-
-
 def official_metrics(exact: Float64, f1: Float64, has_answer: Bool) -> dict[str, float]:
     """``exact``, ``f1``, ``total``, then ``HasAns_*`` and ``NoAns_*`` where there are such questions; in per cent.
 
@@ -152,13 +148,11 @@ def official_metrics(exact: Float64, f1: Float64, has_answer: Bool) -> dict[str,
         f1: float64[n], fractions.
         has_answer: bool[n], whether the gold answers the question.
     """
-    groups = {"": np.ones(len(exact), np.bool_), "HasAns_": has_answer, "NoAns_": ~has_answer}
     metrics: dict[str, float] = {}
-    for prefix, rows in groups.items():
-        if not prefix or rows.any():
-            metrics[f"{prefix}exact"] = percent(exact[rows])
-            metrics[f"{prefix}f1"] = percent(f1[rows])
-            metrics[f"{prefix}total"] = int(rows.sum())
+    for group, rows in groups_of(has_answer).items():
+        metrics[f"{group.prefix}exact"] = percent(exact[rows])
+        metrics[f"{group.prefix}f1"] = percent(f1[rows])
+        metrics[f"{group.prefix}total"] = int(rows.sum())
     return metrics
 
 

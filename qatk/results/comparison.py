@@ -10,7 +10,11 @@ import numpy as np
 
 from qatk.display.html import Compared, comparison_html
 from qatk.results.evaluation import Evaluation
+from qatk.results.run import RunResult
 from qatk.types import Bool, Examples, Float64, Int64
+
+UNRESOLVED = "cannot resolve"
+"""The verdict on a difference that may well be chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,13 @@ class System:
     sources: Sequence[str] = ("",)
     facts: Mapping[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def of_run(cls, result: RunResult) -> System:
+        """A finished run as a system by itself."""
+        source = "" if result.folder is None else str(result.folder)
+        seed = result.manifest["recipe"].get("seed")
+        return cls(result.name, [result.evaluation], [seed], [source], facts_of(result))
+
     @property
     def evaluation(self) -> Evaluation:
         """The first evaluation: what examples are shown of."""
@@ -39,6 +50,19 @@ class System:
     def per_question(self, metric: str) -> Float64:
         """float64[seeds, n] of a per-question metric, as fractions."""
         return np.stack([evaluation.per_question[metric] for evaluation in self.evaluations])
+
+
+def facts_of(result: RunResult) -> dict[str, float]:
+    """What a run folder knows of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``."""
+    facts: dict[str, float] = {}
+    seconds = next((stage.seconds for stage in result.stages if stage.name == "predict"), 0.0)
+    if seconds:
+        facts["examples_per_second"] = len(result.evaluation.examples) / seconds
+    if parameters := result.manifest.get("model", {}).get("parameters"):
+        facts["parameters"] = parameters
+    if result.folder is not None and (result.folder / "model").is_dir():
+        facts["model_bytes"] = sum(f.stat().st_size for f in (result.folder / "model").rglob("*") if f.is_file())
+    return facts
 
 
 class Interval(NamedTuple):

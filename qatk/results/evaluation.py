@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from qatk.display.html import Row, figures_html
-from qatk.statistics.intervals import mean_interval
-from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions
+from qatk.statistics.intervals import mean_interval, percent
+from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions, groups_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +20,7 @@ class Evaluation:
             odds ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh``) and those of other metrics;
             rates in per cent.
         per_question: float64[n] for each per-question metric, as fractions.
-        slices: groups of questions, in the order to show them.
-        masks: the groups themselves, by slicer and name: bool[n].
+        masks: groups of questions, by slicer and name, in the order to show them: bool[n].
         reach: int8[n], whether a gold answer could have been given at all, and if not why: codes of
             :data:`qatk.evaluation.reachability.REACHES`; ``None`` where it is not known, as of prediction files.
         windows: int32[n], windows of tokens that each question was read in; ``None`` where it is not known.
@@ -30,7 +30,6 @@ class Evaluation:
     predictions: Predictions
     metrics: Mapping[str, float]
     per_question: Mapping[str, Float64]
-    slices: Sequence[SliceRow] = ()
     masks: Mapping[str, Mapping[str, Bool]] = field(default_factory=dict)
     reach: Int8 | None = None
     windows: Int32 | None = None
@@ -40,19 +39,32 @@ class Evaluation:
         """bool[n]: whether a gold answer, or no answer where that is right, could have been given."""
         return None if self.reach is None else self.reach == 0
 
-    def _repr_html_(self) -> str:
-        slices = [
-            Row(f"{s.slicer}: {s.name}", s.total, [(value, s.intervals.get(m)) for m, value in s.metrics.items()])
-            for s in self.slices
-        ]
-        return figures_html(self.per_question, self._groups(), slices)
+    @cached_property
+    def groups(self) -> Sequence[SliceRow]:
+        """Figures of all questions, and of those with and without an answer where there are both; no slicer."""
+        groups = groups_of(self.examples.has_answer, distinct=True)
+        return [self._figures("", group.name, rows) for group, rows in groups.items()]
 
-    def _groups(self) -> Iterator[Row]:
-        has_answer = self.examples.has_answer
-        for name, rows in (("all", has_answer | True), ("HasAns", has_answer), ("NoAns", ~has_answer)):
-            if rows.any() and (name == "all" or not rows.all()):
-                columns = [column[rows] for column in self.per_question.values()]
-                yield Row(name, int(rows.sum()), [(100 * float(c.mean()), mean_interval(c)) for c in columns])
+    @cached_property
+    def slices(self) -> Sequence[SliceRow]:
+        """Figures of each group in ``masks`` that holds any question."""
+        groups = ((slicer, name, rows) for slicer, named in self.masks.items() for name, rows in named.items())
+        return [self._figures(slicer, name, rows) for slicer, name, rows in groups if rows.any()]
+
+    def _figures(self, slicer: str, name: str, rows: Bool) -> SliceRow:
+        values = {metric: column[rows] for metric, column in self.per_question.items()}
+        means = {metric: percent(column) for metric, column in values.items()}
+        intervals = {metric: mean_interval(column) for metric, column in values.items()}
+        return SliceRow(slicer, name, int(rows.sum()), means, intervals)
+
+    def _repr_html_(self) -> str:
+        groups, slices = ([_row(s) for s in rows] for rows in (self.groups, self.slices))
+        return figures_html(self.per_question, groups, slices)
+
+
+def _row(row: SliceRow) -> Row:
+    name = f"{row.slicer}: {row.name}" if row.slicer else row.name
+    return Row(name, row.total, [(value, row.intervals.get(metric)) for metric, value in row.metrics.items()])
 
 
 @dataclass(frozen=True)

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from qatk.errors import RunFolderError
-from qatk.files import finite, storage_errors
 from qatk.types import TrainEvent
 
 COLUMNS = [field.name for field in fields(TrainEvent) if field.name != "scores"]
-
-
-def append(path: Path, kind: str, content: Mapping[str, Any]) -> None:
-    """Add a line ``{"kind": kind, ...}``. Raises :class:`qatk.errors.StorageError`."""
-    line = json.dumps(finite({"kind": kind, **content}), ensure_ascii=False, allow_nan=False)
-    with storage_errors(path), path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(line + "\n")
-
-
-def append_event(path: Path, event: TrainEvent) -> None:
-    """Add a training event, without its scores."""
-    content = {name: getattr(event, name) for name in COLUMNS}
-    append(path, content.pop("kind"), {**content, "metrics": dict(event.metrics)})
-
-
-def mend(path: Path) -> None:
-    """Cut off a last line that a killed process left unfinished. Raises :class:`qatk.errors.StorageError`."""
-    with storage_errors(path):
-        if path.exists() and not (content := path.read_bytes()).endswith(b"\n") and content:
-            with path.open("r+b") as file:
-                file.truncate(content.rfind(b"\n") + 1)
 
 
 def read_events(path: Path) -> list[TrainEvent]:

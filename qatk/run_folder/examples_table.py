@@ -38,11 +38,12 @@ def write_examples(path: Path, evaluation: Evaluation) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_examples(path: Path, *, nbest: bool = True) -> Evaluation:
-    """What a table holds: an evaluation whose aggregates (``metrics`` and ``slices``) are not there yet.
+def read_examples(path: Path, metrics: Mapping[str, float], *, nbest: bool = True) -> Evaluation:
+    """The evaluation that a table holds.
 
     Args:
         path: of the table.
+        metrics: its aggregates, which stand in a file of their own.
         nbest: read the best spans too.
 
     Raises:
@@ -59,7 +60,7 @@ def read_examples(path: Path, *, nbest: bool = True) -> Evaluation:
     masks = {n.removeprefix("slice."): _read_masks(_column(table, n)) for n in names if n.startswith("slice.")}
     reach, windows = _read_reach(table)
     examples, predictions = _read_examples(table), _read_predictions(table)
-    return Evaluation(examples, predictions, {}, per_question, masks=masks, reach=reach, windows=windows)
+    return Evaluation(examples, predictions, metrics, per_question, masks, reach=reach, windows=windows)
 
 
 def _examples_columns(examples: Examples) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from qatk.errors import RunFolderError
-from qatk.evaluation.metrics import slice_rows
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.run_folder.event_log import read_events
@@ -41,9 +39,8 @@ def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
 
 def read_evaluation(path: Path, *, nbest: bool = True) -> Evaluation:
     """Predictions, gold and figures of a run folder; best spans where they are wanted."""
-    read = read_examples(path / "examples.parquet", nbest=nbest)
     try:
         metrics = json.loads((path / "metrics.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path / 'metrics.json'} cannot be read: {error}") from None
-    return replace(read, metrics=metrics, slices=slice_rows(read.masks, read.per_question))
+    return read_examples(path / "examples.parquet", metrics, nbest=nbest)

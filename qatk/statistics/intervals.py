@@ -1,13 +1,19 @@
-"""Intervals of means."""
+"""Means and their intervals."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from qatk.types import Float64
+from qatk.statistics.classification import sequential_sum
+from qatk.types import Bool, Float64
 
 _Z = 1.959963984540054
 """95 % of a normal distribution lie within so many standard deviations."""
+
+
+def percent(values: Float64 | Bool) -> float:
+    """The mean in per cent, summed left to right; NaN of nothing."""
+    return 100.0 * sequential_sum(values) / len(values) if len(values) else float("nan")
 
 
 def mean_interval(values: Float64) -> tuple[float, float]:

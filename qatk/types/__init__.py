@@ -7,17 +7,25 @@ T tokens of all features together.
 
 from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64, ragged_rows
 from qatk.types.events import TrainEvent
-from qatk.types.examples import Examples
-from qatk.types.features import Features
+from qatk.types.examples import Examples, clusters_of
+from qatk.types.features import FeatureColumns, Features
+from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
+from qatk.types.mapped import Spool, TextColumn, release, zeros
 from qatk.types.predictions import NBest, Predictions
 from qatk.types.scores import SpanCandidates, SpanScores
 
 __all__ = [
+    "ALL",
+    "GROUPS",
+    "HAS_ANSWER",
+    "NO_ANSWER",
     "Bool",
     "Examples",
+    "FeatureColumns",
     "Features",
     "Float32",
     "Float64",
+    "Group",
     "Int8",
     "Int32",
     "Int64",
@@ -25,6 +33,12 @@ __all__ = [
     "Predictions",
     "SpanCandidates",
     "SpanScores",
+    "Spool",
+    "TextColumn",
     "TrainEvent",
+    "clusters_of",
+    "groups_of",
     "ragged_rows",
+    "release",
+    "zeros",
 ]

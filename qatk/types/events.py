@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from qatk.types.scores import SpanScores
 
@@ -34,3 +34,8 @@ class TrainEvent:
     examples_per_second: float
     metrics: Mapping[str, float] = field(default_factory=dict)
     scores: SpanScores | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """All but the scores, as plain values: what a log keeps of it."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "scores"}
+        return {**columns, "metrics": dict(self.metrics)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.types.arrays import Float32, Float64, Int32, Int64, check_offsets, freeze, ragged_rows
+from qatk.types.arrays import Bool, Float32, Float64, Int32, Int64, check_offsets, freeze, ragged_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,16 @@ class Predictions:
         return Predictions(text=[self.text[row] for row in rows], nbest=nbest, **numbers)
 
     @property
+    def answered(self) -> Bool:
+        """bool[n]: whether there is an answer, right or wrong."""
+        return answered(self.text)
+
+    @property
     def null_odds(self) -> Float64:
         """float64[n]: null score minus best span score; the higher, the more likely there is no answer."""
         return self.null_score.astype(np.float64) - self.score
+
+
+def answered(texts: Sequence[str]) -> Bool:
+    """bool[n]: which of these texts are an answer; ``""`` is none."""
+    return np.fromiter(map(bool, texts), np.bool_, len(texts))

@@ -14,11 +14,12 @@ import pytest
 from compare_tools import answer, articles, evaluation, write_run
 from qatk.comparison.compare import compare_systems
 from qatk.comparison.names import distinct_names
-from qatk.comparison.systems import read_systems, run_system
+from qatk.comparison.systems import read_systems
 from qatk.errors import PredictionsError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import evaluate
 from qatk.evaluation.metrics import take
 from qatk.plugins.host import PluginHost
+from qatk.results import System
 from qatk.run_folder.load import load_run
 from qatk.types import Examples
 from scoring_cases import SHARED
@@ -44,7 +45,7 @@ def test_runs_become_systems_with_what_is_known_of_them(runs: list[Path]) -> Non
 
 
 def test_a_run_by_itself_is_a_system(runs: list[Path]) -> None:
-    alone = run_system(load_run(runs[0]))
+    alone = System.of_run(load_run(runs[0]))
     assert (alone.name, alone.seeds, alone.sources) == ("a", [13], [str(runs[0])])
 
 

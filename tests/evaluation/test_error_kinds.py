@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qatk.evaluation.error_kinds import KINDS, MEANINGS, answer_type, error_kinds, right_elsewhere
+from qatk.evaluation.error_kinds import KINDS, MEANINGS, answer_type, error_kinds_of, right_elsewhere
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples, Predictions
@@ -46,7 +46,7 @@ def evaluation(rows: Sequence[tuple[Gold, str, int]], context: str = CONTEXT) ->
 
 
 def kinds(outcome: Evaluation) -> list[str]:
-    return [KINDS[code] for code in error_kinds(outcome)]
+    return [KINDS[code] for code in error_kinds_of(outcome)]
 
 
 def kind(gold: str | Sequence[str] | None, said: str, *, context: str = CONTEXT, at: int | None = None) -> str:
@@ -144,7 +144,7 @@ def test_no_questions() -> None:
     examples = Examples([], [], [], [], np.zeros(0, np.int32), np.zeros(1, np.int64))
     nothing = np.zeros(0, np.float32)
     none = Predictions([], np.zeros(0, np.int32), np.zeros(0, np.int32), nothing, nothing)
-    assert len(error_kinds(Evaluation(examples, none, {}, {"exact": np.zeros(0)}))) == 0
+    assert len(error_kinds_of(Evaluation(examples, none, {}, {"exact": np.zeros(0)}))) == 0
 
 
 @pytest.mark.parametrize(
@@ -184,6 +184,6 @@ def test_a_file_does_not_say_where_so_the_place_next_to_the_gold_counts() -> Non
 @pytest.mark.skipif(not SHARED.exists(), reason="no shared data")
 def test_real_predictions_are_told_apart() -> None:
     real = evaluate(SHARED / "squad2-mini" / "dev.json.gz", SHARED / "parity" / "nlnet-v2.predictions.json.gz")
-    counts = dict(zip(KINDS, np.bincount(error_kinds(real), minlength=len(KINDS)).tolist(), strict=True))
+    counts = dict(zip(KINDS, np.bincount(error_kinds_of(real), minlength=len(KINDS)).tolist(), strict=True))
     assert counts["right answer"] + counts["right to abstain"] == int(real.per_question["exact"].sum())
     assert min(counts[name] for name in KINDS if name != "out of reach") > 0

@@ -47,9 +47,9 @@ def test_the_built_ins_are_well(tmp_path: Path) -> None:
     ("source", "expected"),
     [
         ("import no_such_module_anywhere", "it cannot be loaded: ModuleNotFoundError"),
-        (GOOD.replace("qatk_slicers", "qatk_slicer"), "did you mean qatk_slicers?"),
+        (GOOD.replace("qatk_slicers", "qatk_slicer"), "did you mean 'qatk_slicers'?"),
         (GOOD.replace("@hookimpl\n", ""), "qatk_slicers looks like a hook and is none"),
-        (GOOD.replace("@hookimpl\n", "").replace("qatk_slicers", "qatk_slicer"), "did you mean qatk_slicers?"),
+        (GOOD.replace("@hookimpl\n", "").replace("qatk_slicers", "qatk_slicer"), "did you mean 'qatk_slicers'?"),
         ("import torch\n" + GOOD, "it imports torch"),
         ("print('hello')\n" + GOOD, "it prints to standard output while it loads: 'hello\\n'"),
         ("QATK_API = 7\n" + GOOD, "it is made for version 7 of qatk's hooks, and this qatk has version 1"),

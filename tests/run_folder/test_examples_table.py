@@ -47,7 +47,7 @@ def evaluation(*, gold: bool = True, nbest: bool = True) -> Evaluation:
     )
     masks = {"word": {"z": np.array([True, False, True]), "a": np.array([True, True, False])}}
     return Evaluation(
-        examples, predictions, {}, {"exact": np.array([1.0, 1.0, 0.0]), "f1": np.array([1, 1, 2 / 3])}, (), masks
+        examples, predictions, {}, {"exact": np.array([1.0, 1.0, 0.0]), "f1": np.array([1, 1, 2 / 3])}, masks
     )
 
 
@@ -56,7 +56,7 @@ def evaluation(*, gold: bool = True, nbest: bool = True) -> Evaluation:
 def test_what_is_written_is_read_back(tmp_path: Path, gold: bool, nbest: bool) -> None:
     before = evaluation(gold=gold, nbest=nbest)
     write_examples(tmp_path / "e.parquet", before)
-    after = read_examples(tmp_path / "e.parquet")
+    after = read_examples(tmp_path / "e.parquet", {})
     examples, predictions, per_question, masks = after.examples, after.predictions, after.per_question, after.masks
     assert examples.digest() == before.examples.digest()
     assert list(predictions.text) == list(before.predictions.text)
@@ -81,7 +81,7 @@ def test_reach_windows_and_columns_are_read_back_and_older_tables_have_none(tmp_
     examples = replace(before.examples, columns={"level": ["easy", "", "1"]})
     reach, windows = np.array([0, 2, 1], np.int8), np.array([1, 1, 3], np.int32)
     write_examples(tmp_path / "e.parquet", replace(before, examples=examples, reach=reach, windows=windows))
-    after = read_examples(tmp_path / "e.parquet")
+    after = read_examples(tmp_path / "e.parquet", {})
     assert after.reach is not None
     assert after.windows is not None
     assert after.reachable is not None
@@ -90,7 +90,7 @@ def test_reach_windows_and_columns_are_read_back_and_older_tables_have_none(tmp_
     assert after.examples.columns == {"level": ["easy", "", "1"]}
     assert pq.read_table(tmp_path / "e.parquet").column("reach").to_pylist() == ["in reach", "cap", "window"]
     write_examples(tmp_path / "old.parquet", before)
-    old = read_examples(tmp_path / "old.parquet")
+    old = read_examples(tmp_path / "old.parquet", {})
     assert (old.reach, old.windows, old.reachable, old.examples.columns) == (None, None, None, {})
 
 
@@ -107,4 +107,4 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
     for name in ("bad.parquet", "gone.parquet"):
         with pytest.raises(RunFolderError, match="cannot be read"):
-            read_examples(tmp_path / name)
+            read_examples(tmp_path / name, {})

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from qatk.api import Component, Fraction, Options, Positive, hookimpl
-from qatk.data.answers import BadAnswers
+from qatk.data import BadAnswers
 
 
 class SquadOptions(Options):

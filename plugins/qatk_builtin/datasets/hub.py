@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
 )
 
 from qatk.api import DataError, HubUnreachable, UsageError
-from qatk.data.answers import checked
+from qatk.data import checked
 from qatk.types import Examples
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.tables import examples_of_table

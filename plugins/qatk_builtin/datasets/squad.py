@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import DataError
-from qatk.data.answers import BadAnswers, as_starts, checked, listed
-from qatk.errors import DataWarning
+from qatk.api import DataError, DataWarning
+from qatk.data import BadAnswers, as_starts, checked, listed
 from qatk.files import parse_json, read_text
 from qatk.types import Examples
 from qatk_builtin.datasets import SquadOptions

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qatk.api import DataError
-from qatk.data.answers import as_starts
+from qatk.data import as_starts
 from qatk.types import Examples, Int64
 from qatk_builtin.datasets.columns import column_values
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from qatk import load_run
 from qatk.api import (
     Examples,
     Features,
@@ -17,7 +18,6 @@ from qatk.api import (
     UsageError,
     answers_of_spans,
 )
-from qatk.run_folder.load import load_run
 from qatk.types import Float32, Float64, Int64
 from qatk_builtin.decoders import EnsembleOptions, MinNullOptions
 from qatk_builtin.decoders.best_spans import Spans

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, Predictions, SpanCandidates, SpanScores
-from qatk.types import Float32, Int64
-from qatk.types.mapped import Spool, release
+from qatk.types import Float32, Int64, Spool, release
 from qatk_builtin.decoders import MergeWindowsOptions
 from qatk_builtin.decoders.candidates import check_candidates
 from qatk_builtin.decoders.min_null import MinNullDecoder, blocks

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, advance
-from qatk.types import Bool, Float32, Int32, Int64
-from qatk.types.mapped import Spool, release
+from qatk.types import Bool, Float32, Int32, Int64, Spool, release
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.best_spans import Block, Spans, best_spans
 from qatk_builtin.decoders.candidates import check_candidates, valid_candidates

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from qatk.types import Examples, Float32, Float64, Int32, Int64
-from qatk.types.mapped import TextColumn
+from qatk.types import Examples, Float32, Float64, Int32, Int64, TextColumn
 from qatk_builtin.decoders.best_spans import Spans, falling, join
 
 CHUNK = 4096

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import BackboneSpec, Examples, advance
-from qatk.types import Int64
-from qatk.types.mapped import release
+from qatk.types import Int64, release
 from qatk_builtin.featurizers.pair_template import PairEncoder
 from qatk_builtin.featurizers.tokens import BATCH_CHARS, TokenRows, batches, encode_texts, join_rows
 from qatk_builtin.featurizers.windows import Source

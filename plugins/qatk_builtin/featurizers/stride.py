@@ -14,8 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError
-from qatk.types import Bool, Float64, Int64
-from qatk.types.features import FeatureColumns
+from qatk.types import Bool, FeatureColumns, Float64, Int64
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.splicing import Reader
 from qatk_builtin.featurizers.targets import GoldSpans, place_answers, window_answers

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import advance
-from qatk.types import Bool, Int32, Int64, ragged_rows
-from qatk.types.mapped import Spool, release
+from qatk.types import Bool, Int32, Int64, Spool, ragged_rows, release
 
 BATCH_CHARS = 1 << 18
 """Characters tokenized at a time: enough to keep all cores busy, few enough for the memory that Rust takes."""

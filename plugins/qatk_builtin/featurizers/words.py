@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import advance
-from qatk.types import Int64, ragged_rows
-from qatk.types.mapped import release
+from qatk.types import Int64, ragged_rows, release
 from qatk_builtin.featurizers.tokens import TokenRows, batches, encode_batch, join_rows
 
 BATCH_CHARS = 1 << 21

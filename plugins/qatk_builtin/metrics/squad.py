@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qatk.api import Examples, NoOptions, Predictions
-from qatk.evaluation.squad import exact_and_f1
+from qatk.evaluation import exact_and_f1
 from qatk.types import Float64
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from qatk.api import Examples, NoOptions
-from qatk.evaluation.error_kinds import FUNCTION_WORDS
-from qatk.evaluation.squad import normalise_answers
+from qatk.evaluation import FUNCTION_WORDS, normalise_answers
 from qatk.types import Bool
 from qatk_builtin.slicers.groups import coded
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.api import NoOptions, RunResult, TrainEvent
-from qatk.run_folder import event_log
+from qatk.files import append_json_line, mend_lines
 
 
 class JsonlTracker:
@@ -19,13 +19,14 @@ class JsonlTracker:
     def start(self, manifest: Mapping[str, Any], out_dir: Path) -> None:
         """Begin, or go on with, the log of a run folder."""
         self.path = out_dir / "events.jsonl"
-        event_log.mend(self.path)
-        event_log.append(self.path, "start", {"name": manifest.get("name"), "identity": manifest.get("identity")})
+        mend_lines(self.path)
+        begun = {"name": manifest.get("name"), "identity": manifest.get("identity")}
+        append_json_line(self.path, {"kind": "start", **begun})
 
     def event(self, event: TrainEvent) -> None:
         """Log a training event."""
-        event_log.append_event(self.path, event)
+        append_json_line(self.path, event.plain())
 
     def finish(self, result: RunResult) -> None:
         """Log the figures."""
-        event_log.append(self.path, "finish", {"metrics": dict(result.metrics)})
+        append_json_line(self.path, {"kind": "finish", "metrics": dict(result.metrics)})

@@ -22,7 +22,7 @@ def _results(subject: Subject) -> list[tuple[str, RunResult]]:
     predictions = full.evaluation.predictions
     nan = np.full(len(predictions), np.nan, np.float32)
     no_scores = replace(predictions, score=nan, null_score=nan, nbest=None)
-    bare = replace(full.evaluation, predictions=no_scores, slices=(), masks={})
+    bare = replace(full.evaluation, predictions=no_scores, masks={})
     return [
         ("a finished run", full),
         ("a run without training", result(subject.host, trained=False)),

@@ -32,7 +32,7 @@ from page_tools import (
 from qatk.cli import app
 from qatk.comparison.compare import compare_systems
 from qatk.errors import RunFolderError, UsageError
-from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
@@ -79,7 +79,7 @@ def test_columns_hold_every_question(page: Path, host: PluginHost) -> None:
     assert rows["id"] == list(evaluation.examples.id)
     assert rows["question"] == list(evaluation.examples.question)
     assert rows["context"] == list(evaluation.examples.context)
-    assert rows["kind.0"].tolist() == error_kinds(evaluation).tolist()
+    assert rows["kind.0"].tolist() == error_kinds_of(evaluation).tolist()
     assert rows["f1.0"] == pytest.approx(evaluation.per_question["f1"], abs=1e-6)
     assert rows["odds.0"] == pytest.approx(evaluation.predictions.null_odds, abs=1e-3)
     assert (rows["said_start.0"] - 1).tolist() == evaluation.predictions.char_start.tolist()

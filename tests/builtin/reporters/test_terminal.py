@@ -12,7 +12,7 @@ from rich.console import Console
 
 from live_parts import metrics, slicers
 from qatk.api import Examples, Predictions, RunResult, TrainEvent
-from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.results.run import StageTime
@@ -129,7 +129,7 @@ def test_colour_adds_nothing_but_colour(host: PluginHost) -> None:
 
 
 def test_kinds(host: PluginHost) -> None:
-    kinds = [KINDS[code] for code in error_kinds(result(host, CASES).evaluation)]
+    kinds = [KINDS[code] for code in error_kinds_of(result(host, CASES).evaluation)]
     own = ["right answer", "too long", "wrong span, right kind", "false abstention", "false answer", "right to abstain"]
     assert kinds == own
 
@@ -164,6 +164,6 @@ def test_no_training_no_cases_no_stages(host: PluginHost) -> None:
 
 def test_metrics_other_than_em_and_f1(host: PluginHost) -> None:
     outcome = result(host, CASES)
-    evaluation = replace(outcome.evaluation, metrics={"rouge_rougeL": 0.5}, per_question={}, slices=())
+    evaluation = replace(outcome.evaluation, metrics={"rouge_rougeL": 0.5}, per_question={})
     text = rendered(replace(outcome, evaluation=evaluation), 80)
     assert "rouge_rougeL 0.500" in " ".join(text.split())

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from qatk.api import DataError, Examples, NoOptions
-from qatk.evaluation.metrics import judge, slice_rows
+from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.recipes.sections import DEFAULTS
+from qatk.results import Evaluation
 from qatk.statistics.intervals import mean_interval
 from qatk_builtin.slicers import ColumnOptions
 from qatk_builtin.slicers.contexts import ContextLength, QuestionOverlap
@@ -214,6 +215,8 @@ def test_intervals_hold_the_mean_about_as_often_as_they_say(values: Sequence[flo
 
 def test_slice_rows_have_means_and_intervals_and_leave_empty_slices_out() -> None:
     masks = {"length": {"short": np.array([True, True, False]), "long": np.zeros(3, np.bool_)}}
-    [row] = slice_rows(masks, {"exact": np.array([1.0, 0.0, 1.0]), "f1": np.array([1.0, 0.5, 0.0])})
+    per_question = {"exact": np.array([1.0, 0.0, 1.0]), "f1": np.array([1.0, 0.5, 0.0])}
+    examples, predictions = examples_of([["Ada"]] * 3), predictions_of(["Ada"] * 3)
+    [row] = Evaluation(examples, predictions, {}, per_question, masks).slices
     assert (row.slicer, row.name, row.total, row.metrics) == ("length", "short", 2, {"exact": 50.0, "f1": 75.0})
     assert row.intervals["exact"] == mean_interval(np.array([1.0, 0.0]))

@@ -6,9 +6,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.calibration.answerability import Answerability, answerability
-from qatk.calibration.thresholds import Sweep, threshold_sweep
-from qatk.display.numbers import figure
+from qatk.display import figure
+from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
 from qatk.results import Evaluation
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -19,7 +18,7 @@ SHARES = (25, 50, 75, 100)
 
 def answerability_lines(evaluation: Evaluation, width: int) -> list[Table]:
     """What there is to say, in lines of at most ``width`` columns; nothing without null odds, or of one kind only."""
-    found = answerability(evaluation)
+    found = answerability_of(evaluation)
     if found is None or np.isnan(found.roc_auc):
         return []
     grid = Table.grid(padding=(0, 2))

@@ -10,8 +10,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display.numbers import detects, interval, p_value, points, signed
-from qatk.display.text import printable
+from qatk.display import detects, interval, p_value, points, printable, signed
 from qatk.results import Comparison, Difference, Interval, Pair
 from qatk_builtin.reporters.shared.cases import answers_text, context_text, said_text, short
 from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, UNRESOLVED, Contrast, SliceLine

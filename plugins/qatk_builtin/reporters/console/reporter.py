@@ -11,8 +11,8 @@ from rich.rule import Rule
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.display.text import printable
-from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.display import printable
+from qatk.evaluation import KINDS, error_kinds_of
 from qatk.results import Comparison
 from qatk_builtin.reporters import ConsoleOptions
 from qatk_builtin.reporters.console.answerability import answerability_lines
@@ -60,7 +60,7 @@ class ConsoleReporter:
         evaluation = result.evaluation
         if "exact" not in evaluation.per_question:
             return
-        codes = error_kinds(evaluation)
+        codes = error_kinds_of(evaluation)
         yield "Right and wrong", [kinds_table(codes, console.width - INDENT), *kinds_note(evaluation)]
         right = int((evaluation.per_question["exact"] == 1).sum())
         wrong = len(evaluation.examples) - right

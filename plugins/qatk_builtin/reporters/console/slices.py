@@ -10,11 +10,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display.numbers import figure
-from qatk.display.tables import bar
-from qatk.display.text import printable
-from qatk.evaluation.error_kinds import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, right_elsewhere
-from qatk.evaluation.squad import percent
+from qatk.display import bar, figure, printable
+from qatk.evaluation import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, percent, right_elsewhere
 from qatk.results import Evaluation, SliceRow
 from qatk.types import Int8
 from qatk_builtin.reporters.shared.facts import SCALE, SHORT, plain_table
@@ -34,7 +31,7 @@ def kinds_table(codes: Int8, width: int) -> Table:
     """How many questions there are of each kind.
 
     Args:
-        codes: int8[n] of :func:`qatk.evaluation.error_kinds.error_kinds`.
+        codes: int8[n] of :func:`qatk.evaluation.error_kinds.error_kinds_of`.
         width: columns that there are; from :data:`WIDE` on the kinds are explained.
     """
     words = ["meaning"] if width >= WIDE else []

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import TrainEvent
-from qatk.display.numbers import figure
+from qatk.display import figure
 from qatk_builtin.reporters.shared.facts import plain_table
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from qatk.api import RunResult
-from qatk.calibration.answerability import Answerability, answerability
-from qatk.calibration.thresholds import Sweep, threshold_sweep
-from qatk.display.numbers import figure
+from qatk.display import figure
+from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
 from qatk.results import Evaluation, System
 from qatk.types import Float64, Int64
 from qatk_builtin.reporters.html.charts import Chart, View, curve, diagonal, plot, rule_at
@@ -30,7 +29,7 @@ def odds_charts(systems: Sequence[System], threshold: float | None) -> Iterator[
         threshold: the null threshold of a single run, where it is known.
     """
     names = [_label(i, system) for i, system in enumerate(systems)] if len(systems) > 1 else []
-    judged = [(i, answerability(system.evaluation)) for i, system in enumerate(systems)]
+    judged = [(i, answerability_of(system.evaluation)) for i, system in enumerate(systems)]
     of = [(names[i] if names else "", systems[i].evaluation, a) for i, a in judged if a and not np.isnan(a.roc_auc)]
     if of:
         found = [(name, each) for name, _, each in of]

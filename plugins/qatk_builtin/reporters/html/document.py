@@ -18,11 +18,10 @@ import jinja2
 from markupsafe import Markup
 
 from qatk.api import RunResult
-from qatk.display.numbers import detects, figure, interval, p_value, points, signed
-from qatk.display.text import printable, undirected
+from qatk.display import detects, figure, interval, p_value, points, printable, signed, undirected
+from qatk.evaluation import mean_interval
 from qatk.files import finite
 from qatk.results import Comparison, Evaluation, System
-from qatk.statistics.intervals import mean_interval
 from qatk_builtin.reporters.html.charts import Chart
 from qatk_builtin.reporters.html.curves import learning_chart, odds_charts
 from qatk_builtin.reporters.html.intervals import differences, kinds_chart, slice_differences, slices_chart

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from qatk.display.numbers import figure, interval, p_value, points, signed
-from qatk.evaluation.error_kinds import KINDS, MEANINGS, error_kinds
+from qatk.display import figure, interval, p_value, points, signed
+from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
 from qatk.results import Comparison, Difference, SliceRow, System
 from qatk_builtin.reporters.html.charts import Chart, View, bars, intervals, short
 from qatk_builtin.reporters.shared.comparison import METRICS, UNRESOLVED, letter_of
@@ -82,7 +82,7 @@ def _labels(systems: Sequence[System]) -> list[str]:
 
 
 def _mean_counts(system: System) -> Any:
-    each = [np.bincount(error_kinds(evaluation), minlength=len(KINDS)) for evaluation in system.evaluations]
+    each = [np.bincount(error_kinds_of(evaluation), minlength=len(KINDS)) for evaluation in system.evaluations]
     return np.mean(np.stack(each), axis=0)
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from qatk.display.text import undirected
-from qatk.evaluation.error_kinds import KINDS, MEANINGS, error_kinds
-from qatk.evaluation.metrics import take
+from qatk.display import undirected
+from qatk.evaluation import KINDS, MEANINGS, error_kinds_of, take
 from qatk.results import Comparison, Evaluation, Pair, System
 from qatk.types import Bool, Examples, Float64, Int64
 from qatk_builtin.reporters.html.packing import Column, Scaled, pack
@@ -160,7 +159,7 @@ def _system_columns(system: System, extra: list[str]) -> dict[str, Column]:
         "said_length": length,
         "exact": Scaled(_mean(system, "exact"), 1_000_000),
         "f1": Scaled(_mean(system, "f1"), 1_000_000),
-        "kind": error_kinds(evaluation).astype(np.int64),
+        "kind": error_kinds_of(evaluation).astype(np.int64),
         "score": Scaled(predictions.score if predictions.score.any() else np.full(len(start), np.nan), 1000),
         "odds": Scaled(predictions.null_odds, 1000),
     }

@@ -7,8 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
-from qatk.comparison.systems import run_system
-from qatk.results import Comparison
+from qatk.results import Comparison, System
 from qatk_builtin.reporters import HtmlOptions
 from qatk_builtin.reporters.html import write_page
 
@@ -22,7 +21,7 @@ class HtmlReporter:
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Write ``report.html`` into ``out_dir``; nothing is printed."""
         if out_dir is not None:
-            write_page(out_dir / "report.html", [run_system(result)], run=result, questions=self.options.questions)
+            write_page(out_dir / "report.html", [System.of_run(result)], run=result, questions=self.options.questions)
 
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
         """Write a comparison to ``file``; all its questions are in it, whatever ``show`` is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from qatk.display.text import printable
+from qatk.display import printable
 
 _MARKUP = re.compile(r"[\\`*_\[\]#~<>&|]|^(?:[-+=]|\d+[.)](?!\S))")
 _LIVE = re.compile(r"@(?=\w)|#(?=\d)|:(?=//)|:(?=[\w+-]+:)|(?<=www)\.|(?<=gh)-(?=\d)", re.IGNORECASE)

@@ -8,9 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
-from qatk.display.numbers import detects, figure, interval, p_value, points, signed
-from qatk.display.text import Mark
-from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.display import Mark, detects, figure, interval, p_value, points, signed
+from qatk.evaluation import KINDS, error_kinds_of
 from qatk.files import write_atomically
 from qatk.results import Comparison, Difference, Evaluation, Pair, SliceRow
 from qatk_builtin.reporters import MarkdownOptions
@@ -187,7 +186,7 @@ def _with_interval(row: SliceRow, metric: str) -> str:
 
 
 def _run_cases(evaluation: Evaluation, wins: int, losses: int) -> Iterator[str]:
-    codes = error_kinds(evaluation)
+    codes = error_kinds_of(evaluation)
     for word, rows, right in (
         ("Wins", pick_wins(evaluation, wins), True),
         ("Losses", pick_losses(evaluation, losses), False),

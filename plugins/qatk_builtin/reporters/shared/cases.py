@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display.text import ELLIPSIS, Mark, excerpt, printable
-from qatk.evaluation.error_kinds import error_kinds
+from qatk.display import ELLIPSIS, Mark, excerpt, printable
+from qatk.evaluation import error_kinds_of
 from qatk.results import Evaluation
 from qatk.types import Float64, Int64
 
@@ -41,7 +41,7 @@ def _odds(evaluation: Evaluation) -> Float64:
 
 def _in_turn(evaluation: Evaluation, rows: Int64, order: Float64, number: int) -> list[int]:
     """The first rows of each kind by ``order``, one kind after the other."""
-    codes = error_kinds(evaluation)
+    codes = error_kinds_of(evaluation)
     kinds: dict[int, list[int]] = {}
     for row in rows[np.argsort(order[rows], kind="stable")].tolist():
         kinds.setdefault(int(codes[row]), []).append(row)

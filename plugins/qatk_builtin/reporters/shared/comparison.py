@@ -9,13 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from qatk.calibration.answerability import answerability
-from qatk.display.numbers import counted, figure, points, scaled
-from qatk.display.text import Mark
-from qatk.evaluation.error_kinds import KINDS, error_kinds
+from qatk.display import Mark, counted, figure, points, scaled
+from qatk.evaluation import KINDS, answerability_of, error_kinds_of
 from qatk.results import Comparison, Difference, Evaluation, Pair, System
-from qatk.types import Float64, Int8, Int64
-from qatk.types.examples import clusters_of
+from qatk.types import Float64, Int8, Int64, clusters_of
 from qatk_builtin.reporters.shared.cases import nearest_gold
 from qatk_builtin.reporters.shared.facts import further_figures
 
@@ -124,7 +121,7 @@ class Contrast:
     @cached_property
     def _codes(self) -> list[list[Int8]]:
         """Of each system and seed the kind of each question, as an index into the kinds."""
-        return [[error_kinds(evaluation) for evaluation in system.evaluations] for system in self.comparison.systems]
+        return [[error_kinds_of(evaluation) for evaluation in system.evaluations] for system in self.comparison.systems]
 
     def cases(self, pair: Pair) -> list[tuple[str, Int64]]:
         """The three sorts of telling questions, each with what it is called."""
@@ -201,7 +198,7 @@ def _scores(evaluations: Sequence[Evaluation]) -> dict[str, str]:
         for name, key in _FIGURES.items()
         if all(key in evaluation.metrics for evaluation in evaluations)
     }
-    judged = [found for evaluation in evaluations if (found := answerability(evaluation)) is not None]
+    judged = [found for evaluation in evaluations if (found := answerability_of(evaluation)) is not None]
     if len(judged) == len(evaluations):
         scores["AUC"] = figure(float(np.mean([found.roc_auc for found in judged])), 3)
     further = [{name: values[0] for name, values in further_figures(each.metrics)} for each in evaluations]

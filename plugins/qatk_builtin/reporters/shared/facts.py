@@ -11,9 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.display.numbers import figure, parameter_count
-from qatk.display.tables import bar
-from qatk.display.text import printable
+from qatk.display import bar, figure, parameter_count, printable
 from qatk.results import StageTime
 
 GROUPS = (("", "all questions", ""), ("HasAns_", "with an answer", "HasAns"), ("NoAns_", "without", "NoAns"))

@@ -9,8 +9,7 @@ import torch
 from accelerate.utils import gather_object
 
 from qatk.api import Batch, Features, PairLogits, SpanCandidates, SpanLogits, SpanScores
-from qatk.types import Float32, Int64, ragged_rows
-from qatk.types.mapped import Spool, release, zeros
+from qatk.types import Float32, Int64, Spool, ragged_rows, release, zeros
 from qatk_builtin.trainers.pytorch.device import Engine
 
 _PAIRS = {"feature": np.int32, "start": np.int32, "end": np.int32, "score": np.float32}

@@ -17,8 +17,7 @@ import torch
 from accelerate.utils import set_seed
 from torch import Tensor
 
-from qatk.api import Backbone, BackboneSpec, Batch, Features, Head, SpanScores, TrainEvent, advance
-from qatk.errors import QatkWarning
+from qatk.api import Backbone, BackboneSpec, Batch, Features, Head, QatkWarning, SpanScores, TrainEvent, advance
 from qatk.types import Int64
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches, shares, training_batches

@@ -62,13 +62,13 @@ class Answerability:
     precision_recall: Mapping[str, Curve]
 
 
-def answerability(evaluation: Evaluation) -> Answerability | None:
+def answerability_of(evaluation: Evaluation) -> Answerability | None:
     """Judge the null odds of an evaluation; ``None`` where it has none, or no EM and F1."""
     odds, scores = evaluation.predictions.null_odds, evaluation.per_question
     if not len(odds) or np.isnan(odds).any() or not {"exact", "f1"} <= set(scores):
         return None
     has_answer = evaluation.examples.has_answer
-    answered = np.array([text != "" for text in evaluation.predictions.text], np.bool_)
+    answered = evaluation.predictions.answered
     probability = no_answer_probability(odds)
     bins = reliability(probability, ~has_answer)
     risk = _risk_coverage(np.where(answered, -odds, odds), scores["exact"])

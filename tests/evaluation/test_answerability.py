@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from compare_tools import answer, articles, evaluation
-from qatk.calibration.answerability import Answerability, answerability
 from qatk.calibration.calibrate import apply_threshold
-from qatk.calibration.thresholds import threshold_sweep
+from qatk.evaluation.answerability import Answerability, answerability_of
 from qatk.evaluation.evaluate import evaluate
 from qatk.evaluation.squad import exact_and_f1
+from qatk.evaluation.thresholds import threshold_sweep
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import average_precision, calibration_error, reliability, roc_auc, step_area
@@ -29,7 +29,7 @@ SCORES = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), min_s
 
 
 def judged(of: Evaluation) -> Answerability:
-    found = answerability(of)
+    found = answerability_of(of)
     assert found is not None
     return found
 
@@ -152,7 +152,7 @@ def test_bins_hold_every_question_once_and_their_error_is_the_mean_distance() ->
 
 
 def test_without_odds_there_is_nothing_to_judge(host: PluginHost) -> None:
-    assert answerability(evaluation(host, DATA, answer(DATA, 0.5, 1, odds=False))) is None
+    assert answerability_of(evaluation(host, DATA, answer(DATA, 0.5, 1, odds=False))) is None
 
 
 def test_probabilities_stay_sound_at_the_ends() -> None:

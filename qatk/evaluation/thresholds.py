@@ -70,7 +70,7 @@ def _of_answers(evaluation: Evaluation) -> tuple[Bool, tuple[Float64, Float64]]:
     """bool[n], which questions have an answer to give, and EM and F1 of it: of abstentions the best span's."""
     predictions = evaluation.predictions
     exact, f1 = evaluation.per_question["exact"], evaluation.per_question["f1"]
-    answered = np.fromiter(map(bool, predictions.text), np.bool_, len(predictions.text))
+    answered = predictions.answered
     if predictions.nbest is None:
         return answered, (exact, f1)
     offsets, text = predictions.nbest.offsets, predictions.nbest.text
