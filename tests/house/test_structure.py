@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -61,3 +62,73 @@ def test_a_circle_is_found(tmp_path: Path) -> None:
 def test_the_core_imports_no_plugin() -> None:
     wanted = {name for file in (ROOT / "qatk").rglob("*.py") for name in _imported(file)}
     assert not {name for name in wanted if name.startswith("qatk_builtin")}
+
+
+PAGE = ROOT / "docs" / "explanation" / "architecture.md"
+PUBLISHED = {"api", "types", "results", "display", "data", "evaluation", "files"}
+"""Rooms and modules of the core that built-ins may import, each from its front: not from what lies in it."""
+HEAVY = {"torch", "transformers", "datasets", "accelerate", "evaluate"}
+
+
+def arrows(package: str) -> dict[str, set[str]]:
+    """Which rooms (or modules) of a package each of them imports; type checking counts."""
+    found: dict[str, set[str]] = {}
+    for name, wanted in imports(ROOT / package).items():
+        rooms = {_room(other) for other in wanted}
+        found.setdefault(_room(name), set()).update(rooms - {_room(name), _room(package.rpartition("/")[2])})
+    return found
+
+
+def _room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def drawn() -> dict[str, set[str]]:
+    """The arrows in the page's table."""
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    return {room: set(re.findall(r"`(\w+)`", into)) for room, into in rows}
+
+
+def test_the_page_has_the_arrows_between_rooms() -> None:
+    found, shown = arrows("qatk"), drawn()
+    assert len(shown) > 15
+    for room in sorted({*found, *shown} - {"qatk", "__main__"}):
+        row = ", ".join(f"`{other}`" for other in sorted(found.get(room, set())))
+        assert shown.get(room) == found.get(room), f"{PAGE.name}: the row of `{room}` should end with | {row} |"
+
+
+def test_no_room_of_the_built_ins_imports_another() -> None:
+    found = arrows("plugins/qatk_builtin")
+    assert len(found) >= 10
+    assert not {room: into for room, into in found.items() if into}
+
+
+def test_built_ins_import_the_core_by_its_front_doors() -> None:
+    wanted = {
+        (str(file.relative_to(ROOT)), node.module)
+        for file in (ROOT / "plugins").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "qatk"
+    }
+    assert len(wanted) > 50
+    allowed = {"qatk", *(f"qatk.{name}" for name in PUBLISHED)}
+    assert not {(file, module) for file, module in wanted if module not in allowed}
+
+
+def test_the_core_imports_neither_its_facade_nor_what_is_heavy() -> None:
+    files = [file for file in (ROOT / "qatk").rglob("*.py") if "testing" not in file.parts]
+    assert len(files) > 80
+    for file in files:
+        for node in _loaded(ast.parse(file.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            for name in names:
+                assert name != "qatk.api", f"{file}:{node.lineno}: the core imports its facade"
+                assert name.split(".")[0] not in HEAVY, f"{file}:{node.lineno}: the core imports {name}"
+
+
+def _loaded(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Imports that run: those for type checking only do not."""
+    for node in tree.body:
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+            yield from (each for each in ast.walk(node) if isinstance(each, ast.Import | ast.ImportFrom))
