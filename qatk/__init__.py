@@ -1,7 +1,7 @@
 """qatk: train, evaluate, compare and serve extractive question answering models.
 
 ``qatk.run(recipe)`` trains and evaluates, ``qatk.evaluate(data, predictions)`` scores predictions,
-``qatk.load_run(folder)`` reads a finished run.
+``qatk.compare(a, b)`` compares systems, ``qatk.load_run(folder)`` reads a finished run.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from qatk.evaluation.evaluate import evaluate as evaluate
     from qatk.run_folder.load import load_run as load_run
     from qatk.runs.run import run as run
+    from qatk.sweeps.compare import compare as compare
 
-_HOMES = {"run": "qatk.runs.run", "evaluate": "qatk.evaluation.evaluate", "load_run": "qatk.run_folder.load"}
+_HOMES = {
+    "run": "qatk.runs.run",
+    "evaluate": "qatk.evaluation.evaluate",
+    "compare": "qatk.sweeps.compare",
+    "load_run": "qatk.run_folder.load",
+}
 
-__all__ = ["evaluate", "load_run", "run"]
+__all__ = ["compare", "evaluate", "load_run", "run"]
 
 
 def __getattr__(name: str) -> Any:

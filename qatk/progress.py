@@ -5,7 +5,7 @@ A component wraps its loop in :func:`track`; outside a run that costs nothing an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -15,17 +15,28 @@ T = TypeVar("T")
 Listener = Callable[[str, int, int | None], None]
 """Called with what is being done, how much of it is done, and how much there is (``None``: unknown)."""
 
+EpochListener = Callable[[float, Mapping[str, float]], None]
+"""Called with the epochs finished so far and the metrics of the dev data."""
+
 _listener: ContextVar[Listener | None] = ContextVar("qatk_progress", default=None)
+_epoch_listener: ContextVar[EpochListener | None] = ContextVar("qatk_epochs", default=None)
 
 
 @contextmanager
-def listen(listener: Listener) -> Iterator[None]:
-    """Send the progress of everything run inside this block to ``listener``."""
-    token = _listener.set(listener)
+def listen(listener: Listener, epochs: EpochListener | None = None) -> Iterator[None]:
+    """Send the progress of everything run inside this block to ``listener``, and finished epochs to ``epochs``."""
+    tokens = _listener.set(listener), _epoch_listener.set(epochs)
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listener.reset(tokens[0])
+        _epoch_listener.reset(tokens[1])
+
+
+def end_epoch(epoch: float, metrics: Mapping[str, float]) -> None:
+    """Report that an epoch is finished, with the metrics of the dev data."""
+    if listener := _epoch_listener.get():
+        listener(epoch, metrics)
 
 
 def advance(what: str, done: int, total: int | None = None) -> None:

@@ -15,7 +15,7 @@ from qatk.errors import QatkError, UsageError
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
-    from qatk.sweeps.local import Outcome
+    from qatk.sweeps.sweep import Outcome
 
 SHOWN, SHOWN_OF_MANY = 3, 1
 """Wins, losses and questions both have wrong that are shown of a pair, and where there are several pairs."""
@@ -109,9 +109,9 @@ def compare_command(
     seed: Seed = 13,
 ) -> None:
     """Hold systems against each other, question by question: what differs, how sure that is, and where."""
-    from qatk.cli.sweep_progress import failures
     from qatk.comparison.compare import compare_systems, comparison_to_dict
     from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
+    from qatk.sweeps.sweep import failures
 
     plain_warnings()
     pattern = compile_pattern(grep) if grep is not None else None
@@ -132,7 +132,7 @@ def compare_command(
         group_seeds,
         nbest=html is not None,
     )
-    systems, outcomes = request.read(context, host)
+    systems, outcomes = request.read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed)
     shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
     shown = narrow(shown, matching(comparison, pattern), f"matching {grep!r}") if pattern else shown
@@ -163,13 +163,13 @@ class _Request:
     group_seeds: bool
     nbest: bool
 
-    def read(self, context: typer.Context, host: PluginHost) -> tuple[list[System], list[Outcome]]:
+    def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also what came of each run."""
         recipes = [path for path in self.inputs if path.suffix in (".yaml", ".yml") and not path.is_dir()]
         if absent := [str(path) for path in self.inputs if path not in recipes and not path.exists()]:
             raise UsageError(f"there is no {', no '.join(absent)}", fix="name run folders, files or recipes")
         if self.over or self.seeds is not None or recipes:
-            return self._read_recipes(context, host, recipes)
+            return self._read_recipes(host, recipes)
         self._refuse(
             ("--set", self.settings),
             ("--out", self.out),
@@ -186,10 +186,10 @@ class _Request:
 
         return read_systems(self.inputs, odds, common=self.common, group_seeds=self.group_seeds, nbest=self.nbest), []
 
-    def _read_recipes(
-        self, context: typer.Context, host: PluginHost, recipes: Sequence[Path]
-    ) -> tuple[list[System], list[Outcome]]:
-        from qatk.cli.sweep_progress import plugin_options, sweep
+    def _read_recipes(self, host: PluginHost, recipes: Sequence[Path]) -> tuple[list[System], list[Outcome]]:
+        from qatk.cli.sweep_progress import show_sweep
+        from qatk.sweeps.overrides import parse_over, parse_seeds
+        from qatk.sweeps.sweep import local_executor, sweep
 
         if others := [str(path) for path in self.inputs if path not in recipes]:
             what = f"recipes are compared with recipes: {', '.join(others)} {'is' if len(others) == 1 else 'are'} none"
@@ -202,18 +202,24 @@ class _Request:
         )
         if len(recipes) == 1 and not self.over:
             raise UsageError("one recipe is one system", fix="vary it: --over backbone.model=A,B, or name another one")
-        return sweep(
-            host,
-            plugin_options(context),
-            recipes,
-            over=self.over,
-            seeds=self.seeds,
-            settings=self.settings,
-            out=self.out,
-            limit=self.limit,
-            jobs=self.jobs or 1,
-            nbest=self.nbest,
-        )
+        overs = [parse_over(text) for text in self.over]
+        seeds = None if self.seeds is None else parse_seeds(self.seeds)
+        try:
+            with show_sweep() as show:
+                return sweep(
+                    recipes,
+                    overs,
+                    seeds,
+                    host=host,
+                    executor=local_executor(self.jobs or 1, host),
+                    listener=show,
+                    settings=self.settings,
+                    out=self.out,
+                    limit=self.limit,
+                    nbest=self.nbest,
+                )
+        except KeyboardInterrupt:
+            raise QatkError("interrupted", fix="the same command goes on with what is there") from None
 
     def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.comparison.systems import read_systems

@@ -33,24 +33,28 @@ def run_command(
     from qatk.cli.progress import show_progress
     from qatk.run_folder.folder import is_first_process
     from qatk.runs.run import run
+    from qatk.sweeps.channel import reporting
 
     plain_warnings()
     first = is_first_process()
     console = output() if first and not json else None
-    host = plugin_host(context)
-    try:
-        with show_progress() if first else nullcontext():
-            result = run(
-                recipe,
-                out=out,
-                resume=resume,
-                limit=limit,
-                seed=seed,
-                settings=settings or (),
-                host=host,
-                console=console,
-            )
-    except KeyboardInterrupt:
-        raise QatkError("interrupted", fix="the same command with --resume goes on from the last epoch") from None
+    with reporting() as finished:
+        host = plugin_host(context)
+        try:
+            with show_progress() if first and finished is None else nullcontext():
+                result = run(
+                    recipe,
+                    out=out,
+                    resume=resume,
+                    limit=limit,
+                    seed=seed,
+                    settings=settings or (),
+                    host=host,
+                    console=console,
+                )
+        except KeyboardInterrupt:
+            raise QatkError("interrupted", fix="the same command with --resume goes on from the last epoch") from None
+        if finished is not None:
+            finished(result.metrics)
     if first and json:
         print_json(dict(result.metrics))

@@ -12,6 +12,7 @@ from qatk.calibration.calibrate import check_can_calibrate
 from qatk.errors import TrainingDiverged, UsageError
 from qatk.files import replacing
 from qatk.plugins.protocols import Model
+from qatk.progress import end_epoch
 from qatk.run_folder.manifest import Best
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.prediction import answer, evaluate
@@ -85,6 +86,7 @@ class _Training:
             self._save("checkpoints/best")
         self.context.folder.save()
         self._save("checkpoints/last", state=True)
+        end_epoch(event.epoch, metrics)
         return replace(event, metrics=metrics, scores=None)
 
     def _is_best(self, metrics: Mapping[str, float]) -> bool:

@@ -1,4 +1,4 @@
-"""Planned runs made: each in a process of its own, several at a time where devices allow."""
+"""The executor that makes runs on this machine: each in a process of its own, several at a time where devices allow."""
 
 from __future__ import annotations
 
@@ -7,65 +7,108 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
+from typing import BinaryIO
 
-from qatk.files import storage_errors, write_atomically
+from qatk.files import storage_errors
+from qatk.sweeps.channel import VARIABLE, read_event
+from qatk.sweeps.events import Failed, Finished, RunEvent, Started
 from qatk.sweeps.plan import Planned
 
-Listener = Callable[[Planned, str], None]
-"""Called with a run and a line that its process wrote to standard error."""
-
-ENDS = ("finished", "failed", "there already")
-"""The last line about a run is one of these, and comes from here."""
-
-_KEPT = 2000
-"""Lines of a process that are kept for its log."""
+_LAST = 4096
+"""Bytes at the end of a log in which its last line is looked for."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a planned run.
-
-    Attributes:
-        run: the plan.
-        state: ``made``, ``resumed``, ``reused`` or ``failed``.
-        error: why it failed, in the words of the run.
-    """
-
-    run: Planned
-    state: str
-    error: str = ""
-
-
-def make_runs(runs: Sequence[Planned], tell: Listener, *, jobs: int = 1, options: Sequence[str] = ()) -> list[Outcome]:
-    """Make the runs that are not finished; one that fails does not stop the others.
+class LocalProcesses:
+    """Makes every run by ``qatk run`` in a process of its own, so that one that crashes takes nothing with it.
 
     Args:
-        runs: in the order to make them.
-        tell: gets the progress, from several threads where there are several jobs; not what ends in the outcome.
-        jobs: how many at a time; on CPUs they share the cores, and see :func:`most_jobs`.
+        jobs: how many at a time; on CPUs they share the cores, see :func:`most_jobs`.
         options: those that stand before the command, such as ``--no-plugin NAME``.
-
-    Returns:
-        One outcome a run, in their order.
     """
-    slots: SimpleQueue[Mapping[str, str]] = SimpleQueue()
-    for slot in _environments(jobs):
-        slots.put(slot)
-    with _Processes() as processes, ThreadPoolExecutor(jobs) as pool:
+
+    def __init__(self, jobs: int = 1, options: Sequence[str] = ()) -> None:
+        self.jobs, self.options = jobs, options
+
+    def execute(self, runs: Sequence[Planned]) -> Generator[RunEvent, None, None]:
+        """Make these runs, see :class:`qatk.sweeps.events.Executor`."""
+        events: SimpleQueue[RunEvent | BaseException] = SimpleQueue()
+        slots: SimpleQueue[Mapping[str, str]] = SimpleQueue()
+        for slot in _environments(self.jobs):
+            slots.put(slot)
+        with _Processes() as processes, ThreadPoolExecutor(self.jobs) as pool:
+            try:
+                for run in runs:
+                    pool.submit(self._make, run, events.put, slots, processes)
+                left = len(runs)
+                while left:
+                    event = events.get()
+                    if isinstance(event, BaseException):
+                        raise event
+                    left -= isinstance(event, Finished | Failed)
+                    yield event
+            except BaseException:
+                processes.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _make(
+        self,
+        run: Planned,
+        tell: Callable[[RunEvent | BaseException], None],
+        slots: SimpleQueue[Mapping[str, str]],
+        processes: _Processes,
+    ) -> None:
+        slot = slots.get()
         try:
-            return list(pool.map(lambda run: _make(run, tell, options, slots, processes), runs))
-        except BaseException:
-            processes.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            tell(Started(run))
+            tell(_run(run, _command(run, self.options), slot, tell, processes))
+        except BaseException as error:
+            tell(error)
+        finally:
+            slots.put(slot)
+
+
+def _run(
+    run: Planned,
+    command: Sequence[str],
+    slot: Mapping[str, str],
+    tell: Callable[[RunEvent], None],
+    processes: _Processes,
+) -> Finished | Failed:
+    """Start the process of a run, pass on what it reports, and say how it ended."""
+    log, end = run.folder.with_name(f"{run.folder.name}.log"), None
+    with storage_errors(log.parent):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        written = log.open("wb")
+    with written, processes.start(command, slot, written) as (process, lines):
+        for line in lines:
+            event = read_event(run, line)
+            if isinstance(event, Finished | Failed):
+                end = event
+            elif event is not None:
+                tell(event)
+        code = process.wait()
+    if code == 0 and run.finished:
+        log.unlink(missing_ok=True)
+        return end if isinstance(end, Finished) else Finished(run)
+    if processes.stopped:
+        return Failed(run, "interrupted")
+    said = end.message if isinstance(end, Failed) else _last_line(log)
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return Failed(run, f"{said or 'nothing was said'} ({how}; what it wrote is in {log})")
+
+
+def _last_line(log: Path) -> str:
+    """What a process wrote last: the reason, where it crashed without reporting one."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LAST))
+        return file.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
 
 
 def most_jobs() -> int:
@@ -100,7 +143,7 @@ class _Processes:
     """The processes that are at work, so that all can be stopped."""
 
     def __init__(self) -> None:
-        self.lock, self.open, self.stopped = Lock(), set[subprocess.Popen[str]](), False
+        self.lock, self.open, self.stopped = Lock(), set[subprocess.Popen[bytes]](), False
 
     def __enter__(self) -> _Processes:
         return self
@@ -109,8 +152,25 @@ class _Processes:
         self.stop()
 
     @contextmanager
-    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-        """Start a process that writes to nobody but this one."""
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], log: BinaryIO
+    ) -> Iterator[tuple[subprocess.Popen[bytes], Iterator[str]]]:
+        """Start a process that writes to the log, with the lines that it reports until it ends."""
+        reader, writer = os.pipe()
+        with os.fdopen(reader, encoding="utf-8", errors="replace") as lines:
+            try:
+                process = self._start(command, {**os.environ, **environment, VARIABLE: str(writer)}, writer, log)
+            finally:
+                os.close(writer)  # the process has its own
+            try:
+                with process:
+                    yield process, lines
+            finally:
+                self.open.discard(process)
+
+    def _start(
+        self, command: Sequence[str], environment: Mapping[str, str], writer: int, log: BinaryIO
+    ) -> subprocess.Popen[bytes]:
         with self.lock:
             if self.stopped:
                 raise InterruptedError
@@ -118,17 +178,12 @@ class _Processes:
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                env={**os.environ, **environment},
+                stderr=log,
+                env=environment,
+                pass_fds=[writer],
             )
             self.open.add(process)
-        try:
-            with process:
-                yield process
-        finally:
-            self.open.discard(process)
+        return process
 
     def stop(self) -> None:
         """End what is at work; nothing starts any more."""
@@ -138,55 +193,8 @@ class _Processes:
                 process.terminate()
 
 
-def _make(
-    run: Planned,
-    tell: Listener,
-    options: Sequence[str],
-    slots: SimpleQueue[Mapping[str, str]],
-    processes: _Processes,
-) -> Outcome:
-    if run.finished:
-        tell(run, "there already")
-        return Outcome(run, "reused")
-    state = "resumed" if run.begun else "made"
-    slot, lines = slots.get(), deque[str](maxlen=_KEPT)
-    try:
-        with processes.start(_command(run, options), slot) as process:
-            assert process.stderr is not None
-            in_order = True
-            for line in process.stderr:
-                lines.append(line)
-                if in_order := in_order and not line.startswith(("error: ", "Traceback ")):
-                    tell(run, line.rstrip())
-            code = process.wait()
-    finally:
-        slots.put(slot)
-    came_through = code == 0 and run.finished
-    tell(run, "finished" if came_through else "failed")
-    if came_through:
-        _log(run).unlink(missing_ok=True)
-        return Outcome(run, state)
-    return Outcome(run, "failed", "interrupted" if processes.stopped else _explain(run, code, lines))
-
-
 def _command(run: Planned, options: Sequence[str]) -> list[str]:
     settings = [word for setting in run.settings for word in ("--set", setting)]
     limit = [] if run.limit is None else ["--limit", str(run.limit)]
     rest = [str(run.recipe), "--out", str(run.folder), "--resume", "--json", *settings, *limit]
     return [sys.executable, "-m", "qatk", *options, "run", *rest]
-
-
-def _explain(run: Planned, code: int, lines: Sequence[str]) -> str:
-    """The error in the run's own words, or its last line; everything it wrote goes to a file beside its folder."""
-    begin = max((i for i, line in enumerate(lines) if line.startswith("error: ")), default=len(lines) - 1)
-    said = "".join(list(lines)[max(begin, 0) :]).removeprefix("error: ").strip()
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    log = _log(run)
-    with storage_errors(log.parent):
-        log.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(log, "".join(lines))
-    return f"{said or 'nothing was said'} ({how}; what it wrote is in {log})"
-
-
-def _log(run: Planned) -> Path:
-    return run.folder.with_name(f"{run.folder.name}.log")

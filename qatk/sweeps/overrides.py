@@ -51,6 +51,11 @@ def parse_over(text: str) -> Over:
     return Over(text, key, values, labels)
 
 
+def over_values(key: str, values: Sequence[object]) -> Over:
+    """One key and the values to compare, from Python. Raises :class:`UsageError` as :func:`parse_over` does."""
+    return parse_over(f"{key}={json.dumps(list(values), ensure_ascii=False)}")
+
+
 def _values(text: str, given: str) -> tuple[list[str], list[str]]:
     """Values as texts for ``--set``, and what to call them."""
     if not _BRACKETS & set(given):

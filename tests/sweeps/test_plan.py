@@ -9,9 +9,11 @@ import pytest
 
 from qatk.errors import QatkError, RecipeError, UsageError
 from qatk.plugins.host import PluginHost
-from qatk.sweeps.local import Outcome, make_runs
+from qatk.sweeps.events import Advanced, EpochEnded, Finished, RunEvent, StageBegun, SweepEvent
+from qatk.sweeps.local import LocalProcesses
 from qatk.sweeps.overrides import parse_over, parse_seeds
 from qatk.sweeps.plan import Planned, check_data, plan
+from qatk.sweeps.sweep import Outcome, make_runs
 from small import write_recipe
 
 
@@ -101,22 +103,30 @@ def test_the_same_run_twice_is_refused(tmp_path: Path, host: PluginHost) -> None
         planned(write_recipe(tmp_path), host, "backbone.layers=1,2", "backbone.layers=3,4")
 
 
-def make(runs: list[Planned], jobs: int = 1) -> tuple[list[Outcome], list[str]]:
-    lines: list[str] = []
-    return make_runs(runs, lambda run, line: lines.append(f"{run.name}: {line}"), jobs=jobs), lines
+def make(runs: list[Planned], jobs: int = 1) -> tuple[list[Outcome], list[SweepEvent]]:
+    events: list[SweepEvent] = []
+    return make_runs(runs, LocalProcesses(jobs), events.append), events
 
 
 def test_runs_are_made_reused_and_resumed_and_a_failing_one_stops_nothing(tmp_path: Path, host: PluginHost) -> None:
     recipe = write_recipe(tmp_path, train=32, dev=8, epochs=1)
     runs = planned(recipe, host, "trainer.learning_rate=1e-3,1e9", "trainer.max_grad_norm=1e9")
     runs = [runs[1], runs[0]]  # the one that fails goes first
-    outcomes, lines = make(runs)
+    outcomes, events = make(runs)
     assert [outcome.state for outcome in outcomes] == ["failed", "made"], outcomes
     assert "became" in outcomes[0].error
     assert "exit code 1" in outcomes[0].error
     assert "became" in runs[0].folder.with_name(f"{runs[0].folder.name}.log").read_text()
-    assert lines[-1] == f"{runs[1].name}: finished"
-    assert not any("Traceback" in line for line in lines)
+    of_good = [event for event in events if isinstance(event, RunEvent) and event.run == runs[1]]
+    stages = [event.stage for event in of_good if isinstance(event, StageBegun)]
+    assert stages == ["data", "features", "train", "predict", "score"]
+    [epoch] = [event for event in of_good if isinstance(event, EpochEnded)]
+    assert (epoch.epoch, 0 <= epoch.metrics["f1"] <= 100) == (1, True)
+    assert any(isinstance(event, Advanced) and event.done == event.total for event in of_good)
+    end = of_good[-1]
+    assert isinstance(end, Finished)
+    assert end.metrics == json.loads((runs[1].folder / "metrics.json").read_text())
+    assert not any("Traceback" in outcome.error for outcome in outcomes)
     before = (runs[1].folder / "manifest.json").stat().st_mtime_ns
     assert [outcome.state for outcome in make(runs[1:])[0]] == ["reused"]
     assert (runs[1].folder / "manifest.json").stat().st_mtime_ns == before

@@ -1,0 +1,120 @@
+"""The pipe by which a run reports to the sweep that started it: one JSON object a line.
+
+The sweep names the pipe's file descriptor in :data:`VARIABLE`, and the process of ``qatk run`` inherits both. A line is
+``{"event": KIND, ...}`` with the fields of that event in :mod:`qatk.sweeps.events`, all but ``run``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from qatk.errors import QatkError, QatkWarning, UsageError
+from qatk.plugins.attribution import explain
+from qatk.progress import listen
+from qatk.sweeps.events import Advanced, EpochEnded, Failed, Finished, RunEvent, StageBegun, Warned
+from qatk.sweeps.plan import Planned
+
+VARIABLE = "QATK_EVENTS_FD"
+"""The environment variable that holds the number of the pipe's file descriptor."""
+
+_KINDS: Mapping[str, type[RunEvent]] = {
+    "stage": StageBegun,
+    "progress": Advanced,
+    "epoch": EpochEnded,
+    "warning": Warned,
+    "finished": Finished,
+    "failed": Failed,
+}
+_EVERY = 0.1
+"""Seconds between two reports of the same progress; the last one of all is always sent."""
+
+
+def read_event(run: Planned, line: str) -> RunEvent | None:
+    """The event on a line; ``None`` where the line is cut short, as by a process that was killed."""
+    try:
+        values = json.loads(line)
+        return _KINDS[values.pop("event")](run, **values)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+@contextmanager
+def reporting(
+    environ: MutableMapping[str, str] = os.environ,
+) -> Iterator[Callable[[Mapping[str, float]], None] | None]:
+    """Report the run made inside this block to the sweep that started this process.
+
+    Progress, epochs, warnings and an exception are sent as they come. The block calls what it is given with the
+    metrics of the finished run; it is given ``None`` where no sweep listens.
+
+    Raises:
+        UsageError: where :data:`VARIABLE` is set and names no open file descriptor.
+    """
+    if (number := environ.pop(VARIABLE, None)) is None:  # popped: the run's own processes report nothing
+        yield None
+        return
+    with _open(number) as pipe:
+        report = _Report(pipe)
+        shown = warnings.showwarning
+        warnings.showwarning = report.warning(shown)
+        try:
+            with listen(report.progress, report.epoch):
+                yield lambda metrics: report.send("finished", metrics=dict(metrics))
+        except BaseException as error:
+            report.send("failed", message=_said(error))
+            raise
+        finally:
+            warnings.showwarning = shown
+
+
+def _open(number: str) -> TextIO:
+    try:
+        os.set_inheritable(int(number), False)
+        return os.fdopen(int(number), "w", encoding="utf-8")
+    except (OSError, ValueError):
+        raise UsageError(f"{number} is no open file descriptor", where=VARIABLE, fix="unset it") from None
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, QatkError):
+        return str(error)
+    return (isinstance(error, Exception) and explain(error)) or f"{type(error).__name__}: {error}"
+
+
+class _Report:
+    def __init__(self, pipe: TextIO) -> None:
+        self.pipe = pipe
+        self.sent: dict[str, float] = {}
+
+    def send(self, kind: str, **values: Any) -> None:
+        try:
+            self.pipe.write(json.dumps({"event": kind, **values}) + "\n")
+            self.pipe.flush()
+        except BrokenPipeError:  # nobody waits for this run any more
+            raise QatkError("the sweep that started this run is gone", fix="the same command goes on with it") from None
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        if done == 0 and total is None:
+            self.send("stage", stage=what)
+        elif done == total or time.monotonic() - self.sent.get(what, float("-inf")) >= _EVERY:
+            self.sent[what] = time.monotonic()
+            self.send("progress", what=what, done=done, total=total)
+
+    def epoch(self, epoch: float, metrics: Mapping[str, float]) -> None:
+        self.send("epoch", epoch=epoch, metrics=dict(metrics))
+
+    def warning(self, show: Callable[..., None]) -> Callable[..., None]:
+        """Show warnings as before, and send qatk's own."""
+
+        def sent(message: Warning | str, *rest: Any, **options: Any) -> None:
+            if isinstance(message, QatkWarning):
+                self.send("warning", message=str(message))
+            show(message, *rest, **options)
+
+        return sent

@@ -1,0 +1,87 @@
+"""``qatk.compare``: what the command does, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.systems import read_systems
+from qatk.errors import UsageError
+from qatk.plugins.host import PluginHost
+from qatk.results import Comparison
+from qatk.statistics.significance import DRAWS, SEED
+from qatk.sweeps.events import Executor, SweepEvent
+from qatk.sweeps.overrides import Over, over_values
+from qatk.sweeps.sweep import local_executor, sweep
+from qatk.types import Examples
+
+Source = str | Path
+
+
+def compare(
+    *sources: Source,
+    data: Source | Examples | None = None,
+    null_odds: Sequence[Source | None] = (),
+    over: Mapping[str, Sequence[object]] | None = None,
+    seeds: Sequence[int] | None = None,
+    settings: Sequence[str] = (),
+    out: Source | None = None,
+    limit: int | None = None,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    common: bool = False,
+    group_seeds: bool = False,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    host: PluginHost | None = None,
+) -> Comparison:
+    """Hold systems against the first, question by question; of recipes, make the runs that are missing first.
+
+    Args:
+        sources: run folders and prediction files, or recipes (``.yaml``); the first is the baseline.
+        data: what prediction files alone are scored on, as :func:`qatk.evaluate` takes it.
+        null_odds: the odds file of each predictions file, ``None`` where it has none.
+        over: of recipes, the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
+        seeds: of recipes, the seeds of every system.
+        settings: of recipes, ``KEY=VALUE`` texts for all runs.
+        out: of recipes, the folder of the run folders.
+        limit: of recipes, use only the first so many questions of each split.
+        jobs: of recipes, how many runs are made at a time on this machine.
+        executor: of recipes, where the runs go, in place of processes on this machine.
+        common: where systems share only some questions, compare on those.
+        group_seeds: make one system of run folders whose recipes differ in nothing but their seed.
+        draws: of the bootstrap and the randomisation.
+        seed: of the draws.
+        host: the plugins to use.
+
+    Raises:
+        UsageError: for arguments that do not belong together, before anything is made.
+        QatkError: one of its kinds, for everything else that a user can mend.
+    """
+    host = host or PluginHost.discover()
+    recipes = [source for source in sources if Path(source).suffix in (".yaml", ".yml") and not Path(source).is_dir()]
+    if not recipes:
+        if over or seeds is not None:
+            raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
+        systems = read_systems(sources, null_odds, data=data, common=common, group_seeds=group_seeds, host=host)
+        return compare_systems(systems, draws=draws, seed=seed)
+    if len(recipes) < len(sources) or data is not None:
+        raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
+    overs: list[Over] = [over_values(key, values) for key, values in (over or {}).items()]
+    systems, _ = sweep(
+        recipes,
+        overs,
+        seeds,
+        host=host,
+        executor=executor or local_executor(jobs, host),
+        listener=_ignore,
+        settings=settings,
+        out=out,
+        limit=limit,
+    )
+    return compare_systems(systems, draws=draws, seed=seed)
+
+
+def _ignore(event: SweepEvent) -> None:
+    """Nobody watches."""

@@ -1,0 +1,98 @@
+"""What happens while the runs of a sweep are made, and the protocol of whatever makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from qatk.sweeps.plan import Planned
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The sweep begins; ``runs`` are all that it needs, finished ones included."""
+
+    runs: Sequence[Planned]
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """Something about one run."""
+
+    run: Planned
+
+
+@dataclass(frozen=True)
+class Reused(RunEvent):
+    """The run was made earlier and is used as it is."""
+
+
+@dataclass(frozen=True)
+class Started(RunEvent):
+    """The run starts, or goes on from its last epoch."""
+
+
+@dataclass(frozen=True)
+class StageBegun(RunEvent):
+    """A stage begins: ``data``, ``features``, ``train``, ``predict`` or ``score``."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class Advanced(RunEvent):
+    """``done`` units of ``what`` are finished, out of ``total`` (``None``: unknown)."""
+
+    what: str
+    done: int
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class EpochEnded(RunEvent):
+    """An epoch of training ended; ``metrics`` are those of the dev data."""
+
+    epoch: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Warned(RunEvent):
+    """The run warns of something that does not stop it."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Finished(RunEvent):
+    """The run is complete."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed(RunEvent):
+    """The run ended without result; ``message`` says why."""
+
+    message: str
+
+
+SweepEvent = Begun | RunEvent
+Listener = Callable[[SweepEvent], None]
+"""Called with every event, from the thread that called the sweep."""
+
+
+class Executor(Protocol):
+    """Where the runs of a sweep go: processes on this machine, or a cluster."""
+
+    def execute(self, runs: Sequence[Planned]) -> Generator[RunEvent, None, None]:
+        """Make these runs; one that fails does not stop the others.
+
+        Each run ends with one :class:`Finished` or :class:`Failed`, whatever comes before. Closing the generator stops
+        the runs in progress and starts no others.
+
+        Args:
+            runs: none of them finished, in the order to start them; their folders may be read from here afterwards.
+        """
+        ...

@@ -1,0 +1,148 @@
+"""A sweep: the runs of a recipe with some of its keys varied, made where they are missing and read as systems."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from qatk.comparison.systems import read_systems
+from qatk.errors import QatkError, QatkWarning, UsageError
+from qatk.plugins.host import PluginHost
+from qatk.results.comparison import System
+from qatk.sweeps.events import Begun, Executor, Failed, Listener, Reused
+from qatk.sweeps.local import LocalProcesses, most_jobs
+from qatk.sweeps.overrides import Over
+from qatk.sweeps.plan import Planned, check_data, plan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a planned run.
+
+    Attributes:
+        run: the plan.
+        state: ``made``, ``resumed``, ``reused`` or ``failed``.
+        error: why it failed, in the words of the run.
+    """
+
+    run: Planned
+    state: str
+    error: str = ""
+
+
+def sweep(
+    recipes: Sequence[str | Path],
+    overs: Sequence[Over],
+    seeds: Sequence[int] | None,
+    *,
+    host: PluginHost,
+    executor: Executor,
+    listener: Listener,
+    settings: Sequence[str] = (),
+    out: str | Path | None = None,
+    limit: int | None = None,
+    nbest: bool = True,
+) -> tuple[list[System], list[Outcome]]:
+    """Plan the runs, make those that are missing, and read the systems of all that succeeded.
+
+    Args:
+        recipes: paths; with several of them a system's name begins with its recipe's.
+        overs: each varies one key.
+        seeds: of every system; ``None`` takes the recipe's.
+        host: the plugins to use.
+        executor: where the runs go.
+        listener: called with every event.
+        settings: ``KEY=VALUE`` texts for all runs.
+        out: the folder of the run folders; ``runs/RECIPE-compare`` where it is not given.
+        limit: use only the first so many questions of each split.
+        nbest: read the best spans of each question too.
+
+    Raises:
+        UsageError: for anything wrong with the options or a recipe, before any run starts.
+        QatkError: where fewer than two systems succeeded.
+    """
+    runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
+    if len({run.system for run in runs}) < 2:
+        raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
+    _make_folder(runs[0].folder.parent)
+    check_data(runs, host, lambda text: warnings.warn(text, QatkWarning, stacklevel=2))
+    with _terminated_as_interrupted():
+        outcomes = make_runs(runs, executor, listener)
+    good = [outcome.run for outcome in outcomes if outcome.state != "failed"]
+    if len({run.system for run in good}) < 2:
+        fix = "fewer than two systems succeeded: there is nothing to compare"
+        raise QatkError(failures(outcomes), fix=fix)
+    return read_systems([run.folder for run in good], names=[run.system for run in good], nbest=nbest), outcomes
+
+
+def make_runs(runs: Sequence[Planned], executor: Executor, listener: Listener) -> list[Outcome]:
+    """Make the runs that are not finished; one that fails does not stop the others.
+
+    Returns:
+        One outcome a run, in their order.
+    """
+    listener(Begun(runs))
+    states = {run.folder: "reused" if run.finished else "resumed" if run.begun else "made" for run in runs}
+    errors: dict[Path, str] = {}
+    for run in runs:
+        if states[run.folder] == "reused":
+            listener(Reused(run))
+    missing = [run for run in runs if states[run.folder] != "reused"]
+    with closing(executor.execute(missing)) as events:
+        for event in events:
+            if isinstance(event, Failed):
+                errors[event.run.folder] = event.message
+            listener(event)
+    return [
+        Outcome(run, "failed", errors[run.folder]) if run.folder in errors else Outcome(run, states[run.folder])
+        for run in runs
+    ]
+
+
+def failures(outcomes: Sequence[Outcome]) -> str:
+    """How many runs failed, and which; empty where none did."""
+    failed = [outcome.run.name for outcome in outcomes if outcome.state == "failed"]
+    return f"{len(failed)} of {len(outcomes)} runs failed: {'; '.join(failed)}" if failed else ""
+
+
+def local_executor(jobs: int, host: PluginHost) -> LocalProcesses:
+    """Processes on this machine with the plugins of the host, no more at a time than it takes."""
+    if jobs > 1 and jobs > (most := most_jobs()):
+        what = f"--jobs {jobs}: this machine takes {most} at a time (one a GPU, or one a core)"
+        warnings.warn(what, QatkWarning, stacklevel=2)
+        jobs = most
+    files = [word for file in host.files for word in ("--plugin", file)]
+    return LocalProcesses(jobs, [*files, *(word for name in host.block for word in ("--no-plugin", name))])
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder of the runs, or a message before any of them starts."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} is no place for runs: {error.strerror}", fix="name another with --out") from None
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends the runs in progress as Ctrl-C does, instead of leaving them behind.
+
+    Only the main thread receives signals; elsewhere nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

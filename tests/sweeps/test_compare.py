@@ -1,0 +1,51 @@
+"""``qatk.compare`` from Python: prediction files, run folders, and recipes that are run first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import qatk
+from qatk.errors import QatkError, UsageError
+from qatk.sweeps.overrides import over_values, parse_over
+from repository import ROOT
+from small import write_recipe
+
+FILES = ROOT / "examples" / "compare"
+
+
+def test_prediction_files() -> None:
+    found = qatk.compare(FILES / "bold.json", FILES / "careful.json", data=FILES / "dev.json", draws=1000)
+    assert [system.name for system in found.systems] == ["bold", "careful"]
+    assert found.draws == 1000
+    assert found.pairs[0].verdict
+
+
+def test_recipes_are_run_and_their_folders_can_be_compared_again(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, train=16, dev=8, epochs=1)
+    made = qatk.compare(recipe, over={"backbone.layers": [1, 2]}, seeds=[0, 1], out=tmp_path / "made", draws=1000)
+    assert [system.name for system in made.systems] == ["layers=1", "layers=2"]
+    assert [list(system.seeds) for system in made.systems] == [[0, 1], [0, 1]]
+    folders = sorted(path for path in (tmp_path / "made").iterdir() if path.is_dir())
+    assert len(folders) == 4
+    again = qatk.compare(*folders, group_seeds=True, draws=1000)
+    assert len(again.systems) == 2
+
+
+def test_values_from_python_are_those_of_the_command() -> None:
+    assert over_values("head.use", ["linear", "biaffine"]).labels == ["linear", "biaffine"]
+    assert over_values("trainer.learning_rate", [1e-3, 2e-3]).values == ["0.001", "0.002"]
+    assert over_values("backbone.layers", [None, 3]).values == parse_over("backbone.layers=[null, 3]").values
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    with pytest.raises(UsageError, match="over and seeds vary a recipe"):
+        qatk.compare(FILES / "bold.json", FILES / "careful.json", over={"seed": [1]})
+    with pytest.raises(UsageError, match="recipes are compared with recipes"):
+        qatk.compare(recipe, FILES / "bold.json")
+    with pytest.raises(UsageError, match="one value is one system"):
+        qatk.compare(recipe, over={"backbone.layers": [1]}, out=tmp_path / "made")
+    with pytest.raises(QatkError, match="two systems or more"):
+        qatk.compare(FILES / "bold.json", data=FILES / "dev.json")
