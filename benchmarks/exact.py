@@ -19,7 +19,6 @@ from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
 from qatk.recipes.compose import compose
 from qatk.recipes.recipe import load_recipe
-from qatk.types import Examples
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,12 @@ class Found:
 
 def measure(run: Path, host: PluginHost) -> Found:
     """Decode the scores of a run's model both ways."""
-    settings = ["data.train=null", f"backbone.model={run / 'model'}", "decoder={use: exact}"]
+    settings = ["data.train=null", f"backbone.model={run / 'model'}", "decoder={use: min-null}"]
     parts = compose(load_recipe(run / "recipe.yaml", host, settings))
-    examples: Examples = parts.dev.instance.load()
-    backbone, trainer = parts.backbone.instance, parts.trainer.instance
-    features = parts.featurizer.instance.featurize(examples, backbone.tokenizer(), backbone.spec(), targets=False)
-    scores = trainer.predict(trainer.assemble(backbone, parts.head.instance, seed=0), features)
-    ours = parts.decoder.instance.decode(examples, features, scores)
+    examples, trainer = parts.dev.load(), parts.trainer
+    features = parts.featurizer.featurize(examples, *parts.backbone.prepare(None), split="dev")
+    scores = trainer.predict(trainer.assemble(parts.backbone, parts.head, seed=0), features)
+    ours = parts.decoder.decode(examples, features, scores)
     theirs = reference_decoding.decode_objects(Windows.of(examples, features, scores))
     answers = [row["answer"] for row in theirs]
     figures = [percent(column) for texts in (ours.text, answers) for column in exact_and_f1(examples, texts)]

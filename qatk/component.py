@@ -37,6 +37,7 @@ class Component:
         options: the class of its options.
         summary: one line for ``qatk plugins list``.
         requires: importable modules it needs beyond qatk's own dependencies, for the message that says what to install.
+        former_names: what it was called before: recipes and run folders that say so still find it, with a hint.
         formerly: names of plugins that it used to come from: recipes, run folders and options that give those find it.
     """
 
@@ -46,3 +47,4 @@ class Component:
     summary: str = ""
     requires: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
+    former_names: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ import pluggy
 
 from qatk import hookspecs
 from qatk.component import Options
-from qatk.errors import PluginError, UsageError, suggest
+from qatk.errors import PluginError, QatkWarning, UsageError, suggest
 from qatk.plugins.live import Live
 from qatk.plugins.options import checked_options
 from qatk.plugins.protocols import PROTOCOLS
@@ -109,9 +110,14 @@ class PluginHost:
         plugin, _, short = name.rpartition("/")
         candidates = self.components(kind)
         hits = [r for r in candidates if r.name == short and (not plugin or r.belongs_to([plugin]))]
+        hits = hits or [r for r in candidates if r.is_called(short) and (not plugin or r.belongs_to([plugin]))]
         built_in = [r for r in hits if r.is_built_in]
         if len(hits) == 1 or len(built_in) == 1:
-            return (built_in or hits)[0]
+            found = (built_in or hits)[0]
+            if found.name != short:
+                what = f"the {kind} {short!r} is now called {found.name!r}, and this name will go"
+                warnings.warn(what, QatkWarning, stacklevel=2)
+            return found
         if hits:
             owners = " and ".join(str(r.plugin) for r in hits)
             choices = " or ".join(f"{r.plugin.name}/{r.name}" for r in hits)

@@ -64,6 +64,10 @@ class Registered:
         """Whether qatk itself supplies it; its name alone always means it, see :meth:`PluginHost.find`."""
         return self.plugin.distribution == "qatk"
 
+    def is_called(self, name: str) -> bool:
+        """Whether this is its name, or was."""
+        return name == self.name or name in self.component.former_names
+
     def belongs_to(self, plugins: Collection[str]) -> bool:
         """Whether its plugin, or one that it used to come from, is among these."""
         return self.plugin.name in plugins or any(name in plugins for name in self.component.formerly)

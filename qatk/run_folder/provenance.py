@@ -58,7 +58,7 @@ def check_suppliers(components: Iterable[ComponentRecord], host: PluginHost, whe
 
 def _supplier(host: PluginHost, row: ComponentRecord) -> Registered | None:
     """The component that a row of a manifest tells of, also where it comes from another plugin by now."""
-    named = [r for r in host.components(row.kind) if r.name == row.name and r.belongs_to([row.plugin])]
+    named = [r for r in host.components(row.kind) if r.is_called(row.name) and r.belongs_to([row.plugin])]
     return named[0] if named else None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qatk.api import Component, Options
-from qatk.errors import PluginError, UsageError
+from qatk.errors import PluginError, QatkWarning, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import Live, LiveDecoder
 from qatk.plugins.protocols import PROTOCOLS
@@ -176,3 +176,13 @@ def test_installing_a_plugin_changes_no_recipe(tmp_path: Path, host: PluginHost)
     text = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: squad, path: dev.json}}\n"
     other = PluginHost.discover(files=[plugin_file(tmp_path, "mine", DECODER.format(name="nothing"))], environ={})
     assert parse_recipe(text, "r", host).filled() == parse_recipe(text, "r", other).filled()
+
+
+def test_a_former_name_is_read_with_a_hint(host: PluginHost) -> None:
+    with pytest.warns(QatkWarning, match="the decoder 'exact' is now called 'min-null'"):
+        assert host.find("decoder", "exact").name == "min-null"
+    with pytest.warns(QatkWarning):
+        recipe = parse_recipe(
+            "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: facts}}\ndecoder: {use: exact}\n", "r", host
+        )
+    assert recipe.filled()["decoder"]["use"] == "exact", "a run that was begun so goes on"

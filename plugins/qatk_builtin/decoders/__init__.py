@@ -41,14 +41,19 @@ class EnsembleOptions(MinNullOptions):
 
 @hookimpl
 def qatk_decoders() -> Iterable[Component]:
-    """Decoders that combine before they choose; and a second name for what ``min-null`` does anyway."""
-    exact = "the true n-best by sliding maxima: min-null by another name"
+    """Best spans; of windows that are merged first; of several runs."""
     merge = "as min-null, after a token's scores in several windows are combined"
     ensemble = "as min-null, of several runs' best spans together"
     best = "best valid span; null score is the minimum over windows"
     return [
-        Component("min-null", f"{__name__}.min_null:MinNullDecoder", MinNullOptions, best, formerly=("bert",)),
-        Component("exact", f"{__name__}.min_null:MinNullDecoder", MinNullOptions, exact),
+        Component(
+            "min-null",
+            f"{__name__}.min_null:MinNullDecoder",
+            MinNullOptions,
+            best,
+            formerly=("bert",),
+            former_names=("exact",),
+        ),
         Component("merge-windows", f"{__name__}.merge_windows:MergeWindowsDecoder", MergeWindowsOptions, merge),
         Component("ensemble", f"{__name__}.ensemble:EnsembleDecoder", EnsembleOptions, ensemble),
     ]
