@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import re
@@ -11,7 +12,7 @@ from typing import Any
 
 import typer
 
-from qatk import api, hookspecs
+from qatk import api, hookspecs, results
 from qatk.cli import app
 from qatk.cli.plugins import options_of
 from qatk.plugins.host import PluginHost
@@ -138,6 +139,55 @@ _HOOKS_INTRO = [
 ]
 
 
+def types() -> str:
+    """``docs/reference/types.md``: every field of every type that the author of a plugin meets."""
+    lines = ["# Types", MADE, *_TYPES_INTRO]
+    for title, described in _TYPES.items():
+        lines += [f"## {title}", ""]
+        for described_type in described:
+            about, _, attributes = inspect.cleandoc(described_type.__doc__ or "").partition("\n\nAttributes:\n")
+            lines += [
+                f"### `{described_type.__name__}`",
+                "",
+                _markdown(about),
+                "",
+                *_fields(described_type, attributes),
+            ]
+    return "\n".join(lines)
+
+
+def _fields(described: type, attributes: str) -> list[str]:
+    """A table of the fields, in the docstring's order. Raises ``ValueError`` where it describes other fields."""
+    entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
+    meant = [(name, text) for names, text in entries for name in names.split(", ")]
+    fields = {field.name: str(field.type) for field in dataclasses.fields(described) if field.name[0] != "_"}
+    if set(fields) != {name for name, _ in meant}:
+        raise ValueError(f"the docstring of {described.__name__} should describe {', '.join(fields)}")
+    rows = [(f"`{name}`", f"`{fields[name]}`", _markdown(re.sub(r"\s+", " ", text))) for name, text in meant]
+    return _table(("field", "type", "meaning"), rows)
+
+
+_TYPES = {
+    "Between components": [
+        *(api.Examples, api.Features, api.SpanScores, api.SpanCandidates, api.Predictions, api.NBest, api.TrainEvent),
+    ],
+    "Models": [api.BackboneSpec, api.Batch, api.SpanLogits, api.PairLogits],
+    "Results": [results.RunResult, results.StageTime, results.Evaluation, results.SliceRow],
+    "Comparisons": [results.Comparison, results.System, results.Pair, results.Difference],
+}
+
+_TYPES_INTRO = [
+    "Every type is a frozen dataclass. Plugins import them from `qatk.api`; reporters find the last two groups in",
+    "`qatk.results`. The methods are in the documentation site (`make docs`), under *Python reference*.",
+    "",
+    "Columns are numpy arrays, read-only, checked for shape and dtype when made: `Int32` is an array of int32.",
+    "Ragged columns have Arrow's layout: flat values and offsets; row i is `values[offsets[i] : offsets[i + 1]]`.",
+    "In shapes, n is the number of examples (questions), c that of distinct contexts, F that of features (windows: a",
+    "long context is read in overlapping pieces), and T that of tokens in all features together.",
+    "",
+]
+
+
 def _markdown(text: str | None) -> str:
     """A docstring's markup as Markdown."""
     plain = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", inspect.cleandoc(text or ""))
@@ -178,7 +228,7 @@ def pages() -> dict[str, str]:
     host = PluginHost.discover(environ={})
     host.entries = [entry for entry in host.entries if entry.dist and entry.dist.name == "qatk"]
     made = {"commands.md": commands(), "components.md": components(host), "hooks.md": hooks()}
-    return made | {"promises.md": promises()}
+    return made | {"promises.md": promises(), "types.md": types()}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ class Evaluation:
     """Predictions held against gold.
 
     Attributes:
+        examples: the questions, with gold.
+        predictions: one answer a question, row by row with ``examples``.
         metrics: the official script's keys (``exact``, ``f1``, ``total``, ``HasAns_*``, ``NoAns_*``, and with null
             odds ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh``) and those of other metrics;
             rates in per cent.

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from types import ModuleType
@@ -39,10 +40,20 @@ def maker(name: str = "make_reference") -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "components.md", "hooks.md", "promises.md"])
+@pytest.mark.parametrize("name", ["commands.md", "components.md", "hooks.md", "promises.md", "types.md"])
 def test_made_pages_are_up_to_date(name: str) -> None:
     made = maker().pages()[name]
     assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == made, "run: python tools/make_reference.py"
+
+
+def test_a_field_that_is_not_described_is_refused() -> None:
+    @dataclass
+    class Half:
+        known: int
+        forgotten: int
+
+    with pytest.raises(ValueError, match="Half should describe known, forgotten"):
+        maker()._fields(Half, "    known: int, how many.")
 
 
 def test_every_hook_component_and_option_is_documented(host: PluginHost) -> None:
