@@ -14,6 +14,7 @@ from qatk.errors import QatkError, UsageError
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
+    from qatk.plugins.live import LiveReporter
     from qatk.results.comparison import System
     from qatk.sweeps.sweep import Outcome
 
@@ -82,6 +83,10 @@ Grep = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON, and no report.")]
 Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown, for a pull request; - prints it.")]
 Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page, one HTML file.")]
+Report = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=FILE", help="Write a file by any reporter that shows comparisons; - prints it."),
+]
 Draws = Annotated[int, typer.Option(min=1000, max=1_000_000, help="Draws of the bootstrap and the randomisation test.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of these draws: the same seed gives the same numbers.")]
 
@@ -105,6 +110,7 @@ def compare_command(
     json: Json = False,
     markdown: Markdown = None,
     html: Html = None,
+    report: Report = None,
     draws: Draws = 10_000,
     seed: Seed = 13,
 ) -> None:
@@ -115,9 +121,10 @@ def compare_command(
 
     plain_warnings()
     pattern = compile_pattern(grep) if grep is not None else None
-    _check_outputs(json, markdown, html)
+    outputs = _outputs(markdown, html, report or [])
+    _check_outputs(json, outputs)
     host = plugin_host(context)
-    reporters = _reporters(host, markdown, html, to_terminal=not json)
+    reporters = _reporters(host, outputs, to_terminal=not json)
     request = _Request(
         inputs,
         data,
@@ -130,7 +137,7 @@ def compare_command(
         jobs,
         common,
         group_seeds,
-        nbest=html is not None,
+        nbest=html is not None or bool(report),
     )
     systems, outcomes = request.read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed)
@@ -232,32 +239,66 @@ class _Request:
             raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
 
 
-def _check_outputs(json: bool, markdown: Path | None, html: Path | None) -> None:
+@dataclass(frozen=True)
+class _Output:
+    """A file to write, ``None`` for standard output, by a reporter; ``option`` asked for it."""
+
+    option: str
+    reporter: str
+    file: Path | None
+
+
+def _outputs(markdown: Path | None, html: Path | None, reports: Sequence[str]) -> list[_Output]:
+    """All that is to be written."""
+    found = [
+        _Output(f"--{name}", name, None if str(file) == "-" else file)
+        for name, file in (("markdown", markdown), ("html", html))
+        if file is not None
+    ]
+    for text in reports:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file):
+            raise UsageError(f"--report {text}: NAME=FILE is due", fix="for example --report markdown=comparison.md")
+        found.append(_Output(f"--report {name}", name, None if file == "-" else Path(file)))
+    return found
+
+
+def _check_outputs(json: bool, outputs: Sequence[_Output]) -> None:
     """Refuse what could only fail after the work is done."""
-    if json and str(markdown) == "-":
-        raise UsageError("--json and --markdown - both go to standard output", fix="give --markdown a file")
-    if str(html) == "-":
+    printed = [*(["--json"] if json else []), *(f"{o.option} -" for o in outputs if o.file is None)]
+    if len(printed) > 1:
+        what = f"{' and '.join(printed)} {'both' if len(printed) == 2 else 'all'} go to standard output"
+        raise UsageError(what, fix=f"give {printed[-1].removesuffix(' -')} a file")
+    if any(wanted.reporter == "html" and wanted.file is None for wanted in outputs):
         raise UsageError("--html -: a page is for a file", fix="name one: --html comparison.html")
-    if markdown is not None and html is not None and markdown.resolve() == html.resolve():
-        raise UsageError(f"--markdown and --html both name {html}", fix="name two files")
-    for option, file in (("--markdown", markdown), ("--html", html)):
-        if file is not None and str(file) != "-" and (file.is_dir() or not file.parent.is_dir()):
-            raise UsageError(f"{option} {file}: this is no place for a file", fix="name a file in a folder that exists")
+    files: dict[Path, str] = {}
+    for wanted in outputs:
+        if (file := wanted.file) is None:
+            continue
+        if (other := files.setdefault(file.resolve(), wanted.option)) != wanted.option:
+            raise UsageError(f"{other} and {wanted.option} both name {file}", fix="name two files")
+        if file.is_dir() or not file.parent.is_dir():
+            what = f"{wanted.option} {file}: this is no place for a file"
+            raise UsageError(what, fix="name a file in a folder that exists")
 
 
 def _reporters(
-    host: PluginHost, markdown: Path | None, html: Path | None, *, to_terminal: bool
-) -> list[tuple[Any, Path | None]]:
-    """The built-in reporters, or those that took their names, each with the file that it writes."""
-    wanted = [("markdown", markdown), ("html", html)]
-    named = [(name, None if str(file) == "-" else file) for name, file in wanted if file is not None]
-    if to_terminal and str(markdown) != "-":
-        named.append(("console", None))
-    reporters = [(host.build("reporter", name), file) for name, file in named]
-    for reporter, _ in reporters:
-        if not hasattr(reporter, "compare"):
-            raise UsageError(f"{type(reporter).__name__} shows runs only, no comparisons", fix="leave its option away")
-    return reporters
+    host: PluginHost, outputs: Sequence[_Output], *, to_terminal: bool
+) -> list[tuple[LiveReporter, Path | None]]:
+    """The reporters, each with the file that it writes."""
+    from qatk.plugins.live import LiveReporter
+
+    found = []
+    for wanted in outputs:
+        reporter = host.live(LiveReporter, "reporter", wanted.reporter)
+        if not reporter.shows_comparisons:
+            able = [r.name for r in host.components("reporter") if LiveReporter.can_compare(r)]
+            what = f"{wanted.option}: the reporter {wanted.reporter!r} shows runs only, no comparisons"
+            raise UsageError(what, fix=f"those that do: {', '.join(able)}")
+        found.append((reporter, wanted.file))
+    if to_terminal and all(wanted.file is not None for wanted in outputs):
+        found.append((host.live(LiveReporter, "reporter", "console"), None))
+    return found
 
 
 def _described(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

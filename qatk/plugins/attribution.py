@@ -41,7 +41,8 @@ def blame(error: Exception, component: Suspect, stage: str) -> None:
 def attributed(component: Suspect, stage: str, *, may_print: bool = False) -> Iterator[None]:
     """Run a component's code: an exception keeps its type and gets a note of component, plugin and stage.
 
-    What the code prints goes to standard error, since standard output is the command's, unless it ``may_print``.
+    What the code prints goes to standard error, since standard output is the command's, unless it ``may_print``; where
+    nobody reads what it prints any more (``| head``), the code ends and what comes after it goes on.
     """
     with nullcontext() if may_print else redirect_stdout(sys.stderr):
         try:
@@ -49,6 +50,8 @@ def attributed(component: Suspect, stage: str, *, may_print: bool = False) -> It
         except QatkError:
             raise
         except SystemExit as error:
+            if may_print and isinstance(error.__context__, BrokenPipeError):
+                return  # rich ends the process where nobody reads on; files that others write are still wanted
             left = RuntimeError(f"it asked the whole process to end: {error!r}")
             blame(left, component, stage)
             raise left from error

@@ -39,6 +39,7 @@ from qatk.plugins.protocols import (
     Tokenizer,
     Tracker,
     Trainer,
+    methods_of,
 )
 from qatk.plugins.registered import Registered
 from qatk.results.run import RunResult
@@ -221,6 +222,11 @@ class LiveReporter(Live[Reporter]):
     def shows_comparisons(self) -> bool:
         """Whether it can show a comparison too."""
         return isinstance(self.component, ComparisonReporter)
+
+    @staticmethod
+    def can_compare(registered: Registered) -> bool:
+        """Whether what a class makes can show a comparison, without making it."""
+        return all(hasattr(registered.cls(), name) for name in methods_of(ComparisonReporter))
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Report a run."""

@@ -13,7 +13,7 @@ from repository import ROOT
 from small import write_recipe
 
 EXAMPLES = sorted((ROOT / "examples" / "plugins").iterdir())
-KINDS = {"dataset tsv", "decoder short", "head mlp", "slicer negation", "tracker tsv-log"}
+KINDS = {"dataset tsv", "decoder short", "head mlp", "reporter latex", "slicer negation", "tracker tsv-log"}
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +87,17 @@ def test_installing_them_changes_no_run_by_a_byte(site: Path, tmp_path: Path) ->
     for name in names:
         without, held = ((tmp_path / folder / name).read_bytes() for folder in ("without", "with"))
         assert without == held, name
+
+
+def test_a_comparison_as_a_latex_table(site: Path, tmp_path: Path) -> None:
+    folder = ROOT / "examples" / "compare"
+    words = ["compare", *(str(folder / f"{name}.json") for name in ("bold", "careful"))]
+    words += ["--data", str(folder / "dev.json"), "--draws", "1000", "--report", "latex=table.tex"]
+    done = call("qatk", *words, cwd=tmp_path, paths=[site])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("bold against careful")
+    lines = (tmp_path / "table.tex").read_text().splitlines()
+    assert lines[0] == r"\begin{tabular}{lrrrr}"
+    assert [line.split(" & ")[0] for line in lines[2:6]] == ["System", r"\hline", "bold", "careful"]
+    printed = call("qatk", *words[:-1], "latex=-", cwd=tmp_path, paths=[site])
+    assert printed.stdout.splitlines() == lines

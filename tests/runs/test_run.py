@@ -277,3 +277,14 @@ def test_predictions_do_not_depend_on_training_having_happened_in_this_process(f
     result = qatk.run(recipe, out=folder, resume=True)
     assert (folder / "null_odds.json").read_bytes() == before
     assert [s.name for s in result.stages if s.skipped] == ["data", "train"]
+
+
+def test_a_reader_that_goes_away_stops_no_file(tmp_path: Path) -> None:
+    write_recipe(tmp_path, train=16, dev=8, epochs=1)
+    command = f"{sys.executable} -m qatk run recipe.yaml --out out | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "error" not in done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    assert (tmp_path / "out" / "report.md").stat().st_size > 100
+    assert (tmp_path / "out" / "report.html").stat().st_size > 1000
