@@ -8,17 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 
-from qatk.api import HEAD_WEIGHTS, HubUnreachable, ModelError
+from qatk.api import HEAD_WEIGHTS, ModelError
+from qatk_builtin.hub import hub_errors
 
 SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
 """Files that describe a model: configuration and tokenizer."""
@@ -94,34 +86,5 @@ class ModelSource:
         return root / inner
 
     def _download(self, patterns: list[str]) -> Path:
-        named = self.name + (f" at revision {self._revision}" if self._revision else "")
-        try:
+        with hub_errors("model", self.name, self._revision, ModelError, "a folder or package:NAME/sub/path"):
             return Path(snapshot_download(self.name, revision=self._revision, allow_patterns=patterns))
-        except HFValidationError:
-            raise ModelError(f"{self.name!r} is neither a folder nor a hub id", fix="a hub id is owner/name") from None
-        except GatedRepoError as error:
-            fix = "accept its terms on its page, and log in: hf auth login"
-            raise ModelError(f"the hub gives {named} only to those who have asked for it", fix=fix) from error
-        except RevisionNotFoundError as error:
-            raise ModelError(f"the hub has no {named}", fix="look at the model's branches, tags and commits") from error
-        except RepositoryNotFoundError as error:
-            fix = "check the spelling; for a private model log in: hf auth login"
-            raise ModelError(f"there is no folder {self.name}, and the hub knows no such model", fix=fix) from error
-        except LocalEntryNotFoundError as error:
-            raise _unreachable(named, error) from error
-        except (HfHubHTTPError, ConnectionError, TimeoutError) as error:
-            raise _unreachable(named, error) from error
-
-
-def _unreachable(named: str, error: Exception) -> HubUnreachable:
-    cause = error.__cause__ or error
-    if isinstance(cause, OfflineModeIsEnabled):
-        return HubUnreachable(
-            f"{named} is no folder, nor in the hub's local cache, and offline mode forbids to ask the hub",
-            fix="unset HF_HUB_OFFLINE, or name a folder or package:NAME/sub/path",
-        )
-    said = str(cause).strip().partition("\n")[0]
-    return HubUnreachable(
-        f"the model hub cannot be reached, so {named} cannot be fetched ({type(cause).__name__}: {said})",
-        fix="check the connection and HF_ENDPOINT, or name a folder or package:NAME/sub/path",
-    )

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import datasets
 import huggingface_hub
 from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError, DatasetNotFoundError
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import OfflineModeIsEnabled
 
 from qatk.api import DataError, HubUnreachable, UsageError
 from qatk.data import checked
 from qatk.types import Examples
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.tables import examples_of_table
+from qatk_builtin.hub import causes, first_line, hub_errors, is_of_network, unreachable
 
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
 _TIMEOUT = 20.0
@@ -97,68 +91,28 @@ def _find_on_hub(options: HubOptions) -> None:
         raise UsageError(
             "there is no such file or folder", where=name, fix="paths are relative to the working directory"
         )
-    try:
+    with hub_errors("data set", name, options.revision, UsageError, "a folder or file"), suppress(OfflineModeIsEnabled):
         huggingface_hub.HfApi().dataset_info(name, revision=options.revision, timeout=_TIMEOUT)
-    except OfflineModeIsEnabled:
-        return
-    except GatedRepoError as error:
-        raise UsageError(
-            "access to this data set must be asked for", where=name, fix="see its page, then `hf auth login`"
-        ) from error
-    except RepositoryNotFoundError as error:
-        fix = "check the name (owner/name); a private one needs `hf auth login`; no folder has this name either"
-        raise UsageError("no such data set on the hub", where=name, fix=fix) from error
-    except RevisionNotFoundError as error:
-        raise UsageError(
-            f"no revision {options.revision!r} of this data set", where=name, fix="check `revision`"
-        ) from error
-    except HFValidationError as error:
-        raise UsageError("this is no name of a data set, and no folder", where=name, fix=_first_line(error)) from error
-    except Exception as error:
-        raise _unreachable(name, error) from error
-
-
-def _unreachable(name: str, error: BaseException) -> HubUnreachable:
-    fix = "check the network and try again; with HF_HUB_OFFLINE=1 a copy fetched before is used"
-    return HubUnreachable(
-        f"{huggingface_hub.constants.ENDPOINT} cannot be reached: {_first_line(error)}", where=name, fix=fix
-    )
 
 
 def _explained(error: Exception, where: str, local: bool) -> UsageError | DataError | HubUnreachable:
     """What an exception of ``datasets`` means for the user."""
-    text = _first_line(error)
+    text = first_line(error)
     if isinstance(error, ValueError):
         return UsageError(str(error).strip().replace("\n", " "), where=where, fix="check `split` and `config`")
     if isinstance(error, DatasetNotFoundError):
         return UsageError(text, where=where, fix="check the name and `revision`")
     if isinstance(error, DataFilesNotFoundError | FileNotFoundError):
         return UsageError(f"no data found: {text}", where=where, fix="JSON, JSONL, CSV or Parquet files are due")
-    chain = list(_causes(error))
+    chain = list(causes(error))
     if not local and huggingface_hub.constants.HF_HUB_OFFLINE:
         what = "no copy was fetched before, and HF_HUB_OFFLINE forbids to fetch one"
         return HubUnreachable(what, where=where, fix="unset HF_HUB_OFFLINE")
-    if not local and any(map(_is_of_network, chain)):
-        return _unreachable(where, error)
+    if not local and any(map(is_of_network, chain)):
+        return unreachable(where, error, "a folder or file")
     if isinstance(error, DatasetGenerationError):
-        text = _first_line(chain[-1])
+        text = first_line(chain[-1])
     return DataError(f"cannot be read: {text}", where=where, fix="all files of a split must have the same columns")
-
-
-def _is_of_network(error: BaseException) -> bool:
-    # The client library has changed from release to release, and its exceptions share no base but Exception.
-    client = type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests")
-    return client or isinstance(error, ConnectionError | HfHubHTTPError | TimeoutError)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _file_arguments(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from qatk.api import DataError, Examples, HubUnreachable, Predictions, UsageError
 from qatk.types import Float64
+from qatk_builtin.hub import unreachable
 from qatk_builtin.metrics import EvaluateOptions
 
 
@@ -86,12 +87,9 @@ def _why_not_found(name: str) -> UsageError | HubUnreachable:
     except huggingface_hub.errors.HFValidationError:
         known = False
     except Exception as error:  # its HTTP library, and so the type of a failed connection, differs between versions
-        unreachable = HubUnreachable(
-            f"the hub did not answer when asked for the metric {name!r}: {error}",
-            fix="connect, or give the path of a local metric script",
-        )
-        unreachable.__cause__ = error
-        return unreachable
+        found = unreachable(f"the metric {name}", error, "a local metric script")
+        found.__cause__ = error
+        return found
     if known:
         return HubUnreachable(f"the hub has the metric {name!r}, but fetching it failed", fix="try again")
     return UsageError(

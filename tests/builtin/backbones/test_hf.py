@@ -259,10 +259,10 @@ def test_the_ways_in_which_the_hub_has_no_such_model(tmp_path: Path) -> None:
         unknown, revision, gated, broken = ask_hub(
             hub.url, tmp_path, "some/other", "some/model@v9", "asked/set", "busy/set"
         )
-    assert unknown == "2 ModelError there is no folder some/other, and the hub knows no such model"
+    assert unknown == "2 ModelError there is no folder some/other, and the hub has no such model"
     assert revision == "2 ModelError the hub has no some/model at revision v9"
-    assert gated.startswith("2 ModelError the hub gives asked/set only to those")
-    assert broken.startswith("1 HubUnreachable the model hub cannot be reached")
+    assert gated.startswith("2 ModelError access to the model asked/set must be requested")
+    assert broken.startswith("1 HubUnreachable the hub cannot be reached")
 
 
 def test_a_hub_that_does_not_answer_says_nothing_about_the_model(tmp_path: Path) -> None:
@@ -270,4 +270,4 @@ def test_a_hub_that_does_not_answer_says_nothing_about_the_model(tmp_path: Path)
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     (said,) = ask_hub(f"http://127.0.0.1:{port}", tmp_path, "some/model")
-    assert said.startswith("1 HubUnreachable the model hub cannot be reached, so some/model cannot be fetched")
+    assert said.startswith("1 HubUnreachable the hub cannot be reached, so some/model cannot be fetched")

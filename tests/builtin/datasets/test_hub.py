@@ -276,10 +276,10 @@ def test_a_hub(tmp_path: Path) -> None:
     assert split[0] == config[0] == revision[0] == unknown[0] == gated[0] == odd[0] == "UsageError"
     assert "Should be one of ['validation']" in split[1]
     assert "Available: ['default']" in config[1]
-    assert "no revision 'v9'" in revision[1]
-    assert "no such data set on the hub" in unknown[1]
-    assert "access to this data set must be asked for" in gated[1]
-    assert "this is no name of a data set" in odd[1]
+    assert "at revision v9" in revision[1]
+    assert "and the hub has no such data set" in unknown[1]
+    assert "access to the data set" in gated[1]
+    assert "is neither a folder nor a hub id" in odd[1]
     assert busy[0] == never[0] == "HubUnreachable"
     assert "503" in busy[1]
     assert "HF_HUB_OFFLINE" in never[1]

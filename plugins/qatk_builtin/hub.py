@@ -1,0 +1,81 @@
+"""What the Hugging Face hub refuses, in a user's words: one home for models, data sets and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from qatk.api import HubUnreachable, QatkError
+
+
+@contextmanager
+def hub_errors(kind: str, name: str, revision: str | None, refusal: type[QatkError], local: str) -> Iterator[None]:
+    """Turn what the hub's client raises into one message.
+
+    Args:
+        kind: what is asked for, such as ``model``.
+        name: its id on the hub.
+        revision: its branch, tag or commit, where one is named.
+        refusal: what to raise where the hub answers no.
+        local: what works without the hub, such as ``a folder``.
+
+    Raises:
+        QatkError: a ``refusal``; :class:`HubUnreachable` where the hub does not answer, or may not be asked.
+    """
+    named = f"{name} at revision {revision}" if revision else name
+    try:
+        yield
+    except HFValidationError:
+        raise refusal(f"{name!r} is neither a folder nor a hub id", fix="a hub id is owner/name") from None
+    except GatedRepoError as error:
+        fix = "accept its terms on its page, then log in: hf auth login"
+        raise refusal(f"access to the {kind} {named} must be requested", fix=fix) from error
+    except RevisionNotFoundError as error:
+        raise refusal(f"the hub has no {named}", fix=f"look at the {kind}'s branches, tags and commits") from error
+    except RepositoryNotFoundError as error:
+        fix = f"check the spelling; for a private {kind} log in: hf auth login"
+        raise refusal(f"there is no folder {name}, and the hub has no such {kind}", fix=fix) from error
+    except QatkError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OfflineModeIsEnabled) and not any(map(is_of_network, causes(error))):
+            raise
+        raise unreachable(named, error, local) from error
+
+
+def unreachable(named: str, error: BaseException, local: str) -> HubUnreachable:
+    """The hub did not answer, or may not be asked; what to do about it."""
+    cause = error.__cause__ or error
+    if isinstance(cause, OfflineModeIsEnabled):
+        what = f"{named} is no folder, nor in the hub's local cache, and offline mode forbids asking the hub"
+        return HubUnreachable(what, fix=f"unset HF_HUB_OFFLINE, or name {local}")
+    what = f"the hub cannot be reached, so {named} cannot be fetched ({type(cause).__name__}: {first_line(cause)})"
+    return HubUnreachable(what, fix=f"check the connection and HF_ENDPOINT, or name {local}")
+
+
+def is_of_network(error: BaseException) -> bool:
+    """Whether an exception is of a connection, or an answer that is none."""
+    # The client library has changed from release to release, and its exceptions share no base but Exception.
+    client = type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests")
+    return client or isinstance(error, ConnectionError | HfHubHTTPError | OfflineModeIsEnabled | TimeoutError)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, what caused it, what caused that ..."""
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says first; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
