@@ -18,9 +18,11 @@ AboveZero = Annotated[float, Field(gt=0)]
 
 
 class Options(BaseModel):
-    """Base of every component's options: unknown keys are errors, and ``true`` is not 1."""
+    """Base of every component's options: unknown keys are errors, ``true`` is not 1, and numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class NoOptions(Options):

@@ -101,6 +101,9 @@ def test_something_that_is_no_recipe(text: str, host: PluginHost) -> None:
         ("data.dev=null", "the key 'data.dev' is missing"),
         ("keep_best=3", "keep_best: should be a text"),
         ("reporters.0=5", "a reporter is chosen by a mapping with"),
+        ("trainer.learning_rate=.nan", "learning_rate: should be a finite number"),
+        ("trainer.learning_rate=.inf", "learning_rate: should be a finite number"),
+        ("decoder.null_threshold=.inf", "null_threshold: should be a finite number"),
         ("backbone=3", "a backbone is chosen by a mapping with 'use'"),
     ],
 )
