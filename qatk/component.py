@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,6 +41,8 @@ class Component:
         summary: one line for ``qatk plugins list``.
         requires: importable modules it needs beyond qatk's own dependencies, for the message that says what to install.
         former_names: what it was called before: recipes and run folders that say so still find it, with a hint.
+        waives: promises of its kind that it breaks on purpose, by name, each with the reason. ``qatk plugins check``
+            and :mod:`qatk.testing` do not check those, and show the reason.
         formerly: names of plugins that it used to come from: recipes, run folders and options that give those find it.
     """
 
@@ -48,5 +51,6 @@ class Component:
     options: type[Options] = NoOptions
     summary: str = ""
     requires: tuple[str, ...] = ()
+    waives: Mapping[str, str] = field(default_factory=dict, hash=False)
     formerly: tuple[str, ...] = ()
     former_names: tuple[str, ...] = ()

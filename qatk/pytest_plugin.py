@@ -1,4 +1,4 @@
-"""The pytest plugin of qatk: promises of all that a distribution registers, each a test of its own.
+"""The pytest plugin of qatk: each promise of each component that a distribution registers is a test of its own.
 
 A test that takes ``qatk_promise`` runs once for each promise of each component of a distribution::
 
@@ -6,9 +6,13 @@ A test that takes ``qatk_promise`` runs once for each promise of each component 
         qatk_promise()
 
 The distribution is that of the ``pyproject.toml`` in pytest's root directory, or ``--qatk-distribution NAME``, or the
-ini option ``qatk_distribution``. A component that cannot be built without options is skipped: give them to
-:func:`qatk.testing.check_component` in a test. Every pytest of the environment loads this module, so it imports next to
-nothing.
+ini option ``qatk_distribution``. Components that need options get them by name; without them their tests are skipped::
+
+    def test_promises(qatk_promise, tmp_path):
+        qatk_promise({"tsv": {"path": str(tmp_path / "dev.tsv")}})
+
+A promise that does not apply to a component is skipped, and one that the component waives is an expected failure, each
+with the reason. Every pytest of the environment loads this module, so it imports next to nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +24,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qatk.plugins.host import PluginHost
     from qatk.plugins.registered import Registered
-    from qatk.testing import Promise, Subject
+    from qatk.testing import Promise
     from qatk.types import Examples
 
 
@@ -52,15 +58,28 @@ def qatk_examples() -> Examples:
 class _Check:
     """A promise of a component, to be called in a test."""
 
-    def __init__(self, promise: Promise, subject: Subject) -> None:
-        self.promise, self.subject = promise, subject
+    def __init__(self, promise: Promise, registered: Registered, host: PluginHost) -> None:
+        self.promise, self.registered, self.host = promise, registered, host
 
-    def __call__(self) -> None:
+    def __call__(self, options: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Check it. ``options`` has those of each component that needs some, by its name or ``kind-name``."""
         __tracebackhide__ = True
-        from qatk.testing import ContractBroken
+        from qatk.testing import ContractBroken, subject_of
 
-        if broken := self.promise.verify(self.subject):
-            raise ContractBroken(self.subject.registered, [broken], 1)
+        given, name = options or {}, self.registered.name
+        values = given.get(f"{self.registered.kind}-{name}", given.get(name))
+        needed = [n for n, o in self.registered.component.options.model_fields.items() if o.is_required()]
+        if missing := [option for option in needed if option not in (values or {})]:
+            example = ", ".join(f'"{option}": ...' for option in missing)
+            pytest.skip(f'{self.registered.kind} {name} needs options: qatk_promise({{"{name}": {{{example}}}}})')
+        subject = subject_of(self.registered.kind, self.registered, values, host=self.host)
+        verdict = self.promise.verify(subject)
+        if verdict.waived:
+            pytest.xfail(f"waived: {verdict.waived}")
+        if verdict.skipped:
+            pytest.skip(f"does not apply: {verdict.skipped}")
+        if verdict.broken:
+            raise ContractBroken(self.registered, [verdict.broken], 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -82,16 +101,12 @@ def _cases(config: pytest.Config) -> list[Any]:
 
 
 def _of_component(registered: Registered, host: PluginHost) -> list[Any]:
-    from qatk.errors import UsageError
-    from qatk.testing import promises_of, subject_of
+    from qatk.testing import promises_of
 
     label = f"{registered.kind}-{registered.name}"
-    try:
-        subject = subject_of(registered.kind, registered, host=host)
-    except UsageError as error:
-        reason = f"{error.what}: give it to qatk.testing.check_component"
-        return [pytest.param(None, id=label, marks=pytest.mark.skip(reason=reason))]
-    return [pytest.param(_Check(p, subject), id=f"{label}-{p.name}") for p in promises_of(registered.kind)]
+    return [
+        pytest.param(_Check(one, registered, host), id=f"{label}-{one.name}") for one in promises_of(registered.kind)
+    ]
 
 
 def _distribution(config: pytest.Config) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,6 +60,8 @@ def check_component(component: Any) -> Component:
         raise PluginError(f"the component name {component.name!r} is not in kebab-case")
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):
         raise PluginError(f"the options of {component.name!r} are not a subclass of qatk.api.Options")
+    if not isinstance(component.waives, Mapping):
+        raise PluginError(f"what {component.name!r} waives is not a mapping of promises to reasons")
     return component
 
 

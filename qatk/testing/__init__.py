@@ -1,4 +1,4 @@
-"""Proof that a component keeps the promises of its kind: contract checks for the authors of plugins.
+"""Contract checks for plugin authors: does a component keep the promises of its kind?
 
 One test is enough::
 
@@ -7,22 +7,25 @@ One test is enough::
     def test_contract():
         check_component("decoder", "my-name")
 
-It runs the component on adversarial inputs; what fails says which promise is broken, on which input, and what was seen.
-Each kind's promises stand in the module of its name (:mod:`qatk.testing.promises.decoders`,
+It runs the component on adversarial inputs; a failure names the broken promise, the input, and what was seen.
+The promises of each kind are in a module of its name (:mod:`qatk.testing.promises.decoders`,
 :mod:`qatk.testing.promises.heads` ...), and :mod:`qatk.pytest_plugin` runs them for all that a distribution registers.
-Nothing here is imported by a run.
+A component that breaks a promise on purpose says so: ``Component(..., waives={"name-of-the-promise": "why"})``.
+Runs import nothing from here.
 """
 
-from qatk.testing.checking import check_component, find_broken, promises_of, subject_of
-from qatk.testing.promise import Broken, ContractBroken, Promise, Subject
+from qatk.testing.checking import check_component, find_broken, promises_of, subject_of, verdicts
+from qatk.testing.promise import Broken, ContractBroken, Promise, Subject, Verdict
 
 __all__ = [
     "Broken",
     "ContractBroken",
     "Promise",
     "Subject",
+    "Verdict",
     "check_component",
     "find_broken",
     "promises_of",
     "subject_of",
+    "verdicts",
 ]

@@ -1,8 +1,8 @@
-"""Find a component, and hold it against every promise of its kind."""
+"""Find a component, and check that it keeps every promise of its kind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -12,10 +12,13 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.plugins.registered import Plugin, Registered
-from qatk.testing.promise import Broken, ContractBroken, Promise, Subject
+from qatk.testing.limits import SECONDS
+from qatk.testing.promise import Broken, ContractBroken, Promise, Subject, Verdict
 
 _TESTED = Plugin("this-test", "none", "0", "")
 """The owner of a class that no plugin registers."""
+_PATIENCE = 2
+"""Checks that run out of time before the rest is skipped: whatever hangs usually hangs in all of them."""
 
 
 def check_component(
@@ -24,8 +27,9 @@ def check_component(
     options: Mapping[str, Any] | Options | None = None,
     *,
     host: PluginHost | None = None,
+    seconds: float = SECONDS,
 ) -> None:
-    """Hold a component against every promise of its kind.
+    """Check that a component keeps every promise of its kind, but for those that it waives.
 
     Args:
         kind: ``decoder``, ``head`` ...
@@ -33,25 +37,40 @@ def check_component(
         options: as a recipe gives them; where it is a class, an :class:`Options` object of its own kind. What is left
             open, checks may set where an option has a name they know, such as ``null_threshold`` or ``max_length``.
         host: the plugins; all that are installed where it is not given.
+        seconds: how long the check of one promise may take.
 
     Raises:
         ContractBroken: with every promise that is broken, on which input, and what was seen.
         UsageError: no such kind, component or option.
     """
     subject = subject_of(kind, component, options, host=host)
-    if broken := find_broken(subject):
+    if broken := find_broken(subject, seconds=seconds):
         raise ContractBroken(subject.registered, broken, len(promises_of(kind)))
 
 
-def find_broken(subject: Subject) -> list[Broken]:
+def find_broken(subject: Subject, *, seconds: float = SECONDS) -> list[Broken]:
     """Every promise that a component breaks, each once."""
-    found: dict[str, Broken] = {}
+    found = [verdict.broken for verdict in verdicts(subject, seconds=seconds) if verdict.broken]
+    return list({one.promise: one for one in reversed(found)}.values())[::-1]
+
+
+def verdicts(subject: Subject, *, seconds: float = SECONDS) -> Iterator[Verdict]:
+    """Check the promises of a component one by one, each verdict as it is known.
+
+    Where the component cannot be built, or two checks run out of time, the rest is skipped.
+    """
+    stopped, timeouts = "", 0
     for one in promises_of(subject.kind):
-        if broken := one.verify(subject):
-            found.setdefault(broken.promise, broken)
-            if one.name == "can-be-built":
-                break  # nothing else can be tried
-    return list(found.values())
+        if stopped:
+            yield Verdict(one, skipped=stopped)
+            continue
+        verdict = one.verify(subject, seconds=seconds)
+        yield verdict
+        timeouts += verdict.timed_out
+        if verdict.broken and one.name == "can-be-built":
+            stopped = "it cannot be built"
+        elif timeouts == _PATIENCE:
+            stopped = f"{timeouts} checks before it ran out of time"
 
 
 def promises_of(kind: str) -> list[Promise]:

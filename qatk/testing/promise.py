@@ -1,23 +1,29 @@
-"""What a promise is, how a check tells that it is broken, and what it is checked on."""
+"""What a promise is, how a check finds that it is broken, and what it is checked on."""
 
 from __future__ import annotations
 
-import io
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import Registered
+from qatk.testing.inputs.randomness import moved, random_states
+from qatk.testing.limits import SECONDS, OutOfTime, capturing, time_limit
 
 SILENCE = "it writes nothing to standard output"
-"""A promise of every component: results go there, and a program may be reading them."""
+"""A promise of every component, checked with each of the others: a program may be reading a command's results there."""
+CHANCE = "it leaves the global random generators of Python, numpy and torch as they are"
+"""A promise of all but backbones, heads and trainers, checked with each of the others: trackers, decoding and scoring
+after each epoch, would otherwise change the training that goes on after them."""
+_SEEDED_KINDS = ("backbone", "head", "trainer")
+"""Their random numbers do come from the global generators, which the trainer seeds."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,15 @@ class Unkept(Exception):
         super().__init__(seen)
 
 
+class NotApplicable(Exception):
+    """Raised inside a check that has nothing to check; says why."""
+
+
+def skip(reason: str) -> NoReturn:
+    """End a check that does not apply to this component; it is shown as skipped."""
+    raise NotApplicable(reason)
+
+
 def expect(kept: Any, seen: str) -> None:
     """Raise :class:`Unkept` unless ``kept``; ``seen`` says what was seen instead."""
     if not kept:
@@ -78,10 +93,12 @@ def given(what: str) -> Iterator[None]:
     """Name the input of a check; an exception of the component becomes what was seen on it."""
     try:
         yield
+    except NotApplicable:
+        raise
     except Unkept as error:
         error.on = f"{what}, {error.on}" if error.on else what
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, OutOfTime) as error:
         raise Unkept(describe(error), what) from error
 
 
@@ -90,7 +107,8 @@ def describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not _is_foreign(frame.filename)] or list(frames)
     place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name})" if own else ""
-    return f"{type(error).__name__}: {error}{place}"
+    name = "" if isinstance(error, OutOfTime) else f"{type(error).__name__}: "
+    return f"{name}{error}{place}"
 
 
 @contextmanager
@@ -140,8 +158,37 @@ class Subject:
         """Whether it has an option of this name that the caller left open."""
         return option in self.registered.component.options.model_fields and option not in self.values
 
+    def needs(self, option: str) -> None:
+        """Skip a check that sets an option which it does not have, or which the caller has set."""
+        if not self.takes(option):
+            skip(f"its option {option} is set" if option in self.values else f"it has no option {option}")
+
     def __str__(self) -> str:
         return str(self.registered)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of checking a promise.
+
+    Attributes:
+        promise: the one that was checked.
+        broken: how it is broken, ``None`` where it is not.
+        waived, skipped: why it was not checked; at most one of the three is given.
+        timed_out: whether it is broken because the check ran out of time.
+    """
+
+    promise: Promise
+    broken: Broken | None = None
+    waived: str = ""
+    skipped: str = ""
+    timed_out: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """``kept``, ``broken``, ``waived`` or ``skipped``."""
+        found = {"broken": self.broken, "waived": self.waived, "skipped": self.skipped}
+        return next((name for name, value in found.items() if value), "kept")
 
 
 @dataclass(frozen=True)
@@ -161,18 +208,26 @@ class Promise:
         """A short name: that of the check."""
         return self.check.__name__.replace("_", "-")
 
-    def verify(self, subject: Subject) -> Broken | None:
-        """Check a subject: what it breaks, or ``None``."""
-        printed = io.StringIO()
+    def verify(self, subject: Subject, *, seconds: float = SECONDS) -> Verdict:
+        """Check a subject, unless it waives this promise; a check that takes longer than ``seconds`` fails."""
+        if reason := subject.registered.component.waives.get(self.name):
+            return Verdict(self, waived=reason)
+        before = random_states()
         try:
-            with warnings.catch_warnings(), redirect_stdout(printed), _one_thread(), given(""):
+            with capturing() as printed, warnings.catch_warnings(), _one_thread(), given(""), time_limit(seconds):
                 warnings.simplefilter("ignore")
                 self.check(subject)
+        except NotApplicable as reason:
+            return Verdict(self, skipped=str(reason))
         except Unkept as error:
-            return Broken(self.text, error.on.strip(", "), error.seen)
-        if text := printed.getvalue():
-            return Broken(SILENCE, f"while checked: {self.text}", f"{text[:200]!r}")
-        return None
+            broken = Broken(self.text, error.on.strip(", "), error.seen)
+            return Verdict(self, broken, timed_out=isinstance(error.__cause__, OutOfTime))
+        while_checked = f"while checked: {self.text}"
+        if printed.text:
+            return Verdict(self, Broken(SILENCE, while_checked, f"{printed.text[:200]!r}"))
+        if subject.kind not in _SEEDED_KINDS and (names := moved(before, random_states())):
+            return Verdict(self, Broken(CHANCE, while_checked, f"the state of {names} changed"))
+        return Verdict(self)
 
 
 def promise(text: str) -> Callable[[Callable[[Subject], None]], Promise]:

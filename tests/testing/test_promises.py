@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ConfigDict
 
@@ -12,7 +15,7 @@ from qatk.api import Component, NoOptions, Options
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
-from qatk.testing import ContractBroken, check_component, find_broken, promises_of, subject_of
+from qatk.testing import ContractBroken, check_component, find_broken, promises_of, subject_of, verdicts
 from qatk.testing.checking import every_promise, own_promises
 from qatk.testing.promise import SILENCE, Promise, Subject
 
@@ -23,7 +26,7 @@ def named(kind: str, name: str) -> Promise:
     return next(promise for promise in promises_of(kind) if promise.name == name)
 
 
-def subject(kind: str, cls: type, options: type[Options]) -> Subject:
+def subject(kind: str, cls: type, options: type[Options] = NoOptions) -> Subject:
     return subject_of(kind, Component("under-test", cls, options, "a class under test"), host=HOST)
 
 
@@ -45,7 +48,7 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "cls", "promise"), CASES)
 def test_broken_components_are_caught(kind: str, cls: type, promise: str) -> None:
-    broken = named(kind, promise).verify(subject(kind, cls, OPTIONS.get(kind, NoOptions)))
+    broken = named(kind, promise).verify(subject(kind, cls, OPTIONS.get(kind, NoOptions))).broken
     assert broken is not None
     assert broken.promise == named(kind, promise).text
     assert broken.seen
@@ -125,12 +128,16 @@ GENERAL = [
     (Component("under-test", Unbuilt, summary="x"), "has-a-docstring"),
     (Component("under-test", decoders.Good, Lax, "x"), "refuses-unknown-options"),
     (Component("under-test", decoders.Good, Silent, "x"), "options-are-plain"),
+    (
+        Component("under-test", decoders.Good, decoders.GoodOptions, "x", waives={"no-such": "x"}),
+        "waives-promises-with-reasons",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("component", "promise"), GENERAL)
 def test_what_every_component_must_have(component: Component, promise: str) -> None:
-    assert named("decoder", promise).verify(subject_of("decoder", component, host=HOST)) is not None
+    assert named("decoder", promise).verify(subject_of("decoder", component, host=HOST)).broken is not None
 
 
 def test_every_general_promise_has_a_component_that_breaks_it() -> None:
@@ -144,3 +151,44 @@ def test_unknown_kinds_and_names_are_misuse() -> None:
         check_component("decoder", "min-nul", host=HOST)
     with pytest.raises(UsageError, match="unknown option 'n_best'"):
         subject_of("decoder", "min-null", {"n_best": 3}, host=HOST)
+
+
+class Hangs:
+    """Never comes back from decoding."""
+
+    def __init__(self, options: Any) -> None: ...
+    def decode(self, *_: Any) -> Any:
+        while True:
+            time.sleep(0.01)
+
+
+class Draws(decoders.Good):
+    """Takes from numpy's global generator, which training uses."""
+
+    def decode(self, *arguments: Any) -> Any:
+        np.random.rand()
+        return super().decode(*arguments)
+
+
+def test_a_check_that_hangs_ends_and_so_do_those_after_it() -> None:
+    found = list(verdicts(subject("decoder", Hangs), seconds=0.2))
+    assert [verdict.timed_out for verdict in found].count(True) == 2
+    assert {verdict.outcome for verdict in found} == {"kept", "broken", "skipped"}
+    assert next(v for v in found if v.timed_out).broken.seen.startswith("no result after 0.2 seconds")  # type: ignore[union-attr]
+
+
+def test_global_randomness_is_left_as_it_is() -> None:
+    broken = find_broken(subject("decoder", Draws, decoders.GoodOptions))
+    assert [one.seen for one in broken] == ["the state of numpy.random changed"]
+
+
+def test_a_waived_promise_is_shown_with_its_reason_and_never_as_kept() -> None:
+    name, reason = "one-prediction-an-example", "it gives evidence"
+    component = Component("under-test", Hangs, NoOptions, "Waives.", waives={name: reason})
+    registered = replace(subject("decoder", Hangs).registered, component=component)
+    verdict = named("decoder", name).verify(subject_of("decoder", registered, host=HOST))
+    assert (verdict.waived, verdict.outcome) == (reason, "waived")
+    silent = replace(registered, component=replace(component, waives={name: " ", "no-such": "x"}))
+    told = named("decoder", "waives-promises-with-reasons").verify(subject_of("decoder", silent, host=HOST)).broken
+    assert told is not None
+    assert "'no-such', which is no promise of decoders" in told.seen

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 from pydantic import ValidationError
 
-from qatk.testing.promise import Subject, Unkept, expect, given, promise
+from qatk.testing.promise import Promise, Subject, Unkept, expect, given, promise
 
 SUMMARY_LENGTH = 80
 """Longer summaries do not stay on one line of ``qatk plugins list``."""
@@ -56,3 +57,15 @@ def options_are_plain(subject: Subject) -> None:
     expect(options.model_config.get("frozen"), "the options can be changed after they are made")
     silent = [name for name, entry in schema.get("properties", {}).items() if not entry.get("description")]
     expect(not silent, f"no docstring under {', '.join(silent)}")
+
+
+@promise("the promises that it waives exist, and each has a reason")
+def waives_promises_with_reasons(subject: Subject) -> None:
+    """A misspelled name would waive nothing."""
+    waived = subject.registered.component.waives
+    module = import_module(f"qatk.testing.promises.{subject.kind}s")
+    known = {value.name for value in vars(module).values() if isinstance(value, Promise)}
+    unknown = [name for name in waived if name not in known]
+    expect(not unknown, f"{', '.join(map(repr, unknown))}, which is no promise of {subject.kind}s")
+    silent = [name for name, reason in waived.items() if not reason.strip()]
+    expect(not silent, f"{', '.join(map(repr, silent))} without a reason")
