@@ -70,11 +70,11 @@ def test_what_ails_a_plugin(source: str, expected: str, tmp_path: Path) -> None:
 def test_check_tells_what_a_plugin_file_breaks(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(GOOD)
     good = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
-    assert (good.returncode, good.stdout) == (0, "ok slicer long: 9 promises\n")
+    assert (good.returncode, good.stdout) == (0, "ok slicer long: 10 promises\n")
     (tmp_path / "mine.py").write_text(GOOD.replace(" if mask.any()", ""))
     bad = call("qatk", "plugins", "check", "./mine.py", cwd=tmp_path)
     assert bad.returncode == 1
-    assert "NO slicer long of plugin mine (file ./mine.py) breaks 1 of 9 promises:" in bad.stdout
+    assert "NO slicer long of plugin mine (file ./mine.py) breaks 1 of 10 promises:" in bad.stdout
     assert "on: one question" in bad.stdout
     assert "seen: 'short' without questions" in bad.stdout or "seen: 'long' without questions" in bad.stdout
     listed = json.loads(call("qatk", "plugins", "check", "mine.py", "--json", cwd=tmp_path).stdout)
@@ -84,7 +84,7 @@ def test_check_tells_what_a_plugin_file_breaks(tmp_path: Path) -> None:
 
 def test_check_takes_options_and_names(tmp_path: Path) -> None:
     done = call("qatk", "plugins", "check", "column", "--set", "name=level", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "ok slicer column: 9 promises\n")
+    assert (done.returncode, done.stdout) == (0, "ok slicer column: 10 promises\n")
     done = call("qatk", "plugins", "check", "column", cwd=tmp_path)
     assert done.returncode == 2
     assert "slicer 'column' of plugin slicers (qatk 0.1.0): it needs name\n  qatk plugins check column --set name=" in (
@@ -92,7 +92,7 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
     )
     done = call("qatk", "plugins", "check", "squad", cwd=tmp_path)
     assert "-  dataset squad: not checked: it needs path: --set path=...\n" in done.stdout
-    assert "ok metric squad: 11 promises\n" in done.stdout
+    assert "ok metric squad: 12 promises\n" in done.stdout
     for words, message in (
         (["min-nul"], "no component or plugin is called 'min-nul'\n  did you mean 'min-null'?"),
         (["slicer"], "no component or plugin is called 'slicer'\n  all of that kind: --kind slicer"),
