@@ -66,7 +66,8 @@ class Block:
         first, length: int64[B], where each window's tokens begin below, and how many they are.
         start, end: float32, ``-inf`` outside the context; as many more of it at the end as two windows have tokens.
         char_start, char_end: int32[S].
-        odd: bool[B], windows with context tokens that cover no character, or begin where the one before begins.
+        odd: bool[B], windows with context tokens that cover no character, or begin or end where the one before does:
+            there, different tokens can make the same span.
     """
 
     example: Int64
@@ -88,7 +89,7 @@ class Block:
         padding = 2 * int(length.max())
         inside = char_start >= 0
         unusual = char_end <= char_start
-        unusual[1:] |= char_start[1:] == char_start[:-1]
+        unusual[1:] |= (char_start[1:] == char_start[:-1]) | (char_end[1:] == char_end[:-1])
         unusual &= inside
         odd = np.zeros(stop - begin, np.bool_)
         odd[np.searchsorted(offsets[1:] - offsets[0], np.flatnonzero(unusual), side="right")] = True

@@ -13,20 +13,30 @@ CONTEXT = "abcdefghijklmnopqrstuvwxyz" * 2
 FEW_SCORES = st.sampled_from([-INF, -3.0, -1.0, -0.0, 0.0, 0.5, 2.0])  # few, so that many are equal
 ANY_SCORE = st.floats(-(2.0**100), 2.0**100, width=32)
 SIZES = st.sampled_from([1, 2, 3, 7, 20])
+SHARED = ["same", "same end", "same start"]
+KINDS = st.sampled_from([[], *([kind] for kind in SHARED), [*SHARED, "none", "outside"]])  # each alone, and together
 CAPS = st.sampled_from([1, 2, 3, 5, 30])
 
 
 @st.composite
 def window(draw: st.DrawFn, example: int, score: st.SearchStrategy[float]) -> Window:
-    """Tokens that may share characters or have none, with others around and, rarely, between them."""
+    """Tokens that may share characters, starts or ends, or have none, with others around and, rarely, between them.
+
+    Byte-level tokenizers split a character's bytes over tokens, so that neighbours share one end of it or both.
+    """
+    kinds = draw(KINDS)
     chars, at = [], draw(st.integers(0, 8))
     for _ in range(draw(st.integers(0, 12))):
-        kind = draw(st.sampled_from(["new", "new", "new", "same", "none", "outside"]))
+        kind = draw(st.sampled_from(["new", "new", *kinds]))
         if kind == "new":
             at += draw(st.integers(0, 1))
             chars.append((at, at := at + draw(st.integers(1, 3))))
         elif kind == "same" and chars and chars[-1] != NONE:
             chars.append(chars[-1])
+        elif kind == "same end" and chars and chars[-1] != NONE and chars[-1][1] - chars[-1][0] > 1:
+            chars.append((chars[-1][0] + 1, chars[-1][1]))
+        elif kind == "same start" and chars and chars[-1] != NONE and chars[-1][1] > chars[-1][0]:
+            chars.append((chars[-1][0], at := at + 1))
         elif kind == "none":
             chars.append((at, at))
         else:
@@ -69,6 +79,15 @@ def test_n_best_of_long_windows_is_exact(seed: int, rounded: bool) -> None:
     for size, cap in ((20, 30), (1, 30), (20, 1), (100, 500)):
         predictions = decode(contexts, windows, n_best_size=size, max_answer_length=cap)
         assert [n_best(predictions, row) for row in range(8)] == brute_force(contexts, windows, size, cap)
+
+
+@pytest.mark.parametrize("shared", ["start", "end", "both"])
+def test_tokens_that_share_a_character_cost_no_span(shared: str) -> None:
+    second = {"start": (2, 6), "end": (3, 4), "both": (2, 4)}[shared]
+    chars = [(0, 2), (2, 4), second, (6, 8)]
+    windows = [Window(0, chars, [5.0, 4.0, 3.0, 0.0], [0.0, 5.0, 5.0, 0.0], 0.0)]
+    for size in (1, 2, 3, 4, 20):
+        assert n_best(decode([CONTEXT], windows, n_best_size=size), 0) == brute_force([CONTEXT], windows, size, 30)[0]
 
 
 @settings(max_examples=60, deadline=None)
