@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,32 +70,73 @@ def test_what_ails_a_plugin(source: str, expected: str, tmp_path: Path) -> None:
     assert expected in text
 
 
-def test_check_tells_what_a_plugin_file_breaks(tmp_path: Path) -> None:
+def test_check_says_what_came_of_each_promise(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(GOOD)
     good = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
-    assert (good.returncode, good.stdout) == (0, "ok slicer long: 10 promises\n")
+    assert good.returncode == 0
+    lines = good.stdout.splitlines()
+    assert lines[0] == "slicer mine/long of mine (file mine.py)"
+    assert "   kept     row-order-does-not-matter" in lines
+    assert lines[-1] == "ok slicer mine/long: 10 kept"
     (tmp_path / "mine.py").write_text(GOOD.replace(" if mask.any()", ""))
     bad = call("qatk", "plugins", "check", "./mine.py", cwd=tmp_path)
     assert bad.returncode == 1
-    assert "NO slicer long of plugin mine (file ./mine.py) breaks 1 of 10 promises:" in bad.stdout
-    assert "on: one question" in bad.stdout
-    assert "seen: 'short' without questions" in bad.stdout or "seen: 'long' without questions" in bad.stdout
+    assert "   broken   no-group-is-empty\n            a group has a question; one that would have none" in bad.stdout
+    assert re.search(r"^ {12}on: one question\n {12}seen: '(long|short)' without questions$", bad.stdout, re.MULTILINE)
+    assert bad.stdout.endswith("NO slicer mine/long: 1 of 10 promises broken\n")
     listed = json.loads(call("qatk", "plugins", "check", "mine.py", "--json", cwd=tmp_path).stdout)
-    assert [row["name"] for row in listed] == ["long"]
-    assert len(listed[0]["broken"]) == 1
+    assert [row["name"] for row in listed] == ["mine/long"]
+    broken = [one for one in listed[0]["promises"] if one["outcome"] == "broken"]
+    assert [(one["name"], one["on"]) for one in broken] == [("no-group-is-empty", "one question")]
+
+
+def test_check_shows_why_a_promise_is_waived(tmp_path: Path) -> None:
+    waives = 'waives={"no-group-is-empty": "zero is news too"}'
+    broken = GOOD.replace(" if mask.any()", "").replace('short questions")', f'short questions", {waives})')
+    (tmp_path / "mine.py").write_text(broken)
+    done = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "   waived   no-group-is-empty: zero is news too\n" in done.stdout
+    assert done.stdout.endswith("ok slicer mine/long: 9 kept, 1 waived\n")
+    done = call("qatk", "plugins", "check", "mine.py", "--json", cwd=tmp_path)
+    waived = [one for one in json.loads(done.stdout)[0]["promises"] if one["outcome"] != "kept"]
+    assert [(one["outcome"], one["reason"]) for one in waived] == [("waived", "zero is news too")]
+
+
+def test_check_has_a_time_limit_and_does_not_repeat_itself(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(GOOD.replace("        import numpy as np", "        while True: pass"))
+    done = call("qatk", "plugins", "check", "mine.py", "--seconds", "0.2", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.count("seen: no result after 0.2 seconds") == 1
+    assert "   broken   no-group-is-empty: as masks-have-the-right-form\n" in done.stdout
+    assert "   skipped  is-deterministic: 2 checks before it ran out of time\n" in done.stdout
+    for wrong in ("0", "nan", "inf"):
+        done = call("qatk", "plugins", "check", "mine.py", "--seconds", wrong, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"--seconds is {wrong}" in done.stderr
+
+
+def test_outcomes_are_told_as_they_come(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(GOOD.replace("        import numpy as np", "        while True: pass"))
+    words = [sys.executable, "-m", "qatk", "plugins", "check", "mine.py", "--seconds", "60"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=tmp_path, text=True) as process:
+        assert process.stdout is not None
+        seen = [process.stdout.readline() for _ in range(7)]
+        process.kill()
+    assert seen[1] == "   kept     can-be-built\n"
 
 
 def test_check_takes_options_and_names(tmp_path: Path) -> None:
     done = call("qatk", "plugins", "check", "column", "--set", "name=level", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "ok slicer column: 10 promises\n")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ok slicer slicers/column: 10 kept")
     done = call("qatk", "plugins", "check", "column", cwd=tmp_path)
     assert done.returncode == 2
     assert "slicer 'column' of plugin slicers (qatk 0.1.0): it needs name\n  qatk plugins check column --set name=" in (
         done.stderr
     )
     done = call("qatk", "plugins", "check", "squad", cwd=tmp_path)
-    assert "-  dataset squad: not checked: it needs path: --set path=...\n" in done.stdout
-    assert "ok metric squad: 12 promises\n" in done.stdout
+    assert "-  dataset datasets/squad: not checked: it needs path: --set path=...\n" in done.stdout
+    assert "ok metric metrics/squad: 12 kept\n" in done.stdout
     for words, message in (
         (["min-nul"], "no component or plugin is called 'min-nul'\n  did you mean 'min-null'?"),
         (["slicer"], "no component or plugin is called 'slicer'\n  all of that kind: --kind slicer"),
