@@ -40,7 +40,7 @@ PARITY
 
 ## All six layers of MiniLM, or the first three
 
-Half the layers run nearly twice as fast. The means over three seeds of F1 stay within what six articles can resolve;
+Half the layers run nearly twice as fast. The means over three seeds of F1 differ by less than six articles can detect;
 but the rows for HasAns and NoAns, and the seeds one by one, show that the smaller encoder has hardly begun to find
 answers: it abstains. A mean over all questions would have hidden it.
 

@@ -78,7 +78,8 @@ With the threshold calibrated on held-out articles:
 
 [CALIBRATED]
 
-Nothing is resolved: the seeds of `linear` alone lie 2.2 points of F1 apart. What shows is on which side the heads err.
+No difference is clear: the seeds of `linear` alone differ by 2.2 points of F1. What the table does show is which way
+each head errs.
 At threshold 0, `conditional` and `biaffine` abstain more than `linear`, and `answerability` less; with calibrated
 thresholds all are within a point or so.
 

@@ -35,7 +35,7 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
 
     Holm's correction goes over these families: the tests of EM and F1 over all, answerable and unanswerable questions
     of every pair are one; the tests of EM and F1 over the slices of a pair are one a pair, for they are looked through
-    pair by pair. Randomisation gives no p below 1 / (draws + 1), so of hundreds of slices more draws resolve more.
+    pair by pair. Randomisation gives no p below 1 / (draws + 1), so hundreds of slices need more draws.
     A difference is ``better`` or ``worse`` where its adjusted p is below 0.05 and the interval by cluster excludes 0,
     as does the two-way one where there is one. Slices are those that every system has, of the same questions.
 

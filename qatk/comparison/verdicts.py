@@ -1,4 +1,4 @@
-"""What to tell about two systems: the verdict in words, and the questions that show most how they differ."""
+"""The verdict on two systems, in words."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from qatk.results.comparison import Difference
 
 
 def verdict(baseline: str, other: str, differences: Sequence[Difference], clusters: str) -> str:
-    """One plain sentence about a pair, of F1 over all questions; a second where EM says something else.
+    """State in one sentence what F1 over all questions shows; add a second where EM shows something else.
 
     Args:
-        baseline: its name.
-        other: the other system's name.
-        differences: EM and F1 over all questions among them.
+        baseline: name of the baseline.
+        other: name of the other system.
+        differences: must include EM and F1 over all questions.
         clusters: ``article`` or ``context``.
     """
     of = {d.metric: d for d in differences if d.group == "all"}
     f1, exact = of["f1"], of["exact"]
     bounds = f1.two_way or f1.by_cluster
-    by = f"95 % by seed and {clusters}" if f1.two_way else f"95 % by {clusters}"
+    by = f"95 % CI by seed and {clusters}" if f1.two_way else f"95 % CI by {clusters}"
     if f1.verdict in ("better", "worse"):
         low, high = bounds if f1.difference > 0 else (-bounds.high, -bounds.low)
         size = f"{abs(f1.difference):.1f} F1 ({by} {low:.1f} to {high:.1f})"
@@ -28,16 +28,15 @@ def verdict(baseline: str, other: str, differences: Sequence[Difference], cluste
         said = f"{other} and {baseline} have the same F1 on every question."
     else:
         low, high = bounds
-        known = f" ({low:.1f} to {high:.1f})" if low <= high else ""
-        said = (
-            f"This data cannot resolve {other} from {baseline}: F1 {f1.difference:+.1f}{known}{_reach(f1.detectable)}."
-        )
+        known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else ""
+        said = f"No clear difference: {other} - {baseline} = {f1.difference:+.1f} F1{known}.{_power(f1.detectable)}"
     if exact.verdict in ("better", "worse") and exact.verdict != f1.verdict:
         said += f" In EM {other} is {exact.verdict} by {abs(exact.difference):.1f}."
     return said
 
 
-def _reach(detectable: float) -> str:
+def _power(detectable: float) -> str:
     if detectable >= 100:
-        return "; it is too small to resolve any"
-    return f"; differences below {detectable:.1f} are out of its reach" if detectable > 0 else ""
+        return " This data is too small to find any difference."
+    found = f" With this data a true difference of {detectable:.1f} would be found 4 times in 5."
+    return found if detectable > 0 else ""

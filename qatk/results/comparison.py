@@ -13,8 +13,8 @@ from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.types import Bool, Examples, Float64, Int64
 
-UNRESOLVED = "cannot resolve"
-"""The verdict on a difference that may well be chance."""
+UNRESOLVED = "inconclusive"
+"""The verdict on a difference that may be due to chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,8 @@ class Difference:
             contexts too for a group that lies in one article. NaN for a group of one question, or one context.
         p: of the paired test (McNemar for EM, approximate randomisation for F1 and for means over seeds).
         p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`.
-        detectable: the smallest difference that this data resolves at 80 % power; NaN where ``by_cluster`` is.
-        verdict: ``better``, ``worse`` or ``cannot resolve``.
+        detectable: the smallest true difference that this data detects at 80 % power; NaN where ``by_cluster`` is.
+        verdict: ``better``, ``worse`` or ``inconclusive``.
         two_way: with several seeds, the 95 % interval when seeds and clusters are drawn together.
     """
 

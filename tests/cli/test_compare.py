@@ -70,7 +70,7 @@ def test_the_verdict_stands_first(folders: Path) -> None:
     lines = compare(folders, "bad", "good").splitlines()
     assert lines[0].startswith("bad against good ━")
     assert lines[1].strip().startswith("good is better than bad by ")
-    assert "96 questions · 4 articles · 10,000 draws, drawn with seed 13" in lines[2]
+    assert "96 questions · 4 articles · 10,000 bootstrap draws, seed 13" in lines[2]
 
 
 def test_the_report_shows_all_that_is_promised(folders: Path) -> None:

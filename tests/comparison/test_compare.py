@@ -60,7 +60,7 @@ def test_slices_are_those_of_the_evaluation(clear: Comparison) -> None:
     for d in clear.pairs[0].slices:
         assert d.baseline == pytest.approx(rows[d.group].metrics[d.metric])
         assert d.total == rows[d.group].total
-    verdicts = [d.verdict == "cannot resolve" for d in clear.pairs[0].slices]
+    verdicts = [d.verdict == "inconclusive" for d in clear.pairs[0].slices]
     assert verdicts == sorted(verdicts)
 
 
@@ -81,11 +81,13 @@ def test_verdicts(clear: Comparison) -> None:
     assert {d.verdict for d in better.differences if d.group == "all"} == {"better"}
     f1 = pick(clear, "f1")
     low, high = f1.by_cluster
-    assert better.verdict == f"B is better than A by {f1.difference:.1f} F1 (95 % by article {low:.1f} to {high:.1f})."
-    assert {d.verdict for d in [*same.differences, *same.slices]} == {"cannot resolve"}
+    bounds = f"95 % CI by article {low:.1f} to {high:.1f}"
+    assert better.verdict == f"B is better than A by {f1.difference:.1f} F1 ({bounds})."
+    assert {d.verdict for d in [*same.differences, *same.slices]} == {"inconclusive"}
     f1 = pick(clear, "f1", pair=1)
-    assert same.verdict.startswith(f"This data cannot resolve C from A: F1 {f1.difference:+.1f} (")
-    assert same.verdict.endswith(f"; differences below {f1.detectable:.1f} are out of its reach.")
+    assert same.verdict.startswith(f"No clear difference: C - A = {f1.difference:+.1f} F1 (95 % CI ")
+    power = f"With this data a true difference of {f1.detectable:.1f} would be found 4 times in 5."
+    assert same.verdict.endswith(f"). {power}")
 
 
 def test_the_other_way_round_is_worse(clear: Comparison) -> None:
@@ -94,7 +96,7 @@ def test_the_other_way_round_is_worse(clear: Comparison) -> None:
     f1, back = pick(clear, "f1"), pick(turned, "f1")
     assert back.difference == pytest.approx(-f1.difference)
     assert back.by_cluster == pytest.approx((-f1.by_cluster.high, -f1.by_cluster.low), abs=1.0)
-    assert turned.pairs[0].verdict.startswith(f"A is worse than B by {f1.difference:.1f} F1 (95 % by article ")
+    assert turned.pairs[0].verdict.startswith(f"A is worse than B by {f1.difference:.1f} F1 (95 % CI by article ")
     assert sorted(turned.pairs[0].wins) == sorted(clear.pairs[0].losses)
 
 
@@ -108,7 +110,7 @@ def test_articles_that_go_together_leave_a_difference_unresolved(host: PluginHos
     assert f1.p_adjusted < 0.05
     assert f1.by_question.low > 0
     assert f1.by_cluster.low <= 0
-    assert f1.verdict == "cannot resolve"
+    assert f1.verdict == "inconclusive"
 
 
 def test_the_same_predictions(host: PluginHost) -> None:
@@ -133,7 +135,7 @@ def test_clusters_are_articles_or_contexts(host: PluginHost) -> None:
         untitled = replace(DATA, title=titles)
         found = compare_systems([system(host, n, untitled, [0.5], i) for i, n in enumerate("AB")], draws=99)
         assert found.clusters == "context"
-        assert "by context" in found.pairs[0].verdict or "cannot resolve" in found.pairs[0].verdict
+        assert "by context" in found.pairs[0].verdict or "No clear difference" in found.pairs[0].verdict
 
 
 def test_a_group_within_one_article_is_drawn_by_context(host: PluginHost) -> None:
@@ -146,7 +148,7 @@ def test_a_group_within_one_article_is_drawn_by_context(host: PluginHost) -> Non
     alone = pick(found, "f1", "part: context")
     assert all(map(math.isnan, alone.by_cluster))
     assert math.isnan(alone.detectable)
-    assert alone.verdict == "cannot resolve"
+    assert alone.verdict == "inconclusive"
 
 
 def test_only_slices_of_the_same_questions_are_compared(host: PluginHost) -> None:
@@ -171,7 +173,7 @@ def test_several_seeds_are_tested_by_their_means_and_both_ways(host: PluginHost)
         assert d.verdict == "better"
     f1 = pick(found, "f1")
     assert f1.two_way is not None
-    assert f"(95 % by seed and article {f1.two_way.low:.1f} to {f1.two_way.high:.1f})" in found.pairs[0].verdict
+    assert f"(95 % CI by seed and article {f1.two_way.low:.1f} to {f1.two_way.high:.1f})" in found.pairs[0].verdict
     one = compare_systems([replace(s, evaluations=s.evaluations[:1], seeds=[0]) for s in (a, b)], draws=DRAWS)
     assert pick(one, "f1").two_way is None
 
@@ -186,7 +188,7 @@ def test_seeds_that_disagree_leave_a_difference_unresolved(host: PluginHost) -> 
     assert f1.by_cluster.low > 0
     assert f1.two_way is not None
     assert f1.two_way.low < 0
-    assert f1.verdict == "cannot resolve"
+    assert f1.verdict == "inconclusive"
     assert f1.detectable > f1.difference
 
 
@@ -211,11 +213,13 @@ def test_what_cannot_be_compared(host: PluginHost) -> None:
         compare_systems([one, others])
 
 
-@pytest.mark.parametrize(("rows", "reach"), [([1], "."), ([0, 1, 5], "; it is too small to resolve any.")])
+@pytest.mark.parametrize(
+    ("rows", "reach"), [([1], " F1."), ([0, 1, 5], " This data is too small to find any difference.")]
+)
 def test_hardly_any_questions(rows: list[int], reach: str, host: PluginHost) -> None:
     few = DATA.take(rows)
     found = compare_systems([system(host, name, few, [r]) for name, r in (("A", 0.1), ("B", 1.0))], draws=99)
-    assert found.pairs[0].verdict.startswith("This data cannot resolve B from A: F1 +")
+    assert found.pairs[0].verdict.startswith("No clear difference: B - A = +")
     assert found.pairs[0].verdict.endswith(reach)
     json.dumps(comparison_to_dict(found), allow_nan=False)
 
@@ -297,7 +301,7 @@ def test_two_published_systems(host: PluginHost) -> None:
     found = compare_systems(systems)
     f1 = pick(found, "f1")
     assert f1.difference == pytest.approx(b.evaluation.metrics["f1"] - a.evaluation.metrics["f1"])
-    assert found.pairs[0].verdict.startswith("nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % by article ")
+    assert found.pairs[0].verdict.startswith("nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % CI by article ")
     by_question, by_article = (i.high - i.low for i in (f1.by_question, f1.by_cluster))
     assert by_article > 1.5 * by_question
     rows = found.pairs[0].wins

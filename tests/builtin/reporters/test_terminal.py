@@ -93,7 +93,7 @@ def test_what_a_reader_must_see(host: PluginHost, width: int) -> None:
         "with an answer",
         "without",
         "Answering nothing at all would give 33.3.",
-        "no headline",
+        "do not report it",
         "12,345 questions",
         "questions cut to max_question_length: 2 in dev",
         "data skipped",

@@ -191,7 +191,7 @@ def test_no_windows_no_events(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there_is_the_users_mistake() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(UsageError, match="device: cuda is not to be had"):
+    with pytest.raises(UsageError, match="device: cuda: no CUDA device on this machine"):
         _ = trainer(device="cuda").engine
 
 

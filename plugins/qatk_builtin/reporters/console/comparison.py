@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.display import detects, interval, p_value, points, printable, signed
-from qatk.results import Comparison, Difference, Interval, Pair
+from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
 from qatk_builtin.reporters.shared.cases import answers_text, context_text, said_text, short
-from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, UNRESOLVED, Contrast, SliceLine
+from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, Contrast, SliceLine
 from qatk_builtin.reporters.shared.facts import plain_table
 
 INDENT = 2
@@ -26,7 +26,7 @@ SIDES = ("cyan", "magenta")
 FEW_PAIRS = 2
 FEW_SLICES = 3
 POINTS = "points, with 95 % intervals"
-DETECTS = "detects: the difference that such data would resolve 4 times in 5"
+DETECTS = "detects: the true difference that such data would find 4 times in 5"
 VERDICTS = {"better": "bold green", "worse": "bold red", UNRESOLVED: "yellow"}
 
 
@@ -107,7 +107,7 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
                 ],
             )
         elif of:
-            yield f"Slices in which {a} and {b} differ", f"none of {of} that this data can resolve", []
+            yield f"Slices in which {a} and {b} differ", f"no clear difference in any of {of}", []
 
 
 Row = tuple[str, str, Difference]

@@ -11,9 +11,9 @@ import numpy as np
 
 from qatk.display import figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
-from qatk.results import Comparison, Difference, SliceRow, System
+from qatk.results import UNRESOLVED, Comparison, Difference, SliceRow, System
 from qatk_builtin.reporters.html.charts import Chart, View, bars, intervals, short
-from qatk_builtin.reporters.shared.comparison import METRICS, UNRESOLVED, letter_of
+from qatk_builtin.reporters.shared.comparison import METRICS, letter_of
 
 MOST = 30
 """Rows of a chart of slices."""
@@ -159,6 +159,6 @@ def _known(
 
 
 def _figures(d: Difference) -> list[str]:
-    below = f" below {points(d.detectable)}" if d.verdict == UNRESOLVED and math.isfinite(d.detectable) else ""
-    verdict = f"{d.verdict}{below}"
+    power = f" (detects {points(d.detectable)})" if d.verdict == UNRESOLVED and math.isfinite(d.detectable) else ""
+    verdict = f"{d.verdict}{power}"
     return [signed(d.difference), interval(d.by_cluster), p_value(d.p_adjusted), verdict]

@@ -11,12 +11,11 @@ import numpy as np
 
 from qatk.display import Mark, counted, figure, points, scaled
 from qatk.evaluation import KINDS, answerability_of, error_kinds_of
-from qatk.results import Comparison, Difference, Evaluation, Pair, System
+from qatk.results import UNRESOLVED, Comparison, Difference, Evaluation, Pair, System
 from qatk.types import Float64, Int8, Int64, clusters_of
 from qatk_builtin.reporters.shared.cases import nearest_gold
 from qatk_builtin.reporters.shared.facts import further_figures
 
-UNRESOLVED = "cannot resolve"
 METRICS = {"exact": "EM", "f1": "F1"}
 GROUPS = ("all", "HasAns", "NoAns")
 RIGHT_KINDS = frozenset({"right answer", "right to abstain"})
@@ -66,7 +65,7 @@ class Contrast:
         seeds = {len(system.evaluations) for system in comparison.systems}
         parts = [counted(len(examples), "question"), counted(clusters, comparison.clusters)]
         parts += [f"{' or '.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
-        return " · ".join([*parts, f"{comparison.draws:,} draws, drawn with seed {comparison.seed}"])
+        return " · ".join([*parts, f"{comparison.draws:,} bootstrap draws, seed {comparison.seed}"])
 
     @cached_property
     def headers(self) -> list[str]:

@@ -65,7 +65,7 @@ def notes(metrics: Mapping[str, float]) -> Iterable[str]:
         yield f"Answering nothing at all would give {100 * metrics['NoAns_total'] / metrics['total']:.1f}."
     if "best_f1" in metrics:
         best = f"Best F1 {figure(metrics['best_f1'], 1)} at null threshold {figure(metrics['best_f1_thresh'], 2)}"
-        yield f"{best}: tuned on this very set, so no headline."
+        yield f"{best}: tuned on this data: do not report it."
 
 
 def further_figures(metrics: Mapping[str, float]) -> list[tuple[str, list[float | None]]]:

@@ -59,12 +59,13 @@ class Engine:
 
 
 def choose_device(device: str) -> str:
-    """``auto`` is the GPU where there is one. Raises :class:`UsageError` for a device that is not there."""
+    """``auto`` is the GPU if there is one. Raises :class:`UsageError` for a device that this machine lacks."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
         return next(name for name, available in there.items() if available)
     if not there[device]:
-        raise UsageError(f"device: {device} is not to be had on this machine", fix="device: auto takes what is there")
+        name = "CUDA" if device == "cuda" else "MPS"
+        raise UsageError(f"no {name} device on this machine", where=f"device: {device}", fix="use device: auto or cpu")
     return device
 
 
