@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qatk.errors import DataError
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, ragged_rows
 from qatk.types.mapped import release
+
+_CHUNK = 4096
+"""Texts that are encoded together."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Questions with their contexts and, where known, their gold answers.
+    r"""Questions with their contexts and, where known, their gold answers.
 
-    A context is stored once, however many questions are asked of it.
+    A context is stored once, however many questions are asked of it. Half of a surrogate pair in a text (a lone
+    ``\ud800`` is legal JSON) is refused with a :class:`DataError`: no tokenizer takes it, and no file.
 
     Attributes:
         id, question, title: n strings each; ids are unique, titles may be empty.
@@ -54,6 +61,29 @@ class Examples:
         for name, values in self.columns.items():
             if len(values) != n:
                 raise ValueError(f"Examples.columns[{name!r}] has {len(values)} rows where {n} are due")
+        self._check_surrogates()
+
+    def _check_surrogates(self) -> None:
+        columns = {name: getattr(self, name) for name in ("id", "question", "title", "context", "answer_text")}
+        for name, texts in {**columns, **self.columns}.items():
+            try:
+                for _ in _encoded(texts):
+                    pass
+            except UnicodeEncodeError as error:
+                row = next(k for k, text in enumerate(texts) if _SURROGATE.search(text))
+                what = f"half of a surrogate pair in {name} {texts[row][:60]!r}{self._question_of(name, row)}"
+                raise DataError(what, fix=r"mend the \u escapes of the data: halves come in pairs") from error
+        self.release()
+
+    def _question_of(self, column: str, row: int) -> str:
+        """Words that name the first question to which a row of a column belongs; none where there is no question."""
+        owners = np.arange(len(self))
+        if column == "context":
+            owners = np.flatnonzero(self.context_index == row)
+            row = 0
+        elif column == "answer_text" and self.answer_offsets is not None:
+            owners = np.repeat(owners, np.diff(self.answer_offsets))
+        return f" (question {self.id[owners[row]]!r})" if column != "id" and row < len(owners) else ""
 
     def __len__(self) -> int:
         return len(self.id)
@@ -121,9 +151,14 @@ class Examples:
                 sha.update(value.tobytes())
             elif value is not None:
                 sha.update(np.fromiter(map(len, value), np.int64, len(value)).tobytes())
-                for begin in range(0, len(value), 4096):  # joined, but never all of a large column at once
-                    sha.update("".join(value[begin : begin + 4096]).encode("utf-8", "surrogatepass"))
+                for data in _encoded(value):
+                    sha.update(data)
         return sha.hexdigest()
+
+
+def _encoded(texts: Sequence[str]) -> Iterator[bytes]:
+    """The texts joined, in UTF-8; never all of a large column at once."""
+    return ("".join(texts[begin : begin + _CHUNK]).encode() for begin in range(0, len(texts), _CHUNK))
 
 
 def clusters_of(examples: Examples) -> tuple[Int64, str]:
