@@ -188,6 +188,18 @@ class Misplaced(GoodDataset):
         return {"answer_start": np.array([0, 11], np.int32)}
 
 
+class Overlapping(GoodDataset):
+    """Two spans that are both due, one inside the other."""
+
+    def spoil(self) -> dict[str, Any]:
+        return {
+            "answer_offsets": np.array([0, 1, 3], np.int64),
+            "answer_text": ["Ada", "in 1843", "1843"],
+            "answer_start": np.array([0, 9, 12], np.int32),
+            "answer_span": np.array([0, 0, 1], np.int32),
+        }
+
+
 class Shuffled(GoodDataset):
     """In another order each time."""
 
@@ -224,6 +236,7 @@ BROKEN = {
         SameIds: "ids-are-unique",
         NoneTexts: "columns-are-texts",
         Misplaced: "answers-stand-where-they-say",
+        Overlapping: "spans-do-not-overlap",
         Shuffled: "is-deterministic",
         Repeated: "contexts-are-stored-once",
     },
