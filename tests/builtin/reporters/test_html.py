@@ -108,6 +108,9 @@ def test_everything_from_the_data_is_escaped(tmp_path: Path, host: PluginHost) -
     elements = Elements(path.read_text("utf-8"))
     assert len(elements.scripts) == 6
     assert not [tag for tag, about in elements.found if tag == "img" or "onerror" in about]
+    data = [text for about, text in elements.scripts if "type" in about]
+    assert data
+    assert not any(set("<>&\u2028\u2029") & set(text) for text in data)
     about, rows, _ = held(path)
     shown = HOSTILE
     assert about["systems"][0]["name"] == shown
