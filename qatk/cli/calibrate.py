@@ -41,6 +41,7 @@ def calibrate_command(
         print_json(found.as_dict())
     else:
         console.print(_table(found))
+        console.print()
         console.print(_advice(found), soft_wrap=True)
     if write and data is None:
         try:
@@ -70,7 +71,7 @@ def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Pa
 def _table(found: Calibration) -> Table:
     """Threshold 0, what was held out, and the oracle, one under the other."""
     title = f"Null threshold, fitted and scored on different {found.clusters}s ({found.count})"
-    table = plain_table("threshold", figures=("EM", "F1", "least to most", "calibration error"), title=title)
+    table = plain_table("threshold", "EM", "F1", "least to most", "calibration error", title=title)
     held = found.as_dict()["held_out"]
     table.add_row("0", *_figures(found.at_zero), "", f"{found.calibration_error:.3f}")
     spread = f"{held['f1']['least']:.2f} to {held['f1']['most']:.2f}"

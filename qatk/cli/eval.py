@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.shared import output, plugin_host, print_json
+from qatk.display.numbers import METRICS
 from qatk.display.tables import plain_table
 
 if TYPE_CHECKING:
@@ -46,24 +47,27 @@ def evaluate_command(
     console = output()
     console.print(_table(metrics))
     if "best_f1" in metrics:
+        console.print()
         console.print(_thresholds(metrics))
 
 
 def _table(metrics: Mapping[str, float]) -> Table:
     """A row for all questions, and one for those with and without an answer."""
-    table = plain_table("questions", figures=("number", "EM", "F1"), title="EM and F1, per cent")
-    for prefix, name in (("", "all"), ("HasAns_", "with an answer"), ("NoAns_", "without an answer")):
+    from qatk.types import GROUPS
+
+    table = plain_table("", "questions", *METRICS.values(), title="EM and F1, per cent")
+    for _, prefix, title in GROUPS:
         if f"{prefix}total" in metrics:
             exact, f1 = metrics[f"{prefix}exact"], metrics[f"{prefix}f1"]
-            table.add_row(name, f"{metrics[f'{prefix}total']:,}", f"{exact:.2f}", f"{f1:.2f}")
+            table.add_row(title, f"{metrics[f'{prefix}total']:,}", f"{exact:.2f}", f"{f1:.2f}")
     return table
 
 
 def _thresholds(metrics: Mapping[str, float]) -> Table:
     """The best that a threshold on the null odds could have reached on this very data."""
     title = "Best thresholds, fitted on this data"
-    table = plain_table("score", figures=("best", "at null odds", "AP"), title=title)
-    for key, name in (("exact", "EM"), ("f1", "F1")):
+    table = plain_table("score", "best", "at null odds", "AP", title=title)
+    for key, name in METRICS.items():
         best, at = metrics[f"best_{key}"], metrics[f"best_{key}_thresh"]
         precision = metrics.get(f"pr_{key}_ap")
         table.add_row(name, f"{best:.2f}", f"{at:.4f}", "" if precision is None else f"{precision:.2f}")

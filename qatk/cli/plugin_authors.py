@@ -58,7 +58,7 @@ def _print_findings(findings: list[Finding], common: list[Ailment]) -> None:
     from rich.text import Text
 
     console = output()
-    table = plain_table("plugin", "components", "loads in", "state")
+    table = plain_table("plugin", "components", "loads in", "state", left=(0, 3))
     for finding in findings:
         state = f"{len(finding.ailments)} to mend" if finding.ailments else "well"
         owner = f"{finding.plugin} ({finding.distribution} {finding.version})"

@@ -137,7 +137,7 @@ def _unknown(host: PluginHost, name: str) -> UsageError:
 def _components_table(rows: list[dict[str, Any]]) -> Table:
     from rich.text import Text
 
-    table = plain_table("kind", "name", "summary", "plugin")
+    table = plain_table("kind", "name", "summary", "plugin", left=range(4))
     last = ""
     for row in sorted(rows, key=lambda row: (row["kind"], row["name"])):
         kind, last = ("" if row["kind"] == last else row["kind"]), row["kind"]
@@ -151,7 +151,7 @@ def _options_table(options: list[dict[str, Any]]) -> Table:
 
     from rich.text import Text
 
-    table = plain_table("option", "type", "default", "meaning")
+    table = plain_table("option", "type", "default", "meaning", left=range(4))
     for option in options:
         default = "required" if option["required"] else json.dumps(option["default"])
         table.add_row(Text(option["name"], "bold"), Text(option["type"]), Text(default), Text(option["help"]))

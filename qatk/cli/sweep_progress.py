@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from qatk.display.numbers import METRICS
 from qatk.display.text import printable
 from qatk.sweeps.events import (
     Advanced,
@@ -58,16 +59,13 @@ def _text(event: SweepEvent) -> str:
     if isinstance(event, StageBegun):
         said = event.stage
     elif isinstance(event, EpochEnded):
-        figures = [f"{name} {event.metrics[key]:.1f}" for key, name in _SHOWN.items() if key in event.metrics]
+        figures = [f"{name} {event.metrics[key]:.1f}" for key, name in METRICS.items() if key in event.metrics]
         said = ", ".join([f"epoch {event.epoch:g}", *figures])
     elif isinstance(event, Warned):
         said = f"warning: {event.message}"
     elif isinstance(event, Finished):
         said = "finished"
     return f"{event.run.name}: {said}" if said else ""
-
-
-_SHOWN = {"exact": "EM", "f1": "F1"}
 
 
 class _Bars:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-METRICS = {"exact": "EM", "f1": "F1"}
+from qatk.display.numbers import METRICS, interval, points, signed
 
 
 def run_html(name: str, figures: str, folder: Path | None) -> str:
@@ -63,7 +62,7 @@ def comparison_html(verdicts: Iterable[str], differences: Iterable[Compared], cl
     rows = [
         [
             *(d.pair, METRICS[d.metric], d.group, f"{d.total:,}"),
-            *(_figure(d.baseline), _figure(d.other), f"{d.difference:+.1f}", _bounds(d.bounds), d.verdict),
+            *(points(d.baseline), points(d.other), signed(d.difference), interval(d.bounds), d.verdict),
         ]
         for d in differences
     ]
@@ -76,15 +75,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def _value(value: float, bounds: tuple[float, float] | None) -> str:
-    return _figure(value) + (f" ({_bounds(bounds)})" if bounds else "")
-
-
-def _figure(value: float) -> str:
-    return f"{value:.1f}" if math.isfinite(value) else "-"
-
-
-def _bounds(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.1f} to {bounds[1]:.1f}" if all(map(math.isfinite, bounds)) else "-"
+    return points(value) + (f" ({interval(bounds)})" if bounds else "")
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

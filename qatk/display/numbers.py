@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+METRICS = {"exact": "EM", "f1": "F1"}
+"""What people call the metrics that the official script has; others show by their own names."""
+
 
 def counted(number: int, what: str) -> str:
     """``1 question``, ``2 questions``."""

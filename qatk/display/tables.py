@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -12,18 +12,29 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def plain_table(*texts: str, figures: Sequence[str] = (), title: str | None = None) -> Table:
-    """An empty table as all commands print them: no frame, columns of text first, then those of figures."""
+def plain_table(*columns: str, left: Collection[int] = (0,), title: str | None = None) -> Table:
+    """An empty table as commands and reports print them: no frame, no number ever cut.
+
+    Args:
+        columns: their headers.
+        left: the columns of text, by position; the others hold figures and stand to the right.
+        title: a line above.
+    """
     from rich import box
     from rich.table import Table
 
     table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold", header_style="dim"
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        header_style="dim",
+        border_style="dim",
+        title=title,
+        title_justify="left",
+        title_style="bold",
     )
-    for column in texts:
-        table.add_column(column, overflow="fold")
-    for column in figures:
-        table.add_column(column, justify="right")
+    for i, column in enumerate(columns):
+        table.add_column(Text(column), justify="left" if i in left else "right", overflow="fold")
     return table
 
 

@@ -178,8 +178,8 @@ def test_command_prints_the_official_keys(files: Path) -> None:
 def test_command_prints_tables(files: Path) -> None:
     result = invoke("data.json", "p.json")
     rows = [re.split(r" {2,}", line.strip()) for line in result.stdout.splitlines()]
-    assert rows[4:7] == [
-        ["all", "4", "75.00", "91.67"],
+    assert rows[3:6] == [
+        ["all questions", "4", "75.00", "91.67"],
         ["with an answer", "2", "50.00", "83.33"],
         ["without an answer", "2", "100.00", "100.00"],
     ]

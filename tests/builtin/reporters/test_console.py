@@ -84,7 +84,7 @@ def test_figures_are_whole(host: PluginHost, width: int) -> None:
         "step 1 ",
         "step 20: 0.20",
         "with an answer HasAns",
-        "without NoAns",
+        "without an answer NoAns",
         "false abstention 1 14.3 % ━━╾",
         "wrong span, right kind 2 28.6 % ━━━━╾",
         "question word: when 50.0 50.0 9.5 to 90.5 +18.6 2",

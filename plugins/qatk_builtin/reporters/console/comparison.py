@@ -10,11 +10,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import detects, interval, p_value, points, printable, signed
+from qatk.display import METRICS, detects, interval, p_value, plain_table, points, printable, signed
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
 from qatk_builtin.reporters.shared.cases import answers_text, context_text, said_text, short
-from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, Contrast, SliceLine
-from qatk_builtin.reporters.shared.facts import plain_table
+from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast, SliceLine
 
 INDENT = 2
 WIDE, WIDE_WITH_SEEDS = 108, 128

@@ -10,11 +10,11 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import bar, figure, printable
+from qatk.display import METRICS, bar, figure, interval, plain_table, printable, signed
 from qatk.evaluation import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, percent, right_elsewhere
 from qatk.results import Evaluation, SliceRow
 from qatk.types import Int8
-from qatk_builtin.reporters.shared.facts import SCALE, SHORT, plain_table
+from qatk_builtin.reporters.shared.facts import SCALE
 
 WIDE = 108
 """Columns from which a table has room for words."""
@@ -127,9 +127,9 @@ def slices_table(slices: Sequence[ShownSlice], width: int) -> Table:
     """
     rows = [shown.row for shown in slices]
     names, metric = list(rows[0].metrics), main_metric(rows)
-    headers = [SHORT.get(name, printable(name)) for name in names]
+    headers = [METRICS.get(name, printable(name)) for name in names]
     full = len(names) <= FEW_METRICS
-    more = [f"95 % of {SHORT.get(metric, printable(metric))}", "+/-"] if full else []
+    more = [f"95 % of {METRICS.get(metric, printable(metric))}", "+/-"] if full else []
     with_bar = [SCALE] if full and metric == "f1" and width >= WIDE else []
     table = plain_table("", *headers, *more, "n", *with_bar, left=(0, len(headers) + len(more) + 2))
     for shown in slices:
@@ -149,7 +149,7 @@ def slices_note(slices: Sequence[ShownSlice]) -> list[Text]:
     """What the differences are from, where there are any."""
     if not any(math.isfinite(shown.difference) for shown in slices):
         return []
-    name = SHORT.get(metric := main_metric([shown.row for shown in slices]), printable(metric))
+    name = METRICS.get(metric := main_metric([shown.row for shown in slices]), printable(metric))
     return [Text(f"+/-: {name} against all questions with as many answerable ones among them", "dim")]
 
 
@@ -159,11 +159,8 @@ def _label(row: SliceRow) -> str:
 
 
 def _interval(row: SliceRow, metric: str) -> str:
-    low, high = row.intervals.get(metric, (math.nan, math.nan))
-    return f"{figure(low, 1)} to {figure(high, 1)}" if math.isfinite(low) else "-"
+    return interval(row.intervals.get(metric, (math.nan, math.nan)))
 
 
 def _signed(difference: float) -> Text:
-    if not math.isfinite(difference):
-        return Text("-")
-    return Text(f"{difference:+.1f}", "green" if difference > 0 else "red")
+    return Text(signed(difference), "" if math.isnan(difference) else "green" if difference > 0 else "red")

@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import TrainEvent
-from qatk.display import figure
-from qatk_builtin.reporters.shared.facts import plain_table
+from qatk.display import figure, plain_table
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 HEIGHT = 4

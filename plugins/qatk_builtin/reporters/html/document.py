@@ -18,18 +18,19 @@ import jinja2
 from markupsafe import Markup
 
 from qatk.api import RunResult
-from qatk.display import detects, figure, interval, p_value, points, printable, signed, undirected
+from qatk.display import METRICS, detects, figure, interval, p_value, points, printable, signed, undirected
 from qatk.evaluation import mean_interval
 from qatk.files import finite
 from qatk.results import Comparison, Evaluation, System
+from qatk.types import ALL, groups_of
 from qatk_builtin.reporters.html.charts import Chart
 from qatk_builtin.reporters.html.curves import learning_chart, odds_charts
 from qatk_builtin.reporters.html.intervals import differences, kinds_chart, slice_differences, slices_chart
 from qatk_builtin.reporters.html.packing import whole
 from qatk_builtin.reporters.html.questions import browser
 from qatk_builtin.reporters.html.vega import vega_bundle
-from qatk_builtin.reporters.shared.comparison import METRICS, Contrast
-from qatk_builtin.reporters.shared.facts import GROUPS, facts, further_figures, notes
+from qatk_builtin.reporters.shared.comparison import Contrast
+from qatk_builtin.reporters.shared.facts import FURTHER_HEADERS, facts, further_figures, notes
 
 PARTS = ("dom", "columns", "charts", "spans", "rows", "question", "filters", "browser", "start")
 """Of the page's script, in the order in which they need each other."""
@@ -111,33 +112,29 @@ def _of_comparison(comparison: Comparison) -> dict[str, Any]:
 
 def _headline(evaluation: Evaluation) -> Iterator[dict[str, str]]:
     """The figures that stand first: of all questions, and F1 by answerability, with intervals."""
-    metrics, has_answer = evaluation.metrics, evaluation.examples.has_answer
+    metrics = evaluation.metrics
     if not {"exact", "f1", "total"} <= metrics.keys():
         return
-    rows = {"": has_answer | True, "HasAns_": has_answer, "NoAns_": ~has_answer}
-    for prefix, name, term in GROUPS:
-        for metric in ("f1", "exact") if not prefix else ("f1",):
-            if f"{prefix}total" in metrics and metric in evaluation.per_question:
-                bounds = mean_interval(evaluation.per_question[metric][rows[prefix]])
+    for group, rows in groups_of(evaluation.examples.has_answer).items():
+        for metric in ("f1", "exact") if group == ALL else ("f1",):
+            if f"{group.prefix}total" in metrics and metric in evaluation.per_question:
                 yield {
-                    "name": f"{METRICS[metric]}{f' {term}' if term else ''}",
-                    "value": figure(metrics[f"{prefix}{metric}"], 1),
-                    "interval": interval(bounds),
-                    "of": f"{int(metrics[f'{prefix}total']):,} {name if prefix else 'questions'}",
+                    "name": METRICS[metric] if group == ALL else f"{METRICS[metric]} {group.name}",
+                    "value": figure(metrics[f"{group.prefix}{metric}"], 1),
+                    "interval": interval(mean_interval(evaluation.per_question[metric][rows])),
+                    "of": f"{int(metrics[f'{group.prefix}total']):,} {'questions' if group == ALL else group.title}",
                 }
 
 
 def _further(evaluation: Evaluation) -> dict[str, Any] | None:
     found = further_figures(evaluation.metrics)
     rows = [[name, *(figure(value, 3) for value in values)] for name, values in found]
-    headers = ["further metrics", *(term or name for _, name, term in GROUPS)]
-    return {"title": "", "headers": headers, "rows": rows, "left": 1} if rows else None
+    return {"title": "", "headers": list(FURTHER_HEADERS), "rows": rows, "left": 1} if rows else None
 
 
 def _systems(contrast: Contrast) -> dict[str, Any]:
-    headers = ["", "system", *(f"{name} F1" if name in ("HasAns", "NoAns") else name for name in contrast.headers)]
     rows = [[line.letter, line.name, *line.cells] for line in contrast.lines()]
-    return {"title": "Systems", "headers": headers, "rows": rows, "left": 2}
+    return {"title": "Systems", "headers": ["", "system", *contrast.long_headers], "rows": rows, "left": 2}
 
 
 def _differences(contrast: Contrast) -> Iterator[dict[str, Any]]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from qatk.display import figure, interval, p_value, points, signed
+from qatk.display import METRICS, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, SliceRow, System
 from qatk_builtin.reporters.html.charts import Chart, View, bars, intervals, short
-from qatk_builtin.reporters.shared.comparison import METRICS, letter_of
+from qatk_builtin.reporters.shared.comparison import letter_of
 
 MOST = 30
 """Rows of a chart of slices."""

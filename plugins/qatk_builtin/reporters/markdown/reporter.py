@@ -8,15 +8,16 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
-from qatk.display import Mark, detects, figure, interval, p_value, points, signed
+from qatk.display import METRICS, Mark, detects, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, error_kinds_of
 from qatk.files import write_atomically
 from qatk.results import Comparison, Difference, Evaluation, Pair, SliceRow
+from qatk.types import GROUPS
 from qatk_builtin.reporters import MarkdownOptions
 from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
 from qatk_builtin.reporters.shared.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
-from qatk_builtin.reporters.shared.comparison import METRICS, RIGHT_KINDS, Contrast
-from qatk_builtin.reporters.shared.facts import GROUPS, facts, notes
+from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast
+from qatk_builtin.reporters.shared.facts import facts, notes
 
 OPEN, CLOSE = "\x01", "\x02"
 """Begin and end of a mark while the text is escaped: no text of the data holds control characters by then."""
@@ -73,8 +74,7 @@ def _systems(contrast: Contrast) -> str:
         name = escape(line.name) if line.letter else f"<sub>{escape(line.name)}</sub>"
         cells = line.cells if line.letter else [f"<sub>{cell}</sub>" if cell else "" for cell in line.cells]
         rows.append([line.letter, name, *cells])
-    headers = [f"{name} F1" if name in ("HasAns", "NoAns") else escape(name) for name in contrast.headers]
-    return table(["", "system", *headers], rows, left=(0, 1))
+    return table(["", "system", *map(escape, contrast.long_headers)], rows, left=(0, 1))
 
 
 def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
@@ -158,8 +158,8 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
     yield f"# {escape(result.name)}"
     if {"exact", "f1", "total"} <= metrics.keys():
         rows = [
-            [name, *(figure(metrics[f"{prefix}{key}"], 1) for key in METRICS), f"{int(metrics[f'{prefix}total']):,}"]
-            for prefix, name, _ in GROUPS
+            [title, *(figure(metrics[f"{prefix}{key}"], 1) for key in METRICS), f"{int(metrics[f'{prefix}total']):,}"]
+            for _, prefix, title in GROUPS
             if f"{prefix}total" in metrics
         ]
         yield table(["", "EM", "F1", "questions"], rows)

@@ -9,15 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from qatk.display import Mark, counted, figure, points, scaled
+from qatk.display import METRICS, Mark, counted, figure, points, scaled
 from qatk.evaluation import KINDS, answerability_of, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Evaluation, Pair, System
-from qatk.types import Float64, Int8, Int64, clusters_of
+from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, clusters_of
 from qatk_builtin.reporters.shared.cases import nearest_gold
 from qatk_builtin.reporters.shared.facts import further_figures
 
-METRICS = {"exact": "EM", "f1": "F1"}
-GROUPS = ("all", "HasAns", "NoAns")
 RIGHT_KINDS = frozenset({"right answer", "right to abstain"})
 
 
@@ -74,6 +72,11 @@ class Contrast:
         further = [name for name in known if name not in _SCORES + _COSTS]
         return [name for name in (*_SCORES, *further, *_COSTS) if name in known]
 
+    @property
+    def long_headers(self) -> list[str]:
+        """The headers, with the metric of those that name a group of questions only."""
+        return [f"{name} F1" if name in (HAS_ANSWER.name, NO_ANSWER.name) else name for name in self.headers]
+
     @cached_property
     def _figures(self) -> list[dict[str, str]]:
         return [_system_figures(system) for system in self.comparison.systems]
@@ -90,7 +93,7 @@ class Contrast:
 
     def differences(self, pair: Pair) -> list[Difference]:
         """Those to show: all groups of questions where there are few pairs, else only all questions."""
-        shown = GROUPS if len(self.comparison.pairs) <= 2 else GROUPS[:1]
+        shown = [group.name for group in GROUPS[: None if len(self.comparison.pairs) <= 2 else 1]]
         found = [d for d in pair.differences if d.group in shown]
         return sorted(found, key=lambda d: (list(METRICS).index(d.metric), shown.index(d.group)))
 
@@ -173,9 +176,11 @@ def letter_of(index: int) -> str:
     return string.ascii_uppercase[index] if index < 26 else f"S{index + 1}"
 
 
-_SCORES = ("EM", "F1", "HasAns", "NoAns", "AUC")
+_KEYS = {name: key for key, name in METRICS.items()} | {
+    group.name: f"{group.prefix}f1" for group in (HAS_ANSWER, NO_ANSWER)
+}
+_SCORES = (*_KEYS, "AUC")
 _COSTS = ("examples/s", "parameters", "size")
-_FIGURES = {"EM": "exact", "F1": "f1", "HasAns": "HasAns_f1", "NoAns": "NoAns_f1"}
 
 
 def _system_figures(system: System) -> dict[str, str]:
@@ -194,7 +199,7 @@ def _scores(evaluations: Sequence[Evaluation]) -> dict[str, str]:
     """The means over seeds of what is known of all of them."""
     scores = {
         name: points(float(np.mean([evaluation.metrics[key] for evaluation in evaluations])))
-        for name, key in _FIGURES.items()
+        for name, key in _KEYS.items()
         if all(key in evaluation.metrics for evaluation in evaluations)
     }
     judged = [found for evaluation in evaluations if (found := answerability_of(evaluation)) is not None]

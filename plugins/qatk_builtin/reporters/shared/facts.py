@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich import box
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.display import bar, figure, parameter_count, printable
+from qatk.display import bar, figure, parameter_count, plain_table, printable
 from qatk.results import StageTime
+from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER
 
-GROUPS = (("", "all questions", ""), ("HasAns_", "with an answer", "HasAns"), ("NoAns_", "without", "NoAns"))
 UNITS = ("questions", "contexts", "windows", "tokens")
 COUNTS = {
     "questions_cut": "questions cut to max_question_length",
@@ -39,8 +38,8 @@ OUT_OF_REACH = {
     ),
 }
 """By reason: what it does to answers, and what to change."""
-SHORT = {"exact": "EM", "f1": "F1"}
 SCALE = "F1, 0 to 100"
+FURTHER_HEADERS = ("further metrics", ALL.title, HAS_ANSWER.name, NO_ANSWER.name)
 
 
 def headline(result: RunResult) -> list[RenderableType]:
@@ -49,12 +48,12 @@ def headline(result: RunResult) -> list[RenderableType]:
     if not {"exact", "f1", "total"} <= metrics.keys():
         return _other_metrics(metrics)
     table = plain_table("", "", "EM", "F1", "questions", SCALE, left=(0, 1, 5))
-    for prefix, name, term in GROUPS:
-        if f"{prefix}total" in metrics:
-            exact, f1 = metrics[f"{prefix}exact"], metrics[f"{prefix}f1"]
-            cells = [Text(figure(value, 1), "" if prefix else "bold") for value in (exact, f1)]
-            total = f"{int(metrics[f'{prefix}total']):,}"
-            table.add_row(Text(name, "" if prefix else "bold"), Text(term, "dim"), *cells, total, bar(f1))
+    for group in GROUPS:
+        if f"{group.prefix}total" in metrics:
+            exact, f1, total = (metrics[f"{group.prefix}{name}"] for name in ("exact", "f1", "total"))
+            style, term = ("bold", "") if group == ALL else ("", group.name)
+            cells = [Text(group.title, style), Text(term, "dim"), *(Text(figure(of, 1), style) for of in (exact, f1))]
+            table.add_row(*cells, f"{int(total):,}", bar(f1))
     beside = Text("\n").join(Text(note, "dim") for note in notes(metrics))
     return [table, *([Padding(beside, (1, 0, 0, 0), expand=False)] if beside else []), *_other_metrics(metrics)]
 
@@ -71,9 +70,9 @@ def notes(metrics: Mapping[str, float]) -> Iterable[str]:
 def further_figures(metrics: Mapping[str, float]) -> list[tuple[str, list[float | None]]]:
     """The figures of further metrics by name: of all questions, HasAns and NoAns; ``None`` where one is not known."""
     known = {"total"} | ({"exact", "f1"} if "total" in metrics else set())
-    prefixes = tuple(prefix for prefix, *_ in GROUPS if prefix)
-    names = [name for name in metrics if name not in known and not name.startswith((*prefixes, "best_", "pr_"))]
-    return [(name, [metrics.get(f"{prefix}{name}") for prefix, *_ in GROUPS]) for name in names]
+    derived = (HAS_ANSWER.prefix, NO_ANSWER.prefix, "best_", "pr_")
+    names = [name for name in metrics if name not in known and not name.startswith(derived)]
+    return [(name, [metrics.get(f"{group.prefix}{name}") for group in GROUPS]) for name in names]
 
 
 def _other_metrics(metrics: Mapping[str, float]) -> list[RenderableType]:
@@ -81,10 +80,10 @@ def _other_metrics(metrics: Mapping[str, float]) -> list[RenderableType]:
     if not (further := further_figures(metrics)):
         return []
     by_group = any(value is not None for _, values in further for value in values[1:])
-    groups = [term or name for _, name, term in GROUPS][: None if by_group else 1]
-    table = plain_table("further metrics", *groups)
+    headers = FURTHER_HEADERS[: None if by_group else 2]
+    table = plain_table(*headers)
     for name, values in further:
-        table.add_row(Text(printable(name)), *(figure(value, 3) for value in values[: len(groups)]))
+        table.add_row(Text(printable(name)), *(figure(value, 3) for value in values[: len(headers) - 1]))
     return [Padding(table, (1, 0, 0, 0), expand=False)]
 
 
@@ -163,13 +162,3 @@ def _aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
         width = max(map(len, column))
         columns.append([cell.ljust(width) if i < left else cell.rjust(width) for cell in column])
     return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
-
-
-def plain_table(*columns: str, left: tuple[int, ...] = (0,)) -> Table:
-    """A table without frame, numbers to the right; the columns at ``left`` to the left. No number is ever cut."""
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", border_style="dim", padding=(0, 1)
-    )
-    for i, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if i in left else "right", overflow="fold")
-    return table
