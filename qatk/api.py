@@ -45,25 +45,13 @@ from qatk.plugins.protocols import (
 )
 from qatk.progress import advance, track
 from qatk.results.run import RunResult
-from qatk.types import (
-    Answer,
-    Examples,
-    Features,
-    NBest,
-    Predictions,
-    Span,
-    SpanCandidates,
-    Spans,
-    SpanScores,
-    TrainEvent,
-)
+from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, TrainEvent
 from qatk.types.spans import WindowSpans, answers_of_spans, spans_of_window
 
 # fmt: off
 __all__ = [
     "HEAD_WEIGHTS",
     "AboveZero",
-    "Answer",
     "Backbone",
     "BackboneSpec",
     "Batch",
@@ -101,12 +89,10 @@ __all__ = [
     "Reporter",
     "RunResult",
     "Slicer",
-    "Span",
     "SpanCandidates",
     "SpanLogits",
     "SpanModule",
     "SpanScores",
-    "Spans",
     "StorageError",
     "TitledSlicer",
     "Tracker",

@@ -18,8 +18,8 @@ from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
-from qatk.statistics.significance import DRAWS, SEED, holm
-from qatk.types import Float64, groups_of
+from qatk.statistics.significance import DRAWS, SEED, detectable_difference, holm
+from qatk.types import Float64, Int64, groups_of
 from qatk.types.examples import clusters_of, contexts_of
 
 METRICS = ("exact", "f1")
@@ -29,15 +29,18 @@ ALPHA = 0.05
 def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED) -> Comparison:
     """Hold each system against the first, question by question.
 
-    EM is tested by McNemar's exact test, F1 by approximate randomisation; where a system has several seeds both are
-    tested by randomisation of the means over its seeds, which speaks of these very runs, and the two-way interval over
-    seeds and clusters speaks of other seeds too.
+    Every difference is tested by its standard error over clusters, with one degree of freedom less than there are
+    clusters; where a system has several seeds by that over seeds and clusters, so that other seeds are spoken of too.
+    Beside it stand McNemar's exact test (EM of one run each) or approximate randomisation, by question: they take
+    questions for independent, and find too much where those of an article go together.
 
     Holm's correction goes over these families: the tests of EM and F1 over all, answerable and unanswerable questions
     of every pair are one; the tests of EM and F1 over the slices of a pair are one a pair, for they are looked through
-    pair by pair. Randomisation gives no p below 1 / (draws + 1), so hundreds of slices need more draws.
-    A difference is ``better`` or ``worse`` where its adjusted p is below 0.05 and the interval by cluster excludes 0,
-    as does the two-way one where there is one. Slices are those that every system has, of the same questions.
+    pair by pair. Tests of the same differences of the same questions are one hypothesis, as EM and F1 are over
+    questions without an answer. A difference is ``better`` or ``worse`` where its adjusted p is below 0.05 and the
+    interval by cluster excludes 0, as does the two-way one where there is one. Detectable is what is found with 80 %
+    power at 0.05 / m for m hypotheses in the family, the least level that Holm's correction asks of any. Slices are
+    those that every system has, of the same questions.
 
     Args:
         systems: over the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
@@ -60,29 +63,33 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
     table = np.stack([*groups.values(), *sliced.values()])
     scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]
     figures = measure(scores, table, articles, contexts_of(examples), draws=draws, seed=seed)
-    adjusted = _by_family(figures.p, len(groups))
-    names, sizes = [*groups, *sliced], table.sum(axis=1).tolist()
+    adjusted, sizes = _by_family(figures, len(groups))
+    names, totals = [*groups, *sliced], table.sum(axis=1).tolist()
     pairs = []
     for k, other in enumerate(systems[1:]):
         found = [
-            _difference(figures, adjusted, (g, k, m), name, sizes[g])
+            _difference(figures, adjusted, ALPHA / sizes, (g, k, m), name, totals[g])
             for g, name in enumerate(names)
             for m in range(len(METRICS))
         ]
         main, slices = found[: len(groups) * len(METRICS)], found[len(groups) * len(METRICS) :]
         wins, losses, both_wrong = rank_questions(systems[0], other, articles)
-        said = verdict(systems[0].name, other.name, main, kind)
+        said = verdict(systems[0], other, main, kind)
         pairs.append(Pair(0, k + 1, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
     return Comparison(examples, systems, pairs, masks, kind, draws, seed)
 
 
-def _by_family(p: Float64, groups: int) -> Float64:
-    """float64[g, k, m]: adjusted p, where the first so many groups of all pairs are a family."""
-    adjusted = np.empty_like(p)
-    families = [np.s_[:groups, :], *(np.s_[groups:, k : k + 1] for k in range(p.shape[1]))]
-    for family in families:
-        adjusted[family] = holm(p[family].ravel()).reshape(p[family].shape)
-    return adjusted
+def _by_family(figures: Figures, groups: int) -> tuple[Float64, Int64]:
+    """[g, k, m] each: adjusted p, and how many hypotheses its family has.
+
+    The first so many groups of all pairs are a family; the others are one a pair.
+    """
+    adjusted, sizes = np.empty_like(figures.p), np.empty(figures.p.shape, np.int64)
+    for family in (np.s_[:groups, :], *(np.s_[groups:, k : k + 1] for k in range(figures.p.shape[1]))):
+        p, hypotheses = figures.p[family], figures.hypotheses[family]
+        adjusted[family] = holm(p.ravel(), hypotheses.ravel()).reshape(p.shape)
+        sizes[family] = len(np.unique(hypotheses))
+    return adjusted, sizes
 
 
 def _refuse_unfit(systems: Sequence[System]) -> None:
@@ -98,8 +105,11 @@ def _refuse_unfit(systems: Sequence[System]) -> None:
                 )
 
 
-def _difference(figures: Figures, adjusted: Float64, at: tuple[int, int, int], group: str, total: int) -> Difference:
+def _difference(
+    figures: Figures, adjusted: Float64, levels: Float64, at: tuple[int, int, int], group: str, total: int
+) -> Difference:
     g, k, m = at
+    detectable = detectable_difference(figures.error[at], float(figures.freedom[at]), float(levels[at]))
     baseline, other = float(figures.means[g, 0, m]), float(figures.means[g, k + 1, m])
     by_cluster = _interval(figures.by_cluster, at)
     two_way = None if figures.two_way is None else _interval(figures.two_way, at)
@@ -115,9 +125,13 @@ def _difference(figures: Figures, adjusted: Float64, at: tuple[int, int, int], g
         by_cluster=by_cluster,
         p=float(figures.p[at]),
         p_adjusted=float(adjusted[at]),
-        detectable=100 * float(figures.detectable[at]),
+        p_by_question=float(figures.p_by_question[at]),
+        detectable=100 * float(detectable),
         verdict=("better" if other > baseline else "worse") if clear else UNRESOLVED,
         two_way=two_way,
+        clusters=int(figures.clusters[g]),
+        effective_clusters=float(figures.effective[g]),
+        design_effect=float(figures.design_effect[at]),
     )
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.statistics.bootstrap import TwoWayError, paired_bootstrap, two_way_bootstrap, two_way_error
-from qatk.statistics.resampling import units_in
-from qatk.statistics.significance import approximate_randomisation, detectable_difference, mcnemar, standard_error
+from qatk.statistics.bootstrap import paired_bootstrap, two_way_bootstrap, two_way_error
+from qatk.statistics.resampling import effective_units, units_in
+from qatk.statistics.significance import approximate_randomisation, clustered_p, mcnemar, standard_error
 from qatk.types import Bool, Float64, Int64
 
 
@@ -24,16 +24,28 @@ class Figures:
         means: float64[g, k + 1, m], of each system, over questions and seeds.
         by_question, by_cluster: float64[2, g, k, m], 95 % intervals of other minus baseline.
         two_way: likewise, over seeds and clusters; ``None`` where every system has one seed.
-        p: float64[g, k, m], not adjusted.
-        detectable: float64[g, k, m].
+        error, freedom: float64[g, k, m], standard errors of the differences, by cluster or over seeds and clusters, and
+            their degrees of freedom; NaN where a group has one cluster.
+        p: float64[g, k, m], of that error, not adjusted.
+        p_by_question: float64[g, k, m], as if questions were drawn one by one.
+        design_effect: float64[g, k, m], the variance by cluster over that by question; NaN where nothing varies.
+        clusters: int64[g], how many each group has.
+        effective: float64[g], clusters of equal size that would tell as much as these.
+        hypotheses: int64[g, k, m], the same number for the same differences of the same questions.
     """
 
     means: Float64
     by_question: Float64
     by_cluster: Float64
     two_way: Float64 | None
+    error: Float64
+    freedom: Float64
     p: Float64
-    detectable: Float64
+    p_by_question: Float64
+    design_effect: Float64
+    clusters: Int64
+    effective: Float64
+    hypotheses: Int64
 
 
 def measure(
@@ -53,23 +65,37 @@ def measure(
     apart = np.concatenate([each - of_seeds[0] for each in of_seeds[1:]]).T  # [n, k * m]
     shape = (len(masks), len(scores) - 1, scores[0].shape[1])
     several = any(len(each) > 1 for each in scores)
-    by_cluster, two_way, detectable = np.empty((2, *shape)), np.empty((2, *shape)), np.empty(shape)
+    by_cluster, two_way = np.empty((2, *shape)), np.empty((2, *shape))
+    clustered, error, freedom = np.empty((3, *shape))
+    units, effective = np.empty((2, len(masks)))
     few = units_in(masks, articles) < 2
     for groups, clusters in ((~few, articles), (few, contexts)):
         if groups.any():
             part = masks[groups]
             drawn = paired_bootstrap(apart, clusters, part, draws=draws, seed=seed)
             by_cluster[:, groups] = np.clip(drawn, -1, 1).reshape(2, -1, *shape[1:])
+            units[groups], effective[groups] = units_in(part, clusters), effective_units(part, clusters)
+            clustered[groups] = standard_error(apart, clusters, part).reshape(-1, *shape[1:])
+            error[groups], freedom[groups] = clustered[groups], units[groups, None, None] - 1
             if several:
                 two_way[:, groups] = np.clip(_two_way(scores, clusters, part, draws, seed), -1, 1)
-            detectable[groups] = _detectable(scores, apart, clusters, part, several=several)
+                error[groups], freedom[groups] = _two_way_errors(scores, clusters, part)
+    means = _means(of_seeds, masks)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        design_effect = (clustered / standard_error(apart, None, masks).reshape(shape)) ** 2
     return Figures(
-        means=_means(of_seeds, masks),
+        means=means,
         by_question=np.clip(paired_bootstrap(apart, None, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape),
         by_cluster=by_cluster,
         two_way=two_way if several else None,
-        p=_tests(apart.reshape(-1, *shape[1:]), masks, draws, seed, exact=not several),
-        detectable=detectable,
+        error=error,
+        freedom=freedom,
+        p=clustered_p(means[:, 1:] - means[:, :1], error, freedom, units[:, None, None].astype(np.int64)),
+        p_by_question=_tests(apart.reshape(-1, *shape[1:]), masks, draws, seed, exact=not several),
+        design_effect=design_effect,
+        clusters=units.astype(np.int64),
+        effective=effective,
+        hypotheses=_hypotheses(apart, masks).reshape(shape),
     )
 
 
@@ -91,20 +117,21 @@ def _two_way(scores: Sequence[Float64], clusters: Int64, masks: Bool, draws: int
     return np.moveaxis(np.array(found), (0, 1), (2, 3))
 
 
-def _detectable(scores: Sequence[Float64], apart: Float64, clusters: Int64, masks: Bool, *, several: bool) -> Float64:
-    """float64[g, k, m], from the clustered standard error and the variance between seeds."""
-    metrics = scores[0].shape[1]
-    if not several:
-        errors = standard_error(apart, clusters, masks)
-        found = [detectable_difference(e, int(u) - 1) for e, u in zip(errors, units_in(masks, clusters), strict=True)]
-        return np.stack(found).reshape(len(masks), -1, metrics)
-    of = [[two_way_error(scores[0][:, m], each[:, m], clusters, masks) for m in range(metrics)] for each in scores[1:]]
-    return np.moveaxis(np.array([[_by_group(each) for each in row] for row in of]), 2, 0)
+def _two_way_errors(scores: Sequence[Float64], clusters: Int64, masks: Bool) -> Float64:
+    """float64[2, g, k, m], standard errors over seeds and clusters and their degrees of freedom."""
+    found = [
+        [two_way_error(scores[0][:, m], other[:, m], clusters, masks)[:2] for m in range(other.shape[1])]
+        for other in scores[1:]
+    ]
+    return np.moveaxis(np.array(found), (0, 1), (2, 3))
 
 
-def _by_group(of: TwoWayError) -> Float64:
-    each = zip(of.error, of.freedom.tolist(), strict=True)
-    return np.array([detectable_difference(error, np.nan_to_num(freedom, nan=0.0)) for error, freedom in each])
+def _hypotheses(apart: Float64, masks: Bool) -> Int64:
+    """int64[g, columns]: numbers for which two are equal where the questions and all their differences are."""
+    known: dict[tuple[bytes, bytes], int] = {}
+    columns = np.ascontiguousarray(apart.T)
+    asked = [[(mask.tobytes(), column[mask].tobytes()) for column in columns] for mask in masks]
+    return np.array([[known.setdefault(key, len(known)) for key in row] for row in asked], np.int64)
 
 
 def _tests(apart: Float64, masks: Bool, draws: int, seed: int, *, exact: bool) -> Float64:

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qatk.results.comparison import Difference
+from qatk.results.comparison import Difference, System
+
+ONE_SEED = " With one seed each, this is about these two trained models, not about the methods."
+"""Seeds of one method differ as much as methods do, and a single one of each tells nothing of that."""
 
 
-def verdict(baseline: str, other: str, differences: Sequence[Difference], clusters: str) -> str:
-    """State in one sentence what F1 over all questions shows; add a second where EM shows something else.
+def verdict(baseline: System, other: System, differences: Sequence[Difference], clusters: str) -> str:
+    """State in one sentence what F1 over all questions shows; add another where EM shows something else.
+
+    A last one says what it is about where each system has a single run.
 
     Args:
-        baseline: name of the baseline.
-        other: name of the other system.
+        baseline: the system that the differences are from.
+        other: the other system.
         differences: must include EM and F1 over all questions.
         clusters: ``article`` or ``context``.
     """
     of = {d.metric: d for d in differences if d.group == "all"}
-    f1, exact = of["f1"], of["exact"]
+    if _alike(of["f1"]):
+        said = f"{other.name} and {baseline.name} have the same F1 on every question."
+    else:
+        said = _finding(baseline.name, other.name, of["f1"], clusters)
+    if of["exact"].verdict in ("better", "worse") and of["exact"].verdict != of["f1"].verdict:
+        said += f" In EM {other.name} is {of['exact'].verdict} by {abs(of['exact'].difference):.1f}."
+    one_seed = len(baseline.evaluations) == len(other.evaluations) == 1
+    return said + (ONE_SEED if one_seed and not (_alike(of["f1"]) and _alike(of["exact"])) else "")
+
+
+def _alike(difference: Difference) -> bool:
+    """Whether both systems have the same score on every question."""
+    return difference.by_question == (0, 0) or (difference.total == 1 and not difference.difference)
+
+
+def _finding(baseline: str, other: str, f1: Difference, clusters: str) -> str:
     bounds = f1.two_way or f1.by_cluster
     by = f"95 % CI by seed and {clusters}" if f1.two_way else f"95 % CI by {clusters}"
     if f1.verdict in ("better", "worse"):
         low, high = bounds if f1.difference > 0 else (-bounds.high, -bounds.low)
         size = f"{abs(f1.difference):.1f} F1 ({by} {low:.1f} to {high:.1f})"
-        said = f"{other} is {f1.verdict} than {baseline} by {size}."
-    elif f1.by_question == (0, 0) or (f1.total == 1 and not f1.difference):
-        said = f"{other} and {baseline} have the same F1 on every question."
-    else:
-        low, high = bounds
-        known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else ""
-        said = f"No clear difference: {other} - {baseline} = {f1.difference:+.1f} F1{known}.{_power(f1.detectable)}"
-    if exact.verdict in ("better", "worse") and exact.verdict != f1.verdict:
-        said += f" In EM {other} is {exact.verdict} by {abs(exact.difference):.1f}."
-    return said
+        return f"{other} is {f1.verdict} than {baseline} by {size}."
+    low, high = bounds
+    known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else ""
+    return f"No clear difference: {other} - {baseline} = {f1.difference:+.1f} F1{known}.{_power(f1.detectable)}"
 
 
 def _power(detectable: float) -> str:

@@ -83,11 +83,18 @@ class Difference:
         baseline, other, difference: means over questions and seeds.
         by_question, by_cluster: 95 % bootstrap intervals of the difference; clusters are articles or contexts, and
             contexts too for a group that lies in one article. NaN for a group of one question, or one context.
-        p: of the paired test (McNemar for EM, approximate randomisation for F1 and for means over seeds).
-        p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`.
-        detectable: the smallest true difference that this data detects at 80 % power; NaN where ``by_cluster`` is.
+        p: of the difference and its standard error by cluster, with several seeds over seeds and clusters, by Student's
+            distribution; 1 for one cluster.
+        p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`; verdicts go by it.
+        p_by_question: of the paired test that takes questions for independent: McNemar for EM, approximate
+            randomisation for F1 and for means over seeds.
+        detectable: the smallest true difference that such data detects at 80 % power, after Holm's correction; NaN
+            where ``by_cluster`` is.
         verdict: ``better``, ``worse`` or ``inconclusive``.
         two_way: with several seeds, the 95 % interval when seeds and clusters are drawn together.
+        clusters: that the group has questions of.
+        effective_clusters: clusters of equal size that would tell as much.
+        design_effect: how many times as large the variance is by cluster as by question; NaN where nothing varies.
     """
 
     metric: str
@@ -100,9 +107,13 @@ class Difference:
     by_cluster: Interval
     p: float
     p_adjusted: float
+    p_by_question: float
     detectable: float
     verdict: str
     two_way: Interval | None = None
+    clusters: int = 0
+    effective_clusters: float = 0.0
+    design_effect: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
+from qatk.statistics.student import student_quantile
 from qatk.types import Bool, Float32, Float64, Int64
 
 _BLOCK = 1 << 22
@@ -61,6 +62,15 @@ def totals(values: Float64, clusters: Int64, mask: Bool) -> Float64:
 def units_in(masks: Bool, clusters: Int64) -> Int64:
     """int64[g]: how many clusters each group has questions of."""
     return np.array([len(np.unique(clusters[mask])) for mask in masks], np.int64)
+
+
+def effective_units(masks: Bool, clusters: Int64) -> Float64:
+    """float64[g]: the clusters of equal size that would tell as much as those of a group, by Kish (1965).
+
+    (sum of sizes)^2 / sum of squared sizes: their number where all are equal, near 1 where one holds almost all.
+    """
+    sizes = [np.bincount(clusters[mask]).astype(np.float64) for mask in masks]
+    return np.array([each.sum() ** 2 / (each**2).sum() for each in sizes])
 
 
 def resampled_means(
@@ -195,7 +205,7 @@ def reach(units: int, freedom: float | None = None, share: float = 1.0) -> float
     if units < 2:
         return math.nan
     freedom = units - 1 if freedom is None or not math.isfinite(freedom) else max(1.0, freedom)
-    return student_quantile(0.975, math.floor(freedom)) / math.sqrt(1 - share / units)
+    return student_quantile(0.975, freedom) / math.sqrt(1 - share / units)
 
 
 def percentile_interval(drawn: Float32, reaches: Float64, chance: Float64 | None = None) -> Float64:
@@ -249,20 +259,3 @@ def multisets(units: int) -> tuple[Float64, Float64]:
     np.add.at(counts, (np.arange(len(drawn))[:, None], drawn), 1)
     ways = [math.factorial(units) / math.prod(map(math.factorial, row)) for row in counts.astype(int).tolist()]
     return counts, np.array(ways) / float(units) ** units
-
-
-@cache
-def student_quantile(share: float, freedom: int) -> float:
-    """The quantile of Student's t, for a share from 0.5 on.
-
-    Up to 200 degrees of freedom by the trapezoid rule over the angle a, where t = sqrt(freedom) tan(a) and the
-    density is proportional to cos(a) ** (freedom - 1); above by Abramowitz and Stegun (1964), 26.7.5. Within 1e-5.
-    """
-    if freedom > 200:
-        x = NormalDist().inv_cdf(share)
-        first, second = (x**3 + x) / 4, (5 * x**5 + 16 * x**3 + 3 * x) / 96
-        return x + first / freedom + second / freedom**2
-    angle = np.linspace(0, np.pi / 2, 20_001)
-    density = np.cos(angle) ** (freedom - 1)
-    area = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    return math.sqrt(freedom) * math.tan(float(np.interp(share - 0.5, area / (2 * area[-1]), angle)))

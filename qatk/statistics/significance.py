@@ -11,18 +11,13 @@ import math
 
 import numpy as np
 
-from qatk.statistics.resampling import (
-    parts,
-    signs,
-    spread,
-    student_quantile,
-    totals,
-    units_in,
-)
+from qatk.statistics.resampling import parts, signs, spread, totals, units_in
+from qatk.statistics.student import student_p, student_quantile
 from qatk.types import Bool, Float64, Int64
 
 DRAWS, SEED = 10_000, 13
-MOST_FREEDOM = 10**9
+_VANISHING = 1e-9
+"""Of a difference: an error below it is rounding, every cluster differs alike."""
 
 
 def mcnemar(wins: int, losses: int) -> float:
@@ -103,42 +98,77 @@ def standard_error(differences: Float64, clusters: Int64 | None = None, masks: B
     return errors
 
 
-def detectable_difference(error: Float64, freedom: float) -> Float64:
-    """The smallest true difference that a two-sided test at 0.05 finds with 80 % power.
+def clustered_p(differences: Float64, errors: Float64, freedom: Float64, units: Int64) -> Float64:
+    """The two-sided p of mean differences: 2 P(T > abs(difference) / error), T of Student's distribution.
 
-    (t of 0.975 + t of 0.8) standard errors (Bloom 1995); 2.8 of them for many degrees of freedom. Card et al. (2020)
-    show how often comparisons in the field are too small for what they claim. The standard error is that of the paired
-    difference as it was seen: how much two systems differ on the same questions is what decides, and no assumption
-    stands in for it.
+    With errors robust to clusters and as many degrees of freedom as clusters less one it holds its level where
+    questions of an article go together, which a test by question does not (Cameron and Miller 2015; Miller 2024,
+    "Adding Error Bars to Evals"). Where every cluster differs alike the error is 0 and tells nothing: then it is the
+    sign test's, by cluster, 2 to the power of 1 - u.
+
+    Args:
+        differences: means, of any shape.
+        errors: their standard errors.
+        freedom: of the errors.
+        units: how many clusters each is of.
+
+    Returns:
+        In that shape; 1 where there is but one cluster, for nothing says how others would differ.
+    """
+    each = np.broadcast_arrays(differences, errors, freedom, units)
+    found = np.array([_one_p(*map(float, row)) for row in zip(*(column.flat for column in each), strict=True)])
+    return found.reshape(each[0].shape)
+
+
+def _one_p(difference: float, error: float, freedom: float, units: float) -> float:
+    if difference == 0 or units < 2 or math.isnan(error):
+        return 1.0
+    if error <= _VANISHING * abs(difference):
+        return math.pow(2.0, 1 - units)
+    return student_p(difference / error, freedom)
+
+
+def detectable_difference(error: Float64, freedom: float, alpha: float = 0.05) -> Float64:
+    """The smallest true difference that a two-sided test at this level finds with 80 % power.
+
+    (t of 1 - alpha / 2 + t of 0.8) standard errors (Bloom 1995); 2.8 of them at 0.05 for many degrees of freedom. Card
+    et al. (2020) show how often comparisons in the field are too small for what they claim. The standard error is that
+    of the paired difference as it was seen: how much two systems differ on the same questions is what decides, and no
+    assumption stands in for it.
 
     Args:
         error: standard errors of mean differences, clustered where intervals are.
         freedom: its degrees of freedom: one less than there are questions or clusters.
+        alpha: the level; of m tests after Holm's correction at least alpha / m.
 
     Returns:
         In the shape and unit of the errors; NaN for no degree of freedom, and where the error is 0: nothing that was
         seen says how much the two may differ.
     """
-    if freedom < 1:
+    if not freedom >= 1:
         return np.full_like(error, math.nan)
-    whole = math.floor(min(freedom, MOST_FREEDOM))
-    reach_of = student_quantile(0.975, whole) + student_quantile(0.8, whole)
+    reach_of = student_quantile(1 - alpha / 2, freedom) + student_quantile(0.8, freedom)
     return np.where(error > 0, reach_of * error, math.nan)
 
 
-def holm(p: Float64) -> Float64:
+def holm(p: Float64, hypotheses: Int64 | None = None) -> Float64:
     """Holm's correction (1979): p of each test of a family, raised so that one false finding in all stays at alpha.
 
     Args:
         p: of the tests, in any order.
+        hypotheses: which tests ask the same: tests of one number count once, and have the same p. ``None``: all differ.
 
     Returns:
         The adjusted p, in the same order, at most 1.
     """
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return adjusted
+    _, first, place = np.unique(
+        np.arange(len(p)) if hypotheses is None else hypotheses, return_index=True, return_inverse=True
+    )
+    once = p[first]
+    order = np.argsort(once, kind="stable")
+    adjusted = np.empty(len(once))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(once[order] * np.arange(len(once), 0, -1)))
+    return adjusted[place]
 
 
 def as_groups(masks: Bool | None, questions: int) -> Bool:

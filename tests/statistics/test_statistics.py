@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -21,9 +22,16 @@ from qatk.statistics.resampling import (
     reach,
     resampled_means,
     seed_weights,
-    student_quantile,
 )
-from qatk.statistics.significance import approximate_randomisation, detectable_difference, holm, mcnemar, standard_error
+from qatk.statistics.significance import (
+    approximate_randomisation,
+    clustered_p,
+    detectable_difference,
+    holm,
+    mcnemar,
+    standard_error,
+)
+from qatk.statistics.student import student_quantile
 
 
 def differences(n: int, seed: int = 0, shift: float = 0.05) -> np.ndarray:
@@ -188,12 +196,6 @@ def test_one_unit_gives_no_interval() -> None:
     assert np.isnan(detectable_difference(np.zeros(1), 99)).all(), "no difference was seen: nothing to go by"
 
 
-@pytest.mark.parametrize("freedom", [1, 2, 3, 5, 34, 200, 201, 11_872])
-def test_student_quantiles(freedom: int) -> None:
-    for share in (0.8, 0.975):
-        assert student_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-5)
-
-
 @pytest.mark.parametrize("units", [2, 3, 6, 20])
 def test_intervals_of_few_units_hold_what_they_promise(units: int) -> None:
     """Plain percentiles of six units hold the truth in well below 90 of 100 cases, of two in 50."""
@@ -226,12 +228,43 @@ def test_the_detectable_difference_is_found_with_80_percent_power() -> None:
     found = [stats.ttest_1samp(generator.normal(wanted, 1, 40), 0).pvalue < 0.05 for _ in range(3000)]
     assert np.mean(found) == pytest.approx(0.8, abs=0.025)
     assert detectable_difference(np.array([1.0]), 10**6)[0] == pytest.approx(2.8016, abs=1e-3)
+    corrected = detectable_difference(np.array([1.0]), 39, alpha=0.01)[0] / math.sqrt(40)
+    found = [stats.ttest_1samp(generator.normal(corrected, 1, 40), 0).pvalue < 0.01 for _ in range(3000)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.025)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 @settings(max_examples=40, deadline=None)
 def test_holm_agrees_with_statsmodels(p: list[float]) -> None:
     assert holm(np.array(p)) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_tests_of_one_number_count_once() -> None:
+    p, asked = np.array([0.01, 0.04, 0.01, 0.3]), np.array([7, 1, 7, 0])
+    assert holm(p, asked).tolist() == pytest.approx([0.03, 0.08, 0.03, 0.3])
+    assert holm(p).tolist() == pytest.approx([0.04, 0.08, 0.04, 0.3])
+
+
+@pytest.mark.parametrize("sizes", [[20] * 6, [3, 40, 11, 1, 25, 9, 14]])
+def test_the_clustered_p_is_that_of_a_regression_with_clustered_errors(sizes: list[int]) -> None:
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    d = differences(len(clusters), seed=2, shift=0.3)
+    fitted = OLS(d[:, 0], np.ones(len(d))).fit(
+        cov_type="cluster", cov_kwds={"groups": clusters, "df_correction": True}, use_t=True
+    )
+    error = standard_error(d, clusters)[0]
+    assert error[0] == pytest.approx(fitted.bse[0], rel=1e-9)
+    units = np.array([len(sizes)])
+    assert clustered_p(d.mean(axis=0), error, units - 1.0, units)[0] == pytest.approx(fitted.pvalues[0], rel=1e-6)
+
+
+def test_clusters_that_differ_alike_are_told_by_their_signs() -> None:
+    """By hand: of six clusters all on one side, 2 of the 2 ** 6 ways to fall are as far from even."""
+    alike, no_error = np.array([0.3]), np.array([1e-17])
+    assert clustered_p(alike, no_error, np.array([5.0]), np.array([6])) == 2 / 64
+    assert clustered_p(alike, np.zeros(1), np.array([1.0]), np.array([2])) == 0.5
+    assert clustered_p(np.zeros(1), np.zeros(1), np.array([5.0]), np.array([6])) == 1
+    assert clustered_p(alike, np.array([math.nan]), np.array([0.0]), np.array([1])) == 1
 
 
 def test_two_ways_of_one_seed_are_the_bootstrap_by_cluster() -> None:

@@ -64,7 +64,8 @@ def test_a_comparison_says_what_the_terminal_says(host: PluginHost, comparison: 
     for part in (
         "| A | old | 3",
         "<sub>seed 1</sub>",
-        "95 % by question | 95 % by article | 95 % over seeds | p | Holm p | detects",
+        "95 % by question | p by question | 95 % by article | 95 % over seeds | p | Holm p | detects",
+        "design effect ",
         "<summary>Right and wrong, by kind</summary>",
         "<summary>B right, A wrong: 3 of ",
         "- gold: ",

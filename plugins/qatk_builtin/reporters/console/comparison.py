@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -25,7 +25,7 @@ SIDES = ("cyan", "magenta")
 FEW_PAIRS = 2
 FEW_SLICES = 3
 POINTS = "points, with 95 % intervals"
-DETECTS = "detects: the true difference that such data would find 4 times in 5"
+DETECTS = "detects: true difference found 4 times in 5 with such data, by Holm's p"
 VERDICTS = {"better": "bold green", "worse": "bold red", UNRESOLVED: "yellow"}
 
 
@@ -87,13 +87,13 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
     if not (few := len(pairs) <= FEW_PAIRS):
         rows = [row for pair in pairs for row in _rows(contrast.differences(pair), contrast.letters[pair.other])]
         found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters, width)
-        yield f"Differences from {a}", POINTS, [found, Text(DETECTS, "dim")]
+        yield f"Differences from {a}", POINTS, [found, *_below(contrast, pairs, explained=True)]
     for i, pair in enumerate(pairs):
         b = contrast.letters[pair.other]
         if few:
             rows = _rows(contrast.differences(pair))
             found = _table(rows, (a, b, f"{b} - {a}"), contrast.comparison.clusters, width)
-            yield f"{b} - {a}", POINTS, [found, *([] if i else [Text(DETECTS, "dim")])]
+            yield f"{b} - {a}", POINTS, [found, *_below(contrast, [pair], explained=not i)]
         lines, telling, of = contrast.slices(pair, MOST_SLICES if few else FEW_SLICES)
         if lines:
             note = f"the clearest {len(lines)} of {telling}" if telling > len(lines) else f"{telling} of {of} slices"
@@ -109,6 +109,12 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
             yield f"Slices in which {a} and {b} differ", f"no clear difference in any of {of}", []
 
 
+def _below(contrast: Contrast, pairs: Sequence[Pair], *, explained: bool) -> list[RenderableType]:
+    """What stands below a table of differences."""
+    notes = [DETECTS] if explained else []
+    return [Text(note, "dim") for note in [*notes, contrast.design_note(pairs)] if note]
+
+
 Row = tuple[str, str, Difference]
 """Two labels and a difference."""
 
@@ -122,22 +128,23 @@ def _rows(differences: list[Difference], letter: str = "") -> list[Row]:
 
 
 def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: int) -> Table:
-    """A line a difference; where that is too wide two: by question under by cluster, p under Holm's."""
+    """A line a difference; where that is too wide two: what goes by cluster, and below what goes by question."""
     seeds = any(d.two_way for _, _, d in rows)
     over = ["over seeds"] if seeds else []
     wide = width >= (WIDE_WITH_SEEDS if seeds else WIDE)
     if wide:
-        tests = ["by question", f"by {clusters}", *over, "p", "Holm p"]
+        tests = ["by question", "p", f"by {clusters}", *over, "Holm p"]
     else:
-        tests = ["\n".join([f"by {clusters}", *over, "by question"]), "Holm p\np"]
+        tests = ["\n".join([f"by {clusters}", *over, "by question"]), "\n".join(["Holm p", *("" for _ in over), "p"])]
     table = plain_table("", "", *sides, *tests, "detects", "", left=(0, 1, 6 + len(tests)))
     for first, second, d in rows:
         between = [interval(d.two_way)] if d.two_way else over and ["-"]
-        ps = (p_value(d.p), p_value(d.p_adjusted))
-        cells: list[str | Text] = [interval(d.by_question), interval(d.by_cluster), *between, *ps]
+        alone, adjusted = p_value(d.p_by_question), p_value(d.p_adjusted)
+        cells: list[str | Text] = [interval(d.by_question), alone, interval(d.by_cluster), *between, adjusted]
         if not wide:
             lower = "\n".join([*between, interval(d.by_question)])
-            cells = [_stacked(interval(d.by_cluster), lower), _stacked(ps[1], ps[0])]
+            below = "\n".join([*("" for _ in over), alone])
+            cells = [_stacked(interval(d.by_cluster), lower), _stacked(adjusted, below)]
         table.add_row(Text(first, "bold"), second, *_values(d), *cells, detects(d.detectable), _verdict(d))
     return _fixed(table)
 

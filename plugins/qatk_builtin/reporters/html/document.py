@@ -142,12 +142,13 @@ def _differences(contrast: Contrast) -> Iterator[dict[str, Any]]:
         a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
         found = contrast.differences(pair)
         over = any(d.two_way for d in found)
-        by = ["95 % by question", f"95 % by {contrast.comparison.clusters}", *(["95 % over seeds"] if over else [])]
-        headers = ["", "", a, b, f"{b} - {a}", *by, "p", "Holm p", "detects", "verdict"]
+        by_cluster = [f"95 % by {contrast.comparison.clusters}", *(["95 % over seeds"] if over else [])]
+        by = ["95 % by question", "p by question", *by_cluster, "p", "Holm p"]
+        headers = ["", "", a, b, f"{b} - {a}", *by, "detects", "verdict"]
         rows = [
             [
                 *(METRICS[d.metric], d.group, points(d.baseline), points(d.other), signed(d.difference)),
-                *(interval(d.by_question), interval(d.by_cluster)),
+                *(interval(d.by_question), p_value(d.p_by_question), interval(d.by_cluster)),
                 *([interval(d.two_way) if d.two_way else "-"] if over else []),
                 *(p_value(d.p), p_value(d.p_adjusted), detects(d.detectable), d.verdict),
             ]

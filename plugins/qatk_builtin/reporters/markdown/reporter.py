@@ -83,16 +83,19 @@ def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
     by_cluster = f"95 % by {contrast.comparison.clusters}"
     found = contrast.differences(pair)
     over = ["95 % over seeds"] if any(d.two_way for d in found) else []
-    headers = ["", "", a, b, f"{b} - {a}", "95 % by question", by_cluster, *over, "p", "Holm p", "detects", ""]
+    by_question = ["95 % by question", "p by question"]
+    headers = ["", "", a, b, f"{b} - {a}", *by_question, by_cluster, *over, "p", "Holm p", "detects", ""]
     rows = [
         [
-            *(METRICS[d.metric], d.group, *_values(d), interval(d.by_question), interval(d.by_cluster)),
+            *(METRICS[d.metric], d.group, *_values(d), interval(d.by_question), _small(p_value(d.p_by_question))),
+            interval(d.by_cluster),
             *([interval(d.two_way)] if d.two_way else over and ["-"]),
             *(_small(p_value(d.p)), _small(p_value(d.p_adjusted)), detects(d.detectable), d.verdict),
         ]
         for d in found
     ]
     yield table(headers, rows, left=(0, 1, len(headers) - 1))
+    yield escape(contrast.design_note([pair]))
     lines, telling, of = contrast.slices(pair, MOST_SLICES)
     rows = [
         [

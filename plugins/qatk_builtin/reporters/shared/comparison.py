@@ -97,6 +97,24 @@ class Contrast:
         found = [d for d in pair.differences if d.group in shown]
         return sorted(found, key=lambda d: (list(METRICS).index(d.metric), shown.index(d.group)))
 
+    def design_note(self, pairs: Sequence[Pair]) -> str:
+        """How much clusters take from the questions in F1 over all of them; empty where nothing differs.
+
+        The design effect is the variance by cluster over that by question.
+        """
+        of = [d for pair in pairs for d in pair.differences if (d.metric, d.group) == ("f1", "all")]
+        effects = sorted(d.design_effect for d in of if d.design_effect > 0)
+        if not effects:
+            return ""
+        low, high = f"{effects[0]:.1f}", f"{effects[-1]:.1f}"
+        worth = counted(max(1, round(of[0].total / effects[-1])), "independent one")
+        clusters = counted(of[0].clusters, self.comparison.clusters)
+        return (
+            f"design effect {low if low == high else f'{low} to {high}'}: {counted(of[0].total, 'question')} tell "
+            f"{'as much' if low == high else 'at least as much'} as {worth}; {clusters} "
+            f"{'count' if of[0].clusters > 1 else 'counts'} as {_few(of[0].effective_clusters)} of equal size"
+        )
+
     def slices_note(self, lines: Sequence[SliceLine]) -> str:
         """What the intervals of these slices are drawn by, where it is not what the heading says; empty else."""
         clusters = clusters_of(self.comparison.examples)[0]
@@ -169,6 +187,10 @@ class Contrast:
             gold = next((gold for gold in known if gold in spans), known[0])
             marks.append(Mark(*gold, "bold green", "[", "]"))
         return sorted(marks, key=lambda mark: mark.start)
+
+
+def _few(number: float) -> str:
+    return f"{number:.1f}" if number < 10 else f"{number:,.0f}"
 
 
 def letter_of(index: int) -> str:
