@@ -23,12 +23,13 @@ from common import Row, figure, seconds
 from features import minilm
 from numpy.typing import NDArray
 from table import alone
+from texts import Texts
 from torch import Tensor, nn
 
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Examples
-from qatk.types.mapped import Spool, Texts
+from qatk.types.mapped import Spool
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.min_null import MinNullDecoder
 from qatk_builtin.featurizers import StrideOptions

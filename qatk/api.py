@@ -45,13 +45,25 @@ from qatk.plugins.protocols import (
 )
 from qatk.progress import advance, track
 from qatk.results.run import RunResult
-from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, TrainEvent
+from qatk.types import (
+    Answer,
+    Examples,
+    Features,
+    NBest,
+    Predictions,
+    Span,
+    SpanCandidates,
+    Spans,
+    SpanScores,
+    TrainEvent,
+)
 from qatk.types.spans import WindowSpans, answers_of_spans, spans_of_window
 
 # fmt: off
 __all__ = [
     "HEAD_WEIGHTS",
     "AboveZero",
+    "Answer",
     "Backbone",
     "BackboneSpec",
     "Batch",
@@ -89,10 +101,12 @@ __all__ = [
     "Reporter",
     "RunResult",
     "Slicer",
+    "Span",
     "SpanCandidates",
     "SpanLogits",
     "SpanModule",
     "SpanScores",
+    "Spans",
     "StorageError",
     "TitledSlicer",
     "Tracker",

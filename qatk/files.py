@@ -36,7 +36,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         StorageError: where the file system refuses.
     """
     if isinstance(data, str):
-        data = data.encode("utf-8", "surrogatepass")
+        data = data.encode("utf-8", "backslashreplace")  # of bytes in a path that are no UTF-8; an escape to JSON too
     with storage_errors(path):
         if path.exists() and not path.is_file():
             path.write_bytes(data)
@@ -75,7 +75,7 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
 def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
     """Add a line of strict JSON, written whole. Raises :class:`StorageError`."""
     line = json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
-    with storage_errors(path), path.open("a", encoding="utf-8", newline="\n") as file:
+    with storage_errors(path), path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(line + "\n")
 
 

@@ -169,7 +169,8 @@ def _fields(described: type, attributes: str) -> list[str]:
 
 _TYPES = {
     "Between components": [
-        *(api.Examples, api.Features, api.SpanScores, api.SpanCandidates, api.Predictions, api.NBest, api.TrainEvent),
+        *(api.Examples, api.Features, api.SpanScores, api.SpanCandidates),
+        *(api.Predictions, api.Spans, api.NBest, api.TrainEvent),
     ],
     "Models": [api.BackboneSpec, api.Batch, api.SpanLogits, api.PairLogits],
     "Results": [results.RunResult, results.StageTime, results.Evaluation, results.SliceRow],

@@ -106,7 +106,7 @@ def _refuse_other_data(first: str, name: str, examples: Examples, others: Exampl
     same: dict[str, Callable[[int, int], bool]] = {
         "another text": lambda i, j: examples.question[i] == others.question[j],
         "another context": lambda i, j: examples.context_of(i) == others.context_of(j),
-        "other gold answers": lambda i, j: examples.answers_of(i) == others.answers_of(j),
+        "other gold answers": lambda i, j: _texts_of_gold(examples, i) == _texts_of_gold(others, j),
     }
     kinds = {
         f"have {what} in {name} than in {first}": [
@@ -116,6 +116,10 @@ def _refuse_other_data(first: str, name: str, examples: Examples, others: Exampl
     }
     if any(kinds.values()):
         raise UsageError(f"the data differ: {list_ids(kinds)}", fix="compare systems that answered the same data")
+
+
+def _texts_of_gold(examples: Examples, row: int) -> list[list[str]]:
+    return [[answer.text for answer in span] for span in examples.spans_of_answer(row)]
 
 
 def refuse_other_metrics(kinds: Mapping[str, object]) -> None:

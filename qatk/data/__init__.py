@@ -1,10 +1,11 @@
 """Care of examples, whatever their source."""
 
-from qatk.data.answers import BadAnswers, as_starts, checked, listed
+from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlapping_spans
 
 __all__ = [
     "BadAnswers",
     "as_starts",
     "checked",
     "listed",
+    "overlapping_spans",
 ]

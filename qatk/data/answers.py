@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from qatk.errors import DataError, DataWarning
-from qatk.types import Bool, Examples, Int32, Int64
+from qatk.types import Answer, Bool, Examples, Int32, Int64
 
 UNKNOWN = -1
 """The ``answer_start`` of an answer whose place the data does not give."""
@@ -40,7 +40,8 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
 
     An answer is bad where its text is empty or does not stand at its start; answers of :data:`UNKNOWN` start are
     warned of and stay. A question that loses all of its answers is left out, for without them it would pass for
-    unanswerable.
+    unanswerable; so is one that loses all alternatives of one of its spans, for it would pass for fully answered
+    without it. Two spans of one question must not overlap.
 
     Args:
         examples: as read.
@@ -50,7 +51,8 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
         where: the file or data set, for messages.
 
     Raises:
-        DataError: for no questions, ids that stand twice, and bad answers under ``error``.
+        DataError: for no questions, ids that stand twice, bad answers under ``error``, and spans of one question that
+            overlap under any policy but ``skip``, which leaves such questions out.
     """
     if not len(examples):
         raise DataError("there are no questions", where=where, fix="name another file or split")
@@ -64,8 +66,12 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
         what = f"{unknown} answers have no answer_start: they can be scored but not trained on"
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=2)
     bad = _bad_answers(examples)
-    if not len(bad):
-        return examples
+    if len(bad):
+        examples = _without_bad(examples, bad, policy, where)
+    return examples if examples.answer_span is None else _without_overlaps(examples, policy, where)
+
+
+def _without_bad(examples: Examples, bad: Int64, policy: BadAnswers, where: str) -> Examples:
     if policy == "error":
         raise _bad_answers_error(examples, bad, where)
     if policy == "keep":
@@ -73,6 +79,42 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
         starts[bad] = UNKNOWN
         return replace(examples, answer_start=starts)
     return _mend(examples, bad, policy, where)
+
+
+def overlapping_spans(examples: Examples, row: int) -> tuple[Answer, Answer] | None:
+    """Two answers of one question that overlap though they are of two spans, which are both due; ``None`` for none."""
+    spans = examples.spans_of_answer(row)
+    placed = sorted(
+        (a.start, a.start + len(a.text), k, a) for k, span in enumerate(spans) for a in span if a.start >= 0
+    )
+    reach: dict[int, tuple[int, Answer]] = {}
+    for start, end, k, answer in placed:
+        for other, (stop, earlier) in reach.items():
+            if other != k and start < stop:
+                return earlier, answer
+        if end > reach.get(k, (0, answer))[0]:
+            reach[k] = end, answer
+    return None
+
+
+def _without_overlaps(examples: Examples, policy: BadAnswers, where: str) -> Examples:
+    several = np.flatnonzero(examples.spans_due > 1).tolist()
+    found = {row: pair for row in several if (pair := overlapping_spans(examples, row)) is not None}
+    if not found:
+        return examples
+    ids = listed([examples.id[row] for row in found])
+    if policy != "skip":
+        row, (one, other) = next(iter(found.items()))
+        both = f"{_short(one.text)} at {one.start} and {_short(other.text)} at {other.start}"
+        what = f"two spans that are both due overlap in {len(found)} questions ({ids}): {examples.id[row]} has {both}"
+        fix = "join them, or make one an alternative of the other; bad_answers: skip leaves these questions out"
+        raise DataError(what, where=where, fix=fix)
+    left = np.setdiff1d(np.arange(len(examples)), list(found))
+    if not len(left):
+        raise DataError("no question is left: the spans of all overlap", where=where, fix="mend the data")
+    said = f"bad_answers: skip: {len(found)} questions left out, two spans of which overlap ({ids})"
+    warnings.warn(DataWarning(f"{where}: {said}"), stacklevel=3)
+    return examples.take(left)
 
 
 def _bad_answers(examples: Examples) -> Int64:
@@ -126,13 +168,14 @@ def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
             keep[k] = False
         else:
             starts[k], texts[k] = found
-    mended = _keep_answers(replace(examples, answer_text=texts, answer_start=starts), keep)
-    lost = np.flatnonzero(examples.has_answer & ~mended.has_answer).tolist()
+    lost = _rows_losing_a_span(examples, keep)
+    mended = _keep_answers(replace(examples, answer_text=texts, answer_start=starts), keep, lost)
     owner_ids = {k: examples.id[owners[k]] for k in bad.tolist()}
+    all_of_it = "all answers" if examples.answer_span is None else "all answers, or all of one of their spans"
     counts = {
         "answers moved to where their text stands": [name for k, name in owner_ids.items() if keep[k]],
         "answers left out": [name for k, name in owner_ids.items() if not keep[k]],
-        "questions left out, having lost all answers": [examples.id[row] for row in lost],
+        f"questions left out, having lost {all_of_it}": [examples.id[row] for row in lost],
     }
     said = "; ".join(f"{len(ids)} {what} ({listed(ids)})" for what, ids in counts.items() if ids)
     warnings.warn(DataWarning(f"{where}: bad_answers: {policy}: {said}"), stacklevel=2)
@@ -141,12 +184,31 @@ def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
     return mended.take(np.setdiff1d(np.arange(len(examples)), lost)) if lost else mended
 
 
-def _keep_answers(examples: Examples, keep: Bool) -> Examples:
+def _rows_losing_a_span(examples: Examples, keep: Bool) -> list[int]:
+    """The questions that have no answer left, or none of one of the spans that are due."""
+    owners = _owners(examples)
+    span = np.zeros(len(owners), np.int32) if examples.answer_span is None else examples.answer_span
+    begins = np.ones(len(owners), np.bool_)
+    begins[1:] = (np.diff(owners) > 0) | (np.diff(span) > 0)
+    number = np.cumsum(begins) - 1
+    left = np.bincount(number[keep], minlength=int(begins.sum()))
+    return sorted(set(owners[begins][left == 0].tolist()))
+
+
+def _keep_answers(examples: Examples, keep: Bool, lost: Sequence[int]) -> Examples:
+    """Those answers only; of questions that are lost, none."""
+    keep = keep & ~np.isin(_owners(examples), lost)
     offsets = np.zeros(len(examples) + 1, np.int64)
     np.cumsum(np.bincount(_owners(examples)[keep], minlength=len(examples)), out=offsets[1:])
     kept = np.flatnonzero(keep).tolist()
     texts = [examples.answer_text[k] for k in kept]
-    return replace(examples, answer_offsets=offsets, answer_text=texts, answer_start=examples.answer_start[kept])
+    return replace(
+        examples,
+        answer_offsets=offsets,
+        answer_text=texts,
+        answer_start=examples.answer_start[kept],
+        answer_span=None if examples.answer_span is None else examples.answer_span[kept],
+    )
 
 
 def _nearest(context: str, text: str, start: int) -> tuple[int, str] | None:

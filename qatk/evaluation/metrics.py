@@ -9,11 +9,11 @@ from typing import TypeVar
 import numpy as np
 
 from qatk.evaluation.reachability import Reach, window_masks
-from qatk.evaluation.squad import odds_metrics, official_metrics
+from qatk.evaluation.squad import OFFICIAL, odds_metrics, official_metrics
 from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.intervals import percent
-from qatk.types import Bool, Examples, Float64, Int64, Predictions, groups_of
+from qatk.types import GROUPS, Bool, Examples, Float64, Int64, Predictions, groups_of
 
 V = TypeVar("V")
 
@@ -30,24 +30,40 @@ def judge(
     Args:
         examples: with gold.
         predictions: one an example, row by row.
-        metrics: live metrics; two that give a figure of the same name are an error.
+        metrics: live metrics; two that give a figure of the same name are an error, and so is an official name
+            (``exact``, ``HasAns_f1`` ...) of another metric than qatk's own.
         slicers: live slicers.
         reach: what the windows and the decoder's cap left possible, where that is known; groups by number of windows
             come with it.
     """
+    metrics = list(metrics)
     per_question: dict[str, Float64] = {}
-    corpus: dict[str, float] = {}
     for metric in metrics:
         with metric.during("scoring"):
-            _merge(per_question, metric.score(examples, predictions))
-            _merge(corpus, metric.corpus(examples, predictions))
+            columns = metric.score(examples, predictions)
+            if not metric.registered.is_built_in:
+                refuse_official(columns, metric.registered.name)
+            _merge(per_question, columns)
+    figures = summarise(examples, predictions, per_question)
+    for metric in metrics:
+        with metric.during("scoring"):
+            of_all = metric.corpus(examples, predictions)
+            refuse_official(of_all, metric.registered.name)
+            _merge(figures, of_all)
     masks = slice_masks(examples, slicers)
     if reach is not None:
         _merge(masks, window_masks(reach.windows))
-    metrics_of_all = {**summarise(examples, predictions, per_question), **corpus}
     if reach is None:
-        return Evaluation(examples, predictions, metrics_of_all, per_question, masks)
-    return Evaluation(examples, predictions, metrics_of_all, per_question, masks, reach.code, reach.windows)
+        return Evaluation(examples, predictions, figures, per_question, masks)
+    return Evaluation(examples, predictions, figures, per_question, masks, reach.code, reach.windows)
+
+
+def refuse_official(names: Iterable[str], metric: str) -> None:
+    """Raise ``ValueError`` where figures of another metric are called as official ones, or as those of a group are."""
+    prefixes = tuple(group.prefix for group in GROUPS if group.prefix)
+    if taken := [name for name in names if name in OFFICIAL or str(name).startswith(prefixes)]:
+        better = f"{metric}_{taken[0]}".replace("-", "_")
+        raise ValueError(f"{', '.join(map(repr, taken))}: a name of the official figures; say {better!r}, for example")
 
 
 def slice_masks(examples: Examples, slicers: Iterable[LiveSlicer]) -> dict[str, Mapping[str, Bool]]:

@@ -22,7 +22,7 @@ import numpy as np
 from qatk.errors import DataError
 from qatk.statistics.classification import precision_recall, step_area
 from qatk.statistics.intervals import percent
-from qatk.types import Bool, Examples, Float64, Int64, groups_of
+from qatk.types import GROUPS, Bool, Examples, Float64, Int64, groups_of
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
 _ARTICLES = re.compile(r"\b(?:an?|the)\b")
@@ -138,6 +138,13 @@ def _bag(text: str) -> set[object]:
     if len(bag) < len(tokens):
         bag.update((token, k) for token, count in Counter(tokens).items() for k in range(1, count))
     return bag
+
+
+OFFICIAL = frozenset(
+    [f"{group.prefix}{name}" for group in GROUPS for name in ("exact", "f1", "total")]
+    + ["best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh", "pr_exact_ap", "pr_f1_ap", "pr_oracle_ap"]
+)
+"""The keys of :func:`official_metrics` and :func:`odds_metrics`: no other metric's figures may be called so."""
 
 
 def official_metrics(exact: Float64, f1: Float64, has_answer: Bool) -> dict[str, float]:

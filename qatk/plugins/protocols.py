@@ -147,6 +147,7 @@ class Metric(Protocol):
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
         """One value a question and name, as fractions: float64[n]; the core averages and shows per cent.
 
+        ``exact`` and ``f1`` mean those of the official script, so that other metrics need names of their own.
         A metric that exists for a whole set only returns nothing here and is a :class:`CorpusMetric`.
         """
         ...
@@ -241,7 +242,12 @@ class CorpusMetric(Protocol):
     """Optional, of metrics: figures of a whole set that are no means over questions."""
 
     def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
-        """One figure a name, shown as it is."""
+        """One figure a name, on a scale of its own, shown as it is.
+
+        What :meth:`Metric.score` gives are fractions, shown in per cent: a share that is to read like those is 0 to
+        100 here. Official names (``exact``, ``f1``, ``total``, with ``HasAns_``, ``NoAns_``, ``best_`` or ``pr_``)
+        are refused, and so is a name that another metric gives.
+        """
         ...
 
 

@@ -3,7 +3,9 @@
 Columns: ``id``, ``question``, ``title``, ``context``, ``answers`` (text, start), ``prediction``, ``char_start``,
 ``char_end``, ``score``, ``null_score``, ``null_odds``, ``nbest`` (text, char_start, char_end, score, probability),
 ``metric.NAME`` (fractions), ``slice.NAME`` (the groups that a question belongs to), ``column.NAME`` (of the data), and
-of a run ``reach`` (whether a gold answer could have been given, and if not why) and ``windows``.
+of a run ``reach`` (whether a gold answer could have been given, and if not why) and ``windows``. Where any question has
+several spans, ``answers`` have the ``span`` that each is an alternative of; where any prediction has, ``spans`` (text,
+char_start, char_end, score) holds them.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from qatk.errors import RunFolderError
 from qatk.evaluation.reachability import REACHES
 from qatk.files import write_atomically
 from qatk.results.evaluation import Evaluation
-from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions
+from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions, Spans
 
 
 def write_examples(path: Path, evaluation: Evaluation) -> None:
@@ -75,6 +77,8 @@ def _examples_columns(examples: Examples) -> dict[str, Any]:
     }
     if examples.answer_offsets is not None:
         answers = {"text": pa.array(list(examples.answer_text), pa.string()), "start": pa.array(examples.answer_start)}
+        if examples.answer_span is not None:
+            answers["span"] = pa.array(examples.answer_span)
         columns["answers"] = _ragged(examples.answer_offsets, answers)
     columns |= {f"column.{name}": pa.array(list(values), pa.string()) for name, values in examples.columns.items()}
     return columns
@@ -99,6 +103,9 @@ def _prediction_columns(predictions: Predictions) -> dict[str, Any]:
     if (best := predictions.nbest) is not None:
         values = {name: pa.array(getattr(best, name)) for name in ("char_start", "char_end", "score", "probability")}
         columns["nbest"] = _ragged(best.offsets, {"text": pa.array(list(best.text), pa.string()), **values})
+    if (several := predictions.several) is not None:
+        values = {name: pa.array(getattr(several, name)) for name in ("char_start", "char_end", "score")}
+        columns["spans"] = _ragged(several.offsets, {"text": pa.array(list(several.text), pa.string()), **values})
     return columns
 
 
@@ -150,6 +157,7 @@ def _read_examples(table: Any) -> Examples:
             "answer_offsets": offsets.astype(np.int64),
             "answer_text": values["text"].to_pylist(),
             "answer_start": _array(values["start"]),
+            "answer_span": _array(values["span"]) if "span" in values else None,
         }
     return Examples(
         id=_column(table, "id").to_pylist(),
@@ -185,8 +193,13 @@ def _read_predictions(table: Any) -> Predictions:
         offsets, values = _struct(_column(table, "nbest"))
         numbers = {name: _array(values[name]) for name in ("char_start", "char_end", "score", "probability")}
         nbest = NBest(offsets=offsets.astype(np.int64), text=values["text"].to_pylist(), **numbers)
+    several = None
+    if "spans" in table.column_names:
+        offsets, values = _struct(_column(table, "spans"))
+        numbers = {name: _array(values[name]) for name in ("char_start", "char_end", "score")}
+        several = Spans(offsets=offsets.astype(np.int64), text=values["text"].to_pylist(), **numbers)
     numbers = {name: _numpy(table, name) for name in ("char_start", "char_end", "score", "null_score")}
-    return Predictions(text=_column(table, "prediction").to_pylist(), nbest=nbest, **numbers)
+    return Predictions(text=_column(table, "prediction").to_pylist(), nbest=nbest, several=several, **numbers)
 
 
 def _read_masks(column: Any) -> dict[str, Bool]:

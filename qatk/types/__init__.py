@@ -7,11 +7,11 @@ T tokens of all features together.
 
 from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64, ragged_rows
 from qatk.types.events import TrainEvent
-from qatk.types.examples import Examples, clusters_of
+from qatk.types.examples import Answer, Examples, clusters_of
 from qatk.types.features import FeatureColumns, Features
 from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
 from qatk.types.mapped import Spool, TextColumn, release, zeros
-from qatk.types.predictions import NBest, Predictions
+from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.scores import SpanCandidates, SpanScores
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "GROUPS",
     "HAS_ANSWER",
     "NO_ANSWER",
+    "Answer",
     "Bool",
     "Examples",
     "FeatureColumns",
@@ -31,8 +32,10 @@ __all__ = [
     "Int64",
     "NBest",
     "Predictions",
+    "Span",
     "SpanCandidates",
     "SpanScores",
+    "Spans",
     "Spool",
     "TextColumn",
     "TrainEvent",

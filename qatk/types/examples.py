@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qatk.errors import DataError
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, ragged_rows
 from qatk.types.mapped import release
+
+_CHUNK = 4096
+"""Texts that are encoded together."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Answer(NamedTuple):
+    """A gold answer: its text, and the character at which it starts in its context, -1 where unknown."""
+
+    text: str
+    start: int
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Questions with their contexts and, where known, their gold answers.
+    r"""Questions with their contexts and, where known, their gold answers.
 
-    A context is stored once, however many questions are asked of it.
+    A context is stored once, however many questions are asked of it. The answers of a question are alternatives, any of
+    which is right; where ``answer_span`` groups them, they are the alternatives of several spans, all of which are due.
+    Half of a surrogate pair in a text (a lone ``\ud800`` is legal JSON) is refused with a :class:`DataError`: no
+    tokenizer takes it, and no file.
 
     Attributes:
         id, question, title: n strings each; ids are unique, titles may be empty.
@@ -29,6 +46,8 @@ class Examples:
         answer_text: the answers' texts.
         answer_start: int32, the character at which each answer starts in its context, -1 where unknown.
         columns: further columns of the data by name, n strings each, ``""`` where a question has no value.
+        answer_span: int32, which of its question's spans each answer is an alternative of: 0, 1 ..., alternatives side
+            by side. ``None`` where no question has several spans, also when it was given.
     """
 
     id: Sequence[str]
@@ -40,6 +59,7 @@ class Examples:
     answer_text: Sequence[str] = ()
     answer_start: Int32 = field(default_factory=lambda: np.zeros(0, np.int32))
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    answer_span: Int32 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.id)
@@ -51,9 +71,46 @@ class Examples:
         freeze(self, "answer_start", np.int32, len(self.answer_text))
         if self.answer_offsets is not None:
             check_offsets(self, "answer_offsets", n, len(self.answer_text))
+        if self.answer_span is not None:
+            self._check_spans(self.answer_span)
         for name, values in self.columns.items():
             if len(values) != n:
                 raise ValueError(f"Examples.columns[{name!r}] has {len(values)} rows where {n} are due")
+        self._check_surrogates()
+
+    def _check_surrogates(self) -> None:
+        columns = {name: getattr(self, name) for name in ("id", "question", "title", "context", "answer_text")}
+        for name, texts in {**columns, **self.columns}.items():
+            try:
+                for _ in _encoded(texts):
+                    pass
+            except UnicodeEncodeError as error:
+                row = next(k for k, text in enumerate(texts) if _SURROGATE.search(text))
+                what = f"half of a surrogate pair in {name} {texts[row][:60]!r}{self._question_of(name, row)}"
+                raise DataError(what, fix=r"mend the \u escapes of the data: halves come in pairs") from error
+        self.release()
+
+    def _question_of(self, column: str, row: int) -> str:
+        """Words that name the first question to which a row of a column belongs; none where there is no question."""
+        owners = np.arange(len(self))
+        if column == "context":
+            owners = np.flatnonzero(self.context_index == row)
+            row = 0
+        elif column == "answer_text" and self.answer_offsets is not None:
+            owners = np.repeat(owners, np.diff(self.answer_offsets))
+        return f" (question {self.id[owners[row]]!r})" if column != "id" and row < len(owners) else ""
+
+    def _check_spans(self, span: Int32) -> None:
+        freeze(self, "answer_span", np.int32, len(self.answer_text))
+        if self.answer_offsets is None:
+            raise ValueError("Examples.answer_span groups answers, and there are none: answer_offsets is None")
+        step = np.diff(span, prepend=np.int32(0))
+        first = self.answer_offsets[:-1][self.has_answer]
+        step[first] = span[first]
+        if (step < 0).any() or (step > 1).any() or step[first].any():
+            raise ValueError("Examples.answer_span must count the spans of each question: 0, 1 ..., in this order")
+        if not span.any():
+            object.__setattr__(self, "answer_span", None)
 
     def __len__(self) -> int:
         return len(self.id)
@@ -70,6 +127,15 @@ class Examples:
             raise ValueError("these examples carry no gold answers")
         return np.diff(self.answer_offsets) > 0
 
+    @property
+    def spans_due(self) -> Int64:
+        """int64[n]: how many spans the answer of each question has, 0 where the context does not answer it."""
+        due = self.has_answer.astype(np.int64)
+        if self.answer_span is not None and self.answer_offsets is not None:
+            last = self.answer_offsets[1:][self.has_answer] - 1
+            due[self.has_answer] += self.answer_span[last]
+        return due
+
     def context_of(self, row: int) -> str:
         """The context of example ``row``."""
         return self.context[int(self.context_index[row])]
@@ -79,6 +145,17 @@ class Examples:
         if self.answer_offsets is None:
             return []
         return list(self.answer_text[self.answer_offsets[row] : self.answer_offsets[row + 1]])
+
+    def spans_of_answer(self, row: int) -> list[list[Answer]]:
+        """The spans that the answer of example ``row`` has, all of them due, each as its alternatives.
+
+        Empty where it has no answer or gold is absent.
+        """
+        if self.answer_offsets is None:
+            return []
+        among = range(self.answer_offsets[row], self.answer_offsets[row + 1])
+        spans = groupby(among, lambda k: 0 if self.answer_span is None else self.answer_span[k])
+        return [[Answer(self.answer_text[k], int(self.answer_start[k])) for k in group] for _, group in spans]
 
     def spans_of(self, row: int) -> list[tuple[int, int]]:
         """The gold answers of example ``row`` as (start, end) characters, those with a known start."""
@@ -103,8 +180,13 @@ class Examples:
         if self.answer_offsets is None:
             return kept
         positions, offsets = ragged_rows(self.answer_offsets, rows)
-        texts = [self.answer_text[k] for k in positions]
-        return replace(kept, answer_offsets=offsets, answer_text=texts, answer_start=self.answer_start[positions])
+        return replace(
+            kept,
+            answer_offsets=offsets,
+            answer_text=[self.answer_text[k] for k in positions],
+            answer_start=self.answer_start[positions],
+            answer_span=None if self.answer_span is None else self.answer_span[positions],
+        )
 
     def release(self) -> None:
         """Give back the memory of mapped columns, which comes again when they are touched."""
@@ -114,6 +196,8 @@ class Examples:
         """A SHA-256 hex digest of all that these examples say."""
         sha = hashlib.sha256()
         columns = {column.name: getattr(self, column.name) for column in fields(self) if column.name != "columns"}
+        if self.answer_span is None:
+            del columns["answer_span"]  # so that the digest of single answers is what it was before there were others
         columns |= {f"columns.{name}": values for name, values in self.columns.items()}
         for name, value in columns.items():
             sha.update(f"{name}:{'none' if value is None else len(value)}:".encode())
@@ -121,9 +205,14 @@ class Examples:
                 sha.update(value.tobytes())
             elif value is not None:
                 sha.update(np.fromiter(map(len, value), np.int64, len(value)).tobytes())
-                for begin in range(0, len(value), 4096):  # joined, but never all of a large column at once
-                    sha.update("".join(value[begin : begin + 4096]).encode("utf-8", "surrogatepass"))
+                for data in _encoded(value):
+                    sha.update(data)
         return sha.hexdigest()
+
+
+def _encoded(texts: Sequence[str]) -> Iterator[bytes]:
+    """The texts joined, in UTF-8; never all of a large column at once."""
+    return ("".join(texts[begin : begin + _CHUNK]).encode() for begin in range(0, len(texts), _CHUNK))
 
 
 def clusters_of(examples: Examples) -> tuple[Int64, str]:

@@ -1,9 +1,10 @@
-"""Answers: one a question, with scores and the best spans. Letters in shapes as in :mod:`qatk.types`."""
+"""Answers: one a question, of one span or several, with scores and the best spans. Shapes as in :mod:`qatk.types`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,11 +45,58 @@ class NBest:
         return NBest(offsets=offsets, text=[self.text[k] for k in positions], **numbers)
 
 
+class Span(NamedTuple):
+    """A span of an answer: its text, its characters (end exclusive; -1 where unknown), its score."""
+
+    text: str
+    char_start: int
+    char_end: int
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """The spans of answers that have several, in the order of the context; ragged over examples.
+
+    Attributes:
+        offsets: int64[n + 1]. An example without spans here has the one span of its answer.
+        text: exact slices of the contexts, never empty.
+        char_start, char_end: int32[k], end exclusive; both -1 where the source of the predictions does not say.
+        score: float32[k]; NaN where the source does not give it.
+    """
+
+    offsets: Int64
+    text: Sequence[str]
+    char_start: Int32
+    char_end: Int32
+    score: Float32
+
+    def __post_init__(self) -> None:
+        k = len(self.text)
+        check_offsets(self, "offsets", len(self.offsets) - 1, k)
+        for name in ("char_start", "char_end"):
+            freeze(self, name, np.int32, k)
+        freeze(self, "score", np.float32, k)
+
+    def take(self, rows: Int64) -> Spans:
+        """The spans of these examples only, in this order."""
+        positions, offsets = ragged_rows(self.offsets, rows)
+        numbers = {name: getattr(self, name)[positions] for name in ("char_start", "char_end", "score")}
+        return Spans(offsets=offsets, text=[self.text[k] for k in positions], **numbers)
+
+    def of(self, row: int) -> list[Span]:
+        """The spans of example ``row``."""
+        among = range(self.offsets[row], self.offsets[row + 1])
+        numbers = (self.char_start, self.char_end, self.score)
+        return [Span(self.text[k], *(column[k].item() for column in numbers)) for k in among]
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """One answer an example, row by row with :class:`Examples`; text ``""`` is "no answer".
 
-    Scores are kept apart from the texts: :attr:`null_odds` and ``nbest`` are enough for another threshold.
+    Scores are kept apart from the texts: :attr:`null_odds` and ``nbest`` are enough for another threshold. An answer of
+    several spans has them all in ``several``, and its best one in the other columns.
 
     Attributes:
         text: n strings, each an exact slice of its context or ``""``.
@@ -56,6 +104,8 @@ class Predictions:
         score: float32[n], of the best span, ``-inf`` where no span was valid.
         null_score: float32[n], of "no answer"; NaN where the source of the predictions does not give it.
         nbest: the best spans, or ``None`` where unknown.
+        several: the spans of answers that have several, also of those that the null score keeps from being given, so
+            that another threshold finds them. ``None`` where no answer has several, also when it was given.
     """
 
     text: Sequence[str]
@@ -64,6 +114,7 @@ class Predictions:
     score: Float32
     null_score: Float32
     nbest: NBest | None = None
+    several: Spans | None = None
 
     def __post_init__(self) -> None:
         n = len(self.text)
@@ -73,6 +124,21 @@ class Predictions:
             freeze(self, name, np.float32, n)
         if self.nbest is not None and len(self.nbest.offsets) != n + 1:
             raise ValueError("Predictions.nbest is for another number of examples")
+        if self.several is not None:
+            self._check_several(self.several)
+
+    def _check_several(self, several: Spans) -> None:
+        if len(several.offsets) != len(self) + 1:
+            raise ValueError("Predictions.several is for another number of examples")
+        each = np.diff(several.offsets)
+        row = np.repeat(np.arange(len(self)), each)
+        best = several.char_start == self.char_start[row]
+        best &= several.char_end == self.char_end[row]
+        holds = np.bincount(row[best], minlength=len(self)) > 0
+        if len(lost := np.flatnonzero(self.answered & (each > 0) & ~holds)):
+            raise ValueError(f"Predictions.several must hold the best span, and does not in row {lost[0]}")
+        if not (each > 1).any():
+            object.__setattr__(self, "several", None)
 
     def __len__(self) -> int:
         return len(self.text)
@@ -81,7 +147,17 @@ class Predictions:
         """The answers to these examples only, in this order."""
         numbers = {n: getattr(self, n)[rows] for n in ("char_start", "char_end", "score", "null_score")}
         nbest = None if self.nbest is None else self.nbest.take(rows)
-        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, **numbers)
+        several = None if self.several is None else self.several.take(rows)
+        return Predictions(text=[self.text[row] for row in rows], nbest=nbest, several=several, **numbers)
+
+    def spans(self, row: int) -> list[Span]:
+        """The spans of the answer to example ``row``, in the order of the context; empty for "no answer"."""
+        if not self.text[row]:
+            return []
+        if self.several is not None and (found := self.several.of(row)):
+            return found
+        place = self.char_start[row].item(), self.char_end[row].item()
+        return [Span(self.text[row], *place, self.score[row].item())]
 
     @property
     def answered(self) -> Bool:

@@ -233,3 +233,13 @@ def test_best_is_the_best_that_any_threshold_reaches(asked: list[tuple[list[str]
     assert {k: v for k, v in stretched.items() if "thresh" not in k} == {
         k: v for k, v in metrics.items() if "thresh" not in k
     }
+
+
+def test_every_question_of_a_large_set_is_held_against_its_own_gold() -> None:
+    n = scoring.BLOCK + 3
+    gold = [[f"w{row}"] if row % 7 else [f"w{row} more", f"w{row}"][: row % 2 + 1] for row in range(n)]
+    texts = [f"w{row}" for row in range(n)]
+    exact, f1 = scoring.exact_and_f1(examples_of(gold), texts)
+    right = [float(f"w{row}" in answers) for row, answers in enumerate(gold)]
+    assert exact.tolist() == right
+    assert f1.tolist() == pytest.approx([1.0 if found else 2 / 3 for found in right])

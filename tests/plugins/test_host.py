@@ -12,6 +12,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import Live, LiveDecoder
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.plugins.registered import Plugin, Registered
+from qatk.plugins.validation import check_component
 from qatk.recipes.recipe import parse_recipe
 
 DECODER = """
@@ -186,3 +187,12 @@ def test_a_former_name_is_read_with_a_hint(host: PluginHost) -> None:
             "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: facts}}\ndecoder: {use: exact}\n", "r", host
         )
     assert recipe.filled()["decoder"]["use"] == "exact", "a run that was begun so goes on"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Mine", "my_own", "my--own", "-own", "own-", "my own", "own\n", "own/other", "éa"]
+)
+def test_a_component_name_is_kebab_case_to_its_end(name: str) -> None:
+    with pytest.raises(PluginError, match="is not in kebab-case"):
+        check_component(Component(name, "somewhere:Class"))
+    assert check_component(Component("my-own2", "somewhere:Class")).name == "my-own2"

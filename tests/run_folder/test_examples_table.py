@@ -12,7 +12,7 @@ import pytest
 from qatk.errors import RunFolderError
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.examples_table import read_examples, write_examples
-from qatk.types import Examples, NBest, Predictions
+from qatk.types import Examples, NBest, Predictions, Spans
 
 
 def evaluation(*, gold: bool = True, nbest: bool = True) -> Evaluation:
@@ -108,3 +108,33 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     for name in ("bad.parquet", "gone.parquet"):
         with pytest.raises(RunFolderError, match="cannot be read"):
             read_examples(tmp_path / name, {})
+
+
+def test_answers_of_several_spans_are_written_and_read_back(tmp_path: Path) -> None:
+    single = evaluation()
+    spans = Spans(
+        np.array([0, 2, 2, 2]),
+        ["Ada", "wrote"],
+        np.array([0, 4], np.int32),
+        np.array([3, 9], np.int32),
+        np.array([3, np.nan], np.float32),
+    )
+    before = replace(
+        single,
+        examples=replace(single.examples, answer_span=np.array([0, 1, 0], np.int32)),
+        predictions=replace(single.predictions, several=spans),
+    )
+    write_examples(tmp_path / "e.parquet", before)
+    after = read_examples(tmp_path / "e.parquet", {}, nbest=False)
+    assert after.examples.digest() == before.examples.digest() != single.examples.digest()
+    assert [repr(after.predictions.spans(k)) for k in range(3)] == [repr(before.predictions.spans(k)) for k in range(3)]
+    row = pq.read_table(tmp_path / "e.parquet").to_pylist()[0]
+    assert [answer["span"] for answer in row["answers"]] == [0, 1]
+    assert [span["text"] for span in row["spans"]] == ["Ada", "wrote"]
+
+
+def test_single_answers_take_no_further_columns(tmp_path: Path) -> None:
+    write_examples(tmp_path / "e.parquet", evaluation())
+    table = pq.read_table(tmp_path / "e.parquet")
+    assert "spans" not in table.column_names
+    assert list(table.to_pylist()[0]["answers"][0]) == ["text", "start"]

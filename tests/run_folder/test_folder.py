@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from qatk.errors import RunFolderError, StorageError
-from qatk.files import finite, replacing, write_atomically, write_json
+from qatk.files import append_json_line, finite, replacing, write_atomically, write_json
 from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.manifest import Identity, StageRecord, read_manifest
 
@@ -150,6 +150,14 @@ def test_manifests_that_cannot_be_used(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(RunFolderError, match=r"cannot be read|another version"):
         read_manifest(tmp_path)
+
+
+def test_a_path_that_is_no_utf8_comes_back_from_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.json")
+    write_json(tmp_path / "a.json", {"path": name})
+    append_json_line(tmp_path / "b.jsonl", {"path": name})
+    for file in ("a.json", "b.jsonl"):
+        assert json.loads((tmp_path / file).read_text("utf-8")) == {"path": name}
 
 
 def test_no_manifest(tmp_path: Path) -> None:

@@ -90,7 +90,24 @@ def _another_side(tokenizer: Any) -> None:
     tokenizer.padding_side = "left"
 
 
-@pytest.mark.parametrize("change", [_another_word, _another_truncation, _another_side])
+def _another_truncation_side(tokenizer: Any) -> None:
+    tokenizer.truncation_side = "left"
+
+
+def _another_longest(tokenizer: Any) -> None:
+    tokenizer.model_max_length = 7
+
+
+def _another_class(tokenizer: Any) -> None:
+    tokenizer.__class__ = type("Another", (type(tokenizer),), {})
+
+
+CHANGES = [
+    _another_word, _another_truncation, _another_side, _another_truncation_side, _another_longest, _another_class,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_every_part_of_the_tokenizer_counts(chosen: Choice, change: Callable[[Any], None]) -> None:
     tokenizer = deepcopy(make("wordpiece-uncased")[0])
     before = basis(chosen, tokenizer)

@@ -11,9 +11,7 @@ import pytest
 
 from qatk.errors import StorageError
 from qatk.types import mapped as spool
-from qatk.types.mapped import Spool, Texts, map_array, release, zeros
-
-MANY = ["", "plain", "é ß 東京 😀", "a\ud800b", "\x00\n"] * 3000
+from qatk.types.mapped import Spool, map_array, release, zeros
 
 
 @pytest.fixture(params=[1 << 30, 100], ids=["in memory", "on disk"])
@@ -100,19 +98,3 @@ def test_a_full_disk_is_one_clear_error(make: str, monkeypatch: pytest.MonkeyPat
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert str(tmp_path) in str(found.value)
     assert "TMPDIR" in str(found.value)
-
-
-@pytest.mark.usefixtures("_limit")
-def test_texts_are_the_strings_they_were_made_of() -> None:
-    texts = Texts.of(iter(MANY))
-    assert len(texts) == len(MANY)
-    assert list(texts) == MANY
-    assert texts == MANY
-    assert texts != MANY[:-1]
-    assert texts[3] == texts[-2] == "a\ud800b"
-    assert texts[1:4] == MANY[1:4]
-    texts.release()
-    assert texts[2] == MANY[2]
-    assert list(Texts.of([])) == []
-    with pytest.raises(IndexError):
-        texts[len(MANY)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qatk.errors import DataError
 from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, ragged_rows
 
 
@@ -81,7 +83,7 @@ def test_the_digest_sees_every_column() -> None:
 
 
 def test_the_digest_sees_where_texts_end() -> None:
-    texts = [["ab", "c"], ["a", "bc"], ["abc", ""], ["ab", "\ud83d\ude00"], ["ab", "\U0001f600"]]
+    texts = [["ab", "c"], ["a", "bc"], ["abc", ""], ["ab", "\U0001f600"]]
     some = [Examples(["1", "2"], ["", ""], ["", ""], text, i32(0, 1)) for text in texts]
     some += [Examples(["1", "2"], text, ["", ""], ["", ""], i32(0, 1)) for text in texts]
     without = Examples([], [], [], [], i32())
@@ -93,6 +95,29 @@ def test_the_digest_of_many_texts_sees_the_last_one() -> None:
     many = [str(i) for i in range(9000)]
     one, other = (Examples([], [], [], contexts, i32()) for contexts in (many, [*many[:-1], "other"]))
     assert one.digest() != other.digest()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": ["a", "b\ud800", "c"]}, r"half of a surrogate pair in id 'b\ud800'"),
+        ({"question": ["q", "\udc00", "q"]}, r"half of a surrogate pair in question '\udc00' (question 'b')"),
+        ({"context": ["c\ud800", "d"], "context_index": i32(1, 0, 0)}, r"in context 'c\ud800' (question 'b')"),
+        ({"context": ["\ud800", "d"], "context_index": i32(1, 1, 1)}, r"in context '\ud800'"),
+        ({"answer_text": ["x", "y", "\ud83d\ude00"]}, r"in answer_text '\ud83d\ude00' (question 'c')"),
+        ({"columns": {"type": ["", "", "\ud800"]}}, r"in type '\ud800' (question 'c')"),
+    ],
+)
+def test_examples_refuse_halves_of_surrogate_pairs(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError) as found:
+        replace(examples(), **change)
+    assert str(found.value).splitlines()[0].endswith(message)
+
+
+def test_a_half_of_a_surrogate_pair_is_found_among_many_texts() -> None:
+    many = ["é"] * 9000 + ["\ud800"]
+    with pytest.raises(DataError, match="question 'last'"):
+        Examples([*many[:-1], "last"], many, [*many[:-1], ""], ["c"], np.zeros(9001, np.int32))
 
 
 def test_gold_may_be_absent() -> None:

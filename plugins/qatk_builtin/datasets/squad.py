@@ -56,9 +56,12 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Seq
         document = check_form(parsed, str(path))
         read = _Columns(str(path))
         read.read(document)
-        examples = replace(
-            read.examples(), columns=column_values(_questions(parsed) if columns else [], columns, str(path))
-        )
+        further = column_values(_questions(parsed) if columns else [], columns, str(path))
+        try:
+            examples = replace(read.examples(), columns=further)
+        except DataError as error:
+            error.where = error.where or str(path)  # the columns refuse texts without knowing their file
+            raise
     return checked(examples, bad_answers, str(path))
 
 
@@ -124,7 +127,6 @@ class _Columns:
             self.starts.append(answer.get("answer_start"))
 
     def examples(self) -> Examples:
-        self._check_surrogates()
         gold = len(self.without_answers) < len(self.ids)
         if gold:
             self._check_gold()
@@ -149,13 +151,3 @@ class _Columns:
             names = listed(self.contradictions)
             what = f"{len(self.contradictions)} questions whose is_impossible and answers differ; answers hold: {names}"
             warnings.warn(DataWarning(f"{self.where}: {what}"), stacklevel=4)
-
-    def _check_surrogates(self) -> None:
-        r"""Refuse halves of surrogate pairs (a lone ``\ud800`` is legal JSON): no tokenizer and no file takes them."""
-        for name, texts in (("context", self.context_rows), ("question", self.questions), ("answer", self.texts)):
-            try:
-                "".join(texts).encode()
-            except UnicodeEncodeError as error:
-                text = next(text for text in texts if any("\ud800" <= char <= "\udfff" for char in text))
-                what = f"half of a surrogate pair in the {name} {text[:60]!r}"
-                raise DataError(what, where=self.where, fix=r"mend the \u escapes") from error

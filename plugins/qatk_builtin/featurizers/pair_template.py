@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from qatk.api import BackboneSpec, ModelError
-from qatk_builtin.featurizers.tokens import TokenRows, bare, clean, token_rows
+from qatk_builtin.featurizers.tokens import TokenRows, bare, token_rows
 
 Kind = Literal["special", "question", "context"]
 
@@ -67,7 +67,7 @@ class PairEncoder:
         return self._rows(encodings, "question", questions), self._rows(encodings, "context", contexts)
 
     def _call(self, questions: Sequence[str], contexts: Sequence[str]) -> list[Any]:
-        columns = {"question": list(map(clean, questions)), "context": list(map(clean, contexts))}
+        columns = {"question": list(questions), "context": list(contexts)}
         if not questions:
             return []
         first, second = (columns[kind] for kind in self._kinds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +19,6 @@ from qatk.types import Bool, Int32, Int64, Spool, ragged_rows, release
 BATCH_CHARS = 1 << 18
 """Characters tokenized at a time: enough to keep all cores busy, few enough for the memory that Rust takes."""
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = np.array([chr(code).isspace() for code in range(0x3002)])  # the last entry also stands for all beyond
 
 
@@ -82,7 +80,7 @@ def encode_batch(tokenizer: Any, texts: Sequence[str], *, spans: bool) -> TokenR
 
 def _encode(backend: Any, texts: Sequence[str], spans: bool) -> list[Any]:
     encode = backend.encode_batch if spans else backend.encode_batch_fast  # the fast one gives no spans
-    encodings: list[Any] = encode([clean(text) for text in texts], add_special_tokens=False)
+    encodings: list[Any] = encode(texts, add_special_tokens=False)
     return encodings
 
 
@@ -115,11 +113,6 @@ def batches(sizes: Int64, characters: int) -> Iterator[slice]:
     part = np.cumsum(sizes) // characters
     edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(sizes)]
     return (slice(start, stop) for start, stop in pairwise(edges) if start < stop)
-
-
-def clean(text: str) -> str:
-    """The text with lone surrogates, which no tokenizer takes, replaced one for one by U+FFFD."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def token_rows(
@@ -188,5 +181,5 @@ def _trim_blanks(texts: Sequence[str], lengths: Int64, start: Int32, end: Int32)
 
 def _blanks(texts: Sequence[str]) -> Bool:
     """bool[characters of all texts]: which are white space in the sense of ``str.isspace``."""
-    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
     return _SPACE[np.minimum(codes, len(_SPACE) - 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from qatk.data import overlapping_spans
 from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Examples
 
@@ -61,6 +62,18 @@ def answers_stand_where_they_say(subject: Subject) -> None:
                 expect(text, "an empty answer; one that has none has no answers")
                 there = found.context_of(row)[start : start + len(text)]
                 expect(start < 0 or there == text, f"the answer {text!r}, where the context has {there!r}")
+
+
+@promise("spans of one question do not overlap, for all of them are due; alternatives of one span may")
+def spans_do_not_overlap(subject: Subject) -> None:
+    """Where ``answer_span`` groups the answers."""
+    found = _load(subject)
+    if found.answer_span is None:
+        return
+    for row in range(len(found)):
+        with given(f"example {found.id[row]}"):
+            pair = overlapping_spans(found, row)
+            expect(pair is None, f"the answers {' and '.join(f'{a.text!r} at {a.start}' for a in pair or ())} overlap")
 
 
 @promise("loading again gives the same examples in the same order")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from qatk.errors import UsageError
 from qatk.testing.inputs.decoding import Problem, as_candidates, decoding_problems, examples_of, with_null, with_windows
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, Unkept, expect, given, promise
-from qatk.types import Predictions
+from qatk.types import NBest, Predictions, Spans
 
 _CLEARLY = -5.0
 """Clear answers stand at least so far above "no answer": a null_threshold below this may drop them."""
@@ -55,17 +56,22 @@ def one_prediction_an_example(subject: Subject) -> None:
 
 @promise("the text of an answer is the slice of its context that char_start and char_end name, and never empty")
 def texts_are_slices(subject: Subject) -> None:
-    """Of the answers and of the n-best."""
+    """Of the answers, of the n-best and of answers of several spans."""
     for problem in decoding_problems():
         with given(problem.name):
             found = _decode(subject.build(), problem)
             for row, text in enumerate(found.text):
                 _check_slice(problem, row, text, int(found.char_start[row]), int(found.char_end[row]))
-            if (best := found.nbest) is not None:
-                owner = np.repeat(np.arange(len(found)), np.diff(best.offsets))
-                for k, row in enumerate(owner.tolist()):
-                    expect(best.text[k] != "", f"the n-best of example {row} has an empty text")
-                    _check_slice(problem, row, best.text[k], int(best.char_start[k]), int(best.char_end[k]))
+            for name, spans in (("n-best", found.nbest), ("spans", found.several)):
+                if spans is not None:
+                    _check_slices(problem, name, spans)
+
+
+def _check_slices(problem: Problem, name: str, spans: NBest | Spans) -> None:
+    owner = np.repeat(np.arange(len(spans.offsets) - 1), np.diff(spans.offsets))
+    for k, row in enumerate(owner.tolist()):
+        expect(spans.text[k] != "", f"the {name} of example {row} has an empty text")
+        _check_slice(problem, row, spans.text[k], int(spans.char_start[k]), int(spans.char_end[k]))
 
 
 def _check_slice(problem: Problem, row: int, text: str, start: int, end: int) -> None:
@@ -73,6 +79,18 @@ def _check_slice(problem: Problem, row: int, text: str, start: int, end: int) ->
         return expect(start == end == -1, f"no answer to example {row}, but the characters {start} to {end}")
     due = problem.examples.context_of(row)[max(start, 0) : max(end, 0)]
     return expect(start >= 0 and text == due, f"{text!r} where the context has {due!r} at characters {start} to {end}")
+
+
+@promise("the spans of an answer stand in the order of the context, and do not overlap")
+def spans_are_in_order(subject: Subject) -> None:
+    """Where answers have several; all of them together are the answer."""
+    for problem in decoding_problems():
+        with given(problem.name):
+            found = _decode(subject.build(), problem)
+            for row in range(len(found)):
+                spans = found.spans(row)
+                apart = all(one.char_end <= other.char_start for one, other in pairwise(spans))
+                expect(apart, f"example {row} has spans at {[(span.char_start, span.char_end) for span in spans]}")
 
 
 @promise("an answer begins where a context token of its example begins, ends where one ends, both scored above -inf")

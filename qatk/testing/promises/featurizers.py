@@ -28,7 +28,7 @@ def questions() -> Examples:
 
 
 def _bare(examples: Examples) -> Examples:
-    return replace(examples, answer_offsets=None, answer_text=(), answer_start=np.zeros(0, np.int32))
+    return replace(examples, answer_offsets=None, answer_text=(), answer_start=np.zeros(0, np.int32), answer_span=None)
 
 
 def _cases(subject: Subject) -> Iterator[tuple[str, Any, Any, BackboneSpec]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from qatk.evaluation.metrics import refuse_official
 from qatk.testing.inputs.questions import answers_to, questions
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, expect, given, promise
@@ -23,7 +24,7 @@ def _corpus(metric: Any, examples: Examples, predictions: Predictions) -> dict[s
     return dict(metric.corpus(examples, predictions)) if hasattr(metric, "corpus") else {}
 
 
-@promise("it gives a value a question as float64[n], or figures of the whole set by corpus()")
+@promise("it gives a value a question as float64[n], or figures of the whole set by corpus(), under names of its own")
 def values_have_the_right_form(subject: Subject) -> None:
     """The core averages columns and refuses others."""
     examples = questions()
@@ -37,6 +38,7 @@ def values_have_the_right_form(subject: Subject) -> None:
             expect(values.dtype == np.float64 and values.shape == (len(examples),), f"{name!r} is {seen}")
         for name, value in corpus.items():
             expect(isinstance(value, (int, float)), f"{name!r} is {type(value).__name__}, not a number")
+        refuse_official([*corpus, *(() if subject.registered.is_built_in else found)], subject.registered.name)
 
 
 @promise("the values of questions are fractions from 0 to 1")

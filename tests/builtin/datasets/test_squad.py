@@ -250,7 +250,8 @@ FIRST = "data[0].paragraphs[0].qas[0]"
         ({"data": []}, "there are no questions"),
         (document(), "there are no questions"),
         (document(qa("a"), qa("b"), qa("a"), qa("b"), qa("c")), "2 question ids stand more than once: a, b"),
-        (document(qa("a"), context="half \ud83d of a pair"), "half of a surrogate pair in the context"),
+        (document(qa("a"), context="half \ud83d of a pair"), r"in context 'half \ud83d of a pair' (question 'a')"),
+        (document(qa("a\ud83d")), r"half of a surrogate pair in id 'a\ud83d'"),
     ],
 )
 def test_other_forms(tmp_path: Path, content: Any, message: str) -> None:

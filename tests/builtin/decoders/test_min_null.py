@@ -14,6 +14,7 @@ from min_null_tools import INF, NONE, Window, all_candidates, brute_force, decod
 from qatk.api import Features, PluginError, SpanCandidates, SpanScores
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.min_null import MinNullDecoder
+from qatk_builtin.decoders.nbest import CHUNK
 
 CONTEXT = "Ada wrote it in 1843."
 CHARS = [NONE, NONE, NONE, (0, 3), (4, 9), (10, 12), (13, 15), (16, 20), (20, 21), NONE]
@@ -247,3 +248,17 @@ def test_hundreds_of_windows_of_one_example_and_many_blocks(monkeypatch: pytest.
         parts = decode(contexts, windows, given, max_answer_length=5)
         assert [n_best(parts, k) for k in range(5)] == expected
         assert parts.null_score.tolist() == whole.null_score.tolist()
+
+
+def test_every_answer_of_a_large_set_is_a_slice_of_its_own_context() -> None:
+    n = CHUNK + 3
+    contexts = [f"{' ' * (row % 5)}{row:05d} of" for row in range(n)]
+    windows = [
+        Window(row, [(at := row % 5, at + 5), (at + 6, at + 8)], [5.0, 1.0], [5.0, 1.0], 0.0) for row in range(n)
+    ]
+    predictions = decode(contexts, windows, n_best_size=2)
+    assert list(predictions.text) == [f"{row:05d}" for row in range(n)]
+    best = predictions.nbest
+    assert best is not None
+    assert list(best.text) == [text for row in range(n) for text in (f"{row:05d}", f"{row:05d} of")]
+    assert best.text[2 * CHUNK] == f"{CHUNK:05d}"

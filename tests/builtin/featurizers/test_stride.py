@@ -180,12 +180,6 @@ def test_metaspace_tokens_do_not_take_the_blank_before_them() -> None:
     assert "".join(pieces) == "tflowsnorth"
 
 
-def test_lone_surrogates_are_tokens_like_any_other() -> None:
-    context = "a \ud83d b"
-    features = featurize(words(), examples_of([("who\udc00", context)]))
-    assert window(features, 0)["char_start"][-4:] == [0, 2, 4, -1]
-
-
 def test_batches_and_chunks_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = examples_of(
         [(question, context) for context in [*CORPUS, "", TEN] for question in ("Who?", "é 東?", "")]

@@ -442,10 +442,10 @@ def test_charts_follow_a_change_to_dark(browser: Any, run: Path) -> None:
 
 
 def test_markup_in_the_data_does_nothing(browser: Any, tmp_path: Path, host: PluginHost) -> None:
-    hostile = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>&amp;\u2028\ud800 \"<!--"
+    hostile = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>&amp;\u2028 \"<!--"
     case = Case(hostile, ("1843",), "1843", 1.0, 0.0, context=f"The {hostile} was built in 1843. {BELL}")
     path = comparison_page(tmp_path / "p.html", two_systems(host, (case, *CASES), (hostile, f"{hostile}2")))
-    shown = " ".join(hostile.replace("\ud800", "\ufffd").split())
+    shown = " ".join(hostile.split())
     with opened(browser, path) as (page, _):
         assert " ".join(page.locator("#list .asked").first.inner_text().split()) == shown
         assert shown in " ".join(page.get_by_role("heading", level=1).inner_text().split())

@@ -44,6 +44,16 @@ def test_batches_are_of_like_length_and_differ_by_epoch_and_seed() -> None:
     assert maxima != sorted(maxima)
 
 
+def test_windows_of_one_length_meet_others_in_every_epoch() -> None:
+    lengths = np.full(POOL * 4 * 2, 20)
+    epochs = [{frozenset(batch.tolist()) for batch in training_batches(lengths, 4, 0, epoch)} for epoch in range(2)]
+    assert len(epochs[0] & epochs[1]) < 4  # of 100 batches
+    neighbours = [np.diff(np.sort(list(batch))).tolist() == [1, 1, 1] for batch in epochs[0]]
+    assert sum(neighbours) < 4
+    whole_set = [max(batch) - min(batch) > POOL * 4 for batch in epochs[0]]
+    assert any(whole_set)  # windows are shuffled before they are put into pools
+
+
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=100), st.integers(1, 200))
 def test_prediction_batches_keep_the_budget(lengths: list[int], tokens: int) -> None:
     batches = prediction_batches(np.array(lengths), tokens)

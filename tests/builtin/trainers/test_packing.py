@@ -139,6 +139,16 @@ def test_a_kernel_that_lets_windows_see_each_other_is_found_out(tmp_path: Path) 
     assert find_packing(model.encoder, plain_kernel, batch, model.padded_states) is not None
 
 
+def test_a_kernel_that_gives_nan_is_not_used(tmp_path: Path) -> None:
+    def broken(query: Tensor, *rest: object) -> Tensor:
+        return torch.full_like(query, torch.nan)
+
+    model, batch = both("bert", tmp_path)
+    assert isinstance(batch, PackedBatch)
+    model.eval()
+    assert find_packing(model.encoder, broken, batch, model.padded_states) is None
+
+
 def test_there_is_no_kernel_for_a_cpu_or_full_precision() -> None:
     assert kernel_for(CPU, "bf16") is None
     assert kernel_for(torch.device("cuda"), "fp32") is None

@@ -5,7 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import Examples, Features, NBest, Options, Predictions, SpanScores, answers_of_spans, spans_of_window
+from qatk.api import (
+    Examples,
+    Features,
+    NBest,
+    Options,
+    Predictions,
+    Spans,
+    SpanScores,
+    answers_of_spans,
+    spans_of_window,
+)
 
 Span = tuple[int, int, float]
 """First character, the one after the last, score."""
@@ -205,6 +215,19 @@ class SecondBest(UnsortedBest):
         return sorted(set(spans), key=self.key)[1:20]
 
 
+class Twofold(Good):
+    """An answer of several spans: the best one, and the best one's first character."""
+
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        found = super().decode(examples, features, scores)
+        rows = np.flatnonzero(found.answered)
+        offsets = np.cumsum([0, *(2 * found.answered)], dtype=np.int64)
+        start, score = (np.repeat(column[rows], 2) for column in (found.char_start, found.score))
+        end = np.stack([start[::2] + 1, found.char_end[rows]], axis=1).reshape(-1).astype(np.int32)
+        texts = [examples.context_of(row)[a:b] for row, a, b in zip(np.repeat(rows, 2), start, end, strict=True)]
+        return replace(found, several=Spans(offsets, texts, start, end, score))
+
+
 class Hopeful(Good):
     """Passes NaN on."""
 
@@ -251,6 +274,7 @@ BROKEN = {
     UnsortedBest: "n-best-is-in-order",
     TwiceBest: "n-best-is-in-order",
     SecondBest: "n-best-is-in-order",
+    Twofold: "spans-are-in-order",
     Hopeful: "nan-does-not-pass",
     ClsNull: "null-scores-decide",
 }

@@ -82,10 +82,18 @@ def save_training(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_training(folder: Path) -> dict[str, Any]:
-    """What :func:`save_training` wrote. Raises :class:`ModelError` where it is not there."""
+    """What :func:`save_training` wrote. Raises :class:`ModelError` where it is missing or damaged."""
     if not (folder / TRAINING).exists():
         raise ModelError(f"there is no {TRAINING} to resume from", where=str(folder))
-    state: dict[str, Any] = torch.load(folder / TRAINING, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(folder / TRAINING, map_location="cpu", weights_only=True)  # runs no program
+    except Exception as error:  # of damaged bytes the unpickler raises almost anything
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
+        raise ModelError(
+            f"the state of training cannot be read: {reason}",
+            where=str(folder / TRAINING),
+            fix="remove the run folder's checkpoints and train from the start",
+        ) from error
     return state
 
 
