@@ -202,7 +202,7 @@ def _questions(examples: Examples, predictions: Predictions) -> Questions:
     else:
         start, end = _best_spans(predictions.nbest)
         texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
-    exact, f1 = exact_and_f1(examples, texts)
+    exact, f1 = exact_and_f1(examples, texts, predictions.several)
     return Questions(predictions.null_odds, examples.has_answer, answered(texts), exact, f1)
 
 

@@ -98,7 +98,7 @@ def error_kinds_of(evaluation: Evaluation) -> Int8:
 def _find_kinds(evaluation: Evaluation) -> Int8:
     examples, texts = evaluation.examples, evaluation.predictions.text
     exact = evaluation.per_question.get("exact")
-    right = (exact_and_f1(examples, texts)[0] if exact is None else exact) == 1
+    right = (exact_and_f1(examples, texts, evaluation.predictions.several)[0] if exact is None else exact) == 1
     answered = evaluation.predictions.answered
     has_answer = examples.has_answer
     kinds = np.where(answered, RIGHT_ANSWER, RIGHT_TO_ABSTAIN).astype(np.int8)

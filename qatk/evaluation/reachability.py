@@ -1,8 +1,9 @@
 """What a decoder could have answered at best: whether windows, cap and tokens leave a way to a gold answer.
 
 A gold answer is within reach where some window holds tokens whose characters are the answer's (compared as the
-metric normalises them), no more of them than the decoder's cap. Letters in shapes: n questions, A gold answers, T
-tokens of some windows.
+metric normalises them), no more of them than the decoder's cap. A question with several spans is within reach where
+one alternative of each is. Letters in shapes: n questions, A gold answers, S spans that are due, T tokens of some
+windows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ REACHES: tuple[str, ...] = ("in reach", "window", "cap", "tokenizer")
 only answers that begin or end inside a token."""
 
 IN_REACH, WINDOW, CAP, TOKENIZER = range(4)
+_BY_WEIGHT = (IN_REACH, CAP, TOKENIZER, WINDOW)
 
 BLOCK = 1 << 20
 """Tokens that are looked at together."""
@@ -31,9 +33,11 @@ class Reach:
 
     Attributes:
         code: int8[n], indices into :data:`REACHES`. Questions without an answer, and those with one of unknown place,
-            are within reach; where answers fail for several reasons, cap comes before tokenizer before window.
+            are within reach; where answers fail for several reasons, cap comes before tokenizer before window, and
+            of several spans the one that fails by the last of these decides.
         windows: int32[n], windows of each question.
-        tokens: int32[n], tokens of the shortest gold answer that tokens can give, 0 where there is none.
+        tokens: int32[n], tokens of the shortest gold answer that tokens can give, 0 where there is none; of several
+            spans those of the longest.
     """
 
     code: Int8
@@ -66,15 +70,20 @@ def find_reach(examples: Examples, features: Features, cap: int | None = None) -
     for begin, stop in _blocks(features):
         _look(examples, features, begin, stop, lengths, held)
         features.release()
-    owner = np.repeat(np.arange(n), np.diff(examples.answer_offsets))
-    tokens = np.full(n, np.iinfo(np.int32).max, np.int32)
+    span, owner = _spans(examples)
+    spans = len(owner)
+    shortest = np.full(spans, np.iinfo(np.int32).max, np.int32)
     given = np.flatnonzero(lengths)
-    np.minimum.at(tokens, owner[given], lengths[given])
-    tokens[tokens == np.iinfo(np.int32).max] = 0
-    code = np.where(_any(owner, held, n), TOKENIZER, WINDOW).astype(np.int8)
-    code[tokens > 0] = IN_REACH if cap is None else CAP
-    code[(tokens > 0) & (tokens <= (cap or 0))] = IN_REACH
-    code[~examples.has_answer | _any(owner, examples.answer_start < 0, n)] = IN_REACH
+    np.minimum.at(shortest, span[given], lengths[given])
+    shortest[shortest == np.iinfo(np.int32).max] = 0
+    of_span = np.where(_any(span, held, spans), TOKENIZER, WINDOW).astype(np.int8)
+    of_span[shortest > 0] = IN_REACH if cap is None else CAP
+    of_span[(shortest > 0) & (shortest <= (cap or 0))] = IN_REACH
+    tokens, worst = np.zeros(n, np.int32), np.zeros(n, np.int8)
+    np.maximum.at(tokens, owner, shortest)
+    np.maximum.at(worst, owner, np.argsort(_BY_WEIGHT).astype(np.int8)[of_span])
+    code = np.array(_BY_WEIGHT, np.int8)[worst]
+    code[~examples.has_answer | _any(owner, _any(span, examples.answer_start < 0, spans), n)] = IN_REACH
     return Reach(code, windows, tokens)
 
 
@@ -89,8 +98,18 @@ def window_masks(windows: Int32) -> dict[str, dict[str, Bool]]:
     return {"windows": held} if len(held) > 1 else {}
 
 
+def _spans(examples: Examples) -> tuple[Int64, Int64]:
+    """int64[A], the span of all that are due which each answer is an alternative of; int64[S], the question of each."""
+    assert examples.answer_offsets is not None
+    owner = np.repeat(np.arange(len(examples)), np.diff(examples.answer_offsets))
+    begins = np.diff(owner, prepend=-1) > 0
+    if examples.answer_span is not None:
+        begins |= np.diff(examples.answer_span, prepend=np.int32(0)) > 0
+    return np.cumsum(begins) - 1, owner[begins]
+
+
 def _any(owner: Int64, values: Bool, n: int) -> Bool:
-    """bool[n]: whether any of a question's answers has the value."""
+    """bool[n]: whether any of what an owner has has the value."""
     found = np.zeros(n, np.bool_)
     found[owner[values]] = True
     return found

@@ -4,6 +4,9 @@ Every figure equals that script's to the last digit (Rajpurkar et al. 2018, ``ev
 order: float64, left to right, questions as in the data set, equal odds as in the odds file. ``sum()`` did so until
 Python 3.12 began to compensate; :func:`numpy.cumsum` does so everywhere.
 
+Several spans in a question's gold or in its answer are beyond that script: EM and F1 are then those of DROP (Dua et al.
+2019, ``drop_eval.py``), which are SQuAD's where there is one span; see :func:`exact_and_f1`.
+
 Letters in shapes: n questions, m null odds.
 """
 
@@ -20,9 +23,10 @@ from itertools import chain, islice
 import numpy as np
 
 from qatk.errors import DataError
+from qatk.statistics.assignment import best_pairs
 from qatk.statistics.classification import precision_recall, step_area
 from qatk.statistics.intervals import percent
-from qatk.types import GROUPS, Bool, Examples, Float64, Int64, groups_of
+from qatk.types import GROUPS, Bool, Examples, Float64, Int64, Spans, groups_of
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
 _ARTICLES = re.compile(r"\b(?:an?|the)\b")
@@ -48,15 +52,23 @@ def normalise_answers(texts: Sequence[str]) -> list[str]:
     return [" ".join(text.split()) for text in _ARTICLES.sub(" ", bare).split(_BETWEEN)]
 
 
-def exact_and_f1(examples: Examples, texts: Sequence[str]) -> tuple[Float64, Float64]:
+def exact_and_f1(examples: Examples, texts: Sequence[str], several: Spans | None = None) -> tuple[Float64, Float64]:
     """Exact match and token F1 of each question, the best over its gold answers.
 
     Gold answers of which normalising leaves nothing do not count. Where none remains, right means that
     normalising leaves nothing of the prediction either.
 
+    Where several spans are due, or several are said, they are paired one to one, so that the sum of the pairs' scores
+    is highest, a pair's being the best over the alternatives of the span that is due. F1 is that sum over the number of
+    spans that are due or of those that are said, whichever is higher: what is missing and what is too much both
+    cost. Exact match means that there are as many as are due and that they can be paired so that all are equal. So a
+    system that says one span where two are due has an exact match of 0, and half of the F1 that its span earns.
+    Unlike in DROP's script, figures are not rounded, and numbers are compared as any other word.
+
     Args:
         examples: with gold.
         texts: n predictions, row by row; ``""`` is "no answer".
+        several: the spans of answers that have several; see :class:`qatk.types.Predictions`.
 
     Returns:
         Two float64[n], as fractions.
@@ -78,7 +90,39 @@ def exact_and_f1(examples: Examples, texts: Sequence[str]) -> tuple[Float64, Flo
         gold = examples.answer_text[int(edges[0]) : int(edges[-1])]
         with _without_collection():
             exact[rows], f1[rows] = _exact_and_f1(few, gold, np.diff(edges))
+    for row in _rows_of_several(examples, several):
+        said = [span.text for span in several.of(row)] if several is not None and texts[row] else []
+        gold_spans = [[answer.text for answer in span] for span in examples.spans_of_answer(row)]
+        exact[row], f1[row] = _score_spans(gold_spans, said or [text for text in (texts[row],) if text])
     return exact, f1
+
+
+def _rows_of_several(examples: Examples, several: Spans | None) -> list[int]:
+    """The questions of which several spans are due, or that are answered by several."""
+    rows = np.zeros(len(examples), np.bool_) if examples.answer_span is None else examples.spans_due > 1
+    if several is not None:
+        rows |= np.diff(several.offsets) > 1
+    return np.flatnonzero(rows).tolist()
+
+
+def _score_spans(gold: Sequence[Sequence[str]], said: Sequence[str]) -> tuple[float, float]:
+    """Exact match and F1 of some spans; see :func:`exact_and_f1`."""
+    wanted = [kept for span in gold if (kept := [text for text in map(normalise_answer, span) if text])]
+    given = [normalise_answer(text) for text in said]
+    if not wanted or not given:
+        right = float(not wanted and not any(given))
+        return right, right
+    equal = np.array([[float(text in span) for text in given] for span in wanted])
+    f1 = np.array([[max(_text_f1(text, answer) for answer in span) for text in given] for span in wanted])
+    whole = max(equal.shape)
+    return float(equal[best_pairs(equal)].sum() == whole), float(f1[best_pairs(f1)].sum()) / whole
+
+
+def _text_f1(given: str, gold: str) -> float:
+    """Token F1 of two normalised texts, the gold not empty."""
+    one, other = _bag(given), _bag(gold)
+    same = len(one & other)
+    return 2 * same / (len(one) + len(other))
 
 
 @contextmanager

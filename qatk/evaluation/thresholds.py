@@ -76,6 +76,8 @@ def _of_answers(evaluation: Evaluation) -> tuple[Bool, tuple[Float64, Float64]]:
     offsets, text = predictions.nbest.offsets, predictions.nbest.text
     rows = np.flatnonzero(~answered & (np.diff(offsets) > 0))
     exact, f1 = exact.copy(), f1.copy()
-    exact[rows], f1[rows] = exact_and_f1(evaluation.examples.take(rows), [text[k] for k in offsets[rows].tolist()])
+    best = [text[k] for k in offsets[rows].tolist()]
+    several = None if predictions.several is None else predictions.several.take(rows)
+    exact[rows], f1[rows] = exact_and_f1(evaluation.examples.take(rows), best, several)
     answered[rows] = True
     return answered, (exact, f1)

@@ -28,7 +28,7 @@ def qatk_metrics() -> Iterable[Component]:
         Component(
             "squad",
             f"{__name__}.squad:SquadMetric",
-            summary="EM and F1, equal to the official script",
+            summary="EM and F1 of the official script; of several spans, of DROP's",
             formerly=("squad",),
         ),
         Component(

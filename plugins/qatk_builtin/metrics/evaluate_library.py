@@ -38,12 +38,14 @@ class EvaluateMetric:
         ``arguments`` say otherwise no threshold is applied to them; without null odds there are no ``best_*``.
 
         Raises:
-            UsageError: where there is no such metric, it lacks a package, does not judge texts or gives no number.
+            UsageError: where there is no such metric, it lacks a package, does not judge texts or gives no number;
+                where questions or answers have several spans, which no metric of the library can be told.
             HubUnreachable: where the hub does not answer, so that nobody knows whether it has the metric.
             DataError: where the examples carry no gold.
         """
         if not examples.has_gold:
             raise DataError("these examples carry no gold answers", fix="scores need gold; use labelled data")
+        _refuse_several(examples, predictions)
         metric = load_metric(self.options.name, self.options.config)
         odds_known = not np.isnan(predictions.null_odds).any()
         arguments = self.options.arguments
@@ -95,6 +97,15 @@ def _why_not_found(name: str) -> UsageError | HubUnreachable:
     return UsageError(
         f"neither this machine nor the hub has a metric {name!r}", fix="see https://hf.co/evaluate-metric"
     )
+
+
+def _refuse_several(examples: Examples, predictions: Predictions) -> None:
+    due = int((examples.spans_due > 1).sum())
+    said = 0 if predictions.several is None else int((np.diff(predictions.several.offsets) > 1).sum())
+    if due or said:
+        what = f"{due} questions have several spans, and {said} answers"
+        fix = "its metrics take one span a question: leave it out, and name the metric squad"
+        raise UsageError(what, where="the evaluate library", fix=fix)
 
 
 def _inputs(metric: Any, examples: Examples, predictions: Predictions, odds_known: bool) -> dict[str, list[Any]]:

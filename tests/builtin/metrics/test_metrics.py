@@ -12,6 +12,7 @@ from qatk_builtin.metrics import EvaluateOptions
 from qatk_builtin.metrics.evaluate_library import EvaluateMetric
 from qatk_builtin.metrics.squad import SquadMetric
 from scoring_cases import examples_of, predictions_of, without_gold
+from several_cases import answers_of_texts, examples_of_spans
 
 EXAMPLES = examples_of([["red fox", "fox"], ["hen"], []])
 
@@ -199,3 +200,10 @@ def test_unknown_metric_is_told_from_unreachable_hub(
     monkeypatch.setattr("huggingface_hub.repo_exists", repo_exists)
     with pytest.raises(error, match=message):
         EvaluateMetric(EvaluateOptions(name="no-such-metric")).corpus(EXAMPLES, predictions_of(["", "", ""]))
+
+
+def test_several_spans_are_refused_by_the_library_and_scored_by_squad() -> None:
+    examples, answers = examples_of_spans([["Arlen"], ["Borsk"]], [["Cadiz"]]), answers_of_texts(["Borsk", "Arlen"], [])
+    with pytest.raises(UsageError, match="1 questions have several spans, and 1 answers"):
+        EvaluateMetric(EvaluateOptions(name="squad")).corpus(examples, answers)
+    assert SquadMetric(NoOptions()).score(examples, answers)["exact"].tolist() == [1, 0]
