@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 HEAD_WEIGHTS = "head.safetensors"
@@ -27,6 +27,8 @@ class BackboneSpec:
         pad_id: the padding token's id.
         null_id: the id of the token that stands for "no answer" (CLS; BOS where there is no CLS).
         has_type_ids: whether ``forward`` takes ``token_type_ids``.
+        span_layers: makes what the architecture has between states [B, L, H] and start and end scores [B, L, 2],
+            untrained; ``None`` where that is one linear layer, as in BERT and most others. No window depends on it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class BackboneSpec:
     pad_id: int
     null_id: int
     has_type_ids: bool
+    span_layers: Callable[[], nn.Module] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

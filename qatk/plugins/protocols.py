@@ -215,7 +215,7 @@ class DescribingTrainer(Protocol):
     def describe(self, model: Model) -> Mapping[str, Plain]:
         """Plain values by name. Reports know ``device``, ``precision``, ``parameters`` and ``head``.
 
-        ``head`` is ``untrained`` for a head whose weights come from nowhere yet: a run without training warns of it.
+        ``head`` is ``untrained`` for a head whose weights come from nowhere yet: a run without training is refused.
         """
         ...
 

@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -141,7 +141,7 @@ def key_basis(choice: Choice, tokenizer: Any, spec: Any) -> dict[str, Any] | Non
     return {
         "format": FORMAT,
         "tokenizer": [type(tokenizer).__qualname__, written, *others],
-        "spec": asdict(spec),
+        "spec": {field.name: getattr(spec, field.name) for field in fields(spec) if field.compare},
         "featurizer": [registered.plugin.name, registered.name, choice.options.model_dump(mode="json")],
         "distribution": [registered.plugin.distribution, registered.plugin.version],
         "source": source,

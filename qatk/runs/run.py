@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
-from qatk.errors import QatkWarning
+from qatk.errors import ModelError
 from qatk.evaluation.reachability import find_reach
 from qatk.files import write_atomically, write_json
 from qatk.plugins.attribution import blaming
@@ -117,14 +116,20 @@ def _begin(context: Context) -> None:
 
 
 def _assemble(context: Context, data: Data) -> Model:
-    """The untrained model, described in the manifest; a warning where nothing will train its head."""
+    """The untrained model, described in the manifest.
+
+    Raises:
+        ModelError: nothing has trained its head, and nothing will.
+    """
     parts = context.parts
     model = parts.trainer.assemble(parts.backbone, parts.head, seed=context.recipe.seed)
     if (described := parts.trainer.describe(model)) is not None:
         context.folder.update(model=described)
         if data.train is None and described.get("head") == "untrained":
-            what = "the head is untrained, and the recipe has no data.train: answers will be random"
-            warnings.warn(f"{what}; name a model with such a head, or training data", QatkWarning, stacklevel=2)
+            raise ModelError(
+                "the head is untrained, and the recipe has no data.train: answers would be random",
+                fix="name a model with such a head, or training data",
+            )
     return model
 
 

@@ -70,7 +70,12 @@ def test_other_examples_and_other_targets_are_another_entry(tmp_path: Path) -> N
     assert make.times == 4
 
 
-@pytest.mark.parametrize("field", BackboneSpec.__dataclass_fields__)
+def test_layers_on_top_of_the_encoder_do_not_count(chosen: Choice) -> None:
+    tokenizer, _ = make("wordpiece-uncased")
+    assert basis(chosen, tokenizer, replace(SPEC, span_layers=dict)) == basis(chosen, tokenizer)
+
+
+@pytest.mark.parametrize("field", [name for name in BackboneSpec.__dataclass_fields__ if name != "span_layers"])
 def test_every_field_of_the_spec_counts(chosen: Choice, field: str) -> None:
     tokenizer, _ = make("wordpiece-uncased")
     value = getattr(SPEC, field)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -12,18 +12,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import (
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    AutoConfig,
-    AutoModel,
-    AutoModelForQuestionAnswering,
-    AutoTokenizer,
-)
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
+from qatk_builtin.backbones.qa_class import factory_for, head_of, span_layers
 
 _UNFIT = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, SafetensorError)
 _NO_LIMIT = 1_000_000  # a tokenizer without a limit says 10**30
@@ -58,6 +53,7 @@ class HfBackbone:
             pad_id=tokenizer.pad_token_id or 0,
             null_id=null_id,
             has_type_ids=self._has_type_ids(),
+            span_layers=self._span_layers,
         )
 
     def tokenizer(self) -> Any:
@@ -69,9 +65,9 @@ class HfBackbone:
         return self._loaded[0]
 
     def head_state(self) -> Mapping[str, Tensor]:
-        """The head's weights under the checkpoint's names; empty unless the checkpoint has all of them.
+        """What a question-answering checkpoint holds beside the encoder, under its names; empty of other checkpoints.
 
-        Those of ``head.safetensors`` where the checkpoint has such a file, as models that qatk saved may.
+        That of ``head.safetensors`` where the checkpoint has such a file, as models that qatk saved may.
         """
         return self._loaded[1]
 
@@ -112,9 +108,14 @@ class HfBackbone:
         return model
 
     @cached_property
+    def _span_layers(self) -> Callable[[], nn.Module] | None:
+        with self._explained("the architecture"):
+            return span_layers(self._config)
+
+    @cached_property
     def _loaded(self) -> tuple[nn.Module, dict[str, Tensor]]:
         folder = self._source.folder_with_weights()
-        factory = AutoModelForQuestionAnswering if self._has_qa_class() else AutoModel
+        factory = factory_for(self._config, code=self.options.trust_remote_code)
         with self._explained("the weights"), _quiet():
             model, info = factory.from_pretrained(
                 folder,
@@ -133,20 +134,13 @@ class HfBackbone:
         if (folder / HEAD_WEIGHTS).exists():
             with self._explained("the head's weights"):
                 return encoder, load_file(folder / HEAD_WEIGHTS)
-        head = {name: value.detach() for name, value in state.items() if id(value) not in mine}
-        return encoder, {} if absent & head.keys() else head
+        return encoder, head_of(model, info, folder)
 
     def _check_complete(self, absent: list[str]) -> None:
         """Refuse weights that leave parts of the encoder untrained; an unused pooler may be absent."""
         if lacking := sorted(name for name in absent if "pooler" not in name):
             shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
             raise self._refusal(f"lacks {len(lacking)} of its encoder's weights, or has them in another shape: {shown}")
-
-    def _has_qa_class(self) -> bool:
-        remote = getattr(self._config, "auto_map", None) if self.options.trust_remote_code else None
-        return type(self._config) in MODEL_FOR_QUESTION_ANSWERING_MAPPING or (
-            "AutoModelForQuestionAnswering" in (remote or {})
-        )
 
     def _has_type_ids(self) -> bool:
         """Whether the forward takes type ids, the tokenizer makes them, and the model tells them apart."""

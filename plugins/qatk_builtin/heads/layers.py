@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 from qatk.api import Batch
 
@@ -48,9 +47,10 @@ class Verifier(nn.Module):
     being the start: the answerability classifier of ELECTRA (Clark et al. 2020, its published code).
     """
 
-    def __init__(self, hidden_size: int, width: int) -> None:
+    def __init__(self, hidden_size: int, width: int, *, score_bias: bool = True) -> None:
         super().__init__()
-        self.layer, self.score = linear(2 * hidden_size, width), linear(width, 1)
+        self.layer, self.score = linear(2 * hidden_size, width), linear(width, 1, bias=score_bias)
+        self.activation: nn.Module = nn.GELU()
 
     def forward(self, states: Tensor, start: Tensor, batch: Batch) -> Tensor:
         """float32[B], the log-odds of "no answer".
@@ -63,4 +63,4 @@ class Verifier(nn.Module):
         hidden = states.masked_fill(~batch.token_mask[..., None], 0)
         about = (start.exp()[:, None].to(hidden.dtype) @ hidden).squeeze(1)
         seen = torch.cat([at(hidden, batch.null_index), about], -1)
-        return self.score(gelu(self.layer(seen))).float().squeeze(-1)  # type: ignore[no-any-return]
+        return self.score(self.activation(self.layer(seen))).float().squeeze(-1)  # type: ignore[no-any-return]

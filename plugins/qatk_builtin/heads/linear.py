@@ -10,31 +10,38 @@ from torch.nn.functional import cross_entropy
 
 from qatk.api import BackboneSpec, Batch, SpanLogits
 from qatk_builtin.heads import LinearOptions
-
-_INIT_STD = 0.02  # as BERT initialises its own layers
+from qatk_builtin.heads.layers import linear
 
 
 class LinearHead:
-    """The head of Devlin et al. 2019 (BERT), section 4.2, where tokens of the question may be left out."""
+    """The head of Devlin et al. 2019 (BERT), section 4.2, where tokens of the question may be left out.
+
+    Where transformers' question-answering class has more than one layer there (ModernBERT, BigBird), these.
+    """
 
     def __init__(self, options: LinearOptions) -> None:
         self.options = options
 
     def build(self, spec: BackboneSpec) -> LinearSpans:
         """A new module for states of ``spec.hidden_size``."""
-        return LinearSpans(spec.hidden_size, self.options)
+        return LinearSpans(spec.hidden_size, self.options, None if spec.span_layers is None else spec.span_layers())
 
 
 class LinearSpans(nn.Module):
-    """See :class:`LinearHead`. ``layer`` maps H to 2: the start's score and the end's."""
+    """See :class:`LinearHead`. ``layer`` maps H to 2: the start's score and the end's.
 
-    def __init__(self, hidden_size: int, options: LinearOptions) -> None:
+    Args:
+        hidden_size: H.
+        options: of the head.
+        layers: what maps H to 2 in place of one linear layer; its parts have the checkpoint's names.
+    """
+
+    def __init__(self, hidden_size: int, options: LinearOptions, layers: nn.Module | None = None) -> None:
         super().__init__()
         self.mask_question = options.mask_question
         self.dropout = nn.Dropout(options.dropout)
-        self.layer = nn.Linear(hidden_size, 2)
-        nn.init.normal_(self.layer.weight, std=_INIT_STD)
-        nn.init.zeros_(self.layer.bias)
+        self.layer = linear(hidden_size, 2) if layers is None else layers
+        self._prefix = "qa_outputs." if layers is None else ""
 
     def forward(self, states: Tensor, batch: Batch) -> SpanLogits:
         """Score states [B, L, H]: float32, ``-inf`` for tokens that can be no answer.
@@ -59,13 +66,18 @@ class LinearSpans(nn.Module):
         return (cross_entropy(output.start, batch.start_target) + cross_entropy(output.end, batch.end_target)) / 2
 
     def load_checkpoint(self, state: Mapping[str, Tensor]) -> bool:
-        """Take over ``qa_outputs``; False, and nothing done, where ``state`` is not just such a layer."""
-        weight, bias = state.get("qa_outputs.weight"), state.get("qa_outputs.bias")
-        if len(state) != 2 or weight is None or bias is None or weight.shape != self.layer.weight.shape:
+        """Take over the checkpoint's layers; False, and nothing done, where ``state`` is not just these."""
+        inner = {name.removeprefix(self._prefix): value for name, value in state.items()}
+        named = all(name.startswith(self._prefix) for name in state)
+        if not named or {n: v.shape for n, v in inner.items()} != {n: v.shape for n, v in self._weights().items()}:
             return False
-        self.layer.load_state_dict({"weight": weight, "bias": bias})
+        self.layer.load_state_dict(inner)
         return True
 
     def checkpoint_state(self) -> dict[str, Tensor]:
         """The weights under the names of ``AutoModelForQuestionAnswering``."""
-        return {f"qa_outputs.{name}": value for name, value in self.layer.state_dict().items()}
+        return {f"{self._prefix}{name}": value for name, value in self._weights().items()}
+
+    def _weights(self) -> dict[str, Tensor]:
+        weights: dict[str, Tensor] = self.layer.state_dict()
+        return weights

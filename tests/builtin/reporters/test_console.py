@@ -138,6 +138,15 @@ def test_answers_out_of_reach_are_warned_of_with_what_to_change(host: PluginHost
     assert "out of reach 3 42.9 %" in text
 
 
+def test_an_untrained_head_is_warned_of_where_nothing_trained_it(host: PluginHost) -> None:
+    result = make_result(host)
+    model = {"device": "cpu", "precision": "fp32", "parameters": 1000, "head": "untrained"}
+    result = replace(result, manifest={**result.manifest, "model": model})
+    assert "untrained head" not in report(result)
+    scored = replace(result, stages=[stage for stage in result.stages if stage.name != "train"])
+    assert "untrained head" in report(scored)
+
+
 def test_right_answers_at_another_place_are_counted(host: PluginHost) -> None:
     evaluation = make_result(host, CASES[:2]).evaluation
     starts = np.array([70, -1], np.int32)

@@ -109,6 +109,8 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
         yield "parts", [" · ".join([*parts, f"seed {recipe['seed']}"])]
     if model:
         yield "device", [f"{model['device']}, {model['precision']}, {parameter_count(model['parameters'])}"]
+    if model.get("head") == "untrained" and not any(stage.name == "train" for stage in result.stages):
+        yield "warning", ["untrained head: nothing has trained what scores the spans, so the answers are random"]
     splits = [name for name in ("train", "dev") if "questions" in groups[name]]
     yield from zip(splits, ([line] for line in _aligned([_data(groups[name]) for name in splits])), strict=True)
     reached = result.evaluation.reach is not None

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING
+from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, PretrainedConfig
 
 from qatk.api import HEAD_WEIGHTS, ModelError, StorageError
 from qatk_builtin.trainers.pytorch.model import QAModel
@@ -21,28 +22,31 @@ WEIGHTS, TRAINING = "model.safetensors", "training.pt"
 
 
 def save_model(model: QAModel, folder: Path) -> None:
-    """Write configuration, weights and tokenizer.
+    """Write weights, tokenizer, and the configuration where the encoder has one.
 
-    ``AutoModelForQuestionAnswering`` loads the folder where the head can be written as the architecture's own
-    (it has ``checkpoint_state``, and names and shapes fit). Otherwise ``AutoModel`` loads the encoder, and the head
-    lies beside it in ``head.safetensors``.
+    A question-answering class of transformers loads the folder where the head can be written as that class's own (it
+    has ``checkpoint_state``, and names and shapes fit, every one). Otherwise the head lies beside the encoder's weights
+    in ``head.safetensors``: qatk's own form, of which ``AutoModel`` loads the encoder.
 
     Raises:
         StorageError: a file could not be written.
     """
-    encoder: Any = model.encoder
-    config = copy.deepcopy(encoder.config)
-    config.num_labels = 2
-    qa_class = _qa_class(config)
-    whole = _as_question_answering(model, config, qa_class)
-    config.architectures = [(type(encoder) if whole is None else qa_class).__name__]
+    found = _as_question_answering(model)
     with _explained(folder):
-        weights = encoder.state_dict() if whole is None else whole
+        weights = model.encoder.state_dict() if found is None else found[1]
         save_file(_portable(weights), folder / WEIGHTS, metadata={"format": "pt"})
-        if whole is None:
+        if found is None:
             save_file(_portable(model.head.state_dict()), folder / HEAD_WEIGHTS)
-        config.save_pretrained(folder)
+        if (config := _config(model.encoder)) is not None:
+            config.architectures = [(type(model.encoder) if found is None else found[0]).__name__]
+            config.save_pretrained(folder)
         model.tokenizer.save_pretrained(folder)
+
+
+def saved_form(model: QAModel) -> str:
+    """The class of transformers that loads all that :func:`save_model` writes; ``qatk`` where only qatk does."""
+    found = _as_question_answering(model)
+    return "qatk" if found is None else found[0].__name__
 
 
 def load_model(model: QAModel, folder: Path) -> None:
@@ -97,27 +101,43 @@ def load_training(folder: Path) -> dict[str, Any]:
     return state
 
 
-def _qa_class(config: Any) -> Any:
-    """The question-answering class of transformers for this architecture, or ``None``."""
-    return MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
-
-
-def _as_question_answering(model: QAModel, config: Any, qa_class: Any) -> dict[str, Tensor] | None:
-    """All weights under the names of ``qa_class``; ``None`` where there is none or its head is another than ours."""
-    head: Any = model.head
-    if qa_class is None or not hasattr(head, "checkpoint_state"):
+def _config(encoder: Any) -> Any:
+    """A copy of the configuration, for answering questions; ``None`` of an encoder that is not from transformers."""
+    config = getattr(encoder, "config", None)
+    if not isinstance(config, PretrainedConfig):
         return None
-    weights = {f"{qa_class.base_model_prefix}.{name}": value for name, value in model.encoder.state_dict().items()}
-    weights |= head.checkpoint_state()
-    with torch.device("meta"):
-        theirs = qa_class(copy.deepcopy(config)).state_dict()
-    fits = {n: v.shape for n, v in weights.items()} == {n: v.shape for n, v in theirs.items()}
-    return weights if fits else None
+    config = copy.deepcopy(config)
+    config.num_labels = 2
+    return config
+
+
+def _qa_classes(config: Any) -> list[Any]:
+    """The classes that a model may be saved as: that of ``AutoModelForQuestionAnswering``, then that it came from."""
+    by_name = (getattr(transformers, name, None) for name in config.architectures or () if "QuestionAnswering" in name)
+    usual = MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
+    return [found for found in (usual, *by_name) if found is not None]
+
+
+def _as_question_answering(model: QAModel) -> tuple[Any, dict[str, Tensor]] | None:
+    """A class of transformers with all weights under its names; ``None`` where no class's names and shapes fit."""
+    head: Any = model.head
+    if (config := _config(model.encoder)) is None or not hasattr(head, "checkpoint_state"):
+        return None
+    inner, outer = model.encoder.state_dict(), head.checkpoint_state()
+    for qa_class in _qa_classes(config):
+        weights = {f"{qa_class.base_model_prefix}.{name}": value for name, value in inner.items()} | outer
+        with torch.device("meta"):
+            theirs = qa_class(copy.deepcopy(config)).state_dict()
+        if {n: v.shape for n, v in weights.items()} == {n: v.shape for n, v in theirs.items()}:
+            return qa_class, weights
+    return None
 
 
 def _load_question_answering(model: QAModel, state: dict[str, Tensor]) -> None:
     head: Any = model.head
-    prefix = f"{_qa_class(model.encoder.config).base_model_prefix}."
+    config = _config(model.encoder)
+    prefixes = set() if config is None else {qa_class.base_model_prefix for qa_class in _qa_classes(config)}
+    prefix = next((f"{name}." for name in prefixes if any(key.startswith(f"{name}.") for key in state)), "")
     inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model.encoder.load_state_dict(inner)
     rest = {name: value for name, value in state.items() if not name.startswith(prefix)}

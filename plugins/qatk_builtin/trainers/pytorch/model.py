@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits
@@ -19,7 +20,7 @@ class QAModel(nn.Module):
         tokenizer: saved beside the weights.
         spec: what the batches must look like.
         packing: how the encoder runs without padding; ``None`` where it does not.
-        head_begins: ``untrained``, or ``checkpoint`` where the head took over its weights.
+        head_begins: ``untrained``, ``checkpoint`` where the head took over its weights, or ``without weights``.
     """
 
     head_begins = "untrained"
@@ -32,6 +33,7 @@ class QAModel(nn.Module):
             if "pooler" in name:  # takes no part in the states, and would keep several processes waiting for gradients
                 parameter.requires_grad_(False)
         self.packing: Packing | None = None
+        self._marks_question = "global_attention_mask" in inspect.signature(encoder.forward).parameters
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 
     def forward(self, batch: Batch) -> SpanLogits | PairLogits:
@@ -49,8 +51,17 @@ class QAModel(nn.Module):
         inputs = dict(batch.inputs)
         if self._counts_positions:
             inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
+        if self._marks_question:
+            inputs["global_attention_mask"] = self._before_separator(inputs["input_ids"])
         states: Tensor = self.encoder(**inputs).last_hidden_state
         return states
+
+    def _before_separator(self, ids: Tensor) -> Tensor:
+        """int64[B, L]: CLS and the question, to which all attend, as ``LongformerForQuestionAnswering`` has it."""
+        config: Any = self.encoder.config
+        first = (ids == config.sep_token_id).int().argmax(1, keepdim=True)
+        before: Tensor = torch.arange(ids.shape[1], device=ids.device) < first
+        return before.long()
 
     def loss(self, output: SpanLogits | PairLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""

@@ -21,7 +21,14 @@ from qatk.api import Backbone, BackboneSpec, Batch, Features, Head, QatkWarning,
 from qatk.types import Int64
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches, shares, training_batches
-from qatk_builtin.trainers.pytorch.checkpoint import load_model, load_training, save_model, save_training, take_over
+from qatk_builtin.trainers.pytorch.checkpoint import (
+    load_model,
+    load_training,
+    save_model,
+    save_training,
+    saved_form,
+    take_over,
+)
 from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
 from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.model import QAModel
@@ -64,10 +71,12 @@ class TorchTrainer:
         state = backbone.head_state()
         taken_over = bool(state) and take_over(module, state)
         if state and not taken_over:
-            what = f"{type(module).__name__} cannot take over the head of {spec.name} ({', '.join(state)})"
+            held = f"{', '.join(list(state)[:4])}{f' and {len(state) - 4} more' if len(state) > 4 else ''}"
+            what = f"{type(module).__name__} cannot take over the head of {spec.name} ({held})"
             warnings.warn(f"{what}: it starts untrained", QatkWarning, stacklevel=2)
         model = QAModel(encoder, module, backbone.tokenizer(), spec).to(self.engine.device)
-        model.head_begins = "checkpoint" if taken_over else "untrained"
+        learnt = any(True for _ in module.parameters())
+        model.head_begins = "checkpoint" if taken_over else "untrained" if learnt else "without weights"
         kernel = kernel_for(self.engine.device, self.engine.precision)
         if self.options.attention == "auto" and kernel is not None:
             model.eval()
@@ -105,6 +114,7 @@ class TorchTrainer:
             "attention": "padded" if model.packing is None else "varlen",
             "parameters": sum(p.numel() for p in model.parameters()),
             "head": model.head_begins,
+            "saved_as": saved_form(model),
         }
 
     def fit(
