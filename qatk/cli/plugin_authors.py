@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.shared import output, plugin_host, print_json
+from qatk.cli.shared import found_plugins, output, plugin_host, print_json
 from qatk.display.tables import plain_table
 
 if TYPE_CHECKING:
@@ -41,12 +41,13 @@ def _as_path(folder: Path) -> str:
 def doctor_command(context: typer.Context, json: Json = False) -> None:
     """Load each plugin in a process of its own and say what ails it; exits with 1 where anything does.
 
-    It finds plugins that cannot be loaded (with the traceback), hooks that are misspelled or not marked, names taken
-    twice, plugins that import torch or print while they are loaded, and shows how long each takes.
+    It finds plugins that cannot be loaded (with the traceback), hooks that are misspelled or not marked, components
+    whose class cannot be imported or that require what is not installed, names taken twice, plugins that import torch
+    or print while they are loaded, and shows how long each takes.
     """
     from qatk.plugins.doctor import as_plain, examine
 
-    findings, common = examine(plugin_host(context))
+    findings, common = examine(found_plugins(context))
     if json:
         print_json(as_plain(findings, common))
     else:

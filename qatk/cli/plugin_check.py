@@ -74,11 +74,9 @@ def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Regist
     """The components that a name stands for. Raises :class:`UsageError` where it stands for none."""
     components = host.components(kind)
     found = [r for r in components if name is None or name in _names(r)]
-    broken = [plugin for plugin in host.plugins if plugin.error and name in (plugin.name, plugin.target)]
-    if broken:
-        file = f"--plugin {broken[0].target} " if broken[0].target in host.files else ""
+    if broken := [plugin for plugin in host.plugins if plugin.error and name in (plugin.name, plugin.target)]:
         what = f"plugin {broken[0]} cannot be loaded: {broken[0].reason}"
-        raise UsageError(what, fix=f"qatk {file}plugins doctor shows where")
+        raise UsageError(what, fix="qatk plugins doctor shows where")
     if not found:
         from qatk.plugins.protocols import PROTOCOLS
 

@@ -19,11 +19,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @recipe_app.command()
 def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
-    """List every mistake of a recipe, each with its place and what to do about it."""
+    """List every mistake of a recipe, each with its place and what to do about it.
+
+    Components of plugins are imported, to see that they can be and that what they require is installed.
+    """
     from qatk.recipes.recipe import load_recipe
 
     try:
-        loaded = load_recipe(recipe, plugin_host(context), settings or ())
+        loaded = load_recipe(recipe, plugin_host(context), settings or (), importing=True)
     except RecipeError as error:
         if not json:
             raise

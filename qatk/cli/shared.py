@@ -25,7 +25,15 @@ class Settings:
 
 
 def plugin_host(context: typer.Context) -> PluginHost:
-    """The plugins that this call of qatk may use."""
+    """The plugins that this call of qatk may use. A plugin file that cannot be loaded is an error at once."""
+    host = found_plugins(context)
+    if host.files:
+        host.components()
+    return host
+
+
+def found_plugins(context: typer.Context) -> PluginHost:
+    """The same, before anything is loaded."""
     from qatk.plugins.host import PluginHost
 
     settings = context.obj if isinstance(context.obj, Settings) else Settings()

@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qatk.errors import PluginError
 from qatk.plugins.host import GROUP, PluginHost
+from qatk.plugins.registered import Registered
 from qatk.plugins.validation import import_file, unmarked_hooks
 
 HEAVY = (
@@ -113,6 +115,7 @@ def probe(entry: str, file: str) -> None:
     """Load one plugin, and print what there is to say as a line of JSON. Runs in a process of its own."""
     files, allowed = ([file], "") if file else ([], entry)
     host = PluginHost.discover(files=files, environ={"QATK_PLUGINS": allowed})
+    host.lenient = True
     before, printed, began = set(sys.modules), io.StringIO(), time.perf_counter()
     host.printed = printed
     components = host.components()
@@ -127,8 +130,19 @@ def probe(entry: str, file: str) -> None:
         "error": plugin.error,
         "reason": plugin.reason,
         "unmarked": {} if plugin.error else unmarked_hooks(_module(host)),
+        "unusable": [(error.what, error.fix or "") for error in _unusable(components)],
     }
     sys.stdout.write("\n" + json.dumps(said) + "\n")
+
+
+def _unusable(components: list[Registered]) -> Iterator[PluginError]:
+    """What keeps components from being built; those of qatk itself are not imported, since torch takes its time."""
+    for registered in components:
+        try:
+            if not registered.is_built_in:
+                registered.usable()
+        except PluginError as error:
+            yield error
 
 
 def _module(host: PluginHost) -> Any:
@@ -148,6 +162,8 @@ def _ailments(plugin: str, said: dict[str, Any]) -> Iterator[Ailment]:
         return
     for name, fix in said["unmarked"].items():
         yield Ailment(plugin, f"{name} looks like a hook and is none, so it registers nothing", fix)
+    for what, fix in said["unusable"]:
+        yield Ailment(plugin, what, fix)
     if said["heavy"]:
         fix = 'name classes as "module:Class" and import in that module'
         yield Ailment(plugin, f"it imports {', '.join(said['heavy'])} before anything of it is used", fix)

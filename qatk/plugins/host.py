@@ -41,6 +41,8 @@ class PluginHost:
         block, allow: names of plugins to leave out, and of those alone to let in (``None``: all); plugins that a
             component used to come from count too, see ``Component.formerly``.
         strict: a broken plugin is an error at once.
+        lenient: a plugin file that cannot be loaded goes into quarantine too; else it is an error, since it was asked
+            for by name.
         printed: where goes what plugins print while they load; standard error by default, for standard output is the
             command's.
         plugins: all that were found, after loading.
@@ -52,6 +54,7 @@ class PluginHost:
     block: Collection[str] = ()
     allow: Collection[str] | None = None
     strict: bool = False
+    lenient: bool = False
     printed: TextIO | None = None
     plugins: list[Plugin] = field(default_factory=list, init=False)
     _components: list[Registered] | None = field(default=None, init=False, repr=False)
@@ -175,6 +178,8 @@ class PluginHost:
             with redirect_stdout(self.printed or sys.stderr):
                 module = load()
             check_module(module)
+            if manager.has_plugin(plugin.name):
+                raise PluginError(f"another plugin is called {plugin.name!r}", fix="give the file another name")
             plugin = replace(plugin, api=getattr(module, "QATK_API", 1))
             manager.register(module, plugin.name)
         except (Exception, SystemExit) as error:
@@ -198,8 +203,11 @@ class PluginHost:
     def _quarantine(self, plugin: Plugin, error: Exception | SystemExit) -> Plugin:
         if self.strict:
             raise PluginError(f"plugin {plugin} cannot be loaded: {error}", where="QATK_STRICT_PLUGINS") from error
-        text = "".join(traceback.format_exception(error))
-        return replace(plugin, error=text)
+        broken = replace(plugin, error="".join(traceback.format_exception(error)))
+        if plugin.distribution == "file" and not self.lenient:
+            what = f"plugin file {plugin.target} cannot be loaded: {broken.reason}"
+            raise UsageError(what, fix=f"qatk --plugin {plugin.target} plugins doctor shows where") from error
+        return broken
 
 
 def _by_name(entries: Iterable[EntryPoint]) -> tuple[dict[str, EntryPoint], list[EntryPoint]]:

@@ -89,20 +89,26 @@ class Registered:
                 raise PluginError(f"{self}: {module} has no {attribute}") from error
             except (Exception, SystemExit) as error:
                 raise PluginError(f"{self} cannot be imported: {error!r}") from error
+        if not isinstance(target, type):
+            raise PluginError(f"{self}: its target is no class but an object of type {type(target).__name__}")
         if missing := [m for m in required_methods(self.kind) if not callable(getattr(target, m, None))]:
             raise PluginError(
                 f"{self} lacks {', '.join(f'{m}()' for m in missing)}", fix=f"see qatk.api for {self.kind}s"
             )
-        assert isinstance(target, type)
         return target
 
     def build(self, options: Options) -> Any:
         """A component: ``Class(options)``. The core uses it through an adapter of :mod:`qatk.plugins.live`."""
-        missing = [name for name in self.component.requires if importlib.util.find_spec(name) is None]
-        if missing:
-            raise PluginError(f"{self} needs {', '.join(missing)}", fix=f"pip install {' '.join(missing)}")
+        cls = self.usable()
         with attributed(self, "construction"):
-            return self.cls()(options)
+            return cls(options)
+
+    def usable(self) -> type:
+        """Its class, where all that it requires is installed and it can be imported. Raises :class:`PluginError`."""
+        if missing := [name for name in self.component.requires if not _is_installed(name)]:
+            raise PluginError(f"{self} needs {', '.join(missing)}", fix=f"pip install {' '.join(missing)}")
+        with attributed(self, "import"):
+            return self.cls()
 
     def source_file(self) -> str:
         """Where the component's class is written."""
@@ -113,3 +119,10 @@ class Registered:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} of plugin {self.plugin}"
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # of a module inside of a package that is not there
+        return False

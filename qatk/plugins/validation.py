@@ -60,6 +60,8 @@ def check_component(component: Any) -> Component:
         raise PluginError(f"the component name {component.name!r} is not in kebab-case")
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):
         raise PluginError(f"the options of {component.name!r} are not a subclass of qatk.api.Options")
+    if isinstance(component.requires, str) or not all(isinstance(name, str) for name in component.requires):
+        raise PluginError(f"what {component.name!r} requires is not a tuple of names of modules")
     if not isinstance(component.waives, Mapping):
         raise PluginError(f"what {component.name!r} waives is not a mapping of promises to reasons")
     return component

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from qatk.errors import UsageError, suggest
+from qatk.errors import PluginError, UsageError, suggest
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import complaints, explain
 from qatk.plugins.registered import Registered
@@ -17,10 +17,16 @@ from qatk.recipes.sections import SECTIONS, Choice, Scalars, Section
 
 
 class Checker:
-    """Walks a parsed recipe and collects every problem in ``problems``."""
+    """Walks a parsed recipe and collects every problem in ``problems``.
 
-    def __init__(self, marked: Marked, host: PluginHost) -> None:
-        self.marked, self.host = marked, host
+    Args:
+        marked: the recipe.
+        host: the plugins whose components it may name.
+        importing: whether components of plugins other than qatk's own are imported, to see that they can be.
+    """
+
+    def __init__(self, marked: Marked, host: PluginHost, *, importing: bool = False) -> None:
+        self.marked, self.host, self.importing = marked, host, importing
         self.problems = list(marked.problems)
 
     def check(self) -> tuple[Scalars, dict[tuple[str, ...], Choice | list[Choice]]]:
@@ -93,6 +99,11 @@ class Checker:
         except UsageError as error:
             self._add((*path, "use"), error.what, error.fix or "")
             return None
+        if self.importing and not registered.is_built_in:
+            try:
+                registered.usable()
+            except PluginError as error:
+                self._add((*path, "use"), error.what, error.fix or "")
         given = {k: v for k, v in value.items() if k != "use"}
         try:
             return Choice(registered, value["use"], registered.component.options.model_validate(given))

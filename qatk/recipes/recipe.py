@@ -70,13 +70,16 @@ class Recipe:
         return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
 
 
-def load_recipe(source: str | Path, host: PluginHost, settings: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    source: str | Path, host: PluginHost, settings: Sequence[str] = (), *, importing: bool = False
+) -> Recipe:
     """Read, set and check a recipe file.
 
     Args:
         source: path of a YAML file.
         host: the plugins whose components the recipe may name.
         settings: ``KEY=VALUE`` texts of ``--set``.
+        importing: also import what plugins other than qatk's own bring, to see that it can be used.
 
     Raises:
         UsageError: where the file cannot be read.
@@ -91,10 +94,12 @@ def load_recipe(source: str | Path, host: PluginHost, settings: Sequence[str] = 
         raise UsageError(f"there is no recipe {path}", fix=fix) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the recipe {path} cannot be read: {error}") from None
-    return parse_recipe(text, str(path), host, settings)
+    return parse_recipe(text, str(path), host, settings, importing=importing)
 
 
-def parse_recipe(text: str, source: str, host: PluginHost, settings: Sequence[str] = ()) -> Recipe:
+def parse_recipe(
+    text: str, source: str, host: PluginHost, settings: Sequence[str] = (), *, importing: bool = False
+) -> Recipe:
     """As :func:`load_recipe`, for a text at hand."""
     marked = parse(text, source)
     if not isinstance(marked.value, dict):
@@ -102,7 +107,7 @@ def parse_recipe(text: str, source: str, host: PluginHost, settings: Sequence[st
     _add_defaults(marked.value)
     for setting in settings:
         assign(marked, setting)
-    checker = Checker(marked, host)
+    checker = Checker(marked, host, importing=importing)
     scalars, choices = checker.check()
     if checker.problems:
         raise RecipeError(checker.problems)

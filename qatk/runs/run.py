@@ -65,7 +65,7 @@ def run(
         if resume:
             _check_suppliers(Path(out or Path("runs") / Path(recipe).stem), host)
         settings = [*settings, *([f"seed={seed}"] if seed is not None else [])]
-        recipe = load_recipe(recipe, host, settings)
+        recipe = load_recipe(recipe, host, settings, importing=True)
     pipeline = compose(recipe)
     path = Path(out or Path("runs") / recipe.name)
     identity = Identity(recipe=recipe.digest(), limit=limit)

@@ -106,7 +106,7 @@ def plan(
         varied = [f"{over.key}={over.values[i]}" for over, i in zip(overs, values, strict=True)]
         given = [*settings, *varied, *([] if seed is None else [f"seed={seed}"])]
         try:
-            recipe = load_recipe(path, host, given)
+            recipe = load_recipe(path, host, given, importing=True)
         except RecipeError as error:
             problems += [replace(problem, source=_blame(problem.source, varied)) for problem in error.problems]
             continue

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import qatk
-from qatk.errors import PluginError, UsageError
+from commands import pretend_to_install
+from qatk.errors import RecipeError, UsageError
 from qatk.plugins.attribution import explain
 from qatk.plugins.host import PluginHost
 from qatk.runs.trackers import Trackers
@@ -171,15 +172,17 @@ def test_a_run_goes_on_after_the_mend(tmp_path: Path) -> None:
     ],
 )
 def test_a_plugin_that_cannot_be_imported_is_named_and_left_out(code: str, said: str, tmp_path: Path) -> None:
-    file = tmp_path / "broken.py"
-    file.write_text(code)
+    (tmp_path / "qatk_broken.py").write_text(code)
+    (tmp_path / "qatk-broken").mkdir()
+    pretend_to_install(tmp_path / "qatk-broken", tmp_path)
     recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=2)
-    listed = command("plugins", "list", plugin=file)
+    listed = command("plugins", "list", PYTHONPATH=str(tmp_path))
     assert listed.returncode == 0
     assert "min-null" in listed.stdout
     assert "broken" in listed.stdout + listed.stderr
-    assert command("recipe", "check", str(recipe), plugin=file).returncode == 0, "it is no concern of this recipe"
-    wanted = command("recipe", "check", str(recipe), "--set", "decoder.use=bad", plugin=file)
+    checked = command("recipe", "check", str(recipe), PYTHONPATH=str(tmp_path))
+    assert checked.returncode == 0, "it is no concern of this recipe"
+    wanted = command("recipe", "check", str(recipe), "--set", "decoder.use=bad", PYTHONPATH=str(tmp_path))
     assert wanted.returncode == 2
     assert said in wanted.stderr
     assert "Traceback" not in wanted.stderr
@@ -194,7 +197,7 @@ def test_a_class_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(str(tmp_path))
     recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=2)
     host = PluginHost.discover(files=[str(tmp_path / "lazy.py")], environ={})
-    with pytest.raises(PluginError, match=r"decoder 'bad' of plugin lazy .* cannot be imported: SystemExit"):
+    with pytest.raises(RecipeError, match=r"decoder 'bad' of plugin lazy .* cannot be imported: SystemExit"):
         qatk.run(recipe, out=tmp_path / "run", settings=["decoder.use=bad"], host=host)
 
 

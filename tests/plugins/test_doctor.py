@@ -57,6 +57,13 @@ def test_the_built_ins_are_well(tmp_path: Path) -> None:
         ("print('hello')\n" + GOOD, "it prints to standard output while it loads: 'hello\\n'"),
         ("QATK_API = 7\n" + GOOD, "it is made for version 7 of qatk's hooks, and this qatk has version 1"),
         ("x = 1", "it registers nothing"),
+        (GOOD.replace("Long, ", '"no_such_module:Long", '), "cannot be imported: No module named 'no_such_module'"),
+        (GOOD.replace("Long, ", "int, "), "slicer 'long' of plugin mine (file mine.py) lacks masks()"),
+        (
+            GOOD.replace('questions")', 'questions", requires=("no_such.part",))'),
+            "needs no_such.part\n  pip install no_such",
+        ),
+        (GOOD.replace('questions")', 'questions", requires="numpy")'), "what 'long' requires is not a tuple of names"),
         (GOOD.replace('"long"', '"answerable"', 2), "each offers the slicer 'answerable'"),
         ("import os; os._exit(3)", "it ends the process with exit code 3"),
     ],
@@ -153,17 +160,45 @@ def test_check_says_how_to_see_what_is_wrong_with_a_file(tmp_path: Path) -> None
     (tmp_path / "mine.py").write_text("1 / 0")
     done = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
     assert done.returncode == 2
-    assert "plugin mine (file mine.py) cannot be loaded: ZeroDivisionError: division by zero" in done.stderr
+    assert "plugin file mine.py cannot be loaded: ZeroDivisionError: division by zero" in done.stderr
     assert "qatk --plugin mine.py plugins doctor shows where" in done.stderr
 
 
 def test_a_plugin_for_other_hooks_is_quarantined_with_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("QATK_API = 2\n" + GOOD)
-    done = call("qatk", "--plugin", "mine.py", "plugins", "list", cwd=tmp_path)
+    folder = new_plugin("slicer", "own-groups", HOST, tmp_path / "qatk-own-groups")
+    pretend_to_install(folder, tmp_path / "site")
+    code = folder / "qatk_own_groups" / "__init__.py"
+    code.write_text(code.read_text().replace("QATK_API = 1", "QATK_API = 2"))
+    done = call("qatk", "plugins", "list", cwd=tmp_path, paths=[tmp_path / "site", folder])
     assert done.returncode == 0
     sentence = "it is made for version 2 of qatk's hooks, and this qatk has version 1; install a newer qatk"
-    assert f"not loaded: mine (file): {sentence}" in done.stderr
+    assert f"not loaded: own-groups (qatk-own_groups): {sentence}" in done.stderr
     assert "min-null" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["plugins", "list"], ["recipe", "schema"], ["run", "r.yaml"]])
+def test_a_plugin_file_that_cannot_be_loaded_stops_every_command(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("1 / 0")
+    done = call("qatk", "--plugin", "bad.py", *command, cwd=tmp_path)
+    told = "error: plugin file bad.py cannot be loaded: ZeroDivisionError: division by zero\n"
+    fix = "  qatk --plugin bad.py plugins doctor shows where\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told + fix)
+
+
+@pytest.mark.parametrize("command", [["recipe", "check"], ["run"]])
+def test_recipes_with_parts_that_cannot_be_used_are_refused(command: list[str], tmp_path: Path) -> None:
+    gone = GOOD.replace("Long, ", '"no_such_module:Long", ') + (
+        "    + [Component('needy', Long, summary='x', requires=('no_such_thing',))]\n"
+    )
+    (tmp_path / "mine.py").write_text(gone.replace('questions")]', 'questions")] \\'))
+    recipe = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: facts}}\nslicers: [{use: long}, {use: needy}]\n"
+    (tmp_path / "r.yaml").write_text(recipe)
+    done = call("qatk", "--plugin", "mine.py", *command, "r.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    owner = "of plugin mine (file mine.py)"
+    assert f"r.yaml:4:17: slicer 'long' {owner} cannot be imported: No module named 'no_such_module'" in done.stderr
+    assert f"r.yaml:4:30: slicer 'needy' {owner} needs no_such_thing (pip install no_such_thing)" in done.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_pytest_plugin_finds_what_a_distribution_registers(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_a_broken_plugin_is_quarantined_and_others_work(tmp_path: Path) -> None:
         plugin_file(tmp_path, "typo", "from qatk.api import hookimpl\n@hookimpl\ndef qatk_head(): return []"),
     ]
     host = PluginHost.discover(files=files, environ={})
+    host.lenient = True
     assert host.find("head", "linear").plugin.name == "heads"
     broken = {p.name: p.error or "" for p in host.plugins if p.error}
     assert set(broken) == {"raises", "late", "wrong", "typo"}
@@ -83,6 +84,31 @@ def test_a_broken_plugin_is_quarantined_and_others_work(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no head is called 'gone'") as caught:
         host.find("head", "gone")
     assert "not loaded: raises (file " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1/0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("def f(:", "SyntaxError: invalid syntax"),
+        ("from qatk.api import hookimpl\n@hookimpl\ndef qatk_heads(): raise ValueError('late')", "ValueError: late"),
+        ("QATK_API = 9", "it is made for version 9 of qatk's hooks, and this qatk has version 1; install a newer qatk"),
+    ],
+)
+def test_a_plugin_file_that_cannot_be_loaded_is_an_error_at_once(tmp_path: Path, text: str, reason: str) -> None:
+    file = plugin_file(tmp_path, "bad", text)
+    with pytest.raises(UsageError) as caught:
+        PluginHost.discover(files=[file], environ={}).components()
+    assert caught.value.what.startswith(f"plugin file {file} cannot be loaded: ")
+    assert reason in caught.value.what
+    assert caught.value.fix == f"qatk --plugin {file} plugins doctor shows where"
+
+
+def test_a_plugin_file_needs_a_name_of_its_own(tmp_path: Path) -> None:
+    file = plugin_file(tmp_path, "decoders", DECODER.format(name="nothing"))
+    with pytest.raises(UsageError, match="another plugin is called 'decoders'; give the file another name"):
+        PluginHost.discover(files=[file], environ={}).components()
 
 
 def test_strict_mode_raises_at_once(tmp_path: Path) -> None:
@@ -164,6 +190,10 @@ def test_what_a_component_lacks_is_named() -> None:
         registered(Component("gone", "no_such_module:Gone", requires=("no-such",))).cls()
     with pytest.raises(PluginError, match=r"(?s)needs no_such_module.*pip install"):
         registered(Component("gone", "json:Gone", requires=("no_such_module",))).build(Options())
+    with pytest.raises(PluginError, match=r"(?s)needs no_such_module.inside.*pip install"):
+        registered(Component("gone", "json:Gone", requires=("no_such_module.inside",))).usable()
+    with pytest.raises(PluginError, match="its target is no class but an object of type function"):
+        registered(Component("gone", "qatk_builtin.decoders:qatk_decoders")).usable()
 
 
 def test_notes_keep_type_and_cause() -> None:
