@@ -20,8 +20,7 @@ from qatk.files import write_json
 from qatk.statistics.classification import calibration_error, reliability
 from qatk.statistics.intervals import percent
 from qatk.statistics.logistic import no_answer_probability
-from qatk.types import Bool, Examples, Float64, Int64, NBest, Predictions
-from qatk.types.examples import clusters_of
+from qatk.types import Bool, Clusters, Examples, Float64, Int64, NBest, Predictions, clusters_of
 from qatk.types.predictions import answered
 
 SPLITS, SEED = 20, 13
@@ -72,8 +71,7 @@ class Calibration:
         seed: that they were drawn with.
         at_zero, oracle: EM and F1 in per cent at threshold 0, and at the one that is best on this very data.
         calibration_error: before calibrating: of the plain logistic function of the odds.
-        clusters: what was halved: ``article`` or ``context``.
-        count: how many of them.
+        clusters: what was halved: articles, contexts, or what a column says.
         full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
             thresholds can only take answers away.
     """
@@ -84,8 +82,7 @@ class Calibration:
     at_zero: Mapping[str, float]
     oracle: Mapping[str, float]
     calibration_error: float
-    clusters: str
-    count: int
+    clusters: Clusters
     full: bool
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,8 +100,9 @@ class Calibration:
             "at_zero": dict(self.at_zero),
             "oracle": dict(self.oracle),
             "calibration_error": self.calibration_error,
-            "clusters": self.clusters,
-            "count": self.count,
+            "clusters": self.clusters.kind,
+            "count": self.clusters.count,
+            "unnamed": self.clusters.unnamed,
             "full": self.full,
         }
 
@@ -113,27 +111,35 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"first": values[0], "mean": float(np.mean(values)), "least": min(values), "most": max(values)}
 
 
-def calibrate(examples: Examples, predictions: Predictions, *, splits: int = SPLITS, seed: int = SEED) -> Calibration:
+def calibrate(
+    examples: Examples, predictions: Predictions, *, splits: int = SPLITS, seed: int = SEED, cluster: str | None = None
+) -> Calibration:
     """Fit on one half of the articles, score on the other, swap; for several ways to halve them.
+
+    Args:
+        examples: with gold.
+        predictions: of them, with null odds.
+        splits: ways to halve, at most.
+        seed: of these halves.
+        cluster: the column whose questions stay together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
 
     Raises:
         DataError: without null odds; where all questions or none have an answer; for fewer than two articles and
             contexts.
+        UsageError: for a column to cluster by that is not there.
     """
     check_can_calibrate(examples)
-    questions = _questions(examples, predictions)
-    clusters, kind = clusters_of(examples)
+    questions, clusters = _questions(examples, predictions), clusters_of(examples, cluster)
     fitted = fit(questions)
     zero, best = questions.scores(0.0), questions.scores(fitted.threshold)
     return Calibration(
         fitted=fitted,
-        splits=[_held_out(questions, half) for half in distinct_halves(clusters, splits, seed)],
+        splits=[_held_out(questions, half) for half in distinct_halves(clusters.index, splits, seed)],
         seed=seed,
         at_zero={"exact": percent(zero[0]), "f1": percent(zero[1])},
         oracle={"exact": percent(best[0]), "f1": percent(best[1])},
         calibration_error=_error(no_answer_probability(questions.odds), questions),
-        clusters=kind,
-        count=len(np.unique(clusters)),
+        clusters=clusters,
         full=predictions.nbest is not None,
     )
 
@@ -143,7 +149,7 @@ def answers_of(found: Calibration, examples: Examples, predictions: Predictions)
 
     The halves are those of the first split; scores stay as they are.
     """
-    half = halves(clusters_of(examples)[0], found.seed)
+    half = halves(found.clusters.index, found.seed)
     return apply_threshold(examples, predictions, np.where(half, *found.splits[0].thresholds))
 
 
@@ -219,7 +225,7 @@ def check_can_calibrate(examples: Examples) -> None:
     if examples.has_answer.all() or not examples.has_answer.any():
         kind = "every question has an answer" if examples.has_answer.all() else "no question has an answer"
         raise DataError(f"{kind}: there is no null threshold to find", fix="calibrate on questions of both kinds")
-    if len(np.unique(clusters_of(examples)[0])) < 2:
+    if clusters_of(examples).count < 2:
         what = "all questions are of one article and one context, so that none can be held out"
         raise DataError(what, fix="calibrate on several articles")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
 from qatk.display.tables import plain_table
 from qatk.errors import StorageError, UsageError
 
@@ -27,6 +27,7 @@ def calibrate_command(
     null_odds: Annotated[Path | None, typer.Option(help="Null odds of a predictions file.", show_default=False)] = None,
     splits: Annotated[int, typer.Option(min=1, max=1000, help="Ways to halve the articles, at most.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of these halves.")] = 13,
+    cluster: Cluster = None,
     write: Annotated[bool, typer.Option(help="Write calibration.json into the run folder.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -34,8 +35,8 @@ def calibrate_command(
     from qatk.calibration.calibrate import FILE, calibrate, write_calibration
 
     plain_warnings()
-    evaluation = _read(context, source, data, null_odds)
-    found = calibrate(evaluation.examples, evaluation.predictions, splits=splits, seed=seed)
+    evaluation = _read(context, source, data, null_odds, cluster)
+    found = calibrate(evaluation.examples, evaluation.predictions, splits=splits, seed=seed, cluster=cluster)
     console = output()
     if as_json:
         print_json(found.as_dict())
@@ -52,13 +53,16 @@ def calibrate_command(
         console.print(f"written to {source / FILE}", style="dim", soft_wrap=True)
 
 
-def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Path | None) -> Evaluation:
+def _read(
+    context: typer.Context, source: Path, data: Path | None, null_odds: Path | None, cluster: str | None
+) -> Evaluation:
     if data is not None:
-        from qatk.evaluation.evaluate import evaluate
+        from qatk.evaluation.evaluate import evaluate, read_data
 
         if null_odds is None:
             raise UsageError("a predictions file has no null odds", fix="name its null odds file: --null-odds FILE")
-        return evaluate(data, source, null_odds=null_odds, host=plugin_host(context))
+        host = plugin_host(context)
+        return evaluate(read_data(data, host, cluster=cluster), source, null_odds=null_odds, host=host)
     if source.is_file():
         raise UsageError(f"{source} is a file, no run folder", fix="a predictions file needs --data and --null-odds")
     if null_odds is not None:
@@ -70,7 +74,7 @@ def _read(context: typer.Context, source: Path, data: Path | None, null_odds: Pa
 
 def _table(found: Calibration) -> Table:
     """Threshold 0, what was held out, and the oracle, one under the other."""
-    title = f"Null threshold, fitted and scored on different {found.clusters}s ({found.count})"
+    title = f"Null threshold, fitted and scored on different {found.clusters.kind}s ({found.clusters.count})"
     table = plain_table("threshold", "EM", "F1", "least to most", "calibration error", title=title)
     held = found.as_dict()["held_out"]
     table.add_row("0", *_figures(found.at_zero), "", f"{found.calibration_error:.3f}")
@@ -90,7 +94,9 @@ def _advice(found: Calibration) -> str:
     mean = found.as_dict()["held_out"]["f1"]["mean"]
     gain, gap = mean - found.at_zero["f1"], found.oracle["f1"] - mean
     fitted = found.fitted
-    known = "" if found.full else "\nthe best spans of abstentions are not known: thresholds can only take answers away"
+    unknown = "the best spans of abstentions are not known: thresholds can only take answers away"
+    notes = [found.clusters.note, "" if found.full else unknown]
+    known = "".join(f"\n{note}" for note in notes if note)
     return (
         f"held out, the mean of {_ways(len(found.splits))} to halve: {gain:+.2f} F1 against threshold 0, "
         f"{gap:.2f} below the oracle\n"

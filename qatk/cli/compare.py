@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError, UsageError
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def compare_command(
     jobs: Jobs = None,
     common: Common = False,
     group_seeds: GroupSeeds = False,
+    cluster: Cluster = None,
     show: Show = None,
     only: Slice = None,
     grep: Grep = None,
@@ -137,10 +138,11 @@ def compare_command(
         jobs,
         common,
         group_seeds,
+        cluster,
         nbest=html is not None or bool(report),
     )
     systems, outcomes = request.read(host)
-    comparison = compare_systems(systems, draws=draws, seed=seed)
+    comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster)
     shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
     shown = narrow(shown, matching(comparison, pattern), f"matching {grep!r}") if pattern else shown
     number = show if show is not None else SHOWN if len(comparison.pairs) == 1 else SHOWN_OF_MANY
@@ -168,6 +170,7 @@ class _Request:
     jobs: int | None
     common: bool
     group_seeds: bool
+    cluster: str | None
     nbest: bool
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
@@ -232,7 +235,7 @@ class _Request:
         from qatk.comparison.systems import read_systems
 
         self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
-        return read_systems(self.inputs, null_odds, data=data, common=self.common, host=host)
+        return read_systems(self.inputs, null_odds, data=data, common=self.common, cluster=self.cluster, host=host)
 
     def _refuse(self, *options: tuple[str, Any], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:

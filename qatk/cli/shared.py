@@ -6,7 +6,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from qatk.plugins.host import PluginHost
+
+
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Questions that go together: a column of the data, title or context. By title where not given.",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,15 @@ from qatk.errors import UsageError
 from qatk.files import finite
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
 from qatk.statistics.significance import DRAWS, SEED, detectable_difference, holm
-from qatk.types import Float64, Int64, groups_of
-from qatk.types.examples import clusters_of, contexts_of
+from qatk.types import Float64, Int64, clusters_of, contexts_of, groups_of
 
 METRICS = ("exact", "f1")
 ALPHA = 0.05
 
 
-def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED) -> Comparison:
+def compare_systems(
+    systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED, cluster: str | None = None
+) -> Comparison:
     """Hold each system against the first, question by question.
 
     Every difference is tested by its standard error over clusters, with one degree of freedom less than there are
@@ -46,10 +47,11 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
         systems: over the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
         draws: of the bootstrap and the randomisation.
         seed: of the draws; the same seed gives the same numbers.
+        cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
 
     Raises:
         UsageError: for fewer than two systems, and for systems without ``exact`` and ``f1`` or that are not over the
-            same questions; for no draws or a seed below 0.
+            same questions; for no draws or a seed below 0; for a column to cluster by that is not there.
     """
     refuse_too_few(len(systems))
     _refuse_unfit(systems)
@@ -57,12 +59,12 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
         raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
     examples = systems[0].evaluation.examples
     masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])
-    articles, kind = clusters_of(examples)
+    clusters = clusters_of(examples, cluster)
     groups = {group.name: rows for group, rows in groups_of(examples.has_answer, distinct=True).items()}
     sliced = {f"{slicer}: {name}": mask for slicer, named in masks.items() for name, mask in named.items()}
     table = np.stack([*groups.values(), *sliced.values()])
     scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]
-    figures = measure(scores, table, articles, contexts_of(examples), draws=draws, seed=seed)
+    figures = measure(scores, table, clusters.index, contexts_of(examples), draws=draws, seed=seed)
     adjusted, sizes = _by_family(figures, len(groups))
     names, totals = [*groups, *sliced], table.sum(axis=1).tolist()
     pairs = []
@@ -73,10 +75,10 @@ def compare_systems(systems: Sequence[System], *, draws: int = DRAWS, seed: int 
             for m in range(len(METRICS))
         ]
         main, slices = found[: len(groups) * len(METRICS)], found[len(groups) * len(METRICS) :]
-        wins, losses, both_wrong = rank_questions(systems[0], other, articles)
-        said = verdict(systems[0], other, main, kind)
+        wins, losses, both_wrong = rank_questions(systems[0], other, clusters.index)
+        said = verdict(systems[0], other, main, clusters.kind)
         pairs.append(Pair(0, k + 1, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
-    return Comparison(examples, systems, pairs, masks, kind, draws, seed)
+    return Comparison(examples, systems, pairs, masks, clusters, draws, seed)
 
 
 def _by_family(figures: Figures, groups: int) -> tuple[Float64, Int64]:
@@ -153,7 +155,8 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     plain: dict[str, Any] = finite(
         {
             "questions": len(ids),
-            "clusters": comparison.clusters,
+            "clusters": comparison.clusters.kind,
+            "unnamed": comparison.clusters.unnamed,
             "draws": comparison.draws,
             "seed": comparison.seed,
             "systems": [_system_to_dict(system) for system in systems],

@@ -34,6 +34,7 @@ def read_systems(
     names: Sequence[str] | None = None,
     group_seeds: bool = False,
     common: bool = False,
+    cluster: str | None = None,
     nbest: bool = True,
     host: PluginHost | None = None,
 ) -> list[System]:
@@ -49,6 +50,7 @@ def read_systems(
             system of each, named after what distinguishes its path.
         group_seeds: without names, make one system of runs whose recipes differ in nothing but their seed.
         common: where they share only some questions, go on with those.
+        cluster: a column to read of a data file, for :func:`qatk.comparison.compare.compare_systems`.
         nbest: read the best spans of each question too; comparing needs none.
         host: the plugins that read the data and group its questions.
 
@@ -72,7 +74,8 @@ def read_systems(
         if data is None:
             examples, masks = _shared_with_run(next(iter(found.values())), ids, common=common)
         else:
-            examples, masks = _shared_with_data(data, ids, host, common=common)
+            asked = read_data(data, host, cluster=cluster)
+            examples, masks = _shared_with_data(asked, _name_of(data), ids, host, common=common)
         found |= {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
     digests = {name: result.manifest.get("data", {}).get("dev", {}).get("digest") for name, result in runs.items()}
     evaluations = align(list(of), [found[name] for name in of], [digests.get(name) for name in of], common=common)
@@ -159,12 +162,14 @@ def _shared_with_run(
     return base.examples, base.masks
 
 
+def _name_of(data: Source | Examples) -> str:
+    return "the data" if isinstance(data, Examples) else Path(data).name
+
+
 def _shared_with_data(
-    data: Source | Examples, ids: Mapping[str, Sequence[str]], host: PluginHost | None, *, common: bool
+    examples: Examples, name: str, ids: Mapping[str, Sequence[str]], host: PluginHost | None, *, common: bool
 ) -> tuple[Examples, Mapping[str, Mapping[str, Bool]]]:
     """The questions of the data that all systems have, and the groups that the default slicers make of them."""
-    examples = read_data(data, host)
-    name = "the data" if isinstance(data, Examples) else Path(data).name
     shared = set(shared_ids([name, *ids], [examples.id, *ids.values()], common=common))
     if len(shared) < len(examples):
         examples = examples.take(_rows_among(examples, shared))

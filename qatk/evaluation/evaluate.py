@@ -59,8 +59,13 @@ def evaluate(
     return evaluate_examples(examples, predictions, null_odds, missing)
 
 
-def read_data(data: Source | Examples, host: PluginHost | None = None) -> Examples:
+def read_data(data: Source | Examples, host: PluginHost | None = None, *, cluster: str | None = None) -> Examples:
     """Examples to score by: a SQuAD file is read by the ``squad`` dataset of the host; examples stand as they are.
+
+    Args:
+        data: a file, or examples.
+        host: the plugins to use.
+        cluster: a further column of a file's questions to read, see :func:`qatk.types.clusters_of`.
 
     Raises:
         DataError: where the file holds something else.
@@ -70,7 +75,9 @@ def read_data(data: Source | Examples, host: PluginHost | None = None) -> Exampl
         return data
     from qatk.plugins.host import PluginHost
 
-    options = {"path": str(data), "bad_answers": "keep"}  # scoring reads texts only, as the official script does
+    columns = [] if cluster in (None, "title", "context") else [cluster]
+    # scoring reads texts only, as the official script does
+    options = {"path": str(data), "bad_answers": "keep", "columns": columns}
     examples: Examples = (host or PluginHost.discover()).build("dataset", "squad", options).load()
     return examples
 

@@ -11,7 +11,7 @@ import numpy as np
 from qatk.display.html import Compared, comparison_html
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
-from qatk.types import Bool, Examples, Float64, Int64
+from qatk.types import Bool, Clusters, Examples, Float64, Int64
 
 UNRESOLVED = "inconclusive"
 """The verdict on a difference that may be due to chance."""
@@ -148,7 +148,7 @@ class Comparison:
         systems: the first is the baseline.
         pairs: the baseline with each other system.
         masks: by slicer and group, bool[n].
-        clusters: what questions are drawn by in ``by_cluster``: ``article`` or ``context``.
+        clusters: what questions are drawn by in ``by_cluster``: articles, contexts, or what a column says.
         draws, seed: of the bootstrap and the randomisation.
         selection: which questions alone stand among the wins, losses and both wrong; nothing for all.
     """
@@ -157,7 +157,7 @@ class Comparison:
     systems: Sequence[System]
     pairs: Sequence[Pair]
     masks: Mapping[str, Mapping[str, Bool]]
-    clusters: str
+    clusters: Clusters
     draws: int
     seed: int
     selection: str = ""
@@ -172,4 +172,4 @@ class Comparison:
             for pair in self.pairs
             for d in pair.differences
         ]
-        return comparison_html([pair.verdict for pair in self.pairs], rows, self.clusters)
+        return comparison_html([pair.verdict for pair in self.pairs], rows, self.clusters.kind)

@@ -150,7 +150,7 @@ def _write(folder: RunFolder, answers: Answers, evaluation: Evaluation) -> None:
     ids, predictions = evaluation.examples.id, evaluation.predictions
     if (found := answers.calibration) is not None:
         thresholds = found.splits[0].thresholds
-        folder.update(calibration=CalibrationRecord(clusters=found.clusters, thresholds=thresholds))
+        folder.update(calibration=CalibrationRecord(clusters=found.clusters.kind, thresholds=thresholds))
         write_calibration(folder.path, found)
     write_json(folder / "predictions.json", dict(zip(ids, predictions.text, strict=True)))
     write_json(folder / "null_odds.json", dict(zip(ids, predictions.null_odds.tolist(), strict=True)))

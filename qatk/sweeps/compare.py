@@ -34,6 +34,7 @@ def compare(
     group_seeds: bool = False,
     draws: int = DRAWS,
     seed: int = SEED,
+    cluster: str | None = None,
     host: PluginHost | None = None,
 ) -> Comparison:
     """Hold systems against the first, question by question; of recipes, make the runs that are missing first.
@@ -53,6 +54,7 @@ def compare(
         group_seeds: make one system of run folders whose recipes differ in nothing but their seed.
         draws: of the bootstrap and the randomisation.
         seed: of the draws.
+        cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
         host: the plugins to use.
 
     Raises:
@@ -64,8 +66,10 @@ def compare(
     if not recipes:
         if over or seeds is not None:
             raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
-        systems = read_systems(sources, null_odds, data=data, common=common, group_seeds=group_seeds, host=host)
-        return compare_systems(systems, draws=draws, seed=seed)
+        systems = read_systems(
+            sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, host=host
+        )
+        return compare_systems(systems, draws=draws, seed=seed, cluster=cluster)
     if len(recipes) < len(sources) or data is not None:
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     overs: list[Over] = [over_values(key, values) for key, values in (over or {}).items()]
@@ -80,7 +84,7 @@ def compare(
         out=out,
         limit=limit,
     )
-    return compare_systems(systems, draws=draws, seed=seed)
+    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster)
 
 
 def _ignore(event: SweepEvent) -> None:

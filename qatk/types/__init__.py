@@ -6,8 +6,9 @@ T tokens of all features together.
 """
 
 from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64, ragged_rows
+from qatk.types.clusters import Clusters, clusters_of, contexts_of
 from qatk.types.events import TrainEvent
-from qatk.types.examples import Answer, Examples, clusters_of
+from qatk.types.examples import Answer, Examples
 from qatk.types.features import FeatureColumns, Features
 from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
 from qatk.types.mapped import Spool, TextColumn, release, zeros
@@ -21,6 +22,7 @@ __all__ = [
     "NO_ANSWER",
     "Answer",
     "Bool",
+    "Clusters",
     "Examples",
     "FeatureColumns",
     "Features",
@@ -40,6 +42,7 @@ __all__ = [
     "TextColumn",
     "TrainEvent",
     "clusters_of",
+    "contexts_of",
     "groups_of",
     "ragged_rows",
     "release",

@@ -213,18 +213,3 @@ class Examples:
 def _encoded(texts: Sequence[str]) -> Iterator[bytes]:
     """The texts joined, in UTF-8; never all of a large column at once."""
     return ("".join(texts[begin : begin + _CHUNK]).encode() for begin in range(0, len(texts), _CHUNK))
-
-
-def clusters_of(examples: Examples) -> tuple[Int64, str]:
-    """int64[n], the article of each question, numbered from 0, and ``article``; or contexts, and ``context``.
-
-    Articles are told by title; where a question has none, or all have the same, contexts stand in for them.
-    """
-    titles: dict[str, int] = {}
-    articles = np.array([titles.setdefault(title, len(titles)) for title in examples.title], np.int64)
-    return (articles, "article") if len(titles) > 1 and "" not in titles else (contexts_of(examples), "context")
-
-
-def contexts_of(examples: Examples) -> Int64:
-    """int64[n], the context of each question, numbered from 0."""
-    return np.unique(examples.context_index, return_inverse=True)[1].astype(np.int64)

@@ -23,8 +23,7 @@ from qatk.errors import DataError, QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.load import load_run
-from qatk.types import Examples, Predictions
-from qatk.types.examples import clusters_of
+from qatk.types import Examples, Predictions, clusters_of
 from repository import ROOT
 from scoring_cases import SHARED
 from small import write_recipe
@@ -51,15 +50,27 @@ def cross_fit(examples: Examples, predictions: Predictions) -> tuple[Predictions
 
 
 def test_halves_keep_articles_whole_and_are_about_equal() -> None:
-    clusters, kind = clusters_of(DATA)
-    assert kind == "article"
+    clusters = clusters_of(DATA).index
+    assert clusters_of(DATA).kind == "article"
     for seed in range(10):
         half = halves(clusters, seed)
         assert all(len(set(half[clusters == c])) == 1 for c in set(clusters.tolist()))
         assert abs(half.sum() - (~half).sum()) <= 30
     assert (halves(clusters, 3) == halves(clusters, 3)).all()
-    for untitled in ([""] * len(DATA), ["", *DATA.title[1:]]):
-        assert clusters_of(replace(DATA, title=untitled))[1] == "context"
+    assert clusters_of(replace(DATA, title=[""] * len(DATA))).kind == "context"
+
+
+def test_an_untitled_question_leaves_the_articles_whole(shifted: Evaluation) -> None:
+    untitled = replace(DATA, title=["", *DATA.title[1:]])
+    clusters = clusters_of(untitled)
+    assert (clusters.kind, clusters.unnamed, clusters.count) == ("article", 1, clusters_of(DATA).count + 1)
+    found = module.calibrate(untitled, shifted.predictions, splits=2)
+    assert found.clusters.note.startswith("1 question has no title")
+    half = halves(found.clusters.index, 13)
+    rest = np.array(untitled.title) != ""
+    assert all(len(set(half[rest & (np.array(untitled.title) == title)])) == 1 for title in set(untitled.title[1:]))
+    by_context = module.calibrate(untitled, shifted.predictions, splits=2, cluster="context")
+    assert (by_context.clusters.kind, by_context.as_dict()["count"]) == ("context", len(DATA.context))
 
 
 def test_no_two_ways_to_halve_are_alike() -> None:
@@ -67,7 +78,7 @@ def test_no_two_ways_to_halve_are_alike() -> None:
     assert len(few) == 3
     two = np.array([0, 0, 1, 1])
     assert [set(half.tolist()) for half in distinct_halves(two, 20, 13)] == [{True, False}]
-    clusters = clusters_of(DATA)[0]
+    clusters = clusters_of(DATA).index
     many = distinct_halves(clusters, 20, 13)
     assert len({tuple((half ^ half[0]).tolist()) for half in many}) == len(many) == 20
     assert (many[0] == halves(clusters, 13)).all()
@@ -138,7 +149,7 @@ def calibrated_f1(of: Evaluation, threshold: float) -> float:
 
 def test_each_half_is_answered_by_the_threshold_of_the_other(shifted: Evaluation) -> None:
     predictions, found = cross_fit(DATA, shifted.predictions)
-    half = halves(clusters_of(DATA)[0], 13)
+    half = halves(clusters_of(DATA).index, 13)
     expected = np.where(half, *found.thresholds)
     answered = np.array([text != "" for text in predictions.text])
     assert (answered <= (predictions.null_odds <= expected)).all()
@@ -219,6 +230,7 @@ def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path)
 
 def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_path: Path) -> None:
     bare = write_run(tmp_path / "bare", evaluation(host, DATA, answer(DATA, 0.5, 1, odds=False)))
+    write_run(tmp_path / "told", shifted)
     begun = write_run(tmp_path / "begun", shifted, stages=["predict"])
     file = tmp_path / "said.json"
     file.write_text("{}")
@@ -228,6 +240,7 @@ def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_pat
         ([tmp_path / "nowhere"], "nowhere"),
         ([file], "is a file"),
         ([file, "--data", file], "no null odds"),
+        ([begun.parent / "told", "--cluster", "genre"], "the data has no such column"),
         ([bare, "--null-odds", file], "a run has its own"),
     ):
         with pytest.raises(QatkError, match=message):

@@ -22,6 +22,7 @@ from qatk.results.comparison import UNRESOLVED, Comparison, Difference, System
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.bootstrap import two_way_error
 from qatk.statistics.significance import holm, mcnemar
+from qatk_builtin.reporters.shared.comparison import Contrast
 from scoring_cases import SHARED, examples_of, predictions_of
 
 DATA = articles()
@@ -175,12 +176,36 @@ def test_the_same_seed_gives_the_same_numbers(clear: Comparison) -> None:
 
 
 def test_clusters_are_articles_or_contexts(host: PluginHost) -> None:
-    assert compare_systems([system(host, n, DATA, [0.5]) for n in "AB"], draws=99).clusters == "article"
-    for titles in ([""] * len(DATA), ["one"] * len(DATA), ["", *DATA.title[1:]]):
+    assert compare_systems([system(host, n, DATA, [0.5]) for n in "AB"], draws=99).clusters.kind == "article"
+    for titles in ([""] * len(DATA), ["one"] * len(DATA), ["", *["one"] * 239]):
         untitled = replace(DATA, title=titles)
         found = compare_systems([system(host, n, untitled, [0.5], i) for i, n in enumerate("AB")], draws=99)
-        assert found.clusters == "context"
-        assert "by context" in found.pairs[0].verdict or "No clear difference" in found.pairs[0].verdict
+        assert (found.clusters.kind, found.clusters.count, found.clusters.unnamed) == ("context", 60, 0)
+
+
+def test_one_empty_title_leaves_the_other_articles_whole(host: PluginHost) -> None:
+    untitled = replace(DATA, title=["", *DATA.title[1:]])
+    systems = [system(host, n, untitled, [0.5], i) for i, n in enumerate("AB")]
+    found = compare_systems(systems, draws=99)
+    assert (found.clusters.kind, found.clusters.count) == ("article", 9)
+    assert found.clusters.note == "1 question has no title: each of their contexts is a cluster of its own"
+    assert found.clusters.note in Contrast(found).basis
+    assert pick(found, "f1").clusters == 9
+    whole = compare_systems([system(host, n, DATA, [0.5], i) for i, n in enumerate("AB")], draws=99)
+    assert pick(found, "f1").p == pytest.approx(pick(whole, "f1").p, abs=0.1)
+
+
+def test_a_named_column_takes_the_place_of_articles(host: PluginHost) -> None:
+    sources = [f"s{row // 80}" for row in range(240)]
+    data = replace(DATA, columns={"source": sources, "split": ["dev"] * 240})
+    systems = [system(host, n, data, [0.5], i) for i, n in enumerate("AB")]
+    found = compare_systems(systems, draws=99, cluster="source")
+    assert (found.clusters.kind, pick(found, "f1").clusters) == ("source", 3)
+    assert compare_systems(systems, draws=99, cluster="context").clusters.count == 60
+    with pytest.raises(UsageError, match="the data has no such column"):
+        compare_systems(systems, draws=99, cluster="genre")
+    with pytest.raises(UsageError, match="one value for all questions"):
+        compare_systems(systems, draws=99, cluster="split")
 
 
 def test_a_group_within_one_article_is_drawn_by_context(host: PluginHost) -> None:

@@ -209,7 +209,7 @@ def test_make_believe_runs_are_compared_with_all_their_slices(tmp_path: Path, ho
     best = found.systems[0].evaluation.predictions.nbest
     assert best is not None
     assert len(best.text) == 120 * compare.N_BEST
-    assert found.clusters == "article"
+    assert found.clusters.kind == "article"
     assert {"question-word", "answer-length"} <= set(found.masks)
     assert found.pairs[0].differences[1].difference > 0
 

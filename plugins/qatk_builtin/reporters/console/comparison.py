@@ -86,13 +86,13 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
     pairs, a = contrast.comparison.pairs, contrast.letters[0]
     if not (few := len(pairs) <= FEW_PAIRS):
         rows = [row for pair in pairs for row in _rows(contrast.differences(pair), contrast.letters[pair.other])]
-        found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters, width)
+        found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters.kind, width)
         yield f"Differences from {a}", POINTS, [found, *_below(contrast, pairs, explained=True)]
     for i, pair in enumerate(pairs):
         b = contrast.letters[pair.other]
         if few:
             rows = _rows(contrast.differences(pair))
-            found = _table(rows, (a, b, f"{b} - {a}"), contrast.comparison.clusters, width)
+            found = _table(rows, (a, b, f"{b} - {a}"), contrast.comparison.clusters.kind, width)
             yield f"{b} - {a}", POINTS, [found, *_below(contrast, [pair], explained=not i)]
         lines, telling, of = contrast.slices(pair, MOST_SLICES if few else FEW_SLICES)
         if lines:
@@ -173,7 +173,7 @@ def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: i
     """F1 in the slices; where there is room the intervals also as a picture on a common scale."""
     limit = max(abs(bound) for line in lines for bound in line.f1.by_cluster)
     room = 25 if width >= WIDE else 0
-    clusters = f"by {contrast.comparison.clusters}"
+    clusters = f"by {contrast.comparison.clusters.kind}"
     picture = [_scale(limit, room)] if room else []
     table = plain_table("", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", clusters, f"EM {b} - {a}", *picture, left=(0, 7))
     for line in lines:

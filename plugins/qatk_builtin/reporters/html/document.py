@@ -142,7 +142,7 @@ def _differences(contrast: Contrast) -> Iterator[dict[str, Any]]:
         a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
         found = contrast.differences(pair)
         over = any(d.two_way for d in found)
-        by_cluster = [f"95 % by {contrast.comparison.clusters}", *(["95 % over seeds"] if over else [])]
+        by_cluster = [f"95 % by {contrast.comparison.clusters.kind}", *(["95 % over seeds"] if over else [])]
         by = ["95 % by question", "p by question", *by_cluster, "p", "Holm p"]
         headers = ["", "", a, b, f"{b} - {a}", *by, "detects", "verdict"]
         rows = [

@@ -96,10 +96,11 @@ def differences(comparison: Comparison) -> Chart:
             label = f"{METRICS[d.metric]}, {d.group if d.group != 'all' else 'all questions'}"
             drawn.append(_difference(label, name, d))
             told.append([*([name] if many else []), label, *_figures(d)])
-    headers = [*(["system"] if many else []), "", "difference", f"95 % by {comparison.clusters}", "Holm p", "verdict"]
+    kind = comparison.clusters.kind
+    headers = [*(["system"] if many else []), "", "difference", f"95 % by {kind}", "Holm p", "verdict"]
     baseline = comparison.systems[0].name
     said = (
-        f"Points above A, {baseline}. The line is the 95 % interval by {comparison.clusters}, the broad band that by "
+        f"Points above A, {baseline}. The line is the 95 % interval by {kind}, the broad band that by "
         "question. "
         "An interval that holds 0 leaves open which one is better."
     )
@@ -109,18 +110,18 @@ def differences(comparison: Comparison) -> Chart:
 
 def slice_differences(comparison: Comparison) -> Iterator[Chart]:
     """The difference of F1 in each slice with its interval; a view of the clearest ones, and one a slicer."""
-    views = []
+    views, kind = [], comparison.clusters.kind
     for pair in comparison.pairs:
         found = [d for d in pair.slices if d.metric == "f1" and d.total and math.isfinite(d.difference)]
         name = f"{letter_of(pair.other)}: " if len(comparison.pairs) > 1 else ""
-        draw = partial(_slice_view, names=_labels(comparison.systems), other=pair.other, clusters=comparison.clusters)
+        draw = partial(_slice_view, names=_labels(comparison.systems), other=pair.other, clusters=kind)
         views += [draw(f"{name}the clearest", found[:15])] if found else []
         for slicer in dict.fromkeys(d.group.partition(": ")[0] for d in found):
             of = [d for d in found if d.group.partition(": ")[0] == slicer][:MOST]
             views.append(draw(f"{name}{slicer.replace('-', ' ')}", of))
     if views:
         said = "Points of F1 above the baseline in each group of questions, with 95 % intervals as above"
-        said += "; by context in a group that lies in one article." if comparison.clusters == "article" else "."
+        said += "." if kind == "context" else f"; by context in a group that lies in one {kind}."
         yield Chart("slices", "Slices", said, views)
 
 

@@ -80,7 +80,7 @@ def _systems(contrast: Contrast) -> str:
 def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
     """The differences of a pair, and the slices in which they lie."""
     a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
-    by_cluster = f"95 % by {contrast.comparison.clusters}"
+    by_cluster = f"95 % by {contrast.comparison.clusters.kind}"
     found = contrast.differences(pair)
     over = ["95 % over seeds"] if any(d.two_way for d in found) else []
     by_question = ["95 % by question", "p by question"]

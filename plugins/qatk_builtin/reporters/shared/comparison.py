@@ -12,7 +12,7 @@ import numpy as np
 from qatk.display import METRICS, Mark, counted, figure, points, scaled
 from qatk.evaluation import KINDS, answerability_of, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Evaluation, Pair, System
-from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, clusters_of
+from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64
 from qatk_builtin.reporters.shared.cases import nearest_gold
 from qatk_builtin.reporters.shared.facts import further_figures
 
@@ -58,12 +58,12 @@ class Contrast:
     def basis(self) -> str:
         """What the numbers rest on: questions, articles, draws."""
         comparison = self.comparison
-        examples = comparison.examples
-        clusters = len(set(examples.title)) if comparison.clusters == "article" else len(examples.context)
+        clusters = comparison.clusters
         seeds = {len(system.evaluations) for system in comparison.systems}
-        parts = [counted(len(examples), "question"), counted(clusters, comparison.clusters)]
+        parts = [counted(len(comparison.examples), "question"), counted(clusters.count, clusters.kind)]
         parts += [f"{' or '.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
-        return " · ".join([*parts, f"{comparison.draws:,} bootstrap draws, seed {comparison.seed}"])
+        parts += [f"{comparison.draws:,} bootstrap draws, seed {comparison.seed}"]
+        return " · ".join([*parts, *([clusters.note] if clusters.note else [])])
 
     @cached_property
     def headers(self) -> list[str]:
@@ -108,7 +108,7 @@ class Contrast:
             return ""
         low, high = f"{effects[0]:.1f}", f"{effects[-1]:.1f}"
         worth = counted(max(1, round(of[0].total / effects[-1])), "independent one")
-        clusters = counted(of[0].clusters, self.comparison.clusters)
+        clusters = counted(of[0].clusters, self.comparison.clusters.kind)
         return (
             f"design effect {low if low == high else f'{low} to {high}'}: {counted(of[0].total, 'question')} tell "
             f"{'as much' if low == high else 'at least as much'} as {worth}; {clusters} "
@@ -117,13 +117,13 @@ class Contrast:
 
     def slices_note(self, lines: Sequence[SliceLine]) -> str:
         """What the intervals of these slices are drawn by, where it is not what the heading says; empty else."""
-        clusters = clusters_of(self.comparison.examples)[0]
+        clusters = self.comparison.clusters
         masks = self.comparison.masks
         named = [line.f1.group.partition(": ") for line in lines]
-        alone = [name for slicer, _, name in named if len(np.unique(clusters[masks[slicer][name]])) == 1]
-        if not alone or self.comparison.clusters != "article":
+        alone = [name for slicer, _, name in named if len(np.unique(clusters.index[masks[slicer][name]])) == 1]
+        if not alone or clusters.kind == "context":
             return ""
-        return "by article; by context where a slice lies in one article"
+        return f"by {clusters.kind}; by context where a slice lies in one {clusters.kind}"
 
     def slices(self, pair: Pair, most: int) -> tuple[list[SliceLine], int, int]:
         """The slices in which the two differ, the clearest first; how many do, and how many there are."""

@@ -1,0 +1,83 @@
+"""Questions that succeed and fail together: what intervals and halves go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qatk.errors import UsageError
+from qatk.types.arrays import Int64
+from qatk.types.examples import Examples
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """The cluster of each question.
+
+    Attributes:
+        index: int64[n], numbered from 0.
+        kind: what they are: ``article``, ``context``, or the name of a column.
+        count: how many there are.
+        unnamed: questions that belong to none; each of their contexts is a cluster of its own.
+    """
+
+    index: Int64
+    kind: str
+    count: int
+    unnamed: int = 0
+
+    @property
+    def note(self) -> str:
+        """What must be said of them; empty where every question belongs to one."""
+        if not self.unnamed:
+            return ""
+        lack = "no title" if self.kind == "article" else f"no {self.kind}"
+        verb = "question has" if self.unnamed == 1 else "questions have"
+        return f"{self.unnamed:,} {verb} {lack}: each of their contexts is a cluster of its own"
+
+
+def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
+    """The article of each question, told by its title; contexts where no two titles differ.
+
+    Args:
+        examples: the questions.
+        column: what to go by instead: a further column of the data, ``title`` or ``context``.
+
+    Raises:
+        UsageError: where the data has no such column, or it tells nothing apart.
+    """
+    if column == "context":
+        return _of_contexts(examples)
+    if column is None and len(set(examples.title) - {""}) < 2:
+        return _of_contexts(examples)
+    if column is None or column == "title":
+        return _by_name(examples, examples.title, "article")
+    if column not in examples.columns:
+        known = ", ".join(["title", "context", *examples.columns])
+        fix = f"there are {known}; further ones are read where a recipe's data names them as `columns`"
+        raise UsageError(f"cluster {column}: the data has no such column", fix=fix)
+    found = _by_name(examples, examples.columns[column], column)
+    if found.count < 2:
+        raise UsageError(f"cluster {column}: it has one value for all questions", fix="name a column that tells apart")
+    return found
+
+
+def contexts_of(examples: Examples) -> Int64:
+    """int64[n], the context of each question, numbered from 0."""
+    return np.unique(examples.context_index, return_inverse=True)[1].astype(np.int64)
+
+
+def _of_contexts(examples: Examples) -> Clusters:
+    index = contexts_of(examples)
+    return Clusters(index, "context", int(index.max(initial=-1)) + 1)
+
+
+def _by_name(examples: Examples, names: Sequence[str], kind: str) -> Clusters:
+    """Questions of one name together; those without one by context."""
+    numbers: dict[tuple[str, int], int] = {}
+    named = zip(names, examples.context_index.tolist(), strict=True)
+    keys = [(name, -1 if name else context) for name, context in named]
+    index = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    return Clusters(index, kind, len(numbers), sum(not name for name, _ in keys))
