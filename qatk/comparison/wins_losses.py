@@ -10,7 +10,7 @@ import numpy as np
 from qatk.errors import UsageError, suggest
 from qatk.evaluation.squad import normalise_answers
 from qatk.results.comparison import Comparison, System
-from qatk.types import Bool, Float64, Int64
+from qatk.types import Bool, Float64, Int64, ragged
 
 
 def narrow(comparison: Comparison, rows: Bool, what: str) -> Comparison:
@@ -131,7 +131,6 @@ def _times_before(values: Float64) -> Int64:
     """How often each value stood there before."""
     order = np.argsort(values, kind="stable")
     begins = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)
-    lengths = np.diff(np.append(begins, len(values)))
     times = np.empty(len(values), np.int64)
-    times[order] = np.arange(len(values)) - np.repeat(begins, lengths)
+    times[order] = ragged.positions(np.append(begins, len(values)))
     return times

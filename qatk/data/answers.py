@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from qatk.errors import DataError, DataWarning
-from qatk.types import Answer, Bool, Examples, Int32, Int64
+from qatk.types import Answer, Bool, Examples, Int32, Int64, ragged
 
 UNKNOWN = -1
 """The ``answer_start`` of an answer whose place the data does not give."""
@@ -119,7 +119,7 @@ def _without_overlaps(examples: Examples, policy: BadAnswers, where: str) -> Exa
 
 def _bad_answers(examples: Examples) -> Int64:
     """The answers that do not stand at their start, as positions among all answers."""
-    rows = examples.context_index[_owners(examples)].tolist()
+    rows = examples.context_index[examples.answer_owners].tolist()
     contexts, starts = examples.context, examples.answer_start.tolist()
     each = enumerate(zip(rows, examples.answer_text, starts, strict=True))
     bad = [
@@ -130,14 +130,8 @@ def _bad_answers(examples: Examples) -> Int64:
     return np.array(bad, np.int64)
 
 
-def _owners(examples: Examples) -> Int64:
-    """int64[answers]: the example that each answer belongs to."""
-    assert examples.answer_offsets is not None
-    return np.repeat(np.arange(len(examples)), np.diff(examples.answer_offsets))
-
-
 def _bad_answers_error(examples: Examples, bad: Int64, where: str) -> DataError:
-    owners = _owners(examples)[bad].tolist()
+    owners = examples.answer_owners[bad].tolist()
     lines = [_describe(examples, row, int(k)) for row, k in list(zip(owners, bad, strict=True))[:_LISTED]]
     more = ["..."] if len(bad) > _LISTED else []
     what = f"{len(bad)} answers of {len(set(owners))} questions do not stand at their answer_start:"
@@ -159,7 +153,7 @@ def _short(text: str) -> str:
 
 
 def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
-    owners = _owners(examples).tolist()
+    owners = examples.answer_owners.tolist()
     texts, starts = list(examples.answer_text), examples.answer_start.copy()
     keep = np.ones(len(texts), np.bool_)
     for k in bad.tolist():
@@ -186,10 +180,9 @@ def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
 
 def _rows_losing_a_span(examples: Examples, keep: Bool) -> list[int]:
     """The questions that have no answer left, or none of one of the spans that are due."""
-    owners = _owners(examples)
+    owners = examples.answer_owners
     span = np.zeros(len(owners), np.int32) if examples.answer_span is None else examples.answer_span
-    begins = np.ones(len(owners), np.bool_)
-    begins[1:] = (np.diff(owners) > 0) | (np.diff(span) > 0)
+    begins = ragged.begins(owners, span)
     number = np.cumsum(begins) - 1
     left = np.bincount(number[keep], minlength=int(begins.sum()))
     return sorted(set(owners[begins][left == 0].tolist()))
@@ -197,9 +190,8 @@ def _rows_losing_a_span(examples: Examples, keep: Bool) -> list[int]:
 
 def _keep_answers(examples: Examples, keep: Bool, lost: Sequence[int]) -> Examples:
     """Those answers only; of questions that are lost, none."""
-    keep = keep & ~np.isin(_owners(examples), lost)
-    offsets = np.zeros(len(examples) + 1, np.int64)
-    np.cumsum(np.bincount(_owners(examples)[keep], minlength=len(examples)), out=offsets[1:])
+    keep = keep & ~np.isin(examples.answer_owners, lost)
+    offsets = ragged.offsets_of(np.bincount(examples.answer_owners[keep], minlength=len(examples)))
     kept = np.flatnonzero(keep).tolist()
     texts = [examples.answer_text[k] for k in kept]
     return replace(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.evaluation.squad import normalise_answer
-from qatk.types import Bool, Examples, Features, Int8, Int32, Int64
+from qatk.types import Bool, Examples, Features, Int8, Int32, Int64, ragged
 
 REACHES: tuple[str, ...] = ("in reach", "window", "cap", "tokenizer")
 """Codes of :attr:`Reach.code`: within reach; no window holds an answer whole; only answers of more tokens than the cap;
@@ -100,11 +100,8 @@ def window_masks(windows: Int32) -> dict[str, dict[str, Bool]]:
 
 def _spans(examples: Examples) -> tuple[Int64, Int64]:
     """int64[A], the span of all that are due which each answer is an alternative of; int64[S], the question of each."""
-    assert examples.answer_offsets is not None
-    owner = np.repeat(np.arange(len(examples)), np.diff(examples.answer_offsets))
-    begins = np.diff(owner, prepend=-1) > 0
-    if examples.answer_span is not None:
-        begins |= np.diff(examples.answer_span, prepend=np.int32(0)) > 0
+    owner, span = examples.answer_owners, examples.answer_span
+    begins = ragged.begins(owner) if span is None else ragged.begins(owner, span)
     return np.cumsum(begins) - 1, owner[begins]
 
 
@@ -134,7 +131,7 @@ def _look(examples: Examples, features: Features, begin: int, stop: int, lengths
     if not len(position) or not len(answer):
         return
     tokens = _Tokens(
-        window=np.repeat(np.arange(stop - begin), np.diff(offsets))[position],
+        window=ragged.owners(offsets)[position],
         left=features.char_start[among][position].astype(np.int64),
         right=features.char_end[among][position].astype(np.int64),
     )
@@ -181,7 +178,6 @@ def _pairs(examples: Examples, features: Features, begin: int, stop: int) -> tup
     assert examples.answer_offsets is not None
     row = features.example_index[begin:stop]
     first, each = examples.answer_offsets[row], np.diff(examples.answer_offsets)[row]
-    window = np.repeat(np.arange(stop - begin), each)
-    answer = np.arange(len(window)) - np.repeat(np.cumsum(each) - each, each) + np.repeat(first, each)
+    window, answer = np.repeat(np.arange(stop - begin), each), ragged.ranges(first, each)
     placed = examples.answer_start[answer] >= 0
     return window[placed], answer[placed]

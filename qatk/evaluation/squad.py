@@ -26,7 +26,7 @@ from qatk.errors import DataError
 from qatk.statistics.assignment import best_pairs
 from qatk.statistics.classification import precision_recall, step_area
 from qatk.statistics.intervals import percent
-from qatk.types import GROUPS, Bool, Examples, Float64, Int64, Spans, groups_of
+from qatk.types import GROUPS, Bool, Examples, Float64, Int64, Spans, groups_of, ragged
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
 _ARTICLES = re.compile(r"\b(?:an?|the)\b")
@@ -89,7 +89,7 @@ def exact_and_f1(examples: Examples, texts: Sequence[str], several: Spans | None
         edges = offsets[begin : begin + len(few) + 1]
         gold = examples.answer_text[int(edges[0]) : int(edges[-1])]
         with _without_collection():
-            exact[rows], f1[rows] = _exact_and_f1(few, gold, np.diff(edges))
+            exact[rows], f1[rows] = _exact_and_f1(few, gold, edges)
     for row in _rows_of_several(examples, several):
         said = [span.text for span in several.of(row)] if several is not None and texts[row] else []
         gold_spans = [[answer.text for answer in span] for span in examples.spans_of_answer(row)]
@@ -137,9 +137,9 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _exact_and_f1(texts: Sequence[str], answers: Sequence[str], answers_each: Int64) -> tuple[Float64, Float64]:
+def _exact_and_f1(texts: Sequence[str], answers: Sequence[str], offsets: Int64) -> tuple[Float64, Float64]:
     words, predicted, gold = _encode(texts, answers)
-    row = np.repeat(np.arange(len(texts)), answers_each)
+    row = ragged.owners(offsets)
     counts = gold != 0
     row, gold = row[counts], gold[counts]
     given = predicted[row]

@@ -23,7 +23,7 @@ from qatk.errors import RunFolderError
 from qatk.evaluation.reachability import REACHES
 from qatk.files import write_atomically
 from qatk.results.evaluation import Evaluation
-from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions, Spans
+from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions, Spans, ragged
 
 
 def write_examples(path: Path, evaluation: Evaluation) -> None:
@@ -118,7 +118,7 @@ def _slice_column(masks: Mapping[str, Bool]) -> Any:
     """For each question the names of the groups it is in; the column's metadata is not needed to read it back."""
     names = np.array(list(masks), object)
     table = np.stack(list(masks.values()), axis=1) if len(masks) else np.zeros((0, 0), bool)
-    offsets = np.concatenate([[0], np.cumsum(table.sum(axis=1))]).astype(np.int64)
+    offsets = ragged.offsets_of(table.sum(axis=1))
     members = pa.DictionaryArray.from_arrays(
         pa.array(np.nonzero(table)[1].astype(np.int32)), pa.array(names, pa.string())
     )
@@ -207,7 +207,7 @@ def _read_masks(column: Any) -> dict[str, Bool]:
     members = column.values
     if not isinstance(members, pa.DictionaryArray):
         members = members.dictionary_encode()
-    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    rows = ragged.owners(offsets)
     indices = _array(members.indices)
     masks = {}
     for i, name in enumerate(members.dictionary.to_pylist()):

@@ -5,7 +5,8 @@ and marks its arrays read-only. Letters in shapes: n examples, c distinct contex
 T tokens of all features together.
 """
 
-from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64, ragged_rows
+from qatk.types import ragged
+from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64
 from qatk.types.clusters import Clusters, clusters_of, contexts_of
 from qatk.types.events import TrainEvent
 from qatk.types.examples import Answer, Examples
@@ -13,6 +14,7 @@ from qatk.types.features import FeatureColumns, Features
 from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
 from qatk.types.mapped import Spool, TextColumn, release, zeros
 from qatk.types.predictions import NBest, Predictions, Span, Spans
+from qatk.types.ragged import ragged_rows
 from qatk.types.scores import SpanCandidates, SpanScores
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "clusters_of",
     "contexts_of",
     "groups_of",
+    "ragged",
     "ragged_rows",
     "release",
     "zeros",

@@ -1,8 +1,6 @@
-"""What the column types are made of: array kinds, their checks, and rows of ragged columns."""
+"""What the column types are made of: array kinds and their checks."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,19 +39,3 @@ def check_rows(owner: object, name: str, rows: int) -> None:
     """Check that the sequence ``owner.name`` has this many items. Raises ``ValueError``."""
     if len(getattr(owner, name)) != rows:
         raise ValueError(f"{type(owner).__name__}.{name} has {len(getattr(owner, name))} rows where {rows} are due")
-
-
-def ragged_rows(offsets: Int64, rows: NDArray[Any]) -> tuple[Int64, Int64]:
-    """Positions of the flat values of some rows, and the offsets of these rows among themselves.
-
-    Args:
-        offsets: int64[rows in all + 1].
-        rows: indices of the rows wanted, in the order wanted.
-    """
-    rows = np.asarray(rows)
-    begin = offsets[rows]
-    lengths = offsets[rows + 1] - begin
-    new = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=new[1:])
-    positions = np.arange(new[-1]) + np.repeat(begin - new[:-1], lengths)
-    return positions, new

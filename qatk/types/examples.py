@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qatk.errors import DataError
-from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, ragged_rows
+from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
 from qatk.types.mapped import release
+from qatk.types.ragged import owners, ragged_rows
 
 _CHUNK = 4096
 """Texts that are encoded together."""
@@ -92,13 +93,13 @@ class Examples:
 
     def _question_of(self, column: str, row: int) -> str:
         """Words that name the first question to which a row of a column belongs; none where there is no question."""
-        owners = np.arange(len(self))
         if column == "context":
-            owners = np.flatnonzero(self.context_index == row)
-            row = 0
-        elif column == "answer_text" and self.answer_offsets is not None:
-            owners = np.repeat(owners, np.diff(self.answer_offsets))
-        return f" (question {self.id[owners[row]]!r})" if column != "id" and row < len(owners) else ""
+            asked = np.flatnonzero(self.context_index == row).tolist()
+        elif column == "answer_text":
+            asked = self.answer_owners[row : row + 1].tolist()
+        else:
+            asked = [row]
+        return f" (question {self.id[asked[0]]!r})" if column != "id" and asked else ""
 
     def _check_spans(self, span: Int32) -> None:
         freeze(self, "answer_span", np.int32, len(self.answer_text))
@@ -135,6 +136,11 @@ class Examples:
             last = self.answer_offsets[1:][self.has_answer] - 1
             due[self.has_answer] += self.answer_span[last]
         return due
+
+    @property
+    def answer_owners(self) -> Int64:
+        """int64[answers]: the example that each gold answer belongs to."""
+        return np.zeros(0, np.int64) if self.answer_offsets is None else owners(self.answer_offsets)
 
     def context_of(self, row: int) -> str:
         """The context of example ``row``."""

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.types.arrays import Int8, Int32, Int64, check_offsets, freeze, ragged_rows
+from qatk.types.arrays import Int8, Int32, Int64, check_offsets, freeze
 from qatk.types.examples import Examples
 from qatk.types.mapped import Spool, release
+from qatk.types.ragged import ragged_rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qatk.types.arrays import Bool, Float32, Float64, Int32, Int64, check_offsets, freeze, ragged_rows
+from qatk.types.arrays import Bool, Float32, Float64, Int32, Int64, check_offsets, freeze
+from qatk.types.ragged import owners, ragged_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,7 @@ class Predictions:
         if len(several.offsets) != len(self) + 1:
             raise ValueError("Predictions.several is for another number of examples")
         each = np.diff(several.offsets)
-        row = np.repeat(np.arange(len(self)), each)
+        row = owners(several.offsets)
         best = several.char_start == self.char_start[row]
         best &= several.char_end == self.char_end[row]
         holds = np.bincount(row[best], minlength=len(self)) > 0

@@ -18,6 +18,7 @@ import numpy as np
 import yaml
 
 from qatk.api import Examples
+from qatk.types import ragged
 from qatk_builtin.datasets import FactsOptions
 from qatk_builtin.datasets.facts_names import invented_name
 
@@ -69,7 +70,7 @@ class FactsDataset:
             title=titles,
             context=contexts,
             context_index=np.array(index, np.int32),
-            answer_offsets=np.cumsum([0, *map(len, answers)]).astype(np.int64),
+            answer_offsets=ragged.offsets_of(np.array([len(few) for few in answers], np.int64)),
             answer_text=[text for text, _ in flat],
             answer_start=np.array([start for _, start in flat], np.int32),
         )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from qatk.api import DataError
 from qatk.data import as_starts
-from qatk.types import Examples, Int64
+from qatk.types import Examples, Int64, ragged
 from qatk_builtin.datasets.columns import column_values
 
 _FIX = "the columns of squad_v2 are due: id, title, context, question, answers {text: [...], answer_start: [...]}"
@@ -121,9 +121,7 @@ def _answers(table: Any, where: str) -> _Answers | None:
         raise DataError(what, where=where, fix=_FIX)
     flat = _text_values(pc.list_flatten(texts), where)
     places: list[int | None] = [None] * len(flat) if starts is None else _start_values(pc.list_flatten(starts), where)
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return _Answers(offsets, flat, places)
+    return _Answers(ragged.offsets_of(lengths), flat, places)
 
 
 def _answer_lists(column: Any, where: str) -> tuple[Any, Any | None]:
@@ -131,7 +129,7 @@ def _answer_lists(column: Any, where: str) -> tuple[Any, Any | None]:
     kind = column.type
     if _is_list(kind) and pa.types.is_struct(kind.value_type) and "text" in _names(kind.value_type):
         inner = pc.list_flatten(column)
-        offsets = pa.array(np.concatenate([[0], np.cumsum(_lengths(column))]), pa.int64())
+        offsets = pa.array(ragged.offsets_of(_lengths(column)), pa.int64())
         parts = {
             name: pa.LargeListArray.from_arrays(offsets, pc.struct_field(inner, name)) for name in _names(inner.type)
         }

@@ -18,12 +18,11 @@ from qatk.api import (
     UsageError,
     answers_of_spans,
 )
-from qatk.types import Float32, Float64, Int64
+from qatk.types import Float32, Float64, Int64, ragged
 from qatk_builtin.decoders import EnsembleOptions, MinNullOptions
 from qatk_builtin.decoders.best_spans import Spans
 from qatk_builtin.decoders.min_null import MinNullDecoder
 from qatk_builtin.decoders.nbest import Slices, probabilities, rank
-from qatk_builtin.decoders.overlap import changes
 
 
 class EnsembleDecoder:
@@ -62,13 +61,11 @@ class EnsembleDecoder:
         average = _mean_probability if self.options.by == "probability" else _mean_score
         spans, null_score = average(models)
         spans = rank(spans, self.options.n_best_size)
-        rows, first, count = np.unique(spans.example, return_index=True, return_counts=True)
+        rows, first = np.unique(spans.example, return_index=True)
         start, end = np.full((2, len(examples)), -1, np.int32)
         score = np.full(len(examples), -np.inf, np.float32)
         start[rows], end[rows], score[rows] = spans.char_start[first], spans.char_end[first], spans.score[first]
-        offsets = np.zeros(len(examples) + 1, np.int64)
-        offsets[rows + 1] = count
-        offsets = np.cumsum(offsets)
+        offsets = ragged.offsets_of(np.bincount(spans.example, minlength=len(examples)))
         text = Slices(examples, offsets, spans.char_start, spans.char_end)
         probability = probabilities(offsets, spans.score, null_score)
         nbest = NBest(offsets, text, spans.char_start, spans.char_end, spans.score, probability)
@@ -105,8 +102,7 @@ class _Model:
         """From predictions that have an n-best."""
         best = predictions.nbest
         assert best is not None
-        example = np.repeat(np.arange(len(predictions)), np.diff(best.offsets))
-        spans = Spans(example, best.char_start, best.char_end, best.score)
+        spans = Spans(ragged.owners(best.offsets), best.char_start, best.char_end, best.score)
         return cls(spans, best.offsets, best.score.astype(np.float64), predictions.null_score.astype(np.float64))
 
     @property
@@ -182,7 +178,7 @@ def _same_spans(models: list[_Model]) -> tuple[Spans, Int64, Int64]:
     parts = [model.spans for model in models]
     keys = [np.concatenate([getattr(p, name) for p in parts]) for name in ("char_end", "char_start", "example")]
     order = np.lexsort(keys)
-    first = np.flatnonzero(changes(*(key[order] for key in keys))) if len(order) else order
+    first = np.flatnonzero(ragged.begins(*(key[order] for key in keys))) if len(order) else order
     end, start, example = (key[order[first]] for key in keys)
     return Spans(example, start, end, np.zeros(len(first), np.float32)), order, first
 

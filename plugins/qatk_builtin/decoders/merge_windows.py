@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, Predictions, SpanCandidates, SpanScores
-from qatk.types import Float32, Int64, Spool, release
+from qatk.types import Float32, Int64, Spool, ragged, release
 from qatk_builtin.decoders import MergeWindowsOptions
 from qatk_builtin.decoders.candidates import check_candidates
 from qatk_builtin.decoders.min_null import MinNullDecoder, blocks
-from qatk_builtin.decoders.overlap import Overlap, changes, combined
+from qatk_builtin.decoders.overlap import Overlap, combined
 
 
 class MergeWindowsDecoder(MinNullDecoder):
@@ -95,7 +95,7 @@ class _Columns:
         tokens = len(column("char_start"))
         features = Features(
             example_index=column("example_index"),
-            token_offsets=np.concatenate([[0], np.cumsum(column("length", np.int64))]),
+            token_offsets=ragged.offsets_of(column("length", np.int64)),
             input_ids=np.zeros(tokens, np.int32),
             type_ids=np.zeros(tokens, np.int8),
             char_start=column("char_start"),
@@ -113,7 +113,7 @@ def _merge_block(features: Features, scores: SpanScores, begin: int, stop: int, 
     """Merge the windows from ``begin`` up to ``stop``, which are whole examples."""
     overlap = Overlap.of(features, begin, stop)
     owners = features.example_index[begin:stop]
-    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    first = np.flatnonzero(ragged.begins(owners))
     tokens = slice(int(features.token_offsets[begin]), int(features.token_offsets[stop]))
     kept = overlap.place[overlap.first]
     columns = {name: getattr(features, name)[tokens][kept] for name in ("char_start", "char_end")}
@@ -149,7 +149,7 @@ def _merge_spans(spans: tuple[Int64, Int64, Float32], overlap: Overlap, combine:
     valid = (token[first] >= 0) & (token[last] >= 0) & (first <= last)
     first, last, score = first[valid], last[valid], score[valid]
     order = np.lexsort((token[last], token[first]))
-    begins = changes(token[first][order], token[last][order])
+    begins = ragged.begins(token[first][order], token[last][order])
     span = np.empty(len(order), np.int64)
     span[order] = np.cumsum(begins) - 1
     nearer = np.minimum(weight[first], weight[last])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, advance
-from qatk.types import Bool, Float32, Int32, Int64, Spool, release
+from qatk.types import Bool, Float32, Int32, Int64, Spool, ragged, release
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.best_spans import Block, Spans, best_spans
 from qatk_builtin.decoders.candidates import check_candidates, valid_candidates
@@ -63,8 +63,7 @@ class MinNullDecoder:
             rows, first, each = np.unique(spans.example, return_index=True, return_counts=True)
             score[rows], start[rows], end[rows] = spans.score[first], spans.char_start[first], spans.char_end[first]
             count[rows + 1] = each
-            offsets = np.concatenate([[0], np.cumsum(each)])
-            probability = probabilities(offsets, spans.score, null_score[rows])
+            probability = probabilities(ragged.offsets_of(each), spans.score, null_score[rows])
             for name, column in columns.items():
                 column.append(probability if name == "probability" else getattr(spans, name))
         found = {name: column.column() for name, column in columns.items()}
@@ -137,7 +136,7 @@ def _check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str
 def _least_null(n: int, features: Features, null: Float32) -> Float32:
     """float32[n]: the minimum over each example's windows, 0 where it has none."""
     least = np.zeros(n, np.float32)
-    first = np.flatnonzero(np.diff(features.example_index, prepend=-1))
+    first = np.flatnonzero(ragged.begins(features.example_index))
     least[features.example_index[first]] = np.minimum.reduceat(null, first)
     return least
 

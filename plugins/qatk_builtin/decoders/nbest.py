@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from qatk.types import Examples, Float32, Float64, Int32, Int64, TextColumn
+from qatk.types import Examples, Float32, Float64, Int32, Int64, TextColumn, ragged
 from qatk_builtin.decoders.best_spans import Spans, falling, join
 
 CHUNK = 4096
@@ -65,9 +65,7 @@ def rank(spans: Spans, n_best_size: int) -> Spans:
     """As :func:`merge`, of spans in any order, any number, and repeated."""
     keys = (falling(spans.score), spans.char_end, spans.char_start, spans.example)
     spans = spans.take(np.lexsort(keys))
-    first = np.ones(len(spans), np.bool_)
-    first[1:] = np.any([np.diff(key) != 0 for key in (spans.example, spans.char_start, spans.char_end)], axis=0)
-    spans = spans.take(first)
+    spans = spans.take(ragged.begins(spans.example, spans.char_start, spans.char_end))
     spans = spans.take(np.argsort((spans.example << 32) + falling(spans.score), kind="stable"))
     place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
     return spans.take(place < n_best_size)
@@ -76,7 +74,7 @@ def rank(spans: Spans, n_best_size: int) -> Spans:
 def probabilities(offsets: Int64, score: Float32, null_score: Float32) -> Float32:
     """Softmax over each example's spans (best first, ragged) and its null score; what is missing to 1 is the null's."""
     filled = np.flatnonzero(np.diff(offsets))
-    example = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    example = ragged.owners(offsets)
     top = null_score.astype(np.float64)
     top[filled] = np.maximum(top[filled], score[offsets[filled]])
     weight: Float64 = np.exp(score - top[example])

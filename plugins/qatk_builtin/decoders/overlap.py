@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.types import Bool, Features, Float32, Float64, Int32, Int64
+from qatk.types import Features, Float32, Float64, Int32, Int64, ragged
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +38,11 @@ class Overlap:
         characters = (features.char_end[tokens][place], features.char_start[tokens][place], example)
         keys = (_ranks(window, characters), *characters)
         order = np.lexsort(keys)
-        begins = changes(*(key[order] for key in keys))
+        begins = ragged.begins(*(key[order] for key in keys))
         token = np.empty(len(place), np.int64)
         token[order] = np.cumsum(begins) - 1
         first = order[begins]
         return cls(place, token, _weights(window), first, example[first])
-
-
-def changes(*columns: Int64 | Int32) -> Bool:
-    """bool[t]: which rows begin a group: the first row, and every row that differs from the one before."""
-    begins = np.ones(len(columns[0]), np.bool_)
-    begins[1:] = np.any([np.diff(column) != 0 for column in columns], axis=0)
-    return begins
 
 
 def _weights(window: Int64) -> Float64:
@@ -70,16 +63,16 @@ def _ranks(window: Int64, characters: tuple[Int32, ...]) -> Int64:
         window: int64[t].
         characters: ``char_end``, ``char_start`` and example of each.
     """
-    begin = np.flatnonzero(changes(window, *characters))
+    begin = np.flatnonzero(ragged.begins(window, *characters))
     length = np.diff(begin, append=len(window))
     if (length == 1).all():
         return np.zeros(len(window), np.int64)
     order = np.lexsort([key[begin] for key in characters])
     alike = np.empty(len(begin), np.int64)
-    alike[order] = np.cumsum(changes(*(key[begin[order]] for key in characters))) - 1
+    alike[order] = np.cumsum(ragged.begins(*(key[begin[order]] for key in characters))) - 1
     longest = np.zeros(len(begin), np.int64)
     np.maximum.at(longest, alike, length)
-    hidden = np.where(changes(window[begin]), longest[alike] - length, 0)
+    hidden = np.where(ragged.begins(window[begin]), longest[alike] - length, 0)
     ranks: Int64 = np.arange(len(window)) - np.repeat(begin - hidden, length)
     return ranks
 

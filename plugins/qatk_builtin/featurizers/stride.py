@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError
-from qatk.types import Bool, FeatureColumns, Float64, Int64
+from qatk.types import Bool, FeatureColumns, Float64, Int64, ragged
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.splicing import Reader
 from qatk_builtin.featurizers.targets import GoldSpans, place_answers, window_answers
@@ -151,10 +151,8 @@ def _full_question_size(source: Source) -> Int64:
 def _lowest_draw(example: Int64, draw: Float64) -> Bool:
     """bool[F]: the window with the lowest draw of each example."""
     order = np.lexsort((draw, example))
-    first = np.ones(len(order), np.bool_)
-    first[1:] = np.diff(example[order]) > 0
     lowest = np.zeros(len(order), np.bool_)
-    lowest[order[first]] = True
+    lowest[order[ragged.begins(example[order])]] = True
     return lowest
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.types import Bool, Examples, Int64
+from qatk.types import Bool, Examples, Int64, ragged
 from qatk_builtin.featurizers.tokens import TokenRows
 from qatk_builtin.featurizers.windows import Windows
 
@@ -46,7 +46,7 @@ def place_answers(examples: Examples, contexts: TokenRows, context_row: Int64) -
     if not len(visible) or not len(start):
         nothing = np.zeros(len(start), np.bool_)
         return GoldSpans(np.zeros_like(start), np.zeros_like(start), nothing, nothing)
-    token_row = np.repeat(np.arange(len(contexts.lengths)), contexts.lengths)[visible]
+    token_row = ragged.owners(contexts.offsets)[visible]
     span = int(contexts.char_end.max()) + 2
     # One rising key over all contexts makes it one search; the accumulations keep it rising where a
     # normalizer has put tokens out of the order of their characters.

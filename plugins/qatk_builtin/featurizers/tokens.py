@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import advance
-from qatk.types import Bool, Int32, Int64, Spool, ragged_rows, release
+from qatk.types import Bool, Int32, Int64, Spool, ragged, ragged_rows, release
 
 BATCH_CHARS = 1 << 18
 """Characters tokenized at a time: enough to keep all cores busy, few enough for the memory that Rust takes."""
@@ -126,8 +126,7 @@ def token_rows(
         ids: the tokens' ids.
         spans: the tokens' characters as the tokenizer gives them, blanks included; ``None`` where not needed.
     """
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    offsets = ragged.offsets_of(np.array(lengths, np.int64))
     tokens = int(offsets[-1])
     flat = np.fromiter(ids, np.int32, tokens)
     if spans is None:
@@ -148,7 +147,7 @@ def join_rows(parts: Iterable[TokenRows]) -> TokenRows:
         ids.append(part.ids)
         char_start.append(part.char_start)
         char_end.append(part.char_end)
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    offsets = ragged.offsets_of(np.concatenate(lengths))
     return TokenRows(offsets, ids.column(), char_start.column(), char_end.column())
 
 

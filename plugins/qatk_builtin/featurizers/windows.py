@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.api import advance
-from qatk.types import Int8, Int32, Int64
+from qatk.types import Int8, Int32, Int64, ragged
 from qatk_builtin.featurizers.pair_template import PairTemplate
 from qatk_builtin.featurizers.tokens import TokenRows
 
@@ -65,9 +65,9 @@ def plan_windows(context_size: Int64, room: Int64, doc_stride: int) -> Windows:
     """
     step = room - doc_stride
     count = 1 + np.maximum(0, -((room - context_size) // step))
-    example = np.repeat(np.arange(len(count)), count)
-    rank = np.arange(len(example)) - np.repeat(np.cumsum(count) - count, count)
-    start = rank * step[example]
+    offsets = ragged.offsets_of(count)
+    example = ragged.owners(offsets)
+    start = ragged.positions(offsets) * step[example]
     return Windows(example, start, np.minimum(context_size[example] - start, room[example]))
 
 
@@ -87,8 +87,7 @@ def splice(source: Source, windows: Windows) -> tuple[Int64, Int32, Int8, Int32,
     pool = np.concatenate([contexts.ids, questions.ids, specials])
     nowhere = np.full(len(pool) - len(contexts.ids), -1, np.int32)
     starts, ends = (np.concatenate([column, nowhere]) for column in (contexts.char_start, contexts.char_end))
-    offsets = np.zeros(len(windows.example) + 1, np.int64)
-    np.cumsum(_piece_sizes(source, windows).sum(1), out=offsets[1:])
+    offsets = ragged.offsets_of(_piece_sizes(source, windows).sum(1))
     ids, char_start, char_end = (np.empty(offsets[-1], np.int32) for _ in range(3))
     types = np.empty(offsets[-1], np.int8)
     piece_types = np.array([piece.type_id for piece in source.template.pieces], np.int8)
@@ -97,7 +96,7 @@ def splice(source: Source, windows: Windows) -> tuple[Int64, Int32, Int8, Int32,
         sizes = _piece_sizes(source, part).ravel()
         begins = _piece_begins(source, part).ravel()
         among = slice(offsets[low], offsets[low + len(part.example)])
-        positions = np.repeat(begins - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+        positions = ragged.ranges(begins, sizes)
         for column, out in ((pool, ids), (starts, char_start), (ends, char_end)):
             np.take(column, positions, out=out[among], mode="clip")  # "raise" would buffer the output
         types[among] = np.repeat(np.tile(piece_types, len(part.example)), sizes)

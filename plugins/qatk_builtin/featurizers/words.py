@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import advance
-from qatk.types import Int64, ragged_rows, release
+from qatk.types import Int64, ragged, ragged_rows, release
 from qatk_builtin.featurizers.tokens import TokenRows, batches, encode_batch, join_rows
 
 BATCH_CHARS = 1 << 21
@@ -71,7 +71,7 @@ def _encode_distinct(tokenizer: Any, words: Sequence[str]) -> TokenRows:
     begin = _begins(words)
     shift = np.repeat(_begins(lines), rows.lengths)
     owner = np.searchsorted(begin, rows.char_start + shift, side="right") - 1
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(words)))])
+    offsets = ragged.offsets_of(np.bincount(owner, minlength=len(words)))
     back = (shift - begin[owner]).astype(np.int32)
     return TokenRows(offsets, rows.ids, rows.char_start + back, rows.char_end + back)
 

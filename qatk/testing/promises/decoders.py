@@ -12,7 +12,7 @@ from qatk.errors import UsageError
 from qatk.testing.inputs.decoding import Problem, as_candidates, decoding_problems, examples_of, with_null, with_windows
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, Unkept, expect, given, promise
-from qatk.types import NBest, Predictions, Spans
+from qatk.types import NBest, Predictions, Spans, ragged
 
 _CLEARLY = -5.0
 """Clear answers stand at least so far above "no answer": a null_threshold below this may drop them."""
@@ -68,7 +68,7 @@ def texts_are_slices(subject: Subject) -> None:
 
 
 def _check_slices(problem: Problem, name: str, spans: NBest | Spans) -> None:
-    owner = np.repeat(np.arange(len(spans.offsets) - 1), np.diff(spans.offsets))
+    owner = ragged.owners(spans.offsets)
     for k, row in enumerate(owner.tolist()):
         expect(spans.text[k] != "", f"the {name} of example {row} has an empty text")
         _check_slice(problem, row, spans.text[k], int(spans.char_start[k]), int(spans.char_end[k]))

@@ -14,7 +14,7 @@ import numpy as np
 from qatk.display import undirected
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of, take
 from qatk.results import Comparison, Evaluation, Pair, System
-from qatk.types import Bool, Examples, Float64, Int64
+from qatk.types import Bool, Examples, Float64, Int64, ragged
 from qatk_builtin.reporters.html.packing import Column, Scaled, pack
 from qatk_builtin.reporters.shared.comparison import letter_of
 
@@ -186,8 +186,7 @@ def _best_columns(evaluation: Evaluation, most: int) -> dict[str, Column]:
     if best is None:
         return {"best_count": np.zeros(n, np.int64)}
     counts = np.minimum(np.diff(best.offsets), most)
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    at = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts) + np.repeat(best.offsets[:-1], counts)
+    at = ragged.ranges(best.offsets[:-1], counts)
     return {
         "best_count": counts,
         "best_start": best.char_start[at].astype(np.int64),

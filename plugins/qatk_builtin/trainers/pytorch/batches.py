@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from qatk.api import BackboneSpec, Batch, Features
-from qatk.types import Int64, ragged_rows
+from qatk.types import Int64, ragged, ragged_rows
 from qatk_builtin.trainers.pytorch.packing import PackedBatch
 
 POOL = 50
@@ -76,7 +76,7 @@ def make_batch(
     packed: dict[str, Any] = {}
     if packing:
         packed["places"] = send(np.flatnonzero(token_mask))
-        packed["positions"] = send(np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths))
+        packed["positions"] = send(ragged.positions(offsets))
         packed["offsets"] = send(offsets.astype(np.int32))
         packed["longest"] = int(lengths.max())
     return (PackedBatch if packing else Batch)(
