@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_FURTHER_LINE = re.compile(r"\n(?=  )")
+_ENDLESS = re.compile(r"\S{400,}")
+_LONGEST_LINE = 1000
+
+
+def visible(text: str) -> str:
+    """``text`` with escapes for what a terminal would obey: control characters, line ends, turns of the direction.
+
+    Halves of surrogate pairs, which no terminal and no file takes, are escaped too.
+    """
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def message(text: str) -> str:
+    """``text`` as a message shows it: visible, in lines that are not endless.
+
+    A line end stays one where two blanks follow it, so that no text can pretend to be a message of its own.
+    """
+    return "\n".join(_shortened(visible(line)) for line in _FURTHER_LINE.split(text))
+
+
+def _shortened(line: str) -> str:
+    line = _ENDLESS.sub(lambda word: f"{word[0][:100]}…{word[0][-20:]}", line)
+    if len(line) <= _LONGEST_LINE:
+        return line
+    return f"{line[: _LONGEST_LINE // 2]} … {line[-_LONGEST_LINE // 4 :]} ({len(line):,} characters)"
 
 
 class QatkError(Exception):
@@ -22,8 +51,8 @@ class QatkError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        message = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{message}\n  {self.fix}" if self.fix else message
+        said = message(f"{visible(self.where)}: {self.what}" if self.where else self.what)
+        return f"{said}\n  {message(self.fix)}" if self.fix else said
 
 
 class UsageError(QatkError):
@@ -87,7 +116,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
-        return f"{place}: {self.what}" + (f" ({self.fix})" if self.fix else "")
+        said = [f"{place}: {self.what}", *([f"({self.fix})"] if self.fix else [])]
+        return " ".join(_shortened(visible(part)) for part in said)
 
 
 class RecipeError(UsageError):
@@ -97,9 +127,15 @@ class RecipeError(UsageError):
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(map(str, self.problems)))
 
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
 
 class QatkWarning(UserWarning):
     """Something that the user should know and that stops nothing."""
+
+    def __str__(self) -> str:
+        return message(super().__str__())
 
 
 class DataWarning(QatkWarning):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import os
@@ -25,6 +24,22 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"cannot write: {reason}", where=str(path), fix="nothing was left half-written") from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder.
+
+    Raises:
+        UsageError: where there can be none: the name is too long, a part of it is closed, links lead in a circle.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError is of a NUL byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot be used: {reason}", where=str(path), fix="name another one") from error
+    return True
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -128,17 +143,40 @@ def read_text(path: Path) -> str:
     """
     try:
         data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        what = f"the gzip file is cut short or damaged: {error}"
-        raise DataError(what, where=str(path), fix="fetch or write it again") from error
     except OSError as error:
         raise _cannot_read(path, error) from error
+    if data.startswith(b"\x1f\x8b"):
+        data = _unfold(data, path)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _not_utf8(path, data, error) from error
+
+
+UNFOLDED, RATIO = 64 * 2**20, 100
+"""A gzip file may unfold to so many bytes; or to so many times its own size, which no text of words comes near."""
+
+
+def _unfold(data: bytes, path: Path) -> bytes:
+    """What a gzip file of one member or several holds."""
+    limit, parts, room = max(UNFOLDED, RATIO * len(data)), [], 0
+    while data:
+        member = zlib.decompressobj(wbits=31)  # with the header and the checksum of gzip
+        try:
+            parts.append(member.decompress(data, limit - room + 1))
+        except zlib.error as error:
+            raise _damaged(path, str(error)) from error
+        if (room := room + len(parts[-1])) > limit:
+            what = f"the gzip file unfolds to more than {limit >> 20} MiB, {RATIO} times its size"
+            raise DataError(what, where=str(path), fix="unpack it, if it is meant to")
+        if not member.eof:
+            raise _damaged(path, "it ends before its end is marked")
+        data = member.unused_data.lstrip(b"\0")
+    return b"".join(parts)
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(f"the gzip file is cut short or damaged: {why}", where=str(path), fix="fetch or write it again")
 
 
 def parse_json(text: str, path: Path, **options: Any) -> Any:
@@ -152,6 +190,8 @@ def parse_json(text: str, path: Path, **options: Any) -> Any:
     except json.JSONDecodeError as error:
         what, fix = _explain(text, error)
         raise DataError(what, where=f"{path}:{error.lineno}:{error.colno}", fix=fix) from error
+    except ValueError as error:  # Python reads no integers that are longer, for the time it takes
+        raise DataError("a number has thousands of digits", where=str(path), fix="mend the data") from error
     except RecursionError as error:
         raise DataError("the JSON is nested too deep", where=str(path)) from error
 

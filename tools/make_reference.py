@@ -12,14 +12,16 @@ from typing import Any
 
 import typer
 
-from qatk import api, hookspecs, results
+from qatk import api, files, hookspecs, results
 from qatk.cli import app
 from qatk.cli.plugins import options_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import OPTIONAL, PROTOCOLS, methods_of, required_methods
+from qatk.recipes import document
 from qatk.testing.checking import every_promise, own_promises
 
-REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+ROOT = Path(__file__).parents[1]
+REFERENCE, CATALOGUE = ROOT / "docs" / "reference", ROOT / "tests" / "cli" / "catalogue.md"
 MADE = "<!-- Made by tools/make_reference.py; change the docstrings instead. -->\n"
 
 
@@ -224,12 +226,55 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in cells] + [""]
 
 
+def wrong_input() -> str:
+    """``docs/reference/wrong-input.md``: what becomes of it, the bounds, and how much of it the tests try."""
+    sections = re.split(r"^## ", CATALOGUE.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    tried = {
+        text.partition("\n")[0]: re.findall(r"^\| `qatk .*` \| ([12]) \|", text, re.MULTILINE) for text in sections
+    }
+    counts = [(what, len(codes), codes.count("1"), codes.count("2")) for what, codes in tried.items()]
+    counts += [("**in all**", *(sum(row[i] for row in counts) for i in (1, 2, 3)))]
+    rows = [(what, *map(str, numbers)) for what, *numbers in counts]
+    bounds = [
+        ("a recipe", f"{document.LONGEST:,} characters"),
+        ("nesting in a recipe, and keys of one `--set`", f"{document.DEEPEST} levels"),
+        ("values in a recipe, those of aliases counted each time", f"{document.MOST_VALUES:,}"),
+        ("a whole number in a recipe or in `--set`", f"{document.MOST_DIGITS} digits"),
+        ("a whole number in JSON", "4,300 digits, Python's own bound"),
+        ("a gzip file, unfolded", f"{files.RATIO} times its size, and {files.UNFOLDED >> 20} MiB in any case"),
+    ]
+    lines = ["# Wrong input", MADE, *_WRONG_INTRO]
+    lines += _table(("what", "at most"), bounds)
+    lines += [
+        "## What the tests try",
+        "",
+        f"The catalogue `tests/cli/{CATALOGUE.name}` has {counts[-1][1]} wrong inputs:",
+        "",
+    ]
+    return "\n".join([*lines, *_table(("about", "inputs", "exit 1", "exit 2"), rows)])
+
+
+_WRONG_INTRO = [
+    "Wrong input gives one message, which says what is wrong, where, and what to do; exit code 2 where the call can be",
+    "mended (a name, an option, a recipe, a file that is not there), 1 where it failed (what a file holds, the disk,",
+    "the hub). No traceback is shown: `QATK_TRACEBACK=1` asks for those of components. Nothing is left half-written.",
+    "",
+    "Messages show control characters, line ends within a text and characters that turn the writing direction as",
+    "escapes (`\\x1b`, `\\n`, `\\u202e`), so that no file and no plugin can drive the terminal.",
+    "",
+    "## Bounds",
+    "",
+    "No file can ask for endless work or memory:",
+    "",
+]
+
+
 def pages() -> dict[str, str]:
     """File name -> content of every page that is made."""
     host = PluginHost.discover(environ={})
     host.entries = [entry for entry in host.entries if entry.dist and entry.dist.name == "qatk"]
     made = {"commands.md": commands(), "components.md": components(host), "hooks.md": hooks()}
-    return made | {"promises.md": promises(), "types.md": types()}
+    return made | {"promises.md": promises(), "types.md": types(), "wrong-input.md": wrong_input()}
 
 
 if __name__ == "__main__":

@@ -63,7 +63,9 @@ def _read(
             raise UsageError("a predictions file has no null odds", fix="name its null odds file: --null-odds FILE")
         host = plugin_host(context)
         return evaluate(read_data(data, host, cluster=cluster), source, null_odds=null_odds, host=host)
-    if source.is_file():
+    from qatk.files import is_there
+
+    if is_there(source) and source.is_file():
         raise UsageError(f"{source} is a file, no run folder", fix="a predictions file needs --data and --null-odds")
     if null_odds is not None:
         raise UsageError("--null-odds is for predictions files: a run has its own", fix="leave it out, or add --data")

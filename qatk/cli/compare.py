@@ -175,8 +175,10 @@ class _Request:
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also what came of each run."""
+        from qatk.files import is_there
+
         recipes = [path for path in self.inputs if path.suffix in (".yaml", ".yml") and not path.is_dir()]
-        if absent := [str(path) for path in self.inputs if path not in recipes and not path.exists()]:
+        if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:
             raise UsageError(f"there is no {', no '.join(absent)}", fix="name run folders, files or recipes")
         if self.over or self.seeds is not None or recipes:
             return self._read_recipes(host, recipes)
@@ -268,6 +270,8 @@ def _outputs(markdown: Path | None, html: Path | None, reports: Sequence[str]) -
 
 def _check_outputs(json: bool, outputs: Sequence[_Output]) -> None:
     """Refuse what could only fail after the work is done."""
+    from qatk.files import is_there
+
     printed = [*(["--json"] if json else []), *(f"{o.option} -" for o in outputs if o.file is None)]
     if len(printed) > 1:
         what = f"{' and '.join(printed)} {'both' if len(printed) == 2 else 'all'} go to standard output"
@@ -280,7 +284,7 @@ def _check_outputs(json: bool, outputs: Sequence[_Output]) -> None:
             continue
         if (other := files.setdefault(file.resolve(), wanted.option)) != wanted.option:
             raise UsageError(f"{other} and {wanted.option} both name {file}", fix="name two files")
-        if file.is_dir() or not file.parent.is_dir():
+        if (is_there(file) and file.is_dir()) or not file.parent.is_dir():
             what = f"{wanted.option} {file}: this is no place for a file"
             raise UsageError(what, fix="name a file in a folder that exists")
 

@@ -10,6 +10,7 @@ import typer
 
 from qatk.cli.shared import found_plugins, output, plugin_host, print_json
 from qatk.display.tables import plain_table
+from qatk.errors import QatkError, message
 
 if TYPE_CHECKING:
     from qatk.plugins.doctor import Ailment, Finding
@@ -66,6 +67,6 @@ def _print_findings(findings: list[Finding], common: list[Ailment]) -> None:
         table.add_row(Text(owner), str(len(finding.components)), f"{finding.seconds * 1000:.0f} ms", state)
     console.print(table)
     for ailment in [*(one for finding in findings for one in finding.ailments), *common]:
-        fix = f"\n  {ailment.fix}" if ailment.fix else ""
-        trace = "\n  " + ailment.trace.strip().replace("\n", "\n  ") if ailment.trace else ""
-        console.print(f"{ailment.plugin}: {ailment.what}{fix}{trace}", markup=False, soft_wrap=True)
+        console.print(str(QatkError(ailment.what, where=ailment.plugin, fix=ailment.fix)), markup=False, soft_wrap=True)
+        if ailment.trace:
+            console.print(message("  " + ailment.trace.strip().replace("\n", "\n  ")), markup=False, soft_wrap=True)

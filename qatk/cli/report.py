@@ -26,12 +26,13 @@ def report_command(
     ] = None,
 ) -> None:
     """Report a finished run again: in the terminal, as report.md and as report.html. No model is loaded."""
+    from qatk.files import is_there
     from qatk.plugins.live import LiveReporter
     from qatk.recipes.sections import DEFAULTS
     from qatk.run_folder.load import load_run
 
     plain_warnings()
-    if out is not None and not out.is_dir():
+    if out is not None and not (is_there(out) and out.is_dir()):
         raise UsageError(f"--out {out}: this is no folder", fix="name one that exists")
     names = reporter or [each["use"] for each in DEFAULTS["reporters"]]
     if open_page:

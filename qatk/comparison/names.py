@@ -57,7 +57,7 @@ def names_of_groups(of: Mapping[str, Source], runs: Mapping[str, RunResult]) -> 
 
 def _without_seed(manifest: Mapping[str, Any]) -> dict[str, Any]:
     apart = ("seed", "reporters", "trackers")
-    recipe = {key: value for key, value in manifest["recipe"].items() if key not in apart}
+    recipe = {key: value for key, value in manifest.get("recipe", {}).items() if key not in apart}
     return {"recipe": recipe, "limit": manifest["identity"].get("limit")}
 
 

@@ -88,7 +88,7 @@ def read_systems(
         System(
             name=name,
             evaluations=[evaluations[i] for i in group],
-            seeds=[None if (run := results[i]) is None else run.manifest["recipe"].get("seed") for i in group],
+            seeds=[None if (run := results[i]) is None else run.manifest.get("recipe", {}).get("seed") for i in group],
             sources=[str(sources[i]) for i in group],
             facts=_mean([{} if (run := results[i]) is None else facts_of(run) for i in group]),
         )
@@ -128,7 +128,7 @@ def _metrics(runs: Mapping[str, RunResult], answers: Mapping[str, _Answers]) -> 
     """What each was scored by, in words that tell two apart. Files are scored by ``squad``, whatever else runs have."""
     scored = {}
     for name, run in runs.items():
-        chosen = run.manifest["recipe"].get("metrics") or []
+        chosen = run.manifest.get("recipe", {}).get("metrics") or []
         plain = bool(answers) and any(metric["use"].split("/")[-1] == "squad" for metric in chosen)
         figures = ", ".join(sorted(run.evaluation.per_question))
         scored[name] = "squad" if plain else f"{figures} of {json.dumps(chosen, sort_keys=True)}"

@@ -19,6 +19,7 @@ import pluggy
 from qatk import hookspecs
 from qatk.component import Options
 from qatk.errors import PluginError, QatkWarning, UsageError, suggest
+from qatk.files import is_there
 from qatk.plugins.live import Live
 from qatk.plugins.options import checked_options
 from qatk.plugins.protocols import PROTOCOLS
@@ -84,7 +85,7 @@ class PluginHost:
         if allow is not None and not former:
             found = {name: entry for name, entry in found.items() if name in allow}
         for file in files:
-            if not Path(file).is_file():
+            if not (is_there(Path(file)) and Path(file).is_file()):
                 raise UsageError(f"there is no plugin file {file}", where="--plugin")
         return cls(
             [entry for name, entry in found.items() if name not in block],

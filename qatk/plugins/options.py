@@ -45,8 +45,13 @@ def complaints(error: ValidationError) -> list[ErrorDetails]:
     found = error.errors()
     for detail in found:
         if (words := _WORDS.get(detail["type"])) is not None:
-            detail["msg"] = f"should be {words.format(**detail.get('ctx', {}))}"
+            detail["msg"] = f"should be {words.format(**{k: _bound(v) for k, v in detail.get('ctx', {}).items()})}"
     return found
+
+
+def _bound(value: Any) -> str:
+    """A bound as one writes it: 10,000,000 and not 1e+07."""
+    return f"{value:,.12g}" if isinstance(value, int | float) else str(value)
 
 
 _WORDS = {
@@ -58,10 +63,10 @@ _WORDS = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "finite_number": "a finite number",
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "{ge:g} or more",
-    "less_than": "less than {lt:g}",
-    "less_than_equal": "{le:g} or less",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
     "literal_error": "{expected}",
 }
 """What a value should be, by pydantic's type of error."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from qatk.errors import UsageError, suggest
-from qatk.files import replacing
+from qatk.files import is_there, replacing
 from qatk.hookspecs import API_VERSION
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
@@ -35,7 +35,7 @@ def new_plugin(kind: str, name: str, host: PluginHost, out: Path | None = None) 
     """
     _check(kind, name, host)
     folder = out or Path(f"qatk-{name}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", fix="name another folder with --out")
     with replacing(folder) as new:
         for path, text in _content(kind, name).items():

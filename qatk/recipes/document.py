@@ -1,7 +1,8 @@
 """YAML with the position of every key and value, and without PyYAML's traps.
 
 Scalars follow the core schema of YAML 1.2, made stricter: ``3e-5`` is a number; ``no``, ``012`` and ``1:30`` are
-strings; equal keys, merge keys' inheritance and language tags are errors.
+strings; equal keys, merge keys' inheritance and language tags are errors. No document can ask for endless work: its
+length, its depth, its values with every alias unfolded and the digits of its whole numbers are bounded.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from qatk.errors import Problem, RecipeError
 
 Path = tuple[str | int, ...]
 
+LONGEST, DEEPEST, MOST_VALUES, MOST_DIGITS = 1_000_000, 50, 10_000, 18
+"""Characters of a document, levels of nesting, values in all, and digits of a whole number, which fits 64 bits."""
+
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_INDEX = re.compile("[0-9]{1,9}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 
@@ -26,6 +31,17 @@ class _Loader(yaml.SafeLoader):
     """Resolves nothing, so that a tag seen on a scalar is one that the user wrote."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """As PyYAML's, which calls itself for each level."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {DEEPEST} levels", mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 @dataclass
@@ -78,6 +94,8 @@ def parse(text: str, source: str) -> Marked:
         RecipeError: for a syntax error; mistakes that leave the rest readable are in ``problems``.
     """
     marked = Marked(source)
+    if len(text) > LONGEST:
+        raise RecipeError([Problem(source, 1, 1, f"{len(text):,} characters are no recipe", f"{LONGEST:,} at most")])
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -86,8 +104,10 @@ def parse(text: str, source: str) -> Marked:
         raise RecipeError(
             [Problem(source, line, column, f"not valid YAML: {error.problem or error.context}")]
         ) from None
-    except yaml.YAMLError as error:
-        raise RecipeError([Problem(source, 1, 1, f"not valid YAML: {error}")]) from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position].split("\n")
+        what = f"not valid YAML: the character U+{ord(text[error.position]):04X} is not allowed"
+        raise RecipeError([Problem(source, len(before), len(before[-1]) + 1, what)]) from None
     marked.value = None if node is None else _convert(node, (), marked, ())
     return marked
 
@@ -97,7 +117,7 @@ def scalar(text: str) -> Any:
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INT.fullmatch(text):
-        return int(text)
+        return int(text) if len(text.lstrip("+-")) <= MOST_DIGITS else float(text)
     if _FLOAT.fullmatch(text):
         return float(text)
     return _SPECIAL.get(text, text)
@@ -107,13 +127,16 @@ def assign(marked: Marked, setting: str) -> None:
     """Apply one ``--set path.to.key=value``; the value is read as YAML, lists take an index as a step.
 
     Raises:
-        RecipeError: where the setting has no ``=``, or its path runs into a scalar or past a list.
+        RecipeError: where the setting has no ``=``, its path runs into a scalar, past a list or too deep, or its value
+            has mistakes.
     """
     label = f"--set {setting}"
     dotted, equals, text = setting.partition("=")
     if not equals or not dotted:
         raise RecipeError([Problem(label, 0, 0, "should be KEY=VALUE", "for example decoder.n_best_size=5")])
-    path = tuple(int(step) if step.isdigit() else step for step in dotted.split("."))
+    path = tuple(int(step) if _INDEX.fullmatch(step) else step for step in dotted.split("."))
+    if len(path) > DEEPEST:
+        raise RecipeError([Problem(label, 0, 0, f"nested deeper than {DEEPEST} levels")])
     value = marked.value
     for depth, step in enumerate(path[:-1]):
         if isinstance(value, dict):
@@ -125,7 +148,10 @@ def assign(marked: Marked, setting: str) -> None:
     last: Any = path[-1]
     if not isinstance(value, dict) and not (isinstance(value, list) and last in range(len(value))):
         raise RecipeError([Problem(label, 0, 0, f"there is no {dotted} to set")])
-    value[last] = parse(text, label).value
+    given = parse(text, label)
+    if given.problems:
+        raise RecipeError(given.problems)
+    value[last] = given.value
     for places in (marked.keys, marked.values):
         for known in [p for p in places if p[: len(path)] == path]:
             del places[known]
@@ -134,6 +160,9 @@ def assign(marked: Marked, setting: str) -> None:
 
 def _convert(node: yaml.Node, path: Path, marked: Marked, above: tuple[yaml.Node, ...]) -> Any:
     marked.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    if len(marked.values) > MOST_VALUES:
+        what = f"more than {MOST_VALUES:,} values, those of aliases counted each time"
+        raise RecipeError([marked.problem(path, what)])
     if any(node is other for other in above):
         marked.problems.append(marked.problem(path, "an alias contains itself"))
         return None
@@ -144,7 +173,12 @@ def _convert(node: yaml.Node, path: Path, marked: Marked, above: tuple[yaml.Node
     if isinstance(node, yaml.SequenceNode):
         return [_convert(item, (*path, i), marked, (*above, node)) for i, item in enumerate(node.value)]
     assert isinstance(node, yaml.ScalarNode)
-    return scalar(node.value) if node.style is None else node.value
+    if node.style is not None:
+        return node.value
+    if (digits := len(node.value.lstrip("+-"))) > MOST_DIGITS and _INT.fullmatch(node.value):
+        marked.problems.append(marked.problem(path, f"a whole number of {digits:,} digits", f"{MOST_DIGITS} at most"))
+        return 1  # of which nothing else is said
+    return scalar(node.value)
 
 
 def _convert_mapping(

@@ -92,8 +92,11 @@ def load_recipe(
         near = nearest(path.name, (p.name for p in path.parent.glob("*.y*ml")))
         fix = f"did you mean {path.parent / near}?" if near else "qatk run takes the path of a YAML file"
         raise UsageError(f"there is no recipe {path}", fix=fix) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the recipe {path} cannot be read: {error}") from None
+    except OSError as error:
+        raise UsageError(f"the recipe {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        what = f"the recipe {path} cannot be read: byte {error.start} (0x{error.object[error.start]:02x}) is not UTF-8"
+        raise UsageError(what, fix="a recipe is a YAML file") from None
     return parse_recipe(text, str(path), host, settings, importing=importing)
 
 

@@ -39,7 +39,7 @@ class System:
     def of_run(cls, result: RunResult) -> System:
         """A finished run as a system by itself."""
         source = "" if result.folder is None else str(result.folder)
-        seed = result.manifest["recipe"].get("seed")
+        seed = result.manifest.get("recipe", {}).get("seed")
         return cls(result.name, [result.evaluation], [seed], [source], facts_of(result))
 
     @property

@@ -19,10 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qatk.errors import RunFolderError
 from qatk.evaluation.reachability import REACHES
 from qatk.files import write_atomically
 from qatk.results.evaluation import Evaluation
+from qatk.run_folder.reading import unreadable
+from qatk.run_folder.table_form import find_misfit
 from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions, Spans, ragged
 
 
@@ -55,13 +56,20 @@ def read_examples(path: Path, metrics: Mapping[str, float], *, nbest: bool = Tru
         file = pq.ParquetFile(path)
         names = [name for name in file.schema_arrow.names if nbest or name != "nbest"]
         table = file.read(names)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunFolderError(f"{path} cannot be read: {error}") from None
+    except FileNotFoundError:
+        raise unreadable(path, "there is no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(path, str(error)) from None
+    if (misfit := find_misfit(table)) is not None:
+        raise unreadable(path, misfit)
     table = table.combine_chunks()
     per_question = {n.removeprefix("metric."): _numpy(table, n) for n in names if n.startswith("metric.")}
     masks = {n.removeprefix("slice."): _read_masks(_column(table, n)) for n in names if n.startswith("slice.")}
     reach, windows = _read_reach(table)
-    examples, predictions = _read_examples(table), _read_predictions(table)
+    try:
+        examples, predictions = _read_examples(table), _read_predictions(table)
+    except ValueError as error:  # columns that do not belong together
+        raise unreadable(path, str(error)) from None
     return Evaluation(examples, predictions, metrics, per_question, masks, reach=reach, windows=windows)
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qatk.errors import RunFolderError
-from qatk.files import storage_errors
+from qatk.files import is_there, storage_errors
 from qatk.run_folder.manifest import MANIFEST, Identity, Manifest, StageRecord, read_manifest, write_manifest
 
 
@@ -42,7 +42,7 @@ class RunFolder:
             RunFolderError: for a folder that holds another run, something else, or a run without ``resume``; one that
                 came to nothing yet is taken over.
         """
-        if path.exists() and not path.is_dir():
+        if is_there(path) and not path.is_dir():
             raise RunFolderError(f"{path} is a file", fix="name a folder with --out")
         if (path / MANIFEST).exists():
             manifest = read_manifest(path)

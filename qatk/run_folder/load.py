@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from qatk.errors import RunFolderError
@@ -11,6 +10,7 @@ from qatk.results.run import RunResult
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.examples_table import read_examples
 from qatk.run_folder.manifest import read_manifest
+from qatk.run_folder.reading import read_figures, unreadable
 
 
 def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
@@ -39,8 +39,8 @@ def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
 
 def read_evaluation(path: Path, *, nbest: bool = True) -> Evaluation:
     """Predictions, gold and figures of a run folder; best spans where they are wanted."""
-    try:
-        metrics = json.loads((path / "metrics.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path / 'metrics.json'} cannot be read: {error}") from None
-    return read_examples(path / "examples.parquet", metrics, nbest=nbest)
+    metrics = read_figures(path / "metrics.json")
+    evaluation = read_examples(path / "examples.parquet", metrics, nbest=nbest)
+    if evaluation.per_question and not metrics:
+        raise unreadable(path / "metrics.json", "it holds none of the metrics that the questions have")
+    return evaluation

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from qatk.errors import RunFolderError
-from qatk.files import write_json
+from qatk.files import is_there, write_json
 from qatk.results.run import StageTime
+from qatk.run_folder.reading import read_part, unreadable
 
 MANIFEST = "manifest.json"
 FORMAT = 2
@@ -19,6 +19,9 @@ FORMAT = 2
 
 
 Number = int | float
+_ONE = ("backbone", "featurizer", "head", "trainer", "decoder")
+_MANY = ("metrics", "slicers", "reporters", "trackers")
+"""The sections of a recipe that name one component, and those that name several."""
 
 
 class _Record(BaseModel):
@@ -120,6 +123,27 @@ class Manifest(_Record):
     stages: Mapping[str, StageRecord] = Field(default_factory=dict)
     peak_memory_bytes: int = 0
 
+    @field_validator("recipe")
+    @classmethod
+    def _check_recipe(cls, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Hold every place that names components to naming them: readers count on it."""
+        many = [recipe[name] for name in _MANY if name in recipe]
+        single = [recipe[name] for name in _ONE if name in recipe]
+        data = recipe.get("data", {})
+        if not (isinstance(data, dict) and all(isinstance(choices, list | tuple) for choices in many)):
+            raise ValueError("it is no recipe")
+        choices = [*single, *data.values(), *(choice for part in many for choice in part)]
+        if not all(isinstance(choice, dict) and isinstance(choice.get("use"), str) for choice in choices):
+            raise ValueError("it is no recipe: each component is a mapping with 'use'")
+        return recipe
+
+    @field_validator("model")
+    @classmethod
+    def _check_model(cls, model: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not isinstance(model.get("parameters", 0), int | float):
+            raise ValueError("its parameters are no number")
+        return model
+
     def plain(self) -> dict[str, Any]:
         """As JSON has it; what is not known yet is left out."""
         return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"format": self.format}
@@ -138,29 +162,27 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         RunFolderError: where there is none, it is malformed, or of a newer form.
     """
-    try:
-        content = json.loads((path / MANIFEST).read_text("utf-8"))
-    except FileNotFoundError:
-        raise RunFolderError(f"{path} is not a run folder: it has no {MANIFEST}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise _malformed(path, str(error)) from None
-    if not isinstance(content, dict) or content.get("format") not in (1, FORMAT):
-        raise RunFolderError(f"{path} was written by another version of qatk, which this one cannot read")
+    file = path / MANIFEST
+    if not is_there(file):
+        raise RunFolderError(f"{path} is not a run folder: it has no {MANIFEST}")
+    content = read_part(file)
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+        raise unreadable(file, "it is no manifest of a run")
+    if content["format"] not in (1, FORMAT):
+        what = f"{path} was written by another version of qatk, which this one cannot read"
+        raise RunFolderError(what, fix=f"its manifest has form {content['format']}; this qatk reads 1 and {FORMAT}")
     try:
         return Manifest.model_validate(_of_form_1(content) if content["format"] == 1 else content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _malformed(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise unreadable(
+            file, f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write the manifest of a run folder. Raises :class:`qatk.errors.StorageError`."""
     write_json(path / MANIFEST, manifest.plain())
-
-
-def _malformed(path: Path, why: str) -> RunFolderError:
-    what = f"{path / MANIFEST} cannot be read: {why}"
-    return RunFolderError(what, fix="remove the folder, and the run can be made again")
 
 
 def _of_form_1(content: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,9 @@ def maker(name: str = "make_reference") -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "components.md", "hooks.md", "promises.md", "types.md"])
+@pytest.mark.parametrize(
+    "name", ["commands.md", "components.md", "hooks.md", "promises.md", "types.md", "wrong-input.md"]
+)
 def test_made_pages_are_up_to_date(name: str) -> None:
     made = maker().pages()[name]
     assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == made, "run: python tools/make_reference.py"

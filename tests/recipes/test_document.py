@@ -89,7 +89,9 @@ def test_assign_refuses_what_has_no_place(setting: str) -> None:
         assign(parse("a: {b: 1}\nl: [1]", "f"), setting)
 
 
-plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=12))
+plain = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**18) + 1, 10**18 - 1), st.floats(allow_nan=False), st.text(max_size=12)
+)
 key = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 
 
@@ -97,3 +99,34 @@ key = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 @given(st.dictionaries(key, st.one_of(plain, st.lists(plain, max_size=3))))
 def test_what_fill_writes_is_read_back_to_the_same_values(value: dict[str, object]) -> None:
     assert (parse(to_yaml(value), "f").value or {}) == value
+
+
+def test_long_whole_numbers_are_refused_and_long_texts_of_digits_are_not() -> None:
+    digits = "9" * 5000
+    assert parse("a: 123456789012345678", "x").problems == []
+    for sign in ("", "-", "+"):
+        (problem,) = parse(f"a: {sign}{digits}", "x").problems
+        assert str(problem) == "x:1:4: a whole number of 5,000 digits (18 at most)"
+    for text in (digits, f"-{digits}", "1" * 19):
+        assert parse(to_yaml({"a": text}), "x").value == {"a": text}
+
+
+def test_depth_and_values_are_bounded_however_they_are_written() -> None:
+    assert parse("[" * 50 + "]" * 50, "x").problems == []
+    for text in ("[" * 51 + "]" * 51, "{a: " * 60 + "1" + "}" * 60, "- " * 60 + "x"):
+        with pytest.raises(RecipeError, match="nested deeper than 50 levels"):
+            parse(text, "x")
+    assert len(parse(f"a: &a [{'x, ' * 90}]\nb: [{'*a, ' * 90}]", "x").value["b"]) == 90
+    with pytest.raises(RecipeError, match="more than 10,000 values"):
+        parse(f"a: &a [{'x, ' * 100}]\nb: [{'*a, ' * 100}]", "x")
+
+
+def test_a_setting_is_bounded_and_its_tags_are_refused() -> None:
+    for setting, said in (
+        (".".join(["a"] * 51) + "=1", "nested deeper"),
+        ("a=!!python/name:os.system", "tags such as"),
+        ("a=" + "9" * 5000, "a whole number of 5,000 digits"),
+        ("a.b=[&x [*x]]", "contains itself"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            assign(parse("{}", "x"), setting)

@@ -10,6 +10,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 
 from qatk.api import HEAD_WEIGHTS, ModelError
+from qatk.files import is_there
 from qatk_builtin.hub import hub_errors
 
 SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
@@ -63,9 +64,9 @@ class ModelSource:
         if self.name.startswith("package:"):
             return self._packaged(self.name.removeprefix("package:"))
         path = Path(self.name).expanduser()
-        if path.is_dir():
-            return path
-        if path.exists():
+        if is_there(path):
+            if path.is_dir():
+                return path
             raise ModelError(f"{self.name} is a file, not the folder of a model")
         if self.name.startswith((".", "/", "~")) or "\\" in self.name or self.name.count("/") > 1:
             raise ModelError(f"there is no folder {self.name}", fix="name a folder, a hub id, or package:NAME/sub/path")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import Field
 
@@ -43,7 +44,7 @@ class HubOptions(Options):
 class FactsOptions(Options):
     """Options of the ``facts`` dataset."""
 
-    questions: Positive = 1000
+    questions: Annotated[Positive, Field(le=10_000_000)] = 1000
     """How many questions to write."""
     seed: int = 0
     """Another seed, other passages: no invented thing is shared between seeds."""

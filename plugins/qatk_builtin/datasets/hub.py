@@ -15,6 +15,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from qatk.api import DataError, HubUnreachable, UsageError
 from qatk.data import checked
+from qatk.files import is_there
 from qatk.types import Examples
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.tables import examples_of_table
@@ -69,7 +70,7 @@ def _quiet() -> Iterator[None]:
 def _load(options: HubOptions, where: str) -> Any:
     """The ``datasets.Dataset`` that the options name."""
     path = Path(options.name)
-    local = path.exists()
+    local = is_there(path)
     if not local:
         _find_on_hub(options)
     try:

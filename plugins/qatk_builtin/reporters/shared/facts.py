@@ -103,12 +103,15 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
     recipe, model = result.manifest.get("recipe", {}), result.manifest.get("model", {})
     counts = {key: value for stage in result.stages for key, value in stage.counts.items()}
     groups = _groups(result.stages)
+    if backbone := recipe.get("backbone"):
+        yield "model", [str(backbone.get("model") or backbone["use"])]
     if recipe:
-        yield "model", [str(recipe["backbone"].get("model") or recipe["backbone"]["use"])]
         parts = [recipe[name]["use"] for name in ("featurizer", "head", "trainer", "decoder") if name in recipe]
-        yield "parts", [" · ".join([*parts, f"seed {recipe['seed']}"])]
+        yield "parts", [" · ".join([*parts, *([f"seed {recipe['seed']}"] if "seed" in recipe else [])])]
     if model:
-        yield "device", [f"{model['device']}, {model['precision']}, {parameter_count(model['parameters'])}"]
+        known = [str(model[name]) for name in ("device", "precision") if name in model]
+        sizes = [parameter_count(model["parameters"])] if "parameters" in model else []
+        yield "device", [", ".join([*known, *sizes])]
     if model.get("head") == "untrained" and not any(stage.name == "train" for stage in result.stages):
         yield "warning", ["untrained head: nothing has trained what scores the spans, so the answers are random"]
     splits = [name for name in ("train", "dev") if "questions" in groups[name]]

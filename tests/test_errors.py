@@ -1,0 +1,43 @@
+"""Messages: what the user reads, and nothing that the terminal obeys."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from qatk.errors import DataWarning, Problem, QatkError, RecipeError, UsageError, message, visible
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, naïve, 日本 👩‍👩‍👧 \u00a0", "plain, naïve, 日本 👩‍👩‍👧 \u00a0"),
+        ("\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("a\nb\tc\rd\x85e", r"a\nb\tc\rd\x85e"),
+        ("\u202eabc\u2066\u061c\u200f", r"\u202eabc\u2066\u061c\u200f"),
+        ("\u2028 \ud800 \x9b", r"\u2028 \ud800 \x9b"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_no_text_can_pretend_to_be_a_message_of_its_own() -> None:
+    error = UsageError("no id 'x\nerror: all is well'", where="dev\n.json", fix="look at\x1b[2J it")
+    assert str(error) == "dev\\n.json: no id 'x\\nerror: all is well'\n  look at\\x1b[2J it"
+    assert str(QatkError("2 ids lack:\n    a\n    b")) == "2 ids lack:\n    a\n    b"
+    problems = RecipeError([Problem("a\x07.yaml", 2, 3, "no key 'b\nc'", "did you mean 'b'?"), Problem("x", 1, 1, "y")])
+    assert str(problems) == "a\\x07.yaml:2:3: no key 'b\\nc' (did you mean 'b'?)\nx:1:1: y"
+
+
+def test_warnings_too() -> None:
+    with pytest.warns(DataWarning) as caught:
+        warnings.warn(DataWarning("3 ids: \x1b]0;title\x07"), stacklevel=1)
+    assert str(caught[0].message) == r"3 ids: \x1b]0;title\x07"
+
+
+def test_a_message_is_not_endless() -> None:
+    assert message("x" * 5000 + " is no name") == f"{'x' * 100}…{'x' * 20} is no name"
+    assert len(message("word " * 5000)) < 1000
+    assert message("word " * 5000).endswith("(25,000 characters)")
