@@ -16,7 +16,9 @@ from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.trainers.pytorch.device import choose_precision
-from qatk_builtin.trainers.pytorch.trainer import rate_factor
+from qatk_builtin.trainers.pytorch.optimizer import parameter_groups, rate_factor
+from qatk_builtin.trainers.pytorch.state import TrainingState
+from qatk_builtin.trainers.pytorch.step import Step
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
 
 
@@ -68,7 +70,7 @@ def test_the_learning_rate_rises_then_falls_and_is_never_zero(total: int, share:
 def test_biases_and_norms_have_no_weight_decay(tmp_path: Path) -> None:
     engine = trainer()
     model = assemble(engine, backbone(tmp_path))
-    decayed, bare = model.parameter_groups(0.1)
+    decayed, bare = parameter_groups(model, 0.1)
     assert (decayed["weight_decay"], bare["weight_decay"]) == (0.1, 0.0)
     names = {id(p): name for name, p in model.named_parameters()}
     free = {names[id(p)] for p in bare["params"]}
@@ -83,8 +85,11 @@ def test_accumulated_parts_make_the_same_gradients(tmp_path: Path) -> None:
     for parts in (1, 3):
         engine = trainer(gradient_accumulation=parts)
         model = assemble(engine, HfBackbone(hf.options))
-        batches = engine._parts(model, features, np.arange(8))
-        loss = engine._backward(model, model, batches, engine.engine.scaler())
+        state = TrainingState(model, engine.optimizer(model), engine.engine.scaler(), {})
+        step = Step(engine, engine.engine, state, late=False)
+        batches = step.parts(features, np.arange(8))
+        assert len(batches) == parts
+        loss = step.gradients(batches)
         found.append((loss, {name: p.grad for name, p in model.named_parameters()}))
     assert float(found[0][0]) == pytest.approx(float(found[1][0]), rel=1e-5)
     for name, gradient in found[0][1].items():

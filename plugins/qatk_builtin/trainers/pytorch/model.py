@@ -69,20 +69,6 @@ class QAModel(nn.Module):
         loss: Tensor = head.loss(output, batch)
         return loss
 
-    def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """The trainable parameters in two groups: with weight decay, and without (biases and norms)."""
-        bare = {
-            id(parameter)
-            for module in self.modules()
-            for name, parameter in module.named_parameters(recurse=False)
-            if name.endswith("bias") or "norm" in type(module).__name__.lower()
-        }
-        trained = [p for p in self.parameters() if p.requires_grad]
-        return [
-            {"params": [p for p in trained if id(p) not in bare], "weight_decay": weight_decay},
-            {"params": [p for p in trained if id(p) in bare], "weight_decay": 0.0},
-        ]
-
 
 def _takes_positions(encoder: nn.Module) -> bool:
     """Whether positions can be told to an encoder. RoBERTa and its kin, whose table has a padding row, count them."""

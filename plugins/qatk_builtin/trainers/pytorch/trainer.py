@@ -1,39 +1,26 @@
-"""The ``torch`` trainer: a loop that reads from top to bottom, on accelerate."""
+"""The ``torch`` trainer: assembles, trains (by the sibling ``loop``), predicts, saves and loads, on accelerate."""
 
 from __future__ import annotations
 
-import math
-import sys
-import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate.utils import set_seed
-from torch import Tensor
 
-from qatk.api import Backbone, BackboneSpec, Batch, Features, Head, QatkWarning, SpanScores, TrainEvent, advance
-from qatk.types import Int64
-from qatk_builtin.trainers import TorchOptions
-from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches, shares, training_batches
-from qatk_builtin.trainers.pytorch.checkpoint import (
-    load_model,
-    load_training,
-    save_model,
-    save_training,
-    saved_form,
-    take_over,
-)
-from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
+from qatk.api import Backbone, BackboneSpec, Features, Head, QatkWarning, SpanScores, TrainEvent, advance
+from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches
+from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
 from qatk_builtin.trainers.pytorch.device import Engine
+from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
+from qatk_builtin.trainers.pytorch.loop import Loop
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
-from qatk_builtin.trainers.pytorch.prefetch import Guard, prepared
+from qatk_builtin.trainers.pytorch.prefetch import prepared
 from qatk_builtin.trainers.pytorch.scores import Collected
 
 STRETCH = 1 << 13
@@ -41,16 +28,15 @@ STRETCH = 1 << 13
 one place at a time, and their memory is given back after each stretch."""
 
 
-class TorchTrainer:
+class TorchTrainer(TrainingHooks):
     """AdamW with linear warm-up and decay, clipping, mixed precision, batches of like length, several processes.
 
     Several processes (``accelerate launch``, ``torchrun``) each run everything; they share the windows of each step
-    and of each prediction, and all end with the same weights and scores.
+    and of each prediction, and all end with the same weights and scores. To train in another way, override hooks of
+    :class:`TrainingHooks` in a subclass.
     """
 
-    def __init__(self, options: TorchOptions) -> None:
-        self.options = options
-        self._training: dict[str, Any] | None = None
+    _loop: Loop | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -125,79 +111,8 @@ class TorchTrainer:
         What an epoch draws at random depends on ``seed``, the epoch and the process alone, so training that resumes
         at an epoch's end gives the same weights, bit for bit, as training that never stopped.
         """
-        o, engine = self.options, self.engine
-        per_epoch = math.ceil(len(train) / o.batch_size)
-        total = min(math.ceil(o.epochs * per_epoch - 1e-9), o.max_steps or sys.maxsize)
-        fused = engine.device.type in ("cpu", "cuda")
-        optimizer = torch.optim.AdamW(model.parameter_groups(o.weight_decay), lr=o.learning_rate, fused=fused)
-        scaler = engine.scaler()
-        step = 0 if resume is None else _resume(model, optimizer, scaler, resume)
-        deferred = self.reads_late and not scaler.is_enabled()
-        guard = Guard(engine.device, step, norms=not scaler.is_enabled())
-        network = engine.accelerator.prepare_model(model, device_placement=False)
-        meters = {"step": _Meter(), "epoch": _Meter()}
-
-        def event(kind: Literal["step", "epoch"], scores: SpanScores | None = None) -> TrainEvent:
-            loss, speed = meters[kind].read()
-            metrics = {} if dev is None or scores is None else dev_metrics(dev, scores)
-            return TrainEvent(kind, step, total, step / per_epoch, loss, rate, speed, metrics, scores)
-
-        while step < total:
-            epoch, done = divmod(step, per_epoch)
-            set_seed(_mix(seed, epoch, engine.accelerator.process_index))
-            model.train()
-            steps = training_batches(train.lengths, o.batch_size, seed, epoch)[done : done + total - step]
-            began = time.perf_counter()
-            for rows, parts in prepared(steps, partial(self._parts, model, train), threaded=deferred):
-                rate = o.learning_rate * rate_factor(step, round(o.warmup * total), total)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                loss = self._backward(network, model, parts, scaler)
-                scaler.unscale_(optimizer)
-                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), o.max_grad_norm)
-                guard.add(loss, norm, len(rows))
-                losses = [] if deferred else guard.read()
-                if deferred:
-                    optimizer.found_inf = guard.stopped  # type: ignore[attr-defined]
-                scaler.step(optimizer)
-                scaler.update()
-                optimizer.zero_grad(set_to_none=True)
-                step += 1
-                due = step % o.log_every == 0
-                if deferred and (due or step == total or step % per_epoch == 0):
-                    losses = guard.read()
-                for meter in meters.values():
-                    meter.add(losses, len(rows), time.perf_counter() - began)
-                began = time.perf_counter()
-                advance("training", step, total)
-                if due:
-                    yield event("step")
-                    began = time.perf_counter()
-            self._training = {"optimizer": optimizer, "scaler": scaler, "step": step}
-            yield event("epoch", None if dev is None else self.predict(model, dev))
-        self._training = None
-        engine.accelerator.free_memory()  # it keeps every model it ever prepared
-
-    def _parts(self, model: QAModel, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
-        """This process's batches of a step, each with its share of the step's windows."""
-        engine, accelerator = self.engine, self.engine.accelerator
-        parts = shares(rows, accelerator.process_index, accelerator.num_processes, self.options.gradient_accumulation)
-        packing = model.packing is not None
-        return [(make_batch(train, part, model.spec, engine.device, packing=packing), weight) for part, weight in parts]
-
-    def _backward(self, network: Any, model: QAModel, parts: Sequence[tuple[Batch, float]], scaler: Any) -> Tensor:
-        """Leave the gradients of a step's windows in the parameters; the mean loss over them, on the device."""
-        engine, accelerator = self.engine, self.engine.accelerator
-        total = torch.zeros((), device=engine.device)
-        for index, (batch, weight) in enumerate(parts):
-            last = index == len(parts) - 1
-            with nullcontext() if last else accelerator.no_sync(network):
-                with engine.autocast():
-                    output = network(batch)
-                loss = model.loss(output, batch) * weight
-                scaler.scale(loss * accelerator.num_processes).backward()  # gradients are averaged over processes
-            total += loss.detach()
-        return engine.sum(total)
+        self._loop = Loop(self, self.engine, self.predict, late=self.reads_late)
+        yield from self._loop.events(model, train, dev, seed=seed, resume=resume)
 
     @torch.inference_mode()
     def predict(self, model: QAModel, features: Features) -> SpanScores:
@@ -232,51 +147,10 @@ class TorchTrainer:
         save_model(model, folder)
         if not state:
             return
-        if self._training is None:
+        if self._loop is None or self._loop.state is None:
             raise RuntimeError("there is a state to save only right after an 'epoch' event of fit")
-        kept = {name: self._training[name].state_dict() for name in ("optimizer", "scaler")}
-        save_training(folder, {**kept, "step": self._training["step"]})
+        self._loop.state.save(folder)
 
     def load(self, model: QAModel, folder: Path) -> None:
         """Take over the weights that :meth:`save` wrote. Raises :class:`ModelError` where they do not fit."""
         load_model(model, folder)
-
-
-def rate_factor(step: int, warmup: int, total: int) -> float:
-    """Share of the peak learning rate at a step (from 0): up over ``warmup`` steps, then down; never 0."""
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return (total - step) / (total - warmup)
-
-
-def _mix(*numbers: int) -> int:
-    """One seed out of several numbers, for all generators."""
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def _resume(model: QAModel, optimizer: Any, scaler: Any, folder: Path) -> int:
-    """Put back what :meth:`TorchTrainer.save` wrote; the steps that were done."""
-    load_model(model, folder)
-    state = load_training(folder)
-    optimizer.load_state_dict(state["optimizer"])
-    scaler.load_state_dict(state["scaler"])
-    return int(state["step"])
-
-
-class _Meter:
-    """Mean loss and windows a second since the last reading."""
-
-    def __init__(self) -> None:
-        self.loss, self.known, self.windows, self.seconds = 0.0, 0, 0, 0.0
-
-    def add(self, losses: Sequence[tuple[float, int]], windows: int, seconds: float) -> None:
-        """Take a step's windows and seconds, and the losses that have become known, each of so many windows."""
-        self.loss += sum(loss * number for loss, number in losses)
-        self.known += sum(number for _, number in losses)
-        self.windows += windows
-        self.seconds += seconds
-
-    def read(self) -> tuple[float, float]:
-        found = self.loss / max(1, self.known), self.windows / max(1e-9, self.seconds)
-        self.__init__()  # type: ignore[misc]
-        return found

@@ -1,0 +1,84 @@
+"""One optimizer step: gradients, clipping, the update, and whether all of it was sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from qatk.api import Batch, Features
+from qatk.types import Int64
+from qatk_builtin.trainers.pytorch.batches import make_batch, shares
+from qatk_builtin.trainers.pytorch.device import Engine
+from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
+from qatk_builtin.trainers.pytorch.optimizer import is_fused
+from qatk_builtin.trainers.pytorch.prefetch import Guard
+from qatk_builtin.trainers.pytorch.state import TrainingState
+
+
+class Step:
+    """Takes the steps of one training.
+
+    Attributes:
+        deferred: whether losses stay on the device until they are asked for. A step that is not sound must then leave
+            the weights as they are without anybody looking, as fused optimizers can.
+
+    Args:
+        hooks: loss, and what else a trainer does at a step.
+        engine: device, precision and the other processes.
+        state: the model, its optimizer and its scaler.
+        late: whether to defer losses where it can be done.
+    """
+
+    def __init__(self, hooks: TrainingHooks, engine: Engine, state: TrainingState, *, late: bool) -> None:
+        self.hooks, self.engine, self.state = hooks, engine, state
+        scaled = state.scaler.is_enabled()
+        self.deferred = late and not scaled and is_fused(state.optimizer)
+        self._guard = Guard(engine.device, state.step, norms=not scaled)
+        self._network: nn.Module = engine.accelerator.prepare_model(state.model, device_placement=False)
+
+    def parts(self, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
+        """This process's batches of a step's windows, each with its share of them."""
+        accelerator, model = self.engine.accelerator, self.state.model
+        number = self.hooks.options.gradient_accumulation
+        split = shares(rows, accelerator.process_index, accelerator.num_processes, number)
+        packing = model.packing is not None
+        return [(make_batch(train, part, model.spec, self.engine.device, packing=packing), w) for part, w in split]
+
+    def take(self, parts: Sequence[tuple[Batch, float]], windows: int) -> list[tuple[float, int]]:
+        """One step over so many windows; the losses to be had now, each with its windows. See :meth:`Guard.read`."""
+        model, optimizer, scaler = self.state.model, self.state.optimizer, self.state.scaler
+        loss = self.gradients(parts)
+        scaler.unscale_(optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), self.hooks.options.max_grad_norm)
+        self._guard.add(loss, norm, windows)
+        losses = [] if self.deferred else self._guard.read()
+        if self.deferred:
+            optimizer.found_inf = self._guard.stopped  # type: ignore[attr-defined]
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            self.hooks.on_step(model)
+        self.state.step += 1
+        return losses
+
+    def read(self) -> list[tuple[float, int]]:
+        """The losses that were deferred, each with its windows. Raises :class:`TrainingDiverged`."""
+        return self._guard.read()
+
+    def gradients(self, parts: Sequence[tuple[Batch, float]]) -> Tensor:
+        """Leave the gradients of a step's windows in the parameters; the mean loss over them, on the device."""
+        engine, accelerator, model = self.engine, self.engine.accelerator, self.state.model
+        total = torch.zeros((), device=engine.device)
+        for index, (batch, weight) in enumerate(parts):
+            last = index == len(parts) - 1
+            with nullcontext() if last else accelerator.no_sync(self._network):
+                with engine.autocast():
+                    output = self._network(batch)
+                loss = self.hooks.loss(model, output, batch) * weight
+                self.state.scaler.scale(loss * accelerator.num_processes).backward()  # averaged over processes
+            total += loss.detach()
+        return engine.sum(total)
