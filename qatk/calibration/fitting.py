@@ -45,6 +45,7 @@ class Questions:
     @property
     def gain(self) -> Float64:
         """float64[n]: F1 of the best span less that of no answer."""
+        # A bool subtracts as 0 or 1: answering where there is no answer loses the point that abstaining had.
         return np.where(self.answered, self.f1 - ~self.has_answer, 0.0)
 
     def scores(self, threshold: Float64 | float) -> tuple[Float64, Float64]:

@@ -114,6 +114,7 @@ def _sureness(system: System) -> Float64:
         return np.zeros(len(odds))
     order = np.argsort(np.where(predictions.answered, -odds, odds), kind="stable")
     ranks = np.empty(len(odds))
+    # Writing 0, 1, 2 ... to where each stood before the sort inverts the order: ranks.
     ranks[order] = np.arange(len(odds)) / max(1, len(odds) - 1)
     return ranks
 
@@ -121,8 +122,10 @@ def _sureness(system: System) -> Float64:
 def _ranked(which: Bool, gap: Float64, sureness: Float64, clusters: Int64) -> Int64:
     rows: Int64 = np.flatnonzero(which)
     step = np.rint(gap[rows] * 10)
+    # lexsort sorts by the last key first.
     rows = rows[np.lexsort((rows, -sureness[rows], -step))]
     step = np.rint(gap[rows] * 10)
+    # Step and cluster in one number, which is equal only where both are.
     turn = _times_before(step * (clusters.max(initial=0) + 1) + clusters[rows])
     return rows[np.lexsort((np.arange(len(rows)), turn, -step))]
 
@@ -130,6 +133,7 @@ def _ranked(which: Bool, gap: Float64, sureness: Float64, clusters: Int64) -> In
 def _times_before(values: Float64) -> Int64:
     """How often each value stood there before."""
     order = np.argsort(values, kind="stable")
+    # NaN differs from everything, so that the first value begins a run too.
     begins = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)
     times = np.empty(len(values), np.int64)
     times[order] = ragged.positions(np.append(begins, len(values)))

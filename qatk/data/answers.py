@@ -183,6 +183,7 @@ def _rows_losing_a_span(examples: Examples, keep: Bool) -> list[int]:
     owners = examples.answer_owners
     span = np.zeros(len(owners), np.int32) if examples.answer_span is None else examples.answer_span
     begins = ragged.begins(owners, span)
+    # A running count of where spans begin numbers them.
     number = np.cumsum(begins) - 1
     left = np.bincount(number[keep], minlength=int(begins.sum()))
     return sorted(set(owners[begins][left == 0].tolist()))

@@ -36,6 +36,7 @@ def interval(bounds: tuple[float, float], digits: int = 1) -> str:
     """``-0.8 to 3.7``; ``-`` where it is unknown."""
     if not all(map(math.isfinite, bounds)):
         return "-"
+    # Adding 0.0 turns -0.0 into 0.0, which prints no sign.
     low, high = (round(bound, digits) + 0.0 for bound in bounds)
     return f"{low:.{digits}f} to {high:.{digits}f}"
 

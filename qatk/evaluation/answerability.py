@@ -71,6 +71,7 @@ def answerability_of(evaluation: Evaluation) -> Answerability | None:
     answered = evaluation.predictions.answered
     probability = no_answer_probability(odds)
     bins = reliability(probability, ~has_answer)
+    # Sure of an answer: low odds; sure of abstaining: high ones.
     risk = _risk_coverage(np.where(answered, -odds, odds), scores["exact"])
     return Answerability(
         roc_auc=roc_auc(odds, ~has_answer),

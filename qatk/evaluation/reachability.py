@@ -74,6 +74,7 @@ def find_reach(examples: Examples, features: Features, cap: int | None = None) -
     spans = len(owner)
     shortest = np.full(spans, np.iinfo(np.int32).max, np.int32)
     given = np.flatnonzero(lengths)
+    # at takes the minimum each time an index comes up; plain indexing would keep the last.
     np.minimum.at(shortest, span[given], lengths[given])
     shortest[shortest == np.iinfo(np.int32).max] = 0
     of_span = np.where(_any(span, held, spans), TOKENIZER, WINDOW).astype(np.int8)

@@ -140,11 +140,12 @@ def _without_collection() -> Iterator[None]:
 def _exact_and_f1(texts: Sequence[str], answers: Sequence[str], offsets: Int64) -> tuple[Float64, Float64]:
     words, predicted, gold = _encode(texts, answers)
     row = ragged.owners(offsets)
-    counts = gold != 0
+    counts = gold != 0  # as in the official script, no answer that is empty when normalised counts as gold
     row, gold = row[counts], gold[counts]
     given = predicted[row]
     nothing = (np.bincount(row, minlength=len(texts)) == 0) & (predicted == 0)
     exact, f1 = nothing.astype(np.float64), nothing.astype(np.float64)
+    # The best over a question's answers: at takes the maximum each time an index comes up.
     np.maximum.at(exact, row, given == gold)
     np.maximum.at(f1, row, _pair_f1(words, given, gold))
     return exact, f1
@@ -155,6 +156,7 @@ def _encode(texts: Sequence[str], answers: Sequence[str]) -> tuple[list[str], In
     raw = list(dict.fromkeys(chain(texts, answers)))
     normal = normalise_answers(raw)
     words = list(dict.fromkeys(chain([""], normal)))
+    # Strings become numbers once: from here on equal texts are equal integers.
     code_of_words = dict(zip(words, range(len(words)), strict=True))
     code = dict(zip(raw, map(code_of_words.__getitem__, normal), strict=True))
     predicted = np.fromiter(map(code.__getitem__, texts), np.int64, len(texts))
@@ -180,6 +182,7 @@ def _bag(text: str) -> set[object]:
     tokens = text.split()
     bag: set[object] = set(tokens)
     if len(bag) < len(tokens):
+        # The k-th repetition of a token is an element of its own, so that plain set operations count repetitions.
         bag.update((token, k) for token, count in Counter(tokens).items() for k in range(1, count))
     return bag
 
@@ -235,6 +238,7 @@ def odds_metrics(
     rows = order if rows is None else rows[order]
     metrics: dict[str, float] = {}
     for name, score in (("exact", exact), ("f1", f1)):
+        # What answering adds: its score, or of a question without an answer the loss of the point for abstaining.
         gain = np.where(has_answer, score, np.where(answered, -1.0, 0.0))[rows]
         best, metrics[f"best_{name}_thresh"] = _best_threshold(gain, int((~has_answer[rows]).sum()), odds)
         metrics[f"best_{name}"] = 100.0 * best / len(score)

@@ -54,6 +54,7 @@ def threshold_sweep(evaluation: Evaluation) -> Sweep:
     cuts = last_of_equals(odds[order])
     if not full:
         cuts = cuts[odds[order][cuts] <= odds[answered].max(initial=-np.inf)]
+    # A bool subtracts as 0 or 1: answering where there is no answer loses the point that abstaining had.
     exact, f1 = (_curve(np.where(answered, score - ~has_answer, 0.0)[order], has_answer, cuts) for score in scores)
     threshold = np.concatenate([[min(0.0, float(odds[order[0]])) - 1.0], odds[order][cuts]])
     return Sweep(threshold, exact, f1, full)
@@ -61,6 +62,7 @@ def threshold_sweep(evaluation: Evaluation) -> Sweep:
 
 def _curve(gain: Float64, has_answer: Bool, cuts: Int64) -> Float64:
     """float64[k + 1], in per cent: the score of answering nothing, and with the gain of all answers up to each cut."""
+    # Before the first answer, every question without one is right.
     sums = np.cumsum(np.concatenate([[float((~has_answer).sum())], gain]))
     curve: Float64 = 100 * np.concatenate([sums[:1], sums[cuts + 1]]) / len(gain)
     return curve

@@ -22,8 +22,10 @@ def freeze(owner: object, name: str, dtype: type, length: int | None = None) -> 
         raise TypeError(f"{where} must be a flat {np.dtype(dtype)} array, not {seen}")
     if length is not None and len(value) != length:
         raise ValueError(f"{where} has {len(value)} values where {length} are due")
+    # A view can be read-only while the caller's own array stays writable.
     view = value.view()
     view.flags.writeable = False
+    # The way around a frozen dataclass, for use before anybody else has seen it.
     object.__setattr__(owner, name, view)
 
 

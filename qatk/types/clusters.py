@@ -66,6 +66,7 @@ def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
 
 def contexts_of(examples: Examples) -> Int64:
     """int64[n], the context of each question, numbered from 0."""
+    # The inverse numbers the values from 0 without gaps.
     return np.unique(examples.context_index, return_inverse=True)[1].astype(np.int64)
 
 

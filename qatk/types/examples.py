@@ -174,6 +174,7 @@ class Examples:
     def take(self, rows: NDArray[Any] | Sequence[int]) -> Examples:
         """These examples only, in this order; contexts no longer used are dropped."""
         rows = np.asarray(rows, np.int64)
+        # The inverse is each row's place among the contexts that are still used: the new index.
         used, index = np.unique(self.context_index[rows], return_inverse=True)
         kept = Examples(
             id=[self.id[i] for i in rows],

@@ -28,6 +28,7 @@ def groups_of(has_answer: Bool, *, distinct: bool = False) -> dict[Group, Bool]:
         has_answer: bool[n], whether the gold answers the question.
         distinct: leave out a group that is the same as all questions.
     """
+    # `| True` is an array of as many True.
     rows = {ALL: has_answer | True, HAS_ANSWER: has_answer, NO_ANSWER: ~has_answer}
     return {
         group: mask for group, mask in rows.items() if group == ALL or (mask.any() and not (distinct and mask.all()))

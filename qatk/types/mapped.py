@@ -116,6 +116,7 @@ def temporary_file() -> IO[bytes]:
 
 
 def _write(file: IO[bytes], values: NDArray[Any]) -> None:
+    # As bytes, in pieces: one write may take less than all.
     left = memoryview(np.ascontiguousarray(values).view(np.uint8).data)
     try:
         while len(left):

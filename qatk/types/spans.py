@@ -48,6 +48,7 @@ def spans_of_window(features: Features, scores: SpanScores, window: int, max_ans
     tokens = slice(int(features.token_offsets[window]), int(features.token_offsets[window + 1]))
     char_start, char_end = features.char_start[tokens], features.char_end[tokens]
     if (candidates := scores.candidates) is not None:
+        # Candidates are in the order of windows: this one's lie between where it and the next would go.
         among = slice(*np.searchsorted(candidates.feature, [window, window + 1]).tolist())
         first, last, score = candidates.start[among], candidates.end[among], candidates.score[among]
     else:
@@ -55,6 +56,7 @@ def spans_of_window(features: Features, scores: SpanScores, window: int, max_ans
         assert scores.end is not None
         inside = np.flatnonzero(char_start >= 0)
         step = np.arange(min(max_answer_length, len(inside)))
+        # Every start with each of the next tokens that still exist: two coordinates that enumerate all spans.
         row, column = np.nonzero(np.arange(len(inside))[:, None] + step < len(inside))
         first, last = inside[row].astype(np.int32), inside[row + column].astype(np.int32)
         score = scores.start[tokens][first] + scores.end[tokens][last]

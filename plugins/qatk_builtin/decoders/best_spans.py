@@ -86,12 +86,14 @@ class Block:
         tokens = slice(int(offsets[0]), int(offsets[-1]))
         char_start, char_end = features.char_start[tokens], features.char_end[tokens]
         length = np.diff(offsets)
+        # A matrix row read from the last window's start may run this far past the end.
         padding = 2 * int(length.max())
         inside = char_start >= 0
         unusual = char_end <= char_start
         unusual[1:] |= (char_start[1:] == char_start[:-1]) | (char_end[1:] == char_end[:-1])
         unusual &= inside
         odd = np.zeros(stop - begin, np.bool_)
+        # Which window each token lies in: the first whose end is beyond it.
         odd[np.searchsorted(offsets[1:] - offsets[0], np.flatnonzero(unusual), side="right")] = True
         return cls(
             example=features.example_index[begin:stop].astype(np.int64),
@@ -126,6 +128,7 @@ def best_spans(block: Block, n_best_size: int, max_answer_length: int) -> Spans:
     parts = []
     for odd in (False, True):
         rows = np.flatnonzero((block.odd == odd) & (block.length > 0))
+        # Longest first, so that the windows of a tile are of like length and little of it is padding.
         rows = rows[np.argsort(-block.length[rows], kind="stable")]
         search = _odd_tile if odd else _even_tile
         while len(rows):
@@ -167,14 +170,17 @@ class Tile:
         longest = int(length[0])
         reach = min(max_answer_length, longest)
         end = _matrix(block.end, first, length, longest + reach - 1)
+        # A view: row i holds the scores of the ends from i on, and nothing is copied.
         ends = sliding_window_view(end, reach, axis=1)
         return cls(block.example[rows], first, _matrix(block.start, first, length, longest), end, ends)
 
 
 def _matrix(scores: Float32, first: Int64, length: Int64, width: int) -> Float32:
     """The scores from ``first`` on, [W, width], ``-inf`` beyond each length; the longest comes first."""
+    # Every stretch of this width is a row of the view; indexing copies those that are wanted.
     matrix = sliding_window_view(scores, width)[first]
     shortest = int(length[-1])
+    # Up to the shortest window every column is inside of all of them.
     np.copyto(matrix[:, shortest:], -np.inf, where=np.arange(shortest, width) >= length[:, None])
     return matrix
 
@@ -201,6 +207,7 @@ def _odd_tile(block: Block, tile: Tile, n_best_size: int) -> Spans:
     together = np.full(best.shape, -np.inf, np.float32)
     together.ravel()[head] = np.maximum.reduceat(best.ravel(), head)
     chosen, floor = _choose(together, n_best_size)
+    # What holds for the head of a run of neighbours holds for all of them.
     chosen = np.repeat(chosen.ravel()[head], np.diff(head, append=best.size)).reshape(best.shape)
     spans = _spans(block, tile, *_expand(tile, chosen, floor))
     return spans.take(spans.char_end > spans.char_start)
@@ -219,6 +226,7 @@ def sliding_maximum(values: Float32, width: int) -> Float32:
     reach = 1
     while reach < width:
         step = min(reach, width - reach)
+        # Two maxima of `reach` neighbours that lie `step` apart cover `reach + step` of them.
         values = np.maximum(values[:, :-step], values[:, step:])
         reach += step
     return values
@@ -228,10 +236,12 @@ def _choose(best: Float32, n_best_size: int) -> tuple[Bool, Float32]:
     """The ``n_best_size`` best cells of each row, of equal ones the first; and the score of the last of them."""
     if best.shape[1] <= n_best_size:
         return best >= LOWEST, np.full(len(best), LOWEST)
+    # partition puts the k-th best where a full sort would, at a fraction of its cost.
     floor = np.maximum(np.partition(best, -n_best_size, axis=1)[:, -n_best_size], LOWEST)
     chosen = best >= floor[:, None]
     surplus = np.count_nonzero(chosen, axis=1) - n_best_size
     if (tied := np.flatnonzero(surplus > 0)).size:
+        # The last cells that equal the floor are surplus: those from which on no more than that many are left.
         level = best[tied] == floor[tied, None]
         to_come = level[:, ::-1].cumsum(axis=1)[:, ::-1]
         chosen[tied] &= ~level | (to_come > surplus[tied, None])
@@ -245,6 +255,7 @@ def _expand(tile: Tile, chosen: Bool, floor: Float32) -> tuple[Int64, Int64, Int
     score = tile.ends[row, column]
     score += tile.start[row, column, None]
     found = np.flatnonzero(score >= floor[row, None])
+    # The place in a flat view of [starts, reach] is both numbers at once.
     which, ahead = np.divmod(found, reach)
     return row[which], column[which], ahead, score.ravel()[found]
 
@@ -254,16 +265,21 @@ def _best_of_rows(row: Int64, score: Float32, n_best_size: int) -> Int64:
 
     One sort of plain integers, made of row, falling score and position, is several times faster than ``lexsort``.
     """
+    # Where each row begins, and where the last one ends.
     begin = np.searchsorted(row, np.arange(row[-1] + 2 if len(row) else 1))
     bits = int(np.diff(begin).max(initial=1)).bit_length()
     position = np.arange(len(row)) - begin[row]
+    # Row, falling score and position side by side in one integer, so that one comparison compares all three.
     keys = np.sort((((row << 32) + falling(score)) << bits) + position)
+    # The lowest bits are the position.
     order = (keys & ((1 << bits) - 1)) + begin[row]
     return order[position < n_best_size]
 
 
 def falling(score: Float32) -> Int64:
     """Integers from 0 up to 2**32 that order finite scores from the best to the worst; 0.0 and -0.0 are equal."""
+    # The bits of a float, read as an integer, rise with it from 0 on and fall below 0: there all but the sign flip.
+    # Adding 0 turns -0.0 into 0.0, whose bits differ.
     bits = (score + np.float32(0)).view(np.int32)
     return (1 << 31) - (bits ^ (bits >> 31 & 0x7FFFFFFF)).astype(np.int64)
 

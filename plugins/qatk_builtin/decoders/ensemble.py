@@ -146,6 +146,7 @@ def _mean_probability(models: list[_Model]) -> tuple[Spans, Float32]:
         total = model.null.copy()
         filled = model.filled
         if len(filled):
+            # Sums of exponentials by their logarithms, so that none overflows; reduceat takes no empty rows.
             total[filled] = np.logaddexp(total[filled], np.logaddexp.reduceat(model.score, model.offsets[filled]))
         parts.append(model.score - total[model.spans.example])
         nulls.append(model.null - total)
@@ -166,6 +167,7 @@ def _mean_score(models: list[_Model]) -> tuple[Spans, Float32]:
         last[filled] = model.score[model.offsets[filled + 1] - 1]
         base += last
         count[filled] += 1
+        # A span that a model lacks gets that model's last score: add up the last scores, then what lies above them.
         parts.append(model.score - last[model.spans.example])
     spans, order, first = _same_spans(models)
     more = np.add.reduceat(np.concatenate(parts)[order], first) if len(first) else np.zeros(0)

@@ -113,6 +113,7 @@ def _merge_block(features: Features, scores: SpanScores, begin: int, stop: int, 
     """Merge the windows from ``begin`` up to ``stop``, which are whole examples."""
     overlap = Overlap.of(features, begin, stop)
     owners = features.example_index[begin:stop]
+    # Windows are in the order of examples: each run of equal owners is one example.
     first = np.flatnonzero(ragged.begins(owners))
     tokens = slice(int(features.token_offsets[begin]), int(features.token_offsets[stop]))
     kept = overlap.place[overlap.first]
@@ -127,6 +128,7 @@ def _merge_block(features: Features, scores: SpanScores, begin: int, stop: int, 
     else:
         spans = _merge_spans(_places(features, scores.candidates, begin, stop), overlap, combine)
         spans["feature"] = row[spans["start"]].astype(np.int32)
+        # Tokens were numbered through all examples of the block; from here on each example counts its own.
         shift = (np.cumsum(length) - length)[spans["feature"]]
         spans |= {name: (spans[name] - shift).astype(np.int32) for name in ("start", "end")}
     null = np.minimum.reduceat(scores.null[begin:stop], first)
@@ -144,6 +146,7 @@ def _merge_spans(spans: tuple[Int64, Int64, Float32], overlap: Overlap, combine:
     """Spans of different tokens, with their combined scores; start and end are the numbers of tokens in ``overlap``."""
     first, last, score = spans
     size = max(int(column.max(initial=-1)) for column in (*spans[:2], overlap.place)) + 1
+    # A table from place to token: one look-up a span instead of a search.
     token, weight = np.full(size, -1, np.int64), np.zeros(size)
     token[overlap.place], weight[overlap.place] = overlap.token, overlap.weight
     valid = (token[first] >= 0) & (token[last] >= 0) & (first <= last)

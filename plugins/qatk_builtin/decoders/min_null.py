@@ -62,6 +62,7 @@ class MinNullDecoder:
         for spans in self._n_best(examples, features, scores):
             rows, first, each = np.unique(spans.example, return_index=True, return_counts=True)
             score[rows], start[rows], end[rows] = spans.score[first], spans.char_start[first], spans.char_end[first]
+            # Lengths one place on: their running sum makes them offsets.
             count[rows + 1] = each
             probability = probabilities(ragged.offsets_of(each), spans.score, null_score[rows])
             for name, column in columns.items():
@@ -85,6 +86,7 @@ class MinNullDecoder:
                 release(scores.start, scores.end, features.char_start, features.char_end)
                 advance("decoding", stop, len(features))
         elif (candidates := scores.candidates) is not None:
+            # Candidates are in the order of windows: those of window k lie between where k and k + 1 would go.
             offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
             for begin, stop in blocks(features.example_index, offsets):
                 rows = slice(int(offsets[begin]), int(offsets[stop]))
@@ -125,6 +127,7 @@ def _check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str
     if len(scores) == 0 or scores.max() <= LIMIT:  # the maximum is NaN where any score is
         return
     at = int((scores <= LIMIT).argmin())
+    # The last row that begins at or before the place.
     row = at if offsets is None else int(np.searchsorted(offsets, at, side="right")) - 1
     raise PluginError(
         f"the model scored {what} {scores[at]:g}",
@@ -137,12 +140,14 @@ def _least_null(n: int, features: Features, null: Float32) -> Float32:
     """float32[n]: the minimum over each example's windows, 0 where it has none."""
     least = np.zeros(n, np.float32)
     first = np.flatnonzero(ragged.begins(features.example_index))
+    # Windows are in the order of examples, so that each example is one run.
     least[features.example_index[first]] = np.minimum.reduceat(null, first)
     return least
 
 
 def blocks(example_index: Int32, offsets: Int64) -> Iterator[tuple[int, int]]:
     """Ranges of windows, whole examples each, with about ``BLOCK`` of what ``offsets`` int64[F + 1] count."""
+    # Only where the example changes may a block end.
     ends = np.append(np.flatnonzero(np.diff(example_index)) + 1, len(example_index))
     stop = 0
     while stop < len(example_index):

@@ -55,6 +55,7 @@ def merge(spans: Spans, mixed: Int64, n_best_size: int) -> Spans:
         mixed: examples whose spans may come in any order, any number, and repeated.
         n_best_size: how many to keep.
     """
+    # Most examples have one window, whose spans are in order: only the others are sorted.
     unordered = np.isin(spans.example, mixed)
     if unordered.any():
         spans = join([spans.take(~unordered), rank(spans.take(unordered), n_best_size)])
@@ -63,10 +64,13 @@ def merge(spans: Spans, mixed: Int64, n_best_size: int) -> Spans:
 
 def rank(spans: Spans, n_best_size: int) -> Spans:
     """As :func:`merge`, of spans in any order, any number, and repeated."""
+    # lexsort sorts by the last key first.
     keys = (falling(spans.score), spans.char_end, spans.char_start, spans.example)
     spans = spans.take(np.lexsort(keys))
     spans = spans.take(ragged.begins(spans.example, spans.char_start, spans.char_end))
+    # falling takes 32 bits: example and score fit side by side into one integer.
     spans = spans.take(np.argsort((spans.example << 32) + falling(spans.score), kind="stable"))
+    # How far each is from the first of its example.
     place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
     return spans.take(place < n_best_size)
 
@@ -75,9 +79,11 @@ def probabilities(offsets: Int64, score: Float32, null_score: Float32) -> Float3
     """Softmax over each example's spans (best first, ragged) and its null score; what is missing to 1 is the null's."""
     filled = np.flatnonzero(np.diff(offsets))
     example = ragged.owners(offsets)
+    # The highest exponent is subtracted from all: no exponential can overflow, and the ratios stay.
     top = null_score.astype(np.float64)
     top[filled] = np.maximum(top[filled], score[offsets[filled]])
     weight: Float64 = np.exp(score - top[example])
     total = np.zeros(len(top))
+    # reduceat sums from each offset up to the next; an empty example would get its neighbour's value.
     total[filled] = np.add.reduceat(weight, offsets[filled]) + np.exp(null_score[filled] - top[filled])
     return (weight / total[example]).astype(np.float32)

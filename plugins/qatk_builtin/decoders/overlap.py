@@ -33,6 +33,7 @@ class Overlap:
         offsets = features.token_offsets[begin : stop + 1]
         tokens = slice(int(offsets[0]), int(offsets[-1]))
         place = np.flatnonzero(features.char_start[tokens] >= 0)
+        # Which window each place lies in: the first whose end is beyond it.
         window = np.searchsorted(offsets[1:] - offsets[0], place, side="right")
         example = features.example_index[begin:stop][window]
         characters = (features.char_end[tokens][place], features.char_start[tokens][place], example)
@@ -40,6 +41,7 @@ class Overlap:
         order = np.lexsort(keys)
         begins = ragged.begins(*(key[order] for key in keys))
         token = np.empty(len(place), np.int64)
+        # A running count of the runs numbers them; written back into the order of the windows.
         token[order] = np.cumsum(begins) - 1
         first = order[begins]
         return cls(place, token, _weights(window), first, example[first])
@@ -48,6 +50,7 @@ class Overlap:
 def _weights(window: Int64) -> Float64:
     """See :attr:`Overlap.weight`; ``window`` does not decrease."""
     row = np.arange(len(window))
+    # Where a window's number would be inserted is where its tokens begin, or on the right side end.
     before = row - np.searchsorted(window, window)
     after = np.searchsorted(window, window, side="right") - 1 - row
     weights: Float64 = (1 + np.minimum(before, after)).astype(np.float64)
@@ -71,7 +74,9 @@ def _ranks(window: Int64, characters: tuple[Int32, ...]) -> Int64:
     alike = np.empty(len(begin), np.int64)
     alike[order] = np.cumsum(ragged.begins(*(key[begin[order]] for key in characters))) - 1
     longest = np.zeros(len(begin), np.int64)
+    # at counts an index that stands several times each time; plain indexing would keep the last.
     np.maximum.at(longest, alike, length)
+    # Of a run that its window's edge cuts off, what the longest run of the same characters has more is out of sight.
     hidden = np.where(ragged.begins(window[begin]), longest[alike] - length, 0)
     ranks: Int64 = np.arange(len(window)) - np.repeat(begin - hidden, length)
     return ranks
@@ -92,11 +97,13 @@ def combined(score: Float32, weight: Float64, row: Int64, size: int, how: str) -
     if size == 0:
         return np.zeros(0, np.float32)
     weight = weight if how == "edge" else np.ones(len(score))
+    # By row, and within it by value: sums then do not depend on the order in which windows came.
     order = np.lexsort((weight, score, row))
     first = np.searchsorted(row[order], np.arange(size))
     if how == "max":
         return np.maximum.reduceat(score[order], first)
     counted = score[order] != -np.inf
+    # -inf times 0 would be NaN: what does not count gets weight 0 and score 0.
     weight = np.where(counted, weight[order], 0.0)
     total = np.add.reduceat(weight * np.where(counted, score[order], np.float32(0)), first)
     mass = np.add.reduceat(weight, first)

@@ -77,6 +77,7 @@ class Reader:
             question_rows, context_rows = _encode_pairs(self._pairs, questions, contexts)
             question_row = context_row = np.arange(len(questions))
         else:
+            # Equal questions are tokenized once.
             row_of = {question: row for row, question in enumerate(dict.fromkeys(questions))}
             question_rows = self._encode(self._tokenizer, list(row_of), "tokenizing questions", spans=False)
             question_row = np.fromiter(map(row_of.__getitem__, questions), np.int64, len(questions))

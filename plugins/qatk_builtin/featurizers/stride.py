@@ -150,6 +150,7 @@ def _full_question_size(source: Source) -> Int64:
 
 def _lowest_draw(example: Int64, draw: Float64) -> Bool:
     """bool[F]: the window with the lowest draw of each example."""
+    # By example, then draw: the first of each run has the lowest.
     order = np.lexsort((draw, example))
     lowest = np.zeros(len(order), np.bool_)
     lowest[order[ragged.begins(example[order])]] = True

@@ -57,6 +57,7 @@ def place_answers(examples: Examples, contexts: TokenRows, context_row: Int64) -
     placed = (start >= 0) & (start < end) & (first <= last)
     first, last = (visible[np.clip(k, 0, len(visible) - 1)] for k in (first, last))
     exact = placed & (contexts.char_start[first] == start) & (contexts.char_end[last] == end)
+    # From places among all tokens to places within the context.
     base = contexts.offsets[row]
     return GoldSpans(first - base, last - base, placed, exact)
 
@@ -66,6 +67,7 @@ def window_answers(examples: Examples, spans: GoldSpans, windows: Windows) -> In
     assert examples.answer_offsets is not None
     found = np.full(len(windows.example), -1, np.int64)
     answer, stop = (examples.answer_offsets[windows.example + k] for k in (0, 1))
+    # Rounds over the k-th answers of all windows at once; a window that has found one drops out.
     active = np.flatnonzero(answer < stop)
     while len(active):
         k = answer[active]

@@ -110,6 +110,7 @@ def batches(sizes: Int64, characters: int) -> Iterator[slice]:
         sizes: int64[rows], characters of each row.
         characters: wanted in a batch.
     """
+    # Rows fall into a new batch where the running count passes a multiple of its size.
     part = np.cumsum(sizes) // characters
     edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(sizes)]
     return (slice(start, stop) for start, stop in pairwise(edges) if start < stop)
@@ -132,6 +133,7 @@ def token_rows(
     if spans is None:
         nowhere = np.full(tokens, -1, np.int32)
         return TokenRows(offsets, flat, nowhere, nowhere)
+    # fromiter fills an array of known size from an iterator, without a list in between.
     pairs = np.fromiter(chain.from_iterable(spans), np.int32, 2 * tokens).reshape(tokens, 2)
     start, end = pairs[:, 0].copy(), pairs[:, 1].copy()
     _trim_blanks(texts, np.diff(offsets), start, end)
@@ -170,7 +172,9 @@ def _trim_blanks(texts: Sequence[str], lengths: Int64, start: Int32, end: Int32)
     """Move ``start`` and ``end`` past blanks, in place; a token of blanks alone ends up empty at its end."""
     blank = _blanks(texts)
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    # Where each token's text begins when all texts are joined.
     base = np.repeat(np.cumsum(sizes) - sizes, lengths)
+    # One character a round, and only for the tokens that still have a blank there.
     for edge, place, step in ((start, 0, 1), (end, -1, -1)):
         active = np.flatnonzero(start < end)
         while len(active := active[blank[base[active] + edge[active] + place]]):
@@ -180,5 +184,6 @@ def _trim_blanks(texts: Sequence[str], lengths: Int64, start: Int32, end: Int32)
 
 def _blanks(texts: Sequence[str]) -> Bool:
     """bool[characters of all texts]: which are white space in the sense of ``str.isspace``."""
+    # UTF-32 has one integer a character.
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
     return _SPACE[np.minimum(codes, len(_SPACE) - 1)]

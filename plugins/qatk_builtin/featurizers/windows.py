@@ -64,6 +64,7 @@ def plan_windows(context_size: Int64, room: Int64, doc_stride: int) -> Windows:
         doc_stride: context tokens that two neighbouring windows share.
     """
     step = room - doc_stride
+    # // rounds down, so the negated quotient rounds up: the steps that the tokens beyond the first window take.
     count = 1 + np.maximum(0, -((room - context_size) // step))
     offsets = ragged.offsets_of(count)
     example = ragged.owners(offsets)
@@ -84,6 +85,7 @@ def splice(source: Source, windows: Windows) -> tuple[Int64, Int32, Int8, Int32,
     """
     contexts, questions = source.contexts, source.questions
     specials = np.array([i for piece in source.template.pieces for i in piece.ids], np.int32)
+    # Stretches are copied from one flat array, in which questions follow contexts and special tokens both.
     pool = np.concatenate([contexts.ids, questions.ids, specials])
     nowhere = np.full(len(pool) - len(contexts.ids), -1, np.int32)
     starts, ends = (np.concatenate([column, nowhere]) for column in (contexts.char_start, contexts.char_end))
@@ -99,6 +101,7 @@ def splice(source: Source, windows: Windows) -> tuple[Int64, Int32, Int8, Int32,
         positions = ragged.ranges(begins, sizes)
         for column, out in ((pool, ids), (starts, char_start), (ends, char_end)):
             np.take(column, positions, out=out[among], mode="clip")  # "raise" would buffer the output
+        # All windows have the same pieces: their types repeat, each as often as the piece has tokens.
         types[among] = np.repeat(np.tile(piece_types, len(part.example)), sizes)
         advance("splicing windows", low + len(part.example), len(windows.example))
     return offsets, ids, types, char_start, char_end

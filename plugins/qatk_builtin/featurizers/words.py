@@ -48,6 +48,7 @@ def _parts(tokenizer: Any, texts: Sequence[str], what: str, spans: bool) -> Iter
 def _encode(tokenizer: Any, texts: Sequence[str], spans: bool) -> TokenRows:
     divided = [text.split(" ") for text in texts]
     words = list(chain.from_iterable(divided))
+    # dict.fromkeys keeps the first of each word, in order.
     code = {word: k for k, word in enumerate(dict.fromkeys(words))}
     distinct = _encode_distinct(tokenizer, list(code))
     which = np.fromiter(map(code.__getitem__, words), np.int64, len(words))
@@ -70,6 +71,7 @@ def _encode_distinct(tokenizer: Any, words: Sequence[str]) -> TokenRows:
     rows = encode_batch(tokenizer, lines, spans=True)
     begin = _begins(words)
     shift = np.repeat(_begins(lines), rows.lengths)
+    # The word of each token: the last that begins at or before it.
     owner = np.searchsorted(begin, rows.char_start + shift, side="right") - 1
     offsets = ragged.offsets_of(np.bincount(owner, minlength=len(words)))
     back = (shift - begin[owner]).astype(np.int32)

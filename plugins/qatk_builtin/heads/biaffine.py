@@ -85,6 +85,7 @@ def banded_products(left: Tensor, right: Tensor, reach: int) -> Tensor:
     L * R, not with the square of L (the sliding chunks of Longformer, Beltagy et al. 2020).
     """
     batch, length, width = left.shape
+    # Rounded up.
     count = -(-length // reach)
     missing = count * reach - length
     rows = pad(left, (0, 0, 0, missing)).reshape(batch, count, reach, width)

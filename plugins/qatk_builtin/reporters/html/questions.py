@@ -92,6 +92,7 @@ def _pick(systems: Sequence[System], most: int) -> Int64:
     for system in systems:
         if "exact" in system.evaluation.per_question:
             wrong |= system.per_question("exact").min(axis=0) < 1
+    # False sorts before True, so the negated flag puts wrong ones first; stable keeps the order of the data.
     return np.sort(np.argsort(~wrong, kind="stable")[:most])
 
 
@@ -197,4 +198,5 @@ def _best_columns(evaluation: Evaluation, most: int) -> dict[str, Column]:
 
 
 def _bits(masks: Sequence[Bool]) -> Column:
+    # One bit a question and slice.
     return np.packbits(np.stack(masks), axis=1, bitorder="little").ravel() if masks else np.zeros(0, np.uint8)

@@ -52,9 +52,11 @@ def make_batch(
     """
     positions, offsets = ragged_rows(features.token_offsets, rows)
     lengths = np.diff(offsets)
+    # Rounded up to a multiple of 16, which kernels for matrices are made for.
     width = -(-int(lengths.max()) // 16) * 16
     shift = width - lengths if spec.padding_side == "left" else np.zeros_like(lengths)
     columns = np.arange(width)
+    # Each row's tokens are the columns from its shift on, as many as it has.
     token_mask = (columns >= shift[:, None]) & (columns < (shift + lengths)[:, None])
 
     def send(values: Any) -> torch.Tensor:
@@ -63,6 +65,7 @@ def make_batch(
 
     def padded(values: Any, fill: int) -> torch.Tensor:
         table = np.full(token_mask.shape, fill, np.int64)
+        # A mask is filled row by row, in the order in which the ragged values lie.
         table[token_mask] = values[positions]
         return send(table)
 
@@ -95,6 +98,7 @@ def shares(rows: Int64, process: int, processes: int, parts: int) -> list[tuple[
 
     A process for which nothing is left gets a window of share 0: it must take part in the exchange of gradients.
     """
+    # Every n-th: processes get windows of like lengths.
     mine = rows[process::processes]
     split = [part for part in np.array_split(mine, parts) if len(part)]
     return [(part, len(part) / len(rows)) for part in split] or [(rows[:1], 0.0)]

@@ -31,6 +31,7 @@ def _judge(features: Features, scores: Float32, target: Int32) -> tuple[np.ndarr
     """Cross entropy of each window, and whether the target has the best score in it."""
     begin = features.token_offsets[:-1]
     best = np.maximum.reduceat(scores, begin)
+    # The logarithm of a sum of exponentials, from the best score down so that none overflows; windows are never empty.
     mass = np.add.reduceat(np.exp(scores.astype(np.float64) - np.repeat(best, features.lengths)), begin)
     at_target = scores[begin + target]
     return np.log(mass) + best - at_target, at_target == best

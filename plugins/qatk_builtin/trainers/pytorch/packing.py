@@ -96,6 +96,7 @@ class Packing:
         inputs["position_ids"] = (batch.positions + self.first_position)[None]
         with self._attending(encoder.config, batch):
             packed = encoder(**inputs).last_hidden_state[0]
+        # index_copy has a gradient, and writes each token's state to its place in the padded batch.
         padded = packed.new_zeros(batch.token_mask.numel(), packed.shape[1])
         states: Tensor = padded.index_copy(0, batch.places, packed).view(*batch.token_mask.shape, -1)
         return states

@@ -80,6 +80,7 @@ def _spans(rows: Int64, batch: Batch, output: PairLogits) -> dict[str, Any]:
     """The spans of a batch's windows, positions counted within the window."""
     score = output.score.float().cpu().numpy()
     row, column = np.nonzero(score != -np.inf)
+    # argmax finds the first True: how many columns of padding stand to the left.
     shift = batch.token_mask.int().argmax(1, keepdim=True)
     first, last = ((edge - shift).cpu().numpy()[row, column] for edge in (output.first, output.last))
     columns = {"feature": rows[row], "start": first, "end": last, "score": score[row, column]}
@@ -89,5 +90,6 @@ def _spans(rows: Int64, batch: Batch, output: PairLogits) -> dict[str, Any]:
 def _by_window(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The spans of all parts, by window; those of one window stay in order."""
     whole = {name: np.concatenate([part[name] for part in parts]) for name in _PAIRS}
+    # Stable: spans of one window keep their order.
     order = np.argsort(whole["feature"], kind="stable")
     return {name: column[order] for name, column in whole.items()}
