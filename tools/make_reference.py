@@ -33,19 +33,20 @@ def commands() -> str:
         options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
         usage = " ".join([*path, *(_metavar(a) for a in arguments), *(["[OPTIONS]"] if options else [])])
         lines += [f"## `{usage}`", "", _markdown(command.help), ""]
-        rows = [(_metavar(p), getattr(p, "help", "") or "") for p in arguments]
-        rows += [(_option(p), p.help or "") for p in options]
+        rows = [(_metavar(p), _meaning(p)) for p in arguments]
+        rows += [(_option(p), _meaning(p)) for p in options]
         lines += _table(("argument or option", "meaning"), [(f"`{name}`", text) for name, text in rows])
     return "\n".join(lines)
 
 
 _COMMANDS_INTRO = [
-    "Results go to standard output, progress and messages to standard error. The exit code is 0 for done, 1 for failed",
-    "(the data, the disk, the hub, a diverging loss) and 2 for misused (a name, an option, a recipe, a missing file).",
+    "Results go to standard output; progress and messages go to standard error. The exit code is 0 for success,",
+    "1 for a failure (data, disk, hub, a diverging loss) and 2 for wrong usage (a name, an option, a recipe, a missing",
+    "file).",
     "",
-    "Before the command stand `--plugin FILE` (load a plugin without packaging), `--no-plugin NAME` (leave one out)",
-    "and `--version`. `QATK_PLUGINS=a,b` allows only these plugins (empty: none); `QATK_STRICT_PLUGINS=1` makes a",
-    "plugin that cannot be loaded an error at once.",
+    "Three options come before the command: `--plugin FILE` loads a plugin file that is not installed,",
+    "`--no-plugin NAME` disables a plugin, and `--version` shows the version. `QATK_PLUGINS=a,b` allows only these",
+    "plugins (none if empty); with `QATK_STRICT_PLUGINS=1`, a plugin that cannot be loaded is an error at once.",
     "",
 ]
 
@@ -217,6 +218,16 @@ def _metavar(argument: Any) -> str:
 def _option(option: Any) -> str:
     names = ", ".join([*option.opts, *option.secondary_opts])
     return f"{names} {option.metavar}" if option.metavar else names
+
+
+def _meaning(parameter: Any) -> str:
+    """The help of an argument or option, with its default."""
+    shown = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
+    if shown in (None, False) or parameter.show_default is False:
+        return parameter.help or ""
+    if shown is True:
+        shown = parameter.opts[0]
+    return f"{parameter.help} Default: `{getattr(shown, 'value', shown)}`."
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

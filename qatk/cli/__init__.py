@@ -20,16 +20,18 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Train, evaluate, compare and serve extractive question answering models.",
+    rich_markup_mode=None,  # plain help: no panels, and no type beside a flag
+    context_settings={"max_content_width": 100},
+    help="Train, evaluate and compare extractive question answering models.",
 )
 app.command("run")(run_command)
 app.command("eval")(evaluate_command)
 app.command("calibrate")(calibrate.calibrate_command)
 app.command("compare")(compare_command)
 app.command("report")(report_command)
-app.add_typer(data.data_app, name="data", help="Look at data.")
-app.add_typer(recipe.recipe_app, name="recipe", help="Look at recipes.")
-app.add_typer(plugins.plugins_app, name="plugins", help="Look at plugins.")
+app.add_typer(data.data_app, name="data", help="Inspect data.")
+app.add_typer(recipe.recipe_app, name="recipe", help="Check, complete and describe recipes.")
+app.add_typer(plugins.plugins_app, name="plugins", help="List, test and create plugins.")
 
 
 def _show_version(wanted: bool) -> None:
@@ -43,9 +45,15 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     context: typer.Context,
-    plugin: Annotated[list[str] | None, typer.Option(help="Load this plugin file too.", metavar="FILE")] = None,
-    no_plugin: Annotated[list[str] | None, typer.Option(help="Leave this plugin out.", metavar="NAME")] = None,
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+    plugin: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Load this plugin file as well. May be repeated.")
+    ] = None,
+    no_plugin: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Disable this plugin. May be repeated.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     context.obj = Settings(files=tuple(plugin or ()), block=tuple(no_plugin or ()))
 
@@ -53,7 +61,7 @@ def _root(
 def main() -> None:
     """Run the command line; a :class:`QatkError`, or what a component raised, becomes one message and its exit code."""
     try:
-        app()
+        app(prog_name="qatk")
     except QatkError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
+from qatk.display.numbers import counted
 from qatk.display.tables import plain_table
 from qatk.errors import StorageError, UsageError
 
@@ -20,18 +21,24 @@ if TYPE_CHECKING:
 
 def calibrate_command(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; or a predictions file, with --data.")],
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a predictions file with --data.")],
     data: Annotated[
-        Path | None, typer.Option(help="SQuAD JSON that a predictions file is of.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="SQuAD data that the predictions file answers.", show_default=False),
     ] = None,
-    null_odds: Annotated[Path | None, typer.Option(help="Null odds of a predictions file.", show_default=False)] = None,
-    splits: Annotated[int, typer.Option(min=1, max=1000, help="Ways to halve the articles, at most.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Of these halves.")] = 13,
+    null_odds: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Null odds of the predictions file.", show_default=False)
+    ] = None,
+    splits: Annotated[
+        int,
+        typer.Option(min=1, max=1000, metavar="N", help="Maximum number of random splits of the articles into halves."),
+    ] = 20,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the splits.")] = 13,
     cluster: Cluster = None,
     write: Annotated[bool, typer.Option(help="Write calibration.json into the run folder.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Fit the null threshold on one half of the articles, score it on the other, and swap."""
+    """Fit the null threshold on half of the articles and score it on the other half."""
     from qatk.calibration.calibrate import FILE, calibrate, write_calibration
 
     plain_warnings()
@@ -48,7 +55,9 @@ def calibrate_command(
         try:
             write_calibration(source, found)
         except StorageError as error:
-            raise StorageError(error.what, where=error.where, fix="--no-write only prints it") from error
+            raise StorageError(
+                error.what, where=error.where, fix="print the result without writing it: --no-write"
+            ) from error
     if write and data is None and not as_json:
         console.print(f"written to {source / FILE}", style="dim", soft_wrap=True)
 
@@ -60,30 +69,34 @@ def _read(
         from qatk.evaluation.evaluate import evaluate, read_data
 
         if null_odds is None:
-            raise UsageError("a predictions file has no null odds", fix="name its null odds file: --null-odds FILE")
+            raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
         host = plugin_host(context)
         return evaluate(read_data(data, host, cluster=cluster), source, null_odds=null_odds, host=host)
     from qatk.files import is_there
 
     if is_there(source) and source.is_file():
-        raise UsageError(f"{source} is a file, no run folder", fix="a predictions file needs --data and --null-odds")
+        raise UsageError(
+            f"{source} is a file, not a run folder", fix="for a predictions file, add --data and --null-odds"
+        )
     if null_odds is not None:
-        raise UsageError("--null-odds is for predictions files: a run has its own", fix="leave it out, or add --data")
+        raise UsageError(
+            "--null-odds is only for predictions files: a run has its own", fix="remove it, or add --data FILE"
+        )
     from qatk.run_folder.load import load_run
 
     return load_run(source).evaluation
 
 
 def _table(found: Calibration) -> Table:
-    """Threshold 0, what was held out, and the oracle, one under the other."""
+    """Scores at threshold 0, on held-out articles, and of the oracle."""
     title = f"Null threshold, fitted and scored on different {found.clusters.kind}s ({found.clusters.count})"
-    table = plain_table("threshold", "EM", "F1", "least to most", "calibration error", title=title)
+    table = plain_table("threshold", "EM", "F1", "F1 range", "calibration error", title=title)
     held = found.as_dict()["held_out"]
     table.add_row("0", *_figures(found.at_zero), "", f"{found.calibration_error:.3f}")
     spread = f"{held['f1']['least']:.2f} to {held['f1']['most']:.2f}"
     middle = {name: held[name]["mean"] for name in ("exact", "f1")}
     table.add_row("held out", *_figures(middle), spread, f"{held['calibration_error']['mean']:.3f}", style="bold")
-    table.add_row("oracle, fitted on it", *_figures(found.oracle), "", "", style="dim")
+    table.add_row("oracle (fitted on all)", *_figures(found.oracle), "", "", style="dim")
     return table
 
 
@@ -96,24 +109,22 @@ def _advice(found: Calibration) -> str:
     mean = found.as_dict()["held_out"]["f1"]["mean"]
     gain, gap = mean - found.at_zero["f1"], found.oracle["f1"] - mean
     fitted = found.fitted
-    unknown = "the best spans of abstentions are not known: thresholds can only take answers away"
+    unknown = "the best spans of unanswered questions are not known, so a threshold can only remove answers"
     notes = [found.clusters.note, "" if found.full else unknown]
     known = "".join(f"\n{note}" for note in notes if note)
     return (
-        f"held out, the mean of {_ways(len(found.splits))} to halve: {gain:+.2f} F1 against threshold 0, "
+        f"held out, mean of {counted(len(found.splits), 'random split')}: {gain:+.2f} F1 against threshold 0, "
         f"{gap:.2f} below the oracle\n"
         f"{_first(found)}\n"
-        f"fitted on all of it, for data to come: threshold {fitted.threshold:.4f}, temperature "
+        f"fitted on all articles, for new data: threshold {fitted.threshold:.4f}, temperature "
         f"{fitted.temperature:.2f}, offset {fitted.offset:.2f}{known}"
     )
 
 
 def _first(found: Calibration) -> str:
-    """Both halves of the split that a run is scored by, and the two together."""
+    """Both halves of the split that scores a run, and the two together."""
     first = found.splits[0]
-    halves = (f"{of.questions} by {of.threshold:.2f}: {of.exact:.2f} EM, {of.f1:.2f} F1" for of in first.folds)
-    return f"the first way: {'; '.join(halves)}; together {first.exact:.2f} EM, {first.f1:.2f} F1"
-
-
-def _ways(count: int) -> str:
-    return f"{count} way{'s' if count > 1 else ''}"
+    halves = (
+        f"{of.questions} questions at {of.threshold:.2f}: {of.exact:.2f} EM, {of.f1:.2f} F1" for of in first.folds
+    )
+    return f"first split: {'; '.join(halves)}; together {first.exact:.2f} EM, {first.f1:.2f} F1"

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
     from qatk.sweeps.sweep import Outcome
 
 SHOWN, SHOWN_OF_MANY = 3, 1
-"""Wins, losses and questions both have wrong that are shown of a pair, and where there are several pairs."""
+"""How many wins, losses and questions that both got wrong are shown: with one pair, and with several."""
 
 
 Inputs = Annotated[
     list[Path],
     typer.Argument(
         metavar="SYSTEM",
-        help="Run folders, and prediction files beside them; prediction files alone, with --data; or recipes, "
-        "with --over or --seeds. "
+        help="Run folders and prediction files; or prediction files with --data; or recipes with --over or --seeds. "
         "The first system is the baseline.",
         show_default=False,
     ),
@@ -35,42 +34,53 @@ Inputs = Annotated[
 Data = Annotated[
     Path | None,
     typer.Option(
-        help="SQuAD JSON that the prediction files are of, where there is no run folder; plain or .gz.",
+        metavar="FILE",
+        help="SQuAD data that the prediction files answer, if there is no run folder; plain or .gz.",
         show_default=False,
     ),
 ]
 NullOdds = Annotated[
     list[str] | None,
-    typer.Option(metavar="FILE", help="Null odds, one --null-odds a prediction file, in order; - where none."),
+    typer.Option(
+        metavar="FILE", help="Null odds of the prediction files: one --null-odds for each in order, - if it has none."
+    ),
 ]
 Over = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="KEY=A,B", help="Vary a key of the recipe; 'KEY=[A, B]' reads YAML. Several make every combination."
+        metavar="KEY=A,B",
+        help="Vary a key of the recipe; 'KEY=[A, B]' is read as YAML. Several --over run every combination.",
     ),
 ]
 Seeds = Annotated[
-    str | None, typer.Option(metavar="0,1,2", help="Run every system with each seed.", show_default=False)
+    str | None,
+    typer.Option(metavar="N,N", help="Run every system with each of these seeds, such as 0,1,2.", show_default=False),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe of all runs.")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of every recipe. May be repeated.")
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Folder of the run folders made; runs/RECIPE-compare where not given.", show_default=False),
+    typer.Option(metavar="FOLDER", help="Folder for the new run folders.", show_default="runs/RECIPE-compare"),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Make runs with only the first N questions of each split.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Run with only the first N questions of each split.")
+]
 Jobs = Annotated[
     int | None,
-    typer.Option(min=1, help="Make so many runs at a time: one a GPU, or sharing the cores. 1 where not given."),
+    typer.Option(
+        min=1, metavar="N", help="Number of runs at a time, each on its own GPU or sharing the CPU.", show_default="1"
+    ),
 ]
-Common = Annotated[bool, typer.Option("--common", help="Go on with the questions that all systems have.")]
+Common = Annotated[bool, typer.Option("--common", help="Compare only the questions that all systems share.")]
 GroupSeeds = Annotated[
-    bool, typer.Option("--group-seeds", help="Run folders whose recipes differ only in their seed are one system.")
+    bool, typer.Option("--group-seeds", help="Treat run folders that differ only in their seed as one system.")
 ]
 Show = Annotated[
     int | None,
-    typer.Option(min=0, help="Wins and losses to show of a pair: 3, or 1 of several pairs.", show_default=False),
+    typer.Option(
+        min=0, metavar="N", help="Wins and losses to show for each pair.", show_default="3, or 1 with several pairs"
+    ),
 ]
 Slice = Annotated[
     str | None,
@@ -78,17 +88,22 @@ Slice = Annotated[
 ]
 Grep = Annotated[
     str | None,
-    typer.Option(metavar="REGEX", help="Show those whose id, question, gold or answers match; case is ignored."),
+    typer.Option(metavar="REGEX", help="Show only questions whose id, text, gold or answers match, ignoring case."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON, and no report.")]
-Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown, for a pull request; - prints it.")]
-Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page, one HTML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead of the report.")]
+Markdown = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write Markdown, as for a pull request; - prints it.")
+]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write one self-contained HTML page.")]
 Report = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=FILE", help="Write a file by any reporter that shows comparisons; - prints it."),
+    typer.Option(metavar="NAME=FILE", help="Write a file with any reporter that supports comparisons; - prints it."),
 ]
-Draws = Annotated[int, typer.Option(min=1000, max=1_000_000, help="Draws of the bootstrap and the randomisation test.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of these draws: the same seed gives the same numbers.")]
+Draws = Annotated[
+    int,
+    typer.Option(min=1000, max=1_000_000, metavar="N", help="Number of draws for bootstrap and randomisation test."),
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of these draws.")]
 
 
 def compare_command(
@@ -115,7 +130,7 @@ def compare_command(
     draws: Draws = 10_000,
     seed: Seed = 13,
 ) -> None:
-    """Hold systems against each other, question by question: what differs, how sure that is, and where."""
+    """Compare systems question by question: what differs, how sure that is, and where."""
     from qatk.comparison.compare import compare_systems, comparison_to_dict
     from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
     from qatk.sweeps.sweep import failures
@@ -152,12 +167,12 @@ def compare_command(
     if json:
         print_json({**comparison_to_dict(shown), **({"runs": _described(outcomes)} if outcomes else {})})
     if failed := failures(outcomes):
-        raise QatkError(failed, fix="the same command makes them again, and goes on with what they had")
+        raise QatkError(failed, fix="run the same command again to resume them")
 
 
 @dataclass(frozen=True)
 class _Request:
-    """What to compare: run folders, prediction files, or recipes to run; with best spans for a page."""
+    """What to compare: run folders, prediction files, or recipes to run; ``nbest`` reads the best spans for a page."""
 
     inputs: Sequence[Path]
     data: Path | None
@@ -174,12 +189,12 @@ class _Request:
     nbest: bool
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
-        """The systems; for recipes also what came of each run."""
+        """The systems; for recipes also the outcome of each run."""
         from qatk.files import is_there
 
         recipes = [path for path in self.inputs if path.suffix in (".yaml", ".yml") and not path.is_dir()]
         if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:
-            raise UsageError(f"there is no {', no '.join(absent)}", fix="name run folders, files or recipes")
+            raise UsageError(f"not found: {', '.join(absent)}", fix="name run folders, prediction files or recipes")
         if self.over or self.seeds is not None or recipes:
             return self._read_recipes(host, recipes)
         self._refuse(
@@ -204,16 +219,16 @@ class _Request:
         from qatk.sweeps.sweep import local_executor, sweep
 
         if others := [str(path) for path in self.inputs if path not in recipes]:
-            what = f"recipes are compared with recipes: {', '.join(others)} {'is' if len(others) == 1 else 'are'} none"
-            fix = "compare run folders by themselves; --over and --seeds take a recipe, a .yaml file"
+            what = f"not a recipe: {', '.join(others)}"
+            fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
             raise UsageError(what, fix=fix)
         self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="prediction files")
         self._refuse(("--common", self.common or None), why="run folders and prediction files")
         self._refuse(
-            ("--group-seeds", self.group_seeds or None), why="run folders; of recipes seeds are grouped anyway"
+            ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
         )
         if len(recipes) == 1 and not self.over:
-            raise UsageError("one recipe is one system", fix="vary it: --over backbone.model=A,B, or name another one")
+            raise UsageError("one recipe is only one system", fix="vary it with --over KEY=A,B, or add another recipe")
         overs = [parse_over(text) for text in self.over]
         seeds = None if self.seeds is None else parse_seeds(self.seeds)
         try:
@@ -231,7 +246,7 @@ class _Request:
                     nbest=self.nbest,
                 )
         except KeyboardInterrupt:
-            raise QatkError("interrupted", fix="the same command goes on with what is there") from None
+            raise QatkError("interrupted", fix="run the same command again to continue") from None
 
     def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.comparison.systems import read_systems
@@ -246,7 +261,7 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Output:
-    """A file to write, ``None`` for standard output, by a reporter; ``option`` asked for it."""
+    """An output of a reporter: a file, or ``None`` for standard output; ``option`` is the option that asked for it."""
 
     option: str
     reporter: str
@@ -254,7 +269,7 @@ class _Output:
 
 
 def _outputs(markdown: Path | None, html: Path | None, reports: Sequence[str]) -> list[_Output]:
-    """All that is to be written."""
+    """All outputs to write."""
     found = [
         _Output(f"--{name}", name, None if str(file) == "-" else file)
         for name, file in (("markdown", markdown), ("html", html))
@@ -263,13 +278,13 @@ def _outputs(markdown: Path | None, html: Path | None, reports: Sequence[str]) -
     for text in reports:
         name, equals, file = text.partition("=")
         if not (name and equals and file):
-            raise UsageError(f"--report {text}: NAME=FILE is due", fix="for example --report markdown=comparison.md")
+            raise UsageError(f"--report {text}: expected NAME=FILE", fix="for example --report markdown=comparison.md")
         found.append(_Output(f"--report {name}", name, None if file == "-" else Path(file)))
     return found
 
 
 def _check_outputs(json: bool, outputs: Sequence[_Output]) -> None:
-    """Refuse what could only fail after the work is done."""
+    """Refuse outputs that would fail only after the work is done."""
     from qatk.files import is_there
 
     printed = [*(["--json"] if json else []), *(f"{o.option} -" for o in outputs if o.file is None)]
@@ -277,22 +292,22 @@ def _check_outputs(json: bool, outputs: Sequence[_Output]) -> None:
         what = f"{' and '.join(printed)} {'both' if len(printed) == 2 else 'all'} go to standard output"
         raise UsageError(what, fix=f"give {printed[-1].removesuffix(' -')} a file")
     if any(wanted.reporter == "html" and wanted.file is None for wanted in outputs):
-        raise UsageError("--html -: a page is for a file", fix="name one: --html comparison.html")
+        raise UsageError("--html -: the page cannot be printed", fix="name a file: --html comparison.html")
     files: dict[Path, str] = {}
     for wanted in outputs:
         if (file := wanted.file) is None:
             continue
         if (other := files.setdefault(file.resolve(), wanted.option)) != wanted.option:
-            raise UsageError(f"{other} and {wanted.option} both name {file}", fix="name two files")
+            raise UsageError(f"{other} and {wanted.option} both name {file}", fix="name two different files")
         if (is_there(file) and file.is_dir()) or not file.parent.is_dir():
-            what = f"{wanted.option} {file}: this is no place for a file"
-            raise UsageError(what, fix="name a file in a folder that exists")
+            what = f"{wanted.option} {file}: this file cannot be written"
+            raise UsageError(what, fix="name a file in an existing folder")
 
 
 def _reporters(
     host: PluginHost, outputs: Sequence[_Output], *, to_terminal: bool
 ) -> list[tuple[LiveReporter, Path | None]]:
-    """The reporters, each with the file that it writes."""
+    """The reporters, each with its output file."""
     from qatk.plugins.live import LiveReporter
 
     found = []
@@ -300,8 +315,8 @@ def _reporters(
         reporter = host.live(LiveReporter, "reporter", wanted.reporter)
         if not reporter.shows_comparisons:
             able = [r.name for r in host.components("reporter") if LiveReporter.can_compare(r)]
-            what = f"{wanted.option}: the reporter {wanted.reporter!r} shows runs only, no comparisons"
-            raise UsageError(what, fix=f"those that do: {', '.join(able)}")
+            what = f"{wanted.option}: the reporter {wanted.reporter!r} shows runs, not comparisons"
+            raise UsageError(what, fix=f"reporters that show comparisons: {', '.join(able)}")
         found.append((reporter, wanted.file))
     if to_terminal and all(wanted.file is not None for wanted in outputs):
         found.append((host.live(LiveReporter, "reporter", "console"), None))

@@ -1,4 +1,4 @@
-"""``qatk data``: look at data."""
+"""``qatk data``: inspect data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.display.numbers import counted
 from qatk.errors import UsageError, suggest
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ data_app = typer.Typer(no_args_is_help=True)
 
 @data_app.callback()
 def _group() -> None:
-    """Look at data."""
+    """Inspect data."""
 
 
 @data_app.command()
@@ -30,28 +31,35 @@ def show(
     context: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help="A SQuAD file; with --use, the first option of that dataset.", show_default=False),
+        typer.Argument(
+            metavar="DATA",
+            help="SQuAD file; with --use, the first required option of that dataset.",
+            show_default=False,
+        ),
     ] = None,
-    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many examples.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Which ones: the same seed shows the same.")] = 0,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Number of examples.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random choice.")] = 0,
     ids: Annotated[
-        list[str] | None, typer.Option("--id", metavar="ID", help="Show this question instead; may be repeated.")
+        list[str] | None,
+        typer.Option("--id", metavar="ID", help="Show the question with this id, not random ones. May be repeated."),
     ] = None,
     answerable: Annotated[
-        bool | None, typer.Option("--answerable/--unanswerable", help="Only questions with, or without, an answer.")
+        bool | None,
+        typer.Option("--answerable/--unanswerable", help="Show only questions with an answer, or only those without."),
     ] = None,
     around: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Cut contexts to N characters around the first answer.")
+        int | None, typer.Option(min=1, metavar="N", help="Show only N characters of context around the first answer.")
     ] = None,
-    use: Annotated[str, typer.Option(metavar="DATASET", help="The dataset component that reads.")] = "squad",
+    use: Annotated[str, typer.Option(metavar="DATASET", help="Dataset component that reads DATA.")] = "squad",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the dataset.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the dataset. May be repeated."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show random examples with their answers marked in their contexts.
 
-    For example: qatk data show dev-v2.0.json; qatk data show rajpurkar/squad_v2 --use hub --set split=validation.
+    Examples: qatk data show dev-v2.0.json; qatk data show rajpurkar/squad_v2 --use hub --set split=validation.
     """
     plain_warnings()
     examples = _load(plugin_host(context), use, data, settings or [])
@@ -77,12 +85,14 @@ def _load(host: PluginHost, use: str, data: str | None, settings: Sequence[str])
     required = [name for name, field in fields.items() if field.is_required()]
     if data is not None:
         if not required:
-            raise UsageError(f"the dataset {use!r} takes no DATA", where=data, fix="choose with --set KEY=VALUE")
+            raise UsageError(
+                f"the dataset {use!r} takes no DATA", where=data, fix="set its options with --set KEY=VALUE"
+            )
         options[required[0]] = data
     elif absent := [name for name in required if name not in options]:
         raise UsageError(
-            f"DATA is missing: the {' and '.join(absent)} of the dataset {use!r}",
-            fix="name a file, or another dataset with --use",
+            f"DATA is missing: the dataset {use!r} needs {' and '.join(absent)}",
+            fix="name a file, or choose another dataset with --use",
         )
     return host.live(LiveDataset, "dataset", use, options).load()
 
@@ -91,7 +101,7 @@ def _rows_of(examples: Examples, ids: Sequence[str]) -> list[int]:
     row = {name: i for i, name in enumerate(examples.id)}
     unknown = [name for name in ids if name not in row]
     if unknown:
-        fix = suggest(unknown[0], examples.id, f"an id looks like {examples.id[0]}")
+        fix = suggest(unknown[0], examples.id, f"an example of an id: {examples.id[0]}")
         raise UsageError(f"no question has the id {', '.join(map(repr, unknown))}", where="--id", fix=fix)
     return [row[name] for name in ids]
 
@@ -104,16 +114,16 @@ def _random_rows(examples: Examples, number: int, seed: int, answerable: bool | 
     if answerable is not None:
         option = "--answerable" if answerable else "--unanswerable"
         if not examples.has_gold:
-            raise UsageError("these data have no gold answers", where=option, fix="leave it out")
+            raise UsageError("this data has no gold answers", where=option, fix="remove this option")
         rows = np.flatnonzero(examples.has_answer == answerable)
         if not len(rows):
-            raise UsageError("there is no such question in these data", where=option, fix="leave it out")
+            raise UsageError("this data has no such question", where=option, fix="remove this option")
     chosen = np.random.default_rng(seed).choice(rows, min(number, len(rows)), replace=False)
     return [int(row) for row in np.sort(chosen)]
 
 
 def _plain(examples: Examples, row: int) -> dict[str, Any]:
-    """One example as JSON values; ``answers`` is null where gold is absent, ``answer_start`` -1 where unknown."""
+    """One example as JSON values; ``answers`` is null if gold is absent, ``answer_start`` -1 if unknown."""
     answers = None
     if examples.answer_offsets is not None:
         among = range(examples.answer_offsets[row], examples.answer_offsets[row + 1])
@@ -163,13 +173,13 @@ def _references(examples: Examples, row: int) -> Text:
     parts = [Text(printable(text), style="bold green") for text in times]
     for part, (text, count) in zip(parts, times.items(), strict=True):
         notes = [f"{count} times"] if count > 1 else []
-        notes += [] if text in placed else ["place unknown"]
+        notes += [] if text in placed else ["position unknown"]
         part.append(f" ({', '.join(notes)})" if notes else "", style="not bold default")
     return Text(" | ").join(parts)
 
 
 def _summary(examples: Examples, shown: int) -> str:
-    text = f"{shown} of {len(examples):,} questions shown; {len(examples.context):,} contexts"
+    text = f"{shown} of {counted(len(examples), 'question')} shown; {counted(len(examples.context), 'context')}"
     if not examples.has_gold:
         return f"{text}; no gold answers"
-    return f"{text}; {int((~examples.has_answer).sum()):,} questions without an answer"
+    return f"{text}; {counted(int((~examples.has_answer).sum()), 'question')} without an answer"

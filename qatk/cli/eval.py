@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Missing(str, Enum):
-    """What to do about questions without a prediction."""
+    """How to treat questions without a prediction."""
 
     error = "error"
     wrong = "wrong"
@@ -26,17 +26,27 @@ class Missing(str, Enum):
 
 def evaluate_command(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(help="SQuAD JSON, v1.1 or v2, plain or .gz.")],
-    predictions: Annotated[Path, typer.Argument(help="JSON: question id to answer text, plain or .gz.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="SQuAD data: JSON, v1.1 or v2, plain or .gz.")],
+    predictions: Annotated[
+        Path,
+        typer.Argument(metavar="PREDICTIONS", help="Predictions: JSON, question id to answer text, plain or .gz."),
+    ],
     null_odds: Annotated[
-        Path | None, typer.Option(help="JSON: question id to null score minus best span score; adds thresholds.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Null odds: JSON, question id to null score minus best span score. Adds the best thresholds.",
+        ),
     ] = None,
     missing: Annotated[
-        Missing, typer.Option(help="Questions without a prediction: an error, or scored as wrong.")
+        Missing,
+        typer.Option(
+            metavar="error|wrong", help="Refuse questions without a prediction (error) or score them as wrong (wrong)."
+        ),
     ] = Missing.error,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the official keys as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the official metrics as JSON.")] = False,
 ) -> None:
-    """Official EM and F1 of any predictions file; needs no model."""
+    """Score a predictions file with the official EM and F1; no model is needed."""
     from qatk.evaluation.evaluate import evaluate
 
     host = plugin_host(context)
@@ -52,7 +62,7 @@ def evaluate_command(
 
 
 def _table(metrics: Mapping[str, float]) -> Table:
-    """A row for all questions, and one for those with and without an answer."""
+    """A row each for all questions, those with an answer and those without."""
     from qatk.types import GROUPS
 
     table = plain_table("", "questions", *METRICS.values(), title="EM and F1, per cent")
@@ -64,7 +74,7 @@ def _table(metrics: Mapping[str, float]) -> Table:
 
 
 def _thresholds(metrics: Mapping[str, float]) -> Table:
-    """The best that a threshold on the null odds could have reached on this very data."""
+    """The best scores that a threshold on the null odds can reach on this data."""
     title = "Best thresholds, fitted on this data"
     table = plain_table("score", "best", "at null odds", "AP", title=title)
     for key, name in METRICS.items():

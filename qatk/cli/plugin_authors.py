@@ -1,4 +1,4 @@
-"""``qatk plugins new`` and ``doctor``: start a plugin, and find what ails those that are there."""
+"""``qatk plugins new`` and ``doctor``: start a plugin, and find problems in installed ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.shared import found_plugins, output, plugin_host, print_json
+from qatk.display.numbers import counted
 from qatk.display.tables import plain_table
 from qatk.errors import QatkError, message
 
@@ -20,11 +21,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def new_command(
     context: typer.Context,
-    kind: Annotated[str, typer.Argument(help="Kind of component, such as decoder.", show_default=False)],
-    name: Annotated[str, typer.Argument(help="Name of the component, such as my-decoder.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="The folder to make; qatk-NAME here where it is not given.")] = None,
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="Kind of the component, such as decoder.", show_default=False)
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the component, such as my-decoder.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder to create.", show_default="qatk-NAME")
+    ] = None,
 ) -> None:
-    """Write a package with one component, which installs, passes its test and is listed as it comes."""
+    """Create an installable, tested package with one component."""
     from qatk.plugins.scaffold import new_plugin
 
     folder = new_plugin(kind, name, plugin_host(context), out)
@@ -35,16 +42,16 @@ def new_command(
 
 
 def _as_path(folder: Path) -> str:
-    """The folder so that pip cannot take it for the name of a package."""
+    """The folder, written so that pip does not read it as the name of a package."""
     return str(folder) if folder.is_absolute() or folder.parts[0] == ".." else f"./{folder}"
 
 
 def doctor_command(context: typer.Context, json: Json = False) -> None:
-    """Load each plugin in a process of its own and say what ails it; exits with 1 where anything does.
+    """Find problems in plugins by loading each one in its own process.
 
-    It finds plugins that cannot be loaded (with the traceback), hooks that are misspelled or not marked, components
-    whose class cannot be imported or that require what is not installed, names taken twice, plugins that import torch
-    or print while they are loaded, and shows how long each takes.
+    Reports plugins that fail to load (with the traceback), misspelled or unmarked hooks, components whose class cannot
+    be imported or whose requirements are not installed, duplicate names, and plugins that import torch or print while
+    they load; shows how long each one takes to load. Exits with 1 if there is a problem.
     """
     from qatk.plugins.doctor import as_plain, examine
 
@@ -62,7 +69,7 @@ def _print_findings(findings: list[Finding], common: list[Ailment]) -> None:
     console = output()
     table = plain_table("plugin", "components", "loads in", "state", left=(0, 3))
     for finding in findings:
-        state = f"{len(finding.ailments)} to mend" if finding.ailments else "well"
+        state = counted(len(finding.ailments), "problem") if finding.ailments else "ok"
         owner = f"{finding.plugin} ({finding.distribution} {finding.version})"
         table.add_row(Text(owner), str(len(finding.components)), f"{finding.seconds * 1000:.0f} ms", state)
     console.print(table)

@@ -1,4 +1,4 @@
-"""``qatk plugins check``: hold components to their promises, and say what came of each."""
+"""``qatk plugins check``: test components against their contract, and report each promise."""
 
 from __future__ import annotations
 
@@ -26,20 +26,25 @@ def check_command(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(help="A component, a plugin, a distribution or a plugin file; everything where not given."),
+        typer.Argument(metavar="NAME", help="Component, plugin, distribution or plugin file.", show_default="all"),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="Only components of this kind.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Test only components of this kind, such as decoder.")
+    ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="An option of the component.", metavar="KEY=VALUE")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the component. May be repeated."),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(help="How long the check of one promise may take; 60 where not given.")
+        float | None,
+        typer.Option(metavar="N", help="Time limit for each promise, in seconds.", show_default="60"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Hold components to the promises of their kind, and say of each whether it is kept, broken, waived or skipped.
+    """Test components against their contract.
 
-    What is broken is shown with the input and what was seen, and the exit code is 1.
+    Each promise of the contract is reported as kept, broken, waived or skipped. A broken promise is shown with the
+    input and what was observed, and makes the exit code 1.
     """
     from qatk.plugins.protocols import PROTOCOLS
     from qatk.testing.limits import SECONDS
@@ -53,8 +58,8 @@ def check_command(
     chosen, values = _chosen(host, name, kind), _values(settings)
     if values and len(chosen) > 1:
         names = ", ".join(f"{r.kind} {r.name}" for r in chosen)
-        fix = "name one" if kind else "name one, or say --kind"
-        raise UsageError(f"--set is for one component, and here are {names}", fix=fix)
+        fix = "name one" if kind else "name one, or add --kind"
+        raise UsageError(f"--set is for one component, but these match: {names}", fix=fix)
     console = None if json else output()
     rows = [_check(r, host, values, seconds, console, alone=len(chosen) == 1) for r in chosen]
     if json:
@@ -63,7 +68,7 @@ def check_command(
 
 
 def _with_file(context: typer.Context, name: str | None) -> PluginHost:
-    """The plugins, and the one of the file where ``name`` is a file."""
+    """The plugins; if ``name`` is a file, also the plugin in it."""
     if name is not None and name.endswith(".py"):
         given = context.obj if isinstance(context.obj, Settings) else Settings()
         context.obj = replace(given, files=(*given.files, name))
@@ -71,17 +76,17 @@ def _with_file(context: typer.Context, name: str | None) -> PluginHost:
 
 
 def _chosen(host: PluginHost, name: str | None, kind: str | None) -> list[Registered]:
-    """The components that a name stands for. Raises :class:`UsageError` where it stands for none."""
+    """The components that match a name. Raises :class:`UsageError` if none does."""
     components = host.components(kind)
     found = [r for r in components if name is None or name in _names(r)]
     if broken := [plugin for plugin in host.plugins if plugin.error and name in (plugin.name, plugin.target)]:
         what = f"plugin {broken[0]} cannot be loaded: {broken[0].reason}"
-        raise UsageError(what, fix="qatk plugins doctor shows where")
+        raise UsageError(what, fix="run qatk plugins doctor for the traceback")
     if not found:
         from qatk.plugins.protocols import PROTOCOLS
 
         known = sorted({r.name for r in components} | {r.plugin.name for r in components})
-        fix = f"all of that kind: --kind {name}" if name in PROTOCOLS else suggest(str(name), known)
+        fix = f"to test all components of that kind: --kind {name}" if name in PROTOCOLS else suggest(str(name), known)
         raise UsageError(f"no component or plugin is called {name!r}", fix=fix)
     return found
 
@@ -111,9 +116,9 @@ def _check(
     *,
     alone: bool,
 ) -> dict[str, Any]:
-    """What came of the checks as plain values, told to the console one by one as they end.
+    """The outcome of each promise as plain values; prints each one as soon as it is known.
 
-    ``not_checked`` says why one of several components was passed over.
+    ``not_checked`` says why one of several components was skipped.
     """
     from qatk.testing import subject_of, verdicts
 

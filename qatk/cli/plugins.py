@@ -1,4 +1,4 @@
-"""``qatk plugins``: what is installed, and what it takes."""
+"""``qatk plugins``: what is installed, and its options."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @plugins_app.command("list")
 def list_command(
     context: typer.Context,
-    kind: Annotated[str | None, typer.Option(help="Only components of this kind, such as decoder.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="List only components of this kind, such as decoder.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """List every component, with the plugin that it comes from, and the plugins that could not be loaded."""
+    """List all components with their plugins, and the plugins that failed to load."""
     from qatk.plugins.protocols import PROTOCOLS
 
     if kind is not None and kind not in PROTOCOLS:
@@ -54,10 +56,10 @@ def list_command(
 @plugins_app.command()
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A component, such as stride.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Component, such as stride.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Show what a component is, where it comes from, and its options."""
+    """Describe a component: its plugin, its source file and its options."""
     host = plugin_host(context)
     plugin, _, short = name.rpartition("/")
     found = [r for r in host.components() if r.name == short and (not plugin or r.belongs_to([plugin]))]
@@ -76,7 +78,7 @@ def show(
         console.print(f"  {component['summary']}", markup=False)
         console.print(
             f"  plugin {component['plugin']}, {component['distribution']} {component['version']},"
-            f" made for version {component['hook_version']} of the hooks",
+            f" written for version {component['hook_version']} of the hooks",
             markup=False,
         )
         console.print(f"  {component['source']}", markup=False, soft_wrap=True)
@@ -123,13 +125,12 @@ def _row(registered: Registered, host: PluginHost) -> dict[str, Any]:
 
 
 def _alone(host: PluginHost, row: dict[str, Any]) -> str:
-    """What the name alone means, where a component has to be written as ``plugin/name``."""
+    """What the name alone means, for a component that must be written as ``plugin/name``."""
     built_in = any(r.is_built_in and r.name == row["name"] for r in host.components(row["kind"]))
     return f"the built-in {row['kind']}" if built_in else f"ambiguous: several plugins offer this {row['kind']}"
 
 
 def _unknown(host: PluginHost, name: str) -> UsageError:
-
     names = sorted({r.name for r in host.components()})
     return UsageError(f"no component is called {name!r}", fix=suggest(name, names))
 

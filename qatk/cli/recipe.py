@@ -12,16 +12,19 @@ from qatk.errors import RecipeError
 
 recipe_app = typer.Typer(no_args_is_help=True)
 
-RecipePath = Annotated[Path, typer.Argument(help="A recipe: a YAML file.", show_default=False)]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe first.")]
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe first. May be repeated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @recipe_app.command()
 def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
-    """List every mistake of a recipe, each with its place and what to do about it.
+    """List every mistake in a recipe, with its position and how to fix it.
 
-    Components of plugins are imported, to see that they can be and that what they require is installed.
+    Components of plugins are imported, to check that this works and that their requirements are installed.
     """
     from qatk.recipes.recipe import load_recipe
 
@@ -36,12 +39,12 @@ def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json
         print_json({"ok": True, "problems": [], "digest": loaded.digest()})
     else:
         parts = ", ".join(f"{choice.registered.kind} {choice.use}" for choice in loaded.all())
-        typer.echo(f"{recipe} is in order: {parts}")
+        typer.echo(f"{recipe} is valid: {parts}")
 
 
 @recipe_app.command()
 def fill(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
-    """Print a recipe with every default written out."""
+    """Print a recipe with all defaults filled in."""
     from qatk.recipes.recipe import load_recipe, to_yaml
 
     filled = load_recipe(recipe, plugin_host(context), settings or ()).filled()
@@ -53,7 +56,10 @@ def fill(context: typer.Context, recipe: RecipePath, settings: Set = None, json:
 
 @recipe_app.command()
 def schema(context: typer.Context) -> None:
-    """Print the JSON schema of recipes, with the options of every component installed: editors complete from it."""
+    """Print the JSON schema of recipes, for completion in editors.
+
+    The schema covers the options of every installed component.
+    """
     from qatk.recipes.schema import recipe_schema
 
     print_json(recipe_schema(plugin_host(context)))

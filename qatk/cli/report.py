@@ -15,17 +15,22 @@ PAGE = "report.html"
 
 def report_command(
     context: typer.Context,
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
-    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser; print no report.")] = False,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)],
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the HTML page in a browser instead of printing.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for report.html and report.md.  [default: RUN]", show_default=False)
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for report.md and report.html.", show_default="RUN")
     ] = None,
     reporter: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this reporter; several may be named.", show_default=False),
+        typer.Option(metavar="NAME", help="Use only this reporter. May be repeated.", show_default=False),
     ] = None,
 ) -> None:
-    """Report a finished run again: in the terminal, as report.md and as report.html. No model is loaded."""
+    """Report a finished run again, without loading a model.
+
+    Prints the report and writes report.md and report.html.
+    """
     from qatk.files import is_there
     from qatk.plugins.live import LiveReporter
     from qatk.recipes.sections import DEFAULTS
@@ -33,7 +38,7 @@ def report_command(
 
     plain_warnings()
     if out is not None and not (is_there(out) and out.is_dir()):
-        raise UsageError(f"--out {out}: this is no folder", fix="name one that exists")
+        raise UsageError(f"--out {out}: this folder does not exist", fix="create it, or name another one")
     names = reporter or [each["use"] for each in DEFAULTS["reporters"]]
     if open_page:
         names = ["html"]
@@ -51,4 +56,4 @@ def _open(page: Path) -> None:
 
     uri = page.resolve().as_uri()
     if not webbrowser.open(uri):
-        raise QatkError("no browser was found here", fix=f"open {uri} yourself")
+        raise QatkError("no browser was found", fix=f"open {uri} yourself")

@@ -15,19 +15,24 @@ from qatk.errors import QatkError
 
 def run_command(
     context: typer.Context,
-    recipe: Annotated[Path, typer.Argument(help="A recipe: a YAML file.", show_default=False)],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: decoder.n_best_size=5.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the recipe, such as decoder.n_best_size=5. May be repeated.",
+        ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run folder.  [default: runs/RECIPE]", show_default=False)
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Run folder.", show_default="runs/RECIPE")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the run folder.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Use only the first N questions of each split.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N questions of each split.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="In place of the recipe's.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, and no report.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the recipe's seed.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON instead of the report.")] = False,
 ) -> None:
-    """Train and evaluate what a recipe says, and report."""
+    """Train and evaluate the model of a recipe, and report the results."""
     # Read when torch loads: threads that spin while they wait make training ten times slower on a shared machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.cli.progress import show_progress
@@ -53,7 +58,9 @@ def run_command(
                     console=console,
                 )
         except KeyboardInterrupt:
-            raise QatkError("interrupted", fix="the same command with --resume goes on from the last epoch") from None
+            raise QatkError(
+                "interrupted", fix="run the same command with --resume to continue from the last epoch"
+            ) from None
         if finished is not None:
             finished(result.metrics)
     if first and json:

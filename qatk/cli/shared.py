@@ -1,4 +1,4 @@
-"""What every command shares: the plugins it may use, where it prints, how warnings look."""
+"""What all commands share: the plugins that they may use, the console, the form of warnings."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Questions that go together: a column of the data, title or context. By title where not given.",
-        show_default=False,
+        help="Column of the data (or title, context) whose values group related questions.",
+        show_default="title",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The options that stand before the command."""
+    """The options that come before the command."""
 
     files: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ def print_json(value: Any) -> None:
 
 
 def plain_warnings() -> None:
-    """Show qatk's warnings as one line each, and those of libraries only where the user asked for warnings."""
+    """Show each warning of qatk on one line, and those of libraries only if the user asked for warnings."""
     from qatk.errors import QatkWarning
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -207,7 +207,7 @@ class PluginHost:
         broken = replace(plugin, error="".join(traceback.format_exception(error)))
         if plugin.distribution == "file" and not self.lenient:
             what = f"plugin file {plugin.target} cannot be loaded: {broken.reason}"
-            raise UsageError(what, fix=f"qatk --plugin {plugin.target} plugins doctor shows where") from error
+            raise UsageError(what, fix=f"run qatk --plugin {plugin.target} plugins doctor for the traceback") from error
         return broken
 
 

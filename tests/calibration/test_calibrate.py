@@ -224,7 +224,7 @@ def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path)
     for name, values in (("said", shifted.predictions.text), ("odds", shifted.predictions.null_odds.tolist())):
         (tmp_path / f"{name}.json").write_text(json.dumps(dict(zip(DATA.id, values, strict=True))))
     shown = call(tmp_path / "said.json", "--data", tmp_path / "data.json", "--null-odds", tmp_path / "odds.json")
-    assert "thresholds can only take answers away" in shown
+    assert "a threshold can only remove answers" in shown
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.json", "odds.json", "said.json"]
 
 
@@ -239,7 +239,7 @@ def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_pat
         ([begun], "unfinished"),
         ([tmp_path / "nowhere"], "nowhere"),
         ([file], "is a file"),
-        ([file, "--data", file], "no null odds"),
+        ([file, "--data", file], "needs the null odds"),
         ([begun.parent / "told", "--cluster", "genre"], "the data has no such column"),
         ([bare, "--null-odds", file], "a run has its own"),
     ):
@@ -302,7 +302,7 @@ def test_the_example_of_the_page_is_what_is_found(monkeypatch: pytest.MonkeyPatc
         f"| 0 | {zero['exact']:.2f} | {zero['f1']:.2f} | | {found['calibration_error']:.3f} |",
         f"| held out | {held['exact']['mean']:.2f} | {held['f1']['mean']:.2f} | {held['f1']['least']:.2f} to "
         f"{held['f1']['most']:.2f} | {held['calibration_error']['mean']:.3f} |",
-        f"| oracle, fitted on it | {oracle['exact']:.2f} | {oracle['f1']:.2f} |",
+        f"| oracle (fitted on all) | {oracle['exact']:.2f} | {oracle['f1']:.2f} |",
         f"the mean of {found['splits']}, not 20",
         f"gives {held['exact']['first']:.2f} EM and {held['f1']['first']:.2f} F1",
     ):

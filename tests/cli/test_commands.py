@@ -43,7 +43,7 @@ def test_recipe_in_order(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(GOOD)
     done = qatk("recipe", "check", "r.yaml", "--set", "decoder.n_best_size=5", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("r.yaml is in order: backbone tiny, dataset squad, featurizer stride")
+    assert done.stdout.startswith("r.yaml is valid: backbone tiny, dataset squad, featurizer stride")
 
 
 def test_a_filled_recipe_is_a_recipe(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_an_example_reads_well_without_colour_at_80_columns(dev: str) -> None:
     assert lines[0].startswith("q-oslo · Meetings")
     assert lines[1:3] == ["question  Where did [red]Ann meet him?", "answer    Oslo (2 times) | in Oslo"]
     assert lines[4].startswith("  Ann met Bob «in «Oslo»» [bold]. She left␛[31m Oslo in May. Filler")
-    assert lines[-1] == "1 of 3 questions shown; 1 contexts; 1 questions without an answer"
+    assert lines[-1] == "1 of 3 questions shown; 1 context; 1 question without an answer"
     assert "\x1b" not in shown
 
 
@@ -64,7 +64,7 @@ def test_with_colour_the_data_still_cannot_write_to_the_terminal(dev: str) -> No
 
 def test_no_answer_and_unknown_places_are_said(dev: str) -> None:
     assert "answer    no answer" in show(dev, "--id", "q-none")
-    assert "answer    Bob (place unknown)" in show(dev, "--id", "q-bob")
+    assert "answer    Bob (position unknown)" in show(dev, "--id", "q-bob")
 
 
 def test_contexts_are_cut_around_the_answer(dev: str) -> None:
@@ -111,7 +111,7 @@ def test_other_datasets(tmp_path: Path) -> None:
 def test_misuse(dev: str) -> None:
     assert "did you mean 'q-bob'?" in failure(UsageError, dev, "--id", "q-bop")
     assert "did you mean" in failure(UsageError, dev.replace("dev.json", "dve.json"))
-    assert "DATA is missing: the path of the dataset 'squad'" in failure(UsageError)
+    assert "DATA is missing: the dataset 'squad' needs path" in failure(UsageError)
     assert "no dataset is called 'sqad'" in failure(UsageError, dev, "--use", "sqad")
     assert "takes no DATA" in failure(UsageError, dev, "--use", "facts")
     assert "bad_answers" in failure(UsageError, dev, "--set", "bad_answer=skip")

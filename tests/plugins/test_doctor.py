@@ -43,7 +43,7 @@ def test_the_built_ins_are_well(tmp_path: Path) -> None:
     code, text = doctor(tmp_path)
     assert code == 0
     assert "featurizers (qatk 0.1.0)" in text
-    assert "to mend" not in text
+    assert "problem" not in text
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
     assert "ok metric metrics/squad: 12 kept\n" in done.stdout
     for words, message in (
         (["min-nul"], "no component or plugin is called 'min-nul'\n  did you mean 'min-null'?"),
-        (["slicer"], "no component or plugin is called 'slicer'\n  all of that kind: --kind slicer"),
-        (["heads", "--set", "x=1"], "--set is for one component, and here are head linear,"),
+        (["slicer"], "no component or plugin is called 'slicer'\n  to test all components of that kind: --kind slicer"),
+        (["heads", "--set", "x=1"], "--set is for one component, but these match: head linear,"),
         (["min-null", "--set", "x=1"], "min-null: x: unknown option 'x'"),
         (["--kind", "decodr"], "there is no kind 'decodr'"),
     ):
@@ -161,7 +161,7 @@ def test_check_says_how_to_see_what_is_wrong_with_a_file(tmp_path: Path) -> None
     done = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
     assert done.returncode == 2
     assert "plugin file mine.py cannot be loaded: ZeroDivisionError: division by zero" in done.stderr
-    assert "qatk --plugin mine.py plugins doctor shows where" in done.stderr
+    assert "run qatk --plugin mine.py plugins doctor for the traceback" in done.stderr
 
 
 def test_a_plugin_for_other_hooks_is_quarantined_with_a_sentence(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_plugin_file_that_cannot_be_loaded_stops_every_command(command: list[s
     (tmp_path / "bad.py").write_text("1 / 0")
     done = call("qatk", "--plugin", "bad.py", *command, cwd=tmp_path)
     told = "error: plugin file bad.py cannot be loaded: ZeroDivisionError: division by zero\n"
-    fix = "  qatk --plugin bad.py plugins doctor shows where\n"
+    fix = "  run qatk --plugin bad.py plugins doctor for the traceback\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", told + fix)
 
 

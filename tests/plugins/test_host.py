@@ -102,7 +102,7 @@ def test_a_plugin_file_that_cannot_be_loaded_is_an_error_at_once(tmp_path: Path,
         PluginHost.discover(files=[file], environ={}).components()
     assert caught.value.what.startswith(f"plugin file {file} cannot be loaded: ")
     assert reason in caught.value.what
-    assert caught.value.fix == f"qatk --plugin {file} plugins doctor shows where"
+    assert caught.value.fix == f"run qatk --plugin {file} plugins doctor for the traceback"
 
 
 def test_a_plugin_file_needs_a_name_of_its_own(tmp_path: Path) -> None:

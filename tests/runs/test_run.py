@@ -153,7 +153,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, message = process.communicate()
     assert process.returncode == 1
-    assert "error: interrupted\n  the same command with --resume goes on" in message
+    assert "error: interrupted\n  run the same command with --resume to continue" in message
     assert "Traceback" not in message
 
 
