@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 from qatk.component import Component, NoOptions, Options
@@ -14,6 +13,7 @@ from qatk.plugins.protocols import PROTOCOLS
 from qatk.plugins.registered import Plugin, Registered
 from qatk.testing.limits import SECONDS
 from qatk.testing.promise import Broken, ContractBroken, Promise, Subject, Verdict
+from qatk.testing.promises import promises_in
 
 _TESTED = Plugin("this-test", "none", "0", "")
 """The owner of a class that no plugin registers."""
@@ -80,20 +80,14 @@ def promises_of(kind: str) -> list[Promise]:
 
 def every_promise() -> list[Promise]:
     """The promises of components of every kind."""
-    return _promises_in("every")
+    return promises_in("every")
 
 
 def own_promises(kind: str) -> list[Promise]:
     """The promises of one kind alone. Raises :class:`UsageError` for an unknown kind."""
     if kind not in PROTOCOLS:
         raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
-    return _promises_in(f"{kind}s")
-
-
-def _promises_in(module: str) -> list[Promise]:
-    return [
-        value for value in vars(import_module(f"qatk.testing.promises.{module}")).values() if isinstance(value, Promise)
-    ]
+    return promises_in(kind)
 
 
 def subject_of(

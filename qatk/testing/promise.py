@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from qatk.component import Options
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
 from qatk.plugins.registered import Registered
@@ -151,8 +152,11 @@ class Subject:
 
     def build(self, **changes: Any) -> Any:
         """A new live component; ``changes`` go over the given options."""
-        options = checked_options(self.registered.component, {**self.values, **changes})
-        return self.registered.build(options)
+        return self.registered.build(self.options(**changes))
+
+    def options(self, **changes: Any) -> Options:
+        """Its options; ``changes`` go over the given ones."""
+        return checked_options(self.registered.component, {**self.values, **changes})
 
     def takes(self, option: str) -> bool:
         """Whether it has an option of this name that the caller left open."""

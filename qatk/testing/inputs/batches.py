@@ -113,6 +113,28 @@ def learnable(side: str = "right") -> Problem:
     return replace(problem, name="8 windows whose states mark the answer", states=states)
 
 
+def contested(side: str = "right") -> Problem:
+    """24 windows with a marked span and a marked null token each; where the mark of null is stronger, it is due.
+
+    Both marks are strong in some windows and weak in others, so that only a null score on the scale of the spans',
+    which rises with the mark, parts them.
+    """
+    problem = make_problem(side, lengths=LENGTHS * 3, answers="all", seed=11)
+    batch, states = problem.batch, problem.states.clone() * 0.2
+    assert batch.start_target is not None
+    assert batch.end_target is not None
+    rows = torch.arange(len(states))
+    span = torch.tensor([6.0, 3, 5, 2, 7, 4, 8, 5]).repeat(3)
+    null = torch.tensor([3.0, 5, 2, 5, 9, 1, 5, 7]).repeat(3)
+    states[rows, batch.start_target, 0] += span
+    states[rows, batch.end_target, 1] += span
+    states[rows, batch.null_index, 2] += null
+    start, end = (torch.where(null > span, batch.null_index, at) for at in (batch.start_target, batch.end_target))
+    marked = replace(batch, start_target=start, end_target=end)
+    name = f"24 windows whose states mark a span and no answer, padded on the {side}"
+    return replace(problem, name=name, states=states, batch=marked)
+
+
 def problems() -> list[Problem]:
     """Both sides of padding, one window, no answers, and a context of one token."""
     return [

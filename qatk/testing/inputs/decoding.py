@@ -143,7 +143,8 @@ def with_null(given: Problem, null: Float32, name: str) -> Problem:
     return replace(given, name=f"{given.name}, {name}", scores=replace(given.scores, null=null))
 
 
-def _peak(at: tuple[int, int], size: int, height: float = 6.0) -> tuple[list[float], list[float]]:
+def peak(at: tuple[int, int], size: int, height: float = 6.0) -> tuple[list[float], list[float]]:
+    """Start and end scores of so many tokens: 0, but for the first and the last token of a span."""
     return [height * (k == at[0]) for k in range(size)], [height * (k == at[1]) for k in range(size)]
 
 
@@ -154,7 +155,7 @@ def decoding_problems() -> list[Problem]:
 
 WORDS = words_of(TEXT)
 OFF = [-np.inf] * len(WORDS)
-_CLEAR = _peak((0, 0), len(WORDS))
+_CLEAR = peak((0, 0), len(WORDS))
 
 
 def _of_one_window() -> list[Problem]:
@@ -162,9 +163,9 @@ def _of_one_window() -> list[Problem]:
     tempting = Window(0, WORDS, [0, 0, 0, 0, 9.0], [0, 9.0, 0, 0, 1.0], -20.0)
     masked = Window(0, WORDS, [-np.inf, 0, -np.inf, 5, 0], [0, -np.inf, 0, 5, -np.inf], -9.0)
     empty = Window(0, [(0, 0), (0, 3), (3, 3), (4, 9)], [9, 5, 9, 0], [9, 5, 0, 0], -9.0)
-    left = Window(0, WORDS, *_peak((0, 0), 5), -3.0, left=True)
+    left = Window(0, WORDS, *peak((0, 0), 5), -3.0, left=True)
     return [
-        problem("one window", [TEXT], [Window(0, WORDS, *_peak((1, 2), 5), -3.0)], "wrote it"),
+        problem("one window", [TEXT], [Window(0, WORDS, *peak((1, 2), 5), -3.0)], "wrote it"),
         problem("no valid span: every score is -inf", [TEXT], [Window(0, WORDS, OFF, OFF, -1.0)], ""),
         problem("no valid span: each end lies before each start", [TEXT], [backward], ""),
         problem("a high score for a backward span", [TEXT], [tempting], None),
@@ -186,7 +187,7 @@ def _of_equal_scores() -> list[Problem]:
 
 def _of_several_examples() -> list[Problem]:
     three = [Window(0, WORDS, *_CLEAR, -4.0), Window(1, WORDS, OFF, OFF), Window(2, WORDS, [0] * 5, [0] * 5, 2.0)]
-    two = [Window(0, WORDS[:3], [1] * 3, [1] * 3, 2.0), Window(0, WORDS[2:], *_peak((2, 2), 3), -5.0)]
+    two = [Window(0, WORDS[:3], [1] * 3, [1] * 3, 2.0), Window(0, WORDS[2:], *peak((2, 2), 3), -5.0)]
     clear = Window(1, WORDS, *_CLEAR, -4.0)
     return [
         problem("two windows, the answer in the second", [TEXT], two, "1843."),
@@ -201,7 +202,7 @@ def _of_many_windows() -> list[Problem]:
     rng = np.random.default_rng(5)
     long = " ".join(f"w{i}" for i in range(400))
     hundreds = [Window(0, words_of(long, b, b + 4), [0.0] * 4, [0.0] * 4, -1.0) for b in range(300)]
-    hundreds[207] = Window(0, words_of(long, 207, 211), *_peak((1, 2), 4), -1.0)
+    hundreds[207] = Window(0, words_of(long, 207, 211), *peak((1, 2), 4), -1.0)
     noise = []
     for example, begin in ((e, b) for e in (0, 1) for b in (0, 20, 370)):
         chars = words_of(long, begin, begin + 40)

@@ -36,6 +36,18 @@ def window_scores(problem: Problem, output: Any, row: int) -> dict[str, Tensor]:
     return found | {"null": output.null[row : row + 1]}
 
 
+def best_span(problem: Problem, output: Any, row: int) -> tuple[int, int, float]:
+    """The positions of the best span's first and last token in a window's context, and its score."""
+    if isinstance(output, PairLogits):
+        k = int(output.score[row].argmax())
+        return int(output.first[row, k]), int(output.last[row, k]), float(output.score[row, k])
+    inside = problem.batch.context_mask[row]
+    fits = (inside[:, None] & inside[None]).triu()
+    table = (output.start[row][:, None] + output.end[row][None]).masked_fill(~fits, -torch.inf)
+    first, last = divmod(int(table.argmax()), len(inside))
+    return first, last, float(table[first, last])
+
+
 def _span_table(output: PairLogits, mask: Tensor, row: int) -> Tensor:
     """[n, n]: the score of the span from one token of a window to another, ``-inf`` where there is none."""
     place, kept = mask.cumsum(0) - 1, output.score[row] > -torch.inf

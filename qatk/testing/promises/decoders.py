@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from qatk.errors import UsageError
-from qatk.testing.inputs.decoding import Problem, as_candidates, decoding_problems, examples_of, with_null, with_windows
+from qatk.testing.inputs.decoding import Problem, as_candidates, decoding_problems, examples_of, with_windows
+from qatk.testing.inputs.randomness import seeded
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, Unkept, expect, given, promise
 from qatk.types import NBest, Predictions, Spans, ragged
@@ -20,12 +21,18 @@ _EPSILON = 1e-4
 """Scores of the same spans may differ by so much where another order of windows adds them in another order."""
 
 
-def _decode(decoder: Any, problem: Problem) -> Predictions:
+def decode(decoder: Any, problem: Problem) -> Predictions:
     """Decode; what is not even predictions for these examples is an error at once."""
     found: Predictions = decoder.decode(problem.examples, problem.features, problem.scores)
     expect(isinstance(found, Predictions), f"decode returned {type(found).__name__}, not qatk.api.Predictions")
     expect(len(found) == len(problem.examples), f"{len(found)} predictions for {len(problem.examples)} examples")
     return found
+
+
+def decode_seeded(decoder: Any, problem: Problem, seed: int) -> Predictions:
+    """The same with the global random generators seeded."""
+    with seeded(seed):
+        return decode(decoder, problem)
 
 
 def _due(subject: Subject, problem: Problem) -> list[str | None]:
@@ -51,7 +58,7 @@ def one_prediction_an_example(subject: Subject) -> None:
     """Row by row, and of the right types."""
     for problem in decoding_problems():
         with given(problem.name):
-            _decode(subject.build(), problem)
+            decode(subject.build(), problem)
 
 
 @promise("the text of an answer is the slice of its context that char_start and char_end name, and never empty")
@@ -59,7 +66,7 @@ def texts_are_slices(subject: Subject) -> None:
     """Of the answers, of the n-best and of answers of several spans."""
     for problem in decoding_problems():
         with given(problem.name):
-            found = _decode(subject.build(), problem)
+            found = decode(subject.build(), problem)
             for row, text in enumerate(found.text):
                 _check_slice(problem, row, text, int(found.char_start[row]), int(found.char_end[row]))
             for name, spans in (("n-best", found.nbest), ("spans", found.several)):
@@ -86,7 +93,7 @@ def spans_are_in_order(subject: Subject) -> None:
     """Where answers have several; all of them together are the answer."""
     for problem in decoding_problems():
         with given(problem.name):
-            found = _decode(subject.build(), problem)
+            found = decode(subject.build(), problem)
             for row in range(len(found)):
                 spans = found.spans(row)
                 apart = all(one.char_end <= other.char_start for one, other in pairwise(spans))
@@ -98,7 +105,7 @@ def answers_are_spans_of_scored_tokens(subject: Subject) -> None:
     """Neither the question, nor a masked token, nor another example's window."""
     for problem in decoding_problems():
         with given(problem.name):
-            found = _decode(subject.build(), problem)
+            found = decode(subject.build(), problem)
             for row in np.flatnonzero(found.char_start >= 0).tolist():
                 for edge, scores in (("char_start", problem.scores.start), ("char_end", problem.scores.end)):
                     place = int(getattr(found, edge)[row])
@@ -119,7 +126,7 @@ def no_valid_span_is_no_answer(subject: Subject) -> None:
     for problem in decoding_problems():
         for row in [k for k, answer in enumerate(problem.answer) if answer == ""]:
             with given(f"{problem.name}, example {row}"):
-                found = _decode(subject.build(), problem)
+                found = decode(subject.build(), problem)
                 expect(found.text[row] == "", f"the answer {found.text[row]!r}")
                 expect(found.score[row] == -np.inf, f"the score {found.score[row]}")
 
@@ -131,7 +138,7 @@ def a_clear_answer_is_given(subject: Subject) -> None:
         for row, answer in enumerate(_due(subject, problem)):
             if answer:
                 with given(f"{problem.name}, example {row}"):
-                    text = _decode(subject.build(), problem).text[row]
+                    text = decode(subject.build(), problem).text[row]
                     expect(text == answer, f"{text!r} where {answer!r} is due")
 
 
@@ -142,7 +149,7 @@ def both_forms_of_scores(subject: Subject) -> None:
         spans = as_candidates(problem)
         with given(spans.name):
             try:
-                found = _decode(subject.build(), spans)
+                found = decode(subject.build(), spans)
             except UsageError:
                 continue
             for row, answer in enumerate(_due(subject, problem)):
@@ -158,7 +165,7 @@ def window_order_does_not_matter(subject: Subject) -> None:
         order = np.lexsort((-np.arange(len(owner)), owner))
         with given(with_windows(problem, order, "its windows in reverse").name):
             other = with_windows(problem, order, "its windows in reverse")
-            _same(_decode(subject.build(), problem), _decode(subject.build(), other), ("in order", "in reverse"))
+            _same(decode(subject.build(), problem), decode(subject.build(), other), ("in order", "in reverse"))
 
 
 @promise("an example is answered as it is when it stands alone")
@@ -168,10 +175,10 @@ def examples_do_not_touch_each_other(subject: Subject) -> None:
         if len(problem.examples) < 2:
             continue
         with given(problem.name):
-            together = _decode(subject.build(), problem)
+            together = decode(subject.build(), problem)
         for row in range(len(problem.examples)):
             with given(f"{problem.name}, example {row}"):
-                found = _decode(subject.build(), _alone(problem, row))
+                found = decode(subject.build(), _alone(problem, row))
                 _same(together.take(np.array([row])), found, ("among others", "alone"))
 
 
@@ -184,11 +191,13 @@ def _alone(problem: Problem, row: int) -> Problem:
 
 @promise("the same input gives the same answers, from the same decoder and from a new one")
 def is_deterministic(subject: Subject) -> None:
-    """Twice by one object, once by another."""
+    """Twice by one object, once by another, whatever the global random generators were seeded with."""
     for problem in decoding_problems():
         with given(problem.name):
             decoder = subject.build()
-            first, second, third = (_decode(d, problem) for d in (decoder, decoder, subject.build()))
+            first, second, third = (
+                decode_seeded(d, problem, seed) for seed, d in enumerate((decoder, decoder, subject.build()))
+            )
             _same(first, second, ("at first", "when asked again"))
             _same(first, third, ("at first", "by a new decoder"))
 
@@ -201,7 +210,7 @@ def inputs_are_left_unchanged(subject: Subject) -> None:
             with given(form.name):
                 before = snapshot(form.examples, form.features, form.scores)
                 try:
-                    _decode(subject.build(), form)
+                    decode(subject.build(), form)
                 except UsageError:
                     continue
                 after = snapshot(form.examples, form.features, form.scores)
@@ -215,68 +224,8 @@ def gold_is_ignored(subject: Subject) -> None:
         if contexts := [problem.examples.context_of(row) for row in range(len(problem.examples))]:
             gold = replace(problem, examples=examples_of(contexts, [[c[:3]] if c else [] for c in contexts]))
             with given(problem.name):
-                found = _decode(subject.build(), problem), _decode(subject.build(), gold)
+                found = decode(subject.build(), problem), decode(subject.build(), gold)
                 _same(*found, ("without gold", "with gold"))
-
-
-@promise("a higher score of 'no answer' never turns no answer into an answer")
-def null_scores_are_monotone(subject: Subject) -> None:
-    """All null scores raised together, step by step."""
-    for problem in decoding_problems():
-        answered: set[int] | None = None
-        for rise in (-50.0, -2.0, 0.0, 2.0, 50.0):
-            raised = with_null(problem, problem.scores.null + np.float32(rise), f"null scores raised by {rise:g}")
-            with given(raised.name):
-                now = {k for k, text in enumerate(_decode(subject.build(), raised).text) if text}
-                expect(
-                    answered is None or now <= answered, f"examples {sorted(now - (answered or set()))} now answered"
-                )
-                answered = now
-
-
-@promise("a null score far above every span is no answer, one far below is an answer where there is a valid span")
-def null_scores_decide(subject: Subject) -> None:
-    """Where an option ``null_threshold`` is; "no answer" is scored by ``scores.null`` alone."""
-    if not subject.takes("null_threshold"):
-        return
-    for problem in decoding_problems():
-        for value in (-1000.0, 1000.0):
-            given_null = with_null(problem, np.full_like(problem.scores.null, value), f"null scores {value:g}")
-            with given(given_null.name):
-                found = _decode(subject.build(null_threshold=0.0), given_null)
-                for row, text in enumerate(found.text):
-                    due = value < 0 and found.score[row] > -np.inf
-                    expect((text != "") == due, f"the answer {text!r} to example {row}")
-
-
-@promise("a higher null_threshold never takes an answer away, and changes no score")
-def null_threshold_is_monotone(subject: Subject) -> None:
-    """For decoders with an option of this name: a threshold sweep must be right without decoding again."""
-    if not subject.takes("null_threshold"):
-        return
-    for problem in decoding_problems():
-        last: Predictions | None = None
-        for threshold in (-20.0, -1.0, 0.0, 1.0, 20.0):
-            with given(f"{problem.name}, null_threshold {threshold:g}"):
-                now = _decode(subject.build(null_threshold=threshold), problem)
-                if last is not None:
-                    lost = [k for k, (a, b) in enumerate(zip(last.text, now.text, strict=True)) if a and not b]
-                    expect(not lost, f"examples {lost} lost their answers")
-                    expect(np.array_equal(last.null_odds, now.null_odds, equal_nan=True), "null_odds changed")
-                last = now
-
-
-@promise("the answer follows from null_odds and null_threshold")
-def answers_follow_from_the_odds(subject: Subject) -> None:
-    """Where an option ``null_threshold`` is: ``calibrate`` and every report rely on it."""
-    if not subject.takes("null_threshold"):
-        return
-    for problem in decoding_problems():
-        with given(f"{problem.name}, null_threshold 0"):
-            found = _decode(subject.build(null_threshold=0.0), problem)
-            for row, text in enumerate(found.text):
-                due = found.score[row] > -np.inf and found.null_odds[row] <= 0
-                expect((text != "") == due, f"{text!r} with null odds {found.null_odds[row]:g}")
 
 
 @promise("the n-best is sorted, has no span twice, and begins with the best span")
@@ -284,7 +233,7 @@ def n_best_is_in_order(subject: Subject) -> None:
     """Where an n-best is given."""
     for problem in decoding_problems():
         with given(problem.name):
-            found = _decode(subject.build(), problem)
+            found = decode(subject.build(), problem)
             if (best := found.nbest) is None:
                 continue
             for row in range(len(found)):
@@ -310,7 +259,7 @@ def nan_does_not_pass(subject: Subject) -> None:
     start[6] = np.nan
     with given(f"{problem.name}, one start score NaN"):
         try:
-            found = _decode(subject.build(), replace(problem, scores=replace(problem.scores, start=start)))
+            found = decode(subject.build(), replace(problem, scores=replace(problem.scores, start=start)))
         except Unkept:
             raise
         except Exception:

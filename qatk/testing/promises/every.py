@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 
 from pydantic import ValidationError
 
-from qatk.testing.promise import Promise, Subject, Unkept, expect, given, promise
+from qatk.testing.promise import Subject, Unkept, expect, given, promise
+from qatk.testing.promises import promises_in
 
 SUMMARY_LENGTH = 80
 """Longer summaries do not stay on one line of ``qatk plugins list``."""
@@ -63,8 +63,7 @@ def options_are_plain(subject: Subject) -> None:
 def waives_promises_with_reasons(subject: Subject) -> None:
     """A misspelled name would waive nothing."""
     waived = subject.registered.component.waives
-    module = import_module(f"qatk.testing.promises.{subject.kind}s")
-    known = {value.name for value in vars(module).values() if isinstance(value, Promise)}
+    known = {one.name for one in promises_in(subject.kind)}
     unknown = [name for name in waived if name not in known]
     expect(not unknown, f"{', '.join(map(repr, unknown))}, which is no promise of {subject.kind}s")
     silent = [name for name, reason in waived.items() if not reason.strip()]

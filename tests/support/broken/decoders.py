@@ -26,15 +26,16 @@ class GoodOptions(Options):
 
     null_threshold: float = 0.0
     """Answer nothing where null score minus best span score is above this."""
+    max_answer_length: int = 30
+    """The longest answer, in tokens."""
 
 
 class Good:
     """Right, and plain; each of the others breaks one thing of it."""
 
-    longest = 30
-
     def __init__(self, options: GoodOptions) -> None:
         self.options = options
+        self.longest = options.max_answer_length
 
     def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
         null = np.zeros(len(examples), np.float32)
@@ -166,7 +167,7 @@ class WrongThreshold(Good):
     """The threshold is taken the wrong way round."""
 
     def __init__(self, options: GoodOptions) -> None:
-        super().__init__(GoodOptions(null_threshold=-options.null_threshold))
+        super().__init__(options.model_copy(update={"null_threshold": -options.null_threshold}))
 
 
 class Unsaid(Good):
@@ -208,6 +209,18 @@ class TwiceBest(UnsortedBest):
         return sorted(spans, key=self.key)[:20]
 
 
+class Unlikely(UnsortedBest):
+    """Scores as probabilities."""
+
+    def n_best(self, spans: list[Span]) -> list[Span]:
+        return sorted(set(spans), key=self.key)[:20]
+
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        found = super().decode(examples, features, scores)
+        assert found.nbest is not None
+        return replace(found, nbest=replace(found.nbest, probability=found.nbest.score))
+
+
 class SecondBest(UnsortedBest):
     """An n-best without the best."""
 
@@ -235,6 +248,79 @@ class Hopeful(Good):
         start, end, score = super().best(features, scores, row)
         missing = scores.start is not None and np.isnan(scores.start).any()
         return start, end, float("nan") if missing else score
+
+
+class Deaf(Good):
+    """Takes the threshold for 0."""
+
+    def __init__(self, options: GoodOptions) -> None:
+        super().__init__(options.model_copy(update={"null_threshold": 0.0}))
+
+
+class OneMore(Good):
+    """Lets answers be a token longer."""
+
+    def __init__(self, options: GoodOptions) -> None:
+        super().__init__(options)
+        self.longest += 1
+
+
+class OneLess(Good):
+    """Takes the longest answer for a bound that is not reached."""
+
+    def __init__(self, options: GoodOptions) -> None:
+        super().__init__(options)
+        self.longest -= 1
+
+
+class HalfNull(Good):
+    """Null scores on half of the spans' scale."""
+
+    def null(self, scores: Any) -> Any:
+        return super().null(scores) / 2
+
+
+class MeanSpans(Good):
+    """The mean of start and end as a span's score."""
+
+    def spans(self, features: Features, scores: SpanScores, window: int) -> Any:
+        found = super().spans(features, scores, window)
+        return replace(found, score=found.score / 2)
+
+
+class StartOnly(Good):
+    """Adds nothing for the end, but finds it."""
+
+    def best(self, features: Features, scores: SpanScores, row: int) -> Span:
+        start, end, score = super().best(features, scores, row)
+        if scores.start is None or start < 0:
+            return start, end, score
+        mine = (np.repeat(features.example_index, features.lengths) == row) & (features.char_start == start)
+        return start, end, float(2 * scores.start[mine].max())
+
+
+class NullMean(Good):
+    """The mean of the windows' null scores."""
+
+    def null(self, scores: Any) -> Any:
+        return scores.mean() if len(scores) else 0.0
+
+
+class NullMax(Good):
+    """The greatest of the windows' null scores."""
+
+    def null(self, scores: Any) -> Any:
+        return scores.max() if len(scores) else 0.0
+
+
+class Chancy(Good):
+    """Seeds its own generator by the global one, which it puts back."""
+
+    def null(self, scores: Any) -> Any:
+        before = np.random.get_state()
+        drawn = np.random.rand()
+        np.random.set_state(before)
+        return super().null(scores) + drawn
 
 
 class Prints(Good):
@@ -270,6 +356,16 @@ BROKEN = {
     WrongSign: "null-scores-are-monotone",
     WrongThreshold: "null-threshold-is-monotone",
     Unsaid: "null-threshold-is-monotone",
+    Deaf: "answers-follow-from-the-odds",
+    OneMore: "max-answer-length-is-kept",
+    OneLess: "max-answer-length-is-kept",
+    HalfNull: "scores-are-on-one-scale",
+    MeanSpans: "scores-are-on-one-scale",
+    StartOnly: "scores-are-on-one-scale",
+    NullMean: "null-is-the-minimum",
+    NullMax: "null-is-the-minimum",
+    Chancy: "is-deterministic",
+    Unlikely: "probabilities-are-fractions",
     Strict: "answers-follow-from-the-odds",
     UnsortedBest: "n-best-is-in-order",
     TwiceBest: "n-best-is-in-order",

@@ -213,6 +213,62 @@ class Loses(Spans):
         return state.keys() == self.state_dict().keys()
 
 
+@head
+class SwappedEnds(Spans):
+    """Gives start scores for end scores, but trains them as they are."""
+
+    def forward(self, states: Tensor, batch: Batch) -> Any:
+        output = super().forward(states, batch)
+        return replace(output, start=output.end, end=output.start)
+
+    def loss(self, output: SpanLogits, batch: Batch) -> Tensor:
+        return super().loss(replace(output, start=output.end, end=output.start), batch)
+
+
+@head
+class NegatedNull(Spans):
+    """Null scores of the wrong sign."""
+
+    def forward(self, states: Tensor, batch: Batch) -> Any:
+        output = super().forward(states, batch)
+        return replace(output, null=-output.null)
+
+
+@head
+class ConstantNull(Spans):
+    """Null scores that know nothing."""
+
+    def forward(self, states: Tensor, batch: Batch) -> Any:
+        output = super().forward(states, batch)
+        return replace(output, null=output.null * 0)
+
+
+@head
+class HalvedNull(Spans):
+    """The mean of start and end at the null position, against sums of spans."""
+
+    def forward(self, states: Tensor, batch: Batch) -> Any:
+        output = super().forward(states, batch)
+        return replace(output, null=output.null / 2)
+
+
+@head
+class UntrainedEnd(Spans):
+    """A loss that forgets ends."""
+
+    def loss(self, output: SpanLogits, batch: Batch) -> Tensor:
+        assert batch.start_target is not None
+        return 2 * cross_entropy(output.start, batch.start_target)
+
+
+@head
+class ScoresQuestions(Spans):
+    """Masks padding, and not the question."""
+
+    def hidden(self, batch: Batch, null: Tensor) -> Tensor:
+        return ~batch.token_mask
+
+
 BROKEN = {
     Transposed: "scores-have-the-right-shapes",
     Unmasked: "padding-is-masked",
@@ -228,6 +284,12 @@ BROKEN = {
     Dropping: "is-deterministic",
     InPlace: "is-deterministic",
     Cheats: "targets-are-not-needed",
+    SwappedEnds: "predicts-what-it-learned",
+    NegatedNull: "predicts-what-it-learned",
+    ConstantNull: "predicts-what-it-learned",
+    HalvedNull: "predicts-what-it-learned",
+    UntrainedEnd: "predicts-what-it-learned",
+    ScoresQuestions: "only-the-context-is-scored",
     Stubborn: "overfits-eight-windows",
     Greedy: "checkpoints-are-taken-over-whole",
     Loses: "checkpoints-are-taken-over-whole",

@@ -1,0 +1,74 @@
+"""Promises of heads: what they predict, after they learned windows whose states tell the answer. Needs torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from qatk.testing.inputs.batches import Problem, contested, problems, spec_for
+from qatk.testing.inputs.scores import best_span, tensors_of
+from qatk.testing.promise import Subject, expect, given, promise, skip
+
+_STEPS = 300
+
+
+@promise(
+    f"after {_STEPS} steps on 24 windows its best spans are their answers, and null wins exactly where there is none"
+)
+def predicts_what_it_learned(subject: Subject) -> None:
+    """All windows have a marked span and a marked null token; which of the two marks is stronger decides."""
+    for side in ("right", "left"):
+        problem = contested(side)
+        with given(problem.name):
+            module = _learned(subject, problem, side)
+            with torch.no_grad():
+                output = module(problem.states, problem.batch)
+            for row in range(len(problem.states)):
+                with given(f"window {row}"):
+                    _check_window(problem, output, row)
+
+
+def _learned(subject: Subject, problem: Problem, side: str) -> Any:
+    torch.manual_seed(0)
+    module: Any = subject.build().build(spec_for(side))
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.02, weight_decay=0.0)
+    module.train()
+    for _ in range(_STEPS):
+        loss = module.loss(module(problem.states, problem.batch), problem.batch)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimizer.step()
+    return module.eval()
+
+
+def _check_window(problem: Problem, output: Any, row: int) -> None:
+    batch = problem.batch
+    assert batch.start_target is not None
+    assert batch.end_target is not None
+    first, last, score = best_span(problem, output, row)
+    null, due = float(output.null[row]), (int(batch.start_target[row]), int(batch.end_target[row]))
+    if due[0] == int(batch.null_index[row]):
+        expect(null > score, f"null is {null:.4g} and the best span {score:.4g}, where there is no answer")
+        return
+    expect((first, last) == due, f"the best span has the tokens {first} to {last}, the answer {due[0]} to {due[1]}")
+    expect(null < score, f"null is {null:.4g} and the best span {score:.4g}, where there is an answer")
+
+
+@promise("tokens of the question and special ones but the null token are scored -inf")
+def only_the_context_is_scored(subject: Subject) -> None:
+    """Where the head has an option ``mask_question``, it may say otherwise."""
+    if not getattr(subject.options(), "mask_question", True):
+        skip("its option mask_question is false")
+    for problem in problems():
+        with given(problem.name):
+            torch.manual_seed(0)
+            module: Any = subject.build().build(spec_for(problem.side)).eval()
+            found, batch = tensors_of(module(problem.states, problem.batch)), problem.batch
+            closed = ~batch.context_mask.scatter(1, batch.null_index[:, None], True)
+            for name in {"start", "end"} & set(found):
+                scored = closed & (found[name] > -torch.inf)
+                row, position = scored.nonzero()[0].tolist() if scored.any() else (0, 0)
+                expect(not scored.any(), f"{name} scores the token {position} of window {row}, which is no context")
