@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from qatk.errors import UsageError
 from qatk.plugins.model_types import BackboneSpec
 from qatk.testing.inputs.decoding import examples_of
+from qatk.testing.inputs.randomness import seeded
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.inputs.tokenizers import tokenizers_to_try
 from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Examples, Features
 
+_NARROW = 40
+"""Fewer tokens than featurizers fill a window with where nobody says otherwise."""
 _MILL = "The mill of Arlen was built in 1843 by Ada Lovelace, and sold in 1901."
 _LONG = " ".join(f"w{i % 10} the mill" for i in range(600)) + " stands on the river Orr"
 
@@ -66,6 +70,60 @@ def windows_fit(subject: Subject) -> None:
                     found.lengths.max() <= spec.max_length, f"{found.lengths.max()} tokens, {spec.max_length} allowed"
                 )
                 expect(found.lengths.min() > 0, "a window without tokens")
+    name, tokenizer, spec = tokenizers_to_try()[0]
+    with given(f"{name}, a backbone that takes {_NARROW} tokens"):
+        try:
+            narrow = replace(spec, max_length=_NARROW)
+            found = _featurize(subject.build(), examples, tokenizer, narrow, False)
+        except UsageError:
+            return  # it says that its own max_length is too much
+        expect(found.lengths.max() <= _NARROW, f"a window of {found.lengths.max()} tokens")
+
+
+@promise("type_ids are those that the tokenizer gives, and 0 for a backbone that takes none")
+def type_ids_are_right(subject: Subject) -> None:
+    """Models that know them were trained with them: question and context would be one text without."""
+    examples = questions()
+    for name, featurizer, tokenizer, spec in _cases(subject):
+        found = _featurize(featurizer, examples, tokenizer, spec, False)
+        own = [_own_types(tokenizer, spec, examples, row) for row in range(len(examples))]
+        for window in range(len(found)):
+            row, tokens = int(found.example_index[window]), _window(found, window)
+            with given(f"{name}, window {window} of example {row}"):
+                types = found.type_ids[tokens]
+                if not spec.has_type_ids:
+                    expect(not types.any(), f"{types[types != 0][:1].tolist()}, which the backbone does not take")
+                    continue
+                due, inside = own[row], found.char_start[tokens] >= 0
+                wrong = types[inside][types[inside] != due[1]]
+                expect(not len(wrong), f"{wrong[:1].tolist()} for a token of the context, where {due[1]} is due")
+                if len(outside := types[~inside].tolist()) == len(due[0]):
+                    expect(outside == due[0], f"{outside} outside of the context, where {due[0]} is due")
+
+
+def _own_types(tokenizer: Any, spec: BackboneSpec, examples: Examples, row: int) -> tuple[list[int], int]:
+    """Type ids that the tokenizer gives to question and special tokens, in their order, and to the context."""
+    texts, context = [examples.question[row], examples.context_of(row)], 1
+    if spec.padding_side == "left":
+        texts, context = texts[::-1], 0
+    (encoding,) = tokenizer([texts[0]], [texts[1]]).encodings
+    pairs = list(zip(encoding.type_ids, encoding.sequence_ids, strict=True))
+    return [kind for kind, part in pairs if part != context], next((k for k, part in pairs if part == context), 0)
+
+
+@promise("no window of an example is there twice")
+def windows_are_different(subject: Subject) -> None:
+    """Doubled windows cost twice, and count twice in training."""
+    examples = questions()
+    for name, featurizer, tokenizer, spec in _cases(subject):
+        for targets in (False, True):
+            found, seen = _featurize(featurizer, examples, tokenizer, spec, targets), set()
+            for window in range(len(found)):
+                row, tokens = int(found.example_index[window]), _window(found, window)
+                with given(f"{name}, targets={targets}, window {window} of example {row}"):
+                    key = row, found.input_ids[tokens].tobytes(), found.char_start[tokens].tobytes()
+                    expect(key not in seen, "it was there before")
+                    seen.add(key)
 
 
 @promise("without targets, the windows of an example together cover every character of its context but blanks")
@@ -222,8 +280,11 @@ def is_deterministic(subject: Subject) -> None:
     for (name, featurizer, tokenizer, spec), (_, other, _, _) in zip(_cases(subject), again, strict=True):
         for targets in (False, True):
             with given(f"{name}, targets={targets}"):
-                makers = (featurizer, featurizer, other)
-                first, *others = (snapshot(_featurize(f, examples, tokenizer, spec, targets)) for f in makers)
+                made = []
+                for seed, maker in enumerate((featurizer, featurizer, other)):
+                    with seeded(seed):
+                        made.append(snapshot(_featurize(maker, examples, tokenizer, spec, targets)))
+                first, *others = made
                 expect(all(one == first for one in others), f"{changed(first, others[-1]) or 'something'} differs")
                 after = snapshot(examples)
                 expect(before == after, f"{changed(before, after)} changed")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from qatk.plugins.model_types import PairLogits
 from qatk.testing.inputs.batches import HIDDEN, Problem, learnable, make_problem, only, problems, spec_for, with_padding
+from qatk.testing.inputs.randomness import seeded
 from qatk.testing.inputs.scores import same, same_scores, tensors_of, window_scores
 from qatk.testing.promise import Subject, expect, given, promise
 
@@ -182,14 +183,16 @@ def weights_can_be_saved(subject: Subject) -> None:
 @promise("every build is a new module, and the same seed gives the same weights")
 def builds_are_new(subject: Subject) -> None:
     """Two runs in one process must not share weights."""
-    head = subject.build()
-    torch.manual_seed(3)
-    one = head.build(spec_for())
-    torch.manual_seed(3)
-    two = head.build(spec_for())
-    for (name, a), b in zip(one.named_parameters(), two.parameters(), strict=True):
-        expect(a is not b, f"two builds share {name}")
-        expect(torch.equal(a, b), f"{name} differs after the same torch.manual_seed")
+    head, built = subject.build(), []
+    for seed in (1, 2, 3):
+        with seeded(seed):  # whatever else chance is seeded with: the trainer's seed is torch's
+            torch.manual_seed(3)
+            built.append(head.build(spec_for()))
+    one = built[0]
+    for two in built[1:]:
+        for (name, a), b in zip(one.named_parameters(), two.parameters(), strict=True):
+            expect(a is not b, f"two builds share {name}")
+            expect(torch.equal(a, b), f"{name} differs after the same torch.manual_seed")
 
 
 @promise("outside of training the same states give the same scores, and nothing changes")

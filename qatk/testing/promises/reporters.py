@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from qatk.results.run import RunResult
-from qatk.testing.inputs.folders import visitors_in
+from qatk.testing.inputs.folders import fill_run_folder, spoiled, visitors_in
 from qatk.testing.inputs.questions import result
 from qatk.testing.inputs.snapshots import changed, snapshot
+from qatk.testing.limits import capturing
 from qatk.testing.promise import Subject, expect, given, promise
 
 
@@ -30,11 +31,11 @@ def _results(subject: Subject) -> list[tuple[str, RunResult]]:
     ]
 
 
-def _report(subject: Subject, one: RunResult, folder: Path | None) -> str:
+def _report(subject: Subject, one: RunResult, folder: Path | None, *, quiet: bool = False) -> str:
     from rich.console import Console
 
     shown = io.StringIO()
-    subject.build().report(one, folder, Console(file=shown, width=100))
+    subject.build().report(one, folder, Console(file=shown, width=100, quiet=quiet))
     return shown.getvalue()
 
 
@@ -59,6 +60,28 @@ def writes_where_it_may(subject: Subject) -> None:
             with visitors_in() as strangers:
                 _report(subject, one, None)
             expect(not strangers, f"it wrote {', '.join(strangers)} into the working directory")
+
+
+@promise("the run's own files are left as they are")
+def leaves_the_run_alone(subject: Subject) -> None:
+    """Manifest, figures, predictions and model: later commands read them. It gets copies here."""
+    for name, one in _results(subject):
+        with given(name), TemporaryDirectory() as folder:
+            before = fill_run_folder(Path(folder), one)
+            _report(subject, replace(one, folder=Path(folder)), Path(folder))
+            expect(not (names := spoiled(before, Path(folder))), f"{names} changed")
+
+
+@promise("it prints to the console that it is given alone, so that nothing is shown where that is quiet")
+def prints_where_it_may(subject: Subject) -> None:
+    """``--json`` gives reporters a quiet console, and standard output to whoever reads the JSON."""
+    for name, one in _results(subject):
+        with given(f"{name}, a console that is quiet"), TemporaryDirectory() as folder:
+            shown = _report(subject, one, Path(folder), quiet=True)
+            expect(not shown, f"it wrote {shown[:60]!r} past the console")
+        with given(name), TemporaryDirectory() as folder, capturing() as printed:
+            _report(subject, one, Path(folder))
+        expect(not printed.text, f"it wrote {printed.text[:60]!r} to standard output")
 
 
 @promise("the result is left as it is, and the same result gives the same report")

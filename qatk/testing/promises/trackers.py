@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from qatk.testing.inputs.folders import visitors_in
+from qatk.testing.inputs.folders import fill_run_folder, spoiled, visitors_in
 from qatk.testing.inputs.questions import events, manifest, result
 from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import TrainEvent
@@ -42,6 +42,15 @@ def writes_where_it_may(subject: Subject) -> None:
         with visitors_in() as strangers:
             _follow(subject, Path(folder), events())
         expect(not strangers, f"it wrote {', '.join(strangers)} into the working directory")
+
+
+@promise("the run's own files are left as they are")
+def leaves_the_run_alone(subject: Subject) -> None:
+    """Manifest, figures, predictions and model: later commands read them. It gets copies here."""
+    with given("a run of two epochs"), TemporaryDirectory() as folder:
+        before = fill_run_folder(Path(folder), result(subject.host, Path(folder)))
+        _follow(subject, Path(folder), events())
+        expect(not (names := spoiled(before, Path(folder))), f"{names} changed")
 
 
 @promise("a run that is resumed can be followed into the same folder")

@@ -207,6 +207,26 @@ class Shuffled(GoodDataset):
         return replace(super().load(), id=[f"{np.random.default_rng().integers(1 << 40)}", "b"])
 
 
+class Third(GoodDataset):
+    """Other ids when it is asked for the third time."""
+
+    asked = 0
+
+    def load(self) -> Examples:
+        self.asked += 1
+        return replace(super().load(), id=["a" if self.asked < 3 else "c", "b"])
+
+
+class ByState(GoodDataset):
+    """In the order of the global generator, which it leaves as it was."""
+
+    def load(self) -> Examples:
+        before = np.random.get_state()
+        order = np.random.permutation(50)[:1] % 2
+        np.random.set_state(before)
+        return replace(super().load(), id=[f"{int(order[0])}{before[1][0]}", "b"])
+
+
 class Repeated(GoodDataset):
     """The context once a question."""
 
@@ -238,6 +258,8 @@ BROKEN = {
         Misplaced: "answers-stand-where-they-say",
         Overlapping: "spans-do-not-overlap",
         Shuffled: "is-deterministic",
+        Third: "is-deterministic",
+        ByState: "is-deterministic",
         Repeated: "contexts-are-stored-once",
     },
 }

@@ -29,6 +29,44 @@ class TooLong(Good):
         return longer.featurize(examples, tokenizer, replace(spec, max_length=10_000), targets=targets)
 
 
+class WholeWindows(Good):
+    """Windows of its own size, whatever the backbone takes."""
+
+    def featurize(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, *, targets: bool) -> Features:
+        return super().featurize(examples, tokenizer, replace(spec, max_length=512), targets=targets)
+
+
+class OneType(Good):
+    """Question and context as one text."""
+
+    def spoil(self, found: Features, examples: Examples, spec: BackboneSpec) -> Features:
+        return replace(found, type_ids=np.zeros_like(found.type_ids))
+
+
+class AlwaysTypes(Good):
+    """Type ids by the place, also for backbones that take none."""
+
+    def spoil(self, found: Features, examples: Examples, spec: BackboneSpec) -> Features:
+        return replace(found, type_ids=(found.char_start >= 0).astype(np.int8))
+
+
+class Doubled(Good):
+    """Every window with its neighbour once more."""
+
+    def spoil(self, found: Features, examples: Examples, spec: BackboneSpec) -> Features:
+        return found.take(np.repeat(np.arange(len(found)), 2))
+
+
+class ByState(Good):
+    """Drops ids by the global generator, which it leaves as it was."""
+
+    def spoil(self, found: Features, examples: Examples, spec: BackboneSpec) -> Features:
+        before = np.random.get_state()
+        drawn = np.random.randint(0, 1 << 30, len(found.input_ids)).astype(np.int32)
+        np.random.set_state(before)
+        return replace(found, input_ids=drawn)
+
+
 class Shifted(Good):
     """Counts examples from 1."""
 
@@ -119,6 +157,11 @@ class Strips(Good):
 OPTIONS = StrideOptions
 BROKEN = {
     TooLong: "windows-fit",
+    WholeWindows: "windows-fit",
+    OneType: "type-ids-are-right",
+    AlwaysTypes: "type-ids-are-right",
+    Doubled: "windows-are-different",
+    ByState: "is-deterministic",
     Shifted: "windows-fit",
     Truncated: "windows-cover-the-context",
     Unknown: "tokens-make-a-round-trip",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -145,6 +146,16 @@ class Hidden(Spans):
         return self.layer(states) + states @ self.secret
 
 
+class NumpySeeded(Good):
+    """Weights from numpy's generator, which the trainer does not seed by torch."""
+
+    def build(self, spec: BackboneSpec) -> nn.Module:
+        module = Spans(spec.hidden_size)
+        with torch.no_grad():
+            module.layer.weight += torch.from_numpy(np.random.normal(size=(2, spec.hidden_size))).float()
+        return module
+
+
 class Shared(Good):
     """One module for all."""
 
@@ -280,6 +291,7 @@ BROKEN = {
     Summed: "loss-is-a-mean",
     Unused: "gradients-reach-every-parameter",
     Hidden: "weights-can-be-saved",
+    NumpySeeded: "builds-are-new",
     Shared: "builds-are-new",
     Dropping: "is-deterministic",
     InPlace: "is-deterministic",

@@ -62,6 +62,14 @@ class Once(GoodTracker):
         self.file.touch(exist_ok=False)
 
 
+class Notes(GoodTracker):
+    """Notes into the manifest."""
+
+    def finish(self, result: RunResult) -> None:
+        file = self.file.parent / "manifest.json"
+        file.write_text(file.read_text() + "\n" if file.exists() else "")
+
+
 class Slow(GoodTracker):
     """Waits for a server."""
 
@@ -98,6 +106,39 @@ class Careless(GoodReporter):
     def report(self, result: RunResult, out_dir: Path | None, console: Any) -> None:
         super().report(result, out_dir, console)
         Path("report.txt").write_text("F1")
+
+
+class Rounds(GoodReporter):
+    """Rounds the figures in the run folder."""
+
+    def report(self, result: RunResult, out_dir: Path | None, console: Any) -> None:
+        super().report(result, out_dir, console)
+        if out_dir is not None:
+            (out_dir / "metrics.json").write_text("{}")
+
+
+class Tidies(GoodReporter):
+    """Removes the model when it is done."""
+
+    def report(self, result: RunResult, out_dir: Path | None, console: Any) -> None:
+        super().report(result, out_dir, console)
+        if out_dir is not None:
+            (out_dir / "model" / "model.safetensors").unlink(missing_ok=True)
+
+
+class PastConsole(GoodReporter):
+    """Writes into the console's file."""
+
+    def report(self, result: RunResult, out_dir: Path | None, console: Any) -> None:
+        console.file.write(f"F1 {result.metrics['f1']:.2f}")
+
+
+class OwnPrint(GoodReporter):
+    """Prints as ever."""
+
+    def report(self, result: RunResult, out_dir: Path | None, console: Any) -> None:
+        super().report(result, out_dir, console)
+        print("done")
 
 
 class Dated(GoodReporter):
@@ -224,11 +265,16 @@ BROKEN = {
         Elsewhere: "writes-where-it-may",
         Once: "goes-on-after-a-stop",
         Slow: "is-quick",
+        Notes: "leaves-the-run-alone",
     },
     "reporter": {
         Mute: "reports-any-run",
         Curve: "reports-any-run",
         Careless: "writes-where-it-may",
+        Rounds: "leaves-the-run-alone",
+        Tidies: "leaves-the-run-alone",
+        PastConsole: "prints-where-it-may",
+        OwnPrint: "prints-where-it-may",
         Dated: "is-deterministic",
     },
     "backbone": {
