@@ -14,6 +14,7 @@ from qatk.cli.eval import evaluate_command
 from qatk.cli.report import report_command
 from qatk.cli.run import run_command
 from qatk.cli.shared import Settings
+from qatk.cli.standard_output import safe_output
 from qatk.errors import QatkError
 
 app = typer.Typer(
@@ -61,7 +62,8 @@ def _root(
 def main() -> None:
     """Run the command line; a :class:`QatkError`, or what a component raised, becomes one message and its exit code."""
     try:
-        app(prog_name="qatk")
+        with safe_output():
+            app(prog_name="qatk")
     except QatkError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from None

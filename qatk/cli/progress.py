@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import (
@@ -62,5 +62,6 @@ class _Lines:
         tenth = 10 * done // total if total else 0
         if self.last.get(what, -1) < tenth or (done == 0 and what not in self.last):
             self.last[what] = tenth
-            sys.stderr.write(f"{what}: {done}/{total}\n" if total else f"{what}\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # a run does not end because nobody can be told how far it came
+                sys.stderr.write(f"{what}: {done}/{total}\n" if total else f"{what}\n")
+                sys.stderr.flush()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli.shared import plugin_host, print_json
+from qatk.cli.standard_output import takes_unicode
 from qatk.errors import RecipeError
 
 recipe_app = typer.Typer(no_args_is_help=True)
@@ -51,7 +52,7 @@ def fill(context: typer.Context, recipe: RecipePath, settings: Set = None, json:
     if json:
         print_json(filled)
     else:
-        typer.echo(to_yaml(filled), nl=False)
+        typer.echo(to_yaml(filled, escaped=not takes_unicode()), nl=False)
 
 
 @recipe_app.command()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from qatk.cli.standard_output import takes_unicode
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,8 +55,6 @@ def output() -> Console:
     """Where results go. Wide enough to keep a table whole where nobody's terminal sets the width."""
     from rich.console import Console
 
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character shows "?", not a traceback
     return Console(highlight=False)
 
 
@@ -65,7 +64,7 @@ def print_json(value: Any) -> None:
 
     from qatk.files import finite
 
-    sys.stdout.write(json.dumps(finite(value), indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(finite(value), indent=1, ensure_ascii=not takes_unicode()) + "\n")
 
 
 def plain_warnings() -> None:
