@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.shared import output, plugin_host, print_json
-from qatk.display.numbers import METRICS
+from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from qatk.results.evaluation import Evaluation
 
 
 class Missing(str, Enum):
@@ -50,26 +52,35 @@ def evaluate_command(
     from qatk.evaluation.evaluate import evaluate
 
     host = plugin_host(context)
-    metrics = evaluate(data, predictions, null_odds=null_odds, missing=missing.value, host=host).metrics
+    evaluation = evaluate(data, predictions, null_odds=null_odds, missing=missing.value, host=host)
+    metrics = evaluation.metrics
     if as_json:
         print_json(dict(metrics))
         return
     console = output()
-    console.print(_table(metrics))
+    console.print(_table(evaluation))
+    clusters = evaluation.clusters
+    by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
+    console.print(f"{by} {clusters.note}.".removesuffix(" ."), style="dim", soft_wrap=True)
     if "best_f1" in metrics:
         console.print()
         console.print(_thresholds(metrics))
 
 
-def _table(metrics: Mapping[str, float]) -> Table:
+def _table(evaluation: Evaluation) -> Table:
     """A row each for all questions, those with an answer and those without."""
-    from qatk.types import GROUPS
+    from qatk.types import groups_of
 
-    table = plain_table("", "questions", *METRICS.values(), title="EM and F1, per cent")
-    for _, prefix, title in GROUPS:
-        if f"{prefix}total" in metrics:
-            exact, f1 = metrics[f"{prefix}exact"], metrics[f"{prefix}f1"]
-            table.add_row(title, f"{metrics[f'{prefix}total']:,}", f"{exact:.2f}", f"{f1:.2f}")
+    metrics = evaluation.metrics
+    headers = [header for name in METRICS.values() for header in (name, "95 %")]
+    table = plain_table("", "questions", *headers, title="EM and F1, per cent")
+    for (_, prefix, title), rows in groups_of(evaluation.examples.has_answer).items():
+        cells = [
+            cell
+            for name in METRICS
+            for cell in (f"{metrics[f'{prefix}{name}']:.2f}", interval(evaluation.interval(name, rows)))
+        ]
+        table.add_row(title, f"{metrics[f'{prefix}total']:,}", *cells)
     return table
 
 

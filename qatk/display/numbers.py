@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 METRICS = {"exact": "EM", "f1": "F1"}
 """What people call the metrics that the official script has; others show by their own names."""
+_MOST_DIGITS = 6
 
 
 def counted(number: int, what: str) -> str:
@@ -33,9 +34,11 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def interval(bounds: tuple[float, float], digits: int = 1) -> str:
-    """``-0.8 to 3.7``; ``-`` where it is unknown."""
+    """``-0.8 to 3.7``; ``-`` where it is unknown; with more digits where both ends would read the same."""
     if not all(map(math.isfinite, bounds)):
         return "-"
+    while round(bounds[0], digits) == round(bounds[1], digits) and bounds[0] < bounds[1] and digits < _MOST_DIGITS:
+        digits += 1
     # Adding 0.0 turns -0.0 into 0.0, which prints no sign.
     low, high = (round(bound, digits) + 0.0 for bound in bounds)
     return f"{low:.{digits}f} to {high:.{digits}f}"

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from qatk.display.html import Row, figures_html
 from qatk.statistics.intervals import mean_interval, percent
-from qatk.types import Bool, Examples, Float64, Int8, Int32, Predictions, groups_of
+from qatk.types import Bool, Clusters, Examples, Float64, Int8, Int32, Predictions, clusters_of, groups_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +55,30 @@ class Evaluation:
         groups = ((slicer, name, rows) for slicer, named in self.masks.items() for name, rows in named.items())
         return [self._figures(slicer, name, rows) for slicer, name, rows in groups if rows.any()]
 
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The articles of the questions, or their contexts: what intervals go by."""
+        return clusters_of(self.examples)
+
+    def interval(self, metric: str, rows: Bool) -> tuple[float, float]:
+        """A 95 % interval of the mean of a per-question metric over some questions, in per cent.
+
+        By article, and by context where all are of one article, see :func:`qatk.statistics.intervals.mean_interval`;
+        NaN where they are of one context.
+
+        Args:
+            metric: its name.
+            rows: bool[n].
+        """
+        index = self.clusters.index[rows]
+        if len(index) and (index == index[0]).all():
+            index = self.examples.context_index[rows].astype(np.int64)
+        return mean_interval(self.per_question[metric][rows], index)
+
     def _figures(self, slicer: str, name: str, rows: Bool) -> SliceRow:
         values = {metric: column[rows] for metric, column in self.per_question.items()}
         means = {metric: percent(column) for metric, column in values.items()}
-        intervals = {metric: mean_interval(column) for metric, column in values.items()}
+        intervals = {metric: self.interval(metric, rows) for metric in values}
         return SliceRow(slicer, name, int(rows.sum()), means, intervals)
 
     def _repr_html_(self) -> str:

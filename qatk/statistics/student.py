@@ -29,11 +29,11 @@ def student_p(t: float, freedom: float) -> float:
 
 @lru_cache(maxsize=4096)
 def student_quantile(share: float, freedom: float) -> float:
-    """The quantile of Student's t, for a share from 0.5 on, by halving; within 1e-9 of itself."""
+    """The quantile of Student's t, for a share from 0.5 on, by halving."""
     wanted, low, high = 2 * (1 - share), 0.0, 2.0
     while student_p(high, freedom) > wanted:
         low, high = high, 2 * high
-    while high - low > 1e-10 * high:
+    while high - low > 1e-13 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if student_p(middle, freedom) > wanted else (low, middle)
     return (low + high) / 2

@@ -178,11 +178,12 @@ def test_command_prints_the_official_keys(files: Path) -> None:
 def test_command_prints_tables(files: Path) -> None:
     result = invoke("data.json", "p.json")
     rows = [re.split(r" {2,}", line.strip()) for line in result.stdout.splitlines()]
-    assert rows[3:6] == [
-        ["all questions", "4", "75.00", "91.67"],
-        ["with an answer", "2", "50.00", "83.33"],
-        ["without an answer", "2", "100.00", "100.00"],
+    assert rows[3:6] == [  # of one context: nothing says how questions of others differ
+        ["all questions", "4", "75.00", "-", "91.67", "-"],
+        ["with an answer", "2", "50.00", "-", "83.33", "-"],
+        ["without an answer", "2", "100.00", "-", "100.00", "-"],
     ]
+    assert rows[6] == ["95 % intervals are by context: 1 context."]
     assert "-1.0000" in invoke("data.json", "p.json", "--null-odds", "odds.json").stdout
 
 

@@ -27,6 +27,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import common  # noqa: E402
 import compare  # noqa: E402
 import decoding  # noqa: E402
+import error_rates  # noqa: E402
 import features  # noqa: E402
 import gpu  # noqa: E402
 import heads  # noqa: E402
@@ -219,3 +220,18 @@ def test_the_benchmark_of_gpus_runs_on_a_cpu() -> None:
     assert [row.what for row in rows][1::2] == ["training", "prediction"]
     assert all(row.qatk > 0 for row in rows)
     assert "padded" in rows[1].note
+
+
+def test_the_simulation_of_error_rates_shows_what_clusters_do() -> None:
+    rates = error_rates.simulate(8, 12, 99, seed=1)
+    shares = {name: value for name, value in vars(rates).items() if name not in ("clusters", "detectable")}
+    assert len(shares) == 11
+    assert all(0 <= share <= 1 for share in shares.values())
+    assert rates.family <= rates.family_by_question
+    assert rates.family < 0.3
+    assert rates.mean > rates.mean_by_question
+    assert rates.power > 0.4
+    assert 5 < rates.detectable < 60
+    lines = error_rates.table([rates], 12).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert f"{100 * rates.power:.1f} %" in lines[-2]

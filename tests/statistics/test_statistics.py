@@ -14,7 +14,9 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from qatk.display import interval
 from qatk.statistics.bootstrap import paired_bootstrap, two_way_bootstrap, two_way_error
+from qatk.statistics.intervals import mean_interval
 from qatk.statistics.resampling import (
     _weights,
     multisets,
@@ -237,6 +239,36 @@ def test_the_detectable_difference_is_found_with_80_percent_power() -> None:
 @settings(max_examples=40, deadline=None)
 def test_holm_agrees_with_statsmodels(p: list[float]) -> None:
     assert holm(np.array(p)) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_the_interval_of_a_mean_goes_by_its_clusters() -> None:
+    """By hand: yes-or-no values in ten clusters of twenty alike, so that ten values are all there is."""
+    values, clusters = np.repeat(np.array([1.0, 0, 1, 1, 0, 1, 1, 1, 0, 1]), 20), np.repeat(np.arange(10), 20)
+    alone = values.var(ddof=1) / 200
+    together = values.reshape(10, 20)[:, 0].var(ddof=1) / 10
+    n, t = 200 / (together / alone), stats.t.ppf(0.975, 9)
+    centre, half = (0.7 + t**2 / (2 * n)) / (1 + t**2 / n), t / (1 + t**2 / n) * math.sqrt(0.21 / n + t**2 / (4 * n**2))
+    assert mean_interval(values, clusters) == pytest.approx((100 * (centre - half), 100 * (centre + half)), rel=1e-6)
+    assert mean_interval(values)[0] > mean_interval(values, clusters)[0] + 10
+    assert np.isnan(mean_interval(values, np.zeros(200, np.int64))).all(), "one cluster tells nothing of others"
+
+
+def test_an_interval_of_nothing_but_zeros_has_a_width() -> None:
+    low, high = mean_interval(np.zeros(3000), np.repeat(np.arange(6), 500))
+    assert low == 0 < high
+    assert interval((low, high)) == "0.0 to 0.2"
+    assert interval((0.0, 0.004)) == "0.000 to 0.004"
+
+
+def test_intervals_of_means_hold_the_truth_where_articles_differ() -> None:
+    generator, owner = np.random.default_rng(4), np.repeat(np.arange(12), 40)
+    held = []
+    for _ in range(400):
+        values = (generator.random(480) < 0.7 + generator.normal(0, 0.12, 12)[owner]).astype(float)
+        held.append([low <= 70 <= high for low, high in (mean_interval(values, owner), mean_interval(values))])
+    by_article, by_question = np.mean(held, axis=0)
+    assert 0.92 <= by_article <= 0.985
+    assert by_question < 0.85
 
 
 def test_tests_of_one_number_count_once() -> None:

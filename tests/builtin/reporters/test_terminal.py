@@ -103,7 +103,6 @@ def test_what_a_reader_must_see(host: PluginHost, width: int) -> None:
         "44.4",
         "question word: who",
         "answer length: no answer",
-        "0.0 to 79.3",
         "Right and wrong",
         "Wins: 2 of 2",
         "Losses: 4 of 4",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,7 @@ def test_slice_rows_have_means_and_intervals_and_leave_empty_slices_out() -> Non
     masks = {"length": {"short": np.array([True, True, False]), "long": np.zeros(3, np.bool_)}}
     per_question = {"exact": np.array([1.0, 0.0, 1.0]), "f1": np.array([1.0, 0.5, 0.0])}
     examples, predictions = examples_of([["Ada"]] * 3), predictions_of(["Ada"] * 3)
+    examples = replace(examples, title=["a", "b", "a"])
     [row] = Evaluation(examples, predictions, {}, per_question, masks).slices
     assert (row.slicer, row.name, row.total, row.metrics) == ("length", "short", 2, {"exact": 50.0, "f1": 75.0})
-    assert row.intervals["exact"] == mean_interval(np.array([1.0, 0.0]))
+    assert row.intervals["exact"] == mean_interval(np.array([1.0, 0.0]), np.array([0, 1]))

@@ -19,7 +19,6 @@ from markupsafe import Markup
 
 from qatk.api import RunResult
 from qatk.display import METRICS, detects, figure, interval, p_value, points, printable, signed, undirected
-from qatk.evaluation import mean_interval
 from qatk.files import finite
 from qatk.results import Comparison, Evaluation, System
 from qatk.types import ALL, groups_of
@@ -121,7 +120,7 @@ def _headline(evaluation: Evaluation) -> Iterator[dict[str, str]]:
                 yield {
                     "name": METRICS[metric] if group == ALL else f"{METRICS[metric]} {group.name}",
                     "value": figure(metrics[f"{group.prefix}{metric}"], 1),
-                    "interval": interval(mean_interval(evaluation.per_question[metric][rows])),
+                    "interval": interval(evaluation.interval(metric, rows)),
                     "of": f"{int(metrics[f'{group.prefix}total']):,} {'questions' if group == ALL else group.title}",
                 }
 

@@ -12,12 +12,12 @@ from qatk.display import METRICS, Mark, detects, figure, interval, p_value, poin
 from qatk.evaluation import KINDS, error_kinds_of
 from qatk.files import write_atomically
 from qatk.results import Comparison, Difference, Evaluation, Pair, SliceRow
-from qatk.types import GROUPS
+from qatk.types import groups_of
 from qatk_builtin.reporters import MarkdownOptions
 from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
 from qatk_builtin.reporters.shared.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast
-from qatk_builtin.reporters.shared.facts import facts, notes
+from qatk_builtin.reporters.shared.facts import facts, interval_note, notes
 
 OPEN, CLOSE = "\x01", "\x02"
 """Begin and end of a mark while the text is escaped: no text of the data holds control characters by then."""
@@ -161,12 +161,17 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
     yield f"# {escape(result.name)}"
     if {"exact", "f1", "total"} <= metrics.keys():
         rows = [
-            [title, *(figure(metrics[f"{prefix}{key}"], 1) for key in METRICS), f"{int(metrics[f'{prefix}total']):,}"]
-            for _, prefix, title in GROUPS
+            [
+                title,
+                *(_bounded(metrics[f"{prefix}{key}"], evaluation.interval(key, mask)) for key in METRICS),
+                f"{int(metrics[f'{prefix}total']):,}",
+            ]
+            for (_, prefix, title), mask in groups_of(evaluation.examples.has_answer).items()
             if f"{prefix}total" in metrics
         ]
         yield table(["", "EM", "F1", "questions"], rows)
-        yield "\n".join(f"{escape(note)}  " for note in notes(metrics)).rstrip()
+        said = [interval_note(evaluation), *notes(metrics)]
+        yield "\n".join(f"{escape(note)}  " for note in said).rstrip()
     yield "\n".join(
         f"- {name}: {'; '.join(escape(' '.join(line.split())) for line in lines)}" for name, lines in facts(result)
     )
@@ -184,8 +189,11 @@ def _slices(groups: Sequence[SliceRow]) -> str:
 
 
 def _with_interval(row: SliceRow, metric: str) -> str:
-    bounds = row.intervals.get(metric)
-    return figure(row.metrics.get(metric), 1) + (f" ({interval(bounds)})" if bounds else "")
+    return _bounded(row.metrics.get(metric), row.intervals.get(metric))
+
+
+def _bounded(value: float | None, bounds: tuple[float, float] | None) -> str:
+    return figure(value, 1) + (f" ({interval(bounds)})" if bounds else "")
 
 
 def _run_cases(evaluation: Evaluation, wins: int, losses: int) -> Iterator[str]:

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.display import bar, figure, parameter_count, plain_table, printable
-from qatk.results import StageTime
-from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER
+from qatk.display import counted, figure, interval, parameter_count, plain_table, printable
+from qatk.results import Evaluation, StageTime
+from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, groups_of
 
 UNITS = ("questions", "contexts", "windows", "tokens")
 COUNTS = {
@@ -47,15 +47,26 @@ def headline(result: RunResult) -> list[RenderableType]:
     metrics = result.metrics
     if not {"exact", "f1", "total"} <= metrics.keys():
         return _other_metrics(metrics)
-    table = plain_table("", "", "EM", "F1", "questions", SCALE, left=(0, 1, 5))
-    for group in GROUPS:
+    evaluation = result.evaluation
+    table = plain_table("", "", "EM", "95 %", "F1", "95 %", "n", left=(0, 1))
+    for group, rows in groups_of(evaluation.examples.has_answer).items():
         if f"{group.prefix}total" in metrics:
-            exact, f1, total = (metrics[f"{group.prefix}{name}"] for name in ("exact", "f1", "total"))
             style, term = ("bold", "") if group == ALL else ("", group.name)
-            cells = [Text(group.title, style), Text(term, "dim"), *(Text(figure(of, 1), style) for of in (exact, f1))]
-            table.add_row(*cells, f"{int(total):,}", bar(f1))
-    beside = Text("\n").join(Text(note, "dim") for note in notes(metrics))
+            cells = [Text(group.title, style), Text(term, "dim")]
+            for name in ("exact", "f1"):
+                bounds = Text(interval(evaluation.interval(name, rows)), "dim")
+                cells += [Text(figure(metrics[f"{group.prefix}{name}"], 1), style), bounds]
+            table.add_row(*cells, f"{int(metrics[f'{group.prefix}total']):,}")
+    said = [interval_note(evaluation), *notes(metrics)]
+    beside = Text("\n").join(Text(note, "dim") for note in said)
     return [table, *([Padding(beside, (1, 0, 0, 0), expand=False)] if beside else []), *_other_metrics(metrics)]
+
+
+def interval_note(evaluation: Evaluation) -> str:
+    """What the intervals of a run go by."""
+    clusters = evaluation.clusters
+    by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
+    return f"{by} {clusters.note}.".removesuffix(" .")
 
 
 def notes(metrics: Mapping[str, float]) -> Iterable[str]:
