@@ -6,12 +6,13 @@ import json
 import math
 import os
 import shutil
-import tempfile
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from qatk.errors import DataError, StorageError, UsageError, nearest
 
@@ -45,7 +46,9 @@ def is_there(path: Path) -> bool:
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a file so that a crash or a full disk leaves the old content, or none.
 
-    A link stays one: what it leads to is written. What is no file, such as a pipe or a device, is written into.
+    A link stays one: what it leads to is written; and what is no file, such as a pipe or a device, is written into.
+    Not so in a run folder, which may come from elsewhere: there both are replaced. The mode is that of the file that
+    was there, or what the umask leaves.
 
     Raises:
         StorageError: where the file system refuses.
@@ -53,21 +56,32 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     if isinstance(data, str):
         data = data.encode("utf-8", "backslashreplace")  # of bytes in a path that are no UTF-8; an escape to JSON too
     with storage_errors(path):
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return
-        path = path.resolve() if path.is_symlink() else path
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        if not _of_run(path):
+            if path.exists() and not path.is_file():
+                path.write_bytes(data)
+                return
+            path = path.resolve() if path.is_symlink() else path
+        new = path.with_name(f".{uuid4().hex}.tmp")  # short, as the longest name leaves no room for more
         try:
-            with os.fdopen(handle, "wb") as file:
+            with new.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
+            if path.is_file() and not path.is_symlink():
+                new.chmod(stat.S_IMODE(path.stat().st_mode))
+            new.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
             raise
+
+
+RUN_MARK = "manifest.json"
+"""The file that makes a folder a run folder."""
+
+
+def _of_run(path: Path) -> bool:
+    """Whether a file lies in a run folder."""
+    return (path.parent / RUN_MARK).exists()
 
 
 def finite(value: Any) -> Any:
@@ -90,12 +104,20 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
 def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
     """Add a line of strict JSON, written whole. Raises :class:`StorageError`."""
     line = json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
+    _own(path)
     with storage_errors(path), path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(line + "\n")
 
 
+def _own(path: Path) -> None:
+    """Put a file of the same content in the place of a link in a run folder."""
+    if path.is_symlink() and _of_run(path):
+        write_atomically(path, path.read_bytes() if path.is_file() else b"")
+
+
 def mend_lines(path: Path) -> None:
     """Cut off a last line that a killed process left unfinished. Raises :class:`StorageError`."""
+    _own(path)
     with storage_errors(path):
         if path.exists() and not (content := path.read_bytes()).endswith(b"\n") and content:
             with path.open("r+b") as file:
@@ -111,17 +133,27 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     with storage_errors(folder):
-        shutil.rmtree(new, ignore_errors=True)
+        discard(new)
         new.mkdir(parents=True)
         try:
             yield new
-            if folder.exists():
+            if folder.exists() or folder.is_symlink():
+                discard(old)
                 folder.replace(old)
             new.replace(folder)
-            shutil.rmtree(old, ignore_errors=True)
+            discard(old)
         except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
+            discard(new)
             raise
+
+
+def discard(path: Path) -> None:
+    """Remove a file, a folder with all that is in it, or a link and nothing that it leads to; what can be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 _ARCHIVES = {

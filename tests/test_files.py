@@ -10,7 +10,7 @@ import pytest
 
 from qatk import files
 from qatk.errors import DataError, UsageError
-from qatk.files import is_there, read_text
+from qatk.files import append_json_line, is_there, mend_lines, read_text, replacing, write_atomically, write_json
 
 
 def test_gzip_of_several_members_and_of_padding_is_read_whole(tmp_path: Path) -> None:
@@ -49,3 +49,62 @@ def test_a_place_that_cannot_be_is_refused(tmp_path: Path) -> None:
     for name in ("x" * 300, "round", "a\0b"):
         with pytest.raises(UsageError, match="cannot be used"):
             is_there(tmp_path / name)
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real/x")
+    for text in ("one", "two"):
+        write_atomically(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "real" / "x").read_text() == text
+
+
+def test_but_not_in_a_run_folder(tmp_path: Path) -> None:
+    run, precious = tmp_path / "run", tmp_path / "precious"
+    run.mkdir()
+    precious.write_text("precious\n")
+    for name in ("manifest.json", "report.md", "events.jsonl", "metrics.json", "log.jsonl"):
+        (run / name).symlink_to(precious)
+    write_json(run / "manifest.json", {"format": 2})
+    write_json(run / "metrics.json", {})
+    write_atomically(run / "report.md", "report")
+    append_json_line(run / "events.jsonl", {"kind": "start"})
+    mend_lines(run / "log.jsonl")
+    assert precious.read_text() == "precious\n"
+    assert not [file for file in run.iterdir() if file.is_symlink()]
+    assert (run / "events.jsonl").read_text() == 'precious\n{"kind": "start"}\n'
+    (run / "new.jsonl").symlink_to(tmp_path / "gone")
+    append_json_line(run / "new.jsonl", {})
+    assert not (tmp_path / "gone").exists()
+    os.mkfifo(run / "pipe")
+    write_atomically(run / "pipe", "text")
+    assert (run / "pipe").read_text() == "text"
+
+
+def test_a_folder_is_replaced_and_not_what_a_link_in_its_place_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").touch()
+    for name in ("model", ".model.new", ".model.old"):
+        (tmp_path / name).symlink_to("elsewhere")
+    with replacing(tmp_path / "model") as new:
+        (new / "weights").touch()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "file", "model", "weights"]
+    assert not (tmp_path / "model").is_symlink()
+
+
+def test_modes_follow_the_umask_and_the_file_that_was_there(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "new", "x")
+        (tmp_path / "kept").touch()
+        (tmp_path / "kept").chmod(0o604)
+        write_atomically(tmp_path / "kept", "x")
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "kept")] == [0o640, 0o604]
+
+
+def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    write_atomically(tmp_path / ("x" * 255), "x")
+    assert len(list(tmp_path.iterdir())) == 1

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qatk.errors import RunFolderError
-from qatk.files import is_there, storage_errors
+from qatk.files import discard, is_there, storage_errors
 from qatk.run_folder.manifest import MANIFEST, Identity, Manifest, StageRecord, read_manifest, write_manifest
 
 
@@ -73,11 +73,11 @@ class RunFolder:
         for old in self.path.rglob(".*.old"):
             target = old.with_name(old.name[1 : -len(".old")])
             if target.exists():
-                shutil.rmtree(old, ignore_errors=True)
+                discard(old)
             else:
                 old.replace(target)
         for left in [*self.path.rglob(".*.new"), *self.path.rglob(".*.tmp")]:
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+            discard(left)
 
     def done(self, stage: str) -> bool:
         """Whether a stage was completed."""

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from qatk.errors import RunFolderError
-from qatk.files import is_there, write_json
+from qatk.files import RUN_MARK, is_there, write_json
 from qatk.results.run import StageTime
 from qatk.run_folder.reading import read_part, unreadable
 
-MANIFEST = "manifest.json"
+MANIFEST = RUN_MARK
 FORMAT = 2
 """Of the manifest. Form 1 packed the counts of splits into names such as ``train_questions``; it is still read."""
 
