@@ -1,7 +1,8 @@
 """Windows that were made before: memory-mapped columns on disk, found by all that went into them.
 
 An entry is a folder ``features/KEY`` with one ``.npy`` file a column and ``about.json``. It appears by one rename,
-so that it is whole or not there, however many processes make it at once; and what is in it never changes.
+so that it is whole or not there, however many processes make it at once; and what is in it never changes: the SHA-256
+of each column stands in ``about.json``, with its own, and is held against the file whenever it is read.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomica
 from qatk.plugins.sources import sources_digest
 from qatk.recipes.sections import Choice
 from qatk.types.features import Features
-from qatk.types.mapped import map_array
+from qatk.types.mapped import map_array, release
 
-FORMAT = 1
-"""To be raised where the columns of :class:`Features` change their meaning."""
+FORMAT = 2
+"""To be raised where the columns of :class:`Features` change their meaning, or what is kept of them its form."""
 ABOUT = "about.json"
 LIMIT_GB = 10
+STRETCH = 2**22
+"""Values of a column that are read at once."""
 ABANDONED_S = 24 * 3600
 """The age in seconds at which a half-written entry is taken for a killed process's."""
 
@@ -167,8 +170,8 @@ def write_features(folder: Path, features: Features) -> None:
             np.save(file, column, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
-    about = {"columns": list(columns), "counts": dict(features.counts)}
-    write_atomically(folder / ABOUT, json.dumps(about))
+    about = {"columns": {name: _digest_of(column) for name, column in columns.items()}, "counts": dict(features.counts)}
+    write_atomically(folder / ABOUT, json.dumps({**about, "sha256": digest(about)}))
 
 
 def read_features(folder: Path) -> Features:
@@ -179,7 +182,22 @@ def read_features(folder: Path) -> Features:
         Exception: of many kinds, where the files are not as they were written.
     """
     about = json.loads((folder / ABOUT).read_text("utf-8"))
-    return Features(**{name: _map(folder / f"{name}.npy") for name in about["columns"]}, counts=about["counts"])
+    if about.pop("sha256") != digest(about):
+        raise ValueError(f"{ABOUT} is not as it was written")
+    columns = {name: _map(folder / f"{name}.npy") for name in about["columns"]}
+    for name, column in columns.items():
+        if _digest_of(column) != about["columns"][name]:
+            raise ValueError(f"{name}.npy is not as it was written")
+    return Features(**columns, counts=about["counts"])
+
+
+def _digest_of(column: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of the values; pages of a map are given back on the way, so that no column is ever whole in memory."""
+    sha = hashlib.sha256(column.dtype.str.encode())
+    for begin in range(0, len(column), STRETCH):
+        sha.update(np.ascontiguousarray(column[begin : begin + STRETCH]).data)
+        release(column)
+    return sha.hexdigest()
 
 
 def make_room(place: Path, limit: int, keep: Path) -> None:

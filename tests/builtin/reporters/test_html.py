@@ -186,8 +186,11 @@ def test_text_is_kept_in_the_cache_and_made_once(tmp_path: Path) -> None:
     assert len(made) == 1
     assert keep_text("t", make, {"QATK_CACHE": "off"}) == "é"
     assert len(made) == 2
-    (tmp_path / "texts" / "t").write_bytes(b"\xff")
-    assert keep_text("t", make, environ) == "é"
+    kept = (tmp_path / "texts" / "t").read_bytes()
+    for damaged in (b"\xff", b"", "é".encode(), kept[:-1], kept + b";alert(1)", b"0" + kept[1:]):
+        (tmp_path / "texts" / "t").write_bytes(damaged)
+        assert keep_text("t", make, environ) == "é"
+        assert (tmp_path / "texts" / "t").read_bytes() == kept
 
 
 def test_results_show_themselves_in_a_notebook(host: PluginHost) -> None:

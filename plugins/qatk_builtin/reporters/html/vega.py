@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -36,16 +37,22 @@ def vega_bundle() -> str:
 
 
 def keep_text(name: str, make: Callable[[], str], environ: Mapping[str, str] = os.environ) -> str:
-    """A text that takes long to make: out of the cache, or made and kept there.
+    """A text that takes long to make: out of the cache, or made and kept there, after its SHA-256.
 
-    The name, of its file, says all that the text follows from.
+    The name, of its file, says all that the text follows from. What is not as it was written is made anew.
     """
     if (place := cache_folder(environ, "texts")) is None:
         return make()
     with suppress(OSError, UnicodeDecodeError):
-        return (place / name).read_text("utf-8")
+        digest, _, kept = (place / name).read_text("utf-8").partition("\n")
+        if digest == _digest(kept):
+            return kept
     text = make()
     with suppress(OSError, StorageError):
         place.mkdir(parents=True, exist_ok=True)
-        write_atomically(place / name, text)
+        write_atomically(place / name, f"{_digest(text)}\n{text}")
     return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
