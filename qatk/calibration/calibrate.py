@@ -17,7 +17,7 @@ from qatk.calibration.fitting import Fitted, Questions, fit
 from qatk.errors import DataError
 from qatk.evaluation.squad import exact_and_f1
 from qatk.files import write_json
-from qatk.statistics.classification import calibration_error, reliability
+from qatk.statistics.classification import brier_score, calibration_error, log_loss, reliability
 from qatk.statistics.intervals import percent
 from qatk.statistics.logistic import no_answer_probability
 from qatk.types import Bool, Clusters, Examples, Float64, Int64, NBest, Predictions, clusters_of
@@ -27,6 +27,8 @@ SPLITS, SEED = 20, 13
 TRIES = 20
 """Draws for each way to halve that is asked for: few articles can be halved in few ways."""
 FILE = "calibration.json"
+HELD_OUT = ("exact", "f1", "calibration_error", "brier", "log_loss")
+"""Figures of held-out questions, each with its spread over the ways to halve."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,15 @@ class HeldOut:
     Attributes:
         exact, f1: with the fitted thresholds.
         calibration_error: expected calibration error of the fitted probabilities, a fraction.
+        brier, log_loss: of them, see :func:`qatk.statistics.classification.brier_score` and ``log_loss``.
         folds: of the two halves.
     """
 
     exact: float
     f1: float
     calibration_error: float
+    brier: float
+    log_loss: float
     folds: tuple[Fold, Fold]
 
     @property
@@ -70,7 +75,7 @@ class Calibration:
             is scored by. Fewer than asked for where few articles can be halved in few ways.
         seed: that they were drawn with.
         at_zero, oracle: EM and F1 in per cent at threshold 0, and at the one that is best on this very data.
-        calibration_error: before calibrating: of the plain logistic function of the odds.
+        calibration_error, brier, log_loss: before calibrating: of the plain logistic function of the odds.
         clusters: what was halved: articles, contexts, or what a column says.
         full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
             thresholds can only take answers away.
@@ -82,12 +87,14 @@ class Calibration:
     at_zero: Mapping[str, float]
     oracle: Mapping[str, float]
     calibration_error: float
+    brier: float
+    log_loss: float
     clusters: Clusters
     full: bool
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain types: what ``calibration.json`` holds."""
-        held = {name: [getattr(split, name) for split in self.splits] for name in ("exact", "f1", "calibration_error")}
+        held = {name: [getattr(split, name) for split in self.splits] for name in HELD_OUT}
         return {
             "threshold": self.fitted.threshold,
             "temperature": self.fitted.temperature,
@@ -100,6 +107,8 @@ class Calibration:
             "at_zero": dict(self.at_zero),
             "oracle": dict(self.oracle),
             "calibration_error": self.calibration_error,
+            "brier": self.brier,
+            "log_loss": self.log_loss,
             "clusters": self.clusters.kind,
             "count": self.clusters.count,
             "unnamed": self.clusters.unnamed,
@@ -138,7 +147,7 @@ def calibrate(
         seed=seed,
         at_zero={"exact": percent(zero[0]), "f1": percent(zero[1])},
         oracle={"exact": percent(best[0]), "f1": percent(best[1])},
-        calibration_error=_error(no_answer_probability(questions.odds), questions),
+        **_judged(no_answer_probability(questions.odds), questions),
         clusters=clusters,
         full=predictions.nbest is not None,
     )
@@ -240,9 +249,9 @@ def _held_out(questions: Questions, half: Bool) -> HeldOut:
     fits = [fit(questions.take(~part)) for part in (half, ~half)]  # the first is for the questions of ``half``
     scores = questions.scores(np.where(half, *(by.threshold for by in fits)))
     probabilities = [no_answer_probability(questions.odds - by.offset, by.temperature) for by in fits]
-    error = _error(np.where(half, *probabilities), questions)
+    judged = _judged(np.where(half, *probabilities), questions)
     first, second = (_fold(part, by, scores) for part, by in zip((half, ~half), fits, strict=True))
-    return HeldOut(percent(scores[0]), percent(scores[1]), error, (first, second))
+    return HeldOut(percent(scores[0]), percent(scores[1]), **judged, folds=(first, second))
 
 
 def _fold(part: Bool, by: Fitted, scores: tuple[Float64, Float64]) -> Fold:
@@ -250,5 +259,12 @@ def _fold(part: Bool, by: Fitted, scores: tuple[Float64, Float64]) -> Fold:
     return Fold(int(part.sum()), by.threshold, exact, f1)
 
 
-def _error(probability: Float64, questions: Questions) -> float:
-    return calibration_error(reliability(probability, ~questions.has_answer))
+def _judged(probability: Float64, questions: Questions) -> dict[str, float]:
+    """How far probabilities are from the truth."""
+    truth = ~questions.has_answer
+    error = calibration_error(reliability(probability, truth))
+    return {
+        "calibration_error": error,
+        "brier": brier_score(probability, truth),
+        "log_loss": log_loss(probability, truth),
+    }

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from qatk.results.evaluation import Evaluation
 
 
+JUDGED = {"calibration_error": "calibration error", "brier": "Brier", "log_loss": "log loss"}
+"""How far probabilities are from the truth."""
+
+
 def calibrate_command(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a predictions file with --data.")],
@@ -90,13 +94,15 @@ def _read(
 def _table(found: Calibration) -> Table:
     """Scores at threshold 0, on held-out articles, and of the oracle."""
     title = f"Null threshold, fitted and scored on different {found.clusters.kind}s ({found.clusters.count})"
-    table = plain_table("threshold", "EM", "F1", "F1 range", "calibration error", title=title)
+    table = plain_table("threshold", "EM", "F1", "F1 range", *JUDGED.values(), title=title)
     held = found.as_dict()["held_out"]
-    table.add_row("0", *_figures(found.at_zero), "", f"{found.calibration_error:.3f}")
+    before = (found.calibration_error, found.brier, found.log_loss)
+    table.add_row("0", *_figures(found.at_zero), "", *(f"{value:.3f}" for value in before))
     spread = f"{held['f1']['least']:.2f} to {held['f1']['most']:.2f}"
     middle = {name: held[name]["mean"] for name in ("exact", "f1")}
-    table.add_row("held out", *_figures(middle), spread, f"{held['calibration_error']['mean']:.3f}", style="bold")
-    table.add_row("oracle (fitted on all)", *_figures(found.oracle), "", "", style="dim")
+    after = (held[name]["mean"] for name in JUDGED)
+    table.add_row("held out", *_figures(middle), spread, *(f"{value:.3f}" for value in after), style="bold")
+    table.add_row("oracle (fitted on all)", *_figures(found.oracle), *[""] * (1 + len(JUDGED)), style="dim")
     return table
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.shared import output, plugin_host, print_json
-from qatk.display.numbers import METRICS, counted, interval
+from qatk.display.numbers import METRICS, best_threshold, counted, interval
 from qatk.display.tables import plain_table
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _thresholds(metrics: Mapping[str, float]) -> Table:
     title = "Best thresholds, fitted on this data"
     table = plain_table("score", "best", "at null odds", "AP", title=title)
     for key, name in METRICS.items():
-        best, at = metrics[f"best_{key}"], metrics[f"best_{key}_thresh"]
+        best, at = metrics[f"best_{key}"], best_threshold(metrics, key, 4)
         precision = metrics.get(f"pr_{key}_ap")
-        table.add_row(name, f"{best:.2f}", f"{at:.4f}", "" if precision is None else f"{precision:.2f}")
+        table.add_row(name, f"{best:.2f}", at, "" if precision is None else f"{precision:.2f}")
     return table

@@ -81,11 +81,15 @@ def measure(
                 two_way[:, groups] = np.clip(_two_way(scores, clusters, part, draws, seed), -1, 1)
                 error[groups], freedom[groups] = _two_way_errors(scores, clusters, part)
     means = _means(of_seeds, masks)
+    by_question = np.clip(paired_bootstrap(apart, None, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape)
+    alike = np.stack([~apart[mask].any(axis=0) for mask in masks]).reshape(shape)
+    for interval in (by_question, by_cluster, two_way):
+        interval[:, alike] = np.nan  # nothing that was seen says how much the two may differ
     with np.errstate(divide="ignore", invalid="ignore"):
         design_effect = (clustered / standard_error(apart, None, masks).reshape(shape)) ** 2
     return Figures(
         means=means,
-        by_question=np.clip(paired_bootstrap(apart, None, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape),
+        by_question=by_question,
         by_cluster=by_cluster,
         two_way=two_way if several else None,
         error=error,

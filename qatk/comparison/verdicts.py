@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from qatk.results.comparison import Difference, System
@@ -34,7 +35,7 @@ def verdict(baseline: System, other: System, differences: Sequence[Difference], 
 
 def _alike(difference: Difference) -> bool:
     """Whether both systems have the same score on every question."""
-    return difference.by_question == (0, 0) or (difference.total == 1 and not difference.difference)
+    return not difference.difference and math.isnan(difference.by_question.low)
 
 
 def _finding(baseline: str, other: str, f1: Difference, clusters: str) -> str:

@@ -1,7 +1,9 @@
 """What terminal, Markdown, HTML and notebook share: text, numbers, tables."""
 
 from qatk.display.numbers import (
+    ANSWER_NOTHING,
     METRICS,
+    best_threshold,
     counted,
     detects,
     figure,
@@ -11,15 +13,18 @@ from qatk.display.numbers import (
     points,
     scaled,
     signed,
+    threshold_text,
 )
 from qatk.display.tables import bar, plain_table
 from qatk.display.text import ELLIPSIS, Mark, excerpt, printable, undirected
 
 __all__ = [
+    "ANSWER_NOTHING",
     "ELLIPSIS",
     "METRICS",
     "Mark",
     "bar",
+    "best_threshold",
     "counted",
     "detects",
     "excerpt",
@@ -32,5 +37,6 @@ __all__ = [
     "printable",
     "scaled",
     "signed",
+    "threshold_text",
     "undirected",
 ]

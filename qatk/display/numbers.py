@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 METRICS = {"exact": "EM", "f1": "F1"}
 """What people call the metrics that the official script has; others show by their own names."""
 _MOST_DIGITS = 6
+ANSWER_NOTHING = "answer nothing"
+"""In place of a threshold: the best that there is."""
 
 
 def counted(number: int, what: str) -> str:
@@ -18,6 +20,28 @@ def counted(number: int, what: str) -> str:
 def detects(value: float) -> str:
     """The smallest difference that is resolved; more than 100 points no system can differ."""
     return ">100" if value > 100 else figure(value, 1)
+
+
+def threshold_text(value: float, digits: int) -> str:
+    """A threshold on null odds; an infinite one with what it does."""
+    if math.isinf(value):
+        return "inf (answers all)" if value > 0 else "-inf (answers nothing)"
+    return figure(value, digits)
+
+
+def best_threshold(metrics: Mapping[str, float], metric: str, digits: int) -> str:
+    """The official best threshold of a metric, or "answer nothing", which the official script calls 0.
+
+    Args:
+        metrics: with the official keys.
+        metric: ``exact`` or ``f1``.
+        digits: after the point.
+    """
+    at, best = metrics[f"best_{metric}_thresh"], metrics[f"best_{metric}"]
+    nothing = 100 * metrics.get("NoAns_total", 0) / metrics["total"]
+    if at == 0 and math.isclose(best, nothing, rel_tol=1e-9, abs_tol=1e-9):
+        return ANSWER_NOTHING
+    return threshold_text(at, digits)
 
 
 def points(value: float) -> str:

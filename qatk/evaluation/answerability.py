@@ -18,8 +18,10 @@ from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import (
     ReliabilityBin,
     average_precision,
+    brier_score,
     calibration_error,
     last_of_equals,
+    log_loss,
     precision_recall,
     reliability,
     roc_auc,
@@ -45,6 +47,8 @@ class Answerability:
             one of the two kinds is missing.
         average_precision: of finding the questions without an answer; NaN likewise.
         calibration_error: expected calibration error over bins of as many questions, a fraction (Guo et al. 2017).
+        brier: the mean squared distance of the probability from the truth (Brier 1950).
+        log_loss: the mean of minus the logarithm of the probability that was given to the truth.
         reliability: those bins.
         risk_coverage: share of questions kept, the surest first, and the share of them that is wrong by EM (El-Yaniv
             & Wiener 2010). Sure is what has a high probability of the decision taken, to answer or not, which need
@@ -56,6 +60,8 @@ class Answerability:
     roc_auc: float
     average_precision: float
     calibration_error: float
+    brier: float
+    log_loss: float
     reliability: Sequence[ReliabilityBin]
     risk_coverage: Curve
     risk_coverage_area: float
@@ -77,6 +83,8 @@ def answerability_of(evaluation: Evaluation) -> Answerability | None:
         roc_auc=roc_auc(odds, ~has_answer),
         average_precision=average_precision(odds, ~has_answer),
         calibration_error=calibration_error(bins),
+        brier=brier_score(probability, ~has_answer),
+        log_loss=log_loss(probability, ~has_answer),
         reliability=bins,
         risk_coverage=risk,
         risk_coverage_area=float(risk.y.mean()),

@@ -82,7 +82,8 @@ class Difference:
         total: questions in the group.
         baseline, other, difference: means over questions and seeds.
         by_question, by_cluster: 95 % bootstrap intervals of the difference; clusters are articles or contexts, and
-            contexts too for a group that lies in one article. NaN for a group of one question, or one context.
+            contexts too for a group that lies in one article. NaN for a group of one question, or one context,
+            and where no question differs.
         p: of the difference and its standard error by cluster, with several seeds over seeds and clusters, by Student's
             distribution; 1 for one cluster.
         p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`; verdicts go by it.

@@ -72,9 +72,34 @@ def average_precision(score: Float64, positive: Bool) -> float:
 
 
 def reliability(probability: Float64, positive: Bool) -> list[ReliabilityBin]:
-    """Bins of as many questions each, so that none is too small to tell: probability and truth of each."""
-    parts = np.array_split(np.argsort(probability, kind="stable"), min(BINS, len(probability)))
-    return [ReliabilityBin(float(probability[p].mean()), float(positive[p].mean()), len(p)) for p in parts]
+    """Bins of about as many questions each, so that none is too small to tell: probability and truth of each.
+
+    Equal probabilities stay together, so that the order of the questions does not matter: a bin ends with the last of
+    those that it would part, and there may be fewer than :data:`BINS`.
+    """
+    order = np.argsort(probability, kind="stable")
+    ends = last_of_equals(probability[order]) + 1
+    wanted = len(order) * np.arange(1, min(BINS, len(order)) + 1) // min(BINS, len(order))
+    cuts = np.unique(ends[np.searchsorted(ends, wanted)])
+    return [_bin(probability[rows], positive[rows]) for rows in np.split(order, cuts[:-1])]
+
+
+def _bin(probability: Float64, positive: Bool) -> ReliabilityBin:
+    return ReliabilityBin(float(probability.mean()), float(positive.mean()), len(probability))
+
+
+def brier_score(probability: Float64, positive: Bool) -> float:
+    """The mean squared distance of probability from truth (Brier 1950): 0 is best, 0.25 what one half always gives."""
+    return float(((probability - positive) ** 2).mean())
+
+
+def log_loss(probability: Float64, positive: Bool) -> float:
+    """The mean of minus the logarithm of the probability that was given to the truth; at most 36.7, for certainty.
+
+    Probabilities closer to 0 or 1 than a float64 can tell from 1 count as that close.
+    """
+    given = np.where(positive, probability, 1 - probability)
+    return float(-np.log(np.maximum(given, np.finfo(np.float64).eps / 2)).mean())
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float:

@@ -164,7 +164,8 @@ def test_the_same_predictions(host: PluginHost) -> None:
     found = compare_systems([one, replace(one, name="B")], draws=DRAWS)
     assert found.pairs[0].verdict == "B and A have the same F1 on every question."
     for d in [*found.pairs[0].differences, *found.pairs[0].slices]:
-        assert (d.p, d.p_adjusted, d.difference, d.by_cluster) == (1.0, 1.0, 0.0, (0.0, 0.0))
+        assert (d.p, d.p_adjusted, d.difference) == (1.0, 1.0, 0.0)
+        assert np.isnan([*d.by_question, *d.by_cluster, d.detectable]).all(), "no interval reads 0.0 to 0.0"
     assert not len(found.pairs[0].wins) + len(found.pairs[0].losses) + len(found.pairs[0].both_wrong)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,15 @@ from qatk.evaluation.squad import exact_and_f1
 from qatk.evaluation.thresholds import threshold_sweep
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
-from qatk.statistics.classification import average_precision, calibration_error, reliability, roc_auc, step_area
+from qatk.statistics.classification import (
+    average_precision,
+    brier_score,
+    calibration_error,
+    log_loss,
+    reliability,
+    roc_auc,
+    step_area,
+)
 from qatk.statistics.logistic import no_answer_probability
 from scoring_cases import SHARED
 
@@ -149,6 +158,33 @@ def test_bins_hold_every_question_once_and_their_error_is_the_mean_distance() ->
     certain = reliability(np.full(100, 0.9), np.arange(100) < 50)
     assert sum(b.share * b.count for b in certain) == pytest.approx(50)
     assert calibration_error(reliability(np.full(3, 0.75), np.ones(3, np.bool_))) == pytest.approx(0.25)
+
+
+TIED = st.tuples(st.sampled_from([0.1, 0.5, 0.7, 0.9]), st.booleans())
+
+
+@given(st.lists(TIED, min_size=1, max_size=60), st.randoms())
+@settings(deadline=None)
+def test_bins_do_not_hang_on_the_order_of_questions(pairs: list[tuple[float, bool]], chance: random.Random) -> None:
+    mixed = chance.sample(pairs, len(pairs))
+    found = [reliability(*map(np.array, zip(*each, strict=True))) for each in (sorted(pairs), mixed)]
+    assert [b.count for b in found[0]] == [b.count for b in found[1]]
+    assert calibration_error(found[0]) == pytest.approx(calibration_error(found[1]))
+    assert sum(b.count for b in found[0]) == len(pairs)
+
+
+def test_equal_probabilities_are_one_bin_even_in_a_sorted_file() -> None:
+    """Cut by tens, the sorted file would show 0.5 beside 0, 0 ... 1, 1: an error of one half, of nothing wrong."""
+    probability, positive = np.full(100, 0.5), np.arange(100) < 50
+    assert len(reliability(probability, positive)) == 1
+    assert calibration_error(reliability(probability, positive)) == 0
+
+
+def test_brier_and_log_loss_by_hand() -> None:
+    probability, positive = np.array([0.9, 0.2, 1.0]), np.array([True, True, False])
+    assert brier_score(probability, positive) == pytest.approx((0.01 + 0.64 + 1) / 3)
+    assert log_loss(probability[:2], positive[:2]) == pytest.approx(-(math.log(0.9) + math.log(0.2)) / 2)
+    assert log_loss(probability[2:], positive[2:]) == pytest.approx(53 * math.log(2))
 
 
 def test_without_odds_there_is_nothing_to_judge(host: PluginHost) -> None:

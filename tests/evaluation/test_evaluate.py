@@ -187,6 +187,21 @@ def test_command_prints_tables(files: Path) -> None:
     assert "-1.0000" in invoke("data.json", "p.json", "--null-odds", "odds.json").stdout
 
 
+@pytest.mark.parametrize(
+    ("odds", "said"),
+    [
+        ((-2.0, -1.0, 1.0, 2.0), "-2.0000"),
+        ((5.0, 5.0, -9.0, -9.0), "answer nothing"),
+        ((-1e999, 1e999, 1e999, 1e999), "-inf (answers nothing)"),
+    ],
+)
+def test_best_thresholds_say_what_they_do(odds: tuple[float, ...], said: str, files: Path) -> None:
+    """Of four questions the first alone is answered right, and two have no answer."""
+    Path("p.json").write_text(json.dumps({"q0": "red fox", "q1": "hen", "q2": "wolf", "q3": "owl"}))
+    Path("odds.json").write_text(json.dumps(dict(zip(("q0", "q1", "q2", "q3"), odds, strict=True))))
+    assert said in invoke("data.json", "p.json", "--null-odds", "odds.json").stdout
+
+
 def test_command_leaves_errors_to_its_caller(files: Path) -> None:
     Path("p.json").write_text('{"q0": ""}')
     assert isinstance(invoke("data.json", "p.json").exception, PredictionsError)

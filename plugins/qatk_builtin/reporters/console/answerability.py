@@ -6,7 +6,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import figure
+from qatk.display import ANSWER_NOTHING, figure, threshold_text
 from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
 from qatk.results import Evaluation
 
@@ -35,6 +35,8 @@ def _figures(found: Answerability) -> Text:
         ("ROC AUC", f"{found.roc_auc:.3f}"),
         ("average precision", f"{found.average_precision:.3f}"),
         ("calibration error", f"{found.calibration_error:.3f}"),
+        ("Brier", f"{found.brier:.3f}"),
+        ("log loss", f"{found.log_loss:.3f}"),
     )
     return Text(" · ").join(Text.assemble((f"{name} ", "dim"), value) for name, value in parts)
 
@@ -53,7 +55,9 @@ def _sweep(sweep: Sweep, width: int) -> Text:
     low, high = float(f1.min()), float(f1.max())
     steps = np.round((f1[at] - low) / max(high - low, 1e-9) * (len(BLOCKS) - 2)).astype(int) + 1
     bars = "".join(BLOCKS[step] for step in steps)
-    middle = f"{figure(high, 1)} at best (threshold {sweep.threshold[sweep.best_f1]:.2f})"
+    best = sweep.best_f1
+    where = f"threshold {threshold_text(sweep.threshold[best], 2)}" if best else ANSWER_NOTHING
+    middle = f"{figure(high, 1)} at best ({where})"
     last = f"{figure(float(f1[-1]), 1)} for {'all' if sweep.full else 'all that were given'}"
     ends = f"{figure(float(f1[0]), 1)} for no answers · {middle} · {last}"
     return Text.assemble((bars, "cyan"), "\n", (ends, "dim"))

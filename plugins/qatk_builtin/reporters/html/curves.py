@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import RunResult
-from qatk.display import figure
+from qatk.display import ANSWER_NOTHING, figure, threshold_text
 from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
 from qatk.results import Evaluation, System
 from qatk.types import Float64, Int64
@@ -97,7 +97,8 @@ def _reservations(found: Sequence[tuple[str, Sweep, Evaluation]]) -> Iterator[st
 
 def _best(name: str, sweep: Sweep) -> str:
     at = sweep.best_f1
-    place = f"{figure(float(sweep.f1[at]), 1)}, at {figure(float(sweep.threshold[at]), 2)}"
+    where = f"at {threshold_text(float(sweep.threshold[at]), 2)}" if at else ANSWER_NOTHING
+    place = f"{figure(float(sweep.f1[at]), 1)}, {where}"
     return f"{f'F1 of {name[0]}' if name else 'F1'} is highest, {place}"
 
 
@@ -122,7 +123,10 @@ def _reliability(found: Sequence[tuple[str, Answerability]], names: Sequence[str
         )
         for name, each in found
     ]
-    errors = "; ".join(f"{name} {figure(a.calibration_error, 3)}".strip() for name, a in found)
+    errors = "; ".join(
+        f"{name} {a.calibration_error:.3f} (Brier {a.brier:.3f}, log loss {a.log_loss:.3f})".strip()
+        for name, a in found
+    )
     each = min(b.count for _, a in found for b in a.reliability)
     said = (
         f"On the diagonal the odds are true probabilities. A point is a tenth of the questions, {each:,}. "

@@ -10,7 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.display import counted, figure, interval, parameter_count, plain_table, printable
+from qatk.display import (
+    ANSWER_NOTHING,
+    best_threshold,
+    counted,
+    figure,
+    interval,
+    parameter_count,
+    plain_table,
+    printable,
+)
 from qatk.results import Evaluation, StageTime
 from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, groups_of
 
@@ -74,8 +83,11 @@ def notes(metrics: Mapping[str, float]) -> Iterable[str]:
     if "NoAns_total" in metrics:
         yield f"Answering nothing at all would give {100 * metrics['NoAns_total'] / metrics['total']:.1f}."
     if "best_f1" in metrics:
-        best = f"Best F1 {figure(metrics['best_f1'], 1)} at null threshold {figure(metrics['best_f1_thresh'], 2)}"
-        yield f"{best}: tuned on this data: do not report it."
+        best, at = figure(metrics["best_f1"], 1), best_threshold(metrics, "f1", 2)
+        if at == ANSWER_NOTHING:
+            yield f"Best F1 {best} is that of answering nothing: no null threshold does better on this data."
+        else:
+            yield f"Best F1 {best} at null threshold {at}: tuned on this data: do not report it."
 
 
 def further_figures(metrics: Mapping[str, float]) -> list[tuple[str, list[float | None]]]:
