@@ -1,4 +1,4 @@
-"""A qatk decoder in plain numpy: the best span, where long answers have to be worth it."""
+"""A qatk decoder in plain numpy: the best span, with a penalty for long answers."""
 
 import numpy as np
 
@@ -9,15 +9,15 @@ class ShortOptions(Options):
     """Options of the ``short`` decoder."""
 
     penalty: float = 0.1
-    """What each token after the first costs."""
+    """Penalty for each token after the first."""
     max_answer_length: int = 30
     """The longest answer, in tokens."""
     null_threshold: float = 0.0
-    """Answer nothing where null score minus best span score is above this."""
+    """Abstain if null score minus best span score is above this."""
 
 
 class ShortDecoder:
-    """The span of highest start + end - penalty * (tokens - 1), against the least null score of the windows."""
+    """The span with the highest start + end - penalty * (tokens - 1), against the minimum null score of the windows."""
 
     def __init__(self, options):
         self.options = options
@@ -37,4 +37,4 @@ class ShortDecoder:
 
 @hookimpl
 def qatk_decoders():
-    return [Component("short", ShortDecoder, ShortOptions, "best span less a penalty a token, in plain numpy")]
+    return [Component("short", ShortDecoder, ShortOptions, "best span with a penalty for each token, in plain numpy")]

@@ -1,4 +1,4 @@
-"""The head ``mlp``. Registration and options only; the rest stands in the sibling module."""
+"""The head ``mlp``: registration and options only; the rest is in the sibling module."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable
 from qatk.api import Component, Options, hookimpl
 
 QATK_API = 1
-"""The version of qatk's hooks that this plugin is made for."""
+"""The version of qatk's hooks that this plugin is written for."""
 
 
 class MlpOptions(Options):
     """Options of the ``mlp`` head."""
 
     width: int = 256
-    """Units of the layer in between."""
+    """Units of the hidden layer."""
     dropout: float = 0.1
     """Dropout before the scores."""
 
 
 @hookimpl
 def qatk_heads() -> Iterable[Component]:
-    """What this package offers."""
-    summary = "start and end scores by two layers, GELU between"
+    """The components of this package."""
+    summary = "start and end scores from two layers with GELU"
     return [Component("mlp", f"{__name__}.head:Mlp", MlpOptions, summary)]

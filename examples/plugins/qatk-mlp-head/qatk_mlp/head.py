@@ -11,7 +11,7 @@ from qatk_mlp import MlpOptions
 
 
 class Mlp:
-    """Start and end scores of every context token, and of the null position."""
+    """Start and end scores for every context token and for the null position."""
 
     def __init__(self, options: MlpOptions) -> None:
         self.options = options
