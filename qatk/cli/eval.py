@@ -26,6 +26,13 @@ class Missing(str, Enum):
     wrong = "wrong"
 
 
+class Extra(str, Enum):
+    """How to treat predictions of questions that the data does not have."""
+
+    error = "error"
+    ignore = "ignore"
+
+
 def evaluate_command(
     context: typer.Context,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="SQuAD data: JSON, v1.1 or v2, plain or .gz.")],
@@ -46,13 +53,33 @@ def evaluate_command(
             metavar="error|wrong", help="Refuse questions without a prediction (error) or score them as wrong (wrong)."
         ),
     ] = Missing.error,
+    extra: Annotated[
+        Extra,
+        typer.Option(
+            metavar="error|ignore", help="Refuse predictions of questions that the data lacks (error) or skip them."
+        ),
+    ] = Extra.error,
+    na_prob_thresh: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X", help="Score answers whose null odds are above X as no answer, as the official script does."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the official metrics as JSON.")] = False,
 ) -> None:
     """Score a predictions file with the official EM and F1; no model is needed."""
     from qatk.evaluation.evaluate import evaluate
 
     host = plugin_host(context)
-    evaluation = evaluate(data, predictions, null_odds=null_odds, missing=missing.value, host=host)
+    evaluation = evaluate(
+        data,
+        predictions,
+        null_odds=null_odds,
+        missing=missing.value,
+        extra=extra.value,
+        na_prob_thresh=na_prob_thresh,
+        host=host,
+    )
     metrics = evaluation.metrics
     if as_json:
         print_json(dict(metrics))

@@ -18,7 +18,7 @@ from qatk.evaluation.prediction_files import (
     read_predictions,
     same_order,
 )
-from qatk.evaluation.squad import exact_and_f1
+from qatk.evaluation.squad import exact_and_f1, official_metrics
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples, Predictions
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
 
 Missing = Literal["error", "wrong"]
+Extra = Literal["error", "ignore"]
 
 
 def evaluate(
@@ -34,9 +35,11 @@ def evaluate(
     *,
     null_odds: Source | Mapping[str, float] | None = None,
     missing: Missing = "error",
+    extra: Extra = "error",
+    na_prob_thresh: float | None = None,
     host: PluginHost | None = None,
 ) -> Evaluation:
-    """Score predictions as the official SQuAD v2 script does. Predictions stand as they are: no threshold is applied.
+    """Score predictions as the official SQuAD v2 script does. They stand as they are, unless a threshold is given.
 
     Args:
         data: examples with gold, or a SQuAD file (v1.1 or v2, plain or .gz).
@@ -44,6 +47,10 @@ def evaluate(
         null_odds: id to null score minus best span score, likewise; adds ``best_*`` and ``pr_*``.
         missing: what to do about questions without a prediction: ``"error"`` lists them, ``"wrong"`` scores them 0,
             unanswerable ones too.
+        extra: what to do about predictions of other questions: ``"error"`` lists them, ``"ignore"`` leaves them out, as
+            the official script does.
+        na_prob_thresh: the official script's option: answers with null odds above it count as "no answer"; ``best_*``
+            and ``pr_*`` stay those of the predictions as they are.
         host: the plugins to use; the ``squad`` dataset reads a file.
 
     Raises:
@@ -56,7 +63,7 @@ def evaluate(
         predictions = read_predictions(predictions)
     if null_odds is not None and not isinstance(null_odds, Mapping):
         null_odds = read_null_odds(null_odds)
-    return evaluate_examples(examples, predictions, null_odds, missing)
+    return evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh)
 
 
 def read_data(data: Source | Examples, host: PluginHost | None = None, *, cluster: str | None = None) -> Examples:
@@ -87,6 +94,8 @@ def evaluate_examples(
     predictions: Mapping[str, str],
     null_odds: Mapping[str, float] | None = None,
     missing: Missing = "error",
+    extra: Extra = "error",
+    na_prob_thresh: float | None = None,
 ) -> Evaluation:
     """Score predictions of these examples; see :func:`evaluate`.
 
@@ -98,8 +107,15 @@ def evaluate_examples(
     """
     if missing not in ("error", "wrong"):
         raise UsageError(f"missing is {missing!r}", fix="use 'error' or 'wrong'")
+    if extra not in ("error", "ignore"):
+        raise UsageError(f"extra is {extra!r}", fix="use 'error' or 'ignore'")
+    _check_threshold(na_prob_thresh, null_odds)
     if not len(examples):
         raise DataError("there are no questions to score")
+    if extra == "ignore":
+        known = set(examples.id)
+        predictions = {name: text for name, text in predictions.items() if name in known}
+        null_odds = null_odds and {name: value for name, value in null_odds.items() if name in known}
     in_order = same_order(predictions, examples.id)
     if not in_order:
         _check_ids(examples.id, predictions, missing)
@@ -113,7 +129,23 @@ def evaluate_examples(
     per_question = {"exact": exact, "f1": f1}
     located = _locate(examples, texts, null_odds)
     odds = None if null_odds is None else _odds_in_order(examples, null_odds)
-    return Evaluation(examples, located, summarise(examples, located, per_question, odds), per_question)
+    figures = summarise(examples, located, per_question, odds)
+    if na_prob_thresh is not None and null_odds is not None:
+        above = located.null_odds > na_prob_thresh
+        per_question = {name: np.where(above, ~examples.has_answer, values) for name, values in per_question.items()}
+        kept = ["" if cut else text for text, cut in zip(texts, above, strict=True)]
+        located = _locate(examples, kept, null_odds)
+        figures |= official_metrics(per_question["exact"], per_question["f1"], examples.has_answer)
+    return Evaluation(examples, located, figures, per_question)
+
+
+def _check_threshold(threshold: float | None, null_odds: Mapping[str, float] | None) -> None:
+    if threshold is None:
+        return
+    if null_odds is None:
+        raise UsageError("a threshold needs null odds", fix="give them: --null-odds FILE (null_odds=)")
+    if math.isnan(threshold):
+        raise UsageError("the threshold is NaN", fix="give a number on the scale of the null odds")
 
 
 def _odds_in_order(examples: Examples, null_odds: Mapping[str, float]) -> Odds:
@@ -160,4 +192,6 @@ def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Miss
     if any(kinds.values()):
         fixes = ["score missing ones as wrong with missing='wrong' (qatk eval --missing wrong)"] if lacking else []
         fixes += ["check that the predictions are of this data"]
+        if kinds["are not in the data"]:
+            fixes += ["leave out what is not with extra='ignore' (qatk eval --extra ignore)"]
         raise PredictionsError(list_ids(kinds), fix="; ".join(fixes))

@@ -54,6 +54,37 @@ def test_evaluate_examples_by_hand() -> None:
     assert evaluation.predictions.null_odds.tolist() == [-3.0, -2.0, -1.0, 1.0]
 
 
+def test_a_threshold_turns_answers_into_no_answer_as_the_official_script_does() -> None:
+    """Above -1.5: of q2, wrongly answered, which is right then; q1 stays. The best thresholds are of all as it was."""
+    odds, said = {"q3": 1.0, "q2": -1.0, "q1": -2.0, "q0": -3.0}, {**RIGHT, "q0": "the fox", "q2": "cow"}
+    plain = evaluate_examples(EXAMPLES, said, odds)
+    found = evaluate_examples(EXAMPLES, said, odds, na_prob_thresh=-1.5)
+    assert found.per_question["exact"].tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert list(found.predictions.text) == ["the fox", "hen", "", ""]
+    assert list(found.metrics) == list(plain.metrics)
+    assert (found.metrics["exact"], found.metrics["NoAns_exact"]) == (75.0, 100.0)
+    changed = {key for key, value in plain.metrics.items() if found.metrics[key] != value}
+    assert changed == {"exact", "f1", "NoAns_exact", "NoAns_f1"}
+    at_odds = evaluate_examples(EXAMPLES, said, odds, na_prob_thresh=-1.0)
+    assert at_odds.metrics == plain.metrics, "only what is above"
+    all_cut = evaluate_examples(EXAMPLES, said, odds, na_prob_thresh=-9.0)
+    assert (all_cut.metrics["HasAns_f1"], all_cut.metrics["NoAns_f1"]) == (0.0, 100.0)
+    with pytest.raises(UsageError, match="needs null odds"):
+        evaluate_examples(EXAMPLES, said, na_prob_thresh=0.0)
+    with pytest.raises(UsageError, match="NaN"):
+        evaluate_examples(EXAMPLES, said, odds, na_prob_thresh=float("nan"))
+
+
+def test_predictions_of_other_questions_can_be_left_out() -> None:
+    odds = dict.fromkeys(RIGHT, 0.5)
+    with pytest.raises(PredictionsError, match="--extra ignore"):
+        evaluate_examples(EXAMPLES, {**RIGHT, "other": "x"})
+    found = evaluate_examples(EXAMPLES, {"other": "x", **RIGHT}, {**odds, "other": 1.0}, extra="ignore")
+    assert found.metrics == evaluate_examples(EXAMPLES, RIGHT, odds).metrics
+    with pytest.raises(UsageError, match="extra is 'drop'"):
+        evaluate_examples(EXAMPLES, RIGHT, extra="drop")  # type: ignore[arg-type]
+
+
 def test_predictions_are_found_in_their_contexts() -> None:
     predictions = evaluate_examples(EXAMPLES, {**RIGHT, "q1": "nowhere"}).predictions
     assert EXAMPLES.context_of(0)[predictions.char_start[0] : predictions.char_end[0]] == "red fox"
@@ -202,9 +233,19 @@ def test_best_thresholds_say_what_they_do(odds: tuple[float, ...], said: str, fi
     assert said in invoke("data.json", "p.json", "--null-odds", "odds.json").stdout
 
 
+def test_command_applies_a_threshold_and_ignores_others(files: Path) -> None:
+    Path("p.json").write_text(json.dumps({**RIGHT, "q2": "cow", "q9": "owl"}))
+    Path("odds.json").write_text(json.dumps({"q0": -2.0, "q1": -1.0, "q2": 1.0, "q3": 2.0, "q9": 0.0}))
+    arguments = ["data.json", "p.json", "--null-odds", "odds.json", "--extra", "ignore", "--json"]
+    exact = [json.loads(invoke(*arguments, *more).stdout)["exact"] for more in ([], ["--na-prob-thresh", "0.5"])]
+    assert exact == [50.0, 75.0]
+
+
 def test_command_leaves_errors_to_its_caller(files: Path) -> None:
     Path("p.json").write_text('{"q0": ""}')
     assert isinstance(invoke("data.json", "p.json").exception, PredictionsError)
+    cut = invoke("data.json", "p.json", "--missing", "wrong", "--na-prob-thresh", "0")
+    assert isinstance(cut.exception, UsageError)
     result = invoke("data.json", "p.json", "--missing", "wrong", "--json")
     assert json.loads(result.stdout)["exact"] == 0.0
     assert invoke("data.json", "p.json", "--missing", "maybe").exit_code == 2
