@@ -24,9 +24,10 @@ LAYERS = "qatk compare runs/layers6-seed{0,1,2} runs/layers3-seed{0,1,2} --group
 
 TEXT = f"""# Two comparisons
 
-What `qatk compare` said of real systems on the six articles of `squad2-mini/dev` (2,092 questions, SQuAD v2), word for
-word: below each command stands the Markdown that it wrote. [compare.md](compare.md) says how to read it. The second
-comparison is of one epoch of training only, a smaller protocol than the three of [results.md](results.md): six runs on
+This page shows the output of `qatk compare` for real systems on the six articles of `squad2-mini/dev` (2,092
+questions, SQuAD v2): each command is followed by the Markdown that it wrote. [Compare systems](../how-to/compare.md)
+explains it. The second comparison is of one epoch of training only, less than the three of [results.md](results.md):
+six runs on
 one core of an Intel Xeon, Python 3.11, torch 2.13.0, with the defaults of the day. Written on {date.today()} by
 `python tools/make_comparisons.py runs`.
 
@@ -41,8 +42,8 @@ PARITY
 ## All six layers of MiniLM, or the first three
 
 Half the layers run nearly twice as fast. The means over three seeds of F1 differ by less than six articles can detect;
-but the rows for HasAns and NoAns, and the seeds one by one, show that the smaller encoder has hardly begun to find
-answers: it abstains. A mean over all questions would have hidden it.
+but the rows for HasAns and NoAns, and those of each seed, show that the smaller encoder finds hardly any answers: it
+abstains. A mean over all questions would hide this.
 
 ```shell
 for layers in 6 3; do for seed in 0 1 2; do

@@ -266,19 +266,19 @@ def wrong_input() -> str:
 
 
 _WRONG_INTRO = [
-    "Wrong input gives one message, which says what is wrong, where, and what to do; exit code 2 where the call can be",
-    "mended (a name, an option, a recipe, a file that is not there), 1 where it failed (what a file holds, the disk,",
-    "the hub). No traceback is shown: `QATK_TRACEBACK=1` asks for those of components. Nothing is left half-written.",
+    "Wrong input gives one message that says what is wrong, where, and what to do. The exit code is 2 if the call can",
+    "be corrected (a name, an option, a recipe, a missing file) and 1 for a failure (the content of a file, the disk,",
+    "the hub). No traceback is shown; set `QATK_TRACEBACK=1` to see those of components. No file is left half-written.",
     "",
-    "Messages show control characters, line ends within a text and characters that turn the writing direction as",
-    "escapes (`\\x1b`, `\\n`, `\\u202e`), so that no file and no plugin can drive the terminal.",
+    "Messages show control characters, line breaks within a text and characters that change the writing direction as",
+    "escapes (`\\x1b`, `\\n`, `\\u202e`), so that no file or plugin can control the terminal.",
     "",
-    "Standard output may be full (one message, exit code 1), closed, or take no Unicode: then tables show `?`, and",
-    "JSON and YAML are escaped and lose nothing.",
+    "If standard output is full, there is one message and exit code 1. If it cannot encode a character, tables show",
+    "`?`; JSON and YAML are escaped and lose nothing.",
     "",
     "## Bounds",
     "",
-    "No file can ask for endless work or memory:",
+    "These bounds keep a file from causing endless work or memory use:",
     "",
 ]
 
