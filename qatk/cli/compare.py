@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,6 +76,14 @@ Common = Annotated[bool, typer.Option("--common", help="Compare only the questio
 GroupSeeds = Annotated[
     bool, typer.Option("--group-seeds", help="Treat run folders that differ only in their seed as one system.")
 ]
+MarginOption = Annotated[
+    float | None,
+    typer.Option(metavar="POINTS", help="Also say whether a system is no worse than the baseline, by a margin of F1."),
+]
+Detect = Annotated[
+    float | None,
+    typer.Option(metavar="POINTS", help="Plan: also say how many articles and seeds a difference of F1 needs."),
+]
 Show = Annotated[
     int | None,
     typer.Option(
@@ -120,6 +128,8 @@ def compare_command(
     common: Common = False,
     group_seeds: GroupSeeds = False,
     cluster: Cluster = None,
+    margin: MarginOption = None,
+    detect: Detect = None,
     show: Show = None,
     only: Slice = None,
     grep: Grep = None,
@@ -132,6 +142,7 @@ def compare_command(
 ) -> None:
     """Compare systems question by question: what differs, how sure that is, and where."""
     from qatk.comparison.compare import compare_systems, comparison_to_dict
+    from qatk.comparison.planning import needed
     from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
     from qatk.sweeps.sweep import failures
 
@@ -157,15 +168,20 @@ def compare_command(
         nbest=html is not None or bool(report),
     )
     systems, outcomes = request.read(host)
-    comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster)
+    comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin)
+    plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
     shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
     shown = narrow(shown, matching(comparison, pattern), f"matching {grep!r}") if pattern else shown
     number = show if show is not None else SHOWN if len(comparison.pairs) == 1 else SHOWN_OF_MANY
     console = output()
     for reporter, file in reporters:
         reporter.compare(shown, file, console, show=number)
+    if not json and all(wanted.file is not None for wanted in outputs):
+        for plan in plans:
+            console.print(f"\n{plan.text}", highlight=False, markup=False)
     if json:
-        print_json({**comparison_to_dict(shown), **({"runs": _described(outcomes)} if outcomes else {})})
+        planned = {"detect": [asdict(plan) for plan in plans]} if plans else {}
+        print_json({**comparison_to_dict(shown), **planned, **({"runs": _described(outcomes)} if outcomes else {})})
     if failed := failures(outcomes):
         raise QatkError(failed, fix="run the same command again to resume them")
 

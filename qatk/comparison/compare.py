@@ -13,6 +13,7 @@ import numpy as np
 
 from qatk.comparison.alignment import common_masks, refuse_too_few
 from qatk.comparison.figures import Figures, measure
+from qatk.comparison.margins import with_margins
 from qatk.comparison.verdicts import verdict
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
@@ -26,7 +27,12 @@ ALPHA = 0.05
 
 
 def compare_systems(
-    systems: Sequence[System], *, draws: int = DRAWS, seed: int = SEED, cluster: str | None = None
+    systems: Sequence[System],
+    *,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    cluster: str | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Hold each system against the first, question by question.
 
@@ -48,6 +54,7 @@ def compare_systems(
         draws: of the bootstrap and the randomisation.
         seed: of the draws; the same seed gives the same numbers.
         cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
+        margin: points of F1 up to which a system that scores lower still counts as no worse; ``None`` asks nothing.
 
     Raises:
         UsageError: for fewer than two systems, and for systems without ``exact`` and ``f1`` or that are not over the
@@ -78,6 +85,8 @@ def compare_systems(
         wins, losses, both_wrong = rank_questions(systems[0], other, clusters.index)
         said = verdict(systems[0], other, main, clusters.kind)
         pairs.append(Pair(0, k + 1, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
+    if margin is not None:
+        pairs = with_margins(pairs, systems, margin)
     return Comparison(examples, systems, pairs, masks, clusters, draws, seed)
 
 
@@ -134,6 +143,10 @@ def _difference(
         clusters=int(figures.clusters[g]),
         effective_clusters=float(figures.effective[g]),
         design_effect=float(figures.design_effect[at]),
+        error=100 * float(figures.error[at]),
+        freedom=float(figures.freedom[at]),
+        cluster_share=float(figures.cluster_share[at]),
+        level=float(levels[at]),
     )
 
 
@@ -183,6 +196,7 @@ def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> 
         "baseline": systems[pair.baseline].name,
         "other": systems[pair.other].name,
         "verdict": pair.verdict,
+        "margin": None if pair.margin is None else asdict(pair.margin),
         **{name: [asdict(d) for d in getattr(pair, name)] for name in ("differences", "slices")},
         **rows,
     }

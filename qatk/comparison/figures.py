@@ -26,6 +26,7 @@ class Figures:
         two_way: likewise, over seeds and clusters; ``None`` where every system has one seed.
         error, freedom: float64[g, k, m], standard errors of the differences, by cluster or over seeds and clusters, and
             their degrees of freedom; NaN where a group has one cluster.
+        cluster_share: float64[g, k, m], of the variance that comes of the clusters, the rest of the seeds.
         p: float64[g, k, m], of that error, not adjusted.
         p_by_question: float64[g, k, m], as if questions were drawn one by one.
         design_effect: float64[g, k, m], the variance by cluster over that by question; NaN where nothing varies.
@@ -40,6 +41,7 @@ class Figures:
     two_way: Float64 | None
     error: Float64
     freedom: Float64
+    cluster_share: Float64
     p: Float64
     p_by_question: Float64
     design_effect: Float64
@@ -67,6 +69,7 @@ def measure(
     several = any(len(each) > 1 for each in scores)
     by_cluster, two_way = np.empty((2, *shape)), np.empty((2, *shape))
     clustered, error, freedom = np.empty((3, *shape))
+    share = np.ones(shape)
     units, effective = np.empty((2, len(masks)))
     few = units_in(masks, articles) < 2
     for groups, clusters in ((~few, articles), (few, contexts)):
@@ -79,7 +82,7 @@ def measure(
             error[groups], freedom[groups] = clustered[groups], units[groups, None, None] - 1
             if several:
                 two_way[:, groups] = np.clip(_two_way(scores, clusters, part, draws, seed), -1, 1)
-                error[groups], freedom[groups] = _two_way_errors(scores, clusters, part)
+                error[groups], freedom[groups], share[groups] = _two_way_errors(scores, clusters, part)
     means = _means(of_seeds, masks)
     by_question = np.clip(paired_bootstrap(apart, None, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape)
     alike = np.stack([~apart[mask].any(axis=0) for mask in masks]).reshape(shape)
@@ -94,6 +97,7 @@ def measure(
         two_way=two_way if several else None,
         error=error,
         freedom=freedom,
+        cluster_share=share,
         p=clustered_p(means[:, 1:] - means[:, :1], error, freedom, units[:, None, None].astype(np.int64)),
         p_by_question=_tests(apart.reshape(-1, *shape[1:]), masks, draws, seed, exact=not several),
         design_effect=design_effect,
@@ -122,9 +126,9 @@ def _two_way(scores: Sequence[Float64], clusters: Int64, masks: Bool, draws: int
 
 
 def _two_way_errors(scores: Sequence[Float64], clusters: Int64, masks: Bool) -> Float64:
-    """float64[2, g, k, m], standard errors over seeds and clusters and their degrees of freedom."""
+    """float64[3, g, k, m], standard errors over seeds and clusters, their degrees of freedom, the clusters' share."""
     found = [
-        [two_way_error(scores[0][:, m], other[:, m], clusters, masks)[:2] for m in range(other.shape[1])]
+        [two_way_error(scores[0][:, m], other[:, m], clusters, masks) for m in range(other.shape[1])]
         for other in scores[1:]
     ]
     return np.moveaxis(np.array(found), (0, 1), (2, 3))

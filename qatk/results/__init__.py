@@ -1,6 +1,6 @@
 """What qatk gives back, and all that reporters see: evaluations, runs, comparisons."""
 
-from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
+from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Margin, Pair, System
 from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.results.run import RunResult, StageTime
 
@@ -10,6 +10,7 @@ __all__ = [
     "Difference",
     "Evaluation",
     "Interval",
+    "Margin",
     "Pair",
     "RunResult",
     "SliceRow",

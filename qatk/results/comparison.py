@@ -96,6 +96,9 @@ class Difference:
         clusters: that the group has questions of.
         effective_clusters: clusters of equal size that would tell as much.
         design_effect: how many times as large the variance is by cluster as by question; NaN where nothing varies.
+        error, freedom: the standard error of the difference, in points, and its degrees of freedom: what ``p`` is of.
+        cluster_share: of the variance that comes of the clusters, the rest of the seeds.
+        level: below which p is certainly small enough for a claim: 0.05 by the tests of the family.
     """
 
     metric: str
@@ -115,6 +118,29 @@ class Difference:
     clusters: int = 0
     effective_clusters: float = 0.0
     design_effect: float = float("nan")
+    error: float = float("nan")
+    freedom: float = float("nan")
+    cluster_share: float = 1.0
+    level: float = 0.05
+
+
+@dataclass(frozen=True)
+class Margin:
+    """What can be said of F1 over all questions by a margin.
+
+    Attributes:
+        margin: in points.
+        p_no_worse, p_no_better: of the one-sided tests that the other system is less than the margin below and above
+            the baseline, after Holm's correction over the pairs.
+        no_worse: whether it is shown that the other is no worse than the baseline by more than the margin.
+        same: whether it is shown both ways.
+    """
+
+    margin: float
+    p_no_worse: float
+    p_no_better: float
+    no_worse: bool
+    same: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +154,7 @@ class Pair:
         wins, losses, both_wrong: rows where only the other system is right, only the baseline is, and where both are
             wrong in different ways; the most telling first.
         verdict: one sentence for a reader who reads nothing else.
+        margin: what can be said by a margin, where one was named.
     """
 
     baseline: int
@@ -138,6 +165,12 @@ class Pair:
     losses: Int64
     both_wrong: Int64
     verdict: str
+    margin: Margin | None = None
+
+    @property
+    def headline(self) -> Difference:
+        """The difference in F1 over all questions."""
+        return next(d for d in self.differences if (d.metric, d.group) == ("f1", "all"))
 
 
 @dataclass(frozen=True, eq=False)

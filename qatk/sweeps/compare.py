@@ -35,6 +35,7 @@ def compare(
     draws: int = DRAWS,
     seed: int = SEED,
     cluster: str | None = None,
+    margin: float | None = None,
     host: PluginHost | None = None,
 ) -> Comparison:
     """Hold systems against the first, question by question; of recipes, make the runs that are missing first.
@@ -55,6 +56,7 @@ def compare(
         draws: of the bootstrap and the randomisation.
         seed: of the draws.
         cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
+        margin: points of F1 up to which a system counts as no worse than the baseline.
         host: the plugins to use.
 
     Raises:
@@ -69,7 +71,7 @@ def compare(
         systems = read_systems(
             sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, host=host
         )
-        return compare_systems(systems, draws=draws, seed=seed, cluster=cluster)
+        return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin)
     if len(recipes) < len(sources) or data is not None:
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     overs: list[Over] = [over_values(key, values) for key, values in (over or {}).items()]
@@ -84,7 +86,7 @@ def compare(
         out=out,
         limit=limit,
     )
-    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster)
+    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin)
 
 
 def _ignore(event: SweepEvent) -> None:

@@ -102,7 +102,7 @@ class Contrast:
 
         The design effect is the variance by cluster over that by question.
         """
-        of = [d for pair in pairs for d in pair.differences if (d.metric, d.group) == ("f1", "all")]
+        of = [pair.headline for pair in pairs]
         effects = sorted(d.design_effect for d in of if d.design_effect > 0)
         if not effects:
             return ""

@@ -1,0 +1,64 @@
+"""Whether a system is no worse than the baseline, up to a margin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from qatk.errors import UsageError
+from qatk.results.comparison import Difference, Margin, Pair, System
+from qatk.statistics.significance import holm
+from qatk.statistics.student import student_p
+
+ONE_SIDED = 0.025
+"""The level of a one-sided claim: that of a two-sided 95 % interval."""
+
+
+def with_margins(pairs: Sequence[Pair], systems: Sequence[System], margin: float) -> list[Pair]:
+    """The pairs, each with what can be said of F1 over all questions by a margin; it is added to the verdict.
+
+    "No worse" is a one-sided test that the difference is above minus the margin, at 0.025, with the error and the
+    degrees of freedom of the difference and Holm's correction over the pairs; "the same" asks for both sides
+    (Schuirmann 1987).
+
+    Args:
+        pairs: of a comparison.
+        systems: that they are of.
+        margin: in points of F1.
+
+    Raises:
+        UsageError: for a margin that is not above 0.
+    """
+    if not 0 < margin < math.inf:
+        raise UsageError(f"margin {margin}: points of F1 above 0 are due", fix="for example --margin 1.0")
+    of = [pair.headline for pair in pairs]
+    lower, upper = (holm(np.array([_one_sided(sign * d.difference + margin, d) for d in of])) for sign in (1, -1))
+    return [
+        _with_margin(pair, systems, Margin(margin, p, q, p < ONE_SIDED, max(p, q) < ONE_SIDED))
+        for pair, p, q in zip(pairs, lower.tolist(), upper.tolist(), strict=True)
+    ]
+
+
+def _one_sided(above: float, d: Difference) -> float:
+    """P of so large a value, or a larger one, were the true one 0."""
+    if math.isnan(d.error) or d.clusters < 2:
+        return 1.0
+    if not d.error > 0:
+        return math.pow(2.0, -d.clusters) if above > 0 else 1.0
+    p = student_p(above / d.error, d.freedom) / 2
+    return p if above > 0 else 1 - p
+
+
+def _with_margin(pair: Pair, systems: Sequence[System], found: Margin) -> Pair:
+    baseline, other = systems[pair.baseline].name, systems[pair.other].name
+    by = f"by a margin of {found.margin:g} F1"
+    if found.same:
+        said = f"{other} and {baseline} are the same {by} (p {max(found.p_no_worse, found.p_no_better):.3f})."
+    elif found.no_worse:
+        said = f"{other} is no worse than {baseline} {by} (p {found.p_no_worse:.3f})."
+    else:
+        said = f"It is not shown that {other} is no worse than {baseline} {by} (p {found.p_no_worse:.3f})."
+    return replace(pair, margin=found, verdict=f"{pair.verdict} {said}")

@@ -1,0 +1,102 @@
+"""No worse than the baseline by a margin, and what it takes to find a difference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from compare_tools import articles, system
+from qatk.comparison.compare import compare_systems, comparison_to_dict
+from qatk.comparison.planning import needed
+from qatk.errors import UsageError
+from qatk.plugins.host import PluginHost
+from qatk.results.comparison import Comparison, System
+from qatk.statistics.significance import detectable_difference, holm
+
+DATA = articles(480, 24)
+
+
+@pytest.fixture(scope="module")
+def systems(host: PluginHost) -> list[System]:
+    return [
+        system(host, name, DATA, [right], i) for i, (name, right) in enumerate((("A", 0.7), ("B", 0.7), ("C", 0.9)))
+    ]
+
+
+def compare(systems: list[System], margin: float | None = None) -> Comparison:
+    return compare_systems(systems, draws=99, margin=margin)
+
+
+def test_no_worse_is_a_one_sided_test_of_the_clustered_error(systems: list[System]) -> None:
+    found = compare(systems, 8.0)
+    p = []
+    for pair, other in zip(found.pairs, systems[1:], strict=True):
+        scores = other.per_question("f1")[0] - systems[0].per_question("f1")[0]
+        by_article = 100 * scores.reshape(24, 20).mean(axis=1)
+        p.append(stats.ttest_1samp(by_article + 8.0, 0, alternative="greater").pvalue)
+        assert pair.headline.error == pytest.approx(stats.sem(by_article))
+    margins = [pair.margin for pair in found.pairs]
+    assert [m.p_no_worse for m in margins if m] == pytest.approx(holm(np.array(p)).tolist())
+    assert margins[0] is not None
+    assert margins[1] is not None
+    assert margins[0].no_worse
+    assert margins[1].no_worse
+    assert "C is no worse than A by a margin of 8 F1 (p 0.000)." in found.pairs[1].verdict
+    assert not margins[1].same, "far better is not the same"
+
+
+def test_a_small_margin_is_not_shown_and_systems_that_answer_alike_are_the_same(systems: list[System]) -> None:
+    a, b, _ = systems
+    tight = compare([a, b], 0.1).pairs[0]
+    assert tight.margin is not None
+    assert not tight.margin.no_worse
+    assert "It is not shown that B is no worse than A by a margin of 0.1 F1" in tight.verdict
+    alike = compare([a, replace(a, name="B")], 0.5).pairs[0]
+    assert "B and A are the same by a margin of 0.5 F1" in alike.verdict
+    plain = comparison_to_dict(compare([a, b], 8.0))["pairs"][0]["margin"]
+    assert (plain["margin"], plain["no_worse"]) == (8.0, True)
+    assert comparison_to_dict(compare([a, b]))["pairs"][0]["margin"] is None
+    for wrong in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(UsageError, match="points of F1 above 0"):
+            compare([a, b], wrong)
+
+
+def test_the_plan_of_one_seed_turns_the_detectable_difference_round(systems: list[System]) -> None:
+    found = compare(systems[:2])
+    d = found.pairs[0].headline
+    (plan,) = needed(found.pairs, systems, d.detectable, "article")
+    assert plan.clusters == {1: 24}
+    (more,) = needed(found.pairs, systems, d.detectable / 2, "article")
+    count = more.clusters[1]
+    assert count is not None
+    error = np.array([d.error * math.sqrt(24 / count)])
+    assert detectable_difference(error, count - 1, d.level)[0] <= d.detectable / 2
+    error = np.array([d.error * math.sqrt(24 / (count - 1))])
+    assert detectable_difference(error, count - 2, d.level)[0] > d.detectable / 2
+    wanted = f"To find a true difference of {d.detectable / 2:g} F1 4 times in 5, B against A takes {count:,} articles"
+    assert more.text.startswith(wanted)
+    assert "--seeds" in more.text
+    assert needed(found.pairs, systems, 1e-4, "article")[0].clusters == {1: None}
+    with pytest.raises(UsageError, match="points of F1 above 0"):
+        needed(found.pairs, systems, 0.0, "article")
+
+
+def test_the_plan_of_several_seeds_says_what_more_seeds_save(host: PluginHost) -> None:
+    several = [system(host, "A", DATA, [0.68, 0.7, 0.72]), system(host, "B", DATA, [0.78, 0.8, 0.82], 9)]
+    found = compare(several)
+    (plan,) = needed(found.pairs, several, 8.0, "article")
+    assert list(plan.clusters) == [3, 5, 10]
+    counts = [math.inf if count is None else count for count in plan.clusters.values()]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[2]
+    assert "with 10 seeds each" in plan.text
+
+
+def test_systems_that_answer_alike_tell_nothing_of_what_it_takes(systems: list[System]) -> None:
+    twice = [systems[0], replace(systems[0], name="B")]
+    (plan,) = needed(compare(twice).pairs, twice, 1.0, "article")
+    assert plan.text == "B and A answer alike: nothing says what it takes to tell them apart."
