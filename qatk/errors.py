@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal would obey: control characters, ends of lines, turns of the direction; and what no file takes."""
+_SECRETS = (
+    (re.compile(r"(?<=://)[^/\s'\"]+@"), "***@"),  # user and password of an address
+    (re.compile(r"\bhf_[A-Za-z0-9]{20,}"), "hf_***"),  # a token of the Hugging Face hub
+    (re.compile(r"(?i)\b(token|password|secret|api[_-]?key|access[_-]?key|signature)=[^&\s'\"]+"), r"\1=***"),
+    (re.compile(r"(?i)\b(authorization: ?\w+) \S+"), r"\1 ***"),
+)
 _FURTHER_LINE = re.compile(r"\n(?=  )")
 _ENDLESS = re.compile(r"\S{400,}")
 _LONGEST_LINE = 1000
@@ -17,11 +24,18 @@ def visible(text: str) -> str:
 
     Halves of surrogate pairs, which no terminal and no file takes, are escaped too.
     """
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with ``***`` for user and password in an address, tokens and keys: for messages and what is kept."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def message(text: str) -> str:
-    """``text`` as a message shows it: visible, in lines that are not endless.
+    """``text`` as a message shows it: visible, without secrets, in lines that are not endless.
 
     A line end stays one where two blanks follow it, so that no text can pretend to be a message of its own.
     """
@@ -29,7 +43,7 @@ def message(text: str) -> str:
 
 
 def _shortened(line: str) -> str:
-    line = _ENDLESS.sub(lambda word: f"{word[0][:100]}…{word[0][-20:]}", line)
+    line = _ENDLESS.sub(lambda word: f"{word[0][:100]}…{word[0][-20:]}", without_secrets(line))
     if len(line) <= _LONGEST_LINE:
         return line
     return f"{line[: _LONGEST_LINE // 2]} … {line[-_LONGEST_LINE // 4 :]} ({len(line):,} characters)"

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from qatk.errors import DataWarning, Problem, QatkError, RecipeError, UsageError, message, visible
+from qatk.errors import DataWarning, Problem, QatkError, RecipeError, UsageError, message, visible, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,19 @@ def test_a_message_is_not_endless() -> None:
     assert message("x" * 5000 + " is no name") == f"{'x' * 100}…{'x' * 20} is no name"
     assert len(message("word " * 5000)) < 1000
     assert message("word " * 5000).endswith("(25,000 characters)")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("503 for url 'https://user:hunter2@hub.example/api?a=1'", "503 for url 'https://***@hub.example/api?a=1'"),
+        ("http://token@host:8080/x and ftp://a:b@c", "http://***@host:8080/x and ftp://***@c"),
+        ("log in with hf_AbCdEfGhIjKlMnOpQrStUvWx", "log in with hf_***"),
+        ("https://x/y?token=abc&X-Amz-Signature=f00&b=2", "https://x/y?token=***&X-Amz-Signature=***&b=2"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("someone@example.org, pad_token=[PAD], hf_hub, basic understanding, a://b/c@d", None),
+    ],
+)
+def test_secrets_are_hidden(text: str, shown: str | None) -> None:
+    assert without_secrets(text) == (text if shown is None else shown)
+    assert str(QatkError(text)) == (text if shown is None else shown)

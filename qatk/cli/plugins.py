@@ -9,7 +9,7 @@ import typer
 from qatk.cli import plugin_authors, plugin_check
 from qatk.cli.shared import output, plugin_host, print_json
 from qatk.display.tables import plain_table
-from qatk.errors import UsageError, suggest
+from qatk.errors import UsageError, message, suggest, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,9 +48,10 @@ def list_command(
     output().print(_components_table(rows))
     for row in rows:
         if row["use"] != row["name"]:
-            typer.echo(f"{row['use']}: {row['name']!r} alone is {_alone(host, row)}", err=True)
+            typer.echo(message(f"{row['use']}: {row['name']!r} alone is {_alone(host, row)}"), err=True)
     for plugin in broken:
-        typer.echo(f"not loaded: {plugin['plugin']} ({plugin['distribution']}): {plugin['reason']}", err=True)
+        said = f"not loaded: {plugin['plugin']} ({plugin['distribution']}): {plugin['reason']}"
+        typer.echo(message(said), err=True)
 
 
 @plugins_app.command()
@@ -75,7 +76,7 @@ def show(
     console = output()
     for component in described:
         console.print(f"{component['kind']} {component['name']}", style="bold")
-        console.print(f"  {component['summary']}", markup=False)
+        console.print(f"  {visible(component['summary'])}", markup=False)
         console.print(
             f"  plugin {component['plugin']}, {component['distribution']} {component['version']},"
             f" written for version {component['hook_version']} of the hooks",
@@ -143,7 +144,7 @@ def _components_table(rows: list[dict[str, Any]]) -> Table:
     for row in sorted(rows, key=lambda row: (row["kind"], row["name"])):
         kind, last = ("" if row["kind"] == last else row["kind"]), row["kind"]
         supplier = "" if row["distribution"] == "qatk" else f" ({row['distribution']} {row['version']})"
-        table.add_row(kind, Text(row["use"], "bold"), Text(row["summary"]), Text(f"{row['plugin']}{supplier}"))
+        table.add_row(kind, Text(row["use"], "bold"), Text(visible(row["summary"])), Text(f"{row['plugin']}{supplier}"))
     return table
 
 
@@ -155,5 +156,5 @@ def _options_table(options: list[dict[str, Any]]) -> Table:
     table = plain_table("option", "type", "default", "meaning", left=range(4))
     for option in options:
         default = "required" if option["required"] else json.dumps(option["default"])
-        table.add_row(Text(option["name"], "bold"), Text(option["type"]), Text(default), Text(option["help"]))
+        table.add_row(Text(option["name"], "bold"), Text(option["type"]), Text(default), Text(visible(option["help"])))
     return table

@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from qatk.errors import visible
 from qatk.progress import listen
 
 
@@ -47,6 +48,7 @@ class _Bars:
         self.tasks: dict[str, TaskID] = {}
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
+        what = visible(what)
         if what not in self.tasks:
             self.tasks[what] = self.progress.add_task(what, total=total)
         self.progress.update(self.tasks[what], completed=done, total=total)
@@ -59,6 +61,7 @@ class _Lines:
         self.last: dict[str, int] = {}
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
+        what = visible(what)
         tenth = 10 * done // total if total else 0
         if self.last.get(what, -1) < tenth or (done == 0 and what not in self.last):
             self.last[what] = tenth

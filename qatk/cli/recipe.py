@@ -9,7 +9,7 @@ import typer
 
 from qatk.cli.shared import plugin_host, print_json
 from qatk.cli.standard_output import takes_unicode
-from qatk.errors import RecipeError
+from qatk.errors import RecipeError, message
 
 recipe_app = typer.Typer(no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json
         print_json({"ok": True, "problems": [], "digest": loaded.digest()})
     else:
         parts = ", ".join(f"{choice.registered.kind} {choice.use}" for choice in loaded.all())
-        typer.echo(f"{recipe} is valid: {parts}")
+        typer.echo(message(f"{recipe} is valid: {parts}"))
 
 
 @recipe_app.command()

@@ -53,18 +53,21 @@ def found_plugins(context: typer.Context) -> PluginHost:
 
 def output() -> Console:
     """Where results go. Wide enough to keep a table whole where nobody's terminal sets the width."""
-    from rich.console import Console
+    from qatk.cli.console import SafeConsole
 
-    return Console(highlight=False)
+    return SafeConsole(highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """Strict JSON on standard output."""
+    """Strict JSON on standard output; what a terminal would obey is escaped, as JSON has it."""
     import json
 
+    from qatk.errors import UNSAFE
     from qatk.files import finite
 
-    sys.stdout.write(json.dumps(finite(value), indent=1, ensure_ascii=not takes_unicode()) + "\n")
+    text = json.dumps(finite(value), indent=1, ensure_ascii=not takes_unicode())
+    lines = (UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def plain_warnings() -> None:

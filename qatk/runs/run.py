@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
-from qatk.errors import ModelError
+from qatk.errors import ModelError, without_secrets
 from qatk.evaluation.reachability import find_reach
 from qatk.files import write_atomically, write_json
 from qatk.plugins.attribution import blaming
@@ -110,7 +110,7 @@ def _begin(context: Context) -> None:
         components=components,
         machine=describe_machine({row.distribution for row in components}),
     )
-    write_atomically(context.folder / "recipe.yaml", context.recipe.text)
+    write_atomically(context.folder / "recipe.yaml", without_secrets(context.recipe.text))
     context.folder.save()
     context.trackers.start(context.folder.manifest.plain(), context.folder.path)
 

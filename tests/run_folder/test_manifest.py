@@ -88,3 +88,15 @@ def test_a_malformed_manifest_is_named_with_the_place(
         read_manifest(tmp_path)
     assert f"manifest.json cannot be read: {where}" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 2
+
+
+def test_passwords_and_tokens_are_not_written_down(tmp_path: Path) -> None:
+    data = {"use": "hub", "name": "https://user:hunter2@hub.example/set", "token": "hunter2", "columns": ["hunter"]}
+    manifest = Manifest(
+        identity=Identity(recipe="abc"), recipe={"data": {"dev": data}}, model={"url": "s3://a:hunter2@b"}
+    )
+    write_manifest(tmp_path, manifest)
+    assert "hunter2" not in (tmp_path / "manifest.json").read_text()
+    kept = read_manifest(tmp_path).recipe["data"]["dev"]
+    assert kept == {**data, "name": "https://***@hub.example/set", "token": "***"}
+    assert "hunter2" not in str(manifest.plain())

@@ -291,3 +291,11 @@ def test_a_hub_that_does_not_answer(tmp_path: Path) -> None:
         [[kind, message]] = ask(f"http://127.0.0.1:{held.getsockname()[1]}", tmp_path, {"name": "some/set"})
     assert kind == "HubUnreachable"
     assert "cannot be reached" in message
+
+
+def test_the_password_of_an_endpoint_is_not_shown(tmp_path: Path) -> None:
+    with serving({}) as hub:
+        [[kind, message]] = ask(hub.url.replace("://", "://user:hunter2@"), tmp_path, {"name": "busy/set"})
+    assert kind == "HubUnreachable"
+    assert "503" in message
+    assert "hunter2" not in message
