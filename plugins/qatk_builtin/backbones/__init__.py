@@ -11,35 +11,35 @@ class HfOptions(Options):
     """Options of the ``hf`` backbone."""
 
     model: str
-    """A hub id, a local folder, or ``package:NAME/sub/path`` for weights inside an installed Python package."""
+    """Hub id, local folder, or ``package:NAME/sub/path`` for weights inside an installed Python package."""
     revision: str | None = None
-    """A branch, tag or commit of the model; pin it for numbers that hold."""
+    """Branch, tag or commit of the model; set it for reproducible figures."""
     trust_remote_code: bool = False
-    """Run Python code that comes with the model. Off unless you have read that code."""
+    """Run Python code that comes with the model. Read that code before you turn this on."""
     dropout: Fraction | None = None
-    """Dropout in the encoder; ``null`` keeps the checkpoint's own."""
+    """Dropout in the encoder; ``null`` keeps the checkpoint's value."""
     attention_dropout: Fraction | None = None
-    """Dropout of attention weights where it should differ; ``0.0`` lets torch use its fused attention in training,
-    which takes no dropout on most devices. ``null`` does as ``dropout`` does."""
+    """Dropout of attention weights; ``null`` uses the value of ``dropout``. With ``0.0``, torch can use its fused
+    attention in training, which supports no dropout on most devices."""
     max_length: Positive | None = None
-    """The most tokens a window may have, for models that do not say; ``null`` takes the model's."""
+    """Maximum number of tokens in a window, for models that do not define it; ``null`` uses the model's limit."""
     layers: Positive | None = None
-    """Keep only the first so many layers of the encoder, a cheap way to a smaller one; ``null`` keeps all."""
+    """Keep only the first N layers of the encoder, a cheap way to get a smaller one; ``null`` keeps all."""
 
 
 class TinyOptions(Options):
     """Options of the ``tiny`` backbone."""
 
     vocab_size: Positive = 4000
-    """Entries of the WordPiece vocabulary, trained from the training text."""
+    """Size of the WordPiece vocabulary, which is trained on the training text."""
     hidden_size: Positive = 128
-    """Width of the states."""
+    """Width of the hidden states."""
     layers: Positive = 2
-    """Transformer layers."""
+    """Number of transformer layers."""
     heads: Positive = 2
-    """Attention heads."""
+    """Number of attention heads."""
     max_length: Positive = 512
-    """The most tokens a window may have."""
+    """Maximum number of tokens in a window."""
 
 
 @hookimpl

@@ -15,45 +15,45 @@ class SquadOptions(Options):
     """Options of the ``squad`` dataset."""
 
     path: str
-    """A JSON file in SQuAD v1.1 or v2 form, plain or .gz; relative to the working directory."""
+    """SQuAD file (JSON, v1.1 or v2, plain or .gz), relative to the working directory."""
     bad_answers: BadAnswers = "error"
-    """What to do with an answer that does not stand where its answer_start says: stop with a list; keep its text for
-    scoring and take its place as unknown; skip (leave out) that answer; or move it to the nearest place where its
-    text does stand."""
+    """How to treat an answer that is not at its answer_start: stop with a list of them (error); keep its text for
+    scoring with an unknown position (keep); leave out the answer (skip); or move it to the nearest place where its text
+    occurs (fix)."""
     columns: list[str] = Field(default_factory=list)
-    """Further keys of the questions to read, such as ``difficulty``: for the ``column`` slicer and for plugins."""
+    """Additional keys of the questions to read, such as ``difficulty``, for the ``column`` slicer and for plugins."""
 
 
 class HubOptions(Options):
     """Options of the ``hub`` dataset."""
 
     name: str
-    """A data set of the Hugging Face hub, or a local folder that ``datasets.load_dataset`` can read."""
+    """Data set of the Hugging Face hub, or a local folder that ``datasets.load_dataset`` can read."""
     config: str | None = None
-    """The configuration, where the data set has several."""
+    """Configuration, if the data set has several."""
     split: str = "train"
-    """The split, in the syntax of ``datasets``: validation, train[:10%] ..."""
+    """Split, in the syntax of ``datasets``: validation, train[:10%] ..."""
     revision: str | None = None
-    """A branch, tag or commit of the data set; pin it for numbers that hold."""
+    """Branch, tag or commit of the data set; set it for reproducible figures."""
     bad_answers: BadAnswers = "error"
     """As for ``squad``."""
     columns: list[str] = Field(default_factory=list)
-    """Further columns to read, as for ``squad``."""
+    """Additional columns to read, as for ``squad``."""
 
 
 class FactsOptions(Options):
     """Options of the ``facts`` dataset."""
 
     questions: Annotated[Positive, Field(le=10_000_000)] = 1000
-    """How many questions to write."""
+    """Number of questions."""
     seed: int = 0
-    """Another seed, other passages: no invented thing is shared between seeds."""
+    """Seed of the passages; different seeds share no invented things."""
     hard: Fraction = 0.5
-    """The share of passages about two things with like attributes; the others are about one."""
+    """Share of passages about two things with similar attributes; the others are about one thing."""
     unanswerable: Fraction = 0.3
-    """The share of questions that their passage does not answer."""
+    """Share of questions that their passage does not answer."""
     long: Fraction = 0.05
-    """The share of passages that are several hundred words long."""
+    """Share of passages that are several hundred words long."""
 
 
 @hookimpl

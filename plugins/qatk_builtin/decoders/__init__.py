@@ -12,31 +12,30 @@ class MinNullOptions(Options):
     """Options of the ``min-null`` decoder."""
 
     n_best_size: Positive = 20
-    """How many spans an example keeps."""
+    """Length of the n-best list of each question."""
     max_answer_length: Positive = 30
-    """The longest answer, in tokens."""
+    """Maximum length of an answer, in tokens."""
     null_threshold: float | Literal["never", "calibrated"] = 0.0
-    """Answer nothing where null score minus best span score is above this; ``never`` always answers; ``calibrated``
-    fits it on one half of the dev articles for the other, and on all of them for data to come."""
+    """Abstain if null score minus best span score is above this. ``never`` always answers; ``calibrated`` fits the
+    threshold on half of the dev articles for the other half, and on all of them for new data."""
 
 
 class MergeWindowsOptions(MinNullOptions):
     """Options of the ``merge-windows`` decoder."""
 
     combine: Literal["max", "mean", "edge"] = "max"
-    """What becomes of a token's scores in several windows: the greatest; their mean; or their mean weighted by how many
-    tokens lie between the token and the nearer edge of its window's context, for a token at an edge has seen little."""
+    """How to combine a token's scores in several windows: the maximum; the mean; or the mean weighted by the token's
+    distance from the nearer edge of its window's context (edge), because a token at an edge has little context."""
 
 
 class EnsembleOptions(MinNullOptions):
     """Options of the ``ensemble`` decoder."""
 
     runs: list[str]
-    """Folders of finished runs that answered the same questions; this run belongs to the ensemble without being
-    named."""
+    """Folders of finished runs that answered the same questions. Do not name this run; it is always a member."""
     by: Literal["score", "probability"] = "probability"
-    """What is averaged: the probabilities of spans and of no answer, which suits models of any kind; or their scores,
-    which suits models of one kind, such as several seeds."""
+    """What to average: the probabilities of spans and of no answer, for models of any kind; or their scores, for models
+    of one kind, such as several seeds."""
 
 
 @hookimpl

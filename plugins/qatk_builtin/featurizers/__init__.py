@@ -12,15 +12,15 @@ class StrideOptions(Options):
     """Options of the ``stride`` featurizer."""
 
     max_length: Positive = 384
-    """The most tokens of a window, question and special tokens included."""
+    """Maximum number of tokens in a window, including question and special tokens."""
     doc_stride: Natural = 128
-    """How many tokens of context two neighbouring windows share."""
+    """Number of context tokens that two neighbouring windows share."""
     max_question_length: Positive = 64
-    """Longer questions are cut to this many tokens, and counted."""
+    """Maximum number of question tokens; longer questions are cut and counted."""
     impossible_windows: Literal["keep", "drop"] | Fraction = "keep"
-    """Training windows that do not hold the answer: keep all, as is usual; drop all, those of unanswerable questions
-    too; or keep this fraction, drawn by seed 0, where an unanswerable question keeps at least one window (so 0.0
-    leaves every question its telling windows)."""
+    """Training windows without the answer: keep all (keep), as usual; drop all, including those of unanswerable
+    questions (drop); or keep this fraction, drawn with seed 0. With a fraction, each unanswerable question keeps at
+    least one window."""
 
 
 @hookimpl

@@ -14,7 +14,7 @@ class LinearOptions(Options):
     """Options of the ``linear`` head."""
 
     mask_question: bool = True
-    """Only context tokens and the null position are scored; ``false`` gives the plain BERT behaviour."""
+    """Score only context tokens and the null position; ``false`` scores all tokens, as the original BERT code does."""
     dropout: Fraction = 0.0
     """Dropout before the scores."""
 
@@ -23,26 +23,26 @@ class ConditionalOptions(Options):
     """Options of the ``conditional`` head."""
 
     width: Positive = 512
-    """Width of the layer that looks at a token beside the start, and of the one that judges answerability."""
+    """Width of the two hidden layers: for the end given the start, and for answerability."""
     starts: Positive = 10
-    """How many starts of each window are followed up in prediction."""
+    """Number of starts in each window that prediction follows up."""
     ends: Positive = 5
-    """How many ends each of these starts gives spans with."""
+    """Number of ends for each of these starts."""
     dropout: Fraction = 0.0
     """Dropout before the scores."""
     answerability_loss: AboveZero = 0.5
-    """The weight of answerability in the loss, beside the mean of the start's and the end's cross entropy."""
+    """Weight of the answerability loss; the mean cross entropy of start and end has weight 1."""
 
 
 class BiaffineOptions(Options):
     """Options of the ``biaffine`` head."""
 
     width: Positive = 128
-    """Width of what a token is as a start, and as an end."""
+    """Width of the start and end representations of a token."""
     max_answer_length: Positive = 30
-    """The longest span that is scored, in tokens; give the decoder the same. Memory grows with it."""
+    """Maximum length of a scored span, in tokens; give the decoder the same value. Memory grows with it."""
     candidates: Positive = 64
-    """How many spans of each window are left to the decoder; no fewer than its ``n_best_size``."""
+    """Number of spans in each window that are passed to the decoder; at least its ``n_best_size``."""
     dropout: Fraction = 0.0
     """Dropout before the scores."""
 
@@ -51,19 +51,19 @@ class AnswerabilityOptions(LinearOptions):
     """Options of the ``answerability`` head."""
 
     width: Positive = 512
-    """Width of the verifier's layer."""
+    """Width of the classifier's hidden layer."""
     weight: Annotated[float, Field(ge=0)] = 1.0
-    """What the verifier counts beside the null score in prediction; 0 leaves it out."""
+    """Weight of the classifier's log-odds in the null score, in prediction; 0 ignores the classifier."""
     answerability_loss: AboveZero = 0.5
-    """The verifier's weight in the loss, beside the mean of the start's and the end's cross entropy."""
+    """Weight of the classifier's loss; the mean cross entropy of start and end has weight 1."""
 
 
 @hookimpl
 def qatk_heads() -> Iterable[Component]:
-    """Start and end scores; spans whose score is more than a sum; a verifier."""
+    """Start and end scores, whole spans, and a classifier of answerability."""
     conditional = "the end scored given the start, with a joint answerability score"
     biaffine = "each span scored as a pair of start and end, up to a length"
-    answerability = "linear, and a verifier's score for no answer"
+    answerability = "linear, plus a classifier of answerability"
     return [
         Component(
             "linear",

@@ -14,11 +14,11 @@ class EvaluateOptions(Options):
     """Options of the ``evaluate`` metric."""
 
     name: str
-    """A metric of the ``evaluate`` library: its name, or the path of a local one."""
+    """Metric of the ``evaluate`` library: its name, or the path of a local one."""
     config: str | None = None
-    """The metric's configuration, where it has several."""
+    """Configuration of the metric, if it has several."""
     arguments: dict[str, Any] = Field(default_factory=dict)
-    """Further arguments of its ``compute``."""
+    """Additional arguments of the metric's ``compute``."""
 
 
 @hookimpl
@@ -28,7 +28,7 @@ def qatk_metrics() -> Iterable[Component]:
         Component(
             "squad",
             f"{__name__}.squad:SquadMetric",
-            summary="EM and F1 of the official script; of several spans, of DROP's",
+            summary="EM and F1 as in the official script; for several spans as in DROP",
             formerly=("squad",),
         ),
         Component(

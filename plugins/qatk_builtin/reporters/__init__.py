@@ -11,27 +11,27 @@ class ConsoleOptions(Options):
     """Options of the ``console`` reporter."""
 
     slices: Natural = 10
-    """How many slices to show: all where there are no more, else those that tell most."""
+    """Number of slices to show; if there are more, those that stand out most."""
     wins: Natural = 3
-    """How many examples answered right to show."""
+    """Number of right answers to show."""
     losses: Natural = 6
-    """How many examples answered wrong to show."""
+    """Number of wrong answers to show."""
 
 
 class MarkdownOptions(Options):
     """Options of the ``markdown`` reporter."""
 
     wins: Natural = 5
-    """How many examples answered right to show."""
+    """Number of right answers to show."""
     losses: Natural = 10
-    """How many examples answered wrong to show."""
+    """Number of wrong answers to show."""
 
 
 class HtmlOptions(Options):
     """Options of the ``html`` reporter."""
 
     questions: Positive = 50_000
-    """How many questions the page holds at most; of more, those that some system has wrong come first."""
+    """Maximum number of questions on the page; if there are more, those with a wrong answer come first."""
 
 
 @hookimpl

@@ -11,7 +11,7 @@ class ColumnOptions(Options):
     """Options of the ``column`` slicer."""
 
     name: str
-    """A column of the data; the dataset reads it where its option ``columns`` names it too."""
+    """Column of the data; name it also in the dataset's option ``columns``."""
 
 
 @hookimpl
@@ -22,7 +22,7 @@ def qatk_slicers() -> Iterable[Component]:
         Component(
             "question-word", f"{questions}:QuestionWord", summary="what, who, when, how many ...", formerly=("squad",)
         ),
-        Component("answerable", f"{questions}:Answerable", summary="answerable, unanswerable", formerly=("squad",)),
+        Component("answerable", f"{questions}:Answerable", summary="answerable or unanswerable", formerly=("squad",)),
         Component(
             "answer-length",
             f"{questions}:AnswerLength",
@@ -32,26 +32,28 @@ def qatk_slicers() -> Iterable[Component]:
         Component(
             "answer-position",
             f"{questions}:AnswerPosition",
-            summary="the quarter of the context it starts in",
+            summary="the quarter of the context in which the answer starts",
             formerly=("squad",),
         ),
         Component(
             "answer-occurrences",
             f"{questions}:AnswerOccurrences",
-            summary="its text stands there once, twice ...",
+            summary="how often the text of the answer occurs in the context",
             formerly=("squad",),
         ),
-        Component("context-length", f"{contexts}:ContextLength", summary="words of the context", formerly=("squad",)),
+        Component(
+            "context-length", f"{contexts}:ContextLength", summary="number of words in the context", formerly=("squad",)
+        ),
         Component(
             "question-overlap",
             f"{contexts}:QuestionOverlap",
-            summary="words of the question in the context",
+            summary="share of the question words that the context has",
             formerly=("squad",),
         ),
         Component(
             "article",
             f"{questions}:Article",
-            summary="the 20 biggest articles by title, and the others",
+            summary="the 20 articles with most questions, and all others",
             formerly=("squad",),
         ),
         Component(

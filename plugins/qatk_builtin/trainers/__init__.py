@@ -16,31 +16,31 @@ class TorchOptions(Options):
     learning_rate: AboveZero = 3e-5
     """Peak learning rate of AdamW."""
     epochs: AboveZero = 2.0
-    """How often the training windows are seen; may be a fraction."""
+    """Number of passes over the training windows; may be a fraction."""
     max_steps: Positive | None = None
-    """Stop after this many optimizer steps, whatever ``epochs`` says."""
+    """Stop after this many optimizer steps, even before ``epochs`` is reached."""
     batch_size: Positive = 16
-    """Windows an optimizer step, over all processes and accumulated batches."""
+    """Number of windows in an optimizer step, over all processes and accumulated batches."""
     gradient_accumulation: Positive = 1
-    """How many parts a step's batch is split into."""
+    """Number of parts that the batch of a step is split into."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """AdamW's weight decay; biases and norms have none."""
+    """Weight decay of AdamW; biases and norms have none."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """The share of steps over which the learning rate rises, before it falls to 0, both linearly."""
+    """Share of the steps in which the learning rate rises linearly; then it falls linearly to 0."""
     max_grad_norm: AboveZero = 1.0
-    """Gradients are clipped to this norm."""
+    """Maximum norm of the gradients; larger ones are clipped."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """``auto``: bf16 where the hardware has it, else fp32."""
+    """Precision of training and prediction; ``auto`` uses bf16 if the hardware supports it, else fp32."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """``auto``: the GPU where there is one."""
+    """Device; ``auto`` uses a GPU if there is one."""
     attention: Literal["auto", "padded"] = "auto"
-    """``auto``: windows laid end to end, without padding, where torch's variable-length attention fits (CUDA, 16 bits,
-    no attention dropout in training, an encoder that gives the same states so); ``padded``: never."""
+    """``auto`` packs windows without padding if torch's variable-length attention supports it (CUDA, 16 bits, no
+    attention dropout in training, an encoder that gives the same states); ``padded`` always pads."""
     log_every: Positive = 10
-    """Steps between two ``step`` events."""
+    """Number of steps between two ``step`` events."""
     batch_tokens: Positive | None = None
-    """Prediction batches hold at most this many tokens, padding included; ``null``: 2048 on a CPU, where more only
-    costs memory, else 32768."""
+    """Maximum number of tokens in a prediction batch, including padding; ``null`` is 2048 on a CPU, where more only
+    costs memory, and 32768 otherwise."""
 
 
 @hookimpl
