@@ -80,6 +80,9 @@ MarginOption = Annotated[
     float | None,
     typer.Option(metavar="POINTS", help="Also say whether a system is no worse than the baseline, by a margin of F1."),
 ]
+AllPairs = Annotated[
+    bool, typer.Option("--all-pairs", help="Compare every system with every other, not only with the first.")
+]
 Detect = Annotated[
     float | None,
     typer.Option(metavar="POINTS", help="Plan: also say how many articles and seeds a difference of F1 needs."),
@@ -129,6 +132,7 @@ def compare_command(
     group_seeds: GroupSeeds = False,
     cluster: Cluster = None,
     margin: MarginOption = None,
+    all_pairs: AllPairs = False,
     detect: Detect = None,
     show: Show = None,
     only: Slice = None,
@@ -168,7 +172,7 @@ def compare_command(
         nbest=html is not None or bool(report),
     )
     systems, outcomes = request.read(host)
-    comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin)
+    comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
     shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
     shown = narrow(shown, matching(comparison, pattern), f"matching {grep!r}") if pattern else shown

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from qatk.comparison.alignment import common_masks, refuse_too_few
-from qatk.comparison.figures import Figures, measure
+from qatk.comparison.figures import Figures, joined, measure
 from qatk.comparison.margins import with_margins
 from qatk.comparison.verdicts import verdict
 from qatk.comparison.wins_losses import rank_questions
@@ -33,8 +33,9 @@ def compare_systems(
     seed: int = SEED,
     cluster: str | None = None,
     margin: float | None = None,
+    all_pairs: bool = False,
 ) -> Comparison:
-    """Hold each system against the first, question by question.
+    """Hold each system against the first, or all against each other, question by question.
 
     Every difference is tested by its standard error over clusters, with one degree of freedom less than there are
     clusters; where a system has several seeds by that over seeds and clusters, so that other seeds are spoken of too.
@@ -55,6 +56,7 @@ def compare_systems(
         seed: of the draws; the same seed gives the same numbers.
         cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
         margin: points of F1 up to which a system that scores lower still counts as no worse; ``None`` asks nothing.
+        all_pairs: hold every system against every other; Holm's correction then goes over them all.
 
     Raises:
         UsageError: for fewer than two systems, and for systems without ``exact`` and ``f1`` or that are not over the
@@ -71,20 +73,23 @@ def compare_systems(
     sliced = {f"{slicer}: {name}": mask for slicer, named in masks.items() for name, mask in named.items()}
     table = np.stack([*groups.values(), *sliced.values()])
     scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]
-    figures = measure(scores, table, clusters.index, contexts_of(examples), draws=draws, seed=seed)
+    firsts = range(len(systems) - 1 if all_pairs else 1)
+    contexts = contexts_of(examples)
+    figures = joined([measure(scores[i:], table, clusters.index, contexts, draws=draws, seed=seed) for i in firsts])
     adjusted, sizes = _by_family(figures, len(groups))
     names, totals = [*groups, *sliced], table.sum(axis=1).tolist()
     pairs = []
-    for k, other in enumerate(systems[1:]):
+    for k, (first, second) in enumerate((i, j) for i in firsts for j in range(i + 1, len(systems))):
+        baseline, other = systems[first], systems[second]
         found = [
             _difference(figures, adjusted, ALPHA / sizes, (g, k, m), name, totals[g])
             for g, name in enumerate(names)
             for m in range(len(METRICS))
         ]
         main, slices = found[: len(groups) * len(METRICS)], found[len(groups) * len(METRICS) :]
-        wins, losses, both_wrong = rank_questions(systems[0], other, clusters.index)
-        said = verdict(systems[0], other, main, clusters.kind)
-        pairs.append(Pair(0, k + 1, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
+        wins, losses, both_wrong = rank_questions(baseline, other, clusters.index)
+        said = verdict(baseline, other, main, clusters.kind)
+        pairs.append(Pair(first, second, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
     if margin is not None:
         pairs = with_margins(pairs, systems, margin)
     return Comparison(examples, systems, pairs, masks, clusters, draws, seed)
@@ -119,11 +124,11 @@ def _refuse_unfit(systems: Sequence[System]) -> None:
 def _difference(
     figures: Figures, adjusted: Float64, levels: Float64, at: tuple[int, int, int], group: str, total: int
 ) -> Difference:
-    g, k, m = at
+    g, _, m = at
     detectable = detectable_difference(figures.error[at], float(figures.freedom[at]), float(levels[at]))
-    baseline, other = float(figures.means[g, 0, m]), float(figures.means[g, k + 1, m])
+    baseline, other = float(figures.baseline[at]), float(figures.other[at])
     by_cluster = _interval(figures.by_cluster, at)
-    two_way = None if figures.two_way is None else _interval(figures.two_way, at)
+    two_way = None if figures.two_way is None or np.isnan(figures.two_way[0][at]) else _interval(figures.two_way, at)
     clear = adjusted[at] < ALPHA and all(i.low > 0 or i.high < 0 for i in (by_cluster, two_way) if i is not None)
     return Difference(
         metric=METRICS[m],

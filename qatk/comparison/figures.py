@@ -6,7 +6,7 @@ Letters in shapes: n questions, g groups of them, k pairs (the baseline with eac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Figures:
     """What a comparison found, as fractions.
 
     Attributes:
-        means: float64[g, k + 1, m], of each system, over questions and seeds.
+        baseline, other: float64[g, k, m], means of both systems of a pair, over questions and seeds.
         by_question, by_cluster: float64[2, g, k, m], 95 % intervals of other minus baseline.
         two_way: likewise, over seeds and clusters; ``None`` where every system has one seed.
         error, freedom: float64[g, k, m], standard errors of the differences, by cluster or over seeds and clusters, and
@@ -35,7 +35,8 @@ class Figures:
         hypotheses: int64[g, k, m], the same number for the same differences of the same questions.
     """
 
-    means: Float64
+    baseline: Float64
+    other: Float64
     by_question: Float64
     by_cluster: Float64
     two_way: Float64 | None
@@ -91,7 +92,8 @@ def measure(
     with np.errstate(divide="ignore", invalid="ignore"):
         design_effect = (clustered / standard_error(apart, None, masks).reshape(shape)) ** 2
     return Figures(
-        means=means,
+        baseline=np.broadcast_to(means[:, :1], shape),
+        other=means[:, 1:],
         by_question=by_question,
         by_cluster=by_cluster,
         two_way=two_way if several else None,
@@ -105,6 +107,29 @@ def measure(
         effective=effective,
         hypotheses=_hypotheses(apart, masks).reshape(shape),
     )
+
+
+def joined(parts: Sequence[Figures]) -> Figures:
+    """The figures of several baselines over the same groups as those of one list of pairs.
+
+    Where some pairs have an interval over seeds, it is NaN for those that have none.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=getattr(first, name).ndim - 2)
+        for name in (*_OF_PAIRS, "by_question", "by_cluster")
+    }
+    known = [part.two_way for part in parts]
+    filled = [np.full_like(p.by_cluster, np.nan) if p.two_way is None else p.two_way for p in parts]
+    two_way = None if all(each is None for each in known) else np.concatenate(filled, axis=2)
+    offsets = np.cumsum([0, *(part.hypotheses.max() + 1 for part in parts)])
+    asked = [part.hypotheses + offset for part, offset in zip(parts, offsets, strict=False)]
+    return replace(first, **columns, two_way=two_way, hypotheses=np.concatenate(asked, axis=1))
+
+
+_OF_PAIRS = ("baseline", "other", "error", "freedom", "cluster_share", "p", "p_by_question", "design_effect")
 
 
 def _means(of_seeds: Sequence[Float64], masks: Bool) -> Float64:

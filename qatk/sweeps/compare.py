@@ -36,6 +36,7 @@ def compare(
     seed: int = SEED,
     cluster: str | None = None,
     margin: float | None = None,
+    all_pairs: bool = False,
     host: PluginHost | None = None,
 ) -> Comparison:
     """Hold systems against the first, question by question; of recipes, make the runs that are missing first.
@@ -57,6 +58,7 @@ def compare(
         seed: of the draws.
         cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
         margin: points of F1 up to which a system counts as no worse than the baseline.
+        all_pairs: hold every system against every other, not only against the first.
         host: the plugins to use.
 
     Raises:
@@ -71,7 +73,7 @@ def compare(
         systems = read_systems(
             sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, host=host
         )
-        return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin)
+        return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     if len(recipes) < len(sources) or data is not None:
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     overs: list[Over] = [over_values(key, values) for key, values in (over or {}).items()]
@@ -86,7 +88,7 @@ def compare(
         out=out,
         limit=limit,
     )
-    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin)
+    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
 def _ignore(event: SweepEvent) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy import stats
 
 from compare_tools import answer, articles, evaluation, system
@@ -18,6 +20,7 @@ from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveReporter
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, System
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.bootstrap import two_way_error
@@ -133,6 +136,33 @@ def test_verdicts(clear: Comparison) -> None:
     assert same.verdict.startswith(f"No clear difference: C - A = {f1.difference:+.1f} F1 (95 % CI ")
     power = f"With this data a true difference of {f1.detectable:.1f} would be found 4 times in 5."
     assert same.verdict.endswith(f"). {power}{ONE_SEED}")
+
+
+def test_all_pairs_are_those_of_each_by_itself_under_one_correction(clear: Comparison, host: PluginHost) -> None:
+    found = compare_systems(clear.systems, draws=DRAWS, all_pairs=True)
+    assert [(pair.baseline, pair.other) for pair in found.pairs] == [(0, 1), (0, 2), (1, 2)]
+    main = [d for pair in found.pairs for d in pair.differences]
+    once = [d for d in main if (d.metric, d.group) != ("f1", "NoAns")]
+    assert [d.p_adjusted for d in once] == pytest.approx(holm(np.array([d.p for d in once])).tolist())
+    b_and_c = compare_systems(clear.systems[1:], draws=DRAWS)
+    for mine, alone in zip(found.pairs[2].differences, b_and_c.pairs[0].differences, strict=True):
+        assert (mine.difference, mine.p, mine.p_by_question) == (alone.difference, alone.p, alone.p_by_question)
+        assert (mine.by_cluster, mine.baseline) == (alone.by_cluster, alone.baseline)
+    assert found.pairs[2].verdict.startswith("C is worse than B by ")
+    assert Contrast(found).title == "3 systems, all pairs"
+    shown = Console(width=100, file=io.StringIO())
+    host.live(LiveReporter, "reporter", "console").compare(found, None, shown, show=0)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "\nDifferences, all pairs" in text
+    assert "C - B" in text
+
+
+def test_all_pairs_of_one_and_several_seeds(host: PluginHost) -> None:
+    rates = {"A": [0.4, 0.45, 0.5], "B": [0.9], "C": [0.9]}
+    systems = [system(host, name, DATA, of, i) for i, (name, of) in enumerate(rates.items())]
+    found = compare_systems(systems, draws=DRAWS, all_pairs=True)
+    assert [pair.headline.two_way is None for pair in found.pairs] == [False, False, True]
+    assert "one seed each" in found.pairs[2].verdict
 
 
 def test_the_other_way_round_is_worse(clear: Comparison) -> None:

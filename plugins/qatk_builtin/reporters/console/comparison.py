@@ -83,13 +83,14 @@ def _systems_note(contrast: Contrast) -> str:
 
 def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, list[RenderableType]]]:
     """Of each pair its differences, then the slices in which they lie: title, note, parts. Many pairs share a table."""
-    pairs, a = contrast.comparison.pairs, contrast.letters[0]
+    pairs = contrast.comparison.pairs
     if not (few := len(pairs) <= FEW_PAIRS):
-        rows = [row for pair in pairs for row in _rows(contrast.differences(pair), contrast.letters[pair.other])]
+        a, title = ("first", "Differences, all pairs") if contrast.all_pairs else ("A", "Differences from A")
+        rows = [row for pair in pairs for row in _rows(contrast.differences(pair), contrast.label(pair))]
         found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters.kind, width)
-        yield f"Differences from {a}", POINTS, [found, *_below(contrast, pairs, explained=True)]
+        yield title, POINTS, [found, *_below(contrast, pairs, explained=True)]
     for i, pair in enumerate(pairs):
-        b = contrast.letters[pair.other]
+        a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
         if few:
             rows = _rows(contrast.differences(pair))
             found = _table(rows, (a, b, f"{b} - {a}"), contrast.comparison.clusters.kind, width)

@@ -89,18 +89,20 @@ def _mean_counts(system: System) -> Any:
 def differences(comparison: Comparison) -> Chart:
     """Each system less the baseline in EM and F1, over all questions and by answerability."""
     many, names = len(comparison.pairs) > 1, _labels(comparison.systems)
+    every = any(pair.baseline for pair in comparison.pairs)
     drawn, told = [], []
     for pair in comparison.pairs:
         name = names[pair.other]
         for d in pair.differences:
             label = f"{METRICS[d.metric]}, {d.group if d.group != 'all' else 'all questions'}"
+            label = f"{letter_of(pair.other)} - {letter_of(pair.baseline)}: {label}" if every else label
             drawn.append(_difference(label, name, d))
             told.append([*([name] if many else []), label, *_figures(d)])
     kind = comparison.clusters.kind
     headers = [*(["system"] if many else []), "", "difference", f"95 % by {kind}", "Holm p", "verdict"]
-    baseline = comparison.systems[0].name
+    above = "Points" if every else f"Points above A, {comparison.systems[0].name}"
     said = (
-        f"Points above A, {baseline}. The line is the 95 % interval by {kind}, the broad band that by "
+        f"{above}. The line is the 95 % interval by {kind}, the broad band that by "
         "question. "
         "An interval that holds 0 leaves open which one is better."
     )
@@ -113,7 +115,8 @@ def slice_differences(comparison: Comparison) -> Iterator[Chart]:
     views, kind = [], comparison.clusters.kind
     for pair in comparison.pairs:
         found = [d for d in pair.slices if d.metric == "f1" and d.total and math.isfinite(d.difference)]
-        name = f"{letter_of(pair.other)}: " if len(comparison.pairs) > 1 else ""
+        against = f" - {letter_of(pair.baseline)}" if pair.baseline else ""
+        name = f"{letter_of(pair.other)}{against}: " if len(comparison.pairs) > 1 else ""
         draw = partial(_slice_view, names=_labels(comparison.systems), other=pair.other, clusters=kind)
         views += [draw(f"{name}the clearest", found[:15])] if found else []
         for slicer in dict.fromkeys(d.group.partition(": ")[0] for d in found):

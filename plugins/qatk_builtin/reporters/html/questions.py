@@ -52,7 +52,8 @@ def browser(systems: Sequence[System], comparison: Comparison | None, most: int)
     columns["slices"] = _bits([mask for groups in masks.values() for mask in groups.values()])
     for i, system in enumerate(systems):
         columns |= {f"{name}.{i}": column for name, column in _system_columns(system, extra).items()}
-    for pair in comparison.pairs if comparison else ():
+    pairs = [pair for pair in comparison.pairs if not pair.baseline] if comparison else []
+    for pair in pairs:
         columns |= {f"{name}.{pair.other}": column for name, column in _pair_columns(pair, rows, total).items()}
     columns["extra"] = extra
     spans = max(1, MOST_SPANS // max(1, len(examples) * len(systems)))
@@ -68,7 +69,7 @@ def browser(systems: Sequence[System], comparison: Comparison | None, most: int)
         "total": total,
         "count": len(examples),
         "systems": [_described(i, system) for i, system in enumerate(systems)],
-        "pairs": [{"other": pair.other} for pair in comparison.pairs] if comparison else [],
+        "pairs": [{"other": pair.other} for pair in pairs],
         "selection": comparison.selection if comparison else "",
         "kinds": [[kind, MEANINGS[kind]] for kind in KINDS],
         "slices": [[slicer, name, int(m.sum())] for slicer, groups in masks.items() for name, m in groups.items()],

@@ -52,7 +52,19 @@ class Contrast:
     def title(self) -> str:
         """The names of the systems."""
         names = [system.name for system in self.comparison.systems]
-        return " against ".join(names) if len(names) == 2 else f"{len(names)} systems, baseline {names[0]}"
+        if len(names) == 2:
+            return " against ".join(names)
+        return f"{len(names)} systems, {'all pairs' if self.all_pairs else f'baseline {names[0]}'}"
+
+    @property
+    def all_pairs(self) -> bool:
+        """Whether not all pairs have the first system as baseline."""
+        return any(pair.baseline for pair in self.comparison.pairs)
+
+    def label(self, pair: Pair) -> str:
+        """What to call a pair where others stand beside it: its letter where the baseline is A, else both."""
+        a, b = self.letters[pair.baseline], self.letters[pair.other]
+        return f"{b} - {a}" if self.all_pairs else b
 
     @property
     def basis(self) -> str:
