@@ -40,6 +40,7 @@ from qatk.plugins.protocols import (
     Slicer,
     SpanModule,
     TitledSlicer,
+    Tokenizer,
     Tracker,
     Trainer,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Spans",
     "StorageError",
     "TitledSlicer",
+    "Tokenizer",
     "Tracker",
     "TrainEvent",
     "Trainer",

@@ -96,12 +96,12 @@ def finite(value: Any) -> Any:
     return value
 
 
-def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
+def write_json(path: Path, value: object, indent: int | None = 1) -> None:
     """Write strict JSON, atomically. Raises :class:`StorageError`."""
     write_atomically(path, json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
+def append_json_line(path: Path, value: Mapping[str, object]) -> None:
     """Add a line of strict JSON, written whole. Raises :class:`StorageError`."""
     line = json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
     _own(path)

@@ -61,7 +61,7 @@ class _Check:
     def __init__(self, promise: Promise, registered: Registered, host: PluginHost) -> None:
         self.promise, self.registered, self.host = promise, registered, host
 
-    def __call__(self, options: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __call__(self, options: Mapping[str, Mapping[str, object]] | None = None) -> None:
         """Check it. ``options`` has those of each component that needs some, by its name or ``kind-name``."""
         __tracebackhide__ = True
         from qatk.testing import ContractBroken, subject_of

@@ -156,21 +156,8 @@ def compare_command(
     _check_outputs(json, outputs)
     host = plugin_host(context)
     reporters = _reporters(host, outputs, to_terminal=not json)
-    request = _Request(
-        inputs,
-        data,
-        null_odds or [],
-        over or [],
-        seeds,
-        settings or [],
-        out,
-        limit,
-        jobs,
-        common,
-        group_seeds,
-        cluster,
-        nbest=html is not None or bool(report),
-    )
+    given = (inputs, data, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
+    request = _Request(*given, common, group_seeds, cluster, nbest=html is not None or bool(report))
     systems, outcomes = request.read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
@@ -274,7 +261,7 @@ class _Request:
         self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
         return read_systems(self.inputs, null_odds, data=data, common=self.common, cluster=self.cluster, host=host)
 
-    def _refuse(self, *options: tuple[str, Any], why: str) -> None:
+    def _refuse(self, *options: tuple[str, object], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:
             raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
 

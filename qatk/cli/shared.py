@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -58,7 +58,7 @@ def output() -> Console:
     return SafeConsole(highlight=False)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Strict JSON on standard output; what a terminal would obey is escaped, as JSON has it."""
     import json
 
@@ -74,7 +74,7 @@ def plain_warnings() -> None:
     """Show each warning of qatk on one line, and those of libraries only if the user asked for warnings."""
     from qatk.errors import QatkWarning
 
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+    def show(message: Warning | str, *_: object, **__: object) -> None:
         sys.stderr.write(f"warning: {message}\n")
 
     if not sys.warnoptions:

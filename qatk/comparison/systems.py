@@ -81,9 +81,18 @@ def read_systems(
     evaluations = align(list(of), [found[name] for name in of], [digests.get(name) for name in of], common=common)
     if names is None:
         names = names_of_groups(of, runs) if group_seeds else list(of)
+    return _grouped(names, evaluations, [runs.get(name) for name in of], sources)
+
+
+def _grouped(
+    names: Sequence[str],
+    evaluations: Sequence[Evaluation],
+    results: Sequence[RunResult | None],
+    sources: Sequence[Source],
+) -> list[System]:
+    """A system of each name, of all its evaluations in order."""
     members = {name: [i for i, owner in enumerate(names) if owner == name] for name in dict.fromkeys(names)}
     refuse_too_few(len(members))
-    results = [runs.get(name) for name in of]
     return [
         System(
             name=name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import eq
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float) and not math.isnan(value)
 
 
-def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
+def _read_object(path: Source, kind: str, accept: Callable[[object], bool]) -> dict[str, Any]:
     """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
     path = Path(path)
     pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
@@ -60,7 +60,7 @@ def _read_object(path: Source, kind: str, accept: Any) -> dict[str, Any]:
     return values
 
 
-def same_order(values: Mapping[str, Any], ids: Sequence[str]) -> bool:
+def same_order(values: Mapping[str, object], ids: Sequence[str]) -> bool:
     """Whether the keys are the ids, in their order: then nothing must be looked up."""
     return len(values) == len(ids) and all(map(eq, values, ids))
 

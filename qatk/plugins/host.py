@@ -134,11 +134,11 @@ class PluginHost:
         alone = not others or (registered.is_built_in and not any(r.is_built_in for r in others))
         return registered.name if alone else f"{registered.plugin.name}/{registered.name}"
 
-    def build(self, kind: str, name: str, options: Mapping[str, Any] | Options | None = None) -> Any:
+    def build(self, kind: str, name: str, options: Mapping[str, object] | Options | None = None) -> Any:
         """A component from plain options, checked as a recipe's are. For use from Python."""
         return self.live(Live, kind, name, options).component
 
-    def live(self, adapter: type[L], kind: str, name: str, options: Mapping[str, Any] | Options | None = None) -> L:
+    def live(self, adapter: type[L], kind: str, name: str, options: Mapping[str, object] | Options | None = None) -> L:
         """As :meth:`build`, behind an adapter of :mod:`qatk.plugins.live`."""
         registered = self.find(kind, name)
         if not isinstance(options, Options):

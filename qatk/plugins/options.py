@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -13,7 +12,7 @@ from qatk.component import Component, Options
 from qatk.errors import UsageError, suggest
 
 
-def checked_options(component: Component, values: Mapping[str, Any]) -> Options:
+def checked_options(component: Component, values: Mapping[str, object]) -> Options:
     """Options of a component from plain values, or a :class:`UsageError` that lists what is wrong with them."""
     try:
         return component.options.model_validate(dict(values))
@@ -23,7 +22,7 @@ def checked_options(component: Component, values: Mapping[str, Any]) -> Options:
         raise UsageError("; ".join(lines), where=component.name) from None
 
 
-def show(value: Any) -> str:
+def show(value: object) -> str:
     """A value of a recipe with its type, for messages."""
     names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}
     return f"{json.dumps(value, ensure_ascii=False)} ({names.get(type(value), type(value).__name__)})"
@@ -49,7 +48,7 @@ def complaints(error: ValidationError) -> list[ErrorDetails]:
     return found
 
 
-def _bound(value: Any) -> str:
+def _bound(value: object) -> str:
     """A bound as one writes it: 10,000,000 and not 1e+07."""
     return f"{value:,.12g}" if isinstance(value, int | float) else str(value)
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from qatk import hookspecs
 from qatk.component import Component, Options
@@ -18,7 +17,7 @@ HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.P
 """The names of all hooks."""
 
 
-def check_module(module: Any) -> None:
+def check_module(module: object) -> None:
     """Refuse a plugin that is made for other hooks, or marks a function that is no hook.
 
     Raises:
@@ -36,12 +35,12 @@ def check_module(module: Any) -> None:
             raise PluginError(f"there is no hook {name}", fix=suggest(name, HOOKS, ""))
 
 
-def marked_hooks(module: Any) -> list[str]:
+def marked_hooks(module: object) -> list[str]:
     """What is marked with ``hookimpl``."""
     return [n for n in dir(module) if getattr(getattr(module, n), f"{hookspecs.PROJECT}_impl", None) is not None]
 
 
-def unmarked_hooks(module: Any) -> dict[str, str]:
+def unmarked_hooks(module: object) -> dict[str, str]:
     """Functions that look like hooks and are none, each with what to do: they register nothing, in silence."""
     marked = marked_hooks(module)
     named = [n for n in dir(module) if n.startswith(f"{hookspecs.PROJECT}_") and callable(getattr(module, n))]
@@ -52,7 +51,7 @@ def unmarked_hooks(module: Any) -> dict[str, str]:
     }
 
 
-def check_component(component: Any) -> Component:
+def check_component(component: object) -> Component:
     """What a hook returned, where it is a component that recipes can name. Raises :class:`PluginError`."""
     if not isinstance(component, Component):
         raise PluginError(f"a hook returned {type(component).__name__} where qatk.api.Component is due")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -46,7 +45,7 @@ class Checker:
     def _add(self, path: tuple[str | int, ...], what: str, fix: str = "", *, at_key: bool = False) -> None:
         self.problems.append(self.marked.problem(path, what, fix, at_key=at_key))
 
-    def _refuse_unknown(self, mapping: Mapping[str, Any], path: tuple[str | int, ...], known: Sequence[str]) -> None:
+    def _refuse_unknown(self, mapping: Mapping[str, object], path: tuple[str | int, ...], known: Sequence[str]) -> None:
         for key in mapping:
             if key not in known:
                 self._add((*path, key), f"unknown key {key!r}", suggest(str(key), known), at_key=True)
@@ -89,7 +88,7 @@ class Checker:
         found = [self._choice((*path, i), section.kind, item) for i, item in enumerate(value)]
         return [choice for choice in found if choice is not None]
 
-    def _choice(self, path: tuple[str | int, ...], kind: str, value: Any) -> Choice | None:
+    def _choice(self, path: tuple[str | int, ...], kind: str, value: object) -> Choice | None:
         if not isinstance(value, dict) or not isinstance(value.get("use"), str):
             names = ", ".join(r.name for r in self.host.components(kind))
             self._add(path, f"a {kind} is chosen by a mapping with 'use'", f"{{use: NAME, ...}}, NAME one of {names}")

@@ -123,7 +123,7 @@ def _add_defaults(value: dict[str, Any]) -> None:
             value[path[0]] = deepcopy(section.default)
 
 
-def to_yaml(value: Any, *, escaped: bool = False) -> str:
+def to_yaml(value: object, *, escaped: bool = False) -> str:
     """A recipe's content as YAML that :func:`parse_recipe` reads back to the same values; ``escaped`` is ASCII."""
     text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=not escaped, width=110)
     return text

@@ -31,7 +31,7 @@ class Section:
     """A place in a recipe that names components of one kind; ``default=None`` means that the user must choose."""
 
     kind: str
-    default: Any = None
+    default: object = None
     many: bool = False
     required: bool = False
 

@@ -24,7 +24,7 @@ from qatk.files import write_atomically
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.reading import unreadable
 from qatk.run_folder.table_form import find_misfit
-from qatk.types import Bool, Examples, Int8, Int32, NBest, Predictions, Spans, ragged
+from qatk.types import Bool, Examples, Int8, Int32, Int64, NBest, Predictions, Spans, ragged
 
 
 def write_examples(path: Path, evaluation: Evaluation) -> None:
@@ -73,7 +73,7 @@ def read_examples(path: Path, metrics: Mapping[str, float], *, nbest: bool = Tru
     return Evaluation(examples, predictions, metrics, per_question, masks, reach=reach, windows=windows)
 
 
-def _examples_columns(examples: Examples) -> dict[str, Any]:
+def _examples_columns(examples: Examples) -> dict[str, pa.Array]:
     contexts = pa.DictionaryArray.from_arrays(
         pa.array(examples.context_index), pa.array(list(examples.context), pa.string())
     )
@@ -92,8 +92,8 @@ def _examples_columns(examples: Examples) -> dict[str, Any]:
     return columns
 
 
-def _reach_columns(evaluation: Evaluation) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
+def _reach_columns(evaluation: Evaluation) -> dict[str, pa.Array]:
+    columns: dict[str, pa.Array] = {}
     if evaluation.reach is not None:
         names = pa.array(REACHES, pa.string())
         columns["reach"] = pa.DictionaryArray.from_arrays(pa.array(evaluation.reach), names)
@@ -102,7 +102,7 @@ def _reach_columns(evaluation: Evaluation) -> dict[str, Any]:
     return columns
 
 
-def _prediction_columns(predictions: Predictions) -> dict[str, Any]:
+def _prediction_columns(predictions: Predictions) -> dict[str, pa.Array]:
     columns = {
         "prediction": pa.array(list(predictions.text), pa.string()),
         **{name: pa.array(getattr(predictions, name)) for name in ("char_start", "char_end", "score", "null_score")},
@@ -117,12 +117,12 @@ def _prediction_columns(predictions: Predictions) -> dict[str, Any]:
     return columns
 
 
-def _ragged(offsets: Any, values: dict[str, Any]) -> Any:
+def _ragged(offsets: Int64, values: dict[str, pa.Array]) -> pa.Array:
     struct = pa.StructArray.from_arrays(list(values.values()), names=list(values))
     return pa.LargeListArray.from_arrays(pa.array(offsets), struct)
 
 
-def _slice_column(masks: Mapping[str, Bool]) -> Any:
+def _slice_column(masks: Mapping[str, Bool]) -> pa.Array:
     """For each question the names of the groups it is in; the column's metadata is not needed to read it back."""
     names = np.array(list(masks), object)
     table = np.stack(list(masks.values()), axis=1) if len(masks) else np.zeros((0, 0), bool)
@@ -133,28 +133,28 @@ def _slice_column(masks: Mapping[str, Bool]) -> Any:
     return pa.LargeListArray.from_arrays(pa.array(offsets), members)
 
 
-def _column(table: Any, name: str) -> Any:
+def _column(table: pa.Table, name: str) -> pa.Array:
     chunks = table.column(name)
     return chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
 
 
-def _numpy(table: Any, name: str) -> Any:
+def _numpy(table: pa.Table, name: str) -> Any:
     return _array(_column(table, name))
 
 
-def _array(column: Any) -> Any:
+def _array(column: pa.Array) -> Any:
     """A column without nulls as numpy's; pyarrow's own ``to_numpy`` imports pandas, which costs a fifth of a second."""
     if pa.types.is_boolean(column.type):
         return np.from_dlpack(column.cast(pa.int8())).astype(np.bool_)
     return np.from_dlpack(column)
 
 
-def _struct(column: Any) -> tuple[Any, dict[str, Any]]:
+def _struct(column: pa.Array) -> tuple[Int64, dict[str, pa.Array]]:
     values = column.values
     return _array(column.offsets), {field.name: values.field(i) for i, field in enumerate(values.type)}
 
 
-def _read_examples(table: Any) -> Examples:
+def _read_examples(table: pa.Table) -> Examples:
     context = _column(table, "context")
     if not isinstance(context, pa.DictionaryArray):
         context = context.dictionary_encode()
@@ -182,7 +182,7 @@ def _read_examples(table: Any) -> Examples:
     )
 
 
-def _read_reach(table: Any) -> tuple[Int8 | None, Int32 | None]:
+def _read_reach(table: pa.Table) -> tuple[Int8 | None, Int32 | None]:
     """Whether answers were within reach, and the windows of each question; ``None`` in tables that do not say."""
     reach = windows = None
     if "reach" in table.column_names:
@@ -195,7 +195,7 @@ def _read_reach(table: Any) -> tuple[Int8 | None, Int32 | None]:
     return reach, windows
 
 
-def _read_predictions(table: Any) -> Predictions:
+def _read_predictions(table: pa.Table) -> Predictions:
     nbest = None
     if "nbest" in table.column_names:
         offsets, values = _struct(_column(table, "nbest"))
@@ -210,7 +210,7 @@ def _read_predictions(table: Any) -> Predictions:
     return Predictions(text=_column(table, "prediction").to_pylist(), nbest=nbest, several=several, **numbers)
 
 
-def _read_masks(column: Any) -> dict[str, Bool]:
+def _read_masks(column: pa.Array) -> dict[str, Bool]:
     offsets = _array(column.offsets).astype(np.int64)
     members = column.values
     if not isinstance(members, pa.DictionaryArray):

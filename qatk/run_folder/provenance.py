@@ -7,7 +7,6 @@ import platform
 import warnings
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.plugins.host import PluginHost
@@ -68,7 +67,7 @@ def _how_to_get(row: ComponentRecord) -> str:
     return f"pip install {row.distribution}=={row.version}"
 
 
-def describe_machine(distributions: Iterable[str] = ()) -> dict[str, Any]:
+def describe_machine(distributions: Iterable[str] = ()) -> dict[str, object]:
     """Python, platform, cores and the versions of the packages that numbers depend on."""
     names = [*PACKAGES, *sorted(set(distributions) - set(PACKAGES))]
     versions = {name: found for name in names if (found := _version(name))}

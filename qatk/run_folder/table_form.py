@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 from qatk.evaluation.reachability import REACHES
 
 
-def find_misfit(table: Any) -> str | None:
+def find_misfit(table: pa.Table) -> str | None:
     """What keeps a table from being one of questions and predictions; ``None`` where it is one.
 
     Args:
@@ -20,7 +19,7 @@ def find_misfit(table: Any) -> str | None:
     return next(_misfits(table), None)
 
 
-def _misfits(table: Any) -> Iterator[str]:
+def _misfits(table: pa.Table) -> Iterator[str]:
     if missing := [name for name in _REQUIRED if name not in table.column_names]:
         yield f"it has no column {missing[0]!r}"
         return
@@ -41,7 +40,7 @@ def _misfits(table: Any) -> Iterator[str]:
         yield f"its column 'reach' knows {min(others)!r}"
 
 
-def _parts(column: Any) -> Iterator[Any]:
+def _parts(column: pa.Array) -> Iterator[pa.Array]:
     """A column and all that is nested in it."""
     yield column
     if _is_list(column.type):
@@ -51,25 +50,25 @@ def _parts(column: Any) -> Iterator[Any]:
             yield from _parts(pc.struct_field(column, [i]))
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _is_whole(kind: Any) -> bool:
+def _is_whole(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind))
 
 
-def _is_number(kind: Any) -> bool:
+def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
-def _is_list(kind: Any) -> bool:
+def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
-def _lists_of(**fields: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    def fits(kind: Any) -> bool:
+def _lists_of(**fields: Callable[[pa.DataType], bool]) -> Callable[[pa.DataType], bool]:
+    def fits(kind: pa.DataType) -> bool:
         if not (_is_list(kind) and pa.types.is_struct(kind.value_type)):
             return False
         found = {field.name: field.type for field in kind.value_type}
@@ -85,7 +84,7 @@ _ANSWERS = ("lists of text and start", _lists_of(text=_is_text, start=_is_whole,
 _SAID = {"text": _is_text, "char_start": _is_whole, "char_end": _is_whole, "score": _is_number}
 _SPANS, _NBEST = ("lists of spans", _lists_of(**_SAID)), ("lists of spans", _lists_of(**_SAID, probability=_is_number))
 _NAMES = ("lists of names", lambda kind: _is_list(kind) and _is_text(kind.value_type))
-_Kind = tuple[str, Callable[[Any], bool]]
+_Kind = tuple[str, Callable[[pa.DataType], bool]]
 _REQUIRED: dict[str, _Kind] = {
     **dict.fromkeys(("id", "question", "title", "context", "prediction"), _TEXTS),
     **dict.fromkeys(("char_start", "char_end"), _WHOLE),

@@ -25,9 +25,12 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qatk.errors import QatkWarning, UsageError
 from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomically
+from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.protocols import Tokenizer
 from qatk.plugins.sources import sources_digest
 from qatk.recipes.sections import Choice
 from qatk.types.features import Features
@@ -54,13 +57,18 @@ class FeatureCache:
         basis: what :func:`key_basis` gives.
     """
 
-    def __init__(self, place: Path | None, limit: int, basis: Mapping[str, Any]) -> None:
+    def __init__(self, place: Path | None, limit: int, basis: Mapping[str, object]) -> None:
         self.place, self.limit, self.basis = place, limit, basis
         self._warned = False
 
     @classmethod
     def of_run(
-        cls, choice: Choice, cacheable: bool, tokenizer: Any, spec: Any, environ: Mapping[str, str] = os.environ
+        cls,
+        choice: Choice,
+        cacheable: bool,
+        tokenizer: Tokenizer,
+        spec: BackboneSpec,
+        environ: Mapping[str, str] = os.environ,
     ) -> FeatureCache:
         """The cache that the environment asks for, bound to a run's featurizer, tokenizer and ``BackboneSpec``.
 
@@ -127,7 +135,7 @@ class FeatureCache:
         self._warned = True
 
 
-def key_basis(choice: Choice, tokenizer: Any, spec: Any) -> dict[str, Any] | None:
+def key_basis(choice: Choice, tokenizer: Tokenizer, spec: BackboneSpec) -> dict[str, object] | None:
     """All that windows follow from, but for the examples and whether they are for training; ``None`` where unknown.
 
     Taken before the featurizer runs, as it may leave the tokenizer in another state.
@@ -157,7 +165,7 @@ def _version(package: str) -> str:
     return version(package)
 
 
-def digest(parts: Mapping[str, Any]) -> str:
+def digest(parts: Mapping[str, object]) -> str:
     """SHA-256, in hex, of what can be written as JSON."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -243,12 +251,12 @@ def _remove(entry: Path) -> None:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _columns(features: Features) -> dict[str, Any]:
+def _columns(features: Features) -> dict[str, NDArray[np.generic]]:
     columns = {f.name: getattr(features, f.name) for f in fields(features) if f.name != "counts"}
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def _map(path: Path) -> np.ndarray[Any, Any]:
+def _map(path: Path) -> NDArray[Any]:
     with path.open("rb") as file:
         if (form := np.lib.format.read_magic(file)) != (1, 0):
             raise ValueError(f"{path.name} is of form {form}")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import combinations_with_replacement
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator, default_rng
@@ -109,7 +108,7 @@ def _weights(units: int, draws: int, generator: Generator) -> Iterator[Float32]:
     """
     step = max(1, _BLOCK // units)
     few = max(1, (1 << 16) // units)  # counted in the caches of the processor
-    count: Callable[[int, int, Generator], NDArray[Any]] = _counts_of_many if units >= _MANY else _counts
+    count: Callable[[int, int, Generator], NDArray[np.integer]] = _counts_of_many if units >= _MANY else _counts
     for begin in range(0, draws, step):
         block = np.empty((min(step, draws - begin), units), np.float32)
         for first in range(0, len(block), few):

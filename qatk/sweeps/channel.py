@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.plugins.attribution import explain
@@ -92,7 +92,7 @@ class _Report:
         self.pipe = pipe
         self.sent: dict[str, float] = {}
 
-    def send(self, kind: str, **values: Any) -> None:
+    def send(self, kind: str, **values: object) -> None:
         try:
             self.pipe.write(json.dumps({"event": kind, **values}) + "\n")
             self.pipe.flush()
@@ -112,7 +112,7 @@ class _Report:
     def warning(self, show: Callable[..., None]) -> Callable[..., None]:
         """Show warnings as before, and send qatk's own."""
 
-        def sent(message: Warning | str, *rest: Any, **options: Any) -> None:
+        def sent(message: Warning | str, *rest: object, **options: object) -> None:
             if isinstance(message, QatkWarning):
                 self.send("warning", message=str(message))
             show(message, *rest, **options)

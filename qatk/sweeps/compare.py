@@ -77,16 +77,9 @@ def compare(
     if len(recipes) < len(sources) or data is not None:
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     overs: list[Over] = [over_values(key, values) for key, values in (over or {}).items()]
+    place = executor or local_executor(jobs, host)
     systems, _ = sweep(
-        recipes,
-        overs,
-        seeds,
-        host=host,
-        executor=executor or local_executor(jobs, host),
-        listener=_ignore,
-        settings=settings,
-        out=out,
-        limit=limit,
+        *(recipes, overs, seeds), host=host, executor=place, listener=_ignore, settings=settings, out=out, limit=limit
     )
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 

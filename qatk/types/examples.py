@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,7 +171,7 @@ class Examples:
         starts = ((int(self.answer_start[k]), len(self.answer_text[k])) for k in among)
         return [(start, start + length) for start, length in starts if start >= 0]
 
-    def take(self, rows: NDArray[Any] | Sequence[int]) -> Examples:
+    def take(self, rows: NDArray[np.integer] | Sequence[int]) -> Examples:
         """These examples only, in this order; contexts no longer used are dropped."""
         rows = np.asarray(rows, np.int64)
         # The inverse is each row's place among the contexts that are still used: the new index.

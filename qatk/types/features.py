@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qatk.types.arrays import Int8, Int32, Int64, check_offsets, freeze
 from qatk.types.examples import Examples
@@ -87,7 +86,7 @@ class Features:
         """Give back the memory of mapped columns, which comes again when they are touched."""
         release(*(getattr(self, column.name) for column in fields(self)))
 
-    def take(self, rows: NDArray[Any]) -> Features:
+    def take(self, rows: Int64) -> Features:
         """These windows only; ``rows`` must keep the order of examples."""
         positions, offsets = ragged_rows(self.token_offsets, rows)
         flat = {name: getattr(self, name)[positions] for name in ("input_ids", "type_ids", "char_start", "char_end")}

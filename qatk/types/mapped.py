@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Generic, TypeVar, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from qatk.errors import StorageError
 
@@ -78,7 +78,7 @@ def zeros(size: int, dtype: type[Scalar]) -> NDArray[Scalar]:
         return map_array(file, kind, write=True)
 
 
-def map_array(file: IO[bytes], dtype: Any, *, offset: int = 0, write: bool = False) -> NDArray[Any]:
+def map_array(file: IO[bytes], dtype: DTypeLike, *, offset: int = 0, write: bool = False) -> NDArray[Any]:
     """What a file holds from a byte on as a flat column, which lives on when the file is closed and removed."""
     size = os.fstat(file.fileno()).st_size
     if size <= offset:
@@ -87,7 +87,7 @@ def map_array(file: IO[bytes], dtype: Any, *, offset: int = 0, write: bool = Fal
     return np.frombuffer(_Map(file.fileno(), size, access=access), dtype, offset=offset)
 
 
-def release(*columns: Any) -> None:
+def release(*columns: object) -> None:
     """Give back the memory of mapped columns, which comes again when they are touched; others stay as they are.
 
     What has a ``release`` of its own is asked to do so.
@@ -99,7 +99,7 @@ def release(*columns: Any) -> None:
             mapping.madvise(mmap.MADV_DONTNEED)
 
 
-def mapping_of(column: Any) -> mmap.mmap | None:
+def mapping_of(column: object) -> mmap.mmap | None:
     """The mapping that a column lies in; ``None`` for one that this module did not map."""
     while isinstance(column, np.ndarray):
         column = column.base
@@ -115,7 +115,7 @@ def temporary_file() -> IO[bytes]:
         raise _full(error) from None
 
 
-def _write(file: IO[bytes], values: NDArray[Any]) -> None:
+def _write(file: IO[bytes], values: NDArray[np.generic]) -> None:
     # As bytes, in pieces: one write may take less than all.
     left = memoryview(np.ascontiguousarray(values).view(np.uint8).data)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from qatk.api import DataError
 
@@ -12,7 +11,7 @@ _SHOWN = 12
 
 
 def column_values(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], where: str, known: Sequence[str] | None = None
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str], where: str, known: Sequence[str] | None = None
 ) -> dict[str, list[str]]:
     """The values of some keys as texts: numbers, true and false as JSON writes them, ``""`` for null or nothing.
 
@@ -37,7 +36,7 @@ def column_values(
     return read
 
 
-def _text(value: Any, name: str, row: int, where: str) -> str:
+def _text(value: object, name: str, row: int, where: str) -> str:
     if isinstance(value, str):
         return value
     if value is None:

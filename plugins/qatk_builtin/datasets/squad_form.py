@@ -58,7 +58,7 @@ _DUE = {
 }
 
 
-def check_form(document: Any, where: str) -> SquadFile:
+def check_form(document: object, where: str) -> SquadFile:
     """The document without the keys that are not read.
 
     Raises:
@@ -72,7 +72,7 @@ def check_form(document: Any, where: str) -> SquadFile:
         raise _misfit(document, error, where) from error
 
 
-def _other_form(document: Any) -> tuple[str, str] | None:
+def _other_form(document: object) -> tuple[str, str] | None:
     """What the document is, if it is a known form of question answering data other than SQuAD's, and what to do."""
     rows = document
     if isinstance(document, dict):
@@ -90,7 +90,7 @@ def _other_form(document: Any) -> tuple[str, str] | None:
     return None
 
 
-def _other_object(document: dict[str, Any]) -> tuple[str, str]:
+def _other_object(document: dict[str, object]) -> tuple[str, str]:
     if {"question", "context"} <= set(document):
         return "this is one flat question, or a table by columns", _FLAT
     if "paragraphs" in document or "qas" in document:
@@ -106,7 +106,7 @@ def _other_object(document: dict[str, Any]) -> tuple[str, str]:
 _KEYS_SHOWN = 8
 
 
-def _misfit(document: Any, error: ValidationError, where: str) -> DataError:
+def _misfit(document: object, error: ValidationError, where: str) -> DataError:
     """The first misfit: its path, the question's id where there is one, what is due and what was found."""
     errors = error.errors(include_url=False, include_context=False)
     first = errors[0]
@@ -120,14 +120,14 @@ def _misfit(document: Any, error: ValidationError, where: str) -> DataError:
     return DataError(f"{path}{of} {what}{more}", where=where, fix=_EXPECTED)
 
 
-def _what(kind: str, found: Any) -> str:
+def _what(kind: str, found: object) -> str:
     if kind == "missing":
         keys = ", ".join(map(repr, list(found)[:_KEYS_SHOWN])) if isinstance(found, dict) else ""
         return f"is missing (keys found: {keys or 'none'})"
     return f"should be {_DUE.get(kind, 'something else')}, not {_shown(found)}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

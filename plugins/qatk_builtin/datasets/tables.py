@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha1
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ class _Answers(NamedTuple):
     starts: list[int | None]
 
 
-def examples_of_table(table: Any, where: str, columns: Sequence[str] = ()) -> Examples:
+def examples_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Examples:
     """Map a ``pyarrow.Table`` to examples; answers are not yet checked against their contexts.
 
     ``context`` and ``question`` must be there. Without ``id``, ids are made from context and question, the same
@@ -64,13 +64,15 @@ def examples_of_table(table: Any, where: str, columns: Sequence[str] = ()) -> Ex
     )
 
 
-def _further(table: Any, columns: Sequence[str], where: str) -> dict[str, list[str]]:
+def _further(table: pa.Table, columns: Sequence[str], where: str) -> dict[str, list[str]]:
     """Further columns as texts."""
     known = table.select([name for name in columns if name in table.column_names])
     return column_values(known.to_pylist(), columns, where, table.column_names) if columns else {}
 
 
-def _text_column(table: Any, name: str, where: str, *, nulls: str | None = None, numbers: bool = False) -> Any:
+def _text_column(
+    table: pa.Table, name: str, where: str, *, nulls: str | None = None, numbers: bool = False
+) -> pa.Array:
     """One array of strings; ``nulls`` stands in for null, which is an error where it is ``None``."""
     column = _one_array(table[name])
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
@@ -85,12 +87,12 @@ def _text_column(table: Any, name: str, where: str, *, nulls: str | None = None,
     return column if nulls is None else column.fill_null(nulls)
 
 
-def _one_array(column: Any) -> Any:
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
     chunks = column.combine_chunks()
     return pa.concat_arrays(chunks.chunks) if isinstance(chunks, pa.ChunkedArray) else chunks
 
 
-def _ids(table: Any, contexts: Sequence[str], index: Int64, questions: Sequence[str], where: str) -> list[str]:
+def _ids(table: pa.Table, contexts: Sequence[str], index: Int64, questions: Sequence[str], where: str) -> list[str]:
     if "id" in table.column_names:
         ids: list[str] = _text_column(table, "id", where, numbers=True).to_pylist()
         return ids
@@ -103,7 +105,7 @@ def _ids(table: Any, contexts: Sequence[str], index: Int64, questions: Sequence[
     return made
 
 
-def _answers(table: Any, where: str) -> _Answers | None:
+def _answers(table: pa.Table, where: str) -> _Answers | None:
     """The gold as ragged columns, or ``None`` where there is none."""
     if "answers" not in table.column_names:
         return None
@@ -124,7 +126,7 @@ def _answers(table: Any, where: str) -> _Answers | None:
     return _Answers(ragged.offsets_of(lengths), flat, places)
 
 
-def _answer_lists(column: Any, where: str) -> tuple[Any, Any | None]:
+def _answer_lists(column: pa.Array, where: str) -> tuple[pa.Array, pa.Array | None]:
     """The lists of texts and of starts, from a struct of lists or a list of structs."""
     kind = column.type
     if _is_list(kind) and pa.types.is_struct(kind.value_type) and "text" in _names(kind.value_type):
@@ -143,26 +145,26 @@ def _answer_lists(column: Any, where: str) -> tuple[Any, Any | None]:
     raise DataError(f"the column 'answers' holds {kind}", where=where, fix=_FIX)
 
 
-def _names(struct: Any) -> list[str]:
+def _names(struct: pa.DataType) -> list[str]:
     return [struct.field(k).name for k in range(struct.num_fields)]
 
 
-def _is_list(kind: Any) -> bool:
+def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def _lengths(lists: Any) -> Int64:
+def _lengths(lists: pa.Array) -> Int64:
     lengths: Int64 = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     return lengths
 
 
-def _text_values(values: Any, where: str) -> list[str]:
+def _text_values(values: pa.Array, where: str) -> list[str]:
     if not len(values):
         return []
     return list(_text_column(pa.table({"answers.text": values}), "answers.text", where).to_pylist())
 
 
-def _start_values(values: Any, where: str) -> list[int | None]:
+def _start_values(values: pa.Array, where: str) -> list[int | None]:
     if not (pa.types.is_integer(values.type) or pa.types.is_null(values.type)):
         raise DataError(f"answers.answer_start holds {values.type}, not whole numbers", where=where, fix=_FIX)
     starts: list[int | None] = values.to_pylist()

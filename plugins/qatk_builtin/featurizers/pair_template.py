@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from qatk.api import BackboneSpec, ModelError
+from qatk.api import BackboneSpec, ModelError, Tokenizer
 from qatk_builtin.featurizers.tokens import TokenRows, bare, token_rows
 
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
+T = TypeVar("T")
 Kind = Literal["special", "question", "context"]
 
 _DUMMIES = (("who", "me"), ("a", "b"), ("1", "2"), ("何", "人"))
@@ -52,7 +56,7 @@ class PairEncoder:
         ModelError: the tokenizer makes no tokens, or joins a pair by no fixed template.
     """
 
-    def __init__(self, tokenizer: Any, spec: BackboneSpec) -> None:
+    def __init__(self, tokenizer: Tokenizer, spec: BackboneSpec) -> None:
         self._tokenizer, self._name = tokenizer, spec.name
         self._kinds: tuple[Kind, Kind] = ("question", "context")
         if spec.padding_side == "left":
@@ -66,7 +70,7 @@ class PairEncoder:
             self._check(encoding, question, context)
         return self._rows(encodings, "question", questions), self._rows(encodings, "context", contexts)
 
-    def _call(self, questions: Sequence[str], contexts: Sequence[str]) -> list[Any]:
+    def _call(self, questions: Sequence[str], contexts: Sequence[str]) -> list[Encoding]:
         columns = {"question": list(questions), "context": list(contexts)}
         if not questions:
             return []
@@ -82,17 +86,17 @@ class PairEncoder:
                 return PairTemplate(tuple(self._pieces(encoding)))
         raise ModelError(f"the tokenizer of {self._name} makes no tokens of plain words", fix="check its vocabulary")
 
-    def _pieces(self, encoding: Any) -> list[Piece]:
+    def _pieces(self, encoding: Encoding) -> list[Piece]:
         pieces: list[Piece] = []
         for token_id, type_id, sequence in zip(encoding.ids, encoding.type_ids, encoding.sequence_ids, strict=True):
             kind: Kind = "special" if sequence is None else self._kinds[sequence]
-            ids = (token_id,) if kind == "special" else ()
+            ids: tuple[int, ...] = (token_id,) if kind == "special" else ()
             if pieces and (pieces[-1].kind, pieces[-1].type_id) == (kind, type_id):
                 ids = pieces.pop().ids + ids
             pieces.append(Piece(kind, type_id, ids))
         return pieces
 
-    def _check(self, encoding: Any, question: str, context: str) -> None:
+    def _check(self, encoding: Encoding, question: str, context: str) -> None:
         """Raise unless the template, filled with the two sequences, gives the whole encoding."""
         ids: list[int] = []
         types: list[int] = []
@@ -107,12 +111,12 @@ class PairEncoder:
                 fix="the stride featurizer cannot make windows for it: choose another model or featurizer",
             )
 
-    def _of(self, encoding: Any, kind: Kind, column: Sequence[Any]) -> list[Any]:
+    def _of(self, encoding: Encoding, kind: Kind, column: Sequence[T]) -> list[T]:
         """The values of one sequence in a column of an encoding."""
         wanted = self._kinds.index(kind)
         return [value for value, sequence in zip(column, encoding.sequence_ids, strict=True) if sequence == wanted]
 
-    def _rows(self, encodings: Sequence[Any], kind: Kind, texts: Sequence[str]) -> TokenRows:
+    def _rows(self, encodings: Sequence[Encoding], kind: Kind, texts: Sequence[str]) -> TokenRows:
         ids = [self._of(encoding, kind, encoding.ids) for encoding in encodings]
         spans = chain.from_iterable(self._of(encoding, kind, encoding.offsets) for encoding in encodings)
         return token_rows(texts, list(map(len, ids)), chain.from_iterable(ids), spans)

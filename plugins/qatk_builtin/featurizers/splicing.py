@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from qatk.api import BackboneSpec, Examples, advance
+from qatk.api import BackboneSpec, Examples, Tokenizer, advance
 from qatk.types import Int64, release
 from qatk_builtin.featurizers.pair_template import PairEncoder
 from qatk_builtin.featurizers.tokens import BATCH_CHARS, TokenRows, batches, encode_texts, join_rows
@@ -45,7 +44,7 @@ class Reader:
         spliced: whether contexts and questions are tokenized apart.
     """
 
-    def __init__(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, max_question_length: int) -> None:
+    def __init__(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, max_question_length: int) -> None:
         self._examples, self._tokenizer, self._longest = examples, tokenizer, max_question_length
         self._pairs = PairEncoder(tokenizer, spec)
         self.template = self._pairs.template
@@ -87,7 +86,7 @@ class Reader:
         return Source(context_rows, question_rows, context_row, question_row, question_size, self.template)
 
 
-def _exact_encoder(tokenizer: Any, pairs: PairEncoder, probes: Sequence[tuple[str, str]]) -> Encoder | None:
+def _exact_encoder(tokenizer: Tokenizer, pairs: PairEncoder, probes: Sequence[tuple[str, str]]) -> Encoder | None:
     """The fastest way to tokenize texts alone that gives the tokens they have in pairs; ``None`` where none does."""
     questions, contexts = (list(column) for column in zip(*probes, strict=True))
     expected = pairs.encode(questions, contexts)

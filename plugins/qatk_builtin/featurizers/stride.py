@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
-from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError
+from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, ModelError, Tokenizer
 from qatk.types import Bool, FeatureColumns, Float64, Int64, ragged
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.splicing import Reader
@@ -44,7 +43,7 @@ class StrideFeaturizer:
     def __init__(self, options: StrideOptions) -> None:
         self.options = options
 
-    def featurize(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, *, targets: bool) -> Features:
+    def featurize(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, *, targets: bool) -> Features:
         """Make the windows; see :class:`qatk.api.Featurizer`.
 
         Raises:
@@ -86,7 +85,7 @@ class StrideFeaturizer:
             windows, answer = windows.take(kept), answer[kept]
         return _with_targets(_build(source, windows, spec), source, windows, spans, answer)
 
-    def _check(self, examples: Examples, tokenizer: Any, spec: BackboneSpec, targets: bool) -> None:
+    def _check(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, targets: bool) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError(
                 f"the tokenizer of {spec.name} is {type(tokenizer).__name__}, which is not a fast one: "

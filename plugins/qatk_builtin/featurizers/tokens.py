@@ -9,12 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from qatk.api import advance
+from qatk.api import Tokenizer, advance
 from qatk.types import Bool, Int32, Int64, Spool, ragged, ragged_rows, release
+
+if TYPE_CHECKING:
+    import tokenizers
+    from tokenizers import Encoding
+
+T = TypeVar("T")
 
 BATCH_CHARS = 1 << 18
 """Characters tokenized at a time: enough to keep all cores busy, few enough for the memory that Rust takes."""
@@ -49,7 +55,7 @@ class TokenRows:
         return TokenRows(offsets, self.ids[positions], self.char_start[positions], self.char_end[positions])
 
 
-def encode_texts(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
+def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
     """Tokenize texts without special tokens, untruncated, reporting progress as ``what``.
 
     Args:
@@ -62,7 +68,7 @@ def encode_texts(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool
     return join_rows(_parts(tokenizer, texts, what, spans))
 
 
-def _parts(tokenizer: Any, texts: Sequence[str], what: str, spans: bool) -> Iterator[TokenRows]:
+def _parts(tokenizer: Tokenizer, texts: Sequence[str], what: str, spans: bool) -> Iterator[TokenRows]:
     ranges = list(batches(np.fromiter(map(len, texts), np.int64, len(texts)), BATCH_CHARS))
     with bare(tokenizer.backend_tokenizer) as backend:
         jobs = (partial(_encode, backend, texts[rows], spans) for rows in ranges)
@@ -72,29 +78,28 @@ def _parts(tokenizer: Any, texts: Sequence[str], what: str, spans: bool) -> Iter
             advance(what, rows.stop, len(texts))
 
 
-def encode_batch(tokenizer: Any, texts: Sequence[str], *, spans: bool) -> TokenRows:
+def encode_batch(tokenizer: Tokenizer, texts: Sequence[str], *, spans: bool) -> TokenRows:
     """As :func:`encode_texts`, all at once and silently."""
     with bare(tokenizer.backend_tokenizer) as backend:
         return _rows(texts, _encode(backend, texts, spans), spans)
 
 
-def _encode(backend: Any, texts: Sequence[str], spans: bool) -> list[Any]:
+def _encode(backend: tokenizers.Tokenizer, texts: Sequence[str], spans: bool) -> list[Encoding]:
     encode = backend.encode_batch if spans else backend.encode_batch_fast  # the fast one gives no spans
-    encodings: list[Any] = encode(texts, add_special_tokens=False)
-    return encodings
+    return encode(texts, add_special_tokens=False)
 
 
-def _rows(texts: Sequence[str], encodings: Sequence[Any], spans: bool) -> TokenRows:
+def _rows(texts: Sequence[str], encodings: Sequence[Encoding], spans: bool) -> TokenRows:
     lengths = [len(encoding) for encoding in encodings]
     ids = chain.from_iterable(encoding.ids for encoding in encodings)
     pairs = chain.from_iterable(encoding.offsets for encoding in encodings) if spans else None
     return token_rows(texts, lengths, ids, pairs)
 
 
-def _one_ahead(jobs: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+def _one_ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
     """The results of the jobs in order, each next one under way while the caller is busy with the last."""
     with ThreadPoolExecutor(1) as pool:
-        pending: deque[Future[Any]] = deque()
+        pending: deque[Future[T]] = deque()
         for job in jobs:
             pending.append(pool.submit(job))
             if len(pending) > 1:
@@ -154,7 +159,7 @@ def join_rows(parts: Iterable[TokenRows]) -> TokenRows:
 
 
 @contextmanager
-def bare(backend: Any) -> Iterator[Any]:
+def bare(backend: tokenizers.Tokenizer) -> Iterator[tokenizers.Tokenizer]:
     """The backend without the truncation and padding that a ``tokenizer.json`` may bring; both come back."""
     truncation, padding = backend.truncation, backend.padding
     backend.no_truncation()

@@ -1,14 +1,18 @@
-"""Tokens of texts by way of their words: each distinct word is tokenized once, where no token reaches over a blank."""
+"""Tokens of texts by way of their words: each distinct word is tokenized once, where no token reaches over a blank.
+
+It is here for large data: it makes windows 2.3 times as fast. With MiniLM's tokenizer on two busy cores, 11,813
+windows of SQuAD 2.0 take 1.0 s in place of 2.3 s, and are the same (``benchmarks/features.py``). In a small run that is
+nothing, of a million windows almost two minutes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
-from qatk.api import advance
+from qatk.api import Tokenizer, advance
 from qatk.types import Int64, ragged, ragged_rows, release
 from qatk_builtin.featurizers.tokens import TokenRows, batches, encode_batch, join_rows
 
@@ -18,7 +22,7 @@ LINE = 64
 """Words that go through the tokenizer together."""
 
 
-def divides_at_blanks(tokenizer: Any) -> bool:
+def divides_at_blanks(tokenizer: Tokenizer) -> bool:
     """Whether a text's tokens are always those of its words, as its ASCII blanks divide it.
 
     So it is by construction for BERT's normalizer and pre-tokenizer: every blank ends a word, and nothing that the
@@ -32,12 +36,12 @@ def divides_at_blanks(tokenizer: Any) -> bool:
     )
 
 
-def encode_words(tokenizer: Any, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
+def encode_words(tokenizer: Tokenizer, texts: Sequence[str], what: str, *, spans: bool) -> TokenRows:
     """As :func:`qatk_builtin.featurizers.tokens.encode_texts`, for a tokenizer that :func:`divides_at_blanks`."""
     return join_rows(_parts(tokenizer, texts, what, spans))
 
 
-def _parts(tokenizer: Any, texts: Sequence[str], what: str, spans: bool) -> Iterator[TokenRows]:
+def _parts(tokenizer: Tokenizer, texts: Sequence[str], what: str, spans: bool) -> Iterator[TokenRows]:
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
     for rows in batches(sizes, BATCH_CHARS):
         yield _encode(tokenizer, texts[rows], spans)
@@ -45,7 +49,7 @@ def _parts(tokenizer: Any, texts: Sequence[str], what: str, spans: bool) -> Iter
         advance(what, rows.stop, len(texts))
 
 
-def _encode(tokenizer: Any, texts: Sequence[str], spans: bool) -> TokenRows:
+def _encode(tokenizer: Tokenizer, texts: Sequence[str], spans: bool) -> TokenRows:
     divided = [text.split(" ") for text in texts]
     words = list(chain.from_iterable(divided))
     # dict.fromkeys keeps the first of each word, in order.
@@ -65,7 +69,7 @@ def _encode(tokenizer: Any, texts: Sequence[str], spans: bool) -> TokenRows:
     return TokenRows(offsets, ids, distinct.char_start[positions] + shift, distinct.char_end[positions] + shift)
 
 
-def _encode_distinct(tokenizer: Any, words: Sequence[str]) -> TokenRows:
+def _encode_distinct(tokenizer: Tokenizer, words: Sequence[str]) -> TokenRows:
     """The tokens of each word. They go through the tokenizer in lines, since each call costs more than a word does."""
     lines = [" ".join(words[k : k + LINE]) for k in range(0, len(words), LINE)]
     rows = encode_batch(tokenizer, lines, spans=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ MOST = 20
 """Groups that a slicer by values makes; what is left goes into one more."""
 
 
-def coded(names: Sequence[str], codes: NDArray[Any]) -> dict[str, Bool]:
+def coded(names: Sequence[str], codes: NDArray[np.integer]) -> dict[str, Bool]:
     """A group for each name: the questions whose code is its place among the names. Empty ones are left out."""
     masks = {name: codes == code for code, name in enumerate(names)}
     return {name: mask for name, mask in masks.items() if mask.any()}

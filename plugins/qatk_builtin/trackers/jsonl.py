@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from qatk.api import NoOptions, RunResult, TrainEvent
 from qatk.files import append_json_line, mend_lines
@@ -16,7 +15,7 @@ class JsonlTracker:
     def __init__(self, options: NoOptions) -> None:
         self.path = Path("events.jsonl")
 
-    def start(self, manifest: Mapping[str, Any], out_dir: Path) -> None:
+    def start(self, manifest: Mapping[str, object], out_dir: Path) -> None:
         """Begin, or go on with, the log of a run folder."""
         self.path = out_dir / "events.jsonl"
         mend_lines(self.path)

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -76,7 +75,7 @@ def _threshold(run: RunResult | None) -> float | None:
     return float(used) if isinstance(used, int | float) else None
 
 
-def _of_run(system: System, run: RunResult | None) -> dict[str, Any]:
+def _of_run(system: System, run: RunResult | None) -> dict[str, object]:
     evaluation = system.evaluation
     return {
         "title": system.name,
@@ -95,7 +94,7 @@ def _joined(line: str) -> str:
     return re.sub(r" {2,}(?=\d[\d,]* [a-z]{3})", " · ", line.strip())
 
 
-def _of_comparison(comparison: Comparison) -> dict[str, Any]:
+def _of_comparison(comparison: Comparison) -> dict[str, object]:
     contrast = Contrast(comparison)
     return {
         "title": contrast.title,
@@ -125,18 +124,18 @@ def _headline(evaluation: Evaluation) -> Iterator[dict[str, str]]:
                 }
 
 
-def _further(evaluation: Evaluation) -> dict[str, Any] | None:
+def _further(evaluation: Evaluation) -> dict[str, object] | None:
     found = further_figures(evaluation.metrics)
     rows = [[name, *(figure(value, 3) for value in values)] for name, values in found]
     return {"title": "", "headers": list(FURTHER_HEADERS), "rows": rows, "left": 1} if rows else None
 
 
-def _systems(contrast: Contrast) -> dict[str, Any]:
+def _systems(contrast: Contrast) -> dict[str, object]:
     rows = [[line.letter, line.name, *line.cells] for line in contrast.lines()]
     return {"title": "Systems", "headers": ["", "system", *contrast.long_headers], "rows": rows, "left": 2}
 
 
-def _differences(contrast: Contrast) -> Iterator[dict[str, Any]]:
+def _differences(contrast: Contrast) -> Iterator[dict[str, object]]:
     for pair in contrast.comparison.pairs:
         a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
         found = contrast.differences(pair)
@@ -165,7 +164,7 @@ def _recipe(run: RunResult | None) -> str:
     return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True) if recipe else ""
 
 
-def _json(value: Any) -> Markup:
+def _json(value: object) -> Markup:
     """JSON for a script element: no text in it can end the element or open a comment."""
     text = json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
@@ -173,7 +172,7 @@ def _json(value: Any) -> Markup:
     return Markup(text)
 
 
-def _printable(value: Any) -> Any:
+def _printable(value: object) -> object:
     """The value with every text printable: Vega's expressions, which hold names, break at separators of lines."""
     if isinstance(value, str):
         return printable(value)
@@ -191,7 +190,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A text without characters that would turn the direction of what stands around it; markup as it is."""
     return undirected(value) if type(value) is str else value
 

@@ -12,7 +12,6 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +26,16 @@ LEVEL = 4
 class Scaled:
     """Numbers with a fraction, kept to ``1 / scale``; NaN and infinities stay what they are."""
 
-    values: NDArray[Any]
+    values: NDArray[np.generic]
     scale: int
 
 
-Column = Sequence[str] | NDArray[Any] | Scaled
+Column = Sequence[str] | NDArray[np.generic] | Scaled
 
 
-def pack(columns: Mapping[str, Column]) -> tuple[list[list[Any]], str]:
+def pack(columns: Mapping[str, Column]) -> tuple[list[list[object]], str]:
     """The table of columns, and their bytes: compressed by zlib, in base64."""
-    table: list[list[Any]] = []
+    table: list[list[object]] = []
     parts: list[bytes] = []
     for name, column in columns.items():
         for kind, count, data, scale in _encode(column):
@@ -74,7 +73,7 @@ def _fixed(column: Scaled) -> NDArray[np.int64]:
     return rounded
 
 
-def _integers(values: NDArray[Any], scale: int) -> tuple[str, int, bytes, int]:
+def _integers(values: NDArray[np.generic], scale: int) -> tuple[str, int, bytes, int]:
     low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
     kind = "u1" if low >= 0 and high < 2**8 else "u2" if low >= 0 and high < 2**16 else "i4"
     flat = np.ascontiguousarray(values, f"<{kind}")

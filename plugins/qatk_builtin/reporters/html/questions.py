@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ class Browser:
             only an open question needs them.
     """
 
-    about: dict[str, Any]
+    about: dict[str, object]
     rows: str
     best: str
 
@@ -79,7 +78,7 @@ def browser(systems: Sequence[System], comparison: Comparison | None, most: int)
     return Browser(about, packed, best)
 
 
-def _described(index: int, system: System) -> dict[str, Any]:
+def _described(index: int, system: System) -> dict[str, object]:
     seeds = [str(seed) for seed in system.seeds] if len(system.evaluations) > 1 else []
     places = system.evaluation.windows is not None or system.evaluation.predictions.nbest is not None
     return {"letter": letter_of(index), "name": undirected(system.name), "seeds": seeds, "places": places}
