@@ -105,6 +105,33 @@ def test_a_damaged_state_is_one_message(content: bytes, tmp_path: Path) -> None:
         train(engine, model, windows(LENGTHS, hf.spec()), resume=state)
 
 
+FOREIGN: list[tuple[Any, str]] = [
+    ([1, 2], "something else"),
+    (torch.zeros(3), "something else"),
+    ({"state_dict": {}}, "something else"),
+    ({"optimizer": {}, "scaler": {}, "step": "1"}, "something else"),
+    ({"optimizer": {}, "scaler": {}, "step": 1}, "of another training"),
+    ({"optimizer": [], "scaler": {}, "step": 1}, "of another training"),
+    ({"optimizer": {"state": {}, "param_groups": [{"params": [0]}]}, "scaler": {}, "step": 1}, "of another training"),
+    ({"optimizer": {}, "scaler": {}, "step": 1, "objects": [1]}, "of another training"),
+    ({"optimizer": {}, "scaler": {}, "step": 1, "raw": {"a": torch.zeros(1)}}, "of another model"),
+    ({"optimizer": {}, "scaler": {}, "step": 1, "raw": 3}, "of another model"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), FOREIGN)
+def test_the_state_of_something_else_is_one_message(content: Any, said: str, tmp_path: Path) -> None:
+    hf = backbone(tmp_path / "base")
+    engine = trainer()
+    model = assemble(engine, hf)
+    state = tmp_path / "state"
+    state.mkdir()
+    engine.save(model, state, state=False)
+    torch.save(content, state / TRAINING)
+    with pytest.raises(ModelError, match=said):
+        train(engine, model, windows(LENGTHS, hf.spec()), resume=state)
+
+
 class _Program:
     """Unpickling this writes a file."""
 

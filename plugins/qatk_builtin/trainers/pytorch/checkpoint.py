@@ -86,11 +86,16 @@ def save_training(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_training(folder: Path) -> dict[str, Any]:
-    """What :func:`save_training` wrote. Raises :class:`ModelError` where it is missing or damaged."""
+    """What :func:`save_training` wrote. Raises :class:`ModelError` where it is missing, damaged or something else."""
     if not (folder / TRAINING).exists():
         raise ModelError(f"there is no {TRAINING} to resume from", where=str(folder))
     try:
-        state: dict[str, Any] = torch.load(folder / TRAINING, map_location="cpu", weights_only=True)  # runs no program
+        state = torch.load(folder / TRAINING, map_location="cpu", weights_only=True)  # runs no program
+        if not (
+            isinstance(state, dict) and isinstance(state.get("step"), int) and {"optimizer", "scaler"} <= set(state)
+        ):
+            raise ValueError("it holds something else")
+        kept: dict[str, Any] = state
     except Exception as error:  # of damaged bytes the unpickler raises almost anything
         reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise ModelError(
@@ -98,7 +103,7 @@ def load_training(folder: Path) -> dict[str, Any]:
             where=str(folder / TRAINING),
             fix="remove the run folder's checkpoints and train from the start",
         ) from error
-    return state
+    return kept
 
 
 def _config(encoder: Any) -> Any:

@@ -79,6 +79,8 @@ class TrainingState:
             ModelError: it is the state of another training.
         """
         objects = saved.get("objects", {})
+        if not isinstance(objects, Mapping):
+            raise ModelError(f"{TRAINING} is of another training", where=str(folder))
         if objects.keys() != self.objects.keys():
             there, wanted = (", ".join(sorted(names)) or "nothing" for names in (objects, self.objects))
             message = f"{TRAINING} keeps {there} beside the optimizer, but the hook on_start gives {wanted}"
@@ -88,7 +90,7 @@ class TrainingState:
             self.scaler.load_state_dict(saved["scaler"])
             for name, value in self.objects.items():
                 value.load_state_dict(objects[name])
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(f"{TRAINING} is of another training: {error}", where=str(folder)) from error
         self.step = int(saved["step"])
 
@@ -102,5 +104,8 @@ def load_weights(model: QAModel, folder: Path) -> dict[str, Any]:
     load_model(model, folder)
     saved = load_training(folder)
     if "raw" in saved:
-        model.load_state_dict(saved["raw"])
+        try:
+            model.load_state_dict(saved["raw"])
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise ModelError(f"{TRAINING} is of another model: {error}", where=str(folder)) from error
     return saved
