@@ -155,7 +155,7 @@ def _refuse_no_data_or_two(
 ) -> None:
     """The data comes from the runs, or from the caller."""
     if data is None and not runs:
-        raise UsageError(f"{sources[0]} is a file, no run folder", fix="prediction files need the data: --data DATA")
+        raise UsageError(f"{sources[0]} is a file, not a run folder", fix="prediction files need the data: --data DATA")
     if data is not None and runs:
         folder = next(source for source in sources if not Path(source).is_file())
         fix = "a run brings its own data, for prediction files beside it too: leave out --data (data=)"
