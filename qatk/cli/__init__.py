@@ -60,7 +60,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a :class:`QatkError`, or what a component raised, becomes one message and its exit code."""
+    """Run the command line: a :class:`QatkError`, and what a component or the system raised, becomes one message."""
     try:
         with safe_output():
             app(prog_name="qatk")
@@ -75,7 +75,13 @@ def main() -> None:
 
 
 def _explain(error: Exception) -> str | None:
-    """What a component did wrong, in a message; ``None`` of other failures, and where $QATK_TRACEBACK asks for all."""
+    """What a component did wrong or the system refused; ``None`` of other failures, and if $QATK_TRACEBACK is set."""
     from qatk.plugins.attribution import TRACEBACK, explain
 
-    return None if os.environ.get(TRACEBACK) else explain(error)
+    if os.environ.get(TRACEBACK):
+        return None
+    if (said := explain(error)) is None and isinstance(error, OSError):
+        where = None if error.filename is None else str(error.filename)
+        what = error.strerror or str(error)
+        said = str(QatkError(what, where=where, fix=f"{TRACEBACK}=1 shows the traceback"))
+    return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ GOOD = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: squad, path: dev.json}
 
 
 def qatk(*arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-    import os
 
     command = [sys.executable, "-m", "qatk", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **environ})
@@ -92,3 +92,18 @@ def test_a_plugin_file_that_cannot_be_loaded_is_an_error_at_once(tmp_path: Path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "plugin file broken.py cannot be loaded: ModuleNotFoundError" in done.stderr
+
+
+def test_what_the_system_refuses_is_one_message(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"rmdir {gone}; {sys.executable} -m qatk compare {tmp_path / 'a'} {tmp_path / 'b'} --markdown c.md"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=gone, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: No such file or directory\n  QATK_TRACEBACK=1 shows the traceback\n"
+    traced = {**os.environ, "QATK_TRACEBACK": "1"}
+    gone.mkdir()
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=gone, check=False, env=traced)
+    assert "Traceback" in done.stderr
