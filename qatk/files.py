@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -226,6 +226,44 @@ def parse_json(text: str, path: Path, **options: Any) -> Any:
         raise DataError("a number has thousands of digits", where=str(path), fix="mend the data") from error
     except RecursionError as error:
         raise DataError("the JSON is nested too deep", where=str(path)) from error
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The values of a file of JSON Lines, plain or gzip, each with the number of its line; blank lines are none.
+
+    Raises:
+        UsageError, DataError: as :func:`read_text` and :func:`parse_json` do.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                what = (
+                    f"this line is not JSON: {getattr(error, 'msg', 'it is nested too deep, or has too long a number')}"
+                )
+                raise DataError(what, where=f"{path}:{number}", fix="one JSON value a line is due") from error
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file; ``columns`` names those to read, of which some may be absent.
+
+    Raises:
+        UsageError: where there is no such file, or it cannot be opened.
+        DataError: where it is no Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        present = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        for batch in file.iter_batches(columns=present):
+            yield from batch.to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _cannot_read(path, error) from error
+        raise DataError(f"this is no Parquet file: {error}", where=str(path), fix="fetch or write it again") from error
 
 
 def _explain(text: str, error: json.JSONDecodeError) -> tuple[str, str]:

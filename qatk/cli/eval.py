@@ -35,10 +35,16 @@ class Extra(str, Enum):
 
 def evaluate_command(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="SQuAD data: JSON, v1.1 or v2, plain or .gz.")],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="SQuAD data: JSON, v1.1 or v2, plain or .gz; with --use, another form."),
+    ],
     predictions: Annotated[
         Path,
-        typer.Argument(metavar="PREDICTIONS", help="Predictions: JSON, question id to answer text, plain or .gz."),
+        typer.Argument(
+            metavar="PREDICTIONS",
+            help="Predictions: JSON, question id to answer text or list of texts; or .jsonl or .parquet, a row each.",
+        ),
     ],
     null_odds: Annotated[
         Path | None,
@@ -65,9 +71,13 @@ def evaluate_command(
             metavar="X", help="Score answers whose null odds are above X as no answer, as the official script does."
         ),
     ] = None,
+    use: Annotated[str, typer.Option(metavar="DATASET", help="Read DATA by this dataset component.")] = "squad",
     as_json: Annotated[bool, typer.Option("--json", help="Print the official metrics as JSON.")] = False,
 ) -> None:
-    """Score a predictions file with the official EM and F1; no model is needed."""
+    """Score a predictions file with the official EM and F1; no model is needed.
+
+    Where answers have several spans, those due and those given are paired, as the official script of DROP does.
+    """
     from qatk.evaluation.evaluate import evaluate
 
     host = plugin_host(context)
@@ -79,6 +89,7 @@ def evaluate_command(
         extra=extra.value,
         na_prob_thresh=na_prob_thresh,
         host=host,
+        use=use,
     )
     metrics = evaluation.metrics
     if as_json:
@@ -100,14 +111,16 @@ def _table(evaluation: Evaluation) -> Table:
 
     metrics = evaluation.metrics
     headers = [header for name in METRICS.values() for header in (name, "95 %")]
-    table = plain_table("", "questions", *headers, title="EM and F1, per cent")
-    for (_, prefix, title), rows in groups_of(evaluation.examples.has_answer).items():
+    several = evaluation.examples.answer_span is not None or evaluation.predictions.several is not None
+    title = "EM and F1 of several spans, per cent" if several else "EM and F1, per cent"
+    table = plain_table("", "questions", *headers, title=title)
+    for (_, prefix, name_of_group), rows in groups_of(evaluation.examples.has_answer).items():
         cells = [
             cell
             for name in METRICS
             for cell in (f"{metrics[f'{prefix}{name}']:.2f}", interval(evaluation.interval(name, rows)))
         ]
-        table.add_row(title, f"{metrics[f'{prefix}total']:,}", *cells)
+        table.add_row(name_of_group, f"{metrics[f'{prefix}total']:,}", *cells)
     return table
 
 

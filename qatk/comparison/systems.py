@@ -16,6 +16,7 @@ from qatk.errors import UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.metrics import take
 from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
+from qatk.evaluation.prediction_rows import Said
 from qatk.results.comparison import System, facts_of
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
@@ -41,7 +42,7 @@ def read_systems(
     """Systems from run folders, from prediction files beside them, or from prediction files alone.
 
     Args:
-        sources: finished runs and prediction files (question id to answer text, plain or .gz); the first is the
+        sources: finished runs and prediction files (question id to text or texts, plain or .gz); the first is the
             baseline. Files are scored and sliced on the data, or without it on that of the first run.
         null_odds: the odds file of each predictions file, ``None`` where it has none; nothing at all for none.
         data: the examples with gold, or the SQuAD file, that the prediction files belong to; ``None`` where a run
@@ -109,7 +110,7 @@ def _grouped(
 class _Answers:
     """What a predictions file says, and its null odds."""
 
-    texts: Mapping[str, str]
+    texts: Mapping[str, Said]
     odds: Mapping[str, float] | None
 
     def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]]) -> Evaluation:

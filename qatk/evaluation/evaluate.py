@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from qatk.errors import DataError, PredictionsError, UsageError
+from qatk.evaluation.locating import locate
 from qatk.evaluation.metrics import Odds, summarise
 from qatk.evaluation.prediction_files import (
     Source,
@@ -18,9 +20,10 @@ from qatk.evaluation.prediction_files import (
     read_predictions,
     same_order,
 )
+from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.squad import exact_and_f1, official_metrics
 from qatk.results.evaluation import Evaluation
-from qatk.types import Examples, Predictions
+from qatk.types import Examples
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -31,19 +34,21 @@ Extra = Literal["error", "ignore"]
 
 def evaluate(
     data: Source | Examples,
-    predictions: Source | Mapping[str, str],
+    predictions: Source | Mapping[str, Said],
     *,
     null_odds: Source | Mapping[str, float] | None = None,
     missing: Missing = "error",
     extra: Extra = "error",
     na_prob_thresh: float | None = None,
     host: PluginHost | None = None,
+    use: str = "squad",
 ) -> Evaluation:
     """Score predictions as the official SQuAD v2 script does. They stand as they are, unless a threshold is given.
 
     Args:
-        data: examples with gold, or a SQuAD file (v1.1 or v2, plain or .gz).
-        predictions: id to text, ``""`` for "no answer"; a mapping or a JSON file, plain or .gz.
+        data: examples with gold, or a file that the dataset ``use`` reads.
+        predictions: id to text, ``""`` for "no answer", or to the list of an answer's spans; a mapping or a file, see
+            :func:`qatk.evaluation.prediction_files.read_predictions`.
         null_odds: id to null score minus best span score, likewise; adds ``best_*`` and ``pr_*``.
         missing: what to do about questions without a prediction: ``"error"`` lists them, ``"wrong"`` scores them 0,
             unanswerable ones too.
@@ -51,14 +56,15 @@ def evaluate(
             the official script does.
         na_prob_thresh: the official script's option: answers with null odds above it count as "no answer"; ``best_*``
             and ``pr_*`` stay those of the predictions as they are.
-        host: the plugins to use; the ``squad`` dataset reads a file.
+        host: the plugins to use.
+        use: the dataset that reads a file; its first required option is the path.
 
     Raises:
         PredictionsError: where predictions or odds do not belong to the data: ids missing, left over or double.
         DataError: where a file holds something else, or the data has no gold.
         UsageError: where a file cannot be opened.
     """
-    examples = read_data(data, host)
+    examples = read_data(data, host, use=use)
     if not isinstance(predictions, Mapping):
         predictions = read_predictions(predictions)
     if null_odds is not None and not isinstance(null_odds, Mapping):
@@ -66,32 +72,42 @@ def evaluate(
     return evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh)
 
 
-def read_data(data: Source | Examples, host: PluginHost | None = None, *, cluster: str | None = None) -> Examples:
-    """Examples to score by: a SQuAD file is read by the ``squad`` dataset of the host; examples stand as they are.
+def read_data(
+    data: Source | Examples, host: PluginHost | None = None, *, cluster: str | None = None, use: str = "squad"
+) -> Examples:
+    """Examples to score by: a file is read by a dataset of the host; examples stand as they are.
 
     Args:
         data: a file, or examples.
         host: the plugins to use.
         cluster: a further column of a file's questions to read, see :func:`qatk.types.clusters_of`.
+        use: the dataset that reads a file; its first required option is the path.
 
     Raises:
         DataError: where the file holds something else.
-        UsageError: where it cannot be opened.
+        UsageError: where it cannot be opened, or the dataset reads no file.
     """
     if isinstance(data, Examples):
         return data
     from qatk.plugins.host import PluginHost
 
-    columns = [] if cluster in (None, "title", "context") else [cluster]
-    # scoring reads texts only, as the official script does
-    options = {"path": str(data), "bad_answers": "keep", "columns": columns}
-    examples: Examples = (host or PluginHost.discover()).build("dataset", "squad", options).load()
+    host = host or PluginHost.discover()
+    fields = host.find("dataset", use).component.options.model_fields
+    required = [name for name, field in fields.items() if field.is_required()]
+    if not required:
+        raise UsageError(f"the dataset {use!r} reads no file", where=str(data), fix="name another one, such as squad")
+    options: dict[str, object] = {required[0]: str(data)}
+    if "bad_answers" in fields:
+        options["bad_answers"] = "keep"  # scoring reads texts only, as the official script does
+    if cluster not in (None, "title", "context"):
+        options["columns"] = [cluster]
+    examples: Examples = host.build("dataset", use, options).load()
     return examples
 
 
 def evaluate_examples(
     examples: Examples,
-    predictions: Mapping[str, str],
+    predictions: Mapping[str, Said],
     null_odds: Mapping[str, float] | None = None,
     missing: Missing = "error",
     extra: Extra = "error",
@@ -121,20 +137,21 @@ def evaluate_examples(
         _check_ids(examples.id, predictions, missing)
     if null_odds is not None:
         check_null_odds(predictions, null_odds)
-    texts = list(predictions.values()) if in_order else [predictions.get(name, "") for name in examples.id]
-    exact, f1 = exact_and_f1(examples, texts)
+    said = list(predictions.values()) if in_order else [predictions.get(name, "") for name in examples.id]
+    located = locate(examples, said, null_odds)
+    exact, f1 = exact_and_f1(examples, located.text, located.several)
     if len(predictions) < len(examples):
         given = np.fromiter((name in predictions for name in examples.id), np.bool_, len(examples))
         exact, f1 = exact * given, f1 * given
     per_question = {"exact": exact, "f1": f1}
-    located = _locate(examples, texts, null_odds)
     odds = None if null_odds is None else _odds_in_order(examples, null_odds)
     figures = summarise(examples, located, per_question, odds)
     if na_prob_thresh is not None and null_odds is not None:
         above = located.null_odds > na_prob_thresh
         per_question = {name: np.where(above, ~examples.has_answer, values) for name, values in per_question.items()}
-        kept = ["" if cut else text for text, cut in zip(texts, above, strict=True)]
-        located = _locate(examples, kept, null_odds)
+        kept = ["" if cut else text for text, cut in zip(located.text, above, strict=True)]
+        start, end = (np.where(above, np.int32(-1), edge) for edge in (located.char_start, located.char_end))
+        located = replace(located, text=kept, char_start=start, char_end=end)
         figures |= official_metrics(per_question["exact"], per_question["f1"], examples.has_answer)
     return Evaluation(examples, located, figures, per_question)
 
@@ -157,35 +174,7 @@ def _odds_in_order(examples: Examples, null_odds: Mapping[str, float]) -> Odds:
     return np.fromiter(null_odds.values(), np.float64, len(null_odds)), rows
 
 
-def _locate(examples: Examples, texts: Sequence[str], null_odds: Mapping[str, float] | None) -> Predictions:
-    """The predictions as columns, each text where its context has it."""
-    places = (_place(examples, row, text) if text else -1 for row, text in enumerate(texts))
-    start = np.fromiter(places, np.int32, len(texts))
-    lengths = np.fromiter(map(len, texts), np.int32, len(texts))
-    if null_odds is not None and same_order(null_odds, examples.id):
-        odds = np.fromiter(null_odds.values(), np.float64, len(null_odds))
-    else:
-        odds = np.array([(null_odds or {}).get(name, math.nan) for name in examples.id], np.float64)
-    most = np.finfo(np.float32).max
-    null_score = np.clip(odds, -most, most).astype(np.float32)
-    score = np.where(np.isnan(null_score), null_score, np.float32(0))
-    return Predictions(texts, start, np.where(start >= 0, start + lengths, np.int32(-1)), score, null_score)
-
-
-def _place(examples: Examples, row: int, text: str) -> int:
-    """Where a context has a text: of several places the one nearest to a gold answer; -1 where it has not."""
-    context = examples.context_of(row)
-    first = place = context.find(text)
-    if first < 0 or context.find(text, first + 1) < 0 or not (golds := examples.spans_of(row)):
-        return first
-    places = []
-    while place >= 0:
-        places.append(place)
-        place = context.find(text, place + 1)
-    return min(places, key=lambda at: min(abs(at - start) + abs(at + len(text) - end) for start, end in golds))
-
-
-def _check_ids(ids: Sequence[str], predictions: Mapping[str, str], missing: Missing) -> None:
+def _check_ids(ids: Sequence[str], predictions: Mapping[str, Said], missing: Missing) -> None:
     known = set(ids)
     lacking = [name for name in ids if name not in predictions] if missing == "error" else []
     kinds = {"have no prediction": lacking, "are not in the data": [name for name in predictions if name not in known]}

@@ -1,4 +1,4 @@
-"""Predictions and null odds of files, in the official form."""
+"""Predictions and null odds of files: the official form, lists of texts for answers of several spans, rows."""
 
 from __future__ import annotations
 
@@ -11,22 +11,50 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import DataError, PredictionsError
+from qatk.evaluation.prediction_rows import Said, read_rows
 from qatk.files import parse_json, read_text
+from qatk.types import Predictions
 
 Source = str | Path
 
 _LISTED = 10
+_ROWS = (".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
 
 
-def read_predictions(path: Source) -> dict[str, str]:
-    """Read a predictions file: one JSON object, question id to answer text, plain or .gz.
+def read_predictions(path: Source) -> dict[str, Said]:
+    """Read a predictions file, plain or .gz.
+
+    - One JSON object, question id to answer text: the official form. ``""`` is "no answer".
+    - One JSON object, question id to a list of texts, the spans of the answer; an empty list is "no answer".
+    - JSON Lines (``.jsonl``): objects with ``id`` and ``prediction``, or ``id`` and ``spans``: texts, or objects of
+      ``text`` and, where known, ``char_start``, ``char_end`` and ``score``.
+    - Parquet (``.parquet``) with columns of these names, such as ``examples.parquet`` of a run.
 
     Raises:
         DataError: where it is cut short or of another form, with the place.
         PredictionsError: where an id stands in it twice.
         UsageError: where it cannot be opened.
     """
-    return _read_object(path, "answer texts", lambda value: isinstance(value, str))
+    if str(path).endswith(_ROWS):
+        return read_rows(Path(path))
+    said = _read_object(path, "answer texts", _is_said, "a list holds texts, none of them empty; [] is no answer")
+    first = {type(value): name for name, value in reversed(said.items())}
+    if len(first) > 1:
+        what = f"question {first[list]!r} has a list of texts, question {first[str]!r} a text alone"
+        raise DataError(what, where=str(path), fix="all questions have lists (of one text, or none), or none has")
+    return said
+
+
+def _is_said(value: object) -> bool:
+    """A text, or a list of texts none of which is empty."""
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(text, str) and text for text in value))
+
+
+def official_form(ids: Sequence[str], predictions: Predictions) -> dict[str, str | list[str]]:
+    """Question id to text, or where any answer has several spans, to the list of the texts of its spans."""
+    if predictions.several is None:
+        return dict(zip(ids, predictions.text, strict=True))
+    return {name: [span.text for span in predictions.spans(row)] for row, name in enumerate(ids)}
 
 
 def read_null_odds(path: Source) -> dict[str, float]:
@@ -42,7 +70,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float) and not math.isnan(value)
 
 
-def _read_object(path: Source, kind: str, accept: Callable[[object], bool]) -> dict[str, Any]:
+def _read_object(path: Source, kind: str, accept: Callable[[object], bool], fix: str | None = None) -> dict[str, Any]:
     """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
     path = Path(path)
     pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
@@ -52,7 +80,7 @@ def _read_object(path: Source, kind: str, accept: Callable[[object], bool]) -> d
     for name, value in pairs:
         if not accept(value):
             seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
-            raise DataError(f"question {name!r} has {seen} where {kind} are due", where=str(path))
+            raise DataError(f"question {name!r} has {seen} where {kind} are due", where=str(path), fix=fix)
     values = dict(pairs)
     if len(values) < len(pairs):
         double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
@@ -65,7 +93,7 @@ def same_order(values: Mapping[str, object], ids: Sequence[str]) -> bool:
     return len(values) == len(ids) and all(map(eq, values, ids))
 
 
-def check_null_odds(predictions: Mapping[str, str], null_odds: Mapping[str, float], where: str | None = None) -> None:
+def check_null_odds(predictions: Mapping[str, Said], null_odds: Mapping[str, float], where: str | None = None) -> None:
     """Refuse null odds that are not of these predictions, one number an id.
 
     Raises:

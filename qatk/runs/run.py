@@ -11,6 +11,7 @@ from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
 from qatk.errors import ModelError, without_secrets
+from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
 from qatk.files import write_atomically, write_json
 from qatk.plugins.attribution import blaming
@@ -152,7 +153,7 @@ def _write(folder: RunFolder, answers: Answers, evaluation: Evaluation) -> None:
         thresholds = found.splits[0].thresholds
         folder.update(calibration=CalibrationRecord(clusters=found.clusters.kind, thresholds=thresholds))
         write_calibration(folder.path, found)
-    write_json(folder / "predictions.json", dict(zip(ids, predictions.text, strict=True)))
+    write_json(folder / "predictions.json", official_form(ids, predictions))
     write_json(folder / "null_odds.json", dict(zip(ids, predictions.null_odds.tolist(), strict=True)))
     write_json(folder / "metrics.json", dict(evaluation.metrics))
     write_examples(folder / "examples.parquet", evaluation)

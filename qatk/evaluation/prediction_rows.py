@@ -1,0 +1,81 @@
+"""Predictions a row a question: JSON Lines, and Parquet as ``examples.parquet`` of a run has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qatk.errors import DataError, PredictionsError
+from qatk.files import read_json_lines, read_parquet
+from qatk.types import Span
+
+Said = str | Sequence[str | Span]
+"""What is said of a question: one text, ``""`` for no answer; or the spans of an answer, texts alone where no place is
+known, an empty list for no answer."""
+COLUMNS = ("id", "prediction", "spans")
+_DUE = "a row has an 'id', and 'prediction' (a text, \"\" for no answer) or 'spans' (a list of texts, or of objects)"
+_SPAN = (
+    "a span is a text, or {'text': ..., 'char_start': ..., 'char_end': ..., 'score': ...}, all but the text optional"
+)
+
+
+def read_rows(path: Path) -> dict[str, Said]:
+    """What each row says of its question; see :func:`qatk.evaluation.prediction_files.read_predictions`."""
+    rows: Iterable[tuple[str, Any]]
+    if path.suffix == ".parquet":
+        rows = ((f"{path}: row {k}", row) for k, row in enumerate(read_parquet(path, COLUMNS)))
+    else:
+        rows = ((f"{path}:{line}", row) for line, row in read_json_lines(path))
+    said = [_said(row, where) for where, row in rows]
+    if not said:
+        raise DataError("the file has no rows", where=str(path), fix=_DUE)
+    found = dict(said)
+    if len(found) < len(said):
+        double = [name for name, times in Counter(name for name, _ in said).items() if times > 1]
+        listed = ", ".join(double[:10])
+        raise PredictionsError(f"{len(double)} question ids stand there twice: {listed}", where=str(path))
+    return found
+
+
+def _said(row: Any, where: str) -> tuple[str, Said]:
+    if not isinstance(row, dict):
+        raise DataError(f"{_shown(row)} where an object is due", where=where, fix=_DUE)
+    name, text, spans = (row.get(column) for column in COLUMNS)
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise DataError(f"'id' is {_shown(name)}", where=where, fix=_DUE)
+    if text is None and spans is None:
+        raise DataError(f"question {name!r} has neither a 'prediction' nor 'spans'", where=where, fix=_DUE)
+    if not isinstance(text, str | None):
+        raise DataError(f"the 'prediction' of question {name!r} is {_shown(text)}", where=where, fix=_DUE)
+    if not isinstance(spans, list | None):
+        raise DataError(f"the 'spans' of question {name!r} are {_shown(spans)}", where=where, fix=_DUE)
+    if spans is None or text == "" or (text and not spans):
+        return str(name), [text] if text else []
+    return str(name), [_span(span, str(name), where) for span in spans]
+
+
+def _span(value: Any, name: str, where: str) -> Span:
+    if isinstance(value, str):
+        value = {"text": value}
+    if not isinstance(value, Mapping) or not isinstance(text := value.get("text"), str) or not text:
+        raise DataError(f"question {name!r} has the span {_shown(value)}", where=where, fix=_SPAN)
+    numbers = {key: value.get(key) for key in ("char_start", "char_end", "score")}
+    for key, number in numbers.items():
+        if number is not None and (isinstance(number, bool) or not isinstance(number, _KINDS[key])):
+            raise DataError(f"{key} of a span of question {name!r} is {_shown(number)}", where=where, fix=_SPAN)
+    start = -1 if numbers["char_start"] is None else max(numbers["char_start"], -1)
+    end = start + len(text) if start >= 0 else -1
+    if start >= 0 and numbers["char_end"] not in (None, end):
+        what = f"the span {_shown(text)} of question {name!r} is at {start} to {numbers['char_end']}, but ends at {end}"
+        raise DataError(what, where=where, fix="char_end is the character after the last")
+    return Span(text, start, end, float("nan") if numbers["score"] is None else float(numbers["score"]))
+
+
+_KINDS: dict[str, Any] = {"char_start": int, "char_end": int, "score": int | float}
+
+
+def _shown(value: object) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,166 @@
+"""Predictions of several spans in files: lists of texts, JSON Lines, Parquet; and where their texts stand."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from qatk.errors import DataError, PredictionsError, QatkError, UsageError
+from qatk.evaluation.evaluate import evaluate, evaluate_examples
+from qatk.evaluation.prediction_files import official_form, read_predictions
+from qatk.types import Examples, Span
+from several_cases import examples_of_spans
+
+EXAMPLES = examples_of_spans([["Arlen"], ["Borsk"]], [["Cadiz"]], [])
+LISTS = {"q0": ["Borsk", "Arlen"], "q1": ["Cadiz"], "q2": []}
+
+
+def test_lists_of_texts_are_spans(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(json.dumps(LISTS))
+    found = evaluate(EXAMPLES, tmp_path / "p.json")
+    assert (found.metrics["exact"], found.metrics["NoAns_exact"]) == (100, 100)
+    assert [(s.text, s.char_start, s.char_end) for s in found.predictions.spans(0)] == [
+        ("Arlen", 3, 8),
+        ("Borsk", 11, 16),
+    ]
+    assert found.predictions.text == ["Arlen", "Cadiz", ""]
+    assert official_form(EXAMPLES.id, found.predictions) == LISTS | {"q0": ["Arlen", "Borsk"]}
+
+
+def test_lists_of_one_text_are_the_official_form() -> None:
+    found = evaluate_examples(EXAMPLES, {"q0": ["Arlen"], "q1": ["Cadiz"], "q2": []})
+    texts = {"q0": "Arlen", "q1": "Cadiz", "q2": ""}
+    other = evaluate_examples(EXAMPLES, texts)
+    assert found.predictions.several is None
+    assert found.metrics == other.metrics
+    assert found.predictions.char_start.tolist() == other.predictions.char_start.tolist()
+    assert official_form(EXAMPLES.id, found.predictions) == texts
+
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "q0", "spans": [{"text": "Borsk", "char_start": 11, "char_end": 16, "score": 2.5}, "Arlen"]},
+    {"id": "q1", "prediction": "Cadiz"},
+    {"id": "q2", "prediction": "", "spans": [{"text": "1", "char_start": 0, "score": 9}]},
+]
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz", "p.ndjson"])
+def test_json_lines(tmp_path: Path, name: str) -> None:
+    text = "\n\n".join(map(json.dumps, ROWS)).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    found = evaluate(EXAMPLES, tmp_path / name)
+    assert found.per_question["exact"].tolist() == [1, 1, 1]
+    assert found.predictions.text == ["Borsk", "Cadiz", ""]  # the best span, by the score that one has
+    assert found.predictions.spans(0)[1] == Span("Borsk", 11, 16, 2.5)
+
+
+def test_parquet_as_a_run_writes_it(tmp_path: Path) -> None:
+    from qatk.run_folder.examples_table import write_examples
+
+    before = evaluate_examples(EXAMPLES, LISTS)
+    write_examples(tmp_path / "examples.parquet", before)
+    after = evaluate(EXAMPLES, tmp_path / "examples.parquet")
+    assert after.metrics == before.metrics
+    assert official_form(EXAMPLES.id, after.predictions) == official_form(EXAMPLES.id, before.predictions)
+
+
+def test_parquet_of_single_answers(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": ["q0", "q1", "q2"], "prediction": ["Arlen", "", "x"]}), tmp_path / "p.parquet")
+    assert read_predictions(tmp_path / "p.parquet") == {"q0": ["Arlen"], "q1": [], "q2": ["x"]}
+
+
+def test_ids_that_are_numbers_are_texts(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"id": 7, "spans": []}')
+    assert read_predictions(tmp_path / "p.jsonl") == {"7": []}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('["Arlen"]', r"p\.jsonl:2: \['Arlen'\] where an object is due"),
+        ('{"prediction": "x"}', r"p\.jsonl:2: 'id' is nothing"),
+        ('{"id": true, "prediction": "x"}', "'id' is True"),
+        ('{"id": "q9"}', "question 'q9' has neither a 'prediction' nor 'spans'"),
+        ('{"id": "q9", "prediction": ["x"]}', r"the 'prediction' of question 'q9' is \['x'\]"),
+        ('{"id": "q9", "spans": "x"}', "the 'spans' of question 'q9' are 'x'"),
+        ('{"id": "q9", "spans": [""]}', "question 'q9' has the span"),
+        ('{"id": "q9", "spans": [{"char_start": 1}]}', "question 'q9' has the span {'char_start': 1}"),
+        ('{"id": "q9", "spans": [{"text": "ab", "char_start": "1"}]}', "char_start of a span of question 'q9' is '1'"),
+        ('{"id": "q9", "spans": [{"text": "ab", "score": "high"}]}', "score of a span of question 'q9' is 'high'"),
+        (
+            '{"id": "q9", "spans": [{"text": "ab", "char_start": 1, "char_end": 4}]}',
+            "the span 'ab' of question 'q9' is at 1 to 4, but ends at 3",
+        ),
+        ('{"id": "q0", "spans": []}', "1 question ids stand there twice: q0"),
+        ('{"id": "q9"', r"p\.jsonl:2: this line is not JSON: Expecting ',' delimiter"),
+    ],
+)
+def test_rows_that_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "p.jsonl").write_text(f'{{"id": "q0", "spans": []}}\n{line}\n')
+    with pytest.raises(QatkError, match=message) as caught:
+        read_predictions(tmp_path / "p.jsonl")
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"q0": ["a"], "q1": "b"}', "question 'q0' has a list of texts, question 'q1' a text alone"),
+        ('{"q0": ["a", ""]}', r'question \'q0\' has \["a", ""\] where answer texts are due'),
+        ('{"q0": ["a", 1]}', r"question 'q0' has \[\"a\", 1.0\] where answer texts are due"),
+        ('{"q0": [["a"]]}', "where answer texts are due"),
+    ],
+)
+def test_lists_that_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "p.json").write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_predictions(tmp_path / "p.json")
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "p.parquet").write_text("no Parquet")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    for name, message in (("p.parquet", "this is no Parquet file"), ("empty.jsonl", "the file has no rows")):
+        with pytest.raises(DataError, match=message):
+            read_predictions(tmp_path / name)
+    for name in ("absent.parquet", "absent.jsonl"):
+        with pytest.raises(UsageError, match="there is no such file"):
+            read_predictions(tmp_path / name)
+
+
+def test_a_place_where_the_context_has_another_text_is_refused() -> None:
+    said = {"q0": [Span("Arlen", 4, 9, 1.0)], "q1": [], "q2": []}
+    with pytest.raises(PredictionsError, match="'q0' is said to have 'Arlen' at 4, where its context has 'rlen '"):
+        evaluate_examples(EXAMPLES, said)
+
+
+def placed(context: str, golds: list[tuple[str, int]], said: list[str]) -> list[int]:
+    n = len(golds)
+    examples = Examples(
+        ["q"],
+        ["?"],
+        [""],
+        [context],
+        np.zeros(1, np.int32),
+        np.array([0, n], np.int64),
+        [text for text, _ in golds],
+        np.array([start for _, start in golds], np.int32),
+        answer_span=np.arange(n, dtype=np.int32),
+    )
+    found = evaluate_examples(examples, {"q": said}).predictions
+    return [span.char_start for span in found.spans(0)]
+
+
+def test_equal_texts_stand_in_different_places_next_to_the_gold() -> None:
+    assert placed("ab ab ab", [("ab", 3), ("ab", 6)], ["ab", "ab"]) == [3, 6]
+    assert placed("ab ab ab", [("ab", 6)], ["ab"]) == [6]
+    assert placed("ab ab ab", [], ["ab", "ab", "ab"]) == [0, 3, 6]
+    assert placed("ab cd", [("ab", 0)], ["ab", "ab", "x", "cd"]) == [0, 0, 3, -1]  # nothing is left, and is told so
+    assert placed("a ab", [("a", 0)], ["ab", "a"]) == [0, 2]
