@@ -11,7 +11,7 @@ import numpy as np
 from qatk.errors import PredictionsError
 from qatk.evaluation.prediction_files import same_order
 from qatk.evaluation.prediction_rows import Said
-from qatk.types import Examples, Int32, Predictions, Span, Spans
+from qatk.types import Examples, Int32, Predictions, Span, Spans, ragged
 
 
 def locate(examples: Examples, said: Sequence[Said], null_odds: Mapping[str, float] | None) -> Predictions:
@@ -59,7 +59,7 @@ def _spans_of(examples: Examples, said: Sequence[Said]) -> Spans:
     flat = [span for spans in each for span in spans]
     start = np.array([span.char_start for span in flat], np.int32)
     return Spans(
-        offsets=np.cumsum([0, *map(len, each)], dtype=np.int64),
+        offsets=ragged.offsets_of(np.array([len(spans) for spans in each], np.int64)),
         text=[span.text for span in flat],
         char_start=start,
         char_end=_end(start, [span.text for span in flat]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -54,11 +54,46 @@ class FactsOptions(Options):
     """Share of questions that their passage does not answer."""
     long: Fraction = 0.05
     """Share of passages that are several hundred words long."""
+    lists: Fraction = 0.0
+    """Share of passages about several towns. Their questions ask for all towns that share something: answers of one to
+    seven spans, all of them due."""
+
+
+class MultiSpanQaOptions(Options):
+    """Options of the ``multispanqa`` dataset."""
+
+    path: str
+    """MultiSpanQA file: JSON, plain or .gz; relative to the working directory."""
+    columns: list[str] = Field(default_factory=list)
+    """Further keys of the questions to read, such as ``structure``: for the ``column`` slicer and for plugins."""
+
+
+class QedOptions(Options):
+    """Options of the ``qed`` dataset."""
+
+    path: str
+    """QED file: JSON Lines, plain or .gz; relative to the working directory."""
+    spans: Literal["sentence", "answer"] = "sentence"
+    """Spans to ask for: the sentence that answers the question, or the answers, where the paragraph names them."""
+    bad_answers: BadAnswers = "error"
+    """As for ``squad``; ``skip`` leaves out questions whose spans overlap too."""
+
+
+class EvidenceOptions(Options):
+    """Options of the ``evidence`` dataset."""
+
+    path: str
+    """A .jsonl (plain or .gz) or .parquet file of questions with spans by characters; relative to the working
+    directory."""
+    bad_answers: BadAnswers = "error"
+    """As for ``squad``; ``skip`` leaves out questions whose spans overlap too."""
+    columns: list[str] = Field(default_factory=list)
+    """Further keys of the rows to read, as for ``squad``."""
 
 
 @hookimpl
 def qatk_datasets() -> Iterable[Component]:
-    """SQuAD files, data sets of the hub, and passages about invented things."""
+    """SQuAD files, data sets of the hub, passages about invented things, and files of evidence."""
     return [
         Component(
             "squad",
@@ -80,5 +115,18 @@ def qatk_datasets() -> Iterable[Component]:
             FactsOptions,
             "generated passages about invented things",
             formerly=("tiny",),
+        ),
+        Component(
+            "multispanqa",
+            f"{__name__}.multispanqa:MultiSpanQaDataset",
+            MultiSpanQaOptions,
+            "MultiSpanQA: tokens with labels, several spans due",
+        ),
+        Component("qed", f"{__name__}.qed:QedDataset", QedOptions, "QED: the sentence that answers, or the answers"),
+        Component(
+            "evidence",
+            f"{__name__}.evidence:EvidenceDataset",
+            EvidenceOptions,
+            "JSON Lines or Parquet with sets of evidence spans",
         ),
     ]

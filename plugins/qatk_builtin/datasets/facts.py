@@ -3,6 +3,9 @@
 An easy passage is about one thing, a hard one about two of a kind with like attributes. Years stand beside years
 and people beside people, so the kind of answer alone decides nothing. Questions without an answer ask for what
 the passage tells of the other thing, or for what it does not tell.
+
+By an option some passages are about several towns, and their questions ask for all that share something: see
+:mod:`qatk_builtin.datasets.facts_lists`.
 """
 
 from __future__ import annotations
@@ -14,13 +17,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 import yaml
 
-from qatk.api import Examples
-from qatk.types import ragged
+from qatk.api import Answer, Examples
 from qatk_builtin.datasets import FactsOptions
+from qatk_builtin.datasets.facts_lists import NAMES, list_passage
 from qatk_builtin.datasets.facts_names import invented_name
+from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 PER_PASSAGE = 4
 """Questions asked of a passage."""
@@ -41,6 +44,8 @@ class Asked:
 
     text: str
     answer: str | None
+    spans: tuple[Answer, ...] = ()
+    """Instead of the answer: the spans that are all due."""
 
 
 class FactsDataset:
@@ -51,35 +56,24 @@ class FactsDataset:
 
     def load(self) -> Examples:
         """Write the passages and their questions."""
-        questions: list[str] = []
-        titles: list[str] = []
-        contexts: list[str] = []
-        index: list[int] = []
-        answers: list[list[tuple[str, int]]] = []
-        for passage, (title, context, asked) in enumerate(self._passages()):
-            contexts.append(context)
-            for question in asked[: self.options.questions - len(questions)]:
-                questions.append(question.text)
-                titles.append(title)
-                index.append(passage)
-                answers.append(_references(context, question.answer))
-        flat = [reference for references in answers for reference in references]
-        return Examples(
-            id=[f"facts-{self.options.seed}-{i}" for i in range(len(questions))],
-            question=questions,
-            title=titles,
-            context=contexts,
-            context_index=np.array(index, np.int32),
-            answer_offsets=ragged.offsets_of(np.array([len(few) for few in answers], np.int64)),
-            answer_text=[text for text, _ in flat],
-            answer_start=np.array([start for _, start in flat], np.int32),
-        )
+        questions: list[Question] = []
+        for title, context, asked in self._passages():
+            for one in asked[: self.options.questions - len(questions)]:
+                name = f"facts-{self.options.seed}-{len(questions)}"
+                questions.append(Question(name, one.text, title, context, _spans(context, one)))
+        return examples_of_questions(questions)
 
     def _passages(self) -> Iterator[tuple[str, str, list[Asked]]]:
         o = self.options
         rng = random.Random(f"facts {o.seed}")
+        listing = random.Random(f"facts lists {o.seed}")
         named = 0
         for _ in range(-(-o.questions // PER_PASSAGE)):
+            if o.lists and listing.random() < o.lists:
+                title, context, questions = list_passage(_data(), named, o.seed, o.unanswerable, listing)
+                yield title, context, [Asked(one.text, None, one.spans) for one in questions]
+                named += NAMES
+                continue
             size = 2 if rng.random() < o.hard else 1
             kind = rng.choice(list(_data()["kinds"].values()))
             shared = rng.sample(list(kind["facts"]), 4)
@@ -205,10 +199,15 @@ def _plausible(thing: Thing, fact: str, things: list[Thing]) -> int:
     return int(any(kinds[other]["type"] == kinds[fact]["type"] for t in things for other in t.values))
 
 
-def _references(context: str, answer: str | None) -> list[tuple[str, int]]:
+def _spans(context: str, asked: Asked) -> list[list[Answer]]:
+    """The spans that are due: those of a list, or one, in its several forms."""
+    if asked.spans or asked.answer is None:
+        return [[span] for span in asked.spans]
+    return [[Answer(*reference) for reference in _references(context, asked.answer)]]
+
+
+def _references(context: str, answer: str) -> list[tuple[str, int]]:
     """The answer where it stands, and a second form of it: without its unit, or with its "in" or "the"."""
-    if answer is None:
-        return []
     start = context.index(answer)
     references = [(answer, start)]
     for before in ("in ", "the "):

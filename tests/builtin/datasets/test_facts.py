@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qatk.api import Examples
+from qatk.data import overlapping_spans
 from qatk_builtin.datasets import FactsOptions
-from qatk_builtin.datasets.facts import PER_PASSAGE, FactsDataset
+from qatk_builtin.datasets.facts import PER_PASSAGE, FactsDataset, _data
 from qatk_builtin.datasets.facts_names import SEEDS, invented_name
 
 
@@ -101,3 +102,35 @@ def test_extremes(hard: float, unanswerable: float, long: float) -> None:
     e = facts(questions=100, hard=hard, unanswerable=unanswerable, long=long)
     assert e.has_answer.any() == (unanswerable == 0)
     assert min(len(context.split()) for context in e.context) > (150 if long else 20)
+
+
+def test_lists_are_off_and_change_nothing_else() -> None:
+    assert FactsDataset(FactsOptions()).load().answer_span is None
+    digest = FactsDataset(FactsOptions(questions=1000)).load().digest()
+    assert digest == "7b923f9627da9916993d3e0536d45d1f2da5ec42294ef85b7808f9a434069688"  # as before there were lists
+
+
+def test_list_questions_ask_for_all_spans() -> None:
+    found = FactsDataset(FactsOptions(lists=1.0, questions=400, seed=3)).load()
+    assert 0.6 < found.has_answer.mean() < 0.8
+    assert set(found.spans_due.tolist()) == set(range(8))
+    values = [*_data()["values"]["rivers"], *_data()["values"]["goods"]]
+    assert all(overlapping_spans(found, row) is None for row in range(len(found)))
+    for row in range(len(found)):
+        context, asked = found.context_of(row), found.question[row]
+        told = found.spans_of_answer(row)
+        assert all(context[answer.start :].startswith(answer.text) for (answer,) in told)
+        assert len({answer.text for (answer,) in told}) == len(told)
+        value = next(v for v in values if re.search(rf"\b{v}\b", asked))
+        due = {s for s in re.split(r"(?<=\.) ", context) if value in s}
+        holding = {s for s in re.split(r"(?<=\.) ", context) if any(a.text in s and value in s for (a,) in told)}
+        assert due == holding  # every sentence of what is asked tells of a town that is due, and no town is left out
+        assert len(told) == sum(s.count(" and ") + s.count(", ") + 1 for s in due)
+
+
+def test_list_passages_stand_among_others_and_are_the_same_each_time() -> None:
+    mixed = FactsOptions(lists=0.4, questions=400)
+    found = FactsDataset(mixed).load()
+    assert found.digest() == FactsDataset(mixed).load().digest()
+    assert 0.1 < (found.spans_due > 1).mean() < 0.5
+    assert len(found.answer_text) > found.spans_due.sum()  # other questions have alternatives, as ever
