@@ -1,7 +1,8 @@
 """qatk: train, evaluate, compare and serve extractive question answering models.
 
 ``qatk.run(recipe)`` trains and evaluates, ``qatk.evaluate(data, predictions)`` scores predictions,
-``qatk.compare(a, b)`` compares systems, ``qatk.load_run(folder)`` reads a finished run.
+``qatk.compare(a, b)`` compares systems, ``qatk.load_run(folder)`` reads a finished run; ``qatk.load_model(model)``
+loads a model that answers, ``qatk.pipeline("question-answering", model)`` is the pipeline that transformers had.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qatk.evaluation.evaluate import evaluate as evaluate
+    from qatk.inference.model import load_model as load_model
+    from qatk.inference.pipeline import install_pipeline as install_pipeline
+    from qatk.inference.pipeline import pipeline as pipeline
     from qatk.run_folder.load import load_run as load_run
     from qatk.runs.run import run as run
     from qatk.sweeps.compare import compare as compare
@@ -19,10 +23,13 @@ _HOMES = {
     "run": "qatk.runs.run",
     "evaluate": "qatk.evaluation.evaluate",
     "compare": "qatk.sweeps.compare",
+    "install_pipeline": "qatk.inference.pipeline",
+    "load_model": "qatk.inference.model",
+    "pipeline": "qatk.inference.pipeline",
     "load_run": "qatk.run_folder.load",
 }
 
-__all__ = ["compare", "evaluate", "load_run", "run"]
+__all__ = ["compare", "evaluate", "install_pipeline", "load_model", "load_run", "pipeline", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from qatk.cli import calibrate, data, plugins, recipe
+from qatk.cli.ask import ask_command
 from qatk.cli.compare import compare_command
 from qatk.cli.eval import evaluate_command
+from qatk.cli.predict import predict_command
 from qatk.cli.report import report_command
 from qatk.cli.run import run_command
 from qatk.cli.shared import Settings
@@ -29,6 +31,8 @@ app.command("run")(run_command)
 app.command("eval")(evaluate_command)
 app.command("calibrate")(calibrate.calibrate_command)
 app.command("compare")(compare_command)
+app.command("predict")(predict_command)
+app.command("ask")(ask_command)
 app.command("report")(report_command)
 app.add_typer(data.data_app, name="data", help="Inspect data.")
 app.add_typer(recipe.recipe_app, name="recipe", help="Check, complete and describe recipes.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qatk.cli.reading import read_examples
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
 from qatk.errors import UsageError, suggest
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from qatk.plugins.host import PluginHost
     from qatk.types import Examples
 
 data_app = typer.Typer(no_args_is_help=True)
@@ -62,7 +62,7 @@ def show(
     Examples: qatk data show dev-v2.0.json; qatk data show rajpurkar/squad_v2 --use hub --set split=validation.
     """
     plain_warnings()
-    examples = _load(plugin_host(context), use, data, settings or [])
+    examples = read_examples(plugin_host(context), use, data, settings or [])
     rows = _rows_of(examples, ids) if ids else _random_rows(examples, number, seed, answerable)
     if json:
         print_json([_plain(examples, row) for row in rows])
@@ -71,30 +71,6 @@ def show(
     for row in rows:
         _print_example(console, examples, row, around)
     console.print(_summary(examples, len(rows)), style="dim")
-
-
-def _load(host: PluginHost, use: str, data: str | None, settings: Sequence[str]) -> Examples:
-    from qatk.plugins.live import LiveDataset
-    from qatk.recipes.document import assign, parse
-
-    chosen = parse("{}", "--set")
-    for setting in settings:
-        assign(chosen, setting)
-    options: dict[str, Any] = chosen.value
-    fields = host.find("dataset", use).component.options.model_fields
-    required = [name for name, field in fields.items() if field.is_required()]
-    if data is not None:
-        if not required:
-            raise UsageError(
-                f"the dataset {use!r} takes no DATA", where=data, fix="set its options with --set KEY=VALUE"
-            )
-        options[required[0]] = data
-    elif absent := [name for name in required if name not in options]:
-        raise UsageError(
-            f"DATA is missing: the dataset {use!r} needs {' and '.join(absent)}",
-            fix="name a file, or choose another dataset with --use",
-        )
-    return host.live(LiveDataset, "dataset", use, options).load()
 
 
 def _rows_of(examples: Examples, ids: Sequence[str]) -> list[int]:

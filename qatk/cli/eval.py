@@ -96,7 +96,7 @@ def evaluate_command(
         print_json(dict(metrics))
         return
     console = output()
-    console.print(_table(evaluation))
+    console.print(figures_table(evaluation))
     clusters = evaluation.clusters
     by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
     console.print(f"{by} {clusters.note}.".removesuffix(" ."), style="dim", soft_wrap=True)
@@ -105,7 +105,7 @@ def evaluate_command(
         console.print(_thresholds(metrics))
 
 
-def _table(evaluation: Evaluation) -> Table:
+def figures_table(evaluation: Evaluation) -> Table:
     """A row each for all questions, those with an answer and those without."""
     from qatk.types import groups_of
 

@@ -1,6 +1,7 @@
 """Care of examples, whatever their source."""
 
 from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlapping_spans
+from qatk.data.pairs import pairs
 
 __all__ = [
     "BadAnswers",
@@ -8,4 +9,5 @@ __all__ = [
     "checked",
     "listed",
     "overlapping_spans",
+    "pairs",
 ]

@@ -74,6 +74,11 @@ class Live(Generic[C]):
         """A new component. Raises :class:`PluginError` where it cannot be imported or lacks what its kind requires."""
         return cls(registered, registered.build(options), options)
 
+    def option(self, name: str, default: T) -> T:
+        """The value of an option, or ``default`` where the component has none of this name."""
+        value: T = getattr(self.options, name, default)
+        return value
+
     def during(self, stage: str) -> AbstractContextManager[None]:
         """What is raised in the block is the component's, at this stage."""
         return attributed(self.registered, stage, may_print=self.may_print)

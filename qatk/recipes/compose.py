@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from qatk.plugins.host import PluginHost
 from qatk.plugins.live import (
     Live,
     LiveBackbone,
@@ -21,7 +22,7 @@ from qatk.plugins.live import (
 )
 from qatk.plugins.registered import Registered
 from qatk.recipes.recipe import Recipe
-from qatk.recipes.sections import Choice
+from qatk.recipes.sections import DEFAULTS, Choice
 
 L = TypeVar("L", bound=Live[Any])
 
@@ -47,6 +48,38 @@ class Pipeline:
         train: list[Live[Any]] = [self.train] if self.train else []
         one = (*train, self.dev, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
         return [live.registered for live in (*one, *self.metrics, *self.slicers, *self.reporters, *self.trackers)]
+
+
+@dataclass(frozen=True)
+class ModelParts:
+    """The live components that make answers, of a run or of a model."""
+
+    backbone: LiveBackbone
+    featurizer: LiveFeaturizer
+    head: LiveHead
+    trainer: LiveTrainer
+    decoder: LiveDecoder
+
+
+def compose_model(sections: Mapping[str, Mapping[str, Any]], host: PluginHost) -> ModelParts:
+    """Build the components of a model from the sections of a recipe; an empty section is the default one.
+
+    Raises:
+        UsageError: where a component or an option is unknown.
+        PluginError: where one cannot be imported, or lacks a method of its protocol.
+    """
+
+    def live(adapter: type[L], kind: str) -> L:
+        chosen = {**(DEFAULTS[kind] if "use" not in sections[kind] else {}), **sections[kind]}
+        return host.live(adapter, kind, chosen["use"], {k: v for k, v in chosen.items() if k != "use"})
+
+    return ModelParts(
+        backbone=live(LiveBackbone, "backbone"),
+        featurizer=live(LiveFeaturizer, "featurizer"),
+        head=live(LiveHead, "head"),
+        trainer=live(LiveTrainer, "trainer"),
+        decoder=live(LiveDecoder, "decoder"),
+    )
 
 
 def compose(recipe: Recipe) -> Pipeline:

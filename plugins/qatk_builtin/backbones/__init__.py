@@ -14,6 +14,8 @@ class HfOptions(Options):
     """Hub id, local folder, or ``package:NAME/sub/path`` for weights inside an installed Python package."""
     revision: str | None = None
     """Branch, tag or commit of the model; set it for reproducible figures."""
+    tokenizer: str | None = None
+    """Source of the tokenizer, as for ``model``; ``null`` uses the tokenizer beside the model."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Read that code before you turn this on."""
     dropout: Fraction | None = None

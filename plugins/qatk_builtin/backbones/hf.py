@@ -30,6 +30,10 @@ class HfBackbone:
     def __init__(self, options: HfOptions) -> None:
         self.options = options
         self._source = ModelSource(options.model, options.revision, code=options.trust_remote_code)
+        other = options.tokenizer
+        self._tokenizer_source = (
+            self._source if other is None else ModelSource(other, None, code=options.trust_remote_code)
+        )
 
     def prepare(self, train: Examples | None) -> None:
         """Nothing to do."""
@@ -85,7 +89,7 @@ class HfBackbone:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        config, folder = self._config, self._source.folder(SETTINGS)
+        config, folder = self._config, self._tokenizer_source.folder(SETTINGS)
         with self._explained("the tokenizer"), _quiet():
             tokenizer = AutoTokenizer.from_pretrained(
                 folder, config=config, trust_remote_code=self.options.trust_remote_code

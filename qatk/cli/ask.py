@@ -1,0 +1,159 @@
+"""``qatk ask``: a question about a document, or a conversation about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.errors import QatkError, UsageError, suggest
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qatk.inference.model import AnsweringModel
+    from qatk.inference.reply import Reply
+    from qatk.plugins.host import PluginHost
+
+AROUND = 400
+"""Characters of the context that are shown around an answer."""
+COMMANDS = {
+    ":k": ":k N shows N alternatives",
+    ":model": ":model MODEL asks another model",
+    ":context": ":context FILE asks about another document",
+    ":help": ":help shows this",
+    ":quit": ":quit ends, as does Ctrl-D",
+}
+
+
+def ask_command(
+    context: typer.Context,
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="Run folder, saved model, or checkpoint of the hub.", show_default=False),
+    ],
+    document: Annotated[
+        str,
+        typer.Option("-c", "--context", metavar="FILE|-|TEXT", help="Document: a file, standard input, or a text."),
+    ],
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-q", "--question", metavar="QUESTION", help="Question. May be repeated. Default: a conversation."
+        ),
+    ] = None,
+    top_k: Annotated[
+        int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of alternatives to show.")
+    ] = 3,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each question.")] = False,
+) -> None:
+    """Ask a model about a document; the answer is shown where it stands.
+
+    For example: qatk ask runs/quickstart -q "Who built the mill?" -c mill.txt.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from qatk.inference.documents import read_document
+    from qatk.inference.model import load_model
+
+    plain_warnings()
+    if document == "-" and not questions:
+        raise UsageError("a conversation reads questions from standard input", where="-c -", fix="name a file, or -q")
+    text = read_document(document)
+    host = plugin_host(context)
+    loaded = load_model(model, device=device, host=host)
+    console = output()
+    if not questions:
+        Conversation(loaded, text, top_k, device, host, console).run()
+        return
+    replies = loaded.answers(questions, [text] * len(questions), top_k=top_k)
+    for reply in replies:
+        if json:
+            print_json(reply.as_dict())
+        else:
+            show(console, reply)
+
+
+def show(console: Console, reply: Reply) -> None:
+    """The answer marked in its place, how sure it is, and the alternatives."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from qatk.display.tables import plain_table
+    from qatk.display.text import Mark, excerpt, printable
+
+    console.print(Text(printable(reply.question.strip()), style="bold"))
+    sure = f"{100 * reply.probability:.0f} %"
+    if reply.is_answered:
+        console.print(Text.assemble((printable(reply.text), "bold green"), (f"  {sure}", "dim")))
+        console.print(Padding(excerpt(reply.context, [Mark(reply.start, reply.end)], width=AROUND), (1, 0, 1, 2)))
+    else:
+        console.print(Text.assemble(("no answer", "bold yellow"), (f"  {sure}", "dim")))
+    others = [span for span in reply.candidates if (span.start, span.end) != (reply.start, reply.end)]
+    if others:
+        table = plain_table("alternative", "probability", "characters")
+        for span in others:
+            table.add_row(Text(printable(span.text)), f"{100 * span.probability:.0f} %", f"{span.start}-{span.end}")
+        console.print(table)
+
+
+class Conversation:
+    """Questions one after another, about one document, with a history where the terminal has one."""
+
+    def __init__(
+        self,
+        model: AnsweringModel,
+        text: str,
+        top_k: int,
+        device: str | None,
+        host: PluginHost,
+        console: Console,
+    ) -> None:
+        self.model, self.text, self.top_k, self.device, self.host = model, text, top_k, device, host
+        self.console = console
+
+    def run(self) -> None:
+        """Until ``:quit`` or the end of input; a mistake is said and costs nothing."""
+        if sys.stdin.isatty():
+            import readline  # noqa: F401  # gives input() a history and line editing
+        self.console.print(f"{self.model.name}; {len(self.text):,} characters; :help for commands", style="dim")
+        while (line := self._read()) is not None:
+            try:
+                if line.startswith(":"):
+                    self._command(*line.split(maxsplit=1))
+                elif line:
+                    show(self.console, self.model.answer(line, self.text, top_k=self.top_k))
+            except QatkError as error:
+                self.console.print(f"error: {error}", style="red", markup=False)
+            except EOFError:
+                return
+
+    def _read(self) -> str | None:
+        try:
+            return input("> " if sys.stdin.isatty() else "").strip()
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    def _command(self, name: str, argument: str = "") -> None:
+        from qatk.inference.documents import read_document
+        from qatk.inference.model import load_model
+
+        if name == ":quit":
+            raise EOFError
+        if name == ":help":
+            self.console.print("\n".join(COMMANDS.values()))
+        elif name == ":k":
+            if not argument.isdecimal() or not 1 <= int(argument) <= 1000:
+                raise UsageError(f"{argument or 'nothing'} is no number from 1 to 1000", fix=COMMANDS[name])
+            self.top_k = int(argument)
+        elif name == ":model":
+            self.model = load_model(argument, device=self.device, host=self.host)
+        elif name == ":context":
+            self.text = read_document(argument)
+        else:
+            raise UsageError(f"unknown command {name}", fix=suggest(name, COMMANDS))

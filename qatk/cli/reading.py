@@ -1,0 +1,41 @@
+"""What commands that take DATA share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from qatk.errors import UsageError
+
+if TYPE_CHECKING:
+    from qatk.plugins.host import PluginHost
+    from qatk.types import Examples
+
+
+def read_examples(host: PluginHost, use: str, data: str | None, settings: Sequence[str]) -> Examples:
+    """The examples of a dataset component; ``data`` is its first required option, ``settings`` are further ones.
+
+    Raises:
+        UsageError: where the component takes no DATA, or needs it.
+    """
+    from qatk.plugins.live import LiveDataset
+    from qatk.recipes.document import assign, parse
+
+    chosen = parse("{}", "--set")
+    for setting in settings:
+        assign(chosen, setting)
+    options: dict[str, Any] = chosen.value
+    fields = host.find("dataset", use).component.options.model_fields
+    required = [name for name, field in fields.items() if field.is_required()]
+    if data is not None:
+        if not required:
+            raise UsageError(
+                f"the dataset {use!r} takes no DATA", where=data, fix="set its options with --set KEY=VALUE"
+            )
+        options[required[0]] = data
+    elif absent := [name for name in required if name not in options]:
+        raise UsageError(
+            f"DATA is missing: the dataset {use!r} needs {' and '.join(absent)}",
+            fix="name a file, or choose another dataset with --use",
+        )
+    return host.live(LiveDataset, "dataset", use, options).load()

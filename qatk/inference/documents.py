@@ -1,0 +1,63 @@
+"""A document that a question is asked about: a text, standard input, or a file of any usual kind."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from qatk.errors import DataError, UsageError
+from qatk.files import read_text
+
+CONVERTED = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm", ".epub")
+"""Endings of files that ``markitdown`` turns into text."""
+LONGEST = 20_000_000
+"""Characters of the longest document."""
+
+
+def read_document(source: str) -> str:
+    """The text of a document.
+
+    Args:
+        source: ``-`` for standard input; the path of a file, of which those in :data:`CONVERTED` need the extra
+            ``qatk[documents]``; or the text itself, told by the blanks in it.
+
+    Raises:
+        UsageError: there is no such file, the extra is missing, or the text is blank or too long.
+        DataError: the file is not UTF-8, or cannot be converted.
+    """
+    if source == "-":
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    elif _is_text(source):
+        text = source
+    else:
+        path = Path(source)
+        text = _converted(path) if path.suffix.lower() in CONVERTED and path.is_file() else read_text(path)
+        if "\0" in text:
+            raise DataError("this is no text file: it holds NUL characters", where=source)
+    if not text.strip():
+        raise UsageError("the document is blank", where=None if _is_text(source) else source)
+    if len(text) > LONGEST:
+        raise UsageError(f"the document has {len(text):,} characters", fix=f"ask about {LONGEST:,} or fewer")
+    return text
+
+
+def _is_text(source: str) -> bool:
+    """Whether a source is the text itself: it has several words, and no file has this name."""
+    try:
+        return len(source.split()) > 1 and not Path(source).is_file()
+    except OSError:  # too long for a name
+        return True
+
+
+def _converted(path: Path) -> str:
+    try:
+        convert = import_module("markitdown").MarkItDown(enable_plugins=False).convert_local
+    except ImportError:
+        raise UsageError(
+            f"reading {path.suffix} needs markitdown", where=str(path), fix='pip install "qatk[documents]"'
+        ) from None
+    try:
+        return str(convert(str(path)).text_content)
+    except Exception as error:  # of the library that reads this kind of file
+        raise DataError(f"the file cannot be read: {type(error).__name__}: {error}", where=str(path)) from error

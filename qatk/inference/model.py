@@ -1,0 +1,218 @@
+"""A model that answers: whatever a run folder, a saved model or a checkpoint of the hub says, by one object.
+
+It takes the path of a run, featurizer, trainer's prediction, decoder, so that it answers the questions of a run's dev
+data as the run did.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qatk.calibration.calibrate import FILE, apply_threshold
+from qatk.data import pairs
+from qatk.errors import ModelError, RunFolderError, UsageError
+from qatk.inference.reply import Reply, replies_of
+from qatk.plugins.host import PluginHost
+from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.protocols import Model, Tokenizer
+from qatk.recipes.compose import ModelParts, compose_model
+from qatk.run_folder.manifest import MANIFEST, read_manifest
+from qatk.run_folder.provenance import check_suppliers
+from qatk.types import Examples, Predictions
+
+Sections = Mapping[str, Mapping[str, Any]]
+CONFIG = "config.json"
+"""Of a model in the form of transformers."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnsweringModel:
+    """A model with everything that decides its answers: windows, decoder, null threshold.
+
+    Attributes:
+        name: what it was loaded from.
+        sections: the recipe's choices of backbone, featurizer, head, trainer and decoder.
+        threshold: the null threshold that was fitted for data to come, where the decoder's is ``calibrated``.
+    """
+
+    name: str
+    sections: Sections
+    threshold: float | None
+    host: PluginHost
+    parts: ModelParts
+    model: Model
+    tokenizer: Tokenizer
+    spec: BackboneSpec
+
+    def predict(self, examples: Examples) -> Predictions:
+        """The answers to all examples, which need no gold.
+
+        Raises:
+            QatkError: one of its kinds, for everything that a user can mend.
+        """
+        features = self.parts.featurizer.featurize(examples, self.tokenizer, self.spec, split="prediction")
+        scores = self.parts.trainer.predict(self.model, features)
+        predictions = self.parts.decoder.decode(examples, features, scores)
+        return predictions if self.threshold is None else apply_threshold(examples, predictions, self.threshold)
+
+    def answer(self, question: str, context: str, *, top_k: int = 5) -> Reply:
+        """The answer to one question about a context of any length.
+
+        Raises:
+            UsageError: where question or context is blank, or ``top_k`` is below 1.
+        """
+        return self.answers([question], [context], top_k=top_k)[0]
+
+    def answers(self, questions: Sequence[str], contexts: Sequence[str], *, top_k: int = 5) -> list[Reply]:
+        """The answer to each question about the context beside it; many at once are faster than one by one.
+
+        Equal contexts are read once. Raises as :meth:`answer` does, with the number of the pair.
+        """
+        if top_k < 1:
+            raise UsageError(f"top_k is {top_k}", fix="ask for 1 answer or more")
+        if not questions and not contexts:
+            return []
+        examples = pairs(questions, contexts)
+        return list(replies_of(examples, self.keeping(top_k).predict(examples), top_k=top_k))
+
+    def keeping(self, top_k: int) -> AnsweringModel:
+        """The same model with an n-best of at least ``top_k`` spans."""
+        kept = self.parts.decoder.option("n_best_size", top_k)
+        return self.changed(decoder={"n_best_size": top_k}) if top_k > kept else self
+
+    @property
+    def weights(self) -> str:
+        """What tells these weights from others: name, size and time of their file; the name alone of a hub's."""
+        stats = [file.stat() for file in sorted(Path(self.sections["backbone"].get("model", "")).glob("*.safetensors"))]
+        return f"{self.name} {[(stat.st_size, stat.st_mtime_ns) for stat in stats]}"
+
+    def changed(
+        self, *, featurizer: Mapping[str, Any] | None = None, decoder: Mapping[str, Any] | None = None
+    ) -> AnsweringModel:
+        """The same weights with other options of featurizer and decoder.
+
+        Raises:
+            UsageError: where a component has no such option, or it does not take the value.
+        """
+        wanted = {name: options for name, options in (("featurizer", featurizer), ("decoder", decoder)) if options}
+        if not wanted:
+            return self
+        sections = {**self.sections, **{name: {**self.sections[name], **options} for name, options in wanted.items()}}
+        parts = compose_model(sections, self.host)
+        parts = replace(self.parts, **{name: getattr(parts, name) for name in wanted})
+        threshold = self.threshold if parts.decoder.calibrated else None
+        return replace(self, sections=sections, parts=parts, threshold=threshold)
+
+
+def load_model(
+    model: str | Path, *, device: str | None = None, settings: Sections | None = None, host: PluginHost | None = None
+) -> AnsweringModel:
+    """Load a model that answers questions.
+
+    Args:
+        model: a run folder; the folder of a saved model; a question-answering checkpoint of the hub, by its id; or
+            ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; of a model that qatk
+            did not train, those of a recipe that names none.
+        device: as the trainer's option, such as ``cpu`` or ``cuda``.
+        settings: further options by section, such as ``{"decoder": {"max_answer_length": 50}}``.
+        host: the plugins to use.
+
+    Raises:
+        ModelError: there is no such model, or it has no question-answering head.
+        RunFolderError: the run is unfinished, or was made with a plugin that is not here.
+        UsageError: an option is unknown.
+    """
+    host = host or PluginHost.discover()
+    folder = Path(model)
+    of_run = is_run(folder)
+    sections = _run_sections(folder, host) if of_run else _checkpoint_sections(str(model))
+    changes = {name: dict(options) for name, options in (settings or {}).items()}
+    if unknown := [name for name in changes if name not in sections]:
+        raise UsageError(f"a model has no section {unknown[0]!r}", fix=f"known: {', '.join(sections)}")
+    if device is not None:
+        changes.setdefault("trainer", {})["device"] = device
+    sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items()}
+    parts = compose_model(sections, host)
+    threshold = _fitted_threshold(folder) if of_run and parts.decoder.calibrated else None
+    tokenizer, spec = parts.backbone.prepare(None)
+    if not of_run and "max_length" not in changes.get("featurizer", {}):
+        sections, parts = _shorter_windows(sections, parts, spec, host)
+    loaded = parts.trainer.assemble(parts.backbone, parts.head, seed=0)
+    if of_run:
+        parts.trainer.load(loaded, folder / "model")
+    elif (parts.trainer.describe(loaded) or {}).get("head") == "untrained":
+        raise ModelError(
+            f"{model} has no weights of a question-answering head, so its answers would be random",
+            fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
+        )
+    return AnsweringModel(str(model), sections, threshold, host, parts, loaded, tokenizer, spec)
+
+
+def is_run(model: str | Path) -> bool:
+    """Whether a model is named by the folder of its run."""
+    return (Path(model) / MANIFEST).is_file()
+
+
+def _run_sections(folder: Path, host: PluginHost) -> Sections:
+    """The choices of a finished run. Its backbone is the model that it saved, where transformers can read that."""
+    manifest = read_manifest(folder)
+    if "score" not in manifest.stages:
+        raise RunFolderError(f"the run in {folder} is unfinished", fix="qatk run RECIPE --resume goes on with it")
+    if not (folder / "model").is_dir():
+        raise RunFolderError(f"the run in {folder} has no model: the folder model/ is missing", fix="run it again")
+    names = ("backbone", "featurizer", "head", "trainer", "decoder")
+    check_suppliers([row for row in manifest.components if row.kind in names], host, str(folder))
+    sections: dict[str, Mapping[str, Any]] = {name: manifest.recipe[name] for name in names}
+    if (folder / "model" / CONFIG).is_file():
+        sections["backbone"] = _saved_backbone(sections["backbone"], folder / "model")
+    return sections
+
+
+def _saved_backbone(recorded: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """The backbone that reads a saved model. What a run's own backbone was told of another source is left behind."""
+    default = _defaults()["backbone"]
+    kept = {}
+    if recorded["use"].rpartition("/")[2] == default["use"]:
+        kept = {name: value for name, value in recorded.items() if name not in ("model", "revision", "layers")}
+    return {**default, **kept, "model": str(folder)}
+
+
+def _shorter_windows(
+    sections: Sections, parts: ModelParts, spec: BackboneSpec, host: PluginHost
+) -> tuple[Sections, ModelParts]:
+    """Windows as long as the model takes, where the default is more."""
+    if parts.featurizer.option("max_length", 0) <= spec.max_length:
+        return sections, parts
+    shared = min(parts.featurizer.option("doc_stride", 0), spec.max_length // 3)
+    shorter = {**sections["featurizer"], "max_length": spec.max_length, "doc_stride": shared}
+    sections = {**sections, "featurizer": shorter}
+    return sections, replace(parts, featurizer=compose_model(sections, host).featurizer)
+
+
+def _checkpoint_sections(model: str) -> Sections:
+    return {**{name: {} for name in ("featurizer", "head", "trainer", "decoder")}, **_defaults(model)}
+
+
+def _defaults(model: str | None = None) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load(
+        files("qatk.inference").joinpath("defaults.yaml").read_text("utf-8")
+    )
+    if model is not None:
+        found["backbone"]["model"] = model
+    return found
+
+
+def _fitted_threshold(folder: Path) -> float:
+    """The null threshold of ``calibration.json``, fitted on all dev questions for data to come."""
+    try:
+        return float(json.loads((folder / FILE).read_text("utf-8"))["threshold"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"the fitted null threshold cannot be read: {error}"
+        raise RunFolderError(what, where=str(folder / FILE), fix=f"qatk calibrate {folder} fits it again") from None

@@ -1,0 +1,308 @@
+"""The question-answering pipeline that transformers had until 5.3: the same call, the same answers.
+
+What differs: scores of different windows are comparable (transformers normalised each window by itself), and equal
+texts at different places stay different answers (transformers merged them).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from qatk.inference.model import AnsweringModel, is_run, load_model
+from qatk.inference.reply import Candidate, Reply
+
+TASK = "question-answering"
+DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"
+"""What transformers took where no model was named."""
+LAZY = 128
+"""Questions that are taken from a generator at a time, where ``batch_size`` does not say."""
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+Question = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+def pipeline(
+    task: str = TASK,
+    model: Any = None,
+    *,
+    tokenizer: Any = None,
+    device: Any = None,
+    dtype: Any = "float32",
+    batch_size: int | None = None,
+    **options: Any,
+) -> QuestionAnsweringPipeline:
+    """A question-answering pipeline, called as that of transformers was.
+
+    Args:
+        task: ``question-answering``.
+        model: what :func:`qatk.load_model` takes, or a model of transformers with its ``tokenizer``.
+        tokenizer: of the model; a folder or hub id, or a fast tokenizer. Where it is not given, the model's own.
+        device: as transformers takes it: -1 or ``"cpu"``, a number or ``"cuda"``, a ``torch.device``.
+        dtype: of a checkpoint, as transformers takes it: ``"float32"``, ``"bfloat16"``, ``"float16"``; ``"auto"`` takes
+            what is fastest here. A run answers with its own precision.
+        batch_size: how many questions are taken from a generator at a time.
+        options: defaults of the call's options, see :class:`QuestionAnsweringPipeline`.
+
+    Raises:
+        KeyError: for another task.
+        QatkError: as :func:`qatk.load_model`.
+    """
+    if task != TASK:
+        raise KeyError(f"unknown task {task!r}: qatk.pipeline does {TASK!r} alone")
+    if model is None:
+        warnings.warn(f"no model was named: {DEFAULT_MODEL} is taken", UserWarning, stacklevel=2)
+        model = DEFAULT_MODEL
+    loaded = model if isinstance(model, AnsweringModel) else _load(model, tokenizer, _device(device), dtype)
+    return QuestionAnsweringPipeline(loaded, batch_size=batch_size, **options)
+
+
+def install_pipeline() -> None:
+    """Put the task ``question-answering`` into the registry of transformers, so that its ``pipeline`` knows it again.
+
+    Programs that call ``transformers.pipeline("question-answering", ...)`` then run unchanged.
+
+    Raises:
+        ImportError: where transformers is not installed.
+    """
+    transformers = import_module("transformers")  # at run time: the core does without it
+    pipelines = import_module("transformers.pipelines")
+    getattr(pipelines, "REMOVED_TASKS", {}).pop(TASK, None)  # which it looks at before its registry
+    wanted = {name: name == "_load_tokenizer" for name in dir(pipelines.Pipeline) if name.startswith("_load_")}
+    pipelines.PIPELINE_REGISTRY.register_pipeline(
+        TASK,
+        pipeline_class=type("QuestionAnsweringPipeline", (_Registered,), wanted),
+        pt_model=transformers.AutoModelForQuestionAnswering,
+        default={"model": (DEFAULT_MODEL, "main")},
+        type="text",
+    )
+
+
+class QuestionAnsweringPipeline:
+    """Answers to questions about contexts, as transformers gave them: ``score``, ``start``, ``end`` and ``answer``.
+
+    Call it with ``question=`` and ``context=`` (texts or lists), a dict or a list of dicts with these keys; a single
+    question gets its answer, several a list. Another iterable, such as a generator or a data set of ``datasets``, is
+    read as its answers are asked for.
+
+    Options of a call, or defaults of all calls:
+
+    - ``top_k`` (1): how many answers; more than one come as a list. ``topk`` is its old name.
+    - ``max_answer_len`` (15): the longest answer, in tokens.
+    - ``max_seq_len`` (of a run, its own; else 384, or what the model takes): the longest window, in tokens.
+    - ``doc_stride`` (of a run, its own; else 128; at most half a window): how many tokens two windows share.
+    - ``max_question_len`` (64): longer questions are cut.
+    - ``handle_impossible_answer`` (False): "no answer" may be among the answers, as ``""`` from 0 to 0.
+    - ``align_to_words`` (True): answers begin and end where words do.
+    - ``padding``, ``batch_size``: taken, and of no effect on the answers.
+
+    Args:
+        model: that answers.
+        batch_size: how many questions are taken from a generator at a time.
+        options: defaults, as above.
+
+    Raises:
+        ValueError: an empty question or context, ``top_k`` or ``max_answer_len`` below 1, lists of different lengths.
+        KeyError: a dict without ``question`` or ``context``.
+    """
+
+    task = TASK
+
+    def __init__(self, model: AnsweringModel, *, batch_size: int | None = None, **options: Any) -> None:
+        self.model, self.batch_size = model, batch_size
+        self._defaults = _checked(options)
+        self._changed: dict[tuple[Any, ...], AnsweringModel] = {}
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """The answers; see the class."""
+        given: dict[str, Any] = {
+            name: keywords.pop(name) for name in ("question", "context", "data", "X") if name in keywords
+        }
+        options = {**self._defaults, **_checked(keywords)}
+        asked = _asked(arguments, given)
+        if not isinstance(asked, list):
+            return self._lazily(iter(asked), options)
+        found = self._answers(asked, options)
+        return found[0] if len(found) == 1 else found
+
+    predict = transform = __call__
+
+    def _lazily(self, asked: Iterator[Any], options: Mapping[str, Any]) -> Iterator[Found | list[Found]]:
+        size = options.get("batch_size") or self.batch_size or LAZY
+        while few := [_question(item) for item in islice(asked, size)]:
+            yield from self._answers(few, options)
+
+    def _answers(self, asked: Sequence[Question], options: Mapping[str, Any]) -> list[Found | list[Found]]:
+        if not asked:
+            return []
+        model = self._model(options)
+        top_k = options.get("top_k", 1)
+        # Answers that are alike once they are aligned take one place: so more than top_k are fetched.
+        replies = model.answers(
+            [item["question"] for item in asked], [item["context"] for item in asked], top_k=top_k + 20
+        )
+        return [_form(reply, top_k, options) for reply in replies]
+
+    def _model(self, options: Mapping[str, Any]) -> AnsweringModel:
+        """The model with the windows and the cap that a call asks for."""
+        own = self.model.parts.featurizer
+        max_seq_len = options.get("max_seq_len") or own.option("max_length", 384)
+        doc_stride = options.get("doc_stride") or min(max_seq_len // 2, own.option("doc_stride", 128))
+        if doc_stride > max_seq_len:
+            raise ValueError(f"doc_stride ({doc_stride}) is larger than max_seq_len ({max_seq_len})")
+        longest, question = options.get("max_answer_len") or 15, options.get("max_question_len") or 64
+        key = (max_seq_len, doc_stride, longest, question)
+        if key not in self._changed:
+            windows = {"max_length": max_seq_len, "doc_stride": doc_stride, "max_question_length": question}
+            self._changed[key] = self.model.changed(featurizer=windows, decoder={"max_answer_length": longest})
+        return self._changed[key]
+
+
+class _Registered(QuestionAnsweringPipeline):
+    """What the registry of transformers builds: from a loaded model and tokenizer."""
+
+    def __init__(self, model: Any, tokenizer: Any = None, device: Any = None, **options: Any) -> None:
+        for name in ("task", "framework", "feature_extractor", "image_processor", "processor", "modelcard"):
+            options.pop(name, None)
+        options = {name: value for name, value in options.items() if name in _OPTIONS or name == "batch_size"}
+        super().__init__(_load(model, tokenizer, _device(device), getattr(model, "dtype", "float32")), **options)
+
+
+_OPTIONS = (
+    "top_k", "max_answer_len", "max_seq_len", "doc_stride", "max_question_len", "handle_impossible_answer",
+    "align_to_words", "padding",
+)  # fmt: skip
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a call by their names of today. Raises as the pipeline of transformers did."""
+    found = dict(options)
+    if "topk" in found:
+        warnings.warn("topk is deprecated: use top_k", UserWarning, stacklevel=3)
+        found.setdefault("top_k", found.pop("topk"))
+    if unknown := [name for name in found if name not in (*_OPTIONS, "batch_size")]:
+        raise TypeError(f"unknown option {unknown[0]!r}: known are {', '.join(_OPTIONS)}")
+    for name in ("top_k", "max_answer_len"):
+        if (value := found.get(name)) is not None and value < 1:
+            raise ValueError(f"{name} should be 1 or more, not {value}")
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _asked(arguments: Sequence[Any], given: Mapping[str, Any]) -> list[Question] | Iterable[Any]:
+    """The questions of a call; a list where all are there, else whatever gives them one by one."""
+    if len(arguments) == 2 and all(isinstance(text, str) for text in arguments):
+        asked: Any = [{"question": arguments[0], "context": arguments[1]}]
+    elif arguments:
+        asked = arguments[0] if len(arguments) == 1 else list(arguments)
+    elif "data" in given or "X" in given:
+        asked = given.get("data", given.get("X"))
+    elif "question" in given and "context" in given:
+        asked = _zipped(given["question"], given["context"])
+    else:
+        raise ValueError("a question and a context are needed: question=..., context=...")
+    if isinstance(asked, Mapping):
+        asked = _zipped(asked["question"], asked["context"]) if {"question", "context"} <= set(asked) else [asked]
+    if isinstance(asked, str) or not isinstance(asked, Iterable):
+        raise ValueError(f"{type(asked).__name__} is neither a question with its context nor a list of them")
+    return [_question(item) for item in asked] if isinstance(asked, list | tuple) else asked
+
+
+def _zipped(question: Any, context: Any) -> list[Question]:
+    if isinstance(question, str) and isinstance(context, str):
+        return [{"question": question, "context": context}]
+    if isinstance(question, list) and isinstance(context, str):
+        return [{"question": one, "context": context} for one in question]
+    if isinstance(question, list) and isinstance(context, list):
+        if len(question) != len(context):
+            raise ValueError(f"{len(question)} questions, but {len(context)} contexts")
+        return [{"question": one, "context": other} for one, other in zip(question, context, strict=True)]
+    if question is None or context is None:
+        return [{"question": question, "context": context}]
+    raise ValueError("question and context should be texts, or lists of texts")
+
+
+def _question(item: Any) -> Question:
+    """A question with its context, checked. Raises ``ValueError`` or ``KeyError``."""
+    if not isinstance(item, Mapping):
+        item = vars(item) if hasattr(item, "question") else item
+    if not isinstance(item, Mapping):
+        raise ValueError(f"{type(item).__name__} is no dict with question and context")
+    for name in ("question", "context"):
+        if name not in item:
+            raise KeyError(f"a dict with the keys question and context is needed: {name} is missing")
+        if item[name] is None:
+            raise ValueError(f"`{name}` cannot be None")
+        if not isinstance(item[name], str) or not item[name].strip():
+            raise ValueError(f"`{name}` cannot be empty")
+    return item
+
+
+def _form(reply: Reply, top_k: int, options: Mapping[str, Any]) -> Found | list[Found]:
+    """The answers in the form of transformers, best first."""
+    spans = reply.candidates
+    if options.get("align_to_words", True):
+        spans = _aligned(reply.context, spans)
+    answers: list[Found] = [{"score": s.probability, "start": s.start, "end": s.end, "answer": s.text} for s in spans]
+    if options.get("handle_impossible_answer", False):
+        none: Found = {"score": reply.no_answer_probability, "start": 0, "end": 0, "answer": ""}
+        answers = sorted([*answers, none], key=lambda answer: -answer["score"])
+        if not reply.is_answered:  # by the model's own null threshold
+            answers = [none, *(answer for answer in answers if answer is not none)]
+        elif answers[0] is none:
+            answers = [answers[1], none, *answers[2:]]
+    answers = answers[:top_k] or [{"score": 0.0, "start": 0, "end": 0, "answer": ""}]
+    return answers[0] if len(answers) == 1 else answers
+
+
+def _aligned(context: str, spans: Sequence[Candidate]) -> list[Candidate]:
+    """The spans, each stretched to whole words; of equal ones the best alone."""
+    words = [match.span() for match in _WORD.finditer(context)]
+    begins, ends = {}, {}
+    for start, end in words:
+        for place in range(start, end):
+            begins[place], ends[place] = start, end
+    found: dict[tuple[int, int], Candidate] = {}
+    for span in spans:
+        start, end = begins.get(span.start, span.start), ends.get(span.end - 1, span.end)
+        found.setdefault((start, end), replace(span, start=start, end=end, text=context[start:end]))
+    return list(found.values())
+
+
+def _load(model: Any, tokenizer: Any, device: str | None, dtype: Any) -> AnsweringModel:
+    """A model by name, or one of transformers that a program holds, which is written and read back."""
+    settings: dict[str, dict[str, Any]] = {"trainer": {"precision": _precision(dtype)}}
+    if isinstance(model, str | Path) and (tokenizer is None or isinstance(tokenizer, str | Path)):
+        if tokenizer is not None and str(tokenizer) != str(model):
+            settings["backbone"] = {"tokenizer": str(tokenizer)}
+        return load_model(model, device=device, settings={} if is_run(model) else settings)
+    if isinstance(model, str | Path) or not hasattr(model, "save_pretrained"):
+        raise ValueError("give the names of model and tokenizer, or a model and a tokenizer of transformers")
+    if not hasattr(tokenizer, "save_pretrained"):
+        raise ValueError("a model of transformers needs its tokenizer: tokenizer=...")
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return load_model(folder, device=device, settings=settings)
+
+
+def _precision(dtype: Any) -> str:
+    """The trainer's name of a type of numbers."""
+    name = str(dtype).removeprefix("torch.")
+    return {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "half": "fp16"}.get(name, name)
+
+
+def _device(device: Any) -> str | None:
+    """The trainer's name of a device."""
+    if device is None or (isinstance(device, str) and ":" not in device):
+        return device
+    if isinstance(device, int):
+        return "cpu" if device < 0 else "cuda"
+    return str(getattr(device, "type", device)).partition(":")[0]

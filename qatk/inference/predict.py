@@ -1,0 +1,198 @@
+"""Answers to a whole file of questions: written block by block, so that a kill costs a block and memory stays flat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qatk.errors import UsageError
+from qatk.files import finite, storage_errors, write_atomically, write_json
+from qatk.inference.model import AnsweringModel
+from qatk.inference.reply import Reply, replies_of
+from qatk.progress import advance
+from qatk.types import Examples
+
+BLOCK = 1 << 13
+"""Questions answered between two writes."""
+FORMS = (".json", ".jsonl", ".parquet")
+ABOUT, PARTS = "about.json", "[0-9]*.jsonl"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What :func:`predict_file` wrote.
+
+    Attributes:
+        path: of the answers.
+        questions: how many there are.
+        answered: how many got a span of their context.
+        resumed: how many an earlier, killed call had answered.
+    """
+
+    path: Path
+    questions: int
+    answered: int
+    resumed: int
+
+
+def predict_file(
+    model: AnsweringModel, examples: Examples, out: Path, *, top_k: int = 5, resume: bool = False, block: int = BLOCK
+) -> Written:
+    """Answer all examples into a file.
+
+    Answers are kept by blocks in the folder ``OUT.parts`` until all are there; then the file appears at once. The same
+    model and data give the same bytes, whether or not a call was killed on the way.
+
+    Args:
+        model: that answers.
+        examples: what is asked; gold is not needed.
+        out: ``.json``, the official form, id to text; ``.jsonl`` or ``.parquet``, a row a question with its place, its
+            probabilities, the null odds and the best spans.
+        top_k: how many best spans a row has.
+        resume: go on with what a killed call left.
+        block: questions answered between two writes.
+
+    Raises:
+        UsageError: another ending; a killed call left something and ``resume`` is off, or it was about something else.
+        StorageError: the disk refuses.
+    """
+    if out.suffix not in FORMS:
+        raise UsageError(f"{out} has an unknown ending", fix=f"end it in {', '.join(FORMS)}")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", fix="name a file")
+    parts = out.with_name(f"{out.name}.parts")
+    _open(parts, _identity(model, examples, top_k, block), resume=resume)
+    done = resumed = 0
+    for number, begin in enumerate(range(0, len(examples), block)):
+        rows = range(begin, min(begin + block, len(examples)))
+        part = parts / f"{number:06d}.jsonl"
+        if part.exists():
+            resumed += len(rows)
+        else:
+            write_atomically(part, "".join(_lines(model, examples.take(rows), top_k)))
+        done += len(rows)
+        advance("answering", done, len(examples))
+    answered = _join(parts, out)
+    shutil.rmtree(parts)
+    return Written(out, len(examples), answered, resumed)
+
+
+def row_of(name: str, reply: Reply) -> Row:
+    """A reply as a row of a file."""
+    return {
+        "id": name,
+        "answer": reply.text,
+        "start": reply.start,
+        "end": reply.end,
+        "probability": reply.probability,
+        "no_answer_probability": reply.no_answer_probability,
+        "null_odds": reply.null_odds,
+        "n_best": [
+            {"text": c.text, "start": c.start, "end": c.end, "score": c.score, "probability": c.probability}
+            for c in reply.candidates
+        ],
+    }
+
+
+def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:
+    replies = replies_of(examples, model.keeping(top_k).predict(examples), top_k=top_k)
+    for name, reply in zip(examples.id, replies, strict=True):
+        yield json.dumps(finite(row_of(name, reply)), ensure_ascii=False) + "\n"
+
+
+def _identity(model: AnsweringModel, examples: Examples, top_k: int, block: int) -> dict[str, Any]:
+    """What the parts of a killed call must agree on."""
+    sections = json.dumps([model.sections, model.threshold], sort_keys=True, default=str)
+    return {
+        "model": hashlib.sha256(sections.encode()).hexdigest(),
+        "weights": model.weights,
+        "data": examples.digest(),
+        "top_k": top_k,
+        "block": block,
+    }
+
+
+def _open(parts: Path, identity: dict[str, Any], *, resume: bool) -> None:
+    """A folder for the parts: a new one, or that of a killed call about the same."""
+    about = parts / ABOUT
+    if parts.exists() and not resume:
+        what = f"{parts} holds the answers of a call that did not come to its end"
+        raise UsageError(what, fix="go on with --resume, or remove the folder")
+    if about.exists():
+        try:
+            held = json.loads(about.read_text("utf-8"))
+        except ValueError:
+            held = {}
+        if changed := [name for name, value in identity.items() if held.get(name) != value]:
+            what = f"{parts} was begun with other {' and '.join(changed)}"
+            raise UsageError(what, fix="remove the folder, or name the model and data that it was begun with")
+        return
+    with storage_errors(parts):
+        parts.mkdir(parents=True, exist_ok=True)
+    write_json(about, identity)
+
+
+def _rows(parts: Path) -> Iterator[Row]:
+    for part in sorted(parts.glob(PARTS)):
+        with part.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+
+def _join(parts: Path, out: Path) -> int:
+    """Put all parts into one file, by way of a file beside them; how many questions got an answer."""
+    whole, answered = parts / f"whole{out.suffix}", 0
+    with storage_errors(out):
+        if out.suffix == ".parquet":
+            answered = _write_parquet(parts, whole)
+        else:
+            with whole.open("w", encoding="utf-8") as file:
+                for place, row in enumerate(_rows(parts)):
+                    answered += row["start"] >= 0
+                    if out.suffix == ".jsonl":
+                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    else:
+                        key, text = (json.dumps(row[name], ensure_ascii=False) for name in ("id", "answer"))
+                        file.write(f"{',' if place else '{'}\n {key}: {text}")
+                if out.suffix == ".json":
+                    file.write("\n}\n" if any(parts.glob(PARTS)) else "{}\n")
+        whole.replace(out)
+    return answered
+
+
+def _write_parquet(parts: Path, whole: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place = [("start", pa.int32()), ("end", pa.int32())]
+    span = pa.struct([("text", pa.string()), *place, ("score", pa.float32()), ("probability", pa.float32())])
+    numbers = [(name, pa.float32()) for name in ("probability", "no_answer_probability", "null_odds")]
+    schema = pa.schema([("id", pa.string()), ("answer", pa.string()), *place, *numbers, ("n_best", pa.list_(span))])
+    answered = 0
+    with pq.ParquetWriter(whole, schema) as writer:
+        for part in sorted(parts.glob(PARTS)):
+            with part.open(encoding="utf-8") as lines:
+                rows = list(map(json.loads, lines))
+            answered += sum(row["start"] >= 0 for row in rows)
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+    return answered
+
+
+def texts_of(path: Path) -> dict[str, str]:
+    """Id to answer text of what :func:`predict_file` wrote, in any of its forms."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        columns = pq.read_table(path, columns=["id", "answer"]).to_pydict()
+        return dict(zip(columns["id"], columns["answer"], strict=True))
+    if path.suffix == ".jsonl":
+        with path.open(encoding="utf-8") as lines:
+            return {row["id"]: row["answer"] for row in map(json.loads, lines)}
+    found: dict[str, str] = json.loads(path.read_text("utf-8"))
+    return found

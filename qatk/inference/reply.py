@@ -1,0 +1,89 @@
+"""What a model says to one question: its answer, where it stands, how sure it is, and what else it thought of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from qatk.types import Examples, Predictions
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A span of the context.
+
+    Attributes:
+        text: an exact slice of the context.
+        start, end: its characters, end exclusive.
+        score: comparable over all windows of the question.
+        probability: that of this span among the n-best and "no answer".
+    """
+
+    text: str
+    start: int
+    end: int
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to one question.
+
+    Attributes:
+        question, context: as they were asked.
+        text: an exact slice of the context; ``""`` is "no answer".
+        start, end: its characters, end exclusive; both -1 for "no answer".
+        probability: of what was answered, "no answer" included.
+        no_answer_probability: of "no answer", among it and the n-best.
+        null_odds: null score minus best span score: the higher, the surer is "no answer".
+        candidates: the best spans, best first, whether or not one was answered.
+    """
+
+    question: str
+    context: str
+    text: str
+    start: int
+    end: int
+    probability: float
+    no_answer_probability: float
+    null_odds: float
+    candidates: Sequence[Candidate]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer is a span of the context."""
+        return self.start >= 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it, without the context."""
+        plain = {name: value for name, value in asdict(self).items() if name != "context"}
+        return {"answer": plain.pop("text"), **plain}
+
+
+def replies_of(examples: Examples, predictions: Predictions, *, top_k: int) -> Iterator[Reply]:
+    """A reply for each example, with up to ``top_k`` candidates. The predictions must have an n-best."""
+    best = predictions.nbest
+    assert best is not None, "replies need the n-best of their predictions"
+    spans = zip(best.text, best.char_start, best.char_end, best.score, best.probability, strict=True)
+    for row, said in enumerate(predictions.text):
+        number = int(best.offsets[row + 1] - best.offsets[row])
+        found = [Candidate(text, *(value.item() for value in numbers)) for text, *numbers in islice(spans, number)]
+        none = max(0.0, 1.0 - float(np.sum([span.probability for span in found])))
+        start, end = int(predictions.char_start[row]), int(predictions.char_end[row])
+        answered = [span.probability for span in found if (span.start, span.end) == (start, end)]
+        yield Reply(
+            question=examples.question[row],
+            context=examples.context_of(row),
+            text=said,
+            start=start,
+            end=end,
+            probability=answered[0] if answered else none,
+            no_answer_probability=none,
+            null_odds=float(predictions.null_odds[row]),
+            candidates=found[:top_k],
+        )

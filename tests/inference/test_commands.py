@@ -1,0 +1,102 @@
+"""``qatk predict`` and ``qatk ask`` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TEXT = "The mill of Delft is old. It was built in 1843 by the guild."
+QUESTION = "When was the mill of Delft built?"
+
+
+def qatk(*arguments: object, stdin: str | bytes = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    given = stdin if isinstance(stdin, bytes) else stdin.encode()
+    environ = {**os.environ, "COLUMNS": "100", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "qatk", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, input=given, env=environ, cwd=cwd, timeout=120)
+    decoded = (stream.decode() for stream in (done.stdout, done.stderr))
+    found = subprocess.CompletedProcess(command, done.returncode, *decoded)
+    assert "Traceback" not in found.stderr
+    return found
+
+
+def test_predict_writes_answers_and_scores_them_where_it_can(run: Path, tmp_path: Path) -> None:
+    done = qatk("predict", run, run.parent / "dev.json", "--out", tmp_path / "a.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "a.json").read_text()) == json.loads((run / "predictions.json").read_text())
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert f"{metrics['exact']:.2f}" in done.stdout
+    assert "48 questions: " in done.stdout
+    data = json.loads((run.parent / "dev.json").read_text())
+    for article in data["data"]:
+        for paragraph in article["paragraphs"]:
+            for qa in paragraph["qas"]:
+                del qa["answers"], qa["is_impossible"]
+    (tmp_path / "asked.json").write_text(json.dumps(data))
+    bare = qatk("predict", run, tmp_path / "asked.json", "--out", tmp_path / "b.json", "--json")
+    assert json.loads(bare.stdout)["metrics"] == {}
+    assert (tmp_path / "b.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_ask_shows_the_answer_in_its_place(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "mill.txt").write_text(TEXT)
+    for document, stdin in ((TEXT, ""), (tmp_path / "mill.txt", ""), ("-", TEXT)):
+        done = qatk("ask", run, "-q", QUESTION, "-c", document, "--json", stdin=stdin)
+        reply = json.loads(done.stdout)
+        assert reply["question"] == QUESTION
+        assert all(TEXT[span["start"] : span["end"]] == span["text"] for span in reply["candidates"])
+    shown = qatk("ask", run, "-q", QUESTION, "-q", "Who?", "-c", TEXT, "-k", 2).stdout
+    assert QUESTION in shown
+    assert "Who?" in shown
+    assert "no answer" in shown or f"«{reply['answer']}»" in shown
+
+
+def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("The bell of Gouda was cast in 1655.")
+    lines = [
+        QUESTION,
+        ":k 1",
+        ":k none",
+        ":foo",
+        ":context nowhere.txt",
+        f":context {tmp_path / 'other.txt'}",
+        "When?",
+        "",
+    ]
+    done = qatk("ask", run, "-c", TEXT, stdin="\n".join([*lines, ":quit", "never read"]))
+    assert done.returncode == 0
+    for said in (QUESTION, "none is no number", "unknown command :foo", "there is no such file", "When?"):
+        assert said in done.stdout
+    assert "never read" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["ask", "RUN", "-q", "", "-c", TEXT], 2, "the question is blank"),
+        (["ask", "RUN", "-q", QUESTION, "-c", "nowhere.txt"], 2, "nowhere.txt: there is no such file"),
+        (["ask", "RUN", "-q", QUESTION, "-c", "binary.bin"], 1, "UTF-8"),
+        (["ask", "RUN", "-q", QUESTION, "-c", "blank.txt"], 2, "the document is blank"),
+        (["ask", "RUN", "-q", QUESTION, "-c", "-"], 2, "the document is blank"),
+        (["ask", "RUN", "-c", "-"], 2, "name a file, or -q"),
+        (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "-k", "0"], 2, "-k"),
+        (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "--device", "toaster"], 2, "device"),
+        (["ask", "./nowhere", "-q", QUESTION, "-c", TEXT], 2, "there is no folder ./nowhere"),
+        (["ask", ".", "-q", QUESTION, "-c", TEXT], 2, "is no model: it has no config.json"),
+        (["predict", "RUN"], 2, "DATA is missing"),
+        (["predict", "RUN", "nowhere.json"], 2, "there is no such file"),
+        (["predict", "RUN", "DEV", "--out", "a.txt"], 2, "unknown ending"),
+        (["predict", "RUN", "DEV", "--out", "nowhere/a.json", "--top-k", "0"], 2, "top-k"),
+    ],
+)
+def test_wrong_input_gets_one_message(run: Path, arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
+    (tmp_path / "binary.bin").write_bytes(bytes(range(256)))
+    (tmp_path / "blank.txt").write_text(" \n")
+    places = {"RUN": run, "DEV": run.parent / "dev.json"}
+    done = qatk(*(places.get(word, word) for word in arguments), cwd=tmp_path)
+    assert (done.returncode, words in done.stderr) == (code, True), done.stderr

@@ -1,0 +1,112 @@
+"""``qatk.load_model``: runs and checkpoints that answer, by the path that a run takes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import qatk
+from model_tools import save_model
+from qatk.errors import ModelError, QatkError, RunFolderError, UsageError
+from qatk.evaluation.evaluate import read_data
+from qatk.inference.model import AnsweringModel
+from small import write_recipe
+
+CONTEXT = "The mill of Delft is old. It was built in 1843 by the guild."
+QUESTION = "When was the mill of Delft built?"
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> AnsweringModel:
+    return qatk.load_model(run)
+
+
+def test_the_questions_of_a_run_are_answered_as_the_run_did(run: Path, model: AnsweringModel) -> None:
+    examples = read_data(run.parent / "dev.json")
+    found = model.predict(examples)
+    for name, values in (("predictions.json", found.text), ("null_odds.json", found.null_odds.tolist())):
+        assert dict(zip(examples.id, values, strict=True)) == json.loads((run / name).read_text())
+
+
+def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringModel) -> None:
+    reply = model.answer(QUESTION, CONTEXT, top_k=3)
+    assert CONTEXT[reply.start : reply.end] == reply.text if reply.is_answered else reply.text == ""
+    assert len(reply.candidates) == 3
+    assert all(CONTEXT[c.start : c.end] == c.text for c in reply.candidates)
+    assert 0 <= reply.probability <= 1
+    assert (reply.null_odds > 0) == (not reply.is_answered)
+    assert reply.as_dict()["answer"] == reply.text
+    both = model.answers([QUESTION] * 2, [CONTEXT] * 2, top_k=3)
+    assert [(r.text, r.start) for r in both] == [(reply.text, reply.start)] * 2
+    assert model.answers([], []) == []
+    assert len(model.answer(QUESTION, CONTEXT, top_k=60).candidates) == 60
+
+
+def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    settings = ["head={use: conditional}", "decoder.null_threshold=calibrated"]
+    result = qatk.run(recipe, out=tmp_path / "run", settings=settings)
+    model = qatk.load_model(tmp_path / "run")
+    examples = result.evaluation.examples
+    assert model.threshold == json.loads((tmp_path / "run" / "calibration.json").read_text())["threshold"]
+    found = model.predict(examples)
+    assert found.null_odds.tolist() == result.evaluation.predictions.null_odds.tolist()
+    best = found.score > -float("inf")
+    assert [text != "" for text in found.text] == (best & (found.null_odds <= model.threshold)).tolist()
+
+
+def test_a_checkpoint_answers_without_training(tmp_path: Path) -> None:
+    model = qatk.load_model(save_model(tmp_path, answers=True, initializer_range=0.5), device="cpu")
+    assert model.parts.featurizer.option("max_length", 0) == 64  # what the model takes
+    long = " ".join(f"{year}. {CONTEXT}" for year in range(1800, 1840))
+    reply = model.answer(QUESTION, long)
+    assert all(long[c.start : c.end] == c.text for c in reply.candidates)
+
+
+def test_a_model_without_a_head_is_refused(tmp_path: Path) -> None:
+    save_model(tmp_path)
+    with pytest.raises(ModelError, match="no weights of a question-answering head"):
+        qatk.load_model(tmp_path)
+
+
+def test_options_can_be_changed_and_are_checked(run: Path, model: AnsweringModel) -> None:
+    short = qatk.load_model(run, settings={"decoder": {"max_answer_length": 1}})
+    assert all(" " not in c.text for c in short.answer(QUESTION, CONTEXT, top_k=20).candidates)
+    assert model.changed() is model
+    with pytest.raises(UsageError, match="max_length"):
+        model.changed(decoder={"max_length": 3})
+    with pytest.raises(UsageError, match="no section 'decoders'"):
+        qatk.load_model(run, settings={"decoders": {}})
+
+
+@pytest.mark.parametrize(
+    ("question", "context", "top_k", "words"),
+    [
+        ("", CONTEXT, 1, "the question is blank"),
+        (QUESTION, " \n", 1, "the context is blank"),
+        (QUESTION, CONTEXT, 0, "top_k is 0"),
+    ],
+)
+def test_what_cannot_be_answered(model: AnsweringModel, question: str, context: str, top_k: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        model.answer(question, context, top_k=top_k)
+
+
+def test_folders_that_are_no_model(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is no model"):
+        qatk.load_model(tmp_path)
+    with pytest.raises(QatkError, match="there is no folder"):
+        qatk.load_model(tmp_path / "nowhere")
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    shutil.rmtree(broken / "model")
+    with pytest.raises(RunFolderError, match="has no model"):
+        qatk.load_model(broken)
+    manifest = json.loads((broken / "manifest.json").read_text())
+    del manifest["stages"]["score"]
+    (broken / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunFolderError, match="is unfinished"):
+        qatk.load_model(broken)

@@ -1,0 +1,170 @@
+"""``qatk.pipeline``: the contract of the pipeline that transformers had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import transformers
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+import qatk
+from model_tools import FORMS, save_model
+from pipeline_reference import Reference
+from small import squad
+
+SIZES = {"max_seq_len": 40, "doc_stride": 8, "max_answer_len": 7}
+CONTEXT = "The mill of Delft is old. It was built in 1843 by the guild."
+QUESTION = "When was the mill of Delft built?"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(tmp_path_factory.mktemp("checkpoint"), answers=True, initializer_range=0.5)
+
+
+@pytest.fixture(scope="module")
+def ask(folder: Path) -> Any:
+    return qatk.pipeline("question-answering", model=str(folder), device=-1, **SIZES)
+
+
+def asked() -> list[tuple[str, str]]:
+    """Questions with short contexts of one window and long ones of several."""
+    questions = [(qa["question"], p["context"]) for p in squad(12, 5)["data"][0]["paragraphs"] for qa in p["qas"]]
+    long = [(questions[k][0], " ".join(text for _, text in questions[k : k + 4])) for k in range(8)]
+    short = [(question, word) for question, _ in questions[:4] for word in ("mill", "1843", "Delft")]
+    return [*questions, *long, *short]  # of a word alone, "no answer" is easily better
+
+
+@pytest.mark.parametrize("impossible", [False, True])
+def test_answers_are_those_of_the_contract(impossible: bool, tmp_path: Path) -> None:
+    pairs, said = asked(), set()
+    for form in FORMS:
+        where = save_model(tmp_path / form, form, answers=True, initializer_range=0.5)
+        pipe = qatk.pipeline(model=where, device="cpu", align_to_words=False, **SIZES)
+        ours = pipe(
+            question=[question for question, _ in pairs],
+            context=[context for _, context in pairs],
+            handle_impossible_answer=impossible,
+        )
+        reference = Reference(where)
+        theirs = [reference.answer(*pair, **SIZES, impossible=impossible) for pair in pairs]
+        assert [(found["start"], found["end"], found["answer"]) for found in ours] == theirs
+        said.update(answer for _, _, answer in theirs)
+    assert len(said) > 20
+    assert ("" in said) == impossible
+
+
+def test_one_question_gets_a_dict_and_several_get_a_list(ask: Any) -> None:
+    one = ask(question=QUESTION, context=CONTEXT)
+    assert list(one) == ["score", "start", "end", "answer"]
+    assert CONTEXT[one["start"] : one["end"]] == one["answer"]
+    assert 0 < one["score"] <= 1
+    pair = {"question": QUESTION, "context": CONTEXT}
+    for call in (
+        ask(pair),
+        ask([pair]),
+        ask(QUESTION, CONTEXT),
+        ask(data=pair),
+        ask(question=[QUESTION], context=CONTEXT),
+    ):
+        assert call == one
+    other = {"question": "Of what?", "context": CONTEXT}
+    both = [one, ask(other)]
+    for call in (
+        ask([pair, other]),
+        ask(pair, other),
+        ask(question=[QUESTION, "Of what?"], context=[CONTEXT, CONTEXT]),
+        ask({"question": [QUESTION, "Of what?"], "context": CONTEXT}),
+    ):
+        assert [found["answer"] for found in call] == [found["answer"] for found in both]
+
+
+def test_top_k_gives_the_best_first(ask: Any) -> None:
+    found = ask(question=QUESTION, context=CONTEXT, top_k=4)
+    assert len(found) == 4
+    assert [answer["score"] for answer in found] == sorted((answer["score"] for answer in found), reverse=True)
+    assert len({(answer["start"], answer["end"]) for answer in found}) == 4
+    with pytest.warns(UserWarning, match="topk is deprecated"):
+        assert ask(question=QUESTION, context=CONTEXT, topk=4) == found
+
+
+def test_no_answer_is_among_the_answers_where_it_may_be(ask: Any) -> None:
+    with_none = ask(question=QUESTION, context=CONTEXT, top_k=1000, handle_impossible_answer=True)
+    none = [answer for answer in with_none if not answer["answer"]]
+    assert [(answer["start"], answer["end"]) for answer in none] == [(0, 0)]
+    without = ask(question=QUESTION, context=CONTEXT, top_k=999)
+    assert [answer for answer in with_none if answer["answer"]][:5] == without[:5]
+
+
+def test_answers_are_aligned_to_words(ask: Any) -> None:
+    context = "Unbelievable towers, 1843."
+    words = {"Unbelievable", "towers", ",", "1843", "."}
+    for found in ask(question=QUESTION, context=context, top_k=20):
+        assert context[found["start"] : found["end"]] == found["answer"]
+        first, last = found["answer"].split()[0], found["answer"].split()[-1]
+        assert any(first.startswith(word) for word in words), found
+        assert any(last.endswith(word) for word in words), found
+
+
+def test_generators_are_read_as_their_answers_are_asked_for(ask: Any) -> None:
+    taken = []
+
+    def questions() -> Any:
+        for number in range(1000):
+            taken.append(number)
+            yield {"question": QUESTION, "context": f"{number}. {CONTEXT}"}
+
+    answers = ask(questions(), batch_size=4)
+    assert taken == []
+    first = next(answers)
+    assert len(taken) == 4
+    assert first == ask(question=QUESTION, context=f"0. {CONTEXT}")
+
+
+def test_data_sets_of_datasets_go_in(ask: Any) -> None:
+    from datasets import Dataset
+
+    rows = Dataset.from_list([{"question": QUESTION, "context": CONTEXT}] * 3)
+    assert [found["answer"] for found in ask(rows)] == [ask(question=QUESTION, context=CONTEXT)["answer"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        ({"question": "", "context": CONTEXT}, ValueError, "`question` cannot be empty"),
+        ({"question": QUESTION, "context": ""}, ValueError, "`context` cannot be empty"),
+        ({"question": None, "context": CONTEXT}, ValueError, "`question` cannot be None"),
+        ({"question": ["a", "b"], "context": ["c"]}, ValueError, "2 questions, but 1 contexts"),
+        ({"question": QUESTION}, ValueError, "a question and a context are needed"),
+        ({"question": QUESTION, "context": CONTEXT, "top_k": 0}, ValueError, "top_k should be 1 or more"),
+        ({"question": QUESTION, "context": CONTEXT, "max_answer_len": 0}, ValueError, "max_answer_len should be"),
+        ({"question": QUESTION, "context": CONTEXT, "doc_stride": 50}, ValueError, "doc_stride .50. is larger than"),
+        ({"question": QUESTION, "context": CONTEXT, "tokens": 3}, TypeError, "unknown option 'tokens'"),
+        ({"data": {"question": QUESTION}}, KeyError, "context is missing"),
+        ({"data": 7}, ValueError, "int is neither a question"),
+    ],
+)
+def test_the_same_misuse_raises_the_same_exceptions(ask: Any, given: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        ask(**given)
+
+
+def test_another_task_is_unknown() -> None:
+    with pytest.raises(KeyError, match="summarization"):
+        qatk.pipeline("summarization")
+
+
+def test_a_model_that_a_program_holds_is_taken(ask: Any, folder: Path) -> None:
+    model = AutoModelForQuestionAnswering.from_pretrained(folder)
+    held = qatk.pipeline(model=model, tokenizer=AutoTokenizer.from_pretrained(folder), device="cpu", **SIZES)
+    assert held(question=QUESTION, context=CONTEXT) == ask(question=QUESTION, context=CONTEXT)
+    with pytest.raises(ValueError, match="needs its tokenizer"):
+        qatk.pipeline(model=model)
+
+
+def test_transformers_knows_the_task_again(ask: Any, folder: Path) -> None:
+    qatk.install_pipeline()
+    pipe = transformers.pipeline("question-answering", model=str(folder), device=-1)
+    assert pipe(question=QUESTION, context=CONTEXT, **SIZES) == ask(question=QUESTION, context=CONTEXT)
