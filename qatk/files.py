@@ -166,6 +166,11 @@ _ARCHIVES = {
 }
 
 
+def _is_device(descriptor: int) -> bool:
+    """Whether what is open is a device, such as ``/dev/zero``, which has no end; a terminal has one."""
+    return stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor)
+
+
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, plain or gzip (told by its first bytes, not by its name), without byte order mark.
 
@@ -174,7 +179,10 @@ def read_text(path: Path) -> str:
         DataError: where the gzip is damaged or the text is not UTF-8, with the byte.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            if _is_device(file.fileno()):
+                raise UsageError("this is a device, not a file", where=str(path), fix="name a file")
+            data = file.read()
     except OSError as error:
         raise _cannot_read(path, error) from error
     if data.startswith(b"\x1f\x8b"):

@@ -95,7 +95,7 @@ def parse(text: str, source: str) -> Marked:
     """
     marked = Marked(source)
     if len(text) > LONGEST:
-        raise RecipeError([Problem(source, 1, 1, f"{len(text):,} characters are no recipe", f"{LONGEST:,} at most")])
+        raise RecipeError([Problem(source, 1, 1, f"more than {LONGEST:,} characters are no recipe")])
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:

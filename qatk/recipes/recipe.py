@@ -15,7 +15,7 @@ import yaml
 from qatk.errors import Problem, RecipeError, UsageError, nearest
 from qatk.plugins.host import PluginHost
 from qatk.recipes.checking import Checker
-from qatk.recipes.document import assign, parse, scalar
+from qatk.recipes.document import LONGEST, assign, parse, scalar
 from qatk.recipes.sections import SECTIONS, Choice, Scalars
 
 
@@ -87,7 +87,8 @@ def load_recipe(
     """
     path = Path(source)
     try:
-        text = path.read_text("utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST + 1)  # a device may have no end
     except FileNotFoundError:
         near = nearest(path.name, (p.name for p in path.parent.glob("*.y*ml")))
         fix = f"did you mean {path.parent / near}?" if near else "qatk run takes the path of a YAML file"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import RunFolderError
-from qatk.run_folder.reading import unreadable
+from qatk.run_folder.reading import refuse_pipes, unreadable
 from qatk.types import TrainEvent
 
 COLUMNS = [field.name for field in fields(TrainEvent) if field.name != "scores"]
@@ -25,6 +25,7 @@ def read_events(path: Path) -> list[TrainEvent]:
     """
     if not path.exists():
         return []
+    refuse_pipes(path)
     try:
         content = path.read_bytes()
     except OSError as error:

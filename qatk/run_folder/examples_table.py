@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from qatk.evaluation.reachability import REACHES
 from qatk.files import write_atomically
 from qatk.results.evaluation import Evaluation
-from qatk.run_folder.reading import unreadable
+from qatk.run_folder.reading import refuse_pipes, unreadable
 from qatk.run_folder.table_form import find_misfit
 from qatk.types import Bool, Examples, Int8, Int32, Int64, NBest, Predictions, Spans, ragged
 
@@ -52,6 +52,7 @@ def read_examples(path: Path, metrics: Mapping[str, float], *, nbest: bool = Tru
     Raises:
         RunFolderError: where the file is not there or is no such table.
     """
+    refuse_pipes(path)
     try:
         file = pq.ParquetFile(path)
         names = [name for name in file.schema_arrow.names if nbest or name != "nbest"]

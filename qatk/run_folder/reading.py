@@ -14,12 +14,19 @@ def unreadable(place: Path | str, why: str) -> RunFolderError:
     return RunFolderError(f"{place} cannot be read: {why}", fix="remove the folder, and the run can be made again")
 
 
+def refuse_pipes(path: Path) -> None:
+    """Raise :class:`RunFolderError` if there is a pipe or a device, which may never end, where a file is due."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise unreadable(path, "it is a pipe or a device, not a file")
+
+
 def read_part(path: Path) -> Any:
     """The JSON value of a file in a run folder.
 
     Raises:
         RunFolderError: where the file is not there, not text or not JSON.
     """
+    refuse_pipes(path)
     try:
         return parse_json(path.read_text("utf-8"), path)
     except OSError as error:

@@ -21,6 +21,10 @@ from small import write_recipe
 DIGITS = "9" * 4301
 
 
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
 def make_runs(folder: Path, host: PluginHost) -> None:
     """Run folders: ``good``, and copies of it with one file changed."""
     folder.mkdir()
@@ -35,9 +39,9 @@ def make_runs(folder: Path, host: PluginHost) -> None:
         shutil.copytree(good, copy)
         if content is None:
             (copy / file).unlink()
-        elif content is os.mkdir:
+        elif callable(content):
             (copy / file).unlink(missing_ok=True)
-            (copy / file).mkdir()
+            content(copy / file)
         else:
             assert isinstance(content, str | bytes)
             (copy / file).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -55,6 +59,8 @@ def _manifests(text: str) -> Mapping[str, Change]:
     found: dict[str, str | bytes | Callable[..., None] | None] = {
         "gone": None,
         "folder": os.mkdir,
+        "pipe": os.mkfifo,
+        "device": _device,
         "empty": "",
         "list": "[]",
         "word": '"hello"',
@@ -85,6 +91,8 @@ def _metrics_files() -> Mapping[str, Change]:
     found: dict[str, str | bytes | Callable[..., None] | None] = {
         "gone": None,
         "folder": os.mkdir,
+        "pipe": os.mkfifo,
+        "device": _device,
         "empty": "",
         "list": "[]",
         "word": '"hello"',
@@ -111,6 +119,8 @@ def _tables(good: bytes) -> Mapping[str, Change]:
     found: dict[str, str | bytes | Callable[..., None] | None] = {
         "gone": None,
         "folder": os.mkdir,
+        "pipe": os.mkfifo,
+        "device": _device,
         "empty": b"",
         "cut": good[: len(good) // 2],
         "text": "hello",
