@@ -14,11 +14,16 @@ import pytest
 from repository import ROOT
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ("write-a-decoder", "write-a-head", "test-and-publish")
+PAGES = (
+    "tutorials/write-a-decoder",
+    "tutorials/write-a-head",
+    "tutorials/test-and-publish",
+    "how-to/customise-training",
+)
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    return BLOCK.findall((ROOT / "docs" / "tutorials" / f"{page}.md").read_text("utf-8"))
+    return BLOCK.findall((ROOT / "docs" / f"{page}.md").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -61,9 +66,19 @@ def follow(command: str, folder: Path) -> str:
 @pytest.mark.parametrize(
     ("page", "name", "file"),
     [
-        ("write-a-decoder", "short.py", "qatk-short-decoder/qatk_short_decoder.py"),
-        ("write-a-head", "qatk-mlp/qatk_mlp/__init__.py", "qatk-mlp-head/qatk_mlp/__init__.py"),
-        ("write-a-head", "qatk-mlp/qatk_mlp/head.py", "qatk-mlp-head/qatk_mlp/head.py"),
+        ("tutorials/write-a-decoder", "short.py", "qatk-short-decoder/qatk_short_decoder.py"),
+        ("tutorials/write-a-head", "qatk-mlp/qatk_mlp/__init__.py", "qatk-mlp-head/qatk_mlp/__init__.py"),
+        ("tutorials/write-a-head", "qatk-mlp/qatk_mlp/head.py", "qatk-mlp-head/qatk_mlp/head.py"),
+        (
+            "how-to/customise-training",
+            "qatk-averaged/qatk_averaged/__init__.py",
+            "qatk-averaged-trainer/qatk_averaged/__init__.py",
+        ),
+        (
+            "how-to/customise-training",
+            "qatk-averaged/qatk_averaged/trainer.py",
+            "qatk-averaged-trainer/qatk_averaged/trainer.py",
+        ),
     ],
 )
 def test_the_code_of_a_page_is_that_of_the_example(page: str, name: str, file: str) -> None:

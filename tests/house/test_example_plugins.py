@@ -13,7 +13,15 @@ from repository import ROOT
 from small import write_recipe
 
 EXAMPLES = sorted((ROOT / "examples" / "plugins").iterdir())
-KINDS = {"dataset tsv", "decoder short", "head mlp", "reporter latex", "slicer negation", "tracker tsv-log"}
+KINDS = {
+    "dataset tsv",
+    "decoder short",
+    "head mlp",
+    "reporter latex",
+    "slicer negation",
+    "tracker tsv-log",
+    "trainer averaged",
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +73,7 @@ def test_all_of_them_in_one_run(site: Path, tmp_path: Path) -> None:
     recipe["data"]["dev"] = {"use": "tsv", "path": str(tmp_path / "dev.tsv")}
     recipe |= {"head": {"use": "mlp", "width": 16}, "decoder": {"use": "short"}, "slicers": [{"use": "negation"}]}
     recipe |= {"trackers": [{"use": "jsonl"}, {"use": "tsv-log"}]}
+    recipe["trainer"] |= {"use": "averaged", "decay": 0.5}
     (tmp_path / "all.yaml").write_text(json.dumps(recipe))
     done = call("qatk", "run", "all.yaml", "--out", "out", cwd=tmp_path, paths=[site])
     assert done.returncode == 0, done.stderr

@@ -24,6 +24,7 @@ from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.optimizer import Schedule
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
+from repository import ROOT
 from trainer_tools import LENGTHS, assemble, backbone, same, train, weights
 
 PLAIN = {"device": "cpu", "precision": "fp32", "learning_rate": 1e-2, "batch_size": 4, "epochs": 2.0}
@@ -284,10 +285,14 @@ def test_losses_are_read_at_once_where_the_optimizer_cannot_hold_still(
     assert same(weights(model), engine.steps[1])
 
 
-def test_the_promise_names_every_hook() -> None:
+def test_the_promise_and_the_page_name_every_hook() -> None:
     hooks = {name: value for name, value in vars(TrainingHooks).items() if inspect.isfunction(value) and name[0] != "_"}
     promised = inspect.getdoc(qatk_builtin.trainers.pytorch)
     assert promised is not None
     sentence = re.search(r"- the hooks (.*?) of\s", promised, re.DOTALL)
     assert sentence is not None
     assert re.findall(r"``(\w+)``", sentence[1]) == sorted(hooks, key=list(hooks).index)
+    page = (ROOT / "docs" / "how-to" / "customise-training.md").read_text("utf-8")
+    for name, hook in hooks.items():
+        arguments = ", ".join(list(inspect.signature(hook).parameters)[1:])
+        assert f"| `{name}({arguments})` |" in page
