@@ -18,6 +18,7 @@ import yaml
 from qatk.calibration.calibrate import FILE, apply_threshold
 from qatk.data import pairs
 from qatk.errors import ModelError, RunFolderError, UsageError
+from qatk.files import is_there
 from qatk.inference.reply import Reply, replies_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.model_types import BackboneSpec
@@ -157,7 +158,7 @@ def load_model(
 
 def is_run(model: str | Path) -> bool:
     """Whether a model is named by the folder of its run."""
-    return (Path(model) / MANIFEST).is_file()
+    return is_there(manifest := Path(model) / MANIFEST) and manifest.is_file()
 
 
 def _run_sections(folder: Path, host: PluginHost) -> Sections:
