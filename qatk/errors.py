@@ -106,6 +106,10 @@ class TrainingDiverged(QatkError):
         )
 
 
+class Interrupted(QatkError):
+    """A signal ended the command: SIGINT (Ctrl-C), or SIGTERM."""
+
+
 class PluginError(QatkError):
     """A plugin could not be loaded, or a component does not keep its contract."""
 

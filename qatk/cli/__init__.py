@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -17,7 +19,7 @@ from qatk.cli.report import report_command
 from qatk.cli.run import run_command
 from qatk.cli.shared import Settings
 from qatk.cli.standard_output import safe_output
-from qatk.errors import QatkError
+from qatk.errors import Interrupted, QatkError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,10 +66,28 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line: a :class:`QatkError`, and what a component or the system raised, becomes one message."""
+    """Run the command line: a :class:`QatkError`, and what a component or the system raised, becomes one message.
+
+    SIGINT and SIGTERM end it from within, so that nothing is left half-written, and then as they would have ended it:
+    a shell sees 130 and 143, and stops its loop.
+    """
+    received = [signal.SIGINT]
+
+    def stop(*_: object) -> None:
+        received.append(signal.SIGTERM)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         with safe_output():
             app(prog_name="qatk")
+    except Interrupted as error:
+        sys.stderr.write(f"error: {error}\n")
+        _end_by(received[-1])
+    except SystemExit as left:
+        if left.code == 128 + signal.SIGINT:  # what Typer makes of a KeyboardInterrupt
+            _end_by(received[-1])
+        raise
     except QatkError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from None
@@ -76,6 +96,15 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {said}\n")
         raise SystemExit(1) from None
+
+
+def _end_by(number: signal.Signals) -> None:
+    """End this process by a signal, as if it had not been caught."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _explain(error: Exception) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
-from qatk.errors import QatkError, UsageError
+from qatk.errors import Interrupted, QatkError, UsageError
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -253,7 +253,7 @@ class _Request:
                     nbest=self.nbest,
                 )
         except KeyboardInterrupt:
-            raise QatkError("interrupted", fix="run the same command again to continue") from None
+            raise Interrupted("interrupted", fix="run the same command again to continue") from None
 
     def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.comparison.systems import read_systems

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
-from qatk.errors import QatkError
+from qatk.errors import Interrupted
 
 
 def run_command(
@@ -58,7 +58,7 @@ def run_command(
                     console=console,
                 )
         except KeyboardInterrupt:
-            raise QatkError(
+            raise Interrupted(
                 "interrupted", fix="run the same command with --resume to continue from the last epoch"
             ) from None
         if finished is not None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from qatk.errors import RunFolderError
 from qatk.files import discard, is_there, storage_errors
+from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import MANIFEST, Identity, Manifest, StageRecord, read_manifest, write_manifest
 
 
@@ -49,7 +50,7 @@ class RunFolder:
             if _worth_keeping(path, manifest):
                 return cls._reopen(path, manifest, identity, resume)
             (path / "events.jsonl").unlink(missing_ok=True)
-        elif path.exists() and any(path.iterdir()):
+        elif path.exists() and any(found.name != LOCK for found in path.iterdir()):
             raise RunFolderError(f"{path} holds something that is not a run", fix="name another folder with --out")
         return cls(path, Manifest(identity=identity))
 

@@ -23,6 +23,7 @@ from qatk.results import Evaluation, RunResult
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import RunFolder, follow, is_first_process
 from qatk.run_folder.load import load_run
+from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
 from qatk.runs.context import Context, Data, Windows
@@ -72,6 +73,7 @@ def run(
     identity = Identity(recipe=recipe.digest(), limit=limit)
     with ExitStack() as stack:
         if is_first_process():
+            stack.enter_context(locked(path))
             folder = RunFolder.open(path, identity, resume=resume)
         else:
             folder = stack.enter_context(follow(path, identity))

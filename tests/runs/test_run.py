@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import qatk
-from qatk.errors import DataError, RunFolderError, TrainingDiverged, UsageError
+from qatk.errors import DataError, RunFolderError, TrainingDiverged
 from small import write_recipe
 
 ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
@@ -136,27 +136,6 @@ def test_a_killed_run_resumes_to_the_same_end(tmp_path: Path) -> None:
     assert [e.loss for e in qatk.load_run(tmp_path / "run").events] == [e.loss for e in whole.events]
 
 
-def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, epochs=500)
-    command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(
-        command,
-        env=ENVIRON,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's children ignore it
-    )
-    with process:
-        while process.poll() is None and not (tmp_path / "run" / "checkpoints" / "last").exists():
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, message = process.communicate()
-    assert process.returncode == 1
-    assert "error: interrupted\n  run the same command with --resume to continue" in message
-    assert "Traceback" not in message
-
-
 def test_a_mistake_found_late_costs_no_folder(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, max_steps=1)
     wrong = qatk_run(recipe, "--set", "featurizer.doc_stride=40")
@@ -190,12 +169,6 @@ def test_a_diverging_loss_stops_and_keeps_the_last_good_state(tmp_path: Path) ->
     assert str(kept) in str(caught.value)
     assert (kept / "model.safetensors").exists()
     assert not (tmp_path / "run" / "model").exists()
-
-
-def test_an_unknown_metric_to_keep_the_best_by(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, max_steps=1)
-    with pytest.raises(UsageError, match="keep_best names 'bleu'"):
-        qatk.run(recipe, out=tmp_path / "run", settings=["keep_best=bleu"])
 
 
 def test_dev_without_gold(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""One process at a time in a run folder: a lock that the system takes back when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from qatk.errors import QatkWarning, RunFolderError
+from qatk.files import is_there, storage_errors
+from qatk.run_folder.manifest import MANIFEST
+
+LOCK = ".lock"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep a run folder to this process while the block runs; a folder that is not there is made, and goes if unused.
+
+    A lock that a killed process left is told, and taken over. What is no run folder is left alone, for
+    :meth:`RunFolder.open` to refuse; a folder that cannot be written needs no lock.
+
+    Raises:
+        RunFolderError: another process has it; with its id, host and since when.
+    """
+    if not _may_hold_a_run(path):
+        yield
+        return
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    try:
+        with storage_errors(path / LOCK):
+            file = _take(path)
+        try:
+            yield
+        finally:
+            if file is not None:
+                (path / LOCK).unlink(missing_ok=True)
+                os.close(file)
+    finally:
+        with suppress(OSError):  # the first that is not empty
+            for folder in made:
+                folder.rmdir()
+
+
+def _take(path: Path) -> int | None:
+    """The open file of a lock that is this process's now; ``None`` where the folder cannot be written."""
+    while True:
+        if (path / LOCK).is_symlink():
+            raise RunFolderError(f"{path / LOCK} is a link", fix="remove it, or name another folder with --out")
+        try:
+            file = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except PermissionError:
+            return None
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file), (path / LOCK).stat()):  # not one that was just given back
+                    _sign(file, path)
+                    return file
+            os.close(file)
+            continue
+        held = os.pread(file, 4096, 0)
+        os.close(file)
+        if held:  # else its owner is about to sign, or to give it back
+            raise RunFolderError(
+                f"{path} is in use by {_owner(held)}",
+                fix="wait for it or end it, or name another folder with --out",
+            )
+
+
+def _sign(file: int, path: Path) -> None:
+    """Say in the lock whose it is; and of one that was there already, whose it was."""
+    if held := os.pread(file, 4096, 0):
+        what = f"{path} was left by {_owner(held)}, which did not end it: its lock is taken over"
+        warnings.warn(what, QatkWarning, stacklevel=6)
+    mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
+    os.ftruncate(file, 0)
+    os.pwrite(file, json.dumps(mine).encode(), 0)
+
+
+def _owner(held: bytes) -> str:
+    with suppress(ValueError, KeyError, TypeError):
+        owner = json.loads(held)
+        return f"process {owner['pid']:d} on {owner['host']!s}, since {owner['since']!s}"
+    return "a process that did not say which"
+
+
+def _may_hold_a_run(path: Path) -> bool:
+    """Whether a folder is a run's, or nobody's yet."""
+    if not is_there(path):
+        return True
+    return path.is_dir() and (any((path / name).exists() for name in (MANIFEST, LOCK)) or not any(path.iterdir()))

@@ -1,0 +1,151 @@
+"""Processes that share a run folder, and signals that end one: real processes, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from qatk.errors import QatkWarning, RunFolderError
+from qatk.run_folder.lock import LOCK, locked
+from small import write_recipe
+
+ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+def command(recipe: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(recipe.parent / "run"), "--json", *more]
+
+
+@contextmanager
+def started(script: str) -> Iterator[subprocess.Popen[str]]:
+    """A shell, and what it starts, in a session of their own."""
+    with subprocess.Popen(
+        ["bash", "-c", script],
+        env=ENVIRON,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's children ignore it
+    ) as shell:
+        try:
+            yield shell
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+
+
+def running(recipe: Path, *more: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return started(f"exec {shlex.join(command(recipe, *more))}")
+
+
+def until(process: subprocess.Popen[str], file: Path) -> None:
+    while process.poll() is None and not file.exists():
+        time.sleep(0.01)
+    assert process.poll() is None, process.communicate()[1]
+
+
+def test_a_second_process_is_refused_and_a_lock_left_behind_is_taken_over(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=500)
+    folder = tmp_path / "run"
+    with running(recipe) as first:
+        until(first, folder / "checkpoints" / "last")
+        second = subprocess.run(command(recipe, "--resume"), env=ENVIRON, capture_output=True, text=True)
+        assert second.returncode == 2
+        assert f"{folder} is in use by process {first.pid} on {socket.gethostname()}, since 20" in second.stderr
+        assert "wait for it or end it, or name another folder with --out" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert first.poll() is None
+        first.kill()
+    assert (folder / LOCK).exists()
+    third = subprocess.run(command(write_recipe(tmp_path, epochs=1)), env=ENVIRON, capture_output=True, text=True)
+    assert third.returncode == 2  # another run; but what was left is told, and the lock given back
+    assert f"{folder} was left by process {first.pid} on {socket.gethostname()}" in third.stderr
+    assert "holds another run" in third.stderr
+    assert not (folder / LOCK).exists()
+
+
+def test_of_processes_that_start_at_once_one_makes_the_run(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=4)
+    with running(recipe) as one, running(recipe) as other:
+        ended = [(process.communicate(), process.returncode) for process in (one, other)]
+    assert sorted(code for _, code in ended) == [0, 2], ended
+    (out, _), (_, said) = sorted((texts for texts, _ in ended), key=lambda texts: not texts[0])
+    assert "is in use by process" in said or "already holds this run" in said
+    assert json.loads(out) == json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert not (tmp_path / "run" / LOCK).exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_whole(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=500)
+    folder = tmp_path / "run"
+    with started(f"{shlex.join(command(recipe))}; echo code $?") as shell:
+        until(shell, folder / "checkpoints" / "last")
+        os.kill(json.loads((folder / LOCK).read_text())["pid"], number)
+        out, said = shell.communicate(timeout=60)
+    assert out == f"code {code}\n"
+    assert "error: interrupted\n  run the same command with --resume to continue from the last epoch\n" in said
+    assert "Traceback" not in said
+    assert [path.name for path in folder.rglob(".*")] == []
+    json.loads((folder / "manifest.json").read_text())
+    assert (folder / "checkpoints" / "last" / "training.pt").exists()
+
+
+def test_a_loop_of_the_shell_stops(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, epochs=500)
+    loop = f"for seed in 1 2 3; do echo begun; {shlex.join(command(recipe))}; done; echo ended"
+    with started(loop) as shell:
+        until(shell, tmp_path / "run" / "checkpoints" / "last")
+        os.killpg(shell.pid, signal.SIGINT)  # as Ctrl-C does
+        out, _ = shell.communicate(timeout=60)
+    assert out == "begun\n"
+
+
+def test_a_folder_is_given_back_and_goes_where_nothing_was_written(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "mine"
+    with locked(folder):
+        assert json.loads((folder / LOCK).read_text())["pid"] == os.getpid()
+        with pytest.raises(RunFolderError, match=f"in use by process {os.getpid()} on"), locked(folder):
+            raise AssertionError
+        assert (folder / LOCK).exists()
+    assert not (tmp_path / "runs").exists()
+    with locked(folder):
+        (folder / "manifest.json").write_text("{}")
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+
+
+def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with locked(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with locked(tmp_path / "notes.txt"):
+        pass
+
+
+@pytest.mark.parametrize("content", ["nonsense", '{"pid": "x"}', "[]"])
+def test_a_lock_that_names_nobody_is_taken_over_too(content: str, tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_text(content)
+    with pytest.warns(QatkWarning, match="was left by a process that did not say which"), locked(tmp_path):
+        assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
+
+
+def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("precious")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / LOCK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunFolderError, match="is a link"), locked(run):
+        raise AssertionError
+    assert (tmp_path / "elsewhere").read_text() == "precious"
