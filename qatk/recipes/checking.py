@@ -85,6 +85,8 @@ class Checker:
         if not isinstance(value, list):
             self._add(path, f"{'.'.join(path)} should be a list", "[{use: NAME, ...}]")
             return None
+        if not value and not section.none_will_do:
+            self._add(path, f"{'.'.join(path)} is empty", "name one at least, or leave the key out for the usual ones")
         found = [self._choice((*path, i), section.kind, item) for i, item in enumerate(value)]
         return [choice for choice in found if choice is not None]
 

@@ -28,12 +28,16 @@ class Scalars(BaseModel):
 
 @dataclass(frozen=True)
 class Section:
-    """A place in a recipe that names components of one kind; ``default=None`` means that the user must choose."""
+    """A place in a recipe that names components of one kind.
+
+    ``default=None`` means that the user must choose; ``many`` a list, which may hold none where ``none_will_do``.
+    """
 
     kind: str
     default: object = None
     many: bool = False
     required: bool = False
+    none_will_do: bool = True
 
 
 DEFAULTS: dict[str, Any] = yaml.safe_load(files("qatk.recipes").joinpath("defaults.yaml").read_text("utf-8"))
@@ -45,7 +49,7 @@ SECTIONS: dict[tuple[str, ...], Section] = {
     ("data", "dev"): Section("dataset", required=True),
     **{(name,): Section(name, DEFAULTS[name]) for name in ("featurizer", "head", "trainer", "decoder")},
     **{
-        (f"{kind}s",): Section(kind, DEFAULTS[f"{kind}s"], many=True)
+        (f"{kind}s",): Section(kind, DEFAULTS[f"{kind}s"], many=True, none_will_do=kind != "metric")
         for kind in ("metric", "slicer", "reporter", "tracker")
     },
 }

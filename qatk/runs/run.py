@@ -30,6 +30,7 @@ from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
 from qatk.runs.features import make_features
 from qatk.runs.prediction import Answers, answer, evaluate, predict
+from qatk.runs.rehearsal import rehearse
 from qatk.runs.stages import Stages
 from qatk.runs.trackers import Trackers
 from qatk.runs.training import train
@@ -89,6 +90,7 @@ def _execute(context: Context, console: Console) -> RunResult:
     if context.folder.done("score"):
         context.stages.skip("features", "train", "predict", "score")
     else:
+        rehearse(context, data)
         _begin(context)
         windows = make_features(context, data)
         model = _assemble(context, data)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qatk.calibration.calibrate import check_can_calibrate
-from qatk.errors import TrainingDiverged, UsageError
+from qatk.errors import TrainingDiverged
 from qatk.files import replacing
 from qatk.plugins.protocols import Model
 from qatk.progress import end_epoch
 from qatk.run_folder.manifest import Best
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.prediction import answer, evaluate
+from qatk.runs.rehearsal import FEW, check_keep_best
 from qatk.types import Features, TrainEvent
 
 
@@ -63,18 +64,13 @@ class _Training:
     def _rehearse(self) -> None:
         """Decode and judge a few examples before training: what fails there should not cost an epoch first."""
         parts, dev = self.context.parts, self.data.dev
-        few = dev.take(range(min(8, len(dev))))
+        few = dev.take(range(min(FEW, len(dev))))
         windows = self.windows.dev.take(np.flatnonzero(self.windows.dev.example_index < len(few)))
         if parts.decoder.calibrated:
             check_can_calibrate(dev)
         scores = parts.trainer.predict(self.model, windows, stage="training")
         predictions = parts.decoder.decode(few, windows, scores)  # uncalibrated: so few articles cannot be halved
-        self._check_keep_best(evaluate(parts, few, predictions).metrics)
-
-    def _check_keep_best(self, metrics: Mapping[str, float]) -> None:
-        key = self.context.recipe.keep_best
-        if key is not None and key not in metrics:
-            raise UsageError(f"keep_best names {key!r}, which no metric gives", fix=f"known: {', '.join(metrics)}")
+        evaluate(parts, few, predictions)
 
     def _end_epoch(self, event: TrainEvent) -> TrainEvent:
         parts, dev = self.context.parts, self.data.dev
@@ -93,6 +89,7 @@ class _Training:
         key, folder = self.context.recipe.keep_best, self.context.folder
         if key is None:
             return False
+        check_keep_best(key, metrics)  # a decoder without null odds has none of the figures that need them
         best = folder.manifest.best
         if best is not None and best.value >= metrics[key]:
             return False

@@ -100,6 +100,7 @@ def test_something_that_is_no_recipe(text: str, host: PluginHost) -> None:
         ("data=3", "data should have train or dev"),
         ("data.dev=null", "the key 'data.dev' is missing"),
         ("keep_best=3", "keep_best: should be a text"),
+        ("metrics=[]", "metrics is empty"),
         ("reporters.0=5", "a reporter is chosen by a mapping with"),
         ("trainer.learning_rate=.nan", "learning_rate: should be a finite number"),
         ("trainer.learning_rate=.inf", "learning_rate: should be a finite number"),
