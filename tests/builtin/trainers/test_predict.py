@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from model_tools import FORMS, windows
 from qatk.api import Features, SpanScores
@@ -77,3 +78,21 @@ def test_no_targets_no_dev_metrics(tmp_path: Path) -> None:
     features = windows(LENGTHS, hf.spec(), targets=False)
     engine = trainer()
     assert dev_metrics(features, engine.predict(assemble(engine, hf), features)) == {}
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_scores_are_float32_whatever_the_encoder_computes_in(precision: str, tmp_path: Path) -> None:
+    """Scores above 8 come in steps of 1/16 in bf16, and null odds with them."""
+    hf = backbone(tmp_path)
+    engine = trainer(precision=precision)
+    model = assemble(engine, hf)
+    torch.nn.init.normal_(model.head.layer.weight, std=8.0)
+    seen: list[torch.Tensor] = []
+    model.head.layer.register_forward_hook(lambda layer, given, made: seen.extend([given[0], made]))
+    features = windows(LENGTHS, hf.spec())
+    scores = engine.predict(model, features)
+    states, made = seen[:2]
+    exact = states.double() @ model.head.layer.weight.double().T + model.head.layer.bias.double()
+    assert exact.abs().max() > 8
+    assert (made.double() - exact).abs().max() < 1e-4
+    assert (scores.null * 32 % 1 != 0).sum() > len(LENGTHS) // 2

@@ -37,8 +37,13 @@ class QAModel(nn.Module):
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 
     def forward(self, batch: Batch) -> SpanLogits | PairLogits:
-        """Scores of a padded batch; padding has no influence on them, on whichever side it is."""
-        output: SpanLogits | PairLogits = self.head(self._states(batch), batch)
+        """Scores of a padded batch; padding has no influence on them, on whichever side it is.
+
+        The head computes in float32 whatever the encoder does: in bf16 scores above 4 come in steps of 1/32.
+        """
+        states = self._states(batch)
+        with torch.autocast(states.device.type, enabled=False):
+            output: SpanLogits | PairLogits = self.head(states.float(), batch)
         return output
 
     def _states(self, batch: Batch) -> Tensor:
