@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable, RenderHook
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,8 +23,12 @@ from qatk.progress import listen
 
 
 @contextmanager
-def show_progress() -> Iterator[None]:
-    """Show the progress of everything run inside this block."""
+def show_progress(results: Console | None = None) -> Iterator[None]:
+    """Show the progress of everything run inside this block.
+
+    Bars go before the first line is printed to ``results``, which may be the same terminal: they would be drawn over
+    the report.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         with listen(_Lines()):
@@ -39,10 +43,29 @@ def show_progress() -> Iterator[None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress, listen(_Bars(progress)):
-        yield
+        if results is not None:
+            results.push_render_hook(_Away(progress))
+        try:
+            yield
+        finally:
+            if results is not None:
+                results.pop_render_hook()
+
+
+class _Away(RenderHook):
+    """Takes the bars away when anything is printed."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        self.progress.stop()
+        return renderables
 
 
 class _Bars:
+    """A bar for the stage that goes on, and one for each piece of work in it."""
+
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.tasks: dict[str, TaskID] = {}
@@ -50,6 +73,10 @@ class _Bars:
     def __call__(self, what: str, done: int, total: int | None) -> None:
         what = visible(what)
         if what not in self.tasks:
+            if total is None and not done:  # a stage begins, so those before it are over
+                for task in self.tasks.values():
+                    self.progress.remove_task(task)
+                self.tasks.clear()
             self.tasks[what] = self.progress.add_task(what, total=total)
         self.progress.update(self.tasks[what], completed=done, total=total)
 

@@ -46,7 +46,7 @@ def run_command(
     with reporting() as finished:
         host = plugin_host(context)
         try:
-            with show_progress() if first and finished is None else nullcontext():
+            with show_progress(console) if first and finished is None else nullcontext():
                 result = run(
                     recipe,
                     out=out,

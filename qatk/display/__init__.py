@@ -15,7 +15,7 @@ from qatk.display.numbers import (
     signed,
     threshold_text,
 )
-from qatk.display.tables import bar, plain_table
+from qatk.display.tables import bar, in_blocks, plain_table
 from qatk.display.text import ELLIPSIS, Mark, excerpt, printable, undirected
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "detects",
     "excerpt",
     "figure",
+    "in_blocks",
     "interval",
     "p_value",
     "parameter_count",

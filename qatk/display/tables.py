@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.table import Column, Table
 
 
 def plain_table(*columns: str, left: Collection[int] = (0,), title: str | None = None) -> Table:
@@ -36,6 +36,61 @@ def plain_table(*columns: str, left: Collection[int] = (0,), title: str | None =
     for i, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if i in left else "right", overflow="fold")
     return table
+
+
+def in_blocks(table: Table, width: int, labels: int = 1, least: int | None = None) -> list[Table]:
+    """A table as it is where it fits, else several to print one below the other, so that no figure is cut.
+
+    Args:
+        table: its first columns name the rows, the others hold figures.
+        width: how many characters there is room for.
+        labels: how many columns name the rows; every table has them.
+        least: to how many characters the last of these may be narrowed, for its texts may be wrapped; ``None``: they
+            may not.
+    """
+    widths = [_width_of(column, table) for column in table.columns]
+    given, figures = sum(widths[:labels]), widths[labels:]
+    narrow = given if least is None else min(given, sum(widths[: labels - 1]) + least)
+    if narrow + sum(figures) <= width:
+        return [table]
+    room = width - min(given, max(narrow, width // 3))
+    blocks, left = list[list[int]](), 0
+    for place, needed in enumerate(figures, labels):
+        if not blocks or needed > left:
+            blocks.append([])
+            left = room
+        blocks[-1].append(place)
+        left -= needed
+    return [_with_columns(table, [*range(labels), *block]) for block in blocks]
+
+
+def _width_of(column: Column, table: Table) -> int:
+    """The characters that a column takes whole, with what stands between it and the next."""
+    from rich.cells import cell_len
+
+    texts = [str(cell) for cell in (column.header, *column.cells)]
+    _, right, _, left = table.padding
+    return max(cell_len(line) for text in texts for line in text.split("\n")) + left + right + 1
+
+
+def _with_columns(table: Table, places: Sequence[int]) -> Table:
+    """A table of these columns of another."""
+    from rich.table import Column, Table
+
+    chosen = [table.columns[place] for place in places]
+    kept = ("header", "header_style", "style", "justify", "min_width", "no_wrap", "overflow")
+    made = Table(
+        *(Column(**{name: getattr(column, name) for name in kept}) for column in chosen),
+        box=table.box,
+        padding=table.padding,
+        pad_edge=table.pad_edge,
+        show_edge=table.show_edge,
+        header_style=table.header_style,
+        border_style=table.border_style,
+    )
+    for cells in zip(*(column.cells for column in chosen), strict=True):
+        made.add_row(*cells)
+    return made
 
 
 def bar(percent: float, width: int = 16) -> Text:

@@ -132,9 +132,10 @@ def _make_folder(folder: Path) -> None:
 def _terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM ends the runs in progress as Ctrl-C does, instead of leaving them behind.
 
-    Only the main thread receives signals; elsewhere nothing changes.
+    Only the main thread receives signals; elsewhere nothing changes, and neither where SIGTERM is heeded already.
     """
-    if threading.current_thread() is not threading.main_thread():
+    heeded = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    if heeded or threading.current_thread() is not threading.main_thread():
         yield
         return
 

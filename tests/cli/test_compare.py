@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -119,6 +120,50 @@ def render(host: PluginHost, comparison: Comparison, width: int, colour: bool = 
     host.build("reporter", "console").compare(comparison, None, console, show=show)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
+
+
+NAMES = (
+    "google/a-very-long-name-of-a-backbone-large",
+    "runs/an-even-longer-name-of-a-run-folder/learning_rate-3e-05-seed-14",
+    "c",
+)
+
+
+@pytest.mark.parametrize("width", [60, 70, 80])
+@pytest.mark.parametrize("count", [2, 3])
+def test_no_name_and_no_figure_is_lost_whatever_plugins_add(host: PluginHost, width: int, count: int) -> None:
+    systems = []
+    for i, name in enumerate(NAMES[:count]):
+        made = system(host, name, DATA, [0.3 + 0.3 * i], 5 * i)
+        further = {f"semantic_similarity_{k}": 10 * k + i + 0.125 for k in range(6)}
+        of = made.evaluations[0]
+        systems.append(replace(made, evaluations=[replace(of, metrics={**of.metrics, **further})]))
+    comparison = compare_systems(systems)
+    report = render(host, comparison, width)
+    lines = report.splitlines()
+    assert max(Text(line).cell_len for line in lines) <= width
+    begin = next(i for i, line in enumerate(lines) if line.startswith("Systems"))
+    table = lines[begin : begin + lines[begin:].index("")]
+    text = "\n".join(table)
+    for name, made in zip(NAMES, systems, strict=False):
+        assert whole(name, table), text
+        for metric, value in made.evaluations[0].metrics.items():
+            if metric.startswith("semantic") or metric in ("exact", "f1", "HasAns_f1", "NoAns_f1"):
+                assert re.search(rf"\b{value:.1f}", text), (metric, text)
+    tables = report.partition("Both wrong")[0]
+    wanted = set(re.findall(r"-?\d+\.\d to -?\d+\.\d", render(host, comparison, 200, show=0)))
+    assert len(wanted) > 4
+    assert not [found for found in wanted if found not in tables]
+
+
+def whole(name: str, lines: list[str]) -> bool:
+    """Whether a name stands in a table, wrapped or not: its pieces below each other."""
+    for row, line in enumerate(lines):
+        if (column := line.find(name[:6])) >= 0:
+            size = len(line[column:].partition(" ")[0])
+            if "".join(more[column : column + size].strip() for more in lines[row : row + 8]).startswith(name):
+                return True
+    return False
 
 
 def test_every_seed_is_shown(host: PluginHost) -> None:
@@ -313,7 +358,7 @@ def test_a_sweep_that_is_terminated_leaves_no_run_behind(tmp_path: Path) -> None
         assert running
         sweep.terminate()
         said = sweep.stderr.read()
-        assert sweep.wait(30) == 1
+        assert sweep.wait(30) == -signal.SIGTERM
     assert "error: interrupted" in said
     assert not [pid for pid in running if Path(f"/proc/{pid}").exists()]
 

@@ -10,7 +10,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import METRICS, detects, interval, p_value, plain_table, points, printable, signed
+from qatk.display import METRICS, detects, in_blocks, interval, p_value, plain_table, points, printable, signed
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
 from qatk_builtin.reporters.shared.cases import answers_text, context_text, said_text, short
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast, SliceLine
@@ -38,16 +38,30 @@ def print_comparison(comparison: Comparison, console: Console, show: int) -> Non
         show: how many wins, losses and questions that both have wrong to show of each pair.
     """
     contrast = Contrast(comparison)
-    console.print(Rule(Text(printable(contrast.title), "bold"), characters="━", align="left", style="cyan"))
+    _title(console, printable(contrast.title))
     verdicts = [Text(printable(pair.verdict), "bold") for pair in comparison.pairs]
     _print(console, [*verdicts, Text(contrast.basis, "dim")])
-    _section(console, "Systems", [_systems(contrast, console.width)], _systems_note(contrast))
+    _section(console, "Systems", [*_systems(contrast, console.width)], _systems_note(contrast))
     for name, note, parts in _differences(contrast, console.width):
         _section(console, name, parts, note)
-    _section(console, "Right and wrong", [_kinds(contrast)], "questions of each kind; EM decides what is right")
+    _section(
+        console,
+        "Right and wrong",
+        [*_kinds(contrast, console.width)],
+        "questions of each kind; EM decides what is right",
+    )
     for pair in comparison.pairs:
         for title, parts in _cases(contrast, pair, show):
             _section(console, title, parts)
+
+
+def _title(console: Console, title: str) -> None:
+    """A title on a rule, or where it is too long for that above one."""
+    text = Text(title, "bold")
+    if text.cell_len > console.width - 4:
+        console.print(text)
+        text = Text()
+    console.print(Rule(text, characters="━", align="left", style="cyan"))
 
 
 def _section(console: Console, title: str | Text, parts: list[RenderableType], note: str = "") -> None:
@@ -62,7 +76,7 @@ def _print(console: Console, parts: list[RenderableType]) -> None:
         console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
 
 
-def _systems(contrast: Contrast, width: int) -> Table:
+def _systems(contrast: Contrast, width: int) -> list[Table]:
     short_names = {"parameters": "params", "examples/s": "ex/s"} if width < WIDE else {}
     headers = [short_names.get(name, printable(name)) for name in contrast.headers]
     table = plain_table("", "", *headers, left=(0, 1))
@@ -73,7 +87,10 @@ def _systems(contrast: Contrast, width: int) -> Table:
     names = _fixed(table).columns[1]
     longest = max(len(system.name) for system in contrast.comparison.systems)
     names.no_wrap, names.overflow, names.min_width = False, "fold", min(longest, LEAST_NAME)
-    return table
+    first, *further = in_blocks(table, width - INDENT, labels=2, least=LEAST_NAME + 2)
+    for block in further:  # names stand whole in the first
+        block.columns[1].no_wrap, block.columns[1].overflow, block.columns[1].max_width = True, "ellipsis", LEAST_NAME
+    return [first, *further]
 
 
 def _systems_note(contrast: Contrast) -> str:
@@ -88,13 +105,13 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
         a, title = ("first", "Differences, all pairs") if contrast.all_pairs else ("A", "Differences from A")
         rows = [row for pair in pairs for row in _rows(contrast.differences(pair), contrast.label(pair))]
         found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters.kind, width)
-        yield title, POINTS, [found, *_below(contrast, pairs, explained=True)]
+        yield title, POINTS, [*found, *_below(contrast, pairs, explained=True)]
     for i, pair in enumerate(pairs):
         a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
         if few:
             rows = _rows(contrast.differences(pair))
             found = _table(rows, (a, b, f"{b} - {a}"), contrast.comparison.clusters.kind, width)
-            yield f"{b} - {a}", POINTS, [found, *_below(contrast, [pair], explained=not i)]
+            yield f"{b} - {a}", POINTS, [*found, *_below(contrast, [pair], explained=not i)]
         lines, telling, of = contrast.slices(pair, MOST_SLICES if few else FEW_SLICES)
         if lines:
             note = f"the clearest {len(lines)} of {telling}" if telling > len(lines) else f"{telling} of {of} slices"
@@ -102,7 +119,7 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
                 f"Slices in which {a} and {b} differ",
                 note,
                 [
-                    _slices(lines, a, b, contrast, width),
+                    *_slices(lines, a, b, contrast, width),
                     *([Text(said, "dim")] if (said := contrast.slices_note(lines)) else []),
                 ],
             )
@@ -128,7 +145,7 @@ def _rows(differences: list[Difference], letter: str = "") -> list[Row]:
     return [(*label, d) for label, d in zip(shown, differences, strict=True)]
 
 
-def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: int) -> Table:
+def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: int) -> list[Table]:
     """A line a difference; where that is too wide two: what goes by cluster, and below what goes by question."""
     seeds = any(d.two_way for _, _, d in rows)
     over = ["over seeds"] if seeds else []
@@ -147,7 +164,7 @@ def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: i
             below = "\n".join([*("" for _ in over), alone])
             cells = [_stacked(interval(d.by_cluster), lower), _stacked(adjusted, below)]
         table.add_row(Text(first, "bold"), second, *_values(d), *cells, detects(d.detectable), _verdict(d))
-    return _fixed(table)
+    return in_blocks(_fixed(table), width - INDENT, labels=2)
 
 
 def _stacked(upper: str, lower: str) -> Text:
@@ -155,7 +172,7 @@ def _stacked(upper: str, lower: str) -> Text:
 
 
 def _fixed(table: Table) -> Table:
-    """Closer columns, none of which is ever wrapped; what a narrow terminal has no room for ends in an ellipsis."""
+    """Closer columns, none of which is ever wrapped."""
     table.padding = (0, 0, 0, 1)
     for column in table.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
@@ -170,7 +187,7 @@ def _verdict(d: Difference) -> Text:
     return Text(d.verdict, VERDICTS.get(d.verdict, ""))
 
 
-def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: int) -> Table:
+def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: int) -> list[Table]:
     """F1 in the slices; where there is room the intervals also as a picture on a common scale."""
     limit = max(abs(bound) for line in lines for bound in line.f1.by_cluster)
     room = 25 if width >= WIDE else 0
@@ -184,8 +201,9 @@ def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: i
         exact = signed(line.exact.difference) if line.exact else "-"
         drawn = [_picture(d.difference, d.by_cluster, limit, room)] if room else []
         table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.by_cluster), exact, *drawn)
-    _fixed(table).columns[0].no_wrap = False  # so that names give way, and never figures
-    return table
+    labels = _fixed(table).columns[0]
+    labels.no_wrap, labels.overflow = False, "fold"  # so that names give way, and never figures
+    return in_blocks(table, width - INDENT, least=LEAST_NAME)
 
 
 def _scale(limit: float, width: int) -> str:
@@ -206,7 +224,7 @@ def _picture(middle: float, bounds: Interval, limit: float, width: int) -> Text:
     return Text("".join(cells), style)
 
 
-def _kinds(contrast: Contrast) -> Table:
+def _kinds(contrast: Contrast, width: int) -> list[Table]:
     """How many questions of each kind each system has; of two systems also the share and the change."""
     two, total = len(contrast.letters) == 2, len(contrast.comparison.examples)
     columns = [column for letter in contrast.letters for column in ([letter, ""] if two else [letter])]
@@ -220,7 +238,7 @@ def _kinds(contrast: Contrast) -> Table:
             good = (change > 0) == (kind in RIGHT_KINDS)
             cells.append(Text(signed(change, 0), ("green" if good else "red") if round(change) else "dim"))
         table.add_row(Text(kind), *cells)
-    return _fixed(table)
+    return in_blocks(_fixed(table), width - INDENT)
 
 
 def _cases(contrast: Contrast, pair: Pair, show: int) -> Iterator[tuple[Text, list[RenderableType]]]:
