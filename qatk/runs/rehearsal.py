@@ -35,9 +35,9 @@ def check_keep_best(key: str | None, metrics: Mapping[str, float]) -> None:
 
 def few_of(examples: Examples) -> Examples:
     """A few examples, in their order: with an answer and without, where there are both, so that no group is missing."""
-    answerable = examples.has_answer
-    rows = np.concatenate([np.flatnonzero(answerable == kind)[: FEW // 2] for kind in (True, False)])
-    return examples.take(np.sort(rows))
+    kinds = [np.flatnonzero(examples.has_answer == kind) for kind in (True, False)]
+    rows = np.concatenate([*(rows[: FEW // 2] for rows in kinds), *(rows[FEW // 2 :] for rows in kinds)])
+    return examples.take(np.sort(rows[:FEW]))
 
 
 def _made_up(examples: Examples) -> Predictions:

@@ -58,5 +58,5 @@ def test_an_epoch_is_not_kept_by_anything_where_nothing_is_trained(tmp_path: Pat
 def test_few_are_of_both_kinds_where_there_are_both() -> None:
     answers = [[("Ada", 0)]] * 10 + [[]] * 2
     few = few_of(examples_of([("Who?", f"Ada wrote it {i}.") for i in range(12)], answers))
-    assert few.id == ["q0", "q1", "q2", "q3", "q10", "q11"]
+    assert few.id == ["q0", "q1", "q2", "q3", "q4", "q5", "q10", "q11"]
     assert few_of(examples_of([("Who?", "Ada wrote it.")], [[]])).id == ["q0"]
