@@ -23,13 +23,18 @@ class EvaluateOptions(Options):
 
 @hookimpl
 def qatk_metrics() -> Iterable[Component]:
-    """The official metric, and any metric of the ``evaluate`` library."""
+    """The official metric, that of several spans, and any metric of the ``evaluate`` library."""
     return [
         Component(
             "squad",
             f"{__name__}.squad:SquadMetric",
             summary="EM and F1 as in the official script; for several spans as in DROP",
             formerly=("squad",),
+        ),
+        Component(
+            "spans",
+            f"{__name__}.spans:SpansMetric",
+            summary="several spans: MultiSpanQA's figures, words, IoU, coverage",
         ),
         Component(
             "evaluate",
