@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from qatk.types import Examples
+    from qatk.types import Answer, Examples
 
 data_app = typer.Typer(no_args_is_help=True)
 
@@ -99,12 +99,17 @@ def _random_rows(examples: Examples, number: int, seed: int, answerable: bool | 
 
 
 def _plain(examples: Examples, row: int) -> dict[str, Any]:
-    """One example as JSON values; ``answers`` is null if gold is absent, ``answer_start`` -1 if unknown."""
+    """One example as JSON values; ``answers`` is null if gold is absent, ``answer_start`` -1 if unknown.
+
+    Where the data has questions of several spans, answers say the ``span`` that each is an alternative of.
+    """
     answers = None
     if examples.answer_offsets is not None:
-        among = range(examples.answer_offsets[row], examples.answer_offsets[row + 1])
-        pairs = [(examples.answer_text[k], int(examples.answer_start[k])) for k in among]
-        answers = [{"text": text, "answer_start": start} for text, start in pairs]
+        answers = [
+            {"text": text, "answer_start": start} | ({} if examples.answer_span is None else {"span": number})
+            for number, span in enumerate(examples.spans_of_answer(row))
+            for text, start in span
+        ]
     return {
         "id": examples.id[row],
         "title": examples.title[row],
@@ -133,19 +138,24 @@ def _print_example(console: Console, examples: Examples, row: int, around: int |
 
 
 def _references(examples: Examples, row: int) -> Text:
-    """All distinct gold answers, each with how often it is given."""
+    """All distinct gold answers, each with how often it is given; a line for each of several spans that are due."""
+    from rich.text import Text
+
+    if not examples.has_gold:
+        return Text("not known", style="dim")
+    spans = examples.spans_of_answer(row)
+    return Text("\n").join(map(_alternatives, spans)) if spans else Text("no answer", style="bold yellow")
+
+
+def _alternatives(span: list[Answer]) -> Text:
     from collections import Counter
 
     from rich.text import Text
 
     from qatk.display.text import printable
 
-    if not examples.has_gold:
-        return Text("not known", style="dim")
-    times = Counter(examples.answers_of(row))
-    if not times:
-        return Text("no answer", style="bold yellow")
-    placed = {examples.context_of(row)[start:end] for start, end in examples.spans_of(row)}
+    times = Counter(answer.text for answer in span)
+    placed = {answer.text for answer in span if answer.start >= 0}
     parts = [Text(printable(text), style="bold green") for text in times]
     for part, (text, count) in zip(parts, times.items(), strict=True):
         notes = [f"{count} times"] if count > 1 else []

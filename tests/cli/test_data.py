@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,19 @@ def test_data_without_gold(tmp_path: Path) -> None:
 def test_other_datasets(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text(json.dumps({"id": 1, "context": "Riga is old.", "question": "What is old?"}))
     assert "question  What is old?" in show(str(tmp_path / "x.jsonl"), "--use", "hub", "--set", "split=train")
+
+
+def test_answers_of_several_spans(tmp_path: Path) -> None:
+    context = "Riga and old Oslo are towns."
+    oslo = [{"char_start": 9, "text": "old Oslo"}, {"char_start": 13, "text": "Oslo"}]
+    spans = [{"char_start": 0, "text": "Riga"}, oslo]
+    row = {"id": "a", "context": context, "question": "Which towns?", "spans": spans}
+    (tmp_path / "x.jsonl").write_text(json.dumps(row))
+    shown = show(str(tmp_path / "x.jsonl"), "--use", "evidence")
+    assert re.search(r"answer +Riga *\n +old Oslo \| Oslo *\n", shown)
+    [example] = json.loads(show(str(tmp_path / "x.jsonl"), "--use", "evidence", "--json"))
+    found = [(answer["text"], answer["span"]) for answer in example["answers"]]
+    assert found == [("Riga", 0), ("old Oslo", 1), ("Oslo", 1)]
 
 
 def test_misuse(dev: str) -> None:
