@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from qatk.component import Options
+from qatk.plugins import values
 from qatk.plugins.attribution import attributed
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import (
@@ -90,7 +91,10 @@ class LiveDataset(Live[Dataset]):
     def load(self) -> Examples:
         """All examples."""
         with self.during("load"):
-            return _expect(self.component.load(), Examples)
+            examples = _expect(self.component.load(), Examples)
+            if not self.registered.is_built_in:
+                values.check_answer_starts(examples)
+            return examples
 
 
 class LiveBackbone(Live[Backbone]):
@@ -117,6 +121,7 @@ class LiveFeaturizer(Live[Featurizer]):
         with self.during(f"featurizing of {split}"):
             made = _expect(self.component.featurize(examples, tokenizer, spec, targets=targets), Features)
             made.check(examples, targets=targets)
+            values.check_windows(made, spec)
             return made
 
 
@@ -155,6 +160,7 @@ class LiveTrainer(Live[Trainer]):
         with self.during(stage):
             scores = _expect(self.component.predict(model, features), SpanScores)
             scores.check(features)
+            values.check_scores(scores)
             return scores
 
     def save(self, model: Model, folder: Path, *, state: bool) -> None:
@@ -187,6 +193,8 @@ class LiveDecoder(Live[Decoder]):
             predictions = _expect(self.component.decode(examples, features, scores), Predictions)
             if len(predictions) != len(examples):
                 raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
+            if not self.registered.is_built_in:
+                values.check_answers(examples, predictions)
             return predictions
 
 
@@ -196,12 +204,16 @@ class LiveMetric(Live[Metric]):
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
         """float64[n] by name, as fractions."""
         with self.during("scoring"):
-            return _columns(self.component.score(examples, predictions), len(examples), np.float64)
+            columns = _columns(self.component.score(examples, predictions), len(examples), np.float64)
+            values.check_questions(columns, examples)
+            return columns
 
     def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
         """Figures of the whole set; none of most metrics."""
         with self.during("scoring"):
-            return self.component.corpus(examples, predictions) if isinstance(self.component, CorpusMetric) else {}
+            if not isinstance(self.component, CorpusMetric):
+                return {}
+            return values.check_figures(self.component.corpus(examples, predictions))
 
 
 class LiveSlicer(Live[Slicer]):
@@ -284,6 +296,8 @@ def _columns(columns: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDAr
     if not isinstance(columns, Mapping):
         raise _wrong_type(columns, "Mapping")
     for name, column in columns.items():
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"{name!r} is no name")
         if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
             seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
             raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")

@@ -85,6 +85,10 @@ class Examples:
             try:
                 for _ in _encoded(texts):
                     pass
+            except TypeError as error:
+                row = next(k for k, text in enumerate(texts) if not isinstance(text, str))
+                what = f"{name} of row {row}{self._question_of(name, row)} is {texts[row]!r}, no text"
+                raise TypeError(what) from error
             except UnicodeEncodeError as error:
                 row = next(k for k, text in enumerate(texts) if _SURROGATE.search(text))
                 what = f"half of a surrogate pair in {name} {texts[row][:60]!r}{self._question_of(name, row)}"

@@ -83,6 +83,12 @@ CASES = (
     ("metric", "return None", "None where Mapping is due"),
     ("metric", "return {'x': np.zeros(3)}", "'x' should be float64[8], not float64[3]"),
     ("metric", "return {'x': np.zeros(8, int)}", "'x' should be float64[8], not int64[8]"),
+    (
+        "trainer",
+        "return SpanScores(right.null * np.float32('nan'), right.start, right.end)",
+        "scores.null is NaN in row 0",
+    ),
+    ("slicer", "return {3: np.zeros(8, bool)}", "3 is no name"),
     ("slicer", 'raise LookupError("no word")', "slicing: LookupError: no word"),
     ("slicer", "return {'x': np.zeros(8)}", "'x' should be bool[8], not float64[8]"),
     ("backbone", "return 5", "type int where BackboneSpec is due"),

@@ -1,0 +1,84 @@
+"""Cheap checks of the values that components give, so that a wrong one is their error and no wrong figure later on.
+
+What takes time for every question is asked of components from outside alone; qatk's own keep it by their tests. Each
+check raises ``ValueError`` or ``TypeError`` with the row or question that shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Real
+
+import numpy as np
+
+from qatk.plugins.model_types import BackboneSpec
+from qatk.types import Examples, Features, Float64, Int32, Predictions, SpanScores
+
+
+def check_answer_starts(examples: Examples) -> None:
+    """Gold answers with a known place must stand there."""
+    if examples.answer_offsets is None:
+        return
+    owner = np.repeat(np.arange(len(examples)), np.diff(examples.answer_offsets))
+    answers = zip(examples.answer_text, examples.answer_start.tolist(), owner.tolist(), strict=True)
+    for text, start, row in answers:
+        if start >= 0 and not examples.context_of(row).startswith(text, start):
+            there = examples.context_of(row)[start : start + len(text)]
+            what = f"the answer {text!r} to question {examples.id[row]!r} does not stand at its answer_start {start}"
+            raise ValueError(f"{what}, where the context has {there!r}; -1 says that the place is unknown")
+
+
+def check_windows(features: Features, spec: BackboneSpec) -> None:
+    """No window may be longer than the backbone takes."""
+    longest = int(features.lengths.max(initial=0))
+    if longest > spec.max_length:
+        raise ValueError(f"a window of {longest} tokens, where {spec.name} takes {spec.max_length}")
+
+
+def check_scores(scores: SpanScores) -> None:
+    """Null scores, and those of whole spans, must be numbers."""
+    columns = {"null": scores.null} | ({"candidates.score": scores.candidates.score} if scores.candidates else {})
+    for name, values in columns.items():
+        if np.isnan(values).any():
+            raise ValueError(f"scores.{name} is NaN in row {int(np.isnan(values).argmax())}")
+
+
+def check_answers(examples: Examples, found: Predictions) -> None:
+    """Texts must be the slices of their contexts that characters name, scores numbers and probabilities from 0 to 1."""
+    _check_slices(examples, range(len(found)), found.text, found.char_start, found.char_end, "the answer")
+    if np.isnan(found.score).any():
+        raise ValueError(f"the score of {examples.id[int(np.isnan(found.score).argmax())]!r} is NaN")
+    if (best := found.nbest) is None:
+        return
+    owner = np.repeat(np.arange(len(found)), np.diff(best.offsets))
+    _check_slices(examples, owner.tolist(), best.text, best.char_start, best.char_end, "the n-best")
+    if len(wrong := np.flatnonzero(~((best.probability >= 0) & (best.probability <= 1)))):
+        name, value = examples.id[int(owner[wrong[0]])], best.probability[wrong[0]]
+        raise ValueError(f"the n-best of {name!r} has the probability {value:g}, and none from 0 to 1")
+
+
+def _check_slices(
+    examples: Examples, rows: Iterable[int], texts: Iterable[str], start: Int32, end: Int32, what: str
+) -> None:
+    for row, text, begin, stop in zip(rows, texts, start.tolist(), end.tolist(), strict=True):
+        due = examples.context_of(row)[begin:stop] if begin >= 0 else ""
+        if text != due:
+            place = f"characters {begin} to {stop} are {due!r}" if begin >= 0 else "it has no characters"
+            raise ValueError(f"{what} of {examples.id[row]!r} has the text {text!r}, where {place}")
+
+
+def check_questions(columns: Mapping[str, Float64], examples: Examples) -> None:
+    """The value of a question must be a number."""
+    for name, values in columns.items():
+        if np.isnan(values).any():
+            raise ValueError(f"{name!r} is NaN for question {examples.id[int(np.isnan(values).argmax())]!r}")
+
+
+def check_figures(figures: Mapping[str, float]) -> Mapping[str, float]:
+    """These figures of a whole set, which must be numbers by name; NaN says that there is none."""
+    if not isinstance(figures, Mapping):
+        raise TypeError(f"it gave an object of type {type(figures).__name__} where Mapping is due")
+    for name, value in figures.items():
+        if not isinstance(name, str) or not isinstance(value, Real) or isinstance(value, bool):
+            raise TypeError(f"the figure {name!r} is {value!r}, and no number")
+    return figures
