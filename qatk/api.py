@@ -23,6 +23,7 @@ from qatk.errors import (
 from qatk.hookspecs import hookimpl
 from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits
 from qatk.plugins.protocols import (
+    AnswerSlicer,
     Backbone,
     CalibratedDecoder,
     CappedAnswers,
@@ -65,6 +66,7 @@ __all__ = [
     "HEAD_WEIGHTS",
     "AboveZero",
     "Answer",
+    "AnswerSlicer",
     "Backbone",
     "BackboneSpec",
     "Batch",

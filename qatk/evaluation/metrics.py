@@ -50,7 +50,7 @@ def judge(
             of_all = metric.corpus(examples, predictions)
             refuse_official(of_all, metric.registered.name)
             _merge(figures, of_all)
-    masks = slice_masks(examples, slicers)
+    masks = slice_masks(examples, slicers, predictions)
     if reach is not None:
         _merge(masks, window_masks(reach.windows))
     if reach is None:
@@ -66,12 +66,14 @@ def refuse_official(names: Iterable[str], metric: str) -> None:
         raise ValueError(f"{', '.join(map(repr, taken))}: a name of the official figures; say {better!r}, for example")
 
 
-def slice_masks(examples: Examples, slicers: Iterable[LiveSlicer]) -> dict[str, Mapping[str, Bool]]:
-    """Groups of questions by slicer (its ``title``, or its name): bool[n] each."""
+def slice_masks(
+    examples: Examples, slicers: Iterable[LiveSlicer], predictions: Predictions | None = None
+) -> dict[str, Mapping[str, Bool]]:
+    """Groups of questions by slicer (its ``title``, or its name): bool[n] each; with answers those by answers too."""
     masks: dict[str, Mapping[str, Bool]] = {}
     for slicer in slicers:
         with slicer.during("slicing"):
-            if groups := slicer.masks(examples):
+            if groups := slicer.masks(examples, predictions):
                 _merge(masks, {slicer.title: groups})
     return masks
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import Self
 
 from qatk.component import Options
@@ -20,6 +19,7 @@ from qatk.plugins import values
 from qatk.plugins.attribution import attributed
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import (
+    AnswerSlicer,
     Backbone,
     CalibratedDecoder,
     CappedAnswers,
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from qatk.results.comparison import Comparison
 
 C = TypeVar("C")
-T = TypeVar("T")
-Kind = TypeVar("Kind", bound=np.generic)
 
 
 class Live(Generic[C]):
@@ -91,7 +89,7 @@ class LiveDataset(Live[Dataset]):
     def load(self) -> Examples:
         """All examples."""
         with self.during("load"):
-            examples = _expect(self.component.load(), Examples)
+            examples = values.expect(self.component.load(), Examples)
             if not self.registered.is_built_in:
                 values.check_answer_starts(examples)
             return examples
@@ -104,7 +102,7 @@ class LiveBackbone(Live[Backbone]):
         """Make the backbone ready for the training examples."""
         with self.during("preparation"):
             self.component.prepare(train)
-            return self.component.tokenizer(), _expect(self.component.spec(), BackboneSpec)
+            return self.component.tokenizer(), values.expect(self.component.spec(), BackboneSpec)
 
 
 class LiveFeaturizer(Live[Featurizer]):
@@ -119,7 +117,7 @@ class LiveFeaturizer(Live[Featurizer]):
         """Windows that belong to the examples; those of the split ``train`` carry targets."""
         targets = split == "train"
         with self.during(f"featurizing of {split}"):
-            made = _expect(self.component.featurize(examples, tokenizer, spec, targets=targets), Features)
+            made = values.expect(self.component.featurize(examples, tokenizer, spec, targets=targets), Features)
             made.check(examples, targets=targets)
             values.check_windows(made, spec)
             return made
@@ -152,13 +150,13 @@ class LiveTrainer(Live[Trainer]):
             with self.during("training"):
                 if (event := next(events, None)) is None:
                     return
-                event = _expect(event, TrainEvent)
+                event = values.expect(event, TrainEvent)
             yield event
 
     def predict(self, model: Model, features: Features, *, stage: str = "prediction") -> SpanScores:
         """Scores of every window."""
         with self.during(stage):
-            scores = _expect(self.component.predict(model, features), SpanScores)
+            scores = values.expect(self.component.predict(model, features), SpanScores)
             scores.check(features)
             values.check_scores(scores)
             return scores
@@ -190,7 +188,7 @@ class LiveDecoder(Live[Decoder]):
     def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
         """One prediction an example."""
         with self.during("decoding"):
-            predictions = _expect(self.component.decode(examples, features, scores), Predictions)
+            predictions = values.expect(self.component.decode(examples, features, scores), Predictions)
             if len(predictions) != len(examples):
                 raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
             if not self.registered.is_built_in:
@@ -204,7 +202,7 @@ class LiveMetric(Live[Metric]):
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
         """float64[n] by name, as fractions."""
         with self.during("scoring"):
-            columns = _columns(self.component.score(examples, predictions), len(examples), np.float64)
+            columns = values.columns(self.component.score(examples, predictions), len(examples), np.float64)
             values.check_questions(columns, examples)
             return columns
 
@@ -224,10 +222,14 @@ class LiveSlicer(Live[Slicer]):
         """What reports call the groups."""
         return self.component.title if isinstance(self.component, TitledSlicer) else self.registered.name
 
-    def masks(self, examples: Examples) -> Mapping[str, Bool]:
-        """bool[n] by group."""
+    def masks(self, examples: Examples, predictions: Predictions | None = None) -> Mapping[str, Bool]:
+        """bool[n] by group; with predictions those by what was answered too, where it makes any."""
         with self.during("slicing"):
-            return _columns(self.component.masks(examples), len(examples), np.bool_)
+            groups = values.columns(self.component.masks(examples), len(examples), np.bool_)
+            if predictions is None or not isinstance(self.component, AnswerSlicer):
+                return groups
+            more = self.component.masks_of_answers(examples, predictions)
+            return {**groups, **values.columns(more, len(examples), np.bool_)}
 
 
 class LiveReporter(Live[Reporter]):
@@ -277,28 +279,3 @@ class LiveTracker(Live[Tracker]):
         """After scoring."""
         with self.during("finish"):
             self.component.finish(result)
-
-
-def _expect(value: object, kind: type[T]) -> T:
-    """A value that a component gave. Raises ``TypeError`` where it is of another type than its protocol says."""
-    if not isinstance(value, kind):
-        raise _wrong_type(value, kind.__name__)
-    return value
-
-
-def _wrong_type(value: object, due: str) -> TypeError:
-    seen = "None" if value is None else f"an object of type {type(value).__name__}"
-    return TypeError(f"it gave {seen} where {due} is due")
-
-
-def _columns(columns: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDArray[Kind]]:
-    """Columns that a component gave, each with one value of the right type a question."""
-    if not isinstance(columns, Mapping):
-        raise _wrong_type(columns, "Mapping")
-    for name, column in columns.items():
-        if not isinstance(name, str) or not name:
-            raise TypeError(f"{name!r} is no name")
-        if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
-            seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
-            raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
-    return columns

@@ -259,6 +259,19 @@ class TitledSlicer(Protocol):
 
 
 @runtime_checkable
+class AnswerSlicer(Protocol):
+    """Optional, of slicers: groups by what was answered, such as long answers, or those a model is sure of.
+
+    They come beside those of :meth:`Slicer.masks`, which may be none. A comparison shows the groups that all of its
+    systems have alike, so that groups by answers are rarely among them.
+    """
+
+    def masks_of_answers(self, examples: Examples, predictions: Predictions) -> Mapping[str, Bool]:
+        """bool[n] for each group's name, as :meth:`Slicer.masks` gives them; predictions row by row."""
+        ...
+
+
+@runtime_checkable
 class ComparisonReporter(Protocol):
     """Optional, of reporters: shows what ``qatk compare`` found."""
 
@@ -295,7 +308,7 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "trainer": (DescribingTrainer,),
     "decoder": (CalibratedDecoder, CappedAnswers),
     "metric": (CorpusMetric,),
-    "slicer": (TitledSlicer,),
+    "slicer": (TitledSlicer, AnswerSlicer),
     "reporter": (ComparisonReporter,),
 }
 """What components of a kind may do besides."""

@@ -1,4 +1,4 @@
-"""Cheap checks of the values that components give, so that a wrong one is their error and no wrong figure later on.
+"""Checks of the types and values that components give, so that a wrong one is their error and no wrong figure later on.
 
 What takes time for every question is asked of components from outside alone; qatk's own keep it by their tests. Each
 check raises ``ValueError`` or ``TypeError`` with the row or question that shows it.
@@ -8,11 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Examples, Features, Float64, Int32, Predictions, SpanScores
+
+T = TypeVar("T")
+Kind = TypeVar("Kind", bound=np.generic)
+
+
+def expect(value: object, kind: type[T]) -> T:
+    """A value that a component gave. Raises ``TypeError`` where it is of another type than its protocol says."""
+    if not isinstance(value, kind):
+        raise _wrong_type(value, kind.__name__)
+    return value
+
+
+def _wrong_type(value: object, due: str) -> TypeError:
+    seen = "None" if value is None else f"an object of type {type(value).__name__}"
+    return TypeError(f"it gave {seen} where {due} is due")
+
+
+def columns(found: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDArray[Kind]]:
+    """Columns that a component gave, each with one value of the right type a question."""
+    if not isinstance(found, Mapping):
+        raise _wrong_type(found, "Mapping")
+    for name, column in found.items():
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"{name!r} is no name")
+        if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
+            seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
+            raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
+    return found
 
 
 def check_answer_starts(examples: Examples) -> None:
@@ -37,8 +67,8 @@ def check_windows(features: Features, spec: BackboneSpec) -> None:
 
 def check_scores(scores: SpanScores) -> None:
     """Null scores, and those of whole spans, must be numbers."""
-    columns = {"null": scores.null} | ({"candidates.score": scores.candidates.score} if scores.candidates else {})
-    for name, values in columns.items():
+    scored = {"null": scores.null} | ({"candidates.score": scores.candidates.score} if scores.candidates else {})
+    for name, values in scored.items():
         if np.isnan(values).any():
             raise ValueError(f"scores.{name} is NaN in row {int(np.isnan(values).argmax())}")
 
@@ -67,9 +97,9 @@ def _check_slices(
             raise ValueError(f"{what} of {examples.id[row]!r} has the text {text!r}, where {place}")
 
 
-def check_questions(columns: Mapping[str, Float64], examples: Examples) -> None:
+def check_questions(found: Mapping[str, Float64], examples: Examples) -> None:
     """The value of a question must be a number."""
-    for name, values in columns.items():
+    for name, values in found.items():
         if np.isnan(values).any():
             raise ValueError(f"{name!r} is NaN for question {examples.id[int(np.isnan(values).argmax())]!r}")
 
@@ -77,7 +107,7 @@ def check_questions(columns: Mapping[str, Float64], examples: Examples) -> None:
 def check_figures(figures: Mapping[str, float]) -> Mapping[str, float]:
     """These figures of a whole set, which must be numbers by name; NaN says that there is none."""
     if not isinstance(figures, Mapping):
-        raise TypeError(f"it gave an object of type {type(figures).__name__} where Mapping is due")
+        raise _wrong_type(figures, "Mapping")
     for name, value in figures.items():
         if not isinstance(name, str) or not isinstance(value, Real) or isinstance(value, bool):
             raise TypeError(f"the figure {name!r} is {value!r}, and no number")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qatk.testing.inputs.questions import questions
+from qatk.plugins.protocols import AnswerSlicer
+from qatk.testing.inputs.questions import answers_to, questions
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Bool, Examples
@@ -16,7 +17,13 @@ from qatk.types import Bool, Examples
 def _masks(slicer: Any, examples: Examples) -> dict[str, Bool]:
     found = slicer.masks(examples)
     expect(isinstance(found, Mapping), f"masks returned {type(found).__name__}, not a mapping of names to columns")
-    return dict(found)
+    if not isinstance(slicer, AnswerSlicer):
+        return dict(found)
+    whole = questions()
+    rows = np.array([list(whole.id).index(name) for name in examples.id], np.int64)
+    more = slicer.masks_of_answers(examples, answers_to(whole).take(rows))
+    expect(isinstance(more, Mapping), f"masks_of_answers returned {type(more).__name__}, not a mapping")
+    return {**found, **more}
 
 
 @promise("every group is bool[n] under a name")

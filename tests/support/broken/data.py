@@ -128,6 +128,21 @@ class FirstHalf(GoodSlicer):
         return {"first half": np.arange(len(examples)) < len(examples) / 2}
 
 
+class GoodAnswers(GoodSlicer):
+    """Long and short questions, and long answers."""
+
+    def masks_of_answers(self, examples: Examples, predictions: Predictions) -> Mapping[str, Bool]:
+        long = np.array([len(text) > 3 for text in predictions.text], np.bool_)
+        return {"long answers": long} if long.any() else {}
+
+
+class AnswersByRow(GoodAnswers):
+    """By row number, beside good groups."""
+
+    def masks_of_answers(self, examples: Examples, predictions: Predictions) -> Mapping[str, Bool]:
+        return {"first": np.arange(len(examples)) == 0} if len(examples) else {}
+
+
 class Chance(GoodSlicer):
     """By chance."""
 
@@ -248,6 +263,7 @@ BROKEN = {
     "slicer": {
         Indices: "masks-have-the-right-form",
         Empty: "no-group-is-empty",
+        AnswersByRow: "row-order-does-not-matter",
         FirstHalf: "row-order-does-not-matter",
         Chance: "is-deterministic",
     },
