@@ -25,6 +25,7 @@ from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
 from qatk.recipes.compose import ModelParts, compose_model
 from qatk.run_folder.manifest import MANIFEST, read_manifest
+from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers
 from qatk.types import Examples, Predictions
 
@@ -60,7 +61,10 @@ class AnsweringModel:
         """
         features = self.parts.featurizer.featurize(examples, self.tokenizer, self.spec, split="prediction")
         scores = self.parts.trainer.predict(self.model, features)
-        predictions = self.parts.decoder.decode(examples, features, scores)
+        decoder = self.parts.decoder
+        if (known := read_parameters(self.sections["backbone"].get("model"), decoder)) is not None:
+            decoder.restore(known)
+        predictions = decoder.decode(examples, features, scores)
         return predictions if self.threshold is None else apply_threshold(examples, predictions, self.threshold)
 
     def answer(self, question: str, context: str, *, top_k: int = 5) -> Reply:

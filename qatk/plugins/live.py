@@ -30,6 +30,7 @@ from qatk.plugins.protocols import (
     DescribingTrainer,
     Featurizer,
     FeaturizerCaching,
+    FittedDecoder,
     Head,
     Metric,
     Model,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from qatk.results.comparison import Comparison
 
 C = TypeVar("C")
+T = TypeVar("T")
 
 
 class Live(Generic[C]):
@@ -179,6 +181,23 @@ class LiveDecoder(Live[Decoder]):
     def calibrated(self) -> bool:
         """Whether the null threshold is to be fitted after decoding."""
         return self.component.calibrated if isinstance(self.component, CalibratedDecoder) else False
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it has parameters of its own, to be fitted before decoding."""
+        return isinstance(self.component, FittedDecoder)
+
+    def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Plain:
+        """Parameters that :meth:`restore` takes."""
+        assert isinstance(self.component, FittedDecoder)
+        with self.during("fitting"):
+            return values.plain(self.component.fit(examples, features, scores))
+
+    def restore(self, state: Plain) -> None:
+        """Take over parameters."""
+        assert isinstance(self.component, FittedDecoder)
+        with self.during("restoring"):
+            self.component.restore(state)
 
     @property
     def max_answer_length(self) -> int | None:

@@ -231,6 +231,25 @@ class CalibratedDecoder(Protocol):
 
 
 @runtime_checkable
+class FittedDecoder(Protocol):
+    """Optional, of decoders: parameters of its own, fitted on scored questions with gold once a model is trained.
+
+    A run fits them on one half of the dev articles and answers the other half with them, and the halves swapped, as
+    null thresholds are calibrated: no question is answered by parameters that saw its article. They are kept in
+    ``decoder.json`` of the run folder, with those of all questions, and in its ``model/`` too: a run without training
+    data whose backbone has that folder as its ``model`` takes the latter over, and fits none.
+    """
+
+    def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Plain:
+        """Parameters, as a value that JSON can hold. The decoder itself stays as it is."""
+        ...
+
+    def restore(self, state: Plain) -> None:
+        """Take over what :meth:`fit` gave, here or elsewhere; until then answers go by what parameters begin with."""
+        ...
+
+
+@runtime_checkable
 class CappedAnswers(Protocol):
     """Optional, of the *options* of decoders: the longest answer in tokens; reports say which gold it rules out."""
 
@@ -306,7 +325,7 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "featurizer": (FeaturizerCaching,),
     "head": (CheckpointModule,),
     "trainer": (DescribingTrainer,),
-    "decoder": (CalibratedDecoder, CappedAnswers),
+    "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers),
     "metric": (CorpusMetric,),
     "slicer": (TitledSlicer, AnswerSlicer),
     "reporter": (ComparisonReporter,),

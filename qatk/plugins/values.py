@@ -6,6 +6,7 @@ check raises ``ValueError`` or ``TypeError`` with the row or question that shows
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.protocols import Plain
 from qatk.types import Examples, Features, Float64, Int32, Predictions, SpanScores
 
 T = TypeVar("T")
@@ -43,6 +45,11 @@ def columns(found: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDArray
             seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
             raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
     return found
+
+
+def plain(value: Plain) -> Plain:
+    """A value as JSON gives it back. Raises ``TypeError`` or ``ValueError`` where JSON cannot hold it."""
+    return json.loads(json.dumps(value, allow_nan=False))
 
 
 def check_answer_starts(examples: Examples) -> None:

@@ -9,10 +9,12 @@ from qatk.calibration.calibrate import Calibration, answers_of, calibrate
 from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import Reach
 from qatk.plugins.live import LiveDecoder
-from qatk.plugins.protocols import Model
+from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import Pipeline
 from qatk.results.evaluation import Evaluation
+from qatk.run_folder.parameters import Parameters
 from qatk.runs.context import Context
+from qatk.runs.decoding import decode
 from qatk.types import Examples, Features, Predictions, SpanScores
 
 
@@ -27,16 +29,23 @@ def predict(context: Context, model: Model, features: Features) -> SpanScores:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Predictions, and how their null threshold was found, where the decoder asks for that."""
+    """Predictions, how their null threshold was found, and what the decoder fitted, where it asks for that."""
 
     predictions: Predictions
     calibration: Calibration | None = None
+    parameters: Parameters | None = None
 
 
 def answer(
-    decoder: LiveDecoder, examples: Examples, features: Features, scores: SpanScores, *, splits: int | None = None
+    decoder: LiveDecoder,
+    examples: Examples,
+    features: Features,
+    scores: SpanScores,
+    *,
+    splits: int | None = None,
+    known: Plain | None = None,
 ) -> Answers:
-    """Decode, and calibrate where the decoder asks for it.
+    """Decode, by parameters fitted on other articles where the decoder has any, and calibrate where it asks for it.
 
     A calibrated decoder's questions are answered by null thresholds that were fitted on other articles.
 
@@ -46,12 +55,13 @@ def answer(
         features: their windows.
         scores: of the windows.
         splits: in how many ways the articles are halved; as many as usual where it is not given.
+        known: the decoder's parameters, where it need not fit them.
     """
-    predictions = decoder.decode(examples, features, scores)
+    predictions, parameters = decode(decoder, examples, features, scores, known)
     if not decoder.calibrated:
-        return Answers(predictions)
+        return Answers(predictions, parameters=parameters)
     found = calibrate(examples, predictions) if splits is None else calibrate(examples, predictions, splits=splits)
-    return Answers(answers_of(found, examples, predictions), found)
+    return Answers(answers_of(found, examples, predictions), found, parameters)
 
 
 def evaluate(

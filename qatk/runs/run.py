@@ -16,7 +16,7 @@ from qatk.evaluation.reachability import find_reach
 from qatk.files import write_atomically, write_json
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
-from qatk.plugins.protocols import Model
+from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import compose
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
@@ -25,6 +25,7 @@ from qatk.run_folder.folder import RunFolder, follow, is_first_process
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
+from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
@@ -142,13 +143,23 @@ def _score(context: Context, data: Data, windows: Windows, scores: SpanScores) -
     """Decode, calibrate, evaluate and write: the stage that completes a run."""
     decoder = context.parts.decoder
     with context.stages.stage("score") as counts:
-        answers = answer(decoder, data.dev, windows.dev, scores)
+        answers = answer(decoder, data.dev, windows.dev, scores, known=_known_parameters(context, data))
+        if answers.parameters is not None:
+            answers.parameters.write(context.folder.path, decoder)
         reach = find_reach(data.dev, windows.dev, decoder.max_answer_length)
         if out_of_reach := reach.out_of_reach():
             counts.groups["out_of_reach"] = dict(out_of_reach)
         if (longest := reach.longest_answer()) is not None:
             counts.whole["longest_answer"] = longest
         _write(context.folder, answers, evaluate(context.parts, data.dev, answers.predictions, reach))
+
+
+def _known_parameters(context: Context, data: Data) -> Plain | None:
+    """What the decoder fitted beside the model that the backbone names; ``None`` where this run trains another."""
+    choice = context.recipe.one("backbone")
+    assert choice is not None
+    model = getattr(choice.options, "model", None) if data.train is None else None
+    return read_parameters(model, context.parts.decoder)
 
 
 def _write(folder: RunFolder, answers: Answers, evaluation: Evaluation) -> None:

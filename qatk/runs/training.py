@@ -15,6 +15,7 @@ from qatk.plugins.protocols import Model
 from qatk.progress import end_epoch
 from qatk.run_folder.manifest import Best
 from qatk.runs.context import Context, Data, Windows
+from qatk.runs.decoding import check_can_fit
 from qatk.runs.prediction import answer, evaluate
 from qatk.runs.rehearsal import FEW, check_keep_best
 from qatk.types import Features, TrainEvent
@@ -69,6 +70,9 @@ class _Training:
         if parts.decoder.calibrated:
             check_can_calibrate(dev)
         scores = parts.trainer.predict(self.model, windows, stage="training")
+        if parts.decoder.fitted:
+            check_can_fit(dev)
+            parts.decoder.restore(parts.decoder.fit(few, windows, scores))
         predictions = parts.decoder.decode(few, windows, scores)  # uncalibrated: so few articles cannot be halved
         evaluate(parts, few, predictions)
 

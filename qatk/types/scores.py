@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.types.arrays import Float32, Int32, freeze
+from qatk.types.arrays import Float32, Int32, Int64, freeze
 from qatk.types.features import Features
+from qatk.types.ragged import ragged_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,18 @@ class SpanScores:
         if self.start is not None and self.end is not None:
             freeze(self, "start", np.float32)
             freeze(self, "end", np.float32, len(self.start))
+
+    def take(self, features: Features, windows: Int64) -> SpanScores:
+        """The scores of these windows only, which rise; ``features`` are all windows that there are scores of."""
+        if (spans := self.candidates) is not None:
+            kept = np.isin(spans.feature, windows)
+            feature = np.searchsorted(windows, spans.feature[kept]).astype(np.int32)
+            taken = SpanCandidates(feature, spans.start[kept], spans.end[kept], spans.score[kept])
+            return SpanScores(self.null[windows], candidates=taken)
+        assert self.start is not None
+        assert self.end is not None
+        tokens, _ = ragged_rows(features.token_offsets, windows)
+        return SpanScores(self.null[windows], self.start[tokens], self.end[tokens])
 
     def check(self, features: Features) -> None:
         """Raise ``ValueError`` unless these scores are for these features."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 
-from qatk.testing.inputs.decoding import INF, TEXT, WORDS, Problem, Window, decoding_problems, peak, with_null
+from qatk.plugins.protocols import FittedDecoder
+from qatk.testing.inputs.decoding import (
+    INF,
+    TEXT,
+    WORDS,
+    Problem,
+    Window,
+    decoding_problems,
+    examples_of,
+    peak,
+    with_null,
+)
 from qatk.testing.inputs.decoding import problem as make_problem
-from qatk.testing.promise import Subject, Unkept, expect, given, promise
-from qatk.testing.promises.decoders import decode
+from qatk.testing.promise import Subject, Unkept, expect, given, promise, skip
+from qatk.testing.promises.decoders import decode, same
 from qatk.types import Float64, Predictions
 
 _CLOSE = 1e-3
@@ -159,3 +171,20 @@ def probabilities_are_fractions(subject: Subject) -> None:
             for row in range(len(found)):
                 total = float(best.probability[best.offsets[row] : best.offsets[row + 1]].sum())
                 expect(total <= 1 + _CLOSE, f"those of example {row} come to {total:.4g}")
+
+
+@promise("what fit gives can be kept as JSON, and another decoder that takes it over answers alike")
+def parameters_are_restored(subject: Subject) -> None:
+    """For decoders with parameters of their own; see :class:`qatk.api.FittedDecoder`."""
+    if not isinstance(subject.build(), FittedDecoder):
+        skip("it fits no parameters")
+    for one in [one for one in decoding_problems() if len(one.scores.null)]:
+        contexts = [one.examples.context_of(row) for row in range(len(one.examples))]
+        gold = replace(one, examples=examples_of(contexts, [[c[:3]] if c else [] for c in contexts]))
+        with given(f"{one.name}, with gold"):
+            first, second = subject.build(), subject.build()
+            state = first.fit(gold.examples, gold.features, gold.scores)
+            kept = json.loads(json.dumps(state, allow_nan=False))
+            for decoder in (first, second):
+                decoder.restore(kept)
+            same(decode(first, one), decode(second, one), ("by the one that fitted", "by another"))

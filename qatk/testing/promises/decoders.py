@@ -43,7 +43,7 @@ def _due(subject: Subject, problem: Problem) -> list[str | None]:
     return [answer if fits else None for answer, fits in zip(problem.answer, allowed, strict=True)]
 
 
-def _same(one: Predictions, other: Predictions, names: tuple[str, str]) -> None:
+def same(one: Predictions, other: Predictions, names: tuple[str, str]) -> None:
     """Expect equal answers, and scores that are equal but for rounding."""
     for row, (a, b) in enumerate(zip(one.text, other.text, strict=True)):
         expect(a == b, f"example {row} was answered {a!r} {names[0]}, and {b!r} {names[1]}")
@@ -165,7 +165,7 @@ def window_order_does_not_matter(subject: Subject) -> None:
         order = np.lexsort((-np.arange(len(owner)), owner))
         with given(with_windows(problem, order, "its windows in reverse").name):
             other = with_windows(problem, order, "its windows in reverse")
-            _same(decode(subject.build(), problem), decode(subject.build(), other), ("in order", "in reverse"))
+            same(decode(subject.build(), problem), decode(subject.build(), other), ("in order", "in reverse"))
 
 
 @promise("an example is answered as it is when it stands alone")
@@ -179,7 +179,7 @@ def examples_do_not_touch_each_other(subject: Subject) -> None:
         for row in range(len(problem.examples)):
             with given(f"{problem.name}, example {row}"):
                 found = decode(subject.build(), _alone(problem, row))
-                _same(together.take(np.array([row])), found, ("among others", "alone"))
+                same(together.take(np.array([row])), found, ("among others", "alone"))
 
 
 def _alone(problem: Problem, row: int) -> Problem:
@@ -198,8 +198,8 @@ def is_deterministic(subject: Subject) -> None:
             first, second, third = (
                 decode_seeded(d, problem, seed) for seed, d in enumerate((decoder, decoder, subject.build()))
             )
-            _same(first, second, ("at first", "when asked again"))
-            _same(first, third, ("at first", "by a new decoder"))
+            same(first, second, ("at first", "when asked again"))
+            same(first, third, ("at first", "by a new decoder"))
 
 
 @promise("examples, features and scores are left as they are")
@@ -225,7 +225,7 @@ def gold_is_ignored(subject: Subject) -> None:
             gold = replace(problem, examples=examples_of(contexts, [[c[:3]] if c else [] for c in contexts]))
             with given(problem.name):
                 found = decode(subject.build(), problem), decode(subject.build(), gold)
-                _same(*found, ("without gold", "with gold"))
+                same(*found, ("without gold", "with gold"))
 
 
 @promise("the n-best is sorted, has no span twice, and begins with the best span")

@@ -323,6 +323,38 @@ class Chancy(Good):
         return super().null(scores) + drawn
 
 
+class Biased(Good):
+    """Adds what it fitted to null scores; right."""
+
+    bias = 0.0
+
+    def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Any:
+        return {"bias": 1.5 * float(examples.has_answer.mean())}
+
+    def restore(self, state: Any) -> None:
+        self.bias = state["bias"]
+
+    def null(self, scores: Any) -> Any:
+        return super().null(scores) + np.float32(self.bias)
+
+
+class Unrestored(Biased):
+    """Keeps what it fitted to itself."""
+
+    def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Any:
+        self.bias = super().fit(examples, features, scores)["bias"]
+        return {}
+
+    def restore(self, state: Any) -> None: ...
+
+
+class Arrays(Biased):
+    """Parameters that JSON cannot hold."""
+
+    def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Any:
+        return {"bias": examples.has_answer}
+
+
 class Prints(Good):
     """Tells standard output what it does."""
 
@@ -365,6 +397,8 @@ BROKEN = {
     NullMean: "null-is-the-minimum",
     NullMax: "null-is-the-minimum",
     Chancy: "is-deterministic",
+    Unrestored: "parameters-are-restored",
+    Arrays: "parameters-are-restored",
     Unlikely: "probabilities-are-fractions",
     Strict: "answers-follow-from-the-odds",
     UnsortedBest: "n-best-is-in-order",
