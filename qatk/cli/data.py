@@ -33,7 +33,7 @@ def show(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="SQuAD file; with --use, the first required option of that dataset.",
+            help="SQuAD file, or rows (CSV, JSONL, Parquet ...); with --use, the first required option.",
             show_default=False,
         ),
     ] = None,
@@ -50,7 +50,10 @@ def show(
     around: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Show only N characters of context around the first answer.")
     ] = None,
-    use: Annotated[str, typer.Option(metavar="DATASET", help="Dataset component that reads DATA.")] = "squad",
+    use: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="Dataset component that reads DATA.", show_default="by its ending"),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the dataset. May be repeated."),

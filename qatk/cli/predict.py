@@ -26,7 +26,9 @@ def predict_command(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]", help="SQuAD file; with --use, the first option of that dataset.", show_default=False
+            metavar="[DATA]",
+            help="SQuAD file, or rows (CSV, JSONL, Parquet ...); with --use, the first required option.",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
@@ -38,7 +40,10 @@ def predict_command(
         str | None, typer.Option(metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where a killed call stopped.")] = False,
-    use: Annotated[str, typer.Option(metavar="DATASET", help="Dataset component that reads DATA.")] = "squad",
+    use: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="Dataset component that reads DATA.", show_default="by its ending"),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the dataset. May be repeated.")
     ] = None,

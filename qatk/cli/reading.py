@@ -12,8 +12,20 @@ if TYPE_CHECKING:
     from qatk.types import Examples
 
 
-def read_examples(host: PluginHost, use: str, data: str | None, settings: Sequence[str]) -> Examples:
+ROWS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
+"""Endings of files of rows; what ends otherwise is taken for a SQuAD file."""
+
+
+def dataset_for(data: str | None) -> str:
+    """The dataset component that reads a file, by its ending."""
+    name = (data or "").lower().removesuffix(".gz").removesuffix(".zst")
+    return "table" if name.endswith(ROWS) else "squad"
+
+
+def read_examples(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> Examples:
     """The examples of a dataset component; ``data`` is its first required option, ``settings`` are further ones.
+
+    Where ``use`` names no component, the file's ending does.
 
     Raises:
         UsageError: where the component takes no DATA, or needs it.
@@ -21,6 +33,7 @@ def read_examples(host: PluginHost, use: str, data: str | None, settings: Sequen
     from qatk.plugins.live import LiveDataset
     from qatk.recipes.document import assign, parse
 
+    use = use or dataset_for(data)
     chosen = parse("{}", "--set")
     for setting in settings:
         assign(chosen, setting)

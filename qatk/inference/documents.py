@@ -26,6 +26,8 @@ def read_document(source: str) -> str:
         UsageError: there is no such file, the extra is missing, or the text is blank or too long.
         DataError: the file is not UTF-8, or cannot be converted.
     """
+    if not source.strip():
+        raise UsageError("the document is blank", fix="name a file, a text, or - for standard input")
     if source == "-":
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
     elif _is_text(source):

@@ -65,6 +65,8 @@ def predict_file(
     """
     if out.suffix not in FORMS:
         raise UsageError(f"{out} has an unknown ending", fix=f"end it in {', '.join(FORMS)}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")
     if out.is_dir():
         raise UsageError(f"{out} is a folder", fix="name a file")
     parts = out.with_name(f"{out.name}.parts")

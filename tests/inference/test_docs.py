@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from repository import ROOT
+from small import squad
 
 PAGES = ["answer-questions.md", "from-transformers.md"]
 BLOCKS = [
@@ -27,3 +30,33 @@ def test_the_block_runs(block: str, run: Path, tmp_path: Path) -> None:
     (tmp_path / "runs" / "quickstart").symlink_to(run)
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_csv_becomes_a_model_that_answers(tmp_path: Path) -> None:
+    """The page "Your data", command by command, with the tiny backbone in place of one of the hub."""
+    page = (ROOT / "docs" / "how-to" / "your-data.md").read_text("utf-8")
+    for name, seed in (("train", 1), ("dev", 2), ("new-questions", 3)):
+        rows = [
+            (qa["question"], paragraph["context"], qa["answers"][0]["text"] if qa["answers"] else "")
+            for paragraph in squad(80, seed)["data"][0]["paragraphs"]
+            for qa in paragraph["qas"]
+        ]
+        header = ("q", "passage", "reply") if name == "train" else ("question", "context", "answers")
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([header, *rows])
+    recipe = re.search(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    assert recipe is not None
+    (tmp_path / "recipe.yaml").write_text(recipe[1])
+    commands = [line[2:] for line in re.findall(r"^\$ .*$", page, re.M)]
+    tiny = [
+        "backbone={use: tiny, layers: 1, hidden_size: 32, max_length: 64}",
+        "featurizer={use: stride, max_length: 64}",
+    ]
+    for command in commands:
+        words = [sys.executable, "-m", *shlex.split(command.replace("show train.csv", "show dev.csv"))]
+        if words[3] == "run":
+            words += [word for setting in (*tiny, "featurizer.doc_stride=8") for word in ("--set", setting)]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert len(commands) == 4
+    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 80

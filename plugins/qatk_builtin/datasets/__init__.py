@@ -41,6 +41,26 @@ class HubOptions(Options):
     """Additional columns to read, as for ``squad``."""
 
 
+class TableOptions(Options):
+    """Options of the ``table`` dataset."""
+
+    path: str | list[str]
+    """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
+    .parquet or .arrow; the first four also with .gz or .zst."""
+    columns: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str] = Field(
+        default_factory=dict
+    )
+    """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start`` and
+    ``answer_end``; columns with usual names are found without it."""
+    ambiguous: Literal["first", "last", "unknown"] = "first"
+    """Position of an answer that is given as a text and occurs several times in its context: the first, the last, or
+    unknown (it can be scored but not trained on)."""
+    bad_answers: BadAnswers = "error"
+    """As for ``squad``."""
+    further: list[str] = Field(default_factory=list)
+    """Additional columns to read, as ``columns`` of ``squad``."""
+
+
 class FactsOptions(Options):
     """Options of the ``facts`` dataset."""
 
@@ -93,7 +113,7 @@ class EvidenceOptions(Options):
 
 @hookimpl
 def qatk_datasets() -> Iterable[Component]:
-    """SQuAD files, data sets of the hub, passages about invented things, and files of evidence."""
+    """SQuAD files, data sets of the hub, tables, passages about invented things, and files of evidence."""
     return [
         Component(
             "squad",
@@ -108,6 +128,12 @@ def qatk_datasets() -> Iterable[Component]:
             HubOptions,
             "a data set of the Hugging Face hub or a local folder",
             formerly=("squad",),
+        ),
+        Component(
+            "table",
+            f"{__name__}.table:TableDataset",
+            TableOptions,
+            "CSV, TSV, JSON Lines, JSON, Parquet or Arrow, with any names of columns",
         ),
         Component(
             "facts",

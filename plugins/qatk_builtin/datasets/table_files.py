@@ -1,0 +1,147 @@
+"""Files of rows to Arrow tables: CSV and TSV, JSON Lines, a JSON list, Parquet, Arrow; plain, .gz or .zst."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.json
+import pyarrow.parquet
+
+from qatk.api import DataError, UsageError
+from qatk.files import is_there, parse_json, read_json_lines, read_text
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
+_BLOCK = 1 << 24
+"""Bytes that Arrow's JSON reader parses at a time; one row must fit into it."""
+
+
+def read_tables(sources: Sequence[str], texts: Sequence[str]) -> pa.Table:
+    """The rows of all files, one file after the other, in the order of names where a source is a glob.
+
+    Args:
+        sources: paths or globs.
+        texts: names of columns that are read as text from CSV, whatever they look like: an id ``007`` stays one.
+
+    Raises:
+        UsageError: there is no such file, no file of a glob, or one has an unknown ending.
+        DataError: a file cannot be read as what its ending says, or the files have columns of different types.
+    """
+    files = [file for source in sources for file in _files(source)]
+    tables = [read_table(file, texts) for file in files]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(
+            f"the files do not fit together: {_first_line(error)}",
+            where=", ".join(map(str, files[:3])),
+            fix="give a column the same type in all files",
+        ) from error
+
+
+def _files(source: str) -> list[Path]:
+    if is_there(Path(source)) or not glob.has_magic(source):
+        return [Path(source)]
+    if found := sorted(map(Path, glob.glob(source, recursive=True))):  # noqa: PTH207  # also of absolute paths
+        return found
+    raise UsageError(
+        "no file has such a name", where=source, fix="check the pattern; it is relative to the working folder"
+    )
+
+
+def read_table(path: Path, texts: Sequence[str]) -> pa.Table:
+    """The rows of one file; see :func:`read_tables`."""
+    kind = (path.with_suffix("") if path.suffix in (".gz", ".zst") else path).suffix.lower()
+    if kind not in ENDINGS:
+        raise UsageError(
+            f"rows are not read from a file that ends in {kind or 'nothing'}",
+            where=str(path),
+            fix=f"endings are {', '.join(ENDINGS)}, each also with .gz or .zst",
+        )
+    if path.is_dir():
+        raise UsageError("this is a folder", where=str(path), fix=f"name the files in it: {path}/*.jsonl")
+    try:
+        if kind in (".parquet", ".arrow", ".feather"):
+            return _binary(path, kind)
+        text = _zstd(path) if path.suffix == ".zst" else read_text(path)
+        if not text.strip():
+            raise DataError("the file is empty", where=str(path))
+        if kind in (".csv", ".tsv"):
+            return _csv(text, "\t" if kind == ".tsv" else ",", texts)
+        return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+        what = f"the {kind.removeprefix('.').upper()} cannot be read: {_first_line(error)}"
+        raise DataError(what, where=str(path), fix="mend the file, or save it anew") from error
+
+
+def _binary(path: Path, kind: str) -> pa.Table:
+    try:
+        with path.open("rb") as file:
+            return pyarrow.parquet.read_table(file) if kind == ".parquet" else _arrow(file.read())
+    except FileNotFoundError:
+        read_text(path)  # says what is there instead
+        raise
+
+
+def _arrow(data: bytes) -> pa.Table:
+    """An Arrow file, or the stream of batches that ``datasets`` writes."""
+    try:
+        return pa.ipc.open_file(data).read_all()
+    except pa.ArrowInvalid:
+        return pa.ipc.open_stream(data).read_all()
+
+
+def _zstd(path: Path) -> str:
+    if not is_there(path):
+        return read_text(path)
+    try:
+        with pa.input_stream(str(path), compression="zstd") as stream:
+            return bytes(stream.read()).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the file cannot be read: {_first_line(error)}", where=str(path)) from error
+
+
+def _csv(text: str, delimiter: str, texts: Sequence[str]) -> pa.Table:
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(text.encode()),
+        read_options=pyarrow.csv.ReadOptions(block_size=min(max(_BLOCK, 2 * len(text)), (1 << 31) - 1)),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(texts, pa.string()), strings_can_be_null=True, null_values=[""]
+        ),
+    )
+
+
+def _json_list(text: str, path: Path) -> pa.Table:
+    rows = parse_json(text, path)
+    rows = rows["data"] if isinstance(rows, dict) and isinstance(rows.get("data"), list) else rows
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(
+            "a list of objects is due, one a question", where=str(path), fix="or one object a line, in .jsonl"
+        )
+    if rows and "paragraphs" in rows[0]:
+        raise DataError(
+            "this is a SQuAD file", where=str(path), fix="read it by the dataset squad: {use: squad, path: ...}"
+        )
+    return pa.Table.from_pylist(rows, pa.schema(pa.Table.from_pylist(rows).schema)) if rows else pa.table({})
+
+
+def _json_lines(text: str, path: Path) -> pa.Table:
+    data = text.encode()
+    size = min(max(_BLOCK, len(data) + 1), (1 << 31) - 1)
+    try:
+        return pyarrow.json.read_json(
+            pa.BufferReader(data), read_options=pyarrow.json.ReadOptions(block_size=size, use_threads=False)
+        )
+    except pa.ArrowInvalid:
+        for _ in read_json_lines(path):  # names the line that is no JSON
+            pass
+        raise
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

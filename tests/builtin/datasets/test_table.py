@@ -1,0 +1,263 @@
+"""The ``table`` dataset: every kind of file and of answers to the same examples, and one message for what is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from qatk.errors import DataError, DataWarning, QatkError
+from qatk.types import Examples
+from qatk_builtin.datasets import TableOptions
+from qatk_builtin.datasets.table import TableDataset
+
+CONTEXT = 'Oslo, "the city",\nis in Norway. Oslo is old.'
+ROWS = [
+    {"id": "007", "question": "Where, is it?", "context": CONTEXT, "answers": "Norway"},
+    {"id": "008", "question": "Who?", "context": CONTEXT, "answers": ""},
+    {"id": "009", "question": "Größe?", "context": "Die Größe ist 3 m.", "answers": "3 m"},
+]
+
+
+def load(path: Path | list[str], **options: Any) -> Examples:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        given = [str(each) for each in path] if isinstance(path, list) else str(path)
+        return TableDataset(TableOptions(path=given, **options)).load()
+
+
+def plain(examples: Examples) -> list[tuple[Any, ...]]:
+    return [
+        (
+            examples.id[row],
+            examples.question[row],
+            examples.context_of(row),
+            examples.answers_of(row),
+            examples.spans_of(row),
+        )
+        for row in range(len(examples))
+    ]
+
+
+def expected(rows: list[dict[str, str]] = ROWS) -> list[tuple[Any, ...]]:
+    return [
+        (
+            row["id"],
+            row["question"],
+            row["context"],
+            [row["answers"]] if row["answers"] else [],
+            [(at := row["context"].index(row["answers"]), at + len(row["answers"]))] if row["answers"] else [],
+        )
+        for row in rows
+    ]
+
+
+def write(folder: Path, name: str, rows: list[Mapping[str, Any]]) -> Path:
+    """The rows in the form that a name's ending says."""
+    path = folder / name
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    form = name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+    if form == "parquet":
+        pa.parquet.write_table(table, path)
+        return path
+    if form == "arrow":
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        return path
+    if form in ("csv", "tsv"):
+        sink = pa.BufferOutputStream()
+        pa.csv.write_csv(table, sink, pa.csv.WriteOptions(delimiter="\t" if form == "tsv" else ","))
+        data = sink.getvalue().to_pybytes()
+    elif form == "jsonl":
+        data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    else:
+        data = json.dumps(rows, ensure_ascii=False).encode()
+    if name.endswith(".gz"):
+        data = gzip.compress(data)
+    if name.endswith(".zst"):
+        with pa.output_stream(str(path), compression="zstd") as stream:
+            stream.write(data)
+        return path
+    path.write_bytes(data)
+    return path
+
+
+NAMES = [
+    "a.csv",
+    "a.tsv",
+    "a.jsonl",
+    "a.json",
+    "a.parquet",
+    "a.arrow",
+    "a.csv.gz",
+    "a.jsonl.gz",
+    "a.csv.zst",
+    "a.jsonl.zst",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_form_gives_the_same_examples(name: str, tmp_path: Path) -> None:
+    assert plain(load(write(tmp_path, name, ROWS))) == expected()
+
+
+@pytest.mark.parametrize("change", [lambda d: b"\xef\xbb\xbf" + d, lambda d: d.replace(b'"\n"', b'"\r\n"')])
+def test_byte_order_marks_and_other_line_ends_are_read(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", ROWS)
+    path.write_bytes(change(path.read_bytes()))
+    assert plain(load(path)) == expected()
+
+
+def test_several_files_and_globs(tmp_path: Path) -> None:
+    for k, row in enumerate(ROWS):
+        write(tmp_path, f"part-{k}.{('csv', 'jsonl', 'parquet')[k]}", [row])
+    assert plain(load([f"{tmp_path}/part-0.csv", f"{tmp_path}/part-[12].*"])) == expected()
+
+
+def test_columns_of_other_names(tmp_path: Path) -> None:
+    rows = [
+        {"key": r["id"], "q": r["question"], "body": r["context"], "reply": r["answers"], "level": "x"} for r in ROWS
+    ]
+    path = write(tmp_path, "a.csv", rows)
+    columns = {"id": "key", "question": "q", "context": "body", "answers": "reply"}
+    examples = load(path, columns=columns, further=["level"])
+    assert plain(examples) == expected()
+    assert examples.columns == {"level": ["x"] * 3}
+    with pytest.raises(DataError, match="the context") as caught:
+        load(path)
+    assert "columns found: key, q, body, reply, level" in str(caught.value)
+    with pytest.raises(DataError, match="no column 'bodi' for context"):
+        load(path, columns={**columns, "context": "bodi"})
+
+
+def test_usual_names_are_guessed_and_said(tmp_path: Path) -> None:
+    rows = [{"query": r["question"], "passage": r["context"], "answer": r["answers"]} for r in ROWS]
+    path = write(tmp_path, "a.csv", rows)
+    with pytest.warns(DataWarning, match="question is 'query', context is 'passage', answers is 'answer'"):
+        examples = TableDataset(TableOptions(path=str(path))).load()
+    assert [row[1:] for row in plain(examples)] == [row[1:] for row in expected()]
+    with pytest.warns(DataWarning):
+        assert TableDataset(TableOptions(path=str(path))).load().id == examples.id
+    assert len(set(examples.id)) == 3
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"answers": ["Norway", "city"]},
+        {"answers": {"text": ["Norway", "city"], "answer_start": [24, 11]}},
+        {"answers": [{"text": "Norway", "answer_start": 24}, {"text": "city", "answer_start": 11}]},
+        {"answers": ["Norway", "city"], "answer_start": [24, 11]},
+        {"answer_start": [24, 11], "answer_end": [30, 15]},
+        {"answers": '["Norway", "city"]'},
+        {"answers": "{'text': ['Norway', 'city'], 'answer_start': [24, 11]}"},
+        {"answers": '{"text": ["Norway", "city"], "answer_start": [24, 11]}'},
+    ],
+)
+def test_every_way_to_write_answers(cells: dict[str, Any], tmp_path: Path) -> None:
+    row = {"id": "a", "question": "?", "context": CONTEXT, **cells}
+    for name in ("a.jsonl", "a.parquet", *(["a.csv"] if all(isinstance(cell, str) for cell in cells.values()) else [])):
+        examples = load(write(tmp_path, name, [row]))
+        assert examples.answers_of(0) == ["Norway", "city"]
+        assert examples.spans_of(0) == [(24, 30), (11, 15)]
+
+
+def test_a_place_in_numbers_of_a_csv(tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "question": "?", "context": CONTEXT, "start": 24, "end": 30},
+        {"id": 2, "question": "?", "context": CONTEXT, "start": None, "end": None},
+    ]
+    columns = {"answer_start": "start", "answer_end": "end"}
+    examples = load(write(tmp_path, "a.csv", rows), columns=columns)
+    assert (examples.answers_of(0), examples.answers_of(1), examples.id) == (["Norway"], [], ["1", "2"])
+
+
+def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
+    rows = [{name: row[name] for name in ("id", "question", "context")} for row in ROWS]
+    assert not load(write(tmp_path, "a.csv", rows)).has_gold
+
+
+@pytest.mark.parametrize(("rule", "spans"), [("first", [(0, 4)]), ("last", [(32, 36)]), ("unknown", [])])
+def test_an_answer_that_stands_several_times(rule: str, spans: list[tuple[int, int]], tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", [{"id": "a", "question": "?", "context": CONTEXT, "answers": "Oslo"}])
+    with pytest.warns(DataWarning, match=r"1 answers stand several times in their context \(a\)"):
+        examples = TableDataset(TableOptions(path=str(path), ambiguous=rule)).load()  # type: ignore[arg-type]
+    assert examples.spans_of(0) == spans
+    assert examples.answers_of(0) == ["Oslo"]
+
+
+def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
+    rows = [*ROWS, {"id": "010", "question": "?", "context": CONTEXT, "answers": "the  City"}]
+    path = write(tmp_path, "a.jsonl", rows)
+    with pytest.raises(DataError, match="1 answers are not in their context:\n    010: 'the  City'"):
+        load(path)
+    with pytest.warns(DataWarning, match="1 answers moved"):
+        fixed = TableDataset(TableOptions(path=str(path), bad_answers="fix")).load()
+    assert fixed.answers_of(3) == ["the city"]
+    with pytest.warns(DataWarning, match="1 questions left out"):
+        assert len(TableDataset(TableOptions(path=str(path), bad_answers="skip")).load()) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", b"", "the file is empty"),
+        ("a.csv", b"question,context\n", "the file has no rows"),
+        ("a.csv", b"question,context\na,b,c\n", "the CSV cannot be read: CSV parse error: Expected 2 columns, got 3"),
+        ("a.csv", b"question,context\na,\xff\n", "UTF-8"),
+        ("a.csv", b"question,context\na,b\n,b\n", "the column 'question' is null in 1 rows, first in row 1"),
+        ("a.csv", b"question,context\na,b\na,' '\n".replace(b"'", b'"'), "the column 'context' is null in 1 rows"),
+        ("a.csv", b"question,context,start,end\na,bcd,2,9\n", "row 0: the answer from 2 to 9 lies outside"),
+        ("a.csv", b"question,context,answers,answer_start\na,bcd,b,x\n", "row 0: 'x' is no character position"),
+        ("a.csv", b"id,question,context\n1,a,b\n1,c,d\n", "1 question ids stand more than once: 1"),
+        ("a.csv.gz", gzip.compress(b"question,context\na,b\n")[:20], "cut short or damaged"),
+        ("a.csv.zst", b"no zstd", "the file cannot be read"),
+        ("a.jsonl", b'{"question": "a", "context": "b"}\n{"question": \n', ":2"),
+        ("a.jsonl", b'{"question": "a", "context": "b", "answers": 3}\n', "row 0: an answer is no text: '3'"),
+        ("a.jsonl", b'{"question": "a", "context": null}\n', "'context'"),
+        ("a.json", b"{}", "a list of objects is due"),
+        ("a.json", b'{"data": [{"paragraphs": []}]}', "this is a SQuAD file"),
+        ("a.parquet", b"PAR1", "the PARQUET cannot be read"),
+        ("a.arrow", b"ARROW1", "the ARROW cannot be read"),
+        ("a.txt", b"x", "a file that ends in .txt"),
+        ("a", b"x", "ends in nothing"),
+    ],
+)
+def test_wrong_files_get_one_message(name: str, content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(QatkError) as caught:
+            TableDataset(TableOptions(path=str(tmp_path / name))).load()
+    assert words in str(caught.value)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nowhere.csv", "no such file"),
+        ("nowhere.parquet", "no such file"),
+        ("*.csv", "no file has such a name"),
+        ("", "folder"),
+    ],
+)
+def test_files_that_are_not_there(name: str, words: str, tmp_path: Path) -> None:
+    if not name:
+        (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(QatkError, match=words):
+        load(tmp_path / (name or "folder.csv"))
+
+
+def test_a_large_context_and_many_rows(tmp_path: Path) -> None:
+    long = "word " * 10_000_000
+    path = write(tmp_path, "a.jsonl", [{"id": "a", "question": "?", "context": long + "Oslo", "answers": "Oslo"}])
+    assert load(path).spans_of(0) == [(50_000_000, 50_000_004)]
