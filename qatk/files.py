@@ -231,7 +231,7 @@ def parse_json(text: str, path: Path, **options: Any) -> Any:
         what, fix = _explain(text, error)
         raise DataError(what, where=f"{path}:{error.lineno}:{error.colno}", fix=fix) from error
     except ValueError as error:  # Python reads no integers that are longer, for the time it takes
-        raise DataError("a number has thousands of digits", where=str(path), fix="mend the data") from error
+        raise DataError("a number has thousands of digits", where=str(path), fix="correct the data") from error
     except RecursionError as error:
         raise DataError("the JSON is nested too deep", where=str(path)) from error
 
@@ -250,7 +250,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 what = (
                     f"this line is not JSON: {getattr(error, 'msg', 'it is nested too deep, or has too long a number')}"
                 )
-                raise DataError(what, where=f"{path}:{number}", fix="one JSON value a line is due") from error
+                raise DataError(what, where=f"{path}:{number}", fix="each line must be one JSON value") from error
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -278,7 +278,7 @@ def _explain(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
     if not text.strip():
         return "the file is empty", "fetch or write it again"
     if error.msg == "Extra data":
-        return "a second JSON value begins here: JSON Lines?", "one JSON value a file is due"
+        return "a second JSON value begins here: JSON Lines?", "a file must contain one JSON value"
     if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
         return f"the JSON is cut short: {error.msg.removesuffix(' starting at')}", "fetch or write it again"
     return f"this is not JSON: {error.msg}", "fetch or write it again"

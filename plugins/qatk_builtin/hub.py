@@ -56,7 +56,7 @@ def unreachable(named: str, error: BaseException, local: str) -> HubUnreachable:
     """The hub did not answer, or may not be asked; what to do about it."""
     cause = error.__cause__ or error
     if isinstance(cause, OfflineModeIsEnabled):
-        what = f"{named} is no folder, nor in the hub's local cache, and offline mode forbids asking the hub"
+        what = f"{named} is neither a folder nor in the hub's local cache, and offline mode prevents a download"
         return HubUnreachable(what, fix=f"unset HF_HUB_OFFLINE, or name {local}")
     what = f"the hub cannot be reached, so {named} cannot be fetched ({type(cause).__name__}: {first_line(cause)})"
     return HubUnreachable(what, fix=f"check the connection and HF_ENDPOINT, or name {local}")

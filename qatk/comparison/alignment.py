@@ -66,7 +66,7 @@ def shared_ids(names: Sequence[str], ids: Sequence[Sequence[str]], *, common: bo
         every = dict.fromkeys(chain.from_iterable(ids))
         held = {f"are not in {name}": set(each) for name, each in zip(names, ids, strict=True)}
         lacking = {what: [name for name in every if name not in among] for what, among in held.items()}
-        fix = f"go on with the {len(shared):,} questions in common: --common (common=True)"
+        fix = f"compare only the {len(shared):,} common questions: --common (common=True)"
         raise PredictionsError(list_ids(lacking), fix=fix)
     return shared
 

@@ -33,7 +33,7 @@ def with_margins(pairs: Sequence[Pair], systems: Sequence[System], margin: float
         UsageError: for a margin that is not above 0.
     """
     if not 0 < margin < math.inf:
-        raise UsageError(f"margin {margin}: points of F1 above 0 are due", fix="for example --margin 1.0")
+        raise UsageError(f"margin {margin}: expected points of F1 above 0", fix="for example --margin 1.0")
     of = [pair.headline for pair in pairs]
     lower, upper = (holm(np.array([_one_sided(sign * d.difference + margin, d) for d in of])) for sign in (1, -1))
     return [

@@ -69,7 +69,7 @@ def needed(pairs: Sequence[Pair], systems: Sequence[System], difference: float, 
         UsageError: for a difference that is not above 0.
     """
     if not 0 < difference < math.inf:
-        raise UsageError(f"detect {difference}: points of F1 above 0 are due", fix="for example --detect 1.0")
+        raise UsageError(f"detect {difference}: expected points of F1 above 0", fix="for example --detect 1.0")
     found = []
     for pair in pairs:
         d, sides = pair.headline, (systems[pair.baseline], systems[pair.other])

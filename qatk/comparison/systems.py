@@ -123,7 +123,9 @@ class _Answers:
 def _read_answers(files: Mapping[str, Source], null_odds: Sequence[Source | None]) -> dict[str, _Answers]:
     """What prediction files say, by the name of each, with the odds files in their order."""
     if null_odds and len(null_odds) != len(files):
-        raise UsageError(f"{len(null_odds)} files of null odds for {len(files)} of predictions", fix="one each is due")
+        raise UsageError(
+            f"{len(null_odds)} files of null odds for {len(files)} of predictions", fix="give one for each"
+        )
     answers = {}
     for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
         texts = read_predictions(file)
@@ -159,7 +161,7 @@ def _refuse_no_data_or_two(
         raise UsageError(f"{sources[0]} is a file, not a run folder", fix="prediction files need the data: --data DATA")
     if data is not None and runs:
         folder = next(source for source in sources if not Path(source).is_file())
-        fix = "a run brings its own data, for prediction files beside it too: leave out --data (data=)"
+        fix = "a run includes its data, which is used for prediction files too: remove --data (data=)"
         raise UsageError(f"--data goes with prediction files alone, and {folder} is a folder", fix=fix)
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from qatk.display.numbers import counted
 from qatk.errors import DataError, DataWarning
 from qatk.types import Answer, Bool, Examples, Int32, Int64, ragged
 
@@ -58,7 +59,8 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
         raise DataError("there are no questions", where=where, fix="name another file or split")
     if len(set(examples.id)) < len(examples):
         double = [name for name, times in Counter(examples.id).items() if times > 1]
-        what = f"{len(double)} question ids stand more than once: {listed(double)}"
+        verb = "occurs" if len(double) == 1 else "occur"
+        what = f"{counted(len(double), 'question id')} {verb} more than once: {listed(double)}"
         raise DataError(what, where=where, fix="ids must be unique: predictions are kept by id")
     if examples.answer_offsets is None:
         return examples
@@ -111,7 +113,7 @@ def _without_overlaps(examples: Examples, policy: BadAnswers, where: str) -> Exa
         raise DataError(what, where=where, fix=fix)
     left = np.setdiff1d(np.arange(len(examples)), list(found))
     if not len(left):
-        raise DataError("no question is left: the spans of all overlap", where=where, fix="mend the data")
+        raise DataError("no question is left: the spans of all overlap", where=where, fix="correct the data")
     said = f"bad_answers: skip: {len(found)} questions left out, two spans of which overlap ({ids})"
     warnings.warn(DataWarning(f"{where}: {said}"), stacklevel=3)
     return examples.take(left)
@@ -134,8 +136,9 @@ def _bad_answers_error(examples: Examples, bad: Int64, where: str) -> DataError:
     owners = examples.answer_owners[bad].tolist()
     lines = [_describe(examples, row, int(k)) for row, k in list(zip(owners, bad, strict=True))[:_LISTED]]
     more = ["..."] if len(bad) > _LISTED else []
-    what = f"{len(bad)} answers of {len(set(owners))} questions do not stand at their answer_start:"
-    fix = "bad_answers: fix moves them to where their text stands, skip leaves them out, keep scores them"
+    many = f"{counted(len(bad), 'answer')} of {counted(len(set(owners)), 'question')}"
+    what = f"{many} {'is' if len(bad) == 1 else 'are'} not at the given answer_start:"
+    fix = "bad_answers: fix moves them to where their text occurs, skip leaves them out, keep scores them"
     return DataError("\n    ".join([what, *lines, *more]), where=where, fix=fix)
 
 
@@ -145,7 +148,8 @@ def _describe(examples: Examples, row: int, k: int) -> str:
         return f"{examples.id[row]}: the answer is empty"
     if not 0 <= start < len(context):
         return f"{examples.id[row]}: {_short(text)} starts outside the context of {len(context)} characters"
-    return f"{examples.id[row]}: {_short(text)} at {start}, where {_short(context[start : start + len(text)])} stands"
+    there = _short(context[start : start + len(text)])
+    return f"{examples.id[row]}: {_short(text)} at {start}, where the context has {there}"
 
 
 def _short(text: str) -> str:
@@ -174,7 +178,7 @@ def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
     said = "; ".join(f"{len(ids)} {what} ({listed(ids)})" for what, ids in counts.items() if ids)
     warnings.warn(DataWarning(f"{where}: bad_answers: {policy}: {said}"), stacklevel=2)
     if len(lost) == len(examples):
-        raise DataError("no question is left: all answers are bad", where=where, fix="mend the data")
+        raise DataError("no question is left: all answers are bad", where=where, fix="correct the data")
     return mended.take(np.setdiff1d(np.arange(len(examples)), lost)) if lost else mended
 
 

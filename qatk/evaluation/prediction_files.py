@@ -10,6 +10,7 @@ from operator import eq
 from pathlib import Path
 from typing import Any
 
+from qatk.display.numbers import counted
 from qatk.errors import DataError, PredictionsError
 from qatk.evaluation.prediction_rows import Said, read_rows
 from qatk.files import parse_json, read_text
@@ -32,7 +33,7 @@ def read_predictions(path: Source) -> dict[str, Said]:
 
     Raises:
         DataError: where it is cut short or of another form, with the place.
-        PredictionsError: where an id stands in it twice.
+        PredictionsError: where an id occurs in it twice.
         UsageError: where it cannot be opened.
     """
     if str(path).endswith(_ROWS):
@@ -76,15 +77,15 @@ def _read_object(path: Source, kind: str, accept: Callable[[object], bool], fix:
     pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
     if not isinstance(pairs, tuple):
         found = type(pairs).__name__
-        raise DataError(f"a JSON object of ids and {kind} is due, not a {found}", where=str(path))
+        raise DataError(f"expected a JSON object of ids and {kind}, not a {found}", where=str(path))
     for name, value in pairs:
         if not accept(value):
             seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
-            raise DataError(f"question {name!r} has {seen} where {kind} are due", where=str(path), fix=fix)
+            raise DataError(f"question {name!r} has {seen} instead of {kind}", where=str(path), fix=fix)
     values = dict(pairs)
     if len(values) < len(pairs):
         double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
-        raise PredictionsError(list_ids({"stand there twice": double}), where=str(path), fix="keep one line an id")
+        raise PredictionsError(list_ids({"occur twice": double}), where=str(path), fix="keep one line for each id")
     return values
 
 
@@ -111,11 +112,21 @@ def check_null_odds(predictions: Mapping[str, Said], null_odds: Mapping[str, flo
         raise PredictionsError(list_ids(kinds), where=where, fix=fix)
 
 
+_SINGULAR = {"are": "is", "have": "has", "occur": "occurs"}
+
+
 def list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
-    """One sentence a kind: how many ids, and the first of them."""
+    """One sentence for each kind: the number of ids, and the first of them.
+
+    Args:
+        kinds: by what the ids are said to do, such as ``have no prediction``: begins with a verb of ``_SINGULAR``.
+    """
     lines = []
     for what, ids in kinds.items():
         if ids:
             more = ", ..." if len(ids) > _LISTED else ""
-            lines.append(f"{len(ids)} question ids {what}: {', '.join(ids[:_LISTED])}{more}")
+            verb, _, rest = what.partition(" ")
+            verb = _SINGULAR[verb] if len(ids) == 1 else verb
+            said = f"{counted(len(ids), 'question id')} {verb} {rest}".rstrip()
+            lines.append(f"{said}: {', '.join(ids[:_LISTED])}{more}")
     return "\n  ".join(lines)

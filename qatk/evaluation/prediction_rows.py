@@ -35,13 +35,14 @@ def read_rows(path: Path) -> dict[str, Said]:
     if len(found) < len(said):
         double = [name for name, times in Counter(name for name, _ in said).items() if times > 1]
         listed = ", ".join(double[:10])
-        raise PredictionsError(f"{len(double)} question ids stand there twice: {listed}", where=str(path))
+        ids = "question id occurs" if len(double) == 1 else "question ids occur"
+        raise PredictionsError(f"{len(double)} {ids} twice: {listed}", where=str(path))
     return found
 
 
 def _said(row: Any, where: str) -> tuple[str, Said]:
     if not isinstance(row, dict):
-        raise DataError(f"{_shown(row)} where an object is due", where=where, fix=_DUE)
+        raise DataError(f"{_shown(row)} instead of an object", where=where, fix=_DUE)
     name, text, spans = (row.get(column) for column in COLUMNS)
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise DataError(f"'id' is {_shown(name)}", where=where, fix=_DUE)

@@ -161,7 +161,7 @@ def _ailments(plugin: str, said: dict[str, Any]) -> Iterator[Ailment]:
         yield Ailment(plugin, f"it cannot be loaded: {reason or error}", trace=error if reason else "")
         return
     for name, fix in said["unmarked"].items():
-        yield Ailment(plugin, f"{name} looks like a hook and is none, so it registers nothing", fix)
+        yield Ailment(plugin, f"{name} looks like a hook but is not one, so it registers nothing", fix)
     for what, fix in said["unusable"]:
         yield Ailment(plugin, what, fix)
     if said["heavy"]:

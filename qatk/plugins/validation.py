@@ -27,7 +27,7 @@ def check_module(module: object) -> None:
     if made_for != here:
         newer = isinstance(made_for, int) and made_for > here
         raise PluginError(
-            f"it is made for version {made_for} of qatk's hooks, and this qatk has version {here}",
+            f"it is written for version {made_for} of qatk's hooks, but this qatk has version {here}",
             fix="install a newer qatk" if newer else "install a newer release of the plugin",
         )
     for name in marked_hooks(module):
@@ -54,7 +54,7 @@ def unmarked_hooks(module: object) -> dict[str, str]:
 def check_component(component: object) -> Component:
     """What a hook returned, where it is a component that recipes can name. Raises :class:`PluginError`."""
     if not isinstance(component, Component):
-        raise PluginError(f"a hook returned {type(component).__name__} where qatk.api.Component is due")
+        raise PluginError(f"a hook returned {type(component).__name__}, expected qatk.api.Component")
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", component.name):
         raise PluginError(f"the component name {component.name!r} is not in kebab-case")
     if not (isinstance(component.options, type) and issubclass(component.options, Options)):

@@ -31,7 +31,7 @@ def expect(value: object, kind: type[T]) -> T:
 
 def _wrong_type(value: object, due: str) -> TypeError:
     seen = "None" if value is None else f"an object of type {type(value).__name__}"
-    return TypeError(f"it gave {seen} where {due} is due")
+    return TypeError(f"it returned {seen}, expected {due}")
 
 
 def columns(found: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDArray[Kind]]:

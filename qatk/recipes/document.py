@@ -193,7 +193,7 @@ def _convert_mapping(
         key = key_node.value
         if key in result:
             first = marked.keys[(*path, key)][0]
-            marked.problems.append(Problem(marked.source, *place, f"{key!r} stands twice, first in line {first}"))
+            marked.problems.append(Problem(marked.source, *place, f"{key!r} is given twice, first in line {first}"))
             continue
         marked.keys[(*path, key)] = place
         result[key] = _convert(value_node, (*path, key), marked, above)

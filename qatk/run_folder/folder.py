@@ -63,7 +63,7 @@ class RunFolder:
         if not resume:
             state = "this run, finished" if "score" in manifest.stages else "this run, unfinished"
             raise RunFolderError(
-                f"{path} already holds {state}", fix="--resume goes on with it, --out takes another folder"
+                f"{path} already holds {state}", fix="continue it with --resume, or choose another folder with --out"
             )
         folder = cls(path, manifest)
         folder._mend()

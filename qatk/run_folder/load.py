@@ -26,7 +26,7 @@ def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
     path = Path(folder)
     manifest = read_manifest(path)
     if "score" not in manifest.stages:
-        raise RunFolderError(f"the run in {path} is unfinished", fix="qatk run RECIPE --resume goes on with it")
+        raise RunFolderError(f"the run in {path} is unfinished", fix="continue it with qatk run RECIPE --resume")
     return RunResult(
         name=manifest.name,
         folder=path,

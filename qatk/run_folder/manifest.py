@@ -135,17 +135,17 @@ class Manifest(_Record):
         single = [recipe[name] for name in _ONE if name in recipe]
         data = recipe.get("data", {})
         if not (isinstance(data, dict) and all(isinstance(choices, list | tuple) for choices in many)):
-            raise ValueError("it is no recipe")
+            raise ValueError("it is not a recipe")
         choices = [*single, *data.values(), *(choice for part in many for choice in part)]
         if not all(isinstance(choice, dict) and isinstance(choice.get("use"), str) for choice in choices):
-            raise ValueError("it is no recipe: each component is a mapping with 'use'")
+            raise ValueError("it is not a recipe: each component is a mapping with 'use'")
         return recipe
 
     @field_validator("model")
     @classmethod
     def _check_model(cls, model: Mapping[str, Any]) -> Mapping[str, Any]:
         if not isinstance(model.get("parameters", 0), int | float):
-            raise ValueError("its parameters are no number")
+            raise ValueError("its parameters are not a number")
         return model
 
     def plain(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def read_manifest(path: Path) -> Manifest:
         raise RunFolderError(f"{path} is not a run folder: it has no {MANIFEST}")
     content = read_part(file)
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-        raise unreadable(file, "it is no manifest of a run")
+        raise unreadable(file, "it is not the manifest of a run")
     if content["format"] not in (1, FORMAT):
         what = f"{path} was written by another version of qatk, which this one cannot read"
         raise RunFolderError(what, fix=f"its manifest has form {content['format']}; this qatk reads 1 and {FORMAT}")

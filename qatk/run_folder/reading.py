@@ -45,8 +45,8 @@ def read_figures(path: Path) -> dict[str, float]:
     """
     content = read_part(path)
     if not isinstance(content, dict):
-        raise unreadable(path, f"an object of names and numbers is due, not a {type(content).__name__}")
+        raise unreadable(path, f"expected an object of names and numbers, not a {type(content).__name__}")
     for name, value in content.items():
         if isinstance(value, bool) or not isinstance(value, int | float | None):
-            raise unreadable(path, f"{name!r} is {str(value)[:60]!r} where a number is due")
+            raise unreadable(path, f"{name!r} is {str(value)[:60]!r}, not a number")
     return {name: float("nan") if value is None else value for name, value in content.items()}

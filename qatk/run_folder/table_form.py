@@ -31,11 +31,11 @@ def _misfits(table: pa.Table) -> Iterator[str]:
             continue
         due, fits = kind
         if not fits(column.type):
-            yield f"its column {name!r} holds {column.type} where {due} are due"
+            yield f"its column {name!r} holds {column.type}, expected {due}"
         elif any(part.null_count for part in _parts(column)):
             yield f"its column {name!r} is null in some rows"
     if pc.count_distinct(table.column("id")).as_py() < len(table):
-        yield "an id stands in it twice"
+        yield "an id occurs in it twice"
     if "reach" in table.column_names and (others := set(table.column("reach").unique().to_pylist()) - set(REACHES)):
         yield f"its column 'reach' knows {min(others)!r}"
 

@@ -263,7 +263,7 @@ def _map(path: Path) -> NDArray[Any]:
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         column = map_array(file, dtype, offset=file.tell())
     if column.shape != shape:
-        raise ValueError(f"{path.name} has {len(column)} values where {shape[0]} are due")
+        raise ValueError(f"{path.name} has {len(column)} values, expected {shape[0]}")
     return column
 
 

@@ -30,7 +30,7 @@ def rehearse(context: Context, data: Data) -> None:
 def check_keep_best(key: str | None, metrics: Mapping[str, float]) -> None:
     """Raise :class:`UsageError` where there is no such figure to keep the best epoch by."""
     if key is not None and key not in metrics:
-        raise UsageError(f"keep_best names {key!r}, which no metric gives", fix=f"known: {', '.join(metrics)}")
+        raise UsageError(f"keep_best names {key!r}, which no metric computes", fix=f"known: {', '.join(metrics)}")
 
 
 def few_of(examples: Examples) -> Examples:

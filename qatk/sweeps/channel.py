@@ -97,7 +97,9 @@ class _Report:
             self.pipe.write(json.dumps({"event": kind, **values}) + "\n")
             self.pipe.flush()
         except BrokenPipeError:  # nobody waits for this run any more
-            raise QatkError("the sweep that started this run is gone", fix="the same command goes on with it") from None
+            raise QatkError(
+                "the sweep that started this run is gone", fix="run the same command again to continue"
+            ) from None
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         if done == 0 and total is None:

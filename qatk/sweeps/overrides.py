@@ -40,14 +40,14 @@ def parse_over(text: str) -> Over:
     """
     key, equals, given = text.partition("=")
     if not equals or not key.strip() or not given.strip():
-        raise UsageError(f"--over {text}: KEY=VALUE,VALUE is due", fix="for example --over decoder.n_best_size=5,20")
+        raise UsageError(f"--over {text}: expected KEY=VALUE,VALUE", fix="for example --over decoder.n_best_size=5,20")
     if key == "seed":
         raise UsageError(f"--over {text}: seeds are no systems", fix="give them with --seeds 0,1,2")
     values, labels = _values(text, given.strip())
     if "" in values:
         raise UsageError(f"--over {text}: a value is empty", fix="write null for none")
     if double := [label for label, times in Counter(labels).items() if times > 1]:
-        raise UsageError(f"--over {text}: {', '.join(double)} stands there twice")
+        raise UsageError(f"--over {text}: {', '.join(double)} is given twice")
     return Over(text, key, values, labels)
 
 
@@ -92,8 +92,8 @@ def parse_seeds(text: str) -> list[int]:
     """
     pieces = [piece.strip() for piece in text.split(",")]
     if not all(re.fullmatch("[0-9]{1,10}", piece) and int(piece) < 2**32 for piece in pieces):
-        raise UsageError(f"--seeds {text}: whole numbers from 0 are due", fix="for example --seeds 0,1,2")
+        raise UsageError(f"--seeds {text}: expected whole numbers from 0", fix="for example --seeds 0,1,2")
     seeds = [int(piece) for piece in pieces]
     if double := [str(seed) for seed, times in Counter(seeds).items() if times > 1]:
-        raise UsageError(f"--seeds {text}: {', '.join(double)} stands there twice")
+        raise UsageError(f"--seeds {text}: {', '.join(double)} is given twice")
     return seeds

@@ -175,7 +175,7 @@ def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], 
         try:
             found = now.setdefault((run.data, run.limit), {}) or _digests(manifest.recipe["data"], run.limit, host)
         except QatkError as error:
-            warn(f"whether the data of {run.folder} are still the same cannot be told: {error}")
+            warn(f"cannot check whether the data of {run.folder} changed: {error}")
             continue
         now[run.data, run.limit] = found
         held = {name: described.digest for name, described in manifest.data.items()}

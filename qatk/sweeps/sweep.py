@@ -125,7 +125,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder} is no place for runs: {error.strerror}", fix="name another with --out") from None
+        raise UsageError(f"{folder} cannot hold runs: {error.strerror}", fix="name another with --out") from None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def freeze(owner: object, name: str, dtype: type, length: int | None = None) -> 
         seen = f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{where} must be a flat {np.dtype(dtype)} array, not {seen}")
     if length is not None and len(value) != length:
-        raise ValueError(f"{where} has {len(value)} values where {length} are due")
+        raise ValueError(f"{where} has {len(value)} values, expected {length}")
     # A view can be read-only while the caller's own array stays writable.
     view = value.view()
     view.flags.writeable = False
@@ -40,4 +40,4 @@ def check_offsets(owner: object, name: str, rows: int, values: int) -> None:
 def check_rows(owner: object, name: str, rows: int) -> None:
     """Check that the sequence ``owner.name`` has this many items. Raises ``ValueError``."""
     if len(getattr(owner, name)) != rows:
-        raise ValueError(f"{type(owner).__name__}.{name} has {len(getattr(owner, name))} rows where {rows} are due")
+        raise ValueError(f"{type(owner).__name__}.{name} has {len(getattr(owner, name))} rows, expected {rows}")

@@ -76,7 +76,7 @@ class Examples:
             self._check_spans(self.answer_span)
         for name, values in self.columns.items():
             if len(values) != n:
-                raise ValueError(f"Examples.columns[{name!r}] has {len(values)} rows where {n} are due")
+                raise ValueError(f"Examples.columns[{name!r}] has {len(values)} rows, expected {n}")
         self._check_surrogates()
 
     def _check_surrogates(self) -> None:
@@ -92,7 +92,7 @@ class Examples:
             except UnicodeEncodeError as error:
                 row = next(k for k, text in enumerate(texts) if _SURROGATE.search(text))
                 what = f"half of a surrogate pair in {name} {texts[row][:60]!r}{self._question_of(name, row)}"
-                raise DataError(what, fix=r"mend the \u escapes of the data: halves come in pairs") from error
+                raise DataError(what, fix=r"correct the \u escapes in the data: surrogates come in pairs") from error
         self.release()
 
     def _question_of(self, column: str, row: int) -> str:

@@ -100,7 +100,7 @@ def test_partly_common_questions_are_refused_with_the_list_or_used(
     with pytest.raises(PredictionsError) as error:
         read_systems([runs[0], fewer])
     assert "2 question ids are not in fewer: q0, q1" in str(error.value)
-    assert "46 questions in common: --common" in str(error.value)
+    assert "46 common questions: --common" in str(error.value)
     a, b = read_systems([runs[0], fewer], common=True)
     assert list(a.evaluation.examples.id) == list(b.evaluation.examples.id) == list(DATA.id[2:])
     assert a.evaluation.metrics["total"] == 46
@@ -128,7 +128,7 @@ def test_other_data_are_refused_with_what_differs(
 ) -> None:
     others = replace(DATA, **change)
     changed = write_run(tmp_path / "changed", evaluation(host, others, answer(others, 0.5, 1)))
-    with pytest.raises(UsageError, match=f"the data differ: .* question ids have {what} in changed than in a: q"):
+    with pytest.raises(UsageError, match=f"the data differ: .* question ids? ha(ve|s) {what} in changed than in a: q"):
         read_systems([runs[0], changed], common=True)
 
 
@@ -164,7 +164,7 @@ def test_scores_and_odds_that_are_not_numbers(runs: list[Path], tmp_path: Path) 
     f1 = made.per_question["f1"].copy()
     f1[3] = np.nan
     bad = write_run(tmp_path / "bad", replace(made, per_question={**made.per_question, "f1": f1}))
-    with pytest.raises(PredictionsError, match=r"bad: 1 question ids have f1 of NaN: q3"):
+    with pytest.raises(PredictionsError, match=r"bad: 1 question id has f1 of NaN: q3"):
         read_systems([runs[0], bad])
     null = made.predictions.null_score.copy()
     null[[5, 7]] = np.nan
@@ -228,9 +228,9 @@ def test_files_that_lack_questions(tmp_path: Path, host: PluginHost) -> None:
     paths = files(tmp_path, part=part, extra=extra)
     with pytest.raises(PredictionsError) as error:
         read_systems(paths, data=DATA, host=host)
-    assert "1 question ids are not in part: q9" not in str(error.value)  # nor is "strange"
+    assert "1 question id is not in part: q9" not in str(error.value)  # nor is "strange"
     assert "are not in part: q9, strange" in str(error.value)
-    assert "1 question ids are not in the data: strange" in str(error.value)
+    assert "1 question id is not in the data: strange" in str(error.value)
     one, _ = read_systems(paths, data=DATA, host=host, common=True)
     assert len(one.evaluation.examples) == len(DATA) - 1
     with pytest.raises(PredictionsError, match="no question in common"):
@@ -240,12 +240,12 @@ def test_files_that_lack_questions(tmp_path: Path, host: PluginHost) -> None:
 def test_odds_must_belong_to_the_predictions(tmp_path: Path, host: PluginHost) -> None:
     odds = dict.fromkeys(DATA.id, 0.5)
     paths = files(tmp_path, one=texts(DATA, 0.5, 1), two=texts(DATA, 0.9, 2), odds=odds | {"strange": 1.0}, nan={})
-    with pytest.raises(PredictionsError, match=r"two: 1 question ids have null odds but no prediction: strange"):
+    with pytest.raises(PredictionsError, match=r"two: 1 question id has null odds but no prediction: strange"):
         read_systems(paths[:2], [None, paths[2]], data=DATA, host=host)
     with pytest.raises(UsageError, match="1 files of null odds for 2 of predictions"):
         read_systems(paths[:2], [paths[2]], data=DATA, host=host)
     (tmp_path / "nan.json").write_text(json.dumps(odds | {"q3": float("nan")}))
-    with pytest.raises(Exception, match=r"nan\.json: question 'q3' has NaN where numbers are due"):
+    with pytest.raises(Exception, match=r"nan\.json: question 'q3' has NaN instead of numbers"):
         read_systems(paths[:2], [None, paths[3]], data=DATA, host=host)
 
 
@@ -273,7 +273,7 @@ def test_files_beside_seeds_of_a_run(tmp_path: Path, host: PluginHost) -> None:
 def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: Path, host: PluginHost) -> None:
     part = {name: text for name, text in texts(DATA, 0.9, 2).items() if name != "q9"}
     (file,) = files(tmp_path, part=part)
-    with pytest.raises(PredictionsError, match=r"1 question ids are not in part: q9"):
+    with pytest.raises(PredictionsError, match=r"1 question id is not in part: q9"):
         read_systems([runs[0], file])
     run, fewer = read_systems([runs[0], file], common=True)
     assert len(run.evaluation.examples) == len(fewer.evaluation.examples) == len(DATA) - 1

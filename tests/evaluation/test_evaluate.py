@@ -108,16 +108,16 @@ def test_missing_ones_can_be_wrong() -> None:
     assert evaluation.per_question["exact"].tolist() == [1.0, 0.0, 1.0, 0.0]
     assert evaluation.metrics["NoAns_exact"] == 50.0
     assert evaluation.metrics["best_exact"] == 50.0
-    with pytest.raises(PredictionsError, match="1 question ids are not in the data: x"):
+    with pytest.raises(PredictionsError, match="1 question id is not in the data: x"):
         evaluate_examples(EXAMPLES, {"x": ""}, missing="wrong")
 
 
 @pytest.mark.parametrize(
     ("odds", "message"),
     [
-        ({"q0": 1.0, "q1": 1.0, "q2": 1.0}, "1 question ids have no null odds: q3"),
-        ({**dict.fromkeys(RIGHT, 1.0), "x": 1.0}, "1 question ids have null odds but no prediction: x"),
-        ({**dict.fromkeys(RIGHT, 1.0), "q1": math.nan}, "1 question ids have null odds that are NaN: q1"),
+        ({"q0": 1.0, "q1": 1.0, "q2": 1.0}, "1 question id has no null odds: q3"),
+        ({**dict.fromkeys(RIGHT, 1.0), "x": 1.0}, "1 question id has null odds but no prediction: x"),
+        ({**dict.fromkeys(RIGHT, 1.0), "q1": math.nan}, "1 question id has null odds that are NaN: q1"),
     ],
 )
 def test_odds_must_belong_to_the_predictions(odds: Mapping[str, float], message: str) -> None:
@@ -150,13 +150,13 @@ def test_files_are_read_plain_and_gzipped(folder: Path) -> None:
         (b'{"q0": "red"', DataError, "p.json:1:13: the JSON is cut short"),
         (b'{"q0": red}', DataError, "p.json:1:8: this is not JSON"),
         (b"", DataError, "p.json:1:1: the file is empty"),
-        (b'["red"]', DataError, "p.json: a JSON object of ids and answer texts is due, not a list"),
-        (b'{"q0": null}', DataError, "p.json: question 'q0' has null where answer texts are due"),
-        (b'{"q0": {"a": 1}}', DataError, "p.json: question 'q0' has an object where answer texts are due"),
+        (b'["red"]', DataError, "p.json: expected a JSON object of ids and answer texts, not a list"),
+        (b'{"q0": null}', DataError, "p.json: question 'q0' has null instead of answer texts"),
+        (b'{"q0": {"a": 1}}', DataError, "p.json: question 'q0' has an object instead of answer texts"),
         (b'{"q0": "\xff"}', DataError, "p.json: the text is not UTF-8: byte 8"),
         (b"\x1f\x8bjunk", DataError, "p.json: the gzip file is cut short or damaged"),
         (gzip.compress(b'{"q0": "red fox"}', mtime=0)[:-9], DataError, "p.json: the gzip file is cut short or damaged"),
-        (b'{"q0": "a", "q1": "b", "q0": "c"}', PredictionsError, "p.json: 1 question ids stand there twice: q0"),
+        (b'{"q0": "a", "q1": "b", "q0": "c"}', PredictionsError, "p.json: 1 question id occurs twice: q0"),
         (b"[" * 100_000, DataError, "p.json"),
     ],
 )
@@ -171,7 +171,7 @@ def test_broken_predictions(folder: Path, content: bytes, error: type[QatkError]
 @pytest.mark.parametrize("value", ["NaN", "true", '"1.0"', "null", "[1]"])
 def test_odds_that_are_no_numbers(folder: Path, value: str) -> None:
     Path("odds.json").write_text(f'{{"q0": {value}}}')
-    with pytest.raises(DataError, match=r"odds\.json: question 'q0' has .* where numbers are due"):
+    with pytest.raises(DataError, match=r"odds\.json: question 'q0' has .* instead of numbers"):
         read_null_odds("odds.json")
 
 

@@ -84,7 +84,7 @@ def test_ids_that_are_numbers_are_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('["Arlen"]', r"p\.jsonl:2: \['Arlen'\] where an object is due"),
+        ('["Arlen"]', r"p\.jsonl:2: \['Arlen'\] instead of an object"),
         ('{"prediction": "x"}', r"p\.jsonl:2: 'id' is nothing"),
         ('{"id": true, "prediction": "x"}', "'id' is True"),
         ('{"id": "q9"}', "question 'q9' has neither a 'prediction' nor 'spans'"),
@@ -98,7 +98,7 @@ def test_ids_that_are_numbers_are_texts(tmp_path: Path) -> None:
             '{"id": "q9", "spans": [{"text": "ab", "char_start": 1, "char_end": 4}]}',
             "the span 'ab' of question 'q9' is at 1 to 4, but ends at 3",
         ),
-        ('{"id": "q0", "spans": []}', "1 question ids stand there twice: q0"),
+        ('{"id": "q0", "spans": []}', "1 question id occurs twice: q0"),
         ('{"id": "q9"', r"p\.jsonl:2: this line is not JSON: Expecting ',' delimiter"),
     ],
 )
@@ -113,9 +113,9 @@ def test_rows_that_are_refused(tmp_path: Path, line: str, message: str) -> None:
     ("content", "message"),
     [
         ('{"q0": ["a"], "q1": "b"}', "question 'q0' has a list of texts, question 'q1' a text alone"),
-        ('{"q0": ["a", ""]}', r'question \'q0\' has \["a", ""\] where answer texts are due'),
-        ('{"q0": ["a", 1]}', r"question 'q0' has \[\"a\", 1.0\] where answer texts are due"),
-        ('{"q0": [["a"]]}', "where answer texts are due"),
+        ('{"q0": ["a", ""]}', r'question \'q0\' has \["a", ""\] instead of answer texts'),
+        ('{"q0": ["a", 1]}', r"question 'q0' has \[\"a\", 1.0\] instead of answer texts"),
+        ('{"q0": [["a"]]}', "instead of answer texts"),
     ],
 )
 def test_lists_that_are_refused(tmp_path: Path, content: str, message: str) -> None:

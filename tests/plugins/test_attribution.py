@@ -71,16 +71,16 @@ BASES = {
 OTHERS = "Features(**{**vars(right), 'example_index': right.example_index + np.int32(9999)})"
 CASES = (
     ("decoder", 'raise KeyError("lost")', "decoding: KeyError: 'lost'"),
-    ("decoder", "return None", "None where Predictions is due"),
+    ("decoder", "return None", "None, expected Predictions"),
     ("decoder", "return right.take(np.array([0]))", "1 predictions for 8 examples"),
     ("decoder", "raise SystemExit(0)", "it asked the whole process to end"),
     ("featurizer", 'raise ValueError("odd")', "featurizing of train: ValueError: odd"),
-    ("featurizer", "return []", "type list where Features is due"),
+    ("featurizer", "return []", "type list, expected Features"),
     ("featurizer", f"return {OTHERS}", "windows of examples up to"),
-    ("trainer", "return None", "None where SpanScores is due"),
+    ("trainer", "return None", "None, expected SpanScores"),
     ("trainer", "return SpanScores(*[np.zeros(1, np.float32)] * 3)", "scores for 1 windows"),
     ("trainer", "return SpanScores(*[np.zeros(1)] * 3)", "SpanScores.null must be a flat float32 array"),
-    ("metric", "return None", "None where Mapping is due"),
+    ("metric", "return None", "None, expected Mapping"),
     ("metric", "return {'x': np.zeros(3)}", "'x' should be float64[8], not float64[3]"),
     ("metric", "return {'x': np.zeros(8, int)}", "'x' should be float64[8], not int64[8]"),
     (
@@ -91,7 +91,7 @@ CASES = (
     ("slicer", "return {3: np.zeros(8, bool)}", "3 is no name"),
     ("slicer", 'raise LookupError("no word")', "slicing: LookupError: no word"),
     ("slicer", "return {'x': np.zeros(8)}", "'x' should be bool[8], not float64[8]"),
-    ("backbone", "return 5", "type int where BackboneSpec is due"),
+    ("backbone", "return 5", "type int, expected BackboneSpec"),
     ("head", HEAD, "training: ArithmeticError: no sum"),
 )
 """Kind, what its method does (``right`` is what it should give), and what the message says."""

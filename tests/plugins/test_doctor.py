@@ -51,11 +51,11 @@ def test_the_built_ins_are_well(tmp_path: Path) -> None:
     [
         ("import no_such_module_anywhere", "it cannot be loaded: ModuleNotFoundError"),
         (GOOD.replace("qatk_slicers", "qatk_slicer"), "did you mean 'qatk_slicers'?"),
-        (GOOD.replace("@hookimpl\n", ""), "qatk_slicers looks like a hook and is none"),
+        (GOOD.replace("@hookimpl\n", ""), "qatk_slicers looks like a hook but is not one"),
         (GOOD.replace("@hookimpl\n", "").replace("qatk_slicers", "qatk_slicer"), "did you mean 'qatk_slicers'?"),
         ("import torch\n" + GOOD, "it imports torch"),
         ("print('hello')\n" + GOOD, "it prints to standard output while it loads: 'hello\\n'"),
-        ("QATK_API = 7\n" + GOOD, "it is made for version 7 of qatk's hooks, and this qatk has version 1"),
+        ("QATK_API = 7\n" + GOOD, "it is written for version 7 of qatk's hooks, but this qatk has version 1"),
         ("x = 1", "it registers nothing"),
         (GOOD.replace("Long, ", '"no_such_module:Long", '), "cannot be imported: No module named 'no_such_module'"),
         (GOOD.replace("Long, ", "int, "), "slicer 'long' of plugin mine (file mine.py) lacks masks()"),
@@ -171,7 +171,7 @@ def test_a_plugin_for_other_hooks_is_quarantined_with_a_sentence(tmp_path: Path)
     code.write_text(code.read_text().replace("QATK_API = 1", "QATK_API = 2"))
     done = call("qatk", "plugins", "list", cwd=tmp_path, paths=[tmp_path / "site", folder])
     assert done.returncode == 0
-    sentence = "it is made for version 2 of qatk's hooks, and this qatk has version 1; install a newer qatk"
+    sentence = "it is written for version 2 of qatk's hooks, but this qatk has version 1; install a newer qatk"
     assert f"not loaded: own-groups (qatk-own_groups): {sentence}" in done.stderr
     assert "min-null" in done.stdout
 

@@ -93,7 +93,10 @@ def test_a_broken_plugin_is_quarantined_and_others_work(tmp_path: Path) -> None:
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("def f(:", "SyntaxError: invalid syntax"),
         ("from qatk.api import hookimpl\n@hookimpl\ndef qatk_heads(): raise ValueError('late')", "ValueError: late"),
-        ("QATK_API = 9", "it is made for version 9 of qatk's hooks, and this qatk has version 1; install a newer qatk"),
+        (
+            "QATK_API = 9",
+            "it is written for version 9 of qatk's hooks, but this qatk has version 1; install a newer qatk",
+        ),
     ],
 )
 def test_a_plugin_file_that_cannot_be_loaded_is_an_error_at_once(tmp_path: Path, text: str, reason: str) -> None:

@@ -138,7 +138,7 @@ def test_values_of_metrics_that_are_no_numbers_are_told() -> None:
         ({"mine": "9"}, "the figure 'mine' is '9', and no number"),
         ({"mine": None}, "the figure 'mine' is None"),
         ({"mine": True}, "the figure 'mine' is True"),
-        ([1.0], "it gave an object of type list where Mapping is due"),
+        ([1.0], "it returned an object of type list, expected Mapping"),
     ):
         metric = live(LiveMetric, "metric", score=lambda self, *a: {}, corpus=lambda self, *a, f=figures: f)
         with pytest.raises(TypeError, match=message):

@@ -15,7 +15,7 @@ from small import squad, write_recipe
 from stride_tools import examples_of
 
 WRONG = [
-    ("keep_best=bleu", UsageError, "keep_best names 'bleu', which no metric gives"),
+    ("keep_best=bleu", UsageError, "keep_best names 'bleu', which no metric computes"),
     ("keep_best=rouge1", UsageError, "known: exact, f1, total"),
     ("slicers=[{use: column, name: hops}]", DataError, r"there is no column 'hops' to slice by \(columns read: none\)"),
     ("data.dev.columns=[hops]", DataError, "no question has a value for 'hops'"),

@@ -100,7 +100,7 @@ def test_a_second_run_is_refused_and_resume_skips_everything(finished: tuple[Pat
     recipe, _ = finished
     again = qatk_run(recipe)
     assert again.returncode == 2
-    assert "already holds this run, finished\n  --resume goes on with it" in again.stderr
+    assert "already holds this run, finished\n  continue it with --resume" in again.stderr
     other = qatk_run(recipe, "--resume", "--seed", "14")
     assert other.returncode == 2
     assert "holds another run: its recipe differs" in other.stderr

@@ -87,7 +87,7 @@ def test_taking_examples_keeps_their_spans() -> None:
 @pytest.mark.parametrize(
     ("span", "message"),
     [
-        (i32(0, 1, 2, 2), "has 4 values where 6 are due"),
+        (i32(0, 1, 2, 2), "has 4 values, expected 6"),
         (i64(0, 1, 2, 2, 0, 0), "flat int32"),
         (i32(1, 1, 2, 2, 0, 0), "must count the spans"),
         (i32(0, 2, 3, 3, 0, 0), "must count the spans"),

@@ -140,12 +140,12 @@ def test_arrays_cannot_be_written_to_and_the_callers_array_stays_his() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"question": ["q"]}, "Examples.question has 1 rows where 3 are due"),
+        ({"question": ["q"]}, "Examples.question has 1 rows, expected 3"),
         ({"context_index": i64(0, 0, 0)}, r"Examples.context_index must be a flat int32 array, not int64\[3\]"),
         ({"context_index": [0, 0, 0]}, "not list"),
         ({"context_index": i32(0, 0, 9)}, "points outside the contexts"),
         ({"answer_offsets": i64(0, 2, 1, 3)}, "must rise from 0 to 3"),
-        ({"answer_start": i32(0)}, "has 1 values where 3 are due"),
+        ({"answer_start": i32(0)}, "has 1 values, expected 3"),
     ],
 )
 def test_examples_refuse(change: dict[str, Any], message: str) -> None:
@@ -160,7 +160,7 @@ def test_examples_refuse(change: dict[str, Any], message: str) -> None:
         ({"example_index": i32(2, 0, 0)}, "must not decrease"),
         ({"token_offsets": i64(0, 2, 3, 5)}, "must rise from 0 to 6"),
         ({"type_ids": np.zeros(6, np.int64)}, "flat int8"),
-        ({"null_index": i32(0)}, "1 values where 3"),
+        ({"null_index": i32(0)}, "1 values, expected 3"),
         ({"end_target": None}, "needs both"),
     ],
 )

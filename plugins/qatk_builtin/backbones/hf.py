@@ -79,7 +79,7 @@ class HfBackbone:
     def _config(self) -> Any:
         folder = self._source.folder(SETTINGS)
         if not (folder / "config.json").is_file():
-            raise self._refusal("is no model: it has no config.json")
+            raise self._refusal("is not a model: it has no config.json")
         with self._explained("the configuration"):
             config = AutoConfig.from_pretrained(folder, trust_remote_code=self.options.trust_remote_code)
         self._set_dropout(config)

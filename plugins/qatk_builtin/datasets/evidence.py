@@ -55,7 +55,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         found = ((f"{path}:{line}", row) for line, row in read_json_lines(path))
     for where, row in found:
         if not isinstance(row, dict):
-            raise DataError(f"a {type(row).__name__} where an object is due", where=where, fix=_ROW)
+            raise DataError(f"a {type(row).__name__} instead of an object", where=where, fix=_ROW)
         if isinstance(row.get("id"), bool) or not isinstance(row.get("id"), str | int):
             raise DataError("there is no id, a text or a whole number", where=where, fix=_ROW)
         for key in ("question", "context"):

@@ -104,10 +104,10 @@ def _explained(error: Exception, where: str, local: bool) -> UsageError | DataEr
     if isinstance(error, DatasetNotFoundError):
         return UsageError(text, where=where, fix="check the name and `revision`")
     if isinstance(error, DataFilesNotFoundError | FileNotFoundError):
-        return UsageError(f"no data found: {text}", where=where, fix="JSON, JSONL, CSV or Parquet files are due")
+        return UsageError(f"no data found: {text}", where=where, fix="expected JSON, JSONL, CSV or Parquet files")
     chain = list(causes(error))
     if not local and huggingface_hub.constants.HF_HUB_OFFLINE:
-        what = "no copy was fetched before, and HF_HUB_OFFLINE forbids to fetch one"
+        what = "it is not in the local cache, and HF_HUB_OFFLINE prevents a download"
         return HubUnreachable(what, where=where, fix="unset HF_HUB_OFFLINE")
     if not local and any(map(is_of_network, chain)):
         return unreachable(where, error, "a folder or file")
@@ -121,7 +121,7 @@ def _file_arguments(path: Path) -> dict[str, Any]:
     if suffix not in _BUILDERS:
         known = ", ".join(_BUILDERS)
         raise UsageError(
-            f"unknown kind of file {suffix!r}", where=str(path), fix=f"one of {known}, or a folder, is due"
+            f"unknown kind of file {suffix!r}", where=str(path), fix=f"expected one of {known}, or a folder"
         )
     delimiter = {"delimiter": "\t"} if suffix == ".tsv" else {}
     return {"path": _BUILDERS[suffix], "data_files": str(path), **delimiter}

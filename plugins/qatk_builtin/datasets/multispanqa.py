@@ -15,7 +15,7 @@ from qatk_builtin.datasets import MultiSpanQaOptions
 from qatk_builtin.datasets.columns import column_values
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
-_FORM = "{'data': [{'id': ..., 'question': [tokens], 'context': [tokens], 'label': ['B', 'I', 'O', ...]}]} is due"
+_FORM = "{'data': [{'id': ..., 'question': [tokens], 'context': [tokens], 'label': ['B', 'I', 'O', ...]}]} is expected"
 
 
 class MultiSpanQaDataset:
@@ -81,7 +81,7 @@ def _spans(row: dict[str, Any], tokens: Sequence[str], where: str) -> list[list[
             found.append((place, place + 1))
         elif label != "O":
             what = "a label I behind O, so that no span begins" if label == "I" else f"the label {label!r}"
-            raise DataError(f"token {place} of question {name!r} has {what}", where=where, fix="B, I and O are due")
+            raise DataError(f"token {place} of question {name!r} has {what}", where=where, fix="tags must be B, I or O")
     if "num_span" in row and row["num_span"] != len(found):
         what = f"question {name!r} should have {row['num_span']} spans (num_span), and its labels have {len(found)}"
         raise DataError(what, where=where, fix="mend its labels, or leave num_span out")

@@ -47,7 +47,9 @@ class SquadFile(TypedDict):
 
 
 _FORM = TypeAdapter(SquadFile)
-_EXPECTED = "a SQuAD file is due: {'data': [{'paragraphs': [{'context': ..., 'qas': [{'id': ..., 'question': ...}]}]}]}"
+_EXPECTED = (
+    "expected a SQuAD file: {'data': [{'paragraphs': [{'context': ..., 'qas': [{'id': ..., 'question': ...}]}]}]}"
+)
 _FLAT = "flat files are read by the dataset 'hub': {use: hub, name: FOLDER-OF-THE-FILE}"
 _DUE = {
     "string_type": "a text",

@@ -16,7 +16,7 @@ from qatk.data import as_starts
 from qatk.types import Examples, Int64, ragged
 from qatk_builtin.datasets.columns import column_values
 
-_FIX = "the columns of squad_v2 are due: id, title, context, question, answers {text: [...], answer_start: [...]}"
+_FIX = "expected the columns of squad_v2: id, title, context, question, answers {text: [...], answer_start: [...]}"
 
 
 class _Answers(NamedTuple):

@@ -65,7 +65,7 @@ def answers_stand_where_they_say(subject: Subject) -> None:
                 expect(start < 0 or there == text, f"the answer {text!r}, where the context has {there!r}")
 
 
-@promise("spans of one question do not overlap, for all of them are due; alternatives of one span may")
+@promise("spans of one question do not overlap, because all of them are required; alternatives of one span may")
 def spans_do_not_overlap(subject: Subject) -> None:
     """Where ``answer_span`` groups the answers."""
     found = _load(subject)

@@ -101,7 +101,7 @@ def max_answer_length_is_kept(subject: Subject) -> None:
         due = " ".join(TEXT.split()[:longest])
         with given(f"a clear answer of {longest} tokens, max_answer_length {longest}"):
             text = decode(subject.build(max_answer_length=longest, **never), clear).text[0]
-            expect(text == due, f"{text!r} where {due!r} is due")
+            expect(text == due, f"{text!r}, expected {due!r}")
 
 
 def _tokens_in(one: Problem, found: Predictions, row: int) -> int:

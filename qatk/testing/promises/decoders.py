@@ -139,7 +139,7 @@ def a_clear_answer_is_given(subject: Subject) -> None:
             if answer:
                 with given(f"{problem.name}, example {row}"):
                     text = decode(subject.build(), problem).text[row]
-                    expect(text == answer, f"{text!r} where {answer!r} is due")
+                    expect(text == answer, f"{text!r} instead of {answer!r}")
 
 
 @promise("both forms of scores are taken (or one is refused with a UsageError that says so)")
@@ -153,7 +153,7 @@ def both_forms_of_scores(subject: Subject) -> None:
             except UsageError:
                 continue
             for row, answer in enumerate(_due(subject, problem)):
-                expect(answer in (None, found.text[row]), f"{found.text[row]!r} where {answer!r} is due")
+                expect(answer in (None, found.text[row]), f"{found.text[row]!r} instead of {answer!r}")
                 _check_slice(spans, row, found.text[row], int(found.char_start[row]), int(found.char_end[row]))
 
 

@@ -96,9 +96,9 @@ def type_ids_are_right(subject: Subject) -> None:
                     continue
                 due, inside = own[row], found.char_start[tokens] >= 0
                 wrong = types[inside][types[inside] != due[1]]
-                expect(not len(wrong), f"{wrong[:1].tolist()} for a token of the context, where {due[1]} is due")
+                expect(not len(wrong), f"{wrong[:1].tolist()} for a token of the context, expected {due[1]}")
                 if len(outside := types[~inside].tolist()) == len(due[0]):
-                    expect(outside == due[0], f"{outside} outside of the context, where {due[0]} is due")
+                    expect(outside == due[0], f"{outside} outside of the context, expected {due[0]}")
 
 
 def _own_types(tokenizer: Any, spec: BackboneSpec, examples: Examples, row: int) -> tuple[list[int], int]:
@@ -187,7 +187,7 @@ def null_index_is_right(subject: Subject) -> None:
                 expect(inside.all(), f"null_index {found.null_index[~inside][:3].tolist()} outside of windows")
                 seen = found.input_ids[found.token_offsets[:-1] + found.null_index]
                 wrong = seen[seen != spec.null_id]
-                expect(not len(wrong), f"the token {wrong[:1].tolist()} where {spec.null_id} is due")
+                expect(not len(wrong), f"the token {wrong[:1].tolist()} instead of {spec.null_id}")
                 expect(
                     (found.char_start[found.token_offsets[:-1] + found.null_index] < 0).all(), "it is a context token"
                 )

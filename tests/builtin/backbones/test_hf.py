@@ -184,7 +184,7 @@ def test_a_model_with_a_slow_tokenizer_only_is_refused_by_name(tmp_path: Path) -
         ("package:no_such_package/model", "package 'no_such_package' .* is not installed"),
         ("package:", "package '' .* is not installed"),
         ("package:json/no/model", "package 'json' has no folder 'no/model'"),
-        ("package:json", "is no model: it has no config.json"),
+        ("package:json", "is not a model: it has no config.json"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_the_users_mistake(name: str, said: str) -> None:

@@ -72,7 +72,7 @@ def test_multispanqa_without_labels_has_no_gold(tmp_path: Path) -> None:
         ({"label": ["O"] * 7}, r"question 'b' should have 2 spans \(num_span\), and its labels have 0"),
         ({"context": "Arlen lies here ."}, "the context of question 'b' is no list of tokens"),
         ({"question": None}, r"data\[1\] \(id 'b'\) has no question"),
-        ({"id": "a"}, "1 question ids stand more than once: a"),
+        ({"id": "a"}, "1 question id occurs more than once: a"),
     ],
 )
 def test_multispanqa_that_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
@@ -224,12 +224,12 @@ ORRIN = {"char_start": 31, "char_end": 36}
         (evidence("b", {"char_start": 3, "char_end": 9, "text": "and"}), "the span 'and' of 3 characters at 3 to 9"),
         (
             evidence("b", {"char_start": 30, "text": "Orrin"}),
-            "1 answers of 1 questions do not stand at their",
+            "1 answer of 1 question is not at the given",
         ),
         (evidence("b", question=None), "the question of question 'b' is no text"),
         (evidence("b", title=3), "the title of question 'b' is no text"),
         ({"question": "?", "context": ""}, "there is no id"),
-        ([], "a list where an object is due"),
+        ([], "a list instead of an object"),
     ],
 )
 def test_evidence_that_is_refused(tmp_path: Path, bad: Any, message: str) -> None:

@@ -109,8 +109,8 @@ BAD = document(
 
 def test_bad_answers_are_listed(tmp_path: Path) -> None:
     message = failure(write(tmp_path, BAD))
-    assert "6 answers of 5 questions do not stand at their answer_start" in message
-    assert "moved: 'Oslo' at 27, where 'ft O' stands" in message
+    assert "6 answers of 5 questions are not at the given answer_start" in message
+    assert "moved: 'Oslo' at 27, where the context has 'ft O'" in message
     assert "empty: 'Bob' starts outside the context of 42 characters" in message
     assert "empty: the answer is empty" in message
     assert "bad_answers: fix" in message
@@ -249,7 +249,7 @@ FIRST = "data[0].paragraphs[0].qas[0]"
         ([1, 2], "the file should be an object, not a list of 2"),
         ({"data": []}, "there are no questions"),
         (document(), "there are no questions"),
-        (document(qa("a"), qa("b"), qa("a"), qa("b"), qa("c")), "2 question ids stand more than once: a, b"),
+        (document(qa("a"), qa("b"), qa("a"), qa("b"), qa("c")), "2 question ids occur more than once: a, b"),
         (document(qa("a"), context="half \ud83d of a pair"), r"in context 'half \ud83d of a pair' (question 'a')"),
         (document(qa("a\ud83d")), r"half of a surrogate pair in id 'a\ud83d'"),
     ],
@@ -260,7 +260,7 @@ def test_other_forms(tmp_path: Path, content: Any, message: str) -> None:
 
 def test_many_doubles_are_counted_and_cut(tmp_path: Path) -> None:
     message = failure(write(tmp_path, document(*[qa(f"q{k:02}") for k in range(12)] * 2)))
-    assert "12 question ids stand more than once" in message
+    assert "12 question ids occur more than once" in message
     assert "q09, ..." in message
 
 
