@@ -26,50 +26,50 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def qatk_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_datasets() -> Iterable[Component]:
     """Sources of examples: files, hubs, generators. See :class:`qatk.api.Dataset`."""
 
 
 @hookspec
-def qatk_backbones() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_backbones() -> Iterable[Component]:
     """Tokenizers with their encoders. See :class:`qatk.api.Backbone`."""
 
 
 @hookspec
-def qatk_featurizers() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_featurizers() -> Iterable[Component]:
     """Examples to token windows. See :class:`qatk.api.Featurizer`."""
 
 
 @hookspec
-def qatk_heads() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_heads() -> Iterable[Component]:
     """Encoder states to span scores. See :class:`qatk.api.Head`."""
 
 
 @hookspec
-def qatk_trainers() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_trainers() -> Iterable[Component]:
     """Train a model, and predict with it. See :class:`qatk.api.Trainer`."""
 
 
 @hookspec
-def qatk_decoders() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_decoders() -> Iterable[Component]:
     """Span scores to answers. See :class:`qatk.api.Decoder`."""
 
 
 @hookspec
-def qatk_metrics() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_metrics() -> Iterable[Component]:
     """One value a question; the core averages. See :class:`qatk.api.Metric`."""
 
 
 @hookspec
-def qatk_slicers() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_slicers() -> Iterable[Component]:
     """Named groups of questions to report on. See :class:`qatk.api.Slicer`."""
 
 
 @hookspec
-def qatk_reporters() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_reporters() -> Iterable[Component]:
     """Show or write the result of a run. See :class:`qatk.api.Reporter`."""
 
 
 @hookspec
-def qatk_trackers() -> Iterable[Component]:  # type: ignore[empty-body]
+def qatk_trackers() -> Iterable[Component]:
     """Follow a run while it goes on. See :class:`qatk.api.Tracker`."""

@@ -20,7 +20,7 @@ from qatk.files import write_json
 from qatk.statistics.classification import brier_score, calibration_error, log_loss, reliability
 from qatk.statistics.intervals import percent
 from qatk.statistics.logistic import no_answer_probability
-from qatk.types import Bool, Clusters, Examples, Float64, Int64, NBest, Predictions, clusters_of
+from qatk.types import Bool, Clusters, Examples, Float64, Int32, Int64, NBest, Predictions, clusters_of
 from qatk.types.predictions import answered
 
 SPLITS, SEED = 20, 13
@@ -221,7 +221,7 @@ def _questions(examples: Examples, predictions: Predictions) -> Questions:
     return Questions(predictions.null_odds, examples.has_answer, answered(texts), exact, f1)
 
 
-def _best_spans(nbest: NBest) -> tuple[Any, Any]:
+def _best_spans(nbest: NBest) -> tuple[Int32, Int32]:
     """int32[n] each: the characters of the first span of each list, -1 where there is none."""
     filled = np.flatnonzero(np.diff(nbest.offsets))
     start, end = np.full((2, len(nbest.offsets) - 1), -1, np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,8 +107,7 @@ def _table(found: Calibration) -> Table:
     return table
 
 
-def _figures(of: object) -> tuple[str, str]:
-    figures = dict(of)  # type: ignore[call-overload]
+def _figures(figures: Mapping[str, float]) -> tuple[str, str]:
     return f"{figures['exact']:.2f}", f"{figures['f1']:.2f}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -330,7 +330,7 @@ def _reporters(
     return found
 
 
-def _described(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def _described(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
     return [
         {
             "system": outcome.run.system,

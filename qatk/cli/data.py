@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -101,7 +101,7 @@ def _random_rows(examples: Examples, number: int, seed: int, answerable: bool | 
     return [int(row) for row in np.sort(chosen)]
 
 
-def _plain(examples: Examples, row: int) -> dict[str, Any]:
+def _plain(examples: Examples, row: int) -> dict[str, object]:
     """One example as JSON values; ``answers`` is null if gold is absent, ``answer_start`` -1 if unknown.
 
     Where the data has questions of several spans, answers say the ``span`` that each is an alternative of.

@@ -86,7 +86,11 @@ def show(
         console.print(_options_table(component["options"]) if component["options"] else "  no options")
 
 
-def options_of(registered: Registered) -> list[dict[str, Any]]:
+Row = dict[str, Any]
+"""What is shown of a component or an option: plain values by name."""
+
+
+def options_of(registered: Registered) -> list[Row]:
     """Name, type, default and help of each option, as plain values."""
     schema = registered.component.options.model_json_schema()
     required = schema.get("required", [])
@@ -102,7 +106,7 @@ def options_of(registered: Registered) -> list[dict[str, Any]]:
     ]
 
 
-def _type_name(entry: dict[str, Any]) -> str:
+def _type_name(entry: Row) -> str:
     if "anyOf" in entry:
         return " | ".join(_type_name(option) for option in entry["anyOf"])
     if "enum" in entry or "const" in entry:
@@ -112,7 +116,7 @@ def _type_name(entry: dict[str, Any]) -> str:
     return " ".join([entry.get("type", "any"), *limits])
 
 
-def _row(registered: Registered, host: PluginHost) -> dict[str, Any]:
+def _row(registered: Registered, host: PluginHost) -> Row:
     plugin = registered.plugin
     return {
         "kind": registered.kind,
@@ -125,7 +129,7 @@ def _row(registered: Registered, host: PluginHost) -> dict[str, Any]:
     }
 
 
-def _alone(host: PluginHost, row: dict[str, Any]) -> str:
+def _alone(host: PluginHost, row: Row) -> str:
     """What the name alone means, for a component that must be written as ``plugin/name``."""
     built_in = any(r.is_built_in and r.name == row["name"] for r in host.components(row["kind"]))
     return f"the built-in {row['kind']}" if built_in else f"ambiguous: several plugins offer this {row['kind']}"
@@ -136,7 +140,7 @@ def _unknown(host: PluginHost, name: str) -> UsageError:
     return UsageError(f"no component is called {name!r}", fix=suggest(name, names))
 
 
-def _components_table(rows: list[dict[str, Any]]) -> Table:
+def _components_table(rows: list[Row]) -> Table:
     from rich.text import Text
 
     table = plain_table("kind", "name", "summary", "plugin", left=range(4))
@@ -148,7 +152,7 @@ def _components_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _options_table(options: list[dict[str, Any]]) -> Table:
+def _options_table(options: list[Row]) -> Table:
     import json
 
     from rich.text import Text

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -167,10 +166,10 @@ def _clearest(difference: Difference) -> tuple[bool, float, float, float]:
     return unresolved, difference.p_adjusted, difference.p, -sure
 
 
-def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
+def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
     """Everything a program needs, in plain types for JSON: NaN is ``None``, questions are ids."""
     systems, ids = comparison.systems, comparison.examples.id
-    plain: dict[str, Any] = finite(
+    plain: dict[str, object] = finite(
         {
             "questions": len(ids),
             "clusters": comparison.clusters.kind,
@@ -184,7 +183,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     return plain
 
 
-def _system_to_dict(system: System) -> dict[str, Any]:
+def _system_to_dict(system: System) -> dict[str, object]:
     known = [name for name in system.evaluation.metrics if all(name in e.metrics for e in system.evaluations)]
     runs = [
         {"seed": seed, "source": source, "metrics": dict(evaluation.metrics)}
@@ -195,7 +194,7 @@ def _system_to_dict(system: System) -> dict[str, Any]:
     return {"name": system.name, "metrics": means, "facts": dict(system.facts), "runs": runs}
 
 
-def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> dict[str, Any]:
+def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> dict[str, object]:
     rows = {name: [ids[i] for i in getattr(pair, name).tolist()] for name in ("wins", "losses", "both_wrong")}
     return {
         "baseline": systems[pair.baseline].name,

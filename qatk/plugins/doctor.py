@@ -145,7 +145,7 @@ def _unusable(components: list[Registered]) -> Iterator[PluginError]:
             yield error
 
 
-def _module(host: PluginHost) -> Any:
+def _module(host: PluginHost) -> object:
     return import_file(host.files[0]) if host.files else host.entries[0].load()
 
 
@@ -207,6 +207,6 @@ def _collision(kind: str, name: str, among: list[Finding]) -> Ailment:
     return Ailment(" and ".join(one.plugin for one in among), f"each offers the {kind} {name!r}: {who}", fix)
 
 
-def as_plain(findings: list[Finding], common: list[Ailment]) -> dict[str, Any]:
+def as_plain(findings: list[Finding], common: list[Ailment]) -> dict[str, object]:
     """Both as plain values, for JSON."""
     return {"plugins": [asdict(finding) for finding in findings], "common": [asdict(one) for one in common]}

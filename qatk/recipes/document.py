@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
     depth = 0
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """As PyYAML's, which calls itself for each level."""
         self.depth += 1
         if self.depth > DEEPEST:
@@ -112,7 +112,7 @@ def parse(text: str, source: str) -> Marked:
     return marked
 
 
-def scalar(text: str) -> Any:
+def scalar(text: str) -> object:
     """The value of a plain scalar."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
@@ -158,7 +158,7 @@ def assign(marked: Marked, setting: str) -> None:
     marked.settings[path] = label
 
 
-def _convert(node: yaml.Node, path: Path, marked: Marked, above: tuple[yaml.Node, ...]) -> Any:
+def _convert(node: yaml.Node, path: Path, marked: Marked, above: tuple[yaml.Node, ...]) -> object:
     marked.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
     if len(marked.values) > MOST_VALUES:
         what = f"more than {MOST_VALUES:,} values, those of aliases counted each time"
@@ -183,8 +183,8 @@ def _convert(node: yaml.Node, path: Path, marked: Marked, above: tuple[yaml.Node
 
 def _convert_mapping(
     node: yaml.MappingNode, path: Path, marked: Marked, above: tuple[yaml.Node, ...]
-) -> dict[Any, Any]:
-    result: dict[Any, Any] = {}
+) -> dict[object, object]:
+    result: dict[object, object] = {}
     for key_node, value_node in node.value:
         place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
         if not isinstance(key_node, yaml.ScalarNode):

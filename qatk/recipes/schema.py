@@ -8,13 +8,16 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import Registered
 from qatk.recipes.sections import SECTIONS, Scalars
 
+Schema = dict[str, Any]
+"""A JSON schema, or a part of one."""
 
-def recipe_schema(host: PluginHost) -> dict[str, Any]:
+
+def recipe_schema(host: PluginHost) -> Schema:
     """JSON Schema (draft 2020-12) of a recipe."""
-    properties: dict[str, Any] = Scalars.model_json_schema()["properties"]
-    groups: dict[str, Any] = {}
+    properties: Schema = Scalars.model_json_schema()["properties"]
+    groups: Schema = {}
     for path, section in SECTIONS.items():
-        choice: dict[str, Any] = {"$ref": f"#/$defs/{section.kind}"}
+        choice: Schema = {"$ref": f"#/$defs/{section.kind}"}
         entry = {"type": "array", "items": choice} if section.many else choice
         if section.default is not None:
             entry = {**entry, "default": section.default}
@@ -34,11 +37,11 @@ def recipe_schema(host: PluginHost) -> dict[str, Any]:
     }
 
 
-def _kind_schema(host: PluginHost, kind: str) -> dict[str, Any]:
+def _kind_schema(host: PluginHost, kind: str) -> Schema:
     return {"oneOf": [_component_schema(registered, host.use_of(registered)) for registered in host.components(kind)]}
 
 
-def _component_schema(registered: Registered, name: str) -> dict[str, Any]:
+def _component_schema(registered: Registered, name: str) -> Schema:
     """The options beside ``use``. Options hold plain values only, so no definitions need to be lifted out."""
     options = registered.component.options.model_json_schema()
     use = {

@@ -54,7 +54,7 @@ def _event(content: dict[str, Any]) -> TrainEvent:
     return event
 
 
-def _numbers(value: Any) -> Any:
+def _numbers(value: object) -> Any:
     """``value`` with ``None`` as NaN, inside of a mapping too."""
     if isinstance(value, dict):
         return {key: _numbers(item) for key, item in value.items()}

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from qatk.evaluation.reachability import REACHES
 from qatk.files import write_atomically
@@ -139,11 +140,11 @@ def _column(table: pa.Table, name: str) -> pa.Array:
     return chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
 
 
-def _numpy(table: pa.Table, name: str) -> Any:
+def _numpy(table: pa.Table, name: str) -> NDArray[Any]:
     return _array(_column(table, name))
 
 
-def _array(column: pa.Array) -> Any:
+def _array(column: pa.Array) -> NDArray[Any]:
     """A column without nulls as numpy's; pyarrow's own ``to_numpy`` imports pandas, which costs a fifth of a second."""
     if pa.types.is_boolean(column.type):
         return np.from_dlpack(column.cast(pa.int8())).astype(np.bool_)

@@ -28,6 +28,10 @@ _SECRET = ("token", "hf_token", "auth_token", "access_token", "password", "secre
 """Names of options whose values are not written down."""
 
 
+Content = dict[str, Any]
+"""An object as JSON has it."""
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -148,7 +152,7 @@ class Manifest(_Record):
             raise ValueError("its parameters are not a number")
         return model
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Content:
         """As JSON has it; what is not known yet is left out, and so are passwords and tokens."""
         content = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"format": self.format}
         return {name: _without_secrets(value) for name, value in content.items()}
@@ -198,7 +202,7 @@ def _without_secrets(value: Any) -> Any:
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
-def _of_form_1(content: dict[str, Any]) -> dict[str, Any]:
+def _of_form_1(content: Content) -> Content:
     """A manifest of form 1 in today's form. Its digests of sources were of single files, so they are left out."""
     stages = content.get("stages")
     components = content.get("components")
@@ -211,10 +215,10 @@ def _of_form_1(content: dict[str, Any]) -> dict[str, Any]:
     return {"identity": {"recipe": ""}, **content, "format": FORMAT, **given}
 
 
-def _unpacked(stage: dict[str, Any]) -> dict[str, Any]:
+def _unpacked(stage: Content) -> Content:
     """A stage with its counts by split as groups: ``train_questions`` becomes ``questions`` of ``train``."""
-    counts: dict[str, Any] = {}
-    groups: dict[str, dict[str, Any]] = {}
+    counts: Content = {}
+    groups: dict[str, Content] = {}
     for name, value in dict(stage.get("counts") or {}).items():
         group = next((g for g in ("train", "dev", "out_of_reach") if name.startswith(f"{g}_")), None)
         if group is None:

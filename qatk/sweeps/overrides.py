@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from qatk.errors import RecipeError, UsageError
 from qatk.recipes.document import parse, scalar
@@ -76,7 +75,7 @@ def value_name(over: Over, i: int) -> str:
     return label if isinstance(scalar(label), str) else f"{over.key.rpartition('.')[2]}={label}"
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str) -> object:
     try:
         marked = parse(text, "--over")
     except RecipeError:

@@ -184,7 +184,7 @@ def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], 
             raise QatkError(what, fix="remove it, or name another folder with --out, and this command makes it again")
 
 
-def _digests(data: Mapping[str, Any], limit: int | None, host: PluginHost) -> dict[str, str]:
+def _digests(data: Mapping[str, Mapping[str, Any]], limit: int | None, host: PluginHost) -> dict[str, str]:
     """Of each split, as it is now."""
     found = {}
     for name, chosen in data.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from qatk.component import Component, NoOptions, Options
 from qatk.errors import UsageError
@@ -24,7 +23,7 @@ _PATIENCE = 2
 def check_component(
     kind: str,
     component: str | type | Component,
-    options: Mapping[str, Any] | Options | None = None,
+    options: Mapping[str, object] | Options | None = None,
     *,
     host: PluginHost | None = None,
     seconds: float = SECONDS,
@@ -93,7 +92,7 @@ def own_promises(kind: str) -> list[Promise]:
 def subject_of(
     kind: str,
     component: str | type | Component | Registered,
-    options: Mapping[str, Any] | Options | None = None,
+    options: Mapping[str, object] | Options | None = None,
     *,
     host: PluginHost | None = None,
 ) -> Subject:

@@ -83,7 +83,7 @@ def skip(reason: str) -> NoReturn:
     raise NotApplicable(reason)
 
 
-def expect(kept: Any, seen: str) -> None:
+def expect(kept: object, seen: str) -> None:
     """Raise :class:`Unkept` unless ``kept``; ``seen`` says what was seen instead."""
     if not kept:
         raise Unkept(seen)
@@ -150,11 +150,11 @@ class Subject:
         """The kind of component."""
         return self.registered.kind
 
-    def build(self, **changes: Any) -> Any:
+    def build(self, **changes: object) -> Any:
         """A new live component; ``changes`` go over the given options."""
         return self.registered.build(self.options(**changes))
 
-    def options(self, **changes: Any) -> Options:
+    def options(self, **changes: object) -> Options:
         """Its options; ``changes`` go over the given ones."""
         return checked_options(self.registered.component, {**self.values, **changes})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Literal
 
 from qatk.types.scores import SpanScores
 
@@ -35,7 +35,7 @@ class TrainEvent:
     metrics: Mapping[str, float] = field(default_factory=dict)
     scores: SpanScores | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """All but the scores, as plain values: what a log keeps of it."""
         columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "scores"}
         return {**columns, "metrics": dict(self.metrics)}

@@ -6,16 +6,16 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.utils import logging
 
-from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError
+from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError, Tokenizer
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
 from qatk_builtin.backbones.qa_class import factory_for, head_of, span_layers
@@ -60,7 +60,7 @@ class HfBackbone:
             span_layers=self._span_layers,
         )
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
         """The model's fast tokenizer. Raises :class:`ModelError` where it has none."""
         return self._tokenizer
 
@@ -76,19 +76,21 @@ class HfBackbone:
         return self._loaded[1]
 
     @cached_property
-    def _config(self) -> Any:
+    def _config(self) -> PretrainedConfig:
         folder = self._source.folder(SETTINGS)
         if not (folder / "config.json").is_file():
             raise self._refusal("is not a model: it has no config.json")
         with self._explained("the configuration"):
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=self.options.trust_remote_code)
+            config: PretrainedConfig = AutoConfig.from_pretrained(
+                folder, trust_remote_code=self.options.trust_remote_code
+            )
         self._set_dropout(config)
         self._set_layers(config)
         config.num_labels = 2  # start and end; a checkpoint for another task may have another number
         return config
 
     @cached_property
-    def _tokenizer(self) -> Any:
+    def _tokenizer(self) -> Tokenizer:
         config, folder = self._config, self._tokenizer_source.folder(SETTINGS)
         with self._explained("the tokenizer"), _quiet():
             tokenizer = AutoTokenizer.from_pretrained(
@@ -102,7 +104,7 @@ class HfBackbone:
             )
         if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes out of no files
             raise self._refusal("has no tokenizer", fix="save the tokenizer beside the weights: a tokenizer.json")
-        return tokenizer
+        return cast("Tokenizer", tokenizer)
 
     @cached_property
     def _skeleton(self) -> nn.Module:
@@ -167,7 +169,7 @@ class HfBackbone:
             raise self._refusal("does not say how many tokens it takes", fix="set the backbone's max_length")
         return min(limits)
 
-    def _set_dropout(self, config: Any) -> None:
+    def _set_dropout(self, config: PretrainedConfig) -> None:
         """Write the options' rates into the configuration, under this architecture's names."""
         o = self.options
         known = [n for n in config.to_dict() if ("dropout" in n or n.endswith("pdrop")) and "classif" not in n]
@@ -180,7 +182,7 @@ class HfBackbone:
             if rate is not None:
                 setattr(config, name, rate)
 
-    def _set_layers(self, config: Any) -> None:
+    def _set_layers(self, config: PretrainedConfig) -> None:
         if (layers := self.options.layers) is not None:
             has = getattr(config, "num_hidden_layers", 0)
             if layers > has:

@@ -25,6 +25,8 @@ from qatk_builtin.datasets.facts_lists import NAMES, list_passage
 from qatk_builtin.datasets.facts_names import invented_name
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
+Form = dict[str, Any]
+"""What ``facts.yaml`` says of a kind of thing, or of a fact."""
 PER_PASSAGE = 4
 """Questions asked of a passage."""
 
@@ -33,7 +35,7 @@ PER_PASSAGE = 4
 class Thing:
     """An invented thing: its kind, its name, and the values of some of its facts."""
 
-    kind: dict[str, Any]
+    kind: Form
     name: str
     values: dict[str, str]
 
@@ -87,12 +89,12 @@ class FactsDataset:
 
 
 @cache
-def _data() -> dict[str, Any]:
-    data: dict[str, Any] = yaml.safe_load(files("qatk_builtin.datasets").joinpath("facts.yaml").read_text("utf-8"))
+def _data() -> Form:
+    data: Form = yaml.safe_load(files("qatk_builtin.datasets").joinpath("facts.yaml").read_text("utf-8"))
     return data
 
 
-def _thing(kind: dict[str, Any], facts: list[str], name: str, size: int, used: set[str], rng: random.Random) -> Thing:
+def _thing(kind: Form, facts: list[str], name: str, size: int, used: set[str], rng: random.Random) -> Thing:
     """A thing with values for its facts; in a hard passage each thing lacks one that the other may have.
 
     No value stands twice in a passage, nor inside another one, so that an answer's place is certain.
@@ -108,7 +110,7 @@ def _thing(kind: dict[str, Any], facts: list[str], name: str, size: int, used: s
     return Thing(kind, rng.choice(kind["name"]).format(x=name), values)
 
 
-def _value(fact: dict[str, Any], rng: random.Random) -> str:
+def _value(fact: Form, rng: random.Random) -> str:
     values = _data()["values"]
     match fact["type"]:
         case "year":

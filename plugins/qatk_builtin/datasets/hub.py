@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import datasets
 import huggingface_hub
@@ -67,7 +66,7 @@ def _quiet() -> Iterator[None]:
             library.enable_progress_bars()
 
 
-def _load(options: HubOptions, where: str) -> Any:
+def _load(options: HubOptions, where: str) -> datasets.Dataset:
     """The ``datasets.Dataset`` that the options name."""
     path = Path(options.name)
     local = is_there(path)
@@ -116,7 +115,7 @@ def _explained(error: Exception, where: str, local: bool) -> UsageError | DataEr
     return DataError(f"cannot be read: {text}", where=where, fix="all files of a split must have the same columns")
 
 
-def _file_arguments(path: Path) -> dict[str, Any]:
+def _file_arguments(path: Path) -> dict[str, str]:
     suffix = Path(path.name.removesuffix(".gz")).suffix
     if suffix not in _BUILDERS:
         known = ", ".join(_BUILDERS)
@@ -132,7 +131,7 @@ def _is_saved(folder: Path) -> bool:
     return (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file()
 
 
-def _saved_split(folder: Path, split: str) -> Any:
+def _saved_split(folder: Path, split: str) -> datasets.Dataset:
     """A split, or a slice or sum of splits, of what ``save_to_disk`` wrote."""
     if (folder / "dataset_dict.json").is_file():
         names = json.loads((folder / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]

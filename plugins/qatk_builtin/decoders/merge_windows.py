@@ -54,6 +54,10 @@ def merge_windows(features: Features, scores: SpanScores, combine: str) -> tuple
     return columns.merged(scores)
 
 
+Columns = dict[str, Any]
+"""Arrays by name."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Block:
     """The merged windows of a few examples, W of them.
@@ -64,9 +68,9 @@ class _Block:
         spans: the columns of :class:`qatk.api.SpanCandidates` where spans are scored, windows counted from 0.
     """
 
-    windows: dict[str, Any]
-    tokens: dict[str, Any]
-    spans: dict[str, Any]
+    windows: Columns
+    tokens: Columns
+    spans: Columns
 
 
 class _Columns:
@@ -87,7 +91,7 @@ class _Columns:
 
     def merged(self, scores: SpanScores) -> tuple[Features, SpanScores]:
         """All windows, and their scores in the form that ``scores`` have."""
-        found: dict[str, Any] = {name: spool.column() for name, spool in self._spools.items()}
+        found: Columns = {name: spool.column() for name, spool in self._spools.items()}
 
         def column(name: str, kind: type = np.int32) -> Any:
             return found.get(name, np.zeros(0, kind))
@@ -120,7 +124,7 @@ def _merge_block(features: Features, scores: SpanScores, begin: int, stop: int, 
     columns = {name: getattr(features, name)[tokens][kept] for name in ("char_start", "char_end")}
     row = np.searchsorted(owners[first], overlap.example)
     length = np.bincount(row, minlength=len(first))
-    spans: dict[str, Any] = {}
+    spans: Columns = {}
     if scores.candidates is None:
         for name in ("start", "end"):
             values = getattr(scores, name)[tokens][overlap.place]
@@ -142,7 +146,7 @@ def _places(features: Features, spans: SpanCandidates, begin: int, stop: int) ->
     return base + spans.start[among], base + spans.end[among], spans.score[among]
 
 
-def _merge_spans(spans: tuple[Int64, Int64, Float32], overlap: Overlap, combine: str) -> dict[str, Any]:
+def _merge_spans(spans: tuple[Int64, Int64, Float32], overlap: Overlap, combine: str) -> Columns:
     """Spans of different tokens, with their combined scores; start and end are the numbers of tokens in ``overlap``."""
     first, last, score = spans
     size = max(int(column.max(initial=-1)) for column in (*spans[:2], overlap.place)) + 1

@@ -63,4 +63,5 @@ class Verifier(nn.Module):
         hidden = states.masked_fill(~batch.token_mask[..., None], 0)
         about = (start.exp()[:, None].to(hidden.dtype) @ hidden).squeeze(1)
         seen = torch.cat([at(hidden, batch.null_index), about], -1)
-        return self.score(self.activation(self.layer(seen))).float().squeeze(-1)  # type: ignore[no-any-return]
+        odds: Tensor = self.score(self.activation(self.layer(seen)))
+        return odds.float().squeeze(-1)

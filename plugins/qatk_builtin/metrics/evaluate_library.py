@@ -1,4 +1,4 @@
-"""Any metric of the ``evaluate`` library, for a whole set of answers."""
+"""Every metric of the ``evaluate`` library, for a whole set of answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from qatk.api import DataError, Examples, HubUnreachable, Predictions, UsageErro
 from qatk.types import Float64
 from qatk_builtin.hub import unreachable
 from qatk_builtin.metrics import EvaluateOptions
+
+if TYPE_CHECKING:
+    import evaluate
 
 
 class EvaluateMetric:
@@ -59,7 +62,7 @@ class EvaluateMetric:
         return {f"{metric.name}_{key}": value for key, value in numbers.items() if key not in unknowable}
 
 
-def load_metric(name: str, config: str | None = None) -> Any:
+def load_metric(name: str, config: str | None = None) -> evaluate.EvaluationModule:
     """Load a metric of the ``evaluate`` library; ``name`` is a hub name or the path of a script or its folder.
 
     Raises:
@@ -108,7 +111,9 @@ def _refuse_several(examples: Examples, predictions: Predictions) -> None:
         raise UsageError(what, where="the evaluate library", fix=fix)
 
 
-def _inputs(metric: Any, examples: Examples, predictions: Predictions, odds_known: bool) -> dict[str, list[Any]]:
+def _inputs(
+    metric: evaluate.EvaluationModule, examples: Examples, predictions: Predictions, odds_known: bool
+) -> dict[str, Sequence[object]]:
     """Predictions and references in the form that the metric's features ask for."""
     form = metric.features[0] if isinstance(metric.features, list) else metric.features
     given, references = form["predictions"], form["references"]
@@ -122,9 +127,9 @@ def _inputs(metric: Any, examples: Examples, predictions: Predictions, odds_know
 
 def _squad_inputs(
     examples: Examples, predictions: Predictions, with_odds: bool, odds_known: bool
-) -> dict[str, list[Any]]:
+) -> dict[str, Sequence[object]]:
     """The form of ``squad`` and, with odds, of ``squad_v2``."""
-    given: list[dict[str, Any]] = [
+    given: list[dict[str, object]] = [
         {"id": name, "prediction_text": text} for name, text in zip(examples.id, predictions.text, strict=True)
     ]
     if with_odds:
@@ -141,7 +146,7 @@ def _squad_inputs(
     return {"predictions": given, "references": references}
 
 
-def _text_inputs(examples: Examples, predictions: Predictions, several: bool) -> dict[str, list[Any]]:
+def _text_inputs(examples: Examples, predictions: Predictions, several: bool) -> dict[str, Sequence[object]]:
     """Plain texts, with all references or only the first.
 
     Some metrics want equally many of each question, so the first is repeated to fill up: that changes nothing for

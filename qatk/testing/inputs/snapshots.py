@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any
 
 import numpy as np
 
 
-def snapshot(*objects: Any) -> dict[str, bytes]:
+def snapshot(*objects: object) -> dict[str, bytes]:
     """The content of every array and every sequence of dataclass objects, by ``Class.field``."""
     held: dict[str, bytes] = {}
     for one in objects:

@@ -90,7 +90,7 @@ def curve(
     }
 
 
-def _colours(shown: Sequence[str], names: Sequence[str] = (), **legend: Any) -> tuple[Spec, Spec | None]:
+def _colours(shown: Sequence[str], names: Sequence[str] = (), **legend: object) -> tuple[Spec, Spec | None]:
     """The scale and the legend of what is shown, out of all names; no legend for a line that needs none."""
     domain = list(names or shown)
     wanted = {"title": None, "orient": "bottom", "values": list(shown), **legend}
@@ -161,7 +161,7 @@ def intervals(
     return {**plot(layers, _rows_height(rows, step)), "data": {"values": list(rows)}}
 
 
-def _bar(place: Spec, axis: Spec, ends: tuple[str, str], looks: Spec, tooltip: Any) -> Spec:
+def _bar(place: Spec, axis: Spec, ends: tuple[str, str], looks: Spec, tooltip: object) -> Spec:
     low, high = ends
     x = {"x": {**axis, "field": low}, "x2": {"field": high}, "tooltip": tooltip}
     return {"mark": {"type": "rule", **looks}, "encoding": {**place, **x}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from qatk.display import ANSWER_NOTHING, figure, threshold_text
 from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
 from qatk.results import Evaluation, System
 from qatk.types import Float64, Int64
-from qatk_builtin.reporters.html.charts import Chart, View, curve, diagonal, plot, rule_at
+from qatk_builtin.reporters.html.charts import Chart, Spec, View, curve, diagonal, plot, rule_at
 from qatk_builtin.reporters.shared.comparison import letter_of
 
 POINTS = 200
@@ -159,7 +158,7 @@ def _lines(
     points: bool = False,
     steps: bool = False,
     names: Sequence[str] = (),
-    extra: Sequence[dict[str, Any]] = (),
+    extra: Sequence[Spec] = (),
 ) -> View:
     rows = [
         [shown, figure(float(xs[i]), 2), figure(float(ys[i]), 2)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from qatk.display import METRICS, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, SliceRow, System
-from qatk_builtin.reporters.html.charts import Chart, View, bars, intervals, short
+from qatk.types import Float64
+from qatk_builtin.reporters.html.charts import Chart, Spec, View, bars, intervals, short
 from qatk_builtin.reporters.shared.comparison import letter_of
 
 MOST = 30
@@ -37,7 +37,7 @@ def slices_chart(system: System) -> Iterator[Chart]:
         yield Chart("slices", "Slices", said, views)
 
 
-def _slice(row: SliceRow, metric: str) -> dict[str, Any]:
+def _slice(row: SliceRow, metric: str) -> Spec:
     low, high = row.intervals.get(metric, (math.nan, math.nan))
     value = row.metrics[metric]
     ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (value, value)
@@ -60,7 +60,7 @@ def kinds_chart(systems: Sequence[System]) -> Chart:
     names = _labels(systems) if len(systems) > 1 else [""]
     counts = np.stack([_mean_counts(system) for system in systems])
     known = [i for i in range(len(KINDS)) if counts[:, i].any()]
-    drawn: list[dict[str, Any]] = [
+    drawn: list[Spec] = [
         {
             "name": KINDS[i],
             **({"s": name} if name else {}),
@@ -81,9 +81,10 @@ def _labels(systems: Sequence[System]) -> list[str]:
     return [f"{letter_of(i)} {system.name}" for i, system in enumerate(systems)]
 
 
-def _mean_counts(system: System) -> Any:
+def _mean_counts(system: System) -> Float64:
     each = [np.bincount(error_kinds_of(evaluation), minlength=len(KINDS)) for evaluation in system.evaluations]
-    return np.mean(np.stack(each), axis=0)
+    counts: Float64 = np.mean(np.stack(each), axis=0)
+    return counts
 
 
 def differences(comparison: Comparison) -> Chart:
@@ -138,7 +139,7 @@ def _slice_view(name: str, found: Sequence[Difference], *, names: Sequence[str],
     return View(name, spec, headers, told)
 
 
-def _difference(label: str, series: str, d: Difference) -> dict[str, Any]:
+def _difference(label: str, series: str, d: Difference) -> Spec:
     outer, inner = _known(d.by_cluster, d.by_question, d.difference)
     return {
         "name": label,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from qatk.api import BackboneSpec, Batch, Features
 from qatk.types import Int64, ragged, ragged_rows
@@ -59,17 +60,17 @@ def make_batch(
     # Each row's tokens are the columns from its shift on, as many as it has.
     token_mask = (columns >= shift[:, None]) & (columns < (shift + lengths)[:, None])
 
-    def send(values: Any) -> torch.Tensor:
+    def send(values: NDArray[np.generic]) -> torch.Tensor:
         tensor = torch.from_numpy(values)
         return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
-    def padded(values: Any, fill: int) -> torch.Tensor:
+    def padded(values: NDArray[np.generic], fill: int) -> torch.Tensor:
         table = np.full(token_mask.shape, fill, np.int64)
         # A mask is filled row by row, in the order in which the ragged values lie.
         table[token_mask] = values[positions]
         return send(table)
 
-    def place(values: Any) -> torch.Tensor:
+    def place(values: NDArray[np.generic]) -> torch.Tensor:
         return send(values[rows] + shift)
 
     mask = send(token_mask)
@@ -88,8 +89,8 @@ def make_batch(
         context_mask=padded(features.char_start, -1) >= 0,
         token_mask=mask,
         null_index=place(features.null_index),
-        start_target=place(features.start_target) if features.has_targets else None,
-        end_target=place(features.end_target) if features.has_targets else None,
+        start_target=None if (starts := features.start_target) is None else place(starts),
+        end_target=None if (ends := features.end_target) is None else place(ends),
     )
 
 

@@ -79,7 +79,7 @@ def take_over(head: nn.Module, state: Mapping[str, Tensor]) -> bool:
     return load is not None and bool(load(state))
 
 
-def save_training(folder: Path, state: Mapping[str, Any]) -> None:
+def save_training(folder: Path, state: Mapping[str, object]) -> None:
     """Write the state of an interrupted training beside its model. Raises :class:`StorageError`."""
     with _explained(folder):
         torch.save(dict(state), folder / TRAINING)

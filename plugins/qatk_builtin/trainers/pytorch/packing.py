@@ -27,7 +27,7 @@ TOLERANCE = 0.05
 """How far states may differ from the padded ones in 16 bits, by the norm of the difference."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PackedBatch(Batch):
     """A padded batch that also says where its T tokens lie.
 
@@ -38,10 +38,10 @@ class PackedBatch(Batch):
         longest: tokens of the longest window.
     """
 
-    places: Tensor = None  # type: ignore[assignment]
-    positions: Tensor = None  # type: ignore[assignment]
-    offsets: Tensor = None  # type: ignore[assignment]
-    longest: int = 0
+    places: Tensor
+    positions: Tensor
+    offsets: Tensor
+    longest: int
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ def kernel_for(device: torch.device, precision: str) -> Kernel | None:
         return None
 
     def kernel(query: Tensor, key: Tensor, value: Tensor, offsets: Tensor, longest: int, scale: float | None) -> Tensor:
-        found: Any = varlen_attn(query, key, value, offsets, offsets, longest, longest, scale=scale)
-        return found  # type: ignore[no-any-return]
+        found = varlen_attn(query, key, value, offsets, offsets, longest, longest, scale=scale)
+        assert isinstance(found, Tensor)  # a tuple only where more than the states is asked for
+        return found
 
     return kernel
 
@@ -145,7 +146,9 @@ def find_packing(
     return Packing(encoder, kernel)
 
 
-def _attend(module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Any, **rest: Any) -> tuple[Tensor, None]:
+def _attend(
+    module: object, query: Tensor, key: Tensor, value: Tensor, mask: object, **rest: Any
+) -> tuple[Tensor, None]:
     """An attention function of transformers: [1, heads, T, width] each, to [1, T, heads, width]."""
     windows = _windows.get()
     if windows is None:
@@ -156,7 +159,7 @@ def _attend(module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Any, *
     return windows.kernel(*columns, windows.offsets, windows.longest, rest.get("scaling"))[None], None
 
 
-def _no_mask(*_: Any, **__: Any) -> None:
+def _no_mask(*_: object, **__: object) -> None:
     """A mask function of transformers: the offsets say all that a mask would."""
 
 

@@ -14,6 +14,9 @@ from qatk_builtin.trainers.pytorch.device import Engine
 
 _PAIRS = {"feature": np.int32, "start": np.int32, "end": np.int32, "score": np.float32}
 
+Columns = dict[str, Any]
+"""Arrays by name."""
+
 
 class Collected:
     """The scores of all windows; those of one stretch of them come in any order.
@@ -28,7 +31,7 @@ class Collected:
         self._null = zeros(len(features), np.float32)
         self._tokens: list[Float32] = []
         self._spans: dict[str, Spool[Any]] = {}
-        self._stretch: list[dict[str, Any]] = []
+        self._stretch: list[Columns] = []
 
     def add(self, rows: Int64, batch: Batch, output: SpanLogits | PairLogits) -> None:
         """The output for these windows, padded as ``batch`` says."""
@@ -76,7 +79,7 @@ class Collected:
         return found
 
 
-def _spans(rows: Int64, batch: Batch, output: PairLogits) -> dict[str, Any]:
+def _spans(rows: Int64, batch: Batch, output: PairLogits) -> Columns:
     """The spans of a batch's windows, positions counted within the window."""
     score = output.score.float().cpu().numpy()
     row, column = np.nonzero(score != -np.inf)
@@ -87,7 +90,7 @@ def _spans(rows: Int64, batch: Batch, output: PairLogits) -> dict[str, Any]:
     return {name: column.astype(_PAIRS[name]) for name, column in columns.items()}
 
 
-def _by_window(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _by_window(parts: list[Columns]) -> Columns:
     """The spans of all parts, by window; those of one window stay in order."""
     whole = {name: np.concatenate([part[name] for part in parts]) for name in _PAIRS}
     # Stable: spans of one window keep their order.

@@ -90,7 +90,7 @@ class TorchTrainer(TrainingHooks):
         assert isinstance(batch, PackedBatch)
         return batch
 
-    def describe(self, model: QAModel) -> dict[str, Any]:
+    def describe(self, model: QAModel) -> dict[str, object]:
         """Device, precision, size, and whether the head began untrained, for the manifest."""
         return {
             "device": self.engine.name,
