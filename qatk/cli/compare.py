@@ -234,10 +234,11 @@ class _Request:
         self._refuse(
             ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
         )
-        if len(recipes) == 1 and not self.over:
-            raise UsageError("one recipe is only one system", fix="vary it with --over KEY=A,B, or add another recipe")
-        overs = [parse_over(text) for text in self.over]
         seeds = None if self.seeds is None else parse_seeds(self.seeds)
+        if len(recipes) == 1 and not self.over and len(seeds or ()) < 2:
+            fix = "vary it with --over KEY=A,B, give it several --seeds, or add another recipe"
+            raise UsageError("one recipe is only one system", fix=fix)
+        overs = [parse_over(text) for text in self.over]
         try:
             with show_sweep() as show:
                 return sweep(

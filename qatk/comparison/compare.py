@@ -13,7 +13,7 @@ import numpy as np
 from qatk.comparison.alignment import common_masks, refuse_too_few
 from qatk.comparison.figures import Figures, joined, measure
 from qatk.comparison.margins import with_margins
-from qatk.comparison.verdicts import verdict
+from qatk.comparison.verdicts import summary, verdict
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
@@ -35,6 +35,8 @@ def compare_systems(
     all_pairs: bool = False,
 ) -> Comparison:
     """Hold each system against the first, or all against each other, question by question.
+
+    One system alone, of several seeds, is summed up.
 
     Every difference is tested by its standard error over clusters, with one degree of freedom less than there are
     clusters; where a system has several seeds by that over seeds and clusters, so that other seeds are spoken of too.
@@ -61,13 +63,15 @@ def compare_systems(
         UsageError: for fewer than two systems, and for systems without ``exact`` and ``f1`` or that are not over the
             same questions; for no draws or a seed below 0; for a column to cluster by that is not there.
     """
-    refuse_too_few(len(systems))
+    refuse_too_few(len(systems), max((len(system.evaluations) for system in systems), default=0))
     _refuse_unfit(systems)
     if draws < 1 or seed < 0:
         raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
     examples = systems[0].evaluation.examples
     masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])
     clusters = clusters_of(examples, cluster)
+    if len(systems) == 1:
+        return Comparison(examples, systems, [], masks, clusters, draws, seed, summary=summary(systems[0], clusters))
     groups = {group.name: rows for group, rows in groups_of(examples.has_answer, distinct=True).items()}
     sliced = {f"{slicer}: {name}": mask for slicer, named in masks.items() for name, mask in named.items()}
     table = np.stack([*groups.values(), *sliced.values()])
@@ -177,6 +181,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
             "draws": comparison.draws,
             "seed": comparison.seed,
             "systems": [_system_to_dict(system) for system in systems],
+            "summary": comparison.summary,
             "pairs": [_pair_to_dict(pair, systems, ids) for pair in comparison.pairs],
         }
     )

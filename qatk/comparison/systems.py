@@ -93,7 +93,7 @@ def _grouped(
 ) -> list[System]:
     """A system of each name, of all its evaluations in order."""
     members = {name: [i for i, owner in enumerate(names) if owner == name] for name in dict.fromkeys(names)}
-    refuse_too_few(len(members))
+    refuse_too_few(len(members), len(sources))
     return [
         System(
             name=name,

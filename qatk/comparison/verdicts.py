@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
+from qatk.display.numbers import METRICS
 from qatk.results.comparison import Difference, System
+from qatk.statistics.bootstrap import two_way_error
+from qatk.statistics.student import student_quantile
+from qatk.types import Clusters, Float64
 
 ONE_SEED = " With one seed each, this is about these two trained models, not about the methods."
 """Seeds of one method differ as much as methods do, and a single one of each tells nothing of that."""
@@ -55,3 +61,21 @@ def _power(detectable: float) -> str:
         return " This data is too small to find any difference."
     found = f" With this data a true difference of {detectable:.1f} would be found 4 times in 5."
     return found if detectable > 0 else ""
+
+
+def summary(system: System, clusters: Clusters) -> str:
+    """State the mean of one system over its seeds, with intervals over seeds and clusters."""
+    means = [f"{METRICS[metric]} {_mean(system.per_question(metric), clusters)}" for metric in ("f1", "exact")]
+    return (
+        f"{system.name}, mean of {len(system.evaluations)} seeds: {', '.join(means)}. 95 % by seed and {clusters.kind}."
+    )
+
+
+def _mean(scores: Float64, clusters: Clusters) -> str:
+    """A mean over seeds and questions and its interval, in per cent."""
+    sure = two_way_error(np.zeros_like(scores), scores, clusters.index, np.ones((1, scores.shape[1]), np.bool_))
+    mean, error, freedom = 100 * float(scores.mean()), 100 * float(sure.error[0]), float(sure.freedom[0])
+    if not (error > 0 and freedom >= 1):
+        return f"{mean:.1f}"
+    reach = student_quantile(0.975, freedom) * error
+    return f"{mean:.1f} ({max(0.0, mean - reach):.1f} to {min(100.0, mean + reach):.1f})"

@@ -184,6 +184,7 @@ class Comparison:
         masks: by slicer and group, bool[n].
         clusters: what questions are drawn by in ``by_cluster``: articles, contexts, or what a column says.
         draws, seed: of the bootstrap and the randomisation.
+        summary: of one system alone, its mean over seeds in a sentence; empty for several.
         selection: which questions alone stand among the wins, losses and both wrong; nothing for all.
     """
 
@@ -195,6 +196,12 @@ class Comparison:
     draws: int
     seed: int
     selection: str = ""
+    summary: str = ""
+
+    @property
+    def verdicts(self) -> Sequence[str]:
+        """What stands first: a verdict a pair, or the summary of one system alone."""
+        return [pair.verdict for pair in self.pairs] or [self.summary]
 
     def _repr_html_(self) -> str:
         names = [system.name for system in self.systems]
@@ -206,4 +213,4 @@ class Comparison:
             for pair in self.pairs
             for d in pair.differences
         ]
-        return comparison_html([pair.verdict for pair in self.pairs], rows, self.clusters.kind)
+        return comparison_html(self.verdicts, rows, self.clusters.kind)

@@ -64,18 +64,19 @@ def sweep(
 
     Raises:
         UsageError: for anything wrong with the options or a recipe, before any run starts.
-        QatkError: where fewer than two systems succeeded.
+        QatkError: where fewer than two systems succeeded, or of one system fewer than two seeds.
     """
     runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
-    if len({run.system for run in runs}) < 2:
+    alone = len({run.system for run in runs}) == 1
+    if len(runs) < 2:
         raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
     _make_folder(runs[0].folder.parent)
     check_data(runs, host, lambda text: warnings.warn(text, QatkWarning, stacklevel=2))
     with _terminated_as_interrupted():
         outcomes = make_runs(runs, executor, listener)
     good = [outcome.run for outcome in outcomes if outcome.state != "failed"]
-    if len({run.system for run in good}) < 2:
-        fix = "fewer than two systems succeeded: there is nothing to compare"
+    if len(good if alone else {run.system for run in good}) < 2:
+        fix = f"fewer than two {'runs' if alone else 'systems'} succeeded: there is nothing to compare"
         raise QatkError(failures(outcomes), fix=fix)
     return read_systems([run.folder for run in good], names=[run.system for run in good], nbest=nbest), outcomes
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +164,28 @@ def test_all_pairs_of_one_and_several_seeds(host: PluginHost) -> None:
     found = compare_systems(systems, draws=DRAWS, all_pairs=True)
     assert [pair.headline.two_way is None for pair in found.pairs] == [False, False, True]
     assert "one seed each" in found.pairs[2].verdict
+
+
+def test_one_system_of_several_seeds_is_summed_up(host: PluginHost, tmp_path: Path) -> None:
+    """By hand: variances of articles and of seeds add up, with Satterthwaite's degrees of freedom."""
+    alone = system(host, "A", DATA, [0.6, 0.7, 0.8])
+    found = compare_systems([alone], draws=99)
+    assert not found.pairs
+    scores = 100 * alone.per_question("f1")
+    by_article = scores.mean(axis=0).reshape(8, 30).mean(axis=1)
+    parts = [(by_article.var(ddof=1) / 8, 7), (scores.mean(axis=1).var(ddof=1) / 3, 2)]
+    total = sum(variance for variance, _ in parts)
+    freedom = total**2 / sum(variance**2 / free for variance, free in parts)
+    reach = stats.t.ppf(0.975, freedom) * math.sqrt(total)
+    low, high = max(0.0, scores.mean() - reach), min(100.0, scores.mean() + reach)
+    assert found.summary.startswith(f"A, mean of 3 seeds: F1 {scores.mean():.1f} ({low:.1f} to {high:.1f}), EM ")
+    shown = Console(width=100, file=io.StringIO())
+    for name, file in (("console", None), ("markdown", tmp_path / "c.md"), ("html", tmp_path / "c.html")):
+        host.live(LiveReporter, "reporter", name).compare(found, file, shown, show=1)
+    for text in (shown.file.getvalue(), (tmp_path / "c.md").read_text(), (tmp_path / "c.html").read_text()):  # type: ignore[attr-defined]
+        assert "A, mean of 3 seeds: F1 " in text
+        assert "seed 2" in text
+    assert comparison_to_dict(found)["summary"] == found.summary
 
 
 def test_the_other_way_round_is_worse(clear: Comparison) -> None:

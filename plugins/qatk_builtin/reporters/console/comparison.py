@@ -39,7 +39,7 @@ def print_comparison(comparison: Comparison, console: Console, show: int) -> Non
     """
     contrast = Contrast(comparison)
     _title(console, printable(contrast.title))
-    verdicts = [Text(printable(pair.verdict), "bold") for pair in comparison.pairs]
+    verdicts = [Text(printable(verdict), "bold") for verdict in comparison.verdicts]
     _print(console, [*verdicts, Text(contrast.basis, "dim")])
     _section(console, "Systems", [*_systems(contrast, console.width)], _systems_note(contrast))
     for name, note, parts in _differences(contrast, console.width):

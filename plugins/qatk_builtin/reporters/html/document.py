@@ -57,7 +57,7 @@ def page_text(systems: Sequence[System], comparison: Comparison | None, run: Run
 
 
 def _charts(systems: Sequence[System], comparison: Comparison | None, run: RunResult | None) -> Iterator[Chart]:
-    if comparison:
+    if comparison and comparison.pairs:
         yield differences(comparison)
         yield from slice_differences(comparison)
     scored = all("exact" in system.evaluation.per_question for system in systems)
@@ -99,7 +99,7 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
     return {
         "title": contrast.title,
         "lead": contrast.basis,
-        "verdicts": [pair.verdict for pair in comparison.pairs],
+        "verdicts": comparison.verdicts,
         "figures": (),
         "notes": (),
         "tables": [_systems(contrast), *_differences(contrast)],

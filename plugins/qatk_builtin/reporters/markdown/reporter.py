@@ -52,8 +52,8 @@ def _join(parts: Iterable[str]) -> str:
 def _comparison_parts(contrast: Contrast, show: int) -> Iterator[str]:
     comparison = contrast.comparison
     yield f"## {escape(contrast.title)}"
-    for pair in comparison.pairs:
-        yield f"**{escape(pair.verdict)}**"
+    for verdict in comparison.verdicts:
+        yield f"**{escape(verdict)}**"
     yield escape(contrast.basis)
     yield _systems(contrast)
     for pair in comparison.pairs:

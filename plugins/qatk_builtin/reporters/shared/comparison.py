@@ -52,7 +52,7 @@ class Contrast:
     def title(self) -> str:
         """The names of the systems."""
         names = [system.name for system in self.comparison.systems]
-        if len(names) == 2:
+        if len(names) <= 2:
             return " against ".join(names)
         return f"{len(names)} systems, {'all pairs' if self.all_pairs else f'baseline {names[0]}'}"
 
