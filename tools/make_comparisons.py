@@ -1,7 +1,7 @@
-"""Write docs/results/comparisons.md from the commands that it shows: ``python tools/make_comparisons.py RUNS``, at the
-root.
+"""Write docs/results/comparisons.md from the commands that it shows.
 
-RUNS is the folder with the six runs of the second comparison. The SQuAD data must lie beside the project.
+``python tools/make_comparisons.py [RUNS]``, at the root. RUNS is the folder with the six runs of the second comparison;
+without it, that comparison stays as it was recorded. The SQuAD data must lie beside the project.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ RUN = (
 )
 LAYERS = "qatk compare runs/layers6-seed{0,1,2} runs/layers3-seed{0,1,2} --group-seeds --show 0"
 
+LAYERS_BEGIN = "<!-- layers -->\n"
+"""Below it stands the output of the second comparison, with what made it."""
+
 TEXT = f"""# Two comparisons
 
 This page shows the output of `qatk compare` for real systems on the six articles of `squad2-mini/dev` (2,092
 questions, SQuAD v2): each command is followed by the Markdown that it wrote. [Compare systems](../how-to/compare.md)
-explains it. The second comparison is of one epoch of training only, less than the three of [results.md](results.md):
-six runs on
-one core of an Intel Xeon, Python 3.11, torch 2.13.0, with the defaults of the day. Written on {date.today()} by
-`python tools/make_comparisons.py runs`.
+explains it. The first was written on {date.today()} by `python tools/make_comparisons.py`. The second is of one epoch
+of training only, less than the three of [results.md](results.md): six runs on one core of an Intel Xeon, Python 3.11,
+torch 2.13.0, with the defaults of the day.
 
 ## Two published systems
 
@@ -52,19 +54,20 @@ done; done
 {LAYERS}
 ```
 
-LAYERS
-"""
+{LAYERS_BEGIN}"""
 
 
 def main() -> None:
     """Write the page."""
-    folder = Path(sys.argv[1])
-    runs = [str(folder / f"layers{layers}-seed{seed}") for layers in (6, 3) for seed in (0, 1, 2)]
-    parity = markdown(PARITY.split()[1:])
-    layers = markdown(["compare", *runs, "--group-seeds", "--show", "0"])
-    PAGE.write_text(
-        TEXT.replace("\nPARITY\n", f"\n{parity}\n").replace("\nLAYERS\n", f"\n{layers}\n"), encoding="utf-8"
-    )
+    if len(sys.argv) > 1:
+        folder = Path(sys.argv[1])
+        runs = [str(folder / f"layers{layers}-seed{seed}") for layers in (6, 3) for seed in (0, 1, 2)]
+        made = f"Written on {date.today()} by `python tools/make_comparisons.py runs`."
+        layers = f"{made}\n\n{markdown(['compare', *runs, '--group-seeds', '--show', '0'])}\n"
+    else:
+        layers = PAGE.read_text("utf-8").partition(LAYERS_BEGIN)[2]
+    text = TEXT.replace("\nPARITY\n", f"\n{markdown(PARITY.split()[1:])}\n")
+    PAGE.write_text(text + layers, encoding="utf-8")
 
 
 def markdown(arguments: list[str]) -> str:
