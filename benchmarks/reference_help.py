@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 COMMANDS = {
-    "": ("run", "eval", "compare", "calibrate", "report"),
+    "": ("run", "eval", "calibrate", "compare", "predict", "ask", "report"),
     "data": ("show",),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show"),

@@ -19,6 +19,7 @@ import features
 import heads
 import models
 import page
+import pipeline
 import processes
 import scoring
 import sizes
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "page": (page.measure, 3),
     "models": (models.measure, 3),
     "heads": (heads.measure, 3),
+    "pipeline": (pipeline.measure, 3),
     "growth": (sizes.growth, 3),
 }
 """What is measured, and how often."""

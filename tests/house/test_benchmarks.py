@@ -31,17 +31,20 @@ import error_rates  # noqa: E402
 import features  # noqa: E402
 import gpu  # noqa: E402
 import heads  # noqa: E402
+import pipeline  # noqa: E402
 import processes  # noqa: E402
 import reference_decoding  # noqa: E402
 import reference_features  # noqa: E402
 import reference_help  # noqa: E402
 import reference_models  # noqa: E402
+import reference_pipeline  # noqa: E402
 import reference_scoring  # noqa: E402
 import run  # noqa: E402
 import scoring  # noqa: E402
 import sizes  # noqa: E402
 import table  # noqa: E402
 
+import qatk  # noqa: E402
 from qatk.cli import app  # noqa: E402
 from qatk.comparison.compare import compare_systems  # noqa: E402
 from qatk.comparison.systems import read_systems  # noqa: E402
@@ -110,6 +113,19 @@ def test_the_reference_scores_the_same_and_so_it_does_as_a_script(tmp_path: Path
     command = [sys.executable, str(BENCHMARKS / "reference_scoring.py"), data, predictions, *more]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert json.loads(printed) == theirs
+
+
+def test_the_pipelines_answer_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save_model(tmp_path, answers=True, initializer_range=0.5)
+    theirs = reference_pipeline.Pipeline(
+        AutoModelForQuestionAnswering.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    )
+    for name, value in (("LENGTH", 60), ("SHARED", 8)):
+        monkeypatch.setattr(reference_pipeline, name, value)
+    asked = [(f"Who built the {thing}?", f"The {thing} of Delft is old.") for thing in ("mill", "gate", "bell", "inn")]
+    pipeline.agree(qatk.pipeline(model=folder, device="cpu"), theirs, asked)
+    with pytest.raises(SystemExit, match="0 of 4"):
+        pipeline.agree(lambda pairs, **_: [{"answer": "nothing"} for _ in pairs], theirs, asked)
 
 
 def test_the_bare_app_has_as_many_commands() -> None:
