@@ -49,9 +49,7 @@ def safe_output() -> Iterator[None]:
         if raw.refused is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)  # for what is left in the buffers
         sys.stdout = before
-        if isinstance(raw.refused, BrokenPipeError):
-            raise SystemExit(1) from None
-        if raw.refused is not None:
+        if raw.refused is not None and not isinstance(raw.refused, BrokenPipeError):
             raise StorageError(f"cannot write: {raw.refused.strerror}", where="standard output") from None
 
 

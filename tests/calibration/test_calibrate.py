@@ -299,11 +299,13 @@ def test_the_example_of_the_page_is_what_is_found(monkeypatch: pytest.MonkeyPatc
     total = sum(fold["questions"] for fold in folds)
     assert total == 2092
     for cells in (
-        f"| 0 | {zero['exact']:.2f} | {zero['f1']:.2f} | | {found['calibration_error']:.3f} |",
+        f"| 0 | {zero['exact']:.2f} | {zero['f1']:.2f} | | {found['calibration_error']:.3f} "
+        f"| {found['brier']:.3f} | {found['log_loss']:.3f} |",
         f"| held out | {held['exact']['mean']:.2f} | {held['f1']['mean']:.2f} | {held['f1']['least']:.2f} to "
-        f"{held['f1']['most']:.2f} | {held['calibration_error']['mean']:.3f} |",
+        f"{held['f1']['most']:.2f} | {held['calibration_error']['mean']:.3f} "
+        f"| {held['brier']['mean']:.3f} | {held['log_loss']['mean']:.3f} |",
         f"| oracle (fitted on all) | {oracle['exact']:.2f} | {oracle['f1']:.2f} |",
-        f"the mean of {found['splits']}, not 20",
+        f"means of {found['splits']}, not 20",
         f"gives {held['exact']['first']:.2f} EM and {held['f1']['first']:.2f} F1",
     ):
         assert cells in said

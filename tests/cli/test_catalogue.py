@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import signal
+import stat
 import sys
 import warnings
 from collections import Counter
@@ -80,11 +81,13 @@ def replaced(word: str) -> str:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file with its size and time, and every folder; a lock that comes and goes changes a folder's time alone."""
     found = {}
     for path in folder.rglob("*"):
         if "__pycache__" not in path.parts:
             state = path.lstat()
-            found[str(path.relative_to(folder))] = (state.st_size, state.st_mtime_ns)
+            is_folder = stat.S_ISDIR(state.st_mode)
+            found[str(path.relative_to(folder))] = (0, 0) if is_folder else (state.st_size, state.st_mtime_ns)
     return found
 
 

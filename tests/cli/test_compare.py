@@ -281,7 +281,6 @@ def test_markdown_goes_to_a_file_or_the_terminal(folders: Path, tmp_path: Path) 
         (["bad", "good", "--over", "head.use=a,b"], 2, "not a recipe: bad, good"),
         (["recipe.yaml", "good", "--over", "head.use=a,b"], 2, "not a recipe: good"),
         (["recipe.yaml"], 2, "one recipe is only one system"),
-        (["recipe.yaml", "--seeds", "0,1"], 2, "one recipe is only one system"),
         (["recipe.yaml", "--over", "head.use=linear"], 2, "one value is one system"),
         (["recipe.yaml", "--over", "head.us=a,b"], 2, "--over head.us=a,b: unknown option 'us'"),
         (["recipe.yaml", "--over", "backbone.layers=1,2", "--seeds", "0,x"], 2, "--seeds 0,x"),
@@ -298,8 +297,8 @@ def test_markdown_goes_to_a_file_or_the_terminal(folders: Path, tmp_path: Path) 
         (["bad", "good", "--html", "c.md", "--markdown", "./c.md"], 2, "both name c.md"),
         (["bad", "good", "--jobs", "2"], 2, "--jobs: only for a recipe"),
         (["recipe.yaml", "--over", "backbone.layers=1,2", "--common"], 2, "--common: only for run folders"),
-        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json"], 2, "data.json is no place for runs"),
-        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json/x"], 2, "is no place for runs"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json"], 2, "data.json cannot hold runs"),
+        (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json/x"], 2, "cannot hold runs"),
     ],
 )
 def test_a_mistake_is_told_in_one_message(folders: Path, arguments: list[str], code: int, said: str) -> None:
@@ -396,7 +395,8 @@ def test_the_parity_systems() -> None:
     names = [str(SHARED / "parity" / f"{name}.predictions.json.gz") for name in ("bidaf-elmo-v2", "nlnet-v2")]
     data = str(SHARED / "squad2-mini" / "dev.json.gz")
     report = compare(SHARED, *names, "--data", data)
-    assert "nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % by article 7.2 to 15.3)." in report
+    said = "nlnet-v2 is better than bidaf-elmo-v2 by 11.6 F1 (95 % CI by article 7.2 to 15.3)."
+    assert said in " ".join(report.split())
 
 
 def test_the_sample_in_the_docs_is_what_is_printed() -> None:

@@ -87,7 +87,7 @@ def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> Non
         (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "-k", "0"], 2, "-k"),
         (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "--device", "toaster"], 2, "device"),
         (["ask", "./nowhere", "-q", QUESTION, "-c", TEXT], 2, "there is no folder ./nowhere"),
-        (["ask", ".", "-q", QUESTION, "-c", TEXT], 2, "is no model: it has no config.json"),
+        (["ask", ".", "-q", QUESTION, "-c", TEXT], 2, "is not a model: it has no config.json"),
         (["predict", "RUN"], 2, "DATA is missing"),
         (["predict", "RUN", "nowhere.json"], 2, "there is no such file"),
         (["predict", "RUN", "DEV", "--out", "a.txt"], 2, "unknown ending"),

@@ -96,7 +96,7 @@ def test_what_cannot_be_answered(model: AnsweringModel, question: str, context: 
 
 
 def test_folders_that_are_no_model(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="is no model"):
+    with pytest.raises(ModelError, match="is not a model"):
         qatk.load_model(tmp_path)
     with pytest.raises(QatkError, match="there is no folder"):
         qatk.load_model(tmp_path / "nowhere")

@@ -56,7 +56,7 @@ def test_positions_of_keys_and_values() -> None:
 
 def test_equal_keys_are_a_problem_that_names_both_lines() -> None:
     marked = parse("a: 1\nb: 2\na: 3\n", "f.yaml")
-    assert [str(p) for p in marked.problems] == ["f.yaml:3:1: 'a' stands twice, first in line 1"]
+    assert [str(p) for p in marked.problems] == ["f.yaml:3:1: 'a' is given twice, first in line 1"]
     assert marked.value == {"a": 1, "b": 2}
 
 

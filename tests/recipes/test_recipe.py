@@ -69,7 +69,7 @@ seed: 3
         "r.yaml:7:7: a head is chosen by a mapping with 'use' ({use: NAME, ...}, NAME one of "
         "linear, conditional, biaffine, answerability)",
         "r.yaml:8:10: metrics should be a list ([{use: NAME, ...}])",
-        "r.yaml:9:1: 'seed' stands twice, first in line 3",
+        "r.yaml:9:1: 'seed' is given twice, first in line 3",
     ]
 
 

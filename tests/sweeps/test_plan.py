@@ -150,8 +150,9 @@ def test_a_run_of_data_that_changed_since_is_refused(tmp_path: Path, host: Plugi
         examples = host.build("dataset", "facts", {"seed": 2, "questions": 8}).load()
         manifest = {
             "format": 1,
+            "identity": {"recipe": "a"},
             "stages": {"score": {}},
-            "recipe": {"data": {"train": None, "dev": chosen}},
+            "recipe": {"data": {"dev": chosen}},
             "data": {"dev": {"digest": examples.digest()}},
         }
         (run.folder / "manifest.json").write_text(json.dumps(manifest))
@@ -172,6 +173,6 @@ def test_a_run_of_data_that_changed_since_is_refused(tmp_path: Path, host: Plugi
         else:
             check_data(runs[1:], host, told.append)
     assert len(told) == 1
-    assert "cannot be told" in told[0]
+    assert "cannot check whether the data" in told[0]
     (runs[1].folder / "examples.parquet").unlink()
     assert not runs[1].finished

@@ -17,6 +17,44 @@ from small import squad
 HOST = PluginHost.discover(environ={})
 ELSEWHERE = {("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric"}
 
+LIES = "Borsk and Cadiz lie here . "
+
+
+def _span(text: str) -> dict[str, Any]:
+    return {"start": LIES.index(text), "end": LIES.index(text) + len(text), "string": text}
+
+
+SPANS: dict[str, list[Any]] = {
+    "multi.json": [
+        {
+            "data": [
+                {
+                    "id": "a",
+                    "question": ["which"],
+                    "context": ["Borsk", "and", "Cadiz"],
+                    "label": ["B", "O", "B"],
+                    "num_span": 2,
+                }
+            ]
+        }
+    ],
+    "qed.jsonl": [
+        {
+            "example_id": 1,
+            "title_text": "T",
+            "question_text": "which",
+            "paragraph_text": LIES,
+            "annotation": {
+                "explanation_type": "single_sentence",
+                "selected_sentence": _span(LIES),
+                "answer": [{"paragraph_reference": _span("Borsk")}],
+            },
+        }
+    ],
+    "evidence.jsonl": [{"id": "a", "question": "which", "context": LIES, "spans": [{"char_start": 0, "char_end": 5}]}],
+}
+"""Files of the datasets that read several spans, one question each."""
+
 
 @pytest.fixture(scope="module")
 def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
@@ -28,12 +66,18 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     answers = {"text": ["Oslo"], "answer_start": [15]}
     row = {"id": "a", "title": "T", "context": "Ann met Bob in Oslo.", "question": "Where?", "answers": answers}
     (folder / "set").mkdir()
+    for name, rows in SPANS.items():
+        (folder / name).write_text("\n".join(json.dumps(row) for row in rows))
     (folder / "set" / "train.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
         yield {
             ("dataset", "squad"): {"path": str(folder / "dev.json")},
             ("dataset", "hub"): {"name": str(folder / "set")},
+            ("dataset", "table"): {"path": str(folder / "set" / "train.jsonl")},
+            ("dataset", "multispanqa"): {"path": str(folder / "multi.json")},
+            ("dataset", "qed"): {"path": str(folder / "qed.jsonl")},
+            ("dataset", "evidence"): {"path": str(folder / "evidence.jsonl")},
             ("slicer", "column"): {"name": "level"},
             ("backbone", "hf"): {"model": str(save_model(folder / "model"))},
             ("decoder", "ensemble"): {"runs": []},

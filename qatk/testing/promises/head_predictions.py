@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from qatk.plugins.protocols import CappedAnswers
 from qatk.testing.inputs.batches import Problem, contested, problems, spec_for
 from qatk.testing.inputs.scores import best_span, tensors_of
 from qatk.testing.promise import Subject, expect, given, promise, skip
@@ -19,6 +20,7 @@ _STEPS = 300
 )
 def predicts_what_it_learned(subject: Subject) -> None:
     """All windows have a marked span and a marked null token; which of the two marks is stronger decides."""
+    cap = _cap(subject)
     for side in ("right", "left"):
         problem = contested(side)
         with given(problem.name):
@@ -27,7 +29,7 @@ def predicts_what_it_learned(subject: Subject) -> None:
                 output = module(problem.states, problem.batch)
             for row in range(len(problem.states)):
                 with given(f"window {row}"):
-                    _check_window(problem, output, row)
+                    _check_window(problem, output, row, cap)
 
 
 def _learned(subject: Subject, problem: Problem, side: str) -> Any:
@@ -44,7 +46,13 @@ def _learned(subject: Subject, problem: Problem, side: str) -> Any:
     return module.eval()
 
 
-def _check_window(problem: Problem, output: Any, row: int) -> None:
+def _cap(subject: Subject) -> int | None:
+    """The longest span in tokens that the head scores, where its options say so."""
+    options = subject.options()
+    return options.max_answer_length if isinstance(options, CappedAnswers) else None
+
+
+def _check_window(problem: Problem, output: Any, row: int, cap: int | None) -> None:
     batch = problem.batch
     assert batch.start_target is not None
     assert batch.end_target is not None
@@ -53,6 +61,8 @@ def _check_window(problem: Problem, output: Any, row: int) -> None:
     if due[0] == int(batch.null_index[row]):
         expect(null > score, f"null is {null:.4g} and the best span {score:.4g}, where there is no answer")
         return
+    if cap is not None and due[1] - due[0] >= cap:
+        return  # a longer answer than the head may give: what it says instead is free
     expect((first, last) == due, f"the best span has the tokens {first} to {last}, the answer {due[0]} to {due[1]}")
     expect(null < score, f"null is {null:.4g} and the best span {score:.4g}, where there is an answer")
 

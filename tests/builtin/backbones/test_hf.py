@@ -251,7 +251,9 @@ def test_a_model_comes_from_the_hub_and_then_from_its_cache(tmp_path: Path) -> N
     assert not any(".bin" in line or ".py" in line for line in fetched)
     offline = ask_hub("http://127.0.0.1:9", tmp_path / "cache", "some/model", "some/other", offline=True)
     assert offline[0] == online[0]
-    assert offline[1].startswith("1 HubUnreachable some/other is no folder, nor in the hub's local cache, and offline")
+    assert offline[1].startswith(
+        "1 HubUnreachable some/other is neither a folder nor in the hub's local cache, and offline"
+    )
 
 
 def test_the_ways_in_which_the_hub_has_no_such_model(tmp_path: Path) -> None:
