@@ -21,10 +21,11 @@ from qatk.errors import ModelError, RunFolderError, UsageError
 from qatk.files import is_there
 from qatk.inference.reply import Reply, replies_of
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveDecoder, LiveFeaturizer
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
-from qatk.recipes.compose import ModelParts, compose_model
-from qatk.run_folder.manifest import MANIFEST, read_manifest
+from qatk.recipes.compose import ModelParts, compose_model, model_part
+from qatk.run_folder.manifest import MANIFEST, read_finished
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers
 from qatk.types import Examples, Predictions
@@ -61,10 +62,7 @@ class AnsweringModel:
         """
         features = self.parts.featurizer.featurize(examples, self.tokenizer, self.spec, split="prediction")
         scores = self.parts.trainer.predict(self.model, features)
-        decoder = self.parts.decoder
-        if (known := read_parameters(self.sections["backbone"].get("model"), decoder)) is not None:
-            decoder.restore(known)
-        predictions = decoder.decode(examples, features, scores)
+        predictions = self.parts.decoder.decode(examples, features, scores)
         return predictions if self.threshold is None else apply_threshold(examples, predictions, self.threshold)
 
     def answer(self, question: str, context: str, *, top_k: int = 5) -> Reply:
@@ -106,12 +104,16 @@ class AnsweringModel:
         Raises:
             UsageError: where a component has no such option, or it does not take the value.
         """
-        wanted = {name: options for name, options in (("featurizer", featurizer), ("decoder", decoder)) if options}
-        if not wanted:
+        if not featurizer and not decoder:
             return self
-        sections = {**self.sections, **{name: {**self.sections[name], **options} for name, options in wanted.items()}}
-        parts = compose_model(sections, self.host)
-        parts = replace(self.parts, **{name: getattr(parts, name) for name in wanted})
+        sections, parts = dict(self.sections), self.parts
+        if featurizer:
+            sections["featurizer"] = {**sections["featurizer"], **featurizer}
+            parts = replace(parts, featurizer=model_part(LiveFeaturizer, "featurizer", sections, self.host))
+        if decoder:
+            sections["decoder"] = {**sections["decoder"], **decoder}
+            parts = replace(parts, decoder=model_part(LiveDecoder, "decoder", sections, self.host))
+            _restore(parts.decoder, sections)
         threshold = self.threshold if parts.decoder.calibrated else None
         return replace(self, sections=sections, parts=parts, threshold=threshold)
 
@@ -157,6 +159,7 @@ def load_model(
             f"{model} has no weights of a question-answering head, so its answers would be random",
             fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
         )
+    _restore(parts.decoder, sections)
     return AnsweringModel(str(model), sections, threshold, host, parts, loaded, tokenizer, spec)
 
 
@@ -167,9 +170,7 @@ def is_run(model: str | Path) -> bool:
 
 def _run_sections(folder: Path, host: PluginHost) -> Sections:
     """The choices of a finished run. Its backbone is the model that it saved, where transformers can read that."""
-    manifest = read_manifest(folder)
-    if "score" not in manifest.stages:
-        raise RunFolderError(f"the run in {folder} is unfinished", fix="qatk run RECIPE --resume goes on with it")
+    manifest = read_finished(folder)
     if not (folder / "model").is_dir():
         raise RunFolderError(f"the run in {folder} has no model: the folder model/ is missing", fix="run it again")
     names = ("backbone", "featurizer", "head", "trainer", "decoder")
@@ -198,7 +199,13 @@ def _shorter_windows(
     shared = min(parts.featurizer.option("doc_stride", 0), spec.max_length // 3)
     shorter = {**sections["featurizer"], "max_length": spec.max_length, "doc_stride": shared}
     sections = {**sections, "featurizer": shorter}
-    return sections, replace(parts, featurizer=compose_model(sections, host).featurizer)
+    return sections, replace(parts, featurizer=model_part(LiveFeaturizer, "featurizer", sections, host))
+
+
+def _restore(decoder: LiveDecoder, sections: Sections) -> None:
+    """Give a decoder what it fitted in the run that the model is of."""
+    if (known := read_parameters(sections["backbone"].get("model"), decoder)) is not None:
+        decoder.restore(known)
 
 
 def _checkpoint_sections(model: str) -> Sections:

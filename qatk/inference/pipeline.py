@@ -24,6 +24,8 @@ DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"
 """What transformers took where no model was named."""
 LAZY = 128
 """Questions that are taken from a generator at a time, where ``batch_size`` does not say."""
+_MORE = 20
+"""Spans that are fetched beyond ``top_k``: those that are alike once they are aligned to words take one place."""
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 Question = Mapping[str, Any]
@@ -145,10 +147,8 @@ class QuestionAnsweringPipeline:
             return []
         model = self._model(options)
         top_k = options.get("top_k", 1)
-        # Answers that are alike once they are aligned take one place: so more than top_k are fetched.
-        replies = model.answers(
-            [item["question"] for item in asked], [item["context"] for item in asked], top_k=top_k + 20
-        )
+        questions, contexts = ([item[name] for item in asked] for name in ("question", "context"))
+        replies = model.answers(questions, contexts, top_k=top_k + _MORE)
         return [_form(reply, top_k, options) for reply in replies]
 
     def _model(self, options: Mapping[str, Any]) -> AnsweringModel:
@@ -159,10 +159,12 @@ class QuestionAnsweringPipeline:
         if doc_stride > max_seq_len:
             raise ValueError(f"doc_stride ({doc_stride}) is larger than max_seq_len ({max_seq_len})")
         longest, question = options.get("max_answer_len") or 15, options.get("max_question_len") or 64
-        key = (max_seq_len, doc_stride, longest, question)
+        top_k = options.get("top_k", 1) + _MORE
+        key = (max_seq_len, doc_stride, longest, question, top_k)
         if key not in self._changed:
             windows = {"max_length": max_seq_len, "doc_stride": doc_stride, "max_question_length": question}
-            self._changed[key] = self.model.changed(featurizer=windows, decoder={"max_answer_length": longest})
+            model = self.model.changed(featurizer=windows, decoder={"max_answer_length": longest})
+            self._changed[key] = model.keeping(top_k)
         return self._changed[key]
 
 

@@ -88,19 +88,10 @@ def predict_file(
 
 def row_of(name: str, reply: Reply) -> Row:
     """A reply as a row of a file."""
-    return {
-        "id": name,
-        "answer": reply.text,
-        "start": reply.start,
-        "end": reply.end,
-        "probability": reply.probability,
-        "no_answer_probability": reply.no_answer_probability,
-        "null_odds": reply.null_odds,
-        "n_best": [
-            {"text": c.text, "start": c.start, "end": c.end, "score": c.score, "probability": c.probability}
-            for c in reply.candidates
-        ],
-    }
+    said = reply.as_dict()
+    del said["question"]
+    n_best = said.pop("candidates")
+    return {"id": name, **said, "n_best": n_best}
 
 
 def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:

@@ -68,18 +68,19 @@ def compose_model(sections: Mapping[str, Mapping[str, Any]], host: PluginHost) -
         UsageError: where a component or an option is unknown.
         PluginError: where one cannot be imported, or lacks a method of its protocol.
     """
-
-    def live(adapter: type[L], kind: str) -> L:
-        chosen = {**(DEFAULTS[kind] if "use" not in sections[kind] else {}), **sections[kind]}
-        return host.live(adapter, kind, chosen["use"], {k: v for k, v in chosen.items() if k != "use"})
-
     return ModelParts(
-        backbone=live(LiveBackbone, "backbone"),
-        featurizer=live(LiveFeaturizer, "featurizer"),
-        head=live(LiveHead, "head"),
-        trainer=live(LiveTrainer, "trainer"),
-        decoder=live(LiveDecoder, "decoder"),
+        backbone=model_part(LiveBackbone, "backbone", sections, host),
+        featurizer=model_part(LiveFeaturizer, "featurizer", sections, host),
+        head=model_part(LiveHead, "head", sections, host),
+        trainer=model_part(LiveTrainer, "trainer", sections, host),
+        decoder=model_part(LiveDecoder, "decoder", sections, host),
     )
+
+
+def model_part(adapter: type[L], kind: str, sections: Mapping[str, Mapping[str, Any]], host: PluginHost) -> L:
+    """One component of a model; raises as :func:`compose_model` does."""
+    chosen = {**(DEFAULTS[kind] if "use" not in sections[kind] else {}), **sections[kind]}
+    return host.live(adapter, kind, chosen["use"], {k: v for k, v in chosen.items() if k != "use"})
 
 
 def compose(recipe: Recipe) -> Pipeline:

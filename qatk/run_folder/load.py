@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qatk.errors import RunFolderError
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.examples_table import read_examples
-from qatk.run_folder.manifest import read_manifest
+from qatk.run_folder.manifest import read_finished
 from qatk.run_folder.reading import read_figures, unreadable
 
 
@@ -24,9 +23,7 @@ def load_run(folder: str | Path, *, nbest: bool = True) -> RunResult:
         RunFolderError: where the folder is no run, or one that did not come as far as its scores.
     """
     path = Path(folder)
-    manifest = read_manifest(path)
-    if "score" not in manifest.stages:
-        raise RunFolderError(f"the run in {path} is unfinished", fix="continue it with qatk run RECIPE --resume")
+    manifest = read_finished(path)
     return RunResult(
         name=manifest.name,
         folder=path,

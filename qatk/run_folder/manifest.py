@@ -189,6 +189,18 @@ def read_manifest(path: Path) -> Manifest:
         ) from None
 
 
+def read_finished(path: Path) -> Manifest:
+    """The manifest of a run that came as far as its scores.
+
+    Raises:
+        RunFolderError: as :func:`read_manifest`, and where the run is unfinished.
+    """
+    manifest = read_manifest(path)
+    if "score" not in manifest.stages:
+        raise RunFolderError(f"the run in {path} is unfinished", fix="continue it with qatk run RECIPE --resume")
+    return manifest
+
+
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write the manifest of a run folder. Raises :class:`qatk.errors.StorageError`."""
     write_json(path / MANIFEST, manifest.plain())
