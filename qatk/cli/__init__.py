@@ -36,7 +36,7 @@ app.command("compare")(compare_command)
 app.command("predict")(predict_command)
 app.command("ask")(ask_command)
 app.command("report")(report_command)
-app.add_typer(data.data_app, name="data", help="Inspect data.")
+app.add_typer(data.data_app, name="data", help="Inspect and prepare data.")
 app.add_typer(recipe.recipe_app, name="recipe", help="Check, complete and describe recipes.")
 app.add_typer(plugins.plugins_app, name="plugins", help="List, test and create plugins.")
 

@@ -1,4 +1,4 @@
-"""``qatk data``: inspect data."""
+"""``qatk data show``: examples with their answers marked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli.data.options import Data, Json, Set, Use
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
@@ -18,25 +19,10 @@ if TYPE_CHECKING:
 
     from qatk.types import Answer, Examples
 
-data_app = typer.Typer(no_args_is_help=True)
 
-
-@data_app.callback()
-def _group() -> None:
-    """Inspect data."""
-
-
-@data_app.command()
-def show(
+def show_command(
     context: typer.Context,
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="DATA",
-            help="SQuAD file, or rows (CSV, JSONL, Parquet ...); with --use, the first required option.",
-            show_default=False,
-        ),
-    ] = None,
+    data: Data = None,
     number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="N", help="Number of examples.")] = 5,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random choice.")] = 0,
     ids: Annotated[
@@ -50,15 +36,9 @@ def show(
     around: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Show only N characters of context around the first answer.")
     ] = None,
-    use: Annotated[
-        str | None,
-        typer.Option(metavar="DATASET", help="Dataset component that reads DATA.", show_default="by its ending"),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the dataset. May be repeated."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    use: Use = None,
+    settings: Set = None,
+    json: Json = False,
 ) -> None:
     """Show random examples with their answers marked in their contexts.
 

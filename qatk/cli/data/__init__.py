@@ -1,0 +1,15 @@
+"""``qatk data``: look at data and work on it; one file a command."""
+
+from __future__ import annotations
+
+import typer
+
+from qatk.cli.data.show import show_command
+
+data_app = typer.Typer(no_args_is_help=True)
+data_app.command("show")(show_command)
+
+
+@data_app.callback()
+def _group() -> None:
+    """Inspect and prepare data."""
