@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shared_data import MINI
 
 from qatk.types import Examples
-
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-MINI = SHARED / "squad2-mini" / "train.json.gz"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import reference_decoding
-from common import MINI, Row, Timed, alternate, read, speedup, to_examples
+from common import Row, Timed, alternate, read, speedup, to_examples
 from reference_decoding import Windows
+from shared_data import MINI
 from table import alone
 
 from qatk.api import Examples, Features, Predictions, SpanScores

@@ -139,21 +139,21 @@ def table(rates: Sequence[Rates], times: int) -> str:
     rows = [
         ("equal systems, one pair: p below 0.05", "pair"),
         ("the same, p by question", "pair_by_question"),
-        (f"{SYSTEMS} equal systems: any of {6 * SYSTEMS} lines claims a difference", "family"),
-        ("the same by the former rule", "family_by_question"),
-        (f"{SYSTEMS} equal systems: any headline claims one", "headline"),
-        ("the same by the former rule", "headline_by_question"),
-        ("95 % interval of a difference by article holds the truth", "coverage"),
-        ("the same by question", "coverage_by_question"),
-        ("95 % interval of one system's EM by article holds the truth", "mean"),
-        ("the same by question (Wilson)", "mean_by_question"),
-        ("power at the difference said to be detected", "power"),
+        (f"{SYSTEMS} equal systems: any of {6 * SYSTEMS} rows claims a difference", "family"),
+        ("the same, former rule", "family_by_question"),
+        (f"{SYSTEMS} equal systems: any headline claims a difference", "headline"),
+        ("the same, former rule", "headline_by_question"),
+        ("95 % interval of a difference, by article, contains the truth", "coverage"),
+        ("the same, by question", "coverage_by_question"),
+        ("95 % interval of one system's EM, by article, contains the truth", "mean"),
+        ("the same, by question (Wilson)", "mean_by_question"),
+        ("power at the stated detectable difference", "power"),
     ]
     head = "".join(f" {each.clusters} |" for each in rates)
     lines = [f"| {times:,} simulations each; articles: |{head}", f"|---|{'--:|' * len(rates)}"]
     lines += [f"| {name} |{''.join(f' {100 * getattr(each, key):.1f} % |' for each in rates)}" for name, key in rows]
     detected = "".join(f" {each.detectable:.1f} |" for each in rates)
-    return "\n".join([*lines, f"| that difference, points of F1 |{detected}"])
+    return "\n".join([*lines, f"| the stated detectable difference, points of F1 |{detected}"])
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import reference_scoring
-from common import SHARED, Row, Timed, alternate, mini_or_generated, read, speedup, to_examples
+from common import Row, Timed, alternate, mini_or_generated, read, speedup, to_examples
+from shared_data import SHARED
 from table import alone
 
 from qatk.evaluation.evaluate import evaluate_examples

@@ -2,7 +2,7 @@
 
 At the root, the cores idle: ``python benchmarks/heads.py --json > costs.json``, then
 ``python tools/make_effects.py RUNS costs.json``. RUNS is the folder with the runs that the page's commands make; the
-SQuAD data must lie beside the project.
+environment variable ``QATK_SHARED`` names the folder of the SQuAD data.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from measured_data import MINI, SET_MINI
 from qatk.comparison.compare import compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.results.comparison import Difference, System
@@ -28,11 +29,11 @@ MERGED = ("windows", "merge-max", "merge-mean", "merge-edge")
 ENSEMBLES = ("linear", "ensemble-probability", "ensemble-score")
 
 TRAIN = (
-    "qatk run examples/squad2_minilm.yaml --seed $seed --set trainer.epochs=1 --set head.use=$head "
+    f"qatk run examples/squad2_minilm.yaml {MINI} --seed $seed --set trainer.epochs=1 --set head.use=$head "
     "--out runs/$head-seed$seed"
 )
 AGAIN = (
-    "qatk run examples/squad2_minilm.yaml --seed $seed --set data.train=null "
+    f"qatk run examples/squad2_minilm.yaml {MINI} --seed $seed --set data.train=null "
     "--set backbone.model=runs/$head-seed$seed/model"
 )
 CALIBRATE = (
@@ -51,26 +52,29 @@ ENSEMBLE = (
 
 TEXT = f"""# What heads and decoders gain
 
-Each [head and decoder](heads-and-decoders.md) beside `linear` and `min-null`, on 35 articles of SQuAD v2 for training
-and 6 others (2,092 questions, 1,087 with an answer) for scoring. **This is a small protocol**: six layers of MiniLM
-(22.6 M parameters), one epoch, three seeds, on a CPU, with no option of any head or decoder tuned. It says what to
-expect of a small model after little training, and not which head is best.
+This page compares each [head and decoder](../explanation/heads-and-decoders.md) with `linear` and `min-null` on a
+subset of SQuAD 2.0: 35 articles for training, and 6 other articles for scoring (2,092 questions, 1,087 with an
+answer). **The protocol is small**: six layers of MiniLM (22.6 M parameters), one epoch, three seeds, on a CPU, with
+no option of any head or decoder tuned. It shows what to expect of a small model after little training, not which head
+is best.
 
-Figures are means over the seeds. Of the difference in F1 there are two 95 % intervals: one of articles drawn anew, for
-these very models; and one of articles and seeds drawn anew, for models trained again. With six articles both are
-wide. The verdict is that of [comparing](compare.md), which asks for both. Made on [DATE] by
-`python tools/make_effects.py`, the runs on one core each of [MACHINE].
+The figures are means over the seeds. The difference in F1 has two 95 % confidence intervals (CI): one resamples
+articles and applies to these very models; the other resamples articles and seeds and applies to models trained again.
+With six articles both are wide. The verdict is that of [`qatk compare`](../how-to/compare.md), which requires both.
+Measured on [DATE] by `python tools/make_effects.py`, each run on one core of [MACHINE]. `QATK_SHARED` names the
+folder of the data.
 
 ## Heads
 
 ```shell
+{SET_MINI}
 for seed in 0 1 2; do for head in linear conditional biaffine answerability; do
   {TRAIN}
   {CALIBRATE}
 done; done
 ```
 
-At null threshold 0:
+With null threshold 0:
 
 [HEADS]
 
@@ -78,15 +82,14 @@ With the threshold calibrated on held-out articles:
 
 [CALIBRATED]
 
-No difference is clear: the seeds of `linear` alone differ by 2.2 points of F1. What the table does show is which way
-each head errs.
-At threshold 0, `conditional` and `biaffine` abstain more than `linear`, and `answerability` less; with calibrated
-thresholds all are within a point or so.
+No difference is clear: the seeds of `linear` alone differ by 2.2 points of F1. But the table shows in which direction
+each head errs. At threshold 0, `conditional` and `biaffine` abstain more often than `linear`, and `answerability`
+less often; with calibrated thresholds all are within about a point of each other.
 
 ## Decoders
 
-Windows of 128 tokens that overlap by 48, so that most questions have several; the models are those of the runs above,
-decoded again. `windows` is `min-null`:
+The models of the runs above are decoded again with windows of 128 tokens that overlap by 48, so that most questions
+have several windows. `windows` uses `min-null`:
 
 ```shell
 for seed in 0 1 2; do head=linear
@@ -99,7 +102,7 @@ done
 
 [MERGED]
 
-Two seeds together, each with the next, against the mean of single ones:
+Ensembles of two seeds, each seed with the next one, against the mean of single seeds:
 
 ```shell
 for seed in 0 1 2; do head=linear next=$(( (seed + 1) % 3 ))
@@ -111,25 +114,27 @@ done
 
 [ENSEMBLES]
 
-`max` changes next to nothing; `mean` and `edge` gain 0.8 F1, all of it on questions without an answer. Ensembles gain
-0.8 to 1.0 over the mean of their members, most of it there too; their three pairs share members, which no interval
-knows. Decoders share the models, so the first interval is the one to read here; it leaves 0 possible each time.
+`max` changes almost nothing; `mean` and `edge` gain 0.8 F1, all of it on questions without an answer. Ensembles gain
+0.8 to 1.0 F1 over the mean of their members, again mostly on questions without an answer. Their three pairs share
+members, which the intervals do not account for. All decoders use the same models, so the first interval is the
+relevant one here; each one includes 0.
 
 ## Exact decoding
 
-The scores of the three `linear` runs, decoded exactly and by the usual search among the 20 best starts and the 20
+The scores of the three `linear` runs were decoded exactly, and by the usual search over the 20 best starts and the 20
 best ends (`python benchmarks/exact.py runs/linear-seed0 ...`):
 
 [EXACT]
 
-The usual search missed no best span of these 6,276 questions. Where answers differ, two spans have equal scores, which
-happens in bf16, and ties go by another rule. What it misses is further down: others of the 20 best spans for one
-question in four, which is what an ensemble or a reranker reads.
+The usual search missed no best span of these 6,276 questions. Where answers differ, two spans have equal scores,
+which happens in bf16, and the two methods break the tie differently. What the usual search does miss is further down
+the n-best list: for one question in four, some of the 20 best spans, which an ensemble or a reranker reads.
 
 ## Cost
 
-Beside `linear` and `min-null`, by `python benchmarks/heads.py` on an idle machine, [MACHINE]; each head with MiniLM
-on 128 windows of the training data, each decoder on 2,000 questions. `times` is how many times as long, or as much:
+Cost beside `linear` and `min-null`, measured by `python benchmarks/heads.py` on an idle machine: [MACHINE]. Each head
+ran with MiniLM on 128 windows of the training data, each decoder on 2,000 questions. `ratio` is the time, or the
+memory, as a multiple of the baseline's:
 
 [COSTS]
 """
@@ -160,7 +165,7 @@ def table(runs: Path, names: Sequence[str]) -> str:
     systems = read_systems(folders, names=[name for name in names for _ in SEEDS], nbest=False)
     pairs = {pair.other: pair.differences for pair in compare_systems(systems).pairs}
     rows = [[system.name, *figures(system), *difference(pairs.get(k, ()))] for k, system in enumerate(systems)]
-    names = ("F1, difference", "articles drawn", "articles and seeds drawn", "verdict")
+    names = ("F1 difference", "95 % CI, articles", "95 % CI, articles and seeds", "verdict")
     return markdown(["", "EM", "F1", "HasAns F1", "NoAns F1", *names], rows)
 
 
@@ -192,7 +197,7 @@ def exact(runs: Path) -> str:
         ]
         for seed, row in zip(SEEDS, json.loads(done.stdout), strict=True)
     ]
-    names = ("best spans missed", "other answers", "of these ties", "others of the 20 best missed")
+    names = ("best spans missed", "different answers", "of these, ties", "questions with other spans missed")
     return markdown(["", "EM / F1, exact", "EM / F1, 20 x 20", *names], rows)
 
 
@@ -204,7 +209,7 @@ def costs_of(rows: Sequence[dict[str, Any]]) -> str:
         place = f"{row['what']}, {row['case']}"
         lines.append([place, *(f"{short(row[name])} {row['unit']}" for name in ("qatk", "reference"))])
         lines[-1] += [f"{row['value']:.2f}", spread]
-    return markdown(["", "it", f"{rows[0]['against']} or min-null", "times", "least to most"], lines)
+    return markdown(["", "cost", f"{rows[0]['against']} or min-null", "ratio", "range"], lines)
 
 
 def short(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from dataclasses import replace
@@ -24,8 +25,7 @@ from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.load import load_run
 from qatk.types import Examples, Predictions, clusters_of
-from repository import ROOT
-from scoring_cases import SHARED
+from repository import ROOT, SHARED, needs_shared_data
 from small import write_recipe
 
 DATA = articles(240, 8)
@@ -282,18 +282,18 @@ def test_the_commands_of_the_page_run(shifted: Evaluation, tmp_path: Path, monke
     for name, values in (("predictions", shifted.predictions.text), ("null_odds", shifted.predictions.null_odds)):
         (tmp_path / f"{name}.json").write_text(json.dumps(dict(zip(DATA.id, np.asarray(values).tolist(), strict=True))))
     monkeypatch.chdir(tmp_path)
-    ran = [words for words in commands() if not any("../shared" in word for word in words)]
+    ran = [words for words in commands() if not any("$QATK_SHARED" in word for word in words)]
     assert len(ran) == 2
     for words in ran:
         assert words[:2] == ["qatk", "calibrate"]
         assert "held out" in call(*words[2:])
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the shared SQuAD data")
+@needs_shared_data
 def test_the_example_of_the_page_is_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    (words,) = [words for words in commands() if any("../shared" in word for word in words)]
-    found = json.loads(call(*words[2:], "--json"))
+    monkeypatch.setenv("QATK_SHARED", str(SHARED))
+    (words,) = [words for words in commands() if any("$QATK_SHARED" in word for word in words)]
+    found = json.loads(call(*map(os.path.expandvars, words[2:]), "--json"))
     said = " ".join(PAGE.split())
     zero, oracle, held, folds = (found[name] for name in ("at_zero", "oracle", "held_out", "folds"))
     total = sum(fold["questions"] for fold in folds)

@@ -25,8 +25,7 @@ from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, nar
 from qatk.errors import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
-from repository import ROOT
-from scoring_cases import SHARED
+from repository import ROOT, SHARED, needs_shared_data
 from small import write_recipe
 
 DATA = articles(96, 4)
@@ -390,7 +389,7 @@ def test_comparing_loads_no_model_library(folders: Path) -> None:
     assert not modules_loaded("compare", "--help") & {*HEAVY, "numpy", "pyarrow", "pluggy", "yaml"}
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+@needs_shared_data
 def test_the_parity_systems() -> None:
     names = [str(SHARED / "parity" / f"{name}.predictions.json.gz") for name in ("bidaf-elmo-v2", "nlnet-v2")]
     data = str(SHARED / "squad2-mini" / "dev.json.gz")

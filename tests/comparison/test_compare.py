@@ -27,7 +27,8 @@ from qatk.results.evaluation import Evaluation
 from qatk.statistics.bootstrap import two_way_error
 from qatk.statistics.significance import holm, mcnemar
 from qatk_builtin.reporters.shared.comparison import Contrast
-from scoring_cases import SHARED, examples_of, predictions_of
+from repository import SHARED, needs_shared_data
+from scoring_cases import examples_of, predictions_of
 
 DATA = articles()
 DRAWS = 2000
@@ -422,7 +423,7 @@ def test_the_plain_form_of_several_seeds_and_of_what_is_not_known(host: PluginHo
     assert len(plain["pairs"][0]["differences"][0]["two_way"]) == 2
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+@needs_shared_data
 def test_two_published_systems(host: PluginHost) -> None:
     files = [SHARED / "parity" / f"{name}.predictions.json.gz" for name in ("bidaf-elmo-v2", "nlnet-v2")]
     a, b = systems = read_systems(files, data=SHARED / "squad2-mini" / "dev.json.gz", host=host)

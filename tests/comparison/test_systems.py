@@ -22,7 +22,7 @@ from qatk.plugins.host import PluginHost
 from qatk.results import System
 from qatk.run_folder.load import load_run
 from qatk.types import Examples
-from scoring_cases import SHARED
+from repository import SHARED, needs_shared_data
 
 DATA = articles(48, 3)
 
@@ -288,7 +288,7 @@ def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: P
         read_systems([other, file])
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+@needs_shared_data
 def test_published_predictions_have_their_figures(host: PluginHost) -> None:
     data = SHARED / "squad2-mini" / "dev.json.gz"
     files = [SHARED / "parity" / f"{name}.predictions.json.gz" for name in ("nlnet-v2", "bidaf-elmo-v2")]

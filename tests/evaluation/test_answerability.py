@@ -31,7 +31,7 @@ from qatk.statistics.classification import (
     step_area,
 )
 from qatk.statistics.logistic import no_answer_probability
-from scoring_cases import SHARED
+from repository import SHARED, needs_shared_data
 
 DATA = articles(240, 8)
 SCORES = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), min_size=2, max_size=40)
@@ -45,8 +45,6 @@ def judged(of: Evaluation) -> Answerability:
 
 @pytest.fixture(scope="module")
 def reference() -> Evaluation:
-    if not SHARED.exists():
-        pytest.skip("needs the shared SQuAD data")
     name = SHARED / "parity" / "reference"
     data, odds = SHARED / "squad2-mini" / "dev.json.gz", f"{name}.null_odds.json.gz"
     return evaluate(data, f"{name}.predictions.json.gz", null_odds=odds)
@@ -84,6 +82,7 @@ def test_without_equal_odds_everything_is_the_official_figure(host: PluginHost) 
     assert (np.diff(swept.threshold) > 0).all()
 
 
+@needs_shared_data
 def test_curves_of_the_reference_have_the_official_areas(reference: Evaluation) -> None:
     expected = json.loads((SHARED / "parity" / "expected.json").read_text())["reference"]["official"]
     found = judged(reference)
@@ -93,6 +92,7 @@ def test_curves_of_the_reference_have_the_official_areas(reference: Evaluation) 
         assert area == reference.metrics[f"pr_{name}_ap"] == expected[f"pr_{name}_ap"]
 
 
+@needs_shared_data
 def test_every_point_of_the_sweep_can_be_reached(reference: Evaluation) -> None:
     sweep, predictions = threshold_sweep(reference), reference.predictions
     for at in [0, sweep.best_exact, sweep.best_f1, len(sweep.threshold) - 1]:
@@ -123,6 +123,7 @@ def test_without_best_spans_the_sweep_ends_at_the_last_answer(host: PluginHost) 
     assert swept.f1[-1] == pytest.approx(of.metrics["f1"])
 
 
+@needs_shared_data
 def test_the_official_best_lies_between_equal_odds_where_no_threshold_falls(reference: Evaluation) -> None:
     sweep, predictions = threshold_sweep(reference), reference.predictions
     for name, figures in (("exact", sweep.exact), ("f1", sweep.f1)):

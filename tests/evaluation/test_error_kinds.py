@@ -12,7 +12,7 @@ from qatk.evaluation.error_kinds import KINDS, MEANINGS, answer_type, error_kind
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples, Predictions
-from scoring_cases import SHARED
+from repository import SHARED, needs_shared_data
 
 CONTEXT = (
     "The mill of Arlen was built in 1843 by Ada Lovelace and Charles Babbage. It stands on the river Orr. "
@@ -181,7 +181,7 @@ def test_a_file_does_not_say_where_so_the_place_next_to_the_gold_counts() -> Non
     assert kinds(outcome) == ["too short"]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="no shared data")
+@needs_shared_data
 def test_real_predictions_are_told_apart() -> None:
     real = evaluate(SHARED / "squad2-mini" / "dev.json.gz", SHARED / "parity" / "nlnet-v2.predictions.json.gz")
     counts = dict(zip(KINDS, np.bincount(error_kinds_of(real), minlength=len(KINDS)).tolist(), strict=True))

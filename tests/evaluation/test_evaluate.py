@@ -17,7 +17,8 @@ from qatk.cli.eval import evaluate_command
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.evaluation.prediction_files import read_null_odds, read_predictions
-from scoring_cases import SHARED, examples_of, squad_json, without_gold
+from repository import SHARED, needs_shared_data
+from scoring_cases import examples_of, squad_json, without_gold
 
 SYSTEMS = ["nlnet-v2", "bidaf-elmo-v2", "r-net-v1", "match-lstm-v1", "reference"]
 EXAMPLES = examples_of([["red fox"], ["hen"], [], []])
@@ -30,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is absent")
+@needs_shared_data
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_figures_of_published_systems_to_the_last_digit(system: str) -> None:
     expected = json.loads((SHARED / "parity" / "expected.json").read_text())

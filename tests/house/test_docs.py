@@ -17,8 +17,8 @@ import pytest
 
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
-from qatk.recipes.recipe import load_recipe, parse_recipe
-from repository import ROOT
+from qatk.recipes.recipe import Recipe, load_recipe, parse_recipe
+from repository import ROOT, SHARED, needs_shared_data
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -99,9 +99,9 @@ def test_commands_in_the_docs_run(text: str, tmp_path: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
-@pytest.mark.skipif(not (ROOT.parent / "shared" / "data").exists(), reason="needs the shared SQuAD data")
+@needs_shared_data
 def test_the_comparison_of_published_systems_is_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("QATK_SHARED", str(SHARED))
     made = maker("make_comparisons")
     page = (ROOT / "docs" / "results" / "comparisons.md").read_text("utf-8")
     assert made.PARITY in page
@@ -109,9 +109,10 @@ def test_the_comparison_of_published_systems_is_what_is_said(monkeypatch: pytest
 
 
 def test_the_runs_of_the_comparisons_are_in_order(host: PluginHost) -> None:
-    words = shlex.split(maker("make_comparisons").RUN.replace("$layers", "3").replace("$seed", "1"))
-    settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
-    recipe = load_recipe(ROOT / words[2], host, settings)
+    made = maker("make_comparisons")
+    assert made.SET_MINI in (ROOT / "docs" / "results" / "comparisons.md").read_text("utf-8")
+    recipe = recipe_of(made.RUN, made, host, layers="3", seed="1")
+    assert recipe.filled()["data"]["dev"]["path"] == str(SHARED / "squad2-mini" / "dev.json.gz")
     assert recipe.filled()["backbone"]["layers"] == 3
 
 
@@ -121,9 +122,15 @@ def test_the_runs_of_the_effects_are_in_order(host: PluginHost) -> None:
     for command in (made.TRAIN, made.CALIBRATE, made.WINDOWS, made.MERGE, made.ENSEMBLE):
         assert command in page
         values = {"seed": "1", "next": "2", "head": "answerability", "combine": "edge", "by": "score"}
-        words = shlex.split(Template(command).substitute(values))
-        settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
-        load_recipe(ROOT / words[2], host, settings)
+        recipe_of(command, made, host, **values)
+
+
+def recipe_of(command: str, made: ModuleType, host: PluginHost, **values: str) -> Recipe:
+    """The recipe of a ``qatk run`` command with its ``--set`` options, as a shell would read them."""
+    options = made.SET_MINI.removeprefix("mini=(").removesuffix(")")
+    text = Template(command.replace(made.MINI, options)).substitute(values, QATK_SHARED=str(SHARED))
+    words = shlex.split(text)
+    return load_recipe(ROOT / words[2], host, [words[i + 1] for i, word in enumerate(words) if word == "--set"])
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of scoring share: examples from bare gold answers, the reference, and the shared data."""
+"""What the tests of scoring share: examples from bare gold answers, and the reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from qatk.types import Examples, Predictions
 from repository import ROOT
 
-SHARED = ROOT.parent / "shared" / "data"
 REFERENCE: dict[str, Any] = runpy.run_path(str(ROOT / "benchmarks" / "reference_scoring.py"))
 
 

@@ -15,11 +15,10 @@ from qatk.data import overlapping_spans
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.types import Examples
-from scoring_cases import SHARED
+from repository import SHARED, needs_shared_data
 
 HOST = PluginHost.discover(environ={})
 REAL = SHARED / "evidence"
-needs_data = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not there")
 
 
 def load(use: str, path: Path, **options: Any) -> Examples:
@@ -247,7 +246,7 @@ def test_evidence_that_is_empty(tmp_path: Path) -> None:
 # the real data
 
 
-@needs_data
+@needs_shared_data
 @pytest.mark.parametrize(("name", "questions", "spans"), [("train", 420, 1231), ("dev", 133, 367)])
 def test_real_multispanqa(name: str, questions: int, spans: int) -> None:
     path = REAL / f"multispanqa-{name}.json.gz"
@@ -264,7 +263,7 @@ def test_real_multispanqa(name: str, questions: int, spans: int) -> None:
         ]
 
 
-@needs_data
+@needs_shared_data
 def test_real_qed() -> None:
     with pytest.warns(DataWarning, match="238 of 1000 questions"):
         sentences = load("qed", REAL / "qed.jsonl.gz")

@@ -18,11 +18,8 @@ from qatk.errors import DataWarning, UsageError
 from qatk.types import Examples
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.squad import SquadDataset, read_squad
-from repository import SHARED
+from repository import SHARED, needs_shared_data
 from squad_files import CONTEXT, document, failure, qa, write
-
-DATA = SHARED
-
 
 GOOD = document(qa("a", ("Oslo", 15), ("in Oslo", 12)), qa("b", is_impossible=True), qa("c", ("Oslo", 30)))
 
@@ -264,14 +261,13 @@ def test_many_doubles_are_counted_and_cut(tmp_path: Path) -> None:
     assert "q09, ..." in message
 
 
+@needs_shared_data
 @pytest.mark.parametrize(
     ("name", "questions", "answerable", "contexts"),
     [("squad2-mini/dev", 2092, 1087, 230), ("squad2-mini/train", 11513, 7929, 1551), ("parity/v1.1", 4557, 4557, 856)],
 )
 def test_real_data(name: str, questions: int, answerable: int, contexts: int) -> None:
-    path = DATA / f"{name}.json.gz"
-    if not path.exists():
-        pytest.skip("the shared data are not here")
+    path = SHARED / f"{name}.json.gz"
     examples = read_squad(path)
     assert (len(examples), int(examples.has_answer.sum()), len(examples.context)) == (questions, answerable, contexts)
     for row in np.random.default_rng(0).choice(questions, 100, replace=False).tolist():
