@@ -172,7 +172,7 @@ def _fields(described: type, attributes: str) -> list[str]:
 
 _TYPES = {
     "Between components": [
-        *(api.Examples, api.Features, api.SpanScores, api.SpanCandidates),
+        *(api.Examples, api.RawExamples, api.Features, api.SpanScores, api.SpanCandidates),
         *(api.Predictions, api.Spans, api.NBest, api.TrainEvent),
     ],
     "Models": [api.BackboneSpec, api.Batch, api.SpanLogits, api.PairLogits],

@@ -2,6 +2,7 @@
 
 from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlapping_spans
 from qatk.data.pairs import pairs
+from qatk.data.strict import strict
 
 __all__ = [
     "BadAnswers",
@@ -10,4 +11,5 @@ __all__ = [
     "listed",
     "overlapping_spans",
     "pairs",
+    "strict",
 ]

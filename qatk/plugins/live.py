@@ -35,6 +35,7 @@ from qatk.plugins.protocols import (
     Metric,
     Model,
     Plain,
+    RawDataset,
     Reporter,
     Slicer,
     TitledSlicer,
@@ -45,7 +46,7 @@ from qatk.plugins.protocols import (
 )
 from qatk.plugins.registered import Registered
 from qatk.results.run import RunResult
-from qatk.types import Bool, Examples, Features, Float64, Predictions, SpanScores, TrainEvent
+from qatk.types import Bool, Examples, Features, Float64, Predictions, RawExamples, SpanScores, TrainEvent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,6 +96,13 @@ class LiveDataset(Live[Dataset]):
             if not self.registered.is_built_in:
                 values.check_answer_starts(examples)
             return examples
+
+    def raw(self) -> RawExamples:
+        """All questions as their source has them; of a dataset that gives no such, what it loads."""
+        if not isinstance(self.component, RawDataset):
+            return RawExamples.of(self.load())
+        with self.during("load"):
+            return values.expect(self.component.raw(), RawExamples)
 
 
 class LiveBackbone(Live[Backbone]):

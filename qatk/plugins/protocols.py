@@ -14,7 +14,7 @@ from typing_extensions import get_protocol_members
 
 from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits
 from qatk.results.run import RunResult
-from qatk.types import Examples, Features, Predictions, SpanScores, TrainEvent
+from qatk.types import Examples, Features, Predictions, RawExamples, SpanScores, TrainEvent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,15 @@ class Dataset(Protocol):
 
     def load(self) -> Examples:
         """Read everything. Raises :class:`DataError` or :class:`UsageError` with the place of the mistake."""
+        ...
+
+
+@runtime_checkable
+class RawDataset(Protocol):
+    """Optional, of datasets: also gives what stands in its source, right or wrong, for ``qatk data check``."""
+
+    def raw(self) -> RawExamples:
+        """Read everything, and refuse only what has not the form of the source. Raises as :meth:`Dataset.load`."""
         ...
 
 
@@ -322,6 +331,7 @@ PROTOCOLS: Mapping[str, type] = {
 
 
 OPTIONAL: Mapping[str, Sequence[type]] = {
+    "dataset": (RawDataset,),
     "featurizer": (FeaturizerCaching,),
     "head": (CheckpointModule,),
     "trainer": (DescribingTrainer,),

@@ -15,6 +15,7 @@ from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_
 from qatk.types.mapped import Spool, TextColumn, release, zeros
 from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.ragged import ragged_rows
+from qatk.types.raw import RawExamples
 from qatk.types.scores import SpanCandidates, SpanScores
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Int64",
     "NBest",
     "Predictions",
+    "RawExamples",
     "Span",
     "SpanCandidates",
     "SpanScores",

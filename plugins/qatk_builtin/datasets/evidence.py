@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qatk.api import Answer, DataError, Examples
+from qatk.api import Answer, DataError, Examples, RawExamples
 from qatk.data import checked, listed
 from qatk.files import read_json_lines, read_parquet
 from qatk_builtin.datasets import EvidenceOptions
@@ -31,6 +31,13 @@ class EvidenceDataset:
 
     def load(self) -> Examples:
         """Read the file. Raises :class:`DataError`, with row and question, or :class:`UsageError`."""
+        return checked(self._read(), self.options.bad_answers, self.options.path)
+
+    def raw(self) -> RawExamples:
+        """Read the file, wherever its spans stand."""
+        return RawExamples.of(self._read())
+
+    def _read(self) -> Examples:
         where = self.options.path
         rows = list(_rows(Path(where)))
         if not rows:
@@ -43,7 +50,7 @@ class EvidenceDataset:
         if self.options.columns:
             values = column_values([row for _, row in rows], self.options.columns, where)
             examples = replace(examples, columns=values)
-        return checked(examples, self.options.bad_answers, where)
+        return examples
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

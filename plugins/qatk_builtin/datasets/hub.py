@@ -12,10 +12,9 @@ import huggingface_hub
 from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError, DatasetNotFoundError
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from qatk.api import DataError, HubUnreachable, UsageError
+from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageError
 from qatk.data import checked
 from qatk.files import is_there
-from qatk.types import Examples
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.tables import examples_of_table
 from qatk_builtin.hub import causes, first_line, hub_errors, is_of_network, unreachable
@@ -42,11 +41,20 @@ class HubDataset:
             HubUnreachable: where the hub does not answer.
             DataError: where the rows are no questions, or as :func:`qatk.data.answers.checked`.
         """
-        where = f"{self.options.name} ({self.options.split})"
+        return checked(self._read(), self.options.bad_answers, self._where)
+
+    def raw(self) -> RawExamples:
+        """Fetch or read the rows, right or wrong."""
+        return RawExamples.of(self._read())
+
+    @property
+    def _where(self) -> str:
+        return f"{self.options.name} ({self.options.split})"
+
+    def _read(self) -> Examples:
         with _quiet():
-            rows = _load(self.options, where)
-        examples = examples_of_table(rows.with_format("arrow")[:], where, self.options.columns)
-        return checked(examples, self.options.bad_answers, where)
+            rows = _load(self.options, self._where)
+        return examples_of_table(rows.with_format("arrow")[:], self._where, self.options.columns)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from qatk.api import Answer, DataError, DataWarning, Examples
+from qatk.api import Answer, DataError, DataWarning, Examples, RawExamples
 from qatk.data import checked
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import QedOptions
@@ -29,6 +29,13 @@ class QedDataset:
 
     def load(self) -> Examples:
         """Read the file. Raises :class:`DataError`, with line or question, or :class:`UsageError`."""
+        return checked(self._read(), self.options.bad_answers, self.options.path)
+
+    def raw(self) -> RawExamples:
+        """Read the file, wherever its spans stand."""
+        return RawExamples.of(self._read())
+
+    def _read(self) -> Examples:
         questions, rows = [], 0
         for line, row in read_json_lines(Path(self.options.path)):
             rows += 1
@@ -44,7 +51,7 @@ class QedDataset:
         if left_out := rows - len(questions):
             what = f"{left_out} of {rows} questions have no single sentence of evidence, and are left out"
             warnings.warn(DataWarning(f"{self.options.path}: {what}"), stacklevel=2)
-        return checked(examples_of_questions(questions), self.options.bad_answers, self.options.path)
+        return examples_of_questions(questions)
 
     def _question(self, row: dict[str, Any]) -> Question | None:
         annotation = row["annotation"]

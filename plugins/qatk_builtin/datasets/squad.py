@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import gc
-import warnings
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qatk.api import DataError, DataWarning
-from qatk.data import BadAnswers, as_starts, checked, listed
+from qatk.api import Examples, RawExamples
+from qatk.data import BadAnswers, strict
 from qatk.files import parse_json, read_text
-from qatk.types import Examples
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.columns import column_values
 from qatk_builtin.datasets.squad_form import Qa, SquadFile, check_form
@@ -32,13 +32,16 @@ class SquadDataset:
         """Read the file; see :func:`read_squad`."""
         return read_squad(self.options.path, self.options.bad_answers, self.options.columns)
 
+    def raw(self) -> RawExamples:
+        """Read the file, right or wrong; see :func:`read_raw_squad`."""
+        return read_raw_squad(self.options.path, self.options.columns)
+
 
 def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Sequence[str] = ()) -> Examples:
     """Read a SQuAD file, v1.1 or v2, UTF-8, plain or gzip.
 
-    As in the official script, ``answers`` alone says whether a question has an answer: ``is_impossible`` that
-    says otherwise is warned of and not followed, ``plausible_answers`` are not read. Gold is absent where no
-    question has ``answers``; beside questions that have them, one without must be ``is_impossible``.
+    As in the official script, ``answers`` alone says whether a question has an answer; see :func:`qatk.data.strict`.
+    ``plausible_answers`` are not read.
 
     Args:
         path: the file.
@@ -50,19 +53,19 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Seq
         UsageError: where the file cannot be opened.
         DataError: where it is damaged, of another form, without questions, has ids twice or bad answers.
     """
+    with _no_collection():
+        return strict(read_raw_squad(path, columns), bad_answers, str(path))
+
+
+def read_raw_squad(path: str | Path, columns: Sequence[str] = ()) -> RawExamples:
+    """What stands in a SQuAD file, unchecked but for its form; arguments and errors as of :func:`read_squad`."""
     path = Path(path)
     with _no_collection():
         parsed = parse_json(read_text(path), path)
         document = check_form(parsed, str(path))
-        read = _Columns(str(path))
+        read = _Columns()
         read.read(document)
-        further = column_values(_questions(parsed) if columns else [], columns, str(path))
-        try:
-            examples = replace(read.examples(), columns=further)
-        except DataError as error:
-            error.where = error.where or str(path)  # the columns refuse texts without knowing their file
-            raise
-    return checked(examples, bad_answers, str(path))
+        return read.raw(column_values(_questions(parsed) if columns else [], columns, str(path)))
 
 
 def _questions(document: Any) -> list[dict[str, Any]]:
@@ -85,9 +88,8 @@ def _no_collection() -> Iterator[None]:
 
 @dataclass
 class _Columns:
-    """The columns of :class:`Examples` while they grow, and what is to be said of them."""
+    """The columns of :class:`RawExamples` while they grow."""
 
-    where: str
     ids: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
@@ -96,58 +98,50 @@ class _Columns:
     answers: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     starts: list[int | None] = field(default_factory=list)
-    without_answers: list[tuple[str, bool]] = field(default_factory=list)
-    contradictions: list[str] = field(default_factory=list)
+    has_gold: list[bool] = field(default_factory=list)
+    impossible: list[bool | None] = field(default_factory=list)
+    paragraphs: list[tuple[int, int, int]] = field(default_factory=list)
+    """The first row of each paragraph, its article, and its number there."""
 
     def read(self, document: SquadFile) -> None:
-        for article in document["data"]:
+        for number, article in enumerate(document["data"]):
             title = article.get("title") or ""
-            for paragraph in article["paragraphs"]:
+            for place, paragraph in enumerate(article["paragraphs"]):
                 row = self.context_rows.setdefault(paragraph["context"], len(self.context_rows))
                 qas = paragraph["qas"]
+                self.paragraphs.append((len(self.ids), number, place))
                 self.titles += [title] * len(qas)
                 self.context_index += [row] * len(qas)
                 for qa in qas:
                     self.add(qa)
 
     def add(self, qa: Qa) -> None:
-        name = str(qa["id"])
-        self.ids.append(name)
+        self.ids.append(str(qa["id"]))
         self.questions.append(qa["question"])
         answers = qa.get("answers")
-        impossible = qa.get("is_impossible")
-        if answers is None:
-            self.without_answers.append((name, impossible is True))
-            answers = []
-        elif impossible is not None and impossible is bool(answers):
-            self.contradictions.append(name)
-        self.answers.append(len(answers))
-        for answer in answers:
+        self.has_gold.append(answers is not None)
+        self.impossible.append(qa.get("is_impossible"))
+        self.answers.append(len(answers or ()))
+        for answer in answers or ():
             self.texts.append(answer["text"])
             self.starts.append(answer.get("answer_start"))
 
-    def examples(self) -> Examples:
-        gold = len(self.without_answers) < len(self.ids)
-        if gold:
-            self._check_gold()
-        return Examples(
+    def raw(self, columns: Mapping[str, Sequence[str]]) -> RawExamples:
+        return RawExamples(
             id=self.ids,
             question=self.questions,
             title=self.titles,
             context=list(self.context_rows),
             context_index=np.array(self.context_index, np.int32),
-            answer_offsets=np.fromiter(accumulate(self.answers, initial=0), np.int64) if gold else None,
+            answer_offsets=np.fromiter(accumulate(self.answers, initial=0), np.int64),
             answer_text=self.texts,
-            answer_start=as_starts(self.starts),
+            answer_start=self.starts,
+            has_gold=np.array(self.has_gold, np.bool_),
+            impossible=self.impossible,
+            columns=columns,
+            place=self.place,
         )
 
-    def _check_gold(self) -> None:
-        lacking = [name for name, impossible in self.without_answers if not impossible]
-        if lacking:
-            what = f"{len(lacking)} questions have no 'answers' while others have: {listed(lacking)}"
-            fix = "a question without an answer has an empty list"
-            raise DataError(what, where=self.where, fix=fix)
-        if self.contradictions:
-            names = listed(self.contradictions)
-            what = f"{len(self.contradictions)} questions whose is_impossible and answers differ; answers hold: {names}"
-            warnings.warn(DataWarning(f"{self.where}: {what}"), stacklevel=4)
+    def place(self, row: int) -> str:
+        first, article, paragraph = self.paragraphs[bisect_right(self.paragraphs, row, key=itemgetter(0)) - 1]
+        return f"data[{article}].paragraphs[{paragraph}].qas[{row - first}]"

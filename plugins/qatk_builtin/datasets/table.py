@@ -6,14 +6,14 @@ import ast
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qatk.api import DataError, DataWarning
+from qatk.api import DataError, DataWarning, Examples, RawExamples
 from qatk.data import checked, listed
-from qatk.types import Examples
 from qatk_builtin.datasets import TableOptions
 from qatk_builtin.datasets.table_files import read_tables
 from qatk_builtin.datasets.tables import examples_of_table
@@ -29,6 +29,7 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """The names that columns usually have, by what they hold; the first that a table has is taken."""
 
+_TEXTS = ("id", "question", "context", "title")
 Place = tuple[str, int | None]
 """The text of an answer, and where it starts, ``None`` where the data does not say."""
 
@@ -53,6 +54,25 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.checked`.
         """
+        table, roles, where = self._read()
+        texts = {role: _filled(table[roles[role]]) for role in _TEXTS if role in roles}
+        answers = self._answers(table, roles, where)
+        if answers is not None:
+            ids = table[roles["id"]].to_pylist() if "id" in roles else [f"row {row}" for row in range(table.num_rows)]
+            answers = self._located(answers, texts["context"].to_pylist(), ids, where)
+        return checked(self._examples(table, texts, answers, where), self.options.bad_answers, where)
+
+    def raw(self) -> RawExamples:
+        """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
+        table, roles, where = self._read()
+        texts = {role: pc.fill_null(table[roles[role]].cast(pa.large_string()), "") for role in _TEXTS if role in roles}
+        answers = self._answers(table, roles, where)
+        examples = self._examples(table, texts, answers, where)
+        starts = [start for places in answers or () for _, start in places]
+        return replace(RawExamples.of(examples), answer_start=starts)
+
+    def _read(self) -> tuple[pa.Table, dict[str, str], str]:
+        """The rows, which of their columns holds what, and what messages call them."""
         paths = [self.options.path] if isinstance(self.options.path, str) else self.options.path
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         texts = [*self.options.columns.values(), *(name for names in USUAL.values() for name in names)]
@@ -61,18 +81,22 @@ class TableDataset:
         table = read_tables(paths, [name for name in texts if name not in numbers])
         if not table.num_rows:
             raise DataError("the file has no rows", where=where)
-        roles = self._roles(table.column_names, where)
-        canonical: dict[str, Any] = {
-            role: _filled(table[roles[role]]) for role in ("id", "question", "context", "title") if role in roles
-        }
-        if "title" in canonical:
-            canonical["title"] = pc.fill_null(canonical["title"], "")
-        answers = self._answers(table, roles, where)
+        return table, self._roles(table.column_names, where), where
+
+    def _examples(
+        self,
+        table: pa.Table,
+        texts: Mapping[str, pa.ChunkedArray],
+        answers: Sequence[Sequence[Place]] | None,
+        where: str,
+    ) -> Examples:
+        columns: dict[str, Any] = dict(texts)
+        if "title" in columns:
+            columns["title"] = pc.fill_null(columns["title"], "")
         if answers is not None:
-            canonical["answers"] = _arrow_answers(answers)
-        canonical |= {name: table[name] for name in self.options.further if name in table.column_names}
-        examples = examples_of_table(pa.table(canonical), where, self.options.further)
-        return checked(examples, self.options.bad_answers, where)
+            columns["answers"] = _arrow_answers(answers)
+        columns |= {name: table[name] for name in self.options.further if name in table.column_names}
+        return examples_of_table(pa.table(columns), where, self.options.further)
 
     def _roles(self, names: Sequence[str], where: str) -> dict[str, str]:
         """Which column holds what."""
@@ -100,7 +124,7 @@ class TableDataset:
         return roles
 
     def _answers(self, table: pa.Table, roles: Mapping[str, str], where: str) -> list[list[Place]] | None:
-        """The answers of each row, every place known that can be; ``None`` without gold."""
+        """The answers of each row, with the places that the row gives; ``None`` without gold."""
         if not {"answers", "answer_start"} & roles.keys():
             return None
         columns = {
@@ -108,9 +132,7 @@ class TableDataset:
             for role in ("answers", "answer_start", "answer_end", "context")
         }
         rows = zip(*columns.values(), strict=True)
-        found = [_places(*values, where=f"{where}: row {row}") for row, values in enumerate(rows)]
-        ids = table[roles["id"]].to_pylist() if "id" in roles else [f"row {row}" for row in range(table.num_rows)]
-        return self._located(found, columns["context"], ids, where)
+        return [_places(*values, where=f"{where}: row {row}") for row, values in enumerate(rows)]
 
     def _located(
         self, answers: list[list[Place]], contexts: Sequence[Any], ids: Sequence[Any], where: str

@@ -1,0 +1,67 @@
+"""Questions as a file has them, held to what examples must be."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import compress
+
+import numpy as np
+
+from qatk.data.answers import BadAnswers, as_starts, checked, listed
+from qatk.errors import DataError, DataWarning
+from qatk.types import Bool, Examples, RawExamples
+
+
+def strict(raw: RawExamples, policy: BadAnswers, where: str) -> Examples:
+    """The examples that a reader gives: see :func:`checked` for what is refused or mended.
+
+    ``answers`` alone say whether a question has an answer: ``is_impossible`` that says otherwise is warned of and not
+    followed. Gold is absent where no question has ``answers``; beside questions that have them, one without must be
+    ``is_impossible``.
+
+    Raises:
+        DataError: as :func:`checked`, and for questions without ``answers`` and texts with half of a surrogate pair.
+    """
+    gold = bool(raw.has_gold.any())
+    if gold:
+        _check_gold(raw, where)
+    try:
+        examples = Examples(
+            id=raw.id,
+            question=raw.question,
+            title=raw.title,
+            context=raw.context,
+            context_index=raw.context_index,
+            answer_offsets=raw.answer_offsets if gold else None,
+            answer_text=raw.answer_text,
+            answer_start=as_starts(raw.answer_start),
+            answer_span=raw.answer_span if gold else None,
+            columns=raw.columns,
+        )
+    except DataError as error:
+        error.where = error.where or where  # the columns refuse texts without knowing their file
+        raise
+    return checked(examples, policy, where)
+
+
+def _check_gold(raw: RawExamples, where: str) -> None:
+    if lacking := [raw.id[row] for row in np.flatnonzero(lacks_answers(raw)).tolist()]:
+        what = f"{len(lacking)} questions have no 'answers' while others have: {listed(lacking)}"
+        raise DataError(what, where=where, fix="a question without an answer has an empty list")
+    if names := list(compress(raw.id, contradicts_flag(raw).tolist())):
+        what = f"{len(names)} questions whose is_impossible and answers differ; answers hold: {listed(names)}"
+        warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
+
+
+def lacks_answers(raw: RawExamples) -> Bool:
+    """bool[n]: the questions that do not say what their answers are, though others do, and are not impossible."""
+    said = np.fromiter((flag is True for flag in raw.impossible), np.bool_, len(raw))
+    return ~raw.has_gold & ~said & bool(raw.has_gold.any())
+
+
+def contradicts_flag(raw: RawExamples) -> Bool:
+    """bool[n]: the questions whose ``is_impossible`` says other than their answers."""
+    answered = (np.diff(raw.answer_offsets) > 0).tolist()
+    flags = zip(raw.impossible, answered, strict=True)
+    differs = np.fromiter((flag is not None and flag is has for flag, has in flags), np.bool_, len(raw))
+    return differs & raw.has_gold

@@ -1,0 +1,100 @@
+"""Questions as a source has them, right or wrong: what checks read, and what examples are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
+from qatk.types.examples import Examples
+from qatk.types.ragged import owners
+
+UNKNOWN_START = -1
+"""The ``answer_start`` in :class:`Examples` of an answer whose place is not known."""
+
+
+def _row(row: int) -> str:
+    return f"row {row}"
+
+
+@dataclass(frozen=True, eq=False)
+class RawExamples:
+    """Questions as they stand in a file, before any check: ids may stand twice, answers anywhere.
+
+    What a source leaves out is ``""`` or ``None``. :func:`qatk.data.strict` makes :class:`Examples` of it, or says why
+    that cannot be; :func:`qatk.data.check` finds all that is wrong.
+
+    Attributes:
+        id, question, title: n strings each.
+        context: c distinct contexts.
+        context_index: int32[n], which context each question is asked of.
+        answer_offsets: int64[n + 1] into the answers.
+        answer_text: the answers' texts.
+        answer_start: the number that is given for each answer, whatever it is; ``None`` where none is.
+        has_gold: bool[n], whether it is given what the answers of a question are, be they none.
+        impossible: n values of ``is_impossible``, ``None`` where it is not given.
+        answer_span: as of :class:`Examples`.
+        columns: further columns by name, n strings each.
+        place: says where a question stands in its source, by its row: ``data[0].paragraphs[2].qas[1]``.
+    """
+
+    id: Sequence[str]
+    question: Sequence[str]
+    title: Sequence[str]
+    context: Sequence[str]
+    context_index: Int32
+    answer_offsets: Int64
+    answer_text: Sequence[str]
+    answer_start: Sequence[int | None]
+    has_gold: Bool
+    impossible: Sequence[bool | None]
+    answer_span: Int32 | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    place: Callable[[int], str] = _row
+
+    def __post_init__(self) -> None:
+        n = len(self.id)
+        for name in ("question", "title", "impossible"):
+            check_rows(self, name, n)
+        freeze(self, "context_index", np.int32, n)
+        freeze(self, "has_gold", np.bool_, n)
+        check_offsets(self, "answer_offsets", n, len(self.answer_text))
+        check_rows(self, "answer_start", len(self.answer_text))
+        if self.answer_span is not None:
+            freeze(self, "answer_span", np.int32, len(self.answer_text))
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @property
+    def answer_owners(self) -> Int64:
+        """int64[answers]: the question that each answer belongs to."""
+        return owners(self.answer_offsets)
+
+    def context_of(self, row: int) -> str:
+        """The context of question ``row``."""
+        return self.context[int(self.context_index[row])]
+
+    @classmethod
+    def of(cls, examples: Examples, place: Callable[[int], str] = _row) -> RawExamples:
+        """What examples say, as if a file said so."""
+        n = len(examples)
+        gold = examples.answer_offsets
+        starts = examples.answer_start.tolist()
+        return cls(
+            id=examples.id,
+            question=examples.question,
+            title=examples.title,
+            context=examples.context,
+            context_index=examples.context_index,
+            answer_offsets=np.zeros(n + 1, np.int64) if gold is None else gold,
+            answer_text=examples.answer_text,
+            answer_start=[None if start == UNKNOWN_START else start for start in starts],
+            has_gold=np.full(n, gold is not None),
+            impossible=[None] * n,
+            answer_span=examples.answer_span,
+            columns=examples.columns,
+            place=place,
+        )
