@@ -30,7 +30,7 @@ class TorchOptions(Options):
     max_grad_norm: AboveZero = 1.0
     """Maximum norm of the gradients; larger ones are clipped."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Precision of training and prediction; ``auto`` uses bf16 if the hardware supports it, else fp32."""
+    """Precision of training and prediction; ``auto`` uses bf16 if the hardware has matrix units for it, else fp32."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device; ``auto`` uses a GPU if there is one."""
     attention: Literal["auto", "padded"] = "auto"

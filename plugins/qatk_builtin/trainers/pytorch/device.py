@@ -70,14 +70,18 @@ def choose_device(device: str) -> str:
 
 
 def choose_precision(precision: str, device: str) -> str:
-    """``auto`` is bf16 where the hardware computes in it, else fp32."""
+    """``auto`` is bf16 where the hardware has units for bf16 matrices (a GPU's, or AMX of a processor), else fp32.
+
+    AVX-512's bf16 instruction alone does not pay: without AMX a product of MiniLM's sizes in bf16 runs at 0.55 of the
+    rate of float32 (``benchmarks/pipeline.py`` compares the two).
+    """
     if precision != "auto":
         return precision
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     if device == "cpu":
-        native = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-        return "bf16" if any(check() for check in native if check) else "fp32"
+        has_amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
+        return "bf16" if has_amx and has_amx() else "fp32"
     return "fp32"
 
 
