@@ -6,7 +6,7 @@ import typer
 
 COMMANDS = {
     "": ("run", "eval", "calibrate", "compare", "predict", "ask", "report"),
-    "data": ("show",),
+    "data": ("check", "show"),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show"),
 }

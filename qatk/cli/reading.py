@@ -9,6 +9,7 @@ from qatk.errors import UsageError
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
+    from qatk.plugins.live import LiveDataset
     from qatk.types import Examples
 
 
@@ -25,11 +26,14 @@ def dataset_for(data: str | None) -> str:
 def read_examples(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> Examples:
     """The examples of a dataset component; ``data`` is its first required option, ``settings`` are further ones.
 
-    Where ``use`` names no component, the file's ending does.
-
     Raises:
         UsageError: where the component takes no DATA, or needs it.
     """
+    return live_dataset(host, use, data, settings).load()
+
+
+def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> LiveDataset:
+    """The dataset component that reads DATA, see :func:`read_examples`; without ``use`` the file's ending decides."""
     from qatk.plugins.live import LiveDataset
     from qatk.recipes.document import assign, parse
 
@@ -51,4 +55,4 @@ def read_examples(host: PluginHost, use: str | None, data: str | None, settings:
             f"DATA is missing: the dataset {use!r} needs {' and '.join(absent)}",
             fix="name a file, or choose another dataset with --use",
         )
-    return host.live(LiveDataset, "dataset", use, options).load()
+    return host.live(LiveDataset, "dataset", use, options)

@@ -47,8 +47,8 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
     Args:
         examples: as read.
         policy: ``error`` lists bad answers, ``keep`` takes their places as unknown, ``skip`` leaves them out, ``fix``
-            moves them to the nearest place where their text stands, letter by letter or else with other blanks
-            and case (the text becomes the context's), and leaves out those that stand nowhere.
+            moves them to the nearest place where their text stands, letter by letter or else with other blanks,
+            case, quotes and dashes (the text becomes the context's), and leaves out those that stand nowhere.
         where: the file or data set, for messages.
 
     Raises:
@@ -85,7 +85,11 @@ def _without_bad(examples: Examples, bad: Int64, policy: BadAnswers, where: str)
 
 def overlapping_spans(examples: Examples, row: int) -> tuple[Answer, Answer] | None:
     """Two answers of one question that overlap though they are of two spans, which are both due; ``None`` for none."""
-    spans = examples.spans_of_answer(row)
+    return overlap_of(examples.spans_of_answer(row))
+
+
+def overlap_of(spans: Sequence[Sequence[Answer]]) -> tuple[Answer, Answer] | None:
+    """Two answers that overlap though they are of two spans; those of unknown place overlap nothing."""
     placed = sorted(
         (a.start, a.start + len(a.text), k, a) for k, span in enumerate(spans) for a in span if a.start >= 0
     )
@@ -161,7 +165,7 @@ def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
     texts, starts = list(examples.answer_text), examples.answer_start.copy()
     keep = np.ones(len(texts), np.bool_)
     for k in bad.tolist():
-        found = _nearest(examples.context_of(owners[k]), texts[k], int(starts[k])) if policy == "fix" else None
+        found = nearest_place(examples.context_of(owners[k]), texts[k], int(starts[k])) if policy == "fix" else None
         if found is None:
             keep[k] = False
         else:
@@ -208,17 +212,30 @@ def _keep_answers(examples: Examples, keep: Bool, lost: Sequence[int]) -> Exampl
     )
 
 
-def _nearest(context: str, text: str, start: int) -> tuple[int, str] | None:
-    """Where the text stands nearest to ``start``, and as what; the earlier place of two equally near."""
+def nearest_place(context: str, text: str, start: int) -> tuple[int, str] | None:
+    """Where a text stands nearest to ``start``, and as what; the earlier place of two equally near; ``None``: nowhere.
+
+    Where it does not stand letter by letter, other blanks, case, quotes and dashes will do.
+    """
     if not text.strip():
         return None
     start = min(max(start, 0), len(context))
     places = [context.rfind(text, 0, start + len(text)), context.find(text, start)]
     if places := [place for place in places if place >= 0]:
         return min(places, key=lambda place: abs(place - start)), text
-    loose = re.compile(r"\s+".join(map(re.escape, text.split())), re.IGNORECASE)
-    match = min(loose.finditer(context), key=lambda match: abs(match.start() - start), default=None)
-    return None if match is None else (match.start(), match.group())
+    words, among = text.translate(_ALIKE).split(), context.translate(_ALIKE)
+    lower = among.lower()
+    if not all(word.lower() in lower for word in words):
+        return None  # soon told, while an expression takes long to make
+    loose = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
+    match = min(loose.finditer(among), key=lambda match: abs(match.start() - start), default=None)
+    return None if match is None else (match.start(), context[match.start() : match.end()])
 
+
+_ALIKE = str.maketrans(
+    {**dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'"), **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')}
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+)
+"""Quotes and dashes that people write for each other, one character for one."""
 
 BadAnswers = Literal["error", "keep", "skip", "fix"]

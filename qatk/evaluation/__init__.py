@@ -1,5 +1,6 @@
 """Predictions against gold: the official metrics, kinds of errors, answerability, what was out of reach."""
 
+from qatk.evaluation.agreement import Agreement, agreement_of
 from qatk.evaluation.answerability import Answerability, answerability_of
 from qatk.evaluation.error_kinds import (
     FUNCTION_WORDS,
@@ -21,8 +22,10 @@ __all__ = [
     "MEANINGS",
     "RIGHT_ANSWER",
     "RIGHT_TO_ABSTAIN",
+    "Agreement",
     "Answerability",
     "Sweep",
+    "agreement_of",
     "answerability_of",
     "error_kinds_of",
     "exact_and_f1",

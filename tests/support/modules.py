@@ -20,9 +20,9 @@ sys.stdout.write("\\n" + json.dumps([code, sorted({name.split(".")[0] for name i
 """
 
 
-def modules_loaded(*arguments: str) -> set[str]:
+def modules_loaded(*arguments: str, code: int = 0) -> set[str]:
     done = subprocess.run([sys.executable, "-c", LIST_MODULES, *arguments], capture_output=True, text=True, check=True)
-    code, modules = json.loads(done.stdout.splitlines()[-1])
-    assert code == 0, done.stderr
+    ended, modules = json.loads(done.stdout.splitlines()[-1])
+    assert ended == code, done.stderr
     assert "qatk" in modules
     return set(modules)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from qatk.cli.data.check import check_command
 from qatk.cli.data.show import show_command
 
 data_app = typer.Typer(no_args_is_help=True)
 data_app.command("show")(show_command)
+data_app.command("check")(check_command)
 
 
 @data_app.callback()

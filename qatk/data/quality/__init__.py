@@ -1,0 +1,7 @@
+"""Whether data are in order: what is wrong with questions, contexts and answers, what it costs, and what is mended."""
+
+from qatk.data.quality.check import check
+from qatk.data.quality.findings import Finding, Found, Quality
+from qatk.data.quality.kinds import KINDS, Kind
+
+__all__ = ["KINDS", "Finding", "Found", "Kind", "Quality", "check"]

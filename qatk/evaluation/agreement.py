@@ -1,0 +1,97 @@
+"""How far the annotators of a data set agree: each one's answer scored against those of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from qatk.display.numbers import counted, points
+from qatk.evaluation.squad import exact_and_f1
+from qatk.types import Examples, Float64, Int64, ragged
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """EM and F1 of annotators among themselves, by leave-one-out: each answer is scored against the others.
+
+    A system that is scored against all answers of a question has one reference more than an annotator has here, so the
+    figures are no strict bound; but what is well above them is no longer told apart by this data. Questions without an
+    answer, with a single one or with several spans say nothing of agreement.
+
+    Attributes:
+        exact, f1: means over the questions with several answers, in per cent.
+        questions: how many these are.
+        answers: the mean number of their answers.
+        rows: int64[questions], which they are.
+        f1_of_rows: float64[questions], the mean F1 of each, as a fraction.
+    """
+
+    exact: float
+    f1: float
+    questions: int
+    answers: float
+    rows: Int64
+    f1_of_rows: Float64
+
+    @property
+    def said(self) -> str:
+        """The figures in a sentence, for reports."""
+        return (
+            f"Annotators among themselves, each scored against the others: EM {points(self.exact)}, F1 "
+            f"{points(self.f1)} ({counted(self.questions, 'question')} with {self.answers:.1f} answers on average)."
+        )
+
+    def plain(self) -> dict[str, float]:
+        """The figures as JSON values."""
+        return {name: value for name, value in asdict(self).items() if name in ("exact", "f1", "questions", "answers")}
+
+
+def agreement_of(examples: Examples) -> Agreement | None:
+    """The annotators' agreement; ``None`` where gold is absent or no question has several answers."""
+    if examples.answer_offsets is None:
+        return None
+    counts = np.diff(examples.answer_offsets)
+    rows = np.flatnonzero((counts > 1) & (examples.spans_due == 1))
+    if not len(rows):
+        return None
+    exact, f1 = _left_out(examples, rows)
+    return Agreement(
+        exact=100 * float(exact.mean()),
+        f1=100 * float(f1.mean()),
+        questions=len(rows),
+        answers=float(counts[rows].mean()),
+        rows=rows,
+        f1_of_rows=f1,
+    )
+
+
+def _left_out(examples: Examples, rows: Int64) -> tuple[Float64, Float64]:
+    """EM and F1 of each row: the mean over its distinct answers, each as often as it was given."""
+    assert examples.answer_offsets is not None
+    said, others, owner, weight = list[str](), list[str](), list[int](), list[int]()
+    sizes = list[int]()
+    for number, row in enumerate(rows.tolist()):
+        given = Counter(examples.answer_text[examples.answer_offsets[row] : examples.answer_offsets[row + 1]])
+        for text, times in given.items():
+            rest = [other for other in given if other != text or times > 1]
+            said.append(text)
+            others += rest
+            sizes.append(len(rest))
+            owner.append(number)
+            weight.append(times)
+    n = len(said)
+    asked = Examples(
+        id=list(map(str, range(n))),
+        question=[""] * n,
+        title=[""] * n,
+        context=[""],
+        context_index=np.zeros(n, np.int32),
+        answer_offsets=ragged.offsets_of(np.array(sizes)),
+        answer_text=others,
+        answer_start=np.full(len(others), -1, np.int32),
+    )
+    total = np.bincount(owner, weight)
+    exact, f1 = (np.bincount(owner, values * weight) / total for values in exact_and_f1(asked, said))
+    return exact, f1
