@@ -46,6 +46,7 @@ from qatk.plugins.protocols import (
     Tokenizer,
     Tracker,
     Trainer,
+    WholeDataset,
 )
 from qatk.progress import advance, track
 from qatk.results.run import RunResult
@@ -124,6 +125,7 @@ __all__ = [
     "Trainer",
     "TrainingDiverged",
     "UsageError",
+    "WholeDataset",
     "WindowSpans",
     "advance",
     "answers_of_spans",

@@ -23,13 +23,18 @@ def dataset_for(data: str | None) -> str:
     return "table" if name.endswith(ROWS) else "squad"
 
 
-def read_examples(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> Examples:
+def read_examples(
+    host: PluginHost, use: str | None, data: str | None, settings: Sequence[str], *, whole: bool = False
+) -> Examples:
     """The examples of a dataset component; ``data`` is its first required option, ``settings`` are further ones.
+
+    Where ``use`` names no component, the file's ending does. ``whole`` reads every further column, unless the settings
+    name some.
 
     Raises:
         UsageError: where the component takes no DATA, or needs it.
     """
-    return live_dataset(host, use, data, settings).load()
+    return live_dataset(host, use, data, settings).load(whole=whole)
 
 
 def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> LiveDataset:

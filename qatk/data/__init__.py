@@ -1,19 +1,34 @@
 """Care of examples, whatever their source."""
 
 from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlapping_spans
+from qatk.data.convert import ENDINGS, FORMS, Form, Saved, form_of, rendered, save, squad_document
 from qatk.data.pairs import pairs
+from qatk.data.parts import Split, sample, split
 from qatk.data.quality import Finding, Quality, check
+from qatk.data.rows import USUAL
 from qatk.data.strict import strict
 
 __all__ = [
+    "ENDINGS",
+    "FORMS",
+    "USUAL",
     "BadAnswers",
     "Finding",
+    "Form",
     "Quality",
+    "Saved",
+    "Split",
     "as_starts",
     "check",
     "checked",
+    "form_of",
     "listed",
     "overlapping_spans",
     "pairs",
+    "rendered",
+    "sample",
+    "save",
+    "split",
+    "squad_document",
     "strict",
 ]

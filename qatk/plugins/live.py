@@ -42,6 +42,7 @@ from qatk.plugins.protocols import (
     Tokenizer,
     Tracker,
     Trainer,
+    WholeDataset,
     methods_of,
 )
 from qatk.plugins.registered import Registered
@@ -89,10 +90,13 @@ class Live(Generic[C]):
 class LiveDataset(Live[Dataset]):
     """A source of examples."""
 
-    def load(self) -> Examples:
-        """All examples."""
+    def load(self, *, whole: bool = False) -> Examples:
+        """All examples; ``whole`` with every further column, of a dataset that can tell which there are."""
         with self.during("load"):
-            examples = values.expect(self.component.load(), Examples)
+            read = self.component.load
+            if whole and isinstance(self.component, WholeDataset):
+                read = self.component.load_whole
+            examples = values.expect(read(), Examples)
             if not self.registered.is_built_in:
                 values.check_answer_starts(examples)
             return examples

@@ -195,6 +195,15 @@ class Tracker(Protocol):
 
 
 @runtime_checkable
+class WholeDataset(Protocol):
+    """Optional, of datasets: reads what further columns there are, so that conversions keep them."""
+
+    def load_whole(self) -> Examples:
+        """As :meth:`Dataset.load`, and with every further column that has one value a question."""
+        ...
+
+
+@runtime_checkable
 class FeaturizerCaching(Protocol):
     """Optional, of featurizers: whether windows may be kept from run to run; without it they are.
 
@@ -331,7 +340,7 @@ PROTOCOLS: Mapping[str, type] = {
 
 
 OPTIONAL: Mapping[str, Sequence[type]] = {
-    "dataset": (RawDataset,),
+    "dataset": (RawDataset, WholeDataset),
     "featurizer": (FeaturizerCaching,),
     "head": (CheckpointModule,),
     "trainer": (DescribingTrainer,),

@@ -90,6 +90,11 @@ def _squad(**question: Any) -> dict[str, Any]:
     return {"version": "v2.0", "data": [{"title": "T", "paragraphs": [{"context": CONTEXT, "qas": qas}]}]}
 
 
+def _row(**more: Any) -> dict[str, Any]:
+    """A row of JSON Lines."""
+    return {"id": "a", "question": "When?", "context": CONTEXT, **more}
+
+
 def _data() -> dict[str, str | bytes]:
     """Data files, all of them wrong but ``good.json``."""
     good = json.dumps(squad_of(DATA))
@@ -144,6 +149,9 @@ def _data() -> dict[str, str | bytes]:
         "twice.json": json.dumps({"data": _squad()["data"] * 2}),
         "no-gold.json": json.dumps(_squad(answers=None)),
         "other.json": json.dumps(_squad(id="b")),
+        "blank-id.json": json.dumps(_squad(id=" ")),
+        "spans.jsonl": json.dumps(_row(spans=[{"char_start": 3, "char_end": 6}, {"char_start": 16, "char_end": 20}])),
+        "named.jsonl": json.dumps(_row(is_impossible="no", label="x")),
     }
     return {f"data/{name}": content for name, content in found.items()}
 

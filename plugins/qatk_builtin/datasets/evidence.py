@@ -11,11 +11,12 @@ from qatk.api import Answer, DataError, Examples, RawExamples
 from qatk.data import checked, listed
 from qatk.files import read_json_lines, read_parquet
 from qatk_builtin.datasets import EvidenceOptions
-from qatk_builtin.datasets.columns import column_values
+from qatk_builtin.datasets.columns import column_values, with_all
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 _ROW = "a row has id, question, context, and spans: a list of {'char_start': 3, 'char_end': 8}, empty for no answer"
 _SPAN = "a span is {'char_start': 3, 'char_end': 8}, {'char_start': 3, 'text': ...}, or a list of such alternatives"
+_USED = ("id", "question", "context", "title", "spans", "answers")
 
 
 class EvidenceDataset:
@@ -48,9 +49,13 @@ class EvidenceDataset:
             raise DataError(what, where=where, fix="a question without an answer has an empty list")
         examples = examples_of_questions([_question(row, place) for place, row in rows], gold=not lacking)
         if self.options.columns:
-            values = column_values([row for _, row in rows], self.options.columns, where)
+            values = column_values([row for _, row in rows], self.options.columns, where, used=_USED)
             examples = replace(examples, columns=values)
         return examples
+
+    def load_whole(self) -> Examples:
+        """With all further columns."""
+        return EvidenceDataset(with_all(self.options)).load()
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

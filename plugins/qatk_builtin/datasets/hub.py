@@ -16,6 +16,7 @@ from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageErro
 from qatk.data import checked
 from qatk.files import is_there
 from qatk_builtin.datasets import HubOptions
+from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.tables import examples_of_table
 from qatk_builtin.hub import causes, first_line, hub_errors, is_of_network, unreachable
 
@@ -55,6 +56,10 @@ class HubDataset:
         with _quiet():
             rows = _load(self.options, self._where)
         return examples_of_table(rows.with_format("arrow")[:], self._where, self.options.columns)
+
+    def load_whole(self) -> Examples:
+        """With all further columns."""
+        return HubDataset(with_all(self.options)).load()
 
 
 @contextmanager

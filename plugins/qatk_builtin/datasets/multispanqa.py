@@ -12,10 +12,11 @@ from qatk.api import Answer, DataError, Examples
 from qatk.data import checked, listed
 from qatk.files import parse_json, read_text
 from qatk_builtin.datasets import MultiSpanQaOptions
-from qatk_builtin.datasets.columns import column_values
+from qatk_builtin.datasets.columns import column_values, with_all
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 _FORM = "{'data': [{'id': ..., 'question': [tokens], 'context': [tokens], 'label': ['B', 'I', 'O', ...]}]} is expected"
+_USED = ("id", "question", "context", "label", "num_span")
 
 
 class MultiSpanQaDataset:
@@ -39,8 +40,12 @@ class MultiSpanQaDataset:
         questions = [_question(row, where, gold=not lacking) for row in rows]
         examples = examples_of_questions(questions, gold=not lacking)
         if self.options.columns:
-            examples = replace(examples, columns=column_values(rows, self.options.columns, where))
+            examples = replace(examples, columns=column_values(rows, self.options.columns, where, used=_USED))
         return checked(examples, "error", where)
+
+    def load_whole(self) -> Examples:
+        """With all further columns."""
+        return MultiSpanQaDataset(with_all(self.options)).load()
 
 
 def _rows(document: Any, where: str) -> list[dict[str, Any]]:

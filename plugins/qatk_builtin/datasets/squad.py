@@ -18,7 +18,7 @@ from qatk.api import Examples, RawExamples
 from qatk.data import BadAnswers, strict
 from qatk.files import parse_json, read_text
 from qatk_builtin.datasets import SquadOptions
-from qatk_builtin.datasets.columns import column_values
+from qatk_builtin.datasets.columns import column_values, with_all
 from qatk_builtin.datasets.squad_form import Qa, SquadFile, check_form
 
 
@@ -35,6 +35,10 @@ class SquadDataset:
     def raw(self) -> RawExamples:
         """Read the file, right or wrong; see :func:`read_raw_squad`."""
         return read_raw_squad(self.options.path, self.options.columns)
+
+    def load_whole(self) -> Examples:
+        """With all further columns."""
+        return SquadDataset(with_all(self.options)).load()
 
 
 def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Sequence[str] = ()) -> Examples:
@@ -65,7 +69,8 @@ def read_raw_squad(path: str | Path, columns: Sequence[str] = ()) -> RawExamples
         document = check_form(parsed, str(path))
         read = _Columns()
         read.read(document)
-        return read.raw(column_values(_questions(parsed) if columns else [], columns, str(path)))
+        further = column_values(_questions(parsed) if columns else [], columns, str(path), used=Qa.__annotations__)
+        return read.raw(further)
 
 
 def _questions(document: Any) -> list[dict[str, Any]]:

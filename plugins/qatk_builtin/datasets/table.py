@@ -13,21 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qatk.api import DataError, DataWarning, Examples, RawExamples
-from qatk.data import checked, listed
+from qatk.data import USUAL, checked, listed
 from qatk_builtin.datasets import TableOptions
+from qatk_builtin.datasets.columns import ALL, with_all
 from qatk_builtin.datasets.table_files import read_tables
 from qatk_builtin.datasets.tables import examples_of_table
 
-USUAL: dict[str, tuple[str, ...]] = {
-    "id": ("id", "qid", "question_id", "example_id", "uid"),
-    "question": ("question", "query", "q"),
-    "context": ("context", "passage", "paragraph", "document", "text"),
-    "title": ("title", "article"),
-    "answers": ("answers", "answer", "answer_text", "gold", "labels", "label"),
-    "answer_start": ("answer_start", "start", "start_char", "char_start", "begin"),
-    "answer_end": ("answer_end", "end", "end_char", "char_end"),
-}
-"""The names that columns usually have, by what they hold; the first that a table has is taken."""
+UNKNOWN = -1
+"""The start that says that the place of an answer is not known, and not to be looked for."""
 
 _TEXTS = ("id", "question", "context", "title")
 Place = tuple[str, int | None]
@@ -60,25 +53,22 @@ class TableDataset:
         if answers is not None:
             ids = table[roles["id"]].to_pylist() if "id" in roles else [f"row {row}" for row in range(table.num_rows)]
             answers = self._located(answers, texts["context"].to_pylist(), ids, where)
-        return checked(self._examples(table, texts, answers, where), self.options.bad_answers, where)
+        return checked(self._examples(table, roles, texts, answers, where), self.options.bad_answers, where)
 
     def raw(self) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
         table, roles, where = self._read()
         texts = {role: pc.fill_null(table[roles[role]].cast(pa.large_string()), "") for role in _TEXTS if role in roles}
         answers = self._answers(table, roles, where)
-        examples = self._examples(table, texts, answers, where)
-        starts = [start for places in answers or () for _, start in places]
+        examples = self._examples(table, roles, texts, answers, where)
+        starts = [None if start == UNKNOWN else start for places in answers or () for _, start in places]
         return replace(RawExamples.of(examples), answer_start=starts)
 
     def _read(self) -> tuple[pa.Table, dict[str, str], str]:
         """The rows, which of their columns holds what, and what messages call them."""
         paths = [self.options.path] if isinstance(self.options.path, str) else self.options.path
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        texts = [*self.options.columns.values(), *(name for names in USUAL.values() for name in names)]
-        numbers = {self.options.columns.get(name) for name in ("answer_start", "answer_end")}
-        numbers |= {*USUAL["answer_start"], *USUAL["answer_end"]}
-        table = read_tables(paths, [name for name in texts if name not in numbers])
+        table = read_tables(paths)
         if not table.num_rows:
             raise DataError("the file has no rows", where=where)
         return table, self._roles(table.column_names, where), where
@@ -86,6 +76,7 @@ class TableDataset:
     def _examples(
         self,
         table: pa.Table,
+        roles: Mapping[str, str],
         texts: Mapping[str, pa.ChunkedArray],
         answers: Sequence[Sequence[Place]] | None,
         where: str,
@@ -95,8 +86,14 @@ class TableDataset:
             columns["title"] = pc.fill_null(columns["title"], "")
         if answers is not None:
             columns["answers"] = _arrow_answers(answers)
-        columns |= {name: table[name] for name in self.options.further if name in table.column_names}
+        free = [name for name in table.column_names if name not in {*columns, *roles.values()}]
+        wanted = free if ALL in self.options.further else self.options.further
+        columns |= {name: table[name] for name in wanted if name in table.column_names}
         return examples_of_table(pa.table(columns), where, self.options.further)
+
+    def load_whole(self) -> Examples:
+        """With all further columns."""
+        return TableDataset(with_all(self.options, "further")).load()
 
     def _roles(self, names: Sequence[str], where: str) -> dict[str, str]:
         """Which column holds what."""
@@ -141,6 +138,8 @@ class TableDataset:
         absent, several = [], []
         for row, places in enumerate(answers):
             for k, (text, start) in enumerate(places):
+                if start == UNKNOWN:
+                    places[k] = text, None
                 if start is not None or not isinstance(contexts[row], str):
                     continue
                 first, last = contexts[row].find(text), contexts[row].rfind(text)

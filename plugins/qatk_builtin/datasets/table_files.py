@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import glob
+import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,19 +23,18 @@ _BLOCK = 1 << 24
 """Bytes that Arrow's JSON reader parses at a time; one row must fit into it."""
 
 
-def read_tables(sources: Sequence[str], texts: Sequence[str]) -> pa.Table:
+def read_tables(sources: Sequence[str]) -> pa.Table:
     """The rows of all files, one file after the other, in the order of names where a source is a glob.
 
     Args:
         sources: paths or globs.
-        texts: names of columns that are read as text from CSV, whatever they look like: an id ``007`` stays one.
 
     Raises:
         UsageError: there is no such file, no file of a glob, or one has an unknown ending.
         DataError: a file cannot be read as what its ending says, or the files have columns of different types.
     """
     files = [file for source in sources for file in _files(source)]
-    tables = [read_table(file, texts) for file in files]
+    tables = [read_table(file) for file in files]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -53,7 +55,7 @@ def _files(source: str) -> list[Path]:
     )
 
 
-def read_table(path: Path, texts: Sequence[str]) -> pa.Table:
+def read_table(path: Path) -> pa.Table:
     """The rows of one file; see :func:`read_tables`."""
     kind = (path.with_suffix("") if path.suffix in (".gz", ".zst") else path).suffix.lower()
     if kind not in ENDINGS:
@@ -71,7 +73,7 @@ def read_table(path: Path, texts: Sequence[str]) -> pa.Table:
         if not text.strip():
             raise DataError("the file is empty", where=str(path))
         if kind in (".csv", ".tsv"):
-            return _csv(text, "\t" if kind == ".tsv" else ",", texts)
+            return _csv(text, "\t" if kind == ".tsv" else ",")
         return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         what = f"the {kind.removeprefix('.').upper()} cannot be read: {_first_line(error)}"
@@ -105,13 +107,15 @@ def _zstd(path: Path) -> str:
         raise DataError(f"the file cannot be read: {_first_line(error)}", where=str(path)) from error
 
 
-def _csv(text: str, delimiter: str, texts: Sequence[str]) -> pa.Table:
+def _csv(text: str, delimiter: str) -> pa.Table:
+    """Every cell as a text, whatever it looks like: an id ``007`` stays one."""
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     return pyarrow.csv.read_csv(
         pa.BufferReader(text.encode()),
         read_options=pyarrow.csv.ReadOptions(block_size=min(max(_BLOCK, 2 * len(text)), (1 << 31) - 1)),
         parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(texts, pa.string()), strings_can_be_null=True, null_values=[""]
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
         ),
     )
 
@@ -133,14 +137,28 @@ def _json_list(text: str, path: Path) -> pa.Table:
 def _json_lines(text: str, path: Path) -> pa.Table:
     data = text.encode()
     size = min(max(_BLOCK, len(data) + 1), (1 << 31) - 1)
+    read = partial(pyarrow.json.read_json, read_options=pyarrow.json.ReadOptions(block_size=size, use_threads=False))
     try:
-        return pyarrow.json.read_json(
-            pa.BufferReader(data), read_options=pyarrow.json.ReadOptions(block_size=size, use_threads=False)
-        )
+        table = read(pa.BufferReader(data))
+        # Arrow takes texts that look like dates for dates, and would lose how they are written.
+        if (schema := pa.schema([field.with_type(_no_dates(field.type)) for field in table.schema])) == table.schema:
+            return table
+        return read(pa.BufferReader(data), parse_options=pyarrow.json.ParseOptions(explicit_schema=schema))
     except pa.ArrowInvalid:
         for _ in read_json_lines(path):  # names the line that is no JSON
             pass
         raise
+
+
+def _no_dates(kind: pa.DataType) -> pa.DataType:
+    """The type with texts in place of dates."""
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_no_dates(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([kind.field(k).with_type(_no_dates(kind.field(k).type)) for k in range(kind.num_fields)])
+    return kind
 
 
 def _first_line(error: BaseException) -> str:

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from qatk.api import DataError
 from qatk.data import as_starts
 from qatk.types import Examples, Int64, ragged
-from qatk_builtin.datasets.columns import column_values
+from qatk_builtin.datasets.columns import ALL, column_values
 
+_ROLES = ("id", "title", "context", "question", "answers")
 _FIX = "expected the columns of squad_v2: id, title, context, question, answers {text: [...], answer_start: [...]}"
 
 
@@ -66,8 +67,11 @@ def examples_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) 
 
 def _further(table: pa.Table, columns: Sequence[str], where: str) -> dict[str, list[str]]:
     """Further columns as texts."""
-    known = table.select([name for name in columns if name in table.column_names])
-    return column_values(known.to_pylist(), columns, where, table.column_names) if columns else {}
+    if not columns:
+        return {}
+    free = [name for name in table.column_names if name not in _ROLES]
+    known = table.select(free if ALL in columns else [name for name in columns if name in table.column_names])
+    return column_values(known.to_pylist(), columns, where, table.column_names, _ROLES)
 
 
 def _text_column(

@@ -1,0 +1,85 @@
+"""``qatk data convert``: data of any form to a file of another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qatk.cli.data.options import Data, Json, Set, Use
+from qatk.cli.reading import read_examples
+from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.display.numbers import counted
+from qatk.errors import UsageError, visible
+from qatk.files import is_there
+
+if TYPE_CHECKING:
+    from qatk.data import Saved
+
+Out = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="OUT",
+        help="File to write: .json (SQuAD), .jsonl, .csv or .parquet; the first three also with .gz.",
+        show_default=False,
+    ),
+]
+
+
+def convert_command(
+    context: typer.Context,
+    data: Data = None,
+    out: Out = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="FORM", help="squad, jsonl, csv or parquet.", show_default="by the ending of OUT"),
+    ] = None,
+    use: Use = None,
+    settings: Set = None,
+    json: Json = False,
+) -> None:
+    """Write data of any form to a file of another form.
+
+    Answers with alternatives, several spans, unknown positions, questions without an answer and all further columns
+    with one value a question are kept; what the form of OUT cannot hold is refused. A dataset that takes no DATA, such
+    as facts, is given OUT alone.
+
+    Examples: qatk data convert dev-v2.0.json dev.parquet; qatk data convert facts.json --use facts.
+    """
+    from qatk.data import form_of, save
+
+    plain_warnings()
+    data, out = both(data, out)
+    form_of(out, to)
+    saved = save(read_examples(plugin_host(context), use, data, settings or [], whole=True), out, to)
+    if json:
+        print_json(plain(saved))
+    else:
+        output().print(f"{visible(str(out))}: {said(saved)}", soft_wrap=True, markup=False)
+
+
+def both(data: str | None, out: Path | None) -> tuple[str | None, Path]:
+    """DATA and OUT; of one argument, OUT alone.
+
+    Raises:
+        UsageError: without any, and where the file to write is the one to read.
+    """
+    if data is None:
+        raise UsageError("OUT is missing", fix="name the file to read and the file to write")
+    if out is None:
+        return None, Path(data)
+    if is_there(out) and is_there(Path(data)) and out.samefile(data):
+        raise UsageError("OUT is the file that DATA names", where=str(out), fix="name another file")
+    return data, out
+
+
+def plain(saved: Saved) -> dict[str, object]:
+    """What was written, as JSON values."""
+    return {**vars(saved), "path": str(saved.path), "columns": list(saved.columns)}
+
+
+def said(saved: Saved) -> str:
+    """What was written, in words."""
+    further = f"; further columns: {', '.join(map(visible, saved.columns))}" if saved.columns else ""
+    return f"{counted(saved.questions, 'question')}, {counted(saved.contexts, 'context')}, {saved.form}{further}"

@@ -1,0 +1,75 @@
+"""``qatk data convert``: from any reader to any form, and what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from qatk.cli import app
+from qatk.errors import UsageError
+from squad_files import document, qa, write
+
+
+def convert(*arguments: object) -> str:
+    return CliRunner().invoke(app, ["data", "convert", *map(str, arguments)], catch_exceptions=False).stdout
+
+
+def shown(path: Path, *more: str) -> list[dict[str, object]]:
+    out = CliRunner().invoke(app, ["data", "show", str(path), "--json", *more], catch_exceptions=False).stdout
+    found: list[dict[str, object]] = json.loads(out)
+    return found
+
+
+def test_a_file_is_converted_and_the_same_is_shown_of_it(tmp_path: Path) -> None:
+    source = write(tmp_path, document(qa("a", ("Oslo", 15), ("in Oslo", 12), level="hard"), qa("b")))
+    out = tmp_path / "out.csv.gz"
+    assert convert(source, out) == f"{out}: 2 questions, 1 context, csv; further columns: level\n"
+    assert shown(out) == shown(source)
+    back = tmp_path / "back.json"
+    said = json.loads(convert(out, back, "--to", "squad", "--json"))
+    assert said == {"path": str(back), "form": "squad", "questions": 2, "contexts": 1, "columns": ["level"]}
+    assert json.loads(back.read_text("utf-8")) == {
+        "version": "v2.0",
+        "data": [
+            {
+                "title": "T",
+                "paragraphs": [
+                    {
+                        "context": "Ann met Bob in Oslo. Ann left Oslo in May.",
+                        "qas": [
+                            {**qa("a", ("Oslo", 15), ("in Oslo", 12)), "is_impossible": False, "level": "hard"},
+                            {**qa("b"), "is_impossible": True, "level": ""},
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_several_spans_go_to_rows_alone(tmp_path: Path) -> None:
+    rows = tmp_path / "evidence.jsonl"
+    spans = [[{"char_start": 0, "text": "Ann"}], [{"char_start": 8, "char_end": 11}, {"char_start": 8, "char_end": 11}]]
+    rows.write_text(json.dumps({"id": "a", "question": "Who?", "context": "Ann met Bob.", "spans": spans, "by": "me"}))
+    out = tmp_path / "out.parquet"
+    assert "1 question, 1 context, parquet; further columns: by" in convert(rows, out, "--use", "evidence")
+    assert shown(out, "--use", "evidence") == shown(rows, "--use", "evidence")
+    for name, said in (("out.json", "take for alternatives"), ("out.csv", "CSV cannot hold")):
+        done = CliRunner().invoke(app, ["data", "convert", str(rows), str(tmp_path / name), "--use", "evidence"])
+        assert said in str(done.exception)
+        assert not (tmp_path / name).exists()
+
+
+def test_the_file_that_is_read_is_not_written(tmp_path: Path) -> None:
+    source = write(tmp_path, document(qa("a")))
+    with pytest.raises(UsageError, match="OUT is the file that DATA names"):
+        convert(source, source)
+
+
+def test_a_dataset_without_data_is_given_out_alone(tmp_path: Path) -> None:
+    out = tmp_path / "facts.parquet"
+    assert convert(out, "--use", "facts", "--set", "questions=6").startswith(f"{out}: 6 questions, ")
+    assert len(shown(out, "-n", "9")) == 6
