@@ -83,6 +83,9 @@ MarginOption = Annotated[
 AllPairs = Annotated[
     bool, typer.Option("--all-pairs", help="Compare every system with every other, not only with the first.")
 ]
+On = Annotated[
+    str, typer.Option(metavar="SET", help="Compare on this evaluation set of the runs, such as test (--on test).")
+]
 Detect = Annotated[
     float | None,
     typer.Option(metavar="POINTS", help="Plan: also say how many articles and seeds a difference of F1 needs."),
@@ -133,6 +136,7 @@ def compare_command(
     cluster: Cluster = None,
     margin: MarginOption = None,
     all_pairs: AllPairs = False,
+    on: On = "dev",
     detect: Detect = None,
     show: Show = None,
     only: Slice = None,
@@ -157,7 +161,7 @@ def compare_command(
     host = plugin_host(context)
     reporters = _reporters(host, outputs, to_terminal=not json)
     given = (inputs, data, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
-    request = _Request(*given, common, group_seeds, cluster, nbest=html is not None or bool(report))
+    request = _Request(*given, common, group_seeds, cluster, on, nbest=html is not None or bool(report))
     systems, outcomes = request.read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
@@ -193,6 +197,7 @@ class _Request:
     common: bool
     group_seeds: bool
     cluster: str | None
+    on: str
     nbest: bool
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
@@ -218,7 +223,8 @@ class _Request:
             self._refuse(("--null-odds", self.null_odds), why="prediction files")
         from qatk.comparison.systems import read_systems
 
-        return read_systems(self.inputs, odds, common=self.common, group_seeds=self.group_seeds, nbest=self.nbest), []
+        common, grouped = self.common, self.group_seeds
+        return read_systems(self.inputs, odds, common=common, group_seeds=grouped, nbest=self.nbest, on=self.on), []
 
     def _read_recipes(self, host: PluginHost, recipes: Sequence[Path]) -> tuple[list[System], list[Outcome]]:
         from qatk.cli.sweep_progress import show_sweep
@@ -252,6 +258,7 @@ class _Request:
                     out=self.out,
                     limit=self.limit,
                     nbest=self.nbest,
+                    on=self.on,
                 )
         except KeyboardInterrupt:
             raise Interrupted("interrupted", fix="run the same command again to continue") from None
@@ -259,7 +266,8 @@ class _Request:
     def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.comparison.systems import read_systems
 
-        self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
+        on = None if self.on == "dev" else self.on
+        self._refuse(("--group-seeds", self.group_seeds or None), ("--on", on), why="run folders")
         return read_systems(self.inputs, null_odds, data=data, common=self.common, cluster=self.cluster, host=host)
 
     def _refuse(self, *options: tuple[str, object], why: str) -> None:

@@ -22,6 +22,9 @@ def report_command(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder for report.md and report.html.", show_default="RUN")
     ] = None,
+    on: Annotated[
+        str, typer.Option(metavar="SET", help="Report on this evaluation set, such as test; files go to RUN/sets/SET.")
+    ] = "dev",
     reporter: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Use only this reporter. May be repeated.", show_default=False),
@@ -34,6 +37,7 @@ def report_command(
     from qatk.files import is_there
     from qatk.plugins.live import LiveReporter
     from qatk.recipes.sections import DEFAULTS
+    from qatk.run_folder.folder import SETS
     from qatk.run_folder.load import load_run
 
     plain_warnings()
@@ -44,7 +48,7 @@ def report_command(
         names = ["html"]
     host = plugin_host(context)
     reporters = [host.live(LiveReporter, "reporter", name) for name in names]
-    result, folder = load_run(run), out or run
+    result, folder = load_run(run, on=on), out or (run if on == "dev" else run / SETS / on)
     for each in reporters:
         each.report(result, folder, output())
     if open_page:

@@ -64,4 +64,5 @@ def run_command(
         if finished is not None:
             finished(result.metrics)
     if first and json:
-        print_json(dict(result.metrics))
+        sets = {name: dict(evaluation.metrics) for name, evaluation in result.sets.items()}
+        print_json({**result.metrics, **({"sets": sets} if sets else {})})

@@ -37,6 +37,7 @@ def read_systems(
     common: bool = False,
     cluster: str | None = None,
     nbest: bool = True,
+    on: str = "dev",
     host: PluginHost | None = None,
 ) -> list[System]:
     """Systems from run folders, from prediction files beside them, or from prediction files alone.
@@ -53,6 +54,7 @@ def read_systems(
         common: where they share only some questions, go on with those.
         cluster: a column to read of a data file, for :func:`qatk.comparison.compare.compare_systems`.
         nbest: read the best spans of each question too; comparing needs none.
+        on: the evaluation set of the runs to compare on.
         host: the plugins that read the data and group its questions.
 
     Raises:
@@ -60,12 +62,13 @@ def read_systems(
         PredictionsError: where two share no question or, without ``common``, only some; for scores or odds of NaN;
             where odds and predictions do not belong together.
         DataError: where a file holds something else, or the data has no gold.
-        UsageError: for fewer than two systems, neither run nor data, data beside a run, or another number of odds
-            than of prediction files; where the data or the metrics of two differ; where a file cannot be opened.
+        UsageError: for a run without the evaluation set; for fewer than two systems, neither run nor data, data beside
+            a run, or another number of odds than of prediction files; where the data or the metrics of two differ;
+            where a file cannot be opened.
     """
     refuse_too_few(len(sources))
     of = dict(zip(distinct_names(sources), sources, strict=True))
-    runs = {name: load_run(source, nbest=nbest) for name, source in of.items() if not Path(source).is_file()}
+    runs = {name: load_run(source, nbest=nbest, on=on) for name, source in of.items() if not Path(source).is_file()}
     _refuse_no_data_or_two(sources, runs, data)
     answers = _read_answers({name: source for name, source in of.items() if name not in runs}, null_odds)
     refuse_other_metrics(_metrics(runs, answers))
@@ -78,7 +81,7 @@ def read_systems(
             asked = read_data(data, host, cluster=cluster)
             examples, masks = _shared_with_data(asked, _name_of(data), ids, host, common=common)
         found |= {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
-    digests = {name: result.manifest.get("data", {}).get("dev", {}).get("digest") for name, result in runs.items()}
+    digests = {name: result.manifest.get("data", {}).get(on, {}).get("digest") for name, result in runs.items()}
     evaluations = align(list(of), [found[name] for name in of], [digests.get(name) for name in of], common=common)
     if names is None:
         names = names_of_groups(of, runs) if group_seeds else list(of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -10,13 +10,14 @@ from typing import NamedTuple
 from qatk.display.numbers import METRICS, interval, points, signed
 
 
-def run_html(name: str, figures: str, folder: Path | None) -> str:
-    """A run: its name, the HTML of its figures, and where its page is."""
+def run_html(name: str, figures: str, folder: Path | None, sets: Mapping[str, str]) -> str:
+    """A run: its name, the HTML of its figures, and of those of its other evaluation sets, and where its page is."""
     page = None if folder is None else folder / "report.html"
     link = (
         f'<p><a href="{escape(page.resolve().as_uri())}">{escape(str(page))}</a></p>' if page and page.exists() else ""
     )
-    return f"<p><b>{escape(name)}</b></p>{figures}{link}"
+    others = "".join(f"<p>{escape(other)}</p>{html}" for other, html in sets.items())
+    return f"<p><b>{escape(name)}</b></p>{figures}{others}{link}"
 
 
 class Row(NamedTuple):

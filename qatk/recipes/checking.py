@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from qatk.errors import PluginError, UsageError, suggest
+from qatk.errors import PluginError, UsageError, nearest, suggest
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import complaints, explain
 from qatk.plugins.registered import Registered
 from qatk.recipes.document import Marked
-from qatk.recipes.sections import SECTIONS, Choice, Scalars, Section
+from qatk.recipes.sections import FURTHER, SECTIONS, Choice, Scalars, Section, may_name, sections_of
+
+_SLIP = 0.75
+"""How like a key that is not there a name is taken for a slip of it."""
 
 
 class Checker:
@@ -37,7 +40,7 @@ class Checker:
         choices: dict[tuple[str, ...], Choice | list[Choice]] = {}
         for group in groups - {path[0] for path in SECTIONS if len(path) == 1}:
             self._check_group(group)
-        for path, section in SECTIONS.items():
+        for path, section in sections_of(value).items():
             if (choice := self._section(path, section)) is not None:
                 choices[path] = choice
         return scalars, choices
@@ -69,8 +72,20 @@ class Checker:
             self.marked.value[group] = {}
         elif not value:
             self._add((group,), f"{group} is empty", f"it takes {' and '.join(known)}")
+        elif group in FURTHER:
+            self._check_names(group, value, known)
         else:
             self._refuse_unknown(value, (group,), known)
+
+    def _check_names(self, group: str, value: Mapping[str, object], known: Sequence[str]) -> None:
+        """Hold keys of the user's choice to being names, and none of them a slip of a known key that is not there."""
+        absent = [key for key in known if key not in value]
+        for name in value:
+            if not may_name(name):
+                fix = "letters, digits, '.', '-' and '_', up to 64, the first a letter or a digit"
+                self._add((group, name), f"{name!r} cannot name an evaluation set", fix, at_key=True)
+            elif name not in known and (near := nearest(name, absent, _SLIP)) is not None:
+                self._add((group, name), f"unknown key {name!r}", f"did you mean {near!r}?", at_key=True)
 
     def _section(self, path: tuple[str, ...], section: Section) -> Choice | list[Choice] | None:
         value = self.marked.value

@@ -29,10 +29,11 @@ L = TypeVar("L", bound=Live[Any])
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The live components of a run."""
+    """The live components of a run; ``sets`` are its further evaluation sets, by name."""
 
     train: LiveDataset | None
     dev: LiveDataset
+    sets: Mapping[str, LiveDataset]
     backbone: LiveBackbone
     featurizer: LiveFeaturizer
     head: LiveHead
@@ -46,7 +47,8 @@ class Pipeline:
     def suppliers(self) -> list[Registered]:
         """All of them, with their plugins."""
         train: list[Live[Any]] = [self.train] if self.train else []
-        one = (*train, self.dev, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
+        data = [*train, self.dev, *self.sets.values()]
+        one = (*data, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
         return [live.registered for live in (*one, *self.metrics, *self.slicers, *self.reporters, *self.trackers)]
 
 
@@ -92,6 +94,7 @@ def compose(recipe: Recipe) -> Pipeline:
     return Pipeline(
         train=_build(LiveDataset, train) if (train := recipe.one("data", "train")) else None,
         dev=_must(LiveDataset, recipe, "data", "dev"),
+        sets={name: _must(LiveDataset, recipe, "data", name) for name in recipe.sets},
         backbone=_must(LiveBackbone, recipe, "backbone"),
         featurizer=_must(LiveFeaturizer, recipe, "featurizer"),
         head=_must(LiveHead, recipe, "head"),

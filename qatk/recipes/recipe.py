@@ -16,7 +16,7 @@ from qatk.errors import Problem, RecipeError, UsageError, nearest
 from qatk.plugins.host import PluginHost
 from qatk.recipes.checking import Checker
 from qatk.recipes.document import LONGEST, assign, parse, scalar
-from qatk.recipes.sections import SECTIONS, Choice, Scalars
+from qatk.recipes.sections import FURTHER, SECTIONS, Choice, Scalars
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Recipe:
     def keep_best(self) -> str | None:
         """The dev metric whose best epoch is kept; ``None`` keeps the last epoch."""
         return self.scalars.keep_best
+
+    @property
+    def sets(self) -> list[str]:
+        """The names of its evaluation sets beside ``dev``."""
+        return [path[1] for path in self.choices if path[0] in FURTHER and path not in SECTIONS]
 
     def one(self, *path: str) -> Choice | None:
         """The choice of a section that holds one component."""

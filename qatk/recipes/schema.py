@@ -6,7 +6,7 @@ from typing import Any
 
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import Registered
-from qatk.recipes.sections import SECTIONS, Scalars
+from qatk.recipes.sections import FURTHER, NAME, SECTIONS, Scalars
 
 Schema = dict[str, Any]
 """A JSON schema, or a part of one."""
@@ -24,7 +24,11 @@ def recipe_schema(host: PluginHost) -> Schema:
         (properties if len(path) == 1 else groups.setdefault(path[0], {}))[path[-1]] = entry
     for group, inner in groups.items():
         needed = [path[1] for path, section in SECTIONS.items() if path[0] == group and section.required]
-        properties[group] = {"type": "object", "properties": inner, "required": needed, "additionalProperties": False}
+        entry = {"type": "object", "properties": inner, "required": needed, "additionalProperties": False}
+        if (further := FURTHER.get(group)) is not None:
+            more = {"$ref": f"#/$defs/{further.kind}"}
+            entry |= {"additionalProperties": more, "propertyNames": {"pattern": f"^{NAME.pattern}$"}}
+        properties[group] = entry
     required = ["qatk", *{path[0]: None for path, section in SECTIONS.items() if section.required}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -53,6 +55,31 @@ SECTIONS: dict[tuple[str, ...], Section] = {
         for kind in ("metric", "slicer", "reporter", "tracker")
     },
 }
+
+
+FURTHER: dict[str, Section] = {"data": Section("dataset")}
+"""Groups of sections that take further ones under names of the user's choice: of ``data``, sets to evaluate on."""
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What may name a further section: it names a folder, too."""
+_TAKEN = {"out_of_reach", "use"}
+
+
+def may_name(name: object) -> bool:
+    """Whether a key may name a further section."""
+    return isinstance(name, str) and NAME.fullmatch(name) is not None and name not in _TAKEN
+
+
+def sections_of(recipe: Mapping[str, Any]) -> dict[tuple[str, ...], Section]:
+    """The sections of a recipe, those of names that it chose behind the others of their group."""
+    found: dict[tuple[str, ...], Section] = {}
+    last = {path[0]: path for path in SECTIONS}
+    for path, section in SECTIONS.items():
+        found[path] = section
+        group = recipe.get(path[0])
+        if path[0] in FURTHER and path == last[path[0]] and isinstance(group, dict):
+            more = {(path[0], name): FURTHER[path[0]] for name in group if may_name(name)}
+            found |= {place: named for place, named in more.items() if place not in SECTIONS}
+    return found
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class System:
         """A finished run as a system by itself."""
         source = "" if result.folder is None else str(result.folder)
         seed = result.manifest.get("recipe", {}).get("seed")
-        return cls(result.name, [result.evaluation], [seed], [source], facts_of(result))
+        return cls(result.title, [result.evaluation], [seed], [source], facts_of(result))
 
     @property
     def evaluation(self) -> Evaluation:
@@ -57,7 +57,8 @@ def facts_of(result: RunResult) -> dict[str, float]:
     facts: dict[str, float] = {}
     seconds = next((stage.seconds for stage in result.stages if stage.name == "predict"), 0.0)
     if seconds:
-        facts["examples_per_second"] = len(result.evaluation.examples) / seconds
+        answered = [result.evaluation, *result.sets.values()]
+        facts["examples_per_second"] = sum(len(evaluation.examples) for evaluation in answered) / seconds
     if parameters := result.manifest.get("model", {}).get("parameters"):
         facts["parameters"] = parameters
     if result.folder is not None and (result.folder / "model").is_dir():

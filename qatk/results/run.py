@@ -21,7 +21,7 @@ class StageTime:
         seconds: that it took.
         counts: what it counted, such as ``windows_per_second``.
         skipped: whether an earlier execution of the run completed it.
-        groups: counts by split (``train``, ``dev``: ``questions``, ``windows`` ...), and ``out_of_reach`` by reason.
+        groups: counts by split (``train``, ``dev`` ...: ``questions``, ``windows``), and ``out_of_reach`` by reason.
     """
 
     name: str
@@ -39,9 +39,11 @@ class RunResult:
         name: what to call it.
         folder: the run folder.
         manifest: the content of ``manifest.json``, as plain values.
-        evaluation: dev predictions held against gold.
+        evaluation: predictions held against gold, of the set ``on``.
         events: the training curve.
         stages: in order, with their times and counts.
+        on: what ``evaluation`` is of: ``dev``, which alone decides what is kept and calibrated, or another set.
+        sets: the evaluations of the recipe's other named sets, such as ``test``.
     """
 
     name: str
@@ -50,11 +52,19 @@ class RunResult:
     evaluation: Evaluation
     events: Sequence[TrainEvent] = ()
     stages: Sequence[StageTime] = ()
+    on: str = "dev"
+    sets: Mapping[str, Evaluation] = field(default_factory=dict)
 
     @property
     def metrics(self) -> Mapping[str, float]:
         """The figures of :class:`Evaluation`."""
         return self.evaluation.metrics
 
+    @property
+    def title(self) -> str:
+        """The name, with the set that the evaluation is of where it is not ``dev``."""
+        return self.name if self.on == "dev" else f"{self.name} on {self.on}"
+
     def _repr_html_(self) -> str:
-        return run_html(self.name, self.evaluation._repr_html_(), self.folder)
+        sets = {name: evaluation._repr_html_() for name, evaluation in self.sets.items()}
+        return run_html(self.title, self.evaluation._repr_html_(), self.folder, sets)

@@ -1,7 +1,8 @@
 """The run folder: the manifest says what is there, and a killed run leaves nothing half-written.
 
 Layout: ``manifest.json``, ``recipe.yaml``, ``metrics.json``, ``predictions.json``, ``null_odds.json``,
-``examples.parquet``, ``events.jsonl``, ``checkpoints/``, ``model/``.
+``examples.parquet``, ``events.jsonl``, ``checkpoints/``, ``model/``; and ``sets/NAME/`` with the metrics, predictions,
+null odds and table of each evaluation set beside ``dev``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from qatk.errors import RunFolderError
 from qatk.files import discard, is_there, storage_errors
 from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import MANIFEST, Identity, Manifest, StageRecord, read_manifest, write_manifest
+
+SETS = "sets"
+"""The folder of the evaluation sets beside ``dev``, one folder each."""
 
 
 class RunFolder:

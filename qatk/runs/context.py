@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from qatk.plugins.protocols import Model
 from qatk.recipes.compose import Pipeline
@@ -27,10 +28,15 @@ class Context:
 
 @dataclass(frozen=True)
 class Data:
-    """The examples of a run; without ``train`` it only scores."""
+    """The examples of a run; without ``train`` it only scores. ``sets`` are scored too, and decide nothing."""
 
     train: Examples | None
     dev: Examples
+    sets: Mapping[str, Examples] = field(default_factory=dict)
+
+    def splits(self) -> dict[str, Examples]:
+        """All that there are, by name."""
+        return {**({} if self.train is None else {"train": self.train}), "dev": self.dev, **self.sets}
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Windows:
 
     train: Features | None
     dev: Features
+    sets: Mapping[str, Features] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ def load_data(context: Context) -> Data:
     """
     with context.stages.stage("data") as counts:
         train = None if (part := context.parts.train) is None else _load("train", part, context.limit)
-        data = Data(train, _load("dev", context.parts.dev, context.limit))
-        described = {name: _describe(split) for name, split in (("train", train), ("dev", data.dev)) if split}
+        dev = _load("dev", context.parts.dev, context.limit)
+        data = Data(train, dev, {name: _load(name, part, context.limit) for name, part in context.parts.sets.items()})
+        described = {name: _describe(split) for name, split in data.splits().items()}
         counts.groups |= {name: {"questions": d.questions, "contexts": d.contexts} for name, d in described.items()}
         _compare(context.folder, described)
     return data

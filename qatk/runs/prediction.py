@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from qatk.calibration.calibrate import Calibration, answers_of, calibrate
+from qatk.calibration.calibrate import Calibration, answers_of, apply_threshold, calibrate
 from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import Reach
 from qatk.plugins.live import LiveDecoder
@@ -13,17 +13,18 @@ from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import Pipeline
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.parameters import Parameters
-from qatk.runs.context import Context
+from qatk.runs.context import Context, Windows
 from qatk.runs.decoding import decode
 from qatk.types import Examples, Features, Predictions, SpanScores
 
 
-def predict(context: Context, model: Model, features: Features) -> SpanScores:
-    """Scores of all dev windows."""
+def predict(context: Context, model: Model, windows: Windows) -> dict[str, SpanScores]:
+    """Scores of all windows of ``dev`` and of each further evaluation set."""
+    sets = {"dev": windows.dev, **windows.sets}
     with context.stages.stage("predict") as counts:
         began = time.perf_counter()
-        scores = context.parts.trainer.predict(model, features)
-        counts.whole["windows_per_second"] = len(features) / (time.perf_counter() - began)
+        scores = {name: context.parts.trainer.predict(model, features) for name, features in sets.items()}
+        counts.whole["windows_per_second"] = sum(map(len, sets.values())) / (time.perf_counter() - began)
     return scores
 
 
@@ -62,6 +63,17 @@ def answer(
         return Answers(predictions, parameters=parameters)
     found = calibrate(examples, predictions) if splits is None else calibrate(examples, predictions, splits=splits)
     return Answers(answers_of(found, examples, predictions), found, parameters)
+
+
+def answer_as(
+    dev: Answers, decoder: LiveDecoder, examples: Examples, features: Features, scores: SpanScores
+) -> Predictions:
+    """Answers to another set as ``dev`` decided: by what was fitted on all of its questions."""
+    known = None if dev.parameters is None else dev.parameters.whole
+    predictions, _ = decode(decoder, examples, features, scores, known)
+    if dev.calibration is None:
+        return predictions
+    return apply_threshold(examples, predictions, dev.calibration.fitted.threshold)
 
 
 def evaluate(

@@ -21,10 +21,11 @@ def rehearse(context: Context, data: Data) -> None:
         UsageError: ``keep_best`` names what no metric gives.
         DataError: a slicer's column is not there.
     """
-    few = few_of(data.dev)
-    metrics = evaluate(context.parts, few, _made_up(few)).metrics
-    if data.train is not None:
-        check_keep_best(context.recipe.keep_best, metrics)
+    for name, examples in {"dev": data.dev, **data.sets}.items():
+        few = few_of(examples)
+        metrics = evaluate(context.parts, few, _made_up(few)).metrics
+        if name == "dev" and data.train is not None:
+            check_keep_best(context.recipe.keep_best, metrics)
 
 
 def check_keep_best(key: str | None, metrics: Mapping[str, float]) -> None:

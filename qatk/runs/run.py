@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from qatk.calibration.calibrate import write_calibration
 from qatk.errors import ModelError, without_secrets
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
-from qatk.files import write_atomically, write_json
+from qatk.files import replacing, write_atomically, write_json
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
@@ -21,7 +21,7 @@ from qatk.recipes.compose import compose
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
 from qatk.run_folder.examples_table import write_examples
-from qatk.run_folder.folder import RunFolder, follow, is_first_process
+from qatk.run_folder.folder import SETS, RunFolder, follow, is_first_process
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
@@ -30,7 +30,7 @@ from qatk.run_folder.provenance import check_suppliers, describe_component, desc
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
 from qatk.runs.features import make_features
-from qatk.runs.prediction import Answers, answer, evaluate, predict
+from qatk.runs.prediction import Answers, answer, answer_as, evaluate, predict
 from qatk.runs.rehearsal import rehearse
 from qatk.runs.stages import Stages
 from qatk.runs.trackers import Trackers
@@ -96,7 +96,7 @@ def _execute(context: Context, console: Console) -> RunResult:
         windows = make_features(context, data)
         model = _assemble(context, data)
         train(context, model, data, windows)
-        scores = predict(context, model, windows.dev)
+        scores = predict(context, model, windows)
         _score(context, data, windows, scores)
     return _report(context, console)
 
@@ -139,11 +139,11 @@ def _assemble(context: Context, data: Data) -> Model:
     return model
 
 
-def _score(context: Context, data: Data, windows: Windows, scores: SpanScores) -> None:
+def _score(context: Context, data: Data, windows: Windows, scores: Mapping[str, SpanScores]) -> None:
     """Decode, calibrate, evaluate and write: the stage that completes a run."""
     decoder = context.parts.decoder
     with context.stages.stage("score") as counts:
-        answers = answer(decoder, data.dev, windows.dev, scores, known=_known_parameters(context, data))
+        answers = answer(decoder, data.dev, windows.dev, scores["dev"], known=_known_parameters(context, data))
         if answers.parameters is not None:
             answers.parameters.write(context.folder.path, decoder)
         reach = find_reach(data.dev, windows.dev, decoder.max_answer_length)
@@ -152,6 +152,19 @@ def _score(context: Context, data: Data, windows: Windows, scores: SpanScores) -
         if (longest := reach.longest_answer()) is not None:
             counts.whole["longest_answer"] = longest
         _write(context.folder, answers, evaluate(context.parts, data.dev, answers.predictions, reach))
+        if data.sets:
+            _score_sets(context, data, windows, scores, answers)
+
+
+def _score_sets(context: Context, data: Data, windows: Windows, scores: Mapping[str, SpanScores], dev: Answers) -> None:
+    """Answer, evaluate and write the further sets, one folder each, by what ``dev`` decided."""
+    decoder = context.parts.decoder
+    with replacing(context.folder / SETS) as folder:
+        for name, examples in data.sets.items():
+            predictions = answer_as(dev, decoder, examples, windows.sets[name], scores[name])
+            reach = find_reach(examples, windows.sets[name], decoder.max_answer_length)
+            (folder / name).mkdir()
+            _write_evaluation(folder / name, evaluate(context.parts, examples, predictions, reach))
 
 
 def _known_parameters(context: Context, data: Data) -> Plain | None:
@@ -163,11 +176,15 @@ def _known_parameters(context: Context, data: Data) -> Plain | None:
 
 
 def _write(folder: RunFolder, answers: Answers, evaluation: Evaluation) -> None:
-    ids, predictions = evaluation.examples.id, evaluation.predictions
     if (found := answers.calibration) is not None:
         thresholds = found.splits[0].thresholds
         folder.update(calibration=CalibrationRecord(clusters=found.clusters.kind, thresholds=thresholds))
         write_calibration(folder.path, found)
+    _write_evaluation(folder.path, evaluation)
+
+
+def _write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    ids, predictions = evaluation.examples.id, evaluation.predictions
     write_json(folder / "predictions.json", official_form(ids, predictions))
     write_json(folder / "null_odds.json", dict(zip(ids, predictions.null_odds.tolist(), strict=True)))
     write_json(folder / "metrics.json", dict(evaluation.metrics))

@@ -37,6 +37,7 @@ def compare(
     cluster: str | None = None,
     margin: float | None = None,
     all_pairs: bool = False,
+    on: str = "dev",
     host: PluginHost | None = None,
 ) -> Comparison:
     """Hold systems against the first, question by question; of recipes, make the runs that are missing first.
@@ -59,6 +60,7 @@ def compare(
         cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
         margin: points of F1 up to which a system counts as no worse than the baseline.
         all_pairs: hold every system against every other, not only against the first.
+        on: the evaluation set of the runs to compare on.
         host: the plugins to use.
 
     Raises:
@@ -71,7 +73,7 @@ def compare(
         if over or seeds is not None:
             raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
         systems = read_systems(
-            sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, host=host
+            sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, on=on, host=host
         )
         return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     if len(recipes) < len(sources) or data is not None:
@@ -79,7 +81,14 @@ def compare(
     overs: list[Over] = [over_values(key, values) for key, values in (over or {}).items()]
     place = executor or local_executor(jobs, host)
     systems, _ = sweep(
-        *(recipes, overs, seeds), host=host, executor=place, listener=_ignore, settings=settings, out=out, limit=limit
+        *(recipes, overs, seeds),
+        host=host,
+        executor=place,
+        listener=_ignore,
+        settings=settings,
+        out=out,
+        limit=limit,
+        on=on,
     )
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 

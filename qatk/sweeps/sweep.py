@@ -47,6 +47,7 @@ def sweep(
     out: str | Path | None = None,
     limit: int | None = None,
     nbest: bool = True,
+    on: str = "dev",
 ) -> tuple[list[System], list[Outcome]]:
     """Plan the runs, make those that are missing, and read the systems of all that succeeded.
 
@@ -61,6 +62,7 @@ def sweep(
         out: the folder of the run folders; ``runs/RECIPE-compare`` where it is not given.
         limit: use only the first so many questions of each split.
         nbest: read the best spans of each question too.
+        on: the evaluation set to compare on.
 
     Raises:
         UsageError: for anything wrong with the options or a recipe, before any run starts.
@@ -78,7 +80,8 @@ def sweep(
     if len(good if alone else {run.system for run in good}) < 2:
         fix = f"fewer than two {'runs' if alone else 'systems'} succeeded: there is nothing to compare"
         raise QatkError(failures(outcomes), fix=fix)
-    return read_systems([run.folder for run in good], names=[run.system for run in good], nbest=nbest), outcomes
+    names = [run.system for run in good]
+    return read_systems([run.folder for run in good], names=names, nbest=nbest, on=on), outcomes
 
 
 def make_runs(runs: Sequence[Planned], executor: Executor, listener: Listener) -> list[Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ seed: 3
         "r.yaml:3:7: seed: should be a whole number, not true (true or false)",
         "r.yaml:4:13: dataset 'squad' needs the option 'path' (path: ...)",
         "r.yaml:4:26: unknown option 'pth' (did you mean 'path'?)",
-        "r.yaml:4:40: unknown key 'tset' (known: dev, train)",
+        "r.yaml:4:46: a dataset is chosen by a mapping with 'use' ({use: NAME, ...}, NAME one of "
+        f"{', '.join(r.name for r in host.components('dataset'))})",
         'r.yaml:5:38: learning_rate: should be a number, not "012" (a text)',
         "r.yaml:5:55: batch_size: should be a whole number, not 1.5 (a number)",
         "r.yaml:6:16: no decoder is called 'min-nul' (did you mean 'min-null'?)",
@@ -98,6 +100,12 @@ def test_something_that_is_no_recipe(text: str, host: PluginHost) -> None:
         ("seed=-1", "seed: should be 0 or more, not -1"),
         ("data={}", "data is empty"),
         ("data=3", "data should have train or dev"),
+        ("data.trian={use: facts}", "unknown key 'trian' (did you mean 'train'?)"),
+        ("data={use: facts}", "'use' cannot name an evaluation set"),
+        ("data.out_of_reach={use: facts}", "'out_of_reach' cannot name an evaluation set (letters, digits"),
+        ("data.-test={use: facts}", "'-test' cannot name an evaluation set"),
+        ("data.3={use: facts}", "3 cannot name an evaluation set"),
+        ("data.test={use: fact}", "no dataset is called 'fact' (did you mean 'facts'?)"),
         ("data.dev=null", "the key 'data.dev' is missing"),
         ("keep_best=3", "keep_best: should be a text"),
         ("metrics=[]", "metrics is empty"),
@@ -128,6 +136,21 @@ def test_a_file_that_is_no_text(tmp_path: Path, host: PluginHost) -> None:
     (tmp_path / "r.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="cannot be read"):
         load_recipe(tmp_path / "r.yaml", host)
+
+
+def test_data_takes_further_sets_of_any_name(host: PluginHost) -> None:
+    text = GOOD.replace("dev: {", "xquad-de: {use: facts, questions: 9}, test: {use: facts}, dev: {")
+    recipe = parse_recipe(text, "r.yaml", host)
+    assert recipe.sets == ["xquad-de", "test"]
+    assert list(recipe.filled()["data"]) == ["dev", "xquad-de", "test"]
+    assert recipe.filled()["data"]["xquad-de"]["questions"] == 9
+    assert parse_recipe(to_yaml(recipe.filled()), "r.yaml", host).digest() == recipe.digest()
+    assert parse_recipe(GOOD, "r.yaml", host).digest() != recipe.digest()
+    assert parse_recipe(text, "r.yaml", host, ["data.train={use: facts}"]).sets == recipe.sets
+    data = recipe_schema(host)["properties"]["data"]
+    assert data["additionalProperties"] == {"$ref": "#/$defs/dataset"}
+    assert re.match(data["propertyNames"]["pattern"], "xquad-de")
+    assert not re.match(data["propertyNames"]["pattern"], "../x")
 
 
 def test_the_schema_knows_every_section_component_and_option(host: PluginHost) -> None:

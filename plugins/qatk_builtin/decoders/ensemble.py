@@ -18,6 +18,7 @@ from qatk.api import (
     UsageError,
     answers_of_spans,
 )
+from qatk.results import Evaluation
 from qatk.types import Float32, Float64, Int64, ragged
 from qatk_builtin.decoders import EnsembleOptions, MinNullOptions
 from qatk_builtin.decoders.best_spans import Spans
@@ -111,9 +112,21 @@ class _Model:
         return np.flatnonzero(np.diff(self.offsets))
 
 
+def _of_these(run: RunResult, examples: Examples) -> Evaluation:
+    """The evaluation set of a run that has these questions about these contexts; ``dev`` where none has."""
+    asked = _pairs(examples)
+    every = (run.evaluation, *run.sets.values())
+    return next((each for each in every if asked <= _pairs(each.examples)), run.evaluation)
+
+
+def _pairs(examples: Examples) -> set[tuple[str, str]]:
+    return {(name, examples.context_of(row)) for row, name in enumerate(examples.id)}
+
+
 def _answers(run: RunResult, examples: Examples) -> Predictions:
     """A run's predictions for these examples. Raises :class:`UsageError` where it has none."""
-    theirs, predictions = run.evaluation.examples, run.evaluation.predictions
+    evaluation = _of_these(run, examples)
+    theirs, predictions = evaluation.examples, evaluation.predictions
     row_of = {name: row for row, name in enumerate(theirs.id)}
     missing = [name for name in examples.id if name not in row_of]
     if missing:

@@ -28,4 +28,6 @@ class JsonlTracker:
 
     def finish(self, result: RunResult) -> None:
         """Log the figures."""
-        append_json_line(self.path, {"kind": "finish", "metrics": dict(result.metrics)})
+        sets = {name: dict(evaluation.metrics) for name, evaluation in result.sets.items()}
+        line = {"kind": "finish", "metrics": dict(result.metrics)}
+        append_json_line(self.path, {**line, "sets": sets} if sets else line)

@@ -11,7 +11,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from qatk.api import RunResult
-from qatk.display import printable
+from qatk.display import plain_table, printable
 from qatk.evaluation import KINDS, error_kinds_of
 from qatk.results import Comparison
 from qatk_builtin.reporters import ConsoleOptions
@@ -20,6 +20,7 @@ from qatk_builtin.reporters.console.slices import kinds_note, kinds_table, pick_
 from qatk_builtin.reporters.console.training import epochs, loss_chart
 from qatk_builtin.reporters.shared.cases import LEGEND, pick_losses, pick_wins, show_case
 from qatk_builtin.reporters.shared.facts import facts_of_run, headline
+from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
 INDENT = 2
 WIDEST_CHART = 76
@@ -34,8 +35,10 @@ class ConsoleReporter:
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Print everything to ``console``; nothing is written to ``out_dir``."""
-        console.print(Rule(Text(printable(result.name), "bold"), characters="━", align="left", style="cyan"))
+        console.print(Rule(Text(printable(result.title), "bold"), characters="━", align="left", style="cyan"))
         _print(console, headline(result))
+        if result.sets:
+            _section(console, Text.assemble(("Evaluation sets", "bold cyan"), (f"   {NOTE}", "dim")), [_sets(result)])
         _section(console, "Run", [facts_of_run(result)])
         _section(console, "Training", _training(result, min(console.width - INDENT, WIDEST_CHART)))
         if result.evaluation.slices and self.options.slices:
@@ -74,6 +77,14 @@ class ConsoleReporter:
                 yield title, [Padding(case, (i > 0, 0, 0, 0), expand=False) for i, case in enumerate(cases)]
             elif total == 0:
                 yield f"{word}: none", []
+
+
+def _sets(result: RunResult) -> RenderableType:
+    headers, rows = sets_table(result)
+    table = plain_table(*headers)
+    for row in rows:
+        table.add_row(*map(printable, row))
+    return table
 
 
 def _training(result: RunResult, width: int) -> list[RenderableType]:

@@ -29,6 +29,7 @@ from qatk_builtin.reporters.html.questions import browser
 from qatk_builtin.reporters.html.vega import vega_bundle
 from qatk_builtin.reporters.shared.comparison import Contrast
 from qatk_builtin.reporters.shared.facts import FURTHER_HEADERS, facts, further_figures, notes
+from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
 PARTS = ("dom", "columns", "charts", "spans", "rows", "question", "filters", "browser", "start")
 """Of the page's script, in the order in which they need each other."""
@@ -83,7 +84,7 @@ def _of_run(system: System, run: RunResult | None) -> dict[str, object]:
         "verdicts": (),
         "figures": list(_headline(evaluation)),
         "notes": list(notes(evaluation.metrics)),
-        "tables": [table for table in (_further(evaluation),) if table],
+        "tables": [table for table in (_further(evaluation), _sets(run)) if table],
         "facts": [(name, [_joined(line) for line in lines]) for name, lines in facts(run)] if run else (),
         "recipe": _recipe(run),
     }
@@ -128,6 +129,13 @@ def _further(evaluation: Evaluation) -> dict[str, object] | None:
     found = further_figures(evaluation.metrics)
     rows = [[name, *(figure(value, 3) for value in values)] for name, values in found]
     return {"title": "", "headers": list(FURTHER_HEADERS), "rows": rows, "left": 1} if rows else None
+
+
+def _sets(run: RunResult | None) -> dict[str, object] | None:
+    if run is None or not run.sets:
+        return None
+    headers, rows = sets_table(run)
+    return {"title": f"Evaluation sets: {NOTE}", "headers": headers, "rows": rows, "left": 1}
 
 
 def _systems(contrast: Contrast) -> dict[str, object]:

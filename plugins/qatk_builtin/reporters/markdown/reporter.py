@@ -18,6 +18,7 @@ from qatk_builtin.reporters.markdown.escape import code, details, escape, escape
 from qatk_builtin.reporters.shared.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast
 from qatk_builtin.reporters.shared.facts import facts, interval_note, notes
+from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
 OPEN, CLOSE = "\x01", "\x02"
 """Begin and end of a mark while the text is escaped: no text of the data holds control characters by then."""
@@ -158,7 +159,7 @@ def _cut(text: str) -> str:
 
 def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
     evaluation, metrics = result.evaluation, result.metrics
-    yield f"# {escape(result.name)}"
+    yield f"# {escape(result.title)}"
     if {"exact", "f1", "total"} <= metrics.keys():
         rows = [
             [
@@ -172,12 +173,20 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
         yield table(["", "EM", "F1", "questions"], rows)
         said = [interval_note(evaluation), *notes(metrics)]
         yield "\n".join(f"{escape(note)}  " for note in said).rstrip()
+    if result.sets:
+        headers, rows = sets_table(result)
+        yield table([escape(header) for header in headers], [[escape(cell) for cell in row] for row in rows])
+        yield escape(f"{NOTE[0].upper()}{NOTE[1:]}.")
     yield "\n".join(
         f"- {name}: {'; '.join(escape(' '.join(line.split())) for line in lines)}" for name, lines in facts(result)
     )
     for slicer in dict.fromkeys(row.slicer for row in evaluation.slices):
         groups = [row for row in evaluation.slices if row.slicer == slicer]
         yield details(f"By {escape(slicer.replace('-', ' '))}", _slices(groups))
+    for name, other in result.sets.items():
+        by = dict.fromkeys(row.slicer for row in other.slices)
+        tables = [f"{escape(by)}\n\n{_slices([row for row in other.slices if row.slicer == by])}" for by in by]
+        yield details(f"Slices of {escape(name)}", "\n\n".join(tables)) if tables else ""
     if "exact" in evaluation.per_question:
         yield from _run_cases(evaluation, wins, losses)
 

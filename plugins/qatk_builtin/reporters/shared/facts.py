@@ -137,15 +137,17 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
         yield "device", [", ".join([*known, *sizes])]
     if model.get("head") == "untrained" and not any(stage.name == "train" for stage in result.stages):
         yield "warning", ["untrained head: nothing has trained what scores the spans, so the answers are random"]
-    splits = [name for name in ("train", "dev") if "questions" in groups[name]]
+    sets = [name for name in (result.on, *result.sets) if name != "dev"]
+    splits = [name for name in ("train", "dev", *sets) if "questions" in groups.get(name, {})]
     yield from zip(splits, ([line] for line in _aligned([_data(groups[name]) for name in splits])), strict=True)
     reached = result.evaluation.reach is not None
     for key, meaning in COUNTS.items():
-        found = {name: int(groups[name].get(key, 0)) for name in ("train", "dev")}
+        found = {name: int(groups.get(name, {}).get(key, 0)) for name in ("train", "dev", *sets)}
         found |= {"dev": 0} if reached and key == "answers_unreachable" else {}
         if any(found.values()):
             yield "note", [f"{meaning}: {', '.join(f'{n:,} in {name}' for name, n in found.items() if n)}"]
-    if lines := list(_out_of_reach(groups["out_of_reach"], int(counts.get("longest_answer", 0)), result.metrics)):
+    unreached = groups["out_of_reach"] if result.on == "dev" else {}
+    if lines := list(_out_of_reach(unreached, int(counts.get("longest_answer", 0)), result.metrics)):
         yield "warning", lines
     if result.stages:
         yield "time", _aligned([_time(stage) for stage in result.stages], left=1)

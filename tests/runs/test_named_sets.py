@@ -1,0 +1,184 @@
+"""Evaluation sets beside ``dev``: scored, reported and kept, and without a say in what is trained."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from rich.console import Console
+
+import qatk
+from qatk.calibration.calibrate import apply_threshold
+from qatk.errors import DataError, UsageError
+from qatk.results import RunResult
+from qatk.types import Examples
+from small import squad, write_recipe
+
+FILES = ("metrics.json", "predictions.json", "null_odds.json", "examples.parquet")
+
+
+def articles(questions: int, seed: int) -> dict[str, object]:
+    """The small data set, an article for every eight questions, so that it can be halved."""
+    paragraphs = squad(questions, seed)["data"][0]["paragraphs"]
+    parts = [paragraphs[k : k + 8] for k in range(0, questions, 8)]
+    return {"version": "v2.0", "data": [{"title": f"Guild {k}", "paragraphs": p} for k, p in enumerate(parts)]}
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, "-m", "qatk", *words], capture_output=True, text=True, env=environ)
+
+
+def recipe_in(folder: Path, sets: Sequence[str] = ("test", "xquad-de")) -> Path:
+    """The small recipe, calibrated on dev, with further sets."""
+    path = write_recipe(folder)
+    recipe = yaml.safe_load(path.read_text())
+    for seed, name in enumerate(["dev", *sets], 2):
+        (folder / f"{name}.json").write_text(json.dumps(articles(48, seed)))
+        recipe["data"][name] = {"use": "squad", "path": str(folder / f"{name}.json")}
+    recipe["decoder"] = {"use": "min-null", "null_threshold": "calibrated"}
+    path.write_text(json.dumps(recipe))
+    return path
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, str]:
+    recipe, shown = recipe_in(tmp_path_factory.mktemp("sets")), io.StringIO()
+    return qatk.run(recipe, out=recipe.parent / "run", console=Console(file=shown, width=140)), shown.getvalue()
+
+
+def test_each_set_is_scored_and_has_its_files(printed: tuple[RunResult, str]) -> None:
+    result, _ = printed
+    assert list(result.sets) == ["test", "xquad-de"]
+    assert result.on == "dev"
+    assert result.folder is not None
+    for name, evaluation in result.sets.items():
+        folder = result.folder / "sets" / name
+        assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+        data = result.folder.parent / f"{name}.json"
+        official = qatk.evaluate(data, folder / "predictions.json", null_odds=folder / "null_odds.json")
+        assert dict(evaluation.metrics) == dict(official.metrics) == json.loads((folder / "metrics.json").read_text())
+        assert result.manifest["data"][name]["questions"] == 48
+        assert result.manifest["data"][name]["digest"] == evaluation.examples.digest()
+        groups = {stage.name: stage.groups for stage in result.stages}
+        assert groups["data"][name]["questions"] == 48
+        assert groups["features"][name]["windows"] >= 48
+        assert evaluation.slices
+        assert evaluation.reach is not None
+    assert result.sets["test"].examples.id != result.sets["xquad-de"].examples.id
+
+
+def test_sets_are_answered_by_the_threshold_that_was_fitted_on_all_of_dev(printed: tuple[RunResult, str]) -> None:
+    result, _ = printed
+    assert result.folder is not None
+    threshold = json.loads((result.folder / "calibration.json").read_text())["threshold"]
+    for evaluation in result.sets.values():
+        predictions = evaluation.predictions
+        assert predictions.text == apply_threshold(evaluation.examples, predictions, threshold).text
+        assert (predictions.answered == (predictions.null_odds <= threshold)).all()
+    assert threshold not in (0.0, np.inf, -np.inf)
+
+
+def test_further_sets_change_nothing_of_dev(printed: tuple[RunResult, str], tmp_path: Path) -> None:
+    result, _ = printed
+    assert result.folder is not None
+    alone = qatk.run(recipe_in(tmp_path, ()), out=tmp_path / "run")
+    assert alone.folder is not None
+    for name in (*FILES, "calibration.json"):
+        assert (alone.folder / name).read_bytes() == (result.folder / name).read_bytes(), name
+    assert alone.manifest["best"] == result.manifest["best"]
+    assert set(alone.manifest["data"]) == {"train", "dev"}
+    assert not alone.sets
+    assert not (alone.folder / "sets").exists()
+    assert "Evaluation sets" not in (alone.folder / "report.md").read_text()
+
+
+def test_every_report_shows_them(printed: tuple[RunResult, str]) -> None:
+    result, shown = printed
+    assert result.folder is not None
+    markdown, page = ((result.folder / name).read_text() for name in ("report.md", "report.html"))
+    for name, evaluation in result.sets.items():
+        figure = f"{evaluation.metrics['f1']:.1f}"
+        (line,) = [line for line in shown.splitlines() if line.split()[:1] == [name] and "windows" not in line]
+        assert f"{evaluation.metrics['exact']:.1f}" in line
+        assert figure in line
+        assert line.split()[-1] == "48"
+        assert any(line.startswith(f"| {name} |") and f" {figure} " in line for line in markdown.splitlines())
+        assert f"Slices of {name}" in markdown
+        assert f'<td class="left">{name}</td>' in page
+        assert figure in page
+        assert name in result._repr_html_()
+    assert "dev alone decides what is kept and calibrated" in shown
+    assert "Dev alone decides what is kept and calibrated." in markdown
+
+
+def test_a_set_is_loaded_reported_and_compared_on(printed: tuple[RunResult, str], tmp_path: Path) -> None:
+    result, _ = printed
+    folder = result.folder
+    assert folder is not None
+    test = qatk.load_run(folder, on="test")
+    assert (test.on, test.title, list(test.sets)) == ("test", "recipe on test", ["dev", "xquad-de"])
+    assert dict(test.metrics) == dict(result.sets["test"].metrics)
+    assert dict(test.sets["dev"].metrics) == dict(result.metrics)
+    done = command("report", str(folder), "--on", "test", "--reporter", "markdown")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "sets" / "test" / "report.md").read_text().startswith("# recipe on test\n")
+    other = qatk.run(folder.parent / "recipe.yaml", out=tmp_path / "other", seed=7)
+    comparison = qatk.compare(folder, other.folder or "", on="test")
+    assert comparison.examples.id == result.sets["test"].examples.id
+    done = command("compare", str(folder), str(other.folder), "--on", "test", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["pairs"]
+    done = command("compare", str(folder), str(other.folder), "--on", "tset")
+    assert done.returncode == 2
+    assert "the run has no evaluation set 'tset'\n  did you mean 'test'?" in done.stderr
+    with pytest.raises(UsageError, match="no evaluation set 'gone'"):
+        qatk.load_run(folder, on="gone")
+
+
+def test_the_command_prints_their_metrics_and_resumes(printed: tuple[RunResult, str]) -> None:
+    result, _ = printed
+    assert result.folder is not None
+    recipe = str(result.folder.parent / "recipe.yaml")
+    done = command("run", recipe, "--out", str(result.folder), "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found.pop("sets") == {name: dict(each.metrics) for name, each in result.sets.items()}
+    assert found == dict(result.metrics)
+    (last,) = [json.loads(line) for line in (result.folder / "events.jsonl").read_text().splitlines()][-1:]
+    assert last["sets"]["test"]["f1"] == result.sets["test"].metrics["f1"]
+
+
+def test_a_mistake_of_a_set_is_found_before_training(tmp_path: Path) -> None:
+    recipe = recipe_in(tmp_path, ("test",))
+    column = "slicers=[{use: column, name: level}]"
+    for name in ("train", "dev"):
+        data = json.loads((tmp_path / f"{name}.json").read_text())
+        for article in data["data"]:
+            for paragraph in article["paragraphs"]:
+                for qa in paragraph["qas"]:
+                    qa["level"] = "easy"
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    settings = [column, "data.train.columns=[level]", "data.dev.columns=[level]"]
+    with pytest.raises(DataError, match="no column 'level' to slice by"):
+        qatk.run(recipe, out=tmp_path / "run", settings=settings)
+    assert not (tmp_path / "run" / "model").exists()
+    empty = f"data.test={{use: squad, path: {tmp_path / 'empty.json'}}}"
+    (tmp_path / "empty.json").write_text('{"data": []}')
+    with pytest.raises(DataError, match="there are no questions"):
+        qatk.run(recipe, out=tmp_path / "run", settings=[empty])
+
+
+def test_questions_of_a_set_are_limited_too(tmp_path: Path) -> None:
+    recipe = recipe_in(tmp_path, ("test",))
+    result = qatk.run(recipe, out=tmp_path / "run", limit=20, settings=["decoder={use: min-null}"])
+    assert isinstance(result.sets["test"].examples, Examples)
+    assert len(result.sets["test"].examples) == len(result.evaluation.examples) == 20
