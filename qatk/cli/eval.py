@@ -78,6 +78,7 @@ def evaluate_command(
 
     Where answers have several spans, those due and those given are paired, as the official script of DROP does.
     """
+    from qatk.evaluation.agreement import agreement_of
     from qatk.evaluation.evaluate import evaluate
 
     host = plugin_host(context)
@@ -100,6 +101,8 @@ def evaluate_command(
     clusters = evaluation.clusters
     by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
     console.print(f"{by} {clusters.note}.".removesuffix(" ."), style="dim", soft_wrap=True)
+    if (agreement := agreement_of(evaluation.examples)) is not None:
+        console.print(agreement.said, style="dim", soft_wrap=True)
     if "best_f1" in metrics:
         console.print()
         console.print(_thresholds(metrics))

@@ -129,6 +129,7 @@ def test_a_run_writes_its_report(host: PluginHost, tmp_path: Path) -> None:
         "By question word",
         "<summary>Losses: ",
         "<summary>Wins: ",
+        "each scored against the others: EM 0.0, F1 66.7 (1 question",
     ):
         assert part in markdown, part
     page = render(markdown)

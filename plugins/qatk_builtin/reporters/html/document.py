@@ -83,7 +83,7 @@ def _of_run(system: System, run: RunResult | None) -> dict[str, object]:
         "lead": f"{len(evaluation.examples):,} questions",
         "verdicts": (),
         "figures": list(_headline(evaluation)),
-        "notes": list(notes(evaluation.metrics)),
+        "notes": list(notes(evaluation)),
         "tables": [table for table in (_further(evaluation), _sets(run)) if table],
         "facts": [(name, [_joined(line) for line in lines]) for name, lines in facts(run)] if run else (),
         "recipe": _recipe(run),

@@ -171,7 +171,7 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
             if f"{prefix}total" in metrics
         ]
         yield table(["", "EM", "F1", "questions"], rows)
-        said = [interval_note(evaluation), *notes(metrics)]
+        said = [interval_note(evaluation), *notes(evaluation)]
         yield "\n".join(f"{escape(note)}  " for note in said).rstrip()
     if result.sets:
         headers, rows = sets_table(result)

@@ -20,6 +20,7 @@ from qatk.display import (
     plain_table,
     printable,
 )
+from qatk.evaluation import agreement_of
 from qatk.results import Evaluation, StageTime
 from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, groups_of
 
@@ -66,7 +67,7 @@ def headline(result: RunResult) -> list[RenderableType]:
                 bounds = Text(interval(evaluation.interval(name, rows)), "dim")
                 cells += [Text(figure(metrics[f"{group.prefix}{name}"], 1), style), bounds]
             table.add_row(*cells, f"{int(metrics[f'{group.prefix}total']):,}")
-    said = [interval_note(evaluation), *notes(metrics)]
+    said = [interval_note(evaluation), *notes(evaluation)]
     beside = Text("\n").join(Text(note, "dim") for note in said)
     return [table, *([Padding(beside, (1, 0, 0, 0), expand=False)] if beside else []), *_other_metrics(metrics)]
 
@@ -78,8 +79,11 @@ def interval_note(evaluation: Evaluation) -> str:
     return f"{by} {clusters.note}.".removesuffix(" .")
 
 
-def notes(metrics: Mapping[str, float]) -> Iterable[str]:
+def notes(evaluation: Evaluation) -> Iterable[str]:
     """What EM and F1 must be seen beside, a sentence each."""
+    metrics = evaluation.metrics
+    if {"exact", "f1"} <= metrics.keys() and (agreement := agreement_of(evaluation.examples)) is not None:
+        yield agreement.said
     if "NoAns_total" in metrics:
         yield f"Answering nothing at all would give {100 * metrics['NoAns_total'] / metrics['total']:.1f}."
     if "best_f1" in metrics:
