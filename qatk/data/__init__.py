@@ -4,15 +4,16 @@ from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlappin
 from qatk.data.convert import ENDINGS, FORMS, Form, Saved, form_of, rendered, save, squad_document
 from qatk.data.pairs import pairs
 from qatk.data.parts import Split, sample, split
-from qatk.data.quality import Finding, Quality, check
+from qatk.data.quality import Change, Finding, Quality, check, fix
 from qatk.data.rows import USUAL
-from qatk.data.strict import strict
+from qatk.data.strict import strict, unchecked
 
 __all__ = [
     "ENDINGS",
     "FORMS",
     "USUAL",
     "BadAnswers",
+    "Change",
     "Finding",
     "Form",
     "Quality",
@@ -21,6 +22,7 @@ __all__ = [
     "as_starts",
     "check",
     "checked",
+    "fix",
     "form_of",
     "listed",
     "overlapping_spans",
@@ -31,4 +33,5 @@ __all__ = [
     "split",
     "squad_document",
     "strict",
+    "unchecked",
 ]

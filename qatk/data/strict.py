@@ -22,11 +22,20 @@ def strict(raw: RawExamples, policy: BadAnswers, where: str) -> Examples:
     Raises:
         DataError: as :func:`checked`, and for questions without ``answers`` and texts with half of a surrogate pair.
     """
+    return checked(unchecked(raw, where), policy, where)
+
+
+def unchecked(raw: RawExamples, where: str) -> Examples:
+    """The examples wherever their answers stand, and whatever their ids are: to write them, not to train or score.
+
+    Raises:
+        DataError: for questions without ``answers`` beside others, and texts with half of a surrogate pair.
+    """
     gold = bool(raw.has_gold.any())
     if gold:
         _check_gold(raw, where)
     try:
-        examples = Examples(
+        return Examples(
             id=raw.id,
             question=raw.question,
             title=raw.title,
@@ -41,7 +50,6 @@ def strict(raw: RawExamples, policy: BadAnswers, where: str) -> Examples:
     except DataError as error:
         error.where = error.where or where  # the columns refuse texts without knowing their file
         raise
-    return checked(examples, policy, where)
 
 
 def _check_gold(raw: RawExamples, where: str) -> None:

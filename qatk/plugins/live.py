@@ -101,12 +101,12 @@ class LiveDataset(Live[Dataset]):
                 values.check_answer_starts(examples)
             return examples
 
-    def raw(self) -> RawExamples:
+    def raw(self, *, whole: bool = False) -> RawExamples:
         """All questions as their source has them; of a dataset that gives no such, what it loads."""
         if not isinstance(self.component, RawDataset):
-            return RawExamples.of(self.load())
+            return RawExamples.of(self.load(whole=whole))
         with self.during("load"):
-            return values.expect(self.component.raw(), RawExamples)
+            return values.expect(self.component.raw(whole=whole), RawExamples)
 
 
 class LiveBackbone(Live[Backbone]):

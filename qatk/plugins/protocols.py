@@ -46,8 +46,12 @@ class Dataset(Protocol):
 class RawDataset(Protocol):
     """Optional, of datasets: also gives what stands in its source, right or wrong, for ``qatk data check``."""
 
-    def raw(self) -> RawExamples:
-        """Read everything, and refuse only what has not the form of the source. Raises as :meth:`Dataset.load`."""
+    def raw(self, *, whole: bool = False) -> RawExamples:
+        """Read everything, and refuse only what has not the form of the source. Raises as :meth:`Dataset.load`.
+
+        Args:
+            whole: with every further column that has one value a question, so that what is written again keeps them.
+        """
         ...
 
 

@@ -64,6 +64,45 @@ def test_train_is_read_as_data_is(tmp_path: Path) -> None:
     assert "error question-in-train: 1 question, which is in the training data too, with its context" in result.stdout
 
 
+def test_what_is_mended_is_listed_and_written(broken: str, tmp_path: Path) -> None:
+    out = tmp_path / "mended.json"
+    result = check(broken, "--fix", str(out))
+    lines = result.stdout.splitlines()
+    assert lines[0] == r"a\x1b[2J control-characters: Bob\x1b -> Bob"
+    assert r"a\x1b[2J misplaced-answer: 'Bob' at 3 -> 'Bob' at 8" in lines
+    assert "b padded-answer: 'Oslo ' at 30 -> 'Oslo' at 30" in lines
+    assert f"{out}: 5 changes" in lines
+    assert result.exit_code == 0
+    qas = json.loads(out.read_text())["data"][0]["paragraphs"][0]["qas"]
+    assert qas[0]["answers"] == [{"text": "Bob", "answer_start": 8}] * 2
+    assert check(str(out)).exit_code == 0
+    assert check(str(out), "--fix", str(tmp_path / "again.json")).stdout.startswith(
+        f"{tmp_path / 'again.json'}: 0 changes"
+    )
+
+
+def test_a_program_gets_the_changes(broken: str, tmp_path: Path) -> None:
+    found = json.loads(check(broken, "--fix", str(tmp_path / "mended.csv"), "--json").stdout)
+    assert found["changes"][-1] == {
+        "id": "b",
+        "kind": "padded-answer",
+        "before": "'Oslo ' at 30",
+        "after": "'Oslo' at 30",
+    }
+    assert [finding["kind"] for finding in found["findings"]] == []
+
+
+def test_what_cannot_be_mended_is_left_and_said(tmp_path: Path) -> None:
+    qas = [{**qa("a", ("Eve", 0)), "level": "hard"}, qa("b", ("Bob", 0))]
+    path, out = write(tmp_path, document(*qas)), tmp_path / "mended.json"
+    result = check(str(path), "--fix", str(out))
+    assert result.exit_code == 1
+    assert "error absent-answer: 1 answer" in result.stdout
+    assert "misplaced-answer:" in result.stdout.splitlines()[0]
+    qas = json.loads(out.read_text())["data"][0]["paragraphs"][0]["qas"]
+    assert (qas[0]["answers"], qas[0]["level"]) == ([{"text": "Eve", "answer_start": 0}], "hard")
+
+
 def test_no_model_is_loaded(tmp_path: Path) -> None:
     path = str(write(tmp_path, document(qa("a", ("Ann", 0)))))
     assert not modules_loaded("data", "check", path, "--against", path, "--json", code=1) & HEAVY

@@ -180,6 +180,7 @@ def _contexts(texts: list[str]) -> RawExamples:
         ("(Oslo", "Oslo"),
         ('"Oslo"', '"Oslo"'),
         ('"Oslo', "Oslo"),
+        ("37\u00b0 9' 58\"", "37\u00b0 9' 58\""),
         ("the U.S.", "the U.S."),
         ("Inc.", "Inc."),
         ("in the buildings.", "in the buildings"),

@@ -149,6 +149,7 @@ def _data() -> dict[str, str | bytes]:
         "escape.json": one.replace(start, '"answer_start": 3').replace('"id": "a"', r'"id": "\u001b[2J\nerror: well"'),
         "twice.json": json.dumps({"data": _squad()["data"] * 2}),
         "no-gold.json": json.dumps(_squad(answers=None)),
+        "some-gold.json": json.dumps({"data": [*_squad()["data"], *_squad(id="b", answers=None)["data"]]}),
         "other.json": json.dumps(_squad(id="b")),
         "blank-id.json": json.dumps(_squad(id=" ")),
         "spans.jsonl": json.dumps(_row(spans=[{"char_start": 3, "char_end": 6}, {"char_start": 16, "char_end": 20}])),

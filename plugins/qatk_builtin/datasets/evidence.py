@@ -34,9 +34,9 @@ class EvidenceDataset:
         """Read the file. Raises :class:`DataError`, with row and question, or :class:`UsageError`."""
         return checked(self._read(), self.options.bad_answers, self.options.path)
 
-    def raw(self) -> RawExamples:
+    def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, wherever its spans stand."""
-        return RawExamples.of(self._read())
+        return RawExamples.of(EvidenceDataset(with_all(self.options))._read() if whole else self._read())
 
     def _read(self) -> Examples:
         where = self.options.path

@@ -44,9 +44,9 @@ class HubDataset:
         """
         return checked(self._read(), self.options.bad_answers, self._where)
 
-    def raw(self) -> RawExamples:
+    def raw(self, *, whole: bool = False) -> RawExamples:
         """Fetch or read the rows, right or wrong."""
-        return RawExamples.of(self._read())
+        return RawExamples.of(HubDataset(with_all(self.options))._read() if whole else self._read())
 
     @property
     def _where(self) -> str:

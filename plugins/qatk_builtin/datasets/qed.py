@@ -31,8 +31,8 @@ class QedDataset:
         """Read the file. Raises :class:`DataError`, with line or question, or :class:`UsageError`."""
         return checked(self._read(), self.options.bad_answers, self.options.path)
 
-    def raw(self) -> RawExamples:
-        """Read the file, wherever its spans stand."""
+    def raw(self, *, whole: bool = False) -> RawExamples:
+        """Read the file, wherever its spans stand; no further columns are read."""
         return RawExamples.of(self._read())
 
     def _read(self) -> Examples:

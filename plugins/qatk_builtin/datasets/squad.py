@@ -32,9 +32,10 @@ class SquadDataset:
         """Read the file; see :func:`read_squad`."""
         return read_squad(self.options.path, self.options.bad_answers, self.options.columns)
 
-    def raw(self) -> RawExamples:
+    def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, right or wrong; see :func:`read_raw_squad`."""
-        return read_raw_squad(self.options.path, self.options.columns)
+        options = with_all(self.options) if whole else self.options
+        return read_raw_squad(options.path, options.columns)
 
     def load_whole(self) -> Examples:
         """With all further columns."""

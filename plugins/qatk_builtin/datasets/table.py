@@ -55,8 +55,10 @@ class TableDataset:
             answers = self._located(answers, texts["context"].to_pylist(), ids, where)
         return checked(self._examples(table, roles, texts, answers, where), self.options.bad_answers, where)
 
-    def raw(self) -> RawExamples:
+    def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
+        if whole:
+            return TableDataset(with_all(self.options, "further")).raw()
         table, roles, where = self._read()
         texts = {role: pc.fill_null(table[roles[role]].cast(pa.large_string()), "") for role in _TEXTS if role in roles}
         answers = self._answers(table, roles, where)

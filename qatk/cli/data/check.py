@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli.data.convert import another
 from qatk.cli.data.options import Data, Json, Set, Use
 from qatk.cli.reading import live_dataset
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
@@ -15,7 +18,8 @@ from qatk.errors import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qatk.data import Finding, Quality
+    from qatk.data import Change, Finding, Quality
+    from qatk.types import RawExamples
 
 STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
 
@@ -30,29 +34,64 @@ def check_command(
             help="Training data, read as DATA is: find its questions and contexts in DATA, the same and nearly so.",
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--fix",
+            metavar="OUT",
+            help="Mend what is safe to mend, list each change, and write the data to this file: .json (SQuAD), .jsonl, "
+            ".csv or .parquet; the first three also with .gz. Findings are then those that are left.",
+        ),
+    ] = None,
     use: Use = None,
     settings: Set = None,
     json: Json = False,
 ) -> None:
     """Find what is wrong with data: answers, ids, texts, contradictions, leaks from the training data.
 
-    Exit code 1 means that there are findings of severity error.
+    Exit code 1 means that there are findings of severity error; with --fix, that some are left.
 
-    Examples: qatk data check train.csv; qatk data check dev-v2.0.json --against train-v2.0.json.
+    Examples: qatk data check train.csv; qatk data check dev-v2.0.json --against train-v2.0.json; qatk data check
+    train.csv --fix mended.csv.
     """
-    from qatk.data import check
+    from qatk.data import check, fix, form_of
 
     plain_warnings()
     host = plugin_host(context)
-    raw = live_dataset(host, use, data, settings or []).raw()
+    if out is not None:
+        form_of(another(data, out))
+    raw = live_dataset(host, use, data, settings or []).raw(whole=out is not None)
     train = None if against is None else live_dataset(host, use, against, settings or []).raw()
+    changes: list[Change] = []
+    if out is not None:
+        raw, changes = fix(raw)
+        _write(raw, out, data)
     quality = check(raw, train)
     if json:
-        print_json(quality.plain())
+        print_json({**quality.plain(), **({} if out is None else {"changes": [vars(each) for each in changes]})})
     else:
+        if out is not None:
+            _print_changes(output(), changes, out)
         _print(output(), quality)
     if quality.errors:
         raise typer.Exit(1)
+
+
+def _write(raw: RawExamples, out: Path, data: str | None) -> None:
+    """The mended data, what could not be mended included."""
+    from qatk.data import save, unchecked
+
+    save(unchecked(raw, data or str(out)), out)
+
+
+def _print_changes(console: Console, changes: Sequence[Change], out: Path) -> None:
+    from rich.text import Text
+
+    for change in changes:
+        after = "left out" if change.after is None else visible(change.after)
+        line = Text(f"{visible(change.id)} {change.kind}: {visible(change.before)} -> {after}")
+        console.print(line, soft_wrap=True)
+    console.print(f"{visible(str(out))}: {counted(len(changes), 'change')}\n", soft_wrap=True, markup=False)
 
 
 def _print(console: Console, quality: Quality) -> None:

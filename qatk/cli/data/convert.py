@@ -69,9 +69,14 @@ def both(data: str | None, out: Path | None) -> tuple[str | None, Path]:
         raise UsageError("OUT is missing", fix="name the file to read and the file to write")
     if out is None:
         return None, Path(data)
-    if is_there(out) and is_there(Path(data)) and out.samefile(data):
+    return data, another(data, out)
+
+
+def another(data: str | None, out: Path) -> Path:
+    """OUT, a file other than DATA. Raises :class:`UsageError`."""
+    if data is not None and is_there(out) and is_there(Path(data)) and out.samefile(data):
         raise UsageError("OUT is the file that DATA names", where=str(out), fix="name another file")
-    return data, out
+    return out
 
 
 def plain(saved: Saved) -> dict[str, object]:

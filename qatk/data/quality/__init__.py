@@ -2,6 +2,7 @@
 
 from qatk.data.quality.check import check
 from qatk.data.quality.findings import Finding, Found, Quality
+from qatk.data.quality.fix import Change, fix
 from qatk.data.quality.kinds import KINDS, Kind
 
-__all__ = ["KINDS", "Finding", "Found", "Kind", "Quality", "check"]
+__all__ = ["KINDS", "Change", "Finding", "Found", "Kind", "Quality", "check", "fix"]

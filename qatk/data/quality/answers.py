@@ -110,7 +110,7 @@ def _pads(text: str, at: int, part: str, *, ahead: bool) -> bool:
     if char.isspace():
         return True
     if char == '"':
-        return part.count(char) % 2 == 1
+        return part.count(char) % 2 == 1 and (ahead or not text[at - 1 : at].isdigit())  # 58.23" are seconds, or inches
     if char in _OPEN:
         return part.count(_OPEN[char]) < part.count(char)
     if char in _CLOSED:
