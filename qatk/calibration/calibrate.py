@@ -18,7 +18,7 @@ from qatk.errors import DataError
 from qatk.evaluation.squad import exact_and_f1
 from qatk.files import write_json
 from qatk.statistics.classification import brier_score, calibration_error, log_loss, reliability
-from qatk.statistics.intervals import percent
+from qatk.statistics.intervals import mean_interval, percent
 from qatk.statistics.logistic import no_answer_probability
 from qatk.types import Bool, Clusters, Examples, Float64, Int32, Int64, NBest, Predictions, clusters_of
 from qatk.types.predictions import answered
@@ -75,6 +75,8 @@ class Calibration:
             is scored by. Fewer than asked for where few articles can be halved in few ways.
         seed: that they were drawn with.
         at_zero, oracle: EM and F1 in per cent at threshold 0, and at the one that is best on this very data.
+        intervals: 95 % intervals by cluster of EM and F1 ``at_zero`` and ``held_out``, the latter of each question's
+            mean over the splits; in per cent.
         calibration_error, brier, log_loss: before calibrating: of the plain logistic function of the odds.
         clusters: what was halved: articles, contexts, or what a column says.
         full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
@@ -86,6 +88,7 @@ class Calibration:
     seed: int
     at_zero: Mapping[str, float]
     oracle: Mapping[str, float]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]]
     calibration_error: float
     brier: float
     log_loss: float
@@ -106,6 +109,7 @@ class Calibration:
             "seed": self.seed,
             "at_zero": dict(self.at_zero),
             "oracle": dict(self.oracle),
+            "intervals": {name: {m: list(bounds) for m, bounds in of.items()} for name, of in self.intervals.items()},
             "calibration_error": self.calibration_error,
             "brier": self.brier,
             "log_loss": self.log_loss,
@@ -141,12 +145,15 @@ def calibrate(
     questions, clusters = _questions(examples, predictions), clusters_of(examples, cluster)
     fitted = fit(questions)
     zero, best = questions.scores(0.0), questions.scores(fitted.threshold)
+    held = [_held_out(questions, half) for half in distinct_halves(clusters.index, splits, seed)]
+    means = np.mean([scores for _, scores in held], axis=0)
     return Calibration(
         fitted=fitted,
-        splits=[_held_out(questions, half) for half in distinct_halves(clusters.index, splits, seed)],
+        splits=[each for each, _ in held],
         seed=seed,
         at_zero={"exact": percent(zero[0]), "f1": percent(zero[1])},
         oracle={"exact": percent(best[0]), "f1": percent(best[1])},
+        intervals={"at_zero": _intervals(zero, clusters), "held_out": _intervals(means, clusters)},
         **_judged(no_answer_probability(questions.odds), questions),
         clusters=clusters,
         full=predictions.nbest is not None,
@@ -244,14 +251,18 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
     write_json(folder / FILE, calibration.as_dict())
 
 
-def _held_out(questions: Questions, half: Bool) -> HeldOut:
-    """Fit on either half, score on the other."""
+def _intervals(scores: Sequence[Float64], clusters: Clusters) -> dict[str, tuple[float, float]]:
+    return {name: mean_interval(each, clusters.index) for name, each in zip(("exact", "f1"), scores, strict=True)}
+
+
+def _held_out(questions: Questions, half: Bool) -> tuple[HeldOut, tuple[Float64, Float64]]:
+    """Fit on either half, score on the other: the figures, and EM and F1 of each question."""
     fits = [fit(questions.take(~part)) for part in (half, ~half)]  # the first is for the questions of ``half``
     scores = questions.scores(np.where(half, *(by.threshold for by in fits)))
     probabilities = [no_answer_probability(questions.odds - by.offset, by.temperature) for by in fits]
     judged = _judged(np.where(half, *probabilities), questions)
     first, second = (_fold(part, by, scores) for part, by in zip((half, ~half), fits, strict=True))
-    return HeldOut(percent(scores[0]), percent(scores[1]), **judged, folds=(first, second))
+    return HeldOut(percent(scores[0]), percent(scores[1]), **judged, folds=(first, second)), scores
 
 
 def _fold(part: Bool, by: Fitted, scores: tuple[Float64, Float64]) -> Fold:

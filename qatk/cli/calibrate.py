@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
-from qatk.display.numbers import counted
-from qatk.display.tables import plain_table
+from qatk.display.numbers import METRICS, counted, interval
+from qatk.display.tables import in_blocks, plain_table
 from qatk.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -53,12 +54,17 @@ def calibrate_command(
     if as_json:
         print_json(found.as_dict())
     else:
-        console.print(_table(found))
-        console.print()
+        console.print(Text(_title(found), "bold"))
+        for block in in_blocks(_table(found), console.width):
+            console.print(block)
+            console.print()
         console.print(_advice(found), soft_wrap=True)
     if write and data is None:
+        from qatk.run_folder.lock import locked
+
         try:
-            write_calibration(source, found)
+            with locked(source):
+                write_calibration(source, found)
         except StorageError as error:
             raise StorageError(
                 error.what, where=error.where, fix="print the result without writing it: --no-write"
@@ -70,12 +76,12 @@ def calibrate_command(
 def _read(
     context: typer.Context, source: Path, data: Path | None, null_odds: Path | None, cluster: str | None
 ) -> Evaluation:
+    host = plugin_host(context)
     if data is not None:
         from qatk.evaluation.evaluate import evaluate, read_data
 
         if null_odds is None:
             raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
-        host = plugin_host(context)
         return evaluate(read_data(data, host, cluster=cluster), source, null_odds=null_odds, host=host)
     from qatk.files import is_there
 
@@ -92,23 +98,31 @@ def _read(
     return load_run(source).evaluation
 
 
+def _title(found: Calibration) -> str:
+    kind = found.clusters.kind
+    return f"Null threshold, fitted and scored on different {kind}s ({found.clusters.count}); 95 % by {kind}"
+
+
 def _table(found: Calibration) -> Table:
     """Scores at threshold 0, on held-out articles, and of the oracle."""
-    title = f"Null threshold, fitted and scored on different {found.clusters.kind}s ({found.clusters.count})"
-    table = plain_table("threshold", "EM", "F1", "F1 range", *JUDGED.values(), title=title)
+    table = plain_table("threshold", "EM", "95 %", "F1", "95 %", "F1 over splits", *JUDGED.values())
+    table.padding = (0, 0, 0, 1)
     held = found.as_dict()["held_out"]
     before = (found.calibration_error, found.brier, found.log_loss)
-    table.add_row("0", *_figures(found.at_zero), "", *(f"{value:.3f}" for value in before))
+    table.add_row("0", *_figures(found.at_zero, found.intervals["at_zero"]), "", *(f"{value:.3f}" for value in before))
     spread = f"{held['f1']['least']:.2f} to {held['f1']['most']:.2f}"
     middle = {name: held[name]["mean"] for name in ("exact", "f1")}
     after = (held[name]["mean"] for name in JUDGED)
-    table.add_row("held out", *_figures(middle), spread, *(f"{value:.3f}" for value in after), style="bold")
-    table.add_row("oracle (fitted on all)", *_figures(found.oracle), *[""] * (1 + len(JUDGED)), style="dim")
+    figures = _figures(middle, found.intervals["held_out"])
+    table.add_row("held out", *figures, spread, *(f"{value:.3f}" for value in after), style="bold")
+    table.add_row("oracle (fitted on all)", *_figures(found.oracle, {}), *[""] * (1 + len(JUDGED)), style="dim")
     return table
 
 
-def _figures(figures: Mapping[str, float]) -> tuple[str, str]:
-    return f"{figures['exact']:.2f}", f"{figures['f1']:.2f}"
+def _figures(figures: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]) -> list[str]:
+    """EM and F1, each with its interval where one is known."""
+    bounds = {name: interval(intervals[name]) if name in intervals else "" for name in METRICS}
+    return [cell for name in METRICS for cell in (f"{figures[name]:.2f}", bounds[name])]
 
 
 def _advice(found: Calibration) -> str:

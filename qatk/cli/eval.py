@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.shared import output, plugin_host, print_json
+from qatk.cli.shared import Cluster, output, plugin_host, print_json
 from qatk.display.numbers import METRICS, best_threshold, counted, interval
 from qatk.display.tables import plain_table
 
@@ -71,6 +71,7 @@ def evaluate_command(
             metavar="X", help="Score answers whose null odds are above X as no answer, as the official script does."
         ),
     ] = None,
+    cluster: Cluster = None,
     use: Annotated[str, typer.Option(metavar="DATASET", help="Read DATA by this dataset component.")] = "squad",
     as_json: Annotated[bool, typer.Option("--json", help="Print the official metrics as JSON.")] = False,
 ) -> None:
@@ -91,6 +92,7 @@ def evaluate_command(
         na_prob_thresh=na_prob_thresh,
         host=host,
         use=use,
+        cluster=cluster,
     )
     metrics = evaluation.metrics
     if as_json:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from qatk.cli.shared import output, plain_warnings, plugin_host
+from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host
 from qatk.errors import QatkError, UsageError
 
 PAGE = "report.html"
@@ -29,6 +30,7 @@ def report_command(
         list[str] | None,
         typer.Option(metavar="NAME", help="Use only this reporter. May be repeated.", show_default=False),
     ] = None,
+    cluster: Cluster = None,
 ) -> None:
     """Report a finished run again, without loading a model.
 
@@ -39,6 +41,8 @@ def report_command(
     from qatk.recipes.sections import DEFAULTS
     from qatk.run_folder.folder import SETS
     from qatk.run_folder.load import load_run
+    from qatk.run_folder.lock import locked
+    from qatk.types import clusters_of
 
     plain_warnings()
     if out is not None and not (is_there(out) and out.is_dir()):
@@ -49,8 +53,12 @@ def report_command(
     host = plugin_host(context)
     reporters = [host.live(LiveReporter, "reporter", name) for name in names]
     result, folder = load_run(run, on=on), out or (run if on == "dev" else run / SETS / on)
-    for each in reporters:
-        each.report(result, folder, output())
+    if cluster is not None:
+        clusters_of(result.evaluation.examples, cluster)
+        result = replace(result, evaluation=replace(result.evaluation, cluster=cluster))
+    with locked(out or run):
+        for each in reporters:
+            each.report(result, folder, output())
     if open_page:
         _open(folder / PAGE)
 

@@ -6,20 +6,20 @@ Letters in shapes: n questions, g groups of them, k pairs of systems.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from qatk.comparison.alignment import common_masks, refuse_too_few
 from qatk.comparison.figures import Figures, joined, measure
 from qatk.comparison.margins import with_margins
-from qatk.comparison.verdicts import summary, verdict
+from qatk.comparison.verdicts import caveat, summary, verdict
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
 from qatk.statistics.significance import DRAWS, SEED, detectable_difference, holm
-from qatk.types import Float64, Int64, clusters_of, contexts_of, groups_of
+from qatk.types import Clusters, Float64, Int64, clusters_of, contexts_of, groups_of
 
 METRICS = ("exact", "f1")
 ALPHA = 0.05
@@ -93,9 +93,12 @@ def compare_systems(
         wins, losses, both_wrong = rank_questions(baseline, other, clusters.index)
         said = verdict(baseline, other, main, clusters.kind)
         pairs.append(Pair(first, second, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
+    said = caveat(systems, pairs)
+    if said and len(pairs) == 1:
+        pairs = [replace(pairs[0], verdict=f"{pairs[0].verdict} {said}")]
     if margin is not None:
         pairs = with_margins(pairs, systems, margin)
-    return Comparison(examples, systems, pairs, masks, clusters, draws, seed)
+    return Comparison(examples, systems, pairs, masks, clusters, draws, seed, caveat="" if len(pairs) == 1 else said)
 
 
 def _by_family(figures: Figures, groups: int) -> tuple[Float64, Int64]:
@@ -180,23 +183,40 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
             "unnamed": comparison.clusters.unnamed,
             "draws": comparison.draws,
             "seed": comparison.seed,
-            "systems": [_system_to_dict(system) for system in systems],
+            "systems": [_system_to_dict(system, comparison.clusters) for system in systems],
             "summary": comparison.summary,
+            "caveat": comparison.caveat,
             "pairs": [_pair_to_dict(pair, systems, ids) for pair in comparison.pairs],
         }
     )
     return plain
 
 
-def _system_to_dict(system: System) -> dict[str, object]:
+def _system_to_dict(system: System, clusters: Clusters) -> dict[str, object]:
     known = [name for name in system.evaluation.metrics if all(name in e.metrics for e in system.evaluations)]
     runs = [
-        {"seed": seed, "source": source, "metrics": dict(evaluation.metrics)}
+        {
+            "seed": seed,
+            "source": source,
+            "metrics": dict(evaluation.metrics),
+            "intervals": _intervals(System("", [evaluation]), clusters),
+        }
         for seed, source, evaluation in zip(system.seeds, system.sources, system.evaluations, strict=True)
     ]
     of_runs = {name: [e.metrics[name] for e in system.evaluations] for name in known}
     means = {name: float(np.mean(of)) if len(set(of)) > 1 else of[0] for name, of in of_runs.items()}
-    return {"name": system.name, "metrics": means, "facts": dict(system.facts), "runs": runs}
+    intervals = _intervals(system, clusters)
+    return {"name": system.name, "metrics": means, "intervals": intervals, "facts": dict(system.facts), "runs": runs}
+
+
+def _intervals(system: System, clusters: Clusters) -> dict[str, Interval]:
+    """The 95 % intervals of EM and F1 under the official keys."""
+    groups = groups_of(system.evaluation.examples.has_answer, distinct=True)
+    return {
+        f"{group.prefix}{metric}": system.interval(metric, rows, clusters)
+        for group, rows in groups.items()
+        for metric in METRICS
+    }
 
 
 def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> dict[str, object]:

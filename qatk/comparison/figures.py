@@ -10,9 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qatk.statistics.bootstrap import paired_bootstrap, two_way_bootstrap, two_way_error
+from qatk.statistics.bootstrap import paired_bootstrap
 from qatk.statistics.resampling import effective_units, units_in
-from qatk.statistics.significance import approximate_randomisation, clustered_p, mcnemar, standard_error
+from qatk.statistics.significance import (
+    approximate_randomisation,
+    clustered_p,
+    mcnemar,
+    standard_error,
+    student_interval,
+    two_way_error,
+)
 from qatk.types import Bool, Float64, Int64
 
 
@@ -22,8 +29,9 @@ class Figures:
 
     Attributes:
         baseline, other: float64[g, k, m], means of both systems of a pair, over questions and seeds.
-        by_question, by_cluster: float64[2, g, k, m], 95 % intervals of other minus baseline.
-        two_way: likewise, over seeds and clusters; ``None`` where every system has one seed.
+        by_question, by_cluster: float64[2, g, k, m], 95 % intervals of other minus baseline: of the bootstrap, and of
+            Student's distribution.
+        two_way: the latter, over seeds and clusters; ``None`` where every system has one seed.
         error, freedom: float64[g, k, m], standard errors of the differences, by cluster or over seeds and clusters, and
             their degrees of freedom; NaN where a group has one cluster.
         cluster_share: float64[g, k, m], of the variance that comes of the clusters, the rest of the seeds.
@@ -68,7 +76,6 @@ def measure(
     apart = np.concatenate([each - of_seeds[0] for each in of_seeds[1:]]).T  # [n, k * m]
     shape = (len(masks), len(scores) - 1, scores[0].shape[1])
     several = any(len(each) > 1 for each in scores)
-    by_cluster, two_way = np.empty((2, *shape)), np.empty((2, *shape))
     clustered, error, freedom = np.empty((3, *shape))
     share = np.ones(shape)
     units, effective = np.empty((2, len(masks)))
@@ -76,16 +83,16 @@ def measure(
     for groups, clusters in ((~few, articles), (few, contexts)):
         if groups.any():
             part = masks[groups]
-            drawn = paired_bootstrap(apart, clusters, part, draws=draws, seed=seed)
-            by_cluster[:, groups] = np.clip(drawn, -1, 1).reshape(2, -1, *shape[1:])
             units[groups], effective[groups] = units_in(part, clusters), effective_units(part, clusters)
             clustered[groups] = standard_error(apart, clusters, part).reshape(-1, *shape[1:])
             error[groups], freedom[groups] = clustered[groups], units[groups, None, None] - 1
             if several:
-                two_way[:, groups] = np.clip(_two_way(scores, clusters, part, draws, seed), -1, 1)
                 error[groups], freedom[groups], share[groups] = _two_way_errors(scores, clusters, part)
     means = _means(of_seeds, masks)
-    by_question = np.clip(paired_bootstrap(apart, None, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape)
+    difference = means[:, 1:] - means[:, :1]
+    by_question = np.clip(paired_bootstrap(apart, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape)
+    by_cluster = student_interval(difference, clustered, np.broadcast_to(units[:, None, None] - 1, shape))
+    two_way = student_interval(difference, error, freedom)
     alike = np.stack([~apart[mask].any(axis=0) for mask in masks]).reshape(shape)
     for interval in (by_question, by_cluster, two_way):
         interval[:, alike] = np.nan  # nothing that was seen says how much the two may differ
@@ -100,7 +107,7 @@ def measure(
         error=error,
         freedom=freedom,
         cluster_share=share,
-        p=clustered_p(means[:, 1:] - means[:, :1], error, freedom, units[:, None, None].astype(np.int64)),
+        p=clustered_p(difference, error, freedom, units[:, None, None].astype(np.int64)),
         p_by_question=_tests(apart.reshape(-1, *shape[1:]), masks, draws, seed, exact=not several),
         design_effect=design_effect,
         clusters=units.astype(np.int64),
@@ -136,18 +143,6 @@ def _means(of_seeds: Sequence[Float64], masks: Bool) -> Float64:
     sums = masks.astype(np.float64) @ np.concatenate(of_seeds).T
     means: Float64 = (sums / masks.sum(axis=1)[:, None]).reshape(len(masks), len(of_seeds), -1)
     return means
-
-
-def _two_way(scores: Sequence[Float64], clusters: Int64, masks: Bool, draws: int, seed: int) -> Float64:
-    """float64[2, g, k, m]."""
-    found = [
-        [
-            two_way_bootstrap(scores[0][:, m], other[:, m], clusters, masks, draws=draws, seed=seed)
-            for m in range(other.shape[1])
-        ]
-        for other in scores[1:]
-    ]
-    return np.moveaxis(np.array(found), (0, 1), (2, 3))
 
 
 def _two_way_errors(scores: Sequence[Float64], clusters: Int64, masks: Bool) -> Float64:

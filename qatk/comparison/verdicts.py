@@ -7,20 +7,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qatk.display.numbers import METRICS
-from qatk.results.comparison import Difference, System
-from qatk.statistics.bootstrap import two_way_error
-from qatk.statistics.student import student_quantile
-from qatk.types import Clusters, Float64
+from qatk.display.numbers import METRICS, interval
+from qatk.results.comparison import Difference, Pair, System
+from qatk.types import Clusters
 
-ONE_SEED = " With one seed each, this is about these two trained models, not about the methods."
+ONE_SEED = "With one seed each, this is about these two trained models, not about the methods."
 """Seeds of one method differ as much as methods do, and a single one of each tells nothing of that."""
+ALL_ONE_SEED = "With one seed each, all of this is about these trained models, not about the methods."
+SOME_ONE_SEED = "Where both have one seed, it is about these two trained models, not about the methods."
+
+
+def caveat(systems: Sequence[System], pairs: Sequence[Pair]) -> str:
+    """What must be said of pairs of single runs, once for all pairs; empty where there are none that differ."""
+    told = [
+        all(len(systems[side].evaluations) == 1 for side in (pair.baseline, pair.other))
+        for pair in pairs
+        if not all(_alike(d) for d in pair.differences if d.group == "all")
+    ]
+    if not any(told):
+        return ""
+    return SOME_ONE_SEED if not all(told) else ONE_SEED if len(pairs) == 1 else ALL_ONE_SEED
 
 
 def verdict(baseline: System, other: System, differences: Sequence[Difference], clusters: str) -> str:
     """State in one sentence what F1 over all questions shows; add another where EM shows something else.
-
-    A last one says what it is about where each system has a single run.
 
     Args:
         baseline: the system that the differences are from.
@@ -35,8 +45,7 @@ def verdict(baseline: System, other: System, differences: Sequence[Difference], 
         said = _finding(baseline.name, other.name, of["f1"], clusters)
     if of["exact"].verdict in ("better", "worse") and of["exact"].verdict != of["f1"].verdict:
         said += f" In EM {other.name} is {of['exact'].verdict} by {abs(of['exact'].difference):.1f}."
-    one_seed = len(baseline.evaluations) == len(other.evaluations) == 1
-    return said + (ONE_SEED if one_seed and not (_alike(of["f1"]) and _alike(of["exact"])) else "")
+    return said
 
 
 def _alike(difference: Difference) -> bool:
@@ -65,17 +74,10 @@ def _power(detectable: float) -> str:
 
 def summary(system: System, clusters: Clusters) -> str:
     """State the mean of one system over its seeds, with intervals over seeds and clusters."""
-    means = [f"{METRICS[metric]} {_mean(system.per_question(metric), clusters)}" for metric in ("f1", "exact")]
-    return (
-        f"{system.name}, mean of {len(system.evaluations)} seeds: {', '.join(means)}. 95 % by seed and {clusters.kind}."
-    )
-
-
-def _mean(scores: Float64, clusters: Clusters) -> str:
-    """A mean over seeds and questions and its interval, in per cent."""
-    sure = two_way_error(np.zeros_like(scores), scores, clusters.index, np.ones((1, scores.shape[1]), np.bool_))
-    mean, error, freedom = 100 * float(scores.mean()), 100 * float(sure.error[0]), float(sure.freedom[0])
-    if not (error > 0 and freedom >= 1):
-        return f"{mean:.1f}"
-    reach = student_quantile(0.975, freedom) * error
-    return f"{mean:.1f} ({max(0.0, mean - reach):.1f} to {min(100.0, mean + reach):.1f})"
+    every, means = np.ones(len(system.evaluation.examples), np.bool_), []
+    for metric in ("f1", "exact"):
+        mean, bounds = 100 * float(system.per_question(metric).mean()), system.interval(metric, every, clusters)
+        known = f" ({interval(bounds)})" if bounds.low <= bounds.high else ""
+        means.append(f"{METRICS[metric]} {mean:.1f}{known}")
+    seeds = len(system.evaluations)
+    return f"{system.name}, mean of {seeds} seeds: {', '.join(means)}. 95 % by seed and {clusters.kind}."

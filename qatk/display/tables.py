@@ -51,7 +51,7 @@ def in_blocks(table: Table, width: int, labels: int = 1, least: int | None = Non
     widths = [_width_of(column, table) for column in table.columns]
     given, figures = sum(widths[:labels]), widths[labels:]
     narrow = given if least is None else min(given, sum(widths[: labels - 1]) + least)
-    if narrow + sum(figures) <= width:
+    if narrow + sum(figures) - _gap(table) <= width:
         return [table]
     room = width - min(given, max(narrow, width // 3))
     blocks, left = list[list[int]](), 0
@@ -69,8 +69,13 @@ def _width_of(column: Column, table: Table) -> int:
     from rich.cells import cell_len
 
     texts = [str(cell) for cell in (column.header, *column.cells)]
+    return max(cell_len(line) for text in texts for line in text.split("\n")) + _gap(table)
+
+
+def _gap(table: Table) -> int:
+    """The characters between two columns."""
     _, right, _, left = table.padding
-    return max(cell_len(line) for text in texts for line in text.split("\n")) + left + right + 1
+    return left + right + 1
 
 
 def _with_columns(table: Table, places: Sequence[int]) -> Table:

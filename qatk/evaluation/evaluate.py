@@ -23,7 +23,7 @@ from qatk.evaluation.prediction_files import (
 from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.squad import exact_and_f1, official_metrics
 from qatk.results.evaluation import Evaluation
-from qatk.types import Examples
+from qatk.types import Examples, clusters_of
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -42,6 +42,7 @@ def evaluate(
     na_prob_thresh: float | None = None,
     host: PluginHost | None = None,
     use: str = "squad",
+    cluster: str | None = None,
 ) -> Evaluation:
     """Score predictions as the official SQuAD v2 script does. They stand as they are, unless a threshold is given.
 
@@ -58,18 +59,21 @@ def evaluate(
             and ``pr_*`` stay those of the predictions as they are.
         host: the plugins to use.
         use: the dataset that reads a file; its first required option is the path.
+        cluster: the column that intervals go by, see :func:`qatk.types.clusters_of`; ``None`` is the article.
 
     Raises:
         PredictionsError: where predictions or odds do not belong to the data: ids missing, left over or double.
         DataError: where a file holds something else, or the data has no gold.
-        UsageError: where a file cannot be opened.
+        UsageError: where a file cannot be opened; for a column to cluster by that is not there.
     """
-    examples = read_data(data, host, use=use)
+    examples = read_data(data, host, cluster=cluster, use=use)
+    clusters_of(examples, cluster)
     if not isinstance(predictions, Mapping):
         predictions = read_predictions(predictions)
     if null_odds is not None and not isinstance(null_odds, Mapping):
         null_odds = read_null_odds(null_odds)
-    return evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh)
+    found = evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh)
+    return replace(found, cluster=cluster)
 
 
 def read_data(

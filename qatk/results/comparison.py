@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.display.html import Compared, comparison_html
-from qatk.results.evaluation import Evaluation
+from qatk.results.evaluation import Evaluation, clusters_within
 from qatk.results.run import RunResult
+from qatk.statistics.intervals import mean_interval_over_seeds
 from qatk.types import Bool, Clusters, Examples, Float64, Int64
 
 UNRESOLVED = "inconclusive"
@@ -51,6 +52,19 @@ class System:
         """float64[seeds, n] of a per-question metric, as fractions."""
         return np.stack([evaluation.per_question[metric] for evaluation in self.evaluations])
 
+    def interval(self, metric: str, rows: Bool, clusters: Clusters) -> Interval:
+        """A 95 % interval of the mean of EM or F1 over some questions, in per cent; with several seeds over them too.
+
+        By cluster, and by context where all are of one cluster; NaN where they are of one context.
+
+        Args:
+            metric: of each question.
+            rows: bool[n].
+            clusters: what questions go together by.
+        """
+        index = clusters_within(self.evaluation.examples, clusters.index, rows)
+        return Interval(*mean_interval_over_seeds(self.per_question(metric)[:, rows], index))
+
 
 def facts_of(result: RunResult) -> dict[str, float]:
     """What a run folder knows of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``."""
@@ -82,9 +96,10 @@ class Difference:
         group: ``all``, ``HasAns``, ``NoAns``, or ``slicer: name``.
         total: questions in the group.
         baseline, other, difference: means over questions and seeds.
-        by_question, by_cluster: 95 % bootstrap intervals of the difference; clusters are articles or contexts, and
-            contexts too for a group that lies in one article. NaN for a group of one question, or one context,
-            and where no question differs.
+        by_question: 95 % bootstrap interval of the difference. NaN for a group of one question, and where none differs.
+        by_cluster: 95 % interval by Student's distribution, with the standard error by cluster; clusters are articles
+            or contexts, and contexts too for a group that lies in one article. NaN for a group of one context, and
+            where no question differs.
         p: of the difference and its standard error by cluster, with several seeds over seeds and clusters, by Student's
             distribution; 1 for one cluster.
         p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`; verdicts go by it.
@@ -93,7 +108,7 @@ class Difference:
         detectable: the smallest true difference that such data detects at 80 % power, after Holm's correction; NaN
             where ``by_cluster`` is.
         verdict: ``better``, ``worse`` or ``inconclusive``.
-        two_way: with several seeds, the 95 % interval when seeds and clusters are drawn together.
+        two_way: with several seeds, the same with the standard error over seeds and clusters.
         clusters: that the group has questions of.
         effective_clusters: clusters of equal size that would tell as much.
         design_effect: how many times as large the variance is by cluster as by question; NaN where nothing varies.
@@ -183,9 +198,10 @@ class Comparison:
         systems: the first is the baseline.
         pairs: the baseline with each other system.
         masks: by slicer and group, bool[n].
-        clusters: what questions are drawn by in ``by_cluster``: articles, contexts, or what a column says.
+        clusters: what questions go together by in ``by_cluster``: articles, contexts, or what a column says.
         draws, seed: of the bootstrap and the randomisation.
         summary: of one system alone, its mean over seeds in a sentence; empty for several.
+        caveat: what must be said of all verdicts of several pairs, as of single runs; of one pair its verdict says it.
         selection: which questions alone stand among the wins, losses and both wrong; nothing for all.
     """
 
@@ -198,11 +214,12 @@ class Comparison:
     seed: int
     selection: str = ""
     summary: str = ""
+    caveat: str = ""
 
     @property
     def verdicts(self) -> Sequence[str]:
-        """What stands first: a verdict a pair, or the summary of one system alone."""
-        return [pair.verdict for pair in self.pairs] or [self.summary]
+        """What stands first: a verdict a pair and what must be said of them all, or the summary of one system alone."""
+        return [*(pair.verdict for pair in self.pairs), *filter(None, [self.caveat])] or [self.summary]
 
     def _repr_html_(self) -> str:
         names = [system.name for system in self.systems]

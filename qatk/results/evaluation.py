@@ -10,7 +10,7 @@ import numpy as np
 
 from qatk.display.html import Row, figures_html
 from qatk.statistics.intervals import mean_interval, percent
-from qatk.types import Bool, Clusters, Examples, Float64, Int8, Int32, Predictions, clusters_of, groups_of
+from qatk.types import Bool, Clusters, Examples, Float64, Int8, Int32, Int64, Predictions, clusters_of, groups_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class Evaluation:
         reach: int8[n], whether a gold answer could have been given at all, and if not why: codes of
             :data:`qatk.evaluation.reachability.REACHES`; ``None`` where it is not known, as of prediction files.
         windows: int32[n], windows of tokens that each question was read in; ``None`` where it is not known.
+        cluster: the column that intervals go by, see :func:`qatk.types.clusters_of`; ``None`` is the article.
     """
 
     examples: Examples
@@ -37,6 +38,7 @@ class Evaluation:
     masks: Mapping[str, Mapping[str, Bool]] = field(default_factory=dict)
     reach: Int8 | None = None
     windows: Int32 | None = None
+    cluster: str | None = None
 
     @property
     def reachable(self) -> Bool | None:
@@ -57,8 +59,8 @@ class Evaluation:
 
     @cached_property
     def clusters(self) -> Clusters:
-        """The articles of the questions, or their contexts: what intervals go by."""
-        return clusters_of(self.examples)
+        """The articles of the questions, their contexts, or what a column says: what intervals go by."""
+        return clusters_of(self.examples, self.cluster)
 
     def interval(self, metric: str, rows: Bool) -> tuple[float, float]:
         """A 95 % interval of the mean of a per-question metric over some questions, in per cent.
@@ -70,9 +72,7 @@ class Evaluation:
             metric: its name.
             rows: bool[n].
         """
-        index = self.clusters.index[rows]
-        if len(index) and (index == index[0]).all():
-            index = self.examples.context_index[rows].astype(np.int64)
+        index = clusters_within(self.examples, self.clusters.index, rows)
         return mean_interval(self.per_question[metric][rows], index)
 
     def _figures(self, slicer: str, name: str, rows: Bool) -> SliceRow:
@@ -84,6 +84,13 @@ class Evaluation:
     def _repr_html_(self) -> str:
         groups, slices = ([_row(s) for s in rows] for rows in (self.groups, self.slices))
         return figures_html(self.per_question, groups, slices)
+
+
+def clusters_within(examples: Examples, clusters: Int64, rows: Bool) -> Int64:
+    """The cluster of each of some questions; its context where all are of one cluster."""
+    index = clusters[rows]
+    alone = len(index) > 0 and bool((index == index[0]).all())
+    return examples.context_index[rows].astype(np.int64) if alone else index
 
 
 def _row(row: SliceRow) -> Row:

@@ -19,9 +19,23 @@ R = TypeVar("R", NBest, Spans)
 
 
 def decode(
-    decoder: LiveDecoder, examples: Examples, features: Features, scores: SpanScores, known: Plain | None = None
+    decoder: LiveDecoder,
+    examples: Examples,
+    features: Features,
+    scores: SpanScores,
+    known: Plain | None = None,
+    *,
+    passing: bool = False,
 ) -> tuple[Predictions, Parameters | None]:
     """Answers, and the parameters that were fitted for them, or are known, where the decoder has any.
+
+    Args:
+        decoder: of the run.
+        examples: what is asked.
+        features: their windows.
+        scores: of the windows.
+        known: parameters, which need not be fitted then.
+        passing: only the answers are wanted, as after an epoch: nothing is fitted for data to come.
 
     Raises:
         DataError: where parameters have to be fitted, and there is no gold or only one article and context.
@@ -38,9 +52,12 @@ def decode(
         fits.append(decoder.fit(*_rows(examples, features, scores, ~part)))
         decoder.restore(fits[-1])
         parts.append(decoder.decode(*_rows(examples, features, scores, part)))
+    answers = _woven(half, *parts)
+    if passing:
+        return answers, None
     whole = decoder.fit(examples, features, scores)
     decoder.restore(whole)
-    return _woven(half, *parts), Parameters(whole, fits)
+    return answers, Parameters(whole, fits)
 
 
 def check_can_fit(examples: Examples) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from qatk.calibration.calibrate import Calibration, answers_of, apply_threshold, calibrate
+from qatk.calibration.calibrate import SPLITS, Calibration, answers_of, apply_threshold, calibrate
 from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import Reach
 from qatk.plugins.live import LiveDecoder
@@ -43,7 +43,7 @@ def answer(
     features: Features,
     scores: SpanScores,
     *,
-    splits: int | None = None,
+    passing: bool = False,
     known: Plain | None = None,
 ) -> Answers:
     """Decode, by parameters fitted on other articles where the decoder has any, and calibrate where it asks for it.
@@ -55,13 +55,14 @@ def answer(
         examples: what is asked.
         features: their windows.
         scores: of the windows.
-        splits: in how many ways the articles are halved; as many as usual where it is not given.
+        passing: only the answers are wanted, as after an epoch: the articles are halved in one way, and nothing is
+            fitted for data to come.
         known: the decoder's parameters, where it need not fit them.
     """
-    predictions, parameters = decode(decoder, examples, features, scores, known)
+    predictions, parameters = decode(decoder, examples, features, scores, known, passing=passing)
     if not decoder.calibrated:
         return Answers(predictions, parameters=parameters)
-    found = calibrate(examples, predictions) if splits is None else calibrate(examples, predictions, splits=splits)
+    found = calibrate(examples, predictions, splits=1 if passing else SPLITS)
     return Answers(answers_of(found, examples, predictions), found, parameters)
 
 

@@ -13,6 +13,7 @@ from qatk.errors import TrainingDiverged
 from qatk.files import replacing
 from qatk.plugins.protocols import Model
 from qatk.progress import end_epoch
+from qatk.results import Evaluation
 from qatk.run_folder.manifest import Best
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.decoding import check_can_fit
@@ -80,8 +81,9 @@ class _Training:
         parts, dev = self.context.parts, self.data.dev
         metrics = dict(event.metrics)
         if event.scores is not None:
-            found = answer(parts.decoder, dev, self.windows.dev, event.scores, splits=1)
-            metrics |= evaluate(parts, dev, found.predictions, sliced=False).metrics
+            found = answer(parts.decoder, dev, self.windows.dev, event.scores, passing=True)
+            evaluation = evaluate(parts, dev, found.predictions, sliced=False)
+            metrics |= {**evaluation.metrics, **_bounds(evaluation)}
         if self._is_best(metrics):
             self._save("checkpoints/best")
         self.context.folder.save()
@@ -108,3 +110,13 @@ class _Training:
     def _save(self, place: str, *, state: bool = False) -> None:
         with replacing(self.context.folder / place) as new:
             self.context.parts.trainer.save(self.model, new, state=state)
+
+
+def _bounds(evaluation: Evaluation) -> dict[str, float]:
+    """The ends of the 95 % intervals of EM and F1, where they are known: ``f1_low``, ``f1_high`` ..."""
+    every = np.ones(len(evaluation.examples), np.bool_)
+    intervals = {name: evaluation.interval(name, every) for name in ("exact", "f1") if name in evaluation.per_question}
+    ends = {
+        f"{name}_{end}": value for name, of in intervals.items() for end, value in zip(("low", "high"), of, strict=True)
+    }
+    return {name: value for name, value in ends.items() if not np.isnan(value)}

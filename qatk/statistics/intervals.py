@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from qatk.statistics.classification import sequential_sum
-from qatk.statistics.significance import standard_error
+from qatk.statistics.significance import standard_error, two_way_error
 from qatk.statistics.student import student_quantile
 from qatk.types import Bool, Float64, Int64
 
@@ -49,6 +49,28 @@ def mean_interval(values: Float64, clusters: Int64 | None = None) -> tuple[float
     centre = (mean + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (most / n + z**2 / (4 * n**2)) ** 0.5
     return 100.0 * max(centre - half, 0.0), 100.0 * min(centre + half, 1.0)
+
+
+def mean_interval_over_seeds(values: Float64, clusters: Int64) -> tuple[float, float]:
+    """A 95 % interval of a mean over seeds and questions, in per cent: what training again on other articles may give.
+
+    For one seed :func:`mean_interval`. For several the standard error over both, see
+    :func:`qatk.statistics.significance.two_way_error`, by Student's distribution. NaN where that is not known.
+
+    Args:
+        values: float64[seeds, n], from 0 to 1.
+        clusters: int64[n], which questions go together.
+    """
+    if len(values) == 1:
+        return mean_interval(values[0], clusters)
+    if not values.shape[1] or len(np.unique(clusters)) < 2:
+        return float("nan"), float("nan")
+    sure = two_way_error(np.zeros_like(values), values, clusters, np.ones((1, values.shape[1]), np.bool_))
+    mean, error, freedom = float(values.mean()), float(sure.error[0]), float(sure.freedom[0])
+    if not (error > 0 and freedom >= 1):
+        return mean_interval(values.mean(axis=0), clusters)
+    half = student_quantile(0.975, freedom) * error
+    return 100.0 * max(mean - half, 0.0), 100.0 * min(mean + half, 1.0)
 
 
 def _design_effect(values: Float64, clusters: Int64) -> float:

@@ -3,15 +3,13 @@
 All columns and groups share one matrix of weights and one product with it, a block of draws at a time, so that ten
 systems cost little more than two. The same seed gives the same draws, however they are dealt out to blocks.
 
-Letters in shapes: n questions, m columns, g groups of questions, u units that are drawn, d draws.
+Letters in shapes: n questions, m columns, g groups of questions, u clusters, d draws.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cache
-from itertools import combinations_with_replacement
 from statistics import NormalDist
 
 import numpy as np
@@ -26,8 +24,6 @@ _BLOCK = 1 << 22
 _HELD = 1 << 24
 """The most numbers held for groups that are dealt with together, and the most that are drawn for them: 64 MiB."""
 _MANY = 1000
-_MOST_ENUMERATED, _MOST_COMBINED = 8, 100_000
-"""Units up to which all draws are gone through in place of random ones (6,435 for eight), and with seeds together."""
 _FARTHEST = 3.0
 """Standard deviations up to which percentiles say how far an interval reaches: beyond lie too few draws."""
 _POISSON = (94, 189, 235, 251, 255)
@@ -72,31 +68,25 @@ def effective_units(masks: Bool, clusters: Int64) -> Float64:
     return np.array([each.sum() ** 2 / (each**2).sum() for each in sizes])
 
 
-def resampled_means(
-    values: Float64, clusters: Int64, masks: Bool, draws: int, seed: int
-) -> Iterator[tuple[slice, Float32, Float64 | None]]:
-    """Means of the values over clusters drawn with replacement, for some groups at a time.
+def resampled_means(values: Float64, masks: Bool, draws: int, seed: int) -> Iterator[tuple[slice, Float32]]:
+    """Means of the values over questions drawn with replacement, for some groups at a time.
 
     Yields:
-        The groups; float32[d, g, m], NaN where a draw holds no question of a group; and the chance of each draw, or
-        ``None`` where all are equally likely. Of few clusters they are all that there are, so that the seed and the
-        number of draws do not matter.
+        The groups; float32[d, g, m], NaN where a draw holds no question of a group.
     """
-    units, width = len(np.unique(clusters)), values.shape[1] + 1
-    counts, chance = multisets(units) if units <= _MOST_ENUMERATED else (None, None)
-    draws = draws if counts is None else len(counts)
-    for part in parts(len(masks), max(units, draws) * width):
-        table = np.empty((units, len(masks[part]), width), np.float32)
+    n, width = len(values), values.shape[1] + 1
+    every = np.arange(n, dtype=np.int64)
+    for part in parts(len(masks), max(n, draws) * width):
+        table = np.empty((n, len(masks[part]), width), np.float32)
         for i, mask in enumerate(masks[part]):
-            table[:, i] = totals(values, clusters, mask)
+            table[:, i] = totals(values, every, mask)
         drawn, done = np.empty((draws, *table.shape[1:]), np.float32), 0
-        blocks = _weights(units, draws, default_rng(seed)) if counts is None else [counts.astype(np.float32)]
-        for block in blocks:
-            np.matmul(block, table.reshape(units, -1), out=drawn[done : done + len(block)].reshape(len(block), -1))
+        for block in _weights(n, draws, default_rng(seed)):
+            np.matmul(block, table.reshape(n, -1), out=drawn[done : done + len(block)].reshape(len(block), -1))
             done += len(block)
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn[..., :-1] /= drawn[..., -1:]
-        yield part, drawn[..., :-1], chance
+        yield part, drawn[..., :-1]
 
 
 def _weights(units: int, draws: int, generator: Generator) -> Iterator[Float32]:
@@ -132,55 +122,6 @@ def _counts_of_many(draws: int, units: int, generator: Generator) -> UInt8:
     return counts
 
 
-def seed_weights(
-    seeds: tuple[int, int], clusters: int, draws: int, generator: Generator, *, exact: bool = False
-) -> tuple[Float64, Float64]:
-    """Shares of two systems' seeds drawn with replacement: float64[r, d, seeds of both], and the chance of each r.
-
-    The first system's are negative, so that the product with scores is a difference. Deviations from equal shares are
-    enlarged by sqrt(seeds / (seeds - 1)), without which the variance between few seeds would come out too small (Rao
-    and Wu 1988). Of a system with one seed nothing is known of how others differ: it takes a deviation from the other
-    system's.
-
-    Args:
-        seeds: how many each system has.
-        clusters: draws of clusters, or all that there are, for each of which the shares are drawn anew.
-        draws: how many are wanted in all.
-        generator: of the random numbers.
-        exact: go through all draws of seeds, where they are few; d is then 1, the same for all clusters.
-    """
-    if exact and (found := _all_shares(seeds, _MOST_COMBINED // clusters)):
-        return found
-    size = -(-draws // clusters), clusters
-    first, second = (_enlarged(_shares(count, count, size, generator)) for count in seeds)
-    if seeds[0] == 1 < seeds[1]:
-        second = second - _enlarged(_shares(1, seeds[1], size, generator)) + 1 / seeds[1]
-    if seeds[1] == 1 < seeds[0]:
-        first = first - _enlarged(_shares(1, seeds[0], size, generator)) + 1 / seeds[0]
-    return np.concatenate([-first, second], axis=2), np.full(size[0], 1 / size[0])
-
-
-def _all_shares(seeds: tuple[int, int], most: int) -> tuple[Float64, Float64] | None:
-    """All draws of both systems' seeds; ``None`` where they are more than so many, or a system has one seed."""
-    if min(seeds) == 1 or max(seeds) > _MOST_ENUMERATED:
-        return None
-    (first, p), (second, q) = map(multisets, seeds)
-    if len(p) * len(q) > most:
-        return None
-    both = np.repeat(-_enlarged(first / seeds[0]), len(q), axis=0), np.tile(_enlarged(second / seeds[1]), (len(p), 1))
-    return np.concatenate(both, axis=1)[:, None], np.repeat(p, len(q)) * np.tile(q, len(p))
-
-
-def _shares(times: int, seeds: int, size: tuple[int, int], generator: Generator) -> Float64:
-    """float64[size, seeds]: the shares of seeds when so many are drawn."""
-    return generator.multinomial(times, np.full(seeds, 1 / seeds), size=size).astype(np.float64) / times
-
-
-def _enlarged(shares: Float64) -> Float64:
-    seeds = shares.shape[-1]
-    return shares if seeds == 1 else 1 / seeds + math.sqrt(seeds / (seeds - 1)) * (shares - 1 / seeds)
-
-
 def signs(rows: int, draws: int, seed: int) -> Iterator[Float32]:
     """Fair coins, -1 or 1: float32[some draws, rows], all draws in turn."""
     generator, width = default_rng(seed), -(-rows // 64) * 8  # whole words, so that blocks waste nothing
@@ -190,24 +131,16 @@ def signs(rows: int, draws: int, seed: int) -> Iterator[Float32]:
         yield np.unpackbits(coins, axis=1, count=rows).astype(np.float32) * 2 - 1
 
 
-def reach(units: int, freedom: float | None = None, share: float = 1.0) -> float:
+def reach(units: int) -> float:
     """How many standard deviations of the draws a 95 % interval reaches to either side; NaN for fewer than two units.
 
     t times sqrt(u / (u - 1)), with t the 97.5 % quantile of Student's distribution with u - 1 degrees of freedom
     (Hesterberg 2015, "What Teachers Should Know About the Bootstrap"): 1.96 for many units, 2.8 for six.
-
-    Args:
-        units: that are drawn.
-        freedom: degrees of freedom where they are others than u - 1.
-        share: of the variance that comes of these units, and is too small by (u - 1) / u.
     """
-    if units < 2:
-        return math.nan
-    freedom = units - 1 if freedom is None or not math.isfinite(freedom) else max(1.0, freedom)
-    return student_quantile(0.975, freedom) / math.sqrt(1 - share / units)
+    return student_quantile(0.975, units - 1) / math.sqrt(1 - 1 / units) if units > 1 else math.nan
 
 
-def percentile_interval(drawn: Float32, reaches: Float64, chance: Float64 | None = None) -> Float64:
+def percentile_interval(drawn: Float32, reaches: Float64) -> Float64:
     """float64[2, g, m]: 95 % percentile intervals of draws [d, g, m], expanded for few units.
 
     The percentiles are normal probabilities of the reach to either side: 2.5 and 97.5 for many units, 0.2 and 99.8 for
@@ -216,45 +149,24 @@ def percentile_interval(drawn: Float32, reaches: Float64, chance: Float64 | None
 
     Args:
         drawn: means of groups and columns; NaN does not count.
-        reaches: float64[g], or [g, m], see :func:`reach`; the interval is NaN where it is.
-        chance: float64[d], of each draw; ``None`` where all are equally likely.
+        reaches: float64[g], see :func:`reach`; the interval is NaN where it is.
     """
     found = np.empty((2, *drawn.shape[1:]))
-    wanted = np.broadcast_to(reaches.reshape(len(reaches), -1), drawn.shape[1:])
-    for i in range(drawn.shape[1]):
-        columns = np.ascontiguousarray(drawn[:, i].T)
-        for j, values in enumerate(columns):
-            found[:, i, j] = _bounds(values, chance, float(wanted[i, j]))
+    for i, wanted in enumerate(reaches.tolist()):
+        for j, values in enumerate(np.ascontiguousarray(drawn[:, i].T)):
+            found[:, i, j] = _bounds(values, wanted)
     return found
 
 
-def _bounds(values: Float32, chance: Float64 | None, reaches: float) -> Float64:
-    known = ~np.isnan(values)
-    if not known.all():
-        values, chance = values[known], None if chance is None else chance[known]
+def _bounds(values: Float32, reaches: float) -> Float64:
+    values = values[~np.isnan(values)]
     if math.isnan(reaches) or not len(values):
         return np.full(2, math.nan)
     if reaches > _FARTHEST:
-        middle = np.average(values, weights=chance)
-        deviation = math.sqrt(np.average((values - middle) ** 2, weights=chance))
+        middle, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
         return np.array([middle - reaches * deviation, middle + reaches * deviation])
     share = NormalDist().cdf(-reaches)
-    if chance is None:
-        ordered = np.sort(values)
-        place, ends = np.arange(len(ordered), dtype=np.float64), np.multiply((share, 1 - share), len(ordered) - 1)
-    else:
-        order = np.argsort(values, kind="stable")
-        ordered, chance = values[order], chance[order]
-        place, ends = np.cumsum(chance) - chance / 2, np.multiply((share, 1 - share), chance.sum())
-    found: Float64 = np.interp(ends, place, ordered)
+    ordered = np.sort(values)
+    ends = np.multiply((share, 1 - share), len(ordered) - 1)
+    found: Float64 = np.interp(ends, np.arange(len(ordered), dtype=np.float64), ordered)
     return found
-
-
-@cache
-def multisets(units: int) -> tuple[Float64, Float64]:
-    """Every way to draw so many units with replacement: counts float64[d, u], and the chance of each, float64[d]."""
-    drawn = np.array(list(combinations_with_replacement(range(units), units)), np.int64)
-    counts = np.zeros((len(drawn), units))
-    np.add.at(counts, (np.arange(len(drawn))[:, None], drawn), 1)
-    ways = [math.factorial(units) / math.prod(map(math.factorial, row)) for row in counts.astype(int).tolist()]
-    return counts, np.array(ways) / float(units) ** units

@@ -21,9 +21,11 @@ from qatk.calibration.calibrate import Calibration, HeldOut, answers_of, apply_t
 from qatk.calibration.fitting import Questions, fit
 from qatk.cli import app
 from qatk.errors import DataError, QatkError
+from qatk.evaluation.squad import exact_and_f1
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.load import load_run
+from qatk.statistics.intervals import mean_interval
 from qatk.types import Examples, Predictions, clusters_of
 from repository import ROOT, SHARED, needs_shared_data
 from small import write_recipe
@@ -47,6 +49,18 @@ def calibrate(of: Evaluation, **how: int) -> Calibration:
 def cross_fit(examples: Examples, predictions: Predictions) -> tuple[Predictions, HeldOut]:
     found = module.calibrate(examples, predictions, splits=1)
     return answers_of(found, examples, predictions), found.splits[0]
+
+
+def test_intervals_are_by_article_of_what_was_held_out(shifted: Evaluation) -> None:
+    found, index = calibrate(shifted, splits=3), clusters_of(DATA).index
+    assert found.intervals["at_zero"]["f1"] == mean_interval(shifted.per_question["f1"], index)
+    exact = np.zeros(len(DATA))
+    for seed in range(3):
+        alone = calibrate(shifted, splits=1, seed=found.seed + seed)
+        exact += exact_and_f1(DATA, answers_of(alone, DATA, shifted.predictions).text)[0]
+    low, high = found.intervals["held_out"]["exact"]
+    assert (low, high) == pytest.approx(mean_interval(exact / 3, index))
+    assert low < found.as_dict()["held_out"]["exact"]["mean"] < high
 
 
 def test_halves_keep_articles_whole_and_are_about_equal() -> None:
@@ -298,13 +312,19 @@ def test_the_example_of_the_page_is_what_is_found(monkeypatch: pytest.MonkeyPatc
     zero, oracle, held, folds = (found[name] for name in ("at_zero", "oracle", "held_out", "folds"))
     total = sum(fold["questions"] for fold in folds)
     assert total == 2092
+    exact, f1, held_exact, held_f1 = (
+        f"{low:.1f} to {high:.1f}"
+        for name in ("at_zero", "held_out")
+        for low, high in (found["intervals"][name][metric] for metric in ("exact", "f1"))
+    )
     for cells in (
-        f"| 0 | {zero['exact']:.2f} | {zero['f1']:.2f} | | {found['calibration_error']:.3f} "
+        f"| 0 | {zero['exact']:.2f} | {exact} | {zero['f1']:.2f} | {f1} | | {found['calibration_error']:.3f} "
         f"| {found['brier']:.3f} | {found['log_loss']:.3f} |",
-        f"| held out | {held['exact']['mean']:.2f} | {held['f1']['mean']:.2f} | {held['f1']['least']:.2f} to "
+        f"| held out | {held['exact']['mean']:.2f} | {held_exact} | {held['f1']['mean']:.2f} | {held_f1} "
+        f"| {held['f1']['least']:.2f} to "
         f"{held['f1']['most']:.2f} | {held['calibration_error']['mean']:.3f} "
         f"| {held['brier']['mean']:.3f} | {held['log_loss']['mean']:.3f} |",
-        f"| oracle (fitted on all) | {oracle['exact']:.2f} | {oracle['f1']:.2f} |",
+        f"| oracle (fitted on all) | {oracle['exact']:.2f} | | {oracle['f1']:.2f} |",
         f"means of {found['splits']}, not 20",
         f"gives {held['exact']['first']:.2f} EM and {held['f1']['first']:.2f} F1",
     ):

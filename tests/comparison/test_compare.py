@@ -16,7 +16,7 @@ from scipy import stats
 from compare_tools import answer, articles, evaluation, system
 from qatk.comparison.compare import compare_systems, comparison_to_dict
 from qatk.comparison.systems import read_systems
-from qatk.comparison.verdicts import ONE_SEED
+from qatk.comparison.verdicts import ALL_ONE_SEED, ONE_SEED, SOME_ONE_SEED
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
@@ -24,8 +24,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveReporter
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, System
 from qatk.results.evaluation import Evaluation
-from qatk.statistics.bootstrap import two_way_error
-from qatk.statistics.significance import holm, mcnemar
+from qatk.statistics.significance import holm, mcnemar, two_way_error
 from qatk_builtin.reporters.shared.comparison import Contrast
 from repository import SHARED, needs_shared_data
 from scoring_cases import examples_of, predictions_of
@@ -132,12 +131,16 @@ def test_verdicts(clear: Comparison) -> None:
     f1 = pick(clear, "f1")
     low, high = f1.by_cluster
     bounds = f"95 % CI by article {low:.1f} to {high:.1f}"
-    assert better.verdict == f"B is better than A by {f1.difference:.1f} F1 ({bounds}).{ONE_SEED}"
+    assert better.verdict == f"B is better than A by {f1.difference:.1f} F1 ({bounds})."
     assert {d.verdict for d in [*same.differences, *same.slices]} == {"inconclusive"}
     f1 = pick(clear, "f1", pair=1)
     assert same.verdict.startswith(f"No clear difference: C - A = {f1.difference:+.1f} F1 (95 % CI ")
     power = f"With this data a true difference of {f1.detectable:.1f} would be found 4 times in 5."
-    assert same.verdict.endswith(f"). {power}{ONE_SEED}")
+    assert same.verdict.endswith(f"). {power}")
+    assert clear.verdicts == [better.verdict, same.verdict, ALL_ONE_SEED], "said once, not of each pair"
+    alone = compare_systems(clear.systems[:2], draws=99)
+    assert alone.verdicts == [alone.pairs[0].verdict]
+    assert alone.pairs[0].verdict.endswith(f"). {ONE_SEED}")
 
 
 def test_all_pairs_are_those_of_each_by_itself_under_one_correction(clear: Comparison, host: PluginHost) -> None:
@@ -164,7 +167,33 @@ def test_all_pairs_of_one_and_several_seeds(host: PluginHost) -> None:
     systems = [system(host, name, DATA, of, i) for i, (name, of) in enumerate(rates.items())]
     found = compare_systems(systems, draws=DRAWS, all_pairs=True)
     assert [pair.headline.two_way is None for pair in found.pairs] == [False, False, True]
-    assert "one seed each" in found.pairs[2].verdict
+    assert found.verdicts == [*(pair.verdict for pair in found.pairs), SOME_ONE_SEED]
+    assert not any("one seed" in pair.verdict for pair in found.pairs)
+
+
+def test_each_system_has_intervals_by_cluster_and_over_seeds(host: PluginHost) -> None:
+    one, several = system(host, "A", DATA, [0.4]), system(host, "B", DATA, [0.5, 0.7, 0.9], 5)
+    found = compare_systems([one, several], draws=99)
+    every = np.ones(len(DATA), np.bool_)
+    assert one.interval("f1", every, found.clusters) == one.evaluation.interval("f1", every)
+    low, high = several.interval("f1", every, found.clusters)
+    scores = several.per_question("f1")
+    owner = np.unique(DATA.title, return_inverse=True)[1]
+    by_article = [scores.mean(axis=0)[owner == k].mean() for k in range(8)]
+    wide = np.sqrt(np.var(by_article, ddof=1) / 8 + np.var(scores.mean(axis=1), ddof=1) / 3)
+    assert (low + high) / 2 == pytest.approx(100 * scores.mean())
+    assert 2 * 100 * wide < (high - low) / 2 < 4.4 * 100 * wide
+    plain = comparison_to_dict(found)
+    assert plain["systems"][1]["intervals"]["f1"] == [low, high]
+    alone = System("", several.evaluations[1:2]).interval("exact", DATA.has_answer, found.clusters)
+    assert plain["systems"][1]["runs"][1]["intervals"]["HasAns_exact"] == list(alone)
+    lines = list(Contrast(found).lines())
+    assert len(lines) == 6
+    cells = dict(zip(Contrast(found).headers, lines[1].bounded, strict=True))
+    assert cells["F1"] == f"{100 * scores.mean():.1f} ({low:.1f} to {high:.1f})"
+    assert all("to" in line.bounded[1] for line in lines)
+    by_context = compare_systems([one, several], draws=99, cluster="context")
+    assert comparison_to_dict(by_context)["systems"][0]["intervals"] != plain["systems"][0]["intervals"]
 
 
 def test_one_system_of_several_seeds_is_summed_up(host: PluginHost, tmp_path: Path) -> None:
@@ -349,7 +378,7 @@ def test_hardly_any_questions(rows: list[int], reach: str, host: PluginHost) -> 
     few = DATA.take(rows)
     found = compare_systems([system(host, name, few, [r]) for name, r in (("A", 0.1), ("B", 1.0))], draws=99)
     assert found.pairs[0].verdict.startswith("No clear difference: B - A = +")
-    assert found.pairs[0].verdict.endswith(reach + ONE_SEED)
+    assert found.pairs[0].verdict.endswith(f"{reach} {ONE_SEED}")
     json.dumps(comparison_to_dict(found), allow_nan=False)
 
 

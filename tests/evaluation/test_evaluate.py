@@ -17,6 +17,7 @@ from qatk.cli.eval import evaluate_command
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.evaluation.prediction_files import read_null_odds, read_predictions
+from qatk.statistics.intervals import mean_interval
 from repository import SHARED, needs_shared_data
 from scoring_cases import examples_of, squad_json, without_gold
 
@@ -260,3 +261,21 @@ def test_command_leaves_errors_to_its_caller(files: Path) -> None:
     result = invoke("data.json", "p.json", "--missing", "wrong", "--json")
     assert json.loads(result.stdout)["exact"] == 0.0
     assert invoke("data.json", "p.json", "--missing", "maybe").exit_code == 2
+
+
+def test_command_goes_by_a_column(files: Path) -> None:
+    """Of one context there is no interval; of two sources there is, one that is wide."""
+    data = json.loads(Path("data.json").read_text())
+    for k, question in enumerate(data["data"][0]["paragraphs"][0]["qas"]):
+        question["source"] = "web" if k % 2 else "book"
+    Path("data.json").write_text(json.dumps(data))
+    result = invoke("data.json", "p.json", "--cluster", "source")
+    assert result.exit_code == 0, result.output
+    assert "95 % intervals are by source: 2 sources." in result.stdout
+    assert "0.0 to 100.0" in result.stdout
+    lacking = invoke("data.json", "p.json", "--cluster", "author")
+    assert isinstance(lacking.exception, QatkError)
+    assert "author" in str(lacking.exception)
+    found = evaluate("data.json", "p.json", cluster="source")
+    assert found.clusters.kind == "source"
+    assert found.interval("f1", np.ones(4, np.bool_)) == mean_interval(found.per_question["f1"], found.clusters.index)

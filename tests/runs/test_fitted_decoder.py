@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import qatk
 from broken.decoders import Biased, GoodOptions
-from qatk.api import Component, Examples, NBest, Predictions, SpanScores
+from qatk.api import Component, Examples, Features, NBest, Predictions, SpanScores
 from qatk.errors import DataError, RunFolderError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
@@ -163,3 +163,23 @@ def test_parameters_of_another_decoder_are_not_taken_over(tmp_path: Path) -> Non
 
 def test_a_fitted_decoder_keeps_the_promises(host: PluginHost) -> None:
     check_component("decoder", Biased, GoodOptions(), host=host)
+
+
+def test_after_an_epoch_nothing_is_fitted_for_data_to_come() -> None:
+    class Counting(Biased):
+        """As its base."""
+
+        fitted_on: ClassVar[list[int]] = []
+
+        def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Any:
+            self.fitted_on.append(len(examples))
+            return super().fit(examples, features, scores)
+
+    problem = decoding_problems()[-1]
+    examples = examples_of([problem.examples.context_of(0), problem.examples.context_of(1) + " other"], [["w1"], []])
+    passing, none = decode(live(Counting), examples, problem.features, problem.scores, passing=True)
+    assert Counting.fitted_on == [1, 1]
+    assert none is None
+    kept, _ = decode(live(Counting), examples, problem.features, problem.scores)
+    assert Counting.fitted_on == [1, 1, 1, 1, 2]
+    assert list(passing.text) == list(kept.text)

@@ -46,6 +46,9 @@ def test_a_run_prints_its_report_and_fills_its_folder(finished: tuple[Path, Any]
     assert all(len(c["source"]) == 64 for c in manifest["components"])
     assert manifest["model"]["device"] == "cpu"
     assert manifest["peak_memory_bytes"] > 0
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    epochs = [event["metrics"] for event in events if event["kind"] == "epoch"]
+    assert [each["f1_low"] < each["f1"] < each["f1_high"] for each in epochs] == [True, True]
     expected = {
         "manifest.json",
         "recipe.yaml",

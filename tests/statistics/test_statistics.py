@@ -15,15 +15,13 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from qatk.display import interval
-from qatk.statistics.bootstrap import paired_bootstrap, two_way_bootstrap, two_way_error
+from qatk.statistics.bootstrap import paired_bootstrap
 from qatk.statistics.intervals import mean_interval
 from qatk.statistics.resampling import (
     _weights,
-    multisets,
     percentile_interval,
     reach,
     resampled_means,
-    seed_weights,
 )
 from qatk.statistics.significance import (
     approximate_randomisation,
@@ -32,6 +30,8 @@ from qatk.statistics.significance import (
     holm,
     mcnemar,
     standard_error,
+    student_interval,
+    two_way_error,
 )
 from qatk.statistics.student import student_quantile
 
@@ -107,48 +107,20 @@ def test_the_bootstrap_by_question_agrees_with_scipy(n: int) -> None:
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.03 * width)
 
 
-def test_the_bootstrap_by_cluster_agrees_with_scipy() -> None:
-    generator = np.random.default_rng(3)
-    sizes = generator.integers(5, 40, 300)
-    clusters = np.repeat(np.arange(300), sizes)
-    d = np.clip(np.repeat(generator.normal(0.02, 0.2, 300), sizes) + generator.normal(0, 0.4, len(clusters)), -1, 1)
-    sums = np.bincount(clusters, d)
-    expected = stats.bootstrap(
-        (sums, sizes),
-        lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis),
-        n_resamples=10_000,
-        paired=True,
-        vectorized=True,
-        method="percentile",
-        rng=0,
-    ).confidence_interval
-    low, high = paired_bootstrap(d[:, None], clusters)[:, 0, 0]
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.03 * (expected.high - expected.low))
-    questions = paired_bootstrap(d[:, None])[:, 0, 0]
-    assert high - low > 1.5 * (questions[1] - questions[0])
-
-
-def test_clusters_need_not_stand_together() -> None:
-    d, order = differences(200), np.random.default_rng(0).permutation(200)
-    clusters = np.repeat(np.arange(20), 10)
-    assert np.allclose(paired_bootstrap(d, clusters), paired_bootstrap(d[order], clusters[order]), atol=1e-6)
-
-
 def test_a_group_is_drawn_as_by_itself() -> None:
     d, half = differences(600), np.arange(600) < 300
     masks = np.stack([np.ones(600, bool), half])
-    together, alone = paired_bootstrap(d, None, masks)[:, 1, 0], paired_bootstrap(d[half])[:, 0, 0]
+    together, alone = paired_bootstrap(d, masks)[:, 1, 0], paired_bootstrap(d[half])[:, 0, 0]
     assert together == pytest.approx(alone, abs=0.06 * (alone[1] - alone[0]))
 
 
 def test_many_groups_are_dealt_out_without_changing_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     d = np.concatenate([differences(90, 1), differences(90, 2)], axis=1)
     masks = np.random.default_rng(0).random((7, 90)) < 0.5
-    clusters = np.arange(90) // 9
-    whole = [paired_bootstrap(d, clusters, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
+    whole = [paired_bootstrap(d, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
     monkeypatch.setattr("qatk.statistics.resampling._HELD", 500 * 3 * 2)
     monkeypatch.setattr("qatk.statistics.resampling._BLOCK", 100)
-    parts = [paired_bootstrap(d, clusters, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
+    parts = [paired_bootstrap(d, masks, draws=500), approximate_randomisation(d, masks, draws=500)]
     assert np.allclose(whole[0], parts[0], atol=1e-6)
     assert np.array_equal(whole[1], parts[1])
 
@@ -162,9 +134,8 @@ def test_the_same_seed_gives_the_same_numbers_and_another_gives_others() -> None
 
 def test_draws_take_as_many_units_as_there_are_each_equally_often() -> None:
     table = np.eye(9)
-    (_, means, chance), *rest = resampled_means(table, np.arange(9), np.ones((1, 9), bool), 4000, 1)
+    (_, means), *rest = resampled_means(table, np.ones((1, 9), bool), 4000, 1)
     assert not rest
-    assert chance is None
     assert np.allclose(means.sum(axis=2), 1)
     assert means[:, 0].mean(axis=0) == pytest.approx(np.full(9, 1 / 9), abs=0.01)
     assert means[:, 0].var(axis=0) == pytest.approx(np.full(9, 8 / 81 / 9), rel=0.1)
@@ -185,14 +156,14 @@ def test_units_are_drawn_once_on_average_as_poisson_says(units: int) -> None:
 def test_a_draw_without_a_question_of_the_group_does_not_count() -> None:
     generator = np.random.default_rng(0)
     d, masks = generator.random((30, 1)), np.arange(30)[None] < 6
-    low, high = paired_bootstrap(d, None, masks)[:, 0, 0]
+    low, high = paired_bootstrap(d, masks)[:, 0, 0]
     assert d[:6].min() <= low < d[:6].mean() < high <= d[:6].max()
 
 
 def test_one_unit_gives_no_interval() -> None:
     d, masks = differences(10), np.arange(10)[None] == 3
-    assert np.isnan(paired_bootstrap(d, None, masks)).all()
-    assert np.isnan(paired_bootstrap(d, np.zeros(10, np.int64))).all()
+    assert np.isnan(paired_bootstrap(d, masks)).all()
+    assert np.isnan(student_interval(d.mean(axis=0), standard_error(d, np.zeros(10, np.int64))[0], np.zeros(1))).all()
     assert np.isnan(standard_error(d, np.zeros(10, np.int64))).all()
     assert np.isnan(detectable_difference(np.ones(1), 0)).all()
     assert np.isnan(detectable_difference(np.zeros(1), 99)).all(), "no difference was seen: nothing to go by"
@@ -219,9 +190,8 @@ def test_many_units_have_the_plain_percentiles() -> None:
 def test_the_standard_error_is_the_usual_one_and_the_bootstraps() -> None:
     d = differences(500)
     assert standard_error(d)[0, 0] == pytest.approx(d.std(ddof=1) / math.sqrt(500))
-    clusters = np.arange(500) // 10
-    low, high = paired_bootstrap(d, clusters)[:, 0, 0]
-    assert (high - low) / 2 / student_quantile(0.975, 49) == pytest.approx(standard_error(d, clusters)[0, 0], rel=0.06)
+    low, high = paired_bootstrap(d)[:, 0, 0]
+    assert (high - low) / 2 / student_quantile(0.975, 499) == pytest.approx(standard_error(d)[0, 0], rel=0.06)
 
 
 def test_the_detectable_difference_is_found_with_80_percent_power() -> None:
@@ -288,6 +258,27 @@ def test_the_clustered_p_is_that_of_a_regression_with_clustered_errors(sizes: li
     assert error[0] == pytest.approx(fitted.bse[0], rel=1e-9)
     units = np.array([len(sizes)])
     assert clustered_p(d.mean(axis=0), error, units - 1.0, units)[0] == pytest.approx(fitted.pvalues[0], rel=1e-6)
+    bounds = student_interval(d.mean(axis=0), error, units - 1.0)[:, 0]
+    assert bounds == pytest.approx(fitted.conf_int()[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("units", [2, 3, 6, 20])
+def test_intervals_of_few_clusters_hold_the_truth_and_leave_out_0_where_p_is_small(units: int) -> None:
+    generator, owner = np.random.default_rng(units), np.repeat(np.arange(units), 30)
+    held = []
+    for _ in range(600):
+        d = (0.1 + generator.normal(0, 0.1, units)[owner] + generator.normal(0, 0.3, len(owner)))[:, None]
+        error, free = standard_error(d, owner)[0], np.array([units - 1.0])
+        low, high = student_interval(d.mean(axis=0), error, free)[:, 0]
+        held.append(low <= 0.1 <= high)
+        small = clustered_p(d.mean(axis=0), error, free, np.array([units]))[0] < 0.05
+        assert small == (low > 0 or high < 0)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.028)
+
+
+def test_an_interval_reaches_no_further_than_a_difference_can() -> None:
+    low, high = student_interval(np.array([0.9, 0.2]), np.array([0.3, 0.0]), np.array([1.0, np.nan]))
+    assert (low.tolist(), high.tolist()) == ([-1.0, 0.2], [1.0, 0.2])
 
 
 def test_clusters_that_differ_alike_are_told_by_their_signs() -> None:
@@ -299,14 +290,6 @@ def test_clusters_that_differ_alike_are_told_by_their_signs() -> None:
     assert clustered_p(alike, np.array([math.nan]), np.array([0.0]), np.array([1])) == 1
 
 
-def test_two_ways_of_one_seed_are_the_bootstrap_by_cluster() -> None:
-    generator = np.random.default_rng(0)
-    a, b = generator.random((1, 200)), generator.random((1, 200))
-    clusters = np.arange(200) // 5
-    expected = paired_bootstrap((b - a).T, clusters)[:, :, 0]
-    assert np.allclose(two_way_bootstrap(a, b, clusters), expected, atol=1e-6)
-
-
 def test_seeds_that_differ_widen_the_interval() -> None:
     """Where the seed moves all questions alike, the standard error is that of means over seeds."""
     generator = np.random.default_rng(1)
@@ -314,31 +297,20 @@ def test_seeds_that_differ_widen_the_interval() -> None:
     effect = np.array([-0.15, 0.0, 0.12, 0.03])
     a = questions + generator.normal(0, 0.01, (3, 400))
     b = questions + effect[:, None] + generator.normal(0, 0.01, (4, 400))
-    low, high = two_way_bootstrap(a, b)[:, 0]
-    narrow = paired_bootstrap((b.mean(axis=0) - a.mean(axis=0))[:, None])[:, 0, 0]
-    assert high - low > 5 * (narrow[1] - narrow[0])
     sure = two_way_error(a, b, np.arange(400), np.ones((1, 400), np.bool_))
+    narrow = standard_error((b.mean(axis=0) - a.mean(axis=0))[:, None])[0, 0]
+    assert sure.error[0] > 5 * narrow
     assert sure.error[0] == pytest.approx(effect.std(ddof=1) / 2, rel=0.1)
     assert 3 <= sure.freedom[0] < 3.1
-    assert (high - low) / 2 == pytest.approx(student_quantile(0.975, 3) * sure.error[0], rel=0.05)
 
 
-def test_six_articles_are_gone_through_and_not_drawn() -> None:
-    d, clusters = differences(120, seed=3), np.arange(120) // 20
-    found = [paired_bootstrap(d, clusters, seed=seed, draws=draws) for seed, draws in ((1, 100), (2, 10_000))]
-    assert np.array_equal(*found)
-    chosen = np.random.default_rng(0).integers(0, 6, (400_000, 6))
-    means = d[:, 0].reshape(6, 20).mean(axis=1)[chosen].mean(axis=1)
-    share = stats.norm.cdf(-math.sqrt(6 / 5) * stats.t.ppf(0.975, 5))
-    assert found[0][:, 0, 0] == pytest.approx(np.quantile(means, [share, 1 - share]), abs=0.004)
-
-
-def test_every_draw_of_units_is_there_with_its_chance() -> None:
-    counts, chance = multisets(4)
-    assert (len(counts), chance.sum()) == (35, pytest.approx(1))
-    assert (counts.sum(axis=1) == 4).all()
-    assert chance @ counts == pytest.approx(1)
-    assert chance @ (counts - 1) ** 2 == pytest.approx(3 / 4)
+def test_two_ways_of_one_seed_differ_by_cluster_alone() -> None:
+    generator = np.random.default_rng(0)
+    a, b = generator.random((1, 200)), generator.random((1, 200))
+    clusters = np.arange(200) // 5
+    sure = two_way_error(a, b, clusters, np.ones((1, 200), np.bool_))
+    assert sure.error[0] == pytest.approx(standard_error((b - a).T, clusters)[0, 0])
+    assert (sure.freedom[0], sure.of_clusters[0]) == (pytest.approx(39), 1.0)
 
 
 @pytest.mark.parametrize(("first", "second", "clusters"), [(3, 1, 35), (1, 3, 6), (3, 3, 35), (3, 3, 6), (5, 5, 6)])
@@ -346,30 +318,13 @@ def test_seeds_that_decide_seldom_make_equal_methods_differ(first: int, second: 
     """Also where one has a single seed, whose own luck nothing in its scores shows."""
     generator, missed = np.random.default_rng(5), 0
     owner = np.repeat(np.arange(clusters), 12)
-    for k in range(150):
+    for _ in range(300):
         asked = generator.normal(0, 0.05, clusters)[owner] + generator.normal(0, 0.2, len(owner))
         a, b = (
             asked + generator.normal(0, 0.03, (n, 1)) + generator.normal(0, 0.05, (n, len(asked)))
             for n in (first, second)
         )
-        low, high = two_way_bootstrap(a, b, owner, draws=500, seed=k)[:, 0]
+        sure = two_way_error(a, b, owner, np.ones((1, len(owner)), np.bool_))
+        low, high = student_interval(np.array([b.mean() - a.mean()]), sure.error, sure.freedom)[:, 0]
         missed += not low <= 0 <= high
-    assert missed / 150 < 0.09
-
-
-@pytest.mark.parametrize(("exact", "clusters"), [(False, 20_000), (True, 6)])
-@pytest.mark.parametrize("seeds", [(1, 1), (1, 3), (2, 1), (3, 3), (2, 5)])
-def test_shares_of_seeds_sum_to_one_and_vary_as_means_do(seeds: tuple[int, int], exact: bool, clusters: int) -> None:
-    first, _ = seeds
-    values = np.random.default_rng(3).normal(size=sum(seeds))
-    shares, chance = seed_weights(seeds, clusters, 20_000, np.random.default_rng(0), exact=exact)
-    assert shares[..., :first].sum(axis=2) == pytest.approx(-1)
-    assert shares[..., first:].sum(axis=2) == pytest.approx(1)
-    assert chance.sum() == pytest.approx(1)
-    drawn = shares @ values
-    weights = np.broadcast_to(chance[:, None], drawn.shape)
-    variance = np.average((drawn - np.average(drawn, weights=weights)) ** 2, weights=weights)
-    of_each = [of.var(ddof=1) if len(of) > 1 else 0.0 for of in (values[:first], values[first:])]
-    lone = sum(of_each) if 1 in seeds else 0.0
-    expected = sum(v / n for v, n in zip(of_each, seeds, strict=True)) + lone
-    assert variance == pytest.approx(expected, rel=0.06, abs=1e-12)
+    assert missed / 300 < 0.085

@@ -214,9 +214,21 @@ def test_the_chart_falls_as_the_loss_does(steps: int) -> None:
 def test_many_epochs_are_cut_but_never_the_one_kept(host: PluginHost) -> None:
     result = make_result(host, epochs=40)
     text = report(replace(result, manifest={"best": {"metric": "f1", "value": 60.0}}))
-    rows = [line.split() for line in text.splitlines() if line.split()[1:2] and "50.0   25.0" in line]
+    rows = [
+        line.split() for line in text.splitlines() if line.split()[1:2] and "50.0 25.0 12.5" in " ".join(line.split())
+    ]
     assert [int(row[0]) for row in rows] == [1, 2, 3, 4, 5, 6, 20, 35, 36, 37, 38, 39, 40]
     assert [row[0] for row in rows if row[-1] == "kept"] == ["20"]
+
+
+@WIDTHS
+def test_epochs_have_intervals_where_they_are_known(host: PluginHost, width: int) -> None:
+    result = make_result(host)
+    bounds = {"exact_low": 31.25, "exact_high": 60.04, "f1_low": 34.5, "f1_high": 70.0}
+    events = [replace(e, metrics={**e.metrics, **bounds}) if e.kind == "epoch" else e for e in result.events]
+    text = report(replace(result, events=events), width)
+    assert text.count("31.2 to 60.0") == text.count("34.5 to 70.0") == 2
+    assert "34.5 to 70.0" not in report(result, width)
 
 
 def test_epochs_without_dev_figures(host: PluginHost) -> None:

@@ -99,7 +99,7 @@ def test_what_a_reader_must_see(host: PluginHost, width: int) -> None:
         "data skipped",
         "train 61.0 s (12 windows/s)",
         "1.00 GiB",
-        "dev loss",
+        "loss start end both",
         "44.4",
         "question word: who",
         "answer length: no answer",

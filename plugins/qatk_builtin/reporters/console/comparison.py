@@ -83,7 +83,10 @@ def _systems(contrast: Contrast, width: int) -> list[Table]:
     for line in contrast.lines():
         style = "" if line.letter else "dim"
         name = Text(printable(line.name), style) if line.letter else Text(f"  {line.name}", style)
-        table.add_row(Text(line.letter, "bold"), name, *(Text(cell, style) for cell in line.cells))
+        cells = [Text(cell, style) for cell in line.cells]
+        for cell, bounds in zip(cells, line.intervals, strict=True):
+            cell.append(f"\n{bounds}" if bounds else "", "dim")
+        table.add_row(Text(line.letter, "bold"), name, *cells)
     names = _fixed(table).columns[1]
     longest = max(len(system.name) for system in contrast.comparison.systems)
     names.no_wrap, names.overflow, names.min_width = False, "fold", min(longest, LEAST_NAME)
@@ -95,7 +98,8 @@ def _systems(contrast: Contrast, width: int) -> list[Table]:
 
 def _systems_note(contrast: Contrast) -> str:
     parts = ["HasAns, NoAns: F1"] if "HasAns" in contrast.headers else []
-    return "; ".join([*parts, *(["AUC: of the null odds"] if "AUC" in contrast.headers else [])])
+    parts += ["AUC: of the null odds"] if "AUC" in contrast.headers else []
+    return "; ".join([*parts, contrast.intervals_note])
 
 
 def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, list[RenderableType]]]:

@@ -40,7 +40,7 @@ class ConsoleReporter:
         if result.sets:
             _section(console, Text.assemble(("Evaluation sets", "bold cyan"), (f"   {NOTE}", "dim")), [_sets(result)])
         _section(console, "Run", [facts_of_run(result)])
-        _section(console, "Training", _training(result, min(console.width - INDENT, WIDEST_CHART)))
+        _section(console, "Training", _training(result, console.width - INDENT))
         if result.evaluation.slices and self.options.slices:
             shown, note = pick_slices(result.evaluation, self.options.slices)
             heading = Text.assemble(("Slices", "bold cyan"), (f"   {note}" if note else "", "dim"))
@@ -88,7 +88,8 @@ def _sets(result: RunResult) -> RenderableType:
 
 
 def _training(result: RunResult, width: int) -> list[RenderableType]:
-    chart, by_epoch = loss_chart(result.events, width), epochs(result.events, result.manifest.get("best"))
+    chart = loss_chart(result.events, min(width, WIDEST_CHART))
+    by_epoch = epochs(result.events, result.manifest.get("best"), width)
     return [Padding(chart, (0, 0, 1 if by_epoch else 0, 0), expand=False), *by_epoch] if chart else [*by_epoch]
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.api import TrainEvent
-from qatk.display import figure, plain_table
+from qatk.display import figure, in_blocks, interval, plain_table
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 HEIGHT = 4
@@ -47,19 +47,20 @@ def loss_chart(events: Sequence[TrainEvent], width: int) -> Text | None:
     return chart.append(f"{'':{AXIS}}{first}{' ' * gap}{last}", "dim")
 
 
-def epochs(events: Sequence[TrainEvent], best: Mapping[str, Any] | None = None) -> list[Table | Text]:
+def epochs(events: Sequence[TrainEvent], best: Mapping[str, Any] | None = None, width: int = 200) -> list[Table | Text]:
     """A table with a row an epoch and the dev figures after it, and what its columns mean; empty without epochs.
 
     Args:
         events: the events of a run; those of kind ``epoch`` count.
         best: ``metric`` and ``value`` of the epoch that was kept, as in the manifest.
+        width: columns that there are; what is wider goes on below.
     """
     rows = [event for event in events if event.kind == "epoch"]
     if not rows:
         return []
-    table = plain_table(
-        "epoch", "step", "loss", "dev loss", "start", "end", "both", "EM", "F1", *([""] if len(rows) > 1 else [])
-    )
+    kept_column = [""] if len(rows) > 1 else []
+    table = plain_table("epoch", "step", "loss", "dev\nloss", "start", "end", "both", "EM", "F1", *kept_column)
+    table.padding = (0, 0, 0, 1)
     kept = next((i for i, event in enumerate(rows) if best and event.metrics.get(best["metric"]) == best["value"]), -1)
     half = MOST_EPOCHS // 2
     for i, event in enumerate(rows):
@@ -69,16 +70,20 @@ def epochs(events: Sequence[TrainEvent], best: Mapping[str, Any] | None = None) 
         elif i == half:
             table.add_row("…")
     if not any(name in event.metrics for event in rows for name in SHARES):
-        return [table]
-    return [table, Text("start, end, both: per cent of dev windows with that position right", "dim")]
+        return [*in_blocks(table, width)]
+    return [*in_blocks(table, width), Text("start, end, both: per cent of dev windows with that position right", "dim")]
 
 
-def _cells(event: TrainEvent) -> list[str]:
+def _cells(event: TrainEvent) -> list[str | Text]:
     dev = event.metrics
     epoch = f"{event.epoch:g}" if event.epoch == int(event.epoch) else f"{event.epoch:.2f}"
     shares = [figure(100 * dev[name] if name in dev else None, 1) for name in SHARES]
     losses = [figure(event.loss, 2), figure(dev.get("dev_loss"), 2)]
-    return [epoch, f"{event.step:,}", *losses, *shares, figure(dev.get("exact"), 1), figure(dev.get("f1"), 1)]
+    scores = [Text(figure(dev.get(name), 1)) for name in ("exact", "f1")]
+    for name, cell in zip(("exact", "f1"), scores, strict=True):
+        low, high = (dev.get(f"{name}_{end}", math.nan) for end in ("low", "high"))
+        cell.append(f"\n{interval((low, high))}" if low <= high else "", "not bold dim")
+    return [epoch, f"{event.step:,}", *losses, *shares, *scores]
 
 
 def _resample(values: Sequence[float], width: int) -> list[float]:

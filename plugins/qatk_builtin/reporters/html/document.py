@@ -139,8 +139,13 @@ def _sets(run: RunResult | None) -> dict[str, object] | None:
 
 
 def _systems(contrast: Contrast) -> dict[str, object]:
-    rows = [[line.letter, line.name, *line.cells] for line in contrast.lines()]
-    return {"title": "Systems", "headers": ["", "system", *contrast.long_headers], "rows": rows, "left": 2}
+    rows = [[line.letter, line.name, *line.bounded] for line in contrast.lines()]
+    return {
+        "title": f"Systems, {contrast.intervals_note}",
+        "headers": ["", "system", *contrast.long_headers],
+        "rows": rows,
+        "left": 2,
+    }
 
 
 def _differences(contrast: Contrast) -> Iterator[dict[str, object]]:

@@ -73,9 +73,10 @@ def _systems(contrast: Contrast) -> str:
     rows = []
     for line in contrast.lines():
         name = escape(line.name) if line.letter else f"<sub>{escape(line.name)}</sub>"
-        cells = line.cells if line.letter else [f"<sub>{cell}</sub>" if cell else "" for cell in line.cells]
+        cells = line.bounded if line.letter else [f"<sub>{cell}</sub>" if cell else "" for cell in line.bounded]
         rows.append([line.letter, name, *cells])
-    return table(["", "system", *map(escape, contrast.long_headers)], rows, left=(0, 1))
+    systems = table(["", "system", *map(escape, contrast.long_headers)], rows, left=(0, 1))
+    return f"{systems}\n\n{escape(contrast.intervals_note)}"
 
 
 def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:

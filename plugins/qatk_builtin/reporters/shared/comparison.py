@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from qatk.display import METRICS, Mark, counted, figure, points, scaled
+from qatk.display import METRICS, Mark, counted, figure, interval, points, scaled
 from qatk.evaluation import KINDS, answerability_of, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Evaluation, Pair, System
-from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64
+from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, groups_of
 from qatk_builtin.reporters.shared.cases import nearest_gold
 from qatk_builtin.reporters.shared.facts import further_figures
 
@@ -21,11 +21,25 @@ RIGHT_KINDS = frozenset({"right answer", "right to abstain"})
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table of systems: the system's letter (empty for one of its seeds), its name, its figures."""
+    """A line of the table of systems.
+
+    Attributes:
+        letter: the system's; empty for one of its seeds.
+        name: of the system or seed.
+        cells: its figures.
+        intervals: of each figure; empty where it has none.
+    """
 
     letter: str
     name: str
     cells: Sequence[str]
+    intervals: Sequence[str]
+
+    @property
+    def bounded(self) -> list[str]:
+        """The figures, each with its interval in brackets."""
+        both = zip(self.cells, self.intervals, strict=True)
+        return [f"{cell} ({bounds})" if bounds else cell for cell, bounds in both]
 
 
 @dataclass(frozen=True)
@@ -97,11 +111,30 @@ class Contrast:
         """The table of systems, with a line for every seed where there are several."""
         several = any(len(system.evaluations) > 1 for system in self.comparison.systems)
         for letter, system, figures in zip(self.letters, self.comparison.systems, self._figures, strict=True):
-            yield Line(letter, system.name, [figures.get(name, "-") for name in self.headers])
+            yield Line(letter, system.name, [figures.get(name, "-") for name in self.headers], self._intervals(system))
             if several and system.seeds[0] is not None:
                 for seed, evaluation in zip(system.seeds, system.evaluations, strict=True):
-                    cells = _scores([evaluation])
-                    yield Line("", f"seed {seed}", [cells.get(name, "") for name in self.headers])
+                    cells, alone = _scores([evaluation]), System(system.name, [evaluation])
+                    shown = [cells.get(name, "") for name in self.headers]
+                    yield Line("", f"seed {seed}", shown, self._intervals(alone))
+
+    def _intervals(self, system: System) -> list[str]:
+        """Those of EM and F1, by the header of each figure; empty for others."""
+        has_answer = system.evaluation.examples.has_answer
+        rows = {group.name: mask for group, mask in groups_of(has_answer).items()}
+        clusters, found = self.comparison.clusters, []
+        for name in self.headers:
+            metric = _KEYS.get(name, "").rpartition("_")[2]
+            mask = rows.get(name, np.ones(len(has_answer), np.bool_))
+            known = metric and mask.any()
+            found.append(interval(system.interval(metric, mask, clusters)) if known else "")
+        return found
+
+    @property
+    def intervals_note(self) -> str:
+        """What the intervals of the table of systems go by."""
+        seeds = any(len(system.evaluations) > 1 for system in self.comparison.systems)
+        return f"95 % intervals by {'seed and ' if seeds else ''}{self.comparison.clusters.kind}"
 
     def differences(self, pair: Pair) -> list[Difference]:
         """Those to show: all groups of questions where there are few pairs, else only all questions."""
