@@ -272,7 +272,7 @@ _WRONG_INTRO = [
     "",
     "Messages show control characters, line breaks within a text and characters that change the writing direction as",
     "escapes (`\\x1b`, `\\n`, `\\u202e`), so that no file or plugin can control the terminal. User and password in",
-    "an address, tokens and keys are hidden (`***`) in messages and in `manifest.json`.",
+    "an address, tokens and keys are hidden (`***`) in messages, in `manifest.json` and in a run's `recipe.yaml`.",
     "",
     "If standard output is full, there is one message and exit code 1. If it cannot encode a character, tables show",
     "`?`; JSON and YAML are escaped and lose nothing.",

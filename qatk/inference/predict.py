@@ -15,6 +15,7 @@ from qatk.files import finite, storage_errors, write_atomically, write_json
 from qatk.inference.model import AnsweringModel
 from qatk.inference.reply import Reply, replies_of
 from qatk.progress import advance
+from qatk.run_folder.lock import LOCK, locked
 from qatk.types import Examples
 
 BLOCK = 1 << 13
@@ -61,6 +62,7 @@ def predict_file(
 
     Raises:
         UsageError: another ending; a killed call left something and ``resume`` is off, or it was about something else.
+        RunFolderError: another process answers into that file.
         StorageError: the disk refuses.
     """
     if out.suffix not in FORMS:
@@ -70,6 +72,13 @@ def predict_file(
     if out.is_dir():
         raise UsageError(f"{out} is a folder", fix="name a file")
     parts = out.with_name(f"{out.name}.parts")
+    with locked(parts, any_folder=True):
+        return _predict(model, examples, out, parts, top_k=top_k, resume=resume, block=block)
+
+
+def _predict(
+    model: AnsweringModel, examples: Examples, out: Path, parts: Path, *, top_k: int, resume: bool, block: int
+) -> Written:
     _open(parts, _identity(model, examples, top_k, block), resume=resume)
     done = resumed = 0
     for number, begin in enumerate(range(0, len(examples), block)):
@@ -115,7 +124,7 @@ def _identity(model: AnsweringModel, examples: Examples, top_k: int, block: int)
 def _open(parts: Path, identity: dict[str, Any], *, resume: bool) -> None:
     """A folder for the parts: a new one, or that of a killed call about the same."""
     about = parts / ABOUT
-    if parts.exists() and not resume:
+    if any(found.name != LOCK for found in parts.iterdir()) and not resume:
         what = f"{parts} holds the answers of a call that did not come to its end"
         raise UsageError(what, fix="go on with --resume, or remove the folder")
     if about.exists():

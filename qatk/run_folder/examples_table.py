@@ -72,7 +72,26 @@ def read_examples(path: Path, metrics: Mapping[str, float], *, nbest: bool = Tru
         examples, predictions = _read_examples(table), _read_predictions(table)
     except ValueError as error:  # columns that do not belong together
         raise unreadable(path, str(error)) from None
+    if (misplaced := _span_outside(examples, predictions)) is not None:
+        raise unreadable(path, misplaced)
     return Evaluation(examples, predictions, metrics, per_question, masks, reach=reach, windows=windows)
+
+
+def _span_outside(examples: Examples, predictions: Predictions) -> str | None:
+    """What is wrong with the first span of a prediction that does not lie in its context; ``None`` where all do."""
+    lengths = np.array([len(context) for context in examples.context], np.int64)[examples.context_index]
+    kinds: list[tuple[Predictions | NBest | Spans, Int64]] = [(predictions, np.arange(len(examples), dtype=np.int64))]
+    kinds += [
+        (spans, ragged.owners(spans.offsets)) for spans in (predictions.nbest, predictions.several) if spans is not None
+    ]
+    for spans, owner in kinds:
+        start, end = spans.char_start, spans.char_end
+        there = (start >= 0) & (start <= end) & (end <= lengths[owner])
+        if len(wrong := np.flatnonzero(~there & ((start != -1) | (end != -1)))):
+            k, row = int(wrong[0]), int(owner[wrong[0]])
+            said = f"question {examples.id[row]!r} has a span from {start[k]} to {end[k]}"
+            return f"{said}, but its context has {lengths[row]} characters"
+    return None
 
 
 def _examples_columns(examples: Examples) -> dict[str, pa.Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -20,16 +21,20 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, any_folder: bool = False) -> Iterator[None]:
     """Keep a run folder to this process while the block runs; a folder that is not there is made, and goes if unused.
 
     A lock that a killed process left is told, and taken over. What is no run folder is left alone, for
     :meth:`RunFolder.open` to refuse; a folder that cannot be written needs no lock.
 
+    Args:
+        path: the folder.
+        any_folder: keep it whatever it holds.
+
     Raises:
         RunFolderError: another process has it; with its id, host and since when.
     """
-    if not _may_hold_a_run(path):
+    if not (any_folder or _may_hold_a_run(path)):
         yield
         return
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -57,8 +62,10 @@ def _take(path: Path) -> int | None:
             raise RunFolderError(f"{path / LOCK} is a link", fix="remove it, or name another folder with --out")
         try:
             file = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        except PermissionError:
-            return None
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                return None
+            raise
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with suppress(FileNotFoundError):

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from qatk.errors import RunFolderError, without_secrets
+from qatk.errors import RunFolderError
 from qatk.files import RUN_MARK, is_there, write_json
 from qatk.results.run import StageTime
 from qatk.run_folder.reading import read_part, unreadable
+from qatk.run_folder.secrets import hidden
 
 MANIFEST = RUN_MARK
 FORMAT = 2
@@ -22,10 +23,6 @@ Number = int | float
 _ONE = ("backbone", "featurizer", "head", "trainer", "decoder")
 _MANY = ("metrics", "slicers", "reporters", "trackers")
 """The sections of a recipe that name one component, and those that name several."""
-
-
-_SECRET = ("token", "hf_token", "auth_token", "access_token", "password", "secret", "api_key", "access_key")
-"""Names of options whose values are not written down."""
 
 
 Content = dict[str, Any]
@@ -155,7 +152,7 @@ class Manifest(_Record):
     def plain(self) -> Content:
         """As JSON has it; what is not known yet is left out, and so are passwords and tokens."""
         content = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"format": self.format}
-        return {name: _without_secrets(value) for name, value in content.items()}
+        return {name: hidden(value) for name, value in content.items()}
 
     def stage_times(self, executed: Collection[str] | None = None) -> list[StageTime]:
         """The completed stages; those that are not among the ``executed`` ones are marked as skipped."""
@@ -204,14 +201,6 @@ def read_finished(path: Path) -> Manifest:
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write the manifest of a run folder. Raises :class:`qatk.errors.StorageError`."""
     write_json(path / MANIFEST, manifest.plain())
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, dict):
-        return {k: "***" if k in _SECRET and item else _without_secrets(item) for k, item in value.items()}
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 def _of_form_1(content: Content) -> Content:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
-from qatk.errors import ModelError, without_secrets
+from qatk.errors import ModelError
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
 from qatk.files import replacing, write_atomically, write_json
@@ -27,6 +27,7 @@ from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
+from qatk.run_folder.secrets import hidden_in_yaml
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
 from qatk.runs.features import make_features
@@ -116,7 +117,7 @@ def _begin(context: Context) -> None:
         components=components,
         machine=describe_machine({row.distribution for row in components}),
     )
-    write_atomically(context.folder / "recipe.yaml", without_secrets(context.recipe.text))
+    write_atomically(context.folder / "recipe.yaml", hidden_in_yaml(context.recipe.text, context.recipe.filled()))
     context.folder.save()
     context.trackers.start(context.folder.manifest.plain(), context.folder.path)
 

@@ -14,6 +14,8 @@ from qatk.results.evaluation import Evaluation
 from qatk.run_folder.examples_table import read_examples, write_examples
 from qatk.types import Examples, NBest, Predictions, Spans
 
+CONTEXT = "Ada wrote it in 1843 \ud7ff \U0001f600"
+
 
 def evaluation(*, gold: bool = True, nbest: bool = True) -> Evaluation:
     answers = {
@@ -25,7 +27,7 @@ def evaluation(*, gold: bool = True, nbest: bool = True) -> Evaluation:
         ["a", "b", "c"],
         ["q1", "q2", "q3"],
         ["t", "", "u"],
-        ["ctx 1", "ctx 2"],
+        [CONTEXT, "ctx 2"],
         np.array([0, 1, 0], np.int32),
         **(answers if gold else {}),
     )
@@ -97,7 +99,7 @@ def test_reach_windows_and_columns_are_read_back_and_older_tables_have_none(tmp_
 def test_other_tools_can_read_it(tmp_path: Path) -> None:
     write_examples(tmp_path / "e.parquet", evaluation())
     rows = pq.read_table(tmp_path / "e.parquet").to_pylist()
-    assert rows[0]["context"] == "ctx 1"
+    assert rows[0]["context"] == CONTEXT
     assert rows[0]["answers"] == [{"text": "Ada", "start": 0}, {"text": "Ada", "start": -1}]
     assert rows[0]["slice.word"] == ["z", "a"]
     assert rows[2]["metric.f1"] == 2 / 3
@@ -138,3 +140,16 @@ def test_single_answers_take_no_further_columns(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "e.parquet")
     assert "spans" not in table.column_names
     assert list(table.to_pylist()[0]["answers"][0]) == ["text", "start"]
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 25), (-1, 3), (5, 2), (-2, -1), (30, 31)])
+def test_a_span_outside_of_its_context_is_told(start: int, end: int, tmp_path: Path) -> None:
+    before = evaluation(nbest=False)
+    starts, ends = before.predictions.char_start.copy(), before.predictions.char_end.copy()
+    starts[2], ends[2] = start, end
+    path = tmp_path / "examples.parquet"
+    write_examples(path, replace(before, predictions=replace(before.predictions, char_start=starts, char_end=ends)))
+    with pytest.raises(RunFolderError) as caught:
+        read_examples(path, {})
+    said = f"question 'c' has a span from {start} to {end}, but its context has {len(CONTEXT)} characters"
+    assert str(caught.value).startswith(f"{path} cannot be read: {said}\n")

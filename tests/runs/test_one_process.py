@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import qatk
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.run_folder.lock import LOCK, locked
 from small import write_recipe
@@ -149,3 +150,24 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="is a link"), locked(run):
         raise AssertionError
     assert (tmp_path / "elsewhere").read_text() == "precious"
+
+
+def test_calibrating_reporting_and_predicting_take_turns_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_recipe(tmp_path, train=24, dev=16, epochs=1)
+    run = tmp_path / "run"
+    qatk.run(recipe, out=run)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    owner = f"is in use by process {os.getpid()} on"
+    answers = [str(run), str(tmp_path / "dev.json"), "--out", str(tmp_path / "answers.json")]
+    for words in (["calibrate", str(run)], ["report", str(run)], ["predict", *answers]):
+        held = tmp_path / "answers.json.parts" if words[0] == "predict" else run
+        with locked(held, any_folder=True):
+            done = runner(*words)
+        assert (done.returncode, done.stdout.count("written")) == (2, 0), done.stderr
+        assert owner in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "answers.json").exists()
+
+
+def runner(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "qatk", *words], capture_output=True, text=True)

@@ -138,6 +138,9 @@ def _tables(good: bytes) -> Mapping[str, Change]:
         "nbest-numbers": put("nbest", pa.array([1] * n)),
         "slice-text": put("slice.question-word", pa.array(["who"] * n)),
         "metric-text": put("metric.exact", pa.array(["1"] * n)),
+        "span-outside": put("char_end", pa.array([99_999] * n, pa.int32())),
+        "span-before": put("char_start", pa.array([-7] * n, pa.int32())),
+        "nbest-outside": put("nbest", _moved(table.column("nbest"))),
         "reach-unknown": put("reach", pa.array(["nowhere"] * n)),
     }
     tables = {f"table-{name}": ("examples.parquet", value) for name, value in found.items()}
@@ -151,6 +154,13 @@ def _tables(good: bytes) -> Mapping[str, Change]:
     }
     events |= {"digits": f'{{"kind": "step", "step": {DIGITS}}}\n', "deep": "[" * 100_000 + "\n"}
     return {**tables, **{f"events-{name}": ("events.jsonl", value) for name, value in events.items()}}
+
+
+def _moved(nbest: Any) -> Any:
+    """The best spans with the second of the first question beyond its context."""
+    rows = nbest.to_pylist()
+    rows[0][1]["char_end"] = 99_999
+    return pa.array(rows, nbest.type)
 
 
 def _written(table: Any) -> bytes:
