@@ -22,7 +22,7 @@ from features import minilm
 from models import BATCH, MODEL, RATE, sample, workers
 from table import alone
 
-from qatk.api import Features
+from qatk.api import Batch, Features, PairLogits, SpanLogits
 from qatk.plugins.host import PluginHost
 from qatk.runs.stages import peak_memory
 from qatk_builtin.backbones import HfOptions
@@ -30,10 +30,13 @@ from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
 from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 HEADS = ("linear", "conditional", "biaffine", "answerability")
 WINDOWS = 128
+WAYS = ("float32 head", "bf16 head", "fp32")
+"""With the encoder in bf16 the head in float32, as qatk has it, or in bf16 like the encoder; or all in float32."""
 QUESTIONS, OVERLAPPING = 2_000, {"max_length": 128, "doc_stride": 48}
 """What the decoders are timed on."""
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -56,8 +59,8 @@ class Cost:
 
 
 def measure(repetitions: int = 3) -> list[Row]:
-    """Heads, then decoders."""
-    return [*heads(repetitions), *decoders(repetitions)]
+    """Heads, what their float32 costs, then decoders."""
+    return [*heads(repetitions), *in_float32(repetitions), *decoders(repetitions)]
 
 
 def heads(repetitions: int) -> list[Row]:
@@ -73,17 +76,17 @@ def heads(repetitions: int) -> list[Row]:
     return [row for head, found in costs.items() for row in beside(name, head, found, linear)]
 
 
-def beside(data: str, head: str, found: Cost, linear: Cost) -> list[Row]:
-    """A head's cost, as a ratio to that of ``linear``."""
+def beside(data: str, head: str, found: Cost, linear: Cost, against: str = "linear") -> list[Row]:
+    """A head's cost, as a ratio to that of ``linear``, or of what else it is held against."""
     rows = [
-        duration(f"{what}, {WINDOWS} windows", f"{data}, {head}", Timed(mine, 1), Timed(theirs, 1), "linear")
+        duration(f"{what}, {WINDOWS} windows", f"{data}, {head}", Timed(mine, 1), Timed(theirs, 1), against)
         for what, mine, theirs in (
             ("training", found.training, linear.training),
             ("prediction", found.prediction, linear.prediction),
         )
     ]
     ratio = found.memory / linear.memory
-    memory = ("memory, peak resident", f"{data}, {head}", "linear", "GiB", found.memory, linear.memory)
+    memory = ("memory, peak resident", f"{data}, {head}", against, "GiB", found.memory, linear.memory)
     return [*rows, Row(*memory, ratio, ratio, ratio)]
 
 
@@ -92,22 +95,68 @@ def cost(features: Features, *, head: str, repetitions: int) -> Cost:
     trainer, model = side(head)
     training, prediction = [], []
     for _ in range(repetitions + 1):
-        began = time.perf_counter()
-        for _ in trainer.fit(model, features, None, seed=0):
-            pass
-        trained = time.perf_counter()
-        trainer.predict(model, features)
-        training.append(trained - began)
-        prediction.append(time.perf_counter() - trained)
+        trained, predicted = one(features, trainer, model)
+        training.append(trained)
+        prediction.append(predicted)
     return Cost(training[1:], prediction[1:], peak_memory() / 2**30)
 
 
+def one(features: Features, trainer: TorchTrainer, model: Any) -> tuple[float, float]:
+    """Seconds of an epoch, and of a prediction."""
+    began = time.perf_counter()
+    for _ in trainer.fit(model, features, None, seed=0):
+        pass
+    trained = time.perf_counter()
+    trainer.predict(model, features)
+    return trained - began, time.perf_counter() - trained
+
+
+def in_float32(repetitions: int) -> list[Row]:
+    """What it costs that heads compute in float32 above an encoder in bf16: two rows for each of two heads."""
+    name, data = mini_or_generated()
+    features = StrideFeaturizer(StrideOptions()).featurize(to_examples(data), *minilm(), targets=True)
+    windows, rows = sample(features, WINDOWS), []
+    for head in ("linear", "biaffine"):
+        with workers({head: partial(each_way, head=head, repetitions=repetitions)}) as pool:
+            found: dict[str, Cost] = pool[head](windows)
+        mine = found.pop(WAYS[0])
+        for against, theirs in found.items():
+            rows += beside(name, f"{head}, float32 in bf16", mine, theirs, against)[:2]
+    return rows
+
+
+def each_way(features: Features, *, head: str, repetitions: int) -> dict[str, Cost]:
+    """Train and predict each way in turn, so that what else the machine does falls on all alike."""
+    sides = {way: side(head, way) for way in WAYS}
+    took: dict[str, tuple[list[float], list[float]]] = {way: ([], []) for way in WAYS}
+    for _ in range(repetitions + 1):
+        for way, (trainer, model) in sides.items():
+            for seconds, found in zip(one(features, trainer, model), took[way], strict=True):
+                found.append(seconds)
+    return {
+        way: Cost(training[1:], prediction[1:], peak_memory() / 2**30) for way, (training, prediction) in took.items()
+    }
+
+
+class LikeEncoder(QAModel):
+    """A model whose head computes as autocast has it compute: what qatk did before."""
+
+    def forward(self, batch: Batch) -> SpanLogits | PairLogits:
+        output: SpanLogits | PairLogits = self.head(self._states(batch), batch)
+        return output
+
+
 @cache
-def side(head: str) -> tuple[TorchTrainer, Any]:
+def side(head: str, way: str = "") -> tuple[TorchTrainer, Any]:
     """A trainer, and a model with this head."""
-    trainer = TorchTrainer(TorchOptions(learning_rate=RATE, epochs=1, batch_size=BATCH, device="cpu"))
+    precision = {"": "auto", "fp32": "fp32"}.get(way, "bf16")
+    options = TorchOptions(learning_rate=RATE, epochs=1, batch_size=BATCH, device="cpu", precision=precision)
+    trainer = TorchTrainer(options)
     backbone = HfBackbone(HfOptions(model=MODEL, attention_dropout=0.0))
-    return trainer, trainer.assemble(backbone, PluginHost.discover().build("head", head), seed=0)
+    model = trainer.assemble(backbone, PluginHost.discover().build("head", head), seed=0)
+    if way == "bf16 head":
+        model.__class__ = LikeEncoder
+    return trainer, model
 
 
 def decoders(repetitions: int) -> list[Row]:
