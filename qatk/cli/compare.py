@@ -168,7 +168,7 @@ def compare_command(
     shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
     shown = narrow(shown, matching(comparison, pattern), f"matching {grep!r}") if pattern else shown
     number = show if show is not None else SHOWN if len(comparison.pairs) == 1 else SHOWN_OF_MANY
-    console = output()
+    console = output(quiet=json)
     for reporter, file in reporters:
         reporter.compare(shown, file, console, show=number)
     if not json and all(wanted.file is not None for wanted in outputs):

@@ -51,11 +51,11 @@ def found_plugins(context: typer.Context) -> PluginHost:
     return PluginHost.discover(files=settings.files, block=settings.block)
 
 
-def output() -> Console:
-    """Where results go. Wide enough to keep a table whole where nobody's terminal sets the width."""
+def output(*, quiet: bool = False) -> Console:
+    """Where results go; nowhere where ``quiet``. Wide enough to keep a table whole where nobody's terminal sets the width."""
     from qatk.cli.console import SafeConsole
 
-    return SafeConsole(highlight=False)
+    return SafeConsole(highlight=False, quiet=quiet)
 
 
 def print_json(value: object) -> None:

@@ -279,13 +279,13 @@ class LiveReporter(Live[Reporter]):
         return all(hasattr(registered.cls(), name) for name in methods_of(ComparisonReporter))
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
-        """Report a run."""
-        with self.during("reporting"):
+        """Report a run; where the console is quiet, standard output is not the reporter's."""
+        with attributed(self.registered, "reporting", may_print=not console.quiet):
             self.component.report(result, out_dir, console)
 
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
-        """Report a comparison. Raises ``TypeError`` where the reporter shows none."""
-        with self.during("reporting"):
+        """Report a comparison; printing is as in :meth:`report`. Raises ``TypeError`` where the reporter shows none."""
+        with attributed(self.registered, "reporting", may_print=not console.quiet):
             if not isinstance(self.component, ComparisonReporter):
                 raise TypeError("it shows no comparisons")
             self.component.compare(comparison, file, console, show=show)

@@ -10,12 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import qatk
 from commands import pretend_to_install
+from make_result import make_result
 from qatk.errors import RecipeError, UsageError
 from qatk.plugins.attribution import explain
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveReporter
 from qatk.runs.trackers import Trackers
 from small import write_recipe
 
@@ -291,3 +294,33 @@ def test_of_two_distributions_with_one_plugin_name_the_second_is_quarantined(
     assert set(broken) == {"heads (a-first 1.0)", "mine (c-third 3.0)"}
     assert "another plugin has its name: mine (b-second 2.0)" in broken["mine (c-third 3.0)"]
     assert "uninstall one of the two distributions" in broken["mine (c-third 3.0)"]
+
+
+def test_a_reporter_prints_only_where_its_console_may(
+    tmp_path: Path, host: PluginHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    loud = PluginHost.discover(files=[str(tmp_path / "loud.py")], environ={}).live(LiveReporter, "reporter", "loud")
+    for quiet, place in ((False, "out"), (True, "err")):
+        loud.report(make_result(host), None, Console(quiet=quiet))
+        assert getattr(capsys.readouterr(), place) == "loud\n"
+
+
+LOUD = '''
+from qatk.api import Component, NoOptions, hookimpl
+
+
+class Loud:
+    """Prints past its console."""
+
+    def __init__(self, options):
+        pass
+
+    def report(self, result, out_dir, console):
+        print("loud")
+
+
+@hookimpl
+def qatk_reporters():
+    return [Component("loud", Loud, NoOptions, "prints")]
+'''
