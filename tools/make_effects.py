@@ -58,11 +58,11 @@ answer). **The protocol is small**: six layers of MiniLM (22.6 M parameters), on
 no option of any head or decoder tuned. It shows what to expect of a small model after little training, not which head
 is best.
 
-The figures are means over the seeds. The difference in F1 has two 95 % confidence intervals (CI): one resamples
-articles and applies to these very models; the other resamples articles and seeds and applies to models trained again.
-With six articles both are wide. The verdict is that of [`qatk compare`](../how-to/compare.md), which requires both.
-Measured on [DATE] by `python tools/make_effects.py`, each run on one core of [MACHINE]. `QATK_SHARED` names the
-folder of the data.
+The figures are means over the seeds. The difference in F1 has two 95 % confidence intervals (CI): one goes by the error
+between articles and applies to these very models; the other by that over articles and seeds and applies to models
+trained again. With six articles both are wide. The verdict is that of [`qatk compare`](../how-to/compare.md), which
+requires both. Measured on [DATE] by `python tools/make_effects.py`, each run on one core of [MACHINE]. `QATK_SHARED`
+names the folder of the data.
 
 ## Heads
 
