@@ -272,7 +272,7 @@ def test_command_goes_by_a_column(files: Path) -> None:
     result = invoke("data.json", "p.json", "--cluster", "source")
     assert result.exit_code == 0, result.output
     assert "95 % intervals are by source: 2 sources." in result.stdout
-    assert "0.0 to 100.0" in result.stdout
+    assert "1.2 to 100.0" in result.stdout
     lacking = invoke("data.json", "p.json", "--cluster", "author")
     assert isinstance(lacking.exception, QatkError)
     assert "author" in str(lacking.exception)
