@@ -52,7 +52,7 @@ def found_plugins(context: typer.Context) -> PluginHost:
 
 
 def output(*, quiet: bool = False) -> Console:
-    """Where results go; nowhere where ``quiet``. Wide enough to keep a table whole where nobody's terminal sets the width."""
+    """Where results go; wide enough to keep a table whole where no terminal sets the width. ``quiet`` goes nowhere."""
     from qatk.cli.console import SafeConsole
 
     return SafeConsole(highlight=False, quiet=quiet)
