@@ -79,9 +79,23 @@ RUN_MARK = "manifest.json"
 """The file that makes a folder a run folder."""
 
 
+_DEEPEST = 3
+"""Folders from a file up to the run folder that it is of: those of ``sets/NAME/report.md`` are three."""
+
+
 def _of_run(path: Path) -> bool:
-    """Whether a file lies in a run folder."""
-    return (path.parent / RUN_MARK).exists()
+    """Whether a file lies in a run folder or in a folder of one.
+
+    Raises:
+        StorageError: where such a folder of a run is a link, which leads the file elsewhere.
+    """
+    above = list(path.parents)[:_DEEPEST]
+    depth = next((i for i, folder in enumerate(above) if (folder / RUN_MARK).exists()), None)
+    if depth is None:
+        return False
+    if link := next((folder for folder in above[:depth] if folder.is_symlink()), None):
+        raise StorageError(f"{link} is a link", where=str(path), fix="nothing is written through links of a run folder")
+    return True
 
 
 def finite(value: Any) -> Any:

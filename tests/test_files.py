@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qatk import files
-from qatk.errors import DataError, UsageError
+from qatk.errors import DataError, StorageError, UsageError
 from qatk.files import append_json_line, is_there, mend_lines, read_text, replacing, write_atomically, write_json
 
 
@@ -80,6 +80,26 @@ def test_but_not_in_a_run_folder(tmp_path: Path) -> None:
     os.mkfifo(run / "pipe")
     write_atomically(run / "pipe", "text")
     assert (run / "pipe").read_text() == "text"
+
+
+def test_nor_in_a_folder_of_a_run(tmp_path: Path) -> None:
+    run, precious = tmp_path / "run", tmp_path / "precious"
+    (run / "sets" / "test").mkdir(parents=True)
+    (run / "manifest.json").write_text("{}")
+    precious.write_text("precious\n")
+    for place in (run / "sets" / "test" / "report.md", run / "sets" / "about.json"):
+        place.symlink_to(precious)
+        write_atomically(place, "report")
+        assert not place.is_symlink()
+    (run / "model").symlink_to(tmp_path)
+    for name in ("precious", "new"):
+        with pytest.raises(StorageError, match="model is a link"):
+            write_atomically(run / "model" / name, "x")
+    assert precious.read_text() == "precious\n"
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "mine").symlink_to(run)
+    write_atomically(tmp_path / "mine" / "report.md", "a link to the run itself is the user's")
+    assert (run / "report.md").exists()
 
 
 def test_a_folder_is_replaced_and_not_what_a_link_in_its_place_leads_to(tmp_path: Path) -> None:
