@@ -6,11 +6,12 @@ import gzip
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from qatk import files
 from qatk.errors import DataError, StorageError, UsageError
 from qatk.files import append_json_line, is_there, mend_lines, read_text, replacing, write_atomically, write_json
+from qatk.files import reading as files
 
 
 def test_gzip_of_several_members_and_of_padding_is_read_whole(tmp_path: Path) -> None:
@@ -31,6 +32,23 @@ def test_gzip_unfolds_to_its_bound_and_no_further(tmp_path: Path, monkeypatch: p
         path.write_bytes(packed)
         with pytest.raises(DataError, match="unfolds to more than"):
             read_text(path)
+
+
+def zstd(content: bytes) -> bytes:
+    return bytes(pa.compress(content, "zstd", asbytes=True))
+
+
+def test_zstd_is_read_up_to_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "UNFOLDED", 1000)
+    path = tmp_path / "x.json"
+    path.write_bytes(zstd("naïve".encode()))
+    assert read_text(path) == "naïve"
+    path.write_bytes(zstd(b"x" * 2_000_000))
+    with pytest.raises(DataError, match="zstd file unfolds to more than"):
+        read_text(path)
+    path.write_bytes(zstd(os.urandom(500))[:-9])
+    with pytest.raises(DataError, match="zstd file is cut short or damaged"):
+        read_text(path)
 
 
 def test_the_last_member_must_be_whole(tmp_path: Path) -> None:

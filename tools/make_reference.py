@@ -12,11 +12,13 @@ from typing import Any
 
 import typer
 
-from qatk import api, files, hookspecs, results
+from qatk import api, hookspecs, results
 from qatk.cli import app
 from qatk.cli.plugins import options_of
+from qatk.files import reading
 from qatk.plugins.host import PluginHost
-from qatk.plugins.protocols import OPTIONAL, PROTOCOLS, methods_of, required_methods
+from qatk.plugins.optional import OPTIONAL
+from qatk.plugins.protocols import PROTOCOLS, methods_of, required_methods
 from qatk.recipes import document
 from qatk.testing.checking import every_promise, own_promises
 
@@ -252,7 +254,7 @@ def wrong_input() -> str:
         ("values in a recipe, those of aliases counted each time", f"{document.MOST_VALUES:,}"),
         ("a whole number in a recipe or in `--set`", f"{document.MOST_DIGITS} digits"),
         ("a whole number in JSON", "4,300 digits, Python's own bound"),
-        ("a gzip file, unfolded", f"{files.RATIO} times its size, and {files.UNFOLDED >> 20} MiB in any case"),
+        ("a gzip or zstd file, unfolded", f"{reading.RATIO} times its size, and {reading.UNFOLDED >> 20} MiB anyway"),
     ]
     lines = ["# Wrong input", MADE, *_WRONG_INTRO]
     lines += _table(("what", "at most"), bounds)

@@ -69,7 +69,7 @@ def read_table(path: Path) -> pa.Table:
     try:
         if kind in (".parquet", ".arrow", ".feather"):
             return _binary(path, kind)
-        text = _zstd(path) if path.suffix == ".zst" else read_text(path)
+        text = read_text(path)
         if not text.strip():
             raise DataError("the file is empty", where=str(path))
         if kind in (".csv", ".tsv"):
@@ -95,16 +95,6 @@ def _arrow(data: bytes) -> pa.Table:
         return pa.ipc.open_file(data).read_all()
     except pa.ArrowInvalid:
         return pa.ipc.open_stream(data).read_all()
-
-
-def _zstd(path: Path) -> str:
-    if not is_there(path):
-        return read_text(path)
-    try:
-        with pa.input_stream(str(path), compression="zstd") as stream:
-            return bytes(stream.read()).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the file cannot be read: {_first_line(error)}", where=str(path)) from error
 
 
 def _csv(text: str, delimiter: str) -> pa.Table:

@@ -1,0 +1,35 @@
+"""Files: written whole or not at all, and read with one clear message for whatever is wrong with them."""
+
+from qatk.files.cache import LIMIT, PLACE, cache_folder
+from qatk.files.reading import is_there, parse_json, read_json_lines, read_rows, read_text
+from qatk.files.writing import (
+    RUN_MARK,
+    append_json_line,
+    discard,
+    finite,
+    mend_lines,
+    replacing,
+    storage_errors,
+    write_atomically,
+    write_json,
+)
+
+__all__ = [
+    "LIMIT",
+    "PLACE",
+    "RUN_MARK",
+    "append_json_line",
+    "cache_folder",
+    "discard",
+    "finite",
+    "is_there",
+    "mend_lines",
+    "parse_json",
+    "read_json_lines",
+    "read_rows",
+    "read_text",
+    "replacing",
+    "storage_errors",
+    "write_atomically",
+    "write_json",
+]

@@ -1,0 +1,218 @@
+"""Files that users name, read with one clear message for whatever is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from qatk.errors import DataError, UsageError, nearest
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder.
+
+    Raises:
+        UsageError: where there can be none: the name is too long, a part of it is closed, links lead in a circle.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError is of a NUL byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot be used: {reason}", where=str(path), fix="name another one") from error
+    return True
+
+
+_ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"7z\xbc\xaf": "7z",
+    b"PAR1": "Parquet",
+}
+
+
+def _is_device(descriptor: int) -> bool:
+    """Whether what is open is a device, such as ``/dev/zero``, which has no end; a terminal has one."""
+    return stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, plain, gzip or zstd (told by its first bytes, not its name), without byte order mark.
+
+    Raises:
+        UsageError: where there is no such file, with one of a similar name; or it cannot be opened.
+        DataError: where the archive is damaged or the text is not UTF-8, with the byte.
+    """
+    try:
+        with path.open("rb") as file:
+            if _is_device(file.fileno()):
+                raise UsageError("this is a device, not a file", where=str(path), fix="name a file")
+            data = file.read()
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    if data.startswith(_GZIP):
+        data = _from_gzip(data, path)
+    elif data.startswith(_ZSTD):
+        data = _from_zstd(data, path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, data, error) from error
+
+
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+UNFOLDED, RATIO = 64 * 2**20, 100
+"""An archive may unfold to so many bytes; or to so many times its own size, which no text of words comes near."""
+
+
+def _from_gzip(data: bytes, path: Path) -> bytes:
+    """What a gzip file of one member or several holds."""
+    limit, parts, room = max(UNFOLDED, RATIO * len(data)), [], 0
+    while data:
+        member = zlib.decompressobj(wbits=31)  # with the header and the checksum of gzip
+        try:
+            parts.append(member.decompress(data, limit - room + 1))
+        except zlib.error as error:
+            raise _damaged(path, "gzip", str(error)) from error
+        if (room := room + len(parts[-1])) > limit:
+            raise _too_large(path, "gzip", limit)
+        if not member.eof:
+            raise _damaged(path, "gzip", "it ends before its end is marked")
+        data = member.unused_data.lstrip(b"\0")
+    return b"".join(parts)
+
+
+def _from_zstd(data: bytes, path: Path) -> bytes:
+    """What a zstd file holds. Arrow is imported here alone, since scoring does without it."""
+    import pyarrow as pa
+
+    limit = max(UNFOLDED, RATIO * len(data))
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+            text = bytes(stream.read(limit + 1))
+    except OSError as error:
+        raise _damaged(path, "zstd", str(error)) from error
+    if len(text) > limit:
+        raise _too_large(path, "zstd", limit)
+    return text
+
+
+def _too_large(path: Path, kind: str, limit: int) -> DataError:
+    what = f"the {kind} file unfolds to more than {limit >> 20} MiB, {RATIO} times its size"
+    return DataError(what, where=str(path), fix="unpack it, if it is meant to")
+
+
+def _damaged(path: Path, kind: str, why: str) -> DataError:
+    return DataError(f"the {kind} file is cut short or damaged: {why}", where=str(path), fix="fetch or write it again")
+
+
+def parse_json(
+    text: str,
+    path: Path,
+    *,
+    object_pairs_hook: Callable[[list[tuple[str, object]]], object] | None = None,
+    parse_int: Callable[[str], object] | None = None,
+) -> object:
+    """Parse one JSON value; options are those of :func:`json.loads`.
+
+    Raises:
+        DataError: with ``file:line:column``, saying whether the text is empty, cut short, JSON Lines or no JSON.
+    """
+    try:
+        value: object = json.loads(text, object_pairs_hook=object_pairs_hook, parse_int=parse_int)
+        return value
+    except json.JSONDecodeError as error:
+        what, fix = _explain(text, error)
+        raise DataError(what, where=f"{path}:{error.lineno}:{error.colno}", fix=fix) from error
+    except ValueError as error:  # Python reads no integers that are longer, for the time it takes
+        raise DataError("a number has thousands of digits", where=str(path), fix="correct the data") from error
+    except RecursionError as error:
+        raise DataError("the JSON is nested too deep", where=str(path)) from error
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, object]]:
+    """The values of a file of JSON Lines, plain or gzip, each with the number of its line; blank lines are none.
+
+    Raises:
+        UsageError, DataError: as :func:`read_text` and :func:`parse_json` do.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                what = (
+                    f"this line is not JSON: {getattr(error, 'msg', 'it is nested too deep, or has too long a number')}"
+                )
+                raise DataError(what, where=f"{path}:{number}", fix="each line must be one JSON value") from error
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[str, object]]:
+    """The rows of a Parquet file, or of one of JSON Lines, each with its place for messages.
+
+    Args:
+        path: a name in ``.parquet`` is Parquet, any other JSON Lines, plain or packed.
+        columns: those of Parquet to read, of which some may be absent; ``None`` reads all.
+
+    Raises:
+        UsageError: where there is no such file, or it cannot be opened.
+        DataError: where it is no Parquet, or a line is not JSON.
+    """
+    if path.suffix != ".parquet":
+        yield from ((f"{path}:{line}", row) for line, row in read_json_lines(path))
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        present = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        rows = (row for batch in file.iter_batches(columns=present) for row in batch.to_pylist())
+        yield from ((f"{path}: row {number}", row) for number, row in enumerate(rows))
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _cannot_read(path, error) from error
+        raise DataError(f"this is no Parquet file: {error}", where=str(path), fix="fetch or write it again") from error
+
+
+def _explain(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
+    if not text.strip():
+        return "the file is empty", "fetch or write it again"
+    if error.msg == "Extra data":
+        return "a second JSON value begins here: JSON Lines?", "a file must contain one JSON value"
+    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+        return f"the JSON is cut short: {error.msg.removesuffix(' starting at')}", "fetch or write it again"
+    return f"this is not JSON: {error.msg}", "fetch or write it again"
+
+
+def _cannot_read(path: Path, error: OSError) -> UsageError:
+    if isinstance(error, FileNotFoundError):
+        return UsageError("there is no such file", where=str(path), fix=_near_miss(path))
+    if isinstance(error, IsADirectoryError):
+        return UsageError("this is a folder", where=str(path), fix="name a file in it")
+    return UsageError(f"cannot be read: {error.strerror}", where=str(path), fix="check the path and its permissions")
+
+
+def _near_miss(path: Path) -> str:
+    folder = path.parent
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return f"there is no folder {folder} either; paths are relative to the working directory"
+    packed = [name for name in names if name in (f"{path.name}.gz", path.name.removesuffix(".gz"))]
+    near = packed[0] if packed else nearest(path.name, names, 0.75)
+    return f"did you mean {folder / near}?" if near else "paths are relative to the working directory"
+
+
+def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
+    kind = next((name for magic, name in _ARCHIVES.items() if data.startswith(magic)), None)
+    if kind is not None:
+        return DataError(f"this is a {kind} file, not JSON", where=str(path), fix="unpack or convert it first")
+    what = f"the text is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) does not fit"
+    return DataError(what, where=str(path), fix="save it as UTF-8")
