@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli.data.options import Data, Set, Use
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Device, ModelName, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
 
 if TYPE_CHECKING:
@@ -19,34 +20,17 @@ if TYPE_CHECKING:
 
 def predict_command(
     context: typer.Context,
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="Run folder, saved model, or checkpoint of the hub.", show_default=False),
-    ],
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[DATA]",
-            help="SQuAD file, or rows (CSV, JSONL, Parquet ...); with --use, the first required option.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelName,
+    data: Data = None,
     out: Annotated[
         Path,
         typer.Option(metavar="FILE", help="Output: .json (id to text), .jsonl or .parquet (also places and scores)."),
     ] = Path("answers.json"),
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of best spans in a row.")] = 5,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available")
-    ] = None,
+    device: Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where a killed call stopped.")] = False,
-    use: Annotated[
-        str | None,
-        typer.Option(metavar="DATASET", help="Dataset component that reads DATA.", show_default="by its ending"),
-    ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the dataset. May be repeated.")
-    ] = None,
+    use: Use = None,
+    settings: Set = None,
     json: Annotated[bool, typer.Option("--json", help="Print what was written, and the metrics, as JSON.")] = False,
 ) -> None:
     """Answer a file of questions; where it has gold answers, score them too.
@@ -74,9 +58,9 @@ def _say(written: Written, examples: Examples, *, as_json: bool) -> None:
     """What was written; with gold, EM and F1 as ``qatk eval`` gives them."""
     from qatk.cli.eval import figures_table
     from qatk.evaluation.evaluate import evaluate_examples
-    from qatk.inference.predict import texts_of
+    from qatk.evaluation.prediction_files import read_predictions
 
-    found = evaluate_examples(examples, texts_of(written.path)) if examples.has_gold else None
+    found = evaluate_examples(examples, read_predictions(written.path)) if examples.has_gold else None
     metrics = {} if found is None else dict(found.metrics)
     if as_json:
         print_json(

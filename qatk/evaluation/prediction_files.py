@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import eq
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard, TypeVar
 
 from qatk.display.numbers import counted
 from qatk.errors import DataError, PredictionsError
-from qatk.evaluation.prediction_rows import Said, read_rows
+from qatk.evaluation.prediction_rows import Said, read_said
 from qatk.files import parse_json, read_text
 from qatk.types import Predictions
 
 Source = str | Path
+V = TypeVar("V")
 
 _LISTED = 10
 _ROWS = (".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
@@ -37,8 +38,9 @@ def read_predictions(path: Source) -> dict[str, Said]:
         UsageError: where it cannot be opened.
     """
     if str(path).endswith(_ROWS):
-        return read_rows(Path(path))
-    said = _read_object(path, "answer texts", _is_said, "a list holds texts, none of them empty; [] is no answer")
+        return read_said(Path(path))
+    fix = "a list holds texts, none of them empty; [] is no answer"
+    said = dict[str, Said](_read_object(path, "answer texts", _is_said, fix))
     first = {type(value): name for name, value in reversed(said.items())}
     if len(first) > 1:
         what = f"question {first[list]!r} has a list of texts, question {first[str]!r} a text alone"
@@ -46,7 +48,7 @@ def read_predictions(path: Source) -> dict[str, Said]:
     return said
 
 
-def _is_said(value: object) -> bool:
+def _is_said(value: object) -> TypeGuard[str | list[str]]:
     """A text, or a list of texts none of which is empty."""
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(text, str) and text for text in value))
 
@@ -67,22 +69,25 @@ def read_null_odds(path: Source) -> dict[str, float]:
     return _read_object(path, "numbers", _is_number)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, float) and not math.isnan(value)
 
 
-def _read_object(path: Source, kind: str, accept: Callable[[object], bool], fix: str | None = None) -> dict[str, Any]:
+def _read_object(
+    path: Source, kind: str, accept: Callable[[object], TypeGuard[V]], fix: str | None = None
+) -> dict[str, V]:
     """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
     path = Path(path)
     pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
     if not isinstance(pairs, tuple):
         found = type(pairs).__name__
         raise DataError(f"expected a JSON object of ids and {kind}, not a {found}", where=str(path))
+    values: dict[str, V] = {}
     for name, value in pairs:
         if not accept(value):
             seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
             raise DataError(f"question {name!r} has {seen} instead of {kind}", where=str(path), fix=fix)
-    values = dict(pairs)
+        values[name] = value
     if len(values) < len(pairs):
         double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
         raise PredictionsError(list_ids({"occur twice": double}), where=str(path), fix="keep one line for each id")

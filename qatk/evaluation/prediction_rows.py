@@ -1,34 +1,34 @@
-"""Predictions a row a question: JSON Lines, and Parquet as ``examples.parquet`` of a run has them."""
+"""Predictions a row a question, in JSON Lines and Parquet: as a run, ``qatk predict`` and other programs write them.
+
+A row has ``id``, ``prediction`` (``""`` for no answer), ``char_start`` and ``char_end``; where an answer has several
+spans, ``spans`` holds them. Files that ``qatk predict`` wrote before say ``answer``, ``start`` and ``end``.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import UnionType
 
 from qatk.errors import DataError, PredictionsError
-from qatk.files import read_json_lines, read_parquet
-from qatk.types import Span
+from qatk.files import read_rows
+from qatk.types import Predictions, Span
 
 Said = str | Sequence[str | Span]
 """What is said of a question: one text, ``""`` for no answer; or the spans of an answer, texts alone where no place is
 known, an empty list for no answer."""
-COLUMNS = ("id", "prediction", "spans")
+COLUMNS = ("id", "prediction", "spans", "char_start", "char_end")
+_FORMER = {"prediction": "answer", "char_start": "start", "char_end": "end"}
 _DUE = "a row has an 'id', and 'prediction' (a text, \"\" for no answer) or 'spans' (a list of texts, or of objects)"
 _SPAN = (
     "a span is a text, or {'text': ..., 'char_start': ..., 'char_end': ..., 'score': ...}, all but the text optional"
 )
 
 
-def read_rows(path: Path) -> dict[str, Said]:
+def read_said(path: Path) -> dict[str, Said]:
     """What each row says of its question; see :func:`qatk.evaluation.prediction_files.read_predictions`."""
-    rows: Iterable[tuple[str, Any]]
-    if path.suffix == ".parquet":
-        rows = ((f"{path}: row {k}", row) for k, row in enumerate(read_parquet(path, COLUMNS)))
-    else:
-        rows = ((f"{path}:{line}", row) for line, row in read_json_lines(path))
-    said = [_said(row, where) for where, row in rows]
+    said = [_said(row, where) for where, row in read_rows(path, (*COLUMNS, *_FORMER.values()))]
     if not said:
         raise DataError("the file has no rows", where=str(path), fix=_DUE)
     found = dict(said)
@@ -40,10 +40,11 @@ def read_rows(path: Path) -> dict[str, Said]:
     return found
 
 
-def _said(row: Any, where: str) -> tuple[str, Said]:
+def _said(row: object, where: str) -> tuple[str, Said]:
     if not isinstance(row, dict):
         raise DataError(f"{_shown(row)} instead of an object", where=where, fix=_DUE)
-    name, text, spans = (row.get(column) for column in COLUMNS)
+    former = "answer" in row and "prediction" not in row
+    name, text, spans, start, end = (row.get(_FORMER.get(name, name) if former else name) for name in COLUMNS)
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise DataError(f"'id' is {_shown(name)}", where=where, fix=_DUE)
     if text is None and spans is None:
@@ -52,12 +53,27 @@ def _said(row: Any, where: str) -> tuple[str, Said]:
         raise DataError(f"the 'prediction' of question {name!r} is {_shown(text)}", where=where, fix=_DUE)
     if not isinstance(spans, list | None):
         raise DataError(f"the 'spans' of question {name!r} are {_shown(spans)}", where=where, fix=_DUE)
-    if spans is None or text == "" or (text and not spans):
-        return str(name), [text] if text else []
-    return str(name), [_span(span, str(name), where) for span in spans]
+    if text == "" or (not text and not spans):
+        return str(name), []
+    if text and not spans and start is None:
+        return str(name), [text]
+    said = spans or [{"text": text, "char_start": start, "char_end": end}]
+    return str(name), [_span(span, str(name), where) for span in said]
 
 
-def _span(value: Any, name: str, where: str) -> Span:
+def row_of(name: str, predictions: Predictions, row: int) -> dict[str, object]:
+    """The row of a question, as :func:`read_said` reads it."""
+    spans = predictions.spans(row)
+    return {
+        "id": name,
+        "prediction": predictions.text[row],
+        "char_start": predictions.char_start[row].item(),
+        "char_end": predictions.char_end[row].item(),
+        **({"spans": [span._asdict() for span in spans]} if len(spans) > 1 else {}),
+    }
+
+
+def _span(value: object, name: str, where: str) -> Span:
     if isinstance(value, str):
         value = {"text": value}
     if not isinstance(value, Mapping) or not isinstance(text := value.get("text"), str) or not text:
@@ -74,7 +90,7 @@ def _span(value: Any, name: str, where: str) -> Span:
     return Span(text, start, end, float("nan") if numbers["score"] is None else float(numbers["score"]))
 
 
-_KINDS: dict[str, Any] = {"char_start": int, "char_end": int, "score": int | float}
+_KINDS: dict[str, type | UnionType] = {"char_start": int, "char_end": int, "score": int | float}
 
 
 def _shown(value: object) -> str:

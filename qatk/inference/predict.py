@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import UsageError
+from qatk.evaluation.prediction_rows import row_of
 from qatk.files import finite, storage_errors, write_atomically, write_json
 from qatk.inference.model import AnsweringModel
 from qatk.inference.reply import Reply, replies_of
@@ -22,6 +23,9 @@ BLOCK = 1 << 13
 """Questions answered between two writes."""
 FORMS = (".json", ".jsonl", ".parquet")
 ABOUT, PARTS = "about.json", "[0-9]*.jsonl"
+FORM = 2
+"""Of the rows in the parts: those of another form cannot be gone on with."""
+_SURE = ("probability", "no_answer_probability", "null_odds")
 
 Row = dict[str, Any]
 
@@ -95,24 +99,27 @@ def _predict(
     return Written(out, len(examples), answered, resumed)
 
 
-def row_of(name: str, reply: Reply) -> Row:
-    """A reply as a row of a file."""
-    said = reply.as_dict()
-    del said["question"]
-    n_best = said.pop("candidates")
-    return {"id": name, **said, "n_best": n_best}
-
-
 def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:
-    replies = replies_of(examples, model.keeping(top_k).predict(examples), top_k=top_k)
-    for name, reply in zip(examples.id, replies, strict=True):
-        yield json.dumps(finite(row_of(name, reply)), ensure_ascii=False) + "\n"
+    predictions = model.keeping(top_k).predict(examples)
+    for row, reply in enumerate(replies_of(examples, predictions, top_k=top_k)):
+        found = row_of(examples.id[row], predictions, row) | _certainty(reply)
+        yield json.dumps(finite(found), ensure_ascii=False) + "\n"
 
 
-def _identity(model: AnsweringModel, examples: Examples, top_k: int, block: int) -> dict[str, Any]:
+def _certainty(reply: Reply) -> dict[str, object]:
+    """How sure an answer is, and what else was thought of."""
+    nbest = [
+        {"text": c.text, "char_start": c.start, "char_end": c.end, "score": c.score, "probability": c.probability}
+        for c in reply.candidates
+    ]
+    return {**{name: getattr(reply, name) for name in _SURE}, "nbest": nbest}
+
+
+def _identity(model: AnsweringModel, examples: Examples, top_k: int, block: int) -> dict[str, object]:
     """What the parts of a killed call must agree on."""
     sections = json.dumps([model.sections, model.threshold], sort_keys=True, default=str)
     return {
+        "form": FORM,
         "model": hashlib.sha256(sections.encode()).hexdigest(),
         "weights": model.weights,
         "data": examples.digest(),
@@ -121,7 +128,7 @@ def _identity(model: AnsweringModel, examples: Examples, top_k: int, block: int)
     }
 
 
-def _open(parts: Path, identity: dict[str, Any], *, resume: bool) -> None:
+def _open(parts: Path, identity: dict[str, object], *, resume: bool) -> None:
     """A folder for the parts: a new one, or that of a killed call about the same."""
     about = parts / ABOUT
     if any(found.name != LOCK for found in parts.iterdir()) and not resume:
@@ -147,6 +154,13 @@ def _rows(parts: Path) -> Iterator[Row]:
             yield from map(json.loads, lines)
 
 
+def _texts(row: Row) -> list[str]:
+    """The texts of an answer's spans."""
+    if "spans" in row:
+        return [span["text"] for span in row["spans"]]
+    return [row["prediction"]] if row["prediction"] else []
+
+
 def _join(parts: Path, out: Path) -> int:
     """Put all parts into one file, by way of a file beside them; how many questions got an answer."""
     whole, answered = parts / f"whole{out.suffix}", 0
@@ -154,13 +168,15 @@ def _join(parts: Path, out: Path) -> int:
         if out.suffix == ".parquet":
             answered = _write_parquet(parts, whole)
         else:
+            several = out.suffix == ".json" and any("spans" in row for row in _rows(parts))
             with whole.open("w", encoding="utf-8") as file:
                 for place, row in enumerate(_rows(parts)):
-                    answered += row["start"] >= 0
+                    answered += row["char_start"] >= 0
                     if out.suffix == ".jsonl":
                         file.write(json.dumps(row, ensure_ascii=False) + "\n")
                     else:
-                        key, text = (json.dumps(row[name], ensure_ascii=False) for name in ("id", "answer"))
+                        said = (row["id"], _texts(row) if several else row["prediction"])
+                        key, text = (json.dumps(value, ensure_ascii=False) for value in said)
                         file.write(f"{',' if place else '{'}\n {key}: {text}")
                 if out.suffix == ".json":
                     file.write("\n}\n" if any(parts.glob(PARTS)) else "{}\n")
@@ -172,29 +188,17 @@ def _write_parquet(parts: Path, whole: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    place = [("start", pa.int32()), ("end", pa.int32())]
-    span = pa.struct([("text", pa.string()), *place, ("score", pa.float32()), ("probability", pa.float32())])
-    numbers = [(name, pa.float32()) for name in ("probability", "no_answer_probability", "null_odds")]
-    schema = pa.schema([("id", pa.string()), ("answer", pa.string()), *place, *numbers, ("n_best", pa.list_(span))])
+    place = [("char_start", pa.int32()), ("char_end", pa.int32())]
+    span = [("text", pa.string()), *place, ("score", pa.float32())]
+    best = pa.struct([*span, ("probability", pa.float32())])
+    numbers = [(name, pa.float32()) for name in _SURE]
+    said = [("id", pa.string()), ("prediction", pa.string()), *place, ("spans", pa.list_(pa.struct(span)))]
+    schema = pa.schema([*said, *numbers, ("nbest", pa.list_(best))])
     answered = 0
     with pq.ParquetWriter(whole, schema) as writer:
         for part in sorted(parts.glob(PARTS)):
             with part.open(encoding="utf-8") as lines:
                 rows = list(map(json.loads, lines))
-            answered += sum(row["start"] >= 0 for row in rows)
+            answered += sum(row["char_start"] >= 0 for row in rows)
             writer.write_table(pa.Table.from_pylist(rows, schema))
     return answered
-
-
-def texts_of(path: Path) -> dict[str, str]:
-    """Id to answer text of what :func:`predict_file` wrote, in any of its forms."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        columns = pq.read_table(path, columns=["id", "answer"]).to_pydict()
-        return dict(zip(columns["id"], columns["answer"], strict=True))
-    if path.suffix == ".jsonl":
-        with path.open(encoding="utf-8") as lines:
-            return {row["id"]: row["answer"] for row in map(json.loads, lines)}
-    found: dict[str, str] = json.loads(path.read_text("utf-8"))
-    return found

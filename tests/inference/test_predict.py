@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import qatk
+from qatk.component import Component
 from qatk.errors import UsageError
-from qatk.evaluation.evaluate import read_data
-from qatk.inference.predict import predict_file, texts_of
+from qatk.evaluation.evaluate import evaluate_examples, read_data
+from qatk.evaluation.prediction_files import official_form, read_predictions
+from qatk.inference.predict import predict_file
+from qatk.plugins.live import LiveDecoder
+from qatk.plugins.registered import Plugin, Registered
+from qatk.types import Examples, Features, Predictions, Spans, SpanScores, ragged
+from qatk_builtin.decoders import MinNullOptions
+from qatk_builtin.decoders.min_null import MinNullDecoder
 
 KILLED = """
 import os, sys
@@ -49,19 +59,21 @@ def test_a_killed_call_goes_on_to_the_same_bytes(run: Path, ending: str, tmp_pat
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".parts")] == []
 
 
+ENDINGS = (".json", ".jsonl", ".parquet")
+
+
 def test_the_forms_hold_the_same_answers(run: Path, tmp_path: Path) -> None:
     model, examples = qatk.load_model(run), read_data(run.parent / "dev.json")
-    files = [
-        predict_file(model, examples, tmp_path / f"a{ending}", top_k=3) for ending in (".json", ".jsonl", ".parquet")
-    ]
+    files = [predict_file(model, examples, tmp_path / f"a{ending}", top_k=3) for ending in ENDINGS]
     official = json.loads((run / "predictions.json").read_text())
-    assert [texts_of(written.path) for written in files] == [official] * 3
+    assert json.loads(files[0].path.read_text()) == official
     assert {written.answered for written in files} == {sum(text != "" for text in official.values())}
     rows = [json.loads(line) for line in files[1].path.read_text().splitlines()]
     table = pq.read_table(files[2].path).to_pylist()
     odds = json.loads((run / "null_odds.json").read_text())
     for row, other in zip(rows, table, strict=True):
-        best, others = row.pop("n_best"), other.pop("n_best")
+        assert other.pop("spans") is None
+        best, others = row.pop("nbest"), other.pop("nbest")
         for one, two in zip([row, *best], [other, *others], strict=True):
             assert one.keys() == two.keys()
             assert all(
@@ -71,12 +83,92 @@ def test_the_forms_hold_the_same_answers(run: Path, tmp_path: Path) -> None:
         assert row["null_odds"] == pytest.approx(odds[row["id"]])
         assert len(best) == 3
         context = examples.context_of(list(examples.id).index(row["id"]))
-        assert all(context[span["start"] : span["end"]] == span["text"] for span in best)
+        assert all(context[span["char_start"] : span["char_end"]] == span["text"] for span in best)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_written_file_scores_as_the_run_did(run: Path, ending: str, tmp_path: Path) -> None:
+    model, examples = qatk.load_model(run), read_data(run.parent / "dev.json")
+    written = predict_file(model, examples, tmp_path / f"a{ending}")
+    found = qatk.evaluate(run.parent / "dev.json", written.path)
+    due = json.loads((run / "metrics.json").read_text())
+    assert {"exact", "f1", "total", "HasAns_f1", "NoAns_exact"} <= found.metrics.keys()
+    assert found.metrics == {name: due[name] for name in found.metrics}
+    if ending != ".json":  # rows say where an answer stands, so that no other place of its text is taken for it
+        held = qatk.load_run(run).evaluation.predictions
+        assert found.predictions.char_start.tolist() == held.char_start.tolist()
+    (pair,) = qatk.compare(run, written.path, draws=10).pairs
+    assert pair.headline.difference == 0
+
+
+class Pairs(MinNullDecoder):
+    """Answers by the best span and, where there is one beside it, by the next best."""
+
+    def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        found = super().decode(examples, features, scores)
+        assert found.nbest is not None
+        rows = []
+        for row in range(len(found)):
+            among = slice(found.nbest.offsets[row], found.nbest.offsets[row + 1])
+            columns = (found.nbest.char_start, found.nbest.char_end, found.nbest.score)
+            spans = list(zip(*(column[among].tolist() for column in columns), strict=True))
+            apart = [one for one in spans[1:] if one[0] >= spans[0][1] or one[1] <= spans[0][0]]
+            rows.append(sorted([spans[0], *apart[:1]]))
+        flat = [(row, span) for row, spans in enumerate(rows) for span in spans]
+        several = Spans(
+            ragged.offsets_of(np.array([len(spans) for spans in rows], np.int64)),
+            [examples.context_of(row)[start:end] for row, (start, end, _) in flat],
+            np.array([start for _, (start, _, _) in flat], np.int32),
+            np.array([end for _, (_, end, _) in flat], np.int32),
+            np.array([score for _, (_, _, score) in flat], np.float32),
+        )
+        return replace(found, several=several)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_answers_of_several_spans_are_read_as_they_were_given(run: Path, ending: str, tmp_path: Path) -> None:
+    model, examples = qatk.load_model(run), read_data(run.parent / "dev.json")
+    registered = Registered("decoder", Component("pairs", Pairs, MinNullOptions), Plugin("test", "test", "1", ""))
+    decoder = LiveDecoder.build(registered, MinNullOptions())
+    model = replace(model, parts=replace(model.parts, decoder=decoder))
+    answers = model.predict(examples)
+    assert answers.several is not None
+    written = predict_file(model, examples, tmp_path / f"a{ending}", block=8)
+    assert written.answered == answers.answered.sum()
+    said = read_predictions(written.path)
+    found, due = evaluate_examples(examples, said), evaluate_examples(examples, official_form(examples.id, answers))
+    assert found.metrics == due.metrics
+    assert found.per_question["f1"].tolist() == due.per_question["f1"].tolist()
+    assert [[s.text for s in found.predictions.spans(k)] for k in range(len(examples))] == [
+        [s.text for s in answers.spans(k)] for k in range(len(examples))
+    ]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_rows_of_before_are_still_read(ending: str, tmp_path: Path) -> None:
+    rows = [
+        {"id": "q0", "answer": "Arlen", "start": 3, "end": 8, "null_odds": -1.0},
+        {"id": "q1", "answer": "", "start": -1, "end": -1, "null_odds": 2.0},
+    ]
+    path = tmp_path / f"old{ending}"
+    if ending == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    found = {name: list(spans) for name, spans in read_predictions(path).items()}
+    assert [(span.text, span.char_start, span.char_end) for span in found["q0"]] == [("Arlen", 3, 8)]
+    assert found["q1"] == []
 
 
 def test_what_was_begun_with_something_else_is_refused(run: Path, tmp_path: Path) -> None:
     model, examples, out = qatk.load_model(run), read_data(run.parent / "dev.json"), tmp_path / "a.json"
     subprocess.run([sys.executable, "-c", KILLED, str(run), str(out)], capture_output=True)
+    about = tmp_path / "a.json.parts" / "about.json"
+    held = about.read_text()
+    about.write_text(json.dumps({name: value for name, value in json.loads(held).items() if name != "form"}))
+    with pytest.raises(UsageError, match="other form"):
+        predict_file(model, examples, out, block=8, resume=True)
+    about.write_text(held)
     for changed, words in (
         ({"model": model.changed(decoder={"max_answer_length": 2})}, "other model"),
         ({"examples": examples.take(range(9))}, "other data"),
