@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from qatk.api import Component, Fraction, Options, Positive, hookimpl
 from qatk.data import BadAnswers
@@ -48,7 +48,7 @@ class TableOptions(Options):
     path: str | list[str]
     """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
     .parquet or .arrow; the first four also with .gz or .zst."""
-    columns: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str] = Field(
+    roles: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str] = Field(
         default_factory=dict
     )
     """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start`` and
@@ -58,8 +58,19 @@ class TableOptions(Options):
     unknown (it can be scored but not trained on)."""
     bad_answers: BadAnswers = "error"
     """As for ``squad``."""
-    further: list[str] = Field(default_factory=list)
-    """Additional columns to read, as ``columns`` of ``squad``."""
+    columns: list[str] = Field(default_factory=list)
+    """Additional columns to read, as for ``squad``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_former_names(cls, given: object) -> object:
+        """``roles`` was called ``columns``, and ``columns`` was called ``further``."""
+        if isinstance(given, dict) and isinstance(given.get("columns"), dict):
+            given = {**given, "roles": given["columns"], "columns": []}
+        if isinstance(given, dict) and "further" in given:
+            given = {**given, "columns": given["further"]}
+            del given["further"]
+        return given
 
 
 class FactsOptions(Options):

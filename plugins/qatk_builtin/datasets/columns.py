@@ -16,9 +16,9 @@ ALL = "*"
 Chosen = TypeVar("Chosen", bound=Options)
 
 
-def with_all(options: Chosen, name: str = "columns") -> Chosen:
-    """Options that read all further columns, unless they name some in the option ``name``."""
-    return options if getattr(options, name) else options.model_copy(update={name: [ALL]})
+def with_all(options: Chosen) -> Chosen:
+    """Options that read all further columns, unless they name some."""
+    return options.model_copy(update={"columns": getattr(options, "columns", None) or [ALL]})
 
 
 def column_values(

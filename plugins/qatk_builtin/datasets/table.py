@@ -7,7 +7,6 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,7 +29,7 @@ Place = tuple[str, int | None]
 class TableDataset:
     """The ``table`` dataset: files of rows, one a question.
 
-    ``columns`` says which column holds what; of what it does not name, columns with usual names are taken, which is
+    ``roles`` says which column holds what; of what it does not name, columns with usual names are taken, which is
     said. Answers are one text, a list of texts, SQuAD's ``{text: [...], answer_start: [...]}`` (in a cell as JSON), or
     places: ``answer_start`` beside texts, or ``answer_start`` and ``answer_end`` (exclusive) alone. An empty cell or
     list is "no answer"; without any of these columns gold is absent. The place of an answer that is a text alone is
@@ -83,24 +82,24 @@ class TableDataset:
         answers: Sequence[Sequence[Place]] | None,
         where: str,
     ) -> Examples:
-        columns: dict[str, Any] = dict(texts)
+        columns: dict[str, pa.ChunkedArray | pa.Array] = dict(texts)
         if "title" in columns:
             columns["title"] = pc.fill_null(columns["title"], "")
         if answers is not None:
             columns["answers"] = _arrow_answers(answers)
         free = [name for name in table.column_names if name not in {*columns, *roles.values()}]
-        wanted = free if ALL in self.options.further else self.options.further
+        wanted = free if ALL in self.options.columns else self.options.columns
         columns |= {name: table[name] for name in wanted if name in table.column_names}
-        return examples_of_table(pa.table(columns), where, self.options.further)
+        return examples_of_table(pa.table(columns), where, self.options.columns)
 
     def load_whole(self) -> Examples:
         """With all further columns."""
-        return TableDataset(with_all(self.options, "further")).load()
+        return TableDataset(with_all(self.options)).load()
 
     def _roles(self, names: Sequence[str], where: str) -> dict[str, str]:
         """Which column holds what."""
         roles: dict[str, str] = {}
-        for role, name in self.options.columns.items():
+        for role, name in self.options.roles.items():
             if name not in names:
                 raise DataError(
                     f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {', '.join(names)}"
@@ -112,11 +111,11 @@ class TableDataset:
                 roles[held] = found
         if missing := [needed for needed in ("question", "context") if needed not in roles]:
             what = f"no column is known to hold the {' or the '.join(missing)} (columns found: {', '.join(names)})"
-            fix = f"columns: {{{missing[0]}: NAME}} says which one"
+            fix = f"roles: {{{missing[0]}: NAME}} says which one"
             raise DataError(what, where=where, fix=fix)
         if "answer_end" in roles and "answer_start" not in roles:
             del roles["answer_end"]
-        guesses = {held: name for held, name in roles.items() if held not in {*self.options.columns}}
+        guesses = {held: name for held, name in roles.items() if held not in {*self.options.roles}}
         guessed = [f"{held} is {name!r}" for held, name in guesses.items()]
         if any(held != name for held, name in guesses.items()):
             warnings.warn(DataWarning(f"{where}: columns by their usual names: {', '.join(guessed)}"), stacklevel=3)
@@ -134,7 +133,7 @@ class TableDataset:
         return [_places(*values, where=f"{where}: row {row}") for row, values in enumerate(rows)]
 
     def _located(
-        self, answers: list[list[Place]], contexts: Sequence[Any], ids: Sequence[Any], where: str
+        self, answers: list[list[Place]], contexts: Sequence[object], ids: Sequence[object], where: str
     ) -> list[list[Place]]:
         """The answers with the places of those that are texts alone."""
         absent, several = [], []
@@ -142,9 +141,9 @@ class TableDataset:
             for k, (text, start) in enumerate(places):
                 if start == UNKNOWN:
                     places[k] = text, None
-                if start is not None or not isinstance(contexts[row], str):
+                if start is not None or not isinstance(context := contexts[row], str):
                     continue
-                first, last = contexts[row].find(text), contexts[row].rfind(text)
+                first, last = context.find(text), context.rfind(text)
                 if first < 0:
                     absent.append(f"{ids[row]}: {text[:60]!r}")
                 elif first != last:
@@ -178,7 +177,7 @@ def _arrow_answers(answers: Sequence[Sequence[Place]]) -> pa.Array:
     return pa.array(rows, kind)
 
 
-def _places(answers: Any, start: Any, end: Any, context: Any, *, where: str) -> list[Place]:
+def _places(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
     """The answers of a row as texts with places."""
     if isinstance(answers, str):
         answers = _parsed(answers)
@@ -205,7 +204,7 @@ def _slice(context: str, start: int | None, end: int | None, where: str) -> str:
     return context[start:end]
 
 
-def _paired(texts: Sequence[Any], starts: Any, where: str) -> Iterator[Place]:
+def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Place]:
     places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts, where)
     if len(places) != len(texts):
         raise DataError(
@@ -217,13 +216,15 @@ def _paired(texts: Sequence[Any], starts: Any, where: str) -> Iterator[Place]:
         yield text, place
 
 
-def _numbers(value: Any, where: str) -> list[int | None]:
+def _numbers(value: object, where: str) -> list[int | None]:
     """Character positions from a number, a list, or the JSON of a cell."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
-            raise DataError(f"{value[:60]!r} is no character position", where=where, fix="a whole number") from None
+            raise DataError(
+                f"{str(value)[:60]!r} is no character position", where=where, fix="a whole number"
+            ) from None
     found = []
     for number in _listed(value):
         if isinstance(number, float) and number.is_integer():
@@ -234,11 +235,11 @@ def _numbers(value: Any, where: str) -> list[int | None]:
     return found
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _parsed(cell: str) -> Any:
+def _parsed(cell: str) -> object:
     """A cell that is the JSON, or the Python, of a list or of SQuAD's object; else the text itself."""
     if cell[:1] not in "[{" or cell[-1:] not in "]}":
         return cell
