@@ -22,31 +22,33 @@ from qatk.errors import (
 )
 from qatk.hookspecs import hookimpl
 from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits
-from qatk.plugins.protocols import (
+from qatk.plugins.optional import (
     AnswerSlicer,
-    Backbone,
     CalibratedDecoder,
     CappedAnswers,
     CheckpointModule,
     ComparisonReporter,
     CorpusMetric,
-    Dataset,
-    Decoder,
     DescribingTrainer,
-    Featurizer,
     FeaturizerCaching,
     FittedDecoder,
+    RawDataset,
+    TitledSlicer,
+    WholeDataset,
+)
+from qatk.plugins.protocols import (
+    Backbone,
+    Dataset,
+    Decoder,
+    Featurizer,
     Head,
     Metric,
-    RawDataset,
     Reporter,
     Slicer,
     SpanModule,
-    TitledSlicer,
     Tokenizer,
     Tracker,
     Trainer,
-    WholeDataset,
 )
 from qatk.progress import advance, track
 from qatk.results.run import RunResult

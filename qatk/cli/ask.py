@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Device, ModelName, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError, UsageError, suggest
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ COMMANDS = {
 
 def ask_command(
     context: typer.Context,
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="Run folder, saved model, or checkpoint of the hub.", show_default=False),
-    ],
+    model: ModelName,
     document: Annotated[
         str,
         typer.Option("-c", "--context", metavar="FILE|-|TEXT", help="Document: a file, standard input, or a text."),
@@ -48,9 +45,7 @@ def ask_command(
     top_k: Annotated[
         int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of alternatives to show.")
     ] = 3,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available")
-    ] = None,
+    device: Device = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each question.")] = False,
 ) -> None:
     """Ask a model about a document; the answer is shown where it stands.

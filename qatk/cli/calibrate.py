@@ -107,7 +107,7 @@ def _table(found: Calibration) -> Table:
     """Scores at threshold 0, on held-out articles, and of the oracle."""
     table = plain_table("threshold", "EM", "95 %", "F1", "95 %", "F1 over splits", *JUDGED.values())
     table.padding = (0, 0, 0, 1)
-    held = found.as_dict()["held_out"]
+    held = found.held_out
     before = (found.calibration_error, found.brier, found.log_loss)
     table.add_row("0", *_figures(found.at_zero, found.intervals["at_zero"]), "", *(f"{value:.3f}" for value in before))
     spread = f"{held['f1']['least']:.2f} to {held['f1']['most']:.2f}"
@@ -126,7 +126,7 @@ def _figures(figures: Mapping[str, float], intervals: Mapping[str, tuple[float, 
 
 
 def _advice(found: Calibration) -> str:
-    mean = found.as_dict()["held_out"]["f1"]["mean"]
+    mean = found.held_out["f1"]["mean"]
     gain, gap = mean - found.at_zero["f1"], found.oracle["f1"] - mean
     fitted = found.fitted
     unknown = "the best spans of unanswered questions are not known, so a threshold can only remove answers"

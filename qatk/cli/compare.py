@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli.compare_outputs import check_outputs, reporters_of, wanted_outputs
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import Interrupted, QatkError, UsageError
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
-    from qatk.plugins.live import LiveReporter
     from qatk.results.comparison import System
     from qatk.sweeps.sweep import Outcome
 
@@ -156,10 +156,10 @@ def compare_command(
 
     plain_warnings()
     pattern = compile_pattern(grep) if grep is not None else None
-    outputs = _outputs(markdown, html, report or [])
-    _check_outputs(json, outputs)
+    outputs = wanted_outputs(markdown, html, report or [])
+    check_outputs(json, outputs)
     host = plugin_host(context)
-    reporters = _reporters(host, outputs, to_terminal=not json)
+    reporters = reporters_of(host, outputs, to_terminal=not json)
     given = (inputs, data, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
     request = _Request(*given, common, group_seeds, cluster, on, nbest=html is not None or bool(report))
     systems, outcomes = request.read(host)
@@ -203,8 +203,9 @@ class _Request:
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
         from qatk.files import is_there
+        from qatk.recipes.recipe import is_recipe
 
-        recipes = [path for path in self.inputs if path.suffix in (".yaml", ".yml") and not path.is_dir()]
+        recipes = [path for path in self.inputs if is_recipe(path)]
         if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:
             raise UsageError(f"not found: {', '.join(absent)}", fix="name run folders, prediction files or recipes")
         if self.over or self.seeds is not None or recipes:
@@ -273,70 +274,6 @@ class _Request:
     def _refuse(self, *options: tuple[str, object], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:
             raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
-
-
-@dataclass(frozen=True)
-class _Output:
-    """An output of a reporter: a file, or ``None`` for standard output; ``option`` is the option that asked for it."""
-
-    option: str
-    reporter: str
-    file: Path | None
-
-
-def _outputs(markdown: Path | None, html: Path | None, reports: Sequence[str]) -> list[_Output]:
-    """All outputs to write."""
-    found = [
-        _Output(f"--{name}", name, None if str(file) == "-" else file)
-        for name, file in (("markdown", markdown), ("html", html))
-        if file is not None
-    ]
-    for text in reports:
-        name, equals, file = text.partition("=")
-        if not (name and equals and file):
-            raise UsageError(f"--report {text}: expected NAME=FILE", fix="for example --report markdown=comparison.md")
-        found.append(_Output(f"--report {name}", name, None if file == "-" else Path(file)))
-    return found
-
-
-def _check_outputs(json: bool, outputs: Sequence[_Output]) -> None:
-    """Refuse outputs that would fail only after the work is done."""
-    from qatk.files import is_there
-
-    printed = [*(["--json"] if json else []), *(f"{o.option} -" for o in outputs if o.file is None)]
-    if len(printed) > 1:
-        what = f"{' and '.join(printed)} {'both' if len(printed) == 2 else 'all'} go to standard output"
-        raise UsageError(what, fix=f"give {printed[-1].removesuffix(' -')} a file")
-    if any(wanted.reporter == "html" and wanted.file is None for wanted in outputs):
-        raise UsageError("--html -: the page cannot be printed", fix="name a file: --html comparison.html")
-    files: dict[Path, str] = {}
-    for wanted in outputs:
-        if (file := wanted.file) is None:
-            continue
-        if (other := files.setdefault(file.resolve(), wanted.option)) != wanted.option:
-            raise UsageError(f"{other} and {wanted.option} both name {file}", fix="name two different files")
-        if (is_there(file) and file.is_dir()) or not file.parent.is_dir():
-            what = f"{wanted.option} {file}: this file cannot be written"
-            raise UsageError(what, fix="name a file in an existing folder")
-
-
-def _reporters(
-    host: PluginHost, outputs: Sequence[_Output], *, to_terminal: bool
-) -> list[tuple[LiveReporter, Path | None]]:
-    """The reporters, each with its output file."""
-    from qatk.plugins.live import LiveReporter
-
-    found = []
-    for wanted in outputs:
-        reporter = host.live(LiveReporter, "reporter", wanted.reporter)
-        if not reporter.shows_comparisons:
-            able = [r.name for r in host.components("reporter") if LiveReporter.can_compare(r)]
-            what = f"{wanted.option}: the reporter {wanted.reporter!r} shows runs, not comparisons"
-            raise UsageError(what, fix=f"reporters that show comparisons: {', '.join(able)}")
-        found.append((reporter, wanted.file))
-    if to_terminal and all(wanted.file is not None for wanted in outputs):
-        found.append((host.live(LiveReporter, "reporter", "console"), None))
-    return found
 
 
 def _described(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:

@@ -33,44 +33,52 @@ class Extra(str, Enum):
     ignore = "ignore"
 
 
+Data = Annotated[
+    Path,
+    typer.Argument(metavar="DATA", help="SQuAD data: JSON, v1.1 or v2, plain or .gz; with --use, another form."),
+]
+PredictionsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PREDICTIONS",
+        help="Predictions: JSON, question id to answer text or list of texts; or .jsonl or .parquet, a row each.",
+    ),
+]
+NullOdds = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Null odds: JSON, question id to null score minus best span score. Adds the best thresholds.",
+    ),
+]
+MissingOption = Annotated[
+    Missing,
+    typer.Option(
+        metavar="error|wrong", help="Refuse questions without a prediction (error) or score them as wrong (wrong)."
+    ),
+]
+ExtraOption = Annotated[
+    Extra,
+    typer.Option(
+        metavar="error|ignore", help="Refuse predictions of questions that the data lacks (error) or skip them."
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X", help="Score answers whose null odds are above X as no answer, as the official script does."
+    ),
+]
+
+
 def evaluate_command(
     context: typer.Context,
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="SQuAD data: JSON, v1.1 or v2, plain or .gz; with --use, another form."),
-    ],
-    predictions: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PREDICTIONS",
-            help="Predictions: JSON, question id to answer text or list of texts; or .jsonl or .parquet, a row each.",
-        ),
-    ],
-    null_odds: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Null odds: JSON, question id to null score minus best span score. Adds the best thresholds.",
-        ),
-    ] = None,
-    missing: Annotated[
-        Missing,
-        typer.Option(
-            metavar="error|wrong", help="Refuse questions without a prediction (error) or score them as wrong (wrong)."
-        ),
-    ] = Missing.error,
-    extra: Annotated[
-        Extra,
-        typer.Option(
-            metavar="error|ignore", help="Refuse predictions of questions that the data lacks (error) or skip them."
-        ),
-    ] = Extra.error,
-    na_prob_thresh: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X", help="Score answers whose null odds are above X as no answer, as the official script does."
-        ),
-    ] = None,
+    data: Data,
+    predictions: PredictionsFile,
+    null_odds: NullOdds = None,
+    missing: MissingOption = Missing.error,
+    extra: ExtraOption = Extra.error,
+    na_prob_thresh: Threshold = None,
     cluster: Cluster = None,
     use: Annotated[str, typer.Option(metavar="DATASET", help="Read DATA by this dataset component.")] = "squad",
     as_json: Annotated[bool, typer.Option("--json", help="Print the official metrics as JSON.")] = False,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from qatk.cli.shared import Settings, output, plugin_host, print_json
 from qatk.errors import UsageError, suggest
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
     from qatk.plugins.registered import Registered
     from qatk.testing import Verdict
+
+
+class _Checked(TypedDict):
+    """What came of checking a component; ``not_checked`` says why one of several was left out."""
+
+    kind: str
+    name: str
+    plugin: str
+    promises: list[dict[str, str]]
+    not_checked: str
+
 
 _OUTCOMES = ("kept", "broken", "waived", "skipped")
 
@@ -98,7 +110,7 @@ def _names(registered: Registered) -> tuple[str, ...]:
     return (*own, *former)
 
 
-def _values(settings: list[str] | None) -> dict[str, Any]:
+def _values(settings: list[str] | None) -> dict[str, object]:
     from qatk.recipes.document import assign, parse
 
     marked = parse("{}", "--set")
@@ -110,35 +122,33 @@ def _values(settings: list[str] | None) -> dict[str, Any]:
 def _check(
     registered: Registered,
     host: PluginHost,
-    values: dict[str, Any],
+    values: dict[str, object],
     seconds: float,
     console: Console | None,
     *,
     alone: bool,
-) -> dict[str, Any]:
-    """The outcome of each promise as plain values; prints each one as soon as it is known.
-
-    ``not_checked`` says why one of several components was skipped.
-    """
+) -> _Checked:
+    """The outcome of each promise; prints each one as soon as it is known."""
     from qatk.testing import subject_of, verdicts
 
     name = f"{registered.plugin.name}/{registered.name}"
-    row = {"kind": registered.kind, "name": name, "plugin": str(registered.plugin), "promises": [], "not_checked": ""}
-    needs = [n for n, option in registered.component.options.model_fields.items() if option.is_required()]
+    promises: list[dict[str, str]] = []
+    row = _Checked(kind=registered.kind, name=name, plugin=str(registered.plugin), promises=promises, not_checked="")
+    needs = registered.component.required_options
     if needs and not values:
         what, how = f"it needs {', '.join(needs)}", " ".join(f"--set {name}=..." for name in needs)
         if alone:
             raise UsageError(what, where=str(registered), fix=f"qatk plugins check {registered.name} {how}")
         _tell(console, f"-  {registered.kind} {name}: not checked: {what}: {how}")
-        return {**row, "not_checked": f"{what}: {how}"}
+        row["not_checked"] = f"{what}: {how}"
+        return row
     subject = subject_of(registered.kind, registered, values, host=host)
     _tell(console, f"{registered.kind} {name} of {registered.plugin}")
-    promises: list[dict[str, str]] = []
     for verdict in verdicts(subject, seconds=seconds):
         _tell(console, _line(_plain(verdict), promises))
         promises.append(_plain(verdict))
     _tell(console, _summary(f"{registered.kind} {name}", promises))
-    return {**row, "promises": promises}
+    return row
 
 
 def _plain(verdict: Verdict) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError
 
@@ -46,9 +46,8 @@ def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: 
     chosen = parse("{}", "--set")
     for setting in settings:
         assign(chosen, setting)
-    options: dict[str, Any] = chosen.value
-    fields = host.find("dataset", use).component.options.model_fields
-    required = [name for name, field in fields.items() if field.is_required()]
+    options: dict[str, object] = chosen.value
+    required = host.find("dataset", use).component.required_options
     if data is not None:
         if not required:
             raise UsageError(

@@ -26,6 +26,15 @@ Cluster = Annotated[
     ),
 ]
 
+ModelName = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="Run folder, saved model, or checkpoint of the hub.", show_default=False),
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available"),
+]
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -1,11 +1,24 @@
 """Two or more systems held against each other, question by question; the first is the baseline.
 
+Every difference is tested by its standard error over clusters, with one degree of freedom less than there are
+clusters; where a system has several seeds by that over seeds and clusters, so that other seeds are spoken of too.
+Beside it stand McNemar's exact test (EM of one run each) or approximate randomisation, by question: they take
+questions for independent, and find too much where those of an article go together.
+
+Holm's correction goes over these families: the tests of EM and F1 over all, answerable and unanswerable questions
+of every pair are one; the tests of EM and F1 over the slices of a pair are one a pair, for they are looked through
+pair by pair. Tests of the same differences of the same questions are one hypothesis, as EM and F1 are over
+questions without an answer. A difference is ``better`` or ``worse`` where its adjusted p is below 0.05 and the
+interval by cluster excludes 0, as does the two-way one where there is one. Detectable is what is found with 80 %
+power at 0.05 / m for m hypotheses in the family, the least level that Holm's correction asks of any. Slices are
+those that every system has, of the same questions.
+
 Letters in shapes: n questions, g groups of them, k pairs of systems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -19,7 +32,7 @@ from qatk.errors import UsageError
 from qatk.files import finite
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
 from qatk.statistics.significance import DRAWS, SEED, detectable_difference, holm
-from qatk.types import Clusters, Float64, Int64, clusters_of, contexts_of, groups_of
+from qatk.types import Bool, Clusters, Float64, Int64, clusters_of, contexts_of, groups_of
 
 METRICS = ("exact", "f1")
 ALPHA = 0.05
@@ -37,19 +50,6 @@ def compare_systems(
     """Hold each system against the first, or all against each other, question by question.
 
     One system alone, of several seeds, is summed up.
-
-    Every difference is tested by its standard error over clusters, with one degree of freedom less than there are
-    clusters; where a system has several seeds by that over seeds and clusters, so that other seeds are spoken of too.
-    Beside it stand McNemar's exact test (EM of one run each) or approximate randomisation, by question: they take
-    questions for independent, and find too much where those of an article go together.
-
-    Holm's correction goes over these families: the tests of EM and F1 over all, answerable and unanswerable questions
-    of every pair are one; the tests of EM and F1 over the slices of a pair are one a pair, for they are looked through
-    pair by pair. Tests of the same differences of the same questions are one hypothesis, as EM and F1 are over
-    questions without an answer. A difference is ``better`` or ``worse`` where its adjusted p is below 0.05 and the
-    interval by cluster excludes 0, as does the two-way one where there is one. Detectable is what is found with 80 %
-    power at 0.05 / m for m hypotheses in the family, the least level that Holm's correction asks of any. Slices are
-    those that every system has, of the same questions.
 
     Args:
         systems: over the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
@@ -72,13 +72,34 @@ def compare_systems(
     clusters = clusters_of(examples, cluster)
     if len(systems) == 1:
         return Comparison(examples, systems, [], masks, clusters, draws, seed, summary=summary(systems[0], clusters))
+    pairs = _pairs(systems, masks, clusters.index, clusters.kind, draws, seed, all_pairs=all_pairs)
+    said = caveat(systems, pairs)
+    if said and len(pairs) == 1:
+        pairs = [replace(pairs[0], verdict=f"{pairs[0].verdict} {said}")]
+    if margin is not None:
+        pairs = with_margins(pairs, systems, margin)
+    return Comparison(examples, systems, pairs, masks, clusters, draws, seed, caveat="" if len(pairs) == 1 else said)
+
+
+def _pairs(
+    systems: Sequence[System],
+    masks: Mapping[str, Mapping[str, Bool]],
+    clusters: Int64,
+    kind: str,
+    draws: int,
+    seed: int,
+    *,
+    all_pairs: bool,
+) -> list[Pair]:
+    """The first system with each other, or all with each other."""
+    examples = systems[0].evaluation.examples
     groups = {group.name: rows for group, rows in groups_of(examples.has_answer, distinct=True).items()}
     sliced = {f"{slicer}: {name}": mask for slicer, named in masks.items() for name, mask in named.items()}
     table = np.stack([*groups.values(), *sliced.values()])
     scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]
     firsts = range(len(systems) - 1 if all_pairs else 1)
     contexts = contexts_of(examples)
-    figures = joined([measure(scores[i:], table, clusters.index, contexts, draws=draws, seed=seed) for i in firsts])
+    figures = joined([measure(scores[i:], table, clusters, contexts, draws=draws, seed=seed) for i in firsts])
     adjusted, sizes = _by_family(figures, len(groups))
     names, totals = [*groups, *sliced], table.sum(axis=1).tolist()
     pairs = []
@@ -90,15 +111,10 @@ def compare_systems(
             for m in range(len(METRICS))
         ]
         main, slices = found[: len(groups) * len(METRICS)], found[len(groups) * len(METRICS) :]
-        wins, losses, both_wrong = rank_questions(baseline, other, clusters.index)
-        said = verdict(baseline, other, main, clusters.kind)
+        wins, losses, both_wrong = rank_questions(baseline, other, clusters)
+        said = verdict(baseline, other, main, kind)
         pairs.append(Pair(first, second, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
-    said = caveat(systems, pairs)
-    if said and len(pairs) == 1:
-        pairs = [replace(pairs[0], verdict=f"{pairs[0].verdict} {said}")]
-    if margin is not None:
-        pairs = with_margins(pairs, systems, margin)
-    return Comparison(examples, systems, pairs, masks, clusters, draws, seed, caveat="" if len(pairs) == 1 else said)
+    return pairs
 
 
 def _by_family(figures: Figures, groups: int) -> tuple[Float64, Int64]:
@@ -176,20 +192,18 @@ def _clearest(difference: Difference) -> tuple[bool, float, float, float]:
 def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
     """Everything a program needs, in plain types for JSON: NaN is ``None``, questions are ids."""
     systems, ids = comparison.systems, comparison.examples.id
-    plain: dict[str, object] = finite(
-        {
-            "questions": len(ids),
-            "clusters": comparison.clusters.kind,
-            "unnamed": comparison.clusters.unnamed,
-            "draws": comparison.draws,
-            "seed": comparison.seed,
-            "systems": [_system_to_dict(system, comparison.clusters) for system in systems],
-            "summary": comparison.summary,
-            "caveat": comparison.caveat,
-            "pairs": [_pair_to_dict(pair, systems, ids) for pair in comparison.pairs],
-        }
-    )
-    return plain
+    plain = {
+        "questions": len(ids),
+        "clusters": comparison.clusters.kind,
+        "unnamed": comparison.clusters.unnamed,
+        "draws": comparison.draws,
+        "seed": comparison.seed,
+        "systems": [_system_to_dict(system, comparison.clusters) for system in systems],
+        "summary": comparison.summary,
+        "caveat": comparison.caveat,
+        "pairs": [_pair_to_dict(pair, systems, ids) for pair in comparison.pairs],
+    }
+    return {name: finite(value) for name, value in plain.items()}
 
 
 def _system_to_dict(system: System, clusters: Clusters) -> dict[str, object]:

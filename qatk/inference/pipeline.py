@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
@@ -16,7 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from qatk.inference.model import AnsweringModel, is_run, load_model
+from qatk.inference.pipeline_call import OPTIONS, CallOptions, Question, checked_options, question_of, questions_of
 from qatk.inference.reply import Candidate, Reply
 
 TASK = "question-answering"
@@ -28,19 +31,29 @@ _MORE = 20
 """Spans that are fetched beyond ``top_k``: those that are alike once they are aligned to words take one place."""
 _WORD = re.compile(r"\w+|[^\w\s]")
 
-Question = Mapping[str, Any]
-Found = dict[str, Any]
+
+class Found(TypedDict):
+    """An answer, as transformers gave it."""
+
+    score: float
+    start: int
+    end: int
+    answer: str
+
+
+Answers = Found | list[Found]
+"""Of one question: an answer, or several where ``top_k`` is above 1."""
 
 
 def pipeline(
     task: str = TASK,
-    model: Any = None,
+    model: object = None,
     *,
-    tokenizer: Any = None,
-    device: Any = None,
-    dtype: Any = "float32",
+    tokenizer: object = None,
+    device: object = None,
+    dtype: object = "float32",
     batch_size: int | None = None,
-    **options: Any,
+    **options: object,
 ) -> QuestionAnsweringPipeline:
     """A question-answering pipeline, called as that of transformers was.
 
@@ -118,18 +131,18 @@ class QuestionAnsweringPipeline:
 
     task = TASK
 
-    def __init__(self, model: AnsweringModel, *, batch_size: int | None = None, **options: Any) -> None:
+    def __init__(self, model: AnsweringModel, *, batch_size: int | None = None, **options: object) -> None:
         self.model, self.batch_size = model, batch_size
-        self._defaults = _checked(options)
-        self._changed: dict[tuple[Any, ...], AnsweringModel] = {}
+        self._defaults = checked_options(options)
+        self._changed: dict[tuple[int, ...], AnsweringModel] = {}
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """The answers; see the class."""
-        given: dict[str, Any] = {
+    def __call__(self, *arguments: object, **keywords: object) -> Any:
+        """The answers; see the class. Their form hangs on the call, as it did in transformers."""
+        given: dict[str, object] = {
             name: keywords.pop(name) for name in ("question", "context", "data", "X") if name in keywords
         }
-        options = {**self._defaults, **_checked(keywords)}
-        asked = _asked(arguments, given)
+        options: CallOptions = {**self._defaults, **checked_options(keywords)}
+        asked = questions_of(arguments, given)
         if not isinstance(asked, list):
             return self._lazily(iter(asked), options)
         found = self._answers(asked, options)
@@ -137,21 +150,21 @@ class QuestionAnsweringPipeline:
 
     predict = transform = __call__
 
-    def _lazily(self, asked: Iterator[Any], options: Mapping[str, Any]) -> Iterator[Found | list[Found]]:
+    def _lazily(self, asked: Iterator[object], options: CallOptions) -> Iterator[Answers]:
         size = options.get("batch_size") or self.batch_size or LAZY
-        while few := [_question(item) for item in islice(asked, size)]:
+        while few := [question_of(item) for item in islice(asked, size)]:
             yield from self._answers(few, options)
 
-    def _answers(self, asked: Sequence[Question], options: Mapping[str, Any]) -> list[Found | list[Found]]:
+    def _answers(self, asked: Sequence[Question], options: CallOptions) -> list[Answers]:
         if not asked:
             return []
         model = self._model(options)
         top_k = options.get("top_k", 1)
-        questions, contexts = ([item[name] for item in asked] for name in ("question", "context"))
+        questions, contexts = [item["question"] for item in asked], [item["context"] for item in asked]
         replies = model.answers(questions, contexts, top_k=top_k + _MORE)
         return [_form(reply, top_k, options) for reply in replies]
 
-    def _model(self, options: Mapping[str, Any]) -> AnsweringModel:
+    def _model(self, options: CallOptions) -> AnsweringModel:
         """The model with the windows and the cap that a call asks for."""
         own = self.model.parts.featurizer
         max_seq_len = options.get("max_seq_len") or own.option("max_length", 384)
@@ -171,83 +184,14 @@ class QuestionAnsweringPipeline:
 class _Registered(QuestionAnsweringPipeline):
     """What the registry of transformers builds: from a loaded model and tokenizer."""
 
-    def __init__(self, model: Any, tokenizer: Any = None, device: Any = None, **options: Any) -> None:
-        for name in ("task", "framework", "feature_extractor", "image_processor", "processor", "modelcard"):
-            options.pop(name, None)
-        options = {name: value for name, value in options.items() if name in _OPTIONS or name == "batch_size"}
-        super().__init__(_load(model, tokenizer, _device(device), getattr(model, "dtype", "float32")), **options)
+    def __init__(self, model: object, tokenizer: object = None, device: object = None, **options: object) -> None:
+        size = options.get("batch_size")
+        loaded = _load(model, tokenizer, _device(device), getattr(model, "dtype", "float32"))
+        known = {name: value for name, value in options.items() if name in OPTIONS}
+        super().__init__(loaded, batch_size=size if isinstance(size, int) else None, **known)
 
 
-_OPTIONS = (
-    "top_k", "max_answer_len", "max_seq_len", "doc_stride", "max_question_len", "handle_impossible_answer",
-    "align_to_words", "padding",
-)  # fmt: skip
-
-
-def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a call by their names of today. Raises as the pipeline of transformers did."""
-    found = dict(options)
-    if "topk" in found:
-        warnings.warn("topk is deprecated: use top_k", UserWarning, stacklevel=3)
-        found.setdefault("top_k", found.pop("topk"))
-    if unknown := [name for name in found if name not in (*_OPTIONS, "batch_size")]:
-        raise TypeError(f"unknown option {unknown[0]!r}: known are {', '.join(_OPTIONS)}")
-    for name in ("top_k", "max_answer_len"):
-        if (value := found.get(name)) is not None and value < 1:
-            raise ValueError(f"{name} should be 1 or more, not {value}")
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _asked(arguments: Sequence[Any], given: Mapping[str, Any]) -> list[Question] | Iterable[Any]:
-    """The questions of a call; a list where all are there, else whatever gives them one by one."""
-    if len(arguments) == 2 and all(isinstance(text, str) for text in arguments):
-        asked: Any = [{"question": arguments[0], "context": arguments[1]}]
-    elif arguments:
-        asked = arguments[0] if len(arguments) == 1 else list(arguments)
-    elif "data" in given or "X" in given:
-        asked = given.get("data", given.get("X"))
-    elif "question" in given and "context" in given:
-        asked = _zipped(given["question"], given["context"])
-    else:
-        raise ValueError("a question and a context are needed: question=..., context=...")
-    if isinstance(asked, Mapping):
-        asked = _zipped(asked["question"], asked["context"]) if {"question", "context"} <= set(asked) else [asked]
-    if isinstance(asked, str) or not isinstance(asked, Iterable):
-        raise ValueError(f"{type(asked).__name__} is neither a question with its context nor a list of them")
-    return [_question(item) for item in asked] if isinstance(asked, list | tuple) else asked
-
-
-def _zipped(question: Any, context: Any) -> list[Question]:
-    if isinstance(question, str) and isinstance(context, str):
-        return [{"question": question, "context": context}]
-    if isinstance(question, list) and isinstance(context, str):
-        return [{"question": one, "context": context} for one in question]
-    if isinstance(question, list) and isinstance(context, list):
-        if len(question) != len(context):
-            raise ValueError(f"{len(question)} questions, but {len(context)} contexts")
-        return [{"question": one, "context": other} for one, other in zip(question, context, strict=True)]
-    if question is None or context is None:
-        return [{"question": question, "context": context}]
-    raise ValueError("question and context should be texts, or lists of texts")
-
-
-def _question(item: Any) -> Question:
-    """A question with its context, checked. Raises ``ValueError`` or ``KeyError``."""
-    if not isinstance(item, Mapping):
-        item = vars(item) if hasattr(item, "question") else item
-    if not isinstance(item, Mapping):
-        raise ValueError(f"{type(item).__name__} is no dict with question and context")
-    for name in ("question", "context"):
-        if name not in item:
-            raise KeyError(f"a dict with the keys question and context is needed: {name} is missing")
-        if item[name] is None:
-            raise ValueError(f"`{name}` cannot be None")
-        if not isinstance(item[name], str) or not item[name].strip():
-            raise ValueError(f"`{name}` cannot be empty")
-    return item
-
-
-def _form(reply: Reply, top_k: int, options: Mapping[str, Any]) -> Found | list[Found]:
+def _form(reply: Reply, top_k: int, options: CallOptions) -> Answers:
     """The answers in the form of transformers, best first."""
     spans = reply.candidates
     if options.get("align_to_words", True):
@@ -278,9 +222,9 @@ def _aligned(context: str, spans: Sequence[Candidate]) -> list[Candidate]:
     return list(found.values())
 
 
-def _load(model: Any, tokenizer: Any, device: str | None, dtype: Any) -> AnsweringModel:
+def _load(model: object, tokenizer: object, device: str | None, dtype: object) -> AnsweringModel:
     """A model by name, or one of transformers that a program holds, which is written and read back."""
-    settings: dict[str, dict[str, Any]] = {"trainer": {"precision": _precision(dtype)}}
+    settings: dict[str, dict[str, object]] = {"trainer": {"precision": _precision(dtype)}}
     if isinstance(model, str | Path) and (tokenizer is None or isinstance(tokenizer, str | Path)):
         if tokenizer is not None and str(tokenizer) != str(model):
             settings["backbone"] = {"tokenizer": str(tokenizer)}
@@ -295,13 +239,13 @@ def _load(model: Any, tokenizer: Any, device: str | None, dtype: Any) -> Answeri
         return load_model(folder, device=device, settings=settings)
 
 
-def _precision(dtype: Any) -> str:
+def _precision(dtype: object) -> str:
     """The trainer's name of a type of numbers."""
     name = str(dtype).removeprefix("torch.")
     return {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "half": "fp16"}.get(name, name)
 
 
-def _device(device: Any) -> str | None:
+def _device(device: object) -> str | None:
     """The trainer's name of a device."""
     if device is None or (isinstance(device, str) and ":" not in device):
         return device

@@ -15,34 +15,23 @@ import numpy as np
 from typing_extensions import Self
 
 from qatk.component import Options
-from qatk.plugins import values
+from qatk.plugins import optional, values
 from qatk.plugins.attribution import attributed
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import (
-    AnswerSlicer,
     Backbone,
-    CalibratedDecoder,
-    CappedAnswers,
-    ComparisonReporter,
-    CorpusMetric,
     Dataset,
     Decoder,
-    DescribingTrainer,
     Featurizer,
-    FeaturizerCaching,
-    FittedDecoder,
     Head,
     Metric,
     Model,
     Plain,
-    RawDataset,
     Reporter,
     Slicer,
-    TitledSlicer,
     Tokenizer,
     Tracker,
     Trainer,
-    WholeDataset,
     methods_of,
 )
 from qatk.plugins.registered import Registered
@@ -54,7 +43,7 @@ if TYPE_CHECKING:
 
     from qatk.results.comparison import Comparison
 
-C = TypeVar("C")
+C = TypeVar("C", covariant=True)
 T = TypeVar("T")
 
 
@@ -94,7 +83,7 @@ class LiveDataset(Live[Dataset]):
         """All examples; ``whole`` with every further column, of a dataset that can tell which there are."""
         with self.during("load"):
             read = self.component.load
-            if whole and isinstance(self.component, WholeDataset):
+            if whole and isinstance(self.component, optional.WholeDataset):
                 read = self.component.load_whole
             examples = values.expect(read(), Examples)
             if not self.registered.is_built_in:
@@ -103,7 +92,7 @@ class LiveDataset(Live[Dataset]):
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """All questions as their source has them; of a dataset that gives no such, what it loads."""
-        if not isinstance(self.component, RawDataset):
+        if not isinstance(self.component, optional.RawDataset):
             return RawExamples.of(self.load(whole=whole))
         with self.during("load"):
             return values.expect(self.component.raw(whole=whole), RawExamples)
@@ -125,7 +114,7 @@ class LiveFeaturizer(Live[Featurizer]):
     @property
     def cacheable(self) -> bool:
         """Whether its windows may be kept from run to run."""
-        return self.component.cacheable if isinstance(self.component, FeaturizerCaching) else True
+        return self.component.cacheable if isinstance(self.component, optional.FeaturizerCaching) else True
 
     def featurize(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, *, split: str) -> Features:
         """Windows that belong to the examples; those of the split ``train`` carry targets."""
@@ -152,7 +141,9 @@ class LiveTrainer(Live[Trainer]):
     def describe(self, model: Model) -> dict[str, Plain] | None:
         """What the manifest says of the model; ``None`` of a trainer that has nothing to say."""
         with self.during("assembly"):
-            return dict(self.component.describe(model)) if isinstance(self.component, DescribingTrainer) else None
+            if not isinstance(self.component, optional.DescribingTrainer):
+                return None
+            return dict(self.component.describe(model))
 
     def fit(
         self, model: Model, train: Features, dev: Features, *, seed: int, resume: Path | None
@@ -192,29 +183,29 @@ class LiveDecoder(Live[Decoder]):
     @property
     def calibrated(self) -> bool:
         """Whether the null threshold is to be fitted after decoding."""
-        return self.component.calibrated if isinstance(self.component, CalibratedDecoder) else False
+        return self.component.calibrated if isinstance(self.component, optional.CalibratedDecoder) else False
 
     @property
     def fitted(self) -> bool:
         """Whether it has parameters of its own, to be fitted before decoding."""
-        return isinstance(self.component, FittedDecoder)
+        return isinstance(self.component, optional.FittedDecoder)
 
     def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Plain:
         """Parameters that :meth:`restore` takes."""
-        assert isinstance(self.component, FittedDecoder)
+        assert isinstance(self.component, optional.FittedDecoder)
         with self.during("fitting"):
             return values.plain(self.component.fit(examples, features, scores))
 
     def restore(self, state: Plain) -> None:
         """Take over parameters."""
-        assert isinstance(self.component, FittedDecoder)
+        assert isinstance(self.component, optional.FittedDecoder)
         with self.during("restoring"):
             self.component.restore(state)
 
     @property
     def max_answer_length(self) -> int | None:
         """The longest answer in tokens, where its options have such a cap."""
-        return self.options.max_answer_length if isinstance(self.options, CappedAnswers) else None
+        return self.options.max_answer_length if isinstance(self.options, optional.CappedAnswers) else None
 
     def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
         """One prediction an example."""
@@ -240,7 +231,7 @@ class LiveMetric(Live[Metric]):
     def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
         """Figures of the whole set; none of most metrics."""
         with self.during("scoring"):
-            if not isinstance(self.component, CorpusMetric):
+            if not isinstance(self.component, optional.CorpusMetric):
                 return {}
             return values.check_figures(self.component.corpus(examples, predictions))
 
@@ -251,13 +242,13 @@ class LiveSlicer(Live[Slicer]):
     @property
     def title(self) -> str:
         """What reports call the groups."""
-        return self.component.title if isinstance(self.component, TitledSlicer) else self.registered.name
+        return self.component.title if isinstance(self.component, optional.TitledSlicer) else self.registered.name
 
     def masks(self, examples: Examples, predictions: Predictions | None = None) -> Mapping[str, Bool]:
         """bool[n] by group; with predictions those by what was answered too, where it makes any."""
         with self.during("slicing"):
             groups = values.columns(self.component.masks(examples), len(examples), np.bool_)
-            if predictions is None or not isinstance(self.component, AnswerSlicer):
+            if predictions is None or not isinstance(self.component, optional.AnswerSlicer):
                 return groups
             more = self.component.masks_of_answers(examples, predictions)
             return {**groups, **values.columns(more, len(examples), np.bool_)}
@@ -271,12 +262,12 @@ class LiveReporter(Live[Reporter]):
     @property
     def shows_comparisons(self) -> bool:
         """Whether it can show a comparison too."""
-        return isinstance(self.component, ComparisonReporter)
+        return isinstance(self.component, optional.ComparisonReporter)
 
     @staticmethod
     def can_compare(registered: Registered) -> bool:
         """Whether what a class makes can show a comparison, without making it."""
-        return all(hasattr(registered.cls(), name) for name in methods_of(ComparisonReporter))
+        return all(hasattr(registered.cls(), name) for name in methods_of(optional.ComparisonReporter))
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Report a run; where the console is quiet, standard output is not the reporter's."""
@@ -286,7 +277,7 @@ class LiveReporter(Live[Reporter]):
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
         """Report a comparison; printing is as in :meth:`report`. Raises ``TypeError`` where the reporter shows none."""
         with attributed(self.registered, "reporting", may_print=not console.quiet):
-            if not isinstance(self.component, ComparisonReporter):
+            if not isinstance(self.component, optional.ComparisonReporter):
                 raise TypeError("it shows no comparisons")
             self.component.compare(comparison, file, console, show=show)
 

@@ -75,6 +75,11 @@ class Recipe:
         return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
 
 
+def is_recipe(path: str | Path) -> bool:
+    """Whether a path is that of a recipe, by its ending; a folder is none."""
+    return Path(path).suffix in (".yaml", ".yml") and not Path(path).is_dir()
+
+
 def load_recipe(
     source: str | Path, host: PluginHost, settings: Sequence[str] = (), *, importing: bool = False
 ) -> Recipe:
@@ -123,7 +128,7 @@ def parse_recipe(
     return Recipe(source, text, scalars, choices)
 
 
-def _add_defaults(value: dict[str, Any]) -> None:
+def _add_defaults(value: dict[str, object]) -> None:
     for path, section in SECTIONS.items():
         if len(path) == 1 and section.default is not None and value.get(path[0]) is None:
             value[path[0]] = deepcopy(section.default)

@@ -9,10 +9,12 @@ from qatk.comparison.compare import compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import is_recipe
 from qatk.results import Comparison
+from qatk.results.comparison import System
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.events import Executor, SweepEvent
-from qatk.sweeps.overrides import Over, over_values
+from qatk.sweeps.overrides import over_values
 from qatk.sweeps.sweep import local_executor, sweep
 from qatk.types import Examples
 
@@ -49,14 +51,12 @@ def compare(
         over: of recipes, the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
         seeds: of recipes, the seeds of every system.
         settings: of recipes, ``KEY=VALUE`` texts for all runs.
-        out: of recipes, the folder of the run folders.
-        limit: of recipes, use only the first so many questions of each split.
+        out, limit: of recipes, the folder of the run folders, and how many questions of each split are used.
         jobs: of recipes, how many runs are made at a time on this machine.
         executor: of recipes, where the runs go, in place of processes on this machine.
         common: where systems share only some questions, compare on those.
         group_seeds: make one system of run folders whose recipes differ in nothing but their seed.
-        draws: of the bootstrap and the randomisation.
-        seed: of the draws.
+        draws, seed: of the bootstrap and the randomisation.
         cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
         margin: points of F1 up to which a system counts as no worse than the baseline.
         all_pairs: hold every system against every other, not only against the first.
@@ -68,29 +68,47 @@ def compare(
         QatkError: one of its kinds, for everything else that a user can mend.
     """
     host = host or PluginHost.discover()
-    recipes = [source for source in sources if Path(source).suffix in (".yaml", ".yml") and not Path(source).is_dir()]
-    if not recipes:
-        if over or seeds is not None:
-            raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
+    recipes = [source for source in sources if is_recipe(source)]
+    if recipes:
+        if len(recipes) < len(sources) or data is not None:
+            raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
+        place = executor or local_executor(jobs, host)
+        systems = _made(recipes, over or {}, seeds, settings, out, limit, place, host, on)
+    elif over or seeds is not None:
+        raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
+    else:
         systems = read_systems(
             sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, on=on, host=host
         )
-        return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
-    if len(recipes) < len(sources) or data is not None:
-        raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
-    overs: list[Over] = [over_values(key, values) for key, values in (over or {}).items()]
-    place = executor or local_executor(jobs, host)
-    systems, _ = sweep(
-        *(recipes, overs, seeds),
+    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+
+
+def _made(
+    recipes: Sequence[Source],
+    over: Mapping[str, Sequence[object]],
+    seeds: Sequence[int] | None,
+    settings: Sequence[str],
+    out: Source | None,
+    limit: int | None,
+    executor: Executor,
+    host: PluginHost,
+    on: str,
+) -> list[System]:
+    """The systems of recipes, whose missing runs are made."""
+    overs = [over_values(key, values) for key, values in over.items()]
+    made = sweep(
+        recipes,
+        overs,
+        seeds,
         host=host,
-        executor=place,
+        executor=executor,
         listener=_ignore,
         settings=settings,
         out=out,
         limit=limit,
         on=on,
     )
-    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+    return made[0]
 
 
 def _ignore(event: SweepEvent) -> None:

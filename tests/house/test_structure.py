@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -62,6 +64,37 @@ def test_a_circle_is_found(tmp_path: Path) -> None:
 def test_the_core_imports_no_plugin() -> None:
     wanted = {name for file in (ROOT / "qatk").rglob("*.py") for name in _imported(file)}
     assert not {name for name in wanted if name.startswith("qatk_builtin")}
+
+
+LONGEST_FUNCTION, LONGEST_FILE = 60, 300
+"""Lines, those of docstrings and blank ones counted."""
+MOST_ANY, MOST_IGNORES = 200, 8
+"""Places in the code that say ``Any``, and those that ask mypy to look away, must be fewer than these."""
+
+
+def test_functions_and_files_stay_short() -> None:
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    sizes = {str(file.relative_to(ROOT)): len(file.read_text("utf-8").splitlines()) for file in files}
+    functions = {
+        f"{file.relative_to(ROOT)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert len(sizes) > 200
+    assert len(functions) > 1000
+    assert not {name: lines for name, lines in functions.items() if lines > LONGEST_FUNCTION}
+    assert not {name: lines for name, lines in sizes.items() if lines > LONGEST_FILE}
+
+
+def test_any_stays_rare() -> None:
+    found = {"Any": 0, "type: ignore": 0}
+    for file in (file for package in PACKAGES for file in (ROOT / package).rglob("*.py")):
+        for token in tokenize.generate_tokens(io.StringIO(file.read_text("utf-8")).readline):
+            found["Any"] += token.type == tokenize.NAME and token.string == "Any"
+            found["type: ignore"] += token.type == tokenize.COMMENT and "type: ignore" in token.string
+    assert 0 < found["Any"] < MOST_ANY
+    assert 0 < found["type: ignore"] < MOST_IGNORES
 
 
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"

@@ -22,7 +22,7 @@ def check(raw: RawExamples, against: RawExamples | None = None) -> Quality:
     """What is wrong with a data set; it may be broken in any way, and nothing is raised.
 
     Args:
-        raw: as a reader gives it; see :class:`qatk.plugins.protocols.RawDataset`.
+        raw: as a reader gives it; see :class:`qatk.plugins.optional.RawDataset`.
         against: the training data of which an evaluation set must hold nothing.
     """
     with _no_collection():
