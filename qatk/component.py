@@ -54,3 +54,8 @@ class Component:
     waives: Mapping[str, str] = field(default_factory=dict, hash=False)
     formerly: tuple[str, ...] = ()
     former_names: tuple[str, ...] = ()
+
+    @property
+    def required_options(self) -> list[str]:
+        """The names of the options that have no default."""
+        return [name for name, field in self.options.model_fields.items() if field.is_required()]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -68,7 +68,7 @@ class _Check:
 
         given, name = options or {}, self.registered.name
         values = given.get(f"{self.registered.kind}-{name}", given.get(name))
-        needed = [n for n, o in self.registered.component.options.model_fields.items() if o.is_required()]
+        needed = self.registered.component.required_options
         if missing := [option for option in needed if option not in (values or {})]:
             example = ", ".join(f'"{option}": ...' for option in missing)
             pytest.skip(f'{self.registered.kind} {name} needs options: qatk_promise({{"{name}": {{{example}}}}})')
@@ -88,7 +88,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("qatk_promise", _cases(metafunc.config))
 
 
-def _cases(config: pytest.Config) -> list[Any]:
+def _cases(config: pytest.Config) -> list[object]:
     from qatk.plugins.host import PluginHost
 
     host, name = PluginHost.discover(), _distribution(config)
@@ -100,7 +100,7 @@ def _cases(config: pytest.Config) -> list[Any]:
     return [case for registered in mine for case in _of_component(registered, host)]
 
 
-def _of_component(registered: Registered, host: PluginHost) -> list[Any]:
+def _of_component(registered: Registered, host: PluginHost) -> list[object]:
     from qatk.testing import promises_of
 
     label = f"{registered.kind}-{registered.name}"

@@ -96,12 +96,11 @@ def read_data(
     from qatk.plugins.host import PluginHost
 
     host = host or PluginHost.discover()
-    fields = host.find("dataset", use).component.options.model_fields
-    required = [name for name, field in fields.items() if field.is_required()]
-    if not required:
+    component = host.find("dataset", use).component
+    if not (required := component.required_options):
         raise UsageError(f"the dataset {use!r} reads no file", where=str(data), fix="name another one, such as squad")
     options: dict[str, object] = {required[0]: str(data)}
-    if "bad_answers" in fields:
+    if "bad_answers" in component.options.model_fields:
         options["bad_answers"] = "keep"  # scoring reads texts only, as the official script does
     if cluster not in (None, "title", "context"):
         options["columns"] = [cluster]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from qatk.plugins.protocols import Model
 from qatk.recipes.compose import Pipeline
 from qatk.recipes.recipe import Recipe
 from qatk.run_folder.folder import RunFolder
@@ -46,11 +45,3 @@ class Windows:
     train: Features | None
     dev: Features
     sets: Mapping[str, Features] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """An untrained model, and whether its head has no weights from a checkpoint."""
-
-    model: Model
-    head_is_untrained: bool

@@ -47,7 +47,20 @@ def make_runs(folder: Path, host: PluginHost) -> None:
             (copy / file).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-Change = tuple[str, "str | bytes | Callable[..., None] | None"]
+Content = str | bytes | Callable[..., None] | None
+"""What a file becomes: a text or bytes; ``None``, gone; or what a call with its path makes of it."""
+Change = tuple[str, Content]
+
+
+def _no_file() -> dict[str, Content]:
+    """What is no file, or an empty one: the same for all files of a folder."""
+    return {"gone": None, "folder": os.mkdir, "pipe": os.mkfifo, "device": _device, "empty": ""}
+
+
+def _no_object() -> dict[str, Content]:
+    """The same, and what is JSON but no object, of a file that should hold one."""
+    deep = "[" * 100_000 + "]" * 100_000
+    return {**_no_file(), "list": "[]", "word": '"hello"', "deep": deep}
 
 
 def _manifests(text: str) -> Mapping[str, Change]:
@@ -56,17 +69,10 @@ def _manifests(text: str) -> Mapping[str, Change]:
     def changed(**values: Any) -> str:
         return json.dumps({**content, **values})
 
-    found: dict[str, str | bytes | Callable[..., None] | None] = {
-        "gone": None,
-        "folder": os.mkdir,
-        "pipe": os.mkfifo,
-        "device": _device,
-        "empty": "",
-        "list": "[]",
-        "word": '"hello"',
+    found: dict[str, Content] = {
+        **_no_object(),
         "cut": text[: len(text) // 2],
         "latin": text.encode() + b"\xe9",
-        "deep": "[" * 100_000 + "]" * 100_000,
         "digits": text.replace('"format": 2', f'"format": {DIGITS}'),
         "digits-inside": changed(peak_memory_bytes=0).replace(
             '"peak_memory_bytes": 0', f'"peak_memory_bytes": {DIGITS}'
@@ -88,18 +94,11 @@ def _manifests(text: str) -> Mapping[str, Change]:
 
 
 def _metrics_files() -> Mapping[str, Change]:
-    found: dict[str, str | bytes | Callable[..., None] | None] = {
-        "gone": None,
-        "folder": os.mkdir,
-        "pipe": os.mkfifo,
-        "device": _device,
-        "empty": "",
-        "list": "[]",
-        "word": '"hello"',
+    found: dict[str, Content] = {
+        **_no_object(),
         "none": "{}",
         "cut": '{"exact": 50.0, "f1',
         "latin": b'{"exact": 50.0, "caf\xe9": 1}',
-        "deep": "[" * 100_000 + "]" * 100_000,
         "digits": f'{{"exact": {DIGITS}, "f1": 50.0}}',
         "text": '{"exact": "50", "f1": 50.0, "total": 16}',
         "nested": '{"exact": {"a": 1}, "f1": 50.0, "total": 16}',
@@ -116,12 +115,8 @@ def _tables(good: bytes) -> Mapping[str, Change]:
         at = table.column_names.index(name)
         return _written(table.set_column(at, name, values))
 
-    found: dict[str, str | bytes | Callable[..., None] | None] = {
-        "gone": None,
-        "folder": os.mkdir,
-        "pipe": os.mkfifo,
-        "device": _device,
-        "empty": b"",
+    found: dict[str, Content] = {
+        **_no_file(),
         "cut": good[: len(good) // 2],
         "text": "hello",
         "damaged": good[:200] + b"\xff" * 400 + good[600:],

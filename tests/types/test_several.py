@@ -8,21 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arrays import f32, i32, i64
 from qatk.types import Answer, Examples, Predictions, Span, Spans
 
 CONTEXT = "Arlen, Borsk and old Cadiz lie on the Orrin."
-
-
-def i32(*values: int) -> Any:
-    return np.array(values, np.int32)
-
-
-def i64(*values: int) -> Any:
-    return np.array(values, np.int64)
-
-
-def f32(*values: float) -> Any:
-    return np.array(values, np.float32)
 
 
 def examples(span: Any = None) -> Examples:

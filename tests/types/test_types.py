@@ -10,20 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arrays import f32, i32, i64
 from qatk.errors import DataError
 from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, ragged_rows
-
-
-def i32(*values: int) -> Any:
-    return np.array(values, np.int32)
-
-
-def i64(*values: int) -> Any:
-    return np.array(values, np.int64)
-
-
-def f32(*values: float) -> Any:
-    return np.array(values, np.float32)
 
 
 def examples() -> Examples:

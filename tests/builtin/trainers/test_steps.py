@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,31 +78,30 @@ def test_weight_decay_reaches_the_optimizer(tmp_path: Path) -> None:
     assert torch.equal(found[0][norm], found[1][norm])
 
 
-def test_an_optimizer_state_that_is_a_program_is_not_run(tmp_path: Path) -> None:
-    hf = backbone(tmp_path / "base")
-    engine = trainer()
+def refused(folder: Path, message: str, write: Callable[[Path], object]) -> tuple[Any, Any]:
+    """A model whose state of training, beside saved weights, is what ``write`` wrote; and its weights before."""
+    hf, engine, state = backbone(folder / "base"), trainer(), folder / "state"
     model = assemble(engine, hf)
-    before, state = weights(model), tmp_path / "state"
+    before = weights(model)
     state.mkdir()
     engine.save(model, state, state=False)
-    torch.save({"optimizer": _Program(str(tmp_path / "hacked")), "scaler": {}, "step": 1}, state / TRAINING)
-    with pytest.raises(ModelError, match="the state of training cannot be read: Weights only load failed"):
+    write(state / TRAINING)
+    with pytest.raises(ModelError, match=message):
         train(engine, model, windows(LENGTHS, hf.spec()), resume=state)
+    return model, before
+
+
+def test_an_optimizer_state_that_is_a_program_is_not_run(tmp_path: Path) -> None:
+    program = {"optimizer": _Program(str(tmp_path / "hacked")), "scaler": {}, "step": 1}
+    message = "the state of training cannot be read: Weights only load failed"
+    model, before = refused(tmp_path, message, lambda file: torch.save(program, file))
     assert not (tmp_path / "hacked").exists()
     assert same(weights(model), before)
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"PK\x03\x04 cut"])
 def test_a_damaged_state_is_one_message(content: bytes, tmp_path: Path) -> None:
-    hf = backbone(tmp_path / "base")
-    engine = trainer()
-    model = assemble(engine, hf)
-    state = tmp_path / "state"
-    state.mkdir()
-    engine.save(model, state, state=False)
-    (state / TRAINING).write_bytes(content)
-    with pytest.raises(ModelError, match="the state of training cannot be read"):
-        train(engine, model, windows(LENGTHS, hf.spec()), resume=state)
+    refused(tmp_path, "the state of training cannot be read", lambda file: file.write_bytes(content))
 
 
 FOREIGN: list[tuple[Any, str]] = [
@@ -121,15 +120,7 @@ FOREIGN: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("content", "said"), FOREIGN)
 def test_the_state_of_something_else_is_one_message(content: Any, said: str, tmp_path: Path) -> None:
-    hf = backbone(tmp_path / "base")
-    engine = trainer()
-    model = assemble(engine, hf)
-    state = tmp_path / "state"
-    state.mkdir()
-    engine.save(model, state, state=False)
-    torch.save(content, state / TRAINING)
-    with pytest.raises(ModelError, match=said):
-        train(engine, model, windows(LENGTHS, hf.spec()), resume=state)
+    refused(tmp_path, said, lambda file: torch.save(content, file))
 
 
 class _Program:

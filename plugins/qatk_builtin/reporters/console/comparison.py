@@ -20,8 +20,6 @@ WIDE, WIDE_WITH_SEEDS = 108, 128
 """Columns from which a difference fits in one line; the second where there is an interval over seeds too."""
 MOST_SLICES = 8
 LONGEST_LABEL, LEAST_NAME = 34, 8
-SIDES = ("cyan", "magenta")
-"""The colours of the two letters of a pair."""
 FEW_PAIRS = 2
 FEW_SLICES = 3
 POINTS = "points, with 95 % intervals"
