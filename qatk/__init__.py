@@ -8,7 +8,7 @@ loads a model that answers, ``qatk.pipeline("question-answering", model)`` is th
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qatk.evaluation.evaluate import evaluate as evaluate
@@ -32,7 +32,7 @@ _HOMES = {
 __all__ = ["compare", "evaluate", "install_pipeline", "load_model", "load_run", "pipeline", "run"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'qatk' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

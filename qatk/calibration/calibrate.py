@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -95,14 +94,18 @@ class Calibration:
     clusters: Clusters
     full: bool
 
-    def as_dict(self) -> dict[str, Any]:
+    @property
+    def held_out(self) -> dict[str, dict[str, float]]:
+        """The figures of :data:`HELD_OUT`: of the ``first`` split, and their ``mean``, ``least`` and ``most``."""
+        return {name: _spread([getattr(split, name) for split in self.splits]) for name in HELD_OUT}
+
+    def as_dict(self) -> dict[str, object]:
         """Everything as plain types: what ``calibration.json`` holds."""
-        held = {name: [getattr(split, name) for split in self.splits] for name in HELD_OUT}
         return {
             "threshold": self.fitted.threshold,
             "temperature": self.fitted.temperature,
             "offset": self.fitted.offset,
-            "held_out": {name: _spread(values) for name, values in held.items()},
+            "held_out": self.held_out,
             "folds": [asdict(fold) for fold in self.splits[0].folds],
             "thresholds": [list(split.thresholds) for split in self.splits],
             "splits": len(self.splits),

@@ -6,12 +6,10 @@ data as the run did.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -24,13 +22,13 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder, LiveFeaturizer
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
-from qatk.recipes.compose import ModelParts, compose_model, model_part
+from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
 from qatk.run_folder.manifest import MANIFEST, read_finished
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers
+from qatk.run_folder.reading import read_part, unreadable
 from qatk.types import Examples, Predictions
 
-Sections = Mapping[str, Mapping[str, Any]]
 CONFIG = "config.json"
 """Of a model in the form of transformers."""
 
@@ -93,11 +91,12 @@ class AnsweringModel:
     @property
     def weights(self) -> str:
         """What tells these weights from others: name, size and time of their file; the name alone of a hub's."""
-        stats = [file.stat() for file in sorted(Path(self.sections["backbone"].get("model", "")).glob("*.safetensors"))]
+        folder = Path(str(self.sections["backbone"].get("model", "")))
+        stats = [file.stat() for file in sorted(folder.glob("*.safetensors"))]
         return f"{self.name} {[(stat.st_size, stat.st_mtime_ns) for stat in stats]}"
 
     def changed(
-        self, *, featurizer: Mapping[str, Any] | None = None, decoder: Mapping[str, Any] | None = None
+        self, *, featurizer: Mapping[str, object] | None = None, decoder: Mapping[str, object] | None = None
     ) -> AnsweringModel:
         """The same weights with other options of featurizer and decoder.
 
@@ -175,17 +174,17 @@ def _run_sections(folder: Path, host: PluginHost) -> Sections:
         raise RunFolderError(f"the run in {folder} has no model: the folder model/ is missing", fix="run it again")
     names = ("backbone", "featurizer", "head", "trainer", "decoder")
     check_suppliers([row for row in manifest.components if row.kind in names], host, str(folder))
-    sections: dict[str, Mapping[str, Any]] = {name: manifest.recipe[name] for name in names}
+    sections: dict[str, Mapping[str, object]] = {name: manifest.recipe[name] for name in names}
     if (folder / "model" / CONFIG).is_file():
         sections["backbone"] = _saved_backbone(sections["backbone"], folder / "model")
     return sections
 
 
-def _saved_backbone(recorded: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+def _saved_backbone(recorded: Mapping[str, object], folder: Path) -> Mapping[str, object]:
     """The backbone that reads a saved model. What a run's own backbone was told of another source is left behind."""
     default = _defaults()["backbone"]
     kept = {}
-    if recorded["use"].rpartition("/")[2] == default["use"]:
+    if str(recorded["use"]).rpartition("/")[2] == default["use"]:
         kept = {name: value for name, value in recorded.items() if name not in ("model", "revision", "layers")}
     return {**default, **kept, "model": str(folder)}
 
@@ -212,8 +211,8 @@ def _checkpoint_sections(model: str) -> Sections:
     return {**{name: {} for name in ("featurizer", "head", "trainer", "decoder")}, **_defaults(model)}
 
 
-def _defaults(model: str | None = None) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load(
+def _defaults(model: str | None = None) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = yaml.safe_load(
         files("qatk.inference").joinpath("defaults.yaml").read_text("utf-8")
     )
     if model is not None:
@@ -224,7 +223,10 @@ def _defaults(model: str | None = None) -> dict[str, dict[str, Any]]:
 def _fitted_threshold(folder: Path) -> float:
     """The null threshold of ``calibration.json``, fitted on all dev questions for data to come."""
     try:
-        return float(json.loads((folder / FILE).read_text("utf-8"))["threshold"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        what = f"the fitted null threshold cannot be read: {error}"
-        raise RunFolderError(what, where=str(folder / FILE), fix=f"qatk calibrate {folder} fits it again") from None
+        content = read_part(folder / FILE)
+        threshold = content.get("threshold") if isinstance(content, dict) else None
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+            raise unreadable(folder / FILE, "it holds no null threshold")
+    except RunFolderError as error:
+        raise RunFolderError(error.what, fix=f"qatk calibrate {folder} fits it again") from None
+    return float(threshold)

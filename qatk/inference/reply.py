@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -59,7 +58,7 @@ class Reply:
         """Whether the answer is a span of the context."""
         return self.start >= 0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """As JSON has it, without the context."""
         plain = {name: value for name, value in asdict(self).items() if name != "context"}
         return {"answer": plain.pop("text"), **plain}

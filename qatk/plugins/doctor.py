@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from qatk.errors import PluginError
 from qatk.plugins.host import GROUP, PluginHost
@@ -97,7 +98,20 @@ _PROBE = "import sys; sys.path[:] = sys.argv[3:]; from qatk.plugins.doctor impor
 """Modules are looked for where this process looks for them, not in the folder it happens to run in."""
 
 
-def _run_probe(*, entry: str = "", file: str = "") -> dict[str, Any]:
+class _Said(TypedDict, total=False):
+    """What a probe says of a plugin; of one that cannot be loaded no more than the error."""
+
+    seconds: float
+    components: list[tuple[str, str]]
+    heavy: list[str]
+    printed: str
+    error: str | None
+    reason: str
+    unmarked: dict[str, str]
+    unusable: list[tuple[str, str]]
+
+
+def _run_probe(*, entry: str = "", file: str = "") -> _Said:
     """What :func:`probe` says, run in a new process; what it cannot say is an error."""
     command = [sys.executable, "-c", _PROBE, entry, file, *sys.path]
     try:
@@ -105,7 +119,7 @@ def _run_probe(*, entry: str = "", file: str = "") -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"error": f"it does not come back within {PATIENCE:g} seconds", "seconds": PATIENCE}
     try:
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        found: _Said = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):
         return {"error": done.stderr.strip() or f"it ends the process with exit code {done.returncode}"}
     return found
@@ -122,7 +136,7 @@ def probe(entry: str, file: str) -> None:
     seconds = time.perf_counter() - began
     loaded = set(sys.modules) - before
     plugin = host.plugins[0]  # another one of its name may follow, in quarantine
-    said = {
+    said: _Said = {
         "seconds": seconds,
         "components": [(r.kind, r.name) for r in components],
         "heavy": [name for name in HEAVY if name in loaded],
@@ -149,13 +163,13 @@ def _module(host: PluginHost) -> object:
     return import_file(host.files[0]) if host.files else host.entries[0].load()
 
 
-def _finding(plugin: str, distribution: str, version: str, target: str, said: dict[str, Any]) -> Finding:
+def _finding(plugin: str, distribution: str, version: str, target: str, said: _Said) -> Finding:
     ailments = list(_ailments(plugin, said))
     components = [(kind, name) for kind, name in said.get("components", ())]
     return Finding(plugin, distribution, version, target, said.get("seconds", 0.0), components, ailments)
 
 
-def _ailments(plugin: str, said: dict[str, Any]) -> Iterator[Ailment]:
+def _ailments(plugin: str, said: _Said) -> Iterator[Ailment]:
     if error := said.get("error"):
         reason = said.get("reason", "")
         yield Ailment(plugin, f"it cannot be loaded: {reason or error}", trace=error if reason else "")

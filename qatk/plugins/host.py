@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,7 +27,7 @@ from qatk.plugins.registered import Plugin, Registered
 from qatk.plugins.validation import check_component, check_module, import_file
 
 GROUP = "qatk"
-L = TypeVar("L", bound=Live[Any])
+L = TypeVar("L", bound=Live[object])
 
 
 @dataclass
@@ -161,7 +161,7 @@ class PluginHost:
             self._load(manager, _plugin_of(entry), partial(_refuse_taken, entry, self.entries))
         for file in self.files:
             plugin = Plugin(Path(file).stem, "file", file, file)
-            self._load(manager, plugin, lambda file=file: import_file(file))
+            self._load(manager, plugin, partial(import_file, file))
         collected: list[Registered] = []
         for plugin in list(self.plugins):
             if plugin.error is None:
@@ -173,7 +173,7 @@ class PluginHost:
         allowed = self.allow is None or from_file or registered.belongs_to(self.allow)
         return allowed and not registered.belongs_to(self.block)
 
-    def _load(self, manager: pluggy.PluginManager, plugin: Plugin, load: Any) -> None:
+    def _load(self, manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], object]) -> None:
         """Import and register one plugin; whatever it raises puts it, and nothing else, into quarantine."""
         try:
             with redirect_stdout(self.printed or sys.stderr):

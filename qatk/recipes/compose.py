@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import (
@@ -24,7 +24,9 @@ from qatk.plugins.registered import Registered
 from qatk.recipes.recipe import Recipe
 from qatk.recipes.sections import DEFAULTS, Choice
 
-L = TypeVar("L", bound=Live[Any])
+L = TypeVar("L", bound=Live[object])
+Sections = Mapping[str, Mapping[str, object]]
+"""Sections of a recipe by name, each with ``use`` and the options of a component."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Pipeline:
 
     def suppliers(self) -> list[Registered]:
         """All of them, with their plugins."""
-        train: list[Live[Any]] = [self.train] if self.train else []
+        train: list[Live[object]] = [self.train] if self.train else []
         data = [*train, self.dev, *self.sets.values()]
         one = (*data, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
         return [live.registered for live in (*one, *self.metrics, *self.slicers, *self.reporters, *self.trackers)]
@@ -63,7 +65,7 @@ class ModelParts:
     decoder: LiveDecoder
 
 
-def compose_model(sections: Mapping[str, Mapping[str, Any]], host: PluginHost) -> ModelParts:
+def compose_model(sections: Sections, host: PluginHost) -> ModelParts:
     """Build the components of a model from the sections of a recipe; an empty section is the default one.
 
     Raises:
@@ -79,10 +81,10 @@ def compose_model(sections: Mapping[str, Mapping[str, Any]], host: PluginHost) -
     )
 
 
-def model_part(adapter: type[L], kind: str, sections: Mapping[str, Mapping[str, Any]], host: PluginHost) -> L:
+def model_part(adapter: type[L], kind: str, sections: Sections, host: PluginHost) -> L:
     """One component of a model; raises as :func:`compose_model` does."""
     chosen = {**(DEFAULTS[kind] if "use" not in sections[kind] else {}), **sections[kind]}
-    return host.live(adapter, kind, chosen["use"], {k: v for k, v in chosen.items() if k != "use"})
+    return host.live(adapter, kind, str(chosen["use"]), {k: v for k, v in chosen.items() if k != "use"})
 
 
 def compose(recipe: Recipe) -> Pipeline:

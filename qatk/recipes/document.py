@@ -30,7 +30,7 @@ _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"),
 class _Loader(yaml.SafeLoader):
     """Resolves nothing, so that a tag seen on a scalar is one that the user wrote."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, list[object]] = {}  # noqa: RUF012
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:

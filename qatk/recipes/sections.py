@@ -90,6 +90,6 @@ class Choice:
     use: str
     options: Options
 
-    def filled(self) -> dict[str, Any]:
+    def filled(self) -> dict[str, object]:
         """The choice as a recipe writes it, every default included."""
         return {"use": self.use, **self.options.model_dump(mode="json")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def read_events(path: Path) -> list[TrainEvent]:
     return [events[key] for key in sorted(events, key=lambda key: (key[0], key[1] == "epoch"))]
 
 
-def _event(content: dict[str, Any]) -> TrainEvent:
+def _event(content: Mapping[str, object]) -> TrainEvent:
     event = TrainEvent(**{name: _numbers(content[name]) for name in COLUMNS})
     if not isinstance(event.metrics, dict):
         raise TypeError("its metrics are no mapping")

@@ -25,7 +25,7 @@ _MANY = ("metrics", "slicers", "reporters", "trackers")
 """The sections of a recipe that name one component, and those that name several."""
 
 
-Content = dict[str, Any]
+Content = dict[str, object]
 """An object as JSON has it."""
 
 
@@ -120,9 +120,9 @@ class Manifest(_Record):
     name: str = ""
     recipe: Mapping[str, Any] = Field(default_factory=dict)
     components: tuple[ComponentRecord, ...] = ()
-    machine: Mapping[str, Any] = Field(default_factory=dict)
+    machine: Mapping[str, object] = Field(default_factory=dict)
     data: Mapping[str, DataRecord] = Field(default_factory=dict)
-    model: Mapping[str, Any] = Field(default_factory=dict)
+    model: Mapping[str, object] = Field(default_factory=dict)
     best: Best | None = None
     calibration: CalibrationRecord | None = None
     stages: Mapping[str, StageRecord] = Field(default_factory=dict)
@@ -144,7 +144,7 @@ class Manifest(_Record):
 
     @field_validator("model")
     @classmethod
-    def _check_model(cls, model: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _check_model(cls, model: Mapping[str, object]) -> Mapping[str, object]:
         if not isinstance(model.get("parameters", 0), int | float):
             raise ValueError("its parameters are not a number")
         return model
@@ -220,7 +220,8 @@ def _unpacked(stage: Content) -> Content:
     """A stage with its counts by split as groups: ``train_questions`` becomes ``questions`` of ``train``."""
     counts: Content = {}
     groups: dict[str, Content] = {}
-    for name, value in dict(stage.get("counts") or {}).items():
+    counted = stage.get("counts")
+    for name, value in counted.items() if isinstance(counted, dict) else ():
         group = next((g for g in ("train", "dev", "out_of_reach") if name.startswith(f"{g}_")), None)
         if group is None:
             counts[name] = value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from qatk.errors import DataError, RunFolderError
 from qatk.files import parse_json
@@ -20,7 +19,7 @@ def refuse_pipes(path: Path) -> None:
         raise unreadable(path, "it is a pipe or a device, not a file")
 
 
-def read_part(path: Path) -> Any:
+def read_part(path: Path) -> object:
     """The JSON value of a file in a run folder.
 
     Raises:

@@ -199,7 +199,7 @@ def read_features(folder: Path) -> Features:
     return Features(**columns, counts=about["counts"])
 
 
-def _digest_of(column: np.ndarray[Any, Any]) -> str:
+def _digest_of(column: NDArray[np.generic]) -> str:
     """SHA-256 of the values; pages of a map are given back on the way, so that no column is ever whole in memory."""
     sha = hashlib.sha256(column.dtype.str.encode())
     for begin in range(0, len(column), STRETCH):

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
 from qatk.plugins.host import PluginHost
@@ -184,12 +183,12 @@ def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], 
             raise QatkError(what, fix="remove it, or name another folder with --out, and this command makes it again")
 
 
-def _digests(data: Mapping[str, Mapping[str, Any]], limit: int | None, host: PluginHost) -> dict[str, str]:
+def _digests(data: Mapping[str, Mapping[str, object]], limit: int | None, host: PluginHost) -> dict[str, str]:
     """Of each split, as it is now."""
     found = {}
     for name, chosen in data.items():
         if chosen:
             options = {key: value for key, value in chosen.items() if key != "use"}
-            examples = host.live(LiveDataset, "dataset", chosen["use"], options).load()
+            examples = host.live(LiveDataset, "dataset", str(chosen["use"]), options).load()
             found[name] = (examples if limit is None else examples.take(range(min(limit, len(examples))))).digest()
     return found

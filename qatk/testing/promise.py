@@ -115,14 +115,14 @@ def describe(error: BaseException) -> str:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Let torch compute in one thread, where it is loaded: in models this small several only wait for each other."""
-    torch: Any = sys.modules.get("torch")
+    torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else 0
     try:
         if torch:
             torch.set_num_threads(1)
         yield
     finally:
-        if before:
+        if torch and before:
             torch.set_num_threads(before)
 
 
@@ -142,7 +142,7 @@ class Subject:
     """
 
     registered: Registered
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     host: PluginHost = field(default_factory=lambda: PluginHost.discover(environ={}))
 
     @property

@@ -109,7 +109,7 @@ class FeatureColumns:
 
     def __init__(self, *, targets: bool) -> None:
         names = (*self._EACH, *self._FLAT, *(self._TARGETS if targets else ()))
-        self._columns = {name: Spool[Any](np.int8 if name == "type_ids" else np.int32) for name in names}
+        self._columns = {name: Spool[np.generic](np.int8 if name == "type_ids" else np.int32) for name in names}
         self._offsets = Spool(np.int64)
         self._offsets.append(np.zeros(1, np.int64))
         self._tokens = 0

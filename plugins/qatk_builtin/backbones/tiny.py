@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
@@ -23,7 +22,7 @@ class TinyBackbone:
 
     def __init__(self, options: TinyOptions) -> None:
         self.options = options
-        self._tokenizer: Any = None
+        self._tokenizer: PreTrainedTokenizerFast | None = None
 
     def prepare(self, train: Examples | None) -> None:
         """Train the vocabulary."""
@@ -46,7 +45,7 @@ class TinyBackbone:
             has_type_ids=True,
         )
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> PreTrainedTokenizerFast:
         """The WordPiece tokenizer, lower case."""
         assert self._tokenizer is not None, "prepare() comes first"
         return self._tokenizer
@@ -117,7 +116,7 @@ def _alphabet(texts: Iterable[str]) -> list[str]:
     return sorted(char for _, char in ranked[:ALPHABET])
 
 
-def _wrap(tokenizer: Tokenizer, options: TinyOptions) -> Any:
+def _wrap(tokenizer: Tokenizer, options: TinyOptions) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=options.max_length,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import cast
+
+from typing_extensions import NotRequired, TypedDict
 
 from qatk.api import Answer, DataError, Examples, RawExamples
 from qatk.data import checked, listed
-from qatk.files import read_json_lines, read_parquet
+from qatk.files import read_rows
 from qatk_builtin.datasets import EvidenceOptions
 from qatk_builtin.datasets.columns import column_values, with_all
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
@@ -17,6 +19,14 @@ from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 _ROW = "a row has id, question, context, and spans: a list of {'char_start': 3, 'char_end': 8}, empty for no answer"
 _SPAN = "a span is {'char_start': 3, 'char_end': 8}, {'char_start': 3, 'text': ...}, or a list of such alternatives"
 _USED = ("id", "question", "context", "title", "spans", "answers")
+
+
+class _Row(TypedDict):
+    id: str | int
+    question: str
+    context: str
+    title: NotRequired[str | None]
+    spans: NotRequired[object]
 
 
 class EvidenceDataset:
@@ -58,14 +68,9 @@ class EvidenceDataset:
         return EvidenceDataset(with_all(self.options)).load()
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[str, _Row]]:
     """Each row with its place, in words of the file."""
-    found: Iterator[tuple[str, Any]]
-    if path.suffix == ".parquet":
-        found = ((f"{path}: row {number}", row) for number, row in enumerate(read_parquet(path)))
-    else:
-        found = ((f"{path}:{line}", row) for line, row in read_json_lines(path))
-    for where, row in found:
+    for where, row in read_rows(path):
         if not isinstance(row, dict):
             raise DataError(f"a {type(row).__name__} instead of an object", where=where, fix=_ROW)
         if isinstance(row.get("id"), bool) or not isinstance(row.get("id"), str | int):
@@ -79,10 +84,10 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             what = f"question {row['id']!r} has 'answers', alternatives of one, where 'spans', all due, are read"
             fix = "give one of the two: spans; files of answers alone are read by the datasets squad and hub"
             raise DataError(what, where=where, fix=fix)
-        yield where, row
+        yield where, cast(_Row, row)
 
 
-def _question(row: Mapping[str, Any], where: str) -> Question:
+def _question(row: _Row, where: str) -> Question:
     name, context, spans = row["id"], row["context"], row.get("spans") or []
     if not isinstance(spans, list):
         raise DataError(f"the spans of question {name!r} are no list", where=where, fix=_SPAN)
@@ -94,7 +99,7 @@ def _question(row: Mapping[str, Any], where: str) -> Question:
     return Question(str(name), row["question"], row.get("title") or "", context, found)
 
 
-def _answer(value: Any, context: str, of: str, where: str) -> Answer:
+def _answer(value: object, context: str, of: str, where: str) -> Answer:
     if not isinstance(value, Mapping):
         raise DataError(f"{of} has a span that is no object: {str(value)[:60]!r}", where=where, fix=_SPAN)
     start, end, text = (value.get(key) for key in ("char_start", "char_end", "text"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 from qatk.api import Answer, DataError, Examples
 from qatk.data import checked, listed
@@ -48,7 +47,7 @@ class MultiSpanQaDataset:
         return MultiSpanQaDataset(with_all(self.options)).load()
 
 
-def _rows(document: Any, where: str) -> list[dict[str, Any]]:
+def _rows(document: object, where: str) -> list[dict[str, object]]:
     rows = document.get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError("this is no file of MultiSpanQA", where=where, fix=_FORM)
@@ -59,21 +58,21 @@ def _rows(document: Any, where: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _question(row: dict[str, Any], where: str, *, gold: bool) -> Question:
+def _question(row: Mapping[str, object], where: str, *, gold: bool) -> Question:
     name = str(row["id"])
     tokens, words = (_tokens(row, key, where) for key in ("context", "question"))
     spans = _spans(row, tokens, where) if gold else []
     return Question(name, " ".join(words), "", " ".join(tokens), spans)
 
 
-def _tokens(row: dict[str, Any], key: str, where: str) -> list[str]:
+def _tokens(row: Mapping[str, object], key: str, where: str) -> list[str]:
     tokens = row[key]
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise DataError(f"the {key} of question {row['id']!r} is no list of tokens", where=where, fix=_FORM)
     return tokens
 
 
-def _spans(row: dict[str, Any], tokens: Sequence[str], where: str) -> list[list[Answer]]:
+def _spans(row: Mapping[str, object], tokens: Sequence[str], where: str) -> list[list[Answer]]:
     labels, name = row["label"], row["id"]
     if not isinstance(labels, list) or len(labels) != len(tokens):
         count = len(labels) if isinstance(labels, list) else "no list of"

@@ -53,7 +53,7 @@ class QedDataset:
             warnings.warn(DataWarning(f"{self.options.path}: {what}"), stacklevel=2)
         return examples_of_questions(questions)
 
-    def _question(self, row: dict[str, Any]) -> Question | None:
+    def _question(self, row: Any) -> Question | None:
         annotation = row["annotation"]
         if annotation["explanation_type"] != "single_sentence":
             return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -70,11 +70,11 @@ def read_raw_squad(path: str | Path, columns: Sequence[str] = ()) -> RawExamples
         document = check_form(parsed, str(path))
         read = _Columns()
         read.read(document)
-        further = column_values(_questions(parsed) if columns else [], columns, str(path), used=Qa.__annotations__)
-        return read.raw(further)
+        questions = _questions(cast(SquadFile, parsed)) if columns else []
+        return read.raw(column_values(questions, columns, str(path), used=Qa.__annotations__))
 
 
-def _questions(document: Any) -> list[dict[str, Any]]:
+def _questions(document: SquadFile) -> list[Qa]:
     """The questions of a checked document as the file has them, every key included."""
     paragraphs = (paragraph for article in document["data"] for paragraph in article["paragraphs"])
     return [qa for paragraph in paragraphs for qa in paragraph["qas"]]

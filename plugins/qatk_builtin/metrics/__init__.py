@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from pydantic import Field
 
@@ -17,7 +16,7 @@ class EvaluateOptions(Options):
     """Metric of the ``evaluate`` library: its name, or the path of a local one."""
     config: str | None = None
     """Configuration of the metric, if it has several."""
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, object] = Field(default_factory=dict)
     """Additional arguments of the metric's ``compute``."""
 
 

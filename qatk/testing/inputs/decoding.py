@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -114,14 +113,15 @@ def as_candidates(given: Problem, limit: int = 12) -> Problem:
     """The same scores as scored spans: each of at most ``limit`` tokens between context tokens, backward ones not."""
     assert given.scores.start is not None
     assert given.scores.end is not None
-    rows: list[tuple[Any, ...]] = []
+    rows: list[tuple[int, int, int, float]] = []
     for f, (begin, stop) in enumerate(
         zip(given.features.token_offsets, given.features.token_offsets[1:], strict=False)
     ):
         start, end = given.scores.start[begin:stop], given.scores.end[begin:stop]
         inside = np.flatnonzero(given.features.char_start[begin:stop] >= 0)
         pairs = ((i, j) for i in inside for j in range(i, min(i + limit, inside[-1] + 1)))
-        rows += [(f, i, j, start[i] + end[j]) for i, j in pairs if start[i] + end[j] > -np.inf]
+        sums = ((int(i), int(j), float(start[i] + end[j])) for i, j in pairs)
+        rows += [(f, i, j, score) for i, j, score in sums if score > -np.inf]
     feature, first, last = (np.array([row[k] for row in rows], np.int32) for k in range(3))
     candidates = SpanCandidates(feature, first, last, np.array([row[3] for row in rows], np.float32))
     scores = SpanScores(given.scores.null, candidates=candidates)

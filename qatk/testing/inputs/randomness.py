@@ -7,14 +7,13 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
 
 def random_states() -> dict[str, bytes]:
     """The states of the global generators, torch's where it is loaded, in a form that can be compared."""
-    states: dict[str, Any] = {"random": random.getstate(), "numpy.random": np.random.get_state()}
+    states: dict[str, object] = {"random": random.getstate(), "numpy.random": np.random.get_state()}
     if (torch := sys.modules.get("torch")) is not None:
         states["torch"] = torch.get_rng_state().numpy().tobytes()
     return {name: pickle.dumps(state) for name, state in states.items()}
@@ -28,7 +27,7 @@ def moved(before: dict[str, bytes], after: dict[str, bytes]) -> str:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed the global generators for the body; afterwards they are as they were."""
-    torch: Any = sys.modules.get("torch")
+    torch = sys.modules.get("torch")
     python, numpy, tensor = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
     random.seed(seed)
     np.random.seed(seed)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from qatk.plugins.model_types import PairLogits
+from qatk.plugins.model_types import PairLogits, SpanLogits
+from qatk.plugins.protocols import SpanModule
 from qatk.testing.inputs.batches import Problem
 from qatk.testing.promise import expect, given
 
 _TOLERANCE = 1e-4
 
+Output = SpanLogits | PairLogits
+"""What the module of a head gives for a batch."""
 
-def tensors_of(output: Any) -> dict[str, Tensor]:
+
+def loss_of(module: nn.Module, output: Output, problem: Problem) -> Tensor:
+    """The loss that the module of a head has for what it gave."""
+    return cast(SpanModule, module).loss(output, problem.batch)
+
+
+def tensors_of(output: object) -> dict[str, Tensor]:
     """The tensors of a module's output by name, those of nested dataclasses too."""
     found: dict[str, Tensor] = {}
     for column in fields(output) if is_dataclass(output) else ():
@@ -27,7 +36,7 @@ def tensors_of(output: Any) -> dict[str, Tensor]:
     return found
 
 
-def window_scores(problem: Problem, output: Any, row: int) -> dict[str, Tensor]:
+def window_scores(problem: Problem, output: Output, row: int) -> dict[str, Tensor]:
     """The scores of one window, n tokens: of each token [n], of "no answer" [1], of spans [n, n]; no padding."""
     mask = problem.batch.token_mask
     found = {name: t[row][mask[row]] for name, t in tensors_of(output).items() if t.shape == mask.shape}
@@ -36,7 +45,7 @@ def window_scores(problem: Problem, output: Any, row: int) -> dict[str, Tensor]:
     return found | {"null": output.null[row : row + 1]}
 
 
-def best_span(problem: Problem, output: Any, row: int) -> tuple[int, int, float]:
+def best_span(problem: Problem, output: Output, row: int) -> tuple[int, int, float]:
     """The positions of the best span's first and last token in a window's context, and its score."""
     if isinstance(output, PairLogits):
         k = int(output.score[row].argmax())
@@ -57,7 +66,7 @@ def _span_table(output: PairLogits, mask: Tensor, row: int) -> Tensor:
     return table
 
 
-def same_scores(one: tuple[Problem, Any], other: tuple[Problem, Any], names: tuple[str, str]) -> None:
+def same_scores(one: tuple[Problem, Output], other: tuple[Problem, Output], names: tuple[str, str]) -> None:
     """Expect the same scores of every window; each comes as its problem and what the module gave."""
     for row in range(len(one[0].states)):
         with given(f"window {row}"):

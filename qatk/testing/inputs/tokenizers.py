@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from qatk.plugins import protocols
 from qatk.plugins.model_types import BackboneSpec
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+Case = tuple[str, protocols.Tokenizer, BackboneSpec]
+"""The name of a form, a tokenizer of it, and the spec of a backbone for it."""
 MAX_LENGTH = 512
 _CORPUS = [
     "The mill of Arlen stands on the river Orr; it was built in 1843 by Ada Lovelace, and sold in 1901.",
@@ -19,7 +22,7 @@ _CORPUS = [
 
 
 @lru_cache
-def tokenizers_to_try() -> tuple[tuple[str, Any, BackboneSpec], ...]:
+def tokenizers_to_try() -> tuple[Case, ...]:
     """Name, tokenizer and spec: word pieces, bytes without type ids, and as XLNet has it: context first, CLS last."""
     return (
         _wrapped("word pieces", _word_pieces(), "right", 2, True),
@@ -28,13 +31,13 @@ def tokenizers_to_try() -> tuple[tuple[str, Any, BackboneSpec], ...]:
     )
 
 
-def _wrapped(name: str, tokenizer: Tokenizer, side: str, null_id: int, types: bool) -> tuple[str, Any, BackboneSpec]:
+def _wrapped(name: str, tokenizer: Tokenizer, side: str, null_id: int, types: bool) -> Case:
     from transformers import PreTrainedTokenizerFast
 
     names = ["input_ids", "token_type_ids", "attention_mask"] if types else ["input_ids", "attention_mask"]
     special = tokenizer.id_to_token(null_id)
     pad = "[PAD]" if types else "<pad>"
-    wrapped: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, padding_side=side, pad_token=pad, cls_token=special, model_input_names=names
     )
     spec = BackboneSpec(f"testing ({name})", 16, MAX_LENGTH, side, wrapped.pad_token_id, null_id, types)

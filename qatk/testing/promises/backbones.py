@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.protocols import Backbone
 from qatk.testing.inputs.questions import questions
 from qatk.testing.promise import Subject, expect, given, promise
 
 _TEXTS = ["When was the mill built?", "The mill of Arlen was built in 1843 by Ada Lovelace."]
 
 
-def _prepared(subject: Subject) -> Any:
-    backbone = subject.build()
+def _prepared(subject: Subject) -> Backbone:
+    backbone: Backbone = subject.build()
     backbone.prepare(questions())
     return backbone
 
 
-def _states(backbone: Any, texts: list[str]) -> tuple[Any, Any]:
+def _states(backbone: Backbone, texts: list[str]) -> tuple[Tensor, Tensor]:
     """States [B, L, H] without dropout, and the mask of their tokens."""
     torch.manual_seed(0)
     encoder, spec = backbone.encoder().eval(), backbone.spec()
@@ -88,4 +89,4 @@ def head_state_is_a_mapping(subject: Subject) -> None:
         backbone.encoder()
         state = backbone.head_state()
         expect(isinstance(state, Mapping), f"head_state() returned {type(state).__name__}")
-        expect(all(isinstance(v, torch.Tensor) for v in state.values()), "values that are no tensors")
+        expect(all(isinstance(v, Tensor) for v in state.values()), "values that are no tensors")

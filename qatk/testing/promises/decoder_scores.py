@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from qatk.plugins.protocols import FittedDecoder
+from qatk.plugins.optional import FittedDecoder
 from qatk.testing.inputs.decoding import (
     INF,
     TEXT,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from qatk.errors import UsageError
+from qatk.plugins.protocols import Decoder
 from qatk.testing.inputs.decoding import Problem, as_candidates, decoding_problems, examples_of, with_windows
 from qatk.testing.inputs.randomness import seeded
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, Unkept, expect, given, promise
-from qatk.types import NBest, Predictions, Spans, ragged
+from qatk.types import Float32, NBest, Predictions, Spans, ragged
 
 _CLEARLY = -5.0
 """Clear answers stand at least so far above "no answer": a null_threshold below this may drop them."""
@@ -21,15 +21,15 @@ _EPSILON = 1e-4
 """Scores of the same spans may differ by so much where another order of windows adds them in another order."""
 
 
-def decode(decoder: Any, problem: Problem) -> Predictions:
+def decode(decoder: Decoder, problem: Problem) -> Predictions:
     """Decode; what is not even predictions for these examples is an error at once."""
-    found: Predictions = decoder.decode(problem.examples, problem.features, problem.scores)
+    found = decoder.decode(problem.examples, problem.features, problem.scores)
     expect(isinstance(found, Predictions), f"decode returned {type(found).__name__}, not qatk.api.Predictions")
     expect(len(found) == len(problem.examples), f"{len(found)} predictions for {len(problem.examples)} examples")
     return found
 
 
-def decode_seeded(decoder: Any, problem: Problem, seed: int) -> Predictions:
+def decode_seeded(decoder: Decoder, problem: Problem, seed: int) -> Predictions:
     """The same with the global random generators seeded."""
     with seeded(seed):
         return decode(decoder, problem)
@@ -38,8 +38,9 @@ def decode_seeded(decoder: Any, problem: Problem, seed: int) -> Predictions:
 def _due(subject: Subject, problem: Problem) -> list[str | None]:
     """The only sensible answers, as far as the options that the caller gave allow them."""
     longest, threshold = subject.values.get("max_answer_length", 30), subject.values.get("null_threshold", 0.0)
-    lenient = threshold == "never" or threshold >= _CLEARLY
-    allowed = [not answer or (lenient and len(answer.split()) <= longest) for answer in problem.answer]
+    lenient = threshold == "never" or (isinstance(threshold, int | float) and threshold >= _CLEARLY)
+    most = longest if isinstance(longest, int) else 0
+    allowed = [not answer or (lenient and len(answer.split()) <= most) for answer in problem.answer]
     return [answer if fits else None for answer, fits in zip(problem.answer, allowed, strict=True)]
 
 
@@ -113,7 +114,8 @@ def answers_are_spans_of_scored_tokens(subject: Subject) -> None:
                     expect(place in open_places, f"{found.text[row]!r}: {edge} {place} is not among {open_places}")
 
 
-def _open_places(problem: Problem, row: int, edge: str, scores: Any) -> list[int]:
+def _open_places(problem: Problem, row: int, edge: str, scores: Float32 | None) -> list[int]:
+    assert scores is not None
     features = problem.features
     owner = np.repeat(features.example_index, features.lengths)
     mine = (owner == row) & (features.char_start >= 0) & (scores > -np.inf)

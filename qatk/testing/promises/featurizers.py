@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from qatk.errors import UsageError
 from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.protocols import Featurizer, Tokenizer
 from qatk.testing.inputs.decoding import examples_of
 from qatk.testing.inputs.randomness import seeded
 from qatk.testing.inputs.snapshots import changed, snapshot
@@ -35,7 +35,7 @@ def _bare(examples: Examples) -> Examples:
     return replace(examples, answer_offsets=None, answer_text=(), answer_start=np.zeros(0, np.int32), answer_span=None)
 
 
-def _cases(subject: Subject) -> Iterator[tuple[str, Any, Any, BackboneSpec]]:
+def _cases(subject: Subject) -> Iterator[tuple[str, Featurizer, Tokenizer, BackboneSpec]]:
     """Name, featurizer, tokenizer and spec, with few tokens a window where the featurizer lets them be chosen."""
     small = {"max_length": 48} if subject.takes("max_length") else {}
     small |= {"doc_stride": 8} if subject.takes("doc_stride") else {}
@@ -46,8 +46,10 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Any, Any, BackboneSpec]]:
         yield f"{name}, default lengths", subject.build(), tokenizer, spec
 
 
-def _featurize(featurizer: Any, examples: Examples, tokenizer: Any, spec: BackboneSpec, targets: bool) -> Features:
-    found: Features = featurizer.featurize(examples, tokenizer, spec, targets=targets)
+def _featurize(
+    featurizer: Featurizer, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, targets: bool
+) -> Features:
+    found = featurizer.featurize(examples, tokenizer, spec, targets=targets)
     expect(isinstance(found, Features), f"featurize returned {type(found).__name__}, not qatk.api.Features")
     return found
 
@@ -101,7 +103,7 @@ def type_ids_are_right(subject: Subject) -> None:
                     expect(outside == due[0], f"{outside} outside of the context, expected {due[0]}")
 
 
-def _own_types(tokenizer: Any, spec: BackboneSpec, examples: Examples, row: int) -> tuple[list[int], int]:
+def _own_types(tokenizer: Tokenizer, spec: BackboneSpec, examples: Examples, row: int) -> tuple[list[int], int]:
     """Type ids that the tokenizer gives to question and special tokens, in their order, and to the context."""
     texts, context = [examples.question[row], examples.context_of(row)], 1
     if spec.padding_side == "left":
@@ -166,7 +168,7 @@ def tokens_make_a_round_trip(subject: Subject) -> None:
 
 
 @lru_cache
-def _own_ids(tokenizer: Any, context: str) -> list[int]:
+def _own_ids(tokenizer: Tokenizer, context: str) -> list[int]:
     return list(tokenizer(context, add_special_tokens=False)["input_ids"])
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from qatk.plugins.protocols import CappedAnswers
+from qatk.plugins.optional import CappedAnswers
 from qatk.testing.inputs.batches import Problem, contested, problems, spec_for
-from qatk.testing.inputs.scores import best_span, tensors_of
+from qatk.testing.inputs.scores import Output, best_span, loss_of, tensors_of
 from qatk.testing.promise import Subject, expect, given, promise, skip
 
 _STEPS = 300
@@ -32,15 +30,15 @@ def predicts_what_it_learned(subject: Subject) -> None:
                     _check_window(problem, output, row, cap)
 
 
-def _learned(subject: Subject, problem: Problem, side: str) -> Any:
+def _learned(subject: Subject, problem: Problem, side: str) -> nn.Module:
     torch.manual_seed(0)
-    module: Any = subject.build().build(spec_for(side))
+    module: nn.Module = subject.build().build(spec_for(side))
     optimizer = torch.optim.AdamW(module.parameters(), lr=0.02, weight_decay=0.0)
     module.train()
     for _ in range(_STEPS):
-        loss = module.loss(module(problem.states, problem.batch), problem.batch)
+        loss = loss_of(module, module(problem.states, problem.batch), problem)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
     return module.eval()
@@ -52,7 +50,7 @@ def _cap(subject: Subject) -> int | None:
     return options.max_answer_length if isinstance(options, CappedAnswers) else None
 
 
-def _check_window(problem: Problem, output: Any, row: int, cap: int | None) -> None:
+def _check_window(problem: Problem, output: Output, row: int, cap: int | None) -> None:
     batch = problem.batch
     assert batch.start_target is not None
     assert batch.end_target is not None
@@ -75,7 +73,7 @@ def only_the_context_is_scored(subject: Subject) -> None:
     for problem in problems():
         with given(problem.name):
             torch.manual_seed(0)
-            module: Any = subject.build().build(spec_for(problem.side)).eval()
+            module = subject.build().build(spec_for(problem.side)).eval()
             found, batch = tensors_of(module(problem.states, problem.batch)), problem.batch
             closed = ~batch.context_mask.scatter(1, batch.null_index[:, None], True)
             for name in {"start", "end"} & set(found):

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from qatk.plugins.model_types import PairLogits
+from qatk.plugins.optional import CheckpointModule
 from qatk.testing.inputs.batches import HIDDEN, Problem, learnable, make_problem, only, problems, spec_for, with_padding
 from qatk.testing.inputs.randomness import seeded
-from qatk.testing.inputs.scores import same, same_scores, tensors_of, window_scores
+from qatk.testing.inputs.scores import loss_of, same, same_scores, tensors_of, window_scores
 from qatk.testing.promise import Subject, expect, given, promise
 
 _STEPS = 200
 
 
-def _module(subject: Subject, side: str = "right", seed: int = 0) -> Any:
+def _module(subject: Subject, side: str = "right", seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    module = subject.build().build(spec_for(side))
+    module: nn.Module = subject.build().build(spec_for(side))
     expect(isinstance(module, nn.Module), f"build returned {type(module).__name__}, not a torch.nn.Module")
     expect(callable(getattr(module, "loss", None)), f"{type(module).__name__} has no loss(output, batch)")
     return module
 
 
-def _ready(subject: Subject, side: str = "right") -> Any:
+def _ready(subject: Subject, side: str = "right") -> nn.Module:
     """A module with small random weights everywhere, so that a layer that begins at zero tells too; no dropout."""
     module = _module(subject, side).eval()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
     return module
 
 
@@ -114,10 +115,10 @@ def padding_width_has_no_influence(subject: Subject) -> None:
             _same_scores_and_loss(_ready(subject, side), problem, other, ("without", "with them"))
 
 
-def _same_scores_and_loss(module: Any, problem: Problem, other: Problem, names: tuple[str, str]) -> None:
+def _same_scores_and_loss(module: nn.Module, problem: Problem, other: Problem, names: tuple[str, str]) -> None:
     one, two = ((p, module(p.states, p.batch)) for p in (problem, other))
     same_scores(one, two, names)
-    losses = [{"loss": module.loss(output, p.batch)} for p, output in (one, two)]
+    losses = [{"loss": loss_of(module, output, p)} for p, output in (one, two)]
     same(losses[0], losses[1], names)
 
 
@@ -142,12 +143,12 @@ def loss_is_a_mean(subject: Subject) -> None:
     for problem in problems():
         with given(problem.name):
             module = _ready(subject, problem.side)
-            loss = module.loss(module(problem.states, problem.batch), problem.batch)
+            loss = loss_of(module, module(problem.states, problem.batch), problem)
             expect(isinstance(loss, Tensor), f"loss returned {type(loss).__name__}")
             expect(loss.shape == (), f"the loss has the shape {list(loss.shape)}")
             expect(math.isfinite(float(loss)), f"the loss is {float(loss)}")
             parts = [only(problem, row) for row in range(len(problem.states))]
-            single = torch.stack([module.loss(module(p.states, p.batch), p.batch) for p in parts]).mean()
+            single = torch.stack([loss_of(module, module(p.states, p.batch), p) for p in parts]).mean()
             same({"loss": loss}, {"loss": single}, ("for the batch", "as the mean over its windows alone"))
 
 
@@ -158,10 +159,11 @@ def gradients_reach_every_parameter(subject: Subject) -> None:
     with given(problem.name):
         module = _ready(subject)
         states = problem.states.clone().requires_grad_()
-        module.loss(module(states, problem.batch), problem.batch).backward()
+        torch.autograd.backward(loss_of(module, module(states, problem.batch), problem))
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 expect(parameter.grad is not None, f"no gradient reaches {name}")
+                assert parameter.grad is not None
                 expect(parameter.grad.isfinite().all(), f"the gradient of {name} is not finite")
                 expect(parameter.grad.abs().sum() > 0, f"the gradient of {name} is 0")
         expect(states.grad is not None and states.grad.abs().sum() > 0, "no gradient reaches the states")
@@ -231,9 +233,9 @@ def overfits_eight_windows(subject: Subject) -> None:
             optimizer = torch.optim.AdamW(module.parameters(), lr=0.05, weight_decay=0.0)
             losses = []
             for _ in range(_STEPS):
-                loss = module.loss(module(problem.states, problem.batch), problem.batch)
+                loss = loss_of(module, module(problem.states, problem.batch), problem)
                 optimizer.zero_grad()
-                loss.backward()
+                torch.autograd.backward(loss)
                 optimizer.step()
                 losses.append(float(loss.detach()))
             last = min(losses[-10:])
@@ -254,6 +256,9 @@ def checkpoints_are_taken_over_whole(subject: Subject) -> None:
         if state := getattr(module, "checkpoint_state", None):
             with given("what checkpoint_state gave"):
                 other = _module(subject, seed=9).eval()
-                expect(other.load_checkpoint(state()) is True, "load_checkpoint did not return True")
+                expect(
+                    cast(CheckpointModule, other).load_checkpoint(state()) is True,
+                    "load_checkpoint did not return True",
+                )
                 one, two = ((problem, m(problem.states, problem.batch)) for m in (module, other))
                 same_scores(one, two, ("before", "after"))

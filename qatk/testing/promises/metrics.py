@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from qatk.evaluation.metrics import refuse_official
+from qatk.plugins.optional import CorpusMetric
+from qatk.plugins.protocols import Metric
 from qatk.testing.inputs.questions import answers_to, questions
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Examples, Float64, Predictions
 
 
-def _score(metric: Any, examples: Examples, predictions: Predictions) -> dict[str, Float64]:
+def _score(metric: Metric, examples: Examples, predictions: Predictions) -> dict[str, Float64]:
     found = metric.score(examples, predictions)
     expect(isinstance(found, Mapping), f"score returned {type(found).__name__}, not a mapping of names to columns")
     return dict(found)
 
 
-def _corpus(metric: Any, examples: Examples, predictions: Predictions) -> dict[str, float]:
-    return dict(metric.corpus(examples, predictions)) if hasattr(metric, "corpus") else {}
+def _corpus(metric: Metric, examples: Examples, predictions: Predictions) -> dict[str, float]:
+    return dict(metric.corpus(examples, predictions)) if isinstance(metric, CorpusMetric) else {}
 
 
 @promise("it gives a value a question as float64[n], or figures of the whole set by corpus(), under names of its own")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from qatk.plugins.protocols import AnswerSlicer
+from qatk.plugins.optional import AnswerSlicer
+from qatk.plugins.protocols import Slicer
 from qatk.testing.inputs.questions import answers_to, questions
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, expect, given, promise
 from qatk.types import Bool, Examples
 
 
-def _masks(slicer: Any, examples: Examples) -> dict[str, Bool]:
+def _masks(slicer: Slicer, examples: Examples) -> dict[str, Bool]:
     found = slicer.masks(examples)
     expect(isinstance(found, Mapping), f"masks returned {type(found).__name__}, not a mapping of names to columns")
     if not isinstance(slicer, AnswerSlicer):

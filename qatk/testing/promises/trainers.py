@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
+from qatk.plugins.protocols import Backbone, Head, Model, Trainer
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, expect, given, promise
-from qatk.types import Features, SpanScores, TrainEvent
+from qatk.types import Features, Float32, SpanScores, TrainEvent
 
 _SMALL = {"epochs": 2.0, "batch_size": 8, "learning_rate": 2e-3, "log_every": 2, "device": "cpu", "precision": "fp32"}
 """Set where a trainer has options of these names."""
@@ -28,8 +28,8 @@ _TOLERANCE = 1e-4
 class _Bench:
     """What a trainer works with."""
 
-    backbone: Any
-    head: Any
+    backbone: Backbone
+    head: Head
     train: Features
     dev: Features
 
@@ -47,14 +47,18 @@ def _bench(subject: Subject) -> _Bench:
     )
 
 
-def _trainer(subject: Subject) -> Any:
-    return subject.build(**{name: value for name, value in _SMALL.items() if subject.takes(name)})
+def _trainer(subject: Subject) -> Trainer:
+    trainer: Trainer = subject.build(**{name: value for name, value in _SMALL.items() if subject.takes(name)})
+    return trainer
 
 
-def _trained(subject: Subject, bench: _Bench, *, seed: int = 1, upto: int | None = None) -> tuple[Any, Any, list[Any]]:
+def _trained(
+    subject: Subject, bench: _Bench, *, seed: int = 1, upto: int | None = None
+) -> tuple[Trainer, Model, list[TrainEvent]]:
     """Trainer, model and events; with ``upto`` training stops after so many epochs."""
     trainer = _trainer(subject)
-    model, events, epochs = trainer.assemble(bench.backbone, bench.head, seed=seed), [], 0
+    model, epochs = trainer.assemble(bench.backbone, bench.head, seed=seed), 0
+    events: list[TrainEvent] = []
     for event in trainer.fit(model, bench.train, bench.dev, seed=seed):
         events.append(event)
         epochs += event.kind == "epoch"
@@ -63,7 +67,7 @@ def _trained(subject: Subject, bench: _Bench, *, seed: int = 1, upto: int | None
     return trainer, model, events
 
 
-def _flat(scores: SpanScores) -> np.ndarray[Any, Any]:
+def _flat(scores: SpanScores) -> Float32:
     """All numbers of some scores, ``-inf`` as a number, so that they can be compared."""
     parts = [scores.null, scores.start, scores.end, scores.candidates.score if scores.candidates else None]
     together = np.concatenate([part for part in parts if part is not None])
@@ -125,6 +129,7 @@ def yields_events(subject: Subject) -> None:
         expect(epochs and events[-1].kind == "epoch", "the last event is not of the kind 'epoch'")
         for event in epochs:
             expect(event.scores is not None, f"no scores at step {event.step}")
+            assert event.scores is not None
             event.scores.check(bench.dev)
         expect(all(math.isfinite(e.loss) for e in events), f"losses {[e.loss for e in events]}")
         expect(before == snapshot(bench.train), f"{changed(before, snapshot(bench.train))} changed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -47,7 +46,9 @@ def loss_chart(events: Sequence[TrainEvent], width: int) -> Text | None:
     return chart.append(f"{'':{AXIS}}{first}{' ' * gap}{last}", "dim")
 
 
-def epochs(events: Sequence[TrainEvent], best: Mapping[str, Any] | None = None, width: int = 200) -> list[Table | Text]:
+def epochs(
+    events: Sequence[TrainEvent], best: Mapping[str, object] | None = None, width: int = 200
+) -> list[Table | Text]:
     """A table with a row an epoch and the dev figures after it, and what its columns mean; empty without epochs.
 
     Args:
@@ -61,7 +62,8 @@ def epochs(events: Sequence[TrainEvent], best: Mapping[str, Any] | None = None, 
     kept_column = [""] if len(rows) > 1 else []
     table = plain_table("epoch", "step", "loss", "dev\nloss", "start", "end", "both", "EM", "F1", *kept_column)
     table.padding = (0, 0, 0, 1)
-    kept = next((i for i, event in enumerate(rows) if best and event.metrics.get(best["metric"]) == best["value"]), -1)
+    metric, value = (str(best["metric"]), best["value"]) if best else ("", None)
+    kept = next((i for i, event in enumerate(rows) if best and event.metrics.get(metric) == value), -1)
     half = MOST_EPOCHS // 2
     for i, event in enumerate(rows):
         if len(rows) <= MOST_EPOCHS or i < half or i >= len(rows) - half or i == kept:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -77,20 +75,22 @@ def make_batch(
     inputs = {"input_ids": padded(features.input_ids, spec.pad_id), "attention_mask": mask.long()}
     if spec.has_type_ids:
         inputs["token_type_ids"] = padded(features.type_ids, 0)
-    packed: dict[str, Any] = {}
-    if packing:
-        packed["places"] = send(np.flatnonzero(token_mask))
-        packed["positions"] = send(ragged.positions(offsets))
-        packed["offsets"] = send(offsets.astype(np.int32))
-        packed["longest"] = int(lengths.max())
-    return (PackedBatch if packing else Batch)(
-        **packed,
+    batch = Batch(
         inputs=inputs,
         context_mask=padded(features.char_start, -1) >= 0,
         token_mask=mask,
         null_index=place(features.null_index),
         start_target=None if (starts := features.start_target) is None else place(starts),
         end_target=None if (ends := features.end_target) is None else place(ends),
+    )
+    if not packing:
+        return batch
+    return PackedBatch(
+        **vars(batch),
+        places=send(np.flatnonzero(token_mask)),
+        positions=send(ragged.positions(offsets)),
+        offsets=send(offsets.astype(np.int32)),
+        longest=int(lengths.max()),
     )
 
 

@@ -6,19 +6,30 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 import transformers
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, PretrainedConfig
+from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, PretrainedConfig, PreTrainedModel
+from typing_extensions import NotRequired, TypedDict
 
-from qatk.api import HEAD_WEIGHTS, ModelError, StorageError
+from qatk.api import HEAD_WEIGHTS, CheckpointModule, ModelError, StorageError
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 WEIGHTS, TRAINING = "model.safetensors", "training.pt"
+
+
+class Interrupted(TypedDict):
+    """What training needs beside its model to go on, as it is saved: tensors, numbers, strings and containers."""
+
+    optimizer: dict[str, object]
+    scaler: dict[str, object]
+    step: int
+    objects: NotRequired[Mapping[str, Mapping[str, object]]]
+    raw: NotRequired[dict[str, Tensor]]
 
 
 def save_model(model: QAModel, folder: Path) -> None:
@@ -79,13 +90,13 @@ def take_over(head: nn.Module, state: Mapping[str, Tensor]) -> bool:
     return load is not None and bool(load(state))
 
 
-def save_training(folder: Path, state: Mapping[str, object]) -> None:
+def save_training(folder: Path, state: Interrupted) -> None:
     """Write the state of an interrupted training beside its model. Raises :class:`StorageError`."""
     with _explained(folder):
-        torch.save(dict(state), folder / TRAINING)
+        torch.save(state, folder / TRAINING)
 
 
-def load_training(folder: Path) -> dict[str, Any]:
+def load_training(folder: Path) -> Interrupted:
     """What :func:`save_training` wrote. Raises :class:`ModelError` where it is missing, damaged or something else."""
     if not (folder / TRAINING).exists():
         raise ModelError(f"there is no {TRAINING} to resume from", where=str(folder))
@@ -95,7 +106,6 @@ def load_training(folder: Path) -> dict[str, Any]:
             isinstance(state, dict) and isinstance(state.get("step"), int) and {"optimizer", "scaler"} <= set(state)
         ):
             raise ValueError("it holds something else")
-        kept: dict[str, Any] = state
     except Exception as error:  # of damaged bytes the unpickler raises almost anything
         reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise ModelError(
@@ -103,10 +113,10 @@ def load_training(folder: Path) -> dict[str, Any]:
             where=str(folder / TRAINING),
             fix="remove the run folder's checkpoints and train from the start",
         ) from error
-    return kept
+    return cast(Interrupted, state)
 
 
-def _config(encoder: Any) -> Any:
+def _config(encoder: nn.Module) -> PretrainedConfig | None:
     """A copy of the configuration, for answering questions; ``None`` of an encoder that is not from transformers."""
     config = getattr(encoder, "config", None)
     if not isinstance(config, PretrainedConfig):
@@ -116,19 +126,18 @@ def _config(encoder: Any) -> Any:
     return config
 
 
-def _qa_classes(config: Any) -> list[Any]:
+def _qa_classes(config: PretrainedConfig) -> list[type[PreTrainedModel]]:
     """The classes that a model may be saved as: that of ``AutoModelForQuestionAnswering``, then that it came from."""
     by_name = (getattr(transformers, name, None) for name in config.architectures or () if "QuestionAnswering" in name)
-    usual = MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
+    usual = cast("type[PreTrainedModel] | None", MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None))
     return [found for found in (usual, *by_name) if found is not None]
 
 
-def _as_question_answering(model: QAModel) -> tuple[Any, dict[str, Tensor]] | None:
+def _as_question_answering(model: QAModel) -> tuple[type[PreTrainedModel], dict[str, Tensor]] | None:
     """A class of transformers with all weights under its names; ``None`` where no class's names and shapes fit."""
-    head: Any = model.head
-    if (config := _config(model.encoder)) is None or not hasattr(head, "checkpoint_state"):
+    if (config := _config(model.encoder)) is None or not hasattr(model.head, "checkpoint_state"):
         return None
-    inner, outer = model.encoder.state_dict(), head.checkpoint_state()
+    inner, outer = model.encoder.state_dict(), dict(cast(CheckpointModule, model.head).checkpoint_state())
     for qa_class in _qa_classes(config):
         weights = {f"{qa_class.base_model_prefix}.{name}": value for name, value in inner.items()} | outer
         with torch.device("meta"):
@@ -139,15 +148,16 @@ def _as_question_answering(model: QAModel) -> tuple[Any, dict[str, Tensor]] | No
 
 
 def _load_question_answering(model: QAModel, state: dict[str, Tensor]) -> None:
-    head: Any = model.head
     config = _config(model.encoder)
     prefixes = set() if config is None else {qa_class.base_model_prefix for qa_class in _qa_classes(config)}
     prefix = next((f"{name}." for name in prefixes if any(key.startswith(f"{name}.") for key in state)), "")
     inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model.encoder.load_state_dict(inner)
     rest = {name: value for name, value in state.items() if not name.startswith(prefix)}
-    if not take_over(head, rest):
-        raise RuntimeError(f"no head of the kind {type(head).__name__} among {', '.join(rest) or 'no other weights'}")
+    if not take_over(model.head, rest):
+        raise RuntimeError(
+            f"no head of the kind {type(model.head).__name__} among {', '.join(rest) or 'no other weights'}"
+        )
 
 
 def _portable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits
+from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits, SpanModule, Tokenizer
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, Packing
 
 
@@ -25,7 +25,7 @@ class QAModel(nn.Module):
 
     head_begins = "untrained"
 
-    def __init__(self, encoder: nn.Module, head: nn.Module, tokenizer: Any, spec: BackboneSpec) -> None:
+    def __init__(self, encoder: nn.Module, head: nn.Module, tokenizer: Tokenizer, spec: BackboneSpec) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
         self.tokenizer, self.spec = tokenizer, spec
@@ -70,9 +70,7 @@ class QAModel(nn.Module):
 
     def loss(self, output: SpanLogits | PairLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""
-        head: Any = self.head
-        loss: Tensor = head.loss(output, batch)
-        return loss
+        return cast(SpanModule, self.head).loss(output, batch)
 
 
 def _takes_positions(encoder: nn.Module) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 from torch.optim import Optimizer
@@ -11,7 +9,7 @@ from torch.optim import Optimizer
 from qatk_builtin.trainers import TorchOptions
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """The trainable parameters in two groups: with weight decay, and without (biases and norms)."""
     bare = {
         id(parameter)

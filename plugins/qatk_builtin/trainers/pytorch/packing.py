@@ -130,7 +130,7 @@ def find_packing(
         return None
     calls = 0
 
-    def counting(*arguments: Any) -> Tensor:
+    def counting(*arguments: object) -> Tensor:
         nonlocal calls
         calls += 1
         return kernel(*arguments)
@@ -147,7 +147,7 @@ def find_packing(
 
 
 def _attend(
-    module: object, query: Tensor, key: Tensor, value: Tensor, mask: object, **rest: Any
+    module: object, query: Tensor, key: Tensor, value: Tensor, mask: object, **rest: object
 ) -> tuple[Tensor, None]:
     """An attention function of transformers: [1, heads, T, width] each, to [1, T, heads, width]."""
     windows = _windows.get()

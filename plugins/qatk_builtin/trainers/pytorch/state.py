@@ -12,7 +12,7 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from qatk.api import ModelError
-from qatk_builtin.trainers.pytorch.checkpoint import TRAINING, load_model, load_training, save_training
+from qatk_builtin.trainers.pytorch.checkpoint import TRAINING, Interrupted, load_model, load_training, save_training
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 
@@ -64,15 +64,18 @@ class TrainingState:
 
     def save(self, folder: Path) -> None:
         """Write it beside the saved model. Raises :class:`StorageError`."""
-        kept: dict[str, Any] = {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
-        kept["step"] = self.step
+        kept: Interrupted = {
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+        }
         if self.objects:
             kept["objects"] = {name: value.state_dict() for name, value in self.objects.items()}
         if self.raw is not None:
             kept["raw"] = self.raw
         save_training(folder, kept)
 
-    def restore(self, saved: Mapping[str, Any], folder: Path) -> None:
+    def restore(self, saved: Interrupted, folder: Path) -> None:
         """Put back all but the weights of what :func:`load_weights` gave for a folder.
 
         Raises:
@@ -95,7 +98,7 @@ class TrainingState:
         self.step = int(saved["step"])
 
 
-def load_weights(model: QAModel, folder: Path) -> dict[str, Any]:
+def load_weights(model: QAModel, folder: Path) -> Interrupted:
     """Give the model the weights that training stopped with; all that was saved of it.
 
     Raises:

@@ -53,7 +53,7 @@ class TorchTrainer(TrainingHooks):
         set_seed(seed)
         spec = backbone.spec()
         encoder = backbone.encoder()
-        module: Any = head.build(spec)
+        module = head.build(spec)
         state = backbone.head_state()
         taken_over = bool(state) and take_over(module, state)
         if state and not taken_over:
