@@ -15,25 +15,10 @@ import numpy as np
 from typing_extensions import Self
 
 from qatk.component import Options
-from qatk.plugins import optional, values
+from qatk.plugins import optional, protocols, values
 from qatk.plugins.attribution import attributed
 from qatk.plugins.model_types import BackboneSpec
-from qatk.plugins.protocols import (
-    Backbone,
-    Dataset,
-    Decoder,
-    Featurizer,
-    Head,
-    Metric,
-    Model,
-    Plain,
-    Reporter,
-    Slicer,
-    Tokenizer,
-    Tracker,
-    Trainer,
-    methods_of,
-)
+from qatk.plugins.protocols import Model, Plain, Tokenizer, methods_of
 from qatk.plugins.registered import Registered
 from qatk.results.run import RunResult
 from qatk.types import Bool, Examples, Features, Float64, Predictions, RawExamples, SpanScores, TrainEvent
@@ -76,7 +61,7 @@ class Live(Generic[C]):
         return attributed(self.registered, stage, may_print=self.may_print)
 
 
-class LiveDataset(Live[Dataset]):
+class LiveDataset(Live[protocols.Dataset]):
     """A source of examples."""
 
     def load(self, *, whole: bool = False) -> Examples:
@@ -98,7 +83,7 @@ class LiveDataset(Live[Dataset]):
             return values.expect(self.component.raw(whole=whole), RawExamples)
 
 
-class LiveBackbone(Live[Backbone]):
+class LiveBackbone(Live[protocols.Backbone]):
     """A tokenizer and an encoder; trainers take the component itself."""
 
     def prepare(self, train: Examples | None) -> tuple[Tokenizer, BackboneSpec]:
@@ -108,7 +93,7 @@ class LiveBackbone(Live[Backbone]):
             return self.component.tokenizer(), values.expect(self.component.spec(), BackboneSpec)
 
 
-class LiveFeaturizer(Live[Featurizer]):
+class LiveFeaturizer(Live[protocols.Featurizer]):
     """Examples to windows."""
 
     @property
@@ -126,11 +111,11 @@ class LiveFeaturizer(Live[Featurizer]):
             return made
 
 
-class LiveHead(Live[Head]):
+class LiveHead(Live[protocols.Head]):
     """Encoder states to span scores; trainers take the component itself."""
 
 
-class LiveTrainer(Live[Trainer]):
+class LiveTrainer(Live[protocols.Trainer]):
     """Builds, trains, saves and runs a model."""
 
     def assemble(self, backbone: LiveBackbone, head: LiveHead, *, seed: int) -> Model:
@@ -177,7 +162,7 @@ class LiveTrainer(Live[Trainer]):
             self.component.load(model, folder)
 
 
-class LiveDecoder(Live[Decoder]):
+class LiveDecoder(Live[protocols.Decoder]):
     """Span scores to answers."""
 
     @property
@@ -218,7 +203,7 @@ class LiveDecoder(Live[Decoder]):
             return predictions
 
 
-class LiveMetric(Live[Metric]):
+class LiveMetric(Live[protocols.Metric]):
     """Judges predictions."""
 
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
@@ -236,7 +221,7 @@ class LiveMetric(Live[Metric]):
             return values.check_figures(self.component.corpus(examples, predictions))
 
 
-class LiveSlicer(Live[Slicer]):
+class LiveSlicer(Live[protocols.Slicer]):
     """Groups of questions."""
 
     @property
@@ -254,7 +239,7 @@ class LiveSlicer(Live[Slicer]):
             return {**groups, **values.columns(more, len(examples), np.bool_)}
 
 
-class LiveReporter(Live[Reporter]):
+class LiveReporter(Live[protocols.Reporter]):
     """Shows or writes a result; it may print."""
 
     may_print: ClassVar[bool] = True
@@ -282,7 +267,7 @@ class LiveReporter(Live[Reporter]):
             self.component.compare(comparison, file, console, show=show)
 
 
-class LiveTracker(Live[Tracker]):
+class LiveTracker(Live[protocols.Tracker]):
     """Follows a run; :class:`qatk.runs.trackers.Trackers` keeps what it prints off standard output."""
 
     may_print: ClassVar[bool] = True
