@@ -51,12 +51,14 @@ def compare(
         over: of recipes, the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
         seeds: of recipes, the seeds of every system.
         settings: of recipes, ``KEY=VALUE`` texts for all runs.
-        out, limit: of recipes, the folder of the run folders, and how many questions of each split are used.
+        out: of recipes, the folder of the run folders.
+        limit: of recipes, use only the first so many questions of each split.
         jobs: of recipes, how many runs are made at a time on this machine.
         executor: of recipes, where the runs go, in place of processes on this machine.
         common: where systems share only some questions, compare on those.
         group_seeds: make one system of run folders whose recipes differ in nothing but their seed.
-        draws, seed: of the bootstrap and the randomisation.
+        draws: of the bootstrap and the randomisation.
+        seed: of the draws.
         cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
         margin: points of F1 up to which a system counts as no worse than the baseline.
         all_pairs: hold every system against every other, not only against the first.
@@ -69,18 +71,24 @@ def compare(
     """
     host = host or PluginHost.discover()
     recipes = [source for source in sources if is_recipe(source)]
+    _refuse_mixture(sources, recipes, data, varied=bool(over) or seeds is not None)
     if recipes:
-        if len(recipes) < len(sources) or data is not None:
-            raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
         place = executor or local_executor(jobs, host)
         systems = _made(recipes, over or {}, seeds, settings, out, limit, place, host, on)
-    elif over or seeds is not None:
-        raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
     else:
         systems = read_systems(
             sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, on=on, host=host
         )
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+
+
+def _refuse_mixture(
+    sources: Sequence[Source], recipes: Sequence[Source], data: Source | Examples | None, *, varied: bool
+) -> None:
+    if recipes and (len(recipes) < len(sources) or data is not None):
+        raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
+    if varied and not recipes:
+        raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
 
 
 def _made(

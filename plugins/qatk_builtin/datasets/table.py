@@ -57,7 +57,7 @@ class TableDataset:
     def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
         if whole:
-            return TableDataset(with_all(self.options, "further")).raw()
+            return TableDataset(with_all(self.options)).raw()
         table, roles, where = self._read()
         texts = {role: pc.fill_null(table[roles[role]].cast(pa.large_string()), "") for role in _TEXTS if role in roles}
         answers = self._answers(table, roles, where)
