@@ -158,6 +158,7 @@ def same_json(one: Any, other: Any, name: str) -> list[str]:
     differences: list[str] = []
 
     def walk(a: Any, b: Any, place: str) -> None:
+        a, b = by_group(a), by_group(b)
         if isinstance(a, dict) and isinstance(b, dict):
             for key in a.keys() & b.keys():
                 walk(a[key], b[key], f"{place}.{key}")
@@ -169,6 +170,17 @@ def same_json(one: Any, other: Any, name: str) -> list[str]:
 
     walk(one, other, name)
     return differences
+
+
+def by_group(value: Any) -> Any:
+    """Figures of groups under their names, since their order follows from p."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(row, dict) and {"group", "metric"} <= set(row) for row in value)
+    ):
+        return {f"{row['group']} {row['metric']}": row for row in value}
+    return value
 
 
 def plugins_that_do_not_load(packages: Path, site: Path) -> list[str]:
