@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from qatk.calibration.fitting import Fitted, Questions, fit
+from qatk.calibration.risk_control import Ask, Promise, control_risk
 from qatk.errors import DataError
 from qatk.evaluation.squad import exact_and_f1
 from qatk.files import write_json
@@ -80,6 +81,7 @@ class Calibration:
         clusters: what was halved: articles, contexts, or what a column says.
         full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
             thresholds can only take answers away.
+        promise: the error rate that a threshold keeps, where one was asked for.
     """
 
     fitted: Fitted
@@ -93,6 +95,7 @@ class Calibration:
     log_loss: float
     clusters: Clusters
     full: bool
+    promise: Promise | None = None
 
     @property
     def held_out(self) -> dict[str, dict[str, float]]:
@@ -120,6 +123,7 @@ class Calibration:
             "count": self.clusters.count,
             "unnamed": self.clusters.unnamed,
             "full": self.full,
+            **({} if self.promise is None else {"promise": self.promise.as_dict()}),
         }
 
 
@@ -128,7 +132,13 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def calibrate(
-    examples: Examples, predictions: Predictions, *, splits: int = SPLITS, seed: int = SEED, cluster: str | None = None
+    examples: Examples,
+    predictions: Predictions,
+    *,
+    splits: int = SPLITS,
+    seed: int = SEED,
+    cluster: str | None = None,
+    promise: Ask | None = None,
 ) -> Calibration:
     """Fit on one half of the articles, score on the other, swap; for several ways to halve them.
 
@@ -138,10 +148,11 @@ def calibrate(
         splits: ways to halve, at most.
         seed: of these halves.
         cluster: the column whose questions stay together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
+        promise: an error rate to promise, see :func:`qatk.calibration.risk_control.control_risk`.
 
     Raises:
         DataError: without null odds; where all questions or none have an answer; for fewer than two articles and
-            contexts.
+            contexts; where the data cannot promise what is asked.
         UsageError: for a column to cluster by that is not there.
     """
     check_can_calibrate(examples)
@@ -160,6 +171,7 @@ def calibrate(
         **_judged(no_answer_probability(questions.odds), questions),
         clusters=clusters,
         full=predictions.nbest is not None,
+        promise=None if promise is None else control_risk(questions, clusters, promise),
     )
 
 

@@ -89,6 +89,8 @@ def show(console: Console, reply: Reply) -> None:
         console.print(Padding(excerpt(reply.context, [Mark(reply.start, reply.end)], width=AROUND), (1, 0, 1, 2)))
     else:
         console.print(Text.assemble(("no answer", "bold yellow"), (f"  {sure}", "dim")))
+    if reply.promise is not None:
+        console.print(Text(reply.promise, style="dim"))
     others = [span for span in reply.candidates if (span.start, span.end) != (reply.start, reply.end)]
     if others:
         table = plain_table("alternative", "probability", "characters")

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.text import Text
 
-from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json, share
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
 from qatk.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from qatk.calibration.calibrate import Calibration
+    from qatk.calibration.risk_control import Ask, Promise
     from qatk.results.evaluation import Evaluation
 
 
@@ -41,36 +43,81 @@ def calibrate_command(
     ] = 20,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the splits.")] = 13,
     cluster: Cluster = None,
+    at_most: Annotated[
+        float | None,
+        typer.Option(
+            parser=share, metavar="SHARE", help="Promise that at most this share of answers, such as 5%, is wrong."
+        ),
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(parser=share, metavar="SHARE", help="Confidence of the promise.", show_default="90%"),
+    ] = None,
+    wrong: Annotated[
+        Literal["exact", "overlap"] | None,
+        typer.Option(
+            help="An answer is wrong if it equals no gold answer, or if it shares no word with one.",
+            show_default="exact",
+        ),
+    ] = None,
     write: Annotated[bool, typer.Option(help="Write calibration.json into the run folder.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Fit the null threshold on half of the articles and score it on the other half."""
-    from qatk.calibration.calibrate import FILE, calibrate, write_calibration
+    """Fit the null threshold on half of the articles and score it on the other half.
+
+    With --at-most, it also finds the threshold that promises an error rate; commands that answer then use that one.
+    """
+    from qatk.calibration.calibrate import calibrate
 
     plain_warnings()
+    asked = _ask(at_most, confidence, wrong)
     evaluation = _read(context, source, data, null_odds, cluster)
-    found = calibrate(evaluation.examples, evaluation.predictions, splits=splits, seed=seed, cluster=cluster)
+    found = calibrate(
+        evaluation.examples, evaluation.predictions, splits=splits, seed=seed, cluster=cluster, promise=asked
+    )
     console = output()
     if as_json:
         print_json(found.as_dict())
     else:
-        console.print(Text(_title(found), "bold"))
-        for block in in_blocks(_table(found), console.width):
-            console.print(block)
-            console.print()
-        console.print(_advice(found), soft_wrap=True)
+        _show(console, found)
     if write and data is None:
-        from qatk.run_folder.lock import locked
+        written = _write(source, found)
+        if not as_json:
+            console.print(f"written to {written}", style="dim", soft_wrap=True)
 
-        try:
-            with locked(source):
-                write_calibration(source, found)
-        except StorageError as error:
-            raise StorageError(
-                error.what, where=error.where, fix="print the result without writing it: --no-write"
-            ) from error
-    if write and data is None and not as_json:
-        console.print(f"written to {source / FILE}", style="dim", soft_wrap=True)
+
+def _ask(at_most: float | None, confidence: float | None, wrong: Literal["exact", "overlap"] | None) -> Ask | None:
+    from qatk.calibration.risk_control import Ask
+
+    if at_most is not None:
+        return Ask(at_most, 0.9 if confidence is None else confidence, wrong or "exact")
+    if confidence is not None or wrong is not None:
+        what = "--confidence and --wrong are about a promise"
+        raise UsageError(what, fix="add --at-most SHARE, such as --at-most 5%")
+    return None
+
+
+def _show(console: Console, found: Calibration) -> None:
+    console.print(Text(_title(found), "bold"))
+    for block in in_blocks(_table(found), console.width):
+        console.print(block)
+        console.print()
+    console.print(_advice(found), soft_wrap=True)
+    if found.promise is not None:
+        _show_promise(console, found.promise)
+
+
+def _write(run: Path, found: Calibration) -> Path:
+    from qatk.calibration.calibrate import FILE, write_calibration
+    from qatk.run_folder.lock import locked
+
+    try:
+        with locked(run):
+            write_calibration(run, found)
+    except StorageError as error:
+        fix = "print the result without writing it: --no-write"
+        raise StorageError(error.what, where=error.where, fix=fix) from error
+    return run / FILE
 
 
 def _read(
@@ -148,3 +195,26 @@ def _first(found: Calibration) -> str:
         f"{of.questions} questions at {of.threshold:.2f}: {of.exact:.2f} EM, {of.f1:.2f} F1" for of in first.folds
     )
     return f"first split: {'; '.join(halves)}; together {first.exact:.2f} EM, {first.f1:.2f} F1"
+
+
+def _show_promise(console: Console, promise: Promise) -> None:
+    """The risk-coverage curve with its band, and what is promised."""
+    from qatk.calibration.risk_control import percent_text
+
+    confidence = percent_text(promise.confidence)
+    table = plain_table(
+        "threshold", "answered", "wrong", f"{confidence} limits", title="Wrong answers by share answered"
+    )
+    for point in promise.curve:
+        limits = f"{100 * point.low:.1f} to {100 * point.high:.1f} %"
+        answered, wrong = (f"{100 * value:.1f} %" for value in (point.answered, point.wrong))
+        table.add_row(f"{point.threshold:.2f}", answered, wrong, limits)
+    console.print()
+    console.print(table)
+    chosen = promise.chosen
+    console.print(
+        f"\npromise: {promise.says}\n"
+        f"threshold {chosen.threshold:.4f} answers {100 * chosen.answered:.1f} % of {promise.questions:,} questions of "
+        f"{counted(promise.clusters, promise.kind)}; {100 * chosen.wrong:.1f} % of these answers are wrong",
+        soft_wrap=True,
+    )

@@ -51,10 +51,10 @@ def predict_command(
             written = predict_file(loaded, examples, out, top_k=top_k, resume=resume)
     except KeyboardInterrupt:
         raise QatkError("interrupted", fix="the same command with --resume goes on") from None
-    _say(written, examples, as_json=json)
+    _say(written, examples, None if loaded.promise is None else loaded.promise.says, as_json=json)
 
 
-def _say(written: Written, examples: Examples, *, as_json: bool) -> None:
+def _say(written: Written, examples: Examples, promise: str | None, *, as_json: bool) -> None:
     """What was written; with gold, EM and F1 as ``qatk eval`` gives them."""
     from qatk.cli.eval import figures_table
     from qatk.evaluation.evaluate import evaluate_examples
@@ -69,6 +69,7 @@ def _say(written: Written, examples: Examples, *, as_json: bool) -> None:
                 "questions": written.questions,
                 "answered": written.answered,
                 "metrics": metrics,
+                **({} if promise is None else {"promise": promise}),
             }
         )
         return
@@ -77,4 +78,6 @@ def _say(written: Written, examples: Examples, *, as_json: bool) -> None:
         console.print(figures_table(found))
     none = written.questions - written.answered
     console.print(f"{written.questions:,} questions: {written.answered:,} answered, {none:,} without an answer")
+    if promise is not None:
+        console.print(f"answers: {promise}", soft_wrap=True)
     console.print(str(written.path), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from dataclasses import dataclass
@@ -34,6 +35,18 @@ Device = Annotated[
     str | None,
     typer.Option("--device", metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available"),
 ]
+
+
+def share(text: str) -> float:
+    """A share as people write it, ``5%`` or ``0.05``, between 0 and 1 exclusive."""
+    number = text.strip().removesuffix("%").strip()
+    try:
+        value = float(number) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise typer.BadParameter(f"{text!r} is not a share between 0 and 1: write 5% or 0.05")
+    return value
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from qatk.calibration.calibrate import FILE, apply_threshold
+from qatk.calibration.risk_control import KeptPromise
 from qatk.data import pairs
 from qatk.errors import ModelError, RunFolderError, UsageError
 from qatk.files import is_there
@@ -40,7 +41,9 @@ class AnsweringModel:
     Attributes:
         name: what it was loaded from.
         sections: the recipe's choices of backbone, featurizer, head, trainer and decoder.
-        threshold: the null threshold that was fitted for data to come, where the decoder's is ``calibrated``.
+        threshold: the null threshold that was fitted for data to come, where the decoder's is ``calibrated`` or an
+            error rate was promised.
+        promise: the error rate that the threshold keeps, see ``qatk calibrate --at-most``.
     """
 
     name: str
@@ -51,6 +54,7 @@ class AnsweringModel:
     model: Model
     tokenizer: Tokenizer
     spec: BackboneSpec
+    promise: KeptPromise | None = None
 
     def predict(self, examples: Examples) -> Predictions:
         """The answers to all examples, which need no gold.
@@ -81,7 +85,7 @@ class AnsweringModel:
         if not questions and not contexts:
             return []
         examples = pairs(questions, contexts)
-        return list(replies_of(examples, self.keeping(top_k).predict(examples), top_k=top_k))
+        return list(replies_of(examples, self.keeping(top_k).predict(examples), top_k=top_k, promise=self.promise))
 
     def keeping(self, top_k: int) -> AnsweringModel:
         """The same model with an n-best of at least ``top_k`` spans."""
@@ -113,8 +117,10 @@ class AnsweringModel:
             sections["decoder"] = {**sections["decoder"], **decoder}
             parts = replace(parts, decoder=model_part(LiveDecoder, "decoder", sections, self.host))
             _restore(parts.decoder, sections)
-        threshold = self.threshold if parts.decoder.calibrated else None
-        return replace(self, sections=sections, parts=parts, threshold=threshold)
+        # Other windows or decoder options give other odds, which the promise is not about; a longer n-best does not.
+        promise = None if featurizer or set(decoder or ()) - {"n_best_size"} else self.promise
+        threshold = self.threshold if promise or parts.decoder.calibrated else None
+        return replace(self, sections=sections, parts=parts, threshold=threshold, promise=promise)
 
 
 def load_model(
@@ -146,6 +152,7 @@ def load_model(
         changes.setdefault("trainer", {})["device"] = device
     sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items()}
     parts = compose_model(sections, host)
+    promise = _promise(folder) if of_run and not {"featurizer", "decoder"} & set(changes) else None
     threshold = _fitted_threshold(folder) if of_run and parts.decoder.calibrated else None
     tokenizer, spec = parts.backbone.prepare(None)
     if not of_run and "max_length" not in changes.get("featurizer", {}):
@@ -159,7 +166,8 @@ def load_model(
             fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
         )
     _restore(parts.decoder, sections)
-    return AnsweringModel(str(model), sections, threshold, host, parts, loaded, tokenizer, spec)
+    threshold = threshold if promise is None else promise.threshold
+    return AnsweringModel(str(model), sections, threshold, host, parts, loaded, tokenizer, spec, promise)
 
 
 def is_run(model: str | Path) -> bool:
@@ -218,6 +226,15 @@ def _defaults(model: str | None = None) -> dict[str, dict[str, object]]:
     if model is not None:
         found["backbone"]["model"] = model
     return found
+
+
+def _promise(folder: Path) -> KeptPromise | None:
+    """The error rate that ``calibration.json`` promises, if there is one."""
+    file = folder / FILE
+    try:
+        return KeptPromise.of(read_part(file)) if file.exists() else None
+    except ValueError as error:
+        raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {folder} makes it again") from None
 
 
 def _fitted_threshold(folder: Path) -> float:

@@ -8,6 +8,7 @@ from itertools import islice
 
 import numpy as np
 
+from qatk.calibration.risk_control import KeptPromise
 from qatk.types import Examples, Predictions
 
 
@@ -41,6 +42,7 @@ class Reply:
         no_answer_probability: of "no answer", among it and the n-best.
         null_odds: null score minus best span score: the higher, the surer is "no answer".
         candidates: the best spans, best first, whether or not one was answered.
+        promise: the error rate of the model's answers, in a sentence; ``None`` where none was promised.
     """
 
     question: str
@@ -52,6 +54,7 @@ class Reply:
     no_answer_probability: float
     null_odds: float
     candidates: Sequence[Candidate]
+    promise: str | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -59,12 +62,16 @@ class Reply:
         return self.start >= 0
 
     def as_dict(self) -> dict[str, object]:
-        """As JSON has it, without the context."""
+        """As JSON has it, without the context, and with ``promise`` where there is one."""
         plain = {name: value for name, value in asdict(self).items() if name != "context"}
+        if self.promise is None:
+            del plain["promise"]
         return {"answer": plain.pop("text"), **plain}
 
 
-def replies_of(examples: Examples, predictions: Predictions, *, top_k: int) -> Iterator[Reply]:
+def replies_of(
+    examples: Examples, predictions: Predictions, *, top_k: int, promise: KeptPromise | None = None
+) -> Iterator[Reply]:
     """A reply for each example, with up to ``top_k`` candidates. The predictions must have an n-best."""
     best = predictions.nbest
     assert best is not None, "replies need the n-best of their predictions"
@@ -85,4 +92,5 @@ def replies_of(examples: Examples, predictions: Predictions, *, top_k: int) -> I
             no_answer_probability=none,
             null_odds=float(predictions.null_odds[row]),
             candidates=found[:top_k],
+            promise=None if promise is None else promise.says,
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+from qatk.statistics.beta import incomplete_beta
+
 NORMAL_FROM = 1e6
 """Degrees of freedom from which the normal distribution stands in: up to t = 4 p differs by less than 1e-4 of it."""
-_TINY = 1e-300
-_STEPS = 10_000
 
 
 def student_p(t: float, freedom: float) -> float:
@@ -24,7 +24,7 @@ def student_p(t: float, freedom: float) -> float:
     if freedom >= NORMAL_FROM:
         return math.erfc(abs(t) / math.sqrt(2))
     rest = t * t / (freedom + t * t)
-    return min(1.0, _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t), rest)) if rest > 0 else 1.0
+    return min(1.0, incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t), rest)) if rest > 0 else 1.0
 
 
 @lru_cache(maxsize=4096)
@@ -37,32 +37,3 @@ def student_quantile(share: float, freedom: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if student_p(middle, freedom) > wanted else (low, middle)
     return (low + high) / 2
-
-
-def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
-    """The regularised incomplete beta function at x, where ``rest`` is 1 - x without the loss of digits."""
-    logarithm = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(rest)
-    if x < (a + 1) / (a + b + 2):
-        return math.exp(logarithm) * _fraction(a, b, x) / a
-    return 1 - math.exp(logarithm) * _fraction(b, a, rest) / b
-
-
-def _fraction(a: float, b: float, x: float) -> float:
-    """The continued fraction of the incomplete beta function (A. and S., 26.5.8), by the method of Lentz (1976)."""
-    front, inverse = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
-    value = inverse
-    for m in range(1, _STEPS):
-        for factor in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            inverse = 1 / _not_zero(1 + factor * inverse)
-            front = _not_zero(1 + factor / front)
-            value *= front * inverse
-        if abs(front * inverse - 1) < 1e-15:
-            break
-    return value
-
-
-def _not_zero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY

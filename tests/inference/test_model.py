@@ -6,10 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import qatk
 from model_tools import save_model
+from qatk.calibration.risk_control import KeptPromise
+from qatk.cli import app
 from qatk.errors import ModelError, QatkError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.inference.model import AnsweringModel
@@ -56,6 +60,32 @@ def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(tmp_path: Pa
     assert found.null_odds.tolist() == result.evaluation.predictions.null_odds.tolist()
     best = found.score > -float("inf")
     assert [text != "" for text in found.text] == (best & (found.null_odds <= model.threshold)).tolist()
+
+
+def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    examples = read_data(run.parent / "dev.json")
+    odds = qatk.load_model(folder).predict(examples).null_odds
+    threshold = float(np.median(odds))
+    promise = {"at_most": 0.05, "confidence": 0.9, "chosen": {"threshold": threshold}}
+    (folder / "calibration.json").write_text(json.dumps({"threshold": 0.0, "promise": promise}))
+    model = qatk.load_model(folder)
+    assert model.promise == KeptPromise(threshold, 0.05, 0.9)
+    found = model.predict(examples)
+    assert 0 < sum(text != "" for text in found.text) < len(examples)
+    assert not any(text for text, odd in zip(found.text, odds, strict=True) if odd > threshold)
+    says = "wrong in at most 5 %, on data like dev (confidence 90 %)"
+    assert model.answer(QUESTION, CONTEXT).as_dict()["promise"] == says
+    assert model.keeping(60).promise == model.promise
+    assert model.changed(decoder={"max_answer_length": 3}).promise is None
+    assert qatk.load_model(folder, settings={"decoder": {"null_threshold": 0.0}}).promise is None
+    asked = ["predict", str(folder), str(run.parent / "dev.json"), "--out", str(tmp_path / "said.jsonl")]
+    assert f"answers: {says}" in CliRunner().invoke(app, asked).stdout
+    del promise["chosen"]
+    (folder / "calibration.json").write_text(json.dumps({"threshold": 0.0, "promise": promise}))
+    with pytest.raises(RunFolderError, match="the promise lacks a threshold"):
+        qatk.load_model(folder)
 
 
 def test_a_checkpoint_answers_without_training(tmp_path: Path) -> None:
