@@ -36,6 +36,7 @@ from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.curves import learning_chart
 from qatk_builtin.reporters.html.vega import keep_text
 from qatk_builtin.reporters.shared.comparison import Contrast
 from repository import ROOT
@@ -204,6 +205,20 @@ def test_results_show_themselves_in_a_notebook(host: PluginHost) -> None:
     elements = Elements(comparison._repr_html_())
     assert comparison.pairs[0].verdict in elements.texts
     assert sum(tag == "b" for tag, _ in elements.found) == len(comparison.pairs)
+
+
+def test_epochs_are_drawn_and_told_with_their_intervals(host: PluginHost) -> None:
+    result = make_result(host)
+    (plain,) = learning_chart(result)
+    bounds = {"exact_low": 31.25, "exact_high": 60.04, "f1_low": 34.5, "f1_high": 70.0}
+    events = [replace(e, metrics={**e.metrics, **bounds}) if e.kind == "epoch" else e for e in result.events]
+    (chart,) = learning_chart(replace(result, events=events))
+    view = chart.views[0]
+    assert view.headers == [*plain.views[0].headers, "95 %"]
+    assert [(row[0], row[-1]) for row in view.rows] == [("F1", "34.5 to 70.0")] * 2 + [("EM", "31.2 to 60.0")] * 2
+    drawn = view.spec["layer"][0]["data"]["values"]
+    assert {(each["s"], each["low"], each["high"]) for each in drawn} == {("F1", 34.5, 70.0), ("EM", 31.25, 60.04)}
+    assert len(plain.views[0].spec["layer"]) == len(view.spec["layer"]) - 1
 
 
 @pytest.fixture(scope="module")

@@ -90,6 +90,29 @@ def curve(
     }
 
 
+def ranges(values: Sequence[tuple[str, float, float, float]], names: Sequence[str]) -> Spec:
+    """Vertical intervals: of each the name of its series, x, and both ends.
+
+    Args:
+        values: the intervals.
+        names: of all series; the legend is that of :func:`curve`, which two layers share.
+    """
+    scale, legend = _colours(names, symbolType="stroke")
+    return {
+        "data": {"values": [{"s": s, "x": short(x), "low": short(a), "high": short(b)} for s, x, a, b in values]},
+        "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.4},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative"},
+            "y": {"field": "low", "type": "quantitative"},
+            "y2": {"field": "high"},
+            "color": {"field": "s", "type": "nominal", "scale": scale, "legend": legend},
+            "tooltip": [
+                {"field": key, "title": {"s": " ", "x": "epoch"}.get(key, key)} for key in ("s", "x", "low", "high")
+            ],
+        },
+    }
+
+
 def _colours(shown: Sequence[str], names: Sequence[str] = (), **legend: object) -> tuple[Spec, Spec | None]:
     """The scale and the legend of what is shown, out of all names; no legend for a line that needs none."""
     domain = list(names or shown)

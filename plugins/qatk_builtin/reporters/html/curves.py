@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from qatk.api import RunResult
-from qatk.display import ANSWER_NOTHING, figure, threshold_text
+from qatk.api import RunResult, TrainEvent
+from qatk.display import ANSWER_NOTHING, figure, interval, threshold_text
 from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
 from qatk.results import Evaluation, System
 from qatk.types import Float64, Int64
-from qatk_builtin.reporters.html.charts import Chart, Spec, View, curve, diagonal, plot, rule_at
+from qatk_builtin.reporters.html.charts import Chart, Spec, View, curve, diagonal, plot, ranges, rule_at
 from qatk_builtin.reporters.shared.comparison import letter_of
 
 POINTS = 200
@@ -49,14 +50,41 @@ def learning_chart(run: RunResult) -> Iterator[Chart]:
             (name, [e.epoch for e in epochs if key in e.metrics], [e.metrics[key] for e in epochs if key in e.metrics])
             for name, key in scores
         ]
-        views.append(_lines("EM and F1 after each epoch", series, "epoch", "per cent of the dev set", points=True))
+        views.append(_with_intervals(series, epochs, scores))
     losses = [("training loss", [event.step for event in steps], [event.loss for event in steps])]
     told = [event for event in epochs if np.isfinite(event.metrics.get("dev_loss", np.nan))]
     losses += [("dev loss", [e.step for e in told], [e.metrics["dev_loss"] for e in told])] if told else []
     if len(steps) > 1:
         views.append(_lines("Loss by step", losses, "step", "loss"))
     if views:
-        yield Chart("learning", "Learning curve", "How the run went; the epoch that was kept is in the report.", views)
+        yield Chart(
+            "learning",
+            "Learning curve",
+            "How the run went, with 95 % intervals as bars; the epoch that was kept is in the report.",
+            views,
+        )
+
+
+def _with_intervals(
+    series: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+    epochs: Sequence[TrainEvent],
+    scores: Sequence[tuple[str, str]],
+) -> View:
+    """EM and F1 by epoch, with the 95 % intervals that are known as bars and as a column of the table."""
+    known = [
+        (name, each.epoch, each.metrics[f"{key}_low"], each.metrics[f"{key}_high"])
+        for name, key in scores
+        for each in epochs
+        if f"{key}_low" in each.metrics
+    ]
+    extra = [ranges(known, [name for name, _ in scores])] if known else []
+    unit = "per cent of the dev set"
+    view = _lines("EM and F1 after each epoch", series, "epoch", unit, points=True, extra=extra)
+    if not known:
+        return view
+    texts = {(name, figure(float(epoch), 2)): interval((low, high)) for name, epoch, low, high in known}
+    rows = [[*row, texts.get((row[0], row[1]), "-")] for row in view.rows]
+    return replace(view, headers=[*view.headers, "95 %"], rows=rows)
 
 
 def _label(index: int, system: System) -> str:
