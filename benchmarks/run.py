@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
+import auditing
 import cache
 import compare
 import decoding
@@ -31,6 +32,7 @@ BEGIN, END = "<!-- bench: made by `make bench`, do not edit -->\n", "<!-- end of
 BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "features": (features.measure, 5),
     "cache": (cache.measure, 5),
+    "auditing": (auditing.measure, 3),
     "decoding": (decoding.measure, 5),
     "scoring": (scoring.measure, 5),
     "processes": (processes.measure, 11),

@@ -1,6 +1,7 @@
 """Care of examples, whatever their source."""
 
 from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlapping_spans
+from qatk.data.auditing import Audit, audit, best_choice
 from qatk.data.convert import ENDINGS, FORMS, Form, Saved, form_of, rendered, save, squad_document
 from qatk.data.pairs import pairs
 from qatk.data.parts import Split, sample, split
@@ -12,6 +13,7 @@ __all__ = [
     "ENDINGS",
     "FORMS",
     "USUAL",
+    "Audit",
     "BadAnswers",
     "Change",
     "Finding",
@@ -20,6 +22,8 @@ __all__ = [
     "Saved",
     "Split",
     "as_starts",
+    "audit",
+    "best_choice",
     "check",
     "checked",
     "fix",

@@ -215,6 +215,11 @@ def _restore(decoder: LiveDecoder, sections: Sections) -> None:
         decoder.restore(known)
 
 
+def backbone_section(model: str) -> dict[str, object]:
+    """The section of a recipe that reads a model by its name."""
+    return _defaults(model)["backbone"]
+
+
 def _checkpoint_sections(model: str) -> Sections:
     return {**{name: {} for name in ("featurizer", "head", "trainer", "decoder")}, **_defaults(model)}
 

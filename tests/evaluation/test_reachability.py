@@ -10,7 +10,7 @@ import pytest
 
 import qatk
 from min_null_tools import Window, features
-from qatk.evaluation import reachability as module
+from qatk.evaluation import token_spans as module
 from qatk.evaluation.reachability import CAP, IN_REACH, TOKENIZER, WINDOW, find_reach, window_masks
 from qatk.types import Examples, Features
 from small import write_recipe

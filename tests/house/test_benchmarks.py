@@ -24,6 +24,7 @@ from trainer_tools import assemble, backbone, trainer
 BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import auditing  # noqa: E402
 import common  # noqa: E402
 import compare  # noqa: E402
 import decoding  # noqa: E402
@@ -82,6 +83,22 @@ def test_the_reference_makes_the_same_windows(tmp_path: Path) -> None:
     assert ours.start_target is not None
     shifted = replace(ours, start_target=ours.start_target + np.int32(1))
     assert features.differing(shifted, theirs) == (0, len(ours))
+
+
+def test_the_audits_agree() -> None:
+    tokenizer, spec = make("wordpiece-uncased")
+    examples = common.to_examples(common.generated(60))
+    found = set[str]()
+    for shift in (0, 1):  # the first letter of an answer left out cuts its first token
+        moved = replace(
+            examples,
+            answer_text=[text[shift:] for text in examples.answer_text],
+            answer_start=examples.answer_start + np.int32(shift),
+        )
+        theirs = auditing.plainly(moved, tokenizer, 64, 16)
+        assert auditing.quickly(moved, tokenizer, spec, 64, 16) == theirs
+        found |= theirs.keys()
+    assert len(found) > 1
 
 
 def test_the_reference_decodes_the_same_answers() -> None:

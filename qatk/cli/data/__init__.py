@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from qatk.cli.data.audit import audit_command
 from qatk.cli.data.check import check_command
 from qatk.cli.data.convert import convert_command
 from qatk.cli.data.sample import sample_command
@@ -13,6 +14,7 @@ from qatk.cli.data.split import split_command
 data_app = typer.Typer(no_args_is_help=True)
 data_app.command("show")(show_command)
 data_app.command("check")(check_command)
+data_app.command("audit")(audit_command)
 data_app.command("convert")(convert_command)
 data_app.command("split")(split_command)
 data_app.command("sample")(sample_command)
