@@ -6,7 +6,7 @@ import typer
 
 COMMANDS = {
     "": ("run", "eval", "calibrate", "compare", "predict", "ask", "report"),
-    "data": ("check", "show"),
+    "data": ("show", "check", "stats", "audit", "convert", "split", "sample"),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show"),
 }

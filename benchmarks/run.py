@@ -14,6 +14,7 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 import auditing
 import cache
+import checking
 import compare
 import decoding
 import features
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "cache": (cache.measure, 5),
     "auditing": (auditing.measure, 3),
     "decoding": (decoding.measure, 5),
+    "checking": (checking.measure, 3),
     "scoring": (scoring.measure, 5),
     "processes": (processes.measure, 11),
     "compare": (compare.measure, 5),

@@ -7,11 +7,14 @@ from qatk.data.pairs import pairs
 from qatk.data.parts import Split, sample, split
 from qatk.data.quality import Change, Finding, Quality, check, fix
 from qatk.data.rows import USUAL
+from qatk.data.stats import Spread, Stats, describe
+from qatk.data.stats_page import HEADERS, charts_of, length_rows, stats_html
 from qatk.data.strict import strict, unchecked
 
 __all__ = [
     "ENDINGS",
     "FORMS",
+    "HEADERS",
     "USUAL",
     "Audit",
     "BadAnswers",
@@ -21,13 +24,18 @@ __all__ = [
     "Quality",
     "Saved",
     "Split",
+    "Spread",
+    "Stats",
     "as_starts",
     "audit",
     "best_choice",
+    "charts_of",
     "check",
     "checked",
+    "describe",
     "fix",
     "form_of",
+    "length_rows",
     "listed",
     "overlapping_spans",
     "pairs",
@@ -36,6 +44,7 @@ __all__ = [
     "save",
     "split",
     "squad_document",
+    "stats_html",
     "strict",
     "unchecked",
 ]

@@ -15,6 +15,7 @@ from qatk.display.numbers import (
     signed,
     threshold_text,
 )
+from qatk.display.page import content_policy, page_style, page_template
 from qatk.display.tables import bar, in_blocks, plain_table
 from qatk.display.text import ELLIPSIS, Mark, excerpt, printable, undirected
 
@@ -25,6 +26,7 @@ __all__ = [
     "Mark",
     "bar",
     "best_threshold",
+    "content_policy",
     "counted",
     "detects",
     "excerpt",
@@ -32,6 +34,8 @@ __all__ = [
     "in_blocks",
     "interval",
     "p_value",
+    "page_style",
+    "page_template",
     "parameter_count",
     "plain_table",
     "points",

@@ -25,6 +25,7 @@ BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import auditing  # noqa: E402
+import checking  # noqa: E402
 import common  # noqa: E402
 import compare  # noqa: E402
 import decoding  # noqa: E402
@@ -194,6 +195,14 @@ def test_a_size_goes_through_all_stages() -> None:
     assert set(size.microseconds) > set(sizes.STAGES)
     assert all(took > 0 for took in size.microseconds.values())
     assert 0.05 < size.gib < 64
+
+
+def test_a_check_is_measured_with_its_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "QUESTIONS", 60)
+    rows = checking.measure(1)
+    assert [row.what for row in rows] == ["data check", "data check --against", "data check"]
+    assert rows[0].reached
+    assert all(row.value > 0 for row in rows)
 
 
 def test_verdicts() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Json, Set, Use
+from qatk.cli.data.options import Data, Json, Set, Use, backbone_of
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
@@ -61,7 +61,7 @@ def audit_command(
         fix = "name a model: --backbone google-bert/bert-base-uncased"
         raise UsageError("the option --backbone is missing", fix=fix)
     host = plugin_host(context)
-    sections = {"backbone": _backbone(backbone), "featurizer": _options(featurizer or []), "decoder": {}}
+    sections = {"backbone": backbone_of(backbone), "featurizer": _options(featurizer or []), "decoder": {}}
     examples = read_examples(host, use, data, settings or [])
     featurize, sizes, cap = _parts(host, sections, examples)
     found = audit(examples, featurize, **sizes, cap=max_answer_length or cap, show=show)
@@ -71,19 +71,6 @@ def audit_command(
         _print(output(), found)
     if found.failed:
         raise typer.Exit(1)
-
-
-def _backbone(text: str) -> dict[str, object]:
-    """A section of a recipe, or the name of a model for the usual backbone."""
-    from qatk.inference.model import backbone_section
-    from qatk.recipes.document import parse
-
-    if not text.lstrip().startswith("{"):
-        return backbone_section(text)
-    section = parse(text, "--backbone").value
-    if not isinstance(section, dict) or "use" not in section:
-        raise UsageError("the section names no component", where="--backbone", fix="--backbone '{use: tiny}'")
-    return section
 
 
 def _options(settings: Sequence[str]) -> dict[str, object]:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from qatk.errors import UsageError
+
 Data = Annotated[
     str | None,
     typer.Argument(
@@ -23,3 +25,20 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the dataset. May be repeated."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def backbone_of(text: str) -> dict[str, object]:
+    """The section of a recipe that ``--backbone`` gives; of the name of a model, that of the usual backbone.
+
+    Raises:
+        UsageError: where the section names no component.
+    """
+    from qatk.inference.model import backbone_section
+    from qatk.recipes.document import parse
+
+    if not text.lstrip().startswith("{"):
+        return backbone_section(text)
+    section = parse(text, "--backbone").value
+    if not isinstance(section, dict) or "use" not in section:
+        raise UsageError("the section names no component", where="--backbone", fix="--backbone '{use: tiny}'")
+    return section

@@ -176,7 +176,7 @@ KINDS: dict[str, Kind] = {
     "question-of-other-context": Kind(
         "note",
         "question",
-        "is the same or nearly the same as one of the training data, of another context",
+        "is the same as one of the training data, of another context",
         "not a leak in itself: many questions follow a pattern",
     ),
     "annotators-disagree": Kind(

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from qatk.data.quality.findings import Found, short
 from qatk.data.quality.questions import folded
@@ -21,12 +22,14 @@ CONTEXT, QUESTION = 0.6, 0.7
 """The Jaccard similarity from which contexts and questions count as nearly the same."""
 _PERMUTATIONS, _BANDS = 128, 32
 """At a similarity of 0.6, 98.8 % of pairs share one of 32 bands of 4 values; at 0.7, 99.98 %."""
+_COMPARED, _ENOUGH = 256, 8
+"""Of the candidates of a context so many are compared, until so many are nearly the same: templates have thousands."""
 _WORDS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\\w+")
 
 
 def overlap_findings(raw: RawExamples, train: RawExamples) -> Iterator[Found]:
     """Finds about what stands in the training data too, one kind after the other."""
-    contexts = _matches(raw.context, train.context, 3, CONTEXT)
+    contexts = _matching_contexts(raw.context, train.context)
     rows = first_rows(raw).tolist()
     for kind, wanted in (("context-in-train", True), ("near-context-in-train", False)):
         found = [k for k, match in contexts.items() if match.exact is wanted and rows[k] >= 0]
@@ -42,33 +45,34 @@ class _Match:
     others: list[int] = field(default_factory=list)
 
 
-def _matches(texts: Sequence[str], others: Sequence[str], size: int, threshold: float) -> dict[int, _Match]:
-    """For each text that has one, the texts of the other side that match it; the same before nearly the same."""
+def _matching_contexts(texts: Sequence[str], others: Sequence[str]) -> dict[int, _Match]:
+    """For each context that has any the training contexts that match it: the same, or else those nearly the same."""
     places: dict[str, list[int]] = defaultdict(list)
     for k, text in enumerate(folded(others)):
         places[text].append(k)
     keys = folded(texts)
     found = {k: _Match(True, places[key]) for k, key in enumerate(keys) if key and key in places}
     left = [k for k, key in enumerate(keys) if key and k not in found]
-    for k, near in _near([keys[k] for k in left], list(places), size, threshold):
+    for k, near in _near([keys[k] for k in left], list(places)):
         found[left[k]] = _Match(False, [other for key in near for other in places[key]])
     return dict(sorted(found.items()))
 
 
-def _near(texts: Sequence[str], others: Sequence[str], size: int, threshold: float) -> Iterator[tuple[int, list[str]]]:
+def _near(texts: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """For each text that has any the other texts nearly the same, the nearest first."""
     from rensa import RMinHash, RMinHashLSH
 
     if not texts or not others:
         return
-    index = RMinHashLSH(threshold, _PERMUTATIONS, _BANDS)
+    index = RMinHashLSH(CONTEXT, _PERMUTATIONS, _BANDS)
     for k, text in enumerate(others):
-        index.insert(k, _signature(RMinHash, shingles(text, size)))
+        index.insert(k, _signature(RMinHash, shingles(text, 3)))
     for k, text in enumerate(texts):
-        mine = shingles(text, size)
-        alike = [(jaccard(mine, shingles(others[c], size)), c) for c in index.query(_signature(RMinHash, mine))]
-        best = sorted((pair for pair in alike if pair[0] >= threshold), key=lambda pair: (-pair[0], pair[1]))
-        if best:
+        mine = shingles(text, 3)
+        candidates = sorted(index.query(_signature(RMinHash, mine)))[:_COMPARED]
+        alike = ((jaccard(mine, shingles(others[c], 3)), c) for c in candidates)
+        near = islice((pair for pair in alike if pair[0] >= CONTEXT), _ENOUGH)
+        if best := sorted(near, key=lambda pair: (-pair[0], pair[1])):
             yield k, [others[c] for _, c in best]
 
 
@@ -92,18 +96,33 @@ def jaccard(one: set[str], other: set[str]) -> float:
 
 
 def _questions(raw: RawExamples, train: RawExamples, contexts: Mapping[int, _Match]) -> Iterator[Found]:
-    matches = _matches(raw.question, train.question, 1, QUESTION)
-    index, among = raw.context_index.tolist(), train.context_index.tolist()
+    """Questions of a context that matches are compared with all of it; of other contexts, to the letter."""
+    mine, theirs = folded(raw.question), folded(train.question)
+    by_text, by_context = dict[str, int](), defaultdict[int, list[int]](list)
+    for row, (text, context) in enumerate(zip(theirs, train.context_index.tolist(), strict=True)):
+        by_text.setdefault(text, row)
+        by_context[context].append(row)
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for row, match in matches.items():
-        same = set(contexts[index[row]].others) if index[row] in contexts else set()
-        of_context = next((other for other in match.others if among[other] in same), None)
-        if of_context is None:
-            found["question-of-other-context"].append((row, match.others[0]))
-        else:
-            found["question-in-train" if match.exact else "near-question-in-train"].append((row, of_context))
+    for row, (text, context) in enumerate(zip(mine, raw.context_index.tolist(), strict=True)):
+        if not text:
+            continue
+        among = [other for k in contexts[context].others for other in by_context[k]] if context in contexts else []
+        if (same := next((other for other in among if theirs[other] == text), None)) is not None:
+            found["question-in-train"].append((row, same))
+        elif (near := _nearest(text, theirs, among)) is not None:
+            found["near-question-in-train"].append((row, near))
+        elif text in by_text:
+            found["question-of-other-context"].append((row, by_text[text]))
     for kind, pairs in found.items():
         yield Found(kind, [row for row, _ in pairs], _Questions(raw, train, pairs))
+
+
+def _nearest(text: str, others: Sequence[str], among: Sequence[int]) -> int | None:
+    """The question most like another by its words, if it is like enough."""
+    words = shingles(text, 1)
+    alike = [(jaccard(words, shingles(others[other], 1)), -other) for other in among]
+    best, place = max(alike, default=(0.0, 0))
+    return -place if best >= QUESTION else None
 
 
 class _Questions:

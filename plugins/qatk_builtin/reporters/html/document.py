@@ -5,8 +5,6 @@ Its Content-Security-Policy lets run what is written here, by its hash, and noth
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +15,19 @@ import jinja2
 from markupsafe import Markup
 
 from qatk.api import RunResult
-from qatk.display import METRICS, detects, figure, interval, p_value, points, printable, signed, undirected
+from qatk.display import (
+    METRICS,
+    content_policy,
+    detects,
+    figure,
+    interval,
+    p_value,
+    page_style,
+    page_template,
+    points,
+    printable,
+    signed,
+)
 from qatk.files import finite
 from qatk.results import Comparison, Evaluation, System
 from qatk.types import ALL, groups_of
@@ -39,9 +49,9 @@ def page_text(systems: Sequence[System], comparison: Comparison | None, run: Run
     """The whole file; see :func:`qatk_builtin.reporters.html.write_page`."""
     charts = list(_charts(systems, comparison, run))
     held = browser(systems, comparison, questions)
-    style, script, vega = _asset("page.css"), _script(), vega_bundle()
+    style, script, vega = page_style(), _script(), vega_bundle()
     text: str = _template().render(
-        policy=_policy([vega, script], style),
+        policy=content_policy([vega, script], style),
         style=Markup(style),
         vega=Markup(vega),
         script=Markup(script),
@@ -194,20 +204,6 @@ def _printable(value: object) -> object:
     return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _policy(scripts: Sequence[str], style: str) -> str:
-    allowed = " ".join(map(_hash, scripts))
-    return f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _plain(value: object) -> object:
-    """A text without characters that would turn the direction of what stands around it; markup as it is."""
-    return undirected(value) if type(value) is str else value
-
-
 @cache
 def _script() -> str:
     parts = "\n".join(_asset(f"{name}.js") for name in PARTS)
@@ -221,7 +217,4 @@ def _asset(name: str) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, finalize=_plain
-    )
-    return environment.from_string(_asset("page.html.jinja"))
+    return page_template(_asset("page.html.jinja"))

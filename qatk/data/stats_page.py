@@ -1,0 +1,79 @@
+"""Statistics of a data set as rows and bars, for every form of output, and as an HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from qatk.data.stats import Spread, Stats
+from qatk.display.numbers import figure
+from qatk.display.page import content_policy, page_style, page_template
+
+HEADERS = ("", "number", "least", "median", "mean", "90 %", "most")
+"""Of the table of lengths; 90 % of the numbers are not above the one under ``90 %``."""
+
+
+class Bar(NamedTuple):
+    """A bar of a chart: its name, its number, its share of all, and its share of the longest bar, both in per cent."""
+
+    name: str
+    number: str
+    share: str
+    width: float
+
+
+class Chart(NamedTuple):
+    """A small chart."""
+
+    title: str
+    bars: Sequence[Bar]
+
+
+def length_rows(stats: Stats) -> Iterator[list[str]]:
+    """The rows of the table of lengths."""
+    for each in stats.spreads:
+        middle = (f"{each.median:,.{0 if each.median.is_integer() else 1}f}", f"{each.mean:,.1f}", f"{each.p90:,.0f}")
+        yield [each.name, f"{each.count:,}", f"{each.least:,}", *middle, f"{each.most:,}"]
+
+
+def charts_of(stats: Stats) -> Iterator[Chart]:
+    """A chart of each group and of each length."""
+    for name, groups in stats.groups.items():
+        yield _chart(name.replace("-", " "), list(groups.items()))
+    for each in stats.spreads:
+        yield _chart(each.name, list(zip(_ranges(each), (count for _, count in each.bars), strict=True)))
+
+
+def _ranges(spread: Spread) -> Iterator[str]:
+    low = int(spread.least)
+    for high, _ in spread.bars:
+        yield f"{low:,}" if low == high else f"{low:,}-{high:,}"
+        low = high + 1
+
+
+def _chart(title: str, counts: Sequence[tuple[str, int]]) -> Chart:
+    total, most = sum(count for _, count in counts) or 1, max(count for _, count in counts) or 1
+    share = [f"{figure(100 * count / total, 1)} %" for _, count in counts]
+    bars = [
+        Bar(name, f"{count:,}", part, round(100 * count / most, 1))
+        for (name, count), part in zip(counts, share, strict=True)
+    ]
+    return Chart(title, bars)
+
+
+def stats_html(stats: Stats, title: str) -> str:
+    """The page: one file that runs no script and asks no network."""
+    from markupsafe import Markup
+
+    style = page_style()
+    text: str = page_template((files("qatk.data") / "stats.html.jinja").read_text("utf-8")).render(
+        policy=content_policy([], style),
+        style=Markup(style),
+        title=title,
+        counts=[(name, f"{number:,}") for name, number in stats.counts.items()],
+        headers=HEADERS,
+        rows=list(length_rows(stats)),
+        charts=list(charts_of(stats)),
+    )
+    return text

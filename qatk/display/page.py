@@ -1,0 +1,46 @@
+"""What all HTML pages share: their look, the escaping of texts, and a policy that lets run only what is in them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from qatk.display.text import undirected
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+@cache
+def page_style() -> str:
+    """The style sheet."""
+    return (files("qatk.display") / "assets" / "page.css").read_text("utf-8")
+
+
+def content_policy(scripts: Sequence[str], style: str) -> str:
+    """The Content-Security-Policy of a page: these scripts and this style, by their hashes; no network."""
+    allowed = " ".join(map(_hash, scripts)) or "'none'"
+    return f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+
+
+def page_template(text: str) -> jinja2.Template:
+    """A template in which every text is escaped, and turns no direction of what stands around it."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, finalize=_plain
+    )
+    return environment.from_string(text)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _plain(value: object) -> object:
+    """A text without characters that would turn the direction of what stands around it; markup as it is."""
+    return undirected(value) if type(value) is str else value

@@ -1,0 +1,58 @@
+"""``qatk data stats``: the tables and charts, the page, the JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from typer.testing import CliRunner, Result
+
+from modules import HEAVY, modules_loaded
+from qatk.cli import app
+from squad_files import document, qa, write
+
+
+def stats(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["data", "stats", *arguments], env={"COLUMNS": "80"}, catch_exceptions=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    qas = [{**qa("a", ("Bob", 3)), "question": "Whom did Ann meet?"}, {**qa("b"), "question": "How many?"}]
+    return str(write(tmp_path, document(*qas)))
+
+
+def test_tables_and_charts_of_data_that_are_broken(data: str) -> None:
+    result = stats(data)
+    assert result.exit_code == 0
+    rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "questions without an answer 1" in rows
+    assert "words of a question 2 2 3 3.0 4 4" in rows
+    assert "who ━━━━━━━━━━━━━━━━ 1 50.0 %" in rows
+    assert max(map(cell_len, result.stdout.splitlines())) <= 80
+
+
+def test_a_page_instead(data: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert stats(data, "--html", str(page)).stdout == ""
+    assert "words of a question" in page.read_text("utf-8")
+
+
+def test_a_program_gets_all_of_it(data: str) -> None:
+    found = json.loads(stats(data, "--json").stdout)
+    assert found["counts"]["questions"] == 2
+    assert found["groups"]["question-word"] == {"who": 1, "how many/much": 1}
+    assert {"name", "least", "median", "mean", "p90", "most", "bars", "count"} == set(found["spreads"][0])
+
+
+def test_windows_of_a_backbone() -> None:
+    options = ["--use", "facts", "--set", "questions=40", "--set", "long=1", "--json"]
+    found = json.loads(stats(*options, "--backbone", "{use: tiny, max_length: 256}").stdout)
+    [windows] = [each for each in found["spreads"] if each["name"] == "windows of a question"]
+    assert (windows["count"], windows["most"] > 1) == (40, True)
+
+
+def test_no_model_is_loaded(data: str) -> None:
+    assert not modules_loaded("data", "stats", data) & HEAVY
