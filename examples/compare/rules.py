@@ -1,8 +1,8 @@
-"""Two systems without a model, for docs/how-to/compare.md: which answers do they give, and how sure are they?
+"""Two systems without a model, for docs/how-to/compare.md: which answers they give, and how sure they are.
 
-``python examples/compare/rules.py`` writes the files beside it: the questions (generated), and of each system its
-answers and null odds. Both look in the sentence that shares the most words with the question for something of the kind
-that is asked for. ``bold`` gives what it finds; ``careful`` only where the sentence has enough of the question's words.
+``python examples/compare/rules.py`` writes the files next to it: the generated questions, and the answers and null odds
+of each system. Both look in the sentence that shares the most words with the question for a candidate of the right
+kind. ``bold`` always gives it; ``careful`` only gives it if the sentence has enough of the question's words.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMMON = {"the", "of", "in", "a", "did", "does", "do", "was", "is", "have", "has
 
 
 def words(text: str) -> set[str]:
-    """What a sentence or a question is about."""
+    """The content words of a sentence or a question."""
     return set(re.findall(r"\w+", text.lower())) - COMMON
 
 

@@ -1,4 +1,4 @@
-"""The reporter ``latex``. Registration and options only; the rest is in the sibling module."""
+"""The reporter ``latex``: registration and options only; the rest is in the sibling module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from qatk.api import Component, Natural, Options, hookimpl
 
 QATK_API = 1
-"""The version of qatk's hooks that this plugin is made for."""
+"""The version of qatk's hooks that this plugin is written for."""
 
 
 class LatexOptions(Options):
@@ -19,5 +19,5 @@ class LatexOptions(Options):
 
 @hookimpl
 def qatk_reporters() -> Iterable[Component]:
-    """What this package offers."""
+    """Return the components of this package."""
     return [Component("latex", f"{__name__}.reporter:LatexReporter", LatexOptions, "a LaTeX table, for a paper")]

@@ -16,17 +16,17 @@ COLUMNS = {"exact": "EM", "f1": "F1", "HasAns_f1": "HasAns F1", "NoAns_f1": "NoA
 
 
 class LatexReporter:
-    """Writes ``report.tex``, or prints the table where there is no file to write."""
+    """Writes ``report.tex``, or prints the table if there is no folder."""
 
     def __init__(self, options: LatexOptions) -> None:
         self.digits = options.digits
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
-        """A run as a table of one row."""
+        """Report a run as a table of one row."""
         self._put([(result.name, result.metrics)], None if out_dir is None else out_dir / "report.tex", console)
 
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
-        """A row for each system, its figures the means over its seeds; no examples are shown."""
+        """Report a comparison: one row per system, with means over its seeds and without examples."""
         rows = []
         for system in comparison.systems:
             runs = [evaluation.metrics for evaluation in system.evaluations]
@@ -49,7 +49,7 @@ class LatexReporter:
 
 
 def escape(text: str) -> str:
-    """The text with LaTeX's special characters made harmless."""
+    """The text with LaTeX's special characters escaped."""
     words = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     plain = "".join(char if char.isprintable() else " " for char in text)
     return re.sub(r"[\\~^&%$#_{}]", lambda found: words.get(found[0], f"\\{found[0]}"), plain)

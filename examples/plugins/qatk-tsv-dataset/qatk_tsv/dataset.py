@@ -20,9 +20,9 @@ class Tsv:
         self.options = options
 
     def load(self) -> Examples:
-        """Read everything. Raises ``DataError`` with the place of the mistake."""
+        """Read all examples. Raises ``DataError`` with the file and line of a mistake."""
         rows = self._rows()
-        contexts = list(dict.fromkeys(row["context"] for row in rows))  # each is stored once
+        contexts = list(dict.fromkeys(row["context"] for row in rows))  # each context is stored once
         place = {context: k for k, context in enumerate(contexts)}
         answered = [row for row in rows if row["answer"]]
         return Examples(
@@ -39,20 +39,20 @@ class Tsv:
     def _rows(self) -> list[dict[str, str]]:
         path = Path(self.options.path)
         if not path.is_file():
-            raise DataError("there is no such file", where=str(path))
+            raise DataError("the file does not exist", where=str(path))
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-                raise DataError(f"no column {', '.join(missing)}", where=f"{path}:1")
+                raise DataError(f"missing columns: {', '.join(missing)}", where=f"{path}:1")
             rows = list(reader)
         seen: set[str] = set()
         for line, row in enumerate(rows, 2):
             where = f"{path}:{line}"
             if any(row[name] is None for name in COLUMNS):
-                raise DataError("a line with too few columns", where=where)
+                raise DataError("this line has too few columns", where=where)
             if row["answer"] not in row["context"]:
-                raise DataError(f"the answer {row['answer']!r} does not stand in its context", where=where)
+                raise DataError(f"the answer {row['answer']!r} does not occur in its context", where=where)
             if not row["id"] or row["id"] in seen:
-                raise DataError(f"the id {row['id']!r} is empty or was there before", where=where)
+                raise DataError(f"the id {row['id']!r} is empty or not unique", where=where)
             seen.add(row["id"])
         return rows

@@ -24,6 +24,6 @@ def test_a_misplaced_answer_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "dev.tsv"
     file.write_text("\n".join([*LINES[:2], "b\tWhen?\tAda wrote it.\t1843"]))
     dataset = PluginHost.discover().build("dataset", "tsv", {"path": str(file)})
-    with pytest.raises(DataError, match="'1843' does not stand in its context") as caught:
+    with pytest.raises(DataError, match="'1843' does not occur in its context") as caught:
         dataset.load()
     assert caught.value.where == f"{file}:3"

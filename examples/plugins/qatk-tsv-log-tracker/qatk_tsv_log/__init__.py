@@ -1,4 +1,4 @@
-"""The tracker ``tsv-log``. Registration and options only; the rest stands in the sibling module."""
+"""The tracker ``tsv-log``: registration and options only; the rest is in the sibling module."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from qatk.api import Component, Options, hookimpl
 
 QATK_API = 1
-"""The version of qatk's hooks that this plugin is made for."""
+"""The version of qatk's hooks that this plugin is written for."""
 
 
 class TsvLogOptions(Options):
     """Options of the ``tsv-log`` tracker."""
 
     file: str = "tsv_log.tsv"
-    """The file in the run folder."""
+    """File name in the run folder."""
 
 
 @hookimpl
 def qatk_trackers() -> Iterable[Component]:
-    """What this package offers."""
-    summary = "step, loss, dev EM and F1 as a table, tab-separated"
+    """Return the components of this package."""
+    summary = "step, loss, dev EM and F1 as a tab-separated table"
     return [Component("tsv-log", f"{__name__}.tracker:TsvLog", TsvLogOptions, summary)]

@@ -13,14 +13,14 @@ COLUMNS = ("exact", "f1", "dev_loss")
 
 
 class TsvLog:
-    """Appends step, epoch, loss and dev figures of every event to a file in the run folder."""
+    """Appends step, epoch, loss and dev metrics of every event to a file in the run folder."""
 
     def __init__(self, options: TsvLogOptions) -> None:
         self.options = options
         self._path: Path | None = None
 
     def start(self, manifest: Mapping[str, Any], out_dir: Path) -> None:
-        """Called once before the first stage, and again when a run is resumed: then the table goes on."""
+        """Called before the first stage, and again when a run is resumed; the table is then continued."""
         self._path = out_dir / self.options.file
         if not self._path.exists():
             self._write("step", "epoch", "loss", *COLUMNS)
