@@ -18,9 +18,9 @@ from qatk.plugins.registered import Registered
 from qatk.testing.inputs.randomness import moved, random_states
 from qatk.testing.limits import SECONDS, OutOfTime, capturing, time_limit
 
-SILENCE = "it writes nothing to standard output"
+SILENCE = "it prints nothing to standard output"
 """A promise of every component, checked with each of the others: a program may be reading a command's results there."""
-CHANCE = "it leaves the global random generators of Python, numpy and torch as they are"
+CHANCE = "it does not change the global random generators of Python, numpy and torch"
 """A promise of all but backbones, heads and trainers, checked with each of the others: trackers, decoding and scoring
 after each epoch, would otherwise change the training that goes on after them."""
 _SEEDED_KINDS = ("backbone", "head", "trainer")
@@ -61,7 +61,7 @@ def list_broken(broken: Sequence[Broken]) -> list[str]:
         by_cause.setdefault(one.seen, []).append(one)
     texts = []
     for first, *others in by_cause.values():
-        names = f"\n  the same breaks {len(others)} more" if others else ""
+        names = f"\n  the same failure breaks {len(others)} more promises" if others else ""
         texts.append(f"{first}{names}")
     return texts
 
@@ -226,7 +226,7 @@ class Promise:
         except Unkept as error:
             broken = Broken(self.text, error.on.strip(", "), error.seen)
             return Verdict(self, broken, timed_out=isinstance(error.__cause__, OutOfTime))
-        while_checked = f"while checked: {self.text}"
+        while_checked = f"during the check: {self.text}"
         if printed.text:
             return Verdict(self, Broken(SILENCE, while_checked, f"{printed.text[:200]!r}"))
         if subject.kind not in _SEEDED_KINDS and (names := moved(before, random_states())):

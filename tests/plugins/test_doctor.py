@@ -88,8 +88,8 @@ def test_check_says_what_came_of_each_promise(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(GOOD.replace(" if mask.any()", ""))
     bad = call("qatk", "plugins", "check", "./mine.py", cwd=tmp_path)
     assert bad.returncode == 1
-    assert "   broken   no-group-is-empty\n            a group has a question; one that would have none" in bad.stdout
-    assert re.search(r"^ {12}on: one question\n {12}seen: '(long|short)' without questions$", bad.stdout, re.MULTILINE)
+    assert "   broken   no-group-is-empty\n            no group is empty" in bad.stdout
+    assert re.search(r"^ {12}on: one question\n {12}seen: empty groups: '(long|short)'$", bad.stdout, re.MULTILINE)
     assert bad.stdout.endswith("NO slicer mine/long: 1 of 10 promises broken\n")
     listed = json.loads(call("qatk", "plugins", "check", "mine.py", "--json", cwd=tmp_path).stdout)
     assert [row["name"] for row in listed] == ["mine/long"]

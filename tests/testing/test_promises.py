@@ -78,8 +78,8 @@ def test_the_message_says_promise_input_and_what_was_seen() -> None:
     with pytest.raises(ContractBroken) as caught:
         check_component("decoder", decoders.Lower, decoders.GoodOptions(), host=HOST)
     assert "decoder 'under-test' of plugin this-test" in str(caught.value)
-    promise = "the text of an answer is the slice of its context that char_start and char_end name, and never empty"
-    seen = "'ada' where the context has 'Ada' at characters 0 to 3"
+    promise = "an answer's text is the non-empty slice of its context from char_start to char_end"
+    seen = "'ada', but the context has 'Ada' at characters 0 to 3"
     assert f"- {promise}\n  on: the context first and the null position last\n  seen: {seen}" in str(caught.value)
 
 
@@ -95,7 +95,7 @@ def test_an_exception_is_shown_once_with_its_line() -> None:
         check_component("decoder", Falls, host=HOST)
     assert str(caught.value).count("seen: KeyError: 'oops' (test_promises.py, line ") == 1
     assert "on: one window" in str(caught.value)
-    assert "the same breaks 1" in str(caught.value)
+    assert "the same failure breaks 1" in str(caught.value)
 
 
 def test_printing_is_caught() -> None:
@@ -191,4 +191,4 @@ def test_a_waived_promise_is_shown_with_its_reason_and_never_as_kept() -> None:
     silent = replace(registered, component=replace(component, waives={name: " ", "no-such": "x"}))
     told = named("decoder", "waives-promises-with-reasons").verify(subject_of("decoder", silent, host=HOST)).broken
     assert told is not None
-    assert "'no-such', which is no promise of decoders" in told.seen
+    assert "'no-such', not a promise of decoders" in told.seen

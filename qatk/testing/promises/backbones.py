@@ -29,11 +29,13 @@ def _states(backbone: Backbone, texts: list[str]) -> tuple[Tensor, Tensor]:
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if spec.has_type_ids else [])]
     with torch.no_grad():
         output = encoder(**{name: batch[name] for name in names})
-    expect(hasattr(output, "last_hidden_state"), f"the encoder gives {type(output).__name__} without last_hidden_state")
+    expect(
+        hasattr(output, "last_hidden_state"), f"the encoder returned {type(output).__name__} without last_hidden_state"
+    )
     return output.last_hidden_state, batch["attention_mask"].bool()
 
 
-@promise("spec is right about the tokenizer: padding, the 'no answer' token, type ids")
+@promise("spec matches the tokenizer: padding, the 'no answer' token, type ids")
 def spec_fits_the_tokenizer(subject: Subject) -> None:
     """Windows are made by it."""
     with given("after prepare()"):
@@ -46,12 +48,14 @@ def spec_fits_the_tokenizer(subject: Subject) -> None:
         expect(getattr(tokenizer, "is_fast", False), f"{type(tokenizer).__name__} is not a fast tokenizer")
         expect(spec.padding_side in ("left", "right"), f"padding_side {spec.padding_side!r}")
         ids = tokenizer(*_TEXTS)["input_ids"]
-        expect(spec.null_id in ids, f"null_id {spec.null_id} is not among the ids of a pair, {ids}")
-        expect(0 <= spec.pad_id < len(tokenizer), f"pad_id {spec.pad_id}, where there are {len(tokenizer)} tokens")
+        expect(spec.null_id in ids, f"null_id {spec.null_id} is not among the ids {ids} of a pair of texts")
+        expect(
+            0 <= spec.pad_id < len(tokenizer), f"pad_id {spec.pad_id}, but the tokenizer has {len(tokenizer)} tokens"
+        )
         expect(spec.max_length > len(ids), f"max_length {spec.max_length}")
 
 
-@promise("the encoder gives states [B, L, hidden_size] that are numbers")
+@promise("the encoder returns finite states [B, L, hidden_size]")
 def states_have_the_right_shape(subject: Subject) -> None:
     """As spec says."""
     with given("two texts"):
@@ -62,10 +66,10 @@ def states_have_the_right_shape(subject: Subject) -> None:
         expect(states[mask].isfinite().all(), "states that are not finite")
 
 
-@promise("padding has no influence on the states of the other tokens")
+@promise("padding does not affect the states of other tokens")
 def padding_has_no_influence(subject: Subject) -> None:
     """A text alone, and beside a longer one."""
-    with given("a text alone, and padded beside a longer one"):
+    with given("a text alone, and padded in a batch with a longer one"):
         backbone = _prepared(subject)
         alone, _ = _states(backbone, _TEXTS[:1])
         beside, mask = _states(backbone, _TEXTS)
@@ -73,15 +77,15 @@ def padding_has_no_influence(subject: Subject) -> None:
         expect(far < 1e-3, f"states differ by up to {far:.3g}")
 
 
-@promise("weights come from torch's generator or from files: the same seed gives the same encoder")
+@promise("weights come from torch's random generator or from files: the same seed gives the same encoder")
 def is_deterministic(subject: Subject) -> None:
     """Two backbones of the same options."""
-    with given("seed 0 twice"):
+    with given("seed 0, twice"):
         (one, _), (two, _) = (_states(_prepared(subject), _TEXTS) for _ in range(2))
         expect(torch.equal(one, two), "the states differ")
 
 
-@promise("head_state is a mapping of names to tensors; it may be empty")
+@promise("head_state returns a mapping from names to tensors, possibly empty")
 def head_state_is_a_mapping(subject: Subject) -> None:
     """A head may take it over."""
     with given("after encoder()"):
@@ -89,4 +93,4 @@ def head_state_is_a_mapping(subject: Subject) -> None:
         backbone.encoder()
         state = backbone.head_state()
         expect(isinstance(state, Mapping), f"head_state() returned {type(state).__name__}")
-        expect(all(isinstance(v, Tensor) for v in state.values()), "values that are no tensors")
+        expect(all(isinstance(v, Tensor) for v in state.values()), "values that are not tensors")

@@ -16,14 +16,14 @@ def _load(subject: Subject) -> Examples:
     return found
 
 
-@promise("load gives examples, at least one")
+@promise("load returns at least one example")
 def gives_examples(subject: Subject) -> None:
     """A run of none is an error."""
     with given("its options"):
         expect(len(_load(subject)), "no examples")
 
 
-@promise("ids are texts, none is empty and none is there twice")
+@promise("ids are unique, non-empty texts")
 def ids_are_unique(subject: Subject) -> None:
     """Predictions are stored by id."""
     ids = list(_load(subject).id)
@@ -32,7 +32,7 @@ def ids_are_unique(subject: Subject) -> None:
         f"ids such as {[i for i in ids if not i or not isinstance(i, str)][:1]}",
     )
     twice = [one for one, count in Counter(ids).items() if count > 1]
-    expect(not twice, f"{twice[:3]} twice")
+    expect(not twice, f"duplicate ids {twice[:3]}")
 
 
 @promise("questions, titles and contexts are texts")
@@ -49,7 +49,7 @@ def columns_are_texts(subject: Subject) -> None:
         expect(not wrong, f"{name} has {wrong[:1]}")
 
 
-@promise("an answer stands where its answer_start says, and is not empty")
+@promise("every answer is non-empty and stands at its answer_start")
 def answers_stand_where_they_say(subject: Subject) -> None:
     """answer_start -1 says that the place is unknown."""
     found = _load(subject)
@@ -60,9 +60,9 @@ def answers_stand_where_they_say(subject: Subject) -> None:
             first, stop = found.answer_offsets[row : row + 2]
             for k in range(first, stop):
                 text, start = found.answer_text[k], int(found.answer_start[k])
-                expect(text, "an empty answer; one that has none has no answers")
+                expect(text, "an empty answer; an unanswerable question must have no answers")
                 there = found.context_of(row)[start : start + len(text)]
-                expect(start < 0 or there == text, f"the answer {text!r}, where the context has {there!r}")
+                expect(start < 0 or there == text, f"the answer {text!r}, but the context has {there!r} there")
 
 
 @promise("spans of one question do not overlap, because all of them are required; alternatives of one span may")
@@ -77,7 +77,7 @@ def spans_do_not_overlap(subject: Subject) -> None:
             expect(pair is None, f"the answers {' and '.join(f'{a.text!r} at {a.start}' for a in pair or ())} overlap")
 
 
-@promise("loading again gives the same examples in the same order")
+@promise("loading again returns the same examples in the same order")
 def is_deterministic(subject: Subject) -> None:
     """A run that is resumed compares digests. By one dataset three times, by new ones, with chance seeded otherwise."""
     dataset, digests = subject.build(), set()
@@ -87,11 +87,11 @@ def is_deterministic(subject: Subject) -> None:
     expect(len(digests) == 1, f"{len(digests)} digests")
 
 
-@promise("a context is stored once, however many questions are asked of it, and every one stored is used")
+@promise("every context is stored once and used by a question")
 def contexts_are_stored_once(subject: Subject) -> None:
     """They are tokenized and held in memory one by one."""
     found = _load(subject)
     twice = [text for text, count in Counter(found.context).items() if count > 1]
-    expect(not twice, f"{len(twice)} contexts are there more than once, such as {twice[0][:60] if twice else ''!r}")
+    expect(not twice, f"{len(twice)} contexts are stored more than once, such as {twice[0][:60] if twice else ''!r}")
     unused = set(range(len(found.context))) - set(found.context_index.tolist())
-    expect(not unused, f"{len(unused)} contexts of which nothing is asked")
+    expect(not unused, f"{len(unused)} contexts without a question")

@@ -27,7 +27,7 @@ from qatk.types import Float64, Predictions
 _CLOSE = 1e-3
 
 
-@promise("a higher score of 'no answer' never turns no answer into an answer")
+@promise("a higher null score never turns 'no answer' into an answer")
 def null_scores_are_monotone(subject: Subject) -> None:
     """All null scores raised together, step by step."""
     for problem in decoding_problems():
@@ -37,12 +37,13 @@ def null_scores_are_monotone(subject: Subject) -> None:
             with given(raised.name):
                 now = {k for k, text in enumerate(decode(subject.build(), raised).text) if text}
                 expect(
-                    answered is None or now <= answered, f"examples {sorted(now - (answered or set()))} now answered"
+                    answered is None or now <= answered,
+                    f"examples {sorted(now - (answered or set()))} are now answered",
                 )
                 answered = now
 
 
-@promise("a null score far above every span is no answer, one far below is an answer where there is a valid span")
+@promise("a null score far above every span gives 'no answer'; one far below gives an answer if a span is valid")
 def null_scores_decide(subject: Subject) -> None:
     """Where an option ``null_threshold`` is; "no answer" is scored by ``scores.null`` alone."""
     subject.needs("null_threshold")
@@ -53,10 +54,10 @@ def null_scores_decide(subject: Subject) -> None:
                 found = decode(subject.build(null_threshold=0.0), given_null)
                 for row, text in enumerate(found.text):
                     due = value < 0 and found.score[row] > -np.inf
-                    expect((text != "") == due, f"the answer {text!r} to example {row}")
+                    expect((text != "") == due, f"example {row} got {text!r}")
 
 
-@promise("a higher null_threshold never takes an answer away, and changes no score")
+@promise("a higher null_threshold never removes an answer, and changes no score")
 def null_threshold_is_monotone(subject: Subject) -> None:
     """For decoders with an option of this name: a threshold sweep must be right without decoding again."""
     subject.needs("null_threshold")
@@ -72,7 +73,7 @@ def null_threshold_is_monotone(subject: Subject) -> None:
                 last = now
 
 
-@promise("the answer follows from null_odds and null_threshold")
+@promise("there is an answer exactly if a span is valid and null_odds is at most null_threshold")
 def answers_follow_from_the_odds(subject: Subject) -> None:
     """Where an option ``null_threshold`` is: ``calibrate`` and every report rely on it."""
     subject.needs("null_threshold")
@@ -82,10 +83,10 @@ def answers_follow_from_the_odds(subject: Subject) -> None:
                 found = decode(subject.build(null_threshold=threshold), problem)
                 due = (found.score > -np.inf) & (found.null_odds <= threshold)
                 for row in np.flatnonzero(found.answered != due)[:1].tolist():
-                    raise Unkept(f"{found.text[row]!r} with null odds {found.null_odds[row]:g}")
+                    raise Unkept(f"the answer {found.text[row]!r} with null odds {found.null_odds[row]:g}")
 
 
-@promise("no answer has more tokens than max_answer_length, and one of just so many is found")
+@promise("no answer has more than max_answer_length tokens, and one with exactly that many can be found")
 def max_answer_length_is_kept(subject: Subject) -> None:
     """For decoders with an option of this name."""
     subject.needs("max_answer_length")
@@ -121,16 +122,18 @@ def _moved(subject: Subject, before: Problem, after: Problem, by: float, what: s
     one, two = _odds(subject, before), _odds(subject, after)
     for row in np.flatnonzero(np.isfinite(one)).tolist():
         seen = two[row] - one[row]
-        expect(abs(seen - by) < _CLOSE, f"{what} moved the null odds of example {row} by {seen:.4g}, not by {by:g}")
+        expect(
+            abs(seen - by) < _CLOSE, f"{what} changed the null odds of example {row} by {seen:.4g} instead of {by:g}"
+        )
 
 
-@promise("scores of spans and of no answer are on one scale: null odds move with either by as much")
+@promise("span scores and null scores are on the same scale: null odds change by as much as either of them")
 def scores_are_on_one_scale(subject: Subject) -> None:
     """Null odds are compared with thresholds, calibrated, and put into curves: half of a score would do harm there."""
     for one in [one for one in decoding_problems() if len(one.scores.null)]:
         raised = with_null(one, one.scores.null + np.float32(3), "null scores raised by 3")
         with given(raised.name):
-            _moved(subject, one, raised, 3.0, "3 more of null")
+            _moved(subject, one, raised, 3.0, "adding 3 to null scores")
         start, end = one.scores.start, one.scores.end
         assert start is not None
         assert end is not None
@@ -138,10 +141,10 @@ def scores_are_on_one_scale(subject: Subject) -> None:
             a, b = (np.where(s > -INF, s + np.float32(m), s) for s, m in zip((start, end), more, strict=True))
             other = replace(one, scores=replace(one.scores, start=a, end=b))
             with given(f"{one.name}, {name} scores raised"):
-                _moved(subject, one, other, -2.0, "2 more of each span")
+                _moved(subject, one, other, -2.0, "adding 2 to span scores")
 
 
-@promise("of several windows the least null score is the example's")
+@promise("an example's null score is the minimum over its windows")
 def null_is_the_minimum(subject: Subject) -> None:
     """A window without the answer says "no answer", and is right."""
     for one in [one for one in decoding_problems() if len(one.scores.null)]:
@@ -158,7 +161,7 @@ def null_is_the_minimum(subject: Subject) -> None:
                 _moved(subject, flat, with_null(one, values.astype(np.float32), name), by, "it")
 
 
-@promise("probabilities of the n-best are numbers from 0 to 1, and with that of no answer no more than 1 together")
+@promise("probabilities of the n-best list are between 0 and 1, and their sum is at most 1")
 def probabilities_are_fractions(subject: Subject) -> None:
     """Where an n-best is given."""
     for one in decoding_problems():
@@ -170,10 +173,10 @@ def probabilities_are_fractions(subject: Subject) -> None:
             expect(not len(wrong), f"the probabilities {wrong[:3].tolist()}")
             for row in range(len(found)):
                 total = float(best.probability[best.offsets[row] : best.offsets[row + 1]].sum())
-                expect(total <= 1 + _CLOSE, f"those of example {row} come to {total:.4g}")
+                expect(total <= 1 + _CLOSE, f"the probabilities of example {row} add up to {total:.4g}")
 
 
-@promise("what fit gives can be kept as JSON, and another decoder that takes it over answers alike")
+@promise("the result of fit can be stored as JSON, and another decoder that restores it gives the same answers")
 def parameters_are_restored(subject: Subject) -> None:
     """For decoders with parameters of their own; see :class:`qatk.api.FittedDecoder`."""
     if not isinstance(subject.build(), FittedDecoder):

@@ -54,7 +54,7 @@ def same(one: Predictions, other: Predictions, names: tuple[str, str]) -> None:
         expect(close.all(), f"{column} is {a.tolist()} {names[0]}, and {b.tolist()} {names[1]}")
 
 
-@promise("every example gets one prediction, on whatever input")
+@promise("every example gets one prediction, for any input")
 def one_prediction_an_example(subject: Subject) -> None:
     """Row by row, and of the right types."""
     for problem in decoding_problems():
@@ -62,7 +62,7 @@ def one_prediction_an_example(subject: Subject) -> None:
             decode(subject.build(), problem)
 
 
-@promise("the text of an answer is the slice of its context that char_start and char_end name, and never empty")
+@promise("an answer's text is the non-empty slice of its context from char_start to char_end")
 def texts_are_slices(subject: Subject) -> None:
     """Of the answers, of the n-best and of answers of several spans."""
     for problem in decoding_problems():
@@ -84,12 +84,12 @@ def _check_slices(problem: Problem, name: str, spans: NBest | Spans) -> None:
 
 def _check_slice(problem: Problem, row: int, text: str, start: int, end: int) -> None:
     if text == "":
-        return expect(start == end == -1, f"no answer to example {row}, but the characters {start} to {end}")
+        return expect(start == end == -1, f"example {row} is not answered, but has the characters {start} to {end}")
     due = problem.examples.context_of(row)[max(start, 0) : max(end, 0)]
-    return expect(start >= 0 and text == due, f"{text!r} where the context has {due!r} at characters {start} to {end}")
+    return expect(start >= 0 and text == due, f"{text!r}, but the context has {due!r} at characters {start} to {end}")
 
 
-@promise("the spans of an answer stand in the order of the context, and do not overlap")
+@promise("the spans of an answer are in the order of the context and do not overlap")
 def spans_are_in_order(subject: Subject) -> None:
     """Where answers have several; all of them together are the answer."""
     for problem in decoding_problems():
@@ -101,7 +101,7 @@ def spans_are_in_order(subject: Subject) -> None:
                 expect(apart, f"example {row} has spans at {[(span.char_start, span.char_end) for span in spans]}")
 
 
-@promise("an answer begins where a context token of its example begins, ends where one ends, both scored above -inf")
+@promise("an answer starts and ends with context tokens of its example that are scored above -inf")
 def answers_are_spans_of_scored_tokens(subject: Subject) -> None:
     """Neither the question, nor a masked token, nor another example's window."""
     for problem in decoding_problems():
@@ -122,7 +122,7 @@ def _open_places(problem: Problem, row: int, edge: str, scores: Float32 | None) 
     return sorted(set(getattr(features, edge)[mine].tolist()))
 
 
-@promise("an example without a valid span gets no answer, with the score -inf")
+@promise("an example without a valid span gets 'no answer' with the score -inf")
 def no_valid_span_is_no_answer(subject: Subject) -> None:
     """Also where there is no context, or no window."""
     for problem in decoding_problems():
@@ -133,7 +133,7 @@ def no_valid_span_is_no_answer(subject: Subject) -> None:
                 expect(found.score[row] == -np.inf, f"the score {found.score[row]}")
 
 
-@promise("a span whose start and end stand far above all others is the answer")
+@promise("a span whose start and end score far above all others is the answer")
 def a_clear_answer_is_given(subject: Subject) -> None:
     """What any decoder should find."""
     for problem in decoding_problems():
@@ -144,7 +144,7 @@ def a_clear_answer_is_given(subject: Subject) -> None:
                     expect(text == answer, f"{text!r} instead of {answer!r}")
 
 
-@promise("both forms of scores are taken (or one is refused with a UsageError that says so)")
+@promise("both forms of scores are accepted, or one is refused with a UsageError")
 def both_forms_of_scores(subject: Subject) -> None:
     """Start and end scores, and scored spans."""
     for problem in decoding_problems()[:6]:
@@ -159,18 +159,18 @@ def both_forms_of_scores(subject: Subject) -> None:
                 _check_slice(spans, row, found.text[row], int(found.char_start[row]), int(found.char_end[row]))
 
 
-@promise("the order of an example's windows does not matter, even where scores are equal")
+@promise("the order of an example's windows does not matter, even if scores are equal")
 def window_order_does_not_matter(subject: Subject) -> None:
     """Windows reversed within each example."""
     for problem in decoding_problems():
         owner = problem.features.example_index
         order = np.lexsort((-np.arange(len(owner)), owner))
-        with given(with_windows(problem, order, "its windows in reverse").name):
-            other = with_windows(problem, order, "its windows in reverse")
+        with given(with_windows(problem, order, "windows reversed").name):
+            other = with_windows(problem, order, "windows reversed")
             same(decode(subject.build(), problem), decode(subject.build(), other), ("in order", "in reverse"))
 
 
-@promise("an example is answered as it is when it stands alone")
+@promise("an example gets the same answer alone as together with others")
 def examples_do_not_touch_each_other(subject: Subject) -> None:
     """No state from one example to the next."""
     for problem in decoding_problems():
@@ -204,7 +204,7 @@ def is_deterministic(subject: Subject) -> None:
             same(first, third, ("at first", "by a new decoder"))
 
 
-@promise("examples, features and scores are left as they are")
+@promise("examples, features and scores are not changed")
 def inputs_are_left_unchanged(subject: Subject) -> None:
     """Read-only views can be undone, so the values are compared."""
     for problem in decoding_problems():
@@ -219,7 +219,7 @@ def inputs_are_left_unchanged(subject: Subject) -> None:
                 expect(before == after, f"{changed(before, after)} changed")
 
 
-@promise("gold answers are not looked at")
+@promise("gold answers have no effect")
 def gold_is_ignored(subject: Subject) -> None:
     """Gold is absent in a prediction; where it is there it must not help."""
     for problem in decoding_problems():
@@ -230,7 +230,7 @@ def gold_is_ignored(subject: Subject) -> None:
                 same(*found, ("without gold", "with gold"))
 
 
-@promise("the n-best is sorted, has no span twice, and begins with the best span")
+@promise("the n-best list is sorted, has no duplicates, and begins with the answer")
 def n_best_is_in_order(subject: Subject) -> None:
     """Where an n-best is given."""
     for problem in decoding_problems():
@@ -241,7 +241,7 @@ def n_best_is_in_order(subject: Subject) -> None:
             for row in range(len(found)):
                 among = slice(int(best.offsets[row]), int(best.offsets[row + 1]))
                 spans = list(zip(best.char_start[among].tolist(), best.char_end[among].tolist(), strict=True))
-                expect(len(set(spans)) == len(spans), f"example {row} has a span twice: {spans}")
+                expect(len(set(spans)) == len(spans), f"example {row} has a duplicate span: {spans}")
                 expect((np.diff(best.score[among]) <= 0).all(), f"scores {best.score[among].tolist()}")
                 if spans and found.text[row]:
                     _check_first(found, row, spans[0])
@@ -249,10 +249,10 @@ def n_best_is_in_order(subject: Subject) -> None:
 
 def _check_first(found: Predictions, row: int, first: tuple[int, int]) -> None:
     answer = int(found.char_start[row]), int(found.char_end[row])
-    expect(answer == first, f"the answer has characters {answer}, the first of the n-best {first}")
+    expect(answer == first, f"the answer has the characters {answer}, but the first of the n-best list has {first}")
 
 
-@promise("a score that is not a number is refused, or does no harm: never NaN in what comes out")
+@promise("a NaN score raises an error or does not lead to NaN in the predictions")
 def nan_does_not_pass(subject: Subject) -> None:
     """Diverged models give NaN."""
     problem = decoding_problems()[0]

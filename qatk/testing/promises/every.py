@@ -13,10 +13,10 @@ SUMMARY_LENGTH = 80
 """Longer summaries do not stay on one line of ``qatk plugins list``."""
 
 
-@promise("its class can be imported, has the methods of its kind, and is built from its options")
+@promise("its class can be imported, has the methods of its kind, and can be created from its options")
 def can_be_built(subject: Subject) -> None:
     """Import and build."""
-    with given("the options it was given" if subject.values else "its default options"):
+    with given("the given options" if subject.values else "its default options"):
         subject.registered.cls()
         subject.build()
 
@@ -29,7 +29,7 @@ def has_a_summary(subject: Subject) -> None:
     expect(len(summary) < SUMMARY_LENGTH, f"{len(summary)} characters")
 
 
-@promise("its class says in a docstring what it does")
+@promise("its class has a docstring")
 def has_a_docstring(subject: Subject) -> None:
     """What its reader reads first."""
     expect((subject.registered.cls().__doc__ or "").strip(), f"{subject.registered.cls().__name__} has no docstring")
@@ -44,27 +44,27 @@ def refuses_unknown_options(subject: Subject) -> None:
         except ValidationError as error:
             expect("no_such_option" in str(error), str(error))
         else:
-            raise Unkept("it was taken")
+            raise Unkept("it was accepted")
 
 
-@promise("its options are plain values that cannot be changed, each with a help text")
+@promise("its options are immutable plain values, each with a docstring")
 def options_are_plain(subject: Subject) -> None:
     """Recipes and manifests hold them, and ``qatk plugins show`` explains them."""
     options = subject.registered.component.options
     schema = options.model_json_schema()
     expect("$defs" not in schema, f"nested models: {', '.join(schema.get('$defs', ()))}")
     json.dumps(schema)
-    expect(options.model_config.get("frozen"), "the options can be changed after they are made")
+    expect(options.model_config.get("frozen"), "the options are not frozen")
     silent = [name for name, entry in schema.get("properties", {}).items() if not entry.get("description")]
-    expect(not silent, f"no docstring under {', '.join(silent)}")
+    expect(not silent, f"no docstring for {', '.join(silent)}")
 
 
-@promise("the promises that it waives exist, and each has a reason")
+@promise("every promise that it waives exists and has a reason")
 def waives_promises_with_reasons(subject: Subject) -> None:
     """A misspelled name would waive nothing."""
     waived = subject.registered.component.waives
     known = {one.name for one in promises_in(subject.kind)}
     unknown = [name for name in waived if name not in known]
-    expect(not unknown, f"{', '.join(map(repr, unknown))}, which is no promise of {subject.kind}s")
+    expect(not unknown, f"{', '.join(map(repr, unknown))}, not a promise of {subject.kind}s")
     silent = [name for name, reason in waived.items() if not reason.strip()]
     expect(not silent, f"{', '.join(map(repr, silent))} without a reason")

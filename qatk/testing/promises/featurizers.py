@@ -58,7 +58,7 @@ def _window(features: Features, window: int) -> slice:
     return slice(int(features.token_offsets[window]), int(features.token_offsets[window + 1]))
 
 
-@promise("windows belong to examples that are there, and are no longer than the backbone takes")
+@promise("windows belong to existing examples and are not longer than the backbone allows")
 def windows_fit(subject: Subject) -> None:
     """With and without targets."""
     examples = questions()
@@ -69,11 +69,12 @@ def windows_fit(subject: Subject) -> None:
                 rows = found.example_index
                 expect(len(rows) and 0 <= rows[0] <= rows[-1] < len(examples), f"example_index {rows[:5].tolist()} ...")
                 expect(
-                    found.lengths.max() <= spec.max_length, f"{found.lengths.max()} tokens, {spec.max_length} allowed"
+                    found.lengths.max() <= spec.max_length,
+                    f"{found.lengths.max()} tokens, but at most {spec.max_length} are allowed",
                 )
                 expect(found.lengths.min() > 0, "a window without tokens")
     name, tokenizer, spec = tokenizers_to_try()[0]
-    with given(f"{name}, a backbone that takes {_NARROW} tokens"):
+    with given(f"{name}, a backbone of at most {_NARROW} tokens"):
         try:
             narrow = replace(spec, max_length=_NARROW)
             found = _featurize(subject.build(), examples, tokenizer, narrow, False)
@@ -82,7 +83,7 @@ def windows_fit(subject: Subject) -> None:
         expect(found.lengths.max() <= _NARROW, f"a window of {found.lengths.max()} tokens")
 
 
-@promise("type_ids are those that the tokenizer gives, and 0 for a backbone that takes none")
+@promise("type_ids are those of the tokenizer, and 0 for a backbone without them")
 def type_ids_are_right(subject: Subject) -> None:
     """Models that know them were trained with them: question and context would be one text without."""
     examples = questions()
@@ -94,13 +95,13 @@ def type_ids_are_right(subject: Subject) -> None:
             with given(f"{name}, window {window} of example {row}"):
                 types = found.type_ids[tokens]
                 if not spec.has_type_ids:
-                    expect(not types.any(), f"{types[types != 0][:1].tolist()}, which the backbone does not take")
+                    expect(not types.any(), f"{types[types != 0][:1].tolist()}, which the backbone does not accept")
                     continue
                 due, inside = own[row], found.char_start[tokens] >= 0
                 wrong = types[inside][types[inside] != due[1]]
                 expect(not len(wrong), f"{wrong[:1].tolist()} for a token of the context, expected {due[1]}")
                 if len(outside := types[~inside].tolist()) == len(due[0]):
-                    expect(outside == due[0], f"{outside} outside of the context, expected {due[0]}")
+                    expect(outside == due[0], f"{outside} outside the context, expected {due[0]}")
 
 
 def _own_types(tokenizer: Tokenizer, spec: BackboneSpec, examples: Examples, row: int) -> tuple[list[int], int]:
@@ -113,7 +114,7 @@ def _own_types(tokenizer: Tokenizer, spec: BackboneSpec, examples: Examples, row
     return [kind for kind, part in pairs if part != context], next((k for k, part in pairs if part == context), 0)
 
 
-@promise("no window of an example is there twice")
+@promise("no window of an example occurs twice")
 def windows_are_different(subject: Subject) -> None:
     """Doubled windows cost twice, and count twice in training."""
     examples = questions()
@@ -124,11 +125,11 @@ def windows_are_different(subject: Subject) -> None:
                 row, tokens = int(found.example_index[window]), _window(found, window)
                 with given(f"{name}, targets={targets}, window {window} of example {row}"):
                     key = row, found.input_ids[tokens].tobytes(), found.char_start[tokens].tobytes()
-                    expect(key not in seen, "it was there before")
+                    expect(key not in seen, "it occurs twice")
                     seen.add(key)
 
 
-@promise("without targets, the windows of an example together cover every character of its context but blanks")
+@promise("without targets, the windows of an example together cover its whole context, except whitespace")
 def windows_cover_the_context(subject: Subject) -> None:
     """What no window covers can never be an answer."""
     examples = questions()
@@ -146,7 +147,7 @@ def windows_cover_the_context(subject: Subject) -> None:
                 expect(not missed, f"characters {missed[:5]} ... of {len(context)} are in no window")
 
 
-@promise("the context tokens of a window follow each other, and turned back they are the context's own tokens")
+@promise("the context tokens of a window are consecutive tokens of the context")
 def tokens_make_a_round_trip(subject: Subject) -> None:
     """Their ids in order are a stretch of the tokenizer's own; their characters lie inside the context."""
     examples = questions()
@@ -158,12 +159,15 @@ def tokens_make_a_round_trip(subject: Subject) -> None:
                 inside = found.char_start[tokens] >= 0
                 start, end = found.char_start[tokens][inside], found.char_end[tokens][inside]
                 context = examples.context_of(row)
-                expect((start <= end).all() and (not len(end) or end.max() <= len(context)), "characters out of place")
-                expect((np.diff(start) >= 0).all(), f"char_start goes back: {start.tolist()}")
+                expect(
+                    (start <= end).all() and (not len(end) or end.max() <= len(context)),
+                    "characters outside the context",
+                )
+                expect((np.diff(start) >= 0).all(), f"char_start decreases: {start.tolist()}")
                 own = _own_ids(tokenizer, context)
                 ids = found.input_ids[tokens][inside].tolist()
                 expect(
-                    _is_stretch(ids, own), f"the ids {ids[:8]} ... are no stretch of the context's own {own[:8]} ..."
+                    _is_stretch(ids, own), f"the ids {ids[:8]} ... are not consecutive in the context's {own[:8]} ..."
                 )
 
 
@@ -177,7 +181,7 @@ def _is_stretch(ids: list[int], own: list[int]) -> bool:
     return not ids or any(own[k : k + len(ids)] == ids for k in places)
 
 
-@promise("null_index is where the backbone's 'no answer' token stands")
+@promise("null_index is the position of the backbone's 'no answer' token")
 def null_index_is_right(subject: Subject) -> None:
     """Not always 0: models that pad on the left have it elsewhere."""
     examples = questions()
@@ -186,7 +190,7 @@ def null_index_is_right(subject: Subject) -> None:
             with given(f"{name}, targets={targets}"):
                 found = _featurize(featurizer, examples, tokenizer, spec, targets)
                 inside = (found.null_index >= 0) & (found.null_index < found.lengths)
-                expect(inside.all(), f"null_index {found.null_index[~inside][:3].tolist()} outside of windows")
+                expect(inside.all(), f"null_index {found.null_index[~inside][:3].tolist()} outside their windows")
                 seen = found.input_ids[found.token_offsets[:-1] + found.null_index]
                 wrong = seen[seen != spec.null_id]
                 expect(not len(wrong), f"the token {wrong[:1].tolist()} instead of {spec.null_id}")
@@ -195,9 +199,7 @@ def null_index_is_right(subject: Subject) -> None:
                 )
 
 
-@promise(
-    "targets give the text of a gold answer, or point at null_index; every answerable example has one that gives it"
-)
+@promise("targets mark a gold answer or null_index; every answerable example has a window that marks an answer")
 def labels_give_the_answers(subject: Subject) -> None:
     """Answers that begin and end with a token."""
     examples = questions()
@@ -211,11 +213,13 @@ def labels_give_the_answers(subject: Subject) -> None:
             with given(f"{name}, window {window} of example {row}"):
                 text = _labelled_text(found, window, examples.context_of(row))
                 answers = examples.answers_of(row)
-                expect(text is None or text in answers, f"the targets give {text!r}, the gold answers are {answers}")
+                expect(
+                    text is None or text in answers, f"the targets mark {text!r}, but the gold answers are {answers}"
+                )
                 labelled |= {row} if text else set()
         with given(name):
             due = set(np.flatnonzero(examples.has_answer).tolist())
-            expect(due <= labelled, f"no window of examples {sorted(due - labelled)} has the answer as target")
+            expect(due <= labelled, f"no window of examples {sorted(due - labelled)} marks the answer")
 
 
 def _labelled_text(found: Features, window: int, context: str) -> str | None:
@@ -225,12 +229,15 @@ def _labelled_text(found: Features, window: int, context: str) -> str | None:
     if start == end == null:
         return None
     first = int(found.token_offsets[window])
-    expect(0 <= start <= end < found.lengths[window], f"targets {start} to {end} in {found.lengths[window]} tokens")
-    expect(found.char_start[first + start] >= 0, f"the target {start} is no context token")
+    expect(
+        0 <= start <= end < found.lengths[window],
+        f"targets {start} to {end} in a window of {found.lengths[window]} tokens",
+    )
+    expect(found.char_start[first + start] >= 0, f"the target {start} is not a context token")
     return context[int(found.char_start[first + start]) : int(found.char_end[first + end])]
 
 
-@promise("windows hold their whole question, or begin with what of it there is room for, and the same one in each")
+@promise("every window has the whole question, or its beginning if it is too long, the same in all windows")
 def windows_hold_the_question(subject: Subject) -> None:
     """Otherwise the model is asked nothing: the tokens outside of the context are the same in all windows."""
     examples = questions()
@@ -242,12 +249,12 @@ def windows_hold_the_question(subject: Subject) -> None:
             with given(f"{name}, window {window} of example {row}"):
                 outside = found.input_ids[tokens][found.char_start[tokens] < 0].tolist()
                 due = first.setdefault(row, outside)
-                expect(outside == due, f"outside of the context it has {outside}, the first window {due}")
+                expect(outside == due, f"outside the context it has {outside}, but the first window has {due}")
                 own = _own_ids(tokenizer, examples.question[row])
-                expect(_is_stretch(own[:3], outside), f"{outside} does not hold the question, {own}")
+                expect(_is_stretch(own[:3], outside), f"{outside} does not contain the question {own}")
 
 
-@promise("gold that is absent is not needed where no targets are asked for, and changes no window")
+@promise("windows without targets need no gold answers and do not depend on them")
 def gold_is_not_needed(subject: Subject) -> None:
     """A prediction has none."""
     examples = questions()
@@ -259,7 +266,7 @@ def gold_is_not_needed(subject: Subject) -> None:
                 expect(np.array_equal(getattr(one, column), getattr(two, column)), f"{column} differs without gold")
 
 
-@promise("an example gets the same windows alone as among others")
+@promise("an example gets the same windows alone as together with others")
 def examples_do_not_touch_each_other(subject: Subject) -> None:
     """Windows are cached and batched: they follow from the example alone."""
     examples = questions()
@@ -273,7 +280,7 @@ def examples_do_not_touch_each_other(subject: Subject) -> None:
                     expect(np.array_equal(getattr(alone, column), getattr(among, column)), f"{column} differs")
 
 
-@promise("the same examples give the same windows again, and are left as they are")
+@promise("the same examples give the same windows again, and are not changed")
 def is_deterministic(subject: Subject) -> None:
     """By the same featurizer and by a new one; with targets too, where some windows may be drawn."""
     examples = questions()
@@ -287,6 +294,6 @@ def is_deterministic(subject: Subject) -> None:
                     with seeded(seed):
                         made.append(snapshot(_featurize(maker, examples, tokenizer, spec, targets)))
                 first, *others = made
-                expect(all(one == first for one in others), f"{changed(first, others[-1]) or 'something'} differs")
+                expect(all(one == first for one in others), f"{changed(first, others[-1]) or 'a column'} differs")
                 after = snapshot(examples)
                 expect(before == after, f"{changed(before, after)} changed")

@@ -13,9 +13,7 @@ from qatk.testing.promise import Subject, expect, given, promise, skip
 _STEPS = 300
 
 
-@promise(
-    f"after {_STEPS} steps on 24 windows its best spans are their answers, and null wins exactly where there is none"
-)
+@promise(f"after {_STEPS} steps on 24 windows its best spans are the answers, and null wins exactly if there is none")
 def predicts_what_it_learned(subject: Subject) -> None:
     """All windows have a marked span and a marked null token; which of the two marks is stronger decides."""
     cap = _cap(subject)
@@ -57,15 +55,15 @@ def _check_window(problem: Problem, output: Output, row: int, cap: int | None) -
     first, last, score = best_span(problem, output, row)
     null, due = float(output.null[row]), (int(batch.start_target[row]), int(batch.end_target[row]))
     if due[0] == int(batch.null_index[row]):
-        expect(null > score, f"null is {null:.4g} and the best span {score:.4g}, where there is no answer")
+        expect(null > score, f"null scores {null:.4g} and the best span {score:.4g}, but there is no answer")
         return
     if cap is not None and due[1] - due[0] >= cap:
         return  # a longer answer than the head may give: what it says instead is free
-    expect((first, last) == due, f"the best span has the tokens {first} to {last}, the answer {due[0]} to {due[1]}")
-    expect(null < score, f"null is {null:.4g} and the best span {score:.4g}, where there is an answer")
+    expect((first, last) == due, f"the best span is tokens {first} to {last}, but the answer is {due[0]} to {due[1]}")
+    expect(null < score, f"null scores {null:.4g} and the best span {score:.4g}, but there is an answer")
 
 
-@promise("tokens of the question and special ones but the null token are scored -inf")
+@promise("tokens of the question and special tokens, except the null token, are scored -inf")
 def only_the_context_is_scored(subject: Subject) -> None:
     """Where the head has an option ``mask_question``, it may say otherwise."""
     if not getattr(subject.options(), "mask_question", True):
@@ -79,4 +77,6 @@ def only_the_context_is_scored(subject: Subject) -> None:
             for name in {"start", "end"} & set(found):
                 scored = closed & (found[name] > -torch.inf)
                 row, position = scored.nonzero()[0].tolist() if scored.any() else (0, 0)
-                expect(not scored.any(), f"{name} scores the token {position} of window {row}, which is no context")
+                expect(
+                    not scored.any(), f"{name} scores the token {position} of window {row}, which is not in the context"
+                )

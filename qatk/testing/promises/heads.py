@@ -37,7 +37,7 @@ def _ready(subject: Subject, side: str = "right") -> nn.Module:
     return module
 
 
-@promise("build gives a torch module with a loss, whose scores have the shapes of the batch and are numbers")
+@promise("build returns a torch module with a loss; its scores have the shape of the batch and are not NaN")
 def scores_have_the_right_shapes(subject: Subject) -> None:
     """On both sides of padding."""
     for problem in problems():
@@ -54,7 +54,7 @@ def scores_have_the_right_shapes(subject: Subject) -> None:
                 expect(not found[name].isnan().any(), f"{name} has NaN")
 
 
-@promise("padding is scored -inf, and every context token above it")
+@promise("padding is scored -inf, and context tokens have finite scores")
 def padding_is_masked(subject: Subject) -> None:
     """For heads that score starts and ends."""
     for problem in problems():
@@ -71,7 +71,7 @@ def padding_is_masked(subject: Subject) -> None:
                 expect(context.isfinite().all(), f"{name} scores of context tokens such as {context.min():g}")
 
 
-@promise("scored spans lie in the context, none ends before it starts, and every window has one")
+@promise("scored spans are in the context, none ends before it starts, and every window has one")
 def spans_lie_in_the_context(subject: Subject) -> None:
     """For heads that score whole spans."""
     for problem in problems():
@@ -96,7 +96,7 @@ def _check_spans(problem: Problem, output: PairLogits) -> None:
         expect(not wrong, f"the spans {wrong[:3]} of window {row}, whose context has the positions {sorted(inside)}")
 
 
-@promise("what stands in the states of padding has no influence on scores and loss")
+@promise("the states of padding do not affect scores or loss")
 def padding_states_have_no_influence(subject: Subject) -> None:
     """Encoders leave anything there."""
     for side in ("right", "left"):
@@ -106,13 +106,13 @@ def padding_states_have_no_influence(subject: Subject) -> None:
             _same_scores_and_loss(_ready(subject, side), problem, other, ("with 0 there", "with 100 there"))
 
 
-@promise("the width of the padding has no influence on scores and loss")
+@promise("the amount of padding does not affect scores or loss")
 def padding_width_has_no_influence(subject: Subject) -> None:
     """A window is scored with whatever others come into its batch."""
     for side in ("right", "left"):
         problem, other = make_problem(side), make_problem(side, extra=7)
         with given(other.name):
-            _same_scores_and_loss(_ready(subject, side), problem, other, ("without", "with them"))
+            _same_scores_and_loss(_ready(subject, side), problem, other, ("without it", "with it"))
 
 
 def _same_scores_and_loss(module: nn.Module, problem: Problem, other: Problem, names: tuple[str, str]) -> None:
@@ -122,7 +122,7 @@ def _same_scores_and_loss(module: nn.Module, problem: Problem, other: Problem, n
     same(losses[0], losses[1], names)
 
 
-@promise("a window is scored as it is when it stands alone")
+@promise("a window gets the same scores alone as in a batch")
 def windows_do_not_touch_each_other(subject: Subject) -> None:
     """No normalisation over the batch."""
     for side in ("right", "left"):
@@ -137,7 +137,7 @@ def windows_do_not_touch_each_other(subject: Subject) -> None:
                 same(window_scores(problem, together, row), alone, ("among others", "alone"))
 
 
-@promise("the loss is a finite number: the mean over the batch's windows")
+@promise("the loss is finite, and is the mean over the windows of the batch")
 def loss_is_a_mean(subject: Subject) -> None:
     """Otherwise parts of a batch, and processes, would not add up to the same step."""
     for problem in problems():
@@ -149,10 +149,10 @@ def loss_is_a_mean(subject: Subject) -> None:
             expect(math.isfinite(float(loss)), f"the loss is {float(loss)}")
             parts = [only(problem, row) for row in range(len(problem.states))]
             single = torch.stack([loss_of(module, module(p.states, p.batch), p) for p in parts]).mean()
-            same({"loss": loss}, {"loss": single}, ("for the batch", "as the mean over its windows alone"))
+            same({"loss": loss}, {"loss": single}, ("for the batch", "as the mean over single windows"))
 
 
-@promise("the loss sends a gradient to every parameter, and to the states")
+@promise("the loss has a gradient for every parameter and for the states")
 def gradients_reach_every_parameter(subject: Subject) -> None:
     """A parameter without one never learns, and stops training on several processes."""
     problem = make_problem("right")
@@ -167,10 +167,10 @@ def gradients_reach_every_parameter(subject: Subject) -> None:
                 expect(parameter.grad.isfinite().all(), f"the gradient of {name} is not finite")
                 expect(parameter.grad.abs().sum() > 0, f"the gradient of {name} is 0")
         expect(states.grad is not None and states.grad.abs().sum() > 0, "no gradient reaches the states")
-        expect(any(p.requires_grad for p in module.parameters()), "there is no parameter to train")
+        expect(any(p.requires_grad for p in module.parameters()), "there is no trainable parameter")
 
 
-@promise("a module that is saved and loaded into a new one gives equal scores")
+@promise("weights that are saved and loaded into a new module give equal scores")
 def weights_can_be_saved(subject: Subject) -> None:
     """All that the scores depend on is in the state dict."""
     problem = make_problem("right")
@@ -182,7 +182,7 @@ def weights_can_be_saved(subject: Subject) -> None:
         same_scores(one, two, ("when saved", "when loaded"))
 
 
-@promise("every build is a new module, and the same seed gives the same weights")
+@promise("build returns a new module each time, and the same seed gives the same weights")
 def builds_are_new(subject: Subject) -> None:
     """Two runs in one process must not share weights."""
     head, built = subject.build(), []
@@ -194,10 +194,10 @@ def builds_are_new(subject: Subject) -> None:
     for two in built[1:]:
         for (name, a), b in zip(one.named_parameters(), two.parameters(), strict=True):
             expect(a is not b, f"two builds share {name}")
-            expect(torch.equal(a, b), f"{name} differs after the same torch.manual_seed")
+            expect(torch.equal(a, b), f"{name} differs although torch.manual_seed was the same")
 
 
-@promise("outside of training the same states give the same scores, and nothing changes")
+@promise("outside of training, the same states give the same scores, and inputs are not changed")
 def is_deterministic(subject: Subject) -> None:
     """No dropout after eval(), and no state from batch to batch."""
     for side in ("right", "left"):
@@ -222,7 +222,7 @@ def targets_are_not_needed(subject: Subject) -> None:
         same_scores(one, two, ("with targets", "without"))
 
 
-@promise(f"it can learn eight windows whose states mark the answer in {_STEPS} steps of AdamW")
+@promise(f"it learns eight windows whose states mark the answer, in {_STEPS} steps of AdamW")
 def overfits_eight_windows(subject: Subject) -> None:
     """A head that cannot will not learn anything."""
     for side in ("right", "left"):
@@ -242,19 +242,19 @@ def overfits_eight_windows(subject: Subject) -> None:
             expect(last < 0.2 * losses[0], f"the loss went from {losses[0]:.4g} to {last:.4g}")
 
 
-@promise("a foreign checkpoint head is refused with False and changes nothing; its own is taken over")
+@promise("load_checkpoint loads its own weights; it returns False for foreign ones and changes nothing")
 def checkpoints_are_taken_over_whole(subject: Subject) -> None:
     """For modules with load_checkpoint and checkpoint_state."""
     problem, module = make_problem("right"), _ready(subject)
     if load := getattr(module, "load_checkpoint", None):
-        with given("the weights of a classifier"):
+        with given("the weights of another model's classifier"):
             before = {name: value.clone() for name, value in module.state_dict().items()}
             foreign = {"classifier.weight": torch.zeros(5, HIDDEN), "classifier.bias": torch.zeros(5)}
             expect(load(foreign) is False, "load_checkpoint did not return False")
             after = module.state_dict()
             expect(all(torch.equal(before[name], after[name]) for name in before), "the weights changed")
         if state := getattr(module, "checkpoint_state", None):
-            with given("what checkpoint_state gave"):
+            with given("the weights of checkpoint_state"):
                 other = _module(subject, seed=9).eval()
                 expect(
                     cast(CheckpointModule, other).load_checkpoint(state()) is True,

@@ -25,14 +25,14 @@ def _corpus(metric: Metric, examples: Examples, predictions: Predictions) -> dic
     return dict(metric.corpus(examples, predictions)) if isinstance(metric, CorpusMetric) else {}
 
 
-@promise("it gives a value a question as float64[n], or figures of the whole set by corpus(), under names of its own")
+@promise("score returns float64[n] for each name, or corpus returns figures, with names of its own")
 def values_have_the_right_form(subject: Subject) -> None:
     """The core averages columns and refuses others."""
     examples = questions()
     with given(f"{len(examples)} questions"):
         metric = subject.build()
         found, corpus = _score(metric, examples, answers_to(examples)), _corpus(metric, examples, answers_to(examples))
-        expect(found or corpus, "it gives nothing")
+        expect(found or corpus, "it returned nothing")
         for name, values in found.items():
             expect(isinstance(values, np.ndarray), f"{name!r} is {type(values).__name__}, not an array")
             seen = f"{values.dtype}{list(values.shape)}"
@@ -42,7 +42,7 @@ def values_have_the_right_form(subject: Subject) -> None:
         refuse_official([*corpus, *(() if subject.registered.is_built_in else found)], subject.registered.name)
 
 
-@promise("the values of questions are fractions from 0 to 1")
+@promise("the values of questions are between 0 and 1")
 def values_are_fractions(subject: Subject) -> None:
     """They are shown in per cent."""
     examples = questions()
@@ -63,17 +63,18 @@ def row_order_does_not_matter(subject: Subject) -> None:
     rows = np.arange(len(examples))[::-1].copy()
     with given("all questions in reverse"):
         found = _score(subject.build(), examples.take(rows), predictions.take(rows))
-        expect(found.keys() == whole.keys(), f"{sorted(found)} where {sorted(whole)} came before")
+        expect(found.keys() == whole.keys(), f"{sorted(found)} but {sorted(whole)} before")
         for name, values in found.items():
             close = np.isclose(values, whole[name][rows])
             expect(close.all(), f"{name!r} of {examples.id[rows[int((~close).argmax())]]} differs")
         corpus = _corpus(subject.build(), examples.take(rows), predictions.take(rows))
         expect(
-            all(np.isclose(corpus[k], v, equal_nan=True) for k, v in everything.items()), f"{corpus}, not {everything}"
+            all(np.isclose(corpus[k], v, equal_nan=True) for k, v in everything.items()),
+            f"{corpus}, but {everything} in order",
         )
 
 
-@promise("the value of a question depends on no other question")
+@promise("the value of a question does not depend on other questions")
 def questions_do_not_touch_each_other(subject: Subject) -> None:
     """Slices and paired tests take questions for themselves."""
     examples = questions()
@@ -84,11 +85,12 @@ def questions_do_not_touch_each_other(subject: Subject) -> None:
             one = np.array([row])
             for name, values in _score(subject.build(), examples.take(one), predictions.take(one)).items():
                 expect(
-                    np.isclose(values[0], whole[name][row]), f"{name!r} is {values[0]}, among others {whole[name][row]}"
+                    np.isclose(values[0], whole[name][row]),
+                    f"{name!r} is {values[0]}, but {whole[name][row]} among others",
                 )
 
 
-@promise("a gold answer is worth no less than a wrong one")
+@promise("a gold answer scores at least as high as a wrong one")
 def gold_is_worth_most(subject: Subject) -> None:
     """In every column of its values."""
     examples = questions()
@@ -99,10 +101,12 @@ def gold_is_worth_most(subject: Subject) -> None:
     for name, values in right.items():
         worse = values < other[name]
         with given(f"the gold answers, and {wrong[int(worse.argmax())]!r}"):
-            expect(not worse.any(), f"{name!r} of {examples.id[int(worse.argmax())]} is {values[worse]} for gold")
+            expect(
+                not worse.any(), f"{name!r} of {examples.id[int(worse.argmax())]} is {values[worse]} for a gold answer"
+            )
 
 
-@promise("the same input gives the same values, and is left as it is")
+@promise("the same input gives the same values, and is not changed")
 def is_deterministic(subject: Subject) -> None:
     """By one metric twice, and by a new one."""
     examples = questions()

@@ -39,16 +39,16 @@ def _report(subject: Subject, one: RunResult, folder: Path | None, *, quiet: boo
     return shown.getvalue()
 
 
-@promise("any finished run can be reported, to the console or into a folder")
+@promise("any finished run can be reported, to the console or to a folder")
 def reports_any_run(subject: Subject) -> None:
     """Without training, without scores, with texts that look like markup."""
     for name, one in _results(subject):
         with given(name), TemporaryDirectory() as folder:
             shown = _report(subject, one, Path(folder))
-            expect(shown or any(Path(folder).iterdir()), "it shows nothing and writes nothing")
+            expect(shown or any(Path(folder).iterdir()), "it printed nothing and wrote nothing")
 
 
-@promise("files go into the folder it is given, and nowhere where it is given none")
+@promise("it writes files only into the given folder, and none if there is no folder")
 def writes_where_it_may(subject: Subject) -> None:
     """The working directory stays as it is."""
     for name, one in _results(subject)[:1]:
@@ -62,7 +62,7 @@ def writes_where_it_may(subject: Subject) -> None:
             expect(not strangers, f"it wrote {', '.join(strangers)} into the working directory")
 
 
-@promise("the run's own files are left as they are")
+@promise("the run's own files are not changed")
 def leaves_the_run_alone(subject: Subject) -> None:
     """Manifest, figures, predictions and model: later commands read them. It gets copies here."""
     for name, one in _results(subject):
@@ -72,19 +72,19 @@ def leaves_the_run_alone(subject: Subject) -> None:
             expect(not (names := spoiled(before, Path(folder))), f"{names} changed")
 
 
-@promise("it prints to the console that it is given alone, so that nothing is shown where that is quiet")
+@promise("it prints only to the given console, and therefore nothing if that is quiet")
 def prints_where_it_may(subject: Subject) -> None:
     """``--json`` gives reporters a quiet console, and standard output to whoever reads the JSON."""
     for name, one in _results(subject):
-        with given(f"{name}, a console that is quiet"), TemporaryDirectory() as folder:
+        with given(f"{name}, a quiet console"), TemporaryDirectory() as folder:
             shown = _report(subject, one, Path(folder), quiet=True)
-            expect(not shown, f"it wrote {shown[:60]!r} past the console")
+            expect(not shown, f"it wrote {shown[:60]!r} without using the console")
         with given(name), TemporaryDirectory() as folder, capturing() as printed:
             _report(subject, one, Path(folder))
         expect(not printed.text, f"it wrote {printed.text[:60]!r} to standard output")
 
 
-@promise("the result is left as it is, and the same result gives the same report")
+@promise("the result is not changed, and the same result gives the same report")
 def is_deterministic(subject: Subject) -> None:
     """Several reporters get the same object."""
     for name, one in _results(subject):
@@ -93,4 +93,4 @@ def is_deterministic(subject: Subject) -> None:
             texts = [_report(subject, one, None) for _ in range(2)]
             after = snapshot(one, one.evaluation)
             expect(before == after, f"{changed(before, after)} changed")
-            expect(texts[0] == texts[1], "another text when asked again")
+            expect(texts[0] == texts[1], "the second report differs")

@@ -26,7 +26,7 @@ def _masks(slicer: Slicer, examples: Examples) -> dict[str, Bool]:
     return {**found, **more}
 
 
-@promise("every group is bool[n] under a name")
+@promise("masks returns bool[n] for each name")
 def masks_have_the_right_form(subject: Subject) -> None:
     """The core refuses others."""
     examples = questions()
@@ -41,13 +41,13 @@ def masks_have_the_right_form(subject: Subject) -> None:
                 )
 
 
-@promise("a group has a question; one that would have none is left out")
+@promise("no group is empty")
 def no_group_is_empty(subject: Subject) -> None:
     """Reports show means."""
     for what, some in (("7 questions", questions()), ("one question", questions().take([3]))):
         with given(what):
             empty = [name for name, mask in _masks(subject.build(), some).items() if not mask.any()]
-            expect(not empty, f"{', '.join(map(repr, empty))} without questions")
+            expect(not empty, f"empty groups: {', '.join(map(repr, empty))}")
 
 
 @promise("the order of questions does not matter")
@@ -66,7 +66,7 @@ def row_order_does_not_matter(subject: Subject) -> None:
                 expect(not ids, f"the group {name!r} changed for {', '.join(ids)}")
 
 
-@promise("the same questions give the same groups, and are left as they are")
+@promise("the same questions give the same groups, and are not changed")
 def is_deterministic(subject: Subject) -> None:
     """By one slicer twice, and by a new one."""
     examples = questions()
@@ -74,7 +74,7 @@ def is_deterministic(subject: Subject) -> None:
         before, slicer = snapshot(examples), subject.build()
         first, *others = (_masks(s, examples) for s in (slicer, slicer, subject.build()))
         for other in others:
-            expect(list(other) == list(first), f"the groups {list(first)}, then {list(other)}")
+            expect(list(other) == list(first), f"the groups {list(first)} at first, then {list(other)}")
             expect(
                 all(np.array_equal(other[n], mask) for n, mask in first.items()), "the groups differ when asked again"
             )

@@ -27,7 +27,7 @@ def _follow(subject: Subject, folder: Path, told: Sequence[TrainEvent]) -> float
     return time.perf_counter() - began
 
 
-@promise("it follows a run from start to finish, also one without training, and figures that are not numbers")
+@promise("it follows a run from start to finish, even without training and with NaN figures")
 def follows_any_run(subject: Subject) -> None:
     """``event`` may never be called; a metric may be NaN."""
     for name, told in (("a run of two epochs, one figure NaN", events()), ("a run without training", [])):
@@ -35,7 +35,7 @@ def follows_any_run(subject: Subject) -> None:
             _follow(subject, Path(folder), told)
 
 
-@promise("files go into the run folder only")
+@promise("it writes files only into the run folder")
 def writes_where_it_may(subject: Subject) -> None:
     """The working directory stays as it is."""
     with given("a run of two epochs"), TemporaryDirectory() as folder:
@@ -44,7 +44,7 @@ def writes_where_it_may(subject: Subject) -> None:
         expect(not strangers, f"it wrote {', '.join(strangers)} into the working directory")
 
 
-@promise("the run's own files are left as they are")
+@promise("the run's own files are not changed")
 def leaves_the_run_alone(subject: Subject) -> None:
     """Manifest, figures, predictions and model: later commands read them. It gets copies here."""
     with given("a run of two epochs"), TemporaryDirectory() as folder:
@@ -53,10 +53,10 @@ def leaves_the_run_alone(subject: Subject) -> None:
         expect(not (names := spoiled(before, Path(folder))), f"{names} changed")
 
 
-@promise("a run that is resumed can be followed into the same folder")
+@promise("it can follow a resumed run into the same folder")
 def goes_on_after_a_stop(subject: Subject) -> None:
     """``start`` comes again, in another process; ``finish`` never came."""
-    with given("a run that stopped after three events, then all of it"), TemporaryDirectory() as folder:
+    with given("a run that stopped after three events and was then resumed"), TemporaryDirectory() as folder:
         tracker = subject.build()
         tracker.start(manifest(subject.host), Path(folder))
         for event in events()[:3]:
@@ -64,7 +64,7 @@ def goes_on_after_a_stop(subject: Subject) -> None:
         _follow(subject, Path(folder), events())
 
 
-@promise(f"it does not hold a run up: less than {SECONDS:g} seconds for a handful of events")
+@promise(f"it does not slow down a run: less than {SECONDS:g} seconds for a few events")
 def is_quick(subject: Subject) -> None:
     """It is called from the training loop."""
     with given("a run of six events"), TemporaryDirectory() as folder:

@@ -76,12 +76,12 @@ def _flat(scores: SpanScores) -> Float32:
 
 def _compare(one: SpanScores, other: SpanScores, names: tuple[str, str]) -> None:
     a, b = _flat(one), _flat(other)
-    expect(a.shape == b.shape, f"{len(a)} scores {names[0]}, {len(b)} {names[1]}")
+    expect(a.shape == b.shape, f"{len(a)} scores {names[0]} and {len(b)} {names[1]}")
     close = np.isclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE)
     at = int((~close).argmax())
     expect(
         close.all(),
-        f"{(~close).sum()} of {len(a)} scores differ, such as {a[at]:.5g} {names[0]}, {b[at]:.5g} {names[1]}",
+        f"{(~close).sum()} of {len(a)} scores differ, such as {a[at]:.5g} {names[0]} and {b[at]:.5g} {names[1]}",
     )
 
 
@@ -91,7 +91,7 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@promise("predict gives scores for every window, in the order of the windows, and the same ones again")
+@promise("predict returns the scores of every window, in order, and the same ones again")
 def predicts_every_window(subject: Subject) -> None:
     """Windows alone are scored as among others; the windows are left as they are."""
     bench = _bench(subject)
@@ -108,10 +108,10 @@ def predicts_every_window(subject: Subject) -> None:
         rows = np.arange(len(bench.dev))[-3:]
         few = trainer.predict(model, bench.dev.take(rows))
         close = np.isclose(few.null, whole.null[rows], rtol=_TOLERANCE, atol=_TOLERANCE)
-        expect(close.all(), f"null scores {few.null.tolist()}, among others {whole.null[rows].tolist()}")
+        expect(close.all(), f"null scores {few.null.tolist()}, but {whole.null[rows].tolist()} among others")
 
 
-@promise("fit yields events whose steps rise to total_steps, and an epoch event with scores after each epoch")
+@promise("fit yields events whose steps rise to total_steps, and after each epoch an epoch event with scores")
 def yields_events(subject: Subject) -> None:
     """Progress bars, trackers and the best epoch rely on them."""
     bench = _bench(subject)
@@ -122,11 +122,12 @@ def yields_events(subject: Subject) -> None:
         steps = [event.step for event in events]
         expect(steps == sorted(steps), f"steps {steps}")
         expect(
-            events[-1].step == events[-1].total_steps, f"ended at step {events[-1].step} of {events[-1].total_steps}"
+            events[-1].step == events[-1].total_steps,
+            f"training ended at step {events[-1].step} of {events[-1].total_steps}",
         )
         expect(len({e.total_steps for e in events}) == 1, f"total_steps {sorted({e.total_steps for e in events})}")
         epochs = [event for event in events if event.kind == "epoch"]
-        expect(epochs and events[-1].kind == "epoch", "the last event is not of the kind 'epoch'")
+        expect(epochs and events[-1].kind == "epoch", "the last event is not an 'epoch' event")
         for event in epochs:
             expect(event.scores is not None, f"no scores at step {event.step}")
             assert event.scores is not None
@@ -135,7 +136,7 @@ def yields_events(subject: Subject) -> None:
         expect(before == snapshot(bench.train), f"{changed(before, snapshot(bench.train))} changed")
 
 
-@promise("training changes the model: it fits what it saw better than before")
+@promise("training changes the model and reduces the loss")
 def learns(subject: Subject) -> None:
     """Losses fall, and scores move."""
     bench = _bench(subject)
@@ -144,12 +145,12 @@ def learns(subject: Subject) -> None:
         untrained = trainer.predict(trainer.assemble(bench.backbone, bench.head, seed=1), bench.train)
         trainer, model, events = _trained(subject, bench)
         moved = np.abs(_flat(trainer.predict(model, bench.train)) - _flat(untrained)).max()
-        expect(moved > 1e-4, "the scores are those of the untrained model")
+        expect(moved > 1e-4, "the scores are still those of the untrained model")
         losses = [event.loss for event in events if event.kind == "epoch"]
         expect(len(losses) < 2 or losses[-1] < losses[0], f"the losses of the epochs are {losses}")
 
 
-@promise("the same seed gives the same model, another seed another")
+@promise("the same seed gives the same model, and another seed gives another model")
 def is_deterministic(subject: Subject) -> None:
     """Everything random comes from the seed."""
     bench = _bench(subject)
@@ -158,13 +159,13 @@ def is_deterministic(subject: Subject) -> None:
         with given(f"seed {seed}"):
             trainer, model, _ = _trained(subject, bench, seed=seed)
             found[run] = trainer.predict(model, bench.dev)
-    with given("seed 1 twice"):
+    with given("seed 1, twice"):
         _compare(found["first"], found["second"], ("at first", "when trained again"))
     with given("seeds 1 and 2"):
         expect(not np.allclose(_flat(found["first"]), _flat(found["other"])), "the same scores")
 
 
-@promise("a model that is saved and loaded into an untrained one gives equal scores")
+@promise("weights that are saved and loaded into an untrained model give equal scores")
 def models_can_be_saved(subject: Subject) -> None:
     """The best epoch, reports and predictions come from what was saved."""
     bench = _bench(subject)
@@ -178,7 +179,7 @@ def models_can_be_saved(subject: Subject) -> None:
         _compare(trainer.predict(model, bench.dev), other.predict(fresh, bench.dev), ("when saved", "when loaded"))
 
 
-@promise("training that resumes after an epoch ends as training that never stopped")
+@promise("training that resumes after an epoch gives the same model as training that never stopped")
 def training_can_be_resumed(subject: Subject) -> None:
     """Saved with state right after an epoch event, resumed by another trainer with another model."""
     bench = _bench(subject)
