@@ -1,8 +1,11 @@
 """qatk: train, evaluate, compare and serve extractive question answering models.
 
-``qatk.run(recipe)`` trains and evaluates, ``qatk.evaluate(data, predictions)`` scores predictions,
-``qatk.compare(a, b)`` compares systems, ``qatk.load_run(folder)`` reads a finished run; ``qatk.load_model(model)``
-loads a model that answers, ``qatk.pipeline("question-answering", model)`` is the pipeline that transformers had.
+- ``qatk.run(recipe)`` trains a model and evaluates it.
+- ``qatk.evaluate(data, predictions)`` scores predictions.
+- ``qatk.compare(a, b)`` compares systems.
+- ``qatk.load_run(folder)`` reads a finished run.
+- ``qatk.load_model(model)`` loads a model that answers questions.
+- ``qatk.pipeline("question-answering", model)`` replaces the pipeline that transformers removed.
 """
 
 from __future__ import annotations

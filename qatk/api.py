@@ -1,7 +1,7 @@
-"""All that a plugin author imports: ``Component``, ``Options``, the protocols, the types.
+"""Everything that authors of plugins import: ``Component``, ``Options``, the protocols, the types.
 
-A component is built as ``Class(options)``; whatever else it needs arrives as method arguments, so that a unit
-test needs nothing of qatk but this module. The protocols below are checked after loading, not inherited.
+A component is created as ``Class(options)``; everything else arrives as method arguments, so that a unit test needs
+only this module of qatk. Components are checked against the protocols after loading; they do not inherit from them.
 """
 
 from __future__ import annotations

@@ -9,17 +9,17 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Positive = Annotated[int, Field(ge=1)]
-"""A whole number from 1 on."""
+"""An integer of at least 1."""
 Natural = Annotated[int, Field(ge=0)]
-"""A whole number from 0 on."""
+"""An integer of at least 0."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
-"""A share, from 0 to 1."""
+"""A number from 0 to 1."""
 AboveZero = Annotated[float, Field(gt=0)]
-"""A number above 0."""
+"""A number greater than 0."""
 
 
 class Options(BaseModel):
-    """Base of every component's options: unknown keys are errors, ``true`` is not 1, and numbers are finite."""
+    """The base of all option classes: unknown keys are errors, ``true`` is not 1, and numbers are finite."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
@@ -27,23 +27,24 @@ class Options(BaseModel):
 
 
 class NoOptions(Options):
-    """For components that have nothing to choose."""
+    """The options of a component that has none."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """What a hook returns: a part that recipes pick by name.
+    """What a hook returns: a part that recipes select by name.
 
     Attributes:
         name: what a recipe writes after ``use:``, in kebab-case.
-        target: the class, or ``"module:Class"``, which keeps heavy imports out of registration.
+        target: the class, or ``"module:Class"``, which avoids heavy imports during registration.
         options: the class of its options.
         summary: one line for ``qatk plugins list``.
-        requires: importable modules it needs beyond qatk's own dependencies, for the message that says what to install.
-        former_names: what it was called before: recipes and run folders that say so still find it, with a hint.
+        requires: importable modules that it needs beyond qatk's own dependencies; if one is missing, the message says
+            what to install.
+        former_names: its earlier names; recipes and run folders that use one still work, with a hint.
         waives: promises of its kind that it breaks on purpose, by name, each with the reason. ``qatk plugins check``
-            and :mod:`qatk.testing` do not check those, and show the reason.
-        formerly: names of plugins that it used to come from: recipes, run folders and options that give those find it.
+            and :mod:`qatk.testing` do not check those; they show the reason.
+        formerly: names of plugins that it used to belong to; recipes, run folders and options that use one still work.
     """
 
     name: str

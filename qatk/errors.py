@@ -1,4 +1,4 @@
-"""One class per kind of failure; each says what happened, where, and what to do about it."""
+"""Errors and warnings for users: each says what happened, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What a terminal would obey: control characters, ends of lines, turns of the direction; and what no file takes."""
+"""Characters that a terminal acts on (control characters, line ends, changes of direction), and surrogates."""
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s'\"]+@"), "***@"),  # user and password of an address
     (re.compile(r"\bhf_[A-Za-z0-9]{20,}"), "hf_***"),  # a token of the Hugging Face hub
@@ -20,24 +20,24 @@ _LONGEST_LINE = 1000
 
 
 def visible(text: str) -> str:
-    """``text`` with escapes for what a terminal would obey: control characters, line ends, turns of the direction.
+    """``text`` with escapes for control characters, line ends and changes of the writing direction.
 
-    Halves of surrogate pairs, which no terminal and no file takes, are escaped too.
+    Halves of surrogate pairs, which no terminal and no file accepts, are escaped too.
     """
     return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def without_secrets(text: str) -> str:
-    """``text`` with ``***`` for user and password in an address, tokens and keys: for messages and what is kept."""
+    """``text`` with ``***`` for user names and passwords in addresses, tokens and keys."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text
 
 
 def message(text: str) -> str:
-    """``text`` as a message shows it: visible, without secrets, in lines that are not endless.
+    """``text`` as a message shows it: escaped, without secrets, and with long lines shortened.
 
-    A line end stays one where two blanks follow it, so that no text can pretend to be a message of its own.
+    A line end is kept if two spaces follow it, so that quoted text cannot look like a message of its own.
     """
     return "\n".join(_shortened(visible(line)) for line in _FURTHER_LINE.split(text))
 
@@ -54,7 +54,7 @@ class QatkError(Exception):
 
     Args:
         what: what is wrong, in one sentence.
-        where: ``file:line:column``, a file, or an example id.
+        where: ``file:line:column``, a file, or the id of an example.
         fix: what the user can do about it.
     """
 
@@ -70,33 +70,33 @@ class QatkError(Exception):
 
 
 class UsageError(QatkError):
-    """The command, an option or a name is wrong: the user can mend the call (exit code 2)."""
+    """The command, an option or a name is wrong: the user can correct the call (exit code 2)."""
 
     exit_code = 2
 
 
 class DataError(QatkError):
-    """A data file could be opened, but what it holds cannot be used."""
+    """A file could be opened, but its content cannot be used."""
 
 
 class PredictionsError(QatkError):
-    """Predictions and data do not belong together: ids missing, left over or double."""
+    """Predictions do not match the data: missing, additional or duplicate ids."""
 
 
 class ModelError(UsageError):
-    """A backbone or tokenizer is not there, or cannot do what the recipe asks of it."""
+    """A backbone or tokenizer does not exist, or cannot do what the recipe requires."""
 
 
 class HubUnreachable(QatkError):
-    """The model hub did not answer, which says nothing about whether the model exists."""
+    """The model hub did not answer; this does not say whether the model exists."""
 
 
 class FeatureError(UsageError):
-    """The featurizer's options leave no room for the context, or a label has no place."""
+    """The featurizer's options leave no room for the context, or a label has no position."""
 
 
 class TrainingDiverged(QatkError):
-    """The loss (or another quantity, ``what``) became NaN or infinite; ``step`` (from 1) was not taken."""
+    """The loss (or another quantity, ``what``) became NaN or infinite; ``step`` (counted from 1) was not taken."""
 
     def __init__(self, step: int, loss: float, what: str = "loss") -> None:
         self.step, self.loss = step, loss
@@ -107,24 +107,24 @@ class TrainingDiverged(QatkError):
 
 
 class Interrupted(QatkError):
-    """A signal ended the command: SIGINT (Ctrl-C), or SIGTERM."""
+    """A signal ended the command: SIGINT (Ctrl-C) or SIGTERM."""
 
 
 class PluginError(QatkError):
-    """A plugin could not be loaded, or a component does not keep its contract."""
+    """A plugin could not be loaded, or a component breaks its contract."""
 
 
 class RunFolderError(UsageError):
-    """A run folder holds something else than what is asked of it."""
+    """A run folder does not have what is asked of it."""
 
 
 class StorageError(QatkError):
-    """A file could not be written: no space, no permission."""
+    """A file could not be written, for example because the disk is full or permission is missing."""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake in a recipe. ``line`` and ``column`` count from 1; 0 means not in the file (``--set``)."""
+    """One mistake in a recipe. ``line`` and ``column`` count from 1; 0 means: not in the file (``--set``)."""
 
     source: str
     line: int
@@ -150,30 +150,30 @@ class RecipeError(UsageError):
 
 
 class QatkWarning(UserWarning):
-    """Something that the user should know and that stops nothing."""
+    """Something that the user should know but that does not stop the command."""
 
     def __str__(self) -> str:
         return message(super().__str__())
 
 
 class DataWarning(QatkWarning):
-    """Something about the data that was passed over or mended, with counts and the first ids."""
+    """Data that were skipped or repaired, with counts and the first ids."""
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word most like one that is not known; ``None`` where none is alike to ``cutoff``, from 0 to 1."""
+    """The known word most similar to ``word``; ``None`` if none reaches the similarity ``cutoff``, from 0 to 1."""
     from difflib import get_close_matches  # most commands fail at nothing and need not load it
 
     return next(iter(get_close_matches(word, list(known), 1, cutoff)), None)
 
 
 def suggest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """What a message says of a word that is not known.
+    """The hint in a message about an unknown word.
 
     Args:
         word: as the user wrote it.
-        known: what it might have been.
-        otherwise: what to say where nothing is near, in place of all that is known.
+        known: the words that it could have been.
+        otherwise: what to say if no word is similar, instead of listing all known words.
     """
     known = list(known)
     if (near := nearest(word, known)) is not None:

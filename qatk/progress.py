@@ -1,6 +1,6 @@
-"""Progress of long stages: a component reports, whoever runs it decides what is shown.
+"""Progress of long stages: components report it, and whoever runs them decides what to show.
 
-A component wraps its loop in :func:`track`; outside a run that costs nothing and prints nothing.
+A component wraps its loop in :func:`track`; outside a run, this costs nothing and prints nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 Listener = Callable[[str, int, int | None], None]
-"""Called with what is being done, how much of it is done, and how much there is (``None``: unknown)."""
+"""Called with the name of the work, the amount done, and the total (``None`` if unknown)."""
 
 EpochListener = Callable[[float, Mapping[str, float]], None]
-"""Called with the epochs finished so far and the metrics of the dev data."""
+"""Called with the number of finished epochs and the metrics of the dev data."""
 
 _listener: ContextVar[Listener | None] = ContextVar("qatk_progress", default=None)
 _epoch_listener: ContextVar[EpochListener | None] = ContextVar("qatk_epochs", default=None)
@@ -24,7 +24,7 @@ _epoch_listener: ContextVar[EpochListener | None] = ContextVar("qatk_epochs", de
 
 @contextmanager
 def listen(listener: Listener, epochs: EpochListener | None = None) -> Iterator[None]:
-    """Send the progress of everything run inside this block to ``listener``, and finished epochs to ``epochs``."""
+    """Send the progress of everything inside this block to ``listener``, and finished epochs to ``epochs``."""
     tokens = _listener.set(listener), _epoch_listener.set(epochs)
     try:
         yield
@@ -46,7 +46,7 @@ def advance(what: str, done: int, total: int | None = None) -> None:
 
 
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items, reporting after each one."""
+    """Yield the items and report progress after each one; ``what`` names the work."""
     if total is None and isinstance(items, Sized):
         total = len(items)
     for done, item in enumerate(items, 1):

@@ -107,7 +107,7 @@ def _methods(protocol: type, names: list[str]) -> list[str]:
 
 
 def promises() -> str:
-    """``docs/reference/promises.md``: what ``qatk.testing`` checks of each kind."""
+    """``docs/reference/promises.md``: the promises of each kind that ``qatk.testing`` checks."""
     lines = ["# What every component promises", MADE, *_PROMISES_INTRO]
     for title, found in (
         ("Every kind", every_promise()),
@@ -118,9 +118,8 @@ def promises() -> str:
 
 
 _PROMISES_INTRO = [
-    "`qatk plugins check NAME`, `qatk.testing.check_component(KIND, NAME)` and the pytest fixture `qatk_promise` hold",
-    "components to these, on inputs that are made to break them.",
-    "See [test and publish](../tutorials/test-and-publish.md).",
+    "`qatk plugins check NAME`, `qatk.testing.check_component(KIND, NAME)` and the pytest fixture `qatk_promise` check",
+    "these promises on difficult inputs. See [test and publish](../tutorials/test-and-publish.md).",
     "",
 ]
 
@@ -145,7 +144,7 @@ _HOOKS_INTRO = [
 
 
 def types() -> str:
-    """``docs/reference/types.md``: every field of every type that the author of a plugin meets."""
+    """``docs/reference/types.md``: every field of every type that authors of plugins use."""
     lines = ["# Types", MADE, *_TYPES_INTRO]
     for title, described in _TYPES.items():
         lines += [f"## {title}", ""]
@@ -162,7 +161,7 @@ def types() -> str:
 
 
 def _fields(described: type, attributes: str) -> list[str]:
-    """A table of the fields, in the docstring's order. Raises ``ValueError`` where it describes other fields."""
+    """A table of the fields, in the docstring's order. Raises ``ValueError`` if it describes other fields."""
     entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
     meant = [(name, text) for names, text in entries for name in names.split(", ")]
     fields = {field.name: str(field.type) for field in dataclasses.fields(described) if field.name[0] != "_"}
@@ -186,10 +185,10 @@ _TYPES_INTRO = [
     "Every type is a frozen dataclass. Plugins import them from `qatk.api`; reporters find the last two groups in",
     "`qatk.results`. The methods are in the documentation site (`make docs`), under *Python reference*.",
     "",
-    "Columns are numpy arrays, read-only, checked for shape and dtype when made: `Int32` is an array of int32.",
-    "Ragged columns have Arrow's layout: flat values and offsets; row i is `values[offsets[i] : offsets[i + 1]]`.",
-    "In shapes, n is the number of examples (questions), c that of distinct contexts, F that of features (windows: a",
-    "long context is read in overlapping pieces), and T that of tokens in all features together.",
+    "Columns are read-only numpy arrays; `Int32` is an array of int32. Shapes and dtypes are checked on creation.",
+    "Ragged columns have Arrow's layout, flat values and offsets: row i is `values[offsets[i] : offsets[i + 1]]`.",
+    "In shapes, n is the number of examples (questions), c of distinct contexts, F of features (token windows; a long",
+    "context is cut into overlapping windows), T of tokens in all features together, and k of spans.",
     "",
 ]
 

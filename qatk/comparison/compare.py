@@ -1,17 +1,17 @@
-"""Two or more systems held against each other, question by question; the first is the baseline.
+"""Compare two or more systems question by question; the first is the baseline.
 
-Every difference is tested by its standard error over clusters, with one degree of freedom less than there are
-clusters; where a system has several seeds by that over seeds and clusters, so that other seeds are spoken of too.
-Beside it stand McNemar's exact test (EM of one run each) or approximate randomisation, by question: they take
-questions for independent, and find too much where those of an article go together.
+Every difference is tested by its standard error over clusters, with one degree of freedom fewer than there are
+clusters. If a system has several seeds, the standard error is over seeds and clusters, so that the claim covers other
+seeds too. McNemar's exact test (EM of single runs) and approximate randomisation are shown beside it. They treat
+questions as independent and find too many differences if the questions of an article are correlated.
 
-Holm's correction goes over these families: the tests of EM and F1 over all, answerable and unanswerable questions
-of every pair are one; the tests of EM and F1 over the slices of a pair are one a pair, for they are looked through
-pair by pair. Tests of the same differences of the same questions are one hypothesis, as EM and F1 are over
-questions without an answer. A difference is ``better`` or ``worse`` where its adjusted p is below 0.05 and the
-interval by cluster excludes 0, as does the two-way one where there is one. Detectable is what is found with 80 %
-power at 0.05 / m for m hypotheses in the family, the least level that Holm's correction asks of any. Slices are
-those that every system has, of the same questions.
+Holm's correction (Holm 1979) applies to these families: the tests of EM and F1 over all, answerable and unanswerable
+questions of all pairs form one family; the tests of EM and F1 over the slices of a pair form one family per pair. Tests
+of the same differences on the same questions count as one hypothesis, such as EM and F1 of questions without an answer.
+A difference is ``better`` or ``worse`` if its adjusted p is below 0.05 and the interval by cluster excludes 0, and with
+several seeds the two-way interval too. The detectable difference is the one found with 80 % power at level 0.05 / m for
+m hypotheses in the family, the strictest level of Holm's correction. Slices are those that all systems have, with the
+same questions.
 
 Letters in shapes: n questions, g groups of them, k pairs of systems.
 """
@@ -47,21 +47,22 @@ def compare_systems(
     margin: float | None = None,
     all_pairs: bool = False,
 ) -> Comparison:
-    """Hold each system against the first, or all against each other, question by question.
+    """Compare each system with the first, or all with each other, question by question.
 
-    One system alone, of several seeds, is summed up.
+    A single system with several seeds is summed up.
 
     Args:
-        systems: over the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
-        draws: of the bootstrap and the randomisation.
-        seed: of the draws; the same seed gives the same numbers.
-        cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
-        margin: points of F1 up to which a system that scores lower still counts as no worse; ``None`` asks nothing.
-        all_pairs: hold every system against every other; Holm's correction then goes over them all.
+        systems: on the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
+        draws: the number of draws of the bootstrap and the randomisation.
+        seed: of the draws; the same seed gives the same figures.
+        cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
+        margin: the margin in F1, in percentage points, within which a system counts as no worse; ``None``: no such
+            test.
+        all_pairs: compare every system with every other; Holm's correction then covers all pairs.
 
     Raises:
-        UsageError: for fewer than two systems, and for systems without ``exact`` and ``f1`` or that are not over the
-            same questions; for no draws or a seed below 0; for a column to cluster by that is not there.
+        UsageError: for too few systems; for systems without ``exact`` and ``f1`` or on different questions; for no
+            draws or a negative seed; for an unknown cluster column.
     """
     refuse_too_few(len(systems), max((len(system.evaluations) for system in systems), default=0))
     _refuse_unfit(systems)

@@ -1,4 +1,4 @@
-"""Care of examples, whatever their source."""
+"""Checks and repairs of examples from any source."""
 
 from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlapping_spans
 from qatk.data.auditing import Audit, audit, best_choice

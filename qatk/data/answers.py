@@ -1,4 +1,4 @@
-"""Checks that every dataset of questions shares: ids stand once, answers stand where they say."""
+"""Checks for all data sets: ids are unique, and answers are where their start says."""
 
 from __future__ import annotations
 
@@ -16,44 +16,43 @@ from qatk.errors import DataError, DataWarning
 from qatk.types import Answer, Bool, Examples, Int32, Int64, ragged
 
 UNKNOWN = -1
-"""The ``answer_start`` of an answer whose place the data does not give."""
+"""The ``answer_start`` of an answer whose position the data do not give."""
 NOWHERE = -2
-"""Stands for an ``answer_start`` that is no place in any context."""
+"""Represents an ``answer_start`` that is outside every context."""
 
 _LIMIT = 2**31 - 1
 _LISTED = 10
 
 
 def listed(ids: Sequence[str]) -> str:
-    """The first distinct ids, and whether there are more."""
+    """The first distinct ids, with ``...`` if there are more."""
     distinct = list(dict.fromkeys(ids))
     return ", ".join(distinct[:_LISTED]) + (", ..." if len(distinct) > _LISTED else "")
 
 
 def as_starts(values: Sequence[int | None]) -> Int32:
-    """Starts as int32: :data:`UNKNOWN` for ``None``, :data:`NOWHERE` for what is negative or too large."""
+    """int32[answers]: :data:`UNKNOWN` for ``None``, and :data:`NOWHERE` for negative or too large values."""
     starts = (UNKNOWN if v is None else v if 0 <= v < _LIMIT else NOWHERE for v in values)
     return np.fromiter(starts, np.int32, len(values))
 
 
 def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
-    """The examples with unique ids and answers that stand where they say.
+    """Check that ids are unique and that answers are at their start, and repair answers as the policy says.
 
-    An answer is bad where its text is empty or does not stand at its start; answers of :data:`UNKNOWN` start are
-    warned of and stay. A question that loses all of its answers is left out, for without them it would pass for
-    unanswerable; so is one that loses all alternatives of one of its spans, for it would pass for fully answered
-    without it. Two spans of one question must not overlap.
+    An answer is bad if its text is empty or not at its start. An answer whose start is :data:`UNKNOWN` is kept, with a
+    warning. A question that loses all of its answers is dropped, because it would otherwise count as unanswerable; so
+    is a question that loses all alternatives of one of its spans. Two spans of one question must not overlap.
 
     Args:
         examples: as read.
-        policy: ``error`` lists bad answers, ``keep`` takes their places as unknown, ``skip`` leaves them out, ``fix``
-            moves them to the nearest place where their text stands, letter by letter or else with other blanks,
-            case, quotes and dashes (the text becomes the context's), and leaves out those that stand nowhere.
+        policy: ``error`` lists bad answers; ``keep`` makes their positions unknown; ``skip`` drops them; ``fix`` moves
+            them to the nearest occurrence of their text, either exact or with other whitespace, case, quotes and dashes
+            (the text then becomes the context's), and drops those that do not occur.
         where: the file or data set, for messages.
 
     Raises:
-        DataError: for no questions, ids that stand twice, bad answers under ``error``, and spans of one question that
-            overlap under any policy but ``skip``, which leaves such questions out.
+        DataError: if there are no questions; for duplicate ids; for bad answers under ``error``; for overlapping spans
+            of a question under any policy except ``skip``, which drops these questions.
     """
     if not len(examples):
         raise DataError("there are no questions", where=where, fix="name another file or split")
@@ -84,12 +83,12 @@ def _without_bad(examples: Examples, bad: Int64, policy: BadAnswers, where: str)
 
 
 def overlapping_spans(examples: Examples, row: int) -> tuple[Answer, Answer] | None:
-    """Two answers of one question that overlap though they are of two spans, which are both due; ``None`` for none."""
+    """Two overlapping answers of different spans of a question, or ``None`` if there are none."""
     return overlap_of(examples.spans_of_answer(row))
 
 
 def overlap_of(spans: Sequence[Sequence[Answer]]) -> tuple[Answer, Answer] | None:
-    """Two answers that overlap though they are of two spans; those of unknown place overlap nothing."""
+    """Two overlapping answers of different spans; answers at unknown positions do not overlap others."""
     placed = sorted(
         (a.start, a.start + len(a.text), k, a) for k, span in enumerate(spans) for a in span if a.start >= 0
     )
@@ -239,3 +238,4 @@ _ALIKE = str.maketrans(
 """Quotes and dashes that people write for each other, one character for one."""
 
 BadAnswers = Literal["error", "keep", "skip", "fix"]
+"""What to do about answers that are not at their start; see :func:`checked`."""

@@ -1,4 +1,4 @@
-"""Questions and contexts of a program become examples."""
+"""Examples made of questions and contexts from a program."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from qatk.types import Examples
 
 
 def pairs(questions: Sequence[str], contexts: Sequence[str]) -> Examples:
-    """Each question about the context beside it, without gold; ids are ``0``, ``1`` ...; equal contexts are kept once.
+    """Examples of questions with their contexts, without gold answers; ids are ``0``, ``1`` ...
+
+    Args:
+        questions: n texts.
+        contexts: n texts; equal contexts are stored once.
 
     Raises:
-        UsageError: where there are not as many of both, or one is no text or blank.
+        UsageError: if there are not as many questions as contexts, or if one is blank or not a text.
     """
     if len(questions) != len(contexts):
         raise UsageError(f"{len(questions)} questions for {len(contexts)} contexts", fix="give one context a question")

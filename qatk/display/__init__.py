@@ -1,4 +1,4 @@
-"""What terminal, Markdown, HTML and notebook share: text, numbers, tables."""
+"""What terminal, Markdown, HTML and notebook output share: text, numbers, tables."""
 
 from qatk.display.numbers import (
     ANSWER_NOTHING,

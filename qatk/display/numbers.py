@@ -1,4 +1,4 @@
-"""Figures as every report writes them."""
+"""How all reports format numbers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 METRICS = {"exact": "EM", "f1": "F1"}
-"""What people call the metrics that the official script has; others show by their own names."""
+"""The usual names of the official metrics; other metrics show under their own names."""
 _MOST_DIGITS = 6
 ANSWER_NOTHING = "answer nothing"
-"""In place of a threshold: the best that there is."""
+"""Shown instead of a threshold if the best score answers nothing."""
 
 
 def counted(number: int, what: str) -> str:
@@ -18,24 +18,24 @@ def counted(number: int, what: str) -> str:
 
 
 def detects(value: float) -> str:
-    """The smallest difference that is resolved; more than 100 points no system can differ."""
+    """A detectable difference; ``>100`` if it is more than any two systems can differ."""
     return ">100" if value > 100 else figure(value, 1)
 
 
 def threshold_text(value: float, digits: int) -> str:
-    """A threshold on null odds; an infinite one with what it does."""
+    """A threshold on the null odds; an infinite one with its effect."""
     if math.isinf(value):
         return "inf (answers all)" if value > 0 else "-inf (answers nothing)"
     return figure(value, digits)
 
 
 def best_threshold(metrics: Mapping[str, float], metric: str, digits: int) -> str:
-    """The official best threshold of a metric, or "answer nothing", which the official script calls 0.
+    """The official best threshold of a metric, or "answer nothing", for which the official script prints 0.
 
     Args:
         metrics: with the official keys.
         metric: ``exact`` or ``f1``.
-        digits: after the point.
+        digits: after the decimal point.
     """
     at, best = metrics[f"best_{metric}_thresh"], metrics[f"best_{metric}"]
     nothing = 100 * metrics.get("NoAns_total", 0) / metrics["total"]
@@ -45,7 +45,7 @@ def best_threshold(metrics: Mapping[str, float], metric: str, digits: int) -> st
 
 
 def points(value: float) -> str:
-    """A score in per cent; sums in another order, which differ in their last bits, give the same text."""
+    """A score in per cent. Rounding hides differences in the last bits that come from the order of summation."""
     return figure(round(value, 9), 1)
 
 
@@ -58,7 +58,7 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def interval(bounds: tuple[float, float], digits: int = 1) -> str:
-    """``-0.8 to 3.7``; ``-`` where it is unknown; with more digits where both ends would read the same."""
+    """``-0.8 to 3.7``; ``-`` if unknown; with more digits if both ends would otherwise look the same."""
     if not all(map(math.isfinite, bounds)):
         return "-"
     while round(bounds[0], digits) == round(bounds[1], digits) and bounds[0] < bounds[1] and digits < _MOST_DIGITS:
@@ -69,14 +69,14 @@ def interval(bounds: tuple[float, float], digits: int = 1) -> str:
 
 
 def p_value(p: float) -> str:
-    """Three digits, or that it is smaller."""
+    """A p-value with three digits, or ``<0.001``."""
     if not math.isfinite(p):
         return "-"
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def scaled(value: float, base: int, units: Sequence[str]) -> str:
-    """A size in the largest unit that leaves 1 or more of it, each unit ``base`` times the one before."""
+    """A size in the largest unit in which it is at least 1; each unit is ``base`` times the previous one."""
     power = 0
     while value >= base and power < len(units) - 1:
         value, power = value / base, power + 1
@@ -84,7 +84,7 @@ def scaled(value: float, base: int, units: Sequence[str]) -> str:
 
 
 def figure(value: float | None, digits: int) -> str:
-    """A number with so many digits after the point; ``-`` where it is unknown."""
+    """A number with ``digits`` digits after the decimal point; ``-`` if unknown."""
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.1e}"

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def plain_table(*columns: str, left: Collection[int] = (0,), title: str | None = None) -> Table:
-    """An empty table as commands and reports print them: no frame, no number ever cut.
+    """An empty table in the style of all commands and reports: without a frame, and without truncated numbers.
 
     Args:
         columns: their headers.
-        left: the columns of text, by position; the others hold figures and stand to the right.
-        title: a line above.
+        left: the positions of text columns; all others are right-aligned numbers.
+        title: a line above the table.
     """
     from rich import box
     from rich.table import Table
@@ -39,14 +39,13 @@ def plain_table(*columns: str, left: Collection[int] = (0,), title: str | None =
 
 
 def in_blocks(table: Table, width: int, labels: int = 1, least: int | None = None) -> list[Table]:
-    """A table as it is where it fits, else several to print one below the other, so that no figure is cut.
+    """The table itself if it fits, otherwise several narrower tables to print below each other.
 
     Args:
-        table: its first columns name the rows, the others hold figures.
-        width: how many characters there is room for.
-        labels: how many columns name the rows; every table has them.
-        least: to how many characters the last of these may be narrowed, for its texts may be wrapped; ``None``: they
-            may not.
+        table: its first columns name the rows, the others have numbers.
+        width: the available number of characters.
+        labels: the number of columns that name the rows; every table repeats them.
+        least: the width to which the last of these columns may shrink by wrapping its text; ``None`` means: not at all.
     """
     widths = [_width_of(column, table) for column in table.columns]
     given, figures = sum(widths[:labels]), widths[labels:]
@@ -99,7 +98,7 @@ def _with_columns(table: Table, places: Sequence[int]) -> Table:
 
 
 def bar(percent: float, width: int = 16) -> Text:
-    """A share of ``width`` characters, to half a character, on a dim track."""
+    """A bar of ``width`` characters for a share, in steps of half a character, on a dim track."""
     halves = round(2 * width * min(max(percent, 0), 100) / 100) if math.isfinite(percent) else 0
     filled = "━" * (halves // 2) + "╾" * (halves % 2)
     return Text.assemble((filled, "cyan"), ("─" * (width - len(filled)), "dim"), no_wrap=True)

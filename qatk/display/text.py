@@ -1,4 +1,4 @@
-"""Pieces of a context for the terminal: spans marked, cut to a size, nothing in them that a terminal would obey."""
+"""Excerpts of a context for the terminal: with marked spans, cut to size, and safe to print."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from rich.text import Text
 
 ELLIPSIS = "…"
+"""Stands for text that was cut."""
 _UNSAFE = {"Cc", "Cs", "Zl", "Zp"}
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A span of a context to show: characters ``start`` to ``end`` (exclusive), a Rich style and its brackets.
+    """A span of a context to mark: characters ``start`` to ``end`` (exclusive), with a Rich style and brackets.
 
-    The brackets say without colour what the style says with it; both may be empty.
+    The brackets show without colour what the style shows with it; both may be empty.
     """
 
     start: int
@@ -28,10 +29,10 @@ class Mark:
 
 
 def printable(text: str) -> str:
-    """``text`` in the same number of characters, safe for a terminal.
+    """``text`` with the same number of characters, safe for a terminal.
 
-    Line ends and tabs become spaces; control characters their pictures (ESC: ␛); halves of surrogate pairs and
-    characters that turn the writing direction become �.
+    Line ends and tabs become spaces; control characters become their symbols (ESC: ␛); halves of surrogate pairs and
+    characters that change the writing direction become �.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -39,21 +40,21 @@ def printable(text: str) -> str:
 
 
 def undirected(text: str) -> str:
-    """``text`` with � for characters that would turn the writing direction of what stands around it."""
+    """``text`` with � for characters that would change the writing direction of the text around it."""
     return text if text.isascii() else "".join("�" if char in _DIRECTION else char for char in text)
 
 
 def excerpt(context: str, marks: Sequence[Mark], *, width: int | None = None) -> Text:
-    """The context with its marks styled and bracketed.
+    """Part of a context, with its marks styled and in brackets.
 
-    Marks may overlap, lie in one another or be equal; what lies outside the context or outside the part kept is
-    clipped, and an empty mark is left out. The result holds no line ends and is not wrapped yet.
+    Marks may overlap, contain each other or be equal. They are clipped to the context and to the part shown, and empty
+    marks are dropped. The result has no line ends and is not wrapped.
 
     Args:
-        context: as in the data; see :func:`printable` for what becomes of control characters.
-        marks: in any order; the first one is the centre of the cut.
-        width: characters of context to keep around the first mark, the mark included; cuts fall between words
-            and show as ``…``. The first mark is never cut, however long. ``None`` keeps all.
+        context: as in the data; control characters are shown as in :func:`printable`.
+        marks: in any order; the excerpt is centred on the first one.
+        width: the number of characters to show around the first mark, including it. Cuts fall between words and show as
+            ``…``; the first mark is never cut, however long it is. ``None`` shows everything.
     """
     begin, stop = _part(context, marks, width)
     shown = [(max(m.start, begin), min(m.end, stop), m) for m in marks]

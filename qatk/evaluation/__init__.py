@@ -1,4 +1,4 @@
-"""Predictions against gold: the official metrics, kinds of errors, answerability, what was out of reach."""
+"""Scoring of predictions: official metrics, kinds of errors, answerability, reachability."""
 
 from qatk.evaluation.agreement import Agreement, agreement_of
 from qatk.evaluation.answerability import Answerability, answerability_of

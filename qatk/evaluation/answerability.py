@@ -1,10 +1,10 @@
-"""The answerability score as a classifier.
+"""How well the null odds classify questions as answerable.
 
-The score is the probability that a question has no answer: the logistic function of its null odds, which is what a
-softmax over "no answer" and the best span alone gives. It needs no n-best list, so that prediction files of other tools
-can be judged too.
+The score is the probability that a question has no answer: the logistic function of its null odds, which equals a
+softmax over "no answer" and the best span. It needs no n-best list, so that prediction files of other tools can be
+scored too.
 
-Letters in shapes: n questions.
+Letters in shapes: n questions, k points of a curve.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from qatk.types import Bool, Float64
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Points of a curve, float64[k] each."""
+    """The points of a curve, float64[k] each."""
 
     x: Float64
     y: Float64
@@ -40,21 +40,22 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Answerability:
-    """How well null odds tell questions without an answer from the others.
+    """How well null odds separate questions without an answer from the others.
 
     Attributes:
-        roc_auc: the chance that a question without an answer has the higher odds of a pair; ties count half; NaN where
-            one of the two kinds is missing.
-        average_precision: of finding the questions without an answer; NaN likewise.
-        calibration_error: expected calibration error over bins of as many questions, a fraction (Guo et al. 2017).
-        brier: the mean squared distance of the probability from the truth (Brier 1950).
-        log_loss: the mean of minus the logarithm of the probability that was given to the truth.
-        reliability: those bins.
-        risk_coverage: share of questions kept, the surest first, and the share of them that is wrong by EM (El-Yaniv
-            & Wiener 2010). Sure is what has a high probability of the decision taken, to answer or not, which need
-            not be the likelier one; equally sure ones count as in the mean over their orders.
+        roc_auc: the area under the ROC curve: the probability that a random question without an answer has higher null
+            odds than a random question with one; ties count half. NaN if one of the two kinds is missing.
+        average_precision: of finding the questions without an answer; NaN in the same case.
+        calibration_error: the expected calibration error, a fraction, over bins with equal numbers of questions (Guo et
+            al. 2017).
+        brier: the Brier score: the mean squared difference between the probability and the truth (Brier 1950).
+        log_loss: the mean negative logarithm of the probability given to the truth.
+        reliability: the bins of the calibration error.
+        risk_coverage: the share of questions kept, the most confident ones first, and the share of these that is wrong
+            by EM (El-Yaniv & Wiener 2010). Confidence is the probability of the decision taken (to answer or to
+            abstain), which need not be the more probable one; equal confidences are averaged over their orders.
         risk_coverage_area: the mean risk over all coverages.
-        precision_recall: recall and precision by ``exact``, ``f1`` and ``oracle``, as the official script draws them.
+        precision_recall: recall and precision by ``exact``, ``f1`` and ``oracle``, as in the official script.
     """
 
     roc_auc: float
@@ -69,7 +70,7 @@ class Answerability:
 
 
 def answerability_of(evaluation: Evaluation) -> Answerability | None:
-    """Judge the null odds of an evaluation; ``None`` where it has none, or no EM and F1."""
+    """Score the null odds of an evaluation; ``None`` if it has no null odds, EM or F1."""
     odds, scores = evaluation.predictions.null_odds, evaluation.per_question
     if not len(odds) or np.isnan(odds).any() or not {"exact", "f1"} <= set(scores):
         return None

@@ -1,4 +1,4 @@
-"""Kinds of right and wrong answers: what sort of mistake each one is, told from texts and places alone.
+"""Kinds of right and wrong answers, determined from texts and positions alone.
 
 Letters in shapes: n questions.
 """
@@ -20,7 +20,7 @@ KINDS: tuple[str, ...] = (
     "right answer", "right to abstain", "false answer", "false abstention", "too long", "too short", "shifted",
     "another place", "wrong span, right kind", "wrong span", "out of reach",
 )
-"""Every kind, the right ones first; the codes of :func:`error_kinds_of` are indices into it."""
+"""All kinds, right ones first; :func:`error_kinds_of` returns indices into it."""
 
 MEANINGS: dict[str, str] = {
     "right answer": "exact match",
@@ -35,7 +35,7 @@ MEANINGS: dict[str, str] = {
     "wrong span": "elsewhere, and of another kind",
     "out of reach": "no window, cap or token allowed the gold",
 }
-"""A few words for each kind."""
+"""A short explanation of each kind."""
 
 _FUNCTION_WORDS = """
 a an the of in on at by to for from with and or but nor as is are was were be been being do does did has have had it its
@@ -43,10 +43,11 @@ this that these those he she they them his her their we you i who whom whose wha
 than then there into onto over under about after before between during through up down out off if
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
-"""English words that say nothing of what a text is about."""
+"""English words that say nothing about the topic of a text."""
 # fmt: on
 
 RIGHT_ANSWER, RIGHT_TO_ABSTAIN, FALSE_ANSWER, FALSE_ABSTENTION = range(4)
+"""The codes of the kinds: indices into :data:`KINDS`."""
 TOO_LONG, TOO_SHORT, SHIFTED, ANOTHER_PLACE, RIGHT_KIND, WRONG_SPAN, OUT_OF_REACH = range(4, 11)
 
 _MONTHS = "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -71,22 +72,22 @@ _FOUND: WeakKeyDictionary[Evaluation, Int8] = WeakKeyDictionary()
 def error_kinds_of(evaluation: Evaluation) -> Int8:
     """The kind of each question's outcome.
 
-    Exact match decides what is right. The others, the first that holds:
+    Exact match decides what is right. Wrong outcomes get the first kind that applies:
 
-    - *out of reach*: no gold answer could have been given (:mod:`qatk.evaluation.reachability`); known of runs only.
+    - *out of reach*: no gold answer was possible (:mod:`qatk.evaluation.reachability`); only known for runs.
     - *false answer*: the question has no answer. A missing prediction that was scored as wrong counts here too.
-    - *false abstention*: it has one, and nothing was answered.
-    - *too long*, *too short*, *shifted*: the prediction overlaps a gold answer in the context, the one that it shares
-      most with: it holds all of it, lies inside it, or neither. Where the place of either is unknown, words decide:
-      all content words of the gold among those of the prediction, the reverse, or some of them.
-    - *another place*: it overlaps none, and the content words of one stand among those of the other.
-    - *wrong span, right kind*: it is of the same :func:`answer_type` as a gold answer.
+    - *false abstention*: the question has an answer, and the prediction is "no answer".
+    - *too long*, *too short*, *shifted*: the prediction overlaps a gold answer in the context. Of the gold answer with
+      the largest overlap, it contains all, is a part, or neither. If a position is unknown, words decide: the
+      prediction has all content words of the gold answer, the reverse, or they share some.
+    - *another place*: it overlaps no gold answer, but one has all content words of the other.
+    - *wrong span, right kind*: it has the same :func:`answer_type` as a gold answer.
     - *wrong span*: none of these.
 
-    Words are those of the metric's normalisation, content words what is left without :data:`FUNCTION_WORDS`.
+    Words are those of the metric's normalisation; content words exclude :data:`FUNCTION_WORDS`.
 
     Returns:
-        int8[n], indices into :data:`KINDS`; read-only, for each evaluation is looked at once.
+        int8[n], indices into :data:`KINDS`; read-only, because the result is cached for each evaluation.
     """
     kinds = _FOUND.get(evaluation)
     if kinds is None:
@@ -112,10 +113,10 @@ def _find_kinds(evaluation: Evaluation) -> Int8:
 
 
 def right_elsewhere(evaluation: Evaluation) -> int:
-    """How many answers are right by exact match though they stand where no gold answer does.
+    """The number of answers that are right by exact match, but at a position where no gold answer is.
 
-    Such an answer counts as right; whether its place gives the answer nobody can say. Questions with a gold answer
-    or a prediction of unknown place do not count.
+    Such an answer counts as right, although its position may not support it. Questions whose gold answer or prediction
+    has an unknown position are not counted.
     """
     examples = evaluation.examples
     answered = evaluation.predictions.char_start >= 0

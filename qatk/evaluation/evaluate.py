@@ -1,4 +1,4 @@
-"""Predictions held against gold: the official EM/F1 of any predictions file. Needs no model."""
+"""Score any predictions file with the official EM and F1. This needs no model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
 
 Missing = Literal["error", "wrong"]
+"""What to do about questions without a prediction."""
 Extra = Literal["error", "ignore"]
+"""What to do about predictions for other questions."""
 
 
 def evaluate(
@@ -44,27 +46,27 @@ def evaluate(
     use: str = "squad",
     cluster: str | None = None,
 ) -> Evaluation:
-    """Score predictions as the official SQuAD v2 script does. They stand as they are, unless a threshold is given.
+    """Score predictions as the official SQuAD v2 script does; without a threshold, they are scored as they are.
 
     Args:
-        data: examples with gold, or a file that the dataset ``use`` reads.
-        predictions: id to text, ``""`` for "no answer", or to the list of an answer's spans; a mapping or a file, see
-            :func:`qatk.evaluation.prediction_files.read_predictions`.
-        null_odds: id to null score minus best span score, likewise; adds ``best_*`` and ``pr_*``.
+        data: examples with gold answers, or a file that the dataset ``use`` reads.
+        predictions: a mapping from id to text (``""`` for "no answer") or to the list of the answer's spans; or a file,
+            see :func:`qatk.evaluation.prediction_files.read_predictions`.
+        null_odds: a mapping from id to null score minus best span score, or a file; adds ``best_*`` and ``pr_*``.
         missing: what to do about questions without a prediction: ``"error"`` lists them, ``"wrong"`` scores them 0,
-            unanswerable ones too.
-        extra: what to do about predictions of other questions: ``"error"`` lists them, ``"ignore"`` leaves them out, as
-            the official script does.
-        na_prob_thresh: the official script's option: answers with null odds above it count as "no answer"; ``best_*``
-            and ``pr_*`` stay those of the predictions as they are.
+            even unanswerable ones.
+        extra: what to do about predictions for other questions: ``"error"`` lists them, ``"ignore"`` drops them, as the
+            official script does.
+        na_prob_thresh: the official script's option: answers with higher null odds become "no answer"; ``best_*`` and
+            ``pr_*`` still describe the predictions as they are.
         host: the plugins to use.
         use: the dataset that reads a file; its first required option is the path.
-        cluster: the column that intervals go by, see :func:`qatk.types.clusters_of`; ``None`` is the article.
+        cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
 
     Raises:
-        PredictionsError: where predictions or odds do not belong to the data: ids missing, left over or double.
-        DataError: where a file holds something else, or the data has no gold.
-        UsageError: where a file cannot be opened; for a column to cluster by that is not there.
+        PredictionsError: if predictions or odds do not match the data: missing, additional or duplicate ids.
+        DataError: if the content of a file cannot be used, or the data have no gold answers.
+        UsageError: if a file cannot be opened, or for an unknown cluster column.
     """
     examples = read_data(data, host, cluster=cluster, use=use)
     clusters_of(examples, cluster)
@@ -79,17 +81,17 @@ def evaluate(
 def read_data(
     data: Source | Examples, host: PluginHost | None = None, *, cluster: str | None = None, use: str = "squad"
 ) -> Examples:
-    """Examples to score by: a file is read by a dataset of the host; examples stand as they are.
+    """Examples to score; a file is read by a dataset of the host, and examples are returned unchanged.
 
     Args:
         data: a file, or examples.
         host: the plugins to use.
-        cluster: a further column of a file's questions to read, see :func:`qatk.types.clusters_of`.
+        cluster: an additional column to read, see :func:`qatk.types.clusters_of`.
         use: the dataset that reads a file; its first required option is the path.
 
     Raises:
-        DataError: where the file holds something else.
-        UsageError: where it cannot be opened, or the dataset reads no file.
+        DataError: if the content of the file cannot be used.
+        UsageError: if it cannot be opened, or the dataset reads no files.
     """
     if isinstance(data, Examples):
         return data
@@ -119,10 +121,12 @@ def evaluate_examples(
     """Score predictions of these examples; see :func:`evaluate`.
 
     Returns:
-        Figures under the official keys and in the official order, and ``exact`` and ``f1`` of each question. The
-        predictions in it stand where their context has their text, next to a gold answer where it has it more than
-        once (a file does not say which place was meant), and at -1 where it has not;
-        with null odds their score is 0 and their null score the odds, without both are NaN.
+        Metrics with the official keys in the official order, and ``exact`` and ``f1`` of each question. A prediction is
+        located where its context has its text, nearest to a gold answer if it occurs more than once (a file does not
+            give
+        the position), and at -1 if it does not occur. With null odds, the score is 0 and the null score the odds;
+            without,
+        both are NaN.
     """
     if missing not in ("error", "wrong"):
         raise UsageError(f"missing is {missing!r}", fix="use 'error' or 'wrong'")

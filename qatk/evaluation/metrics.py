@@ -1,4 +1,4 @@
-"""Predictions held against gold by a run's metrics, and cut into slices."""
+"""Scoring of predictions by a run's metrics, and grouping by its slicers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ def judge(
     """Score every question, average, and group.
 
     Args:
-        examples: with gold.
-        predictions: one an example, row by row.
-        metrics: live metrics; two that give a figure of the same name are an error, and so is an official name
-            (``exact``, ``HasAns_f1`` ...) of another metric than qatk's own.
+        examples: with gold answers.
+        predictions: one per example, row by row.
+        metrics: live metrics. Two figures of the same name are an error, and so is an official name (``exact``,
+            ``HasAns_f1`` ...) from another metric than qatk's own.
         slicers: live slicers.
-        reach: what the windows and the decoder's cap left possible, where that is known; groups by number of windows
-            come with it.
+        reach: what the windows and the maximum answer length allowed, if known; adds groups by number of windows.
     """
     metrics = list(metrics)
     per_question: dict[str, Float64] = {}
@@ -59,7 +58,7 @@ def judge(
 
 
 def refuse_official(names: Iterable[str], metric: str) -> None:
-    """Raise ``ValueError`` where figures of another metric are called as official ones, or as those of a group are."""
+    """Raise ``ValueError`` if another metric uses an official name or the prefix of a group."""
     prefixes = tuple(group.prefix for group in GROUPS if group.prefix)
     if taken := [name for name in names if name in OFFICIAL or str(name).startswith(prefixes)]:
         better = f"{metric}_{taken[0]}".replace("-", "_")
@@ -69,7 +68,7 @@ def refuse_official(names: Iterable[str], metric: str) -> None:
 def slice_masks(
     examples: Examples, slicers: Iterable[LiveSlicer], predictions: Predictions | None = None
 ) -> dict[str, Mapping[str, Bool]]:
-    """Groups of questions by slicer (its ``title``, or its name): bool[n] each; with answers those by answers too."""
+    """bool[n] for each slicer (its ``title``, or its name) and group; with predictions, groups by answers too."""
     masks: dict[str, Mapping[str, Bool]] = {}
     for slicer in slicers:
         with slicer.during("slicing"):
@@ -85,15 +84,15 @@ Odds = tuple[Float64, Int64 | None]
 def summarise(
     examples: Examples, predictions: Predictions, per_question: Mapping[str, Float64], odds: Odds | None = None
 ) -> dict[str, float]:
-    """Means in per cent of every per-question metric, over all questions and by answerability.
+    """Means of every per-question metric, in per cent: of all questions, and by answerability.
 
-    ``exact`` and ``f1`` bring the official script's keys in its order, and with null odds its best thresholds.
+    ``exact`` and ``f1`` give the official script's keys in its order and, with null odds, its best thresholds.
 
     Args:
-        examples: with gold.
-        predictions: one an example.
+        examples: with gold answers.
+        predictions: one per example.
         per_question: float64[n] of each metric, as fractions.
-        odds: those of an odds file; ``None`` takes those of the predictions, where they have any.
+        odds: those of an odds file; ``None`` uses those of the predictions, if they have any.
     """
     has_answer = examples.has_answer
     figures: dict[str, float] = {}
@@ -116,14 +115,14 @@ def _merge(into: dict[str, V], more: Mapping[str, V]) -> None:
 
 
 def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) -> Evaluation:
-    """These questions of an evaluation only, in this order.
+    """Only these questions of an evaluation, in this order.
 
-    Means over questions are made anew; figures that a metric gave for the whole corpus are left out.
+    Means over questions are recomputed; figures that a metric gave for the whole data set are dropped.
 
     Args:
-        evaluation: what to take them from.
-        rows: of the questions.
-        examples: those questions, where they are at hand.
+        evaluation: the evaluation of all questions.
+        rows: int64, the indices of the questions.
+        examples: the same questions as examples, if they are at hand.
     """
     predictions = evaluation.predictions.take(rows)
     examples = evaluation.examples.take(rows) if examples is None else examples

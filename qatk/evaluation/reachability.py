@@ -1,9 +1,9 @@
-"""What a decoder could have answered at best: whether windows, cap and tokens leave a way to a gold answer.
+"""Reachability: whether windows, maximum answer length and tokenizer allow a gold answer at all.
 
-A gold answer is within reach where some window holds tokens whose characters are the answer's (compared as the
-metric normalises them), no more of them than the decoder's cap. A question with several spans is within reach where
-one alternative of each is. Letters in shapes: n questions, A gold answers, S spans that are due, T tokens of some
-windows.
+A gold answer is within reach if some window has a sequence of tokens whose characters are the answer (compared after
+the metric's normalisation) and that is not longer than the decoder's maximum. A question with several spans is within
+reach if one alternative of each span is. Letters in shapes: n questions, A gold answers, S spans that are due, T tokens
+of some windows.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _BY_WEIGHT = (IN_REACH, CAP, TOKENIZER, WINDOW)
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """How far the answers of a run could go.
+    """Which gold answers a run could give.
 
     Attributes:
-        code: int8[n], indices into :data:`REACHES`. Questions without an answer, and those with one of unknown place,
-            are within reach; where answers fail for several reasons, cap comes before tokenizer before window, and
-            of several spans the one that fails by the last of these decides.
-        windows: int32[n], windows of each question.
-        tokens: int32[n], tokens of the shortest gold answer that tokens can give, 0 where there is none; of several
-            spans those of the longest.
+        code: int8[n], indices into :data:`REACHES`. Questions without an answer, or with an answer at an unknown
+            position, are within reach. If answers fail for several reasons, cap comes before tokenizer before window;
+            of several spans, the one whose reason comes last in this order decides.
+        windows: int32[n], the number of windows of each question.
+        tokens: int32[n], the number of tokens in the shortest reachable gold answer, 0 if there is none; of several
+            spans, that of the longest one.
     """
 
     code: Int8
@@ -41,22 +41,22 @@ class Reach:
     tokens: Int32
 
     def out_of_reach(self) -> dict[str, int]:
-        """Questions out of reach by reason (``window``, ``cap`` ...); reasons that keep none are left out."""
+        """The number of questions out of reach by reason (``window``, ``cap`` ...), for reasons that occur."""
         found = {name: int((self.code == k).sum()) for k, name in enumerate(REACHES) if k}
         return {name: number for name, number in found.items() if number}
 
     def longest_answer(self) -> int | None:
-        """The cap in tokens that would reach all answers, where the decoder's cap keeps some out of reach."""
+        """The maximum answer length, in tokens, that would reach all answers, if the decoder's is too small."""
         return int(self.tokens.max()) if (self.code == CAP).any() else None
 
 
 def find_reach(examples: Examples, features: Features, cap: int | None = None) -> Reach:
-    """Hold every gold answer against every window of its question.
+    """Compare every gold answer with every window of its question.
 
     Args:
-        examples: with gold.
+        examples: with gold answers.
         features: their windows.
-        cap: the most tokens an answer may have; ``None`` where there is no such cap.
+        cap: the maximum number of tokens in an answer; ``None`` if there is no maximum.
     """
     return reach_of(examples, features, find_token_spans(examples, features), cap)
 
@@ -87,7 +87,7 @@ def reach_of(examples: Examples, features: Features, found: TokenSpans, cap: int
 
 
 def window_masks(windows: Int32) -> dict[str, dict[str, Bool]]:
-    """Groups by the number of windows, under ``windows``; none where every question has as many.
+    """Groups by the number of windows, under ``windows``; empty if every question has the same number.
 
     Args:
         windows: int32[n].

@@ -1,11 +1,11 @@
-"""EM and F1 a question, their aggregates, and what null odds add: the numbers of the official SQuAD v2 script.
+"""EM and F1 per question, their means, and what null odds add: the figures of the official SQuAD v2 script.
 
-Every figure equals that script's to the last digit (Rajpurkar et al. 2018, ``evaluate-v2.0.py``), so sums run in its
-order: float64, left to right, questions as in the data set, equal odds as in the odds file. ``sum()`` did so until
-Python 3.12 began to compensate; :func:`numpy.cumsum` does so everywhere.
+Every figure equals that of the script to the last digit (Rajpurkar et al. 2018, ``evaluate-v2.0.py``). Sums therefore
+run in its order: float64, from left to right, questions in the order of the data set, equal odds in that of the odds
+file. ``sum()`` did so until Python 3.12, which compensates rounding errors; :func:`numpy.cumsum` always does.
 
-Several spans in a question's gold or in its answer are beyond that script: EM and F1 are then those of DROP (Dua et al.
-2019, ``drop_eval.py``), which are SQuAD's where there is one span; see :func:`exact_and_f1`.
+The script does not support answers of several spans. For those, EM and F1 are those of DROP (Dua et al. 2019,
+``drop_eval.py``), which equal SQuAD's for single spans; see :func:`exact_and_f1`.
 
 Letters in shapes: n questions, m null odds.
 """
@@ -31,20 +31,20 @@ from qatk.types import GROUPS, Bool, Examples, Float64, Int64, Spans, groups_of,
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
 _ARTICLES = re.compile(r"\b(?:an?|the)\b")
 _BETWEEN = "\0"
-"""Stands between texts that are normalised together. No letter, mark, punctuation or blank: nothing reaches across."""
+"""Separates texts that are normalised together; no pattern matches across it."""
 
 BLOCK = 1 << 14
-"""Questions scored at a time: more than a usual set has, few enough for the caches of the processor."""
+"""The number of questions to score at a time: few enough for the processor's caches."""
 
 
 def normalise_answer(text: str) -> str:
-    """Lower case, no ASCII punctuation, no English articles, single blanks; may leave nothing."""
+    """Lower case, without ASCII punctuation and English articles, with single blanks; the result may be empty."""
     bare = _PUNCTUATION.sub("", text.lower())
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
 def normalise_answers(texts: Sequence[str]) -> list[str]:
-    """:func:`normalise_answer` of each text; all in one pass, which is several times faster."""
+    """Apply :func:`normalise_answer` to each text, all in one pass, which is several times as fast."""
     joined = _BETWEEN.join(texts)
     if joined.count(_BETWEEN) != len(texts) - 1:
         return [normalise_answer(text) for text in texts]
@@ -55,18 +55,18 @@ def normalise_answers(texts: Sequence[str]) -> list[str]:
 def exact_and_f1(examples: Examples, texts: Sequence[str], several: Spans | None = None) -> tuple[Float64, Float64]:
     """Exact match and token F1 of each question, the best over its gold answers.
 
-    Gold answers of which normalising leaves nothing do not count. Where none remains, right means that
-    normalising leaves nothing of the prediction either.
+    Gold answers that are empty after normalisation do not count. If none remains, a prediction is right if it is empty
+    after normalisation too.
 
-    Where several spans are due, or several are said, they are paired one to one, so that the sum of the pairs' scores
-    is highest, a pair's being the best over the alternatives of the span that is due. F1 is that sum over the number of
-    spans that are due or of those that are said, whichever is higher: what is missing and what is too much both
-    cost. Exact match means that there are as many as are due and that they can be paired so that all are equal. So a
-    system that says one span where two are due has an exact match of 0, and half of the F1 that its span earns.
-    Unlike in DROP's script, figures are not rounded, and numbers are compared as any other word.
+    If a question or its prediction has several spans, predicted and gold spans are paired one to one so that the sum of
+    their scores is maximal; the score of a pair is the best over the alternatives of the gold span. F1 is this sum
+    divided by the larger of the two numbers of spans, so that missing and additional spans both cost. Exact match
+    requires equal numbers of spans and a pairing in which all are equal. A prediction of one span where two are due
+    thus has an exact match of 0 and half of its span's F1. Unlike in DROP's script, figures are not rounded, and
+    numbers are compared like all other words.
 
     Args:
-        examples: with gold.
+        examples: with gold answers.
         texts: n predictions, row by row; ``""`` is "no answer".
         several: the spans of answers that have several; see :class:`qatk.types.Predictions`.
 
@@ -74,8 +74,8 @@ def exact_and_f1(examples: Examples, texts: Sequence[str], several: Spans | None
         Two float64[n], as fractions.
 
     Raises:
-        DataError: where the examples carry no gold.
-        ValueError: where there are not n texts.
+        DataError: if the examples have no gold answers.
+        ValueError: if there are not n texts.
     """
     if examples.answer_offsets is None:
         raise DataError("these examples carry no gold answers", fix="scores need gold; use labelled data")
@@ -191,16 +191,16 @@ OFFICIAL = frozenset(
     [f"{group.prefix}{name}" for group in GROUPS for name in ("exact", "f1", "total")]
     + ["best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh", "pr_exact_ap", "pr_f1_ap", "pr_oracle_ap"]
 )
-"""The keys of :func:`official_metrics` and :func:`odds_metrics`: no other metric's figures may be called so."""
+"""The keys of :func:`official_metrics` and :func:`odds_metrics`; figures of other metrics cannot have these names."""
 
 
 def official_metrics(exact: Float64, f1: Float64, has_answer: Bool) -> dict[str, float]:
-    """``exact``, ``f1``, ``total``, then ``HasAns_*`` and ``NoAns_*`` where there are such questions; in per cent.
+    """``exact``, ``f1``, ``total``, then ``HasAns_*`` and ``NoAns_*`` if there are such questions; in per cent.
 
     Args:
         exact: float64[n], fractions.
         f1: float64[n], fractions.
-        has_answer: bool[n], whether the gold answers the question.
+        has_answer: bool[n], whether the context answers the question.
     """
     metrics: dict[str, float] = {}
     for group, rows in groups_of(has_answer).items():
@@ -213,23 +213,22 @@ def official_metrics(exact: Float64, f1: Float64, has_answer: Bool) -> dict[str,
 def odds_metrics(
     exact: Float64, f1: Float64, has_answer: Bool, answered: Bool, odds: Float64, rows: Int64 | None = None
 ) -> dict[str, float]:
-    """What thresholds on the null odds could reach on this very data, and how well the odds rank the questions.
+    """The best scores of any threshold on the null odds for these very data, and how well the odds rank questions.
 
-    A question of a row not in ``rows`` scores 0 at every threshold.
+    A question that is not in ``rows`` scores 0 at every threshold.
 
     Args:
         exact: float64[n], fractions.
         f1: float64[n], fractions.
-        has_answer: bool[n], whether the gold answers the question.
-        answered: bool[n], whether the prediction does.
+        has_answer: bool[n], whether the context answers the question.
+        answered: bool[n], whether the prediction is an answer.
         odds: float64[m], no NaN; the higher, the more likely there is no answer.
-        rows: int64[m], the question that each of the odds belongs to. Their order decides between equal odds, as the
-            order of the odds file does in the official script. ``None``: row by row.
+        rows: int64[m], the question of each of the odds. As in the official script, their order decides between equal
+            odds. ``None``: row by row.
 
     Returns:
-        ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh``, and, where any question has an
-        answer, ``pr_exact_ap``, ``pr_f1_ap`` and ``pr_oracle_ap``; thresholds in the unit of the odds, the
-        others in per cent.
+        ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh`` and, if any question has an answer,
+        ``pr_exact_ap``, ``pr_f1_ap`` and ``pr_oracle_ap``; thresholds in the unit of the odds, the others in per cent.
     """
     if np.isnan(odds).any():
         raise ValueError("null odds must not be NaN")

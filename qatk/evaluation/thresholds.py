@@ -1,4 +1,4 @@
-"""What thresholds on the null odds would give. Letters in shapes: n questions."""
+"""EM and F1 at every threshold on the null odds. Letters in shapes: n questions, k thresholds."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from qatk.types import Bool, Float64, Int64
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """EM and F1 in per cent at each threshold on the null odds: answers above it become "no answer".
+    """EM and F1 in per cent at each threshold on the null odds: answers with higher odds become "no answer".
 
-    Every point can be reached. The official ``best_exact`` and ``best_f1`` take abstentions as they are, and also cut
-    between equal odds, where no threshold falls.
+    A threshold can reach every point. The official ``best_exact`` and ``best_f1``, in contrast, keep abstentions as
+    they are and also cut between equal odds, which no threshold can do.
 
     Attributes:
-        threshold, exact, f1: float64[k], thresholds rising; the first answers nothing.
-        full: whether the best span of every question is known, so that the last threshold answers all; else it answers
-            what was answered.
+        threshold, exact, f1: float64[k], thresholds rising; the first one answers nothing.
+        full: whether the best span of every question is known, so that the last threshold answers all questions;
+            otherwise it answers those that were answered.
     """
 
     threshold: Float64
@@ -32,20 +32,20 @@ class Sweep:
 
     @property
     def best_exact(self) -> int:
-        """Where EM is highest; the lowest of equally good thresholds."""
+        """The index of the highest EM; the lowest threshold among equals."""
         return int(np.argmax(self.exact))
 
     @property
     def best_f1(self) -> int:
-        """Where F1 is highest; the lowest of equally good thresholds."""
+        """The index of the highest F1; the lowest threshold among equals."""
         return int(np.argmax(self.f1))
 
 
 def threshold_sweep(evaluation: Evaluation) -> Sweep:
     """EM and F1 at every threshold, for an evaluation with null odds, EM and F1.
 
-    A threshold above the one in use turns abstentions into answers where best spans are known. Without them the sweep
-    ends at the highest odds of an answer.
+    If best spans are known, thresholds above the one in use turn abstentions into answers. Otherwise the sweep ends at
+    the highest null odds of an answer.
     """
     odds, has_answer = evaluation.predictions.null_odds, evaluation.examples.has_answer
     answered, scores = _of_answers(evaluation)

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read with one clear message for whatever is wrong with them."""
+"""Files: written completely or not at all, and read with one clear message for everything that can be wrong."""
 
 from qatk.files.cache import LIMIT, PLACE, cache_folder
 from qatk.files.reading import is_there, parse_json, read_json_lines, read_rows, read_text

@@ -1,4 +1,4 @@
-"""Where things are kept between runs."""
+"""The folder for cached data."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PLACE, LIMIT = "QATK_CACHE", "QATK_CACHE_GB"
+"""The environment variables for the cache folder and for its maximum size in gigabytes."""
 
 
 def cache_folder(environ: Mapping[str, str], folder: str = "features") -> Path | None:
-    """Where a kind of thing is cached between runs; ``None`` where the user wants no cache or has no home."""
+    """The folder for one kind of cached data; ``None`` if the user disabled caching or has no home folder."""
     named = environ.get(PLACE)
     if named in ("", "off"):
         return None

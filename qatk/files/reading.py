@@ -1,4 +1,4 @@
-"""Files that users name, read with one clear message for whatever is wrong with them."""
+"""Read files that users name, with one clear message for everything that can be wrong."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qatk.errors import DataError, UsageError, nearest
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file or folder.
+    """Whether the file or folder exists.
 
     Raises:
-        UsageError: where there can be none: the name is too long, a part of it is closed, links lead in a circle.
+        UsageError: if the path is unusable: the name is too long, access is denied, or links form a loop.
     """
     try:
         path.stat()
@@ -43,11 +43,11 @@ def _is_device(descriptor: int) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, plain, gzip or zstd (told by its first bytes, not its name), without byte order mark.
+    """Read a UTF-8 file, plain, gzip or zstd (recognised by its first bytes, not its name), without byte order mark.
 
     Raises:
-        UsageError: where there is no such file, with one of a similar name; or it cannot be opened.
-        DataError: where the archive is damaged or the text is not UTF-8, with the byte.
+        UsageError: if the file does not exist (with a similar name, if there is one) or cannot be opened.
+        DataError: if the archive is damaged or the text is not UTF-8, with the position of the byte.
     """
     try:
         with path.open("rb") as file:
@@ -68,7 +68,7 @@ def read_text(path: Path) -> str:
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 UNFOLDED, RATIO = 64 * 2**20, 100
-"""An archive may unfold to so many bytes; or to so many times its own size, which no text of words comes near."""
+"""An archive may expand to this many bytes, or to this many times its own size, which no natural text reaches."""
 
 
 def _from_gzip(data: bytes, path: Path) -> bytes:
@@ -119,10 +119,10 @@ def parse_json(
     object_pairs_hook: Callable[[list[tuple[str, object]]], object] | None = None,
     parse_int: Callable[[str], object] | None = None,
 ) -> object:
-    """Parse one JSON value; options are those of :func:`json.loads`.
+    """Parse one JSON value; ``options`` are those of :func:`json.loads`.
 
     Raises:
-        DataError: with ``file:line:column``, saying whether the text is empty, cut short, JSON Lines or no JSON.
+        DataError: with ``file:line:column``; it says whether the text is empty, cut short, JSON Lines or not JSON.
     """
     try:
         value: object = json.loads(text, object_pairs_hook=object_pairs_hook, parse_int=parse_int)
@@ -137,10 +137,10 @@ def parse_json(
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, object]]:
-    """The values of a file of JSON Lines, plain or gzip, each with the number of its line; blank lines are none.
+    """Read a file of JSON Lines, plain or packed: the number and the value of each line that is not blank.
 
     Raises:
-        UsageError, DataError: as :func:`read_text` and :func:`parse_json` do.
+        UsageError, DataError: like :func:`read_text` and :func:`parse_json`.
     """
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
@@ -154,15 +154,15 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, object]]:
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[str, object]]:
-    """The rows of a Parquet file, or of one of JSON Lines, each with its place for messages.
+    """Read the rows of a Parquet or JSON Lines file, each with its position for messages.
 
     Args:
-        path: a name in ``.parquet`` is Parquet, any other JSON Lines, plain or packed.
-        columns: those of Parquet to read, of which some may be absent; ``None`` reads all.
+        path: the file.
+        columns: the columns to read from Parquet, as far as they exist; ``None`` reads all.
 
     Raises:
-        UsageError: where there is no such file, or it cannot be opened.
-        DataError: where it is no Parquet, or a line is not JSON.
+        UsageError: if the file does not exist or cannot be opened.
+        DataError: if it has another form.
     """
     if path.suffix != ".parquet":
         yield from ((f"{path}:{line}", row) for line, row in read_json_lines(path))

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qatk.errors import StorageError
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a :class:`StorageError` that names the file."""
+    """Turn errors of the file system inside the block into a :class:`StorageError` that names the file."""
     try:
         yield
     except OSError as error:
@@ -28,12 +28,11 @@ def storage_errors(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a file so that a crash or a full disk leaves the old content, or none.
 
-    A link stays one: what it leads to is written; and what is no file, such as a pipe or a device, is written into.
-    Not so in a run folder, which may come from elsewhere: there both are replaced. The mode is that of the file that
-    was there, or what the umask leaves.
+    If the path is a link, its target is written; a pipe or a device is written to directly. In a run folder, which may
+    come from elsewhere, both are replaced instead. An existing file keeps its mode; a new one gets that of the umask.
 
     Raises:
-        StorageError: where the file system refuses.
+        StorageError: if the file system refuses.
     """
     if isinstance(data, str):
         data = data.encode("utf-8", "backslashreplace")  # of bytes in a path that are no UTF-8; an escape to JSON too
@@ -81,7 +80,7 @@ def _of_run(path: Path) -> bool:
 
 
 def finite(value: object) -> object:
-    """The value with NaN as ``None`` and infinities as the largest float32: JSON knows neither."""
+    """The value with ``None`` for NaN and the largest float32 for infinity, neither of which JSON has."""
     if isinstance(value, float):
         limit = 3.4028234663852886e38
         return None if math.isnan(value) else min(max(value, -limit), limit)
@@ -93,12 +92,20 @@ def finite(value: object) -> object:
 
 
 def write_json(path: Path, value: object, indent: int | None = 1) -> None:
-    """Write strict JSON, atomically. Raises :class:`StorageError`."""
+    """Write strict JSON, atomically.
+
+    Raises:
+        StorageError: if the file system refuses.
+    """
     write_atomically(path, json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def append_json_line(path: Path, value: Mapping[str, object]) -> None:
-    """Add a line of strict JSON, written whole. Raises :class:`StorageError`."""
+    """Append a complete line of strict JSON.
+
+    Raises:
+        StorageError: if the file system refuses.
+    """
     line = json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
     _own(path)
     with storage_errors(path), path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
@@ -112,7 +119,11 @@ def _own(path: Path) -> None:
 
 
 def mend_lines(path: Path) -> None:
-    """Cut off a last line that a killed process left unfinished. Raises :class:`StorageError`."""
+    """Cut off a last line that a killed process left incomplete.
+
+    Raises:
+        StorageError: if the file system refuses.
+    """
     _own(path)
     with storage_errors(path):
         if path.exists() and not (content := path.read_bytes()).endswith(b"\n") and content:
@@ -122,10 +133,10 @@ def mend_lines(path: Path) -> None:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder to fill, which takes the place of ``folder`` when the block ends well.
+    """Provide an empty folder to fill, which replaces ``folder`` if the block ends without an error.
 
     Raises:
-        StorageError: where the file system refuses; ``folder`` is then as before.
+        StorageError: if the file system refuses; ``folder`` is then unchanged.
     """
     new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     with storage_errors(folder):
@@ -144,7 +155,7 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 def discard(path: Path) -> None:
-    """Remove a file, a folder with all that is in it, or a link and nothing that it leads to; what can be removed."""
+    """Remove a file, a link (not its target), or a folder with its content, as far as possible."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,7 +1,6 @@
-"""A model that answers: whatever a run folder, a saved model or a checkpoint of the hub says, by one object.
+"""A model that answers questions, loaded from a run folder, a saved model or a checkpoint of the hub.
 
-It takes the path of a run, featurizer, trainer's prediction, decoder, so that it answers the questions of a run's dev
-data as the run did.
+It uses the same featurizer, prediction and decoder as a run, so it answers a run's dev questions as the run did.
 """
 
 from __future__ import annotations
@@ -31,18 +30,23 @@ from qatk.run_folder.reading import read_part, unreadable
 from qatk.types import Examples, Predictions
 
 CONFIG = "config.json"
-"""Of a model in the form of transformers."""
+"""The configuration file of a model in the form of transformers."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnsweringModel:
-    """A model with everything that decides its answers: windows, decoder, null threshold.
+    """A model with everything that determines its answers: windows, decoder, null threshold.
 
     Attributes:
         name: what it was loaded from.
-        sections: the recipe's choices of backbone, featurizer, head, trainer and decoder.
-        threshold: the null threshold that was fitted for data to come, where the decoder's is ``calibrated`` or an
-            error rate was promised.
+        sections: the recipe's backbone, featurizer, head, trainer and decoder.
+        threshold: the null threshold that was fitted for new data, if the decoder's is ``calibrated`` or an error rate
+            was promised.
+        host: the plugins.
+        parts: the live components.
+        model: of the trainer.
+        tokenizer: of the backbone.
+        spec: of the backbone.
         promise: the error rate that the threshold keeps, see ``qatk calibrate --at-most``.
     """
 
@@ -57,10 +61,10 @@ class AnsweringModel:
     promise: KeptPromise | None = None
 
     def predict(self, examples: Examples) -> Predictions:
-        """The answers to all examples, which need no gold.
+        """Return the answers to all examples, which need no gold answers.
 
         Raises:
-            QatkError: one of its kinds, for everything that a user can mend.
+            QatkError: a subclass of it, for everything that a user can correct.
         """
         features = self.parts.featurizer.featurize(examples, self.tokenizer, self.spec, split="prediction")
         scores = self.parts.trainer.predict(self.model, features)
@@ -68,17 +72,25 @@ class AnsweringModel:
         return predictions if self.threshold is None else apply_threshold(examples, predictions, self.threshold)
 
     def answer(self, question: str, context: str, *, top_k: int = 5) -> Reply:
-        """The answer to one question about a context of any length.
+        """Return the answer to a question about a context of any length.
+
+        Args:
+            question: the question.
+            context: the text to answer it from.
+            top_k: the number of candidates to return.
 
         Raises:
-            UsageError: where question or context is blank, or ``top_k`` is below 1.
+            UsageError: if the question or the context is blank, or ``top_k`` is below 1.
         """
         return self.answers([question], [context], top_k=top_k)[0]
 
     def answers(self, questions: Sequence[str], contexts: Sequence[str], *, top_k: int = 5) -> list[Reply]:
-        """The answer to each question about the context beside it; many at once are faster than one by one.
+        """Return the answers to many questions, each about its context; this is faster than one call per question.
 
-        Equal contexts are read once. Raises as :meth:`answer` does, with the number of the pair.
+        Equal contexts are tokenized once.
+
+        Raises:
+            UsageError: as in :meth:`answer`, with the number of the question.
         """
         if top_k < 1:
             raise UsageError(f"top_k is {top_k}", fix="ask for 1 answer or more")
@@ -88,13 +100,13 @@ class AnsweringModel:
         return list(replies_of(examples, self.keeping(top_k).predict(examples), top_k=top_k, promise=self.promise))
 
     def keeping(self, top_k: int) -> AnsweringModel:
-        """The same model with an n-best of at least ``top_k`` spans."""
+        """The same model with an n-best list of at least ``top_k`` spans."""
         kept = self.parts.decoder.option("n_best_size", top_k)
         return self.changed(decoder={"n_best_size": top_k}) if top_k > kept else self
 
     @property
     def weights(self) -> str:
-        """What tells these weights from others: name, size and time of their file; the name alone of a hub's."""
+        """Identifies the weights: name, size and time of their file; only the name for a model of the hub."""
         folder = Path(str(self.sections["backbone"].get("model", "")))
         stats = [file.stat() for file in sorted(folder.glob("*.safetensors"))]
         return f"{self.name} {[(stat.st_size, stat.st_mtime_ns) for stat in stats]}"
@@ -105,7 +117,7 @@ class AnsweringModel:
         """The same weights with other options of featurizer and decoder.
 
         Raises:
-            UsageError: where a component has no such option, or it does not take the value.
+            UsageError: if a component has no such option, or does not accept the value.
         """
         if not featurizer and not decoder:
             return self
@@ -129,17 +141,17 @@ def load_model(
     """Load a model that answers questions.
 
     Args:
-        model: a run folder; the folder of a saved model; a question-answering checkpoint of the hub, by its id; or
-            ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; of a model that qatk
-            did not train, those of a recipe that names none.
-        device: as the trainer's option, such as ``cpu`` or ``cuda``.
-        settings: further options by section, such as ``{"decoder": {"max_answer_length": 50}}``.
+        model: a run folder; the folder of a saved model; the hub id of a question-answering checkpoint; or
+            ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; for a model that qatk
+            did not train, they are the defaults of a recipe.
+        device: as in the trainer's option, such as ``cpu`` or ``cuda``.
+        settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``.
         host: the plugins to use.
 
     Raises:
-        ModelError: there is no such model, or it has no question-answering head.
-        RunFolderError: the run is unfinished, or was made with a plugin that is not here.
-        UsageError: an option is unknown.
+        ModelError: if the model does not exist or has no question-answering head.
+        RunFolderError: if the run is unfinished, or needs a plugin that is not installed.
+        UsageError: if an option is unknown.
     """
     host = host or PluginHost.discover()
     folder = Path(model)

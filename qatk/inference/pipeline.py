@@ -1,7 +1,7 @@
-"""The question-answering pipeline that transformers had until 5.3: the same call, the same answers.
+"""The question-answering pipeline that transformers had until version 5.3: the same call, the same answers.
 
-What differs: scores of different windows are comparable (transformers normalised each window by itself), and equal
-texts at different places stay different answers (transformers merged them).
+Two things differ: scores of different windows are comparable (transformers normalised each window separately), and
+equal texts at different positions remain different answers (transformers merged them).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from qatk.inference.reply import Candidate, Reply
 
 TASK = "question-answering"
 DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"
-"""What transformers took where no model was named."""
+"""The default model of the pipeline of transformers."""
 LAZY = 128
-"""Questions that are taken from a generator at a time, where ``batch_size`` does not say."""
+"""The number of questions to take from a generator at a time if ``batch_size`` is not given."""
 _MORE = 20
 """Spans that are fetched beyond ``top_k``: those that are alike once they are aligned to words take one place."""
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -55,21 +55,21 @@ def pipeline(
     batch_size: int | None = None,
     **options: object,
 ) -> QuestionAnsweringPipeline:
-    """A question-answering pipeline, called as that of transformers was.
+    """A question-answering pipeline that is called like that of transformers.
 
     Args:
         task: ``question-answering``.
-        model: what :func:`qatk.load_model` takes, or a model of transformers with its ``tokenizer``.
-        tokenizer: of the model; a folder or hub id, or a fast tokenizer. Where it is not given, the model's own.
-        device: as transformers takes it: -1 or ``"cpu"``, a number or ``"cuda"``, a ``torch.device``.
-        dtype: of a checkpoint, as transformers takes it: ``"float32"``, ``"bfloat16"``, ``"float16"``; ``"auto"`` takes
-            what is fastest here. A run answers with its own precision.
-        batch_size: how many questions are taken from a generator at a time.
-        options: defaults of the call's options, see :class:`QuestionAnsweringPipeline`.
+        model: what :func:`qatk.load_model` takes, or a model of transformers together with its ``tokenizer``.
+        tokenizer: a folder, a hub id or a fast tokenizer; by default the model's own.
+        device: as in transformers: -1 or ``"cpu"``, a number or ``"cuda"``, a ``torch.device``.
+        dtype: of a checkpoint, as in transformers: ``"float32"``, ``"bfloat16"``, ``"float16"``; ``"auto"`` is the
+            fastest on this machine. A run uses its own precision.
+        batch_size: the number of questions to take from a generator at a time.
+        options: defaults for the options of a call, see :class:`QuestionAnsweringPipeline`.
 
     Raises:
         KeyError: for another task.
-        QatkError: as :func:`qatk.load_model`.
+        QatkError: as in :func:`qatk.load_model`.
     """
     if task != TASK:
         raise KeyError(f"unknown task {task!r}: qatk.pipeline does {TASK!r} alone")
@@ -81,12 +81,12 @@ def pipeline(
 
 
 def install_pipeline() -> None:
-    """Put the task ``question-answering`` into the registry of transformers, so that its ``pipeline`` knows it again.
+    """Register the task ``question-answering`` with transformers, which no longer has it.
 
     Programs that call ``transformers.pipeline("question-answering", ...)`` then run unchanged.
 
     Raises:
-        ImportError: where transformers is not installed.
+        ImportError: if transformers is not installed.
     """
     transformers = import_module("transformers")  # at run time: the core does without it
     pipelines = import_module("transformers.pipelines")
@@ -102,31 +102,33 @@ def install_pipeline() -> None:
 
 
 class QuestionAnsweringPipeline:
-    """Answers to questions about contexts, as transformers gave them: ``score``, ``start``, ``end`` and ``answer``.
+    """Answers questions about contexts as transformers did: with ``score``, ``start``, ``end`` and ``answer``.
 
-    Call it with ``question=`` and ``context=`` (texts or lists), a dict or a list of dicts with these keys; a single
-    question gets its answer, several a list. Another iterable, such as a generator or a data set of ``datasets``, is
-    read as its answers are asked for.
+    Call it with ``question=`` and ``context=`` (texts or lists), or with a dict or a list of dicts with these keys. A
+    single question returns its answer, several return a list. Any other iterable, such as a generator or a data set of
+    ``datasets``, is read lazily while its answers are consumed.
 
-    Options of a call, or defaults of all calls:
+    Options of a call, or defaults for all calls:
 
-    - ``top_k`` (1): how many answers; more than one come as a list. ``topk`` is its old name.
-    - ``max_answer_len`` (15): the longest answer, in tokens.
-    - ``max_seq_len`` (of a run, its own; else 384, or what the model takes): the longest window, in tokens.
-    - ``doc_stride`` (of a run, its own; else 128; at most half a window): how many tokens two windows share.
-    - ``max_question_len`` (64): longer questions are cut.
+    - ``top_k`` (1): the number of answers; more than one are returned as a list. ``topk`` is the old name.
+    - ``max_answer_len`` (15): the maximum answer length, in tokens.
+    - ``max_seq_len`` (that of a run; otherwise 384, or less if the model requires it): the maximum window length, in
+      tokens.
+    - ``doc_stride`` (that of a run; otherwise 128; at most half a window): the overlap of two windows, in tokens.
+    - ``max_question_len`` (64): longer questions are truncated.
     - ``handle_impossible_answer`` (False): "no answer" may be among the answers, as ``""`` from 0 to 0.
-    - ``align_to_words`` (True): answers begin and end where words do.
-    - ``padding``, ``batch_size``: taken, and of no effect on the answers.
+    - ``align_to_words`` (True): answers begin and end at word boundaries.
+    - ``padding``, ``batch_size``: accepted, without effect on the answers.
 
     Args:
-        model: that answers.
-        batch_size: how many questions are taken from a generator at a time.
+        model: the model that answers.
+        batch_size: the number of questions to take from a generator at a time.
         options: defaults, as above.
 
     Raises:
-        ValueError: an empty question or context, ``top_k`` or ``max_answer_len`` below 1, lists of different lengths.
-        KeyError: a dict without ``question`` or ``context``.
+        ValueError: for an empty question or context, ``top_k`` or ``max_answer_len`` below 1, or lists of different
+            lengths.
+        KeyError: for a dict without ``question`` or ``context``.
     """
 
     task = TASK
@@ -137,7 +139,7 @@ class QuestionAnsweringPipeline:
         self._changed: dict[tuple[int, ...], AnsweringModel] = {}
 
     def __call__(self, *arguments: object, **keywords: object) -> Any:
-        """The answers; see the class. Their form hangs on the call, as it did in transformers."""
+        """Return the answers; see the class. Their form depends on the call, as in transformers."""
         given: dict[str, object] = {
             name: keywords.pop(name) for name in ("question", "context", "data", "X") if name in keywords
         }

@@ -1,4 +1,4 @@
-"""What a model says to one question: its answer, where it stands, how sure it is, and what else it thought of."""
+"""The reply of a model to one question: its answer, position and probability, and the other candidates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Candidate:
         text: an exact slice of the context.
         start, end: its characters, end exclusive.
         score: comparable over all windows of the question.
-        probability: that of this span among the n-best and "no answer".
+        probability: of this span, among the n-best spans and "no answer".
     """
 
     text: str
@@ -35,14 +35,14 @@ class Reply:
     """The answer to one question.
 
     Attributes:
-        question, context: as they were asked.
+        question, context: as they were given.
         text: an exact slice of the context; ``""`` is "no answer".
         start, end: its characters, end exclusive; both -1 for "no answer".
-        probability: of what was answered, "no answer" included.
-        no_answer_probability: of "no answer", among it and the n-best.
-        null_odds: null score minus best span score: the higher, the surer is "no answer".
-        candidates: the best spans, best first, whether or not one was answered.
-        promise: the error rate of the model's answers, in a sentence; ``None`` where none was promised.
+        probability: of the answer that was given, including "no answer".
+        no_answer_probability: of "no answer", among it and the n-best spans.
+        null_odds: null score minus best span score; the higher, the more likely there is no answer.
+        candidates: the best spans, best first, even if none of them is the answer.
+        promise: the error rate of the model's answers, in a sentence; ``None`` if none was promised.
     """
 
     question: str
@@ -62,7 +62,7 @@ class Reply:
         return self.start >= 0
 
     def as_dict(self) -> dict[str, object]:
-        """As JSON has it, without the context, and with ``promise`` where there is one."""
+        """Plain values for JSON, without the context, and with ``promise`` if there is one."""
         plain = {name: value for name, value in asdict(self).items() if name != "context"}
         if self.promise is None:
             del plain["promise"]
@@ -72,7 +72,7 @@ class Reply:
 def replies_of(
     examples: Examples, predictions: Predictions, *, top_k: int, promise: KeptPromise | None = None
 ) -> Iterator[Reply]:
-    """A reply for each example, with up to ``top_k`` candidates. The predictions must have an n-best."""
+    """A reply for each example, with up to ``top_k`` candidates. The predictions must have an n-best list."""
     best = predictions.nbest
     assert best is not None, "replies need the n-best of their predictions"
     spans = zip(best.text, best.char_start, best.char_end, best.score, best.probability, strict=True)

@@ -1,4 +1,4 @@
-"""What backbones, heads and trainers hand to each other. Torch is imported for checking types only."""
+"""What backbones, heads and trainers pass to each other. Torch is imported for type checking only."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ if TYPE_CHECKING:
 
 
 HEAD_WEIGHTS = "head.safetensors"
-"""The file in a model's folder that holds a head for which the encoder's architecture has no place."""
+"""The file in a model's folder with the weights of a head that the encoder's architecture has no place for."""
 
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """What the other parts must know of a backbone.
+    """What the other parts need to know about a backbone.
 
     Attributes:
         name: as the user wrote it, for messages.
         hidden_size: H, the width of the encoder's states.
-        max_length: the most tokens one window may have.
-        padding_side: ``"right"`` or ``"left"``; on the left the context comes before the question, as the
-            published models with that form were trained.
-        pad_id: the padding token's id.
-        null_id: the id of the token that stands for "no answer" (CLS; BOS where there is no CLS).
+        max_length: the maximum number of tokens in a window.
+        padding_side: ``"right"`` or ``"left"``; with left padding, the context comes before the question, as in the
+            published models of that form.
+        pad_id: the id of the padding token.
+        null_id: the id of the token that stands for "no answer" (CLS, or BOS if there is no CLS).
         has_type_ids: whether ``forward`` takes ``token_type_ids``.
-        span_layers: makes what the architecture has between states [B, L, H] and start and end scores [B, L, 2],
-            untrained; ``None`` where that is one linear layer, as in BERT and most others. No window depends on it.
+        span_layers: makes the untrained layers that the architecture has between states [B, L, H] and start and end
+            scores [B, L, 2]; ``None`` if it is one linear layer, as in BERT and most others. Windows do not depend on
+            it.
     """
 
     name: str
@@ -43,15 +44,16 @@ class BackboneSpec:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Padded windows on the device; what a span module sees. B windows, L positions.
+    """Padded windows on the device, the input of a span module: B windows of L positions.
 
     Attributes:
-        inputs: exactly what the encoder's forward accepts: ``input_ids``, ``attention_mask`` int64[B, L], and
-            ``token_type_ids`` where it takes them.
-        context_mask: bool[B, L], the context's tokens.
-        token_mask: bool[B, L], all tokens but padding.
-        null_index: int64[B], position of the "no answer" token, in this padded batch.
-        start_target, end_target: int64[B], positions in this padded batch, or ``None``.
+        inputs: the arguments of the encoder's ``forward``: ``input_ids`` and ``attention_mask``, int64[B, L], and
+            ``token_type_ids`` if it takes them.
+        context_mask: bool[B, L], true for tokens of the context.
+        token_mask: bool[B, L], true for all tokens except padding.
+        null_index: int64[B], the position of the "no answer" token in the padded window.
+        start_target, end_target: int64[B], the positions of the answer's first and last token in the padded window, or
+            ``None`` without targets.
     """
 
     inputs: Mapping[str, Tensor]
@@ -64,11 +66,11 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class SpanLogits:
-    """A span module's forward where the score of a span is a sum.
+    """The output of a span module that scores a span as the sum of a start score and an end score.
 
     Attributes:
-        start, end: float[B, L], ``-inf`` where masked.
-        null: float[B], on the same scale as start + end.
+        start, end: float[B, L], ``-inf`` at positions where no answer may start or end.
+        null: float[B], the score of "no answer", on the same scale as start + end.
     """
 
     start: Tensor
@@ -78,14 +80,15 @@ class SpanLogits:
 
 @dataclass(frozen=True, eq=False)
 class PairLogits:
-    """A span module's forward where the score of a span is no sum of a start and an end score: K spans of each window.
+    """The output of a span module that scores whole spans, K for each window, not as a sum of start and end scores.
 
-    A head adds what its loss needs in a subclass. The spans are for prediction: in training there may be none (K = 0).
+    A head adds what its loss needs in a subclass. The spans are used in prediction; in training there may be none (K =
+    0).
 
     Attributes:
-        null: float[B], on the same scale as ``score``.
-        first, last: int64[B, K], first and last token (inclusive), positions in this padded batch.
-        score: float[B, K], ``-inf`` for what is no span.
+        null: float[B], the score of "no answer", on the same scale as ``score``.
+        first, last: int64[B, K], the first and last token (inclusive), as positions in the padded window.
+        score: float[B, K], ``-inf`` for pairs that are not a span.
     """
 
     null: Tensor

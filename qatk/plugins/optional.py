@@ -1,4 +1,4 @@
-"""What components may do besides what their kind asks: the core makes use of it where a component has it."""
+"""Optional protocols: what else the core uses if a component has it."""
 
 from __future__ import annotations
 
@@ -19,143 +19,146 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class RawDataset(Protocol):
-    """Optional, of datasets: also gives what stands in its source, right or wrong, for ``qatk data check``."""
+    """Optional, for datasets: unchecked data, for ``qatk data check``."""
 
     def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read everything, and refuse only what has not the form of the source. Raises as :meth:`Dataset.load`.
+        """Read all data and refuse only what does not have the form of the source.
 
         Args:
-            whole: with every further column that has one value a question, so that what is written again keeps them.
+            whole: with all additional columns that have one value per question, so that they can be written again.
+
+        Raises:
+            DataError, UsageError: as :meth:`Dataset.load`.
         """
         ...
 
 
 @runtime_checkable
 class WholeDataset(Protocol):
-    """Optional, of datasets: reads what further columns there are, so that conversions keep them."""
+    """Optional, for datasets: reads all additional columns, so that conversions keep them."""
 
     def load_whole(self) -> Examples:
-        """As :meth:`Dataset.load`, and with every further column that has one value a question."""
+        """Like :meth:`Dataset.load`, with all additional columns that have one value per question."""
         ...
 
 
 @runtime_checkable
 class FeaturizerCaching(Protocol):
-    """Optional, of featurizers: whether windows may be kept from run to run; without it they are.
+    """Optional, for featurizers: whether windows may be cached between runs; by default they are.
 
-    A featurizer whose windows follow from more than its arguments, options and sources (from a file, or chance), or
-    that changes the tokenizer, says ``cacheable = False`` in its class.
+    A featurizer sets ``cacheable = False`` in its class if its windows depend on anything besides its arguments,
+    options and source code (such as a file, or chance), or if it changes the tokenizer.
     """
 
     cacheable: bool
 
 
 class CheckpointModule(Protocol):
-    """Optional, of the modules that heads build: weights shared with published question-answering checkpoints."""
+    """Optional, for the modules that heads build: weights shared with published question-answering checkpoints."""
 
     def load_checkpoint(self, state: Mapping[str, Tensor]) -> bool:
-        """Take over the weights of ``Backbone.head_state``; ``False`` where they do not fit, and nothing is changed."""
+        """Load the weights of ``Backbone.head_state``; return ``False`` and change nothing if they do not fit."""
         ...
 
     def checkpoint_state(self) -> Mapping[str, Tensor]:
-        """The weights under the names that ``AutoModelForQuestionAnswering`` gives them."""
+        """Return the weights under the names that ``AutoModelForQuestionAnswering`` uses."""
         ...
 
 
 @runtime_checkable
 class DescribingTrainer(Protocol):
-    """Optional, of trainers: what the run folder's manifest should say of the model."""
+    """Optional, for trainers: what the manifest in the run folder says about the model."""
 
     def describe(self, model: Model) -> Mapping[str, Plain]:
-        """Plain values by name. Reports know ``device``, ``precision``, ``parameters`` and ``head``.
+        """Return plain values by name. Reports use ``device``, ``precision``, ``parameters`` and ``head``.
 
-        ``head`` is ``untrained`` for a head whose weights come from nowhere yet: a run without training is refused.
+        ``head`` is ``untrained`` if the head's weights were only initialised; a run without training is then refused.
         """
         ...
 
 
 @runtime_checkable
 class CalibratedDecoder(Protocol):
-    """Optional, of decoders: whether a run fits the null threshold, held out by article, after decoding."""
+    """Optional, for decoders: whether a run fits the null threshold on held-out articles after decoding."""
 
     @property
     def calibrated(self) -> bool:
-        """Whether answers wait for a fitted threshold; their null odds, and best spans of all, are needed for it."""
+        """Whether to fit the threshold; the predictions must then have null odds and every best span."""
         ...
 
 
 @runtime_checkable
 class FittedDecoder(Protocol):
-    """Optional, of decoders: parameters of its own, fitted on scored questions with gold once a model is trained.
+    """Optional, for decoders: own parameters, fitted on scored questions with gold answers after training.
 
-    A run fits them on one half of the dev articles and answers the other half with them, and the halves swapped, as
-    null thresholds are calibrated: no question is answered by parameters that saw its article. They are kept in
-    ``decoder.json`` of the run folder, with those of all questions, and in its ``model/`` too: a run without training
-    data whose backbone has that folder as its ``model`` takes the latter over, and fits none.
+    A run fits the parameters on half of the dev articles and decodes the other half with them, then swaps the halves,
+    as for null thresholds; so no question is answered with parameters that were fitted on its article. The run folder's
+    ``decoder.json`` has these parameters and those fitted on all questions; its ``model/`` has the latter too. A run
+    without training data that uses this folder as its backbone's ``model`` restores them and fits nothing.
     """
 
     def fit(self, examples: Examples, features: Features, scores: SpanScores) -> Plain:
-        """Parameters, as a value that JSON can hold. The decoder itself stays as it is."""
+        """Return the fitted parameters as a value that JSON can hold. The decoder itself does not change."""
         ...
 
     def restore(self, state: Plain) -> None:
-        """Take over what :meth:`fit` gave, here or elsewhere; until then answers go by what parameters begin with."""
+        """Use the parameters that :meth:`fit` returned; before that, the decoder uses its initial values."""
         ...
 
 
 @runtime_checkable
 class CappedAnswers(Protocol):
-    """Optional, of the *options* of decoders: the longest answer in tokens; reports say which gold it rules out."""
+    """Optional, for the *options* of decoders: the maximum answer length, in tokens, for reports on longer gold."""
 
     max_answer_length: int
 
 
 @runtime_checkable
 class CorpusMetric(Protocol):
-    """Optional, of metrics: figures of a whole set that are no means over questions."""
+    """Optional, for metrics: figures of a whole data set that are not means over questions."""
 
     def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
-        """One figure a name, on a scale of its own, shown as it is.
+        """Return one figure for each name, on its own scale; reports show it as it is.
 
-        What :meth:`Metric.score` gives are fractions, shown in per cent: a share that is to read like those is 0 to
-        100 here. Official names (``exact``, ``f1``, ``total``, with ``HasAns_``, ``NoAns_``, ``best_`` or ``pr_``)
-        are refused, and so is a name that another metric gives.
+        :meth:`Metric.score` returns fractions that reports show in per cent; a share returned here should therefore
+        range from 0 to 100. The official names (``exact``, ``f1``, ``total``, with ``HasAns_``, ``NoAns_``, ``best_``
+        or ``pr_``) and the names of other metrics are refused.
         """
         ...
 
 
 @runtime_checkable
 class TitledSlicer(Protocol):
-    """Optional, of slicers: what reports call the groups; without it, the component's name."""
+    """Optional, for slicers: the title that reports give the groups; by default the component's name."""
 
     title: str
 
 
 @runtime_checkable
 class AnswerSlicer(Protocol):
-    """Optional, of slicers: groups by what was answered, such as long answers, or those a model is sure of.
+    """Optional, for slicers: groups by what was answered, such as long answers or those with a high score.
 
-    They come beside those of :meth:`Slicer.masks`, which may be none. A comparison shows the groups that all of its
-    systems have alike, so that groups by answers are rarely among them.
+    They are added to the groups of :meth:`Slicer.masks`, which may be empty. A comparison only shows groups that are
+    the same for all of its systems, which groups by answers rarely are.
     """
 
     def masks_of_answers(self, examples: Examples, predictions: Predictions) -> Mapping[str, Bool]:
-        """bool[n] for each group's name, as :meth:`Slicer.masks` gives them; predictions row by row."""
+        """Return bool[n] for each group's name, like :meth:`Slicer.masks`; predictions come row by row."""
         ...
 
 
 @runtime_checkable
 class ComparisonReporter(Protocol):
-    """Optional, of reporters: shows what ``qatk compare`` found."""
+    """Optional, for reporters: show the result of ``qatk compare``."""
 
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
         """Show a comparison.
 
         Args:
-            comparison: what was found.
-            file: the file to write; ``None`` prints to the console.
-            console: to print to.
-            show: how many examples of each sort to show.
+            comparison: the result.
+            file: the file to write; ``None`` means: print to the console.
+            console: where to print.
+            show: the number of examples to show of each sort.
         """
         ...
 
@@ -170,4 +173,4 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "slicer": (TitledSlicer, AnswerSlicer),
     "reporter": (ComparisonReporter,),
 }
-"""What components of a kind may do besides."""
+"""The optional protocols of each kind."""

@@ -1,6 +1,6 @@
-"""What a component of each kind must be able to do; :mod:`qatk.plugins.optional` says what it may do besides.
+"""What a component of each kind must be able to do; :mod:`qatk.plugins.optional` says what else it may do.
 
-Protocols are checked after loading, not inherited.
+Components are checked against protocols after loading; they do not inherit from them.
 """
 
 from __future__ import annotations
@@ -23,60 +23,76 @@ if TYPE_CHECKING:
     from qatk.types import Bool, Float64
 
 Tokenizer: TypeAlias = "PreTrainedTokenizerFast"
-"""A fast tokenizer of ``transformers``, which the core itself never imports."""
+"""A fast tokenizer of ``transformers``. The core itself never imports that library."""
 Model: TypeAlias = Any
-"""A trainer's model: the trainer's own affair, which the core only passes on."""
+"""The model of a trainer. Only the trainer knows its type; the core passes it on."""
 Logits: TypeAlias = Any
-"""What a span module's forward gives: :class:`SpanLogits` or :class:`PairLogits`, or a subclass for its own loss."""
+"""The output of a span module: :class:`SpanLogits`, :class:`PairLogits`, or a subclass with more for the loss."""
 Plain: TypeAlias = object
-"""A value that JSON can hold; who reads one checks what it is."""
+"""A value that JSON can hold; whoever reads one checks its type."""
 
 
 class Dataset(Protocol):
     """A source of examples."""
 
     def load(self) -> Examples:
-        """Read everything. Raises :class:`DataError` or :class:`UsageError` with the place of the mistake."""
+        """Read all examples.
+
+        Raises:
+            DataError: if the content cannot be used, with the file, line or id of the mistake.
+            UsageError: if the data cannot be found or opened.
+        """
         ...
 
 
 class Backbone(Protocol):
-    """A tokenizer and an encoder. Methods are called in this order, each at most once a run."""
+    """A tokenizer and an encoder. The methods are called in this order, each at most once per run."""
 
     def prepare(self, train: Examples | None) -> None:
-        """Called first, with the training examples; most backbones have nothing to do."""
+        """Prepare for the training examples, for example by fitting a vocabulary; most backbones do nothing here."""
         ...
 
     def spec(self) -> BackboneSpec:
-        """What the other parts must know; must not load weights."""
+        """Return what the other parts need to know. This must not load weights."""
         ...
 
     def tokenizer(self) -> Tokenizer:
-        """A fast tokenizer of ``transformers``. Raises :class:`ModelError` where there is none."""
+        """Return a fast tokenizer of ``transformers``.
+
+        Raises:
+            ModelError: if the model has none.
+        """
         ...
 
     def encoder(self) -> nn.Module:
-        """The module with pretrained weights; its forward returns ``last_hidden_state`` [B, L, H]."""
+        """Return the module with pretrained weights; its ``forward`` returns ``last_hidden_state`` [B, L, H]."""
         ...
 
     def head_state(self) -> Mapping[str, Tensor]:
-        """Weights of the checkpoint beside the encoder's, under the checkpoint's names; may be empty."""
+        """Return the checkpoint's weights outside the encoder, under the checkpoint's names; may be empty."""
         ...
 
 
 class Featurizer(Protocol):
-    """Examples to windows of tokens.
+    """Turns examples into token windows.
 
-    Windows are cached from run to run, found by the arguments, the options and the sources; see
+    Windows are cached between runs under a key made of the arguments, the options and the source code; see
     :class:`FeaturizerCaching`.
     """
 
     def featurize(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, *, targets: bool) -> Features:
-        """Make the windows.
+        """Make the windows of the examples.
 
-        With ``targets`` they are for training: they carry targets, and options that thin out windows apply.
-        Without, every example that has tokens gets windows which together cover its whole context; targets are
-        still given where gold is known, so that losses on dev windows can be shown.
+        Args:
+            examples: the questions with their contexts.
+            tokenizer: of the backbone.
+            spec: of the backbone.
+            targets: whether the windows are for training. If so, they have targets, and options that drop windows
+                apply. If not, the windows of every example that has tokens cover its whole context together; they still
+                have targets if gold answers are known, so that the loss on dev windows can be shown.
+
+        Raises:
+            FeatureError: if the options leave no room for the context.
         """
         ...
 
@@ -89,93 +105,107 @@ class SpanModule(Protocol):
         ...
 
     def loss(self, output: Logits, batch: Batch) -> Tensor:
-        """Mean loss over the batch, a scalar."""
+        """Return the mean loss over the batch, a scalar."""
         ...
 
 
 class Head(Protocol):
-    """Encoder states to span scores."""
+    """Turns encoder states into span scores."""
 
     def build(self, spec: BackboneSpec) -> nn.Module:
-        """A new :class:`SpanModule`, freshly initialised; it may be a :class:`CheckpointModule` too."""
+        """Return a new, freshly initialised :class:`SpanModule`; it may also be a :class:`CheckpointModule`."""
         ...
 
 
 class Trainer(Protocol):
-    """Builds, trains, saves and runs a model. The model is its own affair: the core only passes it on."""
+    """Builds, trains, saves and runs a model."""
 
     def assemble(self, backbone: Backbone, head: Head, *, seed: int) -> Model:
-        """The untrained model; everything random in it comes from ``seed``."""
+        """Return the untrained model; everything random in it is drawn from ``seed``."""
         ...
 
     def fit(
         self, model: Model, train: Features, dev: Features | None, *, seed: int, resume: Path | None = None
     ) -> Iterator[TrainEvent]:
-        """Train in place, yielding events; an ``"epoch"`` event carries the scores of ``dev``.
+        """Train the model in place and yield events; an ``"epoch"`` event has the scores of ``dev``.
 
-        ``resume`` is a folder that :meth:`save` wrote when an ``"epoch"`` event had just been yielded: training
-        goes on from there as if it had never stopped. Raises :class:`TrainingDiverged`.
+        Args:
+            model: from :meth:`assemble`.
+            train: windows with targets.
+            dev: windows to score after each epoch, if any.
+            seed: for the order of batches and everything else that is random.
+            resume: a folder that :meth:`save` wrote just after an ``"epoch"`` event. Training continues from there and
+                gives the same model as if it had never stopped.
+
+        Raises:
+            TrainingDiverged: if the loss becomes NaN or infinite.
         """
         ...
 
     def predict(self, model: Model, features: Features) -> SpanScores:
-        """Scores of every window, in the order of the windows."""
+        """Return the scores of all windows, in their order."""
         ...
 
     def save(self, model: Model, folder: Path, *, state: bool) -> None:
-        """Write the model into an empty folder; with ``state`` also what :meth:`fit` needs to resume."""
+        """Write the model into an empty folder; with ``state``, also write what :meth:`fit` needs to resume."""
         ...
 
     def load(self, model: Model, folder: Path) -> None:
-        """Take over the weights that :meth:`save` wrote."""
+        """Load the weights that :meth:`save` wrote into the model."""
         ...
 
 
 class Decoder(Protocol):
-    """Span scores to answers."""
+    """Turns span scores into answers."""
 
     def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
-        """One prediction an example, row by row. An example without any valid span gets "no answer"."""
+        """Return one prediction per example, row by row. An example without a valid span gets "no answer"."""
         ...
 
 
 class Metric(Protocol):
-    """Judges predictions."""
+    """Scores predictions."""
 
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
-        """One value a question and name, as fractions: float64[n]; the core averages and shows per cent.
+        """Return float64[n] for each name: one value per question, as a fraction. The core averages and shows per cent.
 
-        ``exact`` and ``f1`` mean those of the official script, so that other metrics need names of their own.
-        A metric that exists for a whole set only returns nothing here and is a :class:`CorpusMetric`.
+        ``exact`` and ``f1`` are the official script's metrics; other metrics must have other names. A metric that is
+        only defined for a whole data set returns nothing here and is a :class:`CorpusMetric`.
         """
         ...
 
 
 class Slicer(Protocol):
-    """Groups of questions; see :class:`TitledSlicer` for one that reports should not show by the component's name."""
+    """Divides questions into groups, which reports show under the component's name; see :class:`TitledSlicer`."""
 
     def masks(self, examples: Examples) -> Mapping[str, Bool]:
-        """bool[n] for each group's name, in the order to show them. Groups may overlap; none is none to show."""
+        """Return bool[n] for each group's name, in the order to show them. Groups may overlap or be missing."""
         ...
 
 
 class Reporter(Protocol):
-    """Shows or writes a result; one that can show a comparison too is a :class:`ComparisonReporter`."""
+    """Shows or writes the result of a run. One that also shows comparisons is a :class:`ComparisonReporter`."""
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
-        """Report; files go into ``out_dir`` (``None``: write none)."""
+        """Report a run.
+
+        Args:
+            result: the finished run.
+            out_dir: the folder for files; ``None`` means: write none.
+            console: where to print.
+        """
         ...
 
 
 class Tracker(Protocol):
-    """Follows a run. What it raises is warned of, and switches it off; the run goes on."""
+    """Logs the events of a run. If it raises an error, it is disabled with a warning and the run continues."""
 
     def start(self, manifest: Mapping[str, Plain], out_dir: Path) -> None:
         """Called once, before the first stage."""
         ...
 
     def event(self, event: TrainEvent) -> None:
-        """Called for every training event, EM/F1 included."""
+        """Called for every training event; EM and F1 are included."""
         ...
 
     def finish(self, result: RunResult) -> None:
@@ -195,7 +225,7 @@ PROTOCOLS: Mapping[str, type] = {
     "reporter": Reporter,
     "tracker": Tracker,
 }
-"""The kinds of component, each with its protocol. The hook of a kind is ``qatk_<kind>s``."""
+"""The protocol of each kind of component. The hook of a kind is ``qatk_<kind>s``."""
 
 
 def required_methods(kind: str) -> list[str]:

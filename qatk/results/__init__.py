@@ -1,4 +1,4 @@
-"""What qatk gives back, and all that reporters see: evaluations, runs, comparisons."""
+"""The results that users and reporters get: evaluations, runs, comparisons."""
 
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Margin, Pair, System
 from qatk.results.evaluation import Evaluation, SliceRow

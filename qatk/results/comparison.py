@@ -1,4 +1,4 @@
-"""Systems held against a baseline: plain objects with typed fields."""
+"""Systems compared with a baseline: plain objects with typed fields."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ UNRESOLVED = "inconclusive"
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """One system: a run, a predictions file, or several runs that differ in nothing but their seed.
+    """One system: a run, a predictions file, or several runs that differ only in their seed.
 
     Attributes:
-        name: what to call it; names of a comparison are distinct.
-        evaluations: one a seed, all over the same examples in the same order.
-        seeds: of each evaluation; ``None`` where it is not known.
+        name: its name, unique in a comparison.
+        evaluations: one per seed, all on the same examples in the same order.
+        seeds: the seed of each evaluation; ``None`` if unknown.
         sources: the run folder or predictions file of each evaluation.
-        facts: what is known of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``.
+        facts: ``examples_per_second`` (of prediction), ``parameters`` and ``model_bytes``, as far as they are known.
     """
 
     name: str
@@ -38,36 +38,36 @@ class System:
 
     @classmethod
     def of_run(cls, result: RunResult) -> System:
-        """A finished run as a system by itself."""
+        """A single finished run as a system."""
         source = "" if result.folder is None else str(result.folder)
         seed = result.manifest.get("recipe", {}).get("seed")
         return cls(result.title, [result.evaluation], [seed], [source], facts_of(result))
 
     @property
     def evaluation(self) -> Evaluation:
-        """The first evaluation: what examples are shown of."""
+        """The first evaluation, from which examples are shown."""
         return self.evaluations[0]
 
     def per_question(self, metric: str) -> Float64:
-        """float64[seeds, n] of a per-question metric, as fractions."""
+        """float64[seeds, n]: the values of a per-question metric, as fractions."""
         return np.stack([evaluation.per_question[metric] for evaluation in self.evaluations])
 
     def interval(self, metric: str, rows: Bool, clusters: Clusters) -> Interval:
-        """A 95 % interval of the mean of EM or F1 over some questions, in per cent; with several seeds over them too.
+        """A 95 % confidence interval of the mean EM or F1 over some questions, in per cent; several seeds are included.
 
-        By cluster, and by context where all are of one cluster; NaN where they are of one context.
+        It is computed over clusters, or over contexts if all questions are of one cluster; NaN for one context.
 
         Args:
-            metric: of each question.
-            rows: bool[n].
-            clusters: what questions go together by.
+            metric: the per-question metric.
+            rows: bool[n], which questions.
+            clusters: of all questions.
         """
         index = clusters_within(self.evaluation.examples, clusters.index, rows)
         return Interval(*mean_interval_over_seeds(self.per_question(metric)[:, rows], index))
 
 
 def facts_of(result: RunResult) -> dict[str, float]:
-    """What a run folder knows of ``examples_per_second`` (prediction), ``parameters`` and ``model_bytes``."""
+    """``examples_per_second`` (of prediction), ``parameters`` and ``model_bytes``, if the run folder has them."""
     facts: dict[str, float] = {}
     seconds = next((stage.seconds for stage in result.stages if stage.name == "predict"), 0.0)
     if seconds:
@@ -81,7 +81,7 @@ def facts_of(result: RunResult) -> dict[str, float]:
 
 
 class Interval(NamedTuple):
-    """A 95 % interval, in points."""
+    """A 95 % confidence interval, in percentage points."""
 
     low: float
     high: float
@@ -89,32 +89,34 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of two systems over a group of questions; per cent and points, other minus baseline.
+    """The difference of two systems in one metric on a group of questions: other minus baseline, in percentage points.
 
     Attributes:
         metric: ``exact`` or ``f1``.
         group: ``all``, ``HasAns``, ``NoAns``, or ``slicer: name``.
-        total: questions in the group.
-        baseline, other, difference: means over questions and seeds.
-        by_question: 95 % bootstrap interval of the difference. NaN for a group of one question, and where none differs.
-        by_cluster: 95 % interval by Student's distribution, with the standard error by cluster; clusters are articles
-            or contexts, and contexts too for a group that lies in one article. NaN for a group of one context, and
-            where no question differs.
-        p: of the difference and its standard error by cluster, with several seeds over seeds and clusters, by Student's
-            distribution; 1 for one cluster.
-        p_adjusted: after Holm's correction over the family of tests, see :func:`compare_systems`; verdicts go by it.
-        p_by_question: of the paired test that takes questions for independent: McNemar for EM, approximate
-            randomisation for F1 and for means over seeds.
-        detectable: the smallest true difference that such data detects at 80 % power, after Holm's correction; NaN
-            where ``by_cluster`` is.
+        total: the number of questions in the group.
+        baseline, other, difference: means over questions and seeds, in per cent.
+        by_question: the 95 % bootstrap interval of the difference, resampled by question; NaN for a group of one
+            question, and if no question differs.
+        by_cluster: the 95 % interval from the standard error by cluster and Student's t distribution. Clusters are
+            articles or contexts; for a group within one article they are contexts. NaN for a group of one context, and
+            if no question differs.
+        p: the p-value of the difference divided by its standard error over clusters (with several seeds: over seeds and
+            clusters), from Student's t distribution; 1 for a single cluster.
+        p_adjusted: ``p`` after Holm's correction over the family of tests (see :func:`compare_systems`), which decides
+            the verdict.
+        p_by_question: the p-value of a paired test that treats questions as independent: McNemar's exact test for EM,
+            approximate randomisation for F1 and for means over seeds.
+        detectable: the smallest true difference that such data detect with 80 % power, after Holm's correction; NaN if
+            ``by_cluster`` is NaN.
         verdict: ``better``, ``worse`` or ``inconclusive``.
-        two_way: with several seeds, the same with the standard error over seeds and clusters.
-        clusters: that the group has questions of.
-        effective_clusters: clusters of equal size that would tell as much.
-        design_effect: how many times as large the variance is by cluster as by question; NaN where nothing varies.
-        error, freedom: the standard error of the difference, in points, and its degrees of freedom: what ``p`` is of.
-        cluster_share: of the variance that comes of the clusters, the rest of the seeds.
-        level: below which p is certainly small enough for a claim: 0.05 by the tests of the family.
+        two_way: with several seeds, the same from the standard error over seeds and clusters.
+        clusters: the number of clusters in the group.
+        effective_clusters: the number of clusters of equal size that would carry as much information.
+        design_effect: the ratio of the variance by cluster to the variance by question; NaN if nothing varies.
+        error, freedom: the standard error of the difference, in percentage points, and its degrees of freedom.
+        cluster_share: the share of the variance that is due to clusters; the rest is due to seeds.
+        level: the level that ``p`` must stay below for a claim to be certain: 0.05 divided by the size of the family.
     """
 
     metric: str
@@ -142,14 +144,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Margin:
-    """What can be said of F1 over all questions by a margin.
+    """What a margin allows to claim about F1 over all questions.
 
     Attributes:
-        margin: in points.
-        p_no_worse, p_no_better: of the one-sided tests that the other system is less than the margin below and above
-            the baseline, after Holm's correction over the pairs.
-        no_worse: whether it is shown that the other is no worse than the baseline by more than the margin.
-        same: whether it is shown both ways.
+        margin: in percentage points.
+        p_no_worse, p_no_better: the p-values of the one-sided tests that the other system is less than the margin below
+            and above the baseline, after Holm's correction over the pairs.
+        no_worse: whether the other system is shown to be at most the margin below the baseline (non-inferiority).
+        same: whether the difference is shown to be within the margin on both sides (equivalence).
     """
 
     margin: float
@@ -164,13 +166,13 @@ class Pair:
     """The baseline and one other system.
 
     Attributes:
-        baseline, other: indices into the systems.
-        differences: EM and F1 over all questions, HasAns and NoAns.
-        slices: F1 and EM of each slice, the clearest differences first.
-        wins, losses, both_wrong: rows where only the other system is right, only the baseline is, and where both are
-            wrong in different ways; the most telling first.
-        verdict: one sentence for a reader who reads nothing else.
-        margin: what can be said by a margin, where one was named.
+        baseline, other: indices of the systems.
+        differences: in EM and F1, over all questions, HasAns and NoAns.
+        slices: in F1 and EM, for each slice; the clearest differences first.
+        wins, losses, both_wrong: rows for which only the other system is right, only the baseline is right, or both are
+            wrong in different ways; the most telling ones first.
+        verdict: a sentence that sums up the pair.
+        margin: what a margin allows to claim, if one was given.
     """
 
     baseline: int
@@ -191,18 +193,19 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Systems over the same questions.
+    """Systems compared on the same questions.
 
     Attributes:
-        examples: the questions, with gold.
+        examples: the questions, with gold answers.
         systems: the first is the baseline.
-        pairs: the baseline with each other system.
-        masks: by slicer and group, bool[n].
-        clusters: what questions go together by in ``by_cluster``: articles, contexts, or what a column says.
-        draws, seed: of the bootstrap and the randomisation.
-        summary: of one system alone, its mean over seeds in a sentence; empty for several.
-        caveat: what must be said of all verdicts of several pairs, as of single runs; of one pair its verdict says it.
-        selection: which questions alone stand among the wins, losses and both wrong; nothing for all.
+        pairs: the baseline with each other system, or all pairs.
+        masks: bool[n] for each slicer and group.
+        clusters: the clusters of ``by_cluster``: articles, contexts, or the values of a column.
+        draws, seed: of the bootstrap and of the randomisation.
+        summary: for a single system, a sentence with its mean over seeds; otherwise empty.
+        caveat: what applies to the verdicts of all pairs, for example that the systems are single runs; the verdict of
+            a single pair includes it.
+        selection: which questions the wins, losses and both wrong are limited to; empty if they are not limited.
     """
 
     examples: Examples
@@ -218,7 +221,7 @@ class Comparison:
 
     @property
     def verdicts(self) -> Sequence[str]:
-        """What stands first: a verdict a pair and what must be said of them all, or the summary of one system alone."""
+        """The lines to show first: each pair's verdict and the caveat, or the summary of a single system."""
         return [*(pair.verdict for pair in self.pairs), *filter(None, [self.caveat])] or [self.summary]
 
     def _repr_html_(self) -> str:

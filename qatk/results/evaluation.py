@@ -1,4 +1,4 @@
-"""What a run or an evaluation gives back: plain objects with typed fields."""
+"""The result of an evaluation: plain objects with typed fields."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from qatk.types import Bool, Clusters, Examples, Float64, Int8, Int32, Int64, Pr
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Predictions held against gold.
+    """Predictions scored against gold answers.
 
     Attributes:
-        examples: the questions, with gold.
-        predictions: one answer a question, row by row with ``examples``.
-        metrics: the official script's keys (``exact``, ``f1``, ``total``, ``HasAns_*``, ``NoAns_*``, and with null
-            odds ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh``) and those of other metrics;
-            rates in per cent.
+        examples: the questions, with gold answers.
+        predictions: one answer per question, in the order of ``examples``.
+        metrics: the official script's keys (``exact``, ``f1``, ``total``, ``HasAns_*``, ``NoAns_*``, and with null odds
+            ``best_exact``, ``best_exact_thresh``, ``best_f1``, ``best_f1_thresh``) and those of other metrics; scores
+            in per cent.
         per_question: float64[n] for each per-question metric, as fractions.
-        masks: groups of questions, by slicer and name, in the order to show them: bool[n].
-        reach: int8[n], whether a gold answer could have been given at all, and if not why: codes of
-            :data:`qatk.evaluation.reachability.REACHES`; ``None`` where it is not known, as of prediction files.
-        windows: int32[n], windows of tokens that each question was read in; ``None`` where it is not known.
-        cluster: the column that intervals go by, see :func:`qatk.types.clusters_of`; ``None`` is the article.
+        masks: bool[n] for each slicer and group, in the order to show them.
+        reach: int8[n], whether a gold answer was possible, and if not, why: indices into
+            :data:`qatk.evaluation.reachability.REACHES`; ``None`` if unknown, as for predictions files.
+        windows: int32[n], the number of token windows of each question; ``None`` if unknown.
+        cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
     """
 
     examples: Examples
@@ -42,35 +42,35 @@ class Evaluation:
 
     @property
     def reachable(self) -> Bool | None:
-        """bool[n]: whether a gold answer, or no answer where that is right, could have been given."""
+        """bool[n]: whether a gold answer (or "no answer", if that is right) was possible; ``None`` if unknown."""
         return None if self.reach is None else self.reach == 0
 
     @cached_property
     def groups(self) -> Sequence[SliceRow]:
-        """Figures of all questions, and of those with and without an answer where there are both; no slicer."""
+        """Figures of all questions and, if both kinds exist, of those with and without an answer; no slicer."""
         groups = groups_of(self.examples.has_answer, distinct=True)
         return [self._figures("", group.name, rows) for group, rows in groups.items()]
 
     @cached_property
     def slices(self) -> Sequence[SliceRow]:
-        """Figures of each group in ``masks`` that holds any question."""
+        """Figures of each group in ``masks`` that has questions."""
         groups = ((slicer, name, rows) for slicer, named in self.masks.items() for name, rows in named.items())
         return [self._figures(slicer, name, rows) for slicer, name, rows in groups if rows.any()]
 
     @cached_property
     def clusters(self) -> Clusters:
-        """The articles of the questions, their contexts, or what a column says: what intervals go by."""
+        """The articles of the questions, their contexts or the values of a column; intervals are computed over them."""
         return clusters_of(self.examples, self.cluster)
 
     def interval(self, metric: str, rows: Bool) -> tuple[float, float]:
-        """A 95 % interval of the mean of a per-question metric over some questions, in per cent.
+        """A 95 % confidence interval of the mean of a per-question metric over some questions, in per cent.
 
-        By article, and by context where all are of one article, see :func:`qatk.statistics.intervals.mean_interval`;
-        NaN where they are of one context.
+        It is computed over articles, or over contexts if all questions are from one article; see
+        :func:`qatk.statistics.intervals.mean_interval`. NaN if they are from one context.
 
         Args:
             metric: its name.
-            rows: bool[n].
+            rows: bool[n], which questions.
         """
         index = clusters_within(self.examples, self.clusters.index, rows)
         return mean_interval(self.per_question[metric][rows], index)
@@ -87,7 +87,7 @@ class Evaluation:
 
 
 def clusters_within(examples: Examples, clusters: Int64, rows: Bool) -> Int64:
-    """The cluster of each of some questions; its context where all are of one cluster."""
+    """The cluster of each of some questions, or its context if all of them are of one cluster."""
     index = clusters[rows]
     alone = len(index) > 0 and bool((index == index[0]).all())
     return examples.context_index[rows].astype(np.int64) if alone else index
@@ -103,10 +103,10 @@ class SliceRow:
     """Figures of one group of questions.
 
     Attributes:
-        slicer, name: who made the group, and its name.
-        total: how many questions it has.
-        metrics: mean of each per-question metric, in per cent.
-        intervals: 95 % interval of each mean (low, high), in per cent.
+        slicer, name: the slicer that formed the group, and the group's name.
+        total: the number of questions.
+        metrics: the mean of each per-question metric, in per cent.
+        intervals: the 95 % confidence interval (low, high) of each mean, in per cent.
     """
 
     slicer: str

@@ -1,4 +1,4 @@
-"""A finished run: plain objects with typed fields."""
+"""The result of a finished run: plain objects with typed fields."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class StageTime:
 
     Attributes:
         name: of the stage.
-        seconds: that it took.
-        counts: what it counted, such as ``windows_per_second``.
+        seconds: its duration.
+        counts: its counts, such as ``windows_per_second``.
         skipped: whether an earlier execution of the run completed it.
         groups: counts by split (``train``, ``dev`` ...: ``questions``, ``windows``), and ``out_of_reach`` by reason.
     """
@@ -36,13 +36,13 @@ class RunResult:
     """A finished run.
 
     Attributes:
-        name: what to call it.
+        name: of the run.
         folder: the run folder.
         manifest: the content of ``manifest.json``, as plain values.
-        evaluation: predictions held against gold, of the set ``on``.
-        events: the training curve.
-        stages: in order, with their times and counts.
-        on: what ``evaluation`` is of: ``dev``, which alone decides what is kept and calibrated, or another set.
+        evaluation: of the predictions for the evaluation set ``on``.
+        events: the training events, in order.
+        stages: in order, with their durations and counts.
+        on: the evaluation set: ``dev``, which alone decides what is kept and calibrated, or another one.
         sets: the evaluations of the recipe's other named sets, such as ``test``.
     """
 
@@ -57,12 +57,12 @@ class RunResult:
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """The figures of :class:`Evaluation`."""
+        """The metrics of the evaluation."""
         return self.evaluation.metrics
 
     @property
     def title(self) -> str:
-        """The name, with the set that the evaluation is of where it is not ``dev``."""
+        """The name, and the evaluation set unless it is ``dev``."""
         return self.name if self.on == "dev" else f"{self.name} on {self.on}"
 
     def _repr_html_(self) -> str:

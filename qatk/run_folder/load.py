@@ -1,4 +1,4 @@
-"""Runs read back from their folders: no model is loaded, no data file needed."""
+"""Read finished runs from their folders, without loading models or data files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from qatk.run_folder.reading import read_figures, unreadable
 
 
 def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev") -> RunResult:
-    """The result of a finished run.
+    """Read the result of a finished run.
 
     Args:
-        folder: the run's.
-        nbest: read the best spans of each question too, which are the most of it.
-        on: the evaluation set that the result is about; the others are its ``sets``.
+        folder: the run folder.
+        nbest: whether to read the n-best spans of each question, which take most of the time.
+        on: the evaluation set of the result; the others are in its ``sets``.
 
     Raises:
-        RunFolderError: where the folder is no run, or one that did not come as far as its scores.
-        UsageError: where it has no evaluation set of this name.
+        RunFolderError: if the folder is not a run folder, or the run did not reach its scores.
+        UsageError: if it has no evaluation set of this name.
     """
     path = Path(folder)
     manifest = read_finished(path)
@@ -45,7 +45,7 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev") -> RunR
 
 
 def read_evaluation(path: Path, *, nbest: bool = True) -> Evaluation:
-    """Predictions, gold and figures of a run folder; best spans where they are wanted."""
+    """Predictions, gold answers and metrics of a run folder, with n-best spans if wanted."""
     metrics = read_figures(path / "metrics.json")
     evaluation = read_examples(path / "examples.parquet", metrics, nbest=nbest)
     if evaluation.per_question and not metrics:

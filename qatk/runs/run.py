@@ -1,4 +1,4 @@
-"""A run, from data to report: the stages in order."""
+"""A run from data to report: the stages in order."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ def run(
     host: PluginHost | None = None,
     console: Console | None = None,
 ) -> RunResult:
-    """Train and evaluate what a recipe says, and report.
+    """Train and evaluate a model as a recipe says, and report.
 
     Args:
-        recipe: the path of a recipe, or a checked one (then ``seed`` and ``settings`` do not apply).
-        out: the run folder; ``runs/<name of the recipe>`` where it is not given.
-        resume: go on with the run in that folder; stages that it completed are skipped.
-        limit: use only the first so many questions of each split.
-        seed: in place of the recipe's.
-        settings: ``KEY=VALUE`` texts, as of ``--set``.
+        recipe: the path of a recipe, or a checked recipe (``seed`` and ``settings`` then have no effect).
+        out: the run folder; by default ``runs/<name of the recipe>``.
+        resume: continue the run in that folder and skip its completed stages.
+        limit: the number of questions to use from each split; by default all.
+        seed: overrides the recipe's seed.
+        settings: ``KEY=VALUE`` texts, as for ``--set``.
         host: the plugins to use.
-        console: where reporters write; ``None`` writes nowhere.
+        console: where reporters print; ``None`` prints nothing.
 
     Raises:
-        QatkError: one of its kinds, for everything that a user can mend.
+        QatkError: a subclass of it, for everything that a user can correct.
     """
     if not isinstance(recipe, Recipe):
         host = host or PluginHost.discover()

@@ -1,4 +1,4 @@
-"""Means and their intervals."""
+"""Means and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from qatk.types import Bool, Float64, Int64
 
 
 def percent(values: Float64 | Bool) -> float:
-    """The mean in per cent, summed left to right; NaN of nothing."""
+    """The mean in per cent, summed from left to right; NaN for no values."""
     return 100.0 * sequential_sum(values) / len(values) if len(values) else float("nan")
 
 
 def mean_interval(values: Float64, clusters: Int64 | None = None) -> tuple[float, float]:
-    """A 95 % interval of a mean, in per cent: (low, high).
+    """A 95 % confidence interval of a mean, in per cent: (low, high).
 
-    Wilson's score interval (Wilson 1927), which stays sound for few questions and for means near 0 and 100, over an
-    effective number of questions (Korn & Graubard 1998). Values between 0 and 1, such as F1, spread less than yes-or-no
-    ones of the same mean and tell as much as more of those: their number is raised by the ratio of the two variances,
-    where one value of the largest variance is added to their own, lest a few equal values look certain. Questions of
-    one cluster go together and tell less: their number is divided by the design effect, the variance by cluster over
-    that by question, where that is above 1, and Student's distribution with a degree of freedom less than there are
-    clusters takes the place of the normal one. Outside of 0 to 1 it is the mean and so many standard errors. NaN of
-    nothing, of one cluster, and where a value is NaN.
+    This is Wilson's score interval (Wilson 1927), which is reliable for few questions and for means near 0 and 100,
+    with an effective number of questions (Korn & Graubard 1998):
+
+    - Values between 0 and 1, such as F1, vary less than 0/1 values of the same mean. The number of questions is
+      therefore multiplied by the ratio of the two variances. One value with the largest possible variance is added
+      first, so that a few equal values do not look certain.
+    - Questions of one cluster are correlated. The number of questions is therefore divided by the design effect (the
+      variance by cluster over that by question) if it is above 1, and Student's t distribution with one degree of
+      freedom fewer than there are clusters replaces the normal one.
+
+    If values lie outside 0 to 1, the interval is the mean plus or minus a multiple of its standard error. NaN for no
+    values, for one cluster, and if a value is NaN.
 
     Args:
         values: float64[n], as fractions.
-        clusters: int64[n], which questions go together; ``None`` takes all for independent and many.
+        clusters: int64[n], the cluster of each question; ``None`` treats all questions as independent.
     """
     n, units = float(len(values)), None if clusters is None else len(np.unique(clusters))
     if n == 0 or np.isnan(values).any() or (units is not None and units < 2):

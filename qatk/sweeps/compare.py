@@ -42,32 +42,32 @@ def compare(
     on: str = "dev",
     host: PluginHost | None = None,
 ) -> Comparison:
-    """Hold systems against the first, question by question; of recipes, make the runs that are missing first.
+    """Compare systems with the first one, question by question; for recipes, make missing runs first.
 
     Args:
-        sources: run folders and prediction files, or recipes (``.yaml``); the first is the baseline.
-        data: what prediction files alone are scored on, as :func:`qatk.evaluate` takes it.
-        null_odds: the odds file of each predictions file, ``None`` where it has none.
-        over: of recipes, the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
-        seeds: of recipes, the seeds of every system.
-        settings: of recipes, ``KEY=VALUE`` texts for all runs.
-        out: of recipes, the folder of the run folders.
-        limit: of recipes, use only the first so many questions of each split.
-        jobs: of recipes, how many runs are made at a time on this machine.
-        executor: of recipes, where the runs go, in place of processes on this machine.
-        common: where systems share only some questions, compare on those.
-        group_seeds: make one system of run folders whose recipes differ in nothing but their seed.
-        draws: of the bootstrap and the randomisation.
+        sources: run folders and predictions files, or recipes (``.yaml``); the first is the baseline.
+        data: the data to score predictions files on, as in :func:`qatk.evaluate`.
+        null_odds: the odds file of each predictions file, or ``None``.
+        over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
+        seeds: for recipes: the seeds of every system.
+        settings: for recipes: ``KEY=VALUE`` texts for all runs.
+        out: for recipes: the parent folder of the run folders.
+        limit: for recipes: the number of questions to use from each split.
+        jobs: for recipes: the number of runs at the same time on this machine.
+        executor: for recipes: runs the recipes elsewhere, instead of in processes on this machine.
+        common: if systems share only some questions, compare on those.
+        group_seeds: treat run folders whose recipes differ only in their seed as one system.
+        draws: the number of draws of the bootstrap and the randomisation.
         seed: of the draws.
-        cluster: the column whose questions go together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
-        margin: points of F1 up to which a system counts as no worse than the baseline.
-        all_pairs: hold every system against every other, not only against the first.
+        cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
+        margin: the margin in F1, in percentage points, within which a system counts as no worse than the baseline.
+        all_pairs: compare every system with every other, not only with the first.
         on: the evaluation set of the runs to compare on.
         host: the plugins to use.
 
     Raises:
-        UsageError: for arguments that do not belong together, before anything is made.
-        QatkError: one of its kinds, for everything else that a user can mend.
+        UsageError: for arguments that do not fit together, before anything is run.
+        QatkError: a subclass of it, for everything else that a user can correct.
     """
     host = host or PluginHost.discover()
     recipes = [source for source in sources if is_recipe(source)]

@@ -1,8 +1,8 @@
-"""The types that cross between components: frozen columns in Arrow's layout (flat values and offsets).
+"""The types that components exchange: frozen columns in Arrow's layout (flat values and offsets).
 
-Nothing here is padded and nothing here is torch. Every type checks its shapes and dtypes when it is made,
-and marks its arrays read-only. Letters in shapes: n examples, c distinct contexts, F features (windows),
-T tokens of all features together.
+Nothing here is padded, and nothing here is torch. Every type checks its shapes and dtypes when it is created and makes
+its arrays read-only. Letters in shapes: n examples, c distinct contexts, F features (windows), T tokens of all features
+together, k spans of all examples or windows together.
 """
 
 from qatk.types import ragged

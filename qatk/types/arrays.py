@@ -1,4 +1,4 @@
-"""What the column types are made of: array kinds and their checks."""
+"""The array types that columns are made of, and their checks."""
 
 from __future__ import annotations
 
@@ -6,15 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 Int8 = NDArray[np.int8]
+"""An array of int8."""
 Int32 = NDArray[np.int32]
+"""An array of int32."""
 Int64 = NDArray[np.int64]
+"""An array of int64."""
 Float32 = NDArray[np.float32]
+"""An array of float32."""
 Float64 = NDArray[np.float64]
+"""An array of float64."""
 Bool = NDArray[np.bool_]
+"""An array of bool."""
 
 
 def freeze(owner: object, name: str, dtype: type, length: int | None = None) -> None:
-    """Replace the array ``owner.name`` by a read-only view. Raises ``TypeError`` or ``ValueError`` for another form."""
+    """Replace the array ``owner.name`` by a read-only view.
+
+    Args:
+        owner: the object that has the array.
+        name: the attribute.
+        dtype: the required dtype; the array must be flat.
+        length: the required length, if any.
+
+    Raises:
+        TypeError: if it is not a flat array of this dtype.
+        ValueError: if it has another length.
+    """
     value = getattr(owner, name)
     where = f"{type(owner).__name__}.{name}"
     if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != 1:
@@ -30,7 +47,7 @@ def freeze(owner: object, name: str, dtype: type, length: int | None = None) -> 
 
 
 def check_offsets(owner: object, name: str, rows: int, values: int) -> None:
-    """As :func:`freeze`, for offsets int64[rows + 1] that rise from 0 to ``values``."""
+    """Like :func:`freeze`, for offsets int64[rows + 1] that rise from 0 to ``values``."""
     freeze(owner, name, np.int64, rows + 1)
     offsets = getattr(owner, name)
     if offsets[0] != 0 or offsets[-1] != values or (np.diff(offsets) < 0).any():
@@ -38,6 +55,10 @@ def check_offsets(owner: object, name: str, rows: int, values: int) -> None:
 
 
 def check_rows(owner: object, name: str, rows: int) -> None:
-    """Check that the sequence ``owner.name`` has this many items. Raises ``ValueError``."""
+    """Check that the sequence ``owner.name`` has this many items.
+
+    Raises:
+        ValueError: if it has not.
+    """
     if len(getattr(owner, name)) != rows:
         raise ValueError(f"{type(owner).__name__}.{name} has {len(getattr(owner, name))} rows, expected {rows}")

@@ -1,4 +1,4 @@
-"""Questions that succeed and fail together: what intervals and halves go by."""
+"""Clusters: questions whose results are correlated, such as those of one article."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from qatk.types.examples import Examples
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """The cluster of each question.
+    """The cluster of each question. Intervals and random splits treat a cluster as a whole.
 
     Attributes:
-        index: int64[n], numbered from 0.
-        kind: what they are: ``article``, ``context``, or the name of a column.
-        count: how many there are.
-        unnamed: questions that belong to none; each of their contexts is a cluster of its own.
+        index: int64[n], the cluster of each question, numbered from 0.
+        kind: ``article``, ``context``, or the name of a column.
+        count: the number of clusters.
+        unnamed: the number of questions without a name for their cluster; each of their contexts is a cluster of its
+            own.
     """
 
     index: Int64
@@ -30,7 +31,7 @@ class Clusters:
 
     @property
     def note(self) -> str:
-        """What must be said of them; empty where every question belongs to one."""
+        """A remark on questions without a name for their cluster; empty if there are none."""
         if not self.unnamed:
             return ""
         lack = "no title" if self.kind == "article" else f"no {self.kind}"
@@ -39,14 +40,14 @@ class Clusters:
 
 
 def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
-    """The article of each question, told by its title; contexts where no two titles differ.
+    """Cluster questions by article, which their title names, or by context if no two titles differ.
 
     Args:
         examples: the questions.
-        column: what to go by instead: a further column of the data, ``title`` or ``context``.
+        column: cluster by this instead: an additional column of the data, ``title`` or ``context``.
 
     Raises:
-        UsageError: where the data has no such column, or it tells nothing apart.
+        UsageError: if the data has no such column, or if it has the same value everywhere.
     """
     if column == "context":
         return _of_contexts(examples)
@@ -65,7 +66,7 @@ def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
 
 
 def contexts_of(examples: Examples) -> Int64:
-    """int64[n], the context of each question, numbered from 0."""
+    """int64[n]: the context of each question, numbered from 0."""
     # The inverse numbers the values from 0 without gaps.
     return np.unique(examples.context_index, return_inverse=True)[1].astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""What a trainer tells while it trains."""
+"""What a trainer reports while it trains."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from qatk.types.scores import SpanScores
 
 @dataclass(frozen=True, eq=False)
 class TrainEvent:
-    """What a trainer's ``fit`` yields: after some steps (``step``) and after each epoch (``epoch``).
+    """What ``fit`` of a trainer yields: after some steps (``step``) and after each epoch (``epoch``).
 
     Attributes:
         kind: ``"step"`` or ``"epoch"``.
-        step, total_steps: optimizer steps taken, and planned.
-        epoch: epochs finished, with fractions.
-        loss: mean training loss since the last event of this kind.
+        step, total_steps: the number of optimizer steps taken, and planned.
+        epoch: the number of epochs finished, with fractions.
+        loss: the mean training loss since the last event of this kind.
         learning_rate: of the last step.
-        examples_per_second: training windows a second since the last event of this kind.
-        metrics: figures on the dev windows (``dev_loss``, ``start_accuracy``, ``end_accuracy``,
-            ``both_accuracy``, as fractions); the core adds EM/F1 before it logs the event.
-        scores: on an ``"epoch"`` event with dev windows, the model's scores for them.
+        examples_per_second: training windows per second since the last event of this kind.
+        metrics: figures of the dev windows (``dev_loss``, ``start_accuracy``, ``end_accuracy``, ``both_accuracy``, as
+            fractions); the core adds EM and F1 before it logs the event.
+        scores: the model's scores of the dev windows, on an ``"epoch"`` event with dev windows.
     """
 
     kind: Literal["step", "epoch"]
@@ -36,6 +36,6 @@ class TrainEvent:
     scores: SpanScores | None = None
 
     def plain(self) -> dict[str, object]:
-        """All but the scores, as plain values: what a log keeps of it."""
+        """Everything except the scores as plain values, for logs."""
         columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "scores"}
         return {**columns, "metrics": dict(self.metrics)}

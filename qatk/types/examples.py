@@ -1,4 +1,4 @@
-"""Questions with their contexts and gold answers, and what they are clustered by."""
+"""Questions with their contexts and gold answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Answer(NamedTuple):
-    """A gold answer: its text, and the character at which it starts in its context, -1 where unknown."""
+    """A gold answer: its text, and the position of its first character in the context, -1 if unknown."""
 
     text: str
     start: int
@@ -31,24 +31,26 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    r"""Questions with their contexts and, where known, their gold answers.
+    r"""Questions with their contexts and, if known, their gold answers.
 
-    A context is stored once, however many questions are asked of it. The answers of a question are alternatives, any of
-    which is right; where ``answer_span`` groups them, they are the alternatives of several spans, all of which are due.
-    Half of a surrogate pair in a text (a lone ``\ud800`` is legal JSON) is refused with a :class:`DataError`: no
-    tokenizer takes it, and no file.
+    A context is stored once, however many questions refer to it. The gold answers of a question are alternatives: any
+    of them is right. If ``answer_span`` is given, it groups them into spans: each span has alternatives, and the answer
+    needs all spans.
+
+    Half of a surrogate pair in a text (a lone ``\ud800`` is valid JSON) raises a :class:`DataError`, because no
+    tokenizer and no file accepts it; columns that do not fit together raise ``TypeError`` or ``ValueError``.
 
     Attributes:
         id, question, title: n strings each; ids are unique, titles may be empty.
         context: c distinct contexts.
-        context_index: int32[n], which context each question is asked of.
-        answer_offsets: int64[n + 1] into the answers, or ``None`` where gold is absent (prediction only).
-            A question with gold but no answers is unanswerable.
-        answer_text: the answers' texts.
-        answer_start: int32, the character at which each answer starts in its context, -1 where unknown.
-        columns: further columns of the data by name, n strings each, ``""`` where a question has no value.
-        answer_span: int32, which of its question's spans each answer is an alternative of: 0, 1 ..., alternatives side
-            by side. ``None`` where no question has several spans, also when it was given.
+        context_index: int32[n], the context of each question.
+        answer_offsets: int64[n + 1], where each question's answers begin; ``None`` without gold answers (prediction
+            only). A question with gold but without answers is unanswerable.
+        answer_text: the texts of the answers.
+        answer_start: int32, the position of each answer's first character in its context, -1 if unknown.
+        columns: additional columns of the data by name, n strings each, ``""`` if a question has no value.
+        answer_span: int32, the span of its question that each answer is an alternative for: 0, 1 ..., in this order. It
+            becomes ``None`` if no question has several spans.
     """
 
     id: Sequence[str]
@@ -127,14 +129,14 @@ class Examples:
 
     @property
     def has_answer(self) -> Bool:
-        """bool[n]: whether the gold says that the context answers the question."""
+        """bool[n]: whether the context answers the question, according to the gold answers."""
         if self.answer_offsets is None:
             raise ValueError("these examples carry no gold answers")
         return np.diff(self.answer_offsets) > 0
 
     @property
     def spans_due(self) -> Int64:
-        """int64[n]: how many spans the answer of each question has, 0 where the context does not answer it."""
+        """int64[n]: the number of spans in the answer of each question, 0 if the context does not answer it."""
         due = self.has_answer.astype(np.int64)
         if self.answer_span is not None and self.answer_offsets is not None:
             last = self.answer_offsets[1:][self.has_answer] - 1
@@ -151,16 +153,13 @@ class Examples:
         return self.context[int(self.context_index[row])]
 
     def answers_of(self, row: int) -> list[str]:
-        """The gold answers of example ``row``; empty where it has none or gold is absent."""
+        """The gold answers of example ``row``; empty if it has none or gold is absent."""
         if self.answer_offsets is None:
             return []
         return list(self.answer_text[self.answer_offsets[row] : self.answer_offsets[row + 1]])
 
     def spans_of_answer(self, row: int) -> list[list[Answer]]:
-        """The spans that the answer of example ``row`` has, all of them due, each as its alternatives.
-
-        Empty where it has no answer or gold is absent.
-        """
+        """The spans in the answer of example ``row``, each with its alternatives; empty without answer or gold."""
         if self.answer_offsets is None:
             return []
         among = range(self.answer_offsets[row], self.answer_offsets[row + 1])
@@ -168,7 +167,7 @@ class Examples:
         return [[Answer(self.answer_text[k], int(self.answer_start[k])) for k in group] for _, group in spans]
 
     def spans_of(self, row: int) -> list[tuple[int, int]]:
-        """The gold answers of example ``row`` as (start, end) characters, those with a known start."""
+        """The gold answers of example ``row`` with a known start, as (start, end) characters."""
         if self.answer_offsets is None:
             return []
         among = range(self.answer_offsets[row], self.answer_offsets[row + 1])
@@ -176,7 +175,7 @@ class Examples:
         return [(start, start + length) for start, length in starts if start >= 0]
 
     def take(self, rows: NDArray[np.integer] | Sequence[int]) -> Examples:
-        """These examples only, in this order; contexts no longer used are dropped."""
+        """These examples only, in this order; contexts that are no longer used are dropped."""
         rows = np.asarray(rows, np.int64)
         # The inverse is each row's place among the contexts that are still used: the new index.
         used, index = np.unique(self.context_index[rows], return_inverse=True)
@@ -200,11 +199,11 @@ class Examples:
         )
 
     def release(self) -> None:
-        """Give back the memory of mapped columns, which comes again when they are touched."""
+        """Free the memory of mapped columns; they are read again when they are used."""
         release(*(getattr(self, column.name) for column in fields(self)))
 
     def digest(self) -> str:
-        """A SHA-256 hex digest of all that these examples say."""
+        """A SHA-256 hex digest of the content of these examples."""
         sha = hashlib.sha256()
         columns = {column.name: getattr(self, column.name) for column in fields(self) if column.name != "columns"}
         if self.answer_span is None:

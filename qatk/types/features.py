@@ -1,4 +1,4 @@
-"""Windows of tokens as flat columns."""
+"""Token windows as flat columns."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from qatk.types.ragged import ragged_rows
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Tokenized windows: a feature is one window over one example. Ragged, never padded.
+    """Tokenized windows: a feature is one window of one example. Ragged, never padded.
 
     Attributes:
-        example_index: int32[F], non-decreasing: which example a window belongs to.
-        token_offsets: int64[F + 1] into the token columns.
+        example_index: int32[F], the example that each window belongs to; non-decreasing.
+        token_offsets: int64[F + 1], where each window begins in the token columns.
         input_ids: int32[T].
-        type_ids: int8[T], the token type ids (all 0 for models that have none).
-        char_start, char_end: int32[T], the characters of the example's context that a token covers
-            (end exclusive); both -1 for tokens outside the context.
-        null_index: int32[F], position within its window of the token that stands for "no answer" (CLS).
-        start_target, end_target: int32[F], positions within the window of the first and last token of the
-            answer, both ``null_index`` where the window holds no answer; ``None`` without targets.
-        counts: what a user should know about the making, such as ``questions_cut``.
+        type_ids: int8[T], the token type ids (all 0 for models without them).
+        char_start, char_end: int32[T], the characters of the example's context that a token covers (end exclusive);
+            both -1 for tokens outside the context.
+        null_index: int32[F], the position in its window of the token that stands for "no answer" (CLS).
+        start_target, end_target: int32[F], the positions in the window of the answer's first and last token; both are
+            ``null_index`` if the window has no answer; ``None`` without targets.
+        counts: what a user should know about the making of the windows, such as ``questions_cut``.
     """
 
     example_index: Int32
@@ -63,7 +63,11 @@ class Features:
         return len(self.example_index)
 
     def check(self, examples: Examples, *, targets: bool) -> None:
-        """Raise ``ValueError`` unless these windows are of these examples, with targets where those are due."""
+        """Check that these windows belong to these examples, and have targets if required.
+
+        Raises:
+            ValueError: if they do not.
+        """
         if not len(self):
             raise ValueError(f"no window for {len(examples)} examples")
         if self.example_index[0] < 0 or self.example_index[-1] >= len(examples):
@@ -74,20 +78,20 @@ class Features:
 
     @property
     def lengths(self) -> Int64:
-        """int64[F]: the number of tokens of each window."""
+        """int64[F]: the number of tokens in each window."""
         return np.diff(self.token_offsets)
 
     @property
     def has_targets(self) -> bool:
-        """Whether the windows carry training targets."""
+        """Whether the windows have training targets."""
         return self.start_target is not None
 
     def release(self) -> None:
-        """Give back the memory of mapped columns, which comes again when they are touched."""
+        """Free the memory of mapped columns; they are read again when they are used."""
         release(*(getattr(self, column.name) for column in fields(self)))
 
     def take(self, rows: Int64) -> Features:
-        """These windows only; ``rows`` must keep the order of examples."""
+        """These windows only; ``rows`` must keep the order of the examples."""
         positions, offsets = ragged_rows(self.token_offsets, rows)
         flat = {name: getattr(self, name)[positions] for name in ("input_ids", "type_ids", "char_start", "char_end")}
         each = {name: getattr(self, name)[rows] for name in ("example_index", "null_index")}
@@ -97,10 +101,10 @@ class Features:
 
 
 class FeatureColumns:
-    """Features that are made part by part, mapped where they are large (:mod:`qatk.types.mapped`).
+    """Builds features in parts, mapped to a temporary file if they are large (:mod:`qatk.types.mapped`).
 
     Args:
-        targets: whether the parts carry targets.
+        targets: whether the parts have targets.
     """
 
     _EACH = ("example_index", "null_index")
@@ -115,7 +119,7 @@ class FeatureColumns:
         self._tokens = 0
 
     def append(self, part: Features, first_example: int) -> None:
-        """Add windows whose ``example_index`` counts from ``first_example``."""
+        """Add windows; their ``example_index`` is relative to ``first_example``."""
         for name, column in self._columns.items():
             values = getattr(part, name)
             column.append(values + np.int32(first_example) if name == "example_index" and first_example else values)
@@ -123,6 +127,6 @@ class FeatureColumns:
         self._tokens += len(part.input_ids)
 
     def features(self) -> Features:
-        """All parts as one."""
+        """All parts together."""
         columns: dict[str, Any] = {name: column.column() for name, column in self._columns.items()}
         return Features(token_offsets=self._offsets.column(), **columns)

@@ -1,7 +1,7 @@
-"""Columns too large for memory: they lie in temporary files, mapped, and give their memory back when told so.
+"""Columns that are too large for memory: they are mapped from temporary files and can release their memory.
 
-What is mapped stays in the system's page cache, which it takes back when it needs the room. A process is charged for
-the pages that it touched last, until :func:`release`.
+Mapped pages stay in the system's page cache, which the system shrinks when it needs the memory. A process is charged
+for the pages that it used last, until :func:`release`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from qatk.errors import StorageError
 
 IN_MEMORY = 1 << 20
-"""Columns of up to so many bytes stay in memory."""
+"""The maximum size in bytes of columns that stay in memory."""
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -31,7 +31,7 @@ class _Map(mmap.mmap):
 
 
 class Spool(Generic[Scalar]):
-    """A column that grows at its end, in memory as long as it is small, in an unnamed temporary file from then on."""
+    """A column that grows at its end: in memory while it is small, then in an unnamed temporary file."""
 
     def __init__(self, dtype: type[Scalar]) -> None:
         self.dtype = np.dtype(dtype)
@@ -40,7 +40,12 @@ class Spool(Generic[Scalar]):
         self._file: IO[bytes] | None = None
 
     def append(self, values: NDArray[Scalar]) -> None:
-        """Add values of the column's type. Raises :class:`qatk.errors.StorageError`."""
+        """Add values of the column's dtype.
+
+        Raises:
+            StorageError: if the temporary file cannot be written.
+            TypeError: for another dtype.
+        """
         if values.dtype != self.dtype:
             raise TypeError(f"{values.dtype} values for a column of {self.dtype}")
         self._bytes += values.nbytes
@@ -56,7 +61,7 @@ class Spool(Generic[Scalar]):
             self._file.close()
 
     def column(self) -> NDArray[Scalar]:
-        """All values, in order, flat; the spool is not to be used after it."""
+        """All values in order, as a flat array. The spool must not be used afterwards."""
         if self._file is not None:
             with self._file as file:
                 file.flush()
@@ -66,7 +71,11 @@ class Spool(Generic[Scalar]):
 
 
 def zeros(size: int, dtype: type[Scalar]) -> NDArray[Scalar]:
-    """A flat column of zeros to write into, mapped where it is large. Raises :class:`qatk.errors.StorageError`."""
+    """A flat, writable column of zeros, mapped to a temporary file if it is large.
+
+    Raises:
+        StorageError: if the temporary file cannot be written.
+    """
     kind = np.dtype(dtype)
     if size * kind.itemsize <= IN_MEMORY:
         return np.zeros(size, kind)
@@ -79,7 +88,7 @@ def zeros(size: int, dtype: type[Scalar]) -> NDArray[Scalar]:
 
 
 def map_array(file: IO[bytes], dtype: DTypeLike, *, offset: int = 0, write: bool = False) -> NDArray[Any]:
-    """What a file holds from a byte on as a flat column, which lives on when the file is closed and removed."""
+    """A file from ``offset`` (in bytes) as a flat column, which survives closing and removal of the file."""
     size = os.fstat(file.fileno()).st_size
     if size <= offset:
         return np.zeros(0, dtype)
@@ -88,9 +97,9 @@ def map_array(file: IO[bytes], dtype: DTypeLike, *, offset: int = 0, write: bool
 
 
 def release(*columns: object) -> None:
-    """Give back the memory of mapped columns, which comes again when they are touched; others stay as they are.
+    """Free the memory of mapped columns, which are read again when they are used; other columns do not change.
 
-    What has a ``release`` of its own is asked to do so.
+    If an argument has a ``release`` method, that is called.
     """
     for column in columns:
         if hasattr(column, "release") and not isinstance(column, memoryview):
@@ -100,7 +109,7 @@ def release(*columns: object) -> None:
 
 
 def mapping_of(column: object) -> mmap.mmap | None:
-    """The mapping that a column lies in; ``None`` for one that this module did not map."""
+    """The mapping behind a column; ``None`` if this module did not map it."""
     while isinstance(column, np.ndarray):
         column = column.base
     owner = column.obj if isinstance(column, memoryview) else column
@@ -108,7 +117,11 @@ def mapping_of(column: object) -> mmap.mmap | None:
 
 
 def temporary_file() -> IO[bytes]:
-    """A file without a name in the folder for temporary files. Raises :class:`qatk.errors.StorageError`."""
+    """An unnamed file in the folder for temporary files.
+
+    Raises:
+        StorageError: if it cannot be created.
+    """
     try:
         return tempfile.TemporaryFile(prefix="qatk-", buffering=0)
     except OSError as error:
@@ -142,11 +155,11 @@ def _full(error: OSError) -> StorageError:
 
 
 class TextColumn(Sequence[str]):
-    """Strings that are made when they are asked for; equal to any sequence of the same strings."""
+    """A column of strings that are created when they are used; equal to any sequence of the same strings."""
 
     @abstractmethod
     def at(self, index: int) -> str:
-        """The string at an index from 0 on."""
+        """The string at ``index``, which counts from 0."""
 
     @overload
     def __getitem__(self, index: int) -> str: ...

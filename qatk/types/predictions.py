@@ -1,4 +1,4 @@
-"""Answers: one a question, of one span or several, with scores and the best spans. Shapes as in :mod:`qatk.types`."""
+"""Predictions: one answer per question, of one or several spans, with scores and n-best spans."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from qatk.types.ragged import owners, ragged_rows
 
 @dataclass(frozen=True, eq=False)
 class NBest:
-    """The best spans of each example, best first, "no answer" not among them; ragged over examples.
+    """The best spans of each example, best first, without "no answer"; ragged over examples.
 
     Attributes:
-        offsets: int64[n + 1].
-        text: exact slices of the contexts.
+        offsets: int64[n + 1], where each example's spans begin.
+        text: k strings, exact slices of the contexts.
         char_start, char_end: int32[k], end exclusive.
         score: float32[k].
-        probability: float32[k], softmax over an example's spans and its null score.
+        probability: float32[k], the softmax over the example's spans and its null score.
     """
 
     offsets: Int64
@@ -47,7 +47,7 @@ class NBest:
 
 
 class Span(NamedTuple):
-    """A span of an answer: its text, its characters (end exclusive; -1 where unknown), its score."""
+    """A span of an answer: its text, its characters (end exclusive; -1 if unknown) and its score."""
 
     text: str
     char_start: int
@@ -60,10 +60,10 @@ class Spans:
     """The spans of answers that have several, in the order of the context; ragged over examples.
 
     Attributes:
-        offsets: int64[n + 1]. An example without spans here has the one span of its answer.
-        text: exact slices of the contexts, never empty.
-        char_start, char_end: int32[k], end exclusive; both -1 where the source of the predictions does not say.
-        score: float32[k]; NaN where the source does not give it.
+        offsets: int64[n + 1], where each example's spans begin. An example without spans here has a single-span answer.
+        text: k strings, exact slices of the contexts, never empty.
+        char_start, char_end: int32[k], end exclusive; both -1 if the source of the predictions does not give them.
+        score: float32[k]; NaN if the source does not give it.
     """
 
     offsets: Int64
@@ -94,19 +94,19 @@ class Spans:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """One answer an example, row by row with :class:`Examples`; text ``""`` is "no answer".
+    """One answer per example, in the order of :class:`Examples`; text ``""`` means "no answer".
 
-    Scores are kept apart from the texts: :attr:`null_odds` and ``nbest`` are enough for another threshold. An answer of
-    several spans has them all in ``several``, and its best one in the other columns.
+    Scores are separate from texts, so that :attr:`null_odds` and ``nbest`` are enough to apply another threshold. If an
+    answer has several spans, ``several`` has all of them and the other columns have the best one.
 
     Attributes:
         text: n strings, each an exact slice of its context or ``""``.
         char_start, char_end: int32[n], end exclusive; both -1 for "no answer".
-        score: float32[n], of the best span, ``-inf`` where no span was valid.
-        null_score: float32[n], of "no answer"; NaN where the source of the predictions does not give it.
-        nbest: the best spans, or ``None`` where unknown.
-        several: the spans of answers that have several, also of those that the null score keeps from being given, so
-            that another threshold finds them. ``None`` where no answer has several, also when it was given.
+        score: float32[n], of the best span; ``-inf`` if no span was valid.
+        null_score: float32[n], of "no answer"; NaN if the source of the predictions does not give it.
+        nbest: the best spans, or ``None`` if unknown.
+        several: the spans of answers that have several. This includes answers that the null threshold turns into "no
+            answer", so that another threshold can give them. It becomes ``None`` if no answer has several.
     """
 
     text: Sequence[str]
@@ -172,5 +172,5 @@ class Predictions:
 
 
 def answered(texts: Sequence[str]) -> Bool:
-    """bool[n]: which of these texts are an answer; ``""`` is none."""
+    """bool[n]: which of these texts are answers; ``""`` is not."""
     return np.fromiter(map(bool, texts), np.bool_, len(texts))

@@ -1,6 +1,6 @@
-"""Ragged columns: the values of all rows one after the other, and int64[rows + 1] offsets that say where each begins.
+"""Ragged columns: the values of all rows in one flat array, and int64[rows + 1] offsets that say where each row begins.
 
-The idioms of such columns, named once.
+The common operations on such columns have their names here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from qatk.types.arrays import Bool, Int32, Int64
 
 
 def offsets_of(lengths: NDArray[np.integer]) -> Int64:
-    """int64[rows + 1]: the offsets of rows of these lengths."""
+    """int64[rows + 1]: the offsets of rows with these lengths."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
@@ -24,23 +24,26 @@ def owners(offsets: Int64) -> Int64:
 
 
 def positions(offsets: Int64) -> Int64:
-    """int64[values]: the place of each value within its row, from 0."""
+    """int64[values]: the position of each value in its row, from 0."""
     return np.arange(offsets[0], offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
 
 
 def ranges(first: Int64, lengths: Int64) -> Int64:
-    """Whole numbers from each ``first`` on, as many as its length, one range after the other."""
+    """Concatenated ranges of integers: for each row, ``length`` integers from ``first``."""
     offsets = offsets_of(lengths)
     # One count over all ranges, shifted in each so that it starts at its first number.
     return np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths)
 
 
 def ragged_rows(offsets: Int64, rows: NDArray[np.integer]) -> tuple[Int64, Int64]:
-    """Positions of the flat values of some rows, and the offsets of these rows among themselves.
+    """Positions of the flat values of some rows, and the offsets of these rows when they are put together.
 
     Args:
-        offsets: int64[rows in all + 1].
-        rows: indices of the rows wanted, in the order wanted.
+        offsets: int64[rows + 1], of all rows.
+        rows: indices of the selected rows, in the desired order.
+
+    Returns:
+        int64[selected values] and int64[selected rows + 1].
     """
     rows = np.asarray(rows)
     first = offsets[rows]
@@ -49,7 +52,7 @@ def ragged_rows(offsets: Int64, rows: NDArray[np.integer]) -> tuple[Int64, Int64
 
 
 def begins(*columns: Int64 | Int32) -> Bool:
-    """bool[t]: which rows begin a run of equal rows: the first, and every one that differs from the one before."""
+    """bool[rows]: which rows begin a run of equal rows: the first, and each that differs from its predecessor."""
     found = np.ones(len(columns[0]), np.bool_)
     found[1:] = np.any([np.diff(column) != 0 for column in columns], axis=0)
     return found

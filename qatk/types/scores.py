@@ -1,4 +1,4 @@
-"""What a model says of every window: scores of starts and ends, or of candidate spans."""
+"""A model's scores of all windows: of starts and ends, or of candidate spans."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from qatk.types.ragged import ragged_rows
 
 @dataclass(frozen=True, eq=False)
 class SpanCandidates:
-    """Scored spans, for heads whose span score is no sum of a start and an end score.
+    """Scored spans, for heads whose span score is not the sum of a start score and an end score.
 
     Attributes:
-        feature: int32[k], non-decreasing: the window of each span.
-        start, end: int32[k], first and last token (inclusive), positions within the window.
+        feature: int32[k], the window of each span; non-decreasing.
+        start, end: int32[k], the first and last token (inclusive), as positions in the window.
         score: float32[k].
     """
 
@@ -37,13 +37,13 @@ class SpanCandidates:
 
 @dataclass(frozen=True, eq=False)
 class SpanScores:
-    """What a model says of each window: scores for starts and ends, or for whole spans, and for "no answer".
+    """A model's scores of each window: of starts and ends, or of whole spans, and of "no answer".
 
     Exactly one of the two forms is present: ``start`` and ``end``, or ``candidates``.
 
     Attributes:
         null: float32[F], the score of "no answer", on the same scale as start + end.
-        start, end: float32[T] over the tokens of the features; ``-inf`` where no answer may start or end.
+        start, end: float32[T], a score for each token of the features; ``-inf`` if no answer may start or end there.
         candidates: scored spans.
     """
 
@@ -62,7 +62,12 @@ class SpanScores:
             freeze(self, "end", np.float32, len(self.start))
 
     def take(self, features: Features, windows: Int64) -> SpanScores:
-        """The scores of these windows only, which rise; ``features`` are all windows that there are scores of."""
+        """The scores of these windows only.
+
+        Args:
+            features: all windows that have scores.
+            windows: indices of the selected windows, rising.
+        """
         if (spans := self.candidates) is not None:
             kept = np.isin(spans.feature, windows)
             feature = np.searchsorted(windows, spans.feature[kept]).astype(np.int32)
@@ -74,7 +79,11 @@ class SpanScores:
         return SpanScores(self.null[windows], self.start[tokens], self.end[tokens])
 
     def check(self, features: Features) -> None:
-        """Raise ``ValueError`` unless these scores are for these features."""
+        """Check that these scores belong to these features.
+
+        Raises:
+            ValueError: if they do not.
+        """
         if len(self.null) != len(features):
             raise ValueError(f"scores for {len(self.null)} windows where there are {len(features)}")
         if self.start is not None and len(self.start) != len(features.input_ids):

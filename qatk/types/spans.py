@@ -1,4 +1,4 @@
-"""What a decoder in plain numpy starts from and ends with: the spans that a window offers, and answers of spans."""
+"""Tools for decoders in plain numpy: the valid spans of a window, and answers made of best spans."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from qatk.types.scores import SpanScores
 
 @dataclass(frozen=True, eq=False)
 class WindowSpans:
-    """Valid spans of one window, k of them, in no order to rely on.
+    """The valid spans of one window, in no particular order.
 
     Attributes:
         char_start, char_end: int32[k], characters of the context, end exclusive.
-        tokens: int64[k], how many tokens each has.
-        score: float32[k], start plus end score, or the candidate's.
+        tokens: int64[k], the number of tokens in each span.
+        score: float32[k], start score plus end score, or the candidate's score.
     """
 
     char_start: Int32
@@ -33,16 +33,16 @@ class WindowSpans:
 
 
 def spans_of_window(features: Features, scores: SpanScores, window: int, max_answer_length: int) -> WindowSpans:
-    """Every valid span of a window, whichever form the scores have.
+    """List all valid spans of a window, for either form of scores.
 
-    A span is valid where both tokens lie in the context, the start not after the end, it has no more than
+    A span is valid if both of its tokens are in the context, its start is not after its end, it has at most
     ``max_answer_length`` tokens and at least one character, and its score is above ``-inf``. Memory and time grow with
     the window's length times ``max_answer_length``.
 
     Args:
-        features: the windows.
-        scores: theirs.
-        window: which of them.
+        features: all windows.
+        scores: of all windows.
+        window: the index of the window.
         max_answer_length: in tokens.
     """
     tokens = slice(int(features.token_offsets[window]), int(features.token_offsets[window + 1]))
@@ -76,15 +76,15 @@ def answers_of_spans(
     null_threshold: float = 0.0,
     nbest: NBest | None = None,
 ) -> Predictions:
-    """Answer each example by its best span, or not at all where null score minus score is above the threshold.
+    """Answer each example with its best span, or with "no answer" if null score - span score exceeds the threshold.
 
     Args:
         examples: n of them.
-        char_start: int32[n], the best span's first character, -1 where there is none.
-        char_end: int32[n], the character after its last, -1 where there is none.
-        score: float32[n], the best span's, ``-inf`` where there is none.
+        char_start: int32[n], the first character of the best span, -1 if there is none.
+        char_end: int32[n], the character after its last one, -1 if there is none.
+        score: float32[n], of the best span, ``-inf`` if there is none.
         null_score: float32[n], of "no answer".
-        null_threshold: what null score minus score may be at most.
+        null_threshold: the highest null score - span score at which the span is still the answer.
         nbest: the best spans.
     """
     kept = null_score.astype(np.float64) - score <= null_threshold
