@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 import qatk
-from qatk.comparison.systems import run_system
+from qatk.results import System
 from qatk_builtin.reporters import ConsoleOptions
 from qatk_builtin.reporters.console.reporter import ConsoleReporter
 from qatk_builtin.reporters.html import write_page
@@ -31,7 +31,7 @@ def main(folder: str, chromium: str = "chromium") -> None:
     console.save_svg(str(DOCS / "report.svg"), title="qatk run examples/quickstart.yaml")
     with tempfile.TemporaryDirectory() as place:
         page = Path(place) / "report.html"
-        write_page(page, [run_system(result)], run=result, questions=50_000)
+        write_page(page, [System.of_run(result)], run=result, questions=50_000)
         photograph(page, chromium)
 
 

@@ -24,16 +24,16 @@ KINDS: tuple[str, ...] = (
 
 MEANINGS: dict[str, str] = {
     "right answer": "exact match",
-    "right to abstain": "nothing to answer, nothing answered",
-    "false answer": "answered a question that has no answer",
-    "false abstention": "did not answer one that has",
-    "too long": "holds a gold answer, and more",
-    "too short": "part of a gold answer",
-    "shifted": "overlaps a gold answer",
-    "another place": "words of a gold answer, but elsewhere",
-    "wrong span, right kind": "elsewhere; say, a date for a date",
-    "wrong span": "elsewhere, and of another kind",
-    "out of reach": "no window, cap or token allowed the gold",
+    "right to abstain": "the question has no answer, and none was given",
+    "false answer": "an answer to a question that has none",
+    "false abstention": "no answer to a question that has one",
+    "too long": "contains a gold answer and more",
+    "too short": "is part of a gold answer",
+    "shifted": "partly overlaps a gold answer",
+    "another place": "words of a gold answer at another position",
+    "wrong span, right kind": "another position, same type: a date for a date",
+    "wrong span": "another position, another type",
+    "out of reach": "windows, length limit or tokens rule out gold",
 }
 """A short explanation of each kind."""
 

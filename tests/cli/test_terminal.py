@@ -23,7 +23,7 @@ def test_a_report_begins_on_a_line_of_its_own_and_no_bar_stays(tmp_path: Path) -
     assert code == 0, lines
     said = [line for line in lines if line]
     assert said[0].startswith("recipe ━━━"), said[:5]
-    assert said[-1] == f"all of it is in {tmp_path / 'run'}"
+    assert said[-1] == f"all results are in {tmp_path / 'run'}"
     assert not [line for line in lines if set(line) & set(SPINNER)]
     for title in ("Run", "Training", "Slices", "Answerability"):
         assert [line for line in said if line.startswith(title)], title

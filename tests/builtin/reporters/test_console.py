@@ -56,12 +56,12 @@ def test_each_kind_is_shown_with_all_that_belongs_to_it(host: PluginHost, width:
     for case, shown in zip(
         CASES,
         (
-            ["right answer EM 1 F1 1.00 score 5.0 null odds -4.00", "gold 1843 | in 1843", "said 1843", "«1843»"],
-            ["right to abstain EM 1", "null odds +1.25", "its best span was Ada Lovelace", "{Ada Lovelace}"],
-            ["too long EM 0 F1 0.57", "gold Ada Lovelace said", "«[Ada Lovelace] and Charles Babbage»"],
+            ["right answer EM 1 F1 1.00 score 5.0 null odds -4.00", "gold 1843 | in 1843", "predicted 1843", "«1843»"],
+            ["right to abstain EM 1", "null odds +1.25", "best span: Ada Lovelace", "{Ada Lovelace}"],
+            ["too long EM 0 F1 0.57", "gold Ada Lovelace predicted", "«[Ada Lovelace] and Charles Babbage»"],
             ["wrong span, right kind EM 0 F1 0.00", "«Arlen»", "[Charles Babbage]"],
-            ["false abstention EM 0", "gold Orr", "said (no answer), its best span was Orr", "[Orr]"],
-            ["false answer EM 0", "null odds -8.50", "gold (no answer) said 1843", "«1843»"],
+            ["false abstention EM 0", "gold Orr", "predicted (no answer); best span: Orr", "[Orr]"],
+            ["false answer EM 0", "null odds -8.50", "gold (no answer) predicted 1843", "«1843»"],
             ["wrong span, right kind EM 0", "[bold]of[/bold] Borsk ␛[31mwas", "«1901»", "fell in [1950].", "arlen-6"],
         ),
         strict=True,
@@ -75,10 +75,10 @@ def test_figures_are_whole(host: PluginHost, width: int) -> None:
     text = " ".join(report(make_result(host), width).split())
     for needed in (
         "130,319 questions 19,029 contexts 131,754 windows 20,123,456 tokens",
-        "data skipped (0.5 s then)",
+        "data skipped (took 0.5 s)",
         "train 7,412.5 s (1,234 windows/s)",
-        "1.50 GiB at its peak",
-        "questions cut to max_question_length: 2 in dev",
+        "1.50 GiB (peak)",
+        "questions truncated to max_question_length: 2 in dev",
         "2 20 0.50 1.00 50.0 25.0 12.5 32.0 42.0 kept",
         "loss 4.00 ┤",
         "step 1 ",
@@ -135,10 +135,10 @@ def test_answers_out_of_reach_are_warned_of_with_what_to_change(host: PluginHost
     reach = np.array([0, 0, 1, 2, 2, 0, 0], np.int8)
     result = replace(result, stages=stages, evaluation=replace(result.evaluation, reach=reach))
     text = " ".join(report(result, width).split())
-    assert "2 of 5 answers (40.0 %) are longer than the cap" in text
-    assert "decoder.max_answer_length: 44 reaches all" in text
-    assert "1 of 5 answers (20.0 %) stand whole in no window" in text
-    assert "answerable questions whose answer no window holds" not in text
+    assert "2 of 5 answers (40.0 %) are longer than max_answer_length" in text
+    assert "decoder.max_answer_length: 44 allows all of them" in text
+    assert "1 of 5 answers (20.0 %) are not complete in any window" in text
+    assert "answerable questions whose answer is in no window" not in text
     assert "out of reach 3 42.9 %" in text
 
 
@@ -156,7 +156,7 @@ def test_right_answers_at_another_place_are_counted(host: PluginHost) -> None:
     starts = np.array([70, -1], np.int32)
     predictions = replace(evaluation.predictions, char_start=starts, char_end=np.array([74, -1], np.int32))
     moved = replace(make_result(host, CASES[:2]), evaluation=replace(evaluation, predictions=predictions))
-    assert "1 right answer stands where no gold answer does; EM asks for the text only." in report(moved)
+    assert "1 right answer is at a position without a gold answer; EM compares only texts." in report(moved)
 
 
 def test_all_right_and_all_wrong(host: PluginHost) -> None:
@@ -171,7 +171,7 @@ def test_all_right_and_all_wrong(host: PluginHost) -> None:
 def test_no_answerable_questions(host: PluginHost, width: int) -> None:
     text = report(make_result(host, (CASES[1], CASES[5])), width)
     assert "HasAns" not in text
-    assert "Answering nothing at all would give 100.0." in text
+    assert "A system that never answers scores 100.0." in text
 
 
 def test_predictions_of_a_file_have_no_scores(host: PluginHost) -> None:

@@ -133,7 +133,7 @@ def test_filters_and_sorts_answer(browser: Any, run: Path) -> None:
         assert "✗" in page.locator("#list .outcomes").first.inner_text()
         page.get_by_role("searchbox").fill("no such thing")
         assert asked(page) == []
-        assert "No question fits." in page.locator("#pager").inner_text()
+        assert "No matching question." in page.locator("#pager").inner_text()
 
 
 def test_a_question_opens_with_everything_marked_in_its_context(browser: Any, run: Path) -> None:
@@ -174,7 +174,7 @@ def test_address_leads_to_the_question_and_back_leads_back(browser: Any, run: Pa
         assert page.locator("#asked").inner_text() == "How many doors has the mill?"
         assert page.get_by_role("combobox", name="Kind", exact=True).input_value() == "wrong"
     with opened(browser, run, "#q=nobody") as (page, _):
-        assert "This page holds no question nobody." in page.locator("#unknown").inner_text()
+        assert "There is no question nobody on this page." in page.locator("#unknown").inner_text()
 
 
 def test_it_is_walked_by_keyboard_alone(browser: Any, run: Path) -> None:
@@ -229,7 +229,7 @@ def test_wins_and_losses_of_a_comparison(browser: Any, versus: Path) -> None:
         assert len(asked(page)) == 5
         assert page.get_by_role("combobox", name="Sort", exact=True).input_value() == "telling"
         assert all("B" in text and "✓" in text for text in page.locator("#list .outcomes").all_inner_texts())
-        page.get_by_role("combobox", name="Of system", exact=True).select_option(label="B careful")
+        page.get_by_role("combobox", name="System", exact=True).select_option(label="B careful")
         page.get_by_role("combobox", name="Kind", exact=True).select_option("wrong")
         assert asked(page) == []
         page.get_by_role("button", name="Clear").click()
@@ -305,7 +305,7 @@ def test_a_kind_outlives_a_change_of_system(browser: Any, many: Path) -> None:
     with opened(browser, many) as (page, _):
         page.get_by_role("combobox", name="Kind", exact=True).select_option("too long")
         assert page.get_by_role("status").inner_text() == "10 of 70 questions"
-        page.get_by_role("combobox", name="Of system", exact=True).select_option("B")
+        page.get_by_role("combobox", name="System", exact=True).select_option("B")
         assert page.get_by_role("status").inner_text() == "0 of 70 questions"
         kind = page.get_by_role("combobox", name="Kind", exact=True)
         assert kind.evaluate("(select) => select.selectedOptions[0].textContent") == "too long (0)"
@@ -314,7 +314,7 @@ def test_a_kind_outlives_a_change_of_system(browser: Any, many: Path) -> None:
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
 def test_a_question_that_is_not_here_is_told(browser: Any, many: Path, viewport: dict[str, int]) -> None:
     with opened(browser, many, "#q=nobody", viewport=viewport) as (page, _):
-        assert page.get_by_role("alert").inner_text() == "This page holds no question nobody."
+        assert page.get_by_role("alert").inner_text() == "There is no question nobody on this page."
         assert page.get_by_role("alert").is_visible()
         assert page.locator("#list a").first.is_visible()
         page.locator("#list a").first.click()
@@ -361,16 +361,16 @@ def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: Pl
     with opened(browser, tmp_path / "p.html", "#q=arlen-0") as (page, _):
         page.wait_for_selector("#asked")
         legend = page.locator("#question .legend")
-        assert "gold “ghost”: no place in the context is known." in legend.inner_text()
+        assert "gold “ghost”: position in the context unknown." in legend.inner_text()
         assert page.locator("#context mark.gold").all_inner_texts() == ["in 1843"], (
             "one place only: the start was wrong"
         )
         page.locator("#list a").nth(1).click()
-        until(page, "document.querySelector('#question .legend').textContent.includes('said “Arlen or Borsk”')")
+        until(page, "document.querySelector('#question .legend').textContent.includes('predicted “Arlen or Borsk”')")
         page.locator("#list a").nth(3).click()
         until(
             page,
-            "document.querySelector('#question .legend').textContent.includes('the one nearest to gold is marked')",
+            "document.querySelector('#question .legend').textContent.includes('the one nearest to a gold answer is marked')",
         )
 
 

@@ -1,4 +1,4 @@
-"""How well null odds tell what has no answer: a few figures, and F1 over all thresholds as a line of blocks."""
+"""How well null odds separate unanswerable questions: figures, and F1 over all thresholds as a line of blocks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from qatk.results import Evaluation
 BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDEST = 60
 SHARES = (25, 50, 75, 100)
-"""Per cent of the questions, the surest first, of which the share of wrong ones is shown."""
+"""Per cent of the questions, the most confident first, for which the share of wrong ones is shown."""
 
 
 def answerability_lines(evaluation: Evaluation, width: int) -> list[Table]:
-    """What there is to say, in lines of at most ``width`` columns; nothing without null odds, or of one kind only."""
+    """Lines of at most ``width`` columns; none without null odds or with questions of one kind only."""
     found = answerability_of(evaluation)
     if found is None or np.isnan(found.roc_auc):
         return []
@@ -45,11 +45,11 @@ def _risks(found: Answerability) -> Text:
     risk = found.risk_coverage.y
     wrong = [100 * risk[max(0, round(len(risk) * share / 100) - 1)] for share in SHARES]
     among = " · ".join(str(share) for share in SHARES)
-    return Text.assemble(" · ".join(f"{value:.1f}" for value in wrong), (f" % of the surest {among} %", "dim"))
+    return Text.assemble(" · ".join(f"{value:.1f}" for value in wrong), (f" % at coverage {among} %", "dim"))
 
 
 def _sweep(sweep: Sweep, width: int) -> Text:
-    """F1 from the threshold that answers nothing to that which answers all, over questions in the order of odds."""
+    """F1 from the threshold that answers nothing to the one that answers all, over questions in the order of odds."""
     f1 = sweep.f1
     at = np.linspace(0, len(f1) - 1, max(10, width)).round().astype(int)
     low, high = float(f1.min()), float(f1.max())
@@ -58,6 +58,6 @@ def _sweep(sweep: Sweep, width: int) -> Text:
     best = sweep.best_f1
     where = f"threshold {threshold_text(sweep.threshold[best], 2)}" if best else ANSWER_NOTHING
     middle = f"{figure(high, 1)} at best ({where})"
-    last = f"{figure(float(f1[-1]), 1)} for {'all' if sweep.full else 'all that were given'}"
-    ends = f"{figure(float(f1[0]), 1)} for no answers · {middle} · {last}"
+    last = f"{figure(float(f1[-1]), 1)} answering {'all' if sweep.full else 'as given'}"
+    ends = f"{figure(float(f1[0]), 1)} answering nothing · {middle} · {last}"
     return Text.assemble((bars, "cyan"), "\n", (ends, "dim"))

@@ -17,13 +17,13 @@ from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast, Slic
 
 INDENT = 2
 WIDE, WIDE_WITH_SEEDS = 108, 128
-"""Columns from which a difference fits in one line; the second where there is an interval over seeds too."""
+"""Columns from which a difference fits in one line; the second with an interval over seeds."""
 MOST_SLICES = 8
 LONGEST_LABEL, LEAST_NAME = 34, 8
 FEW_PAIRS = 2
 FEW_SLICES = 3
 POINTS = "points, with 95 % intervals"
-DETECTS = "detects: true difference found 4 times in 5 with such data, by Holm's p"
+DETECTS = "detects: smallest true difference found 4 times in 5, after Holm's correction"
 VERDICTS = {"better": "bold green", "worse": "bold red", UNRESOLVED: "yellow"}
 
 

@@ -1,4 +1,4 @@
-"""The ``console`` reporter: headline first, then what was run, then where it is strong and weak, then examples."""
+"""The ``console`` reporter: headline, run, training, slices, answerability, kinds of answers, examples."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ConsoleReporter:
             _section(console, title, parts)
         if out_dir is not None:
             console.print()
-            console.print(Text(f"all of it is in {out_dir}", "dim"), soft_wrap=True)
+            console.print(Text(f"all results are in {out_dir}", "dim"), soft_wrap=True)
 
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
         """Print a comparison to ``console``, with ``show`` examples of each sort; ``file`` is left alone."""

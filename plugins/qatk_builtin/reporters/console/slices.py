@@ -1,4 +1,4 @@
-"""Where a run is strong and weak, in the terminal: the kinds of its answers, and the slices that tell most."""
+"""Kinds of answers, and the slices that stand out, in the terminal."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def kinds_table(codes: Int8, width: int) -> Table:
 
 
 def kinds_note(evaluation: Evaluation) -> list[Text]:
-    """That some right answers stand elsewhere, where they do."""
+    """A note on right answers at other positions than gold answers, if there are any."""
     if not (number := right_elsewhere(evaluation)):
         return []
-    noun, verb = ("answer", "stands") if number == 1 else ("answers", "stand")
-    return [Text(f"{number:,} right {noun} {verb} where no gold answer does; EM asks for the text only.", "dim")]
+    noun, verb = ("answer", "is") if number == 1 else ("answers", "are")
+    return [Text(f"{number:,} right {noun} {verb} at a position without a gold answer; EM compares only texts.", "dim")]
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def slices_note(slices: Sequence[ShownSlice]) -> list[Text]:
     if not any(math.isfinite(shown.difference) for shown in slices):
         return []
     name = METRICS.get(metric := main_metric([shown.row for shown in slices]), printable(metric))
-    return [Text(f"+/-: {name} against all questions with as many answerable ones among them", "dim")]
+    return [Text(f"+/-: {name} compared with all questions at the same share of answerable ones", "dim")]
 
 
 def _label(row: SliceRow) -> str:

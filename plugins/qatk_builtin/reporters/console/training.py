@@ -73,7 +73,7 @@ def epochs(
             table.add_row("…")
     if not any(name in event.metrics for event in rows for name in SHARES):
         return [*in_blocks(table, width)]
-    return [*in_blocks(table, width), Text("start, end, both: per cent of dev windows with that position right", "dim")]
+    return [*in_blocks(table, width), Text("start, end, both: per cent of dev windows that have it right", "dim")]
 
 
 def _cells(event: TrainEvent) -> list[str | Text]:

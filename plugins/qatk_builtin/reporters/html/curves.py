@@ -1,4 +1,4 @@
-"""The charts of curves: what null odds are worth, and how a run learnt."""
+"""The charts of curves: null odds, and the course of the training."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def learning_chart(run: RunResult) -> Iterator[Chart]:
         yield Chart(
             "learning",
             "Learning curve",
-            "How the run went, with 95 % intervals as bars; the epoch that was kept is in the report.",
+            "The course of the training, with 95 % intervals as bars; the report names the epoch that was kept.",
             views,
         )
 
@@ -100,9 +100,9 @@ def _sweep(found: Sequence[tuple[str, Sweep, Evaluation]], names: Sequence[str],
         for metric, values in (("F1", sweep.f1), ("EM", sweep.exact)) if not name else ((name, sweep.f1),):
             series.append((metric, *_thin(sweep.threshold, values, best)))
     best_of = "; ".join(_best(name, sweep) for name, sweep, _ in found)
-    said = f"Null odds above the threshold give no answer. {best_of}: tuned on these very questions."
+    said = f"If the null odds exceed the threshold, there is no answer. {best_of}; this is tuned on these very questions."
     said += " ".join(["", *_reservations(found)])
-    extra = [rule_at(threshold, "the threshold in use")] if threshold is not None else []
+    extra = [rule_at(threshold, "threshold in use")] if threshold is not None else []
     y_title = "F1, per cent" if names else "per cent"
     view = _lines("", series, "null threshold", y_title, names=names, extra=extra)
     return Chart("sweep", "Threshold sweep", said, [view])
@@ -112,13 +112,13 @@ def _reservations(found: Sequence[tuple[str, Sweep, Evaluation]]) -> Iterator[st
     """What the sweep cannot show, and why its best is not the official one."""
     if partly := [name[:1] for name, sweep, _ in found if not sweep.full]:
         of = f" of {', '.join(partly)}" if partly[0] else ""
-        yield f"The best spans{of} are not known: what was not answered stays so, and the line ends with the answers."
+        yield f"The best spans{of} are unknown, so no threshold can turn an abstention into an answer: the line ends with the given answers."
     for name, sweep, evaluation in found:
         official = evaluation.metrics.get("best_f1", np.nan)
         if not name and figure(official, 1) not in (figure(float(sweep.f1[sweep.best_f1]), 1), figure(np.nan, 1)):
             yield (
-                f"The official script's best F1, {figure(official, 1)}, takes abstentions as they are and also cuts "
-                "between equal odds, where no threshold falls."
+                f"The official script's best F1, {figure(official, 1)}, keeps abstentions as they are and also cuts "
+                "between equal odds, which no threshold can do."
             )
 
 
@@ -136,7 +136,7 @@ def _precision_recall(found: Sequence[tuple[str, Answerability]], names: Sequenc
         for key, shown in kinds.items():
             if (points := each.precision_recall.get(key)) is not None:
                 series.append((shown, *_thin(100 * points.x, 100 * points.y)))
-    said = "As the official script draws it: of the questions answered so far, the surest first, how much is right."
+    said = "As in the official script: the precision and recall of answering the most confident questions first."
     view = _lines("", series, "recall, per cent", "precision, per cent", names=names, steps=True)
     return Chart("precision-recall", "Precision and recall", said, [view])
 
@@ -156,7 +156,7 @@ def _reliability(found: Sequence[tuple[str, Answerability]], names: Sequence[str
     )
     each = min(b.count for _, a in found for b in a.reliability)
     said = (
-        f"On the diagonal the odds are true probabilities. A point is a tenth of the questions, {each:,}. "
+        f"On the diagonal, the odds are true probabilities. Each point is a tenth of the questions ({each:,}). "
         f"Expected calibration error: {errors}."
     )
     titles = "probability of no answer, per cent", "questions without an answer, per cent"
@@ -166,7 +166,7 @@ def _reliability(found: Sequence[tuple[str, Answerability]], names: Sequence[str
 
 def _risk(found: Sequence[tuple[str, Answerability]], names: Sequence[str]) -> Chart:
     series = [(name or "wrong", *_thin(100 * each.risk_coverage.x, 100 * each.risk_coverage.y)) for name, each in found]
-    said = "Keep only the surest so many per cent of the questions: how many of them are wrong."
+    said = "The share of wrong answers if only the most confident questions are kept."
     view = _lines("", series, "questions kept, per cent", "wrong by EM, per cent", names=names)
     return Chart("risk-coverage", "Risk and coverage", said, [view])
 

@@ -33,7 +33,7 @@ def slices_chart(system: System) -> Iterator[Chart]:
             spec = intervals(drawn, f"{shown}, per cent")
             views.append(View(slicer.replace("-", " "), spec, ["", "questions", shown, "95 %"], told))
     if views:
-        said = "The mean of each group of questions with its 95 % interval; the browser below filters by them."
+        said = "The mean of each group of questions with its 95 % interval. The list of questions can be filtered by these groups."
         yield Chart("slices", "Slices", said, views)
 
 
@@ -73,7 +73,7 @@ def kinds_chart(systems: Sequence[System]) -> Chart:
     told = [[KINDS[i], MEANINGS[KINDS[i]], *(f"{counts[k, i]:,.0f}" for k in range(len(systems)))] for i in known]
     headers = ["kind", "meaning", *(name or "questions" for name in names)]
     view = View("", bars(drawn, "questions", names if len(names) > 1 else ()), headers, told)
-    said = "What sort of mistake each wrong answer is; the first that fits counts."
+    said = "The kind of each outcome; the first kind that applies counts."
     return Chart("kinds", "Right and wrong, by kind", said, [view])
 
 
@@ -101,11 +101,10 @@ def differences(comparison: Comparison) -> Chart:
             told.append([*([name] if many else []), label, *_figures(d)])
     kind = comparison.clusters.kind
     headers = [*(["system"] if many else []), "", "difference", f"95 % by {kind}", "Holm p", "verdict"]
-    above = "Points" if every else f"Points above A, {comparison.systems[0].name}"
+    above = "Differences in points" if every else f"Difference from A, {comparison.systems[0].name}, in points"
     said = (
-        f"{above}. The line is the 95 % interval by {kind}, the broad band that by "
-        "question. "
-        "An interval that holds 0 leaves open which one is better."
+        f"{above}. The line is the 95 % interval by {kind}, the broad band the one by question. "
+        "An interval that contains 0 leaves open which system is better."
     )
     spec = intervals(drawn, "difference in points", series=names[1:], names=names, zero=True)
     return Chart("differences", "Differences", said, [View("", spec, headers, told)])
@@ -124,8 +123,10 @@ def slice_differences(comparison: Comparison) -> Iterator[Chart]:
             of = [d for d in found if d.group.partition(": ")[0] == slicer][:MOST]
             views.append(draw(f"{name}{slicer.replace('-', ' ')}", of))
     if views:
-        said = "Points of F1 above the baseline in each group of questions, with 95 % intervals as above"
-        said += "." if kind == "context" else f"; by context in a group that lies in one {kind}."
+        said = (
+            "Difference from the baseline in F1, in points, for each group of questions, with 95 % intervals as above"
+        )
+        said += "." if kind == "context" else f"; by context for a group within one {kind}."
         yield Chart("slices", "Slices", said, views)
 
 

@@ -26,7 +26,7 @@ MOST_SLICES = 12
 
 
 class MarkdownReporter:
-    """Writes GitHub's Markdown; what comes from the data shows as it is and does nothing."""
+    """Writes GitHub's Markdown; text of the data is escaped."""
 
     def __init__(self, options: MarkdownOptions) -> None:
         self.options = options
@@ -221,7 +221,7 @@ def _run_cases(evaluation: Evaluation, wins: int, losses: int) -> Iterator[str]:
             _case(
                 evaluation,
                 row,
-                [(f"said ({KINDS[codes[row]]})", evaluation.predictions.text[row])],
+                [(f"predicted ({KINDS[codes[row]]})", evaluation.predictions.text[row])],
                 marks_of(evaluation, row),
             )
             for row in rows

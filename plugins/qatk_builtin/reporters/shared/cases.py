@@ -1,4 +1,4 @@
-"""Wins and losses: which examples say most about a run, and how each is shown."""
+"""Wins and losses: the most informative examples of a run, and how each is shown."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ AROUND = 220
 """Characters of context shown around an answer."""
 LONGEST = 400
 """Characters of a question or an answer shown."""
-LEGEND = "« » prediction  [ ] gold  { } best span passed over"
+LEGEND = "« » prediction  [ ] gold  { } best span, not given"
 
 
 def pick_losses(evaluation: Evaluation, number: int) -> list[int]:
-    """The most confident losses of each kind in turn: what the model is surest of tells most."""
+    """The most confident losses, one of each kind in turn."""
     rows = np.flatnonzero(evaluation.per_question["exact"] != 1)
     return _in_turn(evaluation, rows, -np.abs(_odds(evaluation)), number)
 
 
 def pick_wins(evaluation: Evaluation, number: int) -> list[int]:
-    """The narrowest wins of each kind in turn: with a little less they would have been losses."""
+    """The narrowest wins, one of each kind in turn."""
     rows = np.flatnonzero(evaluation.per_question["exact"] == 1)
     return _in_turn(evaluation, rows, np.abs(_odds(evaluation)), number)
 
@@ -51,7 +51,7 @@ def _in_turn(evaluation: Evaluation, rows: Int64, order: Float64, number: int) -
 
 
 def show_case(evaluation: Evaluation, row: int, kind: str) -> Group:
-    """One question: what was asked, what is right, what was said and of which kind that is, where in the context."""
+    """One question: the gold answer, the prediction and its kind, and both marked in the context."""
     colour = "green" if evaluation.per_question["exact"][row] == 1 else "red"
     examples = evaluation.examples
     head = Text.assemble((kind, f"bold {colour}"), ("  " + _figures(evaluation, row), "dim"))
@@ -61,7 +61,7 @@ def show_case(evaluation: Evaluation, row: int, kind: str) -> Group:
     question = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
     grid.add_row("question", question)
     grid.add_row("gold", answers_text(examples.answers_of(row)))
-    grid.add_row("said", said_text(evaluation, row, colour))
+    grid.add_row("predicted", said_text(evaluation, row, colour))
     grid.add_row("context", context_text(examples.context_of(row), marks_of(evaluation, row, colour)))
     return Group(head, Padding(grid, (0, 0, 0, 2), expand=False))
 
@@ -90,7 +90,7 @@ def _around(marks: Sequence[Mark]) -> Mark:
 
 
 def marks_of(evaluation: Evaluation, row: int, colour: str = "") -> list[Mark]:
-    """The prediction and the gold answer nearest to it, or the span passed over, in their order; a span once."""
+    """The prediction and the gold answer nearest to it, or the best span that was not given; each span once."""
     predictions = evaluation.predictions
     said = (int(predictions.char_start[row]), int(predictions.char_end[row]))
     passed = _passed_over(evaluation, row)
@@ -121,13 +121,13 @@ def _passed_over(evaluation: Evaluation, row: int) -> tuple[int, int] | None:
 
 
 def said_text(evaluation: Evaluation, row: int, colour: str) -> Text:
-    """The answer, or that there is none and what would have been the best one."""
+    """The answer, or "no answer" with the best span."""
     if text := evaluation.predictions.text[row]:
         return Text(short(text), colour)
     if (passed := _passed_over(evaluation, row)) is None:
         return nothing_text()
     before = short(evaluation.examples.context_of(row)[slice(*passed)])
-    return Text.assemble(nothing_text(), (", its best span was ", "dim"), (before, "yellow"))
+    return Text.assemble(nothing_text(), ("; best span: ", "dim"), (before, "yellow"))
 
 
 def answers_text(answers: Sequence[str]) -> Text:
@@ -137,7 +137,7 @@ def answers_text(answers: Sequence[str]) -> Text:
 
 
 def nothing_text() -> Text:
-    """What stands for "no answer"."""
+    """Shown for "no answer"."""
     return Text("(no answer)", "italic")
 
 

@@ -1,4 +1,4 @@
-"""What a report of a comparison shows, before it is drawn: plain texts and numbers, for the terminal and Markdown."""
+"""The content of a report of a comparison: plain texts and numbers, for all formats."""
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ class Contrast:
         worth = counted(max(1, round(of[0].total / effects[-1])), "independent one")
         clusters = counted(of[0].clusters, self.comparison.clusters.kind)
         return (
-            f"design effect {low if low == high else f'{low} to {high}'}: {counted(of[0].total, 'question')} tell "
-            f"{'as much' if low == high else 'at least as much'} as {worth}; {clusters} "
+            f"design effect {low if low == high else f'{low} to {high}'}: {counted(of[0].total, 'question')} carry "
+            f"{'as much' if low == high else 'at least as much'} information as {worth}; {clusters} "
             f"{'count' if of[0].clusters > 1 else 'counts'} as {_few(of[0].effective_clusters)} of equal size"
         )
 
@@ -168,7 +168,7 @@ class Contrast:
         alone = [name for slicer, _, name in named if len(np.unique(clusters.index[masks[slicer][name]])) == 1]
         if not alone or clusters.kind == "context":
             return ""
-        return f"by {clusters.kind}; by context where a slice lies in one {clusters.kind}"
+        return f"by {clusters.kind}; by context for a slice within one {clusters.kind}"
 
     def slices(self, pair: Pair, most: int) -> tuple[list[SliceLine], int, int]:
         """The slices in which the two differ, the clearest first; how many do, and how many there are."""

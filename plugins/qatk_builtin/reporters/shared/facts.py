@@ -26,34 +26,34 @@ from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, groups_of
 
 UNITS = ("questions", "contexts", "windows", "tokens")
 COUNTS = {
-    "questions_cut": "questions cut to max_question_length",
-    "answers_unreachable": "answerable questions whose answer no window holds",
+    "questions_cut": "questions truncated to max_question_length",
+    "answers_unreachable": "answerable questions whose answer is in no window",
     "questions_dropped": "training questions dropped with their windows",
 }
-"""Counts of the featurizer that a user should see where they are not 0."""
+"""Counts of the featurizer that are shown unless they are 0."""
 NOTICEABLE = 0.005
-"""The share of answers out of reach from which a user is warned."""
+"""The share of unreachable answers from which a report warns."""
 OUT_OF_REACH = {
     "cap": (
-        "are longer than the cap and cannot be given",
-        "decoder.max_answer_length: {longest} reaches all",
+        "are longer than max_answer_length and cannot be predicted",
+        "decoder.max_answer_length: {longest} allows all of them",
     ),
     "window": (
-        "stand whole in no window and cannot be given",
+        "are not complete in any window and cannot be predicted",
         "raise featurizer.doc_stride or featurizer.max_length",
     ),
     "tokenizer": (
-        "begin or end inside a token and cannot be given",
-        "another tokenizer, that is another backbone, may split finer",
+        "begin or end inside a token and cannot be predicted",
+        "a backbone with another tokenizer may help",
     ),
 }
-"""By reason: what it does to answers, and what to change."""
+"""By reason: the effect on answers, and what to change."""
 SCALE = "F1, 0 to 100"
 FURTHER_HEADERS = ("further metrics", ALL.title, HAS_ANSWER.name, NO_ANSWER.name)
 
 
 def headline(result: RunResult) -> list[RenderableType]:
-    """EM and F1, whole and by answerability, and what they must be seen beside."""
+    """EM and F1, of all questions and by answerability, with notes."""
     metrics = result.metrics
     if not {"exact", "f1", "total"} <= metrics.keys():
         return _other_metrics(metrics)
@@ -73,25 +73,25 @@ def headline(result: RunResult) -> list[RenderableType]:
 
 
 def interval_note(evaluation: Evaluation) -> str:
-    """What the intervals of a run go by."""
+    """By what the intervals of a run are computed."""
     clusters = evaluation.clusters
     by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
     return f"{by} {clusters.note}.".removesuffix(" .")
 
 
 def notes(evaluation: Evaluation) -> Iterable[str]:
-    """What EM and F1 must be seen beside, a sentence each."""
+    """Notes on EM and F1, one sentence each."""
     metrics = evaluation.metrics
     if {"exact", "f1"} <= metrics.keys() and (agreement := agreement_of(evaluation.examples)) is not None:
         yield agreement.said
     if "NoAns_total" in metrics:
-        yield f"Answering nothing at all would give {100 * metrics['NoAns_total'] / metrics['total']:.1f}."
+        yield f"A system that never answers scores {100 * metrics['NoAns_total'] / metrics['total']:.1f}."
     if "best_f1" in metrics:
         best, at = figure(metrics["best_f1"], 1), best_threshold(metrics, "f1", 2)
         if at == ANSWER_NOTHING:
-            yield f"Best F1 {best} is that of answering nothing: no null threshold does better on this data."
+            yield f"The best F1, {best}, is that of never answering: no null threshold scores higher on this data."
         else:
-            yield f"Best F1 {best} at null threshold {at}: tuned on this data: do not report it."
+            yield f"Best F1 {best} at null threshold {at} (tuned on this data: do not report it)."
 
 
 def further_figures(metrics: Mapping[str, float]) -> list[tuple[str, list[float | None]]]:
@@ -115,7 +115,7 @@ def _other_metrics(metrics: Mapping[str, float]) -> list[RenderableType]:
 
 
 def facts_of_run(result: RunResult) -> Table:
-    """What was run, on what, how fast."""
+    """Parts, device, data and times of a run."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
@@ -126,7 +126,7 @@ def facts_of_run(result: RunResult) -> Table:
 
 
 def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
-    """What was run, on what, how fast: a name and its lines each."""
+    """Parts, device, data and times of a run: each a name with its lines."""
     recipe, model = result.manifest.get("recipe", {}), result.manifest.get("model", {})
     counts = {key: value for stage in result.stages for key, value in stage.counts.items()}
     groups = _groups(result.stages)
@@ -140,7 +140,7 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
         sizes = [parameter_count(model["parameters"])] if "parameters" in model else []
         yield "device", [", ".join([*known, *sizes])]
     if model.get("head") == "untrained" and not any(stage.name == "train" for stage in result.stages):
-        yield "warning", ["untrained head: nothing has trained what scores the spans, so the answers are random"]
+        yield "warning", ["untrained head: the weights that score spans are random, and so are the answers"]
     sets = [name for name in (result.on, *result.sets) if name != "dev"]
     splits = [name for name in ("train", "dev", *sets) if "questions" in groups.get(name, {})]
     yield from zip(splits, ([line] for line in _aligned([_data(groups[name]) for name in splits])), strict=True)
@@ -156,7 +156,7 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
     if result.stages:
         yield "time", _aligned([_time(stage) for stage in result.stages], left=1)
     if peak := result.manifest.get("peak_memory_bytes"):
-        yield "memory", [f"{peak / 2**30:.2f} GiB at its peak"]
+        yield "memory", [f"{peak / 2**30:.2f} GiB (peak)"]
 
 
 def _groups(stages: Sequence[StageTime]) -> Mapping[str, Mapping[str, float]]:
@@ -184,7 +184,7 @@ def _data(counts: Mapping[str, float]) -> list[str]:
 
 def _time(stage: StageTime) -> list[str]:
     if stage.skipped:
-        return [stage.name, "skipped", f"({stage.seconds:,.1f} s then)"]
+        return [stage.name, "skipped", f"(took {stage.seconds:,.1f} s)"]
     speed = stage.counts.get("windows_per_second")
     return [stage.name, f"{stage.seconds:,.1f} s", f"({speed:,.0f} windows/s)" if speed else ""]
 

@@ -60,12 +60,12 @@ class Browser {
     list.replaceChildren(...rows.map((row) => this.line(row)));
     list.setAttribute("start", from + 1);
     list.scrollTop = 0;
-    const left = questions.total > all ? `; ${count(questions.total - all)} more that all have right are left out` : "";
+    const left = questions.total > all ? `; ${count(questions.total - all)} more that all systems answer right are left out` : "";
     byId("count").textContent = `${count(found.length)} of ${count(all)} questions${left}`;
     const to = (text, target) => make("button", { type: "button", text, disabled: target < 0 || target >= pages,
       click: () => { this.go({ ...this.state, page: String(target) }); list.querySelector("a")?.focus(); } });
     byId("pager").replaceChildren(to("Previous", page - 1),
-      make("span", { text: found.length ? `${count(from + 1)} to ${count(from + rows.length)} of ${count(found.length)}` : "No question fits." }), to("Next", page + 1));
+      make("span", { text: found.length ? `${count(from + 1)} to ${count(from + rows.length)} of ${count(found.length)}` : "No matching question." }), to("Next", page + 1));
   }
 
   line(row) {
@@ -117,7 +117,7 @@ class Browser {
   async openQuestion(before) {
     const { q } = this.state, { row } = this;
     byId("browser").classList.toggle("opened", row !== undefined);
-    byId("unknown").textContent = q && row === undefined ? `This page holds no question ${q}.` : "";
+    byId("unknown").textContent = q && row === undefined ? `There is no question ${q} on this page.` : "";
     if (row === undefined) {
       this.hint();
       if (q) byId("questions").scrollIntoView({ behavior: "instant" });
@@ -133,8 +133,8 @@ class Browser {
   }
 
   hint() {
-    const keys = [["/", "searches"], ["↓ ↑", "walk the list"], ["n p", "next and previous question"], ["Esc", "closes"]];
-    byId("question").replaceChildren(make("p", { class: "hint", text: "Choose a question: its context opens here, with every answer marked in it." }),
+    const keys = [["/", "search"], ["↓ ↑", "move in the list"], ["n p", "next and previous question"], ["Esc", "close"]];
+    byId("question").replaceChildren(make("p", { class: "hint", text: "Choose a question to see its context with every answer marked." }),
       make("p", { class: "hint" }, ...keys.flatMap(([key, does], i) => [i ? " · " : "", make("kbd", { text: key }), ` ${does}`])));
   }
 

@@ -17,7 +17,7 @@ class Filters {
     const search = make("input", { type: "search", name: "text", placeholder: "questions, contexts, answers, ids", autocomplete: "off", spellcheck: "false", input: () => this.change("text") });
     const found = [labelled("Search", search, "find")];
     if (pairs.length) found.push(this.menu("outcome", "Outcome"));
-    if (systems.length > 1) found.push(this.menu("system", "Of system"));
+    if (systems.length > 1) found.push(this.menu("system", "System"));
     found.push(this.menu("kind", "Kind"), this.menu("slice", "Slice"), this.menu("sort", "Sort"));
     found.push(make("button", { type: "button", text: "Clear", click: () => this.changed({ ...PLAIN }) }));
     return found;
@@ -58,7 +58,7 @@ class Filters {
     const { systems, pairs } = this.questions, a = systems[0].letter;
     return [["", "all"], ...pairs.flatMap(({ other }) => {
       const b = systems[other].letter, numbers = this.questions.tally("outcome", other, OUTCOMES.length + 1);
-      const names = [`${b} right, ${a} wrong`, `${a} right, ${b} wrong`, `${a} and ${b} wrong, differently`];
+      const names = [`${b} right, ${a} wrong`, `${a} right, ${b} wrong`, `${a} and ${b} wrong in different ways`];
       return names.map((text, k) => [`${OUTCOMES[k]}.${b}`, `${text} (${count(numbers[k + 1])})`]);
     })];
   }
@@ -85,7 +85,7 @@ class Filters {
   sort({ system, outcome }) {
     const { questions } = this, known = Object.keys(SORTED).filter((name) => questions.knows(name, questions.systemOf(system)));
     const both = known.flatMap((name) => [[name, `${SORTED[name]}, lowest first`], [`${name}-down`, `${SORTED[name]}, highest first`]]);
-    return [["", "as in the data"], ...both, ...(questions.pairs.length ? [["apart", "furthest apart in F1"]] : []), ...(outcome ? [["telling", "most telling"]] : [])];
+    return [["", "order of the data"], ...both, ...(questions.pairs.length ? [["apart", "largest difference in F1"]] : []), ...(outcome ? [["telling", "most informative"]] : [])];
   }
 }
 

@@ -106,7 +106,7 @@ class OpenQuestion {
       this.reveal(event.currentTarget);
     };
     return make("tr", {}, cell(rank + 1),
-      make("td", { class: "left" }, make("button", { type: "button", "aria-pressed": "false", title: "show it in the context", click: point, text })),
+      make("td", { class: "left" }, make("button", { type: "button", "aria-pressed": "false", title: "show in the context", click: point, text })),
       cell(fixed(span.score, 2)), cell(fixed(span.probability, 3)),
       make("td", {}, make("meter", { min: 0, max: 1, value: span.probability, "aria-hidden": true })));
   }
@@ -167,7 +167,7 @@ class OpenQuestion {
 
   nameOf(tag) {
     const { systems } = this.questions;
-    return tag === "gold" ? "gold" : systems.length > 1 ? systems[tag].letter : "said";
+    return tag === "gold" ? "gold" : systems.length > 1 ? systems[tag].letter : "predicted";
   }
 
   /** A small letter where a mark begins, so that colour is not all that tells them apart; brackets for who only hears it. */
@@ -184,11 +184,11 @@ class OpenQuestion {
     for (const system of heat === null ? this.lanes : [heat]) {
       const swatch = make("span", { class: "swatch" });
       underline(swatch, [[colourOf(system), 3, 0]]);
-      const name = systems.length > 1 ? make("bdi", { text: `${systems[system].letter} ${systems[system].name}` }) : "the answer";
-      shown.push(make("span", {}, swatch, heat === null ? name : "best spans; the thicker the likelier"));
+      const name = systems.length > 1 ? make("bdi", { text: `${systems[system].letter} ${systems[system].name}` }) : "prediction";
+      shown.push(make("span", {}, swatch, heat === null ? name : "best spans; a thicker line is likelier"));
     }
     const notes = [...this.unplaced(), ...this.guessed()];
-    if (!shown.length && !notes.length) notes.push("Nothing to mark: no gold answer, and none given.");
+    if (!shown.length && !notes.length) notes.push("Nothing to mark: there is no gold answer, and no system answered.");
     return [...shown, ...notes.map((text) => make("span", { text }))];
   }
 
@@ -196,7 +196,7 @@ class OpenQuestion {
   unplaced() {
     const { questions, row } = this, golds = questions.gold(row).filter((gold) => gold.begin < 0).map((gold) => ["gold", gold.text]);
     const said = questions.systems.map((_, system) => [system, questions.said(row, system)]).filter(([, { text, begin }]) => text && begin < 0);
-    return [...golds, ...said.map(([system, { text }]) => [system, text])].map(([tag, text]) => `${this.nameOf(tag)} “${text}”: no place in the context is known.`);
+    return [...golds, ...said.map(([system, { text }]) => [system, text])].map(([tag, text]) => `${this.nameOf(tag)} “${text}”: position in the context unknown.`);
   }
 
   /** Of answers from files that the context holds several times, which place is marked. */
@@ -206,7 +206,7 @@ class OpenQuestion {
       const { text, begin } = questions.said(row, system);
       return !places && begin >= 0 && context.split(text).length > 2 ? [this.nameOf(system)] : [];
     });
-    return many.length ? [`${many.join(", ")}: a file does not say which of several places is meant; the one nearest to gold is marked.`] : [];
+    return many.length ? [`${many.join(", ")}: the predictions file does not say which occurrence is meant; the one nearest to a gold answer is marked.`] : [];
   }
 }
 
@@ -231,7 +231,7 @@ const none = () => make("span", { class: "none", text: "no answer" });
 
 /** The letter of a system in its colour. */
 function letter(questions, system) {
-  if (questions.systems.length === 1) return make("span", { text: "said" });
+  if (questions.systems.length === 1) return make("span", { text: "predicted" });
   const { letter: text, name } = questions.systems[system];
   const made = make("span", { class: "letter", title: name, text });
   made.style.color = colourOf(system);

@@ -2,7 +2,7 @@ const read = (id) => JSON.parse(byId(id).textContent);
 
 async function browse() {
   const about = read("about");
-  if (typeof DecompressionStream === "undefined") throw new Error("this browser is too old to unpack them: it lacks DecompressionStream");
+  if (typeof DecompressionStream === "undefined") throw new Error("this browser is too old: it lacks DecompressionStream");
   const questions = new Questions(about, await inflate(byId("rows").textContent));
   byId("rows").remove();
   let spans = null;
