@@ -18,7 +18,9 @@ from qatk.files import write_atomically
 from qatk.types import Answer, Examples
 
 Form = Literal["squad", "jsonl", "csv", "parquet"]
+"""A format of files that :func:`save` writes."""
 FORMS: tuple[Form, ...] = get_args(Form)
+"""All formats."""
 ENDINGS: Mapping[str, Form] = {
     ".json": "squad",
     ".jsonl": "jsonl",
@@ -26,6 +28,7 @@ ENDINGS: Mapping[str, Form] = {
     ".csv": "csv",
     ".parquet": "parquet",
 }
+"""The format for each ending of a file name."""
 _GZ = ".gz"
 _SQUAD_KEYS = ("id", "question", "answers", "is_impossible")
 

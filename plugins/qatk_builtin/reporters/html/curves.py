@@ -100,7 +100,9 @@ def _sweep(found: Sequence[tuple[str, Sweep, Evaluation]], names: Sequence[str],
         for metric, values in (("F1", sweep.f1), ("EM", sweep.exact)) if not name else ((name, sweep.f1),):
             series.append((metric, *_thin(sweep.threshold, values, best)))
     best_of = "; ".join(_best(name, sweep) for name, sweep, _ in found)
-    said = f"If the null odds exceed the threshold, there is no answer. {best_of}; this is tuned on these very questions."
+    said = (
+        f"If the null odds exceed the threshold, there is no answer. {best_of}; this is tuned on these very questions."
+    )
     said += " ".join(["", *_reservations(found)])
     extra = [rule_at(threshold, "threshold in use")] if threshold is not None else []
     y_title = "F1, per cent" if names else "per cent"
