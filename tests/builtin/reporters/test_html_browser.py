@@ -370,7 +370,7 @@ def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: Pl
         page.locator("#list a").nth(3).click()
         until(
             page,
-            "document.querySelector('#question .legend').textContent.includes('the one nearest to a gold answer is marked')",
+            "document.querySelector('#question .legend').textContent.includes('nearest to a gold answer is marked')",
         )
 
 

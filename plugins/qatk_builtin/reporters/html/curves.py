@@ -114,7 +114,7 @@ def _reservations(found: Sequence[tuple[str, Sweep, Evaluation]]) -> Iterator[st
     """What the sweep cannot show, and why its best is not the official one."""
     if partly := [name[:1] for name, sweep, _ in found if not sweep.full]:
         of = f" of {', '.join(partly)}" if partly[0] else ""
-        yield f"The best spans{of} are unknown, so no threshold can turn an abstention into an answer: the line ends with the given answers."
+        yield f"The best spans{of} are unknown, so abstentions stay as they are: the line ends with the given answers."
     for name, sweep, evaluation in found:
         official = evaluation.metrics.get("best_f1", np.nan)
         if not name and figure(official, 1) not in (figure(float(sweep.f1[sweep.best_f1]), 1), figure(np.nan, 1)):

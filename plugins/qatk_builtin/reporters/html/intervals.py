@@ -33,7 +33,7 @@ def slices_chart(system: System) -> Iterator[Chart]:
             spec = intervals(drawn, f"{shown}, per cent")
             views.append(View(slicer.replace("-", " "), spec, ["", "questions", shown, "95 %"], told))
     if views:
-        said = "The mean of each group of questions with its 95 % interval. The list of questions can be filtered by these groups."
+        said = "The mean of each group of questions with its 95 % interval. The list below can be filtered by group."
         yield Chart("slices", "Slices", said, views)
 
 
