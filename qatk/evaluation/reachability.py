@@ -80,6 +80,7 @@ def reach_of(examples: Examples, features: Features, found: TokenSpans, cap: int
     of_span[(shortest > 0) & (shortest <= (cap or 0))] = IN_REACH
     tokens, worst = np.zeros(n, np.int32), np.zeros(n, np.int8)
     np.maximum.at(tokens, owner, shortest)
+    # argsort inverts the order of weights: from code to weight, whose maximum is the reason that decides.
     np.maximum.at(worst, owner, np.argsort(_BY_WEIGHT).astype(np.int8)[of_span])
     code = np.array(_BY_WEIGHT, np.int8)[worst]
     code[~examples.has_answer | _any(owner, _any(span, examples.answer_start < 0, spans), n)] = IN_REACH

@@ -27,6 +27,7 @@ def best_pairs(worth: Float64) -> tuple[Int64, Int64]:
     for row in range(worth.shape[0]):
         _add(row, -worth, row_of, row_price, column_price)
     taken = np.flatnonzero(row_of[:-1] >= 0)
+    # Sorting the columns by their rows gives the column of each row.
     return np.arange(worth.shape[0]), taken[np.argsort(row_of[taken])]
 
 

@@ -128,6 +128,7 @@ def signs(rows: int, draws: int, seed: int) -> Iterator[Float32]:
     step = max(1, _BLOCK // max(1, rows))
     for begin in range(0, draws, step):
         coins = generator.integers(0, 256, size=(min(step, draws - begin), width), dtype=np.uint8)
+        # Each byte holds eight coins; 0 and 1 become -1 and 1.
         yield np.unpackbits(coins, axis=1, count=rows).astype(np.float32) * 2 - 1
 
 

@@ -229,6 +229,7 @@ def holm(p: Float64, hypotheses: Int64 | None = None) -> Float64:
     once = p[first]
     order = np.argsort(once, kind="stable")
     adjusted = np.empty(len(once))
+    # Factors m, m - 1 ... 1 from the smallest p on; the running maximum keeps the adjusted ones in order (Holm 1979).
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(once[order] * np.arange(len(once), 0, -1)))
     return adjusted[place]
 

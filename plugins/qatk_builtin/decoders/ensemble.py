@@ -192,6 +192,7 @@ def _same_spans(models: list[_Model]) -> tuple[Spans, Int64, Int64]:
     """Every span once; the order that puts the same spans of all models together; where each begins in it."""
     parts = [model.spans for model in models]
     keys = [np.concatenate([getattr(p, name) for p in parts]) for name in ("char_end", "char_start", "example")]
+    # lexsort sorts by the last key first: by example, then start, then end.
     order = np.lexsort(keys)
     first = np.flatnonzero(ragged.begins(*(key[order] for key in keys))) if len(order) else order
     end, start, example = (key[order[first]] for key in keys)

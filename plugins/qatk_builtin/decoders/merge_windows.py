@@ -155,6 +155,7 @@ def _merge_spans(spans: tuple[Int64, Int64, Float32], overlap: Overlap, combine:
     token[overlap.place], weight[overlap.place] = overlap.token, overlap.weight
     valid = (token[first] >= 0) & (token[last] >= 0) & (first <= last)
     first, last, score = first[valid], last[valid], score[valid]
+    # lexsort sorts by the last key first, so that spans of the same tokens come side by side.
     order = np.lexsort((token[last], token[first]))
     begins = ragged.begins(token[first][order], token[last][order])
     span = np.empty(len(order), np.int64)

@@ -38,6 +38,7 @@ class Overlap:
         example = features.example_index[begin:stop][window]
         characters = (features.char_end[tokens][place], features.char_start[tokens][place], example)
         keys = (_ranks(window, characters), *characters)
+        # lexsort sorts by the last key first: by example, then characters, then rank.
         order = np.lexsort(keys)
         begins = ragged.begins(*(key[order] for key in keys))
         token = np.empty(len(place), np.int64)
@@ -70,6 +71,7 @@ def _ranks(window: Int64, characters: tuple[Int32, ...]) -> Int64:
     length = np.diff(begin, append=len(window))
     if (length == 1).all():
         return np.zeros(len(window), np.int64)
+    # Runs of the same characters come side by side; a running count of where they begin numbers them.
     order = np.lexsort([key[begin] for key in characters])
     alike = np.empty(len(begin), np.int64)
     alike[order] = np.cumsum(ragged.begins(*(key[begin[order]] for key in characters))) - 1
