@@ -157,12 +157,12 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tupl
     """Read the rows of a Parquet or JSON Lines file, each with its position for messages.
 
     Args:
-        path: the file.
+        path: ``.parquet`` is Parquet, any other ending JSON Lines, plain or packed.
         columns: the columns to read from Parquet, as far as they exist; ``None`` reads all.
 
     Raises:
         UsageError: if the file does not exist or cannot be opened.
-        DataError: if it has another form.
+        DataError: if it is not Parquet, or if a line is not JSON.
     """
     if path.suffix != ".parquet":
         yield from ((f"{path}:{line}", row) for line, row in read_json_lines(path))
