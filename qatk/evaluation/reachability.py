@@ -16,8 +16,8 @@ from qatk.evaluation.token_spans import CUT, LOST, TokenSpans, find_token_spans
 from qatk.types import Bool, Examples, Features, Int8, Int32, Int64, ragged
 
 REACHES: tuple[str, ...] = ("in reach", "window", "cap", "tokenizer")
-"""Codes of :attr:`Reach.code`: within reach; no window holds an answer whole; only answers of more tokens than the cap;
-only answers that begin or end inside a token, or of which tokens leave out letters."""
+"""The meaning of :attr:`Reach.code`: within reach; no window contains a whole answer; every answer has too many tokens;
+every answer begins or ends inside a token, or has letters that the tokens leave out."""
 
 IN_REACH, WINDOW, CAP, TOKENIZER = range(4)
 _BY_WEIGHT = (IN_REACH, CAP, TOKENIZER, WINDOW)
