@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from commands import call
+
 GOOD = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: squad, path: dev.json}}\n"
 
 
 def qatk(*arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-
-    command = [sys.executable, "-m", "qatk", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **environ})
+    return call("qatk", *arguments, cwd=cwd, **environ)
 
 
 def test_misuse_exits_2_with_one_message(tmp_path: Path) -> None:

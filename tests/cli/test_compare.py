@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
+from commands import call
 from compare_tools import answer, articles, evaluation, squad_of, system, write_run
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
@@ -380,8 +381,7 @@ def test_a_recipe_is_run_over_its_values_and_a_run_that_fails_is_told(tmp_path: 
 
 
 def qatk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qatk", "compare", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    return call("qatk", "compare", *arguments, cwd=folder)
 
 
 def test_comparing_loads_no_model_library(folders: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import call
 from repository import ROOT
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -54,14 +52,13 @@ def follow(command: str, folder: Path) -> str:
     if words[:3] == ["pip", "install", "-e"]:
         options = ["-q", "--no-deps", "--no-build-isolation", "--no-index", "--upgrade", "--target", str(site)]
         words = ["pip", "install", *options, words[-1]]
-    paths = [str(site), *(str(path) for path in folder.glob("qatk-*"))]  # the sources go before: they may be edited
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(reversed(paths)), "COLUMNS": "100"}
+    paths = [*folder.glob("qatk-*"), site]  # the sources go before: they may be edited
     if "run" in words:
         at = words.index("run")
         words[at : at + 1] = ["recipe", "check"]  # the comparison that follows makes the same run
     if words[0] == "pytest":
         words += ["-p", "no:cacheprovider"]
-    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, cwd=folder, env=environ)
+    done = call(*words, cwd=folder, paths=paths)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -15,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from commands import call
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.recipes.recipe import Recipe, load_recipe, parse_recipe
@@ -94,8 +92,7 @@ def test_commands_in_the_docs_run(text: str, tmp_path: Path) -> None:
             continue
         words = shlex.split(command)
         assert words[0] == "qatk", command
-        environ = {**os.environ, "COLUMNS": "100"}
-        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, cwd=tmp_path, env=environ)
+        done = call(*words, cwd=tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 

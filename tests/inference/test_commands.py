@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from commands import call
 
 TEXT = "The mill of Delft is old. It was built in 1843 by the guild."
 QUESTION = "When was the mill of Delft built?"
 
 
 def qatk(*arguments: object, stdin: str | bytes = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    given = stdin if isinstance(stdin, bytes) else stdin.encode()
-    environ = {**os.environ, "COLUMNS": "100", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "qatk", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, input=given, env=environ, cwd=cwd, timeout=120)
-    decoded = (stream.decode() for stream in (done.stdout, done.stderr))
-    found = subprocess.CompletedProcess(command, done.returncode, *decoded)
+    found = call("qatk", *arguments, stdin=stdin, cwd=cwd, timeout=120)
     assert "Traceback" not in found.stderr
     return found
 

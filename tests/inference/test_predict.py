@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import qatk
+from commands import call
 from qatk.component import Component
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
@@ -43,12 +43,17 @@ with listen(listener):
 """
 
 
+def killed(run: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    (out.parent / "killed.py").write_text(KILLED)
+    return call("killed", run, out, cwd=out.parent)
+
+
 @pytest.mark.parametrize("ending", [".json", ".jsonl", ".parquet"])
 def test_a_killed_call_goes_on_to_the_same_bytes(run: Path, ending: str, tmp_path: Path) -> None:
     model, examples = qatk.load_model(run), read_data(run.parent / "dev.json")
     whole = predict_file(model, examples, tmp_path / f"whole{ending}", block=8)
     out = tmp_path / f"killed{ending}"
-    done = subprocess.run([sys.executable, "-c", KILLED, str(run), str(out)], capture_output=True, text=True)
+    done = killed(run, out)
     assert done.returncode == -9, done.stderr
     assert not out.exists()
     with pytest.raises(UsageError, match="did not come to its end"):
@@ -162,7 +167,7 @@ def test_rows_of_before_are_still_read(ending: str, tmp_path: Path) -> None:
 
 def test_what_was_begun_with_something_else_is_refused(run: Path, tmp_path: Path) -> None:
     model, examples, out = qatk.load_model(run), read_data(run.parent / "dev.json"), tmp_path / "a.json"
-    subprocess.run([sys.executable, "-c", KILLED, str(run), str(out)], capture_output=True)
+    assert killed(run, out).returncode == -9
     about = tmp_path / "a.json.parts" / "about.json"
     held = about.read_text()
     about.write_text(json.dumps({name: value for name, value in json.loads(held).items() if name != "form"}))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 import qatk
-from commands import pretend_to_install
+from commands import call, pretend_to_install
 from make_result import make_result
 from qatk.errors import RecipeError, UsageError
 from qatk.plugins.attribution import explain
@@ -22,7 +21,6 @@ from qatk.plugins.live import LiveReporter
 from qatk.runs.trackers import Trackers
 from small import write_recipe
 
-ENVIRON = {name: value for name, value in os.environ.items() if name != "QATK_TRACEBACK"}
 PLUGIN = """
 import numpy as np, torch
 from qatk.api import Component, Examples, Features, NBest, Predictions, SpanScores, hookimpl
@@ -132,15 +130,10 @@ def test_the_failure_names_component_plugin_and_stage(kind: str, body: str, said
         assert told.startswith(f"{file}:")
 
 
-def command(*words: str, plugin: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-    before = ["--plugin", str(plugin)] if plugin else []
-    return subprocess.run(
-        [sys.executable, "-m", "qatk", *before, *words],
-        capture_output=True,
-        text=True,
-        env={**ENVIRON, **environ},
-        check=False,
-    )
+def command(
+    *words: str, plugin: Path | None = None, paths: Sequence[Path] = (), **environ: str
+) -> subprocess.CompletedProcess[str]:
+    return call("qatk", *(["--plugin", plugin] if plugin else []), *words, paths=paths, **environ)
 
 
 def test_a_run_goes_on_after_the_mend(tmp_path: Path) -> None:
@@ -185,13 +178,13 @@ def test_a_plugin_that_cannot_be_imported_is_named_and_left_out(code: str, said:
     (tmp_path / "qatk-broken").mkdir()
     pretend_to_install(tmp_path / "qatk-broken", tmp_path)
     recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=2)
-    listed = command("plugins", "list", PYTHONPATH=str(tmp_path))
+    listed = command("plugins", "list", paths=[tmp_path])
     assert listed.returncode == 0
     assert "min-null" in listed.stdout
     assert "broken" in listed.stdout + listed.stderr
-    checked = command("recipe", "check", str(recipe), PYTHONPATH=str(tmp_path))
+    checked = command("recipe", "check", str(recipe), paths=[tmp_path])
     assert checked.returncode == 0, "it is no concern of this recipe"
-    wanted = command("recipe", "check", str(recipe), "--set", "decoder.use=bad", PYTHONPATH=str(tmp_path))
+    wanted = command("recipe", "check", str(recipe), "--set", "decoder.use=bad", paths=[tmp_path])
     assert wanted.returncode == 2
     assert said in wanted.stderr
     assert "Traceback" not in wanted.stderr

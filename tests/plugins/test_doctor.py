@@ -33,8 +33,9 @@ def qatk_slicers():
 
 
 def doctor(tmp_path: Path, *files: str) -> tuple[int, str]:
+    """What is said of ``files`` beside one built-in plugin, or of all built-in plugins."""
     options = [word for file in files for word in ("--plugin", file)]
-    done = call("qatk", *options, "plugins", "doctor", cwd=tmp_path)
+    done = call("qatk", *options, "plugins", "doctor", cwd=tmp_path, **({"QATK_PLUGINS": "slicers"} if files else {}))
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 

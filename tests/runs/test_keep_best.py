@@ -7,14 +7,12 @@ that the figures of each epoch are known beforehand, and whatever it saves and l
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import call
 from small import write_recipe
 
 SCRIPTED = """
@@ -70,9 +68,8 @@ def run(folder: Path, shares: list[float], *arguments: str, keep: str | None = "
     written |= {"trainer": {"use": "scripted", "shares": shares}, "keep_best": keep}
     recipe.write_text(json.dumps(written))
     (folder / "scripted.py").write_text(SCRIPTED)
-    command = [sys.executable, "-m", "qatk", "--plugin", str(folder / "scripted.py"), "run", str(recipe)]
-    command += ["--out", str(folder / "run"), "--json", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environ})
+    words = ["--plugin", folder / "scripted.py", "run", recipe, "--out", folder / "run", "--json", *arguments]
+    done = call("qatk", *words, **environ)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode
 

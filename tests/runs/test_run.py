@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 import qatk
+from commands import call
 from qatk.errors import DataError, RunFolderError, TrainingDiverged
 from small import write_recipe
 
 ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
-def qatk_run(recipe: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(recipe.parent / "run"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**ENVIRON, **environ})
+def qatk_run(recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return call("qatk", "run", recipe, "--out", recipe.parent / "run", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -216,9 +216,8 @@ def qatk_trackers(): return [Component("broken", Broken)]
 def test_a_failing_tracker_is_switched_off_and_the_run_goes_on(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, max_steps=10)
     (tmp_path / "tracker.py").write_text(FAILING_TRACKER)
-    command = [sys.executable, "-m", "qatk", "--plugin", str(tmp_path / "tracker.py"), "run", str(recipe)]
-    command += ["--out", str(tmp_path / "run"), "--set", "trackers=[{use: broken}]", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRON)
+    run = ["run", recipe, "--out", tmp_path / "run", "--set", "trackers=[{use: broken}]", "--json"]
+    done = call("qatk", "--plugin", tmp_path / "tracker.py", *run)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("warning: tracker 'broken' of plugin tracker") == 1
     assert "the tracking server is gone" in done.stderr

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import call
 from qatk.plugins.host import PluginHost
 from qatk.sweeps.channel import VARIABLE, read_event
 from qatk.sweeps.events import Advanced, EpochEnded, Failed, StageBegun
@@ -33,9 +32,7 @@ def test_lines_become_events(tmp_path: Path, host: PluginHost) -> None:
 @pytest.mark.parametrize("number", ["997", "-1", "x"])
 def test_a_descriptor_that_is_none_is_misuse(number: str, tmp_path: Path) -> None:
     write_recipe(tmp_path)
-    environ = {**os.environ, VARIABLE: number}
-    command = [sys.executable, "-m", "qatk", "run", "recipe.yaml"]
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    done = call("qatk", "run", "recipe.yaml", cwd=tmp_path, **{VARIABLE: number})
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {VARIABLE}: {number} is no open file descriptor")
 

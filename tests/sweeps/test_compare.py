@@ -31,11 +31,11 @@ def test_recipes_are_run_and_their_folders_can_be_compared_again(tmp_path: Path)
     assert len(folders) == 4
     again = qatk.compare(*folders, group_seeds=True, draws=1000)
     assert len(again.systems) == 2
-    alone = qatk.compare(recipe, seeds=[0, 1], out=tmp_path / "alone", draws=1000)
+    alone = qatk.compare(recipe, seeds=[0, 1], out=tmp_path / "made", draws=1000)  # its runs are there
     assert (len(alone.systems), list(alone.systems[0].seeds), list(alone.pairs)) == (1, [0, 1], [])
     assert "mean of 2 seeds: F1 " in alone.summary
     with pytest.raises(UsageError, match="one value is one system"):
-        qatk.compare(recipe, seeds=[0], out=tmp_path / "alone")
+        qatk.compare(recipe, seeds=[0], out=tmp_path / "made")
 
 
 def test_values_from_python_are_those_of_the_command() -> None:
