@@ -11,12 +11,14 @@ for name, value in {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }.items():
     os.environ.setdefault(name, value)
+os.environ.pop("QATK_TRACEBACK", None)
 os.environ["QATK_CACHE"] = "off"  # each test makes its own windows; those of the cache name a folder of their own
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from qatk.plugins.host import PluginHost  # noqa: E402
+from strict_skips import pytest_runtest_makereport  # noqa: E402, F401
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
