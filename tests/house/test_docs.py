@@ -137,3 +137,14 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
             checked += 1
     assert checked
+
+
+def test_the_changelog_has_one_line_an_entry_under_distinct_headings() -> None:
+    """A merge that keeps both sides of a rewritten changelog shows here: keep the grouped form, add the new lines."""
+    lines = (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines()
+    unreleased = lines[lines.index("## Unreleased") + 1 :]
+    assert [line for line in unreleased if line and not line.startswith(("- ", "#")) and not line.endswith(":")] == []
+    headings = [line for line in unreleased if line.startswith("#") or line.endswith(":")]
+    assert len(headings) == len(set(headings)) > 5
+    entries = [line for line in unreleased if line.startswith("- ")]
+    assert len(entries) == len(set(entries)) > 50
