@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TESTED_WITH := hatchling hypothesis pytest pytest-xdist scipy statsmodels
+ELSEWHERE := tests/types tests/data tests/display tests/recipes tests/run_folder tests/statistics tests/evaluation \
+	tests/comparison tests/plugins/test_host.py tests/builtin/datasets tests/builtin/decoders tests/builtin/slicers \
+	tests/builtin/reporters/test_terminal.py tests/builtin/reporters/test_console.py tests/builtin/reporters/test_markdown.py
 
-.PHONY: run test lint docs bench clean
+.PHONY: run test lint docs bench wheel lowest clean
 run: $(INSTALLED)
 	$(BIN)/qatk run examples/quickstart.yaml --out runs/quickstart --resume
 
@@ -19,6 +23,25 @@ lint: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build
 	@echo "open docs/_build/index.html"
+
+wheel: $(INSTALLED)
+	$(BIN)/python tools/try_wheel.py
+
+# The lower bounds of pyproject.toml, but that of torch, under most of the tests.
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tools/requirements.py lowest > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install --quiet "torch==2.13.0"
+	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt --editable . $(TESTED_WITH)
+	.venv-lowest/bin/python -m pytest -n 2 $(ELSEWHERE) tests/builtin/backbones tests/builtin/heads tests/runs/test_run.py
+
+# What needs no torch, on another Python that is installed: make python3.12
+python3.%:
+	$@ -m venv .venv-$@
+	$@ tools/requirements.py light > .venv-$@/light.txt
+	.venv-$@/bin/python -m pip install --quiet --requirement .venv-$@/light.txt $(TESTED_WITH)
+	.venv-$@/bin/python -m pip install --quiet --no-deps --editable .
+	.venv-$@/bin/python -m pytest -n 2 $(ELSEWHERE)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run.py --memory

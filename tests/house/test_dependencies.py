@@ -1,0 +1,51 @@
+"""What the packages import is what ``pyproject.toml`` declares, each with the lowest release that works."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import requirements  # of tools/
+from repository import ROOT
+
+OF_PYTEST = {"pytest", "tomli"}
+"""Only the plugin of pytest imports these, which only pytest imports, and on Python 3.10 pytest needs tomli itself."""
+NOT_RUN = {"_typeshed"}
+"""Only for types."""
+
+
+def imported(file: Path) -> set[str]:
+    """The packages of others that a file imports, anywhere in it."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names - sys.stdlib_module_names - {"qatk", "qatk_builtin"} - NOT_RUN
+
+
+def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
+    files = [path for folder in ("qatk", "plugins/qatk_builtin") for path in (ROOT / folder).rglob("*.py")]
+    found = set[str]()
+    for file in files:
+        found |= imported(file) - (OF_PYTEST if file.name == "pytest_plugin.py" else set())
+    homes = packages_distributions()
+    names = {normal(name) for package in found for name in homes[package]}
+    assert len(found) > 15
+    assert names == {normal(name) for name in requirements.bounds()}
+
+
+def normal(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def test_the_bounds_are_printed_for_pip() -> None:
+    lowest, light = requirements.requirements("lowest"), requirements.requirements("light")
+    assert f"numpy=={requirements.bounds()['numpy']}" in lowest
+    assert f"numpy>={requirements.bounds()['numpy']}" in light
+    assert not [line for line in (*lowest, *light) if line.startswith("torch")]
+    assert [line for line in lowest if line.startswith("accelerate==")]
+    assert not [line for line in light if line.startswith("accelerate")]

@@ -1,0 +1,37 @@
+"""What to install for the checks of other environments: ``python tools/requirements.py lowest`` or ``... light``.
+
+``lowest`` prints the lower bound of every dependency as a pin, ``light`` the dependencies that come without torch.
+Torch is in neither: its build for processors alone is not on every index.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+TORCH = ("torch", "accelerate")
+PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+REQUIREMENT = re.compile(r"""^ *"([\w.-]+)>=([\d.]+)",$""", re.MULTILINE)
+
+
+def bounds() -> dict[str, str]:
+    """The lower bound of each dependency."""
+    listed = PROJECT.read_text("utf-8").partition("\ndependencies = [")[2].partition("\n]")[0]
+    found = dict(REQUIREMENT.findall(listed))
+    assert len(found) == len(listed.splitlines()) - 1, "a dependency has one lower bound and nothing else"
+    return found
+
+
+def requirements(kind: str) -> list[str]:
+    """Lines for pip."""
+    if kind == "lowest":
+        return [f"{name}=={bound}" for name, bound in bounds().items() if name != "torch"]
+    return [f"{name}>={bound}" for name, bound in bounds().items() if name not in TORCH]
+
+
+if __name__ == "__main__":
+    kind = sys.argv[1] if len(sys.argv) == 2 else ""
+    if kind not in ("lowest", "light"):
+        sys.exit("usage: python tools/requirements.py lowest|light")
+    sys.stdout.write("\n".join(requirements(kind)) + "\n")
