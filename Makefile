@@ -8,7 +8,7 @@ ELSEWHERE := tests/types tests/data tests/display tests/recipes tests/run_folder
 	tests/comparison tests/plugins/test_host.py tests/builtin/datasets tests/builtin/decoders tests/builtin/slicers \
 	tests/builtin/reporters/test_terminal.py tests/builtin/reporters/test_console.py tests/builtin/reporters/test_markdown.py
 
-.PHONY: run test lint docs bench wheel lowest clean
+.PHONY: run test lint docs bench wheel lowest mutants clean
 run: $(INSTALLED)
 	$(BIN)/qatk run examples/quickstart.yaml --out runs/quickstart --resume
 
@@ -42,6 +42,9 @@ python3.%:
 	.venv-$@/bin/python -m pip install --quiet --requirement .venv-$@/light.txt $(TESTED_WITH)
 	.venv-$@/bin/python -m pip install --quiet --no-deps --editable .
 	.venv-$@/bin/python -m pytest -n 2 $(ELSEWHERE)
+
+mutants: $(INSTALLED)
+	$(BIN)/python tools/mutants.py --number 150
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run.py --memory

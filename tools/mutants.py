@@ -1,0 +1,154 @@
+"""Plant small faults in qatk and see which of them the tests catch: ``python tools/mutants.py --number 150``.
+
+Cosmic Ray makes the mutants, of which a seed draws some. Each is written into a copy of the repository, where the tests
+of its room run, forked from a process that has loaded the libraries. Prints a table, and each survivor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from commands import call  # noqa: E402
+
+HTML, TORCH = "plugins/qatk_builtin/reporters/html", "plugins/qatk_builtin/trainers/pytorch"
+ROOMS = {
+    "decoding": (["plugins/qatk_builtin/decoders/*.py", "qatk/runs/decoding.py"], ["tests/builtin/decoders"]),
+    "scoring": (["qatk/evaluation/*.py"], ["tests/evaluation", "tests/builtin/metrics"]),
+    "statistics": (["qatk/statistics/*.py"], ["tests/statistics", "tests/comparison"]),
+    "training": ([f"{TORCH}/[!p]*.py"], ["tests/builtin/trainers"]),
+    "cache": (
+        ["qatk/runs/feature_cache.py"],
+        ["tests/runs/test_feature_cache.py", "tests/runs/test_feature_cache_key.py"],
+    ),
+    "store": (["qatk/run_folder/*.py", "qatk/files/*.py"], ["tests/run_folder", "tests/test_files.py"]),
+    "packing": ([f"{TORCH}/packing.py", f"{HTML}/packing.py"], ["tests/builtin/trainers", "tests/builtin/reporters"]),
+    "page": (
+        [f"{HTML}/*.py"],
+        ["tests/builtin/reporters/test_html.py", "tests/builtin/reporters/test_html_browser.py"],
+    ),
+}
+"""By room the files that are changed, and the tests that have to notice."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file."""
+
+    file: str
+    operator: str
+    occurrence: int
+
+
+def mutants(file: str) -> Iterator[Mutant]:
+    """Every change that Cosmic Ray knows for a file; those within annotations, which nothing runs, are left out."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    source = (ROOT / file).read_text("utf-8")
+    idle, nodes = annotations(source), list(ast_nodes(get_ast(source)))
+    for name in operator_names():
+        operator = get_operator(name)
+        if operator.arguments() or name == "core/NoOp":
+            continue
+        positions = [position for node in nodes for position in operator().mutation_positions(node)]
+        for occurrence, (start, _) in enumerate(positions):
+            if not any(first <= start < last for first, last in idle):
+                yield Mutant(file, name, occurrence)
+
+
+def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations begin and end: line and column."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        for part in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if isinstance(part, ast.expr):
+                end = part.end_lineno or part.lineno, part.end_col_offset or 0
+                found.append(((part.lineno, part.col_offset), end))
+    return found
+
+
+def copy(folder: Path) -> None:
+    """What git knows of the repository, as it lies there."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+
+
+def passes(folder: Path, tests: list[str], seconds: float) -> bool:
+    """Whether the tests pass in a copy."""
+    words = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--no-header", *tests]
+    words += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # a plugin of pytest was loaded before the fork
+    try:
+        done = call("pytest", *words, cwd=folder, paths=[folder, folder / "plugins"], timeout=seconds, CI="true")
+    except TimeoutError:
+        return False
+    return done.returncode == 0
+
+
+def survives(mutant: Mutant, folder: Path, tests: list[str], seconds: float) -> str:
+    """The change, where no test noticed it."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    source = (ROOT / mutant.file).read_text("utf-8")
+    changed = mutate_code(source, get_operator(mutant.operator)(), mutant.occurrence)
+    (folder / mutant.file).write_text(changed, "utf-8")
+    try:
+        if not passes(folder, tests, seconds):
+            return ""
+    finally:
+        (folder / mutant.file).write_text(source, "utf-8")
+    lines = difflib.unified_diff(source.splitlines(), changed.splitlines(), mutant.file, mutant.file, lineterm="", n=0)
+    return "\n".join(list(lines)[1:])
+
+
+def main() -> None:
+    """Draw, run, count."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rooms", nargs="*", choices=[*ROOMS, []], help="which rooms; all of them if none is named")
+    parser.add_argument("--number", type=int, default=150, help="how many mutants in all, the same number a room")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # two mutants of a second and a size would share one file of it
+    rooms = asked.rooms or list(ROOMS)
+    rows = ["| room | mutants | killed | survived |", "|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        copy(folder)
+        for room in rooms:
+            patterns, tests = ROOMS[room]
+            files = sorted({str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)})
+            found = [mutant for file in files for mutant in mutants(file)]
+            drawn = random.Random(f"{asked.seed} {room}").sample(found, min(len(found), asked.number // len(rooms)))
+            began = time.monotonic()
+            assert passes(folder, tests, 3600), f"the tests of {room} fail without a fault"
+            patience = 30 + 5 * (time.monotonic() - began)
+            lived = 0
+            for mutant in drawn:
+                if said := survives(mutant, folder, tests, patience):
+                    lived += 1
+                    print(said, flush=True)
+            rows.append(f"| {room} | {len(drawn)} of {len(found):,} | {len(drawn) - lived} | {lived} |")
+            print(rows[-1], flush=True)
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
