@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from typer.testing import CliRunner, Result
 
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
+from qatk.data.quality import KINDS
+from repository import ROOT
 from squad_files import document, qa, write
+
+PAGE = ROOT / "docs" / "how-to" / "check-your-data.md"
+SHOWN = re.findall(r"^```text\n\$ qatk data check (.*)\n\n((?:.*\n)*?)```$", PAGE.read_text("utf-8"), re.MULTILINE)
+"""What the page calls, and what it shows of it."""
 
 
 def check(*arguments: str) -> Result:
@@ -68,7 +75,7 @@ def test_what_is_mended_is_listed_and_written(broken: str, tmp_path: Path) -> No
     out = tmp_path / "mended.json"
     result = check(broken, "--fix", str(out))
     lines = result.stdout.splitlines()
-    assert lines[0] == r"a\x1b[2J control-characters: Bob\x1b -> Bob"
+    assert lines[0] == r"a\x1b[2J control-characters: 'Bob\x1b' -> Bob"
     assert r"a\x1b[2J misplaced-answer: 'Bob' at 3 -> 'Bob' at 8" in lines
     assert "b padded-answer: 'Oslo ' at 30 -> 'Oslo' at 30" in lines
     assert f"{out}: 5 changes" in lines
@@ -101,6 +108,22 @@ def test_what_cannot_be_mended_is_left_and_said(tmp_path: Path) -> None:
     assert "misplaced-answer:" in result.stdout.splitlines()[0]
     qas = json.loads(out.read_text())["data"][0]["paragraphs"][0]["qas"]
     assert (qas[0]["answers"], qas[0]["level"]) == ([{"text": "Eve", "answer_start": 0}], "hard")
+
+
+@pytest.mark.parametrize("command", SHOWN, ids=[words for words, _ in SHOWN])
+def test_the_page_shows_what_is_printed(
+    command: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, printed = command
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    assert printed.rstrip() == check(*words.split()).stdout.rstrip()
+
+
+def test_the_page_explains_every_kind_of_finding() -> None:
+    page = PAGE.read_text("utf-8")
+    for name, kind in KINDS.items():
+        assert f"| `{name}` | {kind.severity} | {kind.title} | {kind.mend or 'nothing is safe to do'} |" in page
 
 
 def test_no_model_is_loaded(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qatk.data import Change, Finding, Quality
     from qatk.types import RawExamples
 
+AROUND = 20
+"""Characters of a text that are shown ahead of what was changed in it."""
 STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
 
 
@@ -88,10 +90,25 @@ def _print_changes(console: Console, changes: Sequence[Change], out: Path) -> No
     from rich.text import Text
 
     for change in changes:
-        after = "left out" if change.after is None else visible(change.after)
-        line = Text(f"{visible(change.id)} {change.kind}: {visible(change.before)} -> {after}")
+        before, after = _pieces(change)
+        line = Text(f"{visible(change.id)} {change.kind}: {before} -> {after}")
         console.print(line, soft_wrap=True)
     console.print(f"{visible(str(out))}: {counted(len(changes), 'change')}\n", soft_wrap=True, markup=False)
+
+
+def _pieces(change: Change) -> tuple[str, str]:
+    """What stood there and what stands there now: of long texts, where they begin to differ."""
+    if change.after is None:
+        return _seen(change.before), "left out"
+    pairs = enumerate(zip(change.before, change.after, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(change.before), len(change.after)))
+    begin = max(same - AROUND, 0)
+    before, after = (_seen(text[begin : begin + 4 * AROUND]) for text in (change.before, change.after))
+    return before, after
+
+
+def _seen(text: str) -> str:
+    return text if text.isprintable() else repr(text)
 
 
 def _print(console: Console, quality: Quality) -> None:
