@@ -25,7 +25,8 @@ class BackboneSpec:
         padding_side: ``"right"`` or ``"left"``; with left padding, the context comes before the question, as in the
             published models of that form.
         pad_id: the id of the padding token.
-        null_id: the id of the token that stands for "no answer" (CLS, or BOS if there is no CLS).
+        null_id: the id of the token that stands for "no answer": CLS, or BOS if there is no CLS, or EOS if there is
+            neither; EOS also of a model whose tokens see only those before them.
         has_type_ids: whether ``forward`` takes ``token_type_ids``.
         span_layers: makes the untrained layers that the architecture has between states [B, L, H] and start and end
             scores [B, L, 2]; ``None`` if it is one linear layer, as in BERT and most others. Windows do not depend on

@@ -12,11 +12,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
 from transformers.utils import logging
 
 from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError, Tokenizer
 from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.kinds import bare_class, end_with_null, looks_back, null_id_of
 from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
 from qatk_builtin.backbones.qa_class import factory_for, head_of, span_layers
 
@@ -46,9 +47,8 @@ class HfBackbone:
             HubUnreachable: the hub did not answer.
         """
         tokenizer = self.tokenizer()
-        null_id = tokenizer.bos_token_id if tokenizer.cls_token_id is None else tokenizer.cls_token_id
-        if null_id is None:
-            raise self._refusal("has neither a CLS nor a BOS token, so nothing can stand for 'no answer'")
+        if (null_id := null_id_of(tokenizer, self._config)) is None:
+            raise self._refusal("has no CLS, BOS or EOS token, so nothing can stand for 'no answer'")
         return BackboneSpec(
             name=self.options.model,
             hidden_size=self._config.hidden_size,
@@ -104,13 +104,17 @@ class HfBackbone:
             )
         if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes out of no files
             raise self._refusal("has no tokenizer", fix="save the tokenizer beside the weights: a tokenizer.json")
+        if looks_back(config):
+            end_with_null(tokenizer, self.options.model)
         return cast("Tokenizer", tokenizer)
 
     @cached_property
     def _skeleton(self) -> nn.Module:
         """The encoder without weights: what it looks like and what its forward takes."""
         with self._explained("the architecture"), torch.device("meta"):
-            model: nn.Module = AutoModel.from_config(self._config, trust_remote_code=self.options.trust_remote_code)
+            model: nn.Module = bare_class(self._config).from_config(
+                self._config, trust_remote_code=self.options.trust_remote_code
+            )
         return model
 
     @cached_property

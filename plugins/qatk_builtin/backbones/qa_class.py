@@ -13,6 +13,8 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, AutoModel, AutoModelForQuestionAnswering
 
+from qatk_builtin.backbones.kinds import bare_class, has_encoder_alone, looks_back
+
 _INIT_STD = 0.02  # as BERT initialises its own layers
 _ONE_LAYER = {"qa_outputs.weight", "qa_outputs.bias"}
 
@@ -21,9 +23,12 @@ def factory_for(config: Any, *, code: bool) -> Any:
     """What loads a checkpoint with all that it has beside the encoder.
 
     The class that the configuration names, where it answers questions: an architecture may have several (XLNet, XLM).
+    Of an encoder-decoder it is the encoder alone, and a model that looks back only has no head.
     Else ``AutoModelForQuestionAnswering`` where it knows the architecture, else ``AutoModel``. With ``code``, classes
     that come with the model count.
     """
+    if has_encoder_alone(config) or looks_back(config):
+        return bare_class(config)
     remote = (getattr(config, "auto_map", None) or {}) if code else {}
     if "AutoModelForQuestionAnswering" in remote:
         return AutoModelForQuestionAnswering
