@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from qatk.run_folder.load import load_run as load_run
     from qatk.runs.run import run as run
     from qatk.sweeps.compare import compare as compare
+    from qatk.types import Examples as Examples
 
 _HOMES = {
+    "Examples": "qatk.types",
     "run": "qatk.runs.run",
     "evaluate": "qatk.evaluation.evaluate",
     "compare": "qatk.sweeps.compare",
@@ -32,7 +34,7 @@ _HOMES = {
     "load_run": "qatk.run_folder.load",
 }
 
-__all__ = ["compare", "evaluate", "install_pipeline", "load_model", "load_run", "pipeline", "run"]
+__all__ = ["Examples", "compare", "evaluate", "install_pipeline", "load_model", "load_run", "pipeline", "run"]
 
 
 def __getattr__(name: str) -> object:

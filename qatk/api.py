@@ -36,6 +36,7 @@ from qatk.plugins.optional import (
     TitledSlicer,
     WholeDataset,
 )
+from qatk.plugins.parts import DatasetPart
 from qatk.plugins.protocols import (
     Backbone,
     Dataset,
@@ -85,6 +86,7 @@ __all__ = [
     "DataError",
     "DataWarning",
     "Dataset",
+    "DatasetPart",
     "Decoder",
     "DescribingTrainer",
     "Examples",

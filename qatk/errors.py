@@ -160,6 +160,16 @@ class DataWarning(QatkWarning):
     """Data that were skipped or repaired, with counts and the first ids."""
 
 
+LISTED = 10
+"""How many ids a message lists."""
+
+
+def listed(ids: Sequence[str]) -> str:
+    """The first distinct ids, and whether there are more."""
+    distinct = list(dict.fromkeys(ids))
+    return ", ".join(distinct[:LISTED]) + (", ..." if len(distinct) > LISTED else "")
+
+
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word most similar to ``word``; ``None`` if none reaches the similarity ``cutoff``, from 0 to 1."""
     from difflib import get_close_matches  # most commands fail at nothing and need not load it

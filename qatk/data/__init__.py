@@ -1,15 +1,17 @@
 """Checks and repairs of examples from any source."""
 
-from qatk.data.answers import BadAnswers, as_starts, checked, listed, overlapping_spans
+from qatk.data.answers import BadAnswers, checked, overlapping_spans
 from qatk.data.auditing import Audit, audit, best_choice
 from qatk.data.convert import ENDINGS, FORMS, Form, Saved, form_of, rendered, save, squad_document
+from qatk.data.joining import joined
 from qatk.data.pairs import pairs
 from qatk.data.parts import Split, sample, split
 from qatk.data.quality import Change, Finding, Quality, check, fix
-from qatk.data.rows import USUAL
 from qatk.data.stats import Spread, Stats, describe
 from qatk.data.stats_page import HEADERS, charts_of, length_rows, stats_html
 from qatk.data.strict import strict, unchecked
+from qatk.errors import listed
+from qatk.types import USUAL, as_starts
 
 __all__ = [
     "ENDINGS",
@@ -35,6 +37,7 @@ __all__ = [
     "describe",
     "fix",
     "form_of",
+    "joined",
     "length_rows",
     "listed",
     "overlapping_spans",

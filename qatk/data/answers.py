@@ -12,28 +12,8 @@ from typing import Literal
 import numpy as np
 
 from qatk.display.numbers import counted
-from qatk.errors import DataError, DataWarning
-from qatk.types import Answer, Bool, Examples, Int32, Int64, ragged
-
-UNKNOWN = -1
-"""The ``answer_start`` of an answer whose position the data do not give."""
-NOWHERE = -2
-"""Represents an ``answer_start`` that is outside every context."""
-
-_LIMIT = 2**31 - 1
-_LISTED = 10
-
-
-def listed(ids: Sequence[str]) -> str:
-    """The first distinct ids, with ``...`` if there are more."""
-    distinct = list(dict.fromkeys(ids))
-    return ", ".join(distinct[:_LISTED]) + (", ..." if len(distinct) > _LISTED else "")
-
-
-def as_starts(values: Sequence[int | None]) -> Int32:
-    """int32[answers]: :data:`UNKNOWN` for ``None``, and :data:`NOWHERE` for negative or too large values."""
-    starts = (UNKNOWN if v is None else v if 0 <= v < _LIMIT else NOWHERE for v in values)
-    return np.fromiter(starts, np.int32, len(values))
+from qatk.errors import LISTED, DataError, DataWarning, listed
+from qatk.types import UNKNOWN, Answer, Bool, Examples, Int64, ragged
 
 
 def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
@@ -137,8 +117,8 @@ def _bad_answers(examples: Examples) -> Int64:
 
 def _bad_answers_error(examples: Examples, bad: Int64, where: str) -> DataError:
     owners = examples.answer_owners[bad].tolist()
-    lines = [_describe(examples, row, int(k)) for row, k in list(zip(owners, bad, strict=True))[:_LISTED]]
-    more = ["..."] if len(bad) > _LISTED else []
+    lines = [_describe(examples, row, int(k)) for row, k in list(zip(owners, bad, strict=True))[:LISTED]]
+    more = ["..."] if len(bad) > LISTED else []
     many = f"{counted(len(bad), 'answer')} of {counted(len(set(owners)), 'question')}"
     what = f"{many} {'is' if len(bad) == 1 else 'are'} not at the given answer_start:"
     fix = "bad_answers: fix moves them to where their text occurs, skip leaves them out, keep scores them"

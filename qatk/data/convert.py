@@ -11,11 +11,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from qatk.data.answers import UNKNOWN
 from qatk.data.rows import columns_of, refusal
 from qatk.errors import DataError, UsageError
 from qatk.files import write_atomically
-from qatk.types import Answer, Examples
+from qatk.types import UNKNOWN, Answer, Examples
 
 Form = Literal["squad", "jsonl", "csv", "parquet"]
 """A format of files that :func:`save` writes."""

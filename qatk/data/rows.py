@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from qatk.data.answers import UNKNOWN, listed
-from qatk.errors import DataError
-from qatk.types import Examples
-
-USUAL: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "qid", "question_id", "example_id", "uid"),
-    "question": ("question", "query", "q"),
-    "context": ("context", "passage", "paragraph", "document", "text"),
-    "title": ("title", "article"),
-    "answers": ("answers", "answer", "answer_text", "gold", "labels", "label"),
-    "answer_start": ("answer_start", "start", "start_char", "char_start", "begin"),
-    "answer_end": ("answer_end", "end", "end_char", "char_end"),
-}
-"""The names that columns usually have, by what they hold; the first that a table has is taken."""
+from qatk.errors import DataError, listed
+from qatk.types import UNKNOWN, USUAL, Examples
 
 _SEVERAL = ("id", "question", "context", "title", "spans", "answers")
 _FLAT = ("id", "title", "question", "context")

@@ -7,9 +7,9 @@ from itertools import compress
 
 import numpy as np
 
-from qatk.data.answers import BadAnswers, as_starts, checked, listed
-from qatk.errors import DataError, DataWarning
-from qatk.types import Bool, Examples, RawExamples
+from qatk.data.answers import BadAnswers, checked
+from qatk.errors import DataError, DataWarning, listed
+from qatk.types import Bool, Examples, RawExamples, as_starts
 
 
 def strict(raw: RawExamples, policy: BadAnswers, where: str) -> Examples:

@@ -142,7 +142,7 @@ class PluginHost:
         """As :meth:`build`, behind an adapter of :mod:`qatk.plugins.live`."""
         registered = self.find(kind, name)
         if not isinstance(options, Options):
-            options = checked_options(registered.component, options or {})
+            options = checked_options(registered.component, options or {}, self)
         return adapter.build(registered, options)
 
     def _instead(self, name: str, known: list[str]) -> str:

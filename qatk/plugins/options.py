@@ -10,12 +10,28 @@ from pydantic_core import ErrorDetails
 
 from qatk.component import Component, Options
 from qatk.errors import UsageError, suggest
+from qatk.plugins.parts import DatasetPart, Finder, Place, with_parts
 
 
-def checked_options(component: Component, values: Mapping[str, object]) -> Options:
-    """Options of a component from plain values, or a :class:`UsageError` that lists what is wrong with them."""
+def checked_options(component: Component, values: Mapping[str, object], finder: Finder) -> Options:
+    """Options of a component from plain values, or a :class:`UsageError` that lists what is wrong with them.
+
+    Datasets among them are found by ``finder``.
+    """
+
+    def part(place: Place, value: object) -> DatasetPart:
+        where = ".".join(map(str, place))
+        if not isinstance(value, Mapping) or not isinstance(use := value.get("use"), str):
+            raise UsageError(f"{where}: a dataset is chosen by a mapping with 'use'", where=component.name)
+        given = {name: each for name, each in value.items() if name != "use"}
+        try:
+            found = finder.find("dataset", use)
+            return DatasetPart.of(found, use, checked_options(found.component, given, finder))
+        except UsageError as error:
+            raise UsageError(error.what, where=f"{component.name}: {where}", fix=error.fix) from None
+
     try:
-        return component.options.model_validate(dict(values))
+        return component.options.model_validate(with_parts(component.options, values, part))
     except ValidationError as error:
         known = list(component.options.model_fields)
         lines = [f"{'.'.join(map(str, e['loc']))}: {' '.join(explain(e, known))}" for e in complaints(error)]
@@ -24,7 +40,14 @@ def checked_options(component: Component, values: Mapping[str, object]) -> Optio
 
 def show(value: object) -> str:
     """A value of a recipe with its type, for messages."""
-    names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}
+    names = {
+        str: "a text",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        type(None): "nothing",
+        dict: "a mapping",
+    }
     return f"{json.dumps(value, ensure_ascii=False)} ({names.get(type(value), type(value).__name__)})"
 
 
@@ -62,6 +85,7 @@ _WORDS = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "finite_number": "a finite number",
+    "too_short": "{min_length} or more of them",
     "greater_than": "more than {gt}",
     "greater_than_equal": "{ge} or more",
     "less_than": "less than {lt}",

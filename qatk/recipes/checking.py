@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from qatk.errors import PluginError, UsageError, nearest, suggest
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import complaints, explain
+from qatk.plugins.parts import DatasetPart, with_parts
 from qatk.plugins.registered import Registered
 from qatk.recipes.document import Marked
 from qatk.recipes.sections import FURTHER, SECTIONS, Choice, Scalars, Section, may_name, sections_of
@@ -121,8 +122,18 @@ class Checker:
             except PluginError as error:
                 self._add((*path, "use"), error.what, error.fix or "")
         given = {k: v for k, v in value.items() if k != "use"}
+        inside: list[Choice] = []
+
+        def part(place: tuple[str | int, ...], each: object) -> DatasetPart:
+            if (choice := self._choice((*path, *place), "dataset", each)) is None:
+                return DatasetPart(use="")  # of which nothing more is said
+            inside.append(choice)
+            return DatasetPart.of(choice.registered, choice.use, choice.options)
+
+        options = registered.component.options
         try:
-            return Choice(registered, value["use"], registered.component.options.model_validate(given))
+            checked = options.model_validate(with_parts(options, given, part))
+            return Choice(registered, value["use"], checked, tuple(inside))
         except ValidationError as error:
             self._explain_options(path, registered, error)
             return None

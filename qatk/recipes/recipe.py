@@ -55,9 +55,10 @@ class Recipe:
         return choice
 
     def all(self) -> Iterable[Choice]:
-        """Every choice, in the order of the sections."""
+        """Every choice, in the order of the sections, each before those inside of it."""
         for choice in self.choices.values():
-            yield from choice if isinstance(choice, list) else [choice]
+            for each in choice if isinstance(choice, list) else [choice]:
+                yield from each.all()
 
     def filled(self) -> dict[str, Any]:
         """The recipe with every default written out."""

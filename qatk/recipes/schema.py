@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from qatk.plugins.host import PluginHost
+from qatk.plugins.parts import DatasetPart
 from qatk.plugins.registered import Registered
 from qatk.recipes.sections import FURTHER, NAME, SECTIONS, Scalars
 
@@ -46,8 +48,10 @@ def _kind_schema(host: PluginHost, kind: str) -> Schema:
 
 
 def _component_schema(registered: Registered, name: str) -> Schema:
-    """The options beside ``use``. Options hold plain values only, so no definitions need to be lifted out."""
-    options = registered.component.options.model_json_schema()
+    """The options beside ``use``; what they define are datasets alone, which the recipe's schema defines itself."""
+    written = json.dumps(registered.component.options.model_json_schema())
+    options = json.loads(written.replace(f"#/$defs/{DatasetPart.__name__}", "#/$defs/dataset"))
+    options.pop("$defs", None)
     use = {
         "enum": list(dict.fromkeys([name, f"{registered.plugin.name}/{registered.name}"])),
         "description": registered.component.summary,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -84,11 +84,18 @@ def sections_of(recipe: Mapping[str, Any]) -> dict[tuple[str, ...], Section]:
 
 @dataclass(frozen=True)
 class Choice:
-    """A component that a recipe chose, with its checked options."""
+    """A component that a recipe chose, with its checked options, and the datasets that it chose among them."""
 
     registered: Registered
     use: str
     options: Options
+    parts: tuple[Choice, ...] = ()
+
+    def all(self) -> Iterator[Choice]:
+        """This choice, and those inside of it."""
+        yield self
+        for part in self.parts:
+            yield from part.all()
 
     def filled(self) -> dict[str, object]:
         """The choice as a recipe writes it, every default included."""

@@ -31,6 +31,7 @@ from qatk.run_folder.secrets import hidden_in_yaml
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
 from qatk.runs.features import make_features
+from qatk.runs.given import GivenData
 from qatk.runs.prediction import Answers, answer, answer_as, evaluate, predict
 from qatk.runs.rehearsal import rehearse
 from qatk.runs.stages import Stages
@@ -47,6 +48,7 @@ def run(
     limit: int | None = None,
     seed: int | None = None,
     settings: Sequence[str] = (),
+    data: Mapping[str, object] | None = None,
     host: PluginHost | None = None,
     console: Console | None = None,
 ) -> RunResult:
@@ -59,19 +61,25 @@ def run(
         limit: the number of questions to use from each split; by default all.
         seed: overrides the recipe's seed.
         settings: ``KEY=VALUE`` texts, as for ``--set``.
+        data: examples at hand by split (``train``, ``dev``, or the name of a further set), in place of the recipe's:
+            what :meth:`qatk.Examples.from_rows` reads (frames of pandas and polars, a ``datasets.Dataset``, lists of
+            dicts), or examples. The manifest keeps the digest of their content.
         host: the plugins to use.
         console: where reporters print; ``None`` prints nothing.
 
     Raises:
         QatkError: a subclass of it, for everything that a user can correct.
     """
-    if not isinstance(recipe, Recipe):
-        host = host or PluginHost.discover()
+    given = GivenData.of(data)
+    host = host or PluginHost.discover()
+    if isinstance(recipe, Recipe):
+        recipe = given.into(recipe, host)
+    else:
         if resume:
             _check_suppliers(Path(out or Path("runs") / Path(recipe).stem), host)
-        settings = [*settings, *([f"seed={seed}"] if seed is not None else [])]
+        settings = [*settings, *([f"seed={seed}"] if seed is not None else []), *given.settings()]
         recipe = load_recipe(recipe, host, settings, importing=True)
-    pipeline = compose(recipe)
+    pipeline = given.bound(compose(recipe))
     path = Path(out or Path("runs") / recipe.name)
     identity = Identity(recipe=recipe.digest(), limit=limit)
     with ExitStack() as stack:

@@ -107,5 +107,5 @@ def subject_of(
         component = Registered(kind, component, _TESTED)
     registered = host.find(kind, component) if isinstance(component, str) else component
     values = options.model_dump(exclude_unset=True) if isinstance(options, Options) else dict(options or {})
-    checked_options(registered.component, values)
+    checked_options(registered.component, values, host)
     return Subject(registered, values, host)

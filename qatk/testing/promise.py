@@ -156,7 +156,7 @@ class Subject:
 
     def options(self, **changes: object) -> Options:
         """Its options; ``changes`` go over the given ones."""
-        return checked_options(self.registered.component, {**self.values, **changes})
+        return checked_options(self.registered.component, {**self.values, **changes}, self.host)
 
     def takes(self, option: str) -> bool:
         """Whether it has an option of this name that the caller left open."""

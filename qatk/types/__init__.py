@@ -5,24 +5,49 @@ its arrays read-only. Letters in shapes: n examples, c distinct contexts, F feat
 together, k spans of all examples or windows together.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from qatk.types import ragged
 from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64
 from qatk.types.clusters import Clusters, clusters_of, contexts_of
 from qatk.types.events import TrainEvent
 from qatk.types.examples import Answer, Examples
 from qatk.types.features import FeatureColumns, Features
+from qatk.types.further import ALL_COLUMNS, column_values
 from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
 from qatk.types.mapped import Spool, TextColumn, release, zeros
+from qatk.types.names import USUAL
 from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.ragged import ragged_rows
 from qatk.types.raw import RawExamples
 from qatk.types.scores import SpanCandidates, SpanScores
+from qatk.types.starts import NOWHERE, UNKNOWN, as_starts
+
+if TYPE_CHECKING:
+    from qatk.types.frames import arrow_table as arrow_table
+    from qatk.types.rows import Rows as Rows
+    from qatk.types.tables import columns_of_table as columns_of_table
+
+_WITH_ARROW = {"Rows": "rows", "arrow_table": "frames", "columns_of_table": "tables"}
+"""What needs pyarrow, which scoring does not load."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_ARROW:
+        raise AttributeError(f"module 'qatk.types' has no attribute {name!r}")
+    return getattr(import_module(f"qatk.types.{_WITH_ARROW[name]}"), name)
+
 
 __all__ = [
     "ALL",
+    "ALL_COLUMNS",
     "GROUPS",
     "HAS_ANSWER",
+    "NOWHERE",
     "NO_ANSWER",
+    "UNKNOWN",
+    "USUAL",
     "Answer",
     "Bool",
     "Clusters",
@@ -38,6 +63,7 @@ __all__ = [
     "NBest",
     "Predictions",
     "RawExamples",
+    "Rows",
     "Span",
     "SpanCandidates",
     "SpanScores",
@@ -45,7 +71,11 @@ __all__ = [
     "Spool",
     "TextColumn",
     "TrainEvent",
+    "arrow_table",
+    "as_starts",
     "clusters_of",
+    "column_values",
+    "columns_of_table",
     "contexts_of",
     "groups_of",
     "ragged",

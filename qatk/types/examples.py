@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from qatk.errors import DataError
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
 from qatk.types.mapped import release
 from qatk.types.ragged import owners, ragged_rows
+
+if TYPE_CHECKING:
+    from qatk.types.rows import Ambiguous
 
 _CHUNK = 4096
 """Texts that are encoded together."""
@@ -118,6 +121,38 @@ class Examples:
             raise ValueError("Examples.answer_span must count the spans of each question: 0, 1 ..., in this order")
         if not span.any():
             object.__setattr__(self, "answer_span", None)
+
+    @classmethod
+    def from_rows(
+        cls,
+        rows: object,
+        *,
+        roles: Mapping[str, str] | None = None,
+        columns: Sequence[str] = (),
+        ambiguous: Ambiguous = "first",
+        where: str = "the rows",
+    ) -> Examples:
+        """Examples of rows at hand, one a question, as the dataset ``table`` reads them from files.
+
+        Args:
+            rows: a frame of pandas or polars, a ``datasets.Dataset``, an Arrow table (or whatever else speaks Arrow's
+                PyCapsule interface), a list of dicts, or a dict of columns.
+            roles: which column holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
+                or ``answer_end``; those with usual names are found without it, which is said.
+            columns: further columns to read, such as those to slice by.
+            ambiguous: the place of an answer that is given as a text and stands several times in its context.
+            where: what messages call the rows.
+
+        Raises:
+            UsageError: for what has no rows.
+            DataError: for columns that are not there, nulls, and answers that do not stand in their context. Answers
+                with a start are not looked at: :func:`qatk.data.checked` does so, as a run does.
+        """
+        from qatk.types.frames import arrow_table
+        from qatk.types.rows import Rows
+
+        read = Rows(arrow_table(rows, where), where, roles, columns)
+        return cls(**read.columns(ambiguous, if_absent="mend these rows, or leave them out"))
 
     def __len__(self) -> int:
         return len(self.id)

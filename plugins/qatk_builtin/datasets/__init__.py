@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from qatk.api import Component, Fraction, Options, Positive, hookimpl
+from qatk.api import AboveZero, Component, DatasetPart, Fraction, Natural, Options, Positive, hookimpl
 from qatk.data import BadAnswers
 
 
@@ -36,6 +36,10 @@ class HubOptions(Options):
     """Split, in the syntax of ``datasets``: validation, train[:10%] ..."""
     revision: str | None = None
     """Branch, tag or commit of the data set; set it for reproducible figures."""
+    streaming: bool = False
+    """Read rows as they come instead of fetching the whole data set first; with ``limit`` the rest is never fetched."""
+    limit: Positive | None = None
+    """Number of rows to read; without it, all."""
     bad_answers: BadAnswers = "error"
     """As for ``squad``."""
     columns: list[str] = Field(default_factory=list)
@@ -123,6 +127,79 @@ class EvidenceOptions(Options):
     """Further keys of the rows to read, as for ``squad``."""
 
 
+class MrqaOptions(Options):
+    """Options of the ``mrqa`` dataset."""
+
+    path: str
+    """MRQA file: JSON Lines with a header line, plain or .gz; relative to the working directory."""
+    bad_answers: BadAnswers = "error"
+    """As for ``squad``."""
+
+
+class LabelledOptions(Options):
+    """Options that the exports of labelling tools share."""
+
+    path: str
+    """File that the tool exported, plain or .gz; relative to the working directory."""
+    context: str = ""
+    """Field of a task that holds its text; by default the first of text, context, passage, paragraph, document."""
+    question: str = ""
+    """Field of a task that holds its question; by default the first of question, query, q, if tasks have one. Without
+    such a field every label asks a question of every text, see ``questions``."""
+    questions: dict[str, str] = Field(default_factory=dict)
+    """Question that each label stands for, such as ``{PRICE: What does it cost?}``; other labels are not read. By
+    default a label's name is its question. If tasks have a question, only the labels named here answer it."""
+    spans: Literal["alternatives", "due"] = "alternatives"
+    """What several spans of one annotator are: answers any of which is right, or parts of the answer that are all due
+    (then one annotation of each task is read)."""
+    bad_answers: BadAnswers = "error"
+    """As for ``squad``; ``skip`` leaves out questions whose spans overlap too."""
+
+
+class LabelStudioOptions(LabelledOptions):
+    """Options of the ``label-studio`` dataset."""
+
+
+class DoccanoOptions(LabelledOptions):
+    """Options of the ``doccano`` dataset."""
+
+
+class MixOptions(Options):
+    """Options of the ``mix`` dataset."""
+
+    sets: Annotated[dict[str, DatasetPart], Field(min_length=1)]
+    """The datasets by name, each as in a recipe: ``{squad: {use: squad, path: a.json}, own: {use: table, ...}}``."""
+    most: dict[str, Positive] = Field(default_factory=dict)
+    """Largest number of questions to take, by set; they are drawn at random."""
+    weights: dict[str, AboveZero] = Field(default_factory=dict)
+    """Shares in which to draw from the sets, such as ``{own: 3}``; 1 for sets that are not named. No question is drawn
+    twice, so the set that is used up first decides how many there are. Without it all are taken."""
+    questions: Positive | None = None
+    """Total number of questions to draw; without ``weights``, from each set in proportion to its size."""
+    seed: Natural = 13
+    """Seed of what is drawn, and of the order of the questions."""
+    same_ids: Literal["prefix", "first", "error"] = "prefix"
+    """How to treat an id that several sets have: write the set's name before it in all sets but the first (prefix),
+    leave out its questions in all sets but the first (first), or stop (error)."""
+    column: Annotated[str, Field(min_length=1)] = "source"
+    """Column that gets the name of the set, for the ``column`` slicer."""
+
+    @field_validator("most", "weights")
+    @classmethod
+    def _check_names(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        sets = info.data.get("sets", value)
+        if unknown := [name for name in value if name not in sets]:
+            raise ValueError(f"should name sets ({', '.join(sets)}), of which {unknown[0]!r} is none")
+        return value
+
+
+class GivenOptions(Options):
+    """Options of the ``given`` dataset."""
+
+    digest: str
+    """SHA-256 of the examples."""
+
+
 @hookimpl
 def qatk_datasets() -> Iterable[Component]:
     """SQuAD files, data sets of the hub, tables, passages about invented things, and files of evidence."""
@@ -167,4 +244,19 @@ def qatk_datasets() -> Iterable[Component]:
             EvidenceOptions,
             "JSON Lines or Parquet with sets of evidence spans",
         ),
+        Component("mrqa", f"{__name__}.mrqa:MrqaDataset", MrqaOptions, "MRQA 2019: JSON Lines, plain or .gz"),
+        Component(
+            "label-studio",
+            f"{__name__}.label_studio:LabelStudioDataset",
+            LabelStudioOptions,
+            "spans labelled with Label Studio: its exports JSON and JSON-MIN",
+        ),
+        Component(
+            "doccano",
+            f"{__name__}.doccano:DoccanoDataset",
+            DoccanoOptions,
+            "spans labelled with doccano: its export JSONL",
+        ),
+        Component("mix", f"{__name__}.mix:MixDataset", MixOptions, "several datasets, with weights or caps"),
+        Component("given", f"{__name__}.given:GivenDataset", GivenOptions, "examples that a program gave to qatk.run"),
     ]

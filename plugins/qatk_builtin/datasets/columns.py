@@ -1,78 +1,15 @@
-"""Further columns of data sets: values that say something of a question beside what a model and a metric read."""
+"""Options of datasets that name further columns."""
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, time
 from typing import TypeVar
 
-from qatk.api import DataError, DataWarning, Options
+from qatk.api import Options
+from qatk.types import ALL_COLUMNS
 
-_SHOWN = 12
-ALL = "*"
-"""In place of the names of further columns: all that there are."""
 Chosen = TypeVar("Chosen", bound=Options)
 
 
 def with_all(options: Chosen) -> Chosen:
     """Options that read all further columns, unless they name some."""
-    return options.model_copy(update={"columns": getattr(options, "columns", None) or [ALL]})
-
-
-def column_values(
-    rows: Sequence[Mapping[str, object]],
-    columns: Sequence[str],
-    where: str,
-    known: Sequence[str] | None = None,
-    used: Collection[str] = (),
-) -> dict[str, list[str]]:
-    """The values of some keys as texts: numbers, true and false as JSON writes them, ``""`` for null or nothing.
-
-    Args:
-        rows: one a question, whatever keys they have.
-        columns: the keys to read; :data:`ALL` stands for all that have one value a question, others are warned of.
-        where: the data set, for messages.
-        known: the keys that there are; ``None`` looks for them in the rows.
-        used: the keys that are read as something else.
-
-    Raises:
-        DataError: where no row has the key, or one has a list or an object there.
-    """
-    read = {}
-    chosen = _all(rows, where, known, used) if ALL in columns else columns
-    for name in chosen:
-        values = [row.get(name) for row in rows]
-        if all(value is None for value in values) and ALL not in columns:
-            found = known if known is not None else list(dict.fromkeys(key for row in rows for key in row))
-            there = ", ".join(sorted(set(found))[:_SHOWN]) or "none"
-            what = f"no question has a value for {name!r} (keys found: {there})"
-            raise DataError(what, where=where, fix="mend or leave out its name in `columns`")
-        read[name] = [_text(value, name, row, where) for row, value in enumerate(values)]
-    return read
-
-
-def _all(
-    rows: Sequence[Mapping[str, object]], where: str, known: Sequence[str] | None, used: Collection[str]
-) -> list[str]:
-    names = list(dict.fromkeys(key for row in rows for key in row) if known is None else known)
-    free = [name for name in names if name not in used]
-    kept = [name for name in free if not any(isinstance(row.get(name), list | dict) for row in rows)]
-    if left := [name for name in free if name not in kept]:
-        what = f"columns of lists or objects are left out: {', '.join(left)}"
-        warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
-    return kept
-
-
-def _text(value: object, name: str, row: int, where: str) -> str:
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    if isinstance(value, date | time):  # a datetime is a date
-        return value.isoformat()
-    what = f"{name!r} of question {row} holds {type(value).__name__}, not a text or a number"
-    raise DataError(what, where=where, fix="columns to slice by have one value a question")
+    return options.model_copy(update={"columns": getattr(options, "columns", None) or [ALL_COLUMNS]})

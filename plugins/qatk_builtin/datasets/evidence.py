@@ -12,8 +12,9 @@ from typing_extensions import NotRequired, TypedDict
 from qatk.api import Answer, DataError, Examples, RawExamples
 from qatk.data import checked, listed
 from qatk.files import read_rows
+from qatk.types import column_values
 from qatk_builtin.datasets import EvidenceOptions
-from qatk_builtin.datasets.columns import column_values, with_all
+from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 _ROW = "a row has id, question, context, and spans: a list of {'char_start': 3, 'char_end': 8}, empty for no answer"

@@ -9,19 +9,22 @@ from pathlib import Path
 
 import datasets
 import huggingface_hub
+import pyarrow as pa
 from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError, DatasetNotFoundError
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageError
 from qatk.data import checked
 from qatk.files import is_there
+from qatk.types import columns_of_table
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.columns import with_all
-from qatk_builtin.datasets.tables import examples_of_table
 from qatk_builtin.hub import causes, first_line, hub_errors, is_of_network, unreachable
 
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
 _TIMEOUT = 20.0
+_BATCH = 1000
+"""Rows of a stream that are read together."""
 
 
 class HubDataset:
@@ -55,11 +58,30 @@ class HubDataset:
     def _read(self) -> Examples:
         with _quiet():
             rows = _load(self.options, self._where)
-        return examples_of_table(rows.with_format("arrow")[:], self._where, self.options.columns)
+            table = _table(rows, self.options.limit, self._where, is_there(Path(self.options.name)))
+        return Examples(**columns_of_table(table, self._where, self.options.columns))
 
     def load_whole(self) -> Examples:
         """With all further columns."""
         return HubDataset(with_all(self.options)).load()
+
+
+def _table(rows: datasets.Dataset | datasets.IterableDataset, limit: int | None, where: str, local: bool) -> pa.Table:
+    """The rows, or the first of them; of a stream no more are read than that takes."""
+    if isinstance(rows, datasets.Dataset):
+        found = rows if limit is None else rows.select(range(min(limit, len(rows))))
+        return found.with_format("arrow")[:]
+    batches: list[pa.Table] = []
+    try:
+        for batch in rows.with_format("arrow").iter(min(limit or _BATCH, _BATCH)):
+            batches.append(batch)
+            if limit is not None and sum(map(len, batches)) >= limit:
+                break
+    except Exception as error:
+        raise _explained(error, where, local) from error
+    if not batches:
+        raise DataError("there are no rows", where=where, fix="name another split")
+    return pa.concat_tables(batches, promote_options="permissive").slice(0, limit)
 
 
 @contextmanager
@@ -79,8 +101,8 @@ def _quiet() -> Iterator[None]:
             library.enable_progress_bars()
 
 
-def _load(options: HubOptions, where: str) -> datasets.Dataset:
-    """The ``datasets.Dataset`` that the options name."""
+def _load(options: HubOptions, where: str) -> datasets.Dataset | datasets.IterableDataset:
+    """The data set that the options name, as a stream where they say so; one on the disk as it is."""
     path = Path(options.name)
     local = is_there(path)
     if not local:
@@ -89,8 +111,14 @@ def _load(options: HubOptions, where: str) -> datasets.Dataset:
         if path.is_dir() and _is_saved(path):
             return _saved_split(path, options.split)
         if path.is_file():
-            return datasets.load_dataset(**_file_arguments(path), split=options.split)
-        return datasets.load_dataset(options.name, options.config, split=options.split, revision=options.revision)
+            return datasets.load_dataset(**_file_arguments(path), split=options.split, streaming=options.streaming)
+        return datasets.load_dataset(
+            options.name,
+            options.config,
+            split=options.split,
+            revision=options.revision,
+            streaming=options.streaming,
+        )
     except (UsageError, DataError):
         raise
     except Exception as error:
@@ -111,7 +139,9 @@ def _find_on_hub(options: HubOptions) -> None:
 def _explained(error: Exception, where: str, local: bool) -> UsageError | DataError | HubUnreachable:
     """What an exception of ``datasets`` means for the user."""
     text = first_line(error)
-    if isinstance(error, ValueError):
+    if "BatchSize must be greater than 0" in text:  # what `datasets` asks of a Parquet file without rows
+        return DataError("there are no rows", where=where, fix="name another split")
+    if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException | UnicodeError):
         return UsageError(str(error).strip().replace("\n", " "), where=where, fix="check `split` and `config`")
     if isinstance(error, DatasetNotFoundError):
         return UsageError(text, where=where, fix="check the name and `revision`")

@@ -10,8 +10,9 @@ from pathlib import Path
 from qatk.api import Answer, DataError, Examples
 from qatk.data import checked, listed
 from qatk.files import parse_json, read_text
+from qatk.types import column_values
 from qatk_builtin.datasets import MultiSpanQaOptions
-from qatk_builtin.datasets.columns import column_values, with_all
+from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 _FORM = "{'data': [{'id': ..., 'question': [tokens], 'context': [tokens], 'label': ['B', 'I', 'O', ...]}]} is expected"

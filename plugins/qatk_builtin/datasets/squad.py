@@ -17,8 +17,9 @@ import numpy as np
 from qatk.api import Examples, RawExamples
 from qatk.data import BadAnswers, strict
 from qatk.files import parse_json, read_text
+from qatk.types import column_values
 from qatk_builtin.datasets import SquadOptions
-from qatk_builtin.datasets.columns import column_values, with_all
+from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.squad_form import Qa, SquadFile, check_form
 
 
@@ -52,7 +53,7 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Seq
         path: the file.
         bad_answers: what to do with answers that do not stand at their ``answer_start``; see
             :func:`qatk.data.answers.checked`.
-        columns: further keys of the questions to read; see :func:`qatk_builtin.datasets.columns.column_values`.
+        columns: further keys of the questions to read; see :func:`qatk.types.column_values`.
 
     Raises:
         UsageError: where the file cannot be opened.

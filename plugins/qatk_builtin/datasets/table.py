@@ -1,39 +1,22 @@
-"""The ``table`` dataset: rows of questions under any names of columns, answers as texts or as places."""
+"""The ``table`` dataset: files of rows of questions under any names of columns."""
 
 from __future__ import annotations
 
-import ast
-import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from qatk.api import DataError, DataWarning, Examples, RawExamples
-from qatk.data import USUAL, checked, listed
+from qatk.api import Examples, RawExamples
+from qatk.data import checked
+from qatk.types import Rows
 from qatk_builtin.datasets import TableOptions
-from qatk_builtin.datasets.columns import ALL, with_all
+from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.table_files import read_tables
-from qatk_builtin.datasets.tables import examples_of_table
-
-UNKNOWN = -1
-"""The start that says that the place of an answer is not known, and not to be looked for."""
-
-_TEXTS = ("id", "question", "context", "title")
-Place = tuple[str, int | None]
-"""The text of an answer, and where it starts, ``None`` where the data does not say."""
 
 
 class TableDataset:
-    """The ``table`` dataset: files of rows, one a question.
+    """The ``table`` dataset: files of rows, one a question; see :class:`qatk.types.Rows` for what a row may be.
 
-    ``roles`` says which column holds what; of what it does not name, columns with usual names are taken, which is
-    said. Answers are one text, a list of texts, SQuAD's ``{text: [...], answer_start: [...]}`` (in a cell as JSON), or
-    places: ``answer_start`` beside texts, or ``answer_start`` and ``answer_end`` (exclusive) alone. An empty cell or
-    list is "no answer"; without any of these columns gold is absent. The place of an answer that is a text alone is
-    looked for in its context; ``ambiguous`` decides where it stands there several times.
+    The place of an answer that is a text alone is looked for in its context; ``ambiguous`` decides where it stands
+    there several times.
     """
 
     def __init__(self, options: TableOptions) -> None:
@@ -46,212 +29,25 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.checked`.
         """
-        table, roles, where = self._read()
-        texts = {role: _filled(table[roles[role]]) for role in _TEXTS if role in roles}
-        answers = self._answers(table, roles, where)
-        if answers is not None:
-            ids = table[roles["id"]].to_pylist() if "id" in roles else [f"row {row}" for row in range(table.num_rows)]
-            answers = self._located(answers, texts["context"].to_pylist(), ids, where)
-        return checked(self._examples(table, roles, texts, answers, where), self.options.bad_answers, where)
+        rows = self._rows()
+        fix = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
+        refused = fix if self.options.bad_answers == "error" else None
+        examples = Examples(**rows.columns(self.options.ambiguous, if_absent=refused))
+        return checked(examples, self.options.bad_answers, rows.where)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
-        table, roles, where = self._read()
-        texts = {role: pc.fill_null(table[roles[role]].cast(pa.large_string()), "") for role in _TEXTS if role in roles}
-        answers = self._answers(table, roles, where)
-        examples = self._examples(table, roles, texts, answers, where)
-        starts = [None if start == UNKNOWN else start for places in answers or () for _, start in places]
-        return replace(RawExamples.of(examples), answer_start=starts)
-
-    def _read(self) -> tuple[pa.Table, dict[str, str], str]:
-        """The rows, which of their columns holds what, and what messages call them."""
-        paths = [self.options.path] if isinstance(self.options.path, str) else self.options.path
-        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        table = read_tables(paths)
-        if not table.num_rows:
-            raise DataError("the file has no rows", where=where)
-        return table, self._roles(table.column_names, where), where
-
-    def _examples(
-        self,
-        table: pa.Table,
-        roles: Mapping[str, str],
-        texts: Mapping[str, pa.ChunkedArray],
-        answers: Sequence[Sequence[Place]] | None,
-        where: str,
-    ) -> Examples:
-        columns: dict[str, pa.ChunkedArray | pa.Array] = dict(texts)
-        if "title" in columns:
-            columns["title"] = pc.fill_null(columns["title"], "")
-        if answers is not None:
-            columns["answers"] = _arrow_answers(answers)
-        free = [name for name in table.column_names if name not in {*columns, *roles.values()}]
-        wanted = free if ALL in self.options.columns else self.options.columns
-        columns |= {name: table[name] for name in wanted if name in table.column_names}
-        return examples_of_table(pa.table(columns), where, self.options.columns)
+        columns, starts = self._rows().as_they_stand()
+        return replace(RawExamples.of(Examples(**columns)), answer_start=starts)
 
     def load_whole(self) -> Examples:
         """With all further columns."""
         return TableDataset(with_all(self.options)).load()
 
-    def _roles(self, names: Sequence[str], where: str) -> dict[str, str]:
-        """Which column holds what."""
-        roles: dict[str, str] = {}
-        for role, name in self.options.roles.items():
-            if name not in names:
-                raise DataError(
-                    f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {', '.join(names)}"
-                )
-            roles[role] = name
-        for held, usual in USUAL.items():
-            free = (name for name in usual if name in names and name not in roles.values())
-            if held not in roles and (found := next(free, None)) is not None:
-                roles[held] = found
-        if missing := [needed for needed in ("question", "context") if needed not in roles]:
-            what = f"no column is known to hold the {' or the '.join(missing)} (columns found: {', '.join(names)})"
-            fix = f"roles: {{{missing[0]}: NAME}} says which one"
-            raise DataError(what, where=where, fix=fix)
-        if "answer_end" in roles and "answer_start" not in roles:
-            del roles["answer_end"]
-        guesses = {held: name for held, name in roles.items() if held not in {*self.options.roles}}
-        guessed = [f"{held} is {name!r}" for held, name in guesses.items()]
-        if any(held != name for held, name in guesses.items()):
-            warnings.warn(DataWarning(f"{where}: columns by their usual names: {', '.join(guessed)}"), stacklevel=3)
-        return roles
-
-    def _answers(self, table: pa.Table, roles: Mapping[str, str], where: str) -> list[list[Place]] | None:
-        """The answers of each row, with the places that the row gives; ``None`` without gold."""
-        if not {"answers", "answer_start"} & roles.keys():
-            return None
-        columns = {
-            role: table[roles[role]].to_pylist() if role in roles else [None] * table.num_rows
-            for role in ("answers", "answer_start", "answer_end", "context")
-        }
-        rows = zip(*columns.values(), strict=True)
-        return [_places(*values, where=f"{where}: row {row}") for row, values in enumerate(rows)]
-
-    def _located(
-        self, answers: list[list[Place]], contexts: Sequence[object], ids: Sequence[object], where: str
-    ) -> list[list[Place]]:
-        """The answers with the places of those that are texts alone."""
-        absent, several = [], []
-        for row, places in enumerate(answers):
-            for k, (text, start) in enumerate(places):
-                if start == UNKNOWN:
-                    places[k] = text, None
-                if start is not None or not isinstance(context := contexts[row], str):
-                    continue
-                first, last = context.find(text), context.rfind(text)
-                if first < 0:
-                    absent.append(f"{ids[row]}: {text[:60]!r}")
-                elif first != last:
-                    several.append(str(ids[row]))
-                    if self.options.ambiguous == "unknown":
-                        continue
-                # What stands nowhere is given a place where it does not stand: `bad_answers` decides over it.
-                places[k] = text, first if self.options.ambiguous == "first" or first == last else last
-        if absent and self.options.bad_answers == "error":
-            shown = "\n    ".join([*absent[:10], *(["..."] if len(absent) > 10 else [])])
-            fix = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
-            raise DataError(f"{len(absent)} answers are not in their context:\n    {shown}", where=where, fix=fix)
-        if several:
-            what = f"{len(several)} answers stand several times in their context ({listed(several)})"
-            rule = {"first": "the first place is taken", "last": "the last place is taken"}
-            said = rule.get(self.options.ambiguous, "their places stay unknown: they can be scored but not trained on")
-            warnings.warn(DataWarning(f"{where}: {what}: {said} (ambiguous: {self.options.ambiguous})"), stacklevel=3)
-        return answers
-
-
-def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column, with null for blanks: they are no question and no context."""
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), None, column)
-
-
-def _arrow_answers(answers: Sequence[Sequence[Place]]) -> pa.Array:
-    kind = pa.list_(pa.struct([("text", pa.string()), ("answer_start", pa.int64())]))
-    rows = [[{"text": text, "answer_start": start} for text, start in places] for places in answers]
-    return pa.array(rows, kind)
-
-
-def _places(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
-    """The answers of a row as texts with places."""
-    if isinstance(answers, str):
-        answers = _parsed(answers)
-    if isinstance(answers, Mapping):
-        texts, starts = answers.get("text"), answers.get("answer_start")
-        if texts is None:
-            raise DataError(
-                "the answers are an object without 'text'", where=where, fix="{text: [...], answer_start: [...]}"
-            )
-        return list(_paired(_listed(texts), starts, where))
-    if isinstance(answers, list) and any(isinstance(answer, Mapping) for answer in answers):
-        return [pair for answer in answers for pair in _places(answer, None, None, context, where=where)]
-    if answers is None and start is not None and end is not None and isinstance(context, str):
-        bounds = zip(_numbers(start, where), _numbers(end, where), strict=False)
-        return [(_slice(context, a, b, where), a) for a, b in bounds]
-    texts = [text for text in _listed(answers) if text is not None and text != ""]
-    return list(_paired(texts, start if texts else None, where))
-
-
-def _slice(context: str, start: int | None, end: int | None, where: str) -> str:
-    if start is None or end is None or not 0 <= start < end <= len(context):
-        what = f"the answer from {start} to {end} lies outside the context of {len(context)} characters"
-        raise DataError(what, where=where, fix="answer_end is the character after the last")
-    return context[start:end]
-
-
-def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Place]:
-    places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts, where)
-    if len(places) != len(texts):
-        raise DataError(
-            f"{len(texts)} answers, but {len(places)} starts", where=where, fix="give each answer its start"
-        )
-    for text, place in zip(texts, places, strict=True):
-        if not isinstance(text, str):
-            raise DataError(f"an answer is no text: {str(text)[:60]!r}", where=where, fix="a text, or a list of texts")
-        yield text, place
-
-
-def _numbers(value: object, where: str) -> list[int | None]:
-    """Character positions from a number, a list, or the JSON of a cell."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise DataError(
-                f"{str(value)[:60]!r} is no character position", where=where, fix="a whole number"
-            ) from None
-    found = []
-    for number in _listed(value):
-        if isinstance(number, float) and number.is_integer():
-            number = int(number)
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-            raise DataError(f"{str(number)[:60]!r} is no character position", where=where, fix="a whole number")
-        found.append(number)
-    return found
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _parsed(cell: str) -> object:
-    """A cell that is the JSON, or the Python, of a list or of SQuAD's object; else the text itself."""
-    if cell[:1] not in "[{" or cell[-1:] not in "]}":
-        return cell
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, dict) and "text" in value:
-            return value
-        if isinstance(value, list) and all(
-            isinstance(each, str) or (isinstance(each, dict) and "text" in each) for each in value
-        ):
-            return value
-    return cell
+    def _rows(self) -> Rows:
+        paths = [self.options.path] if isinstance(self.options.path, str) else self.options.path
+        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        roles = {str(role): name for role, name in self.options.roles.items()}
+        return Rows(read_tables(paths), where, roles, self.options.columns)

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from qatk.data.answers import as_starts
 from qatk.data.quality.answers import answer_findings
 from qatk.data.quality.findings import Found, Quality, findings_of, short
 from qatk.data.quality.overlap import overlap_findings
 from qatk.data.quality.questions import question_findings
 from qatk.data.quality.texts import text_findings
 from qatk.evaluation.agreement import Agreement, agreement_of
-from qatk.types import Examples, RawExamples
+from qatk.types import Examples, RawExamples, as_starts
 
 
 def check(raw: RawExamples, against: RawExamples | None = None) -> Quality:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from qatk.errors import DataError, DataWarning
-from qatk.types import Examples
+from qatk.types import Examples, columns_of_table
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.squad import SquadDataset, read_squad
-from qatk_builtin.datasets.tables import examples_of_table
 from squad_files import document, failure, qa, write
+
+
+def table_examples(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Examples:
+    return Examples(**columns_of_table(table, where, columns))
 
 
 def test_further_columns_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
@@ -53,7 +57,7 @@ def test_further_columns_of_a_table() -> None:
     rows = {"id": ["a", "b"], "context": ["c", "c"], "question": ["?", "!"], "level": ["hard", None], "age": [1, 2]}
 
     def read(*columns: str) -> Examples:
-        return examples_of_table(pa.table(rows), "here", columns)
+        return table_examples(pa.table(rows), "here", columns)
 
     assert read().columns == {}
     assert read("level", "age").columns == {"level": ["hard", ""], "age": ["1", "2"]}

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ import pytest
 
 from hub_stub import serving
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
-from qatk.types import Examples
+from qatk.types import Examples, columns_of_table
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.hub import HubDataset
-from qatk_builtin.datasets.tables import examples_of_table
+
+
+def table_examples(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Examples:
+    return Examples(**columns_of_table(table, where, columns))
+
 
 OSLO, RIGA = "Ann met Bob in Oslo.", "Riga is old."
 COLUMNS: dict[str, list[Any]] = {
@@ -151,7 +156,7 @@ def test_failures_of_folders_and_files(tmp_path: Path, caplog: pytest.LogCapture
 
 def of(**changes: Any) -> Examples:
     columns = {name: values for name, values in {**COLUMNS, **changes}.items() if values is not None}
-    return examples_of_table(pa.table(columns), "set")
+    return table_examples(pa.table(columns), "set")
 
 
 def refused(**changes: Any) -> str:
@@ -167,8 +172,8 @@ def test_a_list_of_structs_serves_too() -> None:
 
 def test_chunks_and_slices_serve_too() -> None:
     table = pa.table(COLUMNS)
-    check_whole(examples_of_table(pa.concat_tables([table.slice(0, 1), table.slice(1, 2)]), "set"))
-    last = examples_of_table(table.slice(2), "set")
+    check_whole(table_examples(pa.concat_tables([table.slice(0, 1), table.slice(1, 2)]), "set"))
+    last = table_examples(table.slice(2), "set")
     assert (list(last.id), last.context_of(0), last.spans_of(0)) == (["c"], OSLO, [(8, 11)])
 
 
@@ -216,14 +221,14 @@ def test_tables_that_are_refused(changes: dict[str, Any], message: str) -> None:
 
 def test_a_nested_file_is_sent_to_the_squad_dataset() -> None:
     with pytest.raises(DataError, match="read by the dataset 'squad'"):
-        examples_of_table(pa.table({"version": ["v2"], "data": [[1]]}), "set")
+        table_examples(pa.table({"version": ["v2"], "data": [[1]]}), "set")
 
 
 def test_many_rows_keep_their_answers() -> None:
     count = np.random.default_rng(0).integers(0, 4, 500)
     answers = [{"text": [f"{k}-{j}" for j in range(n)], "answer_start": [0] * n} for k, n in enumerate(count.tolist())]
     many = {name: [values[0]] * 500 for name, values in COLUMNS.items()}
-    examples = examples_of_table(pa.table({**many, "answers": answers}), "set")
+    examples = table_examples(pa.table({**many, "answers": answers}), "set")
     assert [examples.answers_of(k) for k in range(500)] == [a["text"] for a in answers]
 
 
@@ -299,3 +304,57 @@ def test_the_password_of_an_endpoint_is_not_shown(tmp_path: Path) -> None:
     assert kind == "HubUnreachable"
     assert "503" in message
     assert "hunter2" not in message
+
+
+# ---- streams
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.parquet"])
+def test_files_are_streamed(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    if name.endswith("parquet"):
+        pq.write_table(pa.table(COLUMNS), folder / name)
+    else:
+        (folder / name).write_text("\n".join(map(json.dumps, rows())))
+    for source in (folder, folder / name):
+        check_whole(load(source, streaming=True))
+        check_whole(load(source, streaming=True, limit=7))
+        assert list(load(source, streaming=True, limit=2).id) == ["a", "b"]
+        assert load(source, streaming=True).digest() == load(source).digest()
+        assert list(load(source, limit=1).id) == ["a"]
+
+
+def test_a_stream_reads_no_further_than_it_must(tmp_path: Path) -> None:
+    """What follows the rows asked for is broken, and nobody sees it."""
+    lines = [json.dumps({**rows()[0], "id": str(k)}) for k in range(3000)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "b.jsonl").write_text('{"id": "broken", "context"')
+    assert len(load(tmp_path, streaming=True, limit=2500)) == 2500
+    assert "cannot be read" in failure(tmp_path, DataError, streaming=True)
+    assert "cannot be read" in failure(tmp_path, DataError, limit=2500)
+
+
+def test_failures_of_streams(tmp_path: Path) -> None:
+    pq.write_table(pa.table(COLUMNS), tmp_path / "train.parquet")
+    assert "check `split`" in failure(tmp_path, UsageError, streaming=True, split="train[:1]")
+    assert "check `split`" in failure(tmp_path, UsageError, streaming=True, split="test")
+    pq.write_table(pa.table(COLUMNS).slice(0, 0), tmp_path / "train.parquet")
+    assert "there are no rows" in failure(tmp_path, DataError, streaming=True)
+    (tmp_path / "train.parquet").write_bytes(b"PAR1 broken")
+    assert "cannot be read" in failure(tmp_path, DataError, streaming=True)
+
+
+def test_a_hub_is_streamed(tmp_path: Path) -> None:
+    """Of two files, the second is never fetched."""
+    first = "\n".join(map(json.dumps, rows())).encode()
+    files = {"train-0.jsonl": first, "train-1.jsonl": first.replace(b'"id": "', b'"id": "x')}
+    stream = {"name": "good/set", "split": "train", "streaming": True}
+    with serving({"good/set": files}) as hub:
+        [few] = ask(hub.url, tmp_path, {**stream, "limit": 2})
+        assert few == ["Examples", ["a", "b"]]
+        assert any("train-0" in line and line.startswith("GET") for line in hub.log)
+        assert not any("train-1" in line and line.startswith("GET") for line in hub.log)
+        whole, unknown = ask(hub.url, tmp_path, stream, {**stream, "name": "none/such"})
+    assert whole == ["Examples", ["a", "b", "c", "xa", "xb", "xc"]]
+    assert unknown[0] == "UsageError"

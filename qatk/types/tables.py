@@ -1,23 +1,39 @@
-"""Arrow tables of questions (the form of ``squad`` and ``squad_v2`` on the hub) to examples, column by column."""
+"""Arrow tables of questions (the form of ``squad`` and ``squad_v2`` on the hub), column by column."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import TypedDict
 
-from qatk.api import DataError
-from qatk.data import as_starts
-from qatk.types import Examples, Int64, ragged
-from qatk_builtin.datasets.columns import ALL, column_values
+from qatk.errors import DataError
+from qatk.types import ragged
+from qatk.types.arrays import Int32, Int64
+from qatk.types.further import ALL_COLUMNS, column_values
+from qatk.types.starts import as_starts
 
 _ROLES = ("id", "title", "context", "question", "answers")
 _FIX = "expected the columns of squad_v2: id, title, context, question, answers {text: [...], answer_start: [...]}"
+
+
+class Columns(TypedDict):
+    """The columns of :class:`qatk.types.Examples` that rows fill."""
+
+    id: Sequence[str]
+    question: Sequence[str]
+    title: Sequence[str]
+    context: Sequence[str]
+    context_index: Int32
+    answer_offsets: Int64 | None
+    answer_text: Sequence[str]
+    answer_start: Int32
+    columns: Mapping[str, Sequence[str]]
 
 
 class _Answers(NamedTuple):
@@ -26,8 +42,8 @@ class _Answers(NamedTuple):
     starts: list[int | None]
 
 
-def examples_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Examples:
-    """Map a ``pyarrow.Table`` to examples; answers are not yet checked against their contexts.
+def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Columns:
+    """The columns of examples that a ``pyarrow.Table`` holds; answers are not checked against their contexts.
 
     ``context`` and ``question`` must be there. Without ``id``, ids are made from context and question, the same
     ones every time. Without ``answers``, or where all are null, gold is absent. ``title`` may be absent, other
@@ -36,7 +52,7 @@ def examples_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) 
     Args:
         table: rows; ``answers`` is a struct of lists or a list of structs, with ``text`` and ``answer_start``.
         where: the data set, for messages.
-        columns: further columns to read; see :func:`qatk_builtin.datasets.columns.column_values`.
+        columns: further columns to read; see :func:`qatk.types.column_values`.
 
     Raises:
         DataError: for columns that are missing, of another type, or hold nulls.
@@ -52,7 +68,7 @@ def examples_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) 
     questions = _text_column(table, "question", where).to_pylist()
     titled = "title" in table.column_names
     gold = _answers(table, where)
-    return Examples(
+    return Columns(
         id=_ids(table, contexts, index, questions, where),
         question=questions,
         title=_text_column(table, "title", where, nulls="").to_pylist() if titled else [""] * len(questions),
@@ -70,7 +86,7 @@ def _further(table: pa.Table, columns: Sequence[str], where: str) -> dict[str, l
     if not columns:
         return {}
     free = [name for name in table.column_names if name not in _ROLES]
-    known = table.select(free if ALL in columns else [name for name in columns if name in table.column_names])
+    known = table.select(free if ALL_COLUMNS in columns else [name for name in columns if name in table.column_names])
     return column_values(known.to_pylist(), columns, where, table.column_names, _ROLES)
 
 

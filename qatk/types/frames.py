@@ -1,0 +1,59 @@
+"""What a program has at hand, in whatever form, as an Arrow table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from qatk.errors import DataError, UsageError
+
+_FIX = "a pandas or polars frame, a datasets.Dataset, an Arrow table, a list of dicts, or a dict of columns"
+
+
+def arrow_table(data: object, where: str) -> pa.Table:
+    """A ``pyarrow.Table`` of rows at hand.
+
+    Args:
+        data: what speaks Arrow's PyCapsule interface (``__arrow_c_stream__``: frames of pandas and polars, tables of
+            pyarrow and others), a ``datasets.Dataset``, a list of mappings, or a mapping of columns. NaN in pandas,
+            and in lists of mappings, is null.
+        where: what messages call it.
+
+    Raises:
+        UsageError: for anything else.
+        DataError: where a column holds values of different types.
+    """
+    try:
+        return _converted(data)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(f"the columns cannot be read: {reason}", where=where, fix="one type a column") from error
+    except TypeError as error:
+        raise UsageError(f"no rows can be read from an object of type {_name(data)}", where=where, fix=_FIX) from error
+
+
+def _converted(data: Any) -> pa.Table:
+    if isinstance(data, pa.Table):
+        return data
+    if hasattr(data, "__arrow_c_stream__"):
+        table = pa.table(data)  # of pandas by Table.from_pandas, which takes NaN for null
+        return table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
+    if hasattr(data, "with_format"):
+        return _converted(data.with_format("arrow")[:])  # a datasets.Dataset, whatever it selects of its rows
+    if isinstance(data, Mapping):
+        return pa.table({str(name): pa.array(_without_nan(column)) for name, column in data.items()})
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes) and all(isinstance(r, Mapping) for r in data):
+        names = dict.fromkeys(name for row in data for name in row)
+        return pa.table({str(name): pa.array(_without_nan([row.get(name) for row in data])) for name in names})
+    raise TypeError
+
+
+def _without_nan(column: Any) -> list[Any]:
+    return [None if isinstance(value, float) and value != value else value for value in column]
+
+
+def _name(data: object) -> str:
+    kind = type(data)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

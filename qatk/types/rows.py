@@ -1,0 +1,257 @@
+"""Rows of questions under any names of columns: which column holds what, and answers as texts or as places."""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qatk.errors import DataError, DataWarning, listed
+from qatk.types.further import ALL_COLUMNS
+from qatk.types.names import USUAL
+from qatk.types.starts import UNKNOWN
+from qatk.types.tables import Columns, columns_of_table
+
+_TEXTS = ("id", "question", "context", "title")
+Place = tuple[str, int | None]
+"""The text of an answer, and where it starts, ``None`` where the data does not say."""
+
+
+Ambiguous = Literal["first", "last", "unknown"]
+"""Which place an answer has that is a text alone and stands several times in its context."""
+
+
+class Rows:
+    """A table of questions, and which of its columns holds what.
+
+    Of what ``roles`` does not name, columns with usual names are taken, which is said. Answers are one text, a list
+    of texts, SQuAD's ``{text: [...], answer_start: [...]}`` (in a cell also as JSON), or places: ``answer_start``
+    beside texts, or ``answer_start`` and ``answer_end`` (exclusive) alone. An empty cell or list is "no answer";
+    without any of these columns gold is absent.
+
+    Args:
+        table: a ``pyarrow.Table``.
+        where: what messages call it.
+        roles: the column that holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
+            or ``answer_end``.
+        columns: further columns to read.
+
+    Raises:
+        DataError: for a table without rows, or without a column that is named or needed, with those that it has.
+    """
+
+    def __init__(
+        self, table: pa.Table, where: str, roles: Mapping[str, str] | None = None, columns: Sequence[str] = ()
+    ) -> None:
+        self.table, self.where, self.named, self.further = table, where, roles or {}, columns
+        if not table.num_rows:
+            raise DataError("there are no rows", where=where, fix="one row a question is due")
+        self.roles = self._roles()
+
+    def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None) -> Columns:
+        """The columns of examples; the place of an answer that is a text alone is looked for in its context.
+
+        Args:
+            ambiguous: the place of one that stands there several times.
+            if_absent: what to do about answers that do not stand in their context, for the error; ``None`` gives them
+                a place where they do not stand.
+
+        Raises:
+            DataError: for such answers, for nulls, and for values of other types, with the row.
+        """
+        texts = {role: _filled(self.table[self.roles[role]]) for role in _TEXTS if role in self.roles}
+        if (answers := self._answers()) is not None:
+            answers = self._located(answers, texts["context"].to_pylist(), ambiguous, if_absent)
+        return self._canonical(texts, answers)
+
+    def as_they_stand(self) -> tuple[Columns, list[int | None]]:
+        """The columns, and the start that each answer is given: blanks stay, null is ``""``, nothing is looked for."""
+        texts = {
+            role: pc.fill_null(self.table[self.roles[role]].cast(pa.large_string()), "")
+            for role in _TEXTS
+            if role in self.roles
+        }
+        answers = self._answers()
+        starts = [None if start == UNKNOWN else start for places in answers or () for _, start in places]
+        return self._canonical(texts, answers), starts
+
+    def _canonical(self, texts: Mapping[str, pa.ChunkedArray], answers: Sequence[Sequence[Place]] | None) -> Columns:
+        columns: dict[str, pa.ChunkedArray | pa.Array] = dict(texts)
+        if "title" in columns:
+            columns["title"] = pc.fill_null(columns["title"], "")
+        if answers is not None:
+            columns["answers"] = _arrow_answers(answers)
+        free = [name for name in self.table.column_names if name not in {*columns, *self.roles.values()}]
+        wanted = free if ALL_COLUMNS in self.further else self.further
+        columns |= {name: self.table[name] for name in wanted if name in self.table.column_names}
+        return columns_of_table(pa.table(columns), self.where, self.further)
+
+    def _roles(self) -> dict[str, str]:
+        """Which column holds what."""
+        names, where = self.table.column_names, self.where
+        roles: dict[str, str] = {}
+        for role, name in self.named.items():
+            if name not in names:
+                raise DataError(
+                    f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {', '.join(names)}"
+                )
+            roles[role] = name
+        for held, usual in USUAL.items():
+            free = (name for name in usual if name in names and name not in roles.values())
+            if held not in roles and (found := next(free, None)) is not None:
+                roles[held] = found
+        if missing := [needed for needed in ("question", "context") if needed not in roles]:
+            what = f"no column is known to hold the {' or the '.join(missing)} (columns found: {', '.join(names)})"
+            fix = f"roles: {{{missing[0]}: NAME}} says which one"
+            raise DataError(what, where=where, fix=fix)
+        if "answer_end" in roles and "answer_start" not in roles:
+            del roles["answer_end"]
+        guesses = {held: name for held, name in roles.items() if held not in self.named}
+        guessed = [f"{held} is {name!r}" for held, name in guesses.items()]
+        if any(held != name for held, name in guesses.items()):
+            warnings.warn(DataWarning(f"{where}: columns by their usual names: {', '.join(guessed)}"), stacklevel=4)
+        return roles
+
+    def _answers(self) -> list[list[Place]] | None:
+        """The answers of each row, with the places that the row gives; ``None`` without gold."""
+        table, roles = self.table, self.roles
+        if not {"answers", "answer_start"} & roles.keys():
+            return None
+        columns = {
+            role: table[roles[role]].to_pylist() if role in roles else [None] * table.num_rows
+            for role in ("answers", "answer_start", "answer_end", "context")
+        }
+        rows = zip(*columns.values(), strict=True)
+        return [_places(*values, where=f"{self.where}: row {row}") for row, values in enumerate(rows)]
+
+    def _located(
+        self, answers: list[list[Place]], contexts: Sequence[object], ambiguous: Ambiguous, if_absent: str | None
+    ) -> list[list[Place]]:
+        """The answers with the places of those that are texts alone."""
+        absent, several = [], []
+        rows = range(len(answers))
+        ids = self.table[self.roles["id"]].to_pylist() if "id" in self.roles else [f"row {row}" for row in rows]
+        for row, places in enumerate(answers):
+            for k, (text, start) in enumerate(places):
+                if start == UNKNOWN:  # which says so, and is not to be looked for
+                    places[k] = text, None
+                if start is not None or not isinstance(context := contexts[row], str):
+                    continue
+                first, last = context.find(text), context.rfind(text)
+                if first < 0:
+                    absent.append(f"{ids[row]}: {text[:60]!r}")
+                elif first != last:
+                    several.append(str(ids[row]))
+                    if ambiguous == "unknown":
+                        continue
+                # What stands nowhere is given a place where it does not stand: its reader decides over it.
+                places[k] = text, first if ambiguous == "first" or first == last else last
+        if absent and if_absent is not None:
+            shown = "\n    ".join([*absent[:10], *(["..."] if len(absent) > 10 else [])])
+            raise DataError(
+                f"{len(absent)} answers are not in their context:\n    {shown}", where=self.where, fix=if_absent
+            )
+        if several:
+            what = f"{len(several)} answers stand several times in their context ({listed(several)})"
+            rule = {"first": "the first place is taken", "last": "the last place is taken"}
+            said = rule.get(ambiguous, "their places stay unknown: they can be scored but not trained on")
+            warnings.warn(DataWarning(f"{self.where}: {what}: {said} (ambiguous: {ambiguous})"), stacklevel=4)
+        return answers
+
+
+def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column, with null for blanks: they are no question and no context."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), None, column)
+
+
+def _arrow_answers(answers: Sequence[Sequence[Place]]) -> pa.Array:
+    kind = pa.list_(pa.struct([("text", pa.string()), ("answer_start", pa.int64())]))
+    rows = [[{"text": text, "answer_start": start} for text, start in places] for places in answers]
+    return pa.array(rows, kind)
+
+
+def _places(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
+    """The answers of a row as texts with places."""
+    if isinstance(answers, str):
+        answers = _parsed(answers)
+    if isinstance(answers, Mapping):
+        texts, starts = answers.get("text"), answers.get("answer_start")
+        if texts is None:
+            raise DataError(
+                "the answers are an object without 'text'", where=where, fix="{text: [...], answer_start: [...]}"
+            )
+        return list(_paired(_listed(texts), starts, where))
+    if isinstance(answers, list) and any(isinstance(answer, Mapping) for answer in answers):
+        return [pair for answer in answers for pair in _places(answer, None, None, context, where=where)]
+    if answers is None and start is not None and end is not None and isinstance(context, str):
+        bounds = zip(_numbers(start, where), _numbers(end, where), strict=False)
+        return [(_slice(context, a, b, where), a) for a, b in bounds]
+    texts = [text for text in _listed(answers) if text is not None and text != ""]
+    return list(_paired(texts, start if texts else None, where))
+
+
+def _slice(context: str, start: int | None, end: int | None, where: str) -> str:
+    if start is None or end is None or not 0 <= start < end <= len(context):
+        what = f"the answer from {start} to {end} lies outside the context of {len(context)} characters"
+        raise DataError(what, where=where, fix="answer_end is the character after the last")
+    return context[start:end]
+
+
+def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Place]:
+    places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts, where)
+    if len(places) != len(texts):
+        raise DataError(
+            f"{len(texts)} answers, but {len(places)} starts", where=where, fix="give each answer its start"
+        )
+    for text, place in zip(texts, places, strict=True):
+        if not isinstance(text, str):
+            raise DataError(f"an answer is no text: {str(text)[:60]!r}", where=where, fix="a text, or a list of texts")
+        yield text, place
+
+
+def _numbers(value: object, where: str) -> list[int | None]:
+    """Character positions from a number, a list, or the JSON of a cell."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise DataError(
+                f"{str(value)[:60]!r} is no character position", where=where, fix="a whole number"
+            ) from None
+    found = []
+    for number in _listed(value):
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+            raise DataError(f"{str(number)[:60]!r} is no character position", where=where, fix="a whole number")
+        found.append(number)
+    return found
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _parsed(cell: str) -> object:
+    """A cell that is the JSON, or the Python, of a list or of SQuAD's object; else the text itself."""
+    if cell[:1] not in "[{" or cell[-1:] not in "]}":
+        return cell
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, dict) and "text" in value:
+            return value
+        if isinstance(value, list) and all(
+            isinstance(each, str) or (isinstance(each, dict) and "text" in each) for each in value
+        ):
+            return value
+    return cell

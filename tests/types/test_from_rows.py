@@ -1,0 +1,108 @@
+"""Rows at hand, in whatever form, to the same examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import datasets
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import qatk
+from qatk.errors import DataError, DataWarning, QatkError, UsageError
+from qatk.types import Examples
+
+OSLO = "Ann met Bob in Oslo. Oslo is old."
+ROWS: list[dict[str, Any]] = [
+    {"id": "a", "question": "Where?", "context": OSLO, "answers": {"text": ["Oslo"], "answer_start": [15]}, "n": 1},
+    {"id": "b", "question": "When?", "context": "Riga is old.", "answers": {"text": [], "answer_start": []}, "n": 2},
+    {"id": "c", "question": "Who?", "context": OSLO, "answers": {"text": ["Bob"], "answer_start": [8]}, "n": 3},
+]
+COLUMNS = {name: [row[name] for row in ROWS] for name in ROWS[0]}
+FORMS: dict[str, Callable[[dict[str, list[Any]]], object]] = {
+    "list": lambda columns: [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+    "dict": dict,
+    "pandas": pd.DataFrame,
+    "pandas with an index": lambda columns: pd.DataFrame(columns, index=list("xyz")[: len(columns["question"])]),
+    "polars": pl.DataFrame,
+    "datasets": datasets.Dataset.from_dict,
+    "datasets, selected": lambda columns: datasets.Dataset.from_dict(
+        {name: [*reversed(column)] for name, column in columns.items()}
+    ).select(range(len(columns["question"]) - 1, -1, -1)),
+    "arrow": pa.table,
+    "arrow reader": lambda columns: pa.RecordBatchReader.from_batches(
+        pa.table(columns).schema, pa.table(columns).to_batches()
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_examples(form: str) -> None:
+    examples = qatk.Examples.from_rows(FORMS[form](COLUMNS), columns=["n"])
+    assert isinstance(examples, Examples)
+    assert examples.digest() == Examples.from_rows(ROWS, columns=["n"]).digest()
+    assert list(examples.id) == ["a", "b", "c"]
+    assert list(examples.context) == [OSLO, "Riga is old."]
+    assert [examples.answers_of(row) for row in range(3)] == [["Oslo"], [], ["Bob"]]
+    assert examples.answer_start.tolist() == [15, 8]
+    assert examples.columns == {"n": ["1", "2", "3"]}
+
+
+@pytest.mark.parametrize("form", ["list", "dict", "pandas", "polars", "datasets"])
+def test_a_column_map_guesses_and_ambiguous_answers(form: str) -> None:
+    columns = {"query": ["Where?", "When?"], "body": [OSLO, "Riga is old."], "reply": ["Oslo", None]}
+    said = {"context": "body", "answers": "reply"}
+    with pytest.warns(DataWarning) as caught:
+        first = Examples.from_rows(FORMS[form](columns), roles=said)
+    assert [str(each.message) for each in caught] == [
+        "the rows: columns by their usual names: question is 'query'",
+        f"the rows: 1 answers stand several times in their context ({first.id[0]}): the first place is taken "
+        "(ambiguous: first)",
+    ] or "row 0" in str(caught[1].message)
+    assert first.spans_of(0) == [(15, 19)]
+    assert first.answers_of(1) == []
+    with pytest.warns(DataWarning):
+        assert Examples.from_rows(FORMS[form](columns), roles=said, ambiguous="last").spans_of(0) == [(21, 25)]
+    with pytest.warns(DataWarning):
+        assert Examples.from_rows(FORMS[form](columns), roles=said).id == first.id
+
+
+def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
+    columns = {**COLUMNS, "answers": ["Oslo. Oslo", math.nan, "Bob"], "title": ["T", math.nan, "U"]}
+    for form in ("list", "dict", "pandas"):
+        examples = Examples.from_rows(FORMS[form](columns))
+        assert [examples.answers_of(row) for row in range(3)] == [["Oslo. Oslo"], [], ["Bob"]]
+        assert list(examples.title) == ["T", "", "U"]
+        with pytest.raises(DataError, match="the column 'question' is null in 1 rows, first in row 1"):
+            Examples.from_rows(FORMS[form]({**columns, "question": ["Where?", math.nan, "Who?"]}))
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "says"),
+    [
+        (3, UsageError, "the rows: no rows can be read from an object of type int\n  a pandas or polars frame"),
+        ("train.csv", UsageError, "no rows can be read from an object of type str"),
+        ([1, 2], UsageError, "no rows can be read from an object of type list"),
+        ([], DataError, "the rows: there are no rows\n  one row a question is due"),
+        (pd.DataFrame({"question": [], "context": []}), DataError, "there are no rows"),
+        (pl.DataFrame({"question": ["Who?"], "body": ["Ann."]}), DataError, "(columns found: question, body)"),
+        ([{"question": "Who?", "context": 3}], DataError, "the column 'context' holds int64, not text"),
+        ([{"question": "Who?", "context": "A."}, {"question": 3, "context": "A."}], DataError, "cannot be read"),
+        ([{"question": " ", "context": "A."}], DataError, "the column 'question' is null in 1 rows, first in row 0"),
+        ([{"question": "Who?", "context": "Ann.", "answers": "Bob"}], DataError, "row 0: 'Bob'\n  mend these rows"),
+        ({"question": ["Who?"], "context": ["A.", "B."]}, DataError, "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_said(rows: object, kind: type[QatkError], says: str) -> None:
+    with pytest.raises(kind) as caught:
+        Examples.from_rows(rows)
+    assert says in str(caught.value)
+
+
+def test_a_column_that_is_not_there() -> None:
+    with pytest.raises(DataError, match=r"no column 'reply' for answers\n  columns found: id, question"):
+        Examples.from_rows(ROWS, roles={"answers": "reply"})
