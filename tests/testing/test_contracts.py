@@ -15,7 +15,10 @@ from qatk.testing import ContractBroken, check_component
 from small import squad
 
 HOST = PluginHost.discover(environ={})
-ELSEWHERE = {("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric"}
+ELSEWHERE = {
+    ("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric",
+    ("dataset", "given"): "gives nothing by itself; tests/runs/test_given_data.py gives it examples",
+}
 
 LIES = "Borsk and Cadiz lie here . "
 
@@ -51,6 +54,25 @@ SPANS: dict[str, list[Any]] = {
             },
         }
     ],
+    "mrqa.jsonl": [
+        {"header": {"dataset": "Made", "split": "dev"}},
+        {
+            "context": LIES,
+            "qas": [{"qid": "a", "question": "which", "detected_answers": [{"text": "Borsk", "char_spans": [[0, 4]]}]}],
+        },
+    ],
+    "studio.json": [
+        [
+            {
+                "id": 1,
+                "data": {"text": LIES},
+                "annotations": [
+                    {"id": 1, "result": [{"value": {"start": 0, "end": 5, "text": "Borsk", "labels": ["X"]}}]}
+                ],
+            }
+        ]
+    ],
+    "doccano.jsonl": [{"id": 1, "text": LIES, "label": [[0, 5, "PLACE"], [10, 15, "PLACE"]]}],
     "evidence.jsonl": [{"id": "a", "question": "which", "context": LIES, "spans": [{"char_start": 0, "char_end": 5}]}],
 }
 """Files of the datasets that read several spans, one question each."""
@@ -78,6 +100,10 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ("dataset", "multispanqa"): {"path": str(folder / "multi.json")},
             ("dataset", "qed"): {"path": str(folder / "qed.jsonl")},
             ("dataset", "evidence"): {"path": str(folder / "evidence.jsonl")},
+            ("dataset", "mrqa"): {"path": str(folder / "mrqa.jsonl")},
+            ("dataset", "label-studio"): {"path": str(folder / "studio.json")},
+            ("dataset", "doccano"): {"path": str(folder / "doccano.jsonl")},
+            ("dataset", "mix"): {"sets": {"a": {"use": "facts", "questions": 9}, "b": {"use": "facts", "seed": 2}}},
             ("slicer", "column"): {"name": "level"},
             ("backbone", "hf"): {"model": str(save_model(folder / "model"))},
             ("decoder", "ensemble"): {"runs": []},

@@ -1,0 +1,129 @@
+"""Texts with labelled spans, as labelling tools export them, to questions: one home for what the tools share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from qatk.api import Answer, DataError, DataWarning, Examples
+from qatk.data import listed
+from qatk_builtin.datasets import LabelledOptions
+from qatk_builtin.datasets.span_rows import Question, examples_of_questions
+
+CONTEXTS = ("text", "context", "passage", "paragraph", "document")
+QUESTIONS = ("question", "query", "q")
+_MAPPING = "`context` and `question` name the fields that hold them"
+
+
+class Labelled(NamedTuple):
+    """A span that an annotator labelled: its label, where it begins and ends (exclusive), its text where given."""
+
+    label: str
+    start: int
+    end: int
+    text: str | None = None
+
+
+class Task(NamedTuple):
+    """A text with what annotators labelled in it, each their spans; no annotation at all says that nobody looked.
+
+    ``place`` says where it stands, for messages.
+    """
+
+    id: str
+    fields: Mapping[str, Any]
+    annotations: Sequence[Sequence[Labelled]]
+    place: str
+
+
+def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: str) -> Examples:
+    """Questions of labelled texts; see :class:`LabelledOptions` for what asks and what answers.
+
+    A text without a span of the label that asks is one that does not answer. Texts that nobody labelled are left out
+    with a warning, beside others; where nobody labelled any, gold is absent.
+
+    Raises:
+        DataError: for texts or questions that are not there, spans outside of their text, and no tasks.
+    """
+    if not tasks:
+        raise DataError("the file has no tasks", where=where, fix="export them again, with their annotations")
+    done = [task for task in tasks if task.annotations]
+    if done and len(done) < len(tasks):
+        ids = listed([task.id for task in tasks if not task.annotations])
+        what = f"{len(tasks) - len(done)} of {len(tasks)} tasks are not labelled, and are left out ({ids})"
+        warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
+    read = done or list(tasks)
+    context = _field(read[0], options.context, CONTEXTS, "text")
+    asks = _field(read[0], options.question, QUESTIONS, "question", needed=bool(options.question))
+    labels = dict(options.questions) or {name: name for name in sorted(_labels(done))}
+    if asks is None and not labels:
+        what = "the tasks have no question, and no label asks one"
+        raise DataError(what, where=where, fix="name the field of the `question`, or the `questions` of labels")
+    questions = [each for task in read for each in _questions(task, context or "", asks, labels, options)]
+    return examples_of_questions(questions, gold=bool(done))
+
+
+def _labels(tasks: Sequence[Task]) -> set[str]:
+    return {span.label for task in tasks for annotation in task.annotations for span in annotation}
+
+
+def _field(task: Task, named: str, usual: Sequence[str], what: str, *, needed: bool = True) -> str | None:
+    """The field of the tasks that holds the text or the question."""
+    found = next((name for name in ([named] if named else usual) if name in task.fields), None)
+    if found is None and needed:
+        known = ", ".join(task.fields) or "none"
+        said = f"no field {named!r}" if named else f"no field that is known to hold the {what}"
+        raise DataError(f"task {task.id} has {said} (fields found: {known})", where=task.place, fix=_MAPPING)
+    return found
+
+
+def _questions(
+    task: Task, context: str, asks: str | None, labels: Mapping[str, str], options: LabelledOptions
+) -> Iterator[Question]:
+    text = _text(task, context)
+    if asks is not None:
+        among = set(options.questions) or None
+        yield Question(task.id, _text(task, asks), "", text, _spans(task, text, among, options))
+        return
+    for label, question in labels.items():
+        yield Question(f"{task.id}-{label}", question, "", text, _spans(task, text, {label}, options))
+
+
+def _text(task: Task, field: str) -> str:
+    value = task.fields.get(field)
+    if not isinstance(value, str) or not value.strip():
+        known = ", ".join(task.fields) or "none"
+        what = f"task {task.id} has no text in {field!r} (fields found: {known})"
+        raise DataError(what, where=task.place, fix=_MAPPING)
+    return value
+
+
+def _spans(task: Task, text: str, among: set[str] | None, options: LabelledOptions) -> list[list[Answer]]:
+    """The answer as spans that are all due, each as its alternatives."""
+    annotations = task.annotations[:1] if options.spans == "due" else task.annotations
+    each = [span for spans in annotations for span in sorted(spans, key=lambda span: (span.start, span.end))]
+    answers = [_answer(span, text, task) for span in each if among is None or span.label in among]
+    if options.spans == "due":
+        return [[answer] for answer in answers]
+    return [answers] if answers else []
+
+
+def _answer(span: Labelled, text: str, task: Task) -> Answer:
+    start, end = span.start, span.end
+    if span.text is not None and text[start:end] != span.text:
+        start, end = _of_utf16(text, start, end)
+    if not 0 <= start < end <= len(text):
+        what = f"task {task.id} has a span of {span.label!r} from {span.start} to {span.end}, outside its text"
+        raise DataError(f"{what} of {len(text)} characters", where=task.place, fix="export the task again")
+    if span.text is None or text[start:end] == span.text:
+        return Answer(text[start:end], start)
+    return Answer(span.text, span.start)  # which does not stand there: `bad_answers` decides
+
+
+def _of_utf16(text: str, start: int, end: int) -> tuple[int, int]:
+    """Places that a browser counted, to which a character beyond U+FFFF is two."""
+    units = text.encode("utf-16-le")
+    before, inside = units[: 2 * start], units[2 * start : 2 * end]
+    first = len(before.decode("utf-16-le", "ignore"))
+    return first, first + len(inside.decode("utf-16-le", "ignore"))
