@@ -214,5 +214,6 @@ def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
     kind = next((name for magic, name in _ARCHIVES.items() if data.startswith(magic)), None)
     if kind is not None:
         return DataError(f"this is a {kind} file, not JSON", where=str(path), fix="unpack or convert it first")
-    what = f"the text is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) does not fit"
+    line = data.count(b"\n", 0, error.start) + 1
+    what = f"the text is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) does not fit, in line {line}"
     return DataError(what, where=str(path), fix="save it as UTF-8")

@@ -9,6 +9,7 @@ from typing import Any
 
 from compare_tools import articles, squad_of
 from qatk.plugins.host import PluginHost
+from wrong_rows import row_files
 from wrong_runs import DIGITS, make_runs
 
 WORDS = {"$DIGITS": DIGITS, "$LONG": "x" * 300, "$ESC": "\x1b[2J"}
@@ -22,7 +23,7 @@ DEEP = 3000
 
 def make(folder: Path, host: PluginHost) -> None:
     """Write all of them into an empty folder."""
-    for name, content in {**_recipes(), **_data(), **_predictions(), **_plugins()}.items():
+    for name, content in {**_recipes(), **_data(), **row_files(), **_predictions(), **_plugins()}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
