@@ -23,6 +23,7 @@ import models
 import page
 import pipeline
 import processes
+import reading
 import scoring
 import sizes
 from common import Row
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "decoding": (decoding.measure, 5),
     "checking": (checking.measure, 3),
     "scoring": (scoring.measure, 5),
+    "reading": (reading.measure, 5),
     "processes": (processes.measure, 11),
     "compare": (compare.measure, 5),
     "page": (page.measure, 3),

@@ -35,6 +35,7 @@ import gpu  # noqa: E402
 import heads  # noqa: E402
 import pipeline  # noqa: E402
 import processes  # noqa: E402
+import reading  # noqa: E402
 import reference_decoding  # noqa: E402
 import reference_features  # noqa: E402
 import reference_help  # noqa: E402
@@ -131,6 +132,22 @@ def test_the_reference_scores_the_same_and_so_it_does_as_a_script(tmp_path: Path
     command = [sys.executable, str(BENCHMARKS / "reference_scoring.py"), data, predictions, *more]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert json.loads(printed) == theirs
+
+
+@pytest.mark.parametrize("form", reading.FORMS)
+def test_all_sides_read_the_same_rows(tmp_path: Path, form: str) -> None:
+    rows = [
+        {"id": f"{k}", "question": "Größe?", "context": f'It, is\n"{k}" metres.', "answer": f"{k}" if k % 2 else ""}
+        for k in range(40)
+    ]
+    path = reading.write(tmp_path, form, rows)
+    (first, second, *_) = reading.by_qatk(path)
+    assert (first, second) == (
+        ("0", "Größe?", 'It, is\n"0" metres.', "", -1),
+        ("1", "Größe?", 'It, is\n"1" metres.', "1", 8),
+    )
+    for read in reading.REFERENCES.values():
+        assert read(path) == reading.by_qatk(path)
 
 
 def test_the_pipelines_answer_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
