@@ -54,12 +54,12 @@ class Mutant:
     occurrence: int
 
 
-def mutants(file: str) -> Iterator[Mutant]:
+def mutants(file: str, root: Path = ROOT) -> Iterator[Mutant]:
     """Every change that Cosmic Ray knows for a file; those within annotations, which nothing runs, are left out."""
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.plugins import get_operator, operator_names
 
-    source = (ROOT / file).read_text("utf-8")
+    source = (root / file).read_text("utf-8")
     idle, nodes = annotations(source), list(ast_nodes(get_ast(source)))
     for name in operator_names():
         operator = get_operator(name)
@@ -107,7 +107,7 @@ def survives(mutant: Mutant, folder: Path, tests: list[str], seconds: float) -> 
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
-    source = (ROOT / mutant.file).read_text("utf-8")
+    source = (folder / mutant.file).read_text("utf-8")
     changed = mutate_code(source, get_operator(mutant.operator)(), mutant.occurrence)
     (folder / mutant.file).write_text(changed, "utf-8")
     try:
@@ -135,7 +135,7 @@ def main() -> None:
         for room in rooms:
             patterns, tests = ROOMS[room]
             files = sorted({str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)})
-            found = [mutant for file in files for mutant in mutants(file)]
+            found = [mutant for file in files for mutant in mutants(file, folder)]
             drawn = random.Random(f"{asked.seed} {room}").sample(found, min(len(found), asked.number // len(rooms)))
             began = time.monotonic()
             assert passes(folder, tests, 3600), f"the tests of {room} fail without a fault"
