@@ -1,4 +1,4 @@
-"""The Python blocks of the pages on answering run as they stand."""
+"""The Python blocks of the pages run as they stand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,20 +14,47 @@ from commands import call
 from repository import ROOT
 from small import squad
 
-PAGES = ["answer-questions.md", "from-transformers.md"]
-BLOCKS = [
-    pytest.param(text, id=f"{page}-{number}")
-    for page in PAGES
-    for number, text in enumerate(
-        re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "how-to" / page).read_text("utf-8"), re.M | re.S)
-    )
-]
+FOLLOWED = {
+    "tutorials/write-a-decoder",
+    "tutorials/write-a-head",
+    "tutorials/test-and-publish",
+    "how-to/customise-training",
+}
+"""Pages whose blocks are files of packages: ``tests/house/test_author_docs.py`` follows them."""
+SIGNATURE = re.compile(r"def \w+\([^\n]*\n")
+"""A block of the reference that shows a method, and is no statement."""
+
+
+def blocks() -> list[Any]:
+    """The Python blocks of all pages but those."""
+    found = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        page = path.relative_to(ROOT if path.parent == ROOT else ROOT / "docs").with_suffix("")
+        for number, text in enumerate(re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)):
+            if str(page) not in FOLLOWED and not SIGNATURE.fullmatch(text):
+                found.append(pytest.param(text, id=f"{page}-{number}"))
+    return found
+
+
+BLOCKS = blocks()
+
+
+def test_blocks_are_found_in_many_pages() -> None:
+    pages = {block.id.rpartition("-")[0] for block in BLOCKS}
+    assert pages >= {
+        "README",
+        "how-to/answer-questions",
+        "how-to/compare",
+        "how-to/from-transformers",
+        "reference/page",
+    }
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_block_runs(block: str, run: Path, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "quickstart").symlink_to(run)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "block.py").write_text(block)
     done = call("block", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
