@@ -8,7 +8,7 @@ COMMANDS = {
     "": ("run", "eval", "calibrate", "compare", "predict", "ask", "report"),
     "data": ("show", "check", "stats", "audit", "convert", "split", "sample"),
     "recipe": ("check", "fill", "schema"),
-    "plugins": ("list", "show"),
+    "plugins": ("list", "show", "new", "check", "doctor"),
 }
 """The commands of each group; a test holds them against qatk's."""
 
