@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from qatk.data import overlapping_spans
+from qatk.plugins.optional import RawDataset
 from qatk.testing.inputs.randomness import seeded
 from qatk.testing.promise import Subject, expect, given, promise
-from qatk.types import Examples
+from qatk.types import Examples, RawExamples
 
 
 def _load(subject: Subject) -> Examples:
@@ -95,3 +96,18 @@ def contexts_are_stored_once(subject: Subject) -> None:
     expect(not twice, f"{len(twice)} contexts are stored more than once, such as {twice[0][:60] if twice else ''!r}")
     unused = set(range(len(found.context))) - set(found.context_index.tolist())
     expect(not unused, f"{len(unused)} contexts without a question")
+
+
+@promise("raw, where there is such a method, has every question that load returns, word for word")
+def raw_has_what_is_loaded(subject: Subject) -> None:
+    """``qatk data check`` reads it; what it adds is what load refuses, mends or leaves out."""
+    dataset = subject.build()
+    if not isinstance(dataset, RawDataset):
+        return
+    raw, found = dataset.raw(), _load(subject)
+    expect(isinstance(raw, RawExamples), f"raw returned {type(raw).__name__}, not qatk.api.RawExamples")
+    said = {(raw.id[row], raw.question[row], raw.context_of(row)) for row in range(len(raw))}
+    for row in range(len(found)):
+        with given(f"example {found.id[row]}"):
+            seen = (found.id[row], found.question[row], found.context_of(row))
+            expect(seen in said, f"raw does not have the question {found.question[row]!r} with this id and context")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import Examples, NoOptions, Predictions
+from qatk.api import Examples, NoOptions, Predictions, RawExamples
 from qatk.types import Bool, Float64
 from qatk_builtin.metrics.squad import SquadMetric
 
@@ -174,6 +174,16 @@ class GoodDataset(Plain):
     def spoil(self) -> dict[str, Any]:
         return {}
 
+    def raw(self, *, whole: bool = False) -> RawExamples:
+        return RawExamples.of(self.load())
+
+
+class RawElsewhere(GoodDataset):
+    """Other questions in its raw data."""
+
+    def raw(self, *, whole: bool = False) -> RawExamples:
+        return RawExamples.of(replace(self.load(), question=["Who?", "Where?"]))
+
 
 class NoExamples(GoodDataset):
     """None."""
@@ -277,6 +287,7 @@ BROKEN = {
         Third: "is-deterministic",
         ByState: "is-deterministic",
         Repeated: "contexts-are-stored-once",
+        RawElsewhere: "raw-has-what-is-loaded",
     },
 }
 GOOD = {"metric": GoodMetric, "slicer": GoodSlicer, "dataset": GoodDataset}
