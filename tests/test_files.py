@@ -14,6 +14,15 @@ from qatk.files import append_json_line, is_there, mend_lines, read_text, replac
 from qatk.files import reading as files
 
 
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.txt", "rows"])
+def test_rows_of_any_other_ending_than_that_of_parquet_are_json_lines(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('{"id": "a"}\n\n{"id": "b"}\n')
+    assert list(files.read_rows(tmp_path / name)) == [
+        (f"{tmp_path / name}:1", {"id": "a"}),
+        (f"{tmp_path / name}:3", {"id": "b"}),
+    ]
+
+
 def test_gzip_of_several_members_and_of_padding_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"one ") + gzip.compress(b"two") + b"\0" * 512)

@@ -14,7 +14,7 @@ import pytest
 
 from qatk.errors import RunFolderError, StorageError
 from qatk.files import append_json_line, finite, replacing, write_atomically, write_json
-from qatk.run_folder.folder import RunFolder
+from qatk.run_folder.folder import RunFolder, follow
 from qatk.run_folder.manifest import Identity, StageRecord, read_manifest
 
 ME = Identity(recipe="abc")
@@ -173,3 +173,19 @@ def test_stages_are_remembered(tmp_path: Path) -> None:
     assert not again.done("score")
     write_atomically(again / "recipe.yaml", "qatk: 1\n")
     assert (tmp_path / "r" / "recipe.yaml").read_text() == "qatk: 1\n"
+
+
+def test_another_process_follows_a_copy_that_goes_away(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run").path
+    (run / "model").mkdir(exist_ok=True)
+    (run / "model" / "weights.bin").write_bytes(b"whole")
+    with follow(run, ME) as copy:
+        assert copy.path != run
+        assert (copy.path / "model" / "weights.bin").read_bytes() == b"whole"
+        assert copy.manifest == read_manifest(run)
+        (copy.path / "model" / "weights.bin").write_bytes(b"spoilt")
+    assert not copy.path.exists()
+    assert (run / "model" / "weights.bin").read_bytes() == b"whole"
+    with follow(tmp_path / "nothing", ME) as fresh:
+        assert fresh.manifest.identity == ME
+        assert list(fresh.path.iterdir()) == []
