@@ -43,11 +43,14 @@ class DatasetPart(BaseModel):
         part._registered, part._options = registered, options
         return part
 
-    def load(self) -> Examples:
-        """Its examples; what goes wrong is the dataset's error, as of one that stands in the recipe by itself."""
+    def load(self, *, whole: bool = False) -> Examples:
+        """Its examples; what goes wrong is the dataset's error, as of one that stands in the recipe by itself.
+
+        ``whole`` reads every further column; see :class:`qatk.api.WholeDataset`.
+        """
         if self._registered is None or self._options is None:
             raise PluginError(f"the dataset {self.use!r} was not looked up", fix="build its owner by a PluginHost")
-        return LiveDataset.build(self._registered, self._options).load()
+        return LiveDataset.build(self._registered, self._options).load(whole=whole)
 
 
 def with_parts(

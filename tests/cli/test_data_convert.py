@@ -73,3 +73,14 @@ def test_a_dataset_without_data_is_given_out_alone(tmp_path: Path) -> None:
     out = tmp_path / "facts.parquet"
     assert convert(out, "--use", "facts", "--set", "questions=6").startswith(f"{out}: 6 questions, ")
     assert len(shown(out, "-n", "9")) == 6
+
+
+def test_a_mixture_keeps_the_columns_of_its_sets(tmp_path: Path) -> None:
+    for name, more in (("one", {"level": "hard"}), ("other", {"language": "no"})):
+        write(tmp_path, document(qa(name, ("Oslo", 15), **more)), f"{name}.json")
+    sets = ", ".join(f"{name}: {{use: squad, path: {tmp_path / name}.json}}" for name in ("one", "other"))
+    out = tmp_path / "mix.jsonl"
+    assert "2 questions" in convert(out, "--use", "mix", "--set", f"sets={{{sets}}}")
+    rows = {row["id"]: row for row in map(json.loads, out.read_text("utf-8").splitlines())}
+    assert (rows["one"]["level"], rows["one"]["language"]) == ("hard", "")
+    assert (rows["other"]["level"], rows["other"]["language"]) == ("", "no")

@@ -34,11 +34,18 @@ class MixDataset:
                 raise.
             UsageError: where a set has a column of the name that the sources get.
         """
-        sets = self._distinct({name: part.load() for name, part in self.options.sets.items()})
+        return self._mixed(whole=False)
+
+    def load_whole(self) -> Examples:
+        """With all further columns that any of the sets has."""
+        return self._mixed(whole=True)
+
+    def _mixed(self, *, whole: bool) -> Examples:
+        sets = self._distinct({name: part.load(whole=whole) for name, part in self.options.sets.items()})
         number = self._numbers({name: len(examples) for name, examples in sets.items()})
         drawn = {name: examples.take(self._rows(name, len(examples), number[name])) for name, examples in sets.items()}
-        whole = joined(drawn, self.options.column)
-        return whole.take(np.random.default_rng(self.options.seed).permutation(len(whole)))
+        mixed = joined(drawn, self.options.column)
+        return mixed.take(np.random.default_rng(self.options.seed).permutation(len(mixed)))
 
     def _rows(self, name: str, size: int, number: int) -> list[int]:
         """The rows that are drawn of a set, in their order."""
