@@ -85,13 +85,17 @@ def show(console: Console, reply: Reply) -> None:
     console.print(Text(printable(reply.question.strip()), style="bold"))
     sure = f"{100 * reply.probability:.0f} %"
     if reply.is_answered:
-        console.print(Text.assemble((printable(reply.text), "bold green"), (f"  {sure}", "dim")))
-        console.print(Padding(excerpt(reply.context, [Mark(reply.start, reply.end)], width=AROUND), (1, 0, 1, 2)))
+        said = ", ".join(printable(span.text) for span in reply.spans)
+        console.print(Text.assemble((said, "bold green"), (f"  {sure}", "dim")))
+        marks = [Mark(span.start, span.end) for span in reply.spans]
+        width = max(AROUND, marks[-1].end - marks[0].start + AROUND // 4)
+        console.print(Padding(excerpt(reply.context, marks, width=width), (1, 0, 1, 2)))
     else:
         console.print(Text.assemble(("no answer", "bold yellow"), (f"  {sure}", "dim")))
     if reply.promise is not None:
         console.print(Text(reply.promise, style="dim"))
-    others = [span for span in reply.candidates if (span.start, span.end) != (reply.start, reply.end)]
+    given = {(span.start, span.end) for span in reply.spans}
+    others = [span for span in reply.candidates if (span.start, span.end) not in given]
     if others:
         table = plain_table("alternative", "probability", "characters")
         for span in others:

@@ -104,6 +104,14 @@ class AnsweringModel:
         kept = self.parts.decoder.option("n_best_size", top_k)
         return self.changed(decoder={"n_best_size": top_k}) if top_k > kept else self
 
+    def twin(self) -> AnsweringModel:
+        """The same model for another thread: its weights are shared, its tokenizer, featurizer and decoder are new."""
+        parts = compose_model(self.sections, self.host)
+        tokenizer, spec = parts.backbone.prepare(None)
+        _restore(parts.decoder, self.sections)
+        parts = replace(parts, head=self.parts.head, trainer=self.parts.trainer)
+        return replace(self, parts=parts, tokenizer=tokenizer, spec=spec)
+
     @property
     def weights(self) -> str:
         """Identifies the weights: name, size and time of their file; only the name for a model of the hub."""

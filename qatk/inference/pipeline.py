@@ -27,6 +27,8 @@ DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"
 """The default model of the pipeline of transformers."""
 LAZY = 128
 """The number of questions to take from a generator at a time if ``batch_size`` is not given."""
+KEPT = 16
+"""The number of settings of calls whose featurizer and decoder are kept for the next call."""
 _MORE = 20
 """Spans that are fetched beyond ``top_k``: those that are alike once they are aligned to words take one place."""
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -177,6 +179,8 @@ class QuestionAnsweringPipeline:
         top_k = options.get("top_k", 1) + _MORE
         key = (max_seq_len, doc_stride, longest, question, top_k)
         if key not in self._changed:
+            while len(self._changed) >= KEPT:
+                self._changed.pop(next(iter(self._changed)))
             windows = {"max_length": max_seq_len, "doc_stride": doc_stride, "max_question_length": question}
             model = self.model.changed(featurizer=windows, decoder={"max_answer_length": longest})
             self._changed[key] = model.keeping(top_k)

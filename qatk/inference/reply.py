@@ -13,20 +13,29 @@ from qatk.types import Examples, Predictions
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Place:
     """A span of the context.
 
     Attributes:
         text: an exact slice of the context.
         start, end: its characters, end exclusive.
         score: comparable over all windows of the question.
-        probability: of this span, among the n-best spans and "no answer".
     """
 
     text: str
     start: int
     end: int
     score: float
+
+
+@dataclass(frozen=True)
+class Candidate(Place):
+    """A span that may be the answer.
+
+    Attributes:
+        probability: of this span, among the n-best spans and "no answer".
+    """
+
     probability: float
 
 
@@ -41,6 +50,8 @@ class Reply:
         probability: of the answer that was given, including "no answer".
         no_answer_probability: of "no answer", among it and the n-best spans.
         null_odds: null score minus best span score; the higher, the more likely there is no answer.
+        spans: all spans of the answer, in the order of the context: one of most models, none for "no answer"; of
+            several, ``text`` is the best.
         candidates: the best spans, best first, even if none of them is the answer.
         promise: the error rate of the model's answers, in a sentence; ``None`` if none was promised.
     """
@@ -53,6 +64,7 @@ class Reply:
     probability: float
     no_answer_probability: float
     null_odds: float
+    spans: Sequence[Place]
     candidates: Sequence[Candidate]
     promise: str | None = None
 
@@ -91,6 +103,7 @@ def replies_of(
             probability=answered[0] if answered else none,
             no_answer_probability=none,
             null_odds=float(predictions.null_odds[row]),
+            spans=[Place(*span) for span in predictions.spans(row)],
             candidates=found[:top_k],
             promise=None if promise is None else promise.says,
         )

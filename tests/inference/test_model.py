@@ -43,6 +43,7 @@ def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringMod
     assert 0 <= reply.probability <= 1
     assert (reply.null_odds > 0) == (not reply.is_answered)
     assert reply.as_dict()["answer"] == reply.text
+    assert [span.text for span in reply.spans] == [reply.text] * reply.is_answered
     both = model.answers([QUESTION] * 2, [CONTEXT] * 2, top_k=3)
     assert [(r.text, r.start) for r in both] == [(reply.text, reply.start)] * 2
     assert model.answers([], []) == []
@@ -140,3 +141,11 @@ def test_folders_that_are_no_model(run: Path, tmp_path: Path) -> None:
     (broken / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(RunFolderError, match="is unfinished"):
         qatk.load_model(broken)
+
+
+def test_a_twin_answers_alike_with_parts_of_its_own(model: AnsweringModel) -> None:
+    twin = model.twin()
+    assert twin.model is model.model
+    assert twin.tokenizer is not model.tokenizer
+    assert twin.parts.decoder is not model.parts.decoder
+    assert twin.answer(QUESTION, CONTEXT) == model.answer(QUESTION, CONTEXT)
