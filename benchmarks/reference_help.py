@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 COMMANDS = {
-    "": ("run", "eval", "calibrate", "compare", "predict", "ask", "report"),
+    "": ("run", "eval", "calibrate", "compare", "predict", "ask", "serve", "report"),
     "data": ("show", "check", "stats", "audit", "convert", "split", "sample"),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show", "new", "check", "doctor"),

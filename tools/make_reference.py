@@ -44,7 +44,8 @@ def commands() -> str:
 _COMMANDS_INTRO = [
     "Results go to standard output; progress and messages go to standard error. The exit code is 0 for success,",
     "1 for a failure (data, disk, hub, a diverging loss) and 2 for wrong usage (a name, an option, a recipe, a missing",
-    "file). After Ctrl-C or SIGTERM, qatk ends by that signal, which a shell shows as 130 or 143.",
+    "file). After Ctrl-C or SIGTERM, qatk ends by that signal, which a shell shows as 130 or 143; `qatk serve` first",
+    "answers all that it took, and ends with 0.",
     "",
     "Three options come before the command: `--plugin FILE` loads a plugin file that is not installed,",
     "`--no-plugin NAME` disables a plugin, and `--version` shows the version. `QATK_PLUGINS=a,b` allows only these",

@@ -15,9 +15,9 @@ PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 REQUIREMENT = re.compile(r"""^ *"([\w.-]+)>=([\d.]+)",$""", re.MULTILINE)
 
 
-def bounds() -> dict[str, str]:
-    """The lower bound of each dependency."""
-    listed = PROJECT.read_text("utf-8").partition("\ndependencies = [")[2].partition("\n]")[0]
+def bounds(of: str = "dependencies") -> dict[str, str]:
+    """The lower bound of each dependency, or of each that an extra adds."""
+    listed = PROJECT.read_text("utf-8").partition(f"\n{of} = [")[2].partition("\n]")[0]
     found = dict(REQUIREMENT.findall(listed))
     assert len(found) == len(listed.splitlines()) - 1, "a dependency has one lower bound and nothing else"
     return found

@@ -17,6 +17,7 @@ from qatk.cli.eval import evaluate_command
 from qatk.cli.predict import predict_command
 from qatk.cli.report import report_command
 from qatk.cli.run import run_command
+from qatk.cli.serve import serve_command
 from qatk.cli.shared import Settings
 from qatk.cli.standard_output import safe_output
 from qatk.errors import Interrupted, QatkError
@@ -35,6 +36,7 @@ app.command("calibrate")(calibrate.calibrate_command)
 app.command("compare")(compare_command)
 app.command("predict")(predict_command)
 app.command("ask")(ask_command)
+app.command("serve")(serve_command)
 app.command("report")(report_command)
 app.add_typer(data.data_app, name="data", help="Inspect and prepare data.")
 app.add_typer(recipe.recipe_app, name="recipe", help="Check, complete and describe recipes.")

@@ -15,7 +15,7 @@ from qatk.display.numbers import (
     signed,
     threshold_text,
 )
-from qatk.display.page import content_policy, page_style, page_template
+from qatk.display.page import content_policy, page_script, page_style, page_template
 from qatk.display.tables import bar, in_blocks, plain_table
 from qatk.display.text import ELLIPSIS, Mark, excerpt, printable, undirected
 
@@ -34,6 +34,7 @@ __all__ = [
     "in_blocks",
     "interval",
     "p_value",
+    "page_script",
     "page_style",
     "page_template",
     "parameter_count",

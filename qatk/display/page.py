@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 def page_style() -> str:
     """The style sheet."""
     return (files("qatk.display") / "assets" / "page.css").read_text("utf-8")
+
+
+def page_script(parts: Iterable[str]) -> str:
+    """One script, which leaves nothing behind: what all pages share, and these parts.
+
+    Shared are ``make`` and other helpers for elements and numbers, and ``Places``, whose places count code points.
+    """
+    shared = ((files("qatk.display") / "assets" / name).read_text("utf-8") for name in ("dom.js", "spans.js"))
+    return '"use strict";\n(() => {{\n{}}})();\n'.format("\n".join([*shared, *parts]))
 
 
 def content_policy(scripts: Sequence[str], style: str) -> str:

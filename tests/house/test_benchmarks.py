@@ -43,6 +43,7 @@ import reference_pipeline  # noqa: E402
 import reference_scoring  # noqa: E402
 import run  # noqa: E402
 import scoring  # noqa: E402
+import serve  # noqa: E402
 import sizes  # noqa: E402
 import table  # noqa: E402
 
@@ -295,3 +296,14 @@ def test_the_simulation_of_error_rates_shows_what_clusters_do() -> None:
     lines = error_rates.table([rates], 12).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert f"{100 * rates.power:.1f} %" in lines[-2]
+
+
+def test_a_server_under_load_gives_the_offline_answers(tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "tiny", answers=True, initializer_range=0.5)
+    asked = [(f"Who built the {thing}?", f"The {thing} of Delft is old.") for thing in ("mill", "gate", "bell", "inn")]
+    (found,) = serve.measure(folder, asked, clients=[4], seconds=2.0)
+    assert (found.errors, found.different) == (0, 0)
+    assert found.times
+    assert found.row().startswith("| 4 | ")
+    wrong = serve.Load(4, 1.0, [0.1, 0.2], 3, 2)
+    assert wrong.row() == "| 4 | 2.0 | 150 | 199 | 3 | 2 |"

@@ -35,7 +35,7 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     homes = packages_distributions()
     names = {normal(name) for package in found for name in homes[package]}
     assert len(found) > 15
-    assert names == {normal(name) for name in requirements.bounds()}
+    assert names == {normal(name) for name in (*requirements.bounds(), *requirements.bounds("serve"))}
 
 
 def normal(name: str) -> str:

@@ -170,3 +170,29 @@ def network_names(elements: Elements) -> list[str]:
     """Every address that a browser would fetch or follow."""
     values = [value or "" for _, about in elements.found for key, value in about.items() if key in ("src", "href")]
     return [value for value in values if not re.match(r"#|$", value)]
+
+
+CONTRAST = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => { for (; e; e = e.parentElement) {
+    const colour = numbers(getComputedStyle(e).backgroundColor);
+    if ((colour[3] ?? 1) > 0.99) return colour; } return [255, 255, 255]; };
+  return [...document.querySelectorAll("body *:not(script):not(svg):not(svg *)")].filter((e) =>
+      e.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true }) && !e.closest(":disabled") &&
+      [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+    .map((e) => { const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.outerHTML.slice(0, 120)]; })
+    .filter(([ratio]) => ratio < 4.5);
+}"""
+"""JavaScript: the texts of a page that stand out too little from their ground, with their contrast."""
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait until an expression is true; the page's policy forbids Playwright's own way, which evaluates text there."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never came true: {expression}")

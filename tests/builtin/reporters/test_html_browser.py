@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from make_result import BELL, CASES, Case, make_result
-from page_tools import comparison_page, find_chromium, large_evaluation, run_page, two_systems
+from page_tools import CONTRAST, comparison_page, find_chromium, large_evaluation, run_page, two_systems, until
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
@@ -73,15 +73,6 @@ def run(tmp_path_factory: pytest.TempPathFactory, host: PluginHost) -> Path:
 @pytest.fixture(scope="module")
 def versus(tmp_path_factory: pytest.TempPathFactory, host: PluginHost) -> Path:
     return comparison_page(tmp_path_factory.mktemp("versus") / "c.html", two_systems(host))
-
-
-def until(page: Any, expression: str) -> None:
-    """Wait until an expression is true; the page's policy forbids Playwright's own way, which evaluates text there."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never came true: {expression}")
 
 
 def asked(page: Any) -> list[str]:
@@ -402,22 +393,6 @@ def test_a_phone_needs_no_sideways_scroll(browser: Any, kind: str, request: pyte
         page.get_by_role("button", name="Back to the list").click()
         page.wait_for_selector("#asked", state="detached")
         assert page.locator("#list").is_visible()
-
-
-CONTRAST = """() => {
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (e) => { for (; e; e = e.parentElement) {
-    const colour = numbers(getComputedStyle(e).backgroundColor);
-    if ((colour[3] ?? 1) > 0.99) return colour; } return [255, 255, 255]; };
-  return [...document.querySelectorAll("body *:not(script):not(svg):not(svg *)")].filter((e) =>
-      e.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true }) && !e.closest(":disabled") &&
-      [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
-    .map((e) => { const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
-      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.outerHTML.slice(0, 120)]; })
-    .filter(([ratio]) => ratio < 4.5);
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

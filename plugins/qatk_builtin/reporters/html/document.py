@@ -22,6 +22,7 @@ from qatk.display import (
     figure,
     interval,
     p_value,
+    page_script,
     page_style,
     page_template,
     points,
@@ -41,7 +42,7 @@ from qatk_builtin.reporters.shared.comparison import Contrast
 from qatk_builtin.reporters.shared.facts import FURTHER_HEADERS, facts, further_figures, notes
 from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
-PARTS = ("dom", "columns", "charts", "spans", "rows", "question", "filters", "browser", "start")
+PARTS = ("columns", "charts", "rows", "question", "filters", "browser", "start")
 """Of the page's script, in the order in which they need each other."""
 
 
@@ -206,8 +207,7 @@ def _printable(value: object) -> object:
 
 @cache
 def _script() -> str:
-    parts = "\n".join(_asset(f"{name}.js") for name in PARTS)
-    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+    return page_script(_asset(f"{name}.js") for name in PARTS)
 
 
 @cache

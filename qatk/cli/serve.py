@@ -1,0 +1,80 @@
+"""``qatk serve``: models that answer over HTTP, with a page."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qatk.cli.shared import plain_warnings, plugin_host
+
+TOKEN = "QATK_TOKEN"
+
+
+def serve_command(
+    context: typer.Context,
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL", help="Run folder, saved model, or checkpoint of the hub. Several stand side by side."
+        ),
+    ],
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address; another than loopback needs a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = 8000,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"File with the token of clients. Or set {TOKEN}.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Batches at once.", show_default="one a core on a CPU, else 1"),
+    ] = None,
+    max_body: Annotated[int, typer.Option(min=1, metavar="BYTES", help="Largest request.")] = 8 << 20,
+    max_context: Annotated[int, typer.Option(min=1, metavar="N", help="Characters of a context.")] = 1_000_000,
+    max_question: Annotated[int, typer.Option(min=1, metavar="N", help="Characters of a question.")] = 10_000,
+    max_questions: Annotated[int, typer.Option(min=1, metavar="N", help="Questions of a request.")] = 256,
+    max_queue: Annotated[int, typer.Option(min=1, metavar="N", help="Questions that may wait.")] = 1024,
+    timeout: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time to answer a request.")] = 60.0,
+) -> None:
+    """Answer questions over HTTP: a page, a JSON interface, and the hub's inference protocol.
+
+    For example: qatk serve runs/quickstart, then open the address that it prints. SIGTERM and Ctrl-C end it when all
+    that it took is answered, with exit code 0; a second one ends it at once.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if device in (None, "cpu"):
+        os.environ.setdefault(
+            "OMP_NUM_THREADS", "1"
+        )  # a batch a core: fast, and one question's scores are always equal
+    from qatk.server.limits import Limits, check_extra, read_token
+
+    check_extra()
+    limits = Limits(max_body, max_context, max_question, max_questions, max_queue, timeout)
+    token = read_token(token_file, os.environ.pop(TOKEN, None))
+    from qatk.comparison.names import distinct_names
+    from qatk.inference.model import load_model
+    from qatk.server.serve import bind, serve, url_of
+
+    plain_warnings()
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    with bind(host, port, has_token=token is not None) as listener:
+        plugins = plugin_host(context)
+        loaded = {
+            name: load_model(model, device=device, host=plugins)
+            for name, model in zip(distinct_names(models), models, strict=True)
+        }
+        said = f"Answering on {url_of(listener)} with {', '.join(loaded)}"
+        serve(loaded, listener, limits=limits, token=token, workers=workers, ready=lambda: _say(said))
+
+
+def _say(text: str) -> None:
+    """To standard output, which serving turns round for what components print."""
+    os.write(1, f"{text}\n".encode())

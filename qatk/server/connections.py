@@ -1,0 +1,138 @@
+"""Connections: what a slow client may cost, and how a server ends without losing what it took."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from qatk.server.guard import Guard
+from qatk.server.limits import Limits
+
+IDLE = 15
+"""Seconds for which a connection stays open for another request."""
+LINGER = 1.0
+"""Seconds for which a server that ends answers on connections that are open, telling clients to close them."""
+
+
+class Connection(H11Protocol):
+    """A connection that is closed where nothing goes on for too long: no whole head of a request, an answer unread."""
+
+    _clock: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a request."""
+        assert isinstance(transport, asyncio.Transport)
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """A part of a request."""
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """An answer was written, and should be read."""
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to watch any more."""
+        super().connection_lost(exc)
+        self._stop()
+
+    def _watch(self) -> None:
+        """Let the clock run while the client is due to do something; the guard watches over bodies."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()
+        elif self._clock is None:
+            self._clock = self.loop.call_later(self.config.timeout_notify, self._end)
+
+    def _stop(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _end(self) -> None:
+        self._clock = None
+        if not self.transport.is_closing() or self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+
+class Server(uvicorn.Server):
+    """A server that ends by SIGTERM or SIGINT in good order; a second one ends it at once.
+
+    Args:
+        app: the routes.
+        limits: of time.
+        ready: called when it takes requests.
+    """
+
+    def __init__(self, app: Guard, limits: Limits, ready: Callable[[], None]) -> None:
+        self.guard, self.ready = app, ready
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection,
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=IDLE,
+                timeout_notify=max(1, round(limits.seconds)),  # for Connection: nothing is notified
+                timeout_graceful_shutdown=round(limits.seconds) + 5,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take requests."""
+        await super().startup(sockets)
+        self.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was taken: what waits to be accepted, what comes on open connections, then the rest."""
+        self.guard.draining = True
+        for listener in sockets or []:
+            while select.select([listener], [], [], 0)[0] and not self.force_exit:
+                await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        end = time.monotonic() + LINGER
+        while self.server_state.connections and time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals end the server, and are otherwise as before when it has ended."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def forced_by(self) -> int | None:
+        """The signal that ended it at once."""
+        return self._captured_signals[-1] if self.force_exit else None
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """End, or end at once."""
+        self._captured_signals.append(sig)
+        if self.should_exit:
+            self.force_exit = True
+            logging.getLogger("uvicorn.error").disabled = True  # that requests are cut short is meant
+        self.should_exit = True

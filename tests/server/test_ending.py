@@ -1,0 +1,100 @@
+"""How a server starts, and how it ends: nothing that it took is lost."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+from qatk.inference.model import AnsweringModel
+from serving import QUESTION, TEXT, Server, send, start
+
+ASKED = {"question": QUESTION, "context": TEXT}
+
+
+@dataclass(eq=False)
+class Client(Thread):
+    """Asks one question after another until the server takes no more."""
+
+    url: str
+    keep: bool
+    answers: list[object] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+
+    def run(self) -> None:
+        address = urlsplit(self.url)
+        talk = None
+        while len(self.answers) < 2000:
+            try:
+                if talk is None:
+                    talk = http.client.HTTPConnection(str(address.hostname), address.port or 80, timeout=30)
+                    talk.connect()
+            except ConnectionRefusedError:
+                return
+            try:
+                found = send(self.url, body=ASKED, connection=talk)
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(f"{type(error).__name__}: {error} after {len(self.answers)}")
+                return
+            self.answers.append(found.json["answer"] if found.status == 200 else found.body)
+            if not self.keep or found.headers.get("connection") == "close":
+                talk.close()
+                talk = None
+
+
+def test_a_signal_under_load_loses_nothing(started: dict[str, Server], offline: dict[str, AnsweringModel]) -> None:
+    server = started["ending"].wait()
+    clients = [Client(server.url, keep=k % 2 == 0) for k in range(16)]
+    for client in clients:
+        client.start()
+    time.sleep(1.5)
+    code, said = server.end(signal.SIGTERM)
+    for client in clients:
+        client.join(30)
+    assert [client.lost for client in clients] == [[]] * 16
+    answer = offline["quick"].answer(QUESTION, TEXT).text
+    assert all(client.answers and set(client.answers) == {answer} for client in clients)
+    assert (code, said) == (0, "")
+
+
+def test_a_second_signal_ends_at_once(runs: Path) -> None:
+    server = start(runs / "slow").wait()
+    with socket.create_connection(urlsplit(server.url).netloc.split(":")) as idle:
+        idle.sendall(
+            b"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+        )
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert server.process.poll() is None, "it waits for a request that it took"
+        code, _ = server.end(signal.SIGTERM)
+    assert code == -signal.SIGTERM
+
+
+def test_a_port_in_use_is_said(runs: Path) -> None:
+    """What else cannot be served is in the catalogue of wrong inputs."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "qatk", "serve", str(runs / "plain"), "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    what, fix = "cannot be used: Address already in use", "name another port; --port 0 takes a free one"
+    said = f"error: 127.0.0.1:{port}: {what}\n  {fix}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
+def test_a_missing_extra_is_said(runs: Path, tmp_path: Path) -> None:
+    hidden = "import sys; sys.modules.update(dict.fromkeys(['uvicorn', 'prometheus_client'])); "
+    call = f"from qatk.cli import main; sys.argv = ['qatk', 'serve', {str(runs / 'plain')!r}]; main()"
+    done = subprocess.run([sys.executable, "-c", hidden + call], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == 'error: serving needs uvicorn and prometheus-client\n  pip install "qatk[serve]"\n'
