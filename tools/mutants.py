@@ -27,7 +27,10 @@ from commands import call  # noqa: E402
 
 HTML, TORCH = "plugins/qatk_builtin/reporters/html", "plugins/qatk_builtin/trainers/pytorch"
 ROOMS = {
-    "decoding": (["plugins/qatk_builtin/decoders/*.py", "qatk/runs/decoding.py"], ["tests/builtin/decoders"]),
+    "decoding": (
+        ["plugins/qatk_builtin/decoders/*.py", "qatk/runs/decoding.py"],
+        ["tests/builtin/decoders", "tests/runs/test_fitted_decoder.py"],
+    ),
     "scoring": (["qatk/evaluation/*.py"], ["tests/evaluation", "tests/builtin/metrics"]),
     "statistics": (["qatk/statistics/*.py"], ["tests/statistics", "tests/comparison"]),
     "training": ([f"{TORCH}/[!p]*.py"], ["tests/builtin/trainers"]),
