@@ -14,6 +14,7 @@ from qatk.api import Predictions, SpanScores
 from qatk.testing import check_component
 from qatk_builtin.decoders import MergeWindowsOptions
 from qatk_builtin.decoders.merge_windows import MergeWindowsDecoder
+from qatk_builtin.decoders.overlap import _weights
 
 CONTEXT = "abcdefghijklmnopqrstuvwxyz" * 2
 HOW = ["max", "mean", "edge"]
@@ -181,3 +182,8 @@ def test_a_long_context_in_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("how", HOW)
 def test_merge_windows_keeps_the_promises_of_decoders(how: str) -> None:
     check_component("decoder", MergeWindowsDecoder, MergeWindowsOptions(combine=how))
+
+
+def test_the_weight_of_a_token_is_one_more_than_its_distance_from_the_nearer_end() -> None:
+    window = np.repeat([0, 1, 4], [7, 2, 1])
+    assert _weights(window).tolist() == [1, 2, 3, 4, 3, 2, 1, 1, 1, 1]
