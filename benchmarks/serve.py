@@ -58,7 +58,7 @@ class Load:
         return f"| {' | '.join(cells)} |"
 
 
-@dataclass
+@dataclass(eq=False)
 class Client(Thread):
     """Asks, waits for the answer, and asks again, until it is told to stop."""
 
