@@ -26,6 +26,7 @@ class Agreement:
         answers: the mean number of their answers.
         rows: int64[questions], which they are.
         f1_of_rows: float64[questions], the mean F1 of each, as a fraction.
+        repeated: whether some question has the same answer, at the same place, more than once.
     """
 
     exact: float
@@ -34,6 +35,7 @@ class Agreement:
     answers: float
     rows: Int64
     f1_of_rows: Float64
+    repeated: bool
 
     @property
     def said(self) -> str:
@@ -49,7 +51,17 @@ class Agreement:
 
 
 def agreement_of(examples: Examples) -> Agreement | None:
-    """The annotators' agreement; ``None`` where gold is absent or no question has several answers."""
+    """The annotators' agreement.
+
+    ``None`` where gold is absent, and where no question has the same answer twice: annotators agree now and then;
+    alternatives that always differ were written by one hand, as variants.
+    """
+    found = agreement_among(examples)
+    return found if found is not None and found.repeated else None
+
+
+def agreement_among(examples: Examples) -> Agreement | None:
+    """How far alternative answers agree, whoever wrote them; ``None`` where no question has several."""
     if examples.answer_offsets is None:
         return None
     counts = np.diff(examples.answer_offsets)
@@ -64,7 +76,15 @@ def agreement_of(examples: Examples) -> Agreement | None:
         answers=float(counts[rows].mean()),
         rows=rows,
         f1_of_rows=f1,
+        repeated=any(len(set(given := _given(examples, row))) < len(given) for row in rows.tolist()),
     )
+
+
+def _given(examples: Examples, row: int) -> list[tuple[str, int]]:
+    """The answers to a question, each with its place."""
+    assert examples.answer_offsets is not None
+    answers = slice(examples.answer_offsets[row], examples.answer_offsets[row + 1])
+    return list(zip(examples.answer_text[answers], examples.answer_start[answers].tolist(), strict=True))
 
 
 def _left_out(examples: Examples, rows: Int64) -> tuple[Float64, Float64]:
@@ -73,7 +93,7 @@ def _left_out(examples: Examples, rows: Int64) -> tuple[Float64, Float64]:
     said, others, owner, weight = list[str](), list[str](), list[int](), list[int]()
     sizes = list[int]()
     for number, row in enumerate(rows.tolist()):
-        given = Counter(examples.answer_text[examples.answer_offsets[row] : examples.answer_offsets[row + 1]])
+        given = Counter(text for text, _ in _given(examples, row))
         for text, times in given.items():
             rest = [other for other in given if other != text or times > 1]
             said.append(text)

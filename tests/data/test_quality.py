@@ -227,7 +227,9 @@ def test_agreement_is_the_mean_over_annotators_left_out(tmp_path: Path) -> None:
     assert agreement.exact == pytest.approx(100 * 2 / 3)
     assert agreement.f1 == pytest.approx(100 * (1 + 1 + 2 / 3) / 3)
     assert "EM 66.7, F1 88.9 (1 question with 3.0 answers on average)" in agreement.said
-    assert agreement_of(strict(raw(tmp_path, qa("b", ("Bob", 8)), qa("c")), "error", "x")) is None
+    variants = qa("a", ("Oslo", 15), ("in Oslo", 12))
+    for unknown in ([qa("b", ("Bob", 8)), qa("c")], [variants]):
+        assert agreement_of(strict(raw(tmp_path, *unknown), "error", "x")) is None
 
 
 @needs_shared_data

@@ -224,10 +224,10 @@ def test_command_prints_tables(files: Path) -> None:
 def test_command_tells_how_far_several_annotators_agree(files: Path) -> None:
     data = json.loads(Path("data.json").read_text())
     answers = data["data"][0]["paragraphs"][0]["qas"][1]["answers"]
-    answers += [{"text": "brown fox", "answer_start": answers[0]["answer_start"]}]
+    answers += [answers[0], {"text": "brown fox", "answer_start": answers[0]["answer_start"]}]
     Path("data.json").write_text(json.dumps(data))
     said = invoke("data.json", "p.json").stdout
-    assert "each scored against the others: EM 0.0, F1 66.7 (1 question with 2.0 answers on average)." in said
+    assert "each scored against the others: EM 66.7, F1 88.9 (1 question with 3.0 answers on average)." in said
 
 
 @pytest.mark.parametrize(

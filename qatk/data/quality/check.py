@@ -13,7 +13,7 @@ from qatk.data.quality.findings import Found, Quality, findings_of, short
 from qatk.data.quality.overlap import overlap_findings
 from qatk.data.quality.questions import question_findings
 from qatk.data.quality.texts import text_findings
-from qatk.evaluation.agreement import Agreement, agreement_of
+from qatk.evaluation.agreement import Agreement, agreement_among
 from qatk.types import Examples, RawExamples, as_starts
 
 
@@ -34,16 +34,16 @@ def check(raw: RawExamples, against: RawExamples | None = None) -> Quality:
             contexts=len(raw.context),
             answers=len(raw.answer_text),
             findings=findings_of(raw, iter(found)),
-            agreement=agreement,
+            agreement=agreement if agreement is not None and agreement.repeated else None,
         )
 
 
 def _agreement(raw: RawExamples) -> Agreement | None:
-    """The agreement of the annotators; of texts that no examples hold the broken characters are replaced."""
+    """The agreement of alternative answers; of texts that no examples hold the broken characters are replaced."""
     if not raw.has_gold.any():
         return None
     n = len(raw)
-    return agreement_of(
+    return agreement_among(
         Examples(
             id=list(map(str, range(n))),
             question=[""] * n,

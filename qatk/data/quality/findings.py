@@ -62,7 +62,7 @@ class Quality:
     Attributes:
         questions, contexts, answers: how many were checked.
         findings: the gravest first; none where all is well.
-        agreement: how far several answers to the same questions agree; ``None`` where no question has several.
+        agreement: how far annotators agree; ``None`` where no question has the same answer from several.
     """
 
     questions: int

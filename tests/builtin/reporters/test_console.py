@@ -90,9 +90,15 @@ def test_figures_are_whole(host: PluginHost, width: int) -> None:
         "question word: when 50.0 50.0 0.3 to 99.7 +18.6 2",
         "question word: who 0.0 28.6 - -2.9 2",  # of one context: nothing says how others differ
         "95 % intervals are by context: ",
-        "Annotators among themselves, each scored against the others: EM 0.0, F1 66.7 (1 question with 2.0 answers on",
     ):
         assert needed in text, needed
+    assert "Annotators" not in text  # two variants of an answer are not two annotators
+
+
+def test_the_agreement_of_annotators_stands_beside_the_scores(host: PluginHost) -> None:
+    agreeing = replace(CASES[0], gold=("1843", "1843", "in 1843"))
+    text = " ".join(report(make_result(host, (agreeing, *CASES[1:])), 200).split())
+    assert "scored against the others: EM 66.7, F1 88.9 (1 question with 3.0 answers on average)" in text
 
 
 def test_of_many_slices_those_are_shown_that_stand_out_among_questions_alike(host: PluginHost) -> None:
