@@ -19,8 +19,9 @@ FOLLOWED = {
     "tutorials/write-a-head",
     "tutorials/test-and-publish",
     "how-to/customise-training",
+    "how-to/serve",
 }
-"""Pages whose blocks are files of packages: ``tests/house/test_author_docs.py`` follows them."""
+"""Pages that are followed elsewhere: ``tests/house/test_author_docs.py`` and ``tests/server/test_docs.py``."""
 SIGNATURE = re.compile(r"def \w+\([^\n]*\n")
 """A block of the reference that shows a method, and is no statement."""
 
@@ -75,7 +76,8 @@ def test_a_csv_becomes_a_model_that_answers(tmp_path: Path) -> None:
     recipe = re.search(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
     assert recipe is not None
     (tmp_path / "recipe.yaml").write_text(recipe[1])
-    commands = [line[2:] for line in re.findall(r"^\$ .*$", page, re.M)]
+    told = [line[2:] for line in re.findall(r"^\$ .*$", page, re.M)]
+    commands = [command for command in told if re.search(r"train\.csv|recipe|new-questions", command)]
     tiny = [
         "backbone={use: tiny, layers: 1, hidden_size: 32, max_length: 64}",
         "featurizer={use: stride, max_length: 64}",
@@ -88,3 +90,13 @@ def test_a_csv_becomes_a_model_that_answers(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert len(commands) == 4
     assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 80
+
+
+def test_data_are_converted_split_and_sampled_as_the_page_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "your-data.md").read_text("utf-8")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    commands = re.findall(r"^\$ (qatk data (?:convert|split|sample) .*)$", page, re.M)
+    for command in commands:
+        done = call(*shlex.split(command), cwd=tmp_path)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert len(commands) == 5

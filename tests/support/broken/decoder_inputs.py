@@ -139,7 +139,7 @@ BROKEN = {
     OneWindow: ("a-clear-answer-is-given", "two windows, the answer in the second"),
     SkipsFirst: ("a-clear-answer-is-given", "the context first and the null position last"),
     LastWins: ("window-order-does-not-matter", "two spans of equal score, each in a window of its own"),
-    FirstNull: ("window-order-does-not-matter", "in reverse"),
+    FirstNull: ("window-order-does-not-matter", "windows reversed"),
     NoContext: ("one-prediction-an-example", "an empty context"),
     Exits: ("one-prediction-an-example", "no examples at all"),
     NoWindows: ("one-prediction-an-example", "an example without windows"),
