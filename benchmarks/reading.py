@@ -69,7 +69,7 @@ def by_qatk(path: Path) -> Read:
 def by_pandas(path: Path) -> Read:
     readers: dict[str, Callable[[], pd.DataFrame]] = {
         ".csv": lambda: pd.read_csv(path, dtype=str, keep_default_na=False),
-        ".jsonl": lambda: pd.read_json(path, lines=True, dtype=False, convert_dates=False),
+        ".jsonl": lambda: pd.read_json(path, lines=True, dtype=False),
         ".parquet": lambda: pd.read_parquet(path),
     }
     frame = readers[path.suffix]()

@@ -132,6 +132,12 @@ def start(model: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
     return process, words[2]
 
 
+def _ended(process: subprocess.Popen[str]) -> int:
+    """The exit code of a server that was told to end."""
+    with process:
+        return process.wait(120)
+
+
 def asked(pairs: int) -> list[Pair]:
     examples = to_examples(mini_or_generated()[1])
     rows = np.linspace(0, len(examples) - 1, pairs).astype(int)
@@ -150,7 +156,7 @@ def measure(
         return [load(url, bodies, expected, number, seconds) for number in clients]
     finally:
         process.send_signal(signal.SIGTERM)
-        if process.wait(120):
+        if _ended(process):
             raise SystemExit(f"the server ended with {process.returncode}")
 
 
@@ -172,7 +178,7 @@ def soak(model: Path, seconds: float, clients: int = 8) -> list[str]:
             )
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(120)
+        _ended(process)
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from page_tools import Elements, network_names, policy
 from qatk.data import describe, length_rows, stats_html, strict
 from qatk.data.stats import BINS, spread
 from qatk.data.stats_page import charts_of
+from qatk.errors import DataWarning
 from qatk.types import Examples
 from qatk_builtin.datasets.squad import read_raw_squad
 from squad_files import document, qa, write
@@ -19,7 +21,8 @@ from squad_files import document, qa, write
 
 def examples(tmp_path: Path) -> Examples:
     rows = [qa("a", ("Bob", 8), ("met Bob", 4)), qa("b"), qa("c", ("Oslo", None))]
-    return strict(read_raw_squad(write(tmp_path, document(*rows))), "error", "x")
+    with pytest.warns(DataWarning, match="have no answer_start"):
+        return strict(read_raw_squad(write(tmp_path, document(*rows))), "error", "x")
 
 
 def test_figures(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def test_the_reference_scores_the_same_and_so_it_does_as_a_script(tmp_path: Path
 
 
 @pytest.mark.parametrize("form", reading.FORMS)
+@pytest.mark.filterwarnings("ignore:.*by their usual names")
 def test_all_sides_read_the_same_rows(tmp_path: Path, form: str) -> None:
     rows = [
         {"id": f"{k}", "question": "Größe?", "context": f'It, is\n"{k}" metres.', "answer": f"{k}" if k % 2 else ""}

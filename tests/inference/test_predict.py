@@ -15,7 +15,7 @@ import pytest
 import qatk
 from commands import call
 from qatk.component import Component
-from qatk.errors import UsageError
+from qatk.errors import QatkWarning, UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.prediction_files import official_form, read_predictions
 from qatk.inference.predict import predict_file
@@ -56,7 +56,10 @@ def test_a_killed_call_goes_on_to_the_same_bytes(run: Path, ending: str, tmp_pat
     done = killed(run, out)
     assert done.returncode == -9, done.stderr
     assert not out.exists()
-    with pytest.raises(UsageError, match="did not come to its end"):
+    with (
+        pytest.warns(QatkWarning, match="was left by process"),
+        pytest.raises(UsageError, match="did not come to its end"),
+    ):
         predict_file(model, examples, out, block=8)
     resumed = predict_file(model, examples, out, resume=True, block=8)
     assert resumed.resumed == 24
@@ -171,7 +174,7 @@ def test_what_was_begun_with_something_else_is_refused(run: Path, tmp_path: Path
     about = tmp_path / "a.json.parts" / "about.json"
     held = about.read_text()
     about.write_text(json.dumps({name: value for name, value in json.loads(held).items() if name != "form"}))
-    with pytest.raises(UsageError, match="other form"):
+    with pytest.warns(QatkWarning, match="was left by process"), pytest.raises(UsageError, match="other form"):
         predict_file(model, examples, out, block=8, resume=True)
     about.write_text(held)
     for changed, words in (

@@ -55,9 +55,15 @@ def test_page_shows_the_figures_of_the_run(page: Path, host: PluginHost) -> None
     for key in ("exact", "f1", "HasAns_f1", "NoAns_f1"):
         assert f"{metrics[key]:.1f}" in text
     assert "tuned on this data: do not report it" in text
-    assert "each scored against the others: EM 0.0, F1 66.7 (1 question" in text
     for title in ("Threshold sweep", "Precision and recall", "Reliability", "Slices", "Learning curve"):
         assert title in text
+
+
+def test_the_agreement_of_annotators_is_shown(host: PluginHost, tmp_path: Path) -> None:
+    agreeing = replace(CASES[0], gold=("1843", "1843", "in 1843"))
+    path = run_page(tmp_path / "report.html", host, (agreeing, *CASES[1:]))
+    text = " ".join(Elements(path.read_text("utf-8")).texts)
+    assert "each scored against the others: EM 66.7, F1 88.9 (1 question" in text
 
 
 def test_page_asks_no_network_and_runs_only_its_own_scripts(page: Path) -> None:

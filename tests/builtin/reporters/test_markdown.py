@@ -119,7 +119,8 @@ def test_no_markup_comes_of_what_could_be_some(text: str) -> None:
 
 
 def test_a_run_writes_its_report(host: PluginHost, tmp_path: Path) -> None:
-    result = make_result(host, (*CASES, Case(NASTY, (), "1843", 9.0, 0.0)))
+    agreeing = replace(CASES[0], gold=("1843", "1843", "in 1843"))
+    result = make_result(host, (agreeing, *CASES[1:], Case(NASTY, (), "1843", 9.0, 0.0)))
     host.build("reporter", "markdown").report(result, tmp_path, Console(quiet=True))
     markdown = (tmp_path / "report.md").read_text()
     assert markdown.startswith("# arlen\n\n|  | EM | F1 | questions |")
@@ -129,7 +130,7 @@ def test_a_run_writes_its_report(host: PluginHost, tmp_path: Path) -> None:
         "By question word",
         "<summary>Losses: ",
         "<summary>Wins: ",
-        "each scored against the others: EM 0.0, F1 66.7 (1 question",
+        "each scored against the others: EM 66.7, F1 88.9 (1 question",
     ):
         assert part in markdown, part
     page = render(markdown)
