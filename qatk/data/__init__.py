@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from qatk.data.answers import BadAnswers, checked, overlapping_spans
+from qatk.data.collector import without_collector
 from qatk.data.joining import joined
 from qatk.data.pairs import pairs
 from qatk.data.strict import strict, unchecked
@@ -87,6 +88,7 @@ __all__ = [
     "stats_html",
     "strict",
     "unchecked",
+    "without_collector",
 ]
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import itemgetter
@@ -15,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from qatk.api import Examples, RawExamples
-from qatk.data import BadAnswers, strict
+from qatk.data import BadAnswers, strict, without_collector
 from qatk.files import parse_json, read_text
 from qatk.types import column_values
 from qatk_builtin.datasets import SquadOptions
@@ -59,14 +57,14 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Seq
         UsageError: where the file cannot be opened.
         DataError: where it is damaged, of another form, without questions, has ids twice or bad answers.
     """
-    with _no_collection():
+    with without_collector():
         return strict(read_raw_squad(path, columns), bad_answers, str(path))
 
 
 def read_raw_squad(path: str | Path, columns: Sequence[str] = ()) -> RawExamples:
     """What stands in a SQuAD file, unchecked but for its form; arguments and errors as of :func:`read_squad`."""
     path = Path(path)
-    with _no_collection():
+    with without_collector():
         parsed = parse_json(read_text(path), path)
         document = check_form(parsed, str(path))
         read = _Columns()
@@ -79,18 +77,6 @@ def _questions(document: SquadFile) -> list[Qa]:
     """The questions of a checked document as the file has them, every key included."""
     paragraphs = (paragraph for article in document["data"] for paragraph in article["paragraphs"])
     return [qa for paragraph in paragraphs for qa in paragraph["qas"]]
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the cyclic collector from walking a growing document again and again: it takes half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @dataclass

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
+from qatk.data.collector import without_collector
 from qatk.data.quality.answers import answer_findings
 from qatk.data.quality.findings import Found, Quality, findings_of, short
 from qatk.data.quality.overlap import overlap_findings
@@ -24,7 +21,7 @@ def check(raw: RawExamples, against: RawExamples | None = None) -> Quality:
         raw: as a reader gives it; see :class:`qatk.plugins.optional.RawDataset`.
         against: the training data of which an evaluation set must hold nothing.
     """
-    with _no_collection():
+    with without_collector():
         agreement = _agreement(raw)
         found = [*question_findings(raw), *answer_findings(raw), *text_findings(raw), _disagreement(raw, agreement)]
         if against is not None:
@@ -66,15 +63,3 @@ def _disagreement(raw: RawExamples, agreement: Agreement | None) -> Found:
         return ", ".join(short(text) for text in dict.fromkeys(raw.answer_text[begin:end]))
 
     return Found("annotators-disagree", rows, say)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the cyclic collector from walking what grows: it takes a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
