@@ -40,25 +40,29 @@ class AnsweringModel:
     Attributes:
         name: what it was loaded from.
         sections: the recipe's backbone, featurizer, head, trainer and decoder.
-        threshold: the null threshold that was fitted for new data, if the decoder's is ``calibrated`` or an error rate
-            was promised.
+        fitted: the null threshold that was fitted for new data, if the decoder's is ``calibrated``.
         host: the plugins.
         parts: the live components.
         model: of the trainer.
         tokenizer: of the backbone.
         spec: of the backbone.
-        promise: the error rate that the threshold keeps, see ``qatk calibrate --at-most``.
+        promise: the error rate that its threshold keeps, see ``qatk calibrate --at-most``.
     """
 
     name: str
     sections: Sections
-    threshold: float | None
+    fitted: float | None
     host: PluginHost
     parts: ModelParts
     model: Model
     tokenizer: Tokenizer
     spec: BackboneSpec
     promise: KeptPromise | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """The null threshold in use: the promised one, else the fitted one, else ``None``: the decoder's own."""
+        return self.fitted if self.promise is None else self.promise.threshold
 
     def predict(self, examples: Examples) -> Predictions:
         """Return the answers to all examples, which need no gold answers.
@@ -139,8 +143,8 @@ class AnsweringModel:
             _restore(parts.decoder, sections)
         # Other windows or decoder options give other odds, which the promise is not about; a longer n-best does not.
         promise = None if featurizer or set(decoder or ()) - {"n_best_size"} else self.promise
-        threshold = self.threshold if promise or parts.decoder.calibrated else None
-        return replace(self, sections=sections, parts=parts, threshold=threshold, promise=promise)
+        fitted = self.fitted if parts.decoder.calibrated else None
+        return replace(self, sections=sections, parts=parts, fitted=fitted, promise=promise)
 
 
 def load_model(
@@ -173,7 +177,7 @@ def load_model(
     sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items()}
     parts = compose_model(sections, host)
     promise = _promise(folder) if of_run and not {"featurizer", "decoder"} & set(changes) else None
-    threshold = _fitted_threshold(folder) if of_run and parts.decoder.calibrated else None
+    fitted = _fitted_threshold(folder) if of_run and parts.decoder.calibrated else None
     tokenizer, spec = parts.backbone.prepare(None)
     if not of_run and "max_length" not in changes.get("featurizer", {}):
         sections, parts = _shorter_windows(sections, parts, spec, host)
@@ -186,8 +190,7 @@ def load_model(
             fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
         )
     _restore(parts.decoder, sections)
-    threshold = threshold if promise is None else promise.threshold
-    return AnsweringModel(str(model), sections, threshold, host, parts, loaded, tokenizer, spec, promise)
+    return AnsweringModel(str(model), sections, fitted, host, parts, loaded, tokenizer, spec, promise)
 
 
 def is_run(model: str | Path) -> bool:

@@ -59,6 +59,12 @@ def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(tmp_path: Pa
     assert model.threshold == json.loads((tmp_path / "run" / "calibration.json").read_text())["threshold"]
     found = model.predict(examples)
     assert found.null_odds.tolist() == result.evaluation.predictions.null_odds.tolist()
+    kept = {"at_most": 0.05, "confidence": 0.9, "chosen": {"threshold": model.threshold - 3}}
+    calibration = tmp_path / "run" / "calibration.json"
+    calibration.write_text(json.dumps({**json.loads(calibration.read_text()), "promise": kept}))
+    promised = qatk.load_model(tmp_path / "run")
+    assert promised.threshold == model.threshold - 3
+    assert promised.changed(decoder={"max_answer_length": 3}).threshold == model.threshold
     best = found.score > -float("inf")
     assert [text != "" for text in found.text] == (best & (found.null_odds <= model.threshold)).tolist()
 
