@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from page_tools import CONTRAST, find_chromium, until
+from page_tools import CONTRAST, Seen, find_chromium, launched, until
 from serving import QUESTION, TEXT, TOKEN, Server, send
 
 CHROMIUM = find_chromium()
@@ -21,32 +20,17 @@ HOSTILE = (
 )
 
 
-@dataclass
-class Seen:
-    """What a browser told of a page."""
-
-    messages: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+    yield from launched()
 
 
 @contextmanager
 def opened(browser: Any, server: Server, fragment: str = "", *, quiet: bool = True, **options: Any) -> Iterator[Any]:
     """The page, ready; it must ask its own server alone, and have nothing to complain of."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-    page, seen = context.new_page(), Seen()
-    page.on("console", lambda message: seen.messages.append(message.text))
-    page.on("pageerror", lambda error: seen.messages.append(str(error)))
-    page.on("request", lambda request: seen.requests.append(request.url))
+    page = context.new_page()
+    seen = Seen.of(page)
     page.goto(f"{server.url}/{fragment}")
     page.wait_for_selector("html[data-ready]")
     yield page

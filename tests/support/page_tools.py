@@ -8,7 +8,8 @@ import re
 import shutil
 import zlib
 from base64 import b64decode
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,33 @@ from qatk.results.evaluation import Evaluation
 from qatk_builtin.reporters.html import write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@dataclass
+class Seen:
+    """What a browser told of a page."""
+
+    messages: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, page: Any) -> Seen:
+        """What it is going to tell of this page."""
+        seen = cls()
+        page.on("console", lambda message: seen.messages.append(message.text))
+        page.on("pageerror", lambda error: seen.messages.append(str(error)))
+        page.on("request", lambda request: seen.requests.append(request.url))
+        return seen
+
+
+def launched() -> Iterator[Any]:
+    """A running Chromium, which ends with the fixture that yields from this."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        yield found
+        found.close()
 
 
 def find_chromium() -> str | None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from make_result import BELL, CASES, Case, make_result
-from page_tools import CONTRAST, comparison_page, find_chromium, large_evaluation, run_page, two_systems, until
+from page_tools import (
+    CONTRAST,
+    Seen,
+    comparison_page,
+    find_chromium,
+    large_evaluation,
+    launched,
+    run_page,
+    two_systems,
+    until,
+)
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
@@ -31,32 +41,17 @@ ASTRAL = Case(
 )
 
 
-@dataclass
-class Seen:
-    """What a browser told of a page."""
-
-    messages: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+    yield from launched()
 
 
 @contextmanager
 def opened(browser: Any, path: Path, address: str = "", **options: Any) -> Iterator[tuple[Any, Seen]]:
     """A page with its charts drawn; it must ask nothing of the network and have nothing to complain of."""
     context = browser.new_context(**{"viewport": WIDE, **options})
-    page, seen = context.new_page(), Seen()
-    page.on("console", lambda message: seen.messages.append(message.text))
-    page.on("pageerror", lambda error: seen.messages.append(str(error)))
-    page.on("request", lambda request: seen.requests.append(request.url))
+    page = context.new_page()
+    seen = Seen.of(page)
     page.goto(path.as_uri() + address)
     page.wait_for_selector("html[data-charts=drawn]")
     yield page, seen
