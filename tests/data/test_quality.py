@@ -11,7 +11,7 @@ import pytest
 
 from qatk.data import check, strict
 from qatk.data.quality import KINDS, Finding
-from qatk.data.quality.answers import core, cuts_word
+from qatk.data.quality.answers import core
 from qatk.data.quality.overlap import jaccard, shingles
 from qatk.evaluation import agreement_of
 from qatk.plugins.host import PluginHost
@@ -195,28 +195,6 @@ def _contexts(texts: list[str]) -> RawExamples:
 def test_what_pads_an_answer(text: str, inner: str) -> None:
     begin, end = core(text)
     assert text[begin:end] == inner
-
-
-@pytest.mark.parametrize(
-    ("marked", "cut"),
-    [
-        ("in |Oslo| today", False),
-        ("in |Osl|o", True),
-        ("in O|slo|", True),
-        ("the |1990|s", False),
-        ("in 1|990|", True),
-        ("about |1|,000 men", True),
-        ("about 1,|000| men", True),
-        ("in |1905|, then", False),
-        ("a |well|-known man", False),
-        ("|Zoe|\u0308", True),
-        ("京都の|寺|です", False),
-        ("|Ann|'s", False),
-    ],
-)
-def test_what_cuts_a_word(marked: str, cut: bool) -> None:
-    before, inner, after = marked.split("|")
-    assert cuts_word(before + inner + after, len(before), len(before + inner)) is cut
 
 
 def test_agreement_is_the_mean_over_annotators_left_out(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from difflib import SequenceMatcher
@@ -12,10 +11,9 @@ from typing import NamedTuple
 from qatk.data.answers import nearest_place, overlap_of
 from qatk.data.quality.findings import Found, short
 from qatk.evaluation.squad import normalise_answers
+from qatk.evaluation.word_bounds import cuts_word
 from qatk.types import Answer, RawExamples
 
-UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""Characters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
 _AHEAD, _BEHIND = ",;:!?)]}\u201d\u3002\uff0c", ",;:([{\u201c\uff0c"
 _OPEN = {"(": ")", "[": "]", "{": "}", "\u201c": "\u201d"}
 _CLOSED = {close: opening for opening, close in _OPEN.items()}
@@ -69,26 +67,6 @@ def _kind(place: _Place) -> str | None:
     if start is not None:
         return "misplaced-answer"
     return "unknown-place" if first == context.rfind(text) else "ambiguous-place"
-
-
-def cuts_word(context: str, start: int, end: int) -> bool:
-    """Whether a span begins or ends where a word, a number or a character of several code points goes on."""
-    return (start > 0 and _goes_on(context, start)) or (end < len(context) and _goes_on(context, end))
-
-
-def _goes_on(context: str, at: int) -> bool:
-    before, after = context[at - 1], context[at]
-    if before == " " or after == " ":
-        return False
-    if unicodedata.combining(after):
-        return True
-    if after in ".," and before.isdigit():
-        return context[at + 1 : at + 2].isdigit()
-    if before in ".," and after.isdigit():
-        return context[at - 2 : at - 1].isdigit()
-    if not (before.isalnum() and after.isalnum()) or before.isdigit() != after.isdigit():
-        return False
-    return not (UNSPACED.match(before) or UNSPACED.match(after))
 
 
 def core(text: str) -> tuple[int, int]:

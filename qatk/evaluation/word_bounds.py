@@ -1,0 +1,38 @@
+"""Where words of a text begin and end, in scripts with blanks between words and in those without."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Characters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
+
+
+def cuts_word(context: str, start: int, end: int) -> bool:
+    """Whether a span begins or ends where a word, a number or a character of several code points goes on."""
+    return (start > 0 and _goes_on(context, start)) or (end < len(context) and _goes_on(context, end))
+
+
+def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
+    """A span, extended at both ends until it cuts no word in two."""
+    while start > 0 and _goes_on(context, start):
+        start -= 1
+    while end < len(context) and _goes_on(context, end):
+        end += 1
+    return start, end
+
+
+def _goes_on(context: str, at: int) -> bool:
+    before, after = context[at - 1], context[at]
+    if before == " " or after == " ":
+        return False
+    if unicodedata.combining(after):
+        return True
+    if after in ".," and before.isdigit():
+        return context[at + 1 : at + 2].isdigit()
+    if before in ".," and after.isdigit():
+        return context[at - 2 : at - 1].isdigit()
+    if not (before.isalnum() and after.isalnum()) or before.isdigit() != after.isdigit():
+        return False
+    return not (UNSPACED.match(before) or UNSPACED.match(after))
