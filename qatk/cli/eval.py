@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from qatk.results.evaluation import Evaluation
 
 
+FUZZY = 90.0
+"""The default of ``--fuzzy``."""
+
+
 class Missing(str, Enum):
     """How to treat questions without a prediction."""
 
@@ -63,6 +67,20 @@ ExtraOption = Annotated[
         metavar="error|ignore", help="Refuse predictions of questions that the data lacks (error) or skip them."
     ),
 ]
+Align = Annotated[
+    bool,
+    typer.Option("--align", help="Align free-text answers of a language model to spans of their contexts first."),
+]
+Fuzzy = Annotated[
+    float,
+    typer.Option(
+        min=0, max=100, metavar="N", help="With --align: least similarity of a fuzzy match, in per cent; 0 for none."
+    ),
+]
+Abstention = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TEXT", help="With --align: another text that means no answer. May be repeated."),
+]
 Threshold = Annotated[
     float | None,
     typer.Option(
@@ -81,13 +99,18 @@ def evaluate_command(
     na_prob_thresh: Threshold = None,
     cluster: Cluster = None,
     use: Annotated[str, typer.Option(metavar="DATASET", help="Read DATA by this dataset component.")] = "squad",
+    align: Align = False,
+    fuzzy: Fuzzy = FUZZY,
+    abstention: Abstention = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the official metrics as JSON.")] = False,
 ) -> None:
     """Score a predictions file with the official EM and F1; no model is needed.
 
     Where answers have several spans, those due and those given are paired, as the official script of DROP does.
     """
+    from qatk.cli.free_text import aligner_of, alignment_counts, show_alignment
     from qatk.evaluation.agreement import agreement_of
+    from qatk.evaluation.answer_costs import read_costs
     from qatk.evaluation.evaluate import evaluate
 
     host = plugin_host(context)
@@ -101,10 +124,12 @@ def evaluate_command(
         host=host,
         use=use,
         cluster=cluster,
+        align=aligner_of(align, fuzzy, abstention or []),
     )
+    costs = read_costs(predictions) if align else {}
     metrics = evaluation.metrics
     if as_json:
-        print_json(dict(metrics))
+        print_json({**metrics, **alignment_counts(evaluation), **costs})
         return
     console = output()
     console.print(figures_table(evaluation))
@@ -113,6 +138,8 @@ def evaluate_command(
     console.print(f"{by} {clusters.note}.".removesuffix(" ."), style="dim", soft_wrap=True)
     if (agreement := agreement_of(evaluation.examples)) is not None:
         console.print(agreement.said, style="dim", soft_wrap=True)
+    if align:
+        show_alignment(console, evaluation, costs)
     if "best_f1" in metrics:
         console.print()
         console.print(_thresholds(metrics))

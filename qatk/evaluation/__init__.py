@@ -11,21 +11,27 @@ from qatk.evaluation.error_kinds import (
     error_kinds_of,
     right_elsewhere,
 )
+from qatk.evaluation.free_text import ALIGNMENTS, Aligned, AlignedAnswers, Aligner, align_answers
 from qatk.evaluation.metrics import take
 from qatk.evaluation.squad import exact_and_f1, normalise_answers
 from qatk.evaluation.thresholds import Sweep, threshold_sweep
 from qatk.statistics.intervals import mean_interval, percent
 
 __all__ = [
+    "ALIGNMENTS",
     "FUNCTION_WORDS",
     "KINDS",
     "MEANINGS",
     "RIGHT_ANSWER",
     "RIGHT_TO_ABSTAIN",
     "Agreement",
+    "Aligned",
+    "AlignedAnswers",
+    "Aligner",
     "Answerability",
     "Sweep",
     "agreement_of",
+    "align_answers",
     "answerability_of",
     "error_kinds_of",
     "exact_and_f1",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from qatk.errors import DataError, PredictionsError, UsageError
+from qatk.evaluation.free_text import ALIGNMENT, Aligner, align_answers
 from qatk.evaluation.locating import locate
 from qatk.evaluation.metrics import Odds, summarise
 from qatk.evaluation.prediction_files import (
@@ -45,6 +46,7 @@ def evaluate(
     host: PluginHost | None = None,
     use: str = "squad",
     cluster: str | None = None,
+    align: Aligner | None = None,
 ) -> Evaluation:
     """Score predictions as the official SQuAD v2 script does; without a threshold, they are scored as they are.
 
@@ -62,6 +64,8 @@ def evaluate(
         host: the plugins to use.
         use: the dataset that reads a file; its first required option is the path.
         cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
+        align: how to align free-text answers to spans of their contexts before they are scored; adds the groups
+            ``alignment`` to the evaluation.
 
     Raises:
         PredictionsError: if predictions or odds do not match the data: missing, additional or duplicate ids.
@@ -74,8 +78,12 @@ def evaluate(
         predictions = read_predictions(predictions)
     if null_odds is not None and not isinstance(null_odds, Mapping):
         null_odds = read_null_odds(null_odds)
+    masks = {}
+    if align is not None:
+        aligned = align_answers(examples, predictions, align)
+        predictions, masks = aligned.said, {ALIGNMENT: aligned.masks(examples)}
     found = evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh)
-    return replace(found, cluster=cluster)
+    return replace(found, cluster=cluster, masks=masks)
 
 
 def read_data(

@@ -183,6 +183,7 @@ def _predictions() -> dict[str, str | bytes]:
         "nested.json": changed({"text": "1905"}),
         "deep.json": '{"a": ' * 100_000 + "1" + "}" * 100_000,
         "twice.json": json.dumps(good)[:-1] + f', "{first}": "1906"}}',
+        "cost.jsonl": json.dumps({"id": first, "answer": "1905", "latency": -1}) + "\n",
         "few.json": json.dumps(dict.fromkeys(DATA.id[2:], "1905")),
         "more.json": json.dumps({**good, "more": "1905"}),
         "none.json": "{}",
