@@ -5,10 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from qatk.cli.compare_options import (
+    AllPairs,
+    Common,
+    Data,
+    Detect,
+    Draws,
+    Grep,
+    GroupSeeds,
+    Html,
+    Inputs,
+    Jobs,
+    Json,
+    Limit,
+    MarginOption,
+    Markdown,
+    NullOdds,
+    On,
+    Out,
+    Over,
+    Report,
+    Seed,
+    Seeds,
+    Settings,
+    Show,
+    Slice,
+    Use,
+)
 from qatk.cli.compare_outputs import check_outputs, reporters_of, wanted_outputs
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import Interrupted, QatkError, UsageError
@@ -20,110 +47,15 @@ if TYPE_CHECKING:
 
 SHOWN, SHOWN_OF_MANY = 3, 1
 """How many wins, losses and questions that both got wrong are shown: with one pair, and with several."""
-
-
-Inputs = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="SYSTEM",
-        help="Run folders and prediction files; or prediction files with --data; or recipes with --over or --seeds. "
-        "The first system is the baseline.",
-        show_default=False,
-    ),
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="SQuAD data that the prediction files answer, if there is no run folder; plain or .gz.",
-        show_default=False,
-    ),
-]
-NullOdds = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="FILE", help="Null odds of the prediction files: one --null-odds for each in order, - if it has none."
-    ),
-]
-Over = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KEY=A,B",
-        help="Vary a key of the recipe; 'KEY=[A, B]' is read as YAML. Several --over run every combination.",
-    ),
-]
-Seeds = Annotated[
-    str | None,
-    typer.Option(metavar="N,N", help="Run every system with each of these seeds, such as 0,1,2.", show_default=False),
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of every recipe. May be repeated.")
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="Folder for the new run folders.", show_default="runs/RECIPE-compare"),
-]
-Limit = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Run with only the first N questions of each split.")
-]
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="Number of runs at a time, each on its own GPU or sharing the CPU.", show_default="1"
-    ),
-]
-Common = Annotated[bool, typer.Option("--common", help="Compare only the questions that all systems share.")]
-GroupSeeds = Annotated[
-    bool, typer.Option("--group-seeds", help="Treat run folders that differ only in their seed as one system.")
-]
-MarginOption = Annotated[
-    float | None,
-    typer.Option(metavar="POINTS", help="Also say whether a system is no worse than the baseline, by a margin of F1."),
-]
-AllPairs = Annotated[
-    bool, typer.Option("--all-pairs", help="Compare every system with every other, not only with the first.")
-]
-On = Annotated[
-    str, typer.Option(metavar="SET", help="Compare on this evaluation set of the runs, such as test (--on test).")
-]
-Detect = Annotated[
-    float | None,
-    typer.Option(metavar="POINTS", help="Plan: also say how many articles and seeds a difference of F1 needs."),
-]
-Show = Annotated[
-    int | None,
-    typer.Option(
-        min=0, metavar="N", help="Wins and losses to show for each pair.", show_default="3, or 1 with several pairs"
-    ),
-]
-Slice = Annotated[
-    str | None,
-    typer.Option("--slice", metavar="'SLICER: NAME'", help="Show wins and losses of this slice only."),
-]
-Grep = Annotated[
-    str | None,
-    typer.Option(metavar="REGEX", help="Show only questions whose id, text, gold or answers match, ignoring case."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead of the report.")]
-Markdown = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write Markdown, as for a pull request; - prints it.")
-]
-Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write one self-contained HTML page.")]
-Report = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=FILE", help="Write a file with any reporter that supports comparisons; - prints it."),
-]
-Draws = Annotated[
-    int,
-    typer.Option(min=1000, max=1_000_000, metavar="N", help="Number of draws for bootstrap and randomisation test."),
-]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of these draws.")]
+_OF_FILES = (".json", ".jsonl", ".parquet", ".gz", ".yaml", ".yml")
+"""Endings that the name of no model has: what ends so and is not there was to be a file."""
 
 
 def compare_command(
     context: typer.Context,
     inputs: Inputs,
     data: Data = None,
+    use: Use = None,
     null_odds: NullOdds = None,
     over: Over = None,
     seeds: Seeds = None,
@@ -160,7 +92,7 @@ def compare_command(
     check_outputs(json, outputs)
     host = plugin_host(context)
     reporters = reporters_of(host, outputs, to_terminal=not json)
-    given = (inputs, data, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
+    given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
     request = _Request(*given, common, group_seeds, cluster, on, nbest=html is not None or bool(report))
     systems, outcomes = request.read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
@@ -187,6 +119,7 @@ class _Request:
 
     inputs: Sequence[Path]
     data: Path | None
+    use: str | None
     null_odds: Sequence[str]
     over: Sequence[str]
     seeds: str | None
@@ -207,7 +140,10 @@ class _Request:
 
         recipes = [path for path in self.inputs if is_recipe(path)]
         if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:
-            raise UsageError(f"not found: {', '.join(absent)}", fix="name run folders, prediction files or recipes")
+            answering = self.data is not None
+            if not answering or (absent := [name for name in absent if name.endswith(_OF_FILES)]):
+                fix = "name run folders, prediction files or recipes; models need data to answer: --data DATA"
+                raise UsageError(f"not found: {', '.join(absent)}", fix=fix)
         if self.over or self.seeds is not None or recipes:
             return self._read_recipes(host, recipes)
         self._refuse(
@@ -219,7 +155,8 @@ class _Request:
         )
         odds = [None if name == "-" else name for name in self.null_odds]
         if self.data is not None:
-            return self._read_files(host, self.data, odds), []
+            return self._answer(host, self.data, odds), []
+        self._refuse(("--use", self.use), why="--data")
         if all(path.is_dir() for path in self.inputs):
             self._refuse(("--null-odds", self.null_odds), why="prediction files")
         from qatk.comparison.systems import read_systems
@@ -236,7 +173,8 @@ class _Request:
             what = f"not a recipe: {', '.join(others)}"
             fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
             raise UsageError(what, fix=fix)
-        self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="prediction files")
+        self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="models and prediction files")
+        self._refuse(("--use", self.use), why="--data")
         self._refuse(("--common", self.common or None), why="run folders and prediction files")
         self._refuse(
             ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
@@ -264,12 +202,25 @@ class _Request:
         except KeyboardInterrupt:
             raise Interrupted("interrupted", fix="run the same command again to continue") from None
 
-    def _read_files(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
+    def _answer(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
+        from qatk.cli.progress import show_progress
+        from qatk.cli.reading import dataset_for
         from qatk.comparison.systems import read_systems
 
-        on = None if self.on == "dev" else self.on
-        self._refuse(("--group-seeds", self.group_seeds or None), ("--on", on), why="run folders")
-        return read_systems(self.inputs, null_odds, data=data, common=self.common, cluster=self.cluster, host=host)
+        self._refuse(("--on", None if self.on == "dev" else self.on), why="run folders without --data")
+        if all(path.is_file() for path in self.inputs):
+            self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
+        with show_progress():
+            return read_systems(
+                self.inputs,
+                null_odds,
+                data=data,
+                use=self.use or dataset_for(str(data)),
+                common=self.common,
+                group_seeds=self.group_seeds,
+                cluster=self.cluster,
+                host=host,
+            )
 
     def _refuse(self, *options: tuple[str, object], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:

@@ -10,8 +10,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qatk.results.run import RunResult
-
 Source = str | Path
 T = TypeVar("T")
 
@@ -45,9 +43,9 @@ def _without_common(parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return next((short for short in ends if len(set(short)) == different), kept)
 
 
-def names_of_groups(of: Mapping[str, Source], runs: Mapping[str, RunResult]) -> list[str]:
-    """For each source the name of its system: runs of recipes that differ only in the seed are one, a file is one."""
-    keys = [json.dumps(_without_seed(runs[name].manifest), sort_keys=True) if name in runs else name for name in of]
+def names_of_groups(of: Mapping[str, Source], manifests: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """For each source the name of its system: runs of recipes that differ only in the seed are one, others are one."""
+    keys = [json.dumps(_without_seed(manifests[n]), sort_keys=True) if n in manifests else n for n in of]
     groups: dict[str, list[str]] = {key: [] for key in keys}
     for key, source in zip(keys, of.values(), strict=True):
         groups[key].append(str(source))

@@ -1,4 +1,4 @@
-"""Systems read for a comparison: run folders or prediction files, over the same questions in the same order."""
+"""Systems of a comparison: run folders, prediction files or models, over the same questions in the same order."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qatk.comparison.alignment import align, refuse_other_metrics, refuse_too_few, shared_ids
+from qatk.comparison.models import ask_models
 from qatk.comparison.names import Source, T, distinct_names, names_of_groups
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
@@ -39,71 +40,112 @@ def read_systems(
     nbest: bool = True,
     on: str = "dev",
     host: PluginHost | None = None,
+    use: str = "squad",
 ) -> list[System]:
-    """Systems from run folders, from prediction files beside them, or from prediction files alone.
+    """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
     Args:
-        sources: finished runs and prediction files (question id to text or texts, plain or .gz); the first is the
-            baseline. Files are scored and sliced on the data, or without it on that of the first run.
+        sources: the first is the baseline. Without data, finished runs with the answers that they gave, and prediction
+            files (question id to text or texts, plain or .gz), which are scored on the data of the first run. With
+            data, prediction files, and models (run folders, saved models, checkpoints), which answer it now.
         null_odds: the odds file of each predictions file, ``None`` where it has none; nothing at all for none.
-        data: the examples with gold, or the SQuAD file, that the prediction files belong to; ``None`` where a run
-            brings its own.
+        data: the examples with gold, or a file of them; ``None`` where a run brings its own.
         names: the system that each source belongs to: runs of one name are seeds of one system. ``None`` makes a
             system of each, named after what distinguishes its path.
         group_seeds: without names, make one system of runs whose recipes differ in nothing but their seed.
         common: where they share only some questions, go on with those.
         cluster: a column to read of a data file, for :func:`qatk.comparison.compare.compare_systems`.
         nbest: read the best spans of each question too; comparing needs none.
-        on: the evaluation set of the runs to compare on.
-        host: the plugins that read the data and group its questions.
+        on: the evaluation set of the runs to compare on, where no data is given.
+        host: the plugins that read the data, answer it and group its questions.
+        use: the dataset that reads a data file.
 
     Raises:
         RunFolderError: where a folder is no run, or an unfinished one.
+        ModelError: where a model cannot be loaded.
         PredictionsError: where two share no question or, without ``common``, only some; for scores or odds of NaN;
             where odds and predictions do not belong together.
         DataError: where a file holds something else, or the data has no gold.
-        UsageError: for a run without the evaluation set; for fewer than two systems, neither run nor data, data beside
-            a run, or another number of odds than of prediction files; where the data or the metrics of two differ;
-            where a file cannot be opened.
+        UsageError: for a run without the evaluation set; for fewer than two systems, neither run nor data, or another
+            number of odds than of prediction files; where the data or the metrics of two differ; where a file cannot
+            be opened.
     """
     refuse_too_few(len(sources))
     of = dict(zip(distinct_names(sources), sources, strict=True))
+    if data is None:
+        found = _of_runs(of, null_odds, common=common, nbest=nbest, on=on)
+    else:
+        found = _on_data(of, null_odds, read_data(data, host, cluster=cluster, use=use), _name_of(data), host, common)
+    if names is None:
+        manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
+        names = names_of_groups(of, manifests) if group_seeds else list(of)
+    return _grouped(names, found, sources)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one source says, on the questions of all; the manifest is empty where it is no run."""
+
+    evaluation: Evaluation
+    manifest: Mapping[str, Any]
+    facts: Mapping[str, float]
+
+
+def _of_runs(
+    of: Mapping[str, Source], null_odds: Sequence[Source | None], *, common: bool, nbest: bool, on: str
+) -> list[_Found]:
+    """Runs as they answered, and prediction files on the questions of the first."""
     runs = {name: load_run(source, nbest=nbest, on=on) for name, source in of.items() if not Path(source).is_file()}
-    _refuse_no_data_or_two(sources, runs, data)
+    if not runs:
+        what = f"{next(iter(of.values()))} is a file, not a run folder"
+        raise UsageError(what, fix="prediction files need the data: --data DATA")
     answers = _read_answers({name: source for name, source in of.items() if name not in runs}, null_odds)
     refuse_other_metrics(_metrics(runs, answers))
     found = {name: result.evaluation for name, result in runs.items()}
     if answers:
         ids = {name: list(answers[name].texts) if name in answers else found[name].examples.id for name in of}
-        if data is None:
-            examples, masks = _shared_with_run(next(iter(found.values())), ids, common=common)
-        else:
-            asked = read_data(data, host, cluster=cluster)
-            examples, masks = _shared_with_data(asked, _name_of(data), ids, host, common=common)
+        examples, masks = _shared_with_run(next(iter(found.values())), ids, common=common)
         found |= {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
     digests = {name: result.manifest.get("data", {}).get(on, {}).get("digest") for name, result in runs.items()}
     evaluations = align(list(of), [found[name] for name in of], [digests.get(name) for name in of], common=common)
-    if names is None:
-        names = names_of_groups(of, runs) if group_seeds else list(of)
-    return _grouped(names, evaluations, [runs.get(name) for name in of], sources)
+    return [
+        _Found(evaluation, runs[name].manifest, facts_of(runs[name])) if name in runs else _Found(evaluation, {}, {})
+        for name, evaluation in zip(of, evaluations, strict=True)
+    ]
 
 
-def _grouped(
-    names: Sequence[str],
-    evaluations: Sequence[Evaluation],
-    results: Sequence[RunResult | None],
-    sources: Sequence[Source],
-) -> list[System]:
-    """A system of each name, of all its evaluations in order."""
+def _on_data(
+    of: Mapping[str, Source],
+    null_odds: Sequence[Source | None],
+    asked: Examples,
+    name_of_data: str,
+    host: PluginHost | None,
+    common: bool,
+) -> list[_Found]:
+    """Prediction files on the data, and models that answer it now."""
+    files = {name: source for name, source in of.items() if Path(source).is_file()}
+    answers = _read_answers(files, null_odds)
+    ids = {name: list(answer.texts) for name, answer in answers.items()}
+    examples, masks = _shared_with_data(asked, name_of_data, ids, host, common=common)
+    models = ask_models({name: source for name, source in of.items() if name not in files}, examples, host)
+    found = {name: _Found(answer.evaluate(examples, masks), {}, {}) for name, answer in answers.items()}
+    for name, each in models.items():
+        found[name] = _Found(replace(each.evaluation, masks=masks), each.manifest, each.facts)
+    evaluations = align(list(of), [found[name].evaluation for name in of], [None] * len(of))
+    return [replace(found[name], evaluation=e) for name, e in zip(of, evaluations, strict=True)]
+
+
+def _grouped(names: Sequence[str], found: Sequence[_Found], sources: Sequence[Source]) -> list[System]:
+    """A system of each name, of all that was found of it in order."""
     members = {name: [i for i, owner in enumerate(names) if owner == name] for name in dict.fromkeys(names)}
     refuse_too_few(len(members), len(sources))
     return [
         System(
             name=name,
-            evaluations=[evaluations[i] for i in group],
-            seeds=[None if (run := results[i]) is None else run.manifest.get("recipe", {}).get("seed") for i in group],
+            evaluations=[found[i].evaluation for i in group],
+            seeds=[found[i].manifest.get("recipe", {}).get("seed") for i in group],
             sources=[str(sources[i]) for i in group],
-            facts=_mean([{} if (run := results[i]) is None else facts_of(run) for i in group]),
+            facts=_mean([found[i].facts for i in group]),
         )
         for name, group in members.items()
     ]
@@ -154,18 +196,6 @@ def _mean(facts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The mean of each fact that all runs of a system know."""
     known = [name for name in facts[0] if all(name in each for each in facts)]
     return {name: sum(each[name] for each in facts) / len(facts) for name in known}
-
-
-def _refuse_no_data_or_two(
-    sources: Sequence[Source], runs: Mapping[str, RunResult], data: Source | Examples | None
-) -> None:
-    """The data comes from the runs, or from the caller."""
-    if data is None and not runs:
-        raise UsageError(f"{sources[0]} is a file, not a run folder", fix="prediction files need the data: --data DATA")
-    if data is not None and runs:
-        folder = next(source for source in sources if not Path(source).is_file())
-        fix = "a run includes its data, which is used for prediction files too: remove --data (data=)"
-        raise UsageError(f"--data goes with prediction files alone, and {folder} is a folder", fix=fix)
 
 
 def _shared_with_run(

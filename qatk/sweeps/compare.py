@@ -45,8 +45,9 @@ def compare(
     """Compare systems with the first one, question by question; for recipes, make missing runs first.
 
     Args:
-        sources: run folders and predictions files, or recipes (``.yaml``); the first is the baseline.
-        data: the data to score predictions files on, as in :func:`qatk.evaluate`.
+        sources: run folders and predictions files; with ``data``, models (run folders, saved models, checkpoints) and
+            predictions files; or recipes (``.yaml``). The first is the baseline.
+        data: the data for models to answer, and to score predictions files on, as in :func:`qatk.evaluate`.
         null_odds: the odds file of each predictions file, or ``None``.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
         seeds: for recipes: the seeds of every system.

@@ -281,8 +281,6 @@ def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: P
         read_systems(runs, [file])
     with pytest.raises(UsageError, match=r"--data DATA"):
         read_systems([file, file])
-    with pytest.raises(UsageError, match=r"--data goes with prediction files alone, and .*a is a folder"):
-        read_systems([file, runs[0]], data=DATA)
     other = write_run(tmp_path / "other", evaluation(host, DATA, answer(DATA, 0.5, 1)), metrics=[{"use": "mine"}])
     with pytest.raises(UsageError, match=r"the metrics differ: other was scored by .*mine.*, part by squad"):
         read_systems([other, file])

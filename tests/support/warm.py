@@ -77,6 +77,7 @@ def become(asked: dict[str, object], streams: list[int]) -> None:
     os.chdir(str(asked["cwd"]))
     os.environ.clear()
     os.environ.update(asked["environ"])  # type: ignore[call-overload]
+    importlib.reload(sys.modules["huggingface_hub.constants"])  # the hub's address and cache are of the environment
     sys.argv[:] = asked["words"]  # type: ignore[call-overload]
     sys.path[:1] = [str(Path.cwd()), *asked["paths"]]  # type: ignore[misc]
 

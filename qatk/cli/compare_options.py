@@ -1,0 +1,109 @@
+"""The arguments and options of ``qatk compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SYSTEM",
+        help="Run folders and prediction files; models and prediction files with --data; or recipes with --over or "
+        "--seeds. The first system is the baseline.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Data that models (run folders, saved models, checkpoints) answer now, and that prediction files answer.",
+        show_default=False,
+    ),
+]
+Use = Annotated[
+    str | None,
+    typer.Option("--use", metavar="DATASET", help="Dataset component that reads --data.", show_default="by its ending"),
+]
+NullOdds = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE", help="Null odds of the prediction files: one --null-odds for each in order, - if it has none."
+    ),
+]
+Over = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=A,B",
+        help="Vary a key of the recipe; 'KEY=[A, B]' is read as YAML. Several --over run every combination.",
+    ),
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option(metavar="N,N", help="Run every system with each of these seeds, such as 0,1,2.", show_default=False),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of every recipe. May be repeated.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Folder for the new run folders.", show_default="runs/RECIPE-compare"),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Run with only the first N questions of each split.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Number of runs at a time, each on its own GPU or sharing the CPU.", show_default="1"
+    ),
+]
+Common = Annotated[bool, typer.Option("--common", help="Compare only the questions that all systems share.")]
+GroupSeeds = Annotated[
+    bool, typer.Option("--group-seeds", help="Treat run folders that differ only in their seed as one system.")
+]
+MarginOption = Annotated[
+    float | None,
+    typer.Option(metavar="POINTS", help="Also say whether a system is no worse than the baseline, by a margin of F1."),
+]
+AllPairs = Annotated[
+    bool, typer.Option("--all-pairs", help="Compare every system with every other, not only with the first.")
+]
+On = Annotated[
+    str, typer.Option(metavar="SET", help="Compare on this evaluation set of the runs, such as test (--on test).")
+]
+Detect = Annotated[
+    float | None,
+    typer.Option(metavar="POINTS", help="Plan: also say how many articles and seeds a difference of F1 needs."),
+]
+Show = Annotated[
+    int | None,
+    typer.Option(
+        min=0, metavar="N", help="Wins and losses to show for each pair.", show_default="3, or 1 with several pairs"
+    ),
+]
+Slice = Annotated[
+    str | None,
+    typer.Option("--slice", metavar="'SLICER: NAME'", help="Show wins and losses of this slice only."),
+]
+Grep = Annotated[
+    str | None,
+    typer.Option(metavar="REGEX", help="Show only questions whose id, text, gold or answers match, ignoring case."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead of the report.")]
+Markdown = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write Markdown, as for a pull request; - prints it.")
+]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write one self-contained HTML page.")]
+Report = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=FILE", help="Write a file with any reporter that supports comparisons; - prints it."),
+]
+Draws = Annotated[
+    int,
+    typer.Option(min=1000, max=1_000_000, metavar="N", help="Number of draws for bootstrap and randomisation test."),
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of these draws.")]
