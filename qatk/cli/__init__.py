@@ -12,6 +12,7 @@ import typer
 
 from qatk.cli import calibrate, data, plugins, recipe
 from qatk.cli.ask import ask_command
+from qatk.cli.ask_llm import ask_llm_command
 from qatk.cli.compare import compare_command
 from qatk.cli.eval import evaluate_command
 from qatk.cli.predict import predict_command
@@ -36,6 +37,7 @@ app.command("calibrate")(calibrate.calibrate_command)
 app.command("compare")(compare_command)
 app.command("predict")(predict_command)
 app.command("ask")(ask_command)
+app.command("ask-llm")(ask_llm_command)
 app.command("serve")(serve_command)
 app.command("report")(report_command)
 app.add_typer(data.data_app, name="data", help="Inspect and prepare data.")

@@ -12,17 +12,18 @@ from typing import Any
 
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import row_of
-from qatk.files import finite, storage_errors, write_atomically, write_json
+from qatk.files import finite, storage_errors, write_atomically
 from qatk.inference.model import AnsweringModel
+from qatk.inference.parts import open_parts
 from qatk.inference.reply import Reply, replies_of
 from qatk.progress import advance
-from qatk.run_folder.lock import LOCK, locked
+from qatk.run_folder.lock import locked
 from qatk.types import Examples
 
 BLOCK = 1 << 13
 """Questions answered between two writes."""
 FORMS = (".json", ".jsonl", ".parquet")
-ABOUT, PARTS = "about.json", "[0-9]*.jsonl"
+PARTS = "[0-9]*.jsonl"
 FORM = 2
 """Of the rows in the parts: those of another form cannot be gone on with."""
 _SURE = ("probability", "no_answer_probability", "null_odds")
@@ -83,7 +84,7 @@ def predict_file(
 def _predict(
     model: AnsweringModel, examples: Examples, out: Path, parts: Path, *, top_k: int, resume: bool, block: int
 ) -> Written:
-    _open(parts, _identity(model, examples, top_k, block), resume=resume)
+    open_parts(parts, _identity(model, examples, top_k, block), resume=resume)
     done = resumed = 0
     for number, begin in enumerate(range(0, len(examples), block)):
         rows = range(begin, min(begin + block, len(examples)))
@@ -126,26 +127,6 @@ def _identity(model: AnsweringModel, examples: Examples, top_k: int, block: int)
         "top_k": top_k,
         "block": block,
     }
-
-
-def _open(parts: Path, identity: dict[str, object], *, resume: bool) -> None:
-    """A folder for the parts: a new one, or that of a killed call about the same."""
-    about = parts / ABOUT
-    if any(found.name != LOCK for found in parts.iterdir()) and not resume:
-        what = f"{parts} holds the answers of a call that did not come to its end"
-        raise UsageError(what, fix="go on with --resume, or remove the folder")
-    if about.exists():
-        try:
-            held = json.loads(about.read_text("utf-8"))
-        except ValueError:
-            held = {}
-        if changed := [name for name, value in identity.items() if held.get(name) != value]:
-            what = f"{parts} was begun with other {' and '.join(changed)}"
-            raise UsageError(what, fix="remove the folder, or name the model and data that it was begun with")
-        return
-    with storage_errors(parts):
-        parts.mkdir(parents=True, exist_ok=True)
-    write_json(about, identity)
 
 
 def _rows(parts: Path) -> Iterator[Row]:

@@ -1,0 +1,212 @@
+"""Answers of a language model behind an OpenAI-compatible interface, written so that a kill loses none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qatk.errors import QatkError, UsageError
+from qatk.files import append_json_line, mend_lines, read_json_lines, storage_errors
+from qatk.inference.parts import open_parts
+from qatk.progress import advance
+from qatk.run_folder.lock import locked
+from qatk.types import Examples
+
+if TYPE_CHECKING:
+    from openai import OpenAI, OpenAIError
+
+PROMPT = """Answer the question with words copied exactly from the context, as few as possible and no sentence
+around them. If the context does not answer the question, say only: unanswerable
+
+Context: {context}
+
+Question: {question}
+
+Answer:"""
+"""The prompt that is sent if no other is given; it holds ``{context}`` and ``{question}``."""
+_FIELD = re.compile(r"\{(context|question)\}")
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A language model that a server answers for.
+
+    Attributes:
+        url: the server's address, up to and with ``/v1``.
+        name: of the model, as the server knows it.
+        key: that the server asks for; in no file, message or representation.
+        prompt: with ``{context}`` and ``{question}``.
+        request: further fields of each request, such as ``max_tokens``; they replace ``temperature: 0``.
+        price_in, price_out: of a million tokens of the prompt and of the answer, in any currency.
+        timeout: seconds to wait for one answer.
+        retries: how often a request is repeated if the server is busy or does not answer.
+    """
+
+    url: str
+    name: str
+    key: str = field(default="", repr=False)
+    prompt: str = PROMPT
+    request: Mapping[str, object] = field(default_factory=dict)
+    price_in: float | None = None
+    price_out: float | None = None
+    timeout: float = 60.0
+    retries: int = 5
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise UsageError(f"{self.url!r} is no address", fix="give one such as http://127.0.0.1:8000/v1")
+        if absent := [name for name in ("context", "question") if f"{{{name}}}" not in self.prompt]:
+            raise UsageError(
+                f"the prompt has no {{{absent[0]}}}", fix="write {context} and {question} where they belong"
+            )
+
+    def identity(self) -> dict[str, object]:
+        """What decides its answers."""
+        said = hashlib.sha256(self.prompt.encode()).hexdigest()
+        return {"model": self.name, "prompt": said, "request": json.dumps(self.request, sort_keys=True)}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What :func:`ask_language_model` wrote.
+
+    Attributes:
+        path: of the answers.
+        questions: how many there are.
+        resumed: how many an earlier, killed call had answered.
+    """
+
+    path: Path
+    questions: int
+    resumed: int
+
+
+def ask_language_model(
+    model: LanguageModel, examples: Examples, out: Path, *, parallel: int = 4, resume: bool = False
+) -> Asked:
+    """Ask a language model all questions, and write a row for each in their order.
+
+    A row has ``id``, ``prediction`` (the text as it was said), ``latency`` in seconds (repeated requests included), the
+    numbers of tokens if the server tells them, and ``cost`` if prices are given: the form that ``qatk eval --align``
+    reads. Rows are kept in the folder ``OUT.parts`` until all are there.
+
+    Args:
+        model: the language model.
+        examples: the questions; gold is not needed.
+        out: the file to write, ``.jsonl``.
+        parallel: how many requests are under way at a time.
+        resume: go on with what a killed call left.
+
+    Raises:
+        UsageError: the extra is missing, another ending, or a killed call left something and ``resume`` is off.
+        QatkError: the server cannot be reached, refuses, or answers in another form; what it answered before is kept.
+        StorageError: the disk refuses.
+    """
+    if out.suffix != ".jsonl":
+        raise UsageError(f"{out} has an unknown ending", fix="end it in .jsonl")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")
+    client = _client(model)
+    parts = out.with_name(f"{out.name}.parts")
+    with locked(parts, any_folder=True):
+        open_parts(parts, {**model.identity(), "data": examples.digest()}, resume=resume)
+        rows = parts / "answers.jsonl"
+        mend_lines(rows)
+        done = sum(1 for _ in read_json_lines(rows)) if rows.exists() else 0
+        for number, row in enumerate(_rows(client, model, examples, done, parallel), done + 1):
+            append_json_line(rows, row)
+            advance("answering", number, len(examples))
+        with storage_errors(out):
+            rows.touch()
+            rows.replace(out)
+        shutil.rmtree(parts)
+    return Asked(out, len(examples), done)
+
+
+def _rows(
+    client: OpenAI, model: LanguageModel, examples: Examples, first: int, parallel: int
+) -> Iterator[dict[str, object]]:
+    """The rows from ``first`` on, in order; no more than ``parallel`` requests are under way or waited for."""
+    rows = iter(range(first, len(examples)))
+    with ThreadPoolExecutor(parallel) as pool:
+        waiting = [pool.submit(_row, client, model, examples, row) for row in islice(rows, parallel)]
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+                waiting += [pool.submit(_row, client, model, examples, row) for row in islice(rows, 1)]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _row(client: OpenAI, model: LanguageModel, examples: Examples, row: int) -> dict[str, object]:
+    from openai import OpenAIError
+
+    name = examples.id[row]
+    values = {"context": examples.context_of(row), "question": examples.question[row]}
+    content = _FIELD.sub(lambda found: values[found[1]], model.prompt)
+    fields = {name: value for name, value in {"temperature": 0, **model.request}.items() if value is not None}
+    began = time.perf_counter()
+    try:
+        found = client.chat.completions.create(  # type: ignore[call-overload]
+            model=model.name, messages=[{"role": "user", "content": content}], **fields
+        )
+        said = found.choices[0].message.content or ""
+    except OpenAIError as error:
+        raise _explained(error, model, name) from error
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        what = f"the answer to question {name!r} is no chat completion"
+        raise QatkError(
+            what, where=model.url, fix="check that the address ends in /v1 and names such a server"
+        ) from error
+    latency = round(time.perf_counter() - began, 4)
+    return {"id": name, "prediction": said.strip(), "latency": latency, **_spent(model, found.usage)}
+
+
+def _spent(model: LanguageModel, usage: object) -> dict[str, object]:
+    """The tokens of a request and, with prices, its cost."""
+    asked, said = (getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens"))
+    if not isinstance(asked, int) or not isinstance(said, int):
+        return {}
+    found: dict[str, object] = {"input_tokens": asked, "output_tokens": said}
+    if model.price_in is not None or model.price_out is not None:
+        found["cost"] = (asked * (model.price_in or 0.0) + said * (model.price_out or 0.0)) / _MILLION
+    return found
+
+
+def _explained(error: OpenAIError, model: LanguageModel, name: str) -> QatkError:
+    """One message for what the client raised, without the key."""
+    import openai
+
+    onwards = "what was answered is kept: the same command with --resume goes on"
+    said = getattr(error, "message", str(error))
+    if isinstance(error, openai.APITimeoutError):
+        what, fix = f"no answer to question {name!r} within {model.timeout:g} s", onwards
+    elif isinstance(error, openai.APIConnectionError):
+        what, fix = f"the server cannot be reached: {error.__cause__ or said}", f"check --url; {onwards}"
+    elif isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+        what, fix = f"the server refuses the key: {said}", "put it into the environment variable that --key-env names"
+    elif isinstance(error, openai.NotFoundError):
+        what, fix = f"the server does not know the model {model.name!r}: {said}", "check --model and --url"
+    else:
+        what, fix = f"question {name!r} was refused: {said}", onwards
+    if model.key:
+        what = what.replace(model.key, "***")
+    return QatkError(what, where=model.url, fix=fix)
+
+
+def _client(model: LanguageModel) -> OpenAI:
+    try:
+        from openai import OpenAI
+    except ImportError:
+        raise UsageError("asking a language model needs openai", fix='pip install "qatk[llm]"') from None
+    return OpenAI(base_url=model.url, api_key=model.key or "none", timeout=model.timeout, max_retries=model.retries)
