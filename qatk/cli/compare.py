@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
 from qatk.cli.compare_options import (
     AllPairs,
     Common,
@@ -41,8 +42,12 @@ from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_
 from qatk.errors import Interrupted, QatkError, UsageError
 
 if TYPE_CHECKING:
+    import re
+
+    from qatk.comparison.planning import Needed
+    from qatk.evaluation.free_text import Aligner
     from qatk.plugins.host import PluginHost
-    from qatk.results.comparison import System
+    from qatk.results.comparison import Comparison, System
     from qatk.sweeps.sweep import Outcome
 
 SHOWN, SHOWN_OF_MANY = 3, 1
@@ -70,6 +75,9 @@ def compare_command(
     all_pairs: AllPairs = False,
     on: On = "dev",
     detect: Detect = None,
+    align: Align = False,
+    fuzzy: Fuzzy = FUZZY,
+    abstention: Abstention = None,
     show: Show = None,
     only: Slice = None,
     grep: Grep = None,
@@ -81,9 +89,10 @@ def compare_command(
     seed: Seed = 13,
 ) -> None:
     """Compare systems question by question: what differs, how sure that is, and where."""
+    from qatk.cli.free_text import aligner_of
     from qatk.comparison.compare import compare_systems, comparison_to_dict
     from qatk.comparison.planning import needed
-    from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
+    from qatk.comparison.wins_losses import compile_pattern
     from qatk.sweeps.sweep import failures
 
     plain_warnings()
@@ -93,24 +102,33 @@ def compare_command(
     host = plugin_host(context)
     reporters = reporters_of(host, outputs, to_terminal=not json)
     given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
-    request = _Request(*given, common, group_seeds, cluster, on, nbest=html is not None or bool(report))
-    systems, outcomes = request.read(host)
+    aligned = aligner_of(align, fuzzy, abstention or [])
+    systems, outcomes = _Request(*given, common, group_seeds, cluster, on, bool(html or report), aligned).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
-    shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
-    shown = narrow(shown, matching(comparison, pattern), f"matching {grep!r}") if pattern else shown
-    number = show if show is not None else SHOWN if len(comparison.pairs) == 1 else SHOWN_OF_MANY
+    shown = _narrowed(comparison, only, pattern)
     console = output(quiet=json)
     for reporter, file in reporters:
-        reporter.compare(shown, file, console, show=number)
+        reporter.compare(shown, file, console, show=_number_shown(show, comparison))
     if not json and all(wanted.file is not None for wanted in outputs):
-        for plan in plans:
-            console.print(f"\n{plan.text}", highlight=False, markup=False)
+        console.print(*(f"\n{plan.text}" for plan in plans), sep="\n", end="\n" * bool(plans), markup=False)
     if json:
-        planned = {"detect": [asdict(plan) for plan in plans]} if plans else {}
-        print_json({**comparison_to_dict(shown), **planned, **({"runs": _described(outcomes)} if outcomes else {})})
+        print_json(comparison_to_dict(shown) | _further(plans, outcomes))
     if failed := failures(outcomes):
         raise QatkError(failed, fix="run the same command again to resume them")
+
+
+def _number_shown(show: int | None, comparison: Comparison) -> int:
+    """Of wins and losses, for each pair."""
+    return show if show is not None else SHOWN if len(comparison.pairs) == 1 else SHOWN_OF_MANY
+
+
+def _narrowed(comparison: Comparison, only: str | None, pattern: re.Pattern[str] | None) -> Comparison:
+    """The wins and losses in a slice, and of questions that match."""
+    from qatk.comparison.wins_losses import in_slice, matching, narrow
+
+    shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
+    return narrow(shown, matching(comparison, pattern), f"matching {pattern.pattern!r}") if pattern else shown
 
 
 @dataclass(frozen=True)
@@ -132,6 +150,7 @@ class _Request:
     cluster: str | None
     on: str
     nbest: bool
+    align: Aligner | None
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
@@ -161,8 +180,16 @@ class _Request:
             self._refuse(("--null-odds", self.null_odds), why="prediction files")
         from qatk.comparison.systems import read_systems
 
-        common, grouped = self.common, self.group_seeds
-        return read_systems(self.inputs, odds, common=common, group_seeds=grouped, nbest=self.nbest, on=self.on), []
+        systems = read_systems(
+            self.inputs,
+            odds,
+            common=self.common,
+            group_seeds=self.group_seeds,
+            nbest=self.nbest,
+            on=self.on,
+            align=self.align,
+        )
+        return systems, []
 
     def _read_recipes(self, host: PluginHost, recipes: Sequence[Path]) -> tuple[list[System], list[Outcome]]:
         from qatk.cli.sweep_progress import show_sweep
@@ -175,6 +202,7 @@ class _Request:
             raise UsageError(what, fix=fix)
         self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="models and prediction files")
         self._refuse(("--use", self.use), why="--data")
+        self._refuse(("--align", self.align), why="prediction files")
         self._refuse(("--common", self.common or None), why="run folders and prediction files")
         self._refuse(
             ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
@@ -220,11 +248,18 @@ class _Request:
                 group_seeds=self.group_seeds,
                 cluster=self.cluster,
                 host=host,
+                align=self.align,
             )
 
     def _refuse(self, *options: tuple[str, object], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:
             raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
+
+
+def _further(plans: Sequence[Needed], outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What JSON says beside the comparison: plans, and of recipes their runs."""
+    planned = {"detect": [asdict(plan) for plan in plans]} if plans else {}
+    return {**planned, **({"runs": _described(outcomes)} if outcomes else {})}
 
 
 def _described(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
 from qatk.cli.shared import Cluster, output, plugin_host, print_json
 from qatk.display.numbers import METRICS, best_threshold, counted, interval
 from qatk.display.tables import plain_table
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qatk.results.evaluation import Evaluation
-
-
-FUZZY = 90.0
-"""The default of ``--fuzzy``."""
 
 
 class Missing(str, Enum):
@@ -66,20 +63,6 @@ ExtraOption = Annotated[
     typer.Option(
         metavar="error|ignore", help="Refuse predictions of questions that the data lacks (error) or skip them."
     ),
-]
-Align = Annotated[
-    bool,
-    typer.Option("--align", help="Align free-text answers of a language model to spans of their contexts first."),
-]
-Fuzzy = Annotated[
-    float,
-    typer.Option(
-        min=0, max=100, metavar="N", help="With --align: least similarity of a fuzzy match, in per cent; 0 for none."
-    ),
-]
-Abstention = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TEXT", help="With --align: another text that means no answer. May be repeated."),
 ]
 Threshold = Annotated[
     float | None,

@@ -14,7 +14,9 @@ from qatk.comparison.alignment import align, refuse_other_metrics, refuse_too_fe
 from qatk.comparison.models import ask_models
 from qatk.comparison.names import Source, T, distinct_names, names_of_groups
 from qatk.errors import UsageError
+from qatk.evaluation.answer_costs import read_costs
 from qatk.evaluation.evaluate import evaluate_examples, read_data
+from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
 from qatk.evaluation.metrics import take
 from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
 from qatk.evaluation.prediction_rows import Said
@@ -41,6 +43,7 @@ def read_systems(
     on: str = "dev",
     host: PluginHost | None = None,
     use: str = "squad",
+    align: Aligner | None = None,
 ) -> list[System]:
     """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
@@ -59,6 +62,8 @@ def read_systems(
         on: the evaluation set of the runs to compare on, where no data is given.
         host: the plugins that read the data, answer it and group its questions.
         use: the dataset that reads a data file.
+        align: how to align the free-text answers of prediction files to spans of their contexts; adds what they cost,
+            and the share that has no such span, to the facts of their systems.
 
     Raises:
         RunFolderError: where a folder is no run, or an unfinished one.
@@ -72,10 +77,13 @@ def read_systems(
     """
     refuse_too_few(len(sources))
     of = dict(zip(distinct_names(sources), sources, strict=True))
+    files = {name: source for name, source in of.items() if Path(source).is_file()}
+    answers = _read_answers(files, null_odds, align)
     if data is None:
-        found = _of_runs(of, null_odds, common=common, nbest=nbest, on=on)
+        found = _of_runs(of, answers, common=common, nbest=nbest, on=on)
     else:
-        found = _on_data(of, null_odds, read_data(data, host, cluster=cluster, use=use), _name_of(data), host, common)
+        asked = read_data(data, host, cluster=cluster, use=use)
+        found = _on_data(of, answers, asked, _name_of(data), host, common=common)
     if names is None:
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests) if group_seeds else list(of)
@@ -92,43 +100,41 @@ class _Found:
 
 
 def _of_runs(
-    of: Mapping[str, Source], null_odds: Sequence[Source | None], *, common: bool, nbest: bool, on: str
+    of: Mapping[str, Source], answers: Mapping[str, _Answers], *, common: bool, nbest: bool, on: str
 ) -> list[_Found]:
     """Runs as they answered, and prediction files on the questions of the first."""
-    runs = {name: load_run(source, nbest=nbest, on=on) for name, source in of.items() if not Path(source).is_file()}
+    runs = {name: load_run(source, nbest=nbest, on=on) for name, source in of.items() if name not in answers}
     if not runs:
         what = f"{next(iter(of.values()))} is a file, not a run folder"
         raise UsageError(what, fix="prediction files need the data: --data DATA")
-    answers = _read_answers({name: source for name, source in of.items() if name not in runs}, null_odds)
     refuse_other_metrics(_metrics(runs, answers))
-    found = {name: result.evaluation for name, result in runs.items()}
+    found = {name: _Found(run.evaluation, run.manifest, facts_of(run)) for name, run in runs.items()}
     if answers:
-        ids = {name: list(answers[name].texts) if name in answers else found[name].examples.id for name in of}
-        examples, masks = _shared_with_run(next(iter(found.values())), ids, common=common)
+        ids = {
+            name: list(answers[name].texts) if name in answers else found[name].evaluation.examples.id for name in of
+        }
+        examples, masks = _shared_with_run(next(iter(runs.values())).evaluation, ids, common=common)
         found |= {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
     digests = {name: result.manifest.get("data", {}).get(on, {}).get("digest") for name, result in runs.items()}
-    evaluations = align(list(of), [found[name] for name in of], [digests.get(name) for name in of], common=common)
-    return [
-        _Found(evaluation, runs[name].manifest, facts_of(runs[name])) if name in runs else _Found(evaluation, {}, {})
-        for name, evaluation in zip(of, evaluations, strict=True)
-    ]
+    each = [found[name] for name in of]
+    evaluations = align(list(of), [one.evaluation for one in each], [digests.get(name) for name in of], common=common)
+    return [replace(one, evaluation=evaluation) for one, evaluation in zip(each, evaluations, strict=True)]
 
 
 def _on_data(
     of: Mapping[str, Source],
-    null_odds: Sequence[Source | None],
+    answers: Mapping[str, _Answers],
     asked: Examples,
     name_of_data: str,
     host: PluginHost | None,
+    *,
     common: bool,
 ) -> list[_Found]:
     """Prediction files on the data, and models that answer it now."""
-    files = {name: source for name, source in of.items() if Path(source).is_file()}
-    answers = _read_answers(files, null_odds)
     ids = {name: list(answer.texts) for name, answer in answers.items()}
     examples, masks = _shared_with_data(asked, name_of_data, ids, host, common=common)
-    models = ask_models({name: source for name, source in of.items() if name not in files}, examples, host)
-    found = {name: _Found(answer.evaluate(examples, masks), {}, {}) for name, answer in answers.items()}
+    models = ask_models({name: source for name, source in of.items() if name not in answers}, examples, host)
+    found = {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
     for name, each in models.items():
         found[name] = _Found(replace(each.evaluation, masks=masks), each.manifest, each.facts)
     evaluations = align(list(of), [found[name].evaluation for name in of], [None] * len(of))
@@ -153,31 +159,41 @@ def _grouped(names: Sequence[str], found: Sequence[_Found], sources: Sequence[So
 
 @dataclass(frozen=True)
 class _Answers:
-    """What a predictions file says, and its null odds."""
+    """What a predictions file says, its null odds, and what its answers cost."""
 
     texts: Mapping[str, Said]
     odds: Mapping[str, float] | None
+    align: Aligner | None
+    costs: Mapping[str, float]
 
-    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]]) -> Evaluation:
+    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]]) -> _Found:
         """Scored on examples that it answers, and maybe others beside them."""
+        texts, facts = _only(self.texts, examples.id), dict(self.costs)
+        if self.align is not None:
+            aligned = align_answers(examples, texts, self.align)
+            texts, absent = aligned.said, list(aligned.kind.values()).count(ABSENT)
+            facts["not_in_context"] = absent / len(examples)
         odds = None if self.odds is None else _only(self.odds, examples.id)
-        scored = evaluate_examples(examples, _only(self.texts, examples.id), odds)
-        return replace(scored, masks=masks)
+        return _Found(replace(evaluate_examples(examples, texts, odds), masks=masks), {}, facts)
 
 
-def _read_answers(files: Mapping[str, Source], null_odds: Sequence[Source | None]) -> dict[str, _Answers]:
+def _read_answers(
+    files: Mapping[str, Source], null_odds: Sequence[Source | None], align: Aligner | None
+) -> dict[str, _Answers]:
     """What prediction files say, by the name of each, with the odds files in their order."""
     if null_odds and len(null_odds) != len(files):
         raise UsageError(
             f"{len(null_odds)} files of null odds for {len(files)} of predictions", fix="give one for each"
         )
+    if align is not None and not files:
+        raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")
     answers = {}
     for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
         texts = read_predictions(file)
         odds = None if odds_file is None else read_null_odds(odds_file)
         if odds is not None:
             check_null_odds(texts, odds, where=name)
-        answers[name] = _Answers(texts, odds)
+        answers[name] = _Answers(texts, odds, align, {} if align is None else read_costs(Path(file)))
     return answers
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.word_bounds import UNSPACED, cuts_word, whole_words
-from qatk.types import Bool, Examples
+from qatk.types import Bool, Examples, Span
 
 ALIGNMENTS: tuple[str, ...] = ("exact", "normalised", "fuzzy", "not in the context", "no answer")
 """How an answer stands in its context; :class:`Aligner` gives indices into this."""
@@ -152,12 +152,18 @@ def align_answers(examples: Examples, said: Mapping[str, Said], aligner: Aligner
         if (at := row.get(name)) is None:
             found[name] = what
             continue
-        texts = [what] if isinstance(what, str) else [part if isinstance(part, str) else part.text for part in what]
-        each = [aligner.align(text, examples.context_of(at)) for text in texts]
-        given = [aligned for aligned in each if aligned.kind != ABSTAINED]
-        kinds[name] = max((aligned.kind for aligned in given), default=ABSTAINED)
-        spans = list(dict.fromkeys(aligned.text for aligned in given))
-        found[name] = spans if not isinstance(what, str) else "".join(spans)
+        kept: dict[tuple[str, int], tuple[str | Span, int]] = {}
+        for part in [what] if isinstance(what, str) else what:
+            if isinstance(part, Span) and part.char_start >= 0:  # said with its place: a span already
+                kept.setdefault((part.text, part.char_start), (part, EXACT))
+                continue
+            text = part.text if isinstance(part, Span) else part
+            aligned = aligner.align(text, examples.context_of(at))
+            if aligned.kind != ABSTAINED:
+                kept.setdefault((aligned.text, -1), (aligned.text, aligned.kind))
+        kinds[name] = max((kind for _, kind in kept.values()), default=ABSTAINED)
+        spans = [span for span, _ in kept.values()]
+        found[name] = "".join(map(str, spans)) if isinstance(what, str) else spans
     return AlignedAnswers(found, kinds)
 
 

@@ -27,7 +27,8 @@ class System:
         evaluations: one per seed, all on the same examples in the same order.
         seeds: the seed of each evaluation; ``None`` if unknown.
         sources: the run folder or predictions file of each evaluation.
-        facts: ``examples_per_second`` (of prediction), ``parameters`` and ``model_bytes``, as far as they are known.
+        facts: ``examples_per_second`` (of prediction), ``parameters`` and ``model_bytes``, as far as they are known; of
+            free-text answers ``not_in_context`` (a share), ``seconds_per_1000`` and ``cost_per_1000`` questions.
     """
 
     name: str

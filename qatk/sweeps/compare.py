@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from qatk.comparison.compare import compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
+from qatk.evaluation.free_text import Aligner
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import is_recipe
 from qatk.results import Comparison
@@ -40,6 +42,7 @@ def compare(
     margin: float | None = None,
     all_pairs: bool = False,
     on: str = "dev",
+    align: Aligner | None = None,
     host: PluginHost | None = None,
 ) -> Comparison:
     """Compare systems with the first one, question by question; for recipes, make missing runs first.
@@ -64,6 +67,7 @@ def compare(
         margin: the margin in F1, in percentage points, within which a system counts as no worse than the baseline.
         all_pairs: compare every system with every other, not only with the first.
         on: the evaluation set of the runs to compare on.
+        align: how to align free-text answers of predictions files, as in :func:`qatk.evaluate`.
         host: the plugins to use.
 
     Raises:
@@ -74,12 +78,12 @@ def compare(
     recipes = [source for source in sources if is_recipe(source)]
     _refuse_mixture(sources, recipes, data, varied=bool(over) or seeds is not None)
     if recipes:
-        place = executor or local_executor(jobs, host)
-        systems = _made(recipes, over or {}, seeds, settings, out, limit, place, host, on)
-    else:
-        systems = read_systems(
-            sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, on=on, host=host
+        systems = _made(
+            recipes, over or {}, seeds, settings, out, limit, executor or local_executor(jobs, host), host, on
         )
+    else:
+        read = partial(read_systems, sources, null_odds, data=data, common=common, group_seeds=group_seeds)
+        systems = read(cluster=cluster, on=on, align=align, host=host)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands import call
+from qatk.comparison.compare import compare_systems
+from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.answer_costs import read_costs
 from qatk.evaluation.evaluate import evaluate
@@ -29,7 +31,8 @@ from qatk.evaluation.free_text import (
     Aligner,
     align_answers,
 )
-from qatk.types import Examples
+from qatk.types import Examples, Span
+from qatk_builtin.reporters.shared.comparison import Contrast
 from repository import ROOT
 from scoring_cases import examples_of
 
@@ -125,6 +128,34 @@ def test_scores_are_those_of_the_spans(tmp_path: Path) -> None:
         "no answer": [False, True, True],
     }
     assert not plain.masks
+
+
+def test_what_is_said_with_its_place_is_a_span_already() -> None:
+    spans = [Span("ed fo", 3, 8, 0.5), Span("hen", -1, -1, 0.1)]
+    found = align_answers(asked(), {"q0": spans}, ALIGNER)
+    assert found.said == {"q0": [spans[0], "hen"]}
+    assert found.kind == {"q0": EXACT}
+
+
+def test_free_text_is_compared_with_spans_beside_what_it_costs() -> None:
+    careful = ROOT / "examples" / "compare" / "careful.json"
+    systems = read_systems([careful, ANSWERS], data=DATA, align=ALIGNER)
+    scored = [evaluate(DATA, file, align=ALIGNER).metrics["f1"] for file in (careful, ANSWERS)]
+    assert [system.evaluation.metrics["f1"] for system in systems] == scored
+    assert systems[0].facts == {"not_in_context": 0.0}
+    assert systems[1].facts.keys() == {"not_in_context", "seconds_per_1000", "cost_per_1000"}
+    assert systems[1].facts["not_in_context"] == 43 / 240
+    encoder = replace(systems[0], facts={"examples_per_second": 20.0})
+    headers, lines = (found := Contrast(compare_systems([encoder, systems[1]], draws=1000))).headers, found.lines()
+    cells = [dict(zip(headers, line.cells, strict=True)) for line in lines]
+    assert [row["s/1,000"] for row in cells] == ["50", "732"]
+    assert [row["cost/1,000"] for row in cells] == ["-", "0.22"]
+    assert [row["not in context"] for row in cells] == ["-", "17.9 %"]
+
+
+def test_without_free_text_there_is_nothing_to_align(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no free-text answers to align"):
+        read_systems([tmp_path, tmp_path / "b"], data=DATA, align=ALIGNER)
 
 
 def test_costs_are_means_of_the_rows_that_have_them(tmp_path: Path) -> None:

@@ -105,7 +105,12 @@ class Contrast:
 
     @cached_property
     def _figures(self) -> list[dict[str, str]]:
-        return [_system_figures(system) for system in self.comparison.systems]
+        figures = [_system_figures(system) for system in self.comparison.systems]
+        if any(_SECONDS in each for each in figures):  # beside what a language model takes, what a run takes
+            for system, each in zip(self.comparison.systems, figures, strict=True):
+                if (rate := system.facts.get("examples_per_second")) is not None:
+                    each.setdefault(_SECONDS, _few(1000 / rate))
+        return figures
 
     def lines(self) -> Iterator[Line]:
         """The table of systems, with a line for every seed where there are several."""
@@ -247,7 +252,9 @@ _KEYS = {name: key for key, name in METRICS.items()} | {
     group.name: f"{group.prefix}f1" for group in (HAS_ANSWER, NO_ANSWER)
 }
 _SCORES = (*_KEYS, "AUC")
-_COSTS = ("examples/s", "parameters", "size")
+_SECONDS = "s/1,000"
+_ABSENT = "not in context"
+_COSTS = ("examples/s", _SECONDS, "cost/1,000", "parameters", "size")
 
 
 def _system_figures(system: System) -> dict[str, str]:
@@ -255,6 +262,12 @@ def _system_figures(system: System) -> dict[str, str]:
     figures = _scores(system.evaluations)
     if "examples_per_second" in facts:
         figures["examples/s"] = f"{facts['examples_per_second']:,.0f}"
+    if "not_in_context" in facts:
+        figures[_ABSENT] = f"{100 * facts['not_in_context']:.1f} %"
+    if "seconds_per_1000" in facts:
+        figures[_SECONDS] = _few(facts["seconds_per_1000"])
+    if "cost_per_1000" in facts:
+        figures["cost/1,000"] = f"{facts['cost_per_1000']:,.2f}"
     if "parameters" in facts:
         figures["parameters"] = scaled(facts["parameters"], 1000, ("", " k", " M", " B"))
     if "model_bytes" in facts:
