@@ -78,9 +78,7 @@ def compare(
     recipes = [source for source in sources if is_recipe(source)]
     _refuse_mixture(sources, recipes, data, varied=bool(over) or seeds is not None)
     if recipes:
-        systems = _made(
-            recipes, over or {}, seeds, settings, out, limit, executor or local_executor(jobs, host), host, on
-        )
+        systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on)
     else:
         read = partial(read_systems, sources, null_odds, data=data, common=common, group_seeds=group_seeds)
         systems = read(cluster=cluster, on=on, align=align, host=host)
@@ -103,7 +101,8 @@ def _made(
     settings: Sequence[str],
     out: Source | None,
     limit: int | None,
-    executor: Executor,
+    executor: Executor | None,
+    jobs: int,
     host: PluginHost,
     on: str,
 ) -> list[System]:
@@ -114,7 +113,7 @@ def _made(
         overs,
         seeds,
         host=host,
-        executor=executor,
+        executor=executor or local_executor(jobs, host),
         listener=_ignore,
         settings=settings,
         out=out,
