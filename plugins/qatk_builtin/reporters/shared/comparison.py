@@ -9,12 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from qatk.display import METRICS, Mark, counted, figure, interval, points, scaled
-from qatk.evaluation import KINDS, answerability_of, error_kinds_of
-from qatk.results import UNRESOLVED, Comparison, Difference, Evaluation, Pair, System
+from qatk.display import METRICS, Mark, counted, interval
+from qatk.evaluation import KINDS, error_kinds_of
+from qatk.results import UNRESOLVED, Comparison, Difference, Pair, System
 from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, groups_of
 from qatk_builtin.reporters.shared.cases import nearest_gold
-from qatk_builtin.reporters.shared.facts import further_figures
+from qatk_builtin.reporters.shared.system_figures import COSTS, KEYS, SCORES, few, figures_of, scores_of
 
 RIGHT_KINDS = frozenset({"right answer", "right to abstain"})
 
@@ -95,8 +95,8 @@ class Contrast:
     def headers(self) -> list[str]:
         """The columns of the table of systems that any system fills; further metrics between scores and costs."""
         known = dict.fromkeys(name for figures in self._figures for name in figures)
-        further = [name for name in known if name not in _SCORES + _COSTS]
-        return [name for name in (*_SCORES, *further, *_COSTS) if name in known]
+        further = [name for name in known if name not in SCORES + COSTS]
+        return [name for name in (*SCORES, *further, *COSTS) if name in known]
 
     @property
     def long_headers(self) -> list[str]:
@@ -105,12 +105,7 @@ class Contrast:
 
     @cached_property
     def _figures(self) -> list[dict[str, str]]:
-        figures = [_system_figures(system) for system in self.comparison.systems]
-        if any(_SECONDS in each for each in figures):  # beside what a language model takes, what a run takes
-            for system, each in zip(self.comparison.systems, figures, strict=True):
-                if (rate := system.facts.get("examples_per_second")) is not None:
-                    each.setdefault(_SECONDS, _few(1000 / rate))
-        return figures
+        return figures_of(self.comparison.systems)
 
     def lines(self) -> Iterator[Line]:
         """The table of systems, with a line for every seed where there are several."""
@@ -119,7 +114,7 @@ class Contrast:
             yield Line(letter, system.name, [figures.get(name, "-") for name in self.headers], self._intervals(system))
             if several and system.seeds[0] is not None:
                 for seed, evaluation in zip(system.seeds, system.evaluations, strict=True):
-                    cells, alone = _scores([evaluation]), System(system.name, [evaluation])
+                    cells, alone = scores_of([evaluation]), System(system.name, [evaluation])
                     shown = [cells.get(name, "") for name in self.headers]
                     yield Line("", f"seed {seed}", shown, self._intervals(alone))
 
@@ -129,7 +124,7 @@ class Contrast:
         rows = {group.name: mask for group, mask in groups_of(has_answer).items()}
         clusters, found = self.comparison.clusters, []
         for name in self.headers:
-            metric = _KEYS.get(name, "").rpartition("_")[2]
+            metric = KEYS.get(name, "").rpartition("_")[2]
             mask = rows.get(name, np.ones(len(has_answer), np.bool_))
             known = metric and mask.any()
             found.append(interval(system.interval(metric, mask, clusters)) if known else "")
@@ -162,7 +157,7 @@ class Contrast:
         return (
             f"design effect {low if low == high else f'{low} to {high}'}: {counted(of[0].total, 'question')} carry "
             f"{'as much' if low == high else 'at least as much'} information as {worth}; {clusters} "
-            f"{'count' if of[0].clusters > 1 else 'counts'} as {_few(of[0].effective_clusters)} of equal size"
+            f"{'count' if of[0].clusters > 1 else 'counts'} as {few(of[0].effective_clusters)} of equal size"
         )
 
     def slices_note(self, lines: Sequence[SliceLine]) -> str:
@@ -239,57 +234,9 @@ class Contrast:
         return sorted(marks, key=lambda mark: mark.start)
 
 
-def _few(number: float) -> str:
-    return f"{number:.1f}" if number < 10 else f"{number:,.0f}"
-
-
 def letter_of(index: int) -> str:
     """A to Z, then S27, S28 ..."""
     return string.ascii_uppercase[index] if index < 26 else f"S{index + 1}"
-
-
-_KEYS = {name: key for key, name in METRICS.items()} | {
-    group.name: f"{group.prefix}f1" for group in (HAS_ANSWER, NO_ANSWER)
-}
-_SCORES = (*_KEYS, "AUC")
-_SECONDS = "s/1,000"
-_ABSENT = "not in context"
-_COSTS = ("examples/s", _SECONDS, "cost/1,000", "parameters", "size")
-
-
-def _system_figures(system: System) -> dict[str, str]:
-    facts = system.facts
-    figures = _scores(system.evaluations)
-    if "examples_per_second" in facts:
-        figures["examples/s"] = f"{facts['examples_per_second']:,.0f}"
-    if "not_in_context" in facts:
-        figures[_ABSENT] = f"{100 * facts['not_in_context']:.1f} %"
-    if "seconds_per_1000" in facts:
-        figures[_SECONDS] = _few(facts["seconds_per_1000"])
-    if "cost_per_1000" in facts:
-        figures["cost/1,000"] = f"{facts['cost_per_1000']:,.2f}"
-    if "parameters" in facts:
-        figures["parameters"] = scaled(facts["parameters"], 1000, ("", " k", " M", " B"))
-    if "model_bytes" in facts:
-        figures["size"] = scaled(facts["model_bytes"], 1000, (" B", " kB", " MB", " GB"))
-    return figures
-
-
-def _scores(evaluations: Sequence[Evaluation]) -> dict[str, str]:
-    """The means over seeds of what is known of all of them."""
-    scores = {
-        name: points(float(np.mean([evaluation.metrics[key] for evaluation in evaluations])))
-        for name, key in _KEYS.items()
-        if all(key in evaluation.metrics for evaluation in evaluations)
-    }
-    judged = [found for evaluation in evaluations if (found := answerability_of(evaluation)) is not None]
-    if len(judged) == len(evaluations):
-        scores["AUC"] = figure(float(np.mean([found.roc_auc for found in judged])), 3)
-    further = [{name: values[0] for name, values in further_figures(each.metrics)} for each in evaluations]
-    for name in further[0]:
-        if all(isinstance(figures.get(name), int | float) for figures in further):
-            scores[name] = figure(float(np.mean([figures[name] for figures in further])), 3)
-    return scores
 
 
 def _resolved(difference: Difference | None) -> bool:
