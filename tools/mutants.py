@@ -147,7 +147,7 @@ def main() -> None:
             for mutant in drawn:
                 if said := survives(mutant, folder, tests, patience):
                     lived += 1
-                    print(said, flush=True)
+                print(said or f"killed: {mutant}", flush=True)
             rows.append(f"| {room} | {len(drawn)} of {len(found):,} | {len(drawn) - lived} | {lived} |")
             print(rows[-1], flush=True)
     print("\n".join(rows))

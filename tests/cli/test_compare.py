@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
-from commands import call
+from commands import call, forked_python
 from compare_tools import answer, articles, evaluation, squad_of, system, write_run
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
@@ -381,7 +381,7 @@ def test_a_recipe_is_run_over_its_values_and_a_run_that_fails_is_told(tmp_path: 
 
 
 def qatk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return call("qatk", "compare", *arguments, cwd=folder)
+    return call("qatk", "compare", *arguments, cwd=folder, FORKED_PYTHON=forked_python())
 
 
 def test_comparing_loads_no_model_library(folders: Path) -> None:

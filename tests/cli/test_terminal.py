@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from commands import forked_python
 from screen import screen, shown_by
 from small import write_recipe
 
@@ -18,7 +18,7 @@ def test_the_screen_of_a_terminal() -> None:
 def test_a_report_begins_on_a_line_of_its_own_and_no_bar_stays(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, train=64, dev=16, epochs=2)
     lines, code = shown_by(
-        [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")], cwd=tmp_path
+        [forked_python(), "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")], cwd=tmp_path
     )
     assert code == 0, lines
     said = [line for line in lines if line]

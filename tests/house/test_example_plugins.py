@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call
+from commands import call, forked_python
 from repository import ROOT
 from small import write_recipe
 
@@ -58,7 +58,7 @@ def test_their_tests_pass(site: Path) -> None:
 
 
 def test_none_ails(site: Path, tmp_path: Path) -> None:
-    done = call("qatk", "plugins", "doctor", cwd=tmp_path, paths=[site])
+    done = call("qatk", "plugins", "doctor", cwd=tmp_path, paths=[site], FORKED_PYTHON=forked_python("light"))
     assert done.returncode == 0, done.stdout
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call, pretend_to_install
+from commands import call, forked_python, pretend_to_install
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
@@ -60,7 +60,7 @@ def test_every_kind_passes_its_own_test(every_kind: tuple[Path, list[Path]]) -> 
 
 def test_every_kind_is_listed_and_well(every_kind: tuple[Path, list[Path]]) -> None:
     folder, paths = every_kind
-    done = call("qatk", "plugins", "doctor", "--json", cwd=folder, paths=paths)
+    done = call("qatk", "plugins", "doctor", "--json", cwd=folder, paths=paths, FORKED_PYTHON=forked_python("light"))
     assert done.returncode == 0, done.stdout
     found = {row["plugin"]: row["components"] for row in json.loads(done.stdout)["plugins"]}
     shown = (folder / "qatk-own-dataset" / "README.md").read_text()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import yaml
 from rich.console import Console
 
 import qatk
+from commands import call
 from qatk.calibration.calibrate import apply_threshold
 from qatk.errors import DataError, UsageError
 from qatk.results import RunResult
@@ -33,8 +32,7 @@ def articles(questions: int, seed: int) -> dict[str, object]:
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "-m", "qatk", *words], capture_output=True, text=True, env=environ)
+    return call("qatk", *words)
 
 
 def recipe_in(folder: Path, sets: Sequence[str] = ("test", "xquad-de")) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import qatk
+from commands import call, forked_python
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.run_folder.lock import LOCK, locked
 from small import write_recipe
@@ -24,8 +25,8 @@ from small import write_recipe
 ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
-def command(recipe: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(recipe.parent / "run"), "--json", *more]
+def command(recipe: Path, *more: str, python: str = sys.executable) -> list[str]:
+    return [python, "-m", "qatk", "run", str(recipe), "--out", str(recipe.parent / "run"), "--json", *more]
 
 
 @contextmanager
@@ -47,8 +48,8 @@ def started(script: str) -> Iterator[subprocess.Popen[str]]:
                 os.killpg(shell.pid, signal.SIGKILL)
 
 
-def running(recipe: Path, *more: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    return started(f"exec {shlex.join(command(recipe, *more))}")
+def running(recipe: Path, python: str = sys.executable) -> AbstractContextManager[subprocess.Popen[str]]:
+    return started(f"exec {shlex.join(command(recipe, python=python))}")
 
 
 def until(process: subprocess.Popen[str], file: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_second_process_is_refused_and_a_lock_left_behind_is_taken_over(tmp_pa
     folder = tmp_path / "run"
     with running(recipe) as first:
         until(first, folder / "checkpoints" / "last")
-        second = subprocess.run(command(recipe, "--resume"), env=ENVIRON, capture_output=True, text=True)
+        second = call(*command(recipe, "--resume")[2:])
         assert second.returncode == 2
         assert f"{folder} is in use by process {first.pid} on {socket.gethostname()}, since 20" in second.stderr
         assert "wait for it or end it, or name another folder with --out" in second.stderr
@@ -70,7 +71,7 @@ def test_a_second_process_is_refused_and_a_lock_left_behind_is_taken_over(tmp_pa
         assert first.poll() is None
         first.kill()
     assert (folder / LOCK).exists()
-    third = subprocess.run(command(write_recipe(tmp_path, epochs=1)), env=ENVIRON, capture_output=True, text=True)
+    third = call(*command(write_recipe(tmp_path, epochs=1))[2:])
     assert third.returncode == 2  # another run; but what was left is told, and the lock given back
     assert f"{folder} was left by process {first.pid} on {socket.gethostname()}" in third.stderr
     assert "holds another run" in third.stderr
@@ -79,7 +80,7 @@ def test_a_second_process_is_refused_and_a_lock_left_behind_is_taken_over(tmp_pa
 
 def test_of_processes_that_start_at_once_one_makes_the_run(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, epochs=4)
-    with running(recipe) as one, running(recipe) as other:
+    with running(recipe, forked_python()) as one, running(recipe, forked_python()) as other:
         ended = [(process.communicate(), process.returncode) for process in (one, other)]
     assert sorted(code for _, code in ended) == [0, 2], ended
     (out, _), (_, said) = sorted((texts for texts, _ in ended), key=lambda texts: not texts[0])
@@ -162,12 +163,8 @@ def test_calibrating_reporting_and_predicting_take_turns_too(tmp_path: Path, mon
     for words in (["calibrate", str(run)], ["report", str(run)], ["predict", *answers]):
         held = tmp_path / "answers.json.parts" if words[0] == "predict" else run
         with locked(held, any_folder=True):
-            done = runner(*words)
+            done = call("qatk", *words)
         assert (done.returncode, done.stdout.count("written")) == (2, 0), done.stderr
         assert owner in done.stderr
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
     assert not (tmp_path / "answers.json").exists()
-
-
-def runner(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "qatk", *words], capture_output=True, text=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import qatk
-from commands import call
+from commands import call, forked_python
 from qatk.errors import DataError, RunFolderError, TrainingDiverged
 from small import write_recipe
 
@@ -230,7 +230,7 @@ def test_a_full_disk_is_one_message_and_nothing_is_half_written(tmp_path: Path) 
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); sys.argv[0] = 'qatk';"
         "from qatk.cli import main; main()"
     )
-    command = [sys.executable, "-c", limited, "run", str(recipe), "--out", str(tmp_path / "run")]
+    command = [forked_python(), "-c", limited, "run", str(recipe), "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRON)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -256,7 +256,7 @@ def test_predictions_do_not_depend_on_training_having_happened_in_this_process(f
 
 def test_a_reader_that_goes_away_stops_no_file(tmp_path: Path) -> None:
     write_recipe(tmp_path, train=16, dev=8, epochs=1)
-    command = f"{sys.executable} -m qatk run recipe.yaml --out out | head -1; exit ${{PIPESTATUS[0]}}"
+    command = f"{forked_python()} -m qatk run recipe.yaml --out out | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "error" not in done.stderr

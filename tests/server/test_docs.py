@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from commands import forked_python
 from repository import ROOT
 
 PAGE = (ROOT / "docs" / "how-to" / "serve.md").read_text("utf-8")
@@ -33,7 +34,7 @@ def test_the_page_runs(runs: Path, tmp_path: Path) -> None:
         if command.startswith("qatk serve"):
             while servers:
                 _end(servers.pop())
-            words = [sys.executable, "-m", *shlex.split(command), "--port", port]
+            words = [forked_python(), "-m", *shlex.split(command), "--port", port]
             servers.append(subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environ))
             stdout = servers[0].stdout
             assert stdout is not None

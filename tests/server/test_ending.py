@@ -6,13 +6,13 @@ import http.client
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
+from commands import call, forked_python
 from qatk.inference.model import AnsweringModel
 from serving import QUESTION, TEXT, Server, send, start
 
@@ -85,8 +85,7 @@ def test_a_port_in_use_is_said(runs: Path) -> None:
     """What else cannot be served is in the catalogue of wrong inputs."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "qatk", "serve", str(runs / "plain"), "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = call("qatk", "serve", runs / "plain", "--port", port)
     what, fix = "cannot be used: Address already in use", "name another port; --port 0 takes a free one"
     said = f"error: 127.0.0.1:{port}: {what}\n  {fix}\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
@@ -94,7 +93,7 @@ def test_a_port_in_use_is_said(runs: Path) -> None:
 
 def test_a_missing_extra_is_said(runs: Path, tmp_path: Path) -> None:
     hidden = "import sys; sys.modules.update(dict.fromkeys(['uvicorn', 'prometheus_client'])); "
-    call = f"from qatk.cli import main; sys.argv = ['qatk', 'serve', {str(runs / 'plain')!r}]; main()"
-    done = subprocess.run([sys.executable, "-c", hidden + call], capture_output=True, text=True, cwd=tmp_path)
+    command = f"from qatk.cli import main; sys.argv = ['qatk', 'serve', {str(runs / 'plain')!r}]; main()"
+    done = subprocess.run([forked_python(), "-c", hidden + command], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == 'error: serving needs uvicorn and prometheus-client\n  pip install "qatk[serve]"\n'

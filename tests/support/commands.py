@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -27,32 +29,22 @@ def call(
     """``python -m WORDS`` with ``paths`` before all others, forked from a process that has loaded the libraries."""
     named = [str(word) for word in words]
     known = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    path = os.pathsep.join([*map(str, paths), *known])
     given = {
-        "words": named,
+        "words": ["-m", *named],
         "cwd": str(cwd or Path.cwd()),
-        "paths": [str(path) for path in paths],
-        "environ": {
-            **os.environ,
-            "COLUMNS": "100",
-            "PYTHONPATH": os.pathsep.join([*map(str, paths), *known]),
-            **environ,
-        },
+        "environ": {**os.environ, "COLUMNS": "100", "PYTHONPATH": path, **environ},
+        "numbers": [0, 1, 2],
     }
     with tempfile.TemporaryFile() as read, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         read.write(stdin.encode() if isinstance(stdin, str) else stdin)
         read.seek(0)
-        channel = _server()
-        channel.settimeout(None)  # the libraries may still be loading
-        socket.send_fds(channel, [json.dumps(given).encode()], [file.fileno() for file in (read, out, said)])
-        pid = int(channel.recv(64))
-        channel.settimeout(timeout)
-        try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as channel:  # the process ends with it
+            channel.connect(_server())
+            socket.send_fds(channel, [json.dumps(given).encode()], [file.fileno() for file in (read, out, said)])
+            channel.recv(64)  # its number
+            channel.settimeout(timeout)
             code = int(channel.recv(64))
-        except TimeoutError:
-            os.kill(pid, 9)
-            channel.settimeout(None)
-            channel.recv(64)
-            raise
         texts = []
         for file in (out, said):
             file.seek(0)
@@ -61,15 +53,36 @@ def call(
 
 
 @cache
-def _server() -> socket.socket:
-    """The end of a line to :mod:`warm`, which ends with this process."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, str(SUPPORT / "warm.py"), str(theirs.fileno())]
+def _server(*kind: str) -> str:
+    """The address of a :mod:`warm`, which ends with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    address = folder / "socket"
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, str(SUPPORT / "warm.py"), str(address), str(theirs.fileno()), *kind]
     with theirs:
         server = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(server.wait)
     atexit.register(ours.close)  # before: it is what ends the server
-    return ours
+    while not address.exists():  # the libraries are still loading
+        assert server.poll() is None
+        time.sleep(0.02)
+    return str(address)
+
+
+@cache
+def forked_python(*kind: str) -> str:
+    """A program that stands in for ``sys.executable``: what it runs is forked from the same process, as is ``call``.
+
+    Signals are passed on, but the process has another number and the libraries are there already: take the real one
+    where these or the start are what is tested. ``call(..., FORKED_PYTHON=forked_python())`` gives it to a command.
+    With ``"light"`` only small libraries are there, none that a plugin should not import.
+    """
+    program = Path(_server(*kind)).with_name("python")
+    launcher = (SUPPORT / "launcher.py").read_text("utf-8")
+    program.write_text(f"#!{sys.executable} -IS\n{launcher}\nmain({_server(*kind)!r})\n")
+    program.chmod(0o755)
+    return str(program)
 
 
 def pretend_to_install(folder: Path, target: Path) -> None:

@@ -7,13 +7,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from commands import forked_python
 from repository import ROOT
 
 PLUGIN = ROOT / "tests" / "support" / "serving_plugin.py"
@@ -54,7 +54,7 @@ def start(*words: object, environ: Mapping[str, str] | None = None) -> Server:
     command = ["-m", "qatk", "--plugin", str(PLUGIN), "serve", "--port", "0"]
     given = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **(environ or {})}
     pipe = subprocess.PIPE
-    line = [sys.executable, *command, *map(str, words)]
+    line = [forked_python(), *command, *map(str, words)]
     return Server(subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, env=given))
 
 

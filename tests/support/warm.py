@@ -7,17 +7,23 @@ libraries do while they are imported is shared. Nothing of qatk is imported here
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
 import gc
 import importlib
 import json
 import os
 import runpy
+import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
+LIGHT = ("jinja2", "numpy", "pluggy", "pyarrow", "pydantic", "rich", "typer", "yaml")
 LIBRARIES = (
     "accelerate",
     "datasets",
@@ -53,33 +59,58 @@ def load() -> None:
     vl_convert.javascript_bundle = lambda *asked: script if list(asked) == given else bundle(*asked)  # type: ignore[attr-defined]
 
 
-def serve(channel: socket.socket) -> None:
-    """Fork for every message; comes back in the child, as the process that was asked for, and at the end."""
+def serve(listener: socket.socket, parent: socket.socket) -> None:
+    """Fork for every request until the parent has gone; comes back in the child, as the process that was asked for."""
     while True:
-        message, streams, *_ = socket.recv_fds(channel, 1 << 20, 3)
-        if not message:
+        ready, _, _ = select.select([listener, parent], [], [])
+        if parent in ready:
             raise SystemExit
-        if not (pid := os.fork()):
-            become(json.loads(message), streams)
+        channel, _ = listener.accept()
+        if os.fork():
             channel.close()
-            return
-        for stream in streams:
-            os.close(stream)
-        channel.sendall(str(pid).encode())
-        channel.sendall(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+            continue
+        listener.close()
+        parent.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        message, streams, *_ = socket.recv_fds(channel, 1 << 20, 64)
+        if pid := os.fork():
+            for stream in streams:
+                os.close(stream)
+            watch(channel, pid)
+        channel.close()
+        become(json.loads(message), streams)
+        return
 
 
-def become(asked: dict[str, object], streams: list[int]) -> None:
+def watch(channel: socket.socket, pid: int) -> None:
+    """Say which process it is and how it ended; it is killed where nobody asks any more."""
+    channel.sendall(str(pid).encode())
+    ended = os.pidfd_open(pid)
+    if channel in select.select([channel, ended], [], [])[0]:
+        os.kill(pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with contextlib.suppress(OSError):
+        channel.sendall(str(code).encode())
+    os._exit(0)
+
+
+def become(asked: dict[str, Any], streams: list[int]) -> None:
     """Take over what a process is given when it starts."""
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
+    high = [fcntl.fcntl(stream, fcntl.F_DUPFD, 1 << 12) for stream in streams]  # out of the way of those to come
+    for stream in streams:
         os.close(stream)
-    os.chdir(str(asked["cwd"]))
+    for number, stream in zip(asked["numbers"], high, strict=True):
+        os.dup2(stream, number, inheritable=True)
+        os.close(stream)
+    os.chdir(asked["cwd"])
     os.environ.clear()
-    os.environ.update(asked["environ"])  # type: ignore[call-overload]
-    importlib.reload(sys.modules["huggingface_hub.constants"])  # the hub's address and cache are of the environment
-    sys.argv[:] = asked["words"]  # type: ignore[call-overload]
-    sys.path[:1] = [str(Path.cwd()), *asked["paths"]]  # type: ignore[misc]
+    os.environ.update(asked["environ"])
+    if constants := sys.modules.get("huggingface_hub.constants"):
+        importlib.reload(constants)  # the hub's address and cache are of the environment
+    sys.executable = asked["environ"].get("FORKED_PYTHON", sys.executable)
+    sys.argv[:] = asked["words"]
+    known = asked["environ"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [str(Path.cwd()), *(path for path in known if path and path not in sys.path)]
 
 
 def end(code: int) -> None:
@@ -92,11 +123,26 @@ def end(code: int) -> None:
 
 
 if __name__ == "__main__":
-    load()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are waited for by nobody
+    if "light" in sys.argv:
+        for name in LIGHT:
+            importlib.import_module(name)
+    else:
+        load()
     gc.freeze()  # what a fork never looks at is never copied
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(sys.argv[1])
+        listener.listen()
+        serve(listener, socket.socket(fileno=int(sys.argv[2])))
+    how, what, *_ = sys.argv
+    del sys.argv[0]
     try:
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        if how == "-c":
+            sys.argv[0] = "-c"
+            exec(compile(what, "<string>", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+        else:
+            assert how == "-m", sys.argv
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
     except SystemExit as left:
         if not isinstance(left.code, int | None):
             raise

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 import qatk
+from commands import forked_python
 from qatk.errors import QatkError, UsageError
 from qatk.sweeps.overrides import over_values, parse_over
 from repository import ROOT
@@ -22,7 +24,10 @@ def test_prediction_files() -> None:
     assert found.pairs[0].verdict
 
 
-def test_recipes_are_run_and_their_folders_can_be_compared_again(tmp_path: Path) -> None:
+def test_recipes_are_run_and_their_folders_can_be_compared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", forked_python())
     recipe = write_recipe(tmp_path, train=16, dev=8, epochs=1)
     made = qatk.compare(recipe, over={"backbone.layers": [1, 2]}, seeds=[0, 1], out=tmp_path / "made", draws=1000)
     assert [system.name for system in made.systems] == ["layers=1", "layers=2"]

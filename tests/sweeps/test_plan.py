@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from commands import forked_python
 from qatk.errors import QatkError, RecipeError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.sweeps.events import Advanced, EpochEnded, Finished, RunEvent, StageBegun, SweepEvent
@@ -108,7 +110,10 @@ def make(runs: list[Planned], jobs: int = 1) -> tuple[list[Outcome], list[SweepE
     return make_runs(runs, LocalProcesses(jobs), events.append), events
 
 
-def test_runs_are_made_reused_and_resumed_and_a_failing_one_stops_nothing(tmp_path: Path, host: PluginHost) -> None:
+def test_runs_are_made_reused_and_resumed_and_a_failing_one_stops_nothing(
+    tmp_path: Path, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", forked_python())
     recipe = write_recipe(tmp_path, train=32, dev=8, epochs=1)
     runs = planned(recipe, host, "trainer.learning_rate=1e-3,1e9", "trainer.max_grad_norm=1e9")
     runs = [runs[1], runs[0]]  # the one that fails goes first

@@ -52,14 +52,13 @@ def test_pieces_of_the_vocabulary_are_no_special_tokens() -> None:
     assert sorted(tokenizer.all_special_tokens) == ["[CLS]", "[MASK]", "[PAD]", "[SEP]", "[UNK]"]
 
 
-def test_the_same_text_gives_the_same_tokenizer_in_every_process() -> None:
+def test_the_same_text_gives_the_same_tokenizer_in_another_process() -> None:
     here = hashlib.sha256(prepared().tokenizer().backend_tokenizer.to_str().encode()).hexdigest()
     environment = os.environ | {"PYTHONPATH": str(SUPPORT), "PYTHONHASHSEED": "7"}
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, timeout=120, check=True
-        )
-        assert done.stdout.strip() == here
+    done = subprocess.run(
+        [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == here
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
-import subprocess
 import sys
 from base64 import b64encode
 from dataclasses import replace
@@ -18,6 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import qatk
+from commands import call
 from make_result import CASES, MILL, Case, make_result
 from page_tools import (
     Elements,
@@ -250,10 +249,7 @@ def test_open_hands_the_page_to_the_browser(finished: Path, tmp_path: Path, monk
     browser, seen = tmp_path / "browser", tmp_path / "seen"
     browser.write_text(f'#!{sys.executable}\nimport sys\nopen({str(seen)!r}, "w").write(sys.argv[1])\n')
     browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
-    code = "from qatk.cli import main; main()"
-    environ = {**os.environ, "BROWSER": f"{browser} %s"}
-    command = [sys.executable, "-c", code, "report", str(finished), "--out", str(tmp_path), "--open"]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    done = call("qatk", "report", finished, "--out", tmp_path, "--open", BROWSER=f"{browser} %s")
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert seen.read_text() == (tmp_path / "report.html").resolve().as_uri()
