@@ -22,7 +22,7 @@ from features import minilm
 from models import BATCH, MODEL, RATE, sample, workers
 from table import alone
 
-from qatk.api import Batch, Features, PairLogits, SpanLogits
+from qatk.api import Batch, Features, PairLogits, SpanLogits, TokenLogits
 from qatk.plugins.host import PluginHost
 from qatk.runs.stages import peak_memory
 from qatk_builtin.backbones import HfOptions
@@ -141,8 +141,8 @@ def each_way(features: Features, *, head: str, repetitions: int) -> dict[str, Co
 class LikeEncoder(QAModel):
     """A model whose head computes as autocast has it compute: what qatk did before."""
 
-    def forward(self, batch: Batch) -> SpanLogits | PairLogits:
-        output: SpanLogits | PairLogits = self.head(self._states(batch), batch)
+    def forward(self, batch: Batch) -> SpanLogits | PairLogits | TokenLogits:
+        output: SpanLogits | PairLogits | TokenLogits = self.head(self._states(batch), batch)
         return output
 
 

@@ -21,7 +21,7 @@ from qatk.errors import (
     UsageError,
 )
 from qatk.hookspecs import hookimpl
-from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits
+from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits
 from qatk.plugins.optional import (
     AnswerSlicer,
     CalibratedDecoder,
@@ -64,6 +64,7 @@ from qatk.types import (
     SpanCandidates,
     Spans,
     SpanScores,
+    TokenScores,
     TrainEvent,
 )
 from qatk.types.spans import WindowSpans, answers_of_spans, spans_of_window
@@ -123,6 +124,8 @@ __all__ = [
     "Spans",
     "StorageError",
     "TitledSlicer",
+    "TokenLogits",
+    "TokenScores",
     "Tokenizer",
     "Tracker",
     "TrainEvent",

@@ -45,6 +45,8 @@ class Component:
         waives: promises of its kind that it breaks on purpose, by name, each with the reason. ``qatk plugins check``
             and :mod:`qatk.testing` do not check those; they show the reason.
         formerly: names of plugins that it used to belong to; recipes, run folders and options that use one still work.
+        scores: the forms of :class:`qatk.api.SpanScores` that a head gives, or a decoder reads: ``"spans"`` (starts and
+            ends, or candidates) and ``"tokens"``. A recipe whose decoder does not read what its head gives is refused.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Component:
     waives: Mapping[str, str] = field(default_factory=dict, hash=False)
     formerly: tuple[str, ...] = ()
     former_names: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ("spans",)
 
     @property
     def required_options(self) -> list[str]:

@@ -174,10 +174,10 @@ def _fields(described: type, attributes: str) -> list[str]:
 
 _TYPES = {
     "Between components": [
-        *(api.Examples, api.RawExamples, api.Features, api.SpanScores, api.SpanCandidates),
+        *(api.Examples, api.RawExamples, api.Features, api.SpanScores, api.SpanCandidates, api.TokenScores),
         *(api.Predictions, api.Spans, api.NBest, api.TrainEvent),
     ],
-    "Models": [api.BackboneSpec, api.Batch, api.SpanLogits, api.PairLogits],
+    "Models": [api.BackboneSpec, api.Batch, api.SpanLogits, api.PairLogits, api.TokenLogits],
     "Results": [results.RunResult, results.StageTime, results.Evaluation, results.SliceRow],
     "Comparisons": [results.Comparison, results.System, results.Pair, results.Difference],
 }

@@ -55,6 +55,8 @@ class Batch:
         null_index: int64[B], the position of the "no answer" token in the padded window.
         start_target, end_target: int64[B], the positions of the answer's first and last token in the padded window, or
             ``None`` without targets.
+        span_target: int64[S, 3], the window, first and last token of every span of the windows' answers; ``None`` if
+            none has several, or without targets. See :meth:`spans`.
     """
 
     inputs: Mapping[str, Tensor]
@@ -63,6 +65,24 @@ class Batch:
     null_index: Tensor
     start_target: Tensor | None = None
     end_target: Tensor | None = None
+    span_target: Tensor | None = None
+
+    def spans(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All spans of the windows' answers, for heads that learn several: int64[S] each.
+
+        Returns:
+            The window, the first token and the last token of each span, as positions in the padded window.
+
+        Raises:
+            ValueError: without targets.
+        """
+        if self.start_target is None or self.end_target is None:
+            raise ValueError("these windows carry no targets to train on")
+        if self.span_target is not None:
+            row, first, last = self.span_target.unbind(1)
+            return row, first, last
+        row = (self.start_target != self.null_index).nonzero().squeeze(1)
+        return row, self.start_target[row], self.end_target[row]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,3 +116,20 @@ class PairLogits:
     first: Tensor
     last: Tensor
     score: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TokenLogits:
+    """The output of a span module that tags tokens; the component of its head has ``scores=("tokens",)``.
+
+    Attributes:
+        null: float[B], the score of "no answer".
+        inside: float[B, L], of each token as a part of the answer: what it has more than ``null`` is the log-odds that
+            it is one; ``-inf`` at positions that can be none.
+        begin: float[B, L], the log-odds that a token of the answer begins a span, and does not go on with the one of
+            the token before it; ``None`` if the module does not tell.
+    """
+
+    null: Tensor
+    inside: Tensor
+    begin: Tensor | None

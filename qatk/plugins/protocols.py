@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from typing_extensions import get_protocol_members
 
-from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits
+from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits
 from qatk.results.run import RunResult
 from qatk.types import Examples, Features, Predictions, SpanScores, TrainEvent
 
@@ -27,7 +27,8 @@ Tokenizer: TypeAlias = "PreTrainedTokenizerFast"
 Model: TypeAlias = Any
 """The model of a trainer. Only the trainer knows its type; the core passes it on."""
 Logits: TypeAlias = Any
-"""The output of a span module: :class:`SpanLogits`, :class:`PairLogits`, or a subclass with more for the loss."""
+"""The output of a span module: :class:`SpanLogits`, :class:`PairLogits`, :class:`TokenLogits`, or a subclass with more
+for the loss."""
 Plain: TypeAlias = object
 """A value that JSON can hold; whoever reads one checks its type."""
 
@@ -100,7 +101,7 @@ class Featurizer(Protocol):
 class SpanModule(Protocol):
     """The ``nn.Module`` that a head builds."""
 
-    def __call__(self, states: Tensor, batch: Batch) -> SpanLogits | PairLogits:
+    def __call__(self, states: Tensor, batch: Batch) -> SpanLogits | PairLogits | TokenLogits:
         """Score encoder states [B, L, H]."""
         ...
 

@@ -73,8 +73,10 @@ def check_windows(features: Features, spec: BackboneSpec) -> None:
 
 
 def check_scores(scores: SpanScores) -> None:
-    """Null scores, and those of whole spans, must be numbers."""
+    """Null scores, and those of whole spans and of tokens, must be numbers."""
     scored = {"null": scores.null} | ({"candidates.score": scores.candidates.score} if scores.candidates else {})
+    if scores.tokens is not None:
+        scored["tokens.inside"] = scores.tokens.inside
     for name, values in scored.items():
         if np.isnan(values).any():
             raise ValueError(f"scores.{name} is NaN in row {int(np.isnan(values).argmax())}")

@@ -44,6 +44,7 @@ class Checker:
         for path, section in sections_of(value).items():
             if (choice := self._section(path, section)) is not None:
                 choices[path] = choice
+        self._check_scores(choices.get(("head",)), choices.get(("decoder",)))
         return scalars, choices
 
     def _add(self, path: tuple[str | int, ...], what: str, fix: str = "", *, at_key: bool = False) -> None:
@@ -105,6 +106,16 @@ class Checker:
             self._add(path, f"{'.'.join(path)} is empty", "name one at least, or leave the key out for the usual ones")
         found = [self._choice((*path, i), section.kind, item) for i, item in enumerate(value)]
         return [choice for choice in found if choice is not None]
+
+    def _check_scores(self, head: Choice | list[Choice] | None, decoder: Choice | list[Choice] | None) -> None:
+        """Refuse a decoder that cannot read what the head gives, before anything is trained."""
+        if not isinstance(head, Choice) or not isinstance(decoder, Choice):
+            return
+        if lost := set(head.registered.component.scores) - set(decoder.registered.component.scores):
+            reading = [r.name for r in self.host.components("decoder") if not lost - set(r.component.scores)]
+            path = ("decoder",) if ("decoder",) in self.marked.values else ("head",)
+            what = f"the decoder {decoder.use!r} cannot read the scores of {' and '.join(sorted(lost))}"
+            self._add(path, f"{what} that the head {head.use!r} gives", f"use one of {', '.join(reading)}")
 
     def _choice(self, path: tuple[str | int, ...], kind: str, value: object) -> Choice | None:
         if not isinstance(value, dict) or not isinstance(value.get("use"), str):

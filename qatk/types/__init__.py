@@ -21,7 +21,7 @@ from qatk.types.names import USUAL
 from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.ragged import ragged_rows
 from qatk.types.raw import RawExamples
-from qatk.types.scores import SpanCandidates, SpanScores
+from qatk.types.scores import SpanCandidates, SpanScores, TokenScores
 from qatk.types.starts import NOWHERE, UNKNOWN, as_starts
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ __all__ = [
     "Spans",
     "Spool",
     "TextColumn",
+    "TokenScores",
     "TrainEvent",
     "arrow_table",
     "as_starts",

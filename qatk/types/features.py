@@ -27,7 +27,12 @@ class Features:
             both -1 for tokens outside the context.
         null_index: int32[F], the position in its window of the token that stands for "no answer" (CLS).
         start_target, end_target: int32[F], the positions in the window of the answer's first and last token; both are
-            ``null_index`` if the window has no answer; ``None`` without targets.
+            ``null_index`` if the window has no answer; ``None`` without targets. Of an answer of several spans, this is
+            the first one that lies in the window.
+        span_offsets: int64[F + 1], where each window begins in the columns of spans; ``None`` if no answer has several,
+            so that ``start_target`` and ``end_target`` say all.
+        span_start, span_end: int32[k], the positions in the window of the first and last token of every span of the
+            answer that lies wholly in it, in the order of the gold.
         counts: what a user should know about the making of the windows, such as ``questions_cut``.
     """
 
@@ -41,6 +46,9 @@ class Features:
     start_target: Int32 | None = None
     end_target: Int32 | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    span_offsets: Int64 | None = None
+    span_start: Int32 | None = None
+    span_end: Int32 | None = None
 
     def __post_init__(self) -> None:
         rows, tokens = len(self.example_index), len(self.input_ids)
@@ -58,6 +66,13 @@ class Features:
         if self.start_target is not None:
             freeze(self, "start_target", np.int32, rows)
             freeze(self, "end_target", np.int32, rows)
+        spans = (self.span_offsets, self.span_start, self.span_end)
+        if self.span_offsets is not None and self.span_start is not None and self.span_end is not None:
+            check_offsets(self, "span_offsets", rows, len(self.span_start))
+            freeze(self, "span_start", np.int32)
+            freeze(self, "span_end", np.int32, len(self.span_start))
+        elif any(column is not None for column in spans):
+            raise ValueError("Features needs span_offsets, span_start and span_end, or none of them")
 
     def __len__(self) -> int:
         return len(self.example_index)
@@ -97,6 +112,9 @@ class Features:
         each = {name: getattr(self, name)[rows] for name in ("example_index", "null_index")}
         if self.start_target is not None and self.end_target is not None:
             each |= {"start_target": self.start_target[rows], "end_target": self.end_target[rows]}
+        if self.span_offsets is not None and self.span_start is not None and self.span_end is not None:
+            spans, each["span_offsets"] = ragged_rows(self.span_offsets, rows)
+            each |= {"span_start": self.span_start[spans], "span_end": self.span_end[spans]}
         return Features(token_offsets=offsets, counts=self.counts, **flat, **each)
 
 
@@ -105,28 +123,33 @@ class FeatureColumns:
 
     Args:
         targets: whether the parts have targets.
+        spans: whether they have all spans of each window's answer too.
     """
 
     _EACH = ("example_index", "null_index")
     _FLAT = ("input_ids", "type_ids", "char_start", "char_end")
     _TARGETS = ("start_target", "end_target")
+    _SPANS = ("span_start", "span_end")
 
-    def __init__(self, *, targets: bool) -> None:
-        names = (*self._EACH, *self._FLAT, *(self._TARGETS if targets else ()))
+    def __init__(self, *, targets: bool, spans: bool = False) -> None:
+        names = (*self._EACH, *self._FLAT, *(self._TARGETS if targets else ()), *(self._SPANS if spans else ()))
         self._columns = {name: Spool[np.generic](np.int8 if name == "type_ids" else np.int32) for name in names}
-        self._offsets = Spool(np.int64)
-        self._offsets.append(np.zeros(1, np.int64))
-        self._tokens = 0
+        self._offsets = {name: Spool(np.int64) for name in ("token_offsets", *(["span_offsets"] if spans else []))}
+        self._ends = dict.fromkeys(self._offsets, 0)
+        for offsets in self._offsets.values():
+            offsets.append(np.zeros(1, np.int64))
 
     def append(self, part: Features, first_example: int) -> None:
         """Add windows; their ``example_index`` is relative to ``first_example``."""
         for name, column in self._columns.items():
             values = getattr(part, name)
             column.append(values + np.int32(first_example) if name == "example_index" and first_example else values)
-        self._offsets.append(part.token_offsets[1:] + self._tokens)
-        self._tokens += len(part.input_ids)
+        for name, spool in self._offsets.items():
+            offsets: Int64 = getattr(part, name)
+            spool.append(offsets[1:] + self._ends[name])
+            self._ends[name] += int(offsets[-1])
 
     def features(self) -> Features:
         """All parts together."""
         columns: dict[str, Any] = {name: column.column() for name, column in self._columns.items()}
-        return Features(token_offsets=self._offsets.column(), **columns)
+        return Features(**columns, **{name: offsets.column() for name, offsets in self._offsets.items()})

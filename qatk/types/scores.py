@@ -1,4 +1,4 @@
-"""A model's scores of all windows: of starts and ends, or of candidate spans."""
+"""A model's scores of all windows: of starts and ends, of candidate spans, or of tokens."""
 
 from __future__ import annotations
 
@@ -36,27 +36,54 @@ class SpanCandidates:
 
 
 @dataclass(frozen=True, eq=False)
-class SpanScores:
-    """A model's scores of each window: of starts and ends, or of whole spans, and of "no answer".
+class TokenScores:
+    """Scored tokens, for heads that tag each token.
 
-    Exactly one of the two forms is present: ``start`` and ``end``, or ``candidates``.
+    Attributes:
+        inside: float32[T], of each token as a part of the answer, on the scale of the null score: what it has more than
+            the null score of its window is the log-odds that it is one; ``-inf`` outside the context.
+        begin: float32[T], the log-odds that a token of the answer begins a span, and does not go on with the span of
+            the token before it; ``None`` if the head does not tell.
+    """
+
+    inside: Float32
+    begin: Float32 | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "inside", np.float32)
+        if self.begin is not None:
+            freeze(self, "begin", np.float32, len(self.inside))
+
+    def take(self, tokens: Int64) -> TokenScores:
+        """The scores of these tokens only."""
+        return TokenScores(self.inside[tokens], None if self.begin is None else self.begin[tokens])
+
+
+@dataclass(frozen=True, eq=False)
+class SpanScores:
+    """A model's scores of each window: of starts and ends, of whole spans, or of tokens; and of "no answer".
+
+    Exactly one of the three forms is present: ``start`` and ``end``, ``candidates``, or ``tokens``. Heads and decoders
+    that have to do with ``tokens`` say so in :attr:`qatk.api.Component.scores`.
 
     Attributes:
         null: float32[F], the score of "no answer", on the same scale as start + end.
         start, end: float32[T], a score for each token of the features; ``-inf`` if no answer may start or end there.
         candidates: scored spans.
+        tokens: scored tokens.
     """
 
     null: Float32
     start: Float32 | None = None
     end: Float32 | None = None
     candidates: SpanCandidates | None = None
+    tokens: TokenScores | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "null", np.float32)
-        factorised = self.start is not None and self.end is not None
-        if factorised == (self.candidates is not None) or (self.start is None) != (self.end is None):
-            raise ValueError("SpanScores needs start and end, or candidates: one of the two forms")
+        forms = sum(form is not None for form in (self.start, self.candidates, self.tokens))
+        if forms != 1 or (self.start is None) != (self.end is None):
+            raise ValueError("SpanScores needs start and end, or candidates, or tokens: one of the three forms")
         if self.start is not None and self.end is not None:
             freeze(self, "start", np.float32)
             freeze(self, "end", np.float32, len(self.start))
@@ -73,9 +100,11 @@ class SpanScores:
             feature = np.searchsorted(windows, spans.feature[kept]).astype(np.int32)
             taken = SpanCandidates(feature, spans.start[kept], spans.end[kept], spans.score[kept])
             return SpanScores(self.null[windows], candidates=taken)
+        tokens, _ = ragged_rows(features.token_offsets, windows)
+        if self.tokens is not None:
+            return SpanScores(self.null[windows], tokens=self.tokens.take(tokens))
         assert self.start is not None
         assert self.end is not None
-        tokens, _ = ragged_rows(features.token_offsets, windows)
         return SpanScores(self.null[windows], self.start[tokens], self.end[tokens])
 
     def check(self, features: Features) -> None:
@@ -86,5 +115,6 @@ class SpanScores:
         """
         if len(self.null) != len(features):
             raise ValueError(f"scores for {len(self.null)} windows where there are {len(features)}")
-        if self.start is not None and len(self.start) != len(features.input_ids):
-            raise ValueError(f"scores for {len(self.start)} tokens where there are {len(features.input_ids)}")
+        scored = self.start if self.tokens is None else self.tokens.inside
+        if scored is not None and len(scored) != len(features.input_ids):
+            raise ValueError(f"scores for {len(scored)} tokens where there are {len(features.input_ids)}")

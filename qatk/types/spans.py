@@ -33,7 +33,7 @@ class WindowSpans:
 
 
 def spans_of_window(features: Features, scores: SpanScores, window: int, max_answer_length: int) -> WindowSpans:
-    """List all valid spans of a window, for either form of scores.
+    """List all valid spans of a window, of start and end scores or of candidates.
 
     A span is valid if both of its tokens are in the context, its start is not after its end, it has at most
     ``max_answer_length`` tokens and at least one character, and its score is above ``-inf``. Memory and time grow with
@@ -44,7 +44,12 @@ def spans_of_window(features: Features, scores: SpanScores, window: int, max_ans
         scores: of all windows.
         window: the index of the window.
         max_answer_length: in tokens.
+
+    Raises:
+        ValueError: for scores of tokens, which are no spans.
     """
+    if scores.tokens is not None:
+        raise ValueError("scores of tokens are not of spans")
     tokens = slice(int(features.token_offsets[window]), int(features.token_offsets[window + 1]))
     char_start, char_end = features.char_start[tokens], features.char_end[tokens]
     if (candidates := scores.candidates) is not None:

@@ -35,7 +35,8 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     homes = packages_distributions()
     names = {normal(name) for package in found for name in homes[package]}
     assert len(found) > 15
-    assert names == {normal(name) for name in (*requirements.bounds(), *requirements.bounds("serve"))}
+    extras = [name for extra in ("align", "llm", "sentences", "serve") for name in requirements.bounds(extra)]
+    assert names == {normal(name) for name in (*requirements.bounds(), *extras)}
 
 
 def normal(name: str) -> str:

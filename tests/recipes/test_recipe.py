@@ -69,7 +69,7 @@ seed: 3
         "r.yaml:5:55: batch_size: should be a whole number, not 1.5 (a number)",
         "r.yaml:6:16: no decoder is called 'min-nul' (did you mean 'min-null'?)",
         "r.yaml:7:7: a head is chosen by a mapping with 'use' ({use: NAME, ...}, NAME one of "
-        "linear, conditional, biaffine, answerability)",
+        "linear, conditional, biaffine, answerability, tagger, span-set)",
         "r.yaml:8:10: metrics should be a list ([{use: NAME, ...}])",
         "r.yaml:9:1: 'seed' is given twice, first in line 3",
     ]
@@ -184,3 +184,18 @@ def test_the_examples_are_in_order(path: Path, host: PluginHost) -> None:
 
 def test_there_are_examples() -> None:
     assert {"quickstart.yaml", "squad2_minilm.yaml", "squad_v2_bert.yaml"} <= {path.name for path in EXAMPLES}
+
+
+TAGS = "the decoder 'min-null' cannot read the scores of tokens that the head 'tagger' gives (use one of {})"
+
+
+def test_a_decoder_that_cannot_read_the_scores_is_refused_before_training(host: PluginHost) -> None:
+    readers = ", ".join(r.name for r in host.components("decoder") if "tokens" in r.component.scores)
+    assert readers == "several, sentences"
+    said = TAGS.format(readers)
+    assert problems(GOOD + "head: {use: tagger}\n", host) == [f"r.yaml:4:7: {said}"]
+    assert problems(GOOD + "decoder: {use: min-null}\nhead: {use: tagger}\n", host) == [f"r.yaml:4:10: {said}"]
+    assert problems(GOOD, host, "head.use=tagger") == [f"--set head.use=tagger: {said}"]
+    for decoder in readers.split(", "):
+        for head in ("tagger", "linear", "span-set"):
+            parse_recipe(GOOD, "r.yaml", host, [f"head.use={head}", f"decoder.use={decoder}"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ConfigDict
 
-from broken import data, decoder_inputs, decoders, featurizers, heads, pair_heads, runs
+from broken import data, decoder_inputs, decoders, featurizers, heads, pair_heads, runs, token_decoders
 from qatk.api import Component, NoOptions, Options
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
@@ -27,11 +27,14 @@ def named(kind: str, name: str) -> Promise:
 
 
 def subject(kind: str, cls: type, options: type[Options] = NoOptions) -> Subject:
-    return subject_of(kind, Component("under-test", cls, options, "a class under test"), host=HOST)
+    scores = getattr(cls, "reads", ("spans",))
+    return subject_of(kind, Component("under-test", cls, options, "a class under test", scores=scores), host=HOST)
 
 
 BROKEN = {
-    "decoder": decoders.BROKEN | {cls: promise for cls, (promise, _) in decoder_inputs.BROKEN.items()},
+    "decoder": decoders.BROKEN
+    | {cls: promise for cls, (promise, _) in decoder_inputs.BROKEN.items()}
+    | token_decoders.BROKEN,
     "featurizer": featurizers.BROKEN,
     "head": heads.BROKEN | pair_heads.BROKEN,
     **data.BROKEN,
@@ -48,7 +51,8 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "cls", "promise"), CASES)
 def test_broken_components_are_caught(kind: str, cls: type, promise: str) -> None:
-    broken = named(kind, promise).verify(subject(kind, cls, OPTIONS.get(kind, NoOptions))).broken
+    options = token_decoders.OPTIONS if cls in token_decoders.BROKEN else OPTIONS.get(kind, NoOptions)
+    broken = named(kind, promise).verify(subject(kind, cls, options)).broken
     assert broken is not None
     assert broken.promise == named(kind, promise).text
     assert broken.seen

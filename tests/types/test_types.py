@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from arrays import f32, i32, i64
 from qatk.errors import DataError
-from qatk.types import Examples, Features, NBest, Predictions, SpanCandidates, SpanScores, ragged_rows
+from qatk.types import (
+    Examples,
+    FeatureColumns,
+    Features,
+    NBest,
+    Predictions,
+    SpanCandidates,
+    SpanScores,
+    TokenScores,
+    ragged_rows,
+)
 
 
 def examples() -> Examples:
@@ -167,17 +177,54 @@ def test_taking_features() -> None:
     assert taken.start_target.tolist() == [1, 2]
 
 
-def test_scores_have_one_of_two_forms() -> None:
+def test_scores_have_one_of_three_forms() -> None:
     candidates = SpanCandidates(i32(0), i32(1), i32(1), f32(3))
+    tokens = TokenScores(f32(*range(6)))
+    SpanScores(f32(0, 0, 0), tokens=tokens).check(features())
     SpanScores(f32(0, 0, 0), f32(*[0] * 6), f32(*[0] * 6)).check(features())
     SpanScores(f32(0, 0, 0), candidates=candidates).check(features())
-    for wrong in ({}, {"start": f32(0), "end": f32(0), "candidates": candidates}, {"start": f32(0)}):
-        with pytest.raises(ValueError, match="one of the two forms"):
+    both = {"start": f32(0), "end": f32(0)}
+    for wrong in ({}, {**both, "candidates": candidates}, {"start": f32(0)}, {**both, "tokens": tokens}):
+        with pytest.raises(ValueError, match="one of the three forms"):
             SpanScores(f32(0), **wrong)
+    with pytest.raises(ValueError, match="begin has 1 values, expected 6"):
+        TokenScores(f32(*range(6)), f32(0))
     with pytest.raises(ValueError, match="scores for 1 windows where there are 3"):
         SpanScores(f32(0), candidates=candidates).check(features())
     with pytest.raises(ValueError, match="scores for 1 tokens where there are 6"):
         SpanScores(f32(0, 0, 0), f32(0), f32(0)).check(features())
+    with pytest.raises(ValueError, match="scores for 1 tokens where there are 6"):
+        SpanScores(f32(0, 0, 0), tokens=TokenScores(f32(0))).check(features())
+
+
+def test_scores_of_tokens_are_taken_by_windows() -> None:
+    scores = SpanScores(f32(7, 8, 9), tokens=TokenScores(f32(0, 1, 2, 3, 4, 5), f32(9, 8, 7, 6, 5, 4)))
+    taken = scores.take(features(), i64(0, 2))
+    assert taken.null.tolist() == [7, 9]
+    assert taken.tokens is not None
+    assert taken.tokens.inside.tolist() == [0, 1, 3, 4, 5]
+    assert taken.tokens.begin is not None
+    assert taken.tokens.begin.tolist() == [9, 8, 6, 5, 4]
+
+
+def test_windows_may_have_the_spans_of_their_answers() -> None:
+    spans = {"span_offsets": i64(0, 1, 1, 3), "span_start": i32(1, 1, 2), "span_end": i32(1, 1, 2)}
+    taken = replace(features(), **spans).take(i64(1, 2))
+    assert taken.span_offsets is not None
+    assert taken.span_offsets.tolist() == [0, 0, 2]
+    assert taken.span_start is not None
+    assert taken.span_start.tolist() == [1, 2]
+    columns = FeatureColumns(targets=True, spans=True)
+    for first in (0, 3):
+        columns.append(replace(features(), **spans), first)
+    joined = columns.features()
+    assert joined.span_offsets is not None
+    assert joined.span_offsets.tolist() == [0, 1, 1, 3, 4, 4, 6]
+    assert joined.example_index.tolist() == [0, 0, 2, 3, 3, 5]
+    with pytest.raises(ValueError, match="span_offsets, span_start and span_end, or none"):
+        replace(features(), span_offsets=i64(0, 0, 0, 0))
+    with pytest.raises(ValueError, match="span_offsets must rise from 0 to 3"):
+        replace(features(), **spans | {"span_offsets": i64(0, 0, 0, 2)})
 
 
 def test_predictions_and_null_odds() -> None:

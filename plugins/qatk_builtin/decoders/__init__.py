@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from qatk.api import Component, Options, Positive, hookimpl
+from qatk.api import Component, Natural, Options, Positive, hookimpl
 
 
 class MinNullOptions(Options):
@@ -38,9 +38,37 @@ class EnsembleOptions(MinNullOptions):
     of one kind, such as several seeds."""
 
 
+class SeveralOptions(MinNullOptions):
+    """Options of the ``several`` decoder."""
+
+    max_answer_length: Positive = 100
+    """Maximum length of a span, in tokens, before gaps are closed."""
+    threshold: float | Literal["calibrated"] = 0.0
+    """Least log-odds of a token (or, of heads that score spans, of a span) in the answer; 0 is a probability of one
+    half. ``calibrated`` fits it on half of the dev articles for the other half, and on all of them for new data."""
+    gap: Natural = 0
+    """Close gaps of up to this many characters between two spans."""
+    max_spans: Positive | None = None
+    """Maximum number of spans in an answer, the best ones; ``null`` is no maximum."""
+
+
+class SentencesOptions(SeveralOptions):
+    """Options of the ``sentences`` decoder."""
+
+    language: str = "en"
+    """ISO 639 code of the language whose rules for abbreviations and stops divide sentences; other languages have
+    general rules."""
+
+
+_WHOLE_SENTENCES = "its answers are whole sentences around the spans that were scored"
+
+
 @hookimpl
 def qatk_decoders() -> Iterable[Component]:
-    """Best spans; of windows that are merged first; of several runs."""
+    """Best spans; of windows that are merged first; of several runs; several spans, and sentences."""
+    several = "every span, or run of tagged tokens, above a threshold"
+    sentences = "as several, each span widened to whole sentences"
+    read: tuple[str, ...] = ("spans", "tokens")
     merge = "as min-null, after a token's scores in several windows are combined"
     ensemble = "as min-null, of several runs' best spans together"
     best = "best valid span; null score is the minimum over windows"
@@ -55,4 +83,23 @@ def qatk_decoders() -> Iterable[Component]:
         ),
         Component("merge-windows", f"{__name__}.merge_windows:MergeWindowsDecoder", MergeWindowsOptions, merge),
         Component("ensemble", f"{__name__}.ensemble:EnsembleDecoder", EnsembleOptions, ensemble),
+        Component("several", f"{__name__}.several:SeveralDecoder", SeveralOptions, several, scores=read),
+        Component(
+            "sentences",
+            f"{__name__}.sentences:SentencesDecoder",
+            SentencesOptions,
+            sentences,
+            requires=("sentencex",),
+            scores=read,
+            waives=dict.fromkeys(
+                (
+                    "a-clear-answer-is-given",
+                    "answers-are-spans-of-scored-tokens",
+                    "both-forms-of-scores",
+                    "clear-tokens-are-the-answer",
+                    "max-answer-length-is-kept",
+                ),
+                _WHOLE_SENTENCES,
+            ),
+        ),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, advance
+from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, UsageError, advance
 from qatk.types import Bool, Float32, Int32, Int64, Spool, ragged, release
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.best_spans import Block, Spans, best_spans
@@ -51,10 +51,11 @@ class MinNullDecoder:
         Raises:
             PluginError: a score is NaN or too large to add, or a candidate lies outside its window; the message has
                 the example's id.
+            UsageError: the scores are of tokens.
             ValueError: the scores or features are for something else.
         """
         _check(examples, features, scores)
-        null_score = _least_null(len(examples), features, scores.null)
+        null_score = least_null(len(examples), features, scores.null)
         count = np.zeros(len(examples) + 1, np.int64)
         start, end = np.full((2, len(examples)), -1, np.int32)
         score = np.full(len(examples), -np.inf, np.float32)
@@ -104,13 +105,15 @@ class MinNullDecoder:
 def _check(examples: Examples, features: Features, scores: SpanScores) -> None:
     """Raise unless the three belong together and all scores can be added and compared."""
     scores.check(features)
+    if scores.tokens is not None:
+        raise UsageError("these are scores of tokens, not of spans", fix="decode them by several or sentences")
     owners = features.example_index
     if len(owners) and not 0 <= owners[0] <= owners[-1] < len(examples):
         raise ValueError(f"windows of examples {owners[0]} to {owners[-1]} where there are {len(examples)}")
-    _check_numbers(examples, scores.null, owners, "no answer")
+    check_numbers(examples, scores.null, owners, "no answer")
     if scores.candidates is not None:
         check_candidates(examples, features, scores.candidates)
-        _check_numbers(examples, scores.candidates.score, owners[scores.candidates.feature], "a span")
+        check_numbers(examples, scores.candidates.score, owners[scores.candidates.feature], "a span")
 
 
 def _check_tokens(examples: Examples, features: Features, scores: SpanScores, begin: int, stop: int) -> None:
@@ -119,10 +122,10 @@ def _check_tokens(examples: Examples, features: Features, scores: SpanScores, be
     owners, tokens = features.example_index[begin:stop], slice(int(offsets[0]), int(offsets[-1]))
     for column, what in ((scores.start, "a start"), (scores.end, "an end")):
         assert column is not None
-        _check_numbers(examples, column[tokens], owners, what, offsets - offsets[0])
+        check_numbers(examples, column[tokens], owners, what, offsets - offsets[0])
 
 
-def _check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str, offsets: Int64 | None = None) -> None:
+def check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str, offsets: Int64 | None = None) -> None:
     """Raise for NaN and what is too large; ``owners`` has the example of each score, or of each range of offsets."""
     if len(scores) == 0 or scores.max() <= LIMIT:  # the maximum is NaN where any score is
         return
@@ -136,7 +139,7 @@ def _check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str
     )
 
 
-def _least_null(n: int, features: Features, null: Float32) -> Float32:
+def least_null(n: int, features: Features, null: Float32) -> Float32:
     """float32[n]: the minimum over each example's windows, 0 where it has none."""
     least = np.zeros(n, np.float32)
     first = np.flatnonzero(ragged.begins(features.example_index))

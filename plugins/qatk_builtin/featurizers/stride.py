@@ -16,7 +16,7 @@ from qatk.api import BackboneSpec, DataError, Examples, FeatureError, Features, 
 from qatk.types import Bool, FeatureColumns, Float64, Int64, ragged
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.splicing import Reader
-from qatk_builtin.featurizers.targets import GoldSpans, place_answers, window_answers
+from qatk_builtin.featurizers.targets import GoldSpans, place_answers, window_answers, window_spans
 from qatk_builtin.featurizers.windows import Source, Windows, place_of, plan_windows, splice
 
 
@@ -55,10 +55,11 @@ class StrideFeaturizer:
         reader = Reader(examples, tokenizer, spec, self.options.max_question_length)
         draws = np.random.default_rng(0)
         counts: Counter[str] = Counter()
-        columns = FeatureColumns(targets=examples.has_gold)
+        several = examples.answer_span is not None
+        columns = FeatureColumns(targets=examples.has_gold, spans=several)
         for rows, source in reader.parts():
             few = examples if rows == slice(0, len(examples)) else examples.take(range(rows.start, rows.stop))
-            features = self._part(few, source, spec, draws if targets else None, counts)
+            features = self._part(few, source, spec, draws if targets else None, counts, several)
             columns.append(features, rows.start)
         features = columns.features()
         if targets and len(examples) and not len(features):
@@ -67,9 +68,18 @@ class StrideFeaturizer:
         return replace(features, counts={**counts, **sizes})
 
     def _part(
-        self, examples: Examples, source: Source, spec: BackboneSpec, draws: Generator | None, counts: Counter[str]
+        self,
+        examples: Examples,
+        source: Source,
+        spec: BackboneSpec,
+        draws: Generator | None,
+        counts: Counter[str],
+        several: bool,
     ) -> Features:
-        """The windows of some examples; what there is to count is added to ``counts``."""
+        """The windows of some examples; what there is to count is added to ``counts``.
+
+        ``several`` says whether any answer of all examples has several spans.
+        """
         room = self._room(examples, source)
         windows = plan_windows(source.contexts.lengths[source.context_row], room, self.options.doc_stride)
         counts["questions_cut"] += int((source.question_size < _full_question_size(source)).sum())
@@ -83,7 +93,12 @@ class StrideFeaturizer:
             counts["windows_dropped"] += len(windows.example) - len(kept)
             counts["questions_dropped"] += len(examples) - len(np.unique(windows.example[kept]))
             windows, answer = windows.take(kept), answer[kept]
-        return _with_targets(_build(source, windows, spec), source, windows, spans, answer)
+        features = _with_targets(_build(source, windows, spec), source, windows, spans, answer)
+        return (
+            _with_spans(features, source, windows, spans, *window_spans(examples, spans, windows))
+            if several
+            else features
+        )
 
     def _check(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, targets: bool) -> None:
         if not getattr(tokenizer, "is_fast", False):
@@ -193,10 +208,24 @@ def _build(source: Source, windows: Windows, spec: BackboneSpec) -> Features:
 
 def _with_targets(features: Features, source: Source, windows: Windows, spans: GoldSpans, answer: Int64) -> Features:
     """The features with targets: ``answer`` is each window's answer, -1 for none."""
-    kinds = [piece.kind for piece in source.template.pieces]
-    shift = place_of(source, windows, kinds.index("context")) - windows.start
+    shift = _shift(source, windows)
     null = features.null_index.astype(np.int64)
     if not len(spans.first):
         return replace(features, start_target=features.null_index, end_target=features.null_index)
     first, last = (np.where(answer >= 0, token[answer] + shift, null) for token in (spans.first, spans.last))
     return replace(features, start_target=first.astype(np.int32), end_target=last.astype(np.int32))
+
+
+def _with_spans(
+    features: Features, source: Source, windows: Windows, spans: GoldSpans, answer: Int64, offsets: Int64
+) -> Features:
+    """The features with all spans of each window's answer: those of the answers from ``offsets`` on."""
+    shift = _shift(source, windows)[ragged.owners(offsets)]
+    first, last = ((token[answer] + shift).astype(np.int32) for token in (spans.first, spans.last))
+    return replace(features, span_offsets=offsets, span_start=first, span_end=last)
+
+
+def _shift(source: Source, windows: Windows) -> Int64:
+    """int64[F]: from places within a context to those within each of its windows."""
+    kinds = [piece.kind for piece in source.template.pieces]
+    return place_of(source, windows, kinds.index("context")) - windows.start

@@ -77,3 +77,22 @@ def window_answers(examples: Examples, spans: GoldSpans, windows: Windows) -> In
         answer[active] += 1
         active = active[~inside & (answer < stop)[active]]
     return found
+
+
+def window_spans(examples: Examples, spans: GoldSpans, windows: Windows) -> tuple[Int64, Int64]:
+    """Every span that lies wholly inside each window, by the first of its alternatives that does.
+
+    Returns:
+        int64[k], the answers, those of one window after the other in the order of the gold; int64[F + 1], where each
+        window's begin.
+    """
+    assert examples.answer_offsets is not None
+    answer, offsets = ragged.ragged_rows(examples.answer_offsets, windows.example)
+    window = ragged.owners(offsets)
+    inside = spans.placed[answer] & (spans.first[answer] >= windows.start[window])
+    inside &= spans.last[answer] < (windows.start + windows.size)[window]
+    answer, window = answer[inside], window[inside]
+    which = np.zeros(len(answer), np.int32) if examples.answer_span is None else examples.answer_span[answer]
+    kept = ragged.begins(window, which) if len(answer) else np.zeros(0, np.bool_)
+    counts = np.bincount(window[kept], minlength=len(windows.example))
+    return answer[kept], ragged.offsets_of(counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -58,9 +58,29 @@ class AnswerabilityOptions(LinearOptions):
     """Weight of the classifier's loss; the mean cross entropy of start and end has weight 1."""
 
 
+class TaggerOptions(Options):
+    """Options of the ``tagger`` head."""
+
+    tags: Literal["bio", "io"] = "bio"
+    """Tags of a token: the start of a span, inside of one, or outside (bio); or only whether it is in a span (io),
+    which cannot tell neighbouring spans apart."""
+    start_weight: AboveZero = 1.0
+    """Weight of a span's first token in the loss; that of a token outside of spans is 1."""
+    inside_weight: AboveZero = 1.0
+    """Weight of the other tokens of a span in the loss."""
+    dropout: Fraction = 0.0
+    """Dropout before the scores."""
+
+
+class SpanSetOptions(BiaffineOptions):
+    """Options of the ``span-set`` head."""
+
+
 @hookimpl
 def qatk_heads() -> Iterable[Component]:
-    """Start and end scores, whole spans, and a classifier of answerability."""
+    """Start and end scores, whole spans, a classifier of answerability, tags, and sets of spans."""
+    tagger = "each token tagged: start of a span, inside, outside; for several spans"
+    span_set = "as biaffine, with any number of spans right; for several spans"
     conditional = "the end scored given the start, with a joint answerability score"
     biaffine = "each span scored as a pair of start and end, up to a length"
     answerability = "linear, plus a classifier of answerability"
@@ -75,4 +95,6 @@ def qatk_heads() -> Iterable[Component]:
         Component("conditional", f"{__name__}.conditional:ConditionalHead", ConditionalOptions, conditional),
         Component("biaffine", f"{__name__}.biaffine:BiaffineHead", BiaffineOptions, biaffine),
         Component("answerability", f"{__name__}.answerability:AnswerabilityHead", AnswerabilityOptions, answerability),
+        Component("tagger", f"{__name__}.tagger:TaggerHead", TaggerOptions, tagger, scores=("tokens",)),
+        Component("span-set", f"{__name__}.span_set:SpanSetHead", SpanSetOptions, span_set),
     ]

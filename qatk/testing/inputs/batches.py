@@ -89,8 +89,31 @@ def only(problem: Problem, row: int) -> Problem:
         null_index=batch.null_index[one] - shift,
         start_target=batch.start_target[one] - shift,
         end_target=batch.end_target[one] - shift,
+        span_target=None if batch.span_target is None else _of_row(batch.span_target, row, shift),
     )
     return Problem(f"window {row} alone", problem.side, problem.states[one, columns], alone)
+
+
+def _of_row(spans: Tensor, row: int, shift: int) -> Tensor:
+    """The spans of one window of a batch, as of the only one, which begins ``shift`` columns further on."""
+    return spans[spans[:, 0] == row] - torch.tensor([row, shift, shift])
+
+
+def several(side: str = "right") -> Problem:
+    """Windows of which some have two spans, and the targets name the first."""
+    problem = make_problem(side, answers="some", seed=5)
+    batch = problem.batch
+    assert batch.start_target is not None
+    rows = []
+    for row in (batch.start_target != batch.null_index).nonzero().flatten().tolist():
+        places = batch.context_mask[row].nonzero().flatten().tolist()
+        rows += [[row, places[0], places[0]], [row, places[-2], places[-1]]][: 1 + (len(places) > 3)]
+    spans = torch.tensor(rows)
+    start, end = batch.null_index.clone(), batch.null_index.clone()
+    for row, first, last in reversed(rows):
+        start[row], end[row] = first, last
+    targets = replace(batch, start_target=start, end_target=end, span_target=spans)
+    return replace(problem, name=f"8 windows, some with two spans, padded on the {side}", batch=targets)
 
 
 def with_padding(problem: Problem, value: float) -> Problem:
@@ -107,10 +130,20 @@ def learnable(side: str = "right") -> Problem:
     assert batch.start_target is not None
     assert batch.end_target is not None
     rows = torch.arange(len(states))
+    _mark_within(states, batch, torch.full((len(states),), 4.0))
     states[rows, batch.start_target, 0] += 4
     states[rows, batch.end_target, 1] += 4
     states[rows, batch.null_index, 2] += 4.0 * (batch.start_target == batch.null_index)
     return replace(problem, name="8 windows whose states mark the answer", states=states)
+
+
+def _mark_within(states: Tensor, batch: Batch, strength: Tensor) -> None:
+    """Mark the tokens between the first and the last of each answer, for heads that look at every token."""
+    assert batch.start_target is not None
+    assert batch.end_target is not None
+    place = torch.arange(states.shape[1])
+    within = (place > batch.start_target[:, None]) & (place < batch.end_target[:, None])
+    states[..., 3] += strength[:, None] * within
 
 
 def contested(side: str = "right") -> Problem:
@@ -126,6 +159,7 @@ def contested(side: str = "right") -> Problem:
     rows = torch.arange(len(states))
     span = torch.tensor([6.0, 3, 5, 2, 7, 4, 8, 5]).repeat(3)
     null = torch.tensor([3.0, 5, 2, 5, 9, 1, 5, 7]).repeat(3)
+    _mark_within(states, batch, span)
     states[rows, batch.start_target, 0] += span
     states[rows, batch.end_target, 1] += span
     states[rows, batch.null_index, 2] += null
@@ -142,5 +176,7 @@ def problems() -> list[Problem]:
         make_problem("left"),
         make_problem("right", lengths=(12,)),
         replace(make_problem("right", answers="none"), name="8 windows, none with an answer"),
+        several("right"),
+        several("left"),
         replace(make_problem("left", lengths=(7, 20), answers="all"), name="a context of one token beside a long one"),
     ]

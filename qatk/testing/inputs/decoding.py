@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qatk.types import Examples, Features, Float32, Int64, SpanCandidates, SpanScores
+from qatk.types import Examples, Features, Float32, Int64, SpanCandidates, SpanScores, TokenScores
 
 TEXT = "Ada wrote it in 1843."
 INF = np.float32(np.inf)
@@ -128,13 +128,26 @@ def as_candidates(given: Problem, limit: int = 12) -> Problem:
     return replace(given, name=f"{given.name}, as scored spans", scores=scores)
 
 
+def as_tokens(given: Problem, *, begins: bool) -> Problem:
+    """The start scores as scores of tokens, and with ``begins`` the end scores as the log-odds to begin a span."""
+    start, end = given.scores.start, given.scores.end
+    assert start is not None
+    assert end is not None
+    scores = SpanScores(given.scores.null, tokens=TokenScores(start, end if begins else None))
+    return replace(given, name=f"{given.name}, as scored tokens", scores=scores)
+
+
 def with_windows(given: Problem, order: Int64, name: str) -> Problem:
     """The same windows in another order, which must keep each example's windows together and in the examples' order."""
-    assert given.scores.start is not None
-    assert given.scores.end is not None
     pieces = [np.arange(given.features.token_offsets[f], given.features.token_offsets[f + 1]) for f in order]
     tokens = np.concatenate([np.zeros(0, np.int64), *pieces])
-    scores = SpanScores(given.scores.null[order], given.scores.start[tokens], given.scores.end[tokens])
+    null = given.scores.null[order]
+    if given.scores.tokens is not None:
+        scores = SpanScores(null, tokens=given.scores.tokens.take(tokens))
+    else:
+        assert given.scores.start is not None
+        assert given.scores.end is not None
+        scores = SpanScores(null, given.scores.start[tokens], given.scores.end[tokens])
     return replace(given, name=f"{given.name}, {name}", features=given.features.take(order), scores=scores)
 
 

@@ -8,14 +8,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from qatk.plugins.model_types import PairLogits, SpanLogits
+from qatk.plugins.model_types import PairLogits, SpanLogits, TokenLogits
 from qatk.plugins.protocols import SpanModule
 from qatk.testing.inputs.batches import Problem
 from qatk.testing.promise import expect, given
 
 _TOLERANCE = 1e-4
 
-Output = SpanLogits | PairLogits
+Output = SpanLogits | PairLogits | TokenLogits
 """What the module of a head gives for a batch."""
 
 
@@ -50,11 +50,27 @@ def best_span(problem: Problem, output: Output, row: int) -> tuple[int, int, flo
     if isinstance(output, PairLogits):
         k = int(output.score[row].argmax())
         return int(output.first[row, k]), int(output.last[row, k]), float(output.score[row, k])
+    if isinstance(output, TokenLogits):
+        return _best_run(output, row)
     inside = problem.batch.context_mask[row]
     fits = (inside[:, None] & inside[None]).triu()
     table = (output.start[row][:, None] + output.end[row][None]).masked_fill(~fits, -torch.inf)
     first, last = divmod(int(table.argmax()), len(inside))
     return first, last, float(table[first, last])
+
+
+def _best_run(output: TokenLogits, row: int) -> tuple[int, int, float]:
+    """The run of tokens above the null score with the highest mean; the best token alone where none is above."""
+    inside = output.inside[row]
+    runs: list[list[int]] = []
+    for place in (inside > output.null[row]).nonzero().flatten().tolist():
+        begins = output.begin is not None and bool(output.begin[row, place] > 0)
+        if not runs or runs[-1][-1] != place - 1 or begins:
+            runs.append([])
+        runs[-1].append(place)
+    runs = runs or [[int(inside.argmax())]]
+    best = max(runs, key=lambda run: float(inside[run].mean()))
+    return best[0], best[-1], float(inside[best].mean())
 
 
 def _span_table(output: PairLogits, mask: Tensor, row: int) -> Tensor:

@@ -6,7 +6,11 @@ from importlib import import_module
 
 from qatk.testing.promise import Promise
 
-_MORE = {"decoder": ("decoder_scores",), "head": ("head_predictions",)}
+_MORE = {
+    "decoder": ("decoder_scores", "decoder_tokens"),
+    "featurizer": ("featurizer_spans",),
+    "head": ("head_predictions",),
+}
 """Further modules of a kind."""
 
 

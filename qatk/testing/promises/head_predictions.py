@@ -74,7 +74,7 @@ def only_the_context_is_scored(subject: Subject) -> None:
             module = subject.build().build(spec_for(problem.side)).eval()
             found, batch = tensors_of(module(problem.states, problem.batch)), problem.batch
             closed = ~batch.context_mask.scatter(1, batch.null_index[:, None], True)
-            for name in {"start", "end"} & set(found):
+            for name in {"start", "end", "inside"} & set(found):
                 scored = closed & (found[name] > -torch.inf)
                 row, position = scored.nonzero()[0].tolist() if scored.any() else (0, 0)
                 expect(

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from qatk.plugins.model_types import PairLogits
+from qatk.plugins.model_types import PairLogits, TokenLogits
 from qatk.plugins.optional import CheckpointModule
 from qatk.testing.inputs.batches import HIDDEN, Problem, learnable, make_problem, only, problems, spec_for, with_padding
 from qatk.testing.inputs.randomness import seeded
@@ -48,19 +48,30 @@ def scores_have_the_right_shapes(subject: Subject) -> None:
             null = found["null"]
             expect(null.shape == (rows,), f"null is {list(null.shape)}, not [{rows}]")
             expect(null.isfinite().all(), f"null is {null.tolist()}")
-            for name in {"start", "end"} & set(found):
+            for name in {"start", "end", "inside", "begin"} & set(found):
                 shape = list(found[name].shape)
                 expect(shape == [rows, columns], f"{name} is {shape}, not {[rows, columns]}")
                 expect(not found[name].isnan().any(), f"{name} has NaN")
 
 
+@promise("it gives scores of spans, or of tokens if its component says scores=('tokens',)")
+def gives_what_it_names(subject: Subject) -> None:
+    """A recipe is refused by what components say, where the decoder could not read the scores."""
+    named = subject.registered.component.scores
+    with given(f"a component with scores={named}"):
+        problem = problems()[0]
+        output = _ready(subject)(problem.states, problem.batch)
+        gives = "tokens" if isinstance(output, TokenLogits) else "spans"
+        expect(named == (gives,), f"scores of {gives}")
+
+
 @promise("padding is scored -inf, and context tokens have finite scores")
 def padding_is_masked(subject: Subject) -> None:
-    """For heads that score starts and ends."""
+    """For heads that score starts and ends, or tokens."""
     for problem in problems():
         with given(problem.name):
             output = _ready(subject, problem.side)(problem.states, problem.batch)
-            for name in ("start", "end"):
+            for name in ("start", "end", "inside"):
                 scores = tensors_of(output).get(name)
                 if scores is None or scores.shape != problem.batch.token_mask.shape:
                     continue

@@ -154,6 +154,16 @@ class Strips(Good):
         return found
 
 
+class OneSpan(Good):
+    """The first span of each window twice, in place of all of them."""
+
+    def spoil(self, found: Features, examples: Examples, spec: BackboneSpec) -> Features:
+        if found.span_start is None or found.span_end is None:
+            return found
+        first = np.zeros(len(found.span_start), np.int64)
+        return replace(found, span_start=found.span_start[first], span_end=found.span_end[first])
+
+
 OPTIONS = StrideOptions
 BROKEN = {
     TooLong: "windows-fit",
@@ -173,4 +183,5 @@ BROKEN = {
     Batched: "examples-do-not-touch-each-other",
     Random: "is-deterministic",
     Strips: "is-deterministic",
+    OneSpan: "windows-have-all-spans",
 }

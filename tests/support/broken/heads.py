@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from qatk.api import NoOptions
-from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits
+from qatk.plugins.model_types import BackboneSpec, Batch, SpanLogits, TokenLogits
 
 
 class Spans(nn.Module):
@@ -280,7 +280,21 @@ class ScoresQuestions(Spans):
         return ~batch.token_mask
 
 
+class TagSpans(Spans):
+    """Scores of tokens: the start scores, with the end scores as log-odds to begin."""
+
+    def forward(self, states: Tensor, batch: Batch) -> Any:
+        output = super().forward(states, batch)
+        return TokenLogits(output.null, output.start, output.end)
+
+
+@head
+class Unnamed(TagSpans):
+    """Gives scores of tokens, and its component does not say so."""
+
+
 BROKEN = {
+    Unnamed: "gives-what-it-names",
     Transposed: "scores-have-the-right-shapes",
     Unmasked: "padding-is-masked",
     OverMasked: "padding-is-masked",

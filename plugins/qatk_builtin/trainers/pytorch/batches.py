@@ -71,6 +71,14 @@ def make_batch(
     def place(values: NDArray[np.generic]) -> torch.Tensor:
         return send(values[rows] + shift)
 
+    def spans() -> torch.Tensor | None:
+        if features.span_offsets is None or features.span_start is None or features.span_end is None:
+            return None
+        among, begins = ragged_rows(features.span_offsets, rows)
+        row = ragged.owners(begins)
+        edges = (features.span_start[among] + shift[row], features.span_end[among] + shift[row])
+        return send(np.stack([row, *edges], axis=1))
+
     mask = send(token_mask)
     inputs = {"input_ids": padded(features.input_ids, spec.pad_id), "attention_mask": mask.long()}
     if spec.has_type_ids:
@@ -82,6 +90,7 @@ def make_batch(
         null_index=place(features.null_index),
         start_target=None if (starts := features.start_target) is None else place(starts),
         end_target=None if (ends := features.end_target) is None else place(ends),
+        span_target=spans(),
     )
     if not packing:
         return batch

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.optim import Optimizer
 
-from qatk.api import Batch, PairLogits, SpanLogits
+from qatk.api import Batch, PairLogits, SpanLogits, TokenLogits
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.optimizer import adamw
@@ -28,7 +28,7 @@ class TrainingHooks:
         """
         return adamw(model, self.options)
 
-    def loss(self, model: QAModel, output: SpanLogits | PairLogits, batch: Batch) -> Tensor:
+    def loss(self, model: QAModel, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
         """What to minimise: the mean over the batch's windows, a scalar; ``output`` is what the head gave for them."""
         return model.loss(output, batch)
 

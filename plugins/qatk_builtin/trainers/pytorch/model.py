@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits, SpanModule, Tokenizer
+from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits, SpanModule, Tokenizer, TokenLogits
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, Packing
 
 
@@ -36,14 +36,14 @@ class QAModel(nn.Module):
         self._marks_question = "global_attention_mask" in inspect.signature(encoder.forward).parameters
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 
-    def forward(self, batch: Batch) -> SpanLogits | PairLogits:
+    def forward(self, batch: Batch) -> SpanLogits | PairLogits | TokenLogits:
         """Scores of a padded batch; padding has no influence on them, on whichever side it is.
 
         The head computes in float32 whatever the encoder does: in bf16 scores above 4 come in steps of 1/32.
         """
         states = self._states(batch)
         with torch.autocast(states.device.type, enabled=False):
-            output: SpanLogits | PairLogits = self.head(states.float(), batch)
+            output: SpanLogits | PairLogits | TokenLogits = self.head(states.float(), batch)
         return output
 
     def _states(self, batch: Batch) -> Tensor:
@@ -68,7 +68,7 @@ class QAModel(nn.Module):
         before: Tensor = torch.arange(ids.shape[1], device=ids.device) < first
         return before.long()
 
-    def loss(self, output: SpanLogits | PairLogits, batch: Batch) -> Tensor:
+    def loss(self, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""
         return cast(SpanModule, self.head).loss(output, batch)
 

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 
-from qatk.api import Batch, Features, PairLogits, SpanCandidates, SpanLogits, SpanScores
+from qatk.api import Batch, Features, PairLogits, SpanCandidates, SpanLogits, SpanScores, TokenLogits, TokenScores
 from qatk.types import Float32, Int64, Spool, ragged_rows, release, zeros
 from qatk_builtin.trainers.pytorch.device import Engine
 
 _PAIRS = {"feature": np.int32, "start": np.int32, "end": np.int32, "score": np.float32}
+
+_TOKENS = ("start", "end"), ("inside", "begin")
+"""What :class:`SpanLogits` and :class:`TokenLogits` have for each token."""
 
 Columns = dict[str, Any]
 """Arrays by name."""
@@ -29,20 +32,21 @@ class Collected:
     def __init__(self, features: Features, engine: Engine) -> None:
         self._features, self._engine = features, engine
         self._null = zeros(len(features), np.float32)
-        self._tokens: list[Float32] = []
+        self._tokens: dict[str, Float32] = {}
         self._spans: dict[str, Spool[Any]] = {}
         self._stretch: list[Columns] = []
 
-    def add(self, rows: Int64, batch: Batch, output: SpanLogits | PairLogits) -> None:
+    def add(self, rows: Int64, batch: Batch, output: SpanLogits | PairLogits | TokenLogits) -> None:
         """The output for these windows, padded as ``batch`` says."""
         self._null[rows] = output.null.float().cpu().numpy()
         if isinstance(output, PairLogits):
             self._stretch.append(_spans(rows, batch, output))
             return
-        self._tokens = self._tokens or self._token_columns()
+        names = _TOKENS[isinstance(output, TokenLogits)]
         places = ragged_rows(self._features.token_offsets, rows)[0]
-        for column, scores in zip(self._tokens, (output.start, output.end), strict=True):
-            column[places] = scores[batch.token_mask].float().cpu().numpy()
+        for name in names:
+            if (scores := getattr(output, name)) is not None:
+                self._column(name)[places] = scores[batch.token_mask].float().cpu().numpy()
 
     def end_stretch(self) -> None:
         """No window up to here is to come; give memory back."""
@@ -51,21 +55,27 @@ class Collected:
             for name, column in _by_window(self._stretch).items():
                 self._spans[name].append(column)
             self._stretch = []
-        release(*self._tokens)
+        release(*self._tokens.values())
 
     def scores(self) -> SpanScores:
         """All of them, those of the other processes too, which must call this as well."""
         null = self._sum(self._null)
+        if self._anywhere("inside" in self._tokens):
+            inside, begin = self._sum(self._column("inside")), self._anywhere("begin" in self._tokens)
+            return SpanScores(null, tokens=TokenScores(inside, self._sum(self._column("begin")) if begin else None))
         if not self._anywhere(bool(self._spans)):
-            start, end = (self._sum(column) for column in self._tokens or self._token_columns())
+            start, end = (self._sum(self._column(name)) for name in _TOKENS[0])
             return SpanScores(null, start, end)
         spans = {name: spool.column() for name, spool in self._spans.items()}
         if self._engine.accelerator.num_processes > 1:
             spans = _by_window([part for part in gather_object([spans]) if part])
         return SpanScores(null, candidates=SpanCandidates(**spans))
 
-    def _token_columns(self) -> list[Float32]:
-        return [zeros(len(self._features.input_ids), np.float32) for _ in range(2)]
+    def _column(self, name: str) -> Float32:
+        """A column with a score for each token."""
+        if name not in self._tokens:
+            self._tokens[name] = zeros(len(self._features.input_ids), np.float32)
+        return self._tokens[name]
 
     def _anywhere(self, here: bool) -> bool:
         """Whether it is so in any process: one that had no windows does not know the form of the scores."""
