@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from qatk.errors import UsageError, suggest
 from qatk.evaluation.squad import normalise_answers
 from qatk.results.comparison import Comparison, System
-from qatk.types import Bool, Float64, Int64, ragged
+from qatk.types import Bool, Float64, Int64, Predictions, ragged
 
 
 def narrow(comparison: Comparison, rows: Bool, what: str) -> Comparison:
@@ -63,7 +64,7 @@ def compile_pattern(text: str) -> re.Pattern[str]:
 def matching(comparison: Comparison, pattern: re.Pattern[str]) -> Bool:
     """bool[n]: found in the id, the question, a gold answer, or a system's (first) answer; not in the context."""
     examples = comparison.examples
-    answers = [system.evaluation.predictions.text for system in comparison.systems]
+    answers = [_texts(system.evaluation.predictions) for system in comparison.systems]
     found = (
         any(
             map(
@@ -94,13 +95,20 @@ def rank_questions(baseline: System, other: System, clusters: Int64) -> tuple[In
     right = [system.per_question("exact").mean(axis=0) >= 0.5 for system in (baseline, other)]
     sure = [_sureness(system) for system in (baseline, other)]
     gap: Float64 = np.abs(scores[1] - scores[0])
-    texts = [normalise_answers(system.evaluation.predictions.text) for system in (baseline, other)]
+    texts = [normalise_answers(_texts(system.evaluation.predictions)) for system in (baseline, other)]
     differ: Bool = np.fromiter(map(str.__ne__, *texts), np.bool_, len(gap))
     return (
         _ranked(right[1] & ~right[0], gap, sure[0], clusters),
         _ranked(right[0] & ~right[1], gap, sure[1], clusters),
         _ranked(~right[0] & ~right[1] & differ, gap, sure[0] + sure[1], clusters),
     )
+
+
+def _texts(predictions: Predictions) -> Sequence[str]:
+    """The answers as texts, those of several spans one after the other."""
+    if predictions.several is None:
+        return predictions.text
+    return ["; ".join(span.text for span in predictions.spans(row)) for row in range(len(predictions))]
 
 
 def _sureness(system: System) -> Float64:

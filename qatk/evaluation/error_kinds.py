@@ -19,6 +19,7 @@ from qatk.types import Bool, Int8, Int32, Int64
 KINDS: tuple[str, ...] = (
     "right answer", "right to abstain", "false answer", "false abstention", "too long", "too short", "shifted",
     "another place", "wrong span, right kind", "wrong span", "out of reach",
+    "missing spans", "superfluous spans", "some spans right",
 )
 """All kinds, right ones first; :func:`error_kinds_of` returns indices into it."""
 
@@ -34,6 +35,9 @@ MEANINGS: dict[str, str] = {
     "wrong span, right kind": "another position, same type: a date for a date",
     "wrong span": "another position, another type",
     "out of reach": "windows, length limit or tokens rule out gold",
+    "missing spans": "all spans given are right, but not all that are due",
+    "superfluous spans": "all spans due are given, and others too",
+    "some spans right": "spans are missing, and others are wrong",
 }
 """A short explanation of each kind."""
 
@@ -49,6 +53,7 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 RIGHT_ANSWER, RIGHT_TO_ABSTAIN, FALSE_ANSWER, FALSE_ABSTENTION = range(4)
 """The codes of the kinds: indices into :data:`KINDS`."""
 TOO_LONG, TOO_SHORT, SHIFTED, ANOTHER_PLACE, RIGHT_KIND, WRONG_SPAN, OUT_OF_REACH = range(4, 11)
+MISSING, SUPERFLUOUS, SOME_RIGHT = range(11, 14)
 
 _MONTHS = "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
 _DATE = re.compile(
@@ -77,12 +82,16 @@ def error_kinds_of(evaluation: Evaluation) -> Int8:
     - *out of reach*: no gold answer was possible (:mod:`qatk.evaluation.reachability`); only known for runs.
     - *false answer*: the question has no answer. A missing prediction that was scored as wrong counts here too.
     - *false abstention*: the question has an answer, and the prediction is "no answer".
+    - *missing spans*, *superfluous spans*, *some spans right*: several spans are due or given, and some of them are the
+      same by the metric's normalisation: all that are given, all that are due, or neither.
     - *too long*, *too short*, *shifted*: the prediction overlaps a gold answer in the context. Of the gold answer with
       the largest overlap, it contains all, is a part, or neither. If a position is unknown, words decide: the
       prediction has all content words of the gold answer, the reverse, or they share some.
     - *another place*: it overlaps no gold answer, but one has all content words of the other.
     - *wrong span, right kind*: it has the same :func:`answer_type` as a gold answer.
     - *wrong span*: none of these.
+
+    Of several spans of which none is right, the best one that is given decides between the kinds of wrong spans.
 
     Words are those of the metric's normalisation; content words exclude :data:`FUNCTION_WORDS`.
 
@@ -107,6 +116,9 @@ def _find_kinds(evaluation: Evaluation) -> Int8:
     kinds[~right & has_answer & ~answered] = FALSE_ABSTENTION
     spans = np.flatnonzero(~right & has_answer & answered)
     kinds[spans] = _span_kinds(evaluation, spans)
+    if examples.answer_span is not None or evaluation.predictions.several is not None:
+        for row in spans.tolist():
+            kinds[row] = _set_kind(evaluation, row) or kinds[row]
     if (reachable := evaluation.reachable) is not None:
         kinds[~right & has_answer & ~reachable] = OUT_OF_REACH
     return kinds
@@ -166,6 +178,22 @@ def _span_kinds(evaluation: Evaluation, rows: Int64) -> Int8:
         said, golds = evaluation.predictions.text[row], evaluation.examples.answers_of(row)
         kinds[i] = _elsewhere(said, golds) if placed[i] else _unplaced(said, golds)
     return kinds
+
+
+def _set_kind(evaluation: Evaluation, row: int) -> int | None:
+    """The kind of a wrong answer some of whose spans are right; ``None`` without several spans, or a right one."""
+    due, given = evaluation.examples.spans_of_answer(row), evaluation.predictions.spans(row)
+    if len(due) < 2 and len(given) < 2:
+        return None
+    said = [normalise_answer(span.text) for span in given]
+    wanted = [{normalise_answer(answer.text) for answer in span} for span in due]
+    right = [any(text in span for span in wanted) for text in said]
+    found = [any(text in span for text in said) for span in wanted]
+    if not any(right):
+        return None
+    if all(right) and not all(found):
+        return MISSING
+    return SUPERFLUOUS if all(found) else SOME_RIGHT
 
 
 def _elsewhere(said: str, golds: Sequence[str]) -> int:

@@ -152,4 +152,5 @@ class FeatureColumns:
     def features(self) -> Features:
         """All parts together."""
         columns: dict[str, Any] = {name: column.column() for name, column in self._columns.items()}
-        return Features(**columns, **{name: offsets.column() for name, offsets in self._offsets.items()})
+        columns |= {name: offsets.column() for name, offsets in self._offsets.items()}
+        return Features(**columns)

@@ -163,6 +163,30 @@ def test_a_single_answer_to_a_question_of_several_spans() -> None:
     examples = examples_of_spans([["Arlen"], ["Borsk"]], [["Cadiz"]])
     found = evaluate_examples(examples, {"q0": "Arlen", "q1": "Cadiz"})
     assert (found.metrics["exact"], found.metrics["f1"]) == (50, 75)
-    assert [KINDS[k] for k in error_kinds_of(found)] == ["too short", "right answer"]
+    assert [KINDS[k] for k in error_kinds_of(found)] == ["missing spans", "right answer"]
     whole = replace(examples, answer_span=None)
     assert evaluate_examples(whole, {"q0": "Arlen", "q1": "Cadiz"}).metrics["exact"] == 100
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (["Arlen", "Cadiz"], "right answer"),
+        (["Arlen"], "missing spans"),
+        (["Arlen", "old Cadiz", "Borsk"], "superfluous spans"),
+        (["Arlen", "Borsk"], "some spans right"),
+        (["Arl", "Borsk"], "too short"),
+        (["Borsk", "Delft"], "wrong span, right kind"),
+        ([], "false abstention"),
+    ],
+)
+def test_missing_and_superfluous_spans_are_kinds_of_their_own(said: list[str], kind: str) -> None:
+    examples = examples_of_spans([["Arlen"], ["old Cadiz", "Cadiz"]])
+    examples = replace(examples, context=[f"{examples.context[0]} | Borsk | Delft"])
+    assert [KINDS[k] for k in error_kinds_of(evaluate_examples(examples, {"q0": said}))] == [kind]
+
+
+def test_several_spans_for_one_that_is_due_are_superfluous() -> None:
+    examples = examples_of_spans([["Arlen"]], [["Borsk"], ["Cadiz"]])
+    found = evaluate_examples(examples, {"q0": ["Arlen", "0"], "q1": ["Borsk", "Cadiz"]})
+    assert [KINDS[k] for k in error_kinds_of(found)] == ["superfluous spans", "right answer"]

@@ -30,6 +30,11 @@ def qatk_slicers() -> Iterable[Component]:
             formerly=("squad",),
         ),
         Component(
+            "answer-spans",
+            f"{questions}:AnswerSpans",
+            summary="the number of spans in the answer, if any answer has several",
+        ),
+        Component(
             "answer-position",
             f"{questions}:AnswerPosition",
             summary="the quarter of the context in which the answer starts",

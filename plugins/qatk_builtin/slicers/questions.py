@@ -31,6 +31,7 @@ _FIRST_WORD = re.compile(r"\b(?:what|who(?:m|se)?|when|where|which|why|how(?:\s+
 _LENGTHS = ("no answer", "1 word", "2-3", "4-6", "7 or more")
 _LONGER_THAN = (1, 3, 6)
 _QUARTERS = ("first quarter", "second quarter", "third quarter", "last quarter")
+_SPANS = ("1 span", "2 spans", "3 spans", "4 spans or more")
 _TIMES = ("once", "twice", "3 times or more")
 
 
@@ -79,6 +80,19 @@ class AnswerLength:
         codes = np.zeros(len(examples), np.int64)
         codes[rows] = 1 + np.searchsorted(_LONGER_THAN, words)
         return coded(_LENGTHS, codes)
+
+
+class AnswerSpans:
+    """Groups by the number of spans in the gold answer, for data in which some answers have several."""
+
+    def __init__(self, options: NoOptions) -> None:
+        self.options = options
+
+    def masks(self, examples: Examples) -> Mapping[str, Bool]:
+        """bool[n] a group; questions without an answer are in none. No groups where no answer has several spans."""
+        if examples.answer_span is None:
+            return {}
+        return coded(_SPANS, np.minimum(examples.spans_due, len(_SPANS)) - 1)
 
 
 class AnswerPosition:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+from bisect import bisect_left, bisect_right
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -12,9 +15,11 @@ from hypothesis import strategies as st
 from qatk.api import DataError, NoOptions
 from qatk.evaluation import normalise_answers
 from qatk.evaluation.evaluate import evaluate_examples
+from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
-from qatk.types import Examples, Predictions
+from qatk.types import Examples, Predictions, Span
 from qatk_builtin.metrics.spans import SpansMetric
+from repository import SHARED, needs_shared_data
 from scoring_cases import examples_of, predictions_of, without_gold
 from several_cases import examples_of_spans
 
@@ -140,3 +145,84 @@ def test_single_answers_have_figures_too() -> None:
     one = evaluate_examples(examples, {"q0": "Arlen", "q1": ""}).predictions
     assert METRIC.score(examples, one)["word_f1"].tolist() == pytest.approx([2 / 3, 1])
     assert np.isfinite(list(METRIC.corpus(examples, one).values())).all()
+
+
+# the real data, with answers made from gold by rule: kept, cut, dropped, and some that are made up
+
+
+def said_by_rule(examples: Examples, seed: int = 4) -> dict[str, list[Span]]:
+    rng = random.Random(seed)
+    found: dict[str, list[Span]] = {}
+    for row, name in enumerate(examples.id):
+        context, places = examples.context_of(row), []
+        words = [match.span() for match in re.finditer(r"\S+", context)]
+        for start, end in examples.spans_of(row):
+            inside = [word for word in words if start <= word[0] and word[1] <= end]
+            if (chance := rng.random()) < 0.6 or not inside:
+                places.append((start, end))
+            elif chance < 0.8:
+                places.append((inside[0][0], inside[rng.randrange(len(inside))][1]))
+        if rng.random() < 0.3:
+            first = rng.randrange(len(words))
+            places.append((words[first][0], words[min(first + 3, len(words) - 1)][1]))
+        apart: list[tuple[int, int]] = []
+        for place in sorted(places):
+            if not apart or place[0] >= apart[-1][1]:
+                apart.append(place)
+        found[name] = [Span(context[a:b], a, b, 0.0) for a, b in apart]
+    return found
+
+
+def eraser(context: str, due: list[tuple[int, int]], said: list[tuple[int, int]]) -> tuple[float, float]:
+    """IoU F1 and token F1 of one document as the script of ERASER counts them: spans are ranges of token numbers."""
+    tokens = [match.span() for match in re.finditer(r"\w+", context)]
+    ends, starts = [token[1] for token in tokens], [token[0] for token in tokens]
+
+    def ranges(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(bisect_right(ends, a), bisect_left(starts, b)) for a, b in places]
+
+    truth, preds = ranges(due), ranges(said)
+    hits = 0
+    for a, b in preds:
+        over = [(max(0, min(b, d) - max(a, c)), max(b, d) - min(a, c)) for c, d in truth]
+        hits += max((both / either for both, either in over), default=0) >= 0.5
+    flat = [{token for a, b in side for token in range(a, b)} for side in (truth, preds)]
+    both = len(flat[0] & flat[1])
+    return f1(hits / len(truth), hits / len(preds)), f1(both / len(flat[0]), both / len(flat[1]))
+
+
+def f1(recall: float, precision: float) -> float:
+    return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
+
+
+@needs_shared_data
+def test_published_ways_of_counting_agree_on_real_files() -> None:
+    path = SHARED / "evidence" / "multispanqa-dev.json.gz"
+    examples: Examples = PluginHost.discover(environ={}).build("dataset", "multispanqa", {"path": str(path)}).load()
+    said = said_by_rule(examples)
+    predictions = evaluate_examples(examples, said).predictions
+    found, whole = METRIC.score(examples, predictions), METRIC.corpus(examples, predictions)
+    golds = [set(normalise_answers(examples.answers_of(row))) for row in range(len(examples))]
+    preds = [
+        set(normalise_answers([span.text for span in said[name]])) if said[name] else set() for name in examples.id
+    ]
+    for name, partial in (("em", False), ("overlap", True)):
+        expected = official(golds, preds, partial=partial)
+        figures = [whole[f"multispan_{name}_{what}"] for what in ("precision", "recall", "f1")]
+        assert figures == pytest.approx(expected, rel=1e-12)
+    scored = [row for row, name in enumerate(examples.id) if said[name]]
+    assert len(scored) > 0.8 * len(examples)
+    due_words, said_words, right_words = 0, 0, 0
+    for row in range(len(examples)):
+        context, due = examples.context_of(row), examples.spans_of(row)
+        given = [(span.char_start, span.char_end) for span in said[examples.id[row]]]
+        if given:
+            assert (found["iou_f1"][row], found["word_f1"][row]) == pytest.approx(eraser(context, due, given)), row
+        letters = [{k for a, b in side for k in range(a, b)} for side in (due, given)]
+        words = [{m.start() for m in re.finditer(r"\w+", context) if side & set(range(*m.span()))} for side in letters]
+        due_words, said_words = due_words + len(words[0]), said_words + len(words[1])
+        right_words += len(words[0] & words[1])
+    assert whole["coverage"] == pytest.approx(100 * right_words / due_words)
+    assert whole["over_prediction"] == pytest.approx(100 * (said_words - right_words) / said_words)
+    assert 60 < whole["coverage"] < 95
+    assert 5 < whole["over_prediction"] < 40

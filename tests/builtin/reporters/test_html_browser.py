@@ -22,9 +22,11 @@ from page_tools import (
     two_systems,
     until,
 )
+from qatk.evaluation.evaluate import evaluate_examples
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
+from several_cases import examples_of_spans
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(
@@ -425,3 +427,18 @@ def test_markup_in_the_data_does_nothing(browser: Any, tmp_path: Path, host: Plu
         assert "B </script><script>window.hacked" in page.locator("#chart-sweep svg").text_content()
         assert page.evaluate("window.hacked") is None
         assert page.locator("img").count() == 0
+
+
+def test_all_spans_of_an_answer_are_marked(browser: Any, tmp_path: Path) -> None:
+    gold = examples_of_spans([["Arlen"], ["old Cadiz", "Cadiz"]], [])
+    found = evaluate_examples(gold, {"q0": ["Arlen", "0"], "q1": []})
+    write_page(tmp_path / "page.html", [System("towns", [found])], questions=10)
+    with opened(browser, tmp_path / "page.html", "#q=q0") as (page, _):
+        page.wait_for_selector("#asked")
+        tags = page.locator("#context span.begins").all_inner_texts()
+        assert [tag.strip("[ \n") for tag in tags] == ["predicted", "gold", "predicted", "gold", "gold"]
+        rows = page.locator(".said tbody tr").all_inner_texts()
+        assert [[" ".join(part.split()) for part in row.split("\t")][:3] for row in rows] == [
+            ["gold", "Arlen; old Cadiz / Cadiz", ""],
+            ["predicted", "0; Arlen", "✗ some spans right"],
+        ]

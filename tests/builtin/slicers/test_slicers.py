@@ -21,11 +21,13 @@ from qatk_builtin.slicers.questions import (
     AnswerLength,
     AnswerOccurrences,
     AnswerPosition,
+    AnswerSpans,
     Article,
     ColumnSlicer,
     QuestionWord,
 )
 from scoring_cases import examples_of, predictions_of, without_gold
+from several_cases import examples_of_spans
 
 QUESTIONS = {
     "In what year did it end?": "what",
@@ -222,3 +224,16 @@ def test_slice_rows_have_means_and_intervals_and_leave_empty_slices_out() -> Non
     [row] = Evaluation(examples, predictions, {}, per_question, masks).slices
     assert (row.slicer, row.name, row.total, row.metrics) == ("length", "short", 2, {"exact": 50.0, "f1": 75.0})
     assert row.intervals["exact"] == mean_interval(np.array([1.0, 0.0]), np.array([0, 1]))
+
+
+def test_answer_spans_counts_the_spans_that_are_due() -> None:
+    examples = examples_of_spans(
+        [["a"]], [], [["b"], ["c", "d"]], *[[[x] for x in "efgh"[:k]] for k in (3, 4)], [["x"]]
+    )
+    found = {name: np.flatnonzero(mask).tolist() for name, mask in AnswerSpans(NoOptions()).masks(examples).items()}
+    assert found == {"1 span": [0, 5], "2 spans": [2], "3 spans": [3], "4 spans or more": [4]}
+
+
+def test_answer_spans_makes_no_groups_of_single_answers() -> None:
+    assert AnswerSpans(NoOptions()).masks(examples_of_spans([["a", "b"]], [])) == {}
+    assert AnswerSpans(NoOptions()).masks(without_gold(2)) == {}

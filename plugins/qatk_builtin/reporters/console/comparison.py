@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qatk.display import METRICS, detects, in_blocks, interval, p_value, plain_table, points, printable, signed
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
-from qatk_builtin.reporters.shared.cases import answers_text, context_text, said_text, short
+from qatk_builtin.reporters.shared.cases import context_text, gold_text, said_text, short
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast, SliceLine
 
 INDENT = 2
@@ -271,7 +271,7 @@ def _case(contrast: Contrast, pair: Pair, row: int, *, last: bool) -> Renderable
     grid.add_column(overflow="fold")
     asked = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
     grid.add_row("question", asked)
-    grid.add_row("gold", answers_text(examples.answers_of(row)))
+    grid.add_row("gold", gold_text(examples, row))
     for side in sides:
         grid.add_row(
             contrast.letters[side], said_text(contrast.comparison.systems[side].evaluation, row, colours[side])

@@ -13,7 +13,7 @@ import numpy as np
 from qatk.display import undirected
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of, take
 from qatk.results import Comparison, Evaluation, Pair, System
-from qatk.types import Bool, Examples, Float64, Int64, ragged
+from qatk.types import Bool, Examples, Float64, Int64, Predictions, ragged
 from qatk_builtin.reporters.html.packing import Column, Scaled, pack
 from qatk_builtin.reporters.shared.comparison import letter_of
 
@@ -103,14 +103,16 @@ def _taken(evaluations: Sequence[Evaluation], rows: Int64) -> list[Evaluation]:
 
 def _question_columns(examples: Examples, extra: list[str]) -> dict[str, Column]:
     titles = {title: i for i, title in enumerate(dict.fromkeys(examples.title))}
-    counts, starts, lengths, times = [], [], [], []
+    counts, starts, lengths, times, spans = [], [], [], [], []
     for row in range(len(examples)):
         found = _golds(examples, row, extra)
         counts.append(len(found))
-        for (start, length), number in found.items():
+        for (start, length), (number, span) in found.items():
             starts.append(start)
             lengths.append(length)
             times.append(number)
+            spans.append(span)
+    several = {} if examples.answer_span is None else {"gold_span": np.array(spans, np.int64)}
     return {
         "id": examples.id,
         "question": examples.question,
@@ -122,13 +124,14 @@ def _question_columns(examples: Examples, extra: list[str]) -> dict[str, Column]
         "gold_start": np.array(starts, np.int64) + 1,
         "gold_length": np.array(lengths, np.int64),
         "gold_times": np.array(times, np.int64),
+        **several,
     }
 
 
-def _golds(examples: Examples, row: int, extra: list[str]) -> dict[tuple[int, int], int]:
-    """The distinct gold answers as places, and how often each was given."""
+def _golds(examples: Examples, row: int, extra: list[str]) -> dict[tuple[int, int], tuple[int, int]]:
+    """The distinct gold answers as places, how often each was given, and the span that it is an alternative of."""
     offsets = examples.answer_offsets
-    found: dict[tuple[int, int], int] = {}
+    found: dict[tuple[int, int], tuple[int, int]] = {}
     if offsets is None:
         return found
     context = examples.context_of(row)
@@ -142,7 +145,8 @@ def _golds(examples: Examples, row: int, extra: list[str]) -> dict[tuple[int, in
             place = texts.setdefault(text, (-1, len(extra)))
             if place[1] == len(extra):
                 extra.append(text)
-        found[place] = found.get(place, 0) + 1
+        times, span = found.get(place, (0, 0 if examples.answer_span is None else int(examples.answer_span[k])))
+        found[place] = times + 1, span
     return found
 
 
@@ -163,7 +167,27 @@ def _system_columns(system: System, extra: list[str]) -> dict[str, Column]:
         "kind": error_kinds_of(evaluation).astype(np.int64),
         "score": Scaled(predictions.score if predictions.score.any() else np.full(len(start), np.nan), 1000),
         "odds": Scaled(predictions.null_odds, 1000),
+        **_more_columns(predictions, extra),
     }
+
+
+def _more_columns(predictions: Predictions, extra: list[str]) -> dict[str, Column]:
+    """The spans of each answer beside the best, of a system that gives several; places as those of the best."""
+    if predictions.several is None:
+        return {}
+    counts, starts, lengths = [], [], []
+    for row in range(len(predictions)):
+        best, spans = int(predictions.char_start[row]), predictions.spans(row)
+        more = [span for span in spans if span.char_start != best or span.char_start < 0]
+        more = more[1:] if spans and best < 0 else more  # of unknown place, the first is the best
+        counts.append(len(more))
+        for span in more:
+            starts.append(span.char_start + 1)
+            if span.char_start < 0:
+                extra.append(span.text)
+            lengths.append(len(extra) if span.char_start < 0 else span.char_end - span.char_start)
+    columns = {"more_count": counts, "more_start": starts, "more_length": lengths}
+    return {name: np.array(values, np.int64) for name, values in columns.items()}
 
 
 def _mean(system: System, metric: str) -> Float64:

@@ -15,7 +15,7 @@ from qatk.results import Comparison, Difference, Evaluation, Pair, SliceRow
 from qatk.types import groups_of
 from qatk_builtin.reporters import MarkdownOptions
 from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
-from qatk_builtin.reporters.shared.cases import LONGEST, context_text, marks_of, pick_losses, pick_wins
+from qatk_builtin.reporters.shared.cases import LONGEST, context_text, golds_of, marks_of, pick_losses, pick_wins
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast
 from qatk_builtin.reporters.shared.facts import facts, interval_note, notes
 from qatk_builtin.reporters.shared.sets import NOTE, sets_table
@@ -131,7 +131,7 @@ def _pair_case(contrast: Contrast, pair: Pair, row: int) -> str:
     answers = [
         (
             f"{contrast.letters[side]} ({contrast.kind(side, row)}, F1 {contrast.f1(side, row):.2f})",
-            contrast.comparison.systems[side].evaluation.predictions.text[row],
+            _said(contrast.comparison.systems[side].evaluation, row),
         )
         for side in sides
     ]
@@ -144,10 +144,16 @@ def _case(evaluation: Evaluation, row: int, answers: Sequence[tuple[str, str]], 
     bold = [Mark(m.start, m.end, "", f"{OPEN}{m.open}", f"{m.close}{CLOSE}") for m in marks]
     pieces = context_text(examples.context_of(row), bold).plain.split("\n")
     shown = [escape_printable(piece).replace(OPEN, "<b>").replace(CLOSE, "</b>") for piece in pieces]
-    gold = " / ".join(_answer(text) for text in dict.fromkeys(examples.answers_of(row))) or _answer("")
+    spans = (" / ".join(_answer(text) for text in span) for span in golds_of(examples, row))
+    gold = "; ".join(spans) or _answer("")
     lines = [f"**{_cut(examples.question[row])}** {code(examples.id[row])}", "", f"- gold: {gold}"]
-    lines += [f"- {who}: {_answer(text)}" for who, text in answers]
+    lines += [f"- {who}: {said}" for who, said in answers]
     return "\n".join([*lines, "", f"> {'<br>'.join(shown)}"])
+
+
+def _said(evaluation: Evaluation, row: int) -> str:
+    """The spans of an answer."""
+    return "; ".join(_answer(span.text) for span in evaluation.predictions.spans(row)) or _answer("")
 
 
 def _answer(text: str) -> str:
@@ -221,7 +227,7 @@ def _run_cases(evaluation: Evaluation, wins: int, losses: int) -> Iterator[str]:
             _case(
                 evaluation,
                 row,
-                [(f"predicted ({KINDS[codes[row]]})", evaluation.predictions.text[row])],
+                [(f"predicted ({KINDS[codes[row]]})", _said(evaluation, row))],
                 marks_of(evaluation, row),
             )
             for row in rows

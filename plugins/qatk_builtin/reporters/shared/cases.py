@@ -14,7 +14,7 @@ from rich.text import Text
 from qatk.display import ELLIPSIS, Mark, excerpt, printable
 from qatk.evaluation import error_kinds_of
 from qatk.results import Evaluation
-from qatk.types import Float64, Int64
+from qatk.types import Examples, Float64, Int64
 
 AROUND = 220
 """Characters of context shown around an answer."""
@@ -60,7 +60,7 @@ def show_case(evaluation: Evaluation, row: int, kind: str) -> Group:
     grid.add_column(overflow="fold")
     question = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
     grid.add_row("question", question)
-    grid.add_row("gold", answers_text(examples.answers_of(row)))
+    grid.add_row("gold", gold_text(examples, row))
     grid.add_row("predicted", said_text(evaluation, row, colour))
     grid.add_row("context", context_text(examples.context_of(row), marks_of(evaluation, row, colour)))
     return Group(head, Padding(grid, (0, 0, 0, 2), expand=False))
@@ -90,7 +90,10 @@ def _around(marks: Sequence[Mark]) -> Mark:
 
 
 def marks_of(evaluation: Evaluation, row: int, colour: str = "") -> list[Mark]:
-    """The prediction and the gold answer nearest to it, or the best span that was not given; each span once."""
+    """The prediction and the gold answer nearest to it, or the best span that was not given; each span once.
+
+    Of answers of several spans, all that are given and all that are due.
+    """
     predictions = evaluation.predictions
     said = (int(predictions.char_start[row]), int(predictions.char_end[row]))
     passed = _passed_over(evaluation, row)
@@ -98,11 +101,27 @@ def marks_of(evaluation: Evaluation, row: int, colour: str = "") -> list[Mark]:
     marks: dict[tuple[int, int], Mark] = {}
     if passed is not None:
         marks[passed] = Mark(*passed, "bold yellow", "{", "}")
-    if nearest := nearest_gold(evaluation, row, centre):
-        marks[nearest] = Mark(*nearest, "bold green", "[", "]")
-    if said[0] >= 0:
-        marks[said] = Mark(*said, f"bold {colour}", "«", "»")
+    for gold in golds_near(evaluation, row, [centre]):
+        marks[gold] = Mark(*gold, "bold green", "[", "]")
+    for place in places_said(evaluation, row):
+        marks[place] = Mark(*place, f"bold {colour}", "«", "»")
     return [marks[span] for span in sorted(marks)]
+
+
+def places_said(evaluation: Evaluation, row: int) -> list[tuple[int, int]]:
+    """Where the spans of an answer stand, as far as it is known."""
+    spans = evaluation.predictions.spans(row)
+    return [(span.char_start, span.char_end) for span in spans if span.char_start >= 0]
+
+
+def golds_near(evaluation: Evaluation, row: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What to mark as gold: of each of several spans the first known place; of one, the place nearest to each span."""
+    due = evaluation.examples.spans_of_answer(row)
+    if len(due) > 1:
+        places = [[(each.start, each.start + len(each.text)) for each in span if each.start >= 0] for span in due]
+        return [found[0] for found in places if found]
+    nearest = (nearest_gold(evaluation, row, span) for span in spans)
+    return [gold for gold in nearest if gold is not None]
 
 
 def nearest_gold(evaluation: Evaluation, row: int, span: tuple[int, int]) -> tuple[int, int] | None:
@@ -122,18 +141,23 @@ def _passed_over(evaluation: Evaluation, row: int) -> tuple[int, int] | None:
 
 def said_text(evaluation: Evaluation, row: int, colour: str) -> Text:
     """The answer, or "no answer" with the best span."""
-    if text := evaluation.predictions.text[row]:
-        return Text(short(text), colour)
+    if evaluation.predictions.text[row]:
+        return Text(short("; ".join(span.text for span in evaluation.predictions.spans(row))), colour)
     if (passed := _passed_over(evaluation, row)) is None:
         return nothing_text()
     before = short(evaluation.examples.context_of(row)[slice(*passed)])
     return Text.assemble(nothing_text(), ("; best span: ", "dim"), (before, "yellow"))
 
 
-def answers_text(answers: Sequence[str]) -> Text:
-    """The distinct gold answers."""
-    distinct = list(dict.fromkeys(answers))
-    return Text(short(" | ".join(distinct)), "green") if distinct else nothing_text()
+def gold_text(examples: Examples, row: int) -> Text:
+    """The distinct gold answers; of several spans, those of one after those of another."""
+    spans = golds_of(examples, row)
+    return Text(short("; ".join(" | ".join(span) for span in spans)), "green") if spans else nothing_text()
+
+
+def golds_of(examples: Examples, row: int) -> list[list[str]]:
+    """The distinct texts of each span that is due."""
+    return [list(dict.fromkeys(answer.text for answer in span)) for span in examples.spans_of_answer(row)]
 
 
 def nothing_text() -> Text:

@@ -13,7 +13,7 @@ from qatk.display import METRICS, Mark, counted, interval
 from qatk.evaluation import KINDS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Pair, System
 from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, groups_of
-from qatk_builtin.reporters.shared.cases import nearest_gold
+from qatk_builtin.reporters.shared.cases import golds_near, places_said
 from qatk_builtin.reporters.shared.system_figures import COSTS, KEYS, SCORES, few, figures_of, scores_of
 
 RIGHT_KINDS = frozenset({"right answer", "right to abstain"})
@@ -211,7 +211,7 @@ class Contrast:
         return [system.per_question("f1").mean(axis=0) for system in self.comparison.systems]
 
     def marks(self, pair: Pair, row: int, styles: Mapping[int, str]) -> list[Mark]:
-        """Both answers and the gold answer nearest to them, in the order of their starts.
+        """Both answers and the gold answer nearest to them, or all spans that are due, in the order of their starts.
 
         Args:
             pair: the two systems.
@@ -220,17 +220,14 @@ class Contrast:
         """
         marks, spans = [], []
         for system, style in styles.items():
-            evaluation = self.comparison.systems[system].evaluation
-            span = int(evaluation.predictions.char_start[row]), int(evaluation.predictions.char_end[row])
-            if span[0] >= 0:
-                spans.append(span)
-                marks.append(Mark(*span, style, f"{self.letters[system]}«", "»"))
+            places = places_said(self.comparison.systems[system].evaluation, row)
+            spans += places
+            marks += [Mark(*place, style, f"{self.letters[system]}«", "»") for place in places]
         baseline = self.comparison.systems[pair.baseline].evaluation
-        golds = [nearest_gold(baseline, row, span) for span in spans or [(0, 0)]]
-        known = [gold for gold in golds if gold is not None]
-        if known:
-            gold = next((gold for gold in known if gold in spans), known[0])
-            marks.append(Mark(*gold, "bold green", "[", "]"))
+        known = golds_near(baseline, row, spans or [(0, 0)])
+        if known and baseline.examples.spans_due[row] < 2:
+            known = [next((gold for gold in known if gold in spans), known[0])]
+        marks += [Mark(*gold, "bold green", "[", "]") for gold in known]
         return sorted(marks, key=lambda mark: mark.start)
 
 

@@ -34,7 +34,9 @@ class OpenQuestion {
   answers() {
     const { questions, row } = this, gold = questions.gold(row);
     const times = (each) => (each.times > 1 ? ` (${each.times} times)` : "");
-    const golds = gold.length ? gold.map((each) => each.text + times(each)).join(" / ") : none();
+    const due = [...new Set(gold.map((each) => each.span))];
+    const ofSpan = (span) => gold.filter((each) => each.span === span).map((each) => each.text + times(each)).join(" / ");
+    const golds = gold.length ? due.map(ofSpan).join("; ") : none();
     const head = [unseen("system"), "answer", "kind", ...this.figures().map(([name]) => SORTED[name])];
     return scrolled("The answers", make("table", { class: "said" },
       make("thead", {}, make("tr", {}, ...head.map((text, i) => make("th", { scope: "col", class: i < 3 ? "left" : null }, text)))),
@@ -43,11 +45,11 @@ class OpenQuestion {
   }
 
   answer(system) {
-    const { questions, row } = this, said = questions.said(row, system);
+    const { questions, row } = this, said = questions.spansSaid(row, system).map((span) => span.text).join("; ");
     const [kind] = questions.kinds[questions.kind(row, system)];
     const right = questions.isRight(row, system);
     const name = questions.systems.length > 1 ? make("bdi", { class: "of", text: questions.systems[system].name }) : "";
-    return make("tr", {}, rowHead(letter(questions, system), " ", name), cell(said.text || none(), "left"),
+    return make("tr", {}, rowHead(letter(questions, system), " ", name), cell(said || none(), "left"),
       make("td", { class: `left ${right ? "right" : "wrong"}`, text: `${right ? "✓" : "✗"} ${kind}` }),
       ...this.figures().map(([name, shown]) => cell(shown(questions.of(name, system)[row], 2))));
   }
@@ -145,8 +147,7 @@ class OpenQuestion {
     const spans = questions.gold(row).filter((gold) => gold.begin >= 0).map(({ begin, end }) => ({ begin, end, gold: true }));
     if (this.marked !== "answers") return [...spans, ...this.lists[Number(this.marked)]];
     questions.systems.forEach((_, system) => {
-      const said = questions.said(row, system);
-      if (said.begin >= 0) spans.push({ begin: said.begin, end: said.end, system });
+      for (const { begin, end } of questions.spansSaid(row, system)) if (begin >= 0) spans.push({ begin, end, system });
     });
     return spans;
   }
@@ -195,7 +196,7 @@ class OpenQuestion {
   /** Answers that the context does not hold, or not where they are said to stand. */
   unplaced() {
     const { questions, row } = this, golds = questions.gold(row).filter((gold) => gold.begin < 0).map((gold) => ["gold", gold.text]);
-    const said = questions.systems.map((_, system) => [system, questions.said(row, system)]).filter(([, { text, begin }]) => text && begin < 0);
+    const said = questions.systems.flatMap((_, system) => questions.spansSaid(row, system).filter(({ begin }) => begin < 0).map((span) => [system, span]));
     return [...golds, ...said.map(([system, { text }]) => [system, text])].map(([tag, text]) => `${this.nameOf(tag)} “${text}”: position in the context unknown.`);
   }
 

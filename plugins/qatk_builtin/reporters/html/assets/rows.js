@@ -10,6 +10,7 @@ class Questions {
     this.id = columns.id;
     this.asked = (row) => columns.question(row) || "(a question without text)";
     this.golds = begun(columns.gold_count);
+    this.more = about.systems.map((_, system) => columns[`more_count.${system}`] && begun(columns[`more_count.${system}`]));
     this.contexts = new Map();
     this.rowOf = new Map();
     for (let row = 0; row < this.count; row++) this.rowOf.set(this.id(row), row);
@@ -24,13 +25,13 @@ class Questions {
     return this.contexts.get(index);
   }
 
-  /** The distinct gold answers: text, place where it is known, how often it was given. */
+  /** The distinct gold answers: text, place where it is known, how often it was given, of which span of the answer. */
   gold(row) {
-    const { gold_start, gold_length, gold_times } = this.columns, answers = [];
+    const { gold_start, gold_length, gold_times, gold_span } = this.columns, answers = [];
     for (let k = this.golds[row]; k < this.golds[row + 1]; k++) {
       const begin = gold_start[k] - 1, end = begin + gold_length[k];
       const text = begin < 0 ? this.columns.extra(gold_length[k]) : this.context(row).slice(begin, end);
-      answers.push({ text, begin, end, times: gold_times[k] });
+      answers.push({ text, begin, end, times: gold_times[k], span: gold_span ? gold_span[k] : 0 });
     }
     return answers;
   }
@@ -39,9 +40,20 @@ class Questions {
 
   of(name, system) { return this.columns[`${name}.${system}`]; }
 
-  /** What a system answered: its text, empty for no answer, and its place. */
-  said(row, system) {
-    const begin = this.of("said_start", system)[row] - 1, length = this.of("said_length", system)[row];
+  /** What a system answered, the best of its spans: its text, empty for no answer, and its place. */
+  said(row, system) { return this.spanAt(row, this.of("said_start", system)[row] - 1, this.of("said_length", system)[row]); }
+
+  /** All spans of what a system answered, in the order of the context; none for no answer. */
+  spansSaid(row, system) {
+    const best = this.said(row, system), begins = this.more[system], found = best.text ? [best] : [];
+    for (let k = begins?.[row] ?? 0; begins && k < begins[row + 1]; k++) {
+      found.push(this.spanAt(row, this.of("more_start", system)[k] - 1, this.of("more_length", system)[k]));
+    }
+    return found.sort((a, b) => a.begin - b.begin);
+  }
+
+  /** A span by its place, or with a begin of -1 by the number of its text, from 1 on; 0 is none. */
+  spanAt(row, begin, length) {
     if (begin >= 0) return { text: this.context(row).slice(begin, begin + length), begin, end: begin + length };
     return { text: length ? this.columns.extra(length - 1) : "", begin, end: begin };
   }
@@ -75,7 +87,7 @@ class Questions {
     this.haystacks ??= new Array(this.count);
     return (this.haystacks[row] ??= [
       this.asked(row), this.id(row), this.title(row), ...this.gold(row).map((gold) => gold.text),
-      ...this.systems.map((_, system) => this.said(row, system).text),
+      ...this.systems.flatMap((_, system) => this.spansSaid(row, system).map((span) => span.text)),
     ].join("\n").toLowerCase());
   }
 
