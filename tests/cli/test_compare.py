@@ -407,3 +407,13 @@ def test_the_sample_in_the_docs_is_what_is_printed() -> None:
     printed = compare(root, *command.split()[3:], width=80).splitlines()
     assert len(sample) > 40
     assert [line.rstrip() for line in printed[: len(sample)]] == sample
+
+
+def test_gold_of_several_spans_is_read_by_its_dataset(tmp_path: Path) -> None:
+    folder = ROOT / "examples" / "evidence"
+    (tmp_path / "few.json").write_text(json.dumps({"orrin": ["Arlen"], "clocks": ["Essen"], "bells": []}))
+    inputs = [str(folder / "answers.json"), "few.json", "--data", str(folder / "gold.jsonl"), "--use", "evidence"]
+    text = compare(tmp_path, *inputs, "--draws", "1000")
+    assert "A missing spans  F1 0.67   B missing spans  F1 0.33" in text
+    assert "Arlen; Borsk; old Cadiz | Cadiz" in text
+    assert "A«B«[Arlen]»», [Borsk] and [old A«Cadiz»]" in text

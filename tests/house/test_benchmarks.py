@@ -29,6 +29,7 @@ import common  # noqa: E402
 import compare  # noqa: E402
 import decoding  # noqa: E402
 import error_rates  # noqa: E402
+import evidence  # noqa: E402
 import features  # noqa: E402
 import gpu  # noqa: E402
 import heads  # noqa: E402
@@ -308,3 +309,17 @@ def test_a_server_under_load_gives_the_offline_answers(tmp_path: Path) -> None:
     assert found.row().startswith("| 4 | ")
     wrong = serve.Load(4, 1.0, [0.1, 0.2], 3, 2)
     assert wrong.row() == "| 4 | 2.0 | 150 | 199 | 3 | 2 |"
+
+
+def test_evidence_is_found_by_heads_for_several_spans() -> None:
+    whole = evidence.in_sentences(evidence.questions_of(12, 3, widened=False))
+    assert whole.spans_due.max() > 1
+    assert all(span[0].text.endswith(".") for row in range(12) for span in whole.spans_of_answer(row))
+    assert all(
+        whole.context_of(row)[s.start :].startswith(s.text) for row in range(12) for (s,) in whole.spans_of_answer(row)
+    )
+    found = evidence.measure(16, [0], ["trainer.max_steps=1"], widened=True, sides=["tagger, sentences"])
+    assert [each.side for each in found] == ["tagger, sentences"]
+    assert 0 <= found[0].word_f1 <= 100
+    assert found[0].windows_per_second > 0
+    assert len({line.count("|") for line in evidence.table(found).splitlines()}) == 1
