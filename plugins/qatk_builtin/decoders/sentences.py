@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from sentencex import get_sentence_boundaries
 
+from qatk.api import Examples, Features, SpanScores
 from qatk.types import Int64, ragged
 from qatk_builtin.decoders import SentencesOptions
 from qatk_builtin.decoders.best_spans import Spans
@@ -24,18 +26,24 @@ class SentencesDecoder(SeveralDecoder):
 
     options: SentencesOptions
 
-    def select(self, found: Candidates, threshold: float) -> Selection:
-        """The sentences of the answers; the n-best are sentences too."""
-        kept = self._widened(found, found.above(threshold, self.options.max_answer_length))
-        spans = best_few(closed(kept, self.options.gap), self.options.max_spans)
-        return Selection(spans, self._widened(found, found.spans))
+    def candidates(self, examples: Examples, features: Features, scores: SpanScores) -> Candidates:
+        """What the answers are made of; the n-best are sentences too."""
+        found = super().candidates(examples, features, scores)
+        spans = found.spans
+        place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
+        return replace(found, others=self._widened(examples, spans.take(place < self.options.n_best_size)))
 
-    def _widened(self, found: Candidates, spans: Spans) -> Spans:
+    def select(self, found: Candidates, threshold: float) -> Selection:
+        """The sentences of the answers."""
+        kept = self._widened(found.examples, found.above(threshold, self.options.max_answer_length))
+        return Selection(best_few(closed(kept, self.options.gap), self.options.max_spans), found.others)
+
+    def _widened(self, examples: Examples, spans: Spans) -> Spans:
         """The sentences that spans lie in, each once, in the order of the text, with the best of their scores."""
         rows: list[tuple[int, int, int, float]] = []
         columns = (spans.example, spans.char_start, spans.char_end, spans.score)
         for example, start, end, score in zip(*(column.tolist() for column in columns), strict=True):
-            begins, ends = _sentences(self.options.language, found.examples.context_of(example))
+            begins, ends = _sentences(self.options.language, examples.context_of(example))
             low = int(np.searchsorted(ends, start, side="right"))
             high = int(np.searchsorted(begins, end, side="left"))
             rows += [(example, int(begins[k]), int(ends[k]), score) for k in range(low, high)]

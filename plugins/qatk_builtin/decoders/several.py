@@ -32,12 +32,14 @@ class Candidates:
         null: float32[n], the minimum over each example's windows, 0 where it has none.
         tokens: of a head that tags tokens.
         spans: of other heads, by example, best first.
+        others: the n-best spans beside the answer's, in any order.
     """
 
     examples: Examples
     null: Float32
     tokens: TaggedTokens | None
     spans: Spans
+    others: Spans
 
     def above(self, threshold: float, longest: int) -> Spans:
         """The spans that reach a threshold, in the order of the text, none overlapping; at least the best of each."""
@@ -96,7 +98,7 @@ class SeveralDecoder:
             PluginError: a score is NaN or too large, or a candidate lies outside its window.
             ValueError: the scores or features are for something else.
         """
-        return self._decode(self._candidates(examples, features, scores), self._threshold)
+        return self._decode(self.candidates(examples, features, scores), self._threshold)
 
     def _decode(self, found: Candidates, threshold: float, *, always: bool = False) -> Predictions:
         selection = self.select(found, threshold)
@@ -107,16 +109,17 @@ class SeveralDecoder:
     def select(self, found: Candidates, threshold: float) -> Selection:
         """The spans of the answers."""
         spans = closed(found.above(threshold, self.options.max_answer_length), self.options.gap)
-        return Selection(best_few(spans, self.options.max_spans), found.spans)
+        return Selection(best_few(spans, self.options.max_spans), found.others)
 
-    def _candidates(self, examples: Examples, features: Features, scores: SpanScores) -> Candidates:
+    def candidates(self, examples: Examples, features: Features, scores: SpanScores) -> Candidates:
+        """What the answers are made of."""
         nothing = np.zeros(0, np.int32)
         none = Spans(np.zeros(0, np.int64), nothing, nothing, np.zeros(0, np.float32))
         if scores.tokens is None:
             best = self._spans.decode(examples, features, scores)
             if (nbest := best.nbest) is not None:
                 none = Spans(ragged.owners(nbest.offsets), nbest.char_start, nbest.char_end, nbest.score)
-            return Candidates(examples, best.null_score, None, none)
+            return Candidates(examples, best.null_score, None, none, none)
         scores.check(features)
         owners = features.example_index
         if len(owners) and not 0 <= owners[0] <= owners[-1] < len(examples):
@@ -126,13 +129,13 @@ class SeveralDecoder:
         least = (
             min(self._threshold, float(TOKEN_ODDS[0])) if self.options.threshold == "calibrated" else self._threshold
         )
-        return Candidates(examples, null, TaggedTokens.of(examples, features, scores, least), none)
+        return Candidates(examples, null, TaggedTokens.of(examples, features, scores, least), none, none)
 
     def _fit(self, examples: Examples, features: Features, scores: SpanScores) -> object:
         """The threshold of the best F1 over the questions with an answer; of equally good ones the nearest to 0."""
         if not examples.has_gold:
             raise DataError("the threshold of spans is fitted on gold answers, and there are none")
-        found = self._candidates(examples, features, scores)
+        found = self.candidates(examples, features, scores)
         f1 = []
         for threshold in (tried := found.thresholds()):
             said = self._decode(found, float(threshold), always=True)

@@ -10,15 +10,10 @@ import pytest
 import torch
 
 from qatk.api import Batch
-from qatk.testing import check_component
 from qatk.testing.inputs.batches import make_problem, several, spec_for
 from qatk_builtin.heads import SpanSetOptions, TaggerOptions
 from qatk_builtin.heads.span_set import SpanSetHead
 from qatk_builtin.heads.tagger import TaggerHead, tags_of
-
-
-def test_promises_are_kept_whatever_the_options() -> None:
-    check_component("head", "tagger", {"tags": "io", "start_weight": 5.0, "inside_weight": 2.0, "dropout": 0.1})
 
 
 def batch(spans: list[list[int]] | None, start: list[int], end: list[int]) -> Batch:
