@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-TESTED_WITH := hatchling hypothesis polars pytest pytest-xdist scipy statsmodels
+TESTED_WITH := hatchling hypothesis polars pytest pytest-xdist rapidfuzz scipy sentencex statsmodels
 ELSEWHERE := tests/types tests/data tests/display tests/recipes tests/run_folder tests/statistics tests/evaluation \
 	tests/comparison tests/plugins/test_host.py tests/builtin/datasets tests/builtin/decoders tests/builtin/slicers \
 	tests/builtin/reporters/test_terminal.py tests/builtin/reporters/test_console.py tests/builtin/reporters/test_markdown.py
