@@ -11,7 +11,7 @@ from qatk.api import Examples, Features, Predictions, SpanCandidates, SpanScores
 from qatk.types import Float32, Int64, Spool, ragged, release
 from qatk_builtin.decoders import MergeWindowsOptions
 from qatk_builtin.decoders.candidates import check_candidates
-from qatk_builtin.decoders.min_null import MinNullDecoder, blocks
+from qatk_builtin.decoders.min_null import MinNullDecoder, blocks, refuse_tokens
 from qatk_builtin.decoders.overlap import Overlap, combined
 
 
@@ -34,6 +34,7 @@ class MergeWindowsDecoder(MinNullDecoder):
     def decode(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
         """One prediction an example; see :class:`qatk.api.Decoder`. Raises as ``min-null`` does."""
         scores.check(features)
+        refuse_tokens(scores)
         if scores.candidates is not None:
             check_candidates(examples, features, scores.candidates)
         return super().decode(examples, *merge_windows(features, scores, self.combine))

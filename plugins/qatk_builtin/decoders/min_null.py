@@ -105,8 +105,7 @@ class MinNullDecoder:
 def _check(examples: Examples, features: Features, scores: SpanScores) -> None:
     """Raise unless the three belong together and all scores can be added and compared."""
     scores.check(features)
-    if scores.tokens is not None:
-        raise UsageError("these are scores of tokens, not of spans", fix="decode them by several or sentences")
+    refuse_tokens(scores)
     owners = features.example_index
     if len(owners) and not 0 <= owners[0] <= owners[-1] < len(examples):
         raise ValueError(f"windows of examples {owners[0]} to {owners[-1]} where there are {len(examples)}")
@@ -114,6 +113,12 @@ def _check(examples: Examples, features: Features, scores: SpanScores) -> None:
     if scores.candidates is not None:
         check_candidates(examples, features, scores.candidates)
         check_numbers(examples, scores.candidates.score, owners[scores.candidates.feature], "a span")
+
+
+def refuse_tokens(scores: SpanScores) -> None:
+    """Raise :class:`UsageError` for scores of tokens, where a recipe's check has not done so."""
+    if scores.tokens is not None:
+        raise UsageError("these are scores of tokens, not of spans", fix="decode them by several or sentences")
 
 
 def _check_tokens(examples: Examples, features: Features, scores: SpanScores, begin: int, stop: int) -> None:

@@ -13,7 +13,8 @@ from min_null_tools import INF, NONE, Window, examples, features, scores
 from qatk.api import DataError, PluginError, Predictions, SpanScores, TokenScores, UsageError
 from qatk.plugins.optional import FittedDecoder
 from qatk.types import Examples
-from qatk_builtin.decoders import MinNullOptions, SeveralOptions
+from qatk_builtin.decoders import MergeWindowsOptions, MinNullOptions, SeveralOptions
+from qatk_builtin.decoders.merge_windows import MergeWindowsDecoder
 from qatk_builtin.decoders.min_null import MinNullDecoder
 from qatk_builtin.decoders.several import SeveralDecoder
 from several_cases import examples_of_spans
@@ -212,5 +213,6 @@ def test_scores_that_are_no_numbers_are_named() -> None:
     window, windows = [tagged({1: INF})], gold_problem()[1]
     with pytest.raises(ValueError, match="windows of examples 0 to 3"):
         SeveralDecoder(SeveralOptions()).decode(examples([CONTEXT]), features(windows), token_scores(windows))
-    with pytest.raises(UsageError, match="scores of tokens, not of spans"):
-        MinNullDecoder(MinNullOptions()).decode(examples([CONTEXT]), features(window), token_scores(window))
+    for decoder in (MinNullDecoder(MinNullOptions()), MergeWindowsDecoder(MergeWindowsOptions())):
+        with pytest.raises(UsageError, match="scores of tokens, not of spans"):
+            decoder.decode(examples([CONTEXT]), features(window), token_scores(window))
