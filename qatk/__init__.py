@@ -5,6 +5,7 @@
 - ``qatk.compare(a, b)`` compares systems.
 - ``qatk.load_run(folder)`` reads a finished run.
 - ``qatk.load_model(model)`` loads a model that answers questions.
+- ``qatk.push(model, repo)`` and ``qatk.pull(repo)`` publish models on the hub and fetch them.
 - ``qatk.pipeline("question-answering", model)`` replaces the pipeline that transformers removed.
 """
 
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qatk.evaluation.evaluate import evaluate as evaluate
+    from qatk.hub.pull import pull as pull
+    from qatk.hub.push import push as push
     from qatk.inference.model import load_model as load_model
     from qatk.inference.pipeline import install_pipeline as install_pipeline
     from qatk.inference.pipeline import pipeline as pipeline
@@ -30,11 +33,24 @@ _HOMES = {
     "compare": "qatk.sweeps.compare",
     "install_pipeline": "qatk.inference.pipeline",
     "load_model": "qatk.inference.model",
+    "pull": "qatk.hub.pull",
+    "push": "qatk.hub.push",
     "pipeline": "qatk.inference.pipeline",
     "load_run": "qatk.run_folder.load",
 }
 
-__all__ = ["Examples", "compare", "evaluate", "install_pipeline", "load_model", "load_run", "pipeline", "run"]
+__all__ = [
+    "Examples",
+    "compare",
+    "evaluate",
+    "install_pipeline",
+    "load_model",
+    "load_run",
+    "pipeline",
+    "pull",
+    "push",
+    "run",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -15,6 +15,7 @@ from qatk.cli.ask import ask_command
 from qatk.cli.ask_llm import ask_llm_command
 from qatk.cli.compare import compare_command
 from qatk.cli.eval import evaluate_command
+from qatk.cli.hub import pull_command, push_command
 from qatk.cli.predict import predict_command
 from qatk.cli.report import report_command
 from qatk.cli.run import run_command
@@ -39,6 +40,8 @@ app.command("predict")(predict_command)
 app.command("ask")(ask_command)
 app.command("ask-llm")(ask_llm_command)
 app.command("serve")(serve_command)
+app.command("push")(push_command)
+app.command("pull")(pull_command)
 app.command("report")(report_command)
 app.add_typer(data.data_app, name="data", help="Inspect and prepare data.")
 app.add_typer(recipe.recipe_app, name="recipe", help="Check, complete and describe recipes.")

@@ -57,7 +57,7 @@ def ask_models(models: Mapping[str, Source], examples: Examples, host: PluginHos
 
 def _ask(model: AnsweringModel, source: Source, examples: Examples) -> Answered:
     from qatk.evaluation.metrics import judge
-    from qatk.inference.model import is_run
+    from qatk.inference.sources import is_run
     from qatk.plugins.live import LiveMetric
     from qatk.recipes.sections import DEFAULTS
     from qatk.run_folder.manifest import read_finished

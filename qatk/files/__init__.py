@@ -1,6 +1,7 @@
 """Files: written completely or not at all, and read with one clear message for everything that can be wrong."""
 
 from qatk.files.cache import LIMIT, PLACE, cache_folder
+from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
 from qatk.files.reading import is_there, parse_json, read_json_lines, read_rows, read_text
 from qatk.files.writing import (
     RUN_MARK,
@@ -20,8 +21,12 @@ __all__ = [
     "RUN_MARK",
     "append_json_line",
     "cache_folder",
+    "causes",
     "discard",
     "finite",
+    "first_line",
+    "hub_errors",
+    "is_of_network",
     "is_there",
     "mend_lines",
     "parse_json",
@@ -30,6 +35,7 @@ __all__ = [
     "read_text",
     "replacing",
     "storage_errors",
+    "unreachable",
     "write_atomically",
     "write_json",
 ]

@@ -7,30 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
-from qatk.calibration.calibrate import FILE, apply_threshold
+from qatk.calibration.calibrate import apply_threshold
 from qatk.calibration.risk_control import KeptPromise
 from qatk.data import pairs
-from qatk.errors import ModelError, RunFolderError, UsageError
-from qatk.files import is_there
+from qatk.errors import ModelError, UsageError
 from qatk.inference.reply import Reply, replies_of
+from qatk.inference.sources import find_source, folder_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder, LiveFeaturizer
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
 from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
-from qatk.run_folder.manifest import MANIFEST, read_finished
 from qatk.run_folder.parameters import read_parameters
-from qatk.run_folder.provenance import check_suppliers
-from qatk.run_folder.reading import read_part, unreadable
 from qatk.types import Examples, Predictions
-
-CONFIG = "config.json"
-"""The configuration file of a model in the form of transformers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +103,7 @@ class AnsweringModel:
         """The same model for another thread: its weights are shared, its tokenizer, featurizer and decoder are new."""
         parts = compose_model(self.sections, self.host)
         tokenizer, spec = parts.backbone.prepare(None)
-        _restore(parts.decoder, self.sections)
+        _restore(parts)
         parts = replace(parts, head=self.parts.head, trainer=self.parts.trainer)
         return replace(self, parts=parts, tokenizer=tokenizer, spec=spec)
 
@@ -140,7 +131,7 @@ class AnsweringModel:
         if decoder:
             sections["decoder"] = {**sections["decoder"], **decoder}
             parts = replace(parts, decoder=model_part(LiveDecoder, "decoder", sections, self.host))
-            _restore(parts.decoder, sections)
+            _restore(parts)
         # Other windows or decoder options give other odds, which the promise is not about; a longer n-best does not.
         promise = None if featurizer or set(decoder or ()) - {"n_best_size"} else self.promise
         fitted = self.fitted if parts.decoder.calibrated else None
@@ -154,8 +145,8 @@ def load_model(
 
     Args:
         model: a run folder; the folder of a saved model; the hub id of a question-answering checkpoint; or
-            ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; for a model that qatk
-            did not train, they are the defaults of a recipe.
+            ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run, also of one that was
+            published by ``qatk push``; for a model that qatk did not train, they are the defaults of a recipe.
         device: as in the trainer's option, such as ``cpu`` or ``cuda``.
         settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``.
         host: the plugins to use.
@@ -166,9 +157,8 @@ def load_model(
         UsageError: if an option is unknown.
     """
     host = host or PluginHost.discover()
-    folder = Path(model)
-    of_run = is_run(folder)
-    sections = _run_sections(folder, host) if of_run else _checkpoint_sections(str(model))
+    source = find_source(model, host)
+    sections = source.sections
     changes = {name: dict(options) for name, options in (settings or {}).items()}
     if unknown := [name for name in changes if name not in sections]:
         raise UsageError(f"a model has no section {unknown[0]!r}", fix=f"known: {', '.join(sections)}")
@@ -176,48 +166,21 @@ def load_model(
         changes.setdefault("trainer", {})["device"] = device
     sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items()}
     parts = compose_model(sections, host)
-    promise = _promise(folder) if of_run and not {"featurizer", "decoder"} & set(changes) else None
-    fitted = _fitted_threshold(folder) if of_run and parts.decoder.calibrated else None
+    promise = source.promise() if not {"featurizer", "decoder"} & set(changes) else None
+    fitted = source.fitted_threshold() if parts.decoder.calibrated else None
     tokenizer, spec = parts.backbone.prepare(None)
-    if not of_run and "max_length" not in changes.get("featurizer", {}):
+    if source.run is None and "max_length" not in changes.get("featurizer", {}):
         sections, parts = _shorter_windows(sections, parts, spec, host)
     loaded = parts.trainer.assemble(parts.backbone, parts.head, seed=0)
-    if of_run:
-        parts.trainer.load(loaded, folder / "model")
+    if source.weights is not None:
+        parts.trainer.load(loaded, source.weights)
     elif (parts.trainer.describe(loaded) or {}).get("head") == "untrained":
         raise ModelError(
             f"{model} has no weights of a question-answering head, so its answers would be random",
             fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
         )
-    _restore(parts.decoder, sections)
+    _restore(parts)
     return AnsweringModel(str(model), sections, fitted, host, parts, loaded, tokenizer, spec, promise)
-
-
-def is_run(model: str | Path) -> bool:
-    """Whether a model is named by the folder of its run."""
-    return is_there(manifest := Path(model) / MANIFEST) and manifest.is_file()
-
-
-def _run_sections(folder: Path, host: PluginHost) -> Sections:
-    """The choices of a finished run. Its backbone is the model that it saved, where transformers can read that."""
-    manifest = read_finished(folder)
-    if not (folder / "model").is_dir():
-        raise RunFolderError(f"the run in {folder} has no model: the folder model/ is missing", fix="run it again")
-    names = ("backbone", "featurizer", "head", "trainer", "decoder")
-    check_suppliers([row for row in manifest.components if row.kind in names], host, str(folder))
-    sections: dict[str, Mapping[str, object]] = {name: manifest.recipe[name] for name in names}
-    if (folder / "model" / CONFIG).is_file():
-        sections["backbone"] = _saved_backbone(sections["backbone"], folder / "model")
-    return sections
-
-
-def _saved_backbone(recorded: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-    """The backbone that reads a saved model. What a run's own backbone was told of another source is left behind."""
-    default = _defaults()["backbone"]
-    kept = {}
-    if str(recorded["use"]).rpartition("/")[2] == default["use"]:
-        kept = {name: value for name, value in recorded.items() if name not in ("model", "revision", "layers")}
-    return {**default, **kept, "model": str(folder)}
 
 
 def _shorter_windows(
@@ -232,46 +195,8 @@ def _shorter_windows(
     return sections, replace(parts, featurizer=model_part(LiveFeaturizer, "featurizer", sections, host))
 
 
-def _restore(decoder: LiveDecoder, sections: Sections) -> None:
+def _restore(parts: ModelParts) -> None:
     """Give a decoder what it fitted in the run that the model is of."""
-    if (known := read_parameters(sections["backbone"].get("model"), decoder)) is not None:
-        decoder.restore(known)
-
-
-def backbone_section(model: str) -> dict[str, object]:
-    """The section of a recipe that reads a model by its name."""
-    return _defaults(model)["backbone"]
-
-
-def _checkpoint_sections(model: str) -> Sections:
-    return {**{name: {} for name in ("featurizer", "head", "trainer", "decoder")}, **_defaults(model)}
-
-
-def _defaults(model: str | None = None) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = yaml.safe_load(
-        files("qatk.inference").joinpath("defaults.yaml").read_text("utf-8")
-    )
-    if model is not None:
-        found["backbone"]["model"] = model
-    return found
-
-
-def _promise(folder: Path) -> KeptPromise | None:
-    """The error rate that ``calibration.json`` promises, if there is one."""
-    file = folder / FILE
-    try:
-        return KeptPromise.of(read_part(file)) if file.exists() else None
-    except ValueError as error:
-        raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {folder} makes it again") from None
-
-
-def _fitted_threshold(folder: Path) -> float:
-    """The null threshold of ``calibration.json``, fitted on all dev questions for data to come."""
-    try:
-        content = read_part(folder / FILE)
-        threshold = content.get("threshold") if isinstance(content, dict) else None
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-            raise unreadable(folder / FILE, "it holds no null threshold")
-    except RunFolderError as error:
-        raise RunFolderError(error.what, fix=f"qatk calibrate {folder} fits it again") from None
-    return float(threshold)
+    folder = folder_of(parts.backbone)
+    if folder is not None and (known := read_parameters(str(folder), parts.decoder)) is not None:
+        parts.decoder.restore(known)

@@ -18,9 +18,10 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from qatk.inference.model import AnsweringModel, is_run, load_model
+from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.pipeline_call import OPTIONS, CallOptions, Question, checked_options, question_of, questions_of
 from qatk.inference.reply import Candidate, Reply
+from qatk.inference.sources import is_run
 
 TASK = "question-answering"
 DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"

@@ -53,6 +53,15 @@ class FeaturizerCaching(Protocol):
     cacheable: bool
 
 
+@runtime_checkable
+class LocatedBackbone(Protocol):
+    """Optional, for backbones: where the model lies that they read, so that what lies beside it is read too."""
+
+    def folder(self) -> Path:
+        """Return the local folder with the files that describe the model, fetched first where it is elsewhere."""
+        ...
+
+
 class CheckpointModule(Protocol):
     """Optional, for the modules that heads build: weights shared with published question-answering checkpoints."""
 
@@ -165,6 +174,7 @@ class ComparisonReporter(Protocol):
 
 OPTIONAL: Mapping[str, Sequence[type]] = {
     "dataset": (RawDataset, WholeDataset),
+    "backbone": (LocatedBackbone,),
     "featurizer": (FeaturizerCaching,),
     "head": (CheckpointModule,),
     "trainer": (DescribingTrainer,),

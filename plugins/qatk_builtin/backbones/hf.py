@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -59,6 +60,10 @@ class HfBackbone:
             has_type_ids=self._has_type_ids(),
             span_layers=self._span_layers,
         )
+
+    def folder(self) -> Path:
+        """Where the files that describe the model are. Raises as :meth:`spec`."""
+        return self._source.folder(SETTINGS)
 
     def tokenizer(self) -> Tokenizer:
         """The model's fast tokenizer. Raises :class:`ModelError` where it has none."""

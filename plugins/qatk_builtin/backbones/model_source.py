@@ -10,8 +10,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 
 from qatk.api import HEAD_WEIGHTS, ModelError
-from qatk.files import is_there
-from qatk_builtin.hub import hub_errors
+from qatk.files import hub_errors, is_there
 
 SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
 """Files that describe a model: configuration and tokenizer."""

@@ -15,11 +15,10 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageError
 from qatk.data import checked
-from qatk.files import is_there
+from qatk.files import causes, first_line, hub_errors, is_of_network, is_there, unreachable
 from qatk.types import columns_of_table
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.columns import with_all
-from qatk_builtin.hub import causes, first_line, hub_errors, is_of_network, unreachable
 
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
 _TIMEOUT = 20.0

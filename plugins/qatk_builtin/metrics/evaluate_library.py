@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qatk.api import DataError, Examples, HubUnreachable, Predictions, UsageError
+from qatk.files import unreachable
 from qatk.types import Float64
-from qatk_builtin.hub import unreachable
 from qatk_builtin.metrics import EvaluateOptions
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ def backbone_of(text: str) -> dict[str, object]:
     Raises:
         UsageError: where the section names no component.
     """
-    from qatk.inference.model import backbone_section
+    from qatk.inference.sources import backbone_section
     from qatk.recipes.document import parse
 
     if not text.lstrip().startswith("{"):

@@ -1,0 +1,121 @@
+"""``qatk push`` and ``qatk pull``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qatk.cli.shared import output, plain_warnings, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qatk.hub.push import Package
+
+Repo = Annotated[str, typer.Argument(metavar="REPO", help="Repository of the hub, OWNER/NAME.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_SIZES = ("B", "KiB", "MiB", "GiB")
+
+
+def push_command(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Run folder, or folder of a saved model.", show_default=False)
+    ],
+    repo: Repo,
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody see it; a repository is private otherwise.")
+    ] = False,
+    update: Annotated[bool, typer.Option("--update", help="Add a version to a repository that exists.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the files and the card, and publish nothing.")
+    ] = False,
+    license_id: Annotated[
+        str | None, typer.Option("--license", metavar="ID", help="License in the card, such as apache-2.0.")
+    ] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Language in the card, such as en. May be repeated.")
+    ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID",
+            help="Hub id of training data in the card. May be repeated.",
+            show_default="those that the recipe names",
+        ),
+    ] = None,
+    base_model: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Hub id of the encoder in the card.", show_default="that of the recipe"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Publish a model on the Hugging Face hub, with its tokenizer, recipe, report and a model card.
+
+    For example: qatk push runs/quickstart someone/quickstart --dry-run.
+    """
+    from dataclasses import asdict
+
+    from qatk.hub.card import About
+    from qatk.hub.push import package, push
+
+    plain_warnings()
+    about = About(license_id, language or (), dataset or (), base_model)
+    if dry_run:
+        packed = package(model, repo, about)
+        if json:
+            print_json({"repo": repo, "private": not public, "files": packed.sizes()})
+        else:
+            _show(output(), packed, public=public)
+        return
+    done = push(model, repo, public=public, update=update, about=about)
+    if json:
+        print_json(asdict(done))
+        return
+    console = output()
+    who = {None: "", True: " (private)", False: " (public)"}[done.private]
+    console.print(f"{len(done.files)} files, {_size(sum(done.files.values()))}{who}", soft_wrap=True)
+    console.print(done.url, soft_wrap=True, highlight=False)
+
+
+def _show(console: Console, packed: Package, *, public: bool) -> None:
+    """All files with their sizes, and the card."""
+    from rich.text import Text
+
+    from qatk.display.tables import plain_table
+
+    table = plain_table("file", "size", title=f"{packed.repo} would be {'public' if public else 'private'}")
+    for name, size in packed.sizes().items():
+        table.add_row(name, _size(size))
+    console.print(table)
+    if isinstance(card := packed.files.get("README.md"), str):
+        console.print()
+        console.print(Text(card), soft_wrap=True)
+
+
+def _size(number: float) -> str:
+    for unit in _SIZES[:-1]:
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} {_SIZES[-1]}"
+
+
+def pull_command(
+    repo: Repo,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder to make.", show_default="NAME of the repository")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(metavar="REV", help="Branch, tag or commit.")] = None,
+    json: Json = False,
+) -> None:
+    """Fetch a model from the Hugging Face hub into a folder, which every command takes as MODEL."""
+    from qatk.hub.pull import pull
+
+    plain_warnings()
+    folder = pull(repo, out, revision=revision)
+    if json:
+        print_json({"folder": str(folder)})
+    else:
+        output().print(str(folder), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Publishes models on the Hugging Face hub, and fetches them from there."""

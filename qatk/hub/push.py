@@ -1,0 +1,166 @@
+"""Publish a model on the hub: its files, its tokenizer, the run that made it, and a card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from qatk.errors import ModelError, QatkError, UsageError
+from qatk.hub.card import About, model_card
+from qatk.hub.refusals import check_repo, token_or_refuse, writing_errors
+from qatk.inference.sources import CONFIG, PUBLISHED, is_run
+from qatk.results import RunResult
+from qatk.run_folder.load import load_run
+
+CARD = "README.md"
+OF_RUN = ("manifest.json", "recipe.yaml", "metrics.json", "report.md", "calibration.json", "decoder.json")
+"""Files of a run that go along; its data and its answers do not."""
+_PLAIN = (".json", ".md", ".yaml", ".txt", ".jinja", ".py")
+"""Endings of files that are looked through for the token."""
+_WHOLE = "ForQuestionAnswering"
+"""Of the name of a class of transformers that has encoder and head."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """What would be published.
+
+    Attributes:
+        repo: where it goes.
+        files: what stands for each path in the repository: a file, or text.
+    """
+
+    repo: str
+    files: Mapping[str, Path | str]
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file."""
+        return {
+            name: len(content.encode()) if isinstance(content, str) else content.stat().st_size
+            for name, content in self.files.items()
+        }
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was published.
+
+    Attributes:
+        url: the model's page.
+        commit: the id of the commit.
+        private: whether only its owners see it; ``None`` of a repository that was there before.
+        files: their sizes in bytes.
+    """
+
+    url: str
+    commit: str
+    private: bool | None
+    files: Mapping[str, int]
+
+
+def package(model: str | Path, repo: str, about: About | None = None) -> Package:
+    """What :func:`push` would publish; the hub is not asked.
+
+    Args:
+        model: a run folder, or the folder of a saved model.
+        repo: ``OWNER/NAME``.
+        about: what the card says beside the run.
+
+    Raises:
+        UsageError: for another form of ``repo``; for a folder that is no model, or not in the form of transformers.
+        RunFolderError: for an unfinished run.
+    """
+    check_repo(repo)
+    folder, run = _folders(Path(model))
+    files: dict[str, Path | str] = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+    result: RunResult | None = None
+    if run is not None and run == Path(model):
+        result = load_run(run, nbest=False)
+        files |= {f"{PUBLISHED}/{name}": run / name for name in OF_RUN if (run / name).is_file()}
+    if CARD in files and about not in (None, About()):
+        raise UsageError(
+            "the model has a card already", where=str(files[CARD]), fix="edit it, and leave out the options"
+        )
+    if CARD not in files:
+        loads = _WHOLE in (folder / CONFIG).read_text("utf-8") and "head.safetensors" not in files
+        files[CARD] = model_card(repo, result, about or About(), loads=loads)
+    return Package(repo, dict(sorted(files.items())))
+
+
+def _folders(model: Path) -> tuple[Path, Path | None]:
+    """The folder of a model's files, and that of the run that trained it."""
+    if not model.is_dir():
+        what = f"{model} is a file, not the folder of a model" if model.is_file() else f"there is no folder {model}"
+        raise ModelError(what, fix="name a run folder, or the folder of a saved model")
+    of_run = is_run(model)
+    folder = model / "model" if of_run else model
+    if not (folder / CONFIG).is_file():
+        lacks = f"has no {CONFIG}" if folder.is_dir() else "is missing"
+        fix = "a model that transformers cannot read stays a run folder: archive that" if of_run else None
+        raise ModelError(f"{model} is no model that can be published: {folder} {lacks}", fix=fix)
+    if of_run:
+        return folder, model
+    return folder, model / PUBLISHED if is_run(model / PUBLISHED) else None
+
+
+def push(
+    model: str | Path, repo: str, *, public: bool = False, update: bool = False, about: About | None = None
+) -> Pushed:
+    """Publish a model on the hub, in a private repository unless told otherwise.
+
+    The token is that of ``hf auth login`` or of ``HF_TOKEN``.
+
+    Args:
+        model: a run folder, or the folder of a saved model.
+        repo: ``OWNER/NAME``.
+        public: whether everybody may see it.
+        update: add a version to a repository that exists, whose visibility stays as it is.
+        about: what the card says beside the run.
+
+    Raises:
+        UsageError: as :func:`package`; without a token; where the repository exists (without ``update``) or may not be
+            written to.
+        HubUnreachable: where the hub does not answer.
+    """
+    if public and update:
+        raise UsageError("--public is only for a new repository", fix="change its visibility on its page")
+    packed = package(model, repo, about)
+    token = token_or_refuse()
+    _refuse_token(packed, token)
+    from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
+
+    api = HfApi(token=token)
+    with writing_errors(repo):
+        if isinstance(card := packed.files[CARD], str):
+            ModelCard(card).validate()
+        if not update:
+            api.create_repo(repo, private=not public)
+    adds = [
+        CommitOperationAdd(name, content.encode() if isinstance(content, str) else str(content))
+        for name, content in packed.files.items()
+    ]
+    try:
+        with writing_errors(repo):
+            done = api.create_commit(repo, adds, commit_message="Publish with qatk")
+    except QatkError as error:
+        if not update:
+            error.fix = f"{error.fix or 'look at it'}; {repo} was created and is empty: go on with --update"
+        raise
+    url = done.commit_url.partition("/commit/")[0]
+    return Pushed(url, done.oid, None if update else not public, packed.sizes())
+
+
+def _refuse_token(packed: Package, token: str) -> None:
+    """Raise where a file has the token in it."""
+    for name, content in packed.files.items():
+        if isinstance(content, str):
+            held = token in content
+        else:
+            held = content.suffix in _PLAIN and token.encode() in content.read_bytes()
+        if held:
+            raise UsageError("this file holds your token, so nothing was published", where=name, fix="remove it there")

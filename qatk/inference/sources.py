@@ -1,0 +1,153 @@
+"""What a model is loaded from: the sections of a recipe, and the run that trained it, wherever it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from qatk.calibration.calibrate import FILE
+from qatk.calibration.risk_control import KeptPromise
+from qatk.errors import RunFolderError
+from qatk.files import is_there
+from qatk.plugins import values
+from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveBackbone
+from qatk.plugins.optional import LocatedBackbone
+from qatk.recipes.compose import Sections, model_part
+from qatk.run_folder.manifest import MANIFEST, Manifest, read_finished
+from qatk.run_folder.provenance import check_suppliers
+from qatk.run_folder.reading import read_part, unreadable
+
+CONFIG = "config.json"
+"""The configuration file of a model in the form of transformers."""
+PUBLISHED = "qatk"
+"""The folder in a published model with the manifest, recipe, report and calibration of the run that trained it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a model is loaded from.
+
+    Attributes:
+        sections: the recipe's backbone, featurizer, head, trainer and decoder.
+        run: the folder with the manifest and the calibration of the run that trained it; ``None`` of other models.
+        weights: the folder of trained weights, where the backbone does not bring them.
+    """
+
+    sections: Sections
+    run: Path | None = None
+    weights: Path | None = None
+
+    def promise(self) -> KeptPromise | None:
+        """The error rate that ``calibration.json`` promises, if there is one."""
+        if self.run is None or not (file := self.run / FILE).exists():
+            return None
+        try:
+            return KeptPromise.of(read_part(file))
+        except ValueError as error:
+            raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {self.run} makes it again") from None
+
+    def fitted_threshold(self) -> float | None:
+        """The null threshold of ``calibration.json``, fitted on all dev questions for data to come."""
+        if self.run is None:
+            return None
+        file = self.run / FILE
+        try:
+            content = read_part(file)
+            threshold = content.get("threshold") if isinstance(content, dict) else None
+            if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+                raise unreadable(file, "it holds no null threshold")
+        except RunFolderError as error:
+            raise RunFolderError(error.what, fix=f"qatk calibrate {self.run} fits it again") from None
+        return float(threshold)
+
+
+def find_source(model: str | Path, host: PluginHost) -> Source:
+    """What a model is loaded from, by its name; see :func:`qatk.inference.model.load_model`.
+
+    Raises:
+        ModelError: if there is no such model.
+        RunFolderError: if its run is unfinished, or needs a plugin that is not installed.
+    """
+    folder = Path(model)
+    if is_run(folder):
+        return _of_run(folder, host)
+    sections = {**{name: {} for name in ("featurizer", "head", "trainer", "decoder")}, **_defaults(str(model))}
+    place = folder_of(model_part(LiveBackbone, "backbone", sections, host))
+    if place is None or not is_run(published := place / PUBLISHED):
+        return Source(sections)
+    manifest = _checked(published, host, str(model))
+    backbone = _saved_backbone(manifest.recipe["backbone"], str(model))
+    return Source({**_sections(manifest), "backbone": backbone}, published)
+
+
+def is_run(model: str | Path) -> bool:
+    """Whether a model is named by the folder of its run."""
+    return is_there(manifest := Path(model) / MANIFEST) and manifest.is_file()
+
+
+def folder_of(backbone: LiveBackbone) -> Path | None:
+    """The local folder of a backbone's model, fetched where it is on the hub; ``None`` of one that has no such."""
+    if not isinstance(backbone.component, LocatedBackbone):
+        return None
+    with backbone.during("preparation"):
+        return values.expect(backbone.component.folder(), Path)
+
+
+def _of_run(folder: Path, host: PluginHost) -> Source:
+    """The choices of a finished run. Its backbone is the model that it saved, where transformers can read that."""
+    manifest = _checked(folder, host, str(folder))
+    weights = folder / "model"
+    if not weights.is_dir():
+        raise RunFolderError(f"the run in {folder} has no model: the folder model/ is missing", fix="run it again")
+    sections = _sections(manifest)
+    if (weights / CONFIG).is_file():
+        sections["backbone"] = _saved_backbone(sections["backbone"], str(weights))
+    return Source(sections, folder, weights)
+
+
+_PARTS = ("backbone", "featurizer", "head", "trainer", "decoder")
+
+
+def _checked(run: Path, host: PluginHost, where: str) -> Manifest:
+    """The manifest of a finished run, all of whose components that make answers are here."""
+    manifest = read_finished(run)
+    if absent := [name for name in _PARTS if name not in manifest.recipe]:
+        raise unreadable(run / MANIFEST, f"its recipe has no {' and no '.join(absent)}")
+    check_suppliers([row for row in manifest.components if row.kind in _PARTS], host, where)
+    return manifest
+
+
+def _sections(manifest: Manifest) -> dict[str, Mapping[str, object]]:
+    return {name: manifest.recipe[name] for name in _PARTS}
+
+
+_OF_ORIGIN = ("model", "revision", "tokenizer", "layers")
+"""Options of the usual backbone that say where a run began, not what it saved."""
+
+
+def _saved_backbone(recorded: Mapping[str, object], model: str) -> Mapping[str, object]:
+    """The backbone that reads a saved model. What a run's own backbone was told of another source is left behind."""
+    default = _defaults()["backbone"]
+    kept = {}
+    if str(recorded["use"]).rpartition("/")[2] == default["use"]:
+        kept = {name: value for name, value in recorded.items() if name not in _OF_ORIGIN}
+    return {**default, **kept, "model": model}
+
+
+def backbone_section(model: str) -> dict[str, object]:
+    """The section of a recipe that reads a model by its name."""
+    return _defaults(model)["backbone"]
+
+
+def _defaults(model: str | None = None) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = yaml.safe_load(
+        files("qatk.inference").joinpath("defaults.yaml").read_text("utf-8")
+    )
+    if model is not None:
+        found["backbone"]["model"] = model
+    return found
