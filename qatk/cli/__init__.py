@@ -26,7 +26,6 @@ from qatk.errors import Interrupted, QatkError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: no panels, and no type beside a flag
     context_settings={"max_content_width": 100},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
+from qatk.cli import completion
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json, share
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
@@ -29,7 +30,12 @@ JUDGED = {"calibration_error": "calibration error", "brier": "Brier", "log_loss"
 
 def calibrate_command(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or a predictions file with --data.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Run folder, or a predictions file with --data.", autocompletion=completion.runs
+        ),
+    ],
     data: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="SQuAD data that the predictions file answers.", show_default=False),

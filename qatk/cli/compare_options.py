@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from qatk.cli import completion
+
 Inputs = Annotated[
     list[Path],
     typer.Argument(
@@ -14,6 +16,7 @@ Inputs = Annotated[
         help="Run folders and prediction files; models and prediction files with --data; or recipes with --over or "
         "--seeds. The first system is the baseline.",
         show_default=False,
+        autocompletion=completion.runs,
     ),
 ]
 Data = Annotated[
@@ -26,7 +29,13 @@ Data = Annotated[
 ]
 Use = Annotated[
     str | None,
-    typer.Option("--use", metavar="DATASET", help="Dataset component that reads --data.", show_default="by its ending"),
+    typer.Option(
+        "--use",
+        metavar="DATASET",
+        help="Dataset component that reads --data.",
+        show_default="by its ending",
+        autocompletion=completion.datasets,
+    ),
 ]
 NullOdds = Annotated[
     list[str] | None,
@@ -39,6 +48,7 @@ Over = Annotated[
     typer.Option(
         metavar="KEY=A,B",
         help="Vary a key of the recipe; 'KEY=[A, B]' is read as YAML. Several --over run every combination.",
+        autocompletion=completion.recipe_keys,
     ),
 ]
 Seeds = Annotated[
@@ -46,7 +56,13 @@ Seeds = Annotated[
     typer.Option(metavar="N,N", help="Run every system with each of these seeds, such as 0,1,2.", show_default=False),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of every recipe. May be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of every recipe. May be repeated.",
+        autocompletion=completion.recipe_keys,
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -100,7 +116,11 @@ Markdown = Annotated[
 Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write one self-contained HTML page.")]
 Report = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=FILE", help="Write a file with any reporter that supports comparisons; - prints it."),
+    typer.Option(
+        metavar="NAME=FILE",
+        help="Write a file with any reporter that supports comparisons; - prints it.",
+        autocompletion=completion.reporter_files,
+    ),
 ]
 Draws = Annotated[
     int,

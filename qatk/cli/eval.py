@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
 from qatk.cli.shared import Cluster, output, plugin_host, print_json
 from qatk.display.numbers import METRICS, best_threshold, counted, interval
@@ -81,7 +82,12 @@ def evaluate_command(
     extra: ExtraOption = Extra.error,
     na_prob_thresh: Threshold = None,
     cluster: Cluster = None,
-    use: Annotated[str, typer.Option(metavar="DATASET", help="Read DATA by this dataset component.")] = "squad",
+    use: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET", help="Read DATA by this dataset component.", autocompletion=completion.datasets
+        ),
+    ] = "squad",
     align: Align = False,
     fuzzy: Fuzzy = FUZZY,
     abstention: Abstention = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.shared import output, plain_warnings, print_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ _SIZES = ("B", "KiB", "MiB", "GiB")
 
 def push_command(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Run folder, or folder of a saved model.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="Run folder, or folder of a saved model.",
+            show_default=False,
+            autocompletion=completion.runs,
+        ),
     ],
     repo: Repo,
     public: Annotated[

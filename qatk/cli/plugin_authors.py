@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.shared import found_plugins, output, plugin_host, print_json
 from qatk.display.numbers import counted
 from qatk.display.tables import plain_table
@@ -22,7 +23,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def new_command(
     context: typer.Context,
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="Kind of the component, such as decoder.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="Kind of the component, such as decoder.",
+            show_default=False,
+            autocompletion=completion.kinds,
+        ),
     ],
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Name of the component, such as my-decoder.", show_default=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import TypedDict
 
+from qatk.cli import completion
 from qatk.cli.shared import Settings, output, plugin_host, print_json
 from qatk.errors import UsageError, suggest
 
@@ -38,10 +39,18 @@ def check_command(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Component, plugin, distribution or plugin file.", show_default="all"),
+        typer.Argument(
+            metavar="NAME",
+            help="Component, plugin, distribution or plugin file.",
+            show_default="all",
+            autocompletion=completion.components,
+        ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Test only components of this kind, such as decoder.")
+        str | None,
+        typer.Option(
+            metavar="KIND", help="Test only components of this kind, such as decoder.", autocompletion=completion.kinds
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,

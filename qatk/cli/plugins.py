@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qatk.cli import plugin_authors, plugin_check
+from qatk.cli import completion, plugin_authors, plugin_check
 from qatk.cli.shared import output, plugin_host, print_json
 from qatk.display.tables import plain_table
 from qatk.errors import UsageError, message, suggest, visible
@@ -29,7 +29,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_command(
     context: typer.Context,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="List only components of this kind, such as decoder.")
+        str | None,
+        typer.Option(
+            metavar="KIND", help="List only components of this kind, such as decoder.", autocompletion=completion.kinds
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -57,7 +60,12 @@ def list_command(
 @plugins_app.command()
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Component, such as stride.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Component, such as stride.", show_default=False, autocompletion=completion.components
+        ),
+    ],
     json: Json = False,
 ) -> None:
     """Describe a component: its plugin, its source file and its options."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.shared import plugin_host, print_json
 from qatk.cli.standard_output import takes_unicode
 from qatk.errors import RecipeError, message
@@ -16,7 +17,12 @@ recipe_app = typer.Typer(no_args_is_help=True)
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe first. May be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the recipe first. May be repeated.",
+        autocompletion=completion.recipe_keys,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host
 from qatk.errors import QatkError, UsageError
 
@@ -16,7 +17,9 @@ PAGE = "report.html"
 
 def report_command(
     context: typer.Context,
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False, autocompletion=completion.runs)
+    ],
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the HTML page in a browser instead of printing.")
     ] = False,
@@ -28,7 +31,12 @@ def report_command(
     ] = "dev",
     reporter: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Use only this reporter. May be repeated.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help="Use only this reporter. May be repeated.",
+            show_default=False,
+            autocompletion=completion.reporters,
+        ),
     ] = None,
     cluster: Cluster = None,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.errors import Interrupted
 
@@ -22,6 +23,7 @@ def run_command(
             "--set",
             metavar="KEY=VALUE",
             help="Change a key of the recipe, such as decoder.n_best_size=5. May be repeated.",
+            autocompletion=completion.recipe_keys,
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Run folder.", show_default="runs/RECIPE")] = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.shared import plain_warnings, plugin_host
 
 TOKEN = "QATK_TOKEN"
@@ -19,7 +20,9 @@ def serve_command(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL", help="Run folder, saved model, or checkpoint of the hub. Several stand side by side."
+            metavar="MODEL",
+            help="Run folder, saved model, or checkpoint of the hub. Several stand side by side.",
+            autocompletion=completion.runs,
         ),
     ],
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address; another than loopback needs a token.")] = (
@@ -30,7 +33,13 @@ def serve_command(
         Path | None, typer.Option(metavar="FILE", help=f"File with the token of clients. Or set {TOKEN}.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Device: cpu, cuda or mps.",
+            show_default="best available",
+            autocompletion=completion.devices,
+        ),
     ] = None,
     workers: Annotated[
         int | None,

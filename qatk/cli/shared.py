@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.standard_output import takes_unicode
 
 if TYPE_CHECKING:
@@ -29,11 +30,22 @@ Cluster = Annotated[
 
 ModelName = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="Run folder, saved model, or checkpoint of the hub.", show_default=False),
+    typer.Argument(
+        metavar="MODEL",
+        help="Run folder, saved model, or checkpoint of the hub.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="Device: cpu, cuda or mps.", show_default="best available"),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Device: cpu, cuda or mps.",
+        show_default="best available",
+        autocompletion=completion.devices,
+    ),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.errors import UsageError
 
 Data = Annotated[
@@ -18,11 +19,22 @@ Data = Annotated[
 ]
 Use = Annotated[
     str | None,
-    typer.Option("--use", metavar="DATASET", help="Dataset component that reads DATA.", show_default="by its ending"),
+    typer.Option(
+        "--use",
+        metavar="DATASET",
+        help="Dataset component that reads DATA.",
+        show_default="by its ending",
+        autocompletion=completion.datasets,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the dataset. May be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set an option of the dataset. May be repeated.",
+        autocompletion=completion.dataset_options,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
