@@ -11,6 +11,8 @@ from qatk.files import read_text
 
 CONVERTED = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm", ".epub")
 """Endings of files that ``markitdown`` turns into text."""
+_RAW = ("%PDF-", "PK")
+"""How files begin that the library gives back as they are, because it cannot read them."""
 LONGEST = 20_000_000
 """Characters of the longest document."""
 
@@ -60,6 +62,9 @@ def _converted(path: Path) -> str:
             f"reading {path.suffix} needs markitdown", where=str(path), fix='pip install "qatk[documents]"'
         ) from None
     try:
-        return str(convert(str(path)).text_content)
+        text = str(convert(str(path)).text_content)
     except Exception as error:  # of the library that reads this kind of file
         raise DataError(f"the file cannot be read: {type(error).__name__}: {error}", where=str(path)) from error
+    if text.startswith(_RAW):
+        raise DataError(f"this is no {path.suffix} file, or a damaged one", where=str(path))
+    return text

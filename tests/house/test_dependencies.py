@@ -12,6 +12,8 @@ from repository import ROOT
 
 OF_PYTEST = {"pytest", "tomli"}
 """Only the plugin of pytest imports these, which only pytest imports, and on Python 3.10 pytest needs tomli itself."""
+ADAPTED = {"haystack": "haystack-ai", "langchain_core": "langchain-core", "llama_index": "llama-index-core"}
+"""Packages that qatk answers into, which only its adapters import and no test has: ``tools/try_adapters.py`` does."""
 NOT_RUN = {"_typeshed"}
 """Only for types."""
 
@@ -31,12 +33,19 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     files = [path for folder in ("qatk", "plugins/qatk_builtin") for path in (ROOT / folder).rglob("*.py")]
     found = set[str]()
     for file in files:
-        found |= imported(file) - (OF_PYTEST if file.name == "pytest_plugin.py" else set())
+        apart = set(ADAPTED) if file.parent.name == "adapters" else set[str]()
+        found |= imported(file) - (OF_PYTEST if file.name == "pytest_plugin.py" else apart)
     homes = packages_distributions()
     names = {normal(name) for package in found for name in homes[package]}
     assert len(found) > 15
     extras = [name for extra in ("align", "llm", "sentences", "serve") for name in requirements.bounds(extra)]
     assert names == {normal(name) for name in (*requirements.bounds(), *extras)}
+
+
+def test_what_is_adapted_to_is_an_extra() -> None:
+    found = set[str]().union(*(imported(file) for file in (ROOT / "qatk" / "adapters").glob("*.py")))
+    assert found >= set(ADAPTED)
+    assert set(requirements.bounds("adapters")) == set(ADAPTED.values())
 
 
 def normal(name: str) -> str:

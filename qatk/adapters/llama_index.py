@@ -1,0 +1,35 @@
+"""A LlamaIndex postprocessor that keeps the sentences with an answer: ``Evidence``. It needs ``llama-index-core``."""
+
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from pydantic import InstanceOf
+
+from qatk.adapters.evidence import find_evidence
+from qatk.inference.model import AnsweringModel
+
+
+class Evidence(BaseNodePostprocessor):
+    """Keeps of each node the sentences with an answer, and leaves out nodes without one.
+
+    Attributes:
+        model: that answers, as :func:`qatk.load_model` returns it.
+        top_k: how many spans of a node may each mark a sentence.
+        at_least: the least probability of such a span.
+    """
+
+    model: InstanceOf[AnsweringModel]
+    top_k: int = 3
+    at_least: float = 0.05
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        if query_bundle is None:
+            return nodes
+        texts = [node.node.get_content() for node in nodes]
+        found = find_evidence(self.model, query_bundle.query_str, texts, top_k=self.top_k, at_least=self.at_least)
+        return [
+            NodeWithScore(node=TextNode(text=evidence.text, metadata=dict(node.node.metadata)), score=evidence.score)
+            for node, evidence in zip(nodes, found, strict=True)
+            if evidence is not None
+        ]
