@@ -27,15 +27,17 @@ if TYPE_CHECKING:
 JUDGED = {"calibration_error": "calibration error", "brier": "Brier", "log_loss": "log loss"}
 """How far probabilities are from the truth."""
 
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="Run folder, or a predictions file with --data.", autocompletion=completion.runs
+    ),
+]
+
 
 def calibrate_command(
     context: typer.Context,
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN", help="Run folder, or a predictions file with --data.", autocompletion=completion.runs
-        ),
-    ],
+    source: Source,
     data: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="SQuAD data that the predictions file answers.", show_default=False),

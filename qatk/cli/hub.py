@@ -16,20 +16,33 @@ if TYPE_CHECKING:
     from qatk.hub.push import Package
 
 Repo = Annotated[str, typer.Argument(metavar="REPO", help="Repository of the hub, OWNER/NAME.", show_default=False)]
+ModelFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="Run folder, or folder of a saved model.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
+]
+Dataset = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ID",
+        help="Hub id of training data in the card. May be repeated.",
+        show_default="those that the recipe names",
+    ),
+]
+BaseModel = Annotated[
+    str | None,
+    typer.Option(metavar="ID", help="Hub id of the encoder in the card.", show_default="that of the recipe"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _SIZES = ("B", "KiB", "MiB", "GiB")
 
 
 def push_command(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL",
-            help="Run folder, or folder of a saved model.",
-            show_default=False,
-            autocompletion=completion.runs,
-        ),
-    ],
+    model: ModelFolder,
     repo: Repo,
     public: Annotated[
         bool, typer.Option("--public", help="Let everybody see it; a repository is private otherwise.")
@@ -44,18 +57,8 @@ def push_command(
     language: Annotated[
         list[str] | None, typer.Option(metavar="CODE", help="Language in the card, such as en. May be repeated.")
     ] = None,
-    dataset: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID",
-            help="Hub id of training data in the card. May be repeated.",
-            show_default="those that the recipe names",
-        ),
-    ] = None,
-    base_model: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Hub id of the encoder in the card.", show_default="that of the recipe"),
-    ] = None,
+    dataset: Dataset = None,
+    base_model: BaseModel = None,
     json: Json = False,
 ) -> None:
     """Publish a model on the Hugging Face hub, with its tokenizer, recipe, report and a model card.

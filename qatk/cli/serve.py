@@ -10,21 +10,23 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import plain_warnings, plugin_host
+from qatk.cli.shared import Device, plain_warnings, plugin_host
 
 TOKEN = "QATK_TOKEN"
+
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL",
+        help="Run folder, saved model, or checkpoint of the hub. Several stand side by side.",
+        autocompletion=completion.runs,
+    ),
+]
 
 
 def serve_command(
     context: typer.Context,
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL",
-            help="Run folder, saved model, or checkpoint of the hub. Several stand side by side.",
-            autocompletion=completion.runs,
-        ),
-    ],
+    models: Models,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address; another than loopback needs a token.")] = (
         "127.0.0.1"
     ),
@@ -32,15 +34,7 @@ def serve_command(
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help=f"File with the token of clients. Or set {TOKEN}.")
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Device: cpu, cuda or mps.",
-            show_default="best available",
-            autocompletion=completion.devices,
-        ),
-    ] = None,
+    device: Device = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Batches at once.", show_default="one a core on a CPU, else 1"),
