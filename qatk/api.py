@@ -33,6 +33,7 @@ from qatk.plugins.optional import (
     FeaturizerCaching,
     FittedDecoder,
     LocatedBackbone,
+    PausingTrainer,
     RawDataset,
     TitledSlicer,
     WholeDataset,
@@ -52,7 +53,7 @@ from qatk.plugins.protocols import (
     Tracker,
     Trainer,
 )
-from qatk.progress import advance, track
+from qatk.progress import advance, pause_requested, track
 from qatk.results.run import RunResult
 from qatk.types import (
     Answer,
@@ -108,6 +109,7 @@ __all__ = [
     "NoOptions",
     "Options",
     "PairLogits",
+    "PausingTrainer",
     "PluginError",
     "Positive",
     "Predictions",
@@ -139,6 +141,7 @@ __all__ = [
     "advance",
     "answers_of_spans",
     "hookimpl",
+    "pause_requested",
     "spans_of_window",
     "track",
 ]

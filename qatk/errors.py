@@ -96,10 +96,13 @@ class FeatureError(UsageError):
 
 
 class TrainingDiverged(QatkError):
-    """The loss (or another quantity, ``what``) became NaN or infinite; ``step`` (counted from 1) was not taken."""
+    """The loss (or another quantity, ``what``) became NaN or infinite; ``step`` (counted from 1) was not taken.
 
-    def __init__(self, step: int, loss: float, what: str = "loss") -> None:
-        self.step, self.loss = step, loss
+    ``windows`` are the rows of its training windows, if they are known.
+    """
+
+    def __init__(self, step: int, loss: float, what: str = "loss", windows: Sequence[int] = ()) -> None:
+        self.step, self.loss, self.windows = step, loss, windows
         super().__init__(
             f"the {what} became {loss} at step {step}; that step was not taken",
             fix="try a lower learning_rate, precision: fp32, or a smaller max_grad_norm",
@@ -108,6 +111,12 @@ class TrainingDiverged(QatkError):
 
 class Interrupted(QatkError):
     """A signal ended the command: SIGINT (Ctrl-C) or SIGTERM."""
+
+
+class Requeue(QatkError):
+    """A batch scheduler's SIGUSR1 ended a run, whose state is saved: the same command with ``--resume`` goes on."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: a temporary failure, try again
 
 
 class PluginError(QatkError):

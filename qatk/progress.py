@@ -19,6 +19,7 @@ EpochListener = Callable[[float, Mapping[str, float]], None]
 """Called with the number of finished epochs and the metrics of the dev data."""
 
 _listener: ContextVar[Listener | None] = ContextVar("qatk_progress", default=None)
+_pause: ContextVar[Callable[[], bool] | None] = ContextVar("qatk_pause", default=None)
 _epoch_listener: ContextVar[EpochListener | None] = ContextVar("qatk_epochs", default=None)
 
 
@@ -31,6 +32,22 @@ def listen(listener: Listener, epochs: EpochListener | None = None) -> Iterator[
     finally:
         _listener.reset(tokens[0])
         _epoch_listener.reset(tokens[1])
+
+
+@contextmanager
+def pausing(requested: Callable[[], bool]) -> Iterator[None]:
+    """Let trainers inside this block ask ``requested`` whether to pause."""
+    token = _pause.set(requested)
+    try:
+        yield
+    finally:
+        _pause.reset(token)
+
+
+def pause_requested() -> bool:
+    """Whether training should stop after the current step, so that its state can be saved; ``False`` outside a run."""
+    requested = _pause.get()
+    return requested is not None and requested()
 
 
 def end_epoch(epoch: float, metrics: Mapping[str, float]) -> None:

@@ -60,9 +60,7 @@ def run_command(
                     console=console,
                 )
         except KeyboardInterrupt:
-            raise Interrupted(
-                "interrupted", fix="run the same command with --resume to continue from the last epoch"
-            ) from None
+            raise Interrupted("interrupted", fix="run the same command with --resume to continue") from None
         if finished is not None:
             finished(result.metrics)
     if first and json:

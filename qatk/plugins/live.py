@@ -130,6 +130,11 @@ class LiveTrainer(Live[protocols.Trainer]):
                 return None
             return dict(self.component.describe(model))
 
+    @property
+    def pauses(self) -> bool:
+        """Whether its training can be saved between any two steps, and stops where it is asked to."""
+        return self.component.pauses if isinstance(self.component, optional.PausingTrainer) else False
+
     def fit(
         self, model: Model, train: Features, dev: Features, *, seed: int, resume: Path | None
     ) -> Iterator[TrainEvent]:

@@ -87,6 +87,18 @@ class DescribingTrainer(Protocol):
 
 
 @runtime_checkable
+class PausingTrainer(Protocol):
+    """Optional, for trainers: training that can be saved and resumed between any two steps.
+
+    ``save(state=True)`` then also works right after a ``"step"`` event. After each step, ``fit`` asks
+    :func:`qatk.api.pause_requested`; if it says so, ``fit`` yields a ``"pause"`` event, after which the state can be
+    saved too, and ends. A signal to a run of another trainer ends it at once, and it resumes from the last epoch.
+    """
+
+    pauses: bool
+
+
+@runtime_checkable
 class CalibratedDecoder(Protocol):
     """Optional, for decoders: whether a run fits the null threshold on held-out articles after decoding."""
 
@@ -177,7 +189,7 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "backbone": (LocatedBackbone,),
     "featurizer": (FeaturizerCaching,),
     "head": (CheckpointModule,),
-    "trainer": (DescribingTrainer,),
+    "trainer": (DescribingTrainer, PausingTrainer),
     "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers),
     "metric": (CorpusMetric,),
     "slicer": (TitledSlicer, AnswerSlicer),

@@ -16,7 +16,10 @@ from qatk.errors import Problem, RecipeError, UsageError, nearest
 from qatk.plugins.host import PluginHost
 from qatk.recipes.checking import Checker
 from qatk.recipes.document import LONGEST, assign, parse, scalar
-from qatk.recipes.sections import FURTHER, SECTIONS, Choice, Scalars
+from qatk.recipes.sections import FURTHER, SECTIONS, Choice, Interval, Scalars
+
+_NO_RESULT = ("reporters", "trackers", "save_every", "keep_last")
+"""Keys that change nothing of what a run computes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,16 @@ class Recipe:
     def keep_best(self) -> str | None:
         """The dev metric whose best epoch is kept; ``None`` keeps the last epoch."""
         return self.scalars.keep_best
+
+    @property
+    def save_every(self) -> Interval:
+        """When to save the state of training between epochs."""
+        return Interval.of(self.scalars.save_every)
+
+    @property
+    def keep_last(self) -> int:
+        """The number of saved states of training to keep."""
+        return self.scalars.keep_last
 
     @property
     def sets(self) -> list[str]:
@@ -71,8 +84,8 @@ class Recipe:
         return result
 
     def digest(self) -> str:
-        """SHA-256 of what the recipe computes: reporters and trackers do not count."""
-        filled = {k: v for k, v in self.filled().items() if k not in ("reporters", "trackers")}
+        """SHA-256 of what the recipe computes: reporters, trackers and how states are saved do not count."""
+        filled = {k: v for k, v in self.filled().items() if k not in _NO_RESULT}
         return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,13 +6,45 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from math import inf
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from qatk.component import Options
 from qatk.plugins.registered import Registered
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Some steps, or some seconds; the other is infinite."""
+
+    steps: float = inf
+    seconds: float = inf
+
+    @classmethod
+    def of(cls, text: str | int | None) -> Interval:
+        """``500``, ``500 steps``, ``90 s``, ``10 min`` or ``2 h``; ``None`` is never.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        if text is None:
+            return cls()
+        match = re.fullmatch(r"(\d{1,9}) ?(steps?|s|min|h)?", str(text).strip())
+        if match is None or not (number := int(match[1])):
+            raise ValueError("write a number of steps such as 500, or a time such as 90 s, 10 min or 2 h")
+        seconds = _SECONDS.get(match[2] or "")
+        return cls(steps=number) if seconds is None else cls(seconds=number * seconds)
+
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
+
+
+def _interval(text: str | int | None) -> str | int | None:
+    Interval.of(text)
+    return text
 
 
 class Scalars(BaseModel):
@@ -26,6 +58,10 @@ class Scalars(BaseModel):
     """everything random follows from it"""
     keep_best: str | None = "f1"
     """the dev metric whose best epoch is kept; null keeps the last epoch"""
+    save_every: Annotated[str | int | None, AfterValidator(_interval)] = "10 min"
+    """when to save the state of training between epochs: a time such as "10 min", or "500 steps"; null never"""
+    keep_last: Annotated[int, Field(ge=1)] = 2
+    """the number of saved states of training to keep; if the last one is damaged, the one before it is used"""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -45,7 +45,13 @@ class Stages:
             return
         self.executed.append(name)
         self.folder.update(peak_memory_bytes=max(peak_memory(), self.folder.manifest.peak_memory_bytes))
-        self.folder.complete(name, StageRecord(seconds=seconds, counts=counts.whole, groups=counts.groups))
+        groups = {**self._groups_before(name), **counts.groups}
+        self.folder.complete(name, StageRecord(seconds=seconds, counts=counts.whole, groups=groups))
+
+    def _groups_before(self, name: str) -> Mapping[str, Mapping[str, float]]:
+        """What an earlier execution counted; a resumed run makes no windows for a training that is done."""
+        record = self.folder.manifest.stages.get(name)
+        return {} if record is None else record.groups
 
     def skip(self, *names: str) -> None:
         """Say of the stages that were completed by an earlier execution that they are skipped."""

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from qatk.calibration.calibrate import check_can_calibrate
-from qatk.errors import TrainingDiverged
+from qatk.errors import RunFolderError, TrainingDiverged
 from qatk.files import replacing
 from qatk.plugins.protocols import Model
 from qatk.progress import end_epoch
+from qatk.recipes.sections import Interval
 from qatk.results import Evaluation
+from qatk.run_folder.checkpoints import Checkpoints, damage_of, write_checkpoint
+from qatk.run_folder.folder import is_first_process
 from qatk.run_folder.manifest import Best
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.decoding import check_can_fit
+from qatk.runs.pause import Pause, pausing_on_signals
 from qatk.runs.prediction import answer, evaluate
 from qatk.runs.rehearsal import FEW, check_keep_best
 from qatk.types import Features, TrainEvent
+
+SHOWN_IDS = 16
+"""Ids of examples that the message on a diverging loss names."""
 
 
 def train(context: Context, model: Model, data: Data, windows: Windows) -> None:
@@ -37,7 +47,7 @@ def train(context: Context, model: Model, data: Data, windows: Windows) -> None:
 
 @dataclass(frozen=True)
 class _Training:
-    """What the training stage works with. ``checkpoints/last`` resumes, ``checkpoints/best`` becomes ``model/``."""
+    """What the training stage works with. The states in ``checkpoints/`` resume, ``best`` becomes ``model/``."""
 
     context: Context
     model: Model
@@ -45,23 +55,51 @@ class _Training:
     windows: Windows
 
     def run(self, features: Features) -> None:
-        folder, trainer = self.context.folder, self.context.parts.trainer
-        last, best = folder / "checkpoints" / "last", folder / "checkpoints" / "best"
-        resume = last if last.exists() else None
-        seed = self.context.recipe.seed
+        trainer = self.context.parts.trainer
+        best = self._checkpoints.folder / "best"
         with self.context.stages.stage("train") as counts:
+            resume = self._checkpoints.newest()
             self._rehearse()
-            try:
-                for event in trainer.fit(self.model, features, self.windows.dev, seed=seed, resume=resume):
+            with pausing_on_signals(active=trainer.pauses) as pause:
+                event = None
+                for event in self._events(features, resume, pause):
                     counts.whole |= {"steps": event.step, "windows_per_second": event.examples_per_second}
-                    self.context.trackers.event(self._end_epoch(event) if event.kind == "epoch" else event)
-            except TrainingDiverged as error:
-                self._keep_before_divergence(error)
-                raise
+            if event is not None and (pause.requested or event.kind == "pause"):
+                pause.end(event.step)
             if best.exists():
-                trainer.load(self.model, best)
+                self._load_best(best)
             self._save("model")
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        shutil.rmtree(self._checkpoints.folder, ignore_errors=True)
+
+    def _events(self, features: Features, resume: Path | None, pause: Pause) -> Iterator[TrainEvent]:
+        """The events of the trainer, each logged; the state is saved where it is due."""
+        trainer, due = self.context.parts.trainer, _Due(self.context.recipe.save_every)
+        seed = self.context.recipe.seed
+        try:
+            for event in trainer.fit(self.model, features, self.windows.dev, seed=seed, resume=resume):
+                if event.kind == "epoch":
+                    event = self._end_epoch(event)
+                if event.kind != "pause":
+                    self.context.trackers.event(event)
+                if event.kind != "step" or (trainer.pauses and is_first_process() and due.at(event.step)):
+                    self._save_state(event.step)
+                    due = _Due(self.context.recipe.save_every, event.step)
+                yield event
+                if pause.requested and event.kind != "step":
+                    return
+        except TrainingDiverged as error:
+            self._explain_divergence(error, features)
+            raise
+
+    @property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.context.folder / "checkpoints", self.context.recipe.keep_last)
+
+    def _load_best(self, best: Path) -> None:
+        if (damage := damage_of(best)) is not None:
+            fix = "remove the run folder's checkpoints, and the training begins from the start"
+            raise RunFolderError(f"the best epoch's weights are damaged: {damage}", where=str(best), fix=fix)
+        self.context.parts.trainer.load(self.model, best)
 
     def _rehearse(self) -> None:
         """Decode and judge a few examples before training: what fails there should not cost an epoch first."""
@@ -85,9 +123,8 @@ class _Training:
             evaluation = evaluate(parts, dev, found.predictions, sliced=False)
             metrics |= {**evaluation.metrics, **_bounds(evaluation)}
         if self._is_best(metrics):
-            self._save("checkpoints/best")
+            write_checkpoint(self._checkpoints.folder / "best", partial(self._save_into, state=False))
         self.context.folder.save()
-        self._save("checkpoints/last", state=True)
         end_epoch(event.epoch, metrics)
         return replace(event, metrics=metrics, scores=None)
 
@@ -102,14 +139,39 @@ class _Training:
         folder.update(best=Best(metric=key, value=metrics[key]))
         return True
 
-    def _keep_before_divergence(self, error: TrainingDiverged) -> None:
+    def _explain_divergence(self, error: TrainingDiverged, features: Features) -> None:
+        """Keep the weights from before, and name the examples of the batch."""
         place = "checkpoints/before-divergence"
         self._save(place)
+        rows = features.example_index[np.asarray(error.windows, np.int64)].tolist()
+        assert self.data.train is not None
+        ids = list(dict.fromkeys(self.data.train.id[row] for row in rows))
+        of = f"; its examples: {', '.join(ids[:SHOWN_IDS])}{' ...' if len(ids) > SHOWN_IDS else ''}" if ids else ""
+        error.what += of
         error.fix = f"{error.fix}; the weights before that step are in {self.context.folder / place}"
 
-    def _save(self, place: str, *, state: bool = False) -> None:
+    def _save_state(self, step: int) -> None:
+        self._checkpoints.write(step, partial(self._save_into, state=True))
+
+    def _save(self, place: str) -> None:
         with replacing(self.context.folder / place) as new:
-            self.context.parts.trainer.save(self.model, new, state=state)
+            self._save_into(new, state=False)
+
+    def _save_into(self, folder: Path, *, state: bool) -> None:
+        self.context.parts.trainer.save(self.model, folder, state=state)
+
+
+class _Due:
+    """Whether a state is due, since one was saved or the training began."""
+
+    def __init__(self, every: Interval, step: int | None = None) -> None:
+        self.every, self.step, self.began = every, step, time.monotonic()
+
+    def at(self, step: int) -> bool:
+        """Whether it is due after so many steps."""
+        if self.step is None:
+            self.step = step - 1
+        return step - self.step >= self.every.steps or time.monotonic() - self.began >= self.every.seconds
 
 
 def _bounds(evaluation: Evaluation) -> dict[str, float]:

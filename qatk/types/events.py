@@ -11,10 +11,10 @@ from qatk.types.scores import SpanScores
 
 @dataclass(frozen=True, eq=False)
 class TrainEvent:
-    """What ``fit`` of a trainer yields: after some steps (``step``) and after each epoch (``epoch``).
+    """What ``fit`` of a trainer yields: after some steps (``step``), after each epoch (``epoch``), and if it pauses.
 
     Attributes:
-        kind: ``"step"`` or ``"epoch"``.
+        kind: ``"step"``, ``"epoch"`` or ``"pause"``.
         step, total_steps: the number of optimizer steps taken, and planned.
         epoch: the number of epochs finished, with fractions.
         loss: the mean training loss since the last event of this kind.
@@ -25,7 +25,7 @@ class TrainEvent:
         scores: the model's scores of the dev windows, on an ``"epoch"`` event with dev windows.
     """
 
-    kind: Literal["step", "epoch"]
+    kind: Literal["step", "epoch", "pause"]
     step: int
     total_steps: int
     epoch: float

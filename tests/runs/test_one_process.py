@@ -19,6 +19,7 @@ import pytest
 import qatk
 from commands import call, forked_python
 from qatk.errors import QatkWarning, RunFolderError
+from qatk.run_folder.checkpoints import Checkpoints
 from qatk.run_folder.lock import LOCK, locked
 from small import write_recipe
 
@@ -52,8 +53,9 @@ def running(recipe: Path, python: str = sys.executable) -> AbstractContextManage
     return started(f"exec {shlex.join(command(recipe, python=python))}")
 
 
-def until(process: subprocess.Popen[str], file: Path) -> None:
-    while process.poll() is None and not file.exists():
+def until(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait for the first state of the training."""
+    while process.poll() is None and not any((folder / "checkpoints").glob("step-*")):
         time.sleep(0.01)
     assert process.poll() is None, process.communicate()[1]
 
@@ -62,7 +64,7 @@ def test_a_second_process_is_refused_and_a_lock_left_behind_is_taken_over(tmp_pa
     recipe = write_recipe(tmp_path, epochs=500)
     folder = tmp_path / "run"
     with running(recipe) as first:
-        until(first, folder / "checkpoints" / "last")
+        until(first, folder)
         second = call(*command(recipe, "--resume")[2:])
         assert second.returncode == 2
         assert f"{folder} is in use by process {first.pid} on {socket.gethostname()}, since 20" in second.stderr
@@ -94,22 +96,24 @@ def test_a_signal_ends_a_run_whole(number: signal.Signals, code: int, tmp_path: 
     recipe = write_recipe(tmp_path, epochs=500)
     folder = tmp_path / "run"
     with started(f"{shlex.join(command(recipe))}; echo code $?") as shell:
-        until(shell, folder / "checkpoints" / "last")
+        until(shell, folder)
         os.kill(json.loads((folder / LOCK).read_text())["pid"], number)
         out, said = shell.communicate(timeout=60)
     assert out == f"code {code}\n"
-    assert "error: interrupted\n  run the same command with --resume to continue from the last epoch\n" in said
+    assert "error: interrupted\n  run the same command with --resume to continue\n" in said
     assert "Traceback" not in said
     assert [path.name for path in folder.rglob(".*")] == []
     json.loads((folder / "manifest.json").read_text())
-    assert (folder / "checkpoints" / "last" / "training.pt").exists()
+    newest = Checkpoints(folder / "checkpoints", 2).newest()
+    assert newest is not None
+    assert "stopping after this step" in said
 
 
 def test_a_loop_of_the_shell_stops(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, epochs=500)
     loop = f"for seed in 1 2 3; do echo begun; {shlex.join(command(recipe))}; done; echo ended"
     with started(loop) as shell:
-        until(shell, tmp_path / "run" / "checkpoints" / "last")
+        until(shell, tmp_path / "run")
         os.killpg(shell.pid, signal.SIGINT)  # as Ctrl-C does
         out, _ = shell.communicate(timeout=60)
     assert out == "begun\n"

@@ -110,7 +110,8 @@ def become(asked: dict[str, Any], streams: list[int]) -> None:
     sys.executable = asked["environ"].get("FORKED_PYTHON", sys.executable)
     sys.argv[:] = asked["words"]
     known = asked["environ"].get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[:1] = [str(Path.cwd()), *(path for path in known if path and path not in sys.path)]
+    others = sys.path[1:]  # the first is the folder of this file
+    sys.path[:] = [str(Path.cwd()), *(path for path in known if path and path not in others), *others]
 
 
 def end(code: int) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from qatk.api import TrainingDiverged
 from qatk_builtin.trainers.pytorch.prefetch import Guard, prepared
 from trainer_tools import LENGTHS, assemble, backbone, same, trainer, weights
 
-CPU = torch.device("cpu")
+CPU, FOUR = torch.device("cpu"), np.arange(4)
 
 
 @pytest.mark.parametrize("threaded", [False, True])
@@ -48,13 +49,13 @@ def test_an_error_comes_in_its_turn_and_no_thread_is_left(threaded: bool) -> Non
 def test_the_guard_names_the_first_step_that_went_wrong() -> None:
     guard = Guard(CPU, 10, norms=True)
     for loss, norm in ((1.0, 1.0), (2.0, 1.0), (3.0, float("inf")), (float("nan"), 1.0)):
-        guard.add(torch.tensor(loss), torch.tensor(norm), 4)
+        guard.add(torch.tensor(loss), torch.tensor(norm), FOUR)
     assert float(guard.stopped) == 1
     with pytest.raises(TrainingDiverged, match="norm of the gradients became inf at step 13") as found:
         guard.read()
     assert found.value.step == 13
     fine = Guard(CPU, 0, norms=False)
-    fine.add(torch.tensor(1.5), torch.tensor(float("inf")), 4)
+    fine.add(torch.tensor(1.5), torch.tensor(float("inf")), FOUR)
     assert fine.read() == [(1.5, 4)]
     assert fine.read() == []
     assert float(fine.stopped) == 0
@@ -66,7 +67,7 @@ def test_a_fused_optimizer_stops_where_the_guard_does() -> None:
     kept = []
     for loss in (1.0, 1.0, float("nan"), 1.0):
         weight.grad = torch.ones(3)
-        guard.add(torch.tensor(loss), torch.tensor(1.0), 1)
+        guard.add(torch.tensor(loss), torch.tensor(1.0), FOUR[:1])
         optimizer.found_inf = guard.stopped
         optimizer.step()
         kept.append(weight.detach().clone())

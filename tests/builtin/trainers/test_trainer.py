@@ -142,7 +142,7 @@ def test_a_folder_without_a_state_cannot_be_resumed(tmp_path: Path) -> None:
     engine.save(model, tmp_path / "model", state=False)
     with pytest.raises(ModelError, match="to resume from"):
         train(engine, model, windows(LENGTHS, hf.spec()), resume=tmp_path / "model")
-    with pytest.raises(RuntimeError, match="right after an 'epoch' event"):
+    with pytest.raises(RuntimeError, match="right after an event of fit"):
         engine.save(model, tmp_path / "model", state=True)
 
 

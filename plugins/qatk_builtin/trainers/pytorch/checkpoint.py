@@ -29,6 +29,7 @@ class Interrupted(TypedDict):
     scaler: dict[str, object]
     step: int
     objects: NotRequired[Mapping[str, Mapping[str, object]]]
+    course: NotRequired[dict[str, object]]
     raw: NotRequired[dict[str, Tensor]]
 
 

@@ -57,6 +57,12 @@ class Engine:
         total: Tensor = self.accelerator.reduce(value, "sum")
         return total
 
+    def any(self, flag: bool) -> bool:
+        """Whether a flag holds in any process, so that all of them do the same."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        return bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)
+
 
 def choose_device(device: str) -> str:
     """``auto`` is the GPU if there is one. Raises :class:`UsageError` for a device that this machine lacks."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from qatk.api import TrainingDiverged
+from qatk.types import Int64
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -57,10 +58,10 @@ class Guard:
         self.stopped = torch.zeros((), device=device)
         self._step, self._norms = step, norms
         self._kept: list[Tensor] = []
-        self._windows: list[int] = []
+        self._windows: list[Int64] = []
 
-    def add(self, loss: Tensor, norm: Tensor, windows: int) -> None:
-        """Take a step's mean loss over so many windows and its gradient norm, scalars."""
+    def add(self, loss: Tensor, norm: Tensor, windows: Int64) -> None:
+        """Take a step's mean loss over these windows and its gradient norm, scalars."""
         norm = norm if self._norms else torch.zeros_like(loss)
         both = torch.stack([loss.detach().float(), norm.detach().float()])
         self.stopped = torch.maximum(self.stopped, 1 - torch.isfinite(both).all().float())
@@ -75,11 +76,11 @@ class Guard:
         """
         kept, windows, self._kept, self._windows = self._kept, self._windows, [], []
         losses = []
-        for (loss, norm), number in zip(torch.stack(kept).tolist() if kept else [], windows, strict=True):
+        for (loss, norm), rows in zip(torch.stack(kept).tolist() if kept else [], windows, strict=True):
             self._step += 1
             if not math.isfinite(loss):
-                raise TrainingDiverged(self._step, loss)
+                raise TrainingDiverged(self._step, loss, windows=rows.tolist())
             if not math.isfinite(norm):
-                raise TrainingDiverged(self._step, norm, "norm of the gradients")
-            losses.append((loss, number))
+                raise TrainingDiverged(self._step, norm, "norm of the gradients", rows.tolist())
+            losses.append((loss, len(rows)))
         return losses

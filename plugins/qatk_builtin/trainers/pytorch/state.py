@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from qatk.api import ModelError
 from qatk_builtin.trainers.pytorch.checkpoint import TRAINING, Interrupted, load_model, load_training, save_training
+from qatk_builtin.trainers.pytorch.course import Course
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 
@@ -41,6 +42,7 @@ class TrainingState:
         objects: what the hooks keep beside them, by name.
         step: optimizer steps taken.
         raw: the optimizer's weights, while others are in the model; ``None`` while they are in the model themselves.
+        course: where the training stands.
     """
 
     model: QAModel
@@ -49,6 +51,7 @@ class TrainingState:
     objects: Mapping[str, Stateful]
     step: int = 0
     raw: dict[str, Tensor] | None = None
+    course: Course = field(default_factory=Course)
 
     def swap_in(self, weights: Mapping[str, Tensor] | None) -> None:
         """Put the weights to evaluate into the model, the optimizer's aside; ``None`` leaves those that are there."""
@@ -68,6 +71,7 @@ class TrainingState:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "step": self.step,
+            "course": self.course.plain(),
         }
         if self.objects:
             kept["objects"] = {name: value.state_dict() for name, value in self.objects.items()}
@@ -93,6 +97,7 @@ class TrainingState:
             self.scaler.load_state_dict(saved["scaler"])
             for name, value in self.objects.items():
                 value.load_state_dict(objects[name])
+            self.course = Course.of(saved.get("course", {}))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(f"{TRAINING} is of another training: {error}", where=str(folder)) from error
         self.step = int(saved["step"])

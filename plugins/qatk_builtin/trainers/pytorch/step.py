@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import Tensor, nn
 
-from qatk.api import Batch, Features
+from qatk.api import Batch, Features, QatkWarning, TrainingDiverged
 from qatk.types import Int64
 from qatk_builtin.trainers.pytorch.batches import make_batch, shares
 from qatk_builtin.trainers.pytorch.device import Engine
@@ -35,26 +37,36 @@ class Step:
     def __init__(self, hooks: TrainingHooks, engine: Engine, state: TrainingState, *, late: bool) -> None:
         self.hooks, self.engine, self.state = hooks, engine, state
         scaled = state.scaler.is_enabled()
-        self.deferred = late and not scaled and is_fused(state.optimizer)
+        self.deferred = late and not scaled and is_fused(state.optimizer) and not hooks.options.skip_bad_batches
         self._guard = Guard(engine.device, state.step, norms=not scaled)
         self._network: nn.Module = engine.accelerator.prepare_model(state.model, device_placement=False)
 
     def parts(self, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
         """This process's batches of a step's windows, each with its share of them."""
         accelerator, model = self.engine.accelerator, self.state.model
-        number = self.hooks.options.gradient_accumulation
+        number = self.hooks.options.gradient_accumulation * self.state.course.splits
         split = shares(rows, accelerator.process_index, accelerator.num_processes, number)
         packing = model.packing is not None
         return [(make_batch(train, part, model.spec, self.engine.device, packing=packing), w) for part, w in split]
 
-    def take(self, parts: Sequence[tuple[Batch, float]], windows: int) -> list[tuple[float, int]]:
-        """One step over so many windows; the losses to be had now, each with its windows. See :meth:`Guard.read`."""
+    def take(self, train: Features, rows: Int64, parts: Sequence[tuple[Batch, float]]) -> list[tuple[float, int]]:
+        """One step over these windows, in these parts; the losses to be had now, each with its windows.
+
+        Raises:
+            TrainingDiverged: as :meth:`Guard.read`, unless batches that are not sound are skipped.
+        """
         model, optimizer, scaler = self.state.model, self.state.optimizer, self.state.scaler
-        loss = self.gradients(parts)
+        loss = self._gradients_in_memory(train, rows, parts)
         scaler.unscale_(optimizer)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), self.hooks.options.max_grad_norm)
-        self._guard.add(loss, norm, windows)
-        losses = [] if self.deferred else self._guard.read()
+        self._guard.add(loss, norm, rows)
+        try:
+            losses = [] if self.deferred else self._guard.read()
+        except TrainingDiverged as error:
+            if not self.hooks.options.skip_bad_batches:
+                raise
+            self._skip(error)
+            return []
         if self.deferred:
             optimizer.found_inf = self._guard.stopped  # type: ignore[attr-defined]
         scaler.step(optimizer)
@@ -64,6 +76,36 @@ class Step:
             self.hooks.on_step(model)
         self.state.step += 1
         return losses
+
+    def _skip(self, error: TrainingDiverged) -> None:
+        """Go on as if the batch had not been there; the schedule counts its step."""
+        self.state.scaler.update()
+        self.state.optimizer.zero_grad(set_to_none=True)
+        self.state.step += 1
+        what = error.what.removesuffix("; that step was not taken")
+        warnings.warn(f"{what}: its batch is skipped", QatkWarning, stacklevel=3)
+
+    def _gradients_in_memory(self, train: Features, rows: Int64, parts: Sequence[tuple[Batch, float]]) -> Tensor:
+        """:meth:`gradients`, in smaller parts if the device's memory is too small for these."""
+        while True:
+            try:
+                return self.gradients(parts)
+            except RuntimeError as error:
+                if not (should_reduce_batch_size(error) and self._can_split(rows)):
+                    raise
+            # Here the error, and with it the activations that its traceback holds, is gone.
+            self.state.optimizer.zero_grad(set_to_none=True)
+            clear_device_cache(garbage_collection=True)
+            self.state.course.splits *= 2
+            parts = self.parts(train, rows)
+            what = f"memory is too small for a batch of step {self.state.step + 1}: it goes on in parts of"
+            largest = max(len(batch.null_index) for batch, _ in parts)
+            warnings.warn(f"{what} {largest}, batch_size stays {len(rows)}", QatkWarning, stacklevel=3)
+
+    def _can_split(self, rows: Int64) -> bool:
+        """Whether parts have more than one window; of several processes the others would not know of it."""
+        number = self.hooks.options.gradient_accumulation * self.state.course.splits
+        return self.engine.accelerator.num_processes == 1 and number < len(rows)
 
     def read(self) -> list[tuple[float, int]]:
         """The losses that were deferred, each with its windows. Raises :class:`TrainingDiverged`."""

@@ -12,12 +12,22 @@ import numpy as np
 import torch
 from accelerate.utils import set_seed
 
-from qatk.api import Backbone, BackboneSpec, Features, Head, QatkWarning, SpanScores, TrainEvent, advance
+from qatk.api import (
+    Backbone,
+    BackboneSpec,
+    Features,
+    Head,
+    QatkWarning,
+    SpanScores,
+    TrainEvent,
+    advance,
+    pause_requested,
+)
 from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
 from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
-from qatk_builtin.trainers.pytorch.loop import Loop
+from qatk_builtin.trainers.pytorch.loop import Loop, Paused
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
 from qatk_builtin.trainers.pytorch.prefetch import prepared
@@ -36,6 +46,7 @@ class TorchTrainer(TrainingHooks):
     :class:`TrainingHooks` in a subclass.
     """
 
+    pauses = True
     _loop: Loop | None = None
 
     @cached_property
@@ -101,6 +112,7 @@ class TorchTrainer(TrainingHooks):
             "parameters": sum(p.numel() for p in model.parameters()),
             "head": model.head_begins,
             "saved_as": saved_form(model),
+            **({} if self._splits == 1 else {"parts_of_a_batch": self._splits * self.options.gradient_accumulation}),
         }
 
     def fit(
@@ -108,11 +120,12 @@ class TorchTrainer(TrainingHooks):
     ) -> Iterator[TrainEvent]:
         """Train in place; see :class:`qatk.api.Trainer`.
 
-        What an epoch draws at random depends on ``seed``, the epoch and the process alone, so training that resumes
-        at an epoch's end gives the same weights, bit for bit, as training that never stopped.
+        Training of one process that resumes after any event gives the same weights on a CPU, bit for bit, as training
+        that never stopped: what an epoch draws at random depends on ``seed``, the epoch and the process, and in its
+        middle the generators of the first process are saved.
         """
-        self._loop = Loop(self, self.engine, self.predict, late=self.reads_late)
-        yield from self._loop.events(model, train, dev, seed=seed, resume=resume)
+        self._loop = Loop(self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late)
+        yield from self._loop.events(resume)
 
     @torch.inference_mode()
     def predict(self, model: QAModel, features: Features) -> SpanScores:
@@ -135,12 +148,23 @@ class TorchTrainer(TrainingHooks):
                 collected.add(rows, batch, output)
                 done = min(done + len(rows) * accelerator.num_processes, len(features))
                 advance("predicting", done, len(features))
+                if self._loop is not None and self._loop.evaluating and self._pause_alone():
+                    raise Paused
             features.release()
             collected.end_stretch()
         return collected.scores()
 
+    @property
+    def _splits(self) -> int:
+        """The parts that each part of a batch was split into for want of memory."""
+        return 1 if self._loop is None else self._loop.splits
+
+    def _pause_alone(self) -> bool:
+        """Whether to pause; of several processes, those that do not know would wait for the scores of this one."""
+        return self.engine.accelerator.num_processes == 1 and pause_requested()
+
     def save(self, model: QAModel, folder: Path, *, state: bool) -> None:
-        """Write the model; with ``state``, right after an ``"epoch"`` event, also what :meth:`fit` resumes from.
+        """Write the model; with ``state``, right after an event of :meth:`fit`, also what that resumes from.
 
         Every process writes, each into the folder it is given. Raises :class:`StorageError`.
         """
@@ -148,7 +172,7 @@ class TorchTrainer(TrainingHooks):
         if not state:
             return
         if self._loop is None or self._loop.state is None:
-            raise RuntimeError("there is a state to save only right after an 'epoch' event of fit")
+            raise RuntimeError("there is a state to save only right after an event of fit")
         self._loop.state.save(folder)
 
     def load(self, model: QAModel, folder: Path) -> None:

@@ -1,0 +1,87 @@
+"""Signals that end a training: the first one after the current step, with its state saved; a second one at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from qatk.errors import Interrupted, Requeue
+from qatk.progress import pausing
+
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+_SAID = b"\nstopping after this step; the same signal again stops at once\n"
+
+
+class Pause:
+    """Whether a signal asked for a pause.
+
+    Attributes:
+        signal: the first that came.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether to stop."""
+        return self.signal is not None
+
+    def end(self, step: int) -> None:
+        """End the run by the signal that came, now that all is saved; outside of :func:`pausing_on_signals`.
+
+        Raises:
+            Requeue: for SIGUSR1, with which batch schedulers announce the end of a job's time.
+            KeyboardInterrupt: as the handlers of SIGINT and SIGTERM do that were there before.
+            SystemExit: where nobody handles the signal, with 128 and its number, as a shell sees it.
+            Interrupted: the signal came to another process of this run.
+        """
+        if self.signal is None:
+            raise Interrupted(f"another process of this run was stopped at step {step}")
+        if self.signal not in (signal.SIGINT, signal.SIGTERM):
+            fix = "run the same command with --resume to continue from there"
+            raise Requeue(f"stopped by {self.signal.name} at step {step}, saved", fix=fix)
+        if signal.getsignal(self.signal) is signal.SIG_DFL:
+            raise SystemExit(128 + self.signal)  # not by the signal: what holds the folder is given back
+        signal.raise_signal(self.signal)
+
+
+@contextmanager
+def pausing_on_signals(*, active: bool) -> Iterator[Pause]:
+    """Note signals inside the block, for trainers to ask; those that were to be ignored still are.
+
+    Args:
+        active: whether the trainer pauses. If not, or in another thread than the main one, signals do what they did.
+    """
+    pause = Pause()
+    if not active or threading.current_thread() is not threading.main_thread():
+        yield pause
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            if handler is not None:  # not one that C code set
+                signal.signal(number, handler)
+
+    def note(number: int, _: FrameType | None) -> None:
+        if pause.requested:
+            restore()
+            signal.raise_signal(number)
+            return
+        pause.signal = signal.Signals(number)
+        with suppress(OSError):
+            os.write(2, _SAID)  # a stream may be in the middle of writing
+
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN and handler is not None:
+                signal.signal(number, note)
+        with pausing(lambda: pause.requested):
+            yield pause
+    finally:
+        restore()

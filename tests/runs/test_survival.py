@@ -1,0 +1,121 @@
+"""A run that is killed anywhere and resumed ends as one that never stopped, to the last bit of each file."""
+
+from __future__ import annotations
+
+import json
+import signal
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import qatk
+from commands import call
+from qatk.errors import QatkWarning, TrainingDiverged
+from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import load_recipe
+from qatk.recipes.sections import Interval
+from qatk.run_folder.event_log import read_events
+from repository import SUPPORT
+from small import write_recipe
+from survival import MOMENTS, contents, count, killed, moments
+
+
+class Undisturbed(NamedTuple):
+    """A recipe, what is in the folder of its run, and how many moments of each kind the run had."""
+
+    recipe: Path
+    contents: Mapping[str, Any]
+    counts: Mapping[str, int]
+
+
+OPTIONS: dict[str, Any] = {"train": 24, "dev": 12, "epochs": 2, "log_every": 1, "batch_size": 8}
+
+
+def small_recipe(folder: Path, **more: Any) -> Path:
+    path = write_recipe(folder, **OPTIONS)
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), "save_every": 1, "reporters": [{"use": "markdown"}], **more})
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    recipe = small_recipe(folder)
+    counts = count(recipe, folder / "run")
+    return Undisturbed(recipe, contents(folder / "run"), counts)
+
+
+def test_a_run_that_is_killed_twenty_times_ends_like_one_that_never_stopped(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    drawn = moments(undisturbed.counts, 20, seed=17)
+    assert {kind for kind, _ in drawn} == set(MOMENTS)
+    for number, (kind, which) in enumerate(drawn):
+        out = tmp_path / f"run-{number}"
+        assert killed(undisturbed.recipe, out, kind, which), f"{kind} {which} never came"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", QatkWarning)  # that a process left its lock
+            qatk.run(undisturbed.recipe, out=out, resume=True)
+        assert contents(out) == undisturbed.contents, f"{kind} {which}"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)]
+)
+def test_a_signal_saves_the_step(number: signal.Signals, code: int, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = call("survival", undisturbed.recipe, out, number.name, 4, cwd=tmp_path, paths=[SUPPORT])
+    assert done.returncode == code, done.stderr
+    assert "stopping after this step; the same signal again stops at once" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in (out / "checkpoints").glob("step-*"))[-1] == "step-00000005"
+    assert [event.step for event in read_events(out / "events.jsonl") if event.kind == "step"] == [1, 2, 3, 4, 5]
+    qatk.run(undisturbed.recipe, out=out, resume=True)
+    assert contents(out) == undisturbed.contents
+
+
+def test_a_second_signal_stops_at_once(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    done = call("survival", undisturbed.recipe, tmp_path / "run", "twice", 4, cwd=tmp_path, paths=[SUPPORT])
+    assert done.returncode == -signal.SIGINT, done.stderr
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*"))[-1] == "step-00000003"
+
+
+def test_how_often_states_are_saved_changes_no_result(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    recipe = small_recipe(tmp_path, save_every=None)
+    rare = load_recipe(recipe, PluginHost.discover())
+    often = load_recipe(undisturbed.recipe, PluginHost.discover())
+    assert (rare.save_every, often.save_every) == (Interval(), Interval(steps=1))
+    assert rare.digest() == often.digest() or rare.filled()["data"] != often.filled()["data"]
+
+
+@pytest.mark.parametrize(
+    ("text", "interval"),
+    [
+        (500, Interval(steps=500)),
+        ("1 step", Interval(steps=1)),
+        ("500 steps", Interval(steps=500)),
+        ("90 s", Interval(seconds=90)),
+        ("10min", Interval(seconds=600)),
+        ("2 h", Interval(seconds=7200)),
+        (None, Interval()),
+    ],
+)
+def test_intervals(text: str | int | None, interval: Interval) -> None:
+    assert Interval.of(text) == interval
+
+
+@pytest.mark.parametrize("text", ["0", "0 min", "-1", "ten", "5 days", "", 0])
+def test_what_is_no_interval(text: str | int) -> None:
+    with pytest.raises(ValueError, match="write a number of steps such as 500, or a time"):
+        Interval.of(text)
+
+
+def test_a_loss_that_diverges_names_the_examples(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, learning_rate=1e30, warmup=0.0, precision="fp32", max_grad_norm=1e30)
+    with pytest.raises(TrainingDiverged, match=r"that step was not taken; its examples: 1-\d+, (1-\d+, )*1-\d+"):
+        qatk.run(recipe, out=tmp_path / "run")
