@@ -15,8 +15,8 @@ from features import minilm
 
 from qatk.api import Examples, Features
 from qatk.data import audit
-from qatk.evaluation.squad import normalise_answer
 from qatk.evaluation.token_spans import FITS, find_token_spans
+from qatk.languages import normalise_answer
 from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer

@@ -49,7 +49,7 @@ class Found:
 def measure(run: Path, host: PluginHost) -> Found:
     """Decode the scores of a run's model both ways."""
     settings = ["data.train=null", f"backbone.model={run / 'model'}", "decoder={use: min-null}"]
-    parts = compose(load_recipe(run / "recipe.yaml", host, settings))
+    parts = compose(load_recipe(run / "recipe.yaml", host, settings), host)
     examples, trainer = parts.dev.load(), parts.trainer
     features = parts.featurizer.featurize(examples, *parts.backbone.prepare(None), split="dev")
     scores = trainer.predict(trainer.assemble(parts.backbone, parts.head, seed=0), features)

@@ -6,7 +6,7 @@ only this module of qatk. Components are checked against the protocols after loa
 
 from __future__ import annotations
 
-from qatk.component import AboveZero, Component, Fraction, Natural, NoOptions, Options, Positive
+from qatk.component import AboveZero, Component, Fraction, LanguageOptions, Natural, NoOptions, Options, Positive
 from qatk.errors import (
     DataError,
     DataWarning,
@@ -21,6 +21,7 @@ from qatk.errors import (
     UsageError,
 )
 from qatk.hookspecs import hookimpl
+from qatk.languages import Normalisation
 from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits
 from qatk.plugins.optional import (
     AnswerSlicer,
@@ -34,6 +35,7 @@ from qatk.plugins.optional import (
     FittedDecoder,
     LocatedBackbone,
     PausingTrainer,
+    Normalising,
     RawDataset,
     TitledSlicer,
     WholeDataset,
@@ -46,6 +48,7 @@ from qatk.plugins.protocols import (
     Featurizer,
     Head,
     Metric,
+    Normaliser,
     Reporter,
     Slicer,
     SpanModule,
@@ -102,11 +105,15 @@ __all__ = [
     "Head",
     "HubUnreachable",
     "LocatedBackbone",
+    "LanguageOptions",
     "Metric",
     "ModelError",
     "NBest",
     "Natural",
     "NoOptions",
+    "Normalisation",
+    "Normaliser",
+    "Normalising",
     "Options",
     "PairLogits",
     "PausingTrainer",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
 Positive = Annotated[int, Field(ge=1)]
 """An integer of at least 1."""
@@ -28,6 +29,21 @@ class Options(BaseModel):
 
 class NoOptions(Options):
     """The options of a component that has none."""
+
+
+class LanguageOptions(Options):
+    """The options of a metric that compares texts by language, see :class:`qatk.api.Normalising`."""
+
+    language: str | None = None
+    """Normaliser by which answers are compared, such as `de`; by default `en`, or what another metric names."""
+    language_column: str | None = None
+    """Column of the data that names each question's normaliser; name it also in the dataset's option `columns`."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.language is not None and self.language_column is not None:
+            raise ValueError("language and language_column are both given; name one")
+        return self
 
 
 @dataclass(frozen=True)

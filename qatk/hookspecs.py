@@ -64,6 +64,14 @@ def qatk_metrics() -> Iterable[Component]:
 
 
 @hookspec
+def qatk_normalisers() -> Iterable[Component]:
+    """Return components that bring answers of a language into the form in which metrics compare them.
+
+    The name of each is what a metric's option ``language`` names. See :class:`qatk.api.Normaliser`.
+    """
+
+
+@hookspec
 def qatk_slicers() -> Iterable[Component]:
     """Return components that name groups of questions to report on. See :class:`qatk.api.Slicer`."""
 

@@ -17,6 +17,7 @@ from qatk.calibration.risk_control import Ask, Promise, control_risk
 from qatk.errors import DataError
 from qatk.evaluation.squad import exact_and_f1
 from qatk.files import write_json
+from qatk.languages import DEFAULT, ENGLISH, Normalisation
 from qatk.statistics.classification import brier_score, calibration_error, log_loss, reliability
 from qatk.statistics.intervals import mean_interval, percent
 from qatk.statistics.logistic import no_answer_probability
@@ -71,17 +72,15 @@ class Calibration:
 
     Attributes:
         fitted: on all questions, for data to come.
-        splits: one for each way to halve the articles, drawn at random, no two alike; the first is the one that a run
-            is scored by. Fewer than asked for where few articles can be halved in few ways.
-        seed: that they were drawn with.
+        splits: one for each way to halve the articles, no two alike; the first scores a run.
+        seed: of the draws.
         at_zero, oracle: EM and F1 in per cent at threshold 0, and at the one that is best on this very data.
-        intervals: 95 % intervals by cluster of EM and F1 ``at_zero`` and ``held_out``, the latter of each question's
-            mean over the splits; in per cent.
+        intervals: 95 % intervals by cluster of EM and F1 ``at_zero`` and ``held_out`` (means over splits), in per cent.
         calibration_error, brier, log_loss: before calibrating: of the plain logistic function of the odds.
         clusters: what was halved: articles, contexts, or what a column says.
-        full: whether the best spans of abstentions were known, so that thresholds could turn them into answers; else
-            thresholds can only take answers away.
+        full: whether the best spans of abstentions were known; else thresholds only take answers away.
         promise: the error rate that a threshold keeps, where one was asked for.
+        normaliser: by which answers were compared.
     """
 
     fitted: Fitted
@@ -96,6 +95,7 @@ class Calibration:
     clusters: Clusters
     full: bool
     promise: Promise | None = None
+    normaliser: str = DEFAULT
 
     @property
     def held_out(self) -> dict[str, dict[str, float]]:
@@ -123,17 +123,19 @@ class Calibration:
             "count": self.clusters.count,
             "unnamed": self.clusters.unnamed,
             "full": self.full,
+            "normaliser": self.normaliser,
             **({} if self.promise is None else {"promise": self.promise.as_dict()}),
         }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"first": values[0], "mean": float(np.mean(values)), "least": min(values), "most": max(values)}
+def _spread(of: Sequence[float]) -> dict[str, float]:
+    return {"first": of[0], "mean": float(np.mean(of)), "least": min(of), "most": max(of)}
 
 
 def calibrate(
     examples: Examples,
     predictions: Predictions,
+    normalisation: Normalisation = ENGLISH,
     *,
     splits: int = SPLITS,
     seed: int = SEED,
@@ -145,6 +147,7 @@ def calibrate(
     Args:
         examples: with gold.
         predictions: of them, with null odds.
+        normalisation: by which normaliser answers are compared.
         splits: ways to halve, at most.
         seed: of these halves.
         cluster: the column whose questions stay together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
@@ -156,7 +159,7 @@ def calibrate(
         UsageError: for a column to cluster by that is not there.
     """
     check_can_calibrate(examples)
-    questions, clusters = _questions(examples, predictions), clusters_of(examples, cluster)
+    questions, clusters = _questions(examples, predictions, normalisation), clusters_of(examples, cluster)
     fitted = fit(questions)
     zero, best = questions.scores(0.0), questions.scores(fitted.threshold)
     held = [_held_out(questions, half) for half in distinct_halves(clusters.index, splits, seed)]
@@ -172,6 +175,7 @@ def calibrate(
         clusters=clusters,
         full=predictions.nbest is not None,
         promise=None if promise is None else control_risk(questions, clusters, promise),
+        normaliser=normalisation.name_of(examples),
     )
 
 
@@ -230,7 +234,7 @@ def distinct_halves(clusters: Int64, count: int, seed: int) -> list[Bool]:
     return list(found.values())
 
 
-def _questions(examples: Examples, predictions: Predictions) -> Questions:
+def _questions(examples: Examples, predictions: Predictions, normalisation: Normalisation) -> Questions:
     if not len(examples) or np.isnan(predictions.null_odds).any():
         what = "there are no null odds to calibrate, or some are NaN"
         raise DataError(what, fix="give null odds with the predictions, or calibrate a run")
@@ -239,8 +243,8 @@ def _questions(examples: Examples, predictions: Predictions) -> Questions:
     else:
         start, end = _best_spans(predictions.nbest)
         texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
-    exact, f1 = exact_and_f1(examples, texts, predictions.several)
-    return Questions(predictions.null_odds, examples.has_answer, answered(texts), exact, f1)
+    scores = exact_and_f1(examples, texts, predictions.several, normalisation)
+    return Questions(predictions.null_odds, examples.has_answer, answered(texts), *scores)
 
 
 def _best_spans(nbest: NBest) -> tuple[Int32, Int32]:
@@ -253,7 +257,7 @@ def _best_spans(nbest: NBest) -> tuple[Int32, Int32]:
 
 def check_can_calibrate(examples: Examples) -> None:
     """Raise :class:`DataError` where no threshold can be fitted on one part of these examples for the other."""
-    if examples.has_answer.all() or not examples.has_answer.any():
+    if len(set(examples.has_answer.tolist())) < 2:
         kind = "every question has an answer" if examples.has_answer.all() else "no question has an answer"
         raise DataError(f"{kind}: there is no null threshold to find", fix="calibrate on questions of both kinds")
     if clusters_of(examples).count < 2:

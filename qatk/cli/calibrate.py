@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from qatk.cli import completion
-from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json, share
+from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json, share
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
 from qatk.errors import StorageError, UsageError
@@ -35,6 +35,14 @@ Source = Annotated[
 ]
 
 
+Wrong = Annotated[
+    Literal["exact", "overlap"] | None,
+    typer.Option(
+        help="An answer is wrong if it equals no gold answer, or if it shares no word with one.", show_default="exact"
+    ),
+]
+
+
 def calibrate_command(
     context: typer.Context,
     source: Source,
@@ -51,6 +59,8 @@ def calibrate_command(
     ] = 20,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the splits.")] = 13,
     cluster: Cluster = None,
+    language: Language = None,
+    language_column: LanguageColumn = None,
     at_most: Annotated[
         float | None,
         typer.Option(
@@ -61,13 +71,7 @@ def calibrate_command(
         float | None,
         typer.Option(parser=share, metavar="SHARE", help="Confidence of the promise.", show_default="90%"),
     ] = None,
-    wrong: Annotated[
-        Literal["exact", "overlap"] | None,
-        typer.Option(
-            help="An answer is wrong if it equals no gold answer, or if it shares no word with one.",
-            show_default="exact",
-        ),
-    ] = None,
+    wrong: Wrong = None,
     write: Annotated[bool, typer.Option(help="Write calibration.json into the run folder.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -79,19 +83,17 @@ def calibrate_command(
 
     plain_warnings()
     asked = _ask(at_most, confidence, wrong)
-    evaluation = _read(context, source, data, null_odds, cluster)
-    found = calibrate(
-        evaluation.examples, evaluation.predictions, splits=splits, seed=seed, cluster=cluster, promise=asked
-    )
-    console = output()
+    evaluation = _read(context, source, data, null_odds, cluster, (language, language_column))
+    answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
+    found = calibrate(*answers, splits=splits, seed=seed, cluster=cluster, promise=asked)
     if as_json:
         print_json(found.as_dict())
     else:
-        _show(console, found)
+        _show(output(), found)
     if write and data is None:
         written = _write(source, found)
         if not as_json:
-            console.print(f"written to {written}", style="dim", soft_wrap=True)
+            output().print(f"written to {written}", style="dim", soft_wrap=True)
 
 
 def _ask(at_most: float | None, confidence: float | None, wrong: Literal["exact", "overlap"] | None) -> Ask | None:
@@ -129,7 +131,12 @@ def _write(run: Path, found: Calibration) -> Path:
 
 
 def _read(
-    context: typer.Context, source: Path, data: Path | None, null_odds: Path | None, cluster: str | None
+    context: typer.Context,
+    source: Path,
+    data: Path | None,
+    null_odds: Path | None,
+    cluster: str | None,
+    by: tuple[str | None, str | None],
 ) -> Evaluation:
     host = plugin_host(context)
     if data is not None:
@@ -137,7 +144,8 @@ def _read(
 
         if null_odds is None:
             raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
-        return evaluate(read_data(data, host, cluster=cluster), source, null_odds=null_odds, host=host)
+        examples = read_data(data, host, cluster=cluster, language_column=by[1])
+        return evaluate(examples, source, null_odds=null_odds, host=host, language=by[0], language_column=by[1])
     from qatk.files import is_there
 
     if is_there(source) and source.is_file():
@@ -150,7 +158,10 @@ def _read(
         )
     from qatk.run_folder.load import load_run
 
-    return load_run(source).evaluation
+    if any(by):
+        what = "--language is only for predictions files: a run has the language of its recipe"
+        raise UsageError(what, fix="remove it, or add --data FILE")
+    return load_run(source, host=host).evaluation
 
 
 def _title(found: Calibration) -> str:
@@ -185,7 +196,8 @@ def _advice(found: Calibration) -> str:
     gain, gap = mean - found.at_zero["f1"], found.oracle["f1"] - mean
     fitted = found.fitted
     unknown = "the best spans of unanswered questions are not known, so a threshold can only remove answers"
-    notes = [found.clusters.note, "" if found.full else unknown]
+    by = f"answers are compared by the normaliser {found.normaliser}"
+    notes = [by, found.clusters.note, "" if found.full else unknown]
     known = "".join(f"\n{note}" for note in notes if note)
     return (
         f"held out, mean of {counted(len(found.splits), 'random split')}: {gain:+.2f} F1 against threshold 0, "

@@ -38,7 +38,7 @@ from qatk.cli.compare_options import (
     Use,
 )
 from qatk.cli.compare_outputs import check_outputs, reporters_of, wanted_outputs
-from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
 from qatk.errors import Interrupted, QatkError, UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from qatk.comparison.planning import Needed
     from qatk.evaluation.free_text import Aligner
+    from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
     from qatk.results.comparison import Comparison, System
     from qatk.sweeps.sweep import Outcome
@@ -71,6 +72,8 @@ def compare_command(
     common: Common = False,
     group_seeds: GroupSeeds = False,
     cluster: Cluster = None,
+    language: Language = None,
+    language_column: LanguageColumn = None,
     margin: MarginOption = None,
     all_pairs: AllPairs = False,
     on: On = "dev",
@@ -93,6 +96,7 @@ def compare_command(
     from qatk.comparison.compare import compare_systems, comparison_to_dict
     from qatk.comparison.planning import needed
     from qatk.comparison.wins_losses import compile_pattern
+    from qatk.plugins.normalisers import given_normalisation
     from qatk.sweeps.sweep import failures
 
     plain_warnings()
@@ -102,8 +106,8 @@ def compare_command(
     host = plugin_host(context)
     reporters = reporters_of(host, outputs, to_terminal=not json)
     given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
-    aligned = aligner_of(align, fuzzy, abstention or [])
-    systems, outcomes = _Request(*given, common, group_seeds, cluster, on, bool(html or report), aligned).read(host)
+    how = aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host)
+    systems, outcomes = _Request(*given, common, group_seeds, cluster, on, bool(html or report), *how).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
     shown = _narrowed(comparison, only, pattern)
@@ -151,6 +155,7 @@ class _Request:
     on: str
     nbest: bool
     align: Aligner | None
+    by: Normalisation | None
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
@@ -188,6 +193,8 @@ class _Request:
             nbest=self.nbest,
             on=self.on,
             align=self.align,
+            by=self.by,
+            host=host,
         )
         return systems, []
 
@@ -201,7 +208,7 @@ class _Request:
             fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
             raise UsageError(what, fix=fix)
         self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="models and prediction files")
-        self._refuse(("--use", self.use), why="--data")
+        self._refuse(("--use", self.use), ("--language", self.by), why="--data")
         self._refuse(("--align", self.align), why="prediction files")
         self._refuse(("--common", self.common or None), why="run folders and prediction files")
         self._refuse(
@@ -249,6 +256,7 @@ class _Request:
                 cluster=self.cluster,
                 host=host,
                 align=self.align,
+                by=self.by,
             )
 
     def _refuse(self, *options: tuple[str, object], why: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
-from qatk.cli.shared import Cluster, output, plugin_host, print_json
+from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plugin_host, print_json
 from qatk.display.numbers import METRICS, best_threshold, counted, interval
 from qatk.display.tables import plain_table
 
@@ -88,6 +88,8 @@ def evaluate_command(
             metavar="DATASET", help="Read DATA by this dataset component.", autocompletion=completion.datasets
         ),
     ] = "squad",
+    language: Language = None,
+    language_column: LanguageColumn = None,
     align: Align = False,
     fuzzy: Fuzzy = FUZZY,
     abstention: Abstention = None,
@@ -114,18 +116,20 @@ def evaluate_command(
         use=use,
         cluster=cluster,
         align=aligner_of(align, fuzzy, abstention or []),
+        language=language,
+        language_column=language_column,
     )
     costs = read_costs(predictions) if align else {}
     metrics = evaluation.metrics
     if as_json:
-        print_json({**metrics, **alignment_counts(evaluation), **costs})
+        print_json({**metrics, "normaliser": evaluation.normaliser, **alignment_counts(evaluation), **costs})
         return
     console = output()
     console.print(figures_table(evaluation))
     clusters = evaluation.clusters
     by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
     console.print(f"{by} {clusters.note}.".removesuffix(" ."), style="dim", soft_wrap=True)
-    if (agreement := agreement_of(evaluation.examples)) is not None:
+    if (agreement := agreement_of(evaluation.examples, evaluation.normalisation)) is not None:
         console.print(agreement.said, style="dim", soft_wrap=True)
     if align:
         show_alignment(console, evaluation, costs)
@@ -141,7 +145,7 @@ def figures_table(evaluation: Evaluation) -> Table:
     metrics = evaluation.metrics
     headers = [header for name in METRICS.values() for header in (name, "95 %")]
     several = evaluation.examples.answer_span is not None or evaluation.predictions.several is not None
-    title = "EM and F1 of several spans, per cent" if several else "EM and F1, per cent"
+    title = f"EM and F1{' of several spans' if several else ''}, per cent, by normaliser {evaluation.normaliser}"
     table = plain_table("", "questions", *headers, title=title)
     for (_, prefix, name_of_group), rows in groups_of(evaluation.examples.has_answer).items():
         cells = [

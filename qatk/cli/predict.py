@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Set, Use
-from qatk.cli.reading import read_examples
-from qatk.cli.shared import Device, ModelName, output, plain_warnings, plugin_host, print_json
+from qatk.cli.reading import read_examples, with_column
+from qatk.cli.shared import (
+    Device,
+    Language,
+    LanguageColumn,
+    ModelName,
+    output,
+    plain_warnings,
+    plugin_host,
+    print_json,
+)
 from qatk.errors import QatkError
 
 if TYPE_CHECKING:
     from qatk.inference.predict import Written
+    from qatk.languages import Normalisation
     from qatk.types import Examples
 
 
@@ -29,6 +39,8 @@ def predict_command(
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of best spans in a row.")] = 5,
     device: Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where a killed call stopped.")] = False,
+    language: Language = None,
+    language_column: LanguageColumn = None,
     use: Use = None,
     settings: Set = None,
     json: Annotated[bool, typer.Option("--json", help="Print what was written, and the metrics, as JSON.")] = False,
@@ -39,29 +51,34 @@ def predict_command(
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.cli.progress import show_progress
+    from qatk.evaluation import normalisation_of
     from qatk.inference.model import load_model
     from qatk.inference.predict import predict_file
 
     plain_warnings()
     host = plugin_host(context)
-    examples = read_examples(host, use, data, settings or [])
+    by = normalisation_of(language, language_column, host)
+    examples = read_examples(host, use, data, with_column(settings, language_column))
+    if examples.has_gold:
+        by.names(examples)
     loaded = load_model(model, device=device, host=host)
     try:
         with show_progress():
             written = predict_file(loaded, examples, out, top_k=top_k, resume=resume)
     except KeyboardInterrupt:
         raise QatkError("interrupted", fix="the same command with --resume goes on") from None
-    _say(written, examples, None if loaded.promise is None else loaded.promise.says, as_json=json)
+    _say(written, examples, by, None if loaded.promise is None else loaded.promise.says, as_json=json)
 
 
-def _say(written: Written, examples: Examples, promise: str | None, *, as_json: bool) -> None:
+def _say(written: Written, examples: Examples, by: Normalisation, promise: str | None, *, as_json: bool) -> None:
     """What was written; with gold, EM and F1 as ``qatk eval`` gives them."""
     from qatk.cli.eval import figures_table
     from qatk.evaluation.evaluate import evaluate_examples
     from qatk.evaluation.prediction_files import read_predictions
 
-    found = evaluate_examples(examples, read_predictions(written.path)) if examples.has_gold else None
-    metrics = {} if found is None else dict(found.metrics)
+    said = read_predictions(written.path)
+    found = evaluate_examples(examples, said, normalisation=by) if examples.has_gold else None
+    metrics = {} if found is None else {**found.metrics, "normaliser": found.normaliser}
     if as_json:
         print_json(
             {

@@ -37,6 +37,12 @@ def read_examples(
     return live_dataset(host, use, data, settings).load(whole=whole)
 
 
+def with_column(settings: Sequence[str] | None, column: str | None) -> list[str]:
+    """Settings of a dataset that read a further column too, unless they name columns themselves."""
+    named = any(setting.partition("=")[0].strip() == "columns" for setting in settings or ())
+    return [*(settings or ()), *([f"columns=[{column}]"] if column is not None and not named else [])]
+
+
 def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> LiveDataset:
     """The dataset component that reads DATA, see :func:`read_examples`; without ``use`` the file's ending decides."""
     from qatk.plugins.live import LiveDataset

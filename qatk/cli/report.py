@@ -60,7 +60,7 @@ def report_command(
         names = ["html"]
     host = plugin_host(context)
     reporters = [host.live(LiveReporter, "reporter", name) for name in names]
-    result, folder = load_run(run, on=on), out or (run if on == "dev" else run / SETS / on)
+    result, folder = load_run(run, on=on, host=host), out or (run if on == "dev" else run / SETS / on)
     if cluster is not None:
         clusters_of(result.evaluation.examples, cluster)
         result = replace(result, evaluation=replace(result.evaluation, cluster=cluster))

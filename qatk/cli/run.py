@@ -64,5 +64,6 @@ def run_command(
         if finished is not None:
             finished(result.metrics)
     if first and json:
-        sets = {name: dict(evaluation.metrics) for name, evaluation in result.sets.items()}
-        print_json({**result.metrics, **({"sets": sets} if sets else {})})
+        named = {"normaliser": result.normaliser}
+        sets = {name: {**each.metrics, "normaliser": each.normaliser} for name, each in result.sets.items()}
+        print_json({**result.metrics, **named, **({"sets": sets} if sets else {})})

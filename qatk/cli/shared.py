@@ -28,6 +28,16 @@ Cluster = Annotated[
     ),
 ]
 
+Language = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Normaliser by which answers are compared, such as de.", show_default="en, the script's"
+    ),
+]
+LanguageColumn = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column of the data that names each question's normaliser.")
+]
+
 ModelName = Annotated[
     str,
     typer.Argument(

@@ -33,8 +33,9 @@ def align(
     for name, evaluation in zip(names, evaluations, strict=True):
         _refuse_nan(name, evaluation)
     first = evaluations[0].examples
+    evaluations = [replace(evaluation, normalisation=evaluations[0].normalisation) for evaluation in evaluations]
     if all(evaluation.examples is first for evaluation in evaluations):
-        return list(evaluations)
+        return evaluations
     if all(digest is not None and digest == digests[0] for digest in digests):
         return [replace(evaluation, examples=first) for evaluation in evaluations]
     shared = shared_ids(names, [evaluation.examples.id for evaluation in evaluations], common=common)
@@ -136,6 +137,25 @@ def refuse_other_metrics(kinds: Mapping[str, object]) -> None:
         if found != expected:
             what = f"the metrics differ: {first} was scored by {expected}, {name} by {found}"
             raise UsageError(what, fix="compare runs that were scored alike")
+
+
+def refuse_other_normalisers(evaluations: Mapping[str, Evaluation]) -> None:
+    """Refuse systems whose answers to some question were compared by different normalisers.
+
+    Args:
+        evaluations: of each system, by name.
+
+    Raises:
+        UsageError: with both normalisers.
+    """
+    (first, base), *rest = evaluations.items()
+    by_id = dict(zip(base.examples.id, base.normalisation.names_of_rows(base.examples), strict=True))
+    for name, found in rest:
+        names = zip(found.examples.id, found.normalisation.names_of_rows(found.examples), strict=True)
+        if any(by_id.get(label, by) != by for label, by in names):
+            what = f"the normalisers differ: {first} was scored by {base.normaliser}, {name} by {found.normaliser}"
+            fix = "figures of different normalisers say nothing about each other: score both by the same language"
+            raise UsageError(what, fix=fix)
 
 
 def _and(names: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from qatk.comparison.alignment import common_masks, refuse_too_few
+from qatk.comparison.alignment import common_masks, refuse_other_normalisers, refuse_too_few
 from qatk.comparison.figures import Figures, joined, measure
 from qatk.comparison.margins import with_margins
 from qatk.comparison.verdicts import caveat, summary, verdict
@@ -68,6 +68,7 @@ def compare_systems(
     _refuse_unfit(systems)
     if draws < 1 or seed < 0:
         raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
+    refuse_other_normalisers({system.name: system.evaluation for system in systems})
     examples = systems[0].evaluation.examples
     masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])
     clusters = clusters_of(examples, cluster)
@@ -195,6 +196,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
     systems, ids = comparison.systems, comparison.examples.id
     plain = {
         "questions": len(ids),
+        "normaliser": systems[0].evaluation.normaliser,
         "clusters": comparison.clusters.kind,
         "unnamed": comparison.clusters.unnamed,
         "draws": comparison.draws,

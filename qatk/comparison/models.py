@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qatk.comparison.names import Source
+from qatk.languages import Normalisation
 from qatk.progress import advance
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples
@@ -33,8 +34,10 @@ class Answered:
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
-def ask_models(models: Mapping[str, Source], examples: Examples, host: PluginHost | None) -> dict[str, Answered]:
-    """The answers of models, by the names of these in the comparison.
+def ask_models(
+    models: Mapping[str, Source], examples: Examples, by: Normalisation, host: PluginHost | None
+) -> dict[str, Answered]:
+    """The answers of models, by the names of these in the comparison, compared by one normalisation.
 
     All are loaded before the first one answers, so that a mistake in the last name costs no time.
 
@@ -51,11 +54,11 @@ def ask_models(models: Mapping[str, Source], examples: Examples, host: PluginHos
     answered = {}
     for name, source in models.items():
         advance(f"answering: {name}", 0)
-        answered[name] = _ask(loaded.pop(name), source, examples)
+        answered[name] = _ask(loaded.pop(name), source, examples, by)
     return answered
 
 
-def _ask(model: AnsweringModel, source: Source, examples: Examples) -> Answered:
+def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalisation) -> Answered:
     from qatk.evaluation.metrics import judge
     from qatk.inference.sources import is_run
     from qatk.plugins.live import LiveMetric
@@ -72,5 +75,7 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples) -> Answered:
     if folder.is_dir():
         facts["model_bytes"] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     metrics = [model.host.live(LiveMetric, "metric", str(choice["use"])) for choice in DEFAULTS["metrics"]]
+    for metric in metrics:
+        metric.normalise_by(by)
     manifest = read_finished(Path(source)).plain() if is_run(source) else {}
     return Answered(judge(examples, predictions, metrics), facts, manifest)

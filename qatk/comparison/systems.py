@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qatk.comparison.alignment import align, refuse_other_metrics, refuse_too_few, shared_ids
+from qatk.comparison.alignment import (
+    align,
+    refuse_other_metrics,
+    refuse_other_normalisers,
+    refuse_too_few,
+    shared_ids,
+)
 from qatk.comparison.models import ask_models
 from qatk.comparison.names import Source, T, distinct_names, names_of_groups
 from qatk.errors import UsageError
@@ -20,6 +27,8 @@ from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
 from qatk.evaluation.metrics import take
 from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
 from qatk.evaluation.prediction_rows import Said
+from qatk.languages import ENGLISH, Normalisation
+from qatk.plugins.normalisers import LANGUAGE_KEYS
 from qatk.results.comparison import System, facts_of
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
@@ -44,6 +53,7 @@ def read_systems(
     host: PluginHost | None = None,
     use: str = "squad",
     align: Aligner | None = None,
+    by: Normalisation | None = None,
 ) -> list[System]:
     """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
@@ -64,6 +74,7 @@ def read_systems(
         use: the dataset that reads a data file.
         align: how to align the free-text answers of prediction files to spans of their contexts; adds what they cost,
             and the share that has no such span, to the facts of their systems.
+        by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
 
     Raises:
         RunFolderError: where a folder is no run, or an unfinished one.
@@ -80,10 +91,14 @@ def read_systems(
     files = {name: source for name, source in of.items() if Path(source).is_file()}
     answers = _read_answers(files, null_odds, align)
     if data is None:
-        found = _of_runs(of, answers, common=common, nbest=nbest, on=on)
+        if by is not None:
+            fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
+            raise UsageError("--language goes with --data", fix=fix)
+        found = _of_runs(of, answers, partial(load_run, nbest=nbest, on=on, host=host), common=common, on=on)
     else:
-        asked = read_data(data, host, cluster=cluster, use=use)
-        found = _on_data(of, answers, asked, _name_of(data), host, common=common)
+        by = by or ENGLISH
+        asked = read_data(data, host, cluster=cluster, use=use, language_column=by.column)
+        found = _on_data(of, answers, asked, _name_of(data), by, host, common=common)
     if names is None:
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests) if group_seeds else list(of)
@@ -100,10 +115,15 @@ class _Found:
 
 
 def _of_runs(
-    of: Mapping[str, Source], answers: Mapping[str, _Answers], *, common: bool, nbest: bool, on: str
+    of: Mapping[str, Source],
+    answers: Mapping[str, _Answers],
+    read: Callable[[Source], RunResult],
+    *,
+    common: bool,
+    on: str,
 ) -> list[_Found]:
     """Runs as they answered, and prediction files on the questions of the first."""
-    runs = {name: load_run(source, nbest=nbest, on=on) for name, source in of.items() if name not in answers}
+    runs = {name: read(source) for name, source in of.items() if name not in answers}
     if not runs:
         what = f"{next(iter(of.values()))} is a file, not a run folder"
         raise UsageError(what, fix="prediction files need the data: --data DATA")
@@ -113,8 +133,11 @@ def _of_runs(
         ids = {
             name: list(answers[name].texts) if name in answers else found[name].evaluation.examples.id for name in of
         }
-        examples, masks = _shared_with_run(next(iter(runs.values())).evaluation, ids, common=common)
-        found |= {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
+        first = next(iter(runs.values())).evaluation
+        examples, masks = _shared_with_run(first, ids, common=common)
+        by = first.normalisation
+        found |= {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
+    refuse_other_normalisers({name: found[name].evaluation for name in of})
     digests = {name: result.manifest.get("data", {}).get(on, {}).get("digest") for name, result in runs.items()}
     each = [found[name] for name in of]
     evaluations = align(list(of), [one.evaluation for one in each], [digests.get(name) for name in of], common=common)
@@ -126,15 +149,16 @@ def _on_data(
     answers: Mapping[str, _Answers],
     asked: Examples,
     name_of_data: str,
+    by: Normalisation,
     host: PluginHost | None,
     *,
     common: bool,
 ) -> list[_Found]:
     """Prediction files on the data, and models that answer it now."""
     ids = {name: list(answer.texts) for name, answer in answers.items()}
-    examples, masks = _shared_with_data(asked, name_of_data, ids, host, common=common)
-    models = ask_models({name: source for name, source in of.items() if name not in answers}, examples, host)
-    found = {name: answer.evaluate(examples, masks) for name, answer in answers.items()}
+    examples, masks = _shared_with_data(asked, name_of_data, ids, by, host, common=common)
+    models = ask_models({name: source for name, source in of.items() if name not in answers}, examples, by, host)
+    found = {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
     for name, each in models.items():
         found[name] = _Found(replace(each.evaluation, masks=masks), each.manifest, each.facts)
     evaluations = align(list(of), [found[name].evaluation for name in of], [None] * len(of))
@@ -166,7 +190,7 @@ class _Answers:
     align: Aligner | None
     costs: Mapping[str, float]
 
-    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]]) -> _Found:
+    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]], by: Normalisation) -> _Found:
         """Scored on examples that it answers, and maybe others beside them."""
         texts, facts = _only(self.texts, examples.id), dict(self.costs)
         if self.align is not None:
@@ -174,7 +198,7 @@ class _Answers:
             texts, absent = aligned.said, list(aligned.kind.values()).count(ABSENT)
             facts["not_in_context"] = absent / len(examples)
         odds = None if self.odds is None else _only(self.odds, examples.id)
-        return _Found(replace(evaluate_examples(examples, texts, odds), masks=masks), {}, facts)
+        return _Found(replace(evaluate_examples(examples, texts, odds, normalisation=by), masks=masks), {}, facts)
 
 
 def _read_answers(
@@ -201,7 +225,8 @@ def _metrics(runs: Mapping[str, RunResult], answers: Mapping[str, _Answers]) -> 
     """What each was scored by, in words that tell two apart. Files are scored by ``squad``, whatever else runs have."""
     scored = {}
     for name, run in runs.items():
-        chosen = run.manifest.get("recipe", {}).get("metrics") or []
+        listed = run.manifest.get("recipe", {}).get("metrics") or []
+        chosen = [{key: value for key, value in each.items() if key not in LANGUAGE_KEYS} for each in listed]
         plain = bool(answers) and any(metric["use"].split("/")[-1] == "squad" for metric in chosen)
         figures = ", ".join(sorted(run.evaluation.per_question))
         scored[name] = "squad" if plain else f"{figures} of {json.dumps(chosen, sort_keys=True)}"
@@ -228,13 +253,19 @@ def _name_of(data: Source | Examples) -> str:
 
 
 def _shared_with_data(
-    examples: Examples, name: str, ids: Mapping[str, Sequence[str]], host: PluginHost | None, *, common: bool
+    examples: Examples,
+    name: str,
+    ids: Mapping[str, Sequence[str]],
+    by: Normalisation,
+    host: PluginHost | None,
+    *,
+    common: bool,
 ) -> tuple[Examples, Mapping[str, Mapping[str, Bool]]]:
     """The questions of the data that all systems have, and the groups that the default slicers make of them."""
     shared = set(shared_ids([name, *ids], [examples.id, *ids.values()], common=common))
     if len(shared) < len(examples):
         examples = examples.take(_rows_among(examples, shared))
-    return examples, _default_masks(examples, host)
+    return examples, _default_masks(examples, by, host)
 
 
 def _rows_among(examples: Examples, among: Set[str]) -> Int64:
@@ -249,7 +280,7 @@ def _only(values: Mapping[str, T], ids: Sequence[str]) -> Mapping[str, T]:
     return {name: value for name, value in values.items() if name in among}
 
 
-def _default_masks(examples: Examples, host: PluginHost | None) -> dict[str, Mapping[str, Bool]]:
+def _default_masks(examples: Examples, by: Normalisation, host: PluginHost | None) -> dict[str, Mapping[str, Bool]]:
     """The groups of questions that a recipe makes which names no slicers."""
     from qatk.evaluation.metrics import slice_masks
     from qatk.plugins.host import PluginHost
@@ -257,4 +288,7 @@ def _default_masks(examples: Examples, host: PluginHost | None) -> dict[str, Map
     from qatk.recipes.sections import DEFAULTS
 
     found = host or PluginHost.discover()
-    return slice_masks(examples, [found.live(LiveSlicer, "slicer", choice["use"]) for choice in DEFAULTS["slicers"]])
+    slicers = [found.live(LiveSlicer, "slicer", choice["use"]) for choice in DEFAULTS["slicers"]]
+    for slicer in slicers:
+        slicer.normalise_by(by)
+    return slice_masks(examples, slicers)

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from qatk.errors import UsageError, suggest
-from qatk.evaluation.squad import normalise_answers
 from qatk.results.comparison import Comparison, System
 from qatk.types import Bool, Float64, Int64, Predictions, ragged
 
@@ -95,7 +94,8 @@ def rank_questions(baseline: System, other: System, clusters: Int64) -> tuple[In
     right = [system.per_question("exact").mean(axis=0) >= 0.5 for system in (baseline, other)]
     sure = [_sureness(system) for system in (baseline, other)]
     gap: Float64 = np.abs(scores[1] - scores[0])
-    texts = [normalise_answers(_texts(system.evaluation.predictions)) for system in (baseline, other)]
+    of = [system.evaluation for system in (baseline, other)]
+    texts = [each.normalisation.texts(each.examples, _texts(each.predictions)) for each in of]
     differ: Bool = np.fromiter(map(str.__ne__, *texts), np.bool_, len(gap))
     return (
         _ranked(right[1] & ~right[0], gap, sure[0], clusters),

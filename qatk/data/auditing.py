@@ -12,6 +12,7 @@ from qatk.data.letters import Letters, find_lost_letters
 from qatk.errors import DataError, FeatureError
 from qatk.evaluation.reachability import Reach, reach_of
 from qatk.evaluation.token_spans import CUT, FITS, LOST, UNPLACED, TokenSpans, find_token_spans
+from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Examples, Features
 
 Featurize = Callable[[Examples, int, int], Features]
@@ -121,6 +122,7 @@ def audit(
     longest: int,
     cap: int | None = None,
     show: int = 3,
+    normalisation: Normalisation = ENGLISH,
 ) -> Audit:
     """Audit windows of examples, and try others.
 
@@ -132,6 +134,7 @@ def audit(
         longest: the most tokens a window may have.
         cap: the most tokens an answer may have; ``None`` for no cap.
         show: answers of each kind to show.
+        normalisation: by which normaliser two texts are the same to the metric.
 
     Raises:
         DataError: where no question has an answer.
@@ -140,10 +143,10 @@ def audit(
     if not examples.has_gold or not examples.has_answer.any():
         raise DataError("there is nothing to audit: no question has an answer", fix="name data with gold answers")
     features = featurize(examples, max_length, doc_stride)
-    spans = find_token_spans(examples, features)
+    spans = find_token_spans(examples, features, normalisation)
     reach, letters = reach_of(examples, features, spans, cap), find_lost_letters(examples, features)
     few = examples.take(_rows(examples))
-    choices = [] if not len(few) else _choices(few, featurize, max_length, doc_stride, longest)
+    choices = [] if not len(few) else _choices(few, featurize, (max_length, doc_stride), longest, normalisation)
     answered = examples.has_answer
     needed = reach.tokens[answered & (reach.tokens > 0)]
     caps = sorted({*CAPS, *([cap] if cap else []), int(needed.max(initial=0))} - {0})
@@ -188,19 +191,22 @@ def _shown(examples: Examples, spans: TokenSpans, show: int) -> dict[str, list[S
     return found
 
 
-def _choices(examples: Examples, featurize: Featurize, max_length: int, doc_stride: int, longest: int) -> list[Choice]:
+def _choices(
+    examples: Examples, featurize: Featurize, used: tuple[int, int], longest: int, normalisation: Normalisation
+) -> list[Choice]:
     """The windows in use, then those next to them, from short to long."""
+    max_length, doc_stride = used
     lengths = sorted({length for length in (*LENGTHS, longest) if length <= longest} | {max_length})
     place = lengths.index(max_length)
     near = lengths[max(0, place - 2) : place + 3]
     pairs = [(length, stride) for length in near for stride in sorted({length // 4, length // 3, doc_stride})]
     found = []
-    for length, stride in [(max_length, doc_stride), *(pair for pair in pairs if pair != (max_length, doc_stride))]:
+    for length, stride in [used, *(pair for pair in pairs if pair != used)]:
         try:
             features = featurize(examples, length, stride)
         except FeatureError:
             continue  # the question or the stride leaves no room
-        reach = reach_of(examples, features, find_token_spans(examples, features))
+        reach = reach_of(examples, features, find_token_spans(examples, features, normalisation))
         n, held = len(examples), _share(examples, reach)
         found.append(Choice(length, stride, len(features) / n, len(features.input_ids) / n, held))
     return found

@@ -1,5 +1,6 @@
 """What terminal, Markdown, HTML and notebook output share: text, numbers, tables."""
 
+from qatk.display.graphemes import UNSPACED, clusters, cut_after, cut_before, shortened, word_places, words_of
 from qatk.display.numbers import (
     ANSWER_NOTHING,
     METRICS,
@@ -23,11 +24,15 @@ __all__ = [
     "ANSWER_NOTHING",
     "ELLIPSIS",
     "METRICS",
+    "UNSPACED",
     "Mark",
     "bar",
     "best_threshold",
+    "clusters",
     "content_policy",
     "counted",
+    "cut_after",
+    "cut_before",
     "detects",
     "excerpt",
     "figure",
@@ -42,7 +47,10 @@ __all__ = [
     "points",
     "printable",
     "scaled",
+    "shortened",
     "signed",
     "threshold_text",
     "undirected",
+    "word_places",
+    "words_of",
 ]

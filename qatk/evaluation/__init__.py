@@ -13,14 +13,18 @@ from qatk.evaluation.error_kinds import (
 )
 from qatk.evaluation.free_text import ALIGNMENTS, Aligned, AlignedAnswers, Aligner, align_answers
 from qatk.evaluation.metrics import take
-from qatk.evaluation.squad import exact_and_f1, normalise_answers
+from qatk.evaluation.squad import exact_and_f1
 from qatk.evaluation.thresholds import Sweep, threshold_sweep
+from qatk.languages import ENGLISH, Normalisation, normalise_answers
+from qatk.plugins.normalisers import LANGUAGE_KEYS, normalisation_of, recorded_normalisation
 from qatk.statistics.intervals import mean_interval, percent
 
 __all__ = [
     "ALIGNMENTS",
+    "ENGLISH",
     "FUNCTION_WORDS",
     "KINDS",
+    "LANGUAGE_KEYS",
     "MEANINGS",
     "RIGHT_ANSWER",
     "RIGHT_TO_ABSTAIN",
@@ -29,6 +33,7 @@ __all__ = [
     "AlignedAnswers",
     "Aligner",
     "Answerability",
+    "Normalisation",
     "Sweep",
     "agreement_of",
     "align_answers",
@@ -36,8 +41,10 @@ __all__ = [
     "error_kinds_of",
     "exact_and_f1",
     "mean_interval",
+    "normalisation_of",
     "normalise_answers",
     "percent",
+    "recorded_normalisation",
     "right_elsewhere",
     "take",
     "threshold_sweep",

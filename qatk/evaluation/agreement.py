@@ -9,6 +9,7 @@ import numpy as np
 
 from qatk.display.numbers import counted, points
 from qatk.evaluation.squad import exact_and_f1
+from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Examples, Float64, Int64, ragged
 
 
@@ -50,17 +51,17 @@ class Agreement:
         return {name: value for name, value in asdict(self).items() if name in ("exact", "f1", "questions", "answers")}
 
 
-def agreement_of(examples: Examples) -> Agreement | None:
-    """The annotators' agreement.
+def agreement_of(examples: Examples, normalisation: Normalisation = ENGLISH) -> Agreement | None:
+    """The annotators' agreement, by the normaliser that scores.
 
     ``None`` where gold is absent, and where no question has the same answer twice: annotators agree now and then;
     alternatives that always differ were written by one hand, as variants.
     """
-    found = agreement_among(examples)
+    found = agreement_among(examples, normalisation)
     return found if found is not None and found.repeated else None
 
 
-def agreement_among(examples: Examples) -> Agreement | None:
+def agreement_among(examples: Examples, normalisation: Normalisation = ENGLISH) -> Agreement | None:
     """How far alternative answers agree, whoever wrote them; ``None`` where no question has several."""
     if examples.answer_offsets is None:
         return None
@@ -68,7 +69,7 @@ def agreement_among(examples: Examples) -> Agreement | None:
     rows = np.flatnonzero((counts > 1) & (examples.spans_due == 1))
     if not len(rows):
         return None
-    exact, f1 = _left_out(examples, rows)
+    exact, f1 = _left_out(examples, rows, normalisation)
     return Agreement(
         exact=100 * float(exact.mean()),
         f1=100 * float(f1.mean()),
@@ -87,7 +88,7 @@ def _given(examples: Examples, row: int) -> list[tuple[str, int]]:
     return list(zip(examples.answer_text[answers], examples.answer_start[answers].tolist(), strict=True))
 
 
-def _left_out(examples: Examples, rows: Int64) -> tuple[Float64, Float64]:
+def _left_out(examples: Examples, rows: Int64, normalisation: Normalisation) -> tuple[Float64, Float64]:
     """EM and F1 of each row: the mean over its distinct answers, each as often as it was given."""
     assert examples.answer_offsets is not None
     said, others, owner, weight = list[str](), list[str](), list[int](), list[int]()
@@ -101,7 +102,8 @@ def _left_out(examples: Examples, rows: Int64) -> tuple[Float64, Float64]:
             sizes.append(len(rest))
             owner.append(number)
             weight.append(times)
-    n = len(said)
+    n, names = len(said), normalisation.names_of_rows(examples)
+    column = {normalisation.column: [names[int(rows[k])] for k in owner]} if normalisation.column is not None else {}
     asked = Examples(
         id=list(map(str, range(n))),
         question=[""] * n,
@@ -111,7 +113,9 @@ def _left_out(examples: Examples, rows: Int64) -> tuple[Float64, Float64]:
         answer_offsets=ragged.offsets_of(np.array(sizes)),
         answer_text=others,
         answer_start=np.full(len(others), -1, np.int32),
+        columns=column,
     )
     total = np.bincount(owner, weight)
-    exact, f1 = (np.bincount(owner, values * weight) / total for values in exact_and_f1(asked, said))
+    scores = exact_and_f1(asked, said, normalisation=normalisation)
+    exact, f1 = (np.bincount(owner, values * weight) / total for values in scores)
     return exact, f1

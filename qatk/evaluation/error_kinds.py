@@ -6,12 +6,14 @@ Letters in shapes: n questions.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from qatk.evaluation.squad import exact_and_f1, normalise_answer
+from qatk.evaluation.squad import exact_and_f1
+from qatk.languages import Normalise, normalise_answers
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Int8, Int32, Int64
 
@@ -71,6 +73,8 @@ _NUMBER = re.compile(
 _WORD = re.compile(r"[^\W\d_][\w'\u2019.-]*")
 
 
+Words = Callable[[str], frozenset[str]]
+"""Finds the content words of a text."""
 _FOUND: WeakKeyDictionary[Evaluation, Int8] = WeakKeyDictionary()
 
 
@@ -108,7 +112,9 @@ def error_kinds_of(evaluation: Evaluation) -> Int8:
 def _find_kinds(evaluation: Evaluation) -> Int8:
     examples, texts = evaluation.examples, evaluation.predictions.text
     exact = evaluation.per_question.get("exact")
-    right = (exact_and_f1(examples, texts, evaluation.predictions.several)[0] if exact is None else exact) == 1
+    if exact is None:
+        exact, _ = exact_and_f1(examples, texts, evaluation.predictions.several, evaluation.normalisation)
+    right = exact == 1
     answered = evaluation.predictions.answered
     has_answer = examples.has_answer
     kinds = np.where(answered, RIGHT_ANSWER, RIGHT_TO_ABSTAIN).astype(np.int8)
@@ -176,7 +182,8 @@ def _span_kinds(evaluation: Evaluation, rows: Int64) -> Int8:
     for i in np.flatnonzero(overlap.best == 0).tolist():
         row = int(rows[i])
         said, golds = evaluation.predictions.text[row], evaluation.examples.answers_of(row)
-        kinds[i] = _elsewhere(said, golds) if placed[i] else _unplaced(said, golds)
+        words = partial(_words_of, evaluation, row)
+        kinds[i] = _elsewhere(said, golds, words) if placed[i] else _unplaced(said, golds, words)
     return kinds
 
 
@@ -185,8 +192,9 @@ def _set_kind(evaluation: Evaluation, row: int) -> int | None:
     due, given = evaluation.examples.spans_of_answer(row), evaluation.predictions.spans(row)
     if len(due) < 2 and len(given) < 2:
         return None
-    said = [normalise_answer(span.text) for span in given]
-    wanted = [{normalise_answer(answer.text) for answer in span} for span in due]
+    forms = partial(evaluation.normalisation.forms, evaluation.examples, row)
+    said = forms([span.text for span in given]) if given else []
+    wanted = [set(forms([answer.text for answer in span])) for span in due]
     right = [any(text in span for span in wanted) for text in said]
     found = [any(text in span for text in said) for span in wanted]
     if not any(right):
@@ -196,27 +204,32 @@ def _set_kind(evaluation: Evaluation, row: int) -> int | None:
     return SUPERFLUOUS if all(found) else SOME_RIGHT
 
 
-def _elsewhere(said: str, golds: Sequence[str]) -> int:
+def _elsewhere(said: str, golds: Sequence[str], words_of: Words) -> int:
     """The kind of a wrong answer that overlaps no gold answer."""
-    words, wanted = content_words(said), [content_words(gold) for gold in golds]
+    words, wanted = words_of(said), [words_of(gold) for gold in golds]
     if any(words and gold and (words <= gold or gold <= words) for gold in wanted):
         return ANOTHER_PLACE
     return RIGHT_KIND if answer_type(said) in map(answer_type, golds) else WRONG_SPAN
 
 
-def _unplaced(said: str, golds: Sequence[str]) -> int:
+def _unplaced(said: str, golds: Sequence[str], words_of: Words) -> int:
     """The kind of a wrong answer whose place, or whose gold answer's place, is unknown."""
-    words, wanted = content_words(said), [content_words(gold) for gold in golds]
+    words, wanted = words_of(said), [words_of(gold) for gold in golds]
     if any(gold and gold <= words for gold in wanted):
         return TOO_LONG
     if any(words and words <= gold for gold in wanted):
         return TOO_SHORT
-    return SHIFTED if any(words & gold for gold in wanted) else _elsewhere(said, golds)
+    return SHIFTED if any(words & gold for gold in wanted) else _elsewhere(said, golds, words_of)
 
 
-def content_words(text: str) -> frozenset[str]:
+def content_words(text: str, normalise: Normalise = normalise_answers) -> frozenset[str]:
     """The words of a text as the metric normalises it, without :data:`FUNCTION_WORDS`."""
-    return frozenset(normalise_answer(text).split()) - FUNCTION_WORDS
+    return frozenset(normalise([text])[0].split()) - FUNCTION_WORDS
+
+
+def _words_of(evaluation: Evaluation, row: int, text: str) -> frozenset[str]:
+    """:func:`content_words` by the normaliser of a question."""
+    return content_words(text, partial(evaluation.normalisation.forms, evaluation.examples, row))
 
 
 def answer_type(text: str) -> str:

@@ -23,6 +23,8 @@ from qatk.evaluation.prediction_files import (
 )
 from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.squad import exact_and_f1, official_metrics
+from qatk.languages import ENGLISH, Normalisation
+from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples, clusters_of
 
@@ -47,6 +49,8 @@ def evaluate(
     use: str = "squad",
     cluster: str | None = None,
     align: Aligner | None = None,
+    language: str | None = None,
+    language_column: str | None = None,
 ) -> Evaluation:
     """Score predictions as the official SQuAD v2 script does; without a threshold, they are scored as they are.
 
@@ -66,13 +70,16 @@ def evaluate(
         cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
         align: how to align free-text answers to spans of their contexts before they are scored; adds the groups
             ``alignment`` to the evaluation.
+        language: the normaliser by which answers are compared, such as ``de``; ``None`` is ``en``, the script's.
+        language_column: the column of the data that names each question's normaliser.
 
     Raises:
         PredictionsError: if predictions or odds do not match the data: missing, additional or duplicate ids.
         DataError: if the content of a file cannot be used, or the data have no gold answers.
-        UsageError: if a file cannot be opened, or for an unknown cluster column.
+        UsageError: if a file cannot be opened, for an unknown cluster column, or an unknown language.
     """
-    examples = read_data(data, host, cluster=cluster, use=use)
+    normalisation = normalisation_of(language, language_column, host)
+    examples = read_data(data, host, cluster=cluster, use=use, language_column=language_column)
     clusters_of(examples, cluster)
     if not isinstance(predictions, Mapping):
         predictions = read_predictions(predictions)
@@ -82,12 +89,17 @@ def evaluate(
     if align is not None:
         aligned = align_answers(examples, predictions, align)
         predictions, masks = aligned.said, {ALIGNMENT: aligned.masks(examples)}
-    found = evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh)
+    found = evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh, normalisation)
     return replace(found, cluster=cluster, masks=masks)
 
 
 def read_data(
-    data: Source | Examples, host: PluginHost | None = None, *, cluster: str | None = None, use: str = "squad"
+    data: Source | Examples,
+    host: PluginHost | None = None,
+    *,
+    cluster: str | None = None,
+    use: str = "squad",
+    language_column: str | None = None,
 ) -> Examples:
     """Examples to score; a file is read by a dataset of the host, and examples are returned unchanged.
 
@@ -96,6 +108,7 @@ def read_data(
         host: the plugins to use.
         cluster: an additional column to read, see :func:`qatk.types.clusters_of`.
         use: the dataset that reads a file; its first required option is the path.
+        language_column: a further column to read, see :class:`qatk.languages.Normalisation`.
 
     Raises:
         DataError: if the content of the file cannot be used.
@@ -112,8 +125,9 @@ def read_data(
     options: dict[str, object] = {required[0]: str(data)}
     if "bad_answers" in component.options.model_fields:
         options["bad_answers"] = "keep"  # scoring reads texts only, as the official script does
-    if cluster not in (None, "title", "context"):
-        options["columns"] = [cluster]
+    columns = [*([cluster] if cluster not in ("title", "context") else []), language_column]
+    if any(columns):
+        options["columns"] = list(dict.fromkeys(filter(None, columns)))
     examples: Examples = host.build("dataset", use, options).load()
     return examples
 
@@ -125,6 +139,7 @@ def evaluate_examples(
     missing: Missing = "error",
     extra: Extra = "error",
     na_prob_thresh: float | None = None,
+    normalisation: Normalisation = ENGLISH,
 ) -> Evaluation:
     """Score predictions of these examples; see :func:`evaluate`.
 
@@ -154,7 +169,7 @@ def evaluate_examples(
         check_null_odds(predictions, null_odds)
     said = list(predictions.values()) if in_order else [predictions.get(name, "") for name in examples.id]
     located = locate(examples, said, null_odds)
-    exact, f1 = exact_and_f1(examples, located.text, located.several)
+    exact, f1 = exact_and_f1(examples, located.text, located.several, normalisation)
     if len(predictions) < len(examples):
         given = np.fromiter((name in predictions for name in examples.id), np.bool_, len(examples))
         exact, f1 = exact * given, f1 * given
@@ -168,7 +183,7 @@ def evaluate_examples(
         start, end = (np.where(above, np.int32(-1), edge) for edge in (located.char_start, located.char_end))
         located = replace(located, text=kept, char_start=start, char_end=end)
         figures |= official_metrics(per_question["exact"], per_question["f1"], examples.has_answer)
-    return Evaluation(examples, located, figures, per_question)
+    return Evaluation(examples, located, figures, per_question, normalisation=normalisation)
 
 
 def _check_threshold(threshold: float | None, null_odds: Mapping[str, float] | None) -> None:

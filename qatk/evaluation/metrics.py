@@ -10,6 +10,7 @@ import numpy as np
 
 from qatk.evaluation.reachability import Reach, window_masks
 from qatk.evaluation.squad import OFFICIAL, odds_metrics, official_metrics
+from qatk.languages import ENGLISH
 from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.intervals import percent
@@ -52,9 +53,10 @@ def judge(
     masks = slice_masks(examples, slicers, predictions)
     if reach is not None:
         _merge(masks, window_masks(reach.windows))
-    if reach is None:
-        return Evaluation(examples, predictions, figures, per_question, masks)
-    return Evaluation(examples, predictions, figures, per_question, masks, reach.code, reach.windows)
+    named = (metric.normalisation for metric in metrics)
+    normalisation = next((each for each in named if each is not None), ENGLISH)
+    found = Evaluation(examples, predictions, figures, per_question, masks, normalisation=normalisation)
+    return found if reach is None else replace(found, reach=reach.code, windows=reach.windows)
 
 
 def refuse_official(names: Iterable[str], metric: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.evaluation.token_spans import CUT, LOST, TokenSpans, find_token_spans
+from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Bool, Examples, Features, Int8, Int32, Int64, ragged
 
 REACHES: tuple[str, ...] = ("in reach", "window", "cap", "tokenizer")
@@ -50,15 +51,18 @@ class Reach:
         return int(self.tokens.max()) if (self.code == CAP).any() else None
 
 
-def find_reach(examples: Examples, features: Features, cap: int | None = None) -> Reach:
+def find_reach(
+    examples: Examples, features: Features, cap: int | None = None, normalisation: Normalisation = ENGLISH
+) -> Reach:
     """Compare every gold answer with every window of its question.
 
     Args:
         examples: with gold answers.
         features: their windows.
         cap: the maximum number of tokens in an answer; ``None`` if there is no maximum.
+        normalisation: by which normaliser two texts are the same to the metric.
     """
-    return reach_of(examples, features, find_token_spans(examples, features), cap)
+    return reach_of(examples, features, find_token_spans(examples, features, normalisation), cap)
 
 
 def reach_of(examples: Examples, features: Features, found: TokenSpans, cap: int | None = None) -> Reach:

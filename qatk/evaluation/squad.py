@@ -1,6 +1,7 @@
 """EM and F1 per question, their means, and what null odds add: the figures of the official SQuAD v2 script.
 
-Every figure equals that of the script to the last digit (Rajpurkar et al. 2018, ``evaluate-v2.0.py``). Sums therefore
+With the normaliser ``en`` every figure equals that of the script to the last digit (Rajpurkar et al. 2018,
+``evaluate-v2.0.py``); other normalisers replace only its normalisation of answers. Sums therefore
 run in its order: float64, from left to right, questions in the order of the data set, equal odds in that of the odds
 file. ``sum()`` did so until Python 3.12, which compensates rounding errors; :func:`numpy.cumsum` always does.
 
@@ -13,8 +14,6 @@ Letters in shapes: n questions, m null odds.
 from __future__ import annotations
 
 import gc
-import re
-import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,36 +22,19 @@ from itertools import chain, islice
 import numpy as np
 
 from qatk.errors import DataError
+from qatk.languages import ENGLISH, Normalisation, Normalise
 from qatk.statistics.assignment import best_pairs
 from qatk.statistics.classification import precision_recall, step_area
 from qatk.statistics.intervals import percent
 from qatk.types import GROUPS, Bool, Examples, Float64, Int64, Spans, groups_of, ragged
 
-_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
-_ARTICLES = re.compile(r"\b(?:an?|the)\b")
-_BETWEEN = "\0"
-"""Separates texts that are normalised together; no pattern matches across it."""
-
 BLOCK = 1 << 14
 """The number of questions to score at a time: few enough for the processor's caches."""
 
 
-def normalise_answer(text: str) -> str:
-    """Lower case, without ASCII punctuation and English articles, with single blanks; the result may be empty."""
-    bare = _PUNCTUATION.sub("", text.lower())
-    return " ".join(_ARTICLES.sub(" ", bare).split())
-
-
-def normalise_answers(texts: Sequence[str]) -> list[str]:
-    """Apply :func:`normalise_answer` to each text, all in one pass, which is several times as fast."""
-    joined = _BETWEEN.join(texts)
-    if joined.count(_BETWEEN) != len(texts) - 1:
-        return [normalise_answer(text) for text in texts]
-    bare = _PUNCTUATION.sub("", joined.lower())
-    return [" ".join(text.split()) for text in _ARTICLES.sub(" ", bare).split(_BETWEEN)]
-
-
-def exact_and_f1(examples: Examples, texts: Sequence[str], several: Spans | None = None) -> tuple[Float64, Float64]:
+def exact_and_f1(
+    examples: Examples, texts: Sequence[str], several: Spans | None = None, normalisation: Normalisation = ENGLISH
+) -> tuple[Float64, Float64]:
     """Exact match and token F1 of each question, the best over its gold answers.
 
     Gold answers that are empty after normalisation do not count. If none remains, a prediction is right if it is empty
@@ -69,18 +51,33 @@ def exact_and_f1(examples: Examples, texts: Sequence[str], several: Spans | None
         examples: with gold answers.
         texts: n predictions, row by row; ``""`` is "no answer".
         several: the spans of answers that have several; see :class:`qatk.types.Predictions`.
+        normalisation: by which normaliser the answers are compared.
 
     Returns:
         Two float64[n], as fractions.
 
     Raises:
-        DataError: if the examples have no gold answers.
+        DataError: if the examples have no gold answers, or the normalisation lacks a language of theirs.
         ValueError: if there are not n texts.
     """
     if examples.answer_offsets is None:
         raise DataError("these examples carry no gold answers", fix="scores need gold; use labelled data")
     if len(texts) != len(examples):
         raise ValueError(f"{len(texts)} predictions for {len(examples)} questions")
+    exact, f1 = np.empty(len(texts)), np.empty(len(texts))
+    for normalise, rows in normalisation.groups(examples):
+        if rows is None:
+            return _by_one(normalise, examples, texts, several)
+        some = None if several is None else several.take(rows)
+        exact[rows], f1[rows] = _by_one(normalise, examples.take(rows), [texts[row] for row in rows.tolist()], some)
+    return exact, f1
+
+
+def _by_one(
+    normalise: Normalise, examples: Examples, texts: Sequence[str], several: Spans | None
+) -> tuple[Float64, Float64]:
+    """:func:`exact_and_f1` by one normaliser."""
+    assert examples.answer_offsets is not None
     offsets, exact, f1 = examples.answer_offsets, np.empty(len(texts)), np.empty(len(texts))
     given = iter(texts)
     for begin in range(0, len(texts), BLOCK):
@@ -89,11 +86,11 @@ def exact_and_f1(examples: Examples, texts: Sequence[str], several: Spans | None
         edges = offsets[begin : begin + len(few) + 1]
         gold = examples.answer_text[int(edges[0]) : int(edges[-1])]
         with _without_collection():
-            exact[rows], f1[rows] = _exact_and_f1(few, gold, edges)
+            exact[rows], f1[rows] = _exact_and_f1(normalise, few, gold, edges)
     for row in _rows_of_several(examples, several):
         said = [span.text for span in several.of(row)] if several is not None and texts[row] else []
         gold_spans = [[answer.text for answer in span] for span in examples.spans_of_answer(row)]
-        exact[row], f1[row] = _score_spans(gold_spans, said or [text for text in (texts[row],) if text])
+        exact[row], f1[row] = _score_spans(normalise, gold_spans, said or [text for text in (texts[row],) if text])
     return exact, f1
 
 
@@ -105,10 +102,10 @@ def _rows_of_several(examples: Examples, several: Spans | None) -> list[int]:
     return np.flatnonzero(rows).tolist()
 
 
-def _score_spans(gold: Sequence[Sequence[str]], said: Sequence[str]) -> tuple[float, float]:
+def _score_spans(normalise: Normalise, gold: Sequence[Sequence[str]], said: Sequence[str]) -> tuple[float, float]:
     """Exact match and F1 of some spans; see :func:`exact_and_f1`."""
-    wanted = [kept for span in gold if (kept := [text for text in map(normalise_answer, span) if text])]
-    given = [normalise_answer(text) for text in said]
+    wanted = [kept for span in gold if (kept := [text for text in normalise(span) if text])]
+    given = normalise(said) if said else []
     if not wanted or not given:
         right = float(not wanted and not any(given))
         return right, right
@@ -137,8 +134,10 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _exact_and_f1(texts: Sequence[str], answers: Sequence[str], offsets: Int64) -> tuple[Float64, Float64]:
-    words, predicted, gold = _encode(texts, answers)
+def _exact_and_f1(
+    normalise: Normalise, texts: Sequence[str], answers: Sequence[str], offsets: Int64
+) -> tuple[Float64, Float64]:
+    words, predicted, gold = _encode(normalise, texts, answers)
     row = ragged.owners(offsets)
     counts = gold != 0  # as in the official script, no answer that is empty when normalised counts as gold
     row, gold = row[counts], gold[counts]
@@ -151,10 +150,10 @@ def _exact_and_f1(texts: Sequence[str], answers: Sequence[str], offsets: Int64) 
     return exact, f1
 
 
-def _encode(texts: Sequence[str], answers: Sequence[str]) -> tuple[list[str], Int64, Int64]:
+def _encode(normalise: Normalise, texts: Sequence[str], answers: Sequence[str]) -> tuple[list[str], Int64, Int64]:
     """The distinct normalised strings, ``""`` first, and where each text and each answer stands among them."""
     raw = list(dict.fromkeys(chain(texts, answers)))
-    normal = normalise_answers(raw)
+    normal = normalise(raw)
     words = list(dict.fromkeys(chain([""], normal)))
     # Strings become numbers once: from here on equal texts are equal integers.
     code_of_words = dict(zip(words, range(len(words)), strict=True))

@@ -80,6 +80,6 @@ def _of_answers(evaluation: Evaluation) -> tuple[Bool, tuple[Float64, Float64]]:
     exact, f1 = exact.copy(), f1.copy()
     best = [text[k] for k in offsets[rows].tolist()]
     several = None if predictions.several is None else predictions.several.take(rows)
-    exact[rows], f1[rows] = exact_and_f1(evaluation.examples.take(rows), best, several)
+    exact[rows], f1[rows] = exact_and_f1(evaluation.examples.take(rows), best, several, evaluation.normalisation)
     answered[rows] = True
     return answered, (exact, f1)

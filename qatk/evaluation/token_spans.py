@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.evaluation.squad import normalise_answer
+from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Bool, Examples, Features, Int8, Int32, Int64, ragged
 
 FITS: tuple[str, ...] = ("exact", "loose", "cut", "letters lost", "window", "unknown place")
@@ -41,18 +41,19 @@ class TokenSpans:
     char_end: Int32
 
 
-def find_token_spans(examples: Examples, features: Features) -> TokenSpans:
+def find_token_spans(examples: Examples, features: Features, normalisation: Normalisation = ENGLISH) -> TokenSpans:
     """Hold every gold answer against every window of its question.
 
     Args:
         examples: with gold.
         features: their windows.
+        normalisation: by which normaliser two texts are the same to the metric.
     """
     count = len(examples.answer_text)
     fit = np.where(examples.answer_start < 0, UNPLACED, OUTSIDE).astype(np.int8)
     tokens, start, end = (np.full(count, value, np.int32) for value in (0, -1, -1))
     for begin, stop in blocks(features):
-        found = _look(examples, features, begin, stop)
+        found = _look(examples, features, normalisation, begin, stop)
         for code in (LOST, CUT, LOOSE, EXACT):
             better = (found.fit == code) & (code < fit[found.answer])
             answer = found.answer[better]
@@ -84,7 +85,7 @@ class _Found:
     char_end: Int64
 
 
-def _look(examples: Examples, features: Features, begin: int, stop: int) -> _Found:
+def _look(examples: Examples, features: Features, normalisation: Normalisation, begin: int, stop: int) -> _Found:
     """What the windows of a range make of the answers to their questions."""
     window, answer = _pairs(examples, features, begin, stop)
     tokens = Tokens.of(features, begin, stop)
@@ -100,7 +101,8 @@ def _look(examples: Examples, features: Features, begin: int, stop: int) -> _Fou
     ends = outermost(features, begin, stop)
     reaching = _reaching(tokens, ends, window, start, end) & ~inside & (start < end)
     for i in np.flatnonzero((fit == CUT) | reaching).tolist():
-        context = examples.context_of(int(features.example_index[begin + int(window[i])]))
+        row = int(features.example_index[begin + int(window[i])])
+        context = examples.context_of(row)
         if not inside[i]:
             if not _between(context, tokens, ends, int(window[i]), int(start[i]), int(end[i])):
                 continue
@@ -108,7 +110,8 @@ def _look(examples: Examples, features: Features, begin: int, stop: int) -> _Fou
             fit[i] = LOST
         if first[i] <= last[i]:
             covered = context[int(tokens.left[first[i]]) : int(tokens.right[last[i]])]
-            if normalise_answer(covered) == normalise_answer(examples.answer_text[int(answer[i])]):
+            gold = examples.answer_text[int(answer[i])]
+            if normalisation.text(examples, row, covered) == normalisation.text(examples, row, gold):
                 fit[i] = LOOSE
     some = first <= last
     number = np.where(some, tokens.position[last] - tokens.position[first] + 1, 0)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""Characters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
+from qatk.display import UNSPACED
 
 
 def cuts_word(context: str, start: int, end: int) -> bool:

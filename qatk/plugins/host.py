@@ -20,7 +20,7 @@ from qatk import hookspecs
 from qatk.component import Options
 from qatk.errors import PluginError, QatkWarning, UsageError, suggest
 from qatk.files import is_there
-from qatk.plugins.live import Live
+from qatk.plugins.adapter import Live
 from qatk.plugins.options import checked_options
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.plugins.registered import Plugin, Registered

@@ -6,16 +6,15 @@ gives. A value of the wrong type is the component's error, noted as such, before
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from typing_extensions import Self
 
-from qatk.component import Options
+from qatk.languages import Normalisation
 from qatk.plugins import optional, protocols, values
+from qatk.plugins.adapter import Live
 from qatk.plugins.attribution import attributed
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Plain, Tokenizer, methods_of
@@ -27,38 +26,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from qatk.results.comparison import Comparison
-
-C = TypeVar("C", covariant=True)
-T = TypeVar("T")
-
-
-class Live(Generic[C]):
-    """A component that knows who supplied it.
-
-    Attributes:
-        registered: the component and its plugin.
-        component: itself; for other components that take one, such as a trainer its backbone.
-        options: that it was built with.
-    """
-
-    may_print: ClassVar[bool] = False
-
-    def __init__(self, registered: Registered, component: C, options: Options) -> None:
-        self.registered, self.component, self.options = registered, component, options
-
-    @classmethod
-    def build(cls, registered: Registered, options: Options) -> Self:
-        """A new component. Raises :class:`PluginError` where it cannot be imported or lacks what its kind requires."""
-        return cls(registered, registered.build(options), options)
-
-    def option(self, name: str, default: T) -> T:
-        """The value of an option, or ``default`` where the component has none of this name."""
-        value: T = getattr(self.options, name, default)
-        return value
-
-    def during(self, stage: str) -> AbstractContextManager[None]:
-        """What is raised in the block is the component's, at this stage."""
-        return attributed(self.registered, stage, may_print=self.may_print)
 
 
 class LiveDataset(Live[protocols.Dataset]):
@@ -218,12 +185,31 @@ class LiveMetric(Live[protocols.Metric]):
             values.check_questions(columns, examples)
             return columns
 
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """By which normalisers it compares texts; ``None`` of a metric that takes none."""
+        return self.component.normalisation if isinstance(self.component, optional.Normalising) else None
+
+    def normalise_by(self, normalisation: Normalisation) -> None:
+        """Compare texts by these normalisers, where the metric takes any."""
+        if isinstance(self.component, optional.Normalising):
+            self.component.normalisation = normalisation
+
     def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
         """Figures of the whole set; none of most metrics."""
         with self.during("scoring"):
             if not isinstance(self.component, optional.CorpusMetric):
                 return {}
             return values.check_figures(self.component.corpus(examples, predictions))
+
+
+class LiveNormaliser(Live[protocols.Normaliser]):
+    """Brings texts into the form in which they are compared."""
+
+    def normalise(self, texts: Sequence[str]) -> Sequence[str]:
+        """The normal form of each text."""
+        with self.during("normalising"):
+            return values.texts(self.component.normalise(texts), len(texts))
 
 
 class LiveSlicer(Live[protocols.Slicer]):

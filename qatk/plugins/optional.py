@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from qatk.languages import Normalisation
 from qatk.plugins.protocols import Model, Plain
 from qatk.types import Examples, Features, Predictions, RawExamples, SpanScores
 
@@ -149,6 +150,17 @@ class CorpusMetric(Protocol):
 
 
 @runtime_checkable
+class Normalising(Protocol):
+    """Optional, for metrics and slicers: compares texts by the normaliser of their language.
+
+    Its options are :class:`qatk.api.LanguageOptions`. A run sets ``normalisation`` before it scores, the same for all
+    of its metrics and, unless they name their own, slicers; reports name it, and comparisons refuse to mix two.
+    """
+
+    normalisation: Normalisation
+
+
+@runtime_checkable
 class TitledSlicer(Protocol):
     """Optional, for slicers: the title that reports give the groups; by default the component's name."""
 
@@ -191,8 +203,8 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "head": (CheckpointModule,),
     "trainer": (DescribingTrainer, PausingTrainer),
     "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers),
-    "metric": (CorpusMetric,),
-    "slicer": (TitledSlicer, AnswerSlicer),
+    "metric": (CorpusMetric, Normalising),
+    "slicer": (TitledSlicer, AnswerSlicer, Normalising),
     "reporter": (ComparisonReporter,),
 }
 """The optional protocols of each kind."""

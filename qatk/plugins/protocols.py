@@ -5,7 +5,7 @@ Components are checked against protocols after loading; they do not inherit from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -176,6 +176,18 @@ class Metric(Protocol):
         ...
 
 
+class Normaliser(Protocol):
+    """Brings answers of a language into the form in which metrics compare them; its name is that of the language."""
+
+    def normalise(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return the normal form of each text: its tokens, separated by single blanks; ``""`` if none is left.
+
+        Two texts match exactly if their normal forms are equal; F1 counts the tokens that they share. A form depends on
+        its text alone, and is its own normal form.
+        """
+        ...
+
+
 class Slicer(Protocol):
     """Divides questions into groups, which reports show under the component's name; see :class:`TitledSlicer`."""
 
@@ -222,6 +234,7 @@ PROTOCOLS: Mapping[str, type] = {
     "trainer": Trainer,
     "decoder": Decoder,
     "metric": Metric,
+    "normaliser": Normaliser,
     "slicer": Slicer,
     "reporter": Reporter,
     "tracker": Tracker,

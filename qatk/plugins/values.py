@@ -7,7 +7,7 @@ check raises ``ValueError`` or ``TypeError`` with the row or question that shows
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TypeVar
 
@@ -44,6 +44,17 @@ def columns(found: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDArray
         if not isinstance(column, np.ndarray) or column.dtype != dtype or column.shape != (rows,):
             seen = f"{column.dtype}{list(column.shape)}" if isinstance(column, np.ndarray) else type(column).__name__
             raise TypeError(f"{name!r} should be {np.dtype(dtype)}[{rows}], not {seen}")
+    return found
+
+
+def texts(found: object, count: int) -> Sequence[str]:
+    """Texts that a component gave, so many."""
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise _wrong_type(found, "Sequence")
+    if len(found) != count:
+        raise ValueError(f"{len(found)} texts for {count}")
+    if wrong := next((text for text in found if not isinstance(text, str)), ""):
+        raise _wrong_type(wrong, "str")
     return found
 
 

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from qatk.errors import PluginError, UsageError, nearest, suggest
 from qatk.plugins.host import PluginHost
+from qatk.plugins.normalisers import LANGUAGE_KEYS
 from qatk.plugins.options import complaints, explain
 from qatk.plugins.parts import DatasetPart, with_parts
 from qatk.plugins.registered import Registered
@@ -45,6 +46,7 @@ class Checker:
             if (choice := self._section(path, section)) is not None:
                 choices[path] = choice
         self._check_scores(choices.get(("head",)), choices.get(("decoder",)))
+        self._check_languages(choices.get(("metrics",), []))
         return scalars, choices
 
     def _add(self, path: tuple[str | int, ...], what: str, fix: str = "", *, at_key: bool = False) -> None:
@@ -89,6 +91,35 @@ class Checker:
             elif name not in known and (near := nearest(name, absent, _SLIP)) is not None:
                 self._add((group, name), f"unknown key {name!r}", f"did you mean {near!r}?", at_key=True)
 
+    def _check_languages(self, metrics: Choice | list[Choice]) -> None:
+        """Hold the languages of metrics to being known, and to being one: answers of a run are compared in one way."""
+        first: tuple[str, str] | None = None
+        for i, choice in enumerate(metrics if isinstance(metrics, list) else []):
+            for key in LANGUAGE_KEYS:
+                if (name := getattr(choice.options, key, None)) is None:
+                    continue
+                if key == "language":
+                    self._find(("metrics", i, key), "normaliser", name)
+                if first is None:
+                    first = (key, name)
+                elif (key, name) != first:
+                    what = f"the metrics have two languages: {first[0]} {first[1]!r} and {key} {name!r}"
+                    self._add(("metrics", i, key), what, "give both the same; one that names none follows the others")
+
+    def _find(self, path: tuple[str | int, ...], kind: str, name: str) -> Registered | None:
+        """The component of a name; a problem at its place where there is none, or where it cannot be used."""
+        try:
+            registered = self.host.find(kind, name)
+        except UsageError as error:
+            self._add(path, error.what, error.fix or "")
+            return None
+        if self.importing and (not registered.is_built_in or registered.component.requires):
+            try:
+                registered.usable()
+            except PluginError as error:
+                self._add(path, error.what, error.fix or "")
+        return registered
+
     def _section(self, path: tuple[str, ...], section: Section) -> Choice | list[Choice] | None:
         value = self.marked.value
         for step in path:
@@ -122,16 +153,8 @@ class Checker:
             names = ", ".join(r.name for r in self.host.components(kind))
             self._add(path, f"a {kind} is chosen by a mapping with 'use'", f"{{use: NAME, ...}}, NAME one of {names}")
             return None
-        try:
-            registered = self.host.find(kind, value["use"])
-        except UsageError as error:
-            self._add((*path, "use"), error.what, error.fix or "")
+        if (registered := self._find((*path, "use"), kind, value["use"])) is None:
             return None
-        if self.importing and not registered.is_built_in:
-            try:
-                registered.usable()
-            except PluginError as error:
-                self._add((*path, "use"), error.what, error.fix or "")
         given = {k: v for k, v in value.items() if k != "use"}
         inside: list[Choice] = []
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from qatk.languages import DEFAULT, Normalisation
+from qatk.plugins.adapter import Live
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import (
-    Live,
     LiveBackbone,
     LiveDataset,
     LiveDecoder,
@@ -20,9 +21,11 @@ from qatk.plugins.live import (
     LiveTracker,
     LiveTrainer,
 )
+from qatk.plugins.normalisers import named_language, normalisation_of
 from qatk.plugins.registered import Registered
 from qatk.recipes.recipe import Recipe
 from qatk.recipes.sections import DEFAULTS, Choice
+from qatk.types import Examples
 
 L = TypeVar("L", bound=Live[object])
 Sections = Mapping[str, Mapping[str, object]]
@@ -45,6 +48,15 @@ class Pipeline:
     slicers: Sequence[LiveSlicer]
     reporters: Sequence[LiveReporter]
     trackers: Sequence[LiveTracker]
+    normalisation: Normalisation
+    host: PluginHost
+
+    def normalisers(self, scored: Iterable[Examples]) -> list[Registered]:
+        """The normalisers by which answers to these examples are compared."""
+        names = {name for examples in scored for name in self.normalisation.names(examples)}
+        if not any(registered.is_called(DEFAULT) for registered in self.host.components("normaliser")):
+            names.discard(DEFAULT)  # the core has it, whatever plugins are let in
+        return [self.host.find("normaliser", name) for name in sorted(names)]
 
     def suppliers(self) -> list[Registered]:
         """All of them, with their plugins."""
@@ -87,12 +99,17 @@ def model_part(adapter: type[L], kind: str, sections: Sections, host: PluginHost
     return host.live(adapter, kind, str(chosen["use"]), {k: v for k, v in chosen.items() if k != "use"})
 
 
-def compose(recipe: Recipe) -> Pipeline:
-    """Build every component that the recipe chose.
+def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
+    """Build every component that the recipe chose, metrics with the normaliser that any of them names.
 
     Raises:
         PluginError: where one cannot be imported, or lacks a method of its protocol.
     """
+    metrics = _many(LiveMetric, recipe, "metrics")
+    language, column = named_language(metric.options.model_dump() for metric in metrics)
+    normalisation = normalisation_of(language, column, host)
+    for metric in metrics:
+        metric.normalise_by(normalisation)
     return Pipeline(
         train=_build(LiveDataset, train) if (train := recipe.one("data", "train")) else None,
         dev=_must(LiveDataset, recipe, "data", "dev"),
@@ -102,10 +119,12 @@ def compose(recipe: Recipe) -> Pipeline:
         head=_must(LiveHead, recipe, "head"),
         trainer=_must(LiveTrainer, recipe, "trainer"),
         decoder=_must(LiveDecoder, recipe, "decoder"),
-        metrics=_many(LiveMetric, recipe, "metrics"),
+        metrics=metrics,
         slicers=_many(LiveSlicer, recipe, "slicers"),
         reporters=_many(LiveReporter, recipe, "reporters"),
         trackers=_many(LiveTracker, recipe, "trackers"),
+        normalisation=normalisation,
+        host=host,
     )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from qatk.display.html import Row, figures_html
+from qatk.languages import ENGLISH, Normalisation
 from qatk.statistics.intervals import mean_interval, percent
 from qatk.types import Bool, Clusters, Examples, Float64, Int8, Int32, Int64, Predictions, clusters_of, groups_of
 
@@ -29,6 +30,7 @@ class Evaluation:
             :data:`qatk.evaluation.reachability.REACHES`; ``None`` if unknown, as for predictions files.
         windows: int32[n], the number of token windows of each question; ``None`` if unknown.
         cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
+        normalisation: by which normaliser the answers to each question were compared.
     """
 
     examples: Examples
@@ -39,6 +41,12 @@ class Evaluation:
     reach: Int8 | None = None
     windows: Int32 | None = None
     cluster: str | None = None
+    normalisation: Normalisation = ENGLISH
+
+    @cached_property
+    def normaliser(self) -> str:
+        """The name of the normaliser by which answers were compared, such as ``en``; of several, all names."""
+        return self.normalisation.name_of(self.examples)
 
     @property
     def reachable(self) -> Bool | None:

@@ -61,6 +61,11 @@ class RunResult:
         return self.evaluation.metrics
 
     @property
+    def normaliser(self) -> str:
+        """The name of the normaliser by which answers were compared, such as ``en``."""
+        return self.evaluation.normaliser
+
+    @property
     def title(self) -> str:
         """The name, and the evaluation set unless it is ``dev``."""
         return self.name if self.on == "dev" else f"{self.name} on {self.on}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError, suggest
+from qatk.plugins.normalisers import recorded_normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
 from qatk.run_folder.event_log import read_events
@@ -13,14 +16,22 @@ from qatk.run_folder.folder import SETS
 from qatk.run_folder.manifest import read_finished
 from qatk.run_folder.reading import read_figures, unreadable
 
+if TYPE_CHECKING:
+    from qatk.languages import Normalisation
+    from qatk.plugins.host import PluginHost
 
-def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev") -> RunResult:
+NORMALISER = "normaliser"
+"""The key of ``metrics.json`` that names the normaliser; all others are figures."""
+
+
+def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: PluginHost | None = None) -> RunResult:
     """Read the result of a finished run.
 
     Args:
         folder: the run folder.
         nbest: whether to read the n-best spans of each question, which take most of the time.
         on: the evaluation set of the result; the others are in its ``sets``.
+        host: the plugins that bring the run's normaliser, where it has another than ``en``.
 
     Raises:
         RunFolderError: if the folder is not a run folder, or the run did not reach its scores.
@@ -31,7 +42,8 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev") -> RunR
     places = {"dev": path, **{name: path / SETS / name for name in manifest.data if name not in ("train", "dev")}}
     if on not in places:
         raise UsageError(f"the run has no evaluation set {on!r}", where=str(path), fix=suggest(on, places))
-    evaluations = {name: read_evaluation(place, nbest=nbest) for name, place in places.items()}
+    by = recorded_normalisation(manifest.recipe, host)
+    evaluations = {name: read_evaluation(place, by, nbest=nbest) for name, place in places.items()}
     return RunResult(
         name=manifest.name,
         folder=path,
@@ -44,10 +56,10 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev") -> RunR
     )
 
 
-def read_evaluation(path: Path, *, nbest: bool = True) -> Evaluation:
-    """Predictions, gold answers and metrics of a run folder, with n-best spans if wanted."""
-    metrics = read_figures(path / "metrics.json")
+def read_evaluation(path: Path, by: Normalisation, *, nbest: bool = True) -> Evaluation:
+    """Predictions, gold answers and metrics of a run folder, with n-best spans if wanted; ``by`` normalises."""
+    metrics = read_figures(path / "metrics.json", but=NORMALISER)
     evaluation = read_examples(path / "examples.parquet", metrics, nbest=nbest)
     if evaluation.per_question and not metrics:
         raise unreadable(path / "metrics.json", "it holds none of the metrics that the questions have")
-    return evaluation
+    return replace(evaluation, normalisation=by)

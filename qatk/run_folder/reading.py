@@ -36,8 +36,8 @@ def read_part(path: Path) -> object:
         raise unreadable(error.where or path, error.what) from None
 
 
-def read_figures(path: Path) -> dict[str, float]:
-    """Names and numbers; ``null`` is NaN, as JSON has none.
+def read_figures(path: Path, but: str = "") -> dict[str, float]:
+    """Names and numbers; ``null`` is NaN, as JSON has none. The key ``but`` is left out.
 
     Raises:
         RunFolderError: as :func:`read_part`, and where it holds something else.
@@ -45,6 +45,7 @@ def read_figures(path: Path) -> dict[str, float]:
     content = read_part(path)
     if not isinstance(content, dict):
         raise unreadable(path, f"expected an object of names and numbers, not a {type(content).__name__}")
+    content.pop(but, None)
     for name, value in content.items():
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             raise unreadable(path, f"{name!r} is {str(value)[:60]!r}, not a number")

@@ -33,6 +33,11 @@ class Data:
     dev: Examples
     sets: Mapping[str, Examples] = field(default_factory=dict)
 
+    @property
+    def scored(self) -> list[Examples]:
+        """Those that answers are held against."""
+        return [self.dev, *self.sets.values()]
+
     def splits(self) -> dict[str, Examples]:
         """All that there are, by name."""
         return {**({} if self.train is None else {"train": self.train}), "dev": self.dev, **self.sets}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from qatk.calibration.calibrate import SPLITS, Calibration, answers_of, apply_threshold, calibrate
 from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import Reach
+from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.live import LiveDecoder
 from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import Pipeline
@@ -45,6 +46,7 @@ def answer(
     *,
     passing: bool = False,
     known: Plain | None = None,
+    normalisation: Normalisation = ENGLISH,
 ) -> Answers:
     """Decode, by parameters fitted on other articles where the decoder has any, and calibrate where it asks for it.
 
@@ -58,11 +60,12 @@ def answer(
         passing: only the answers are wanted, as after an epoch: the articles are halved in one way, and nothing is
             fitted for data to come.
         known: the decoder's parameters, where it need not fit them.
+        normalisation: by which normaliser answers are compared to calibrate.
     """
     predictions, parameters = decode(decoder, examples, features, scores, known, passing=passing)
     if not decoder.calibrated:
         return Answers(predictions, parameters=parameters)
-    found = calibrate(examples, predictions, splits=1 if passing else SPLITS)
+    found = calibrate(examples, predictions, splits=1 if passing else SPLITS, normalisation=normalisation)
     return Answers(answers_of(found, examples, predictions), found, parameters)
 
 

@@ -19,9 +19,10 @@ def rehearse(context: Context, data: Data) -> None:
 
     Raises:
         UsageError: ``keep_best`` names what no metric gives.
-        DataError: a slicer's column is not there.
+        DataError: the column of a slicer or of languages is not there, or a question has no normaliser.
     """
     for name, examples in {"dev": data.dev, **data.sets}.items():
+        context.parts.normalisation.names(examples)
         few = few_of(examples)
         metrics = evaluate(context.parts, few, _made_up(few)).metrics
         if name == "dev" and data.train is not None:

@@ -22,7 +22,7 @@ from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import SETS, RunFolder, follow, is_first_process
-from qatk.run_folder.load import load_run
+from qatk.run_folder.load import NORMALISER, load_run
 from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
@@ -79,7 +79,7 @@ def run(
             _check_suppliers(Path(out or Path("runs") / Path(recipe).stem), host)
         settings = [*settings, *([f"seed={seed}"] if seed is not None else []), *given.settings()]
         recipe = load_recipe(recipe, host, settings, importing=True)
-    pipeline = given.bound(compose(recipe))
+    pipeline = given.bound(compose(recipe, host))
     path = Path(out or Path("runs") / recipe.name)
     identity = Identity(recipe=recipe.digest(), limit=limit)
     with ExitStack() as stack:
@@ -101,7 +101,7 @@ def _execute(context: Context, console: Console) -> RunResult:
         context.stages.skip("features", "train", "predict", "score")
     else:
         rehearse(context, data)
-        _begin(context)
+        _begin(context, data)
         windows = make_features(context, data)
         model = _assemble(context, data)
         train(context, model, data, windows)
@@ -116,9 +116,10 @@ def _check_suppliers(path: Path, host: PluginHost) -> None:
         check_suppliers(read_manifest(path).components, host, str(path))
 
 
-def _begin(context: Context) -> None:
+def _begin(context: Context, data: Data) -> None:
     """Write down what is about to run, before anything long."""
-    components = tuple(describe_component(choice.registered) for choice in context.recipe.all())
+    suppliers = [*(choice.registered for choice in context.recipe.all()), *context.parts.normalisers(data.scored)]
+    components = tuple(describe_component(registered) for registered in suppliers)
     context.folder.update(
         name=context.recipe.name,
         recipe=context.recipe.filled(),
@@ -152,10 +153,11 @@ def _score(context: Context, data: Data, windows: Windows, scores: Mapping[str, 
     """Decode, calibrate, evaluate and write: the stage that completes a run."""
     decoder = context.parts.decoder
     with context.stages.stage("score") as counts:
-        answers = answer(decoder, data.dev, windows.dev, scores["dev"], known=_known_parameters(context, data))
+        known, normalisation = _known_parameters(context, data), context.parts.normalisation
+        answers = answer(decoder, data.dev, windows.dev, scores["dev"], known=known, normalisation=normalisation)
         if answers.parameters is not None:
             answers.parameters.write(context.folder.path, decoder)
-        reach = find_reach(data.dev, windows.dev, decoder.max_answer_length)
+        reach = find_reach(data.dev, windows.dev, decoder.max_answer_length, normalisation)
         if out_of_reach := reach.out_of_reach():
             counts.groups["out_of_reach"] = dict(out_of_reach)
         if (longest := reach.longest_answer()) is not None:
@@ -171,7 +173,7 @@ def _score_sets(context: Context, data: Data, windows: Windows, scores: Mapping[
     with replacing(context.folder / SETS) as folder:
         for name, examples in data.sets.items():
             predictions = answer_as(dev, decoder, examples, windows.sets[name], scores[name])
-            reach = find_reach(examples, windows.sets[name], decoder.max_answer_length)
+            reach = find_reach(examples, windows.sets[name], decoder.max_answer_length, context.parts.normalisation)
             (folder / name).mkdir()
             _write_evaluation(folder / name, evaluate(context.parts, examples, predictions, reach))
 
@@ -196,14 +198,14 @@ def _write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     ids, predictions = evaluation.examples.id, evaluation.predictions
     write_json(folder / "predictions.json", official_form(ids, predictions))
     write_json(folder / "null_odds.json", dict(zip(ids, predictions.null_odds.tolist(), strict=True)))
-    write_json(folder / "metrics.json", dict(evaluation.metrics))
+    write_json(folder / "metrics.json", {**evaluation.metrics, NORMALISER: evaluation.normaliser})
     write_examples(folder / "examples.parquet", evaluation)
 
 
 def _report(context: Context, console: Console) -> RunResult:
     """The result as it stands in the folder, told to trackers where it is new, and to reporters."""
     executed = context.stages.executed
-    result = load_run(context.folder.path)
+    result = load_run(context.folder.path, host=context.parts.host)
     result = replace(result, stages=context.folder.manifest.stage_times(executed))
     if "score" in executed:
         context.trackers.finish(result)

@@ -119,7 +119,9 @@ class _Training:
         parts, dev = self.context.parts, self.data.dev
         metrics = dict(event.metrics)
         if event.scores is not None:
-            found = answer(parts.decoder, dev, self.windows.dev, event.scores, passing=True)
+            found = answer(
+                parts.decoder, dev, self.windows.dev, event.scores, passing=True, normalisation=parts.normalisation
+            )
             evaluation = evaluate(parts, dev, found.predictions, sliced=False)
             metrics |= {**evaluation.metrics, **_bounds(evaluation)}
         if self._is_best(metrics):

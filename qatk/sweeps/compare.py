@@ -11,6 +11,7 @@ from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
 from qatk.plugins.host import PluginHost
+from qatk.plugins.normalisers import given_normalisation
 from qatk.recipes.recipe import is_recipe
 from qatk.results import Comparison
 from qatk.results.comparison import System
@@ -43,6 +44,8 @@ def compare(
     all_pairs: bool = False,
     on: str = "dev",
     align: Aligner | None = None,
+    language: str | None = None,
+    language_column: str | None = None,
     host: PluginHost | None = None,
 ) -> Comparison:
     """Compare systems with the first one, question by question; for recipes, make missing runs first.
@@ -68,30 +71,31 @@ def compare(
         all_pairs: compare every system with every other, not only with the first.
         on: the evaluation set of the runs to compare on.
         align: how to align free-text answers of predictions files, as in :func:`qatk.evaluate`.
+        language: the normaliser by which answers to ``data`` are compared, as in :func:`qatk.evaluate`.
+        language_column: the column of the data that names each question's.
         host: the plugins to use.
 
     Raises:
-        UsageError: for arguments that do not fit together, before anything is run.
-        QatkError: a subclass of it, for everything else that a user can correct.
+        QatkError: a subclass of it, for everything that a user can correct; arguments before anything is run.
     """
     host = host or PluginHost.discover()
-    recipes = [source for source in sources if is_recipe(source)]
-    _refuse_mixture(sources, recipes, data, varied=bool(over) or seeds is not None)
-    if recipes:
+    if recipes := _recipes_of(sources, data, varied=bool(over) or seeds is not None):
         systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on)
     else:
         read = partial(read_systems, sources, null_odds, data=data, common=common, group_seeds=group_seeds)
-        systems = read(cluster=cluster, on=on, align=align, host=host)
+        by = given_normalisation(language, language_column, host)
+        systems = read(cluster=cluster, on=on, align=align, by=by, host=host)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
-def _refuse_mixture(
-    sources: Sequence[Source], recipes: Sequence[Source], data: Source | Examples | None, *, varied: bool
-) -> None:
+def _recipes_of(sources: Sequence[Source], data: Source | Examples | None, *, varied: bool) -> list[Source]:
+    """The recipes among what is compared: all of it, or none."""
+    recipes = [source for source in sources if is_recipe(source)]
     if recipes and (len(recipes) < len(sources) or data is not None):
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     if varied and not recipes:
         raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
+    return recipes
 
 
 def _made(

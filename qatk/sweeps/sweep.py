@@ -81,7 +81,7 @@ def sweep(
         fix = f"fewer than two {'runs' if alone else 'systems'} succeeded: there is nothing to compare"
         raise QatkError(failures(outcomes), fix=fix)
     names = [run.system for run in good]
-    return read_systems([run.folder for run in good], names=names, nbest=nbest, on=on), outcomes
+    return read_systems([run.folder for run in good], names=names, nbest=nbest, on=on, host=host), outcomes
 
 
 def make_runs(runs: Sequence[Planned], executor: Executor, listener: Listener) -> list[Outcome]:

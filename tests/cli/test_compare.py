@@ -73,7 +73,7 @@ def test_the_verdict_stands_first(folders: Path) -> None:
     assert lines[1].startswith("good is better than bad by ")
     assert " ".join(lines[1:4]).endswith(
         "With one seed each, this is about these two trained models, not about the methods. "
-        "96 questions · 4 articles · 10,000 bootstrap draws, seed 13"
+        "96 questions · 4 articles · normaliser en · 10,000 bootstrap draws, seed 13"
     )
 
 

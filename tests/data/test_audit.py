@@ -11,8 +11,8 @@ from losing_tokenizers import losing
 from qatk.api import DataError, Examples, Features
 from qatk.data import Audit, audit, best_choice
 from qatk.data.letters import find_lost_letters
-from qatk.evaluation.squad import normalise_answer
 from qatk.evaluation.token_spans import CUT, EXACT, LOOSE, OUTSIDE, UNPLACED, find_token_spans
+from qatk.languages import normalise_answer
 from stride_tools import CORPUS, FORMS, examples_of, featurize, make, spec_for
 
 

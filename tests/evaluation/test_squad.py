@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from qatk.errors import DataError
 from qatk.evaluation import squad as scoring
+from qatk.languages import normalise_answer, normalise_answers
 from scoring_cases import REFERENCE, examples_of, squad_json, without_gold
 
 PIECES = [
@@ -61,13 +62,13 @@ def scores(gold: list[str], text: str) -> tuple[float, float]:
     ],
 )
 def test_normalise_answer_by_hand(text: str, normal: str) -> None:
-    assert scoring.normalise_answer(text) == normal
-    assert scoring.normalise_answers(["the\u03a3", text, "a"]) == ["theς", normal, ""]
+    assert normalise_answer(text) == normal
+    assert normalise_answers(["the\u03a3", text, "a"]) == ["theς", normal, ""]
 
 
 @given(st.lists(texts, max_size=6))
 def test_normalising_together_is_normalising_each(several: list[str]) -> None:
-    assert scoring.normalise_answers(several) == [REFERENCE["normalise"](text) for text in several]
+    assert normalise_answers(several) == [REFERENCE["normalise"](text) for text in several]
 
 
 @pytest.mark.parametrize(

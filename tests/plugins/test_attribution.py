@@ -36,7 +36,7 @@ from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 from qatk_builtin.backbones import TinyOptions
 from qatk_builtin.backbones.tiny import TinyBackbone
-from qatk.api import NoOptions
+from qatk.api import LanguageOptions, NoOptions
 
 print("words from the module")
 {body}
@@ -63,7 +63,7 @@ BASES = {
     "decoder": ("MinNullDecoder", "MinNullOptions", "decode"),
     "featurizer": ("StrideFeaturizer", "StrideOptions", "featurize"),
     "trainer": ("TorchTrainer", "TorchOptions", "predict"),
-    "metric": ("SquadMetric", "NoOptions", "score"),
+    "metric": ("SquadMetric", "LanguageOptions", "score"),
     "slicer": ("QuestionWord", "NoOptions", "masks"),
     "backbone": ("TinyBackbone", "TinyOptions", "spec"),
     "head": ("", "LinearOptions", ""),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from qatk.api import Answer, DataError, Examples, NoOptions, Predictions, Span
-from qatk.evaluation import normalise_answers
+from qatk.api import DataError, Examples, LanguageOptions, Predictions, Span
+from qatk.display import word_places
+from qatk.evaluation import normalisation_of
 from qatk.types import Float64
 
 MATCH = 0.5
 """Two spans match from this intersection over union of words on (DeYoung et al. 2020)."""
-
-_WORD = re.compile(r"\w+")
 
 
 class _Counts(NamedTuple):
@@ -46,15 +45,16 @@ class SpansMetric:
     Of a span's alternatives, texts take the best; words and places that which shares most with what is said.
     """
 
-    def __init__(self, options: NoOptions) -> None:
+    def __init__(self, options: LanguageOptions) -> None:
         self.options = options
+        self.normalisation = normalisation_of(options.language, options.language_column)
 
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
         """float64[n] by name, fractions. Raises :class:`DataError` without gold, or without the places of gold."""
         _check(examples)
         columns: dict[str, list[float]] = {}
         for row in range(len(examples)):
-            texts = _texts(examples.spans_of_answer(row), predictions.spans(row))
+            texts = self._texts(examples, row, predictions.spans(row))
             words, places = _words(examples, row, predictions.spans(row))
             figures = {
                 "span_exact": _exact(*texts).f1(),
@@ -72,7 +72,7 @@ class SpansMetric:
         """Figures of the whole set, in per cent."""
         _check(examples)
         rows = range(len(examples))
-        texts = [_texts(examples.spans_of_answer(row), predictions.spans(row)) for row in rows]
+        texts = [self._texts(examples, row, predictions.spans(row)) for row in rows]
         figures: dict[str, float] = {}
         for name, counts in (("em", _exact), ("overlap", _partial)):
             all_of_it = _Counts(*np.sum([counts(*each) for each in texts], axis=0).tolist())
@@ -84,6 +84,13 @@ class SpansMetric:
         figures["over_prediction"] = 100 * float((said - right) / said) if said else 0.0
         return figures
 
+    def _texts(self, examples: Examples, row: int, said: Sequence[Span]) -> tuple[list[list[str]], list[str]]:
+        """The distinct texts that are due, each as its alternatives, and those that are said, in their normal forms."""
+        forms = partial(self.normalisation.forms, examples, row)
+        due = {tuple(forms([answer.text for answer in span])): None for span in examples.spans_of_answer(row)}
+        texts = forms([span.text for span in said]) if said else []
+        return [list(span) for span in due], list(dict.fromkeys(texts))
+
 
 def _check(examples: Examples) -> None:
     if not examples.has_gold:
@@ -93,13 +100,6 @@ def _check(examples: Examples) -> None:
     if unknown := int((examples.answer_start < 0).sum()):
         what = f"{unknown} answers have no known place, which the metric 'spans' needs"
         raise DataError(what, fix="give their places (bad_answers: fix finds them), or leave the metric out")
-
-
-def _texts(gold: Sequence[Sequence[Answer]], said: Sequence[Span]) -> tuple[list[list[str]], list[str]]:
-    """The distinct texts that are due, each as its alternatives, and those that are said, as MultiSpanQA normalises."""
-    due = {tuple(normalise_answers([answer.text for answer in span])): None for span in gold}
-    texts = normalise_answers([span.text for span in said]) if said else []
-    return [list(span) for span in due], list(dict.fromkeys(texts))
 
 
 def _exact(due: Sequence[Sequence[str]], said: Sequence[str]) -> _Counts:
@@ -134,7 +134,7 @@ def _longest(one: str, other: str) -> int:
 
 def _word_sets(examples: Examples, row: int, said: Sequence[Span]) -> tuple[list[set[int]], list[set[int]]]:
     """The words of each span that is due, and of each that is said, by number; words of no place are below 0."""
-    words = [match.span() for match in _WORD.finditer(examples.context_of(row))]
+    words = word_places(examples.context_of(row))
 
     def of(start: int, end: int) -> set[int]:
         return {k for k, (begin, stop) in enumerate(words) if begin < end and start < stop}
@@ -145,7 +145,7 @@ def _word_sets(examples: Examples, row: int, said: Sequence[Span]) -> tuple[list
         if span.char_start >= 0:
             given.append(of(span.char_start, span.char_end))
         else:
-            count = len(_WORD.findall(span.text))
+            count = len(word_places(span.text))
             given.append(set(range(-elsewhere - count, -elsewhere)))
             elsewhere += count
     all_given = set().union(*given)

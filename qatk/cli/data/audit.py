@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Json, Set, Use, backbone_of
-from qatk.cli.reading import read_examples
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.reading import read_examples, with_column
+from qatk.cli.shared import Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
 from qatk.errors import UsageError, visible
 
@@ -42,6 +42,8 @@ def audit_command(
         typer.Option(min=1, metavar="N", help="Maximum number of tokens in an answer.", show_default="the decoder's"),
     ] = None,
     show: Annotated[int, typer.Option(min=0, metavar="N", help="Number of examples of each kind.")] = 3,
+    language: Language = None,
+    language_column: LanguageColumn = None,
     use: Use = None,
     settings: Set = None,
     json: Json = False,
@@ -55,18 +57,21 @@ def audit_command(
     Example: qatk data audit dev-v2.0.json --backbone google-bert/bert-base-uncased --featurizer max_length=256.
     """
     from qatk.data import audit
+    from qatk.evaluation import normalisation_of
 
     plain_warnings()
     if backbone is None:
         fix = "name a model: --backbone google-bert/bert-base-uncased"
         raise UsageError("the option --backbone is missing", fix=fix)
     host = plugin_host(context)
+    by = normalisation_of(language, language_column, host)
     sections = {"backbone": backbone_of(backbone), "featurizer": _options(featurizer or []), "decoder": {}}
-    examples = read_examples(host, use, data, settings or [])
+    examples = read_examples(host, use, data, with_column(settings, language_column))
     featurize, sizes, cap = _parts(host, sections, examples)
-    found = audit(examples, featurize, **sizes, cap=max_answer_length or cap, show=show)
+    found = audit(examples, featurize, **sizes, cap=max_answer_length or cap, show=show, normalisation=by)
     if json:
-        print_json({**asdict(found), "in_reach": found.in_reach, "caps": {str(n): s for n, s in found.caps.items()}})
+        caps = {str(n): s for n, s in found.caps.items()}
+        print_json({**asdict(found), "in_reach": found.in_reach, "caps": caps, "normaliser": by.name_of(examples)})
     else:
         _print(output(), found)
     if found.failed:

@@ -10,8 +10,8 @@ import typer
 
 from qatk.cli.data.convert import another
 from qatk.cli.data.options import Data, Json, Set, Use
-from qatk.cli.reading import live_dataset
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.reading import live_dataset, with_column
+from qatk.cli.shared import Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted, figure
 from qatk.errors import visible
 
@@ -45,6 +45,8 @@ def check_command(
             ".csv or .parquet; the first three also with .gz. Findings are then those that are left.",
         ),
     ] = None,
+    language: Language = None,
+    language_column: LanguageColumn = None,
     use: Use = None,
     settings: Set = None,
     json: Json = False,
@@ -57,18 +59,21 @@ def check_command(
     train.csv --fix mended.csv.
     """
     from qatk.data import check, fix, form_of
+    from qatk.evaluation import normalisation_of
 
     plain_warnings()
     host = plugin_host(context)
+    by = normalisation_of(language, language_column, host)
+    settings = with_column(settings, None if out is not None else language_column)
     if out is not None:
         form_of(another(data, out))
-    raw = live_dataset(host, use, data, settings or []).raw(whole=out is not None)
-    train = None if against is None else live_dataset(host, use, against, settings or []).raw()
+    raw = live_dataset(host, use, data, settings).raw(whole=out is not None)
+    train = None if against is None else live_dataset(host, use, against, settings).raw()
     changes: list[Change] = []
     if out is not None:
         raw, changes = fix(raw)
         _write(raw, out, data)
-    quality = check(raw, train)
+    quality = check(raw, train, by)
     if json:
         print_json({**quality.plain(), **({} if out is None else {"changes": [vars(each) for each in changes]})})
     else:
@@ -115,7 +120,8 @@ def _print(console: Console, quality: Quality) -> None:
     for finding in quality.findings:
         _print_finding(console, finding)
     if quality.agreement is not None:
-        console.print(f"{quality.agreement.said}\n", soft_wrap=True, highlight=False)
+        said = f"{quality.agreement.said} Answers are compared by the normaliser {quality.normaliser}.\n"
+        console.print(said, soft_wrap=True, highlight=False)
     sizes = (quality.questions, "question"), (quality.contexts, "context"), (quality.answers, "answer")
     checked = ", ".join(counted(number, what) for number, what in sizes)
     kinds = [finding.severity for finding in quality.findings]

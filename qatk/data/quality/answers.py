@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from qatk.data.answers import nearest_place, overlap_of
 from qatk.data.quality.findings import Found, short
-from qatk.evaluation.squad import normalise_answers
 from qatk.evaluation.word_bounds import cuts_word
+from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Answer, RawExamples
 
 _AHEAD, _BEHIND = ",;:!?)]}\u201d\u3002\uff0c", ",;:([{\u201c\uff0c"
@@ -31,7 +31,7 @@ class _Place(NamedTuple):
     context: str
 
 
-def answer_findings(raw: RawExamples) -> Iterator[Found]:
+def answer_findings(raw: RawExamples, by: Normalisation = ENGLISH) -> Iterator[Found]:
     """Finds about answers, one kind after the other."""
     found: dict[str, list[_Place]] = defaultdict(list)
     contexts, rows = raw.context, raw.answer_owners.tolist()
@@ -42,7 +42,7 @@ def answer_findings(raw: RawExamples) -> Iterator[Found]:
             found[kind].append(place)
         if core(text) != (0, len(text)) and text.strip():
             found["padded-answer"].append(place)
-    for number, normal in enumerate(normalise_answers(raw.answer_text) if rows else ()):
+    for number, normal in enumerate(by.answers(raw) if rows else ()):
         if not normal and raw.answer_text[number].strip():
             row = rows[number]
             found["nothing-to-score"].append(

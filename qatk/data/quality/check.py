@@ -11,19 +11,22 @@ from qatk.data.quality.overlap import overlap_findings
 from qatk.data.quality.questions import question_findings
 from qatk.data.quality.texts import text_findings
 from qatk.evaluation.agreement import Agreement, agreement_among
+from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Examples, RawExamples, as_starts
 
 
-def check(raw: RawExamples, against: RawExamples | None = None) -> Quality:
+def check(raw: RawExamples, against: RawExamples | None = None, normalisation: Normalisation = ENGLISH) -> Quality:
     """What is wrong with a data set; it may be broken in any way, and nothing is raised.
 
     Args:
         raw: as a reader gives it; see :class:`qatk.plugins.optional.RawDataset`.
         against: the training data of which an evaluation set must hold nothing.
+        normalisation: by which normaliser two answers are the same.
     """
     with without_collector():
-        agreement = _agreement(raw)
-        found = [*question_findings(raw), *answer_findings(raw), *text_findings(raw), _disagreement(raw, agreement)]
+        agreement = _agreement(raw, normalisation)
+        found = [*question_findings(raw, normalisation), *answer_findings(raw, normalisation), *text_findings(raw)]
+        found.append(_disagreement(raw, agreement))
         if against is not None:
             found += overlap_findings(raw, against)
         return Quality(
@@ -32,14 +35,16 @@ def check(raw: RawExamples, against: RawExamples | None = None) -> Quality:
             answers=len(raw.answer_text),
             findings=findings_of(raw, iter(found)),
             agreement=agreement if agreement is not None and agreement.repeated else None,
+            normaliser=normalisation.name_of(raw),
         )
 
 
-def _agreement(raw: RawExamples) -> Agreement | None:
+def _agreement(raw: RawExamples, normalisation: Normalisation) -> Agreement | None:
     """The agreement of alternative answers; of texts that no examples hold the broken characters are replaced."""
     if not raw.has_gold.any():
         return None
     n = len(raw)
+    columns = {name: raw.columns[name] for name in (normalisation.column,) if name is not None}
     return agreement_among(
         Examples(
             id=list(map(str, range(n))),
@@ -51,7 +56,9 @@ def _agreement(raw: RawExamples) -> Agreement | None:
             answer_text=[text.encode("utf-8", "replace").decode() for text in raw.answer_text],
             answer_start=as_starts([None] * len(raw.answer_text)),
             answer_span=raw.answer_span,
-        )
+            columns=columns,
+        ),
+        normalisation,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from qatk.data.quality.kinds import KINDS, SEVERITIES, Severity, Unit
 from qatk.evaluation.agreement import Agreement
+from qatk.languages import DEFAULT
 from qatk.types import RawExamples
 
 SHOWN = 3
@@ -63,6 +64,7 @@ class Quality:
         questions, contexts, answers: how many were checked.
         findings: the gravest first; none where all is well.
         agreement: how far annotators agree; ``None`` where no question has the same answer from several.
+        normaliser: by which answers were compared.
     """
 
     questions: int
@@ -70,6 +72,7 @@ class Quality:
     answers: int
     findings: Sequence[Finding] = field(default_factory=tuple)
     agreement: Agreement | None = None
+    normaliser: str = DEFAULT
 
     @property
     def errors(self) -> list[Finding]:

@@ -9,19 +9,19 @@ import numpy as np
 
 from qatk.data.quality.findings import Found, short
 from qatk.data.strict import contradicts_flag, lacks_answers
-from qatk.evaluation.squad import normalise_answers
+from qatk.languages import ENGLISH, Normalisation
 from qatk.types import RawExamples
 
 
-def question_findings(raw: RawExamples) -> Iterator[Found]:
-    """Finds about questions, one kind after the other."""
+def question_findings(raw: RawExamples, by: Normalisation = ENGLISH) -> Iterator[Found]:
+    """Finds about questions, one kind after the other; answers are the same where their normal forms are."""
     yield _duplicate_ids(raw)
     yield _empty_fields(raw)
     lacking = np.flatnonzero(lacks_answers(raw)).tolist()
     yield Found("missing-answers", lacking, lambda number: short(raw.question[lacking[number]]))
     differing = np.flatnonzero(contradicts_flag(raw)).tolist()
     yield Found("contradictory-flag", differing, lambda number: _flag(raw, differing[number]))
-    yield from _repeated(raw)
+    yield from _repeated(raw, by)
 
 
 def _duplicate_ids(raw: RawExamples) -> Found:
@@ -60,12 +60,12 @@ def folded(texts: Sequence[str]) -> list[str]:
     return [" ".join(text.casefold().split()).rstrip(" ?.!") for text in texts]
 
 
-def _repeated(raw: RawExamples) -> Iterator[Found]:
+def _repeated(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
     """Questions that stand several times for one context, by whether their answers agree."""
     asked: dict[tuple[int, str], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(raw.context_index.tolist(), folded(raw.question), strict=True)):
         asked[key].append(row)
-    normal = normalise_answers(raw.answer_text) if len(raw.answer_text) else []
+    normal = by.answers(raw)
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for rows in asked.values():
         first = rows[0]

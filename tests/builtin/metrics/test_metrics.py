@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qatk.api import DataError, HubUnreachable, NoOptions, UsageError
+from qatk.api import DataError, HubUnreachable, LanguageOptions, UsageError
 from qatk_builtin.metrics import EvaluateOptions
 from qatk_builtin.metrics.evaluate_library import EvaluateMetric
 from qatk_builtin.metrics.squad import SquadMetric
@@ -78,13 +78,13 @@ def probe(tmp_path: Path, _modules: None) -> Probe:
 
 
 def test_squad_metric() -> None:
-    scores = SquadMetric(NoOptions()).score(EXAMPLES, predictions_of(["red", "hen", "x"]))
+    scores = SquadMetric(LanguageOptions()).score(EXAMPLES, predictions_of(["red", "hen", "x"]))
     assert {name: values.tolist() for name, values in scores.items()} == {
         "exact": [0.0, 1.0, 0.0],
         "f1": [2 / 3, 1.0, 0.0],
     }
     with pytest.raises(DataError, match="no gold"):
-        SquadMetric(NoOptions()).score(without_gold(1), predictions_of([""]))
+        SquadMetric(LanguageOptions()).score(without_gold(1), predictions_of([""]))
 
 
 def test_references_as_lists_are_filled_up(probe: Probe) -> None:
@@ -206,4 +206,4 @@ def test_several_spans_are_refused_by_the_library_and_scored_by_squad() -> None:
     examples, answers = examples_of_spans([["Arlen"], ["Borsk"]], [["Cadiz"]]), answers_of_texts(["Borsk", "Arlen"], [])
     with pytest.raises(UsageError, match="1 questions have several spans, and 1 answers"):
         EvaluateMetric(EvaluateOptions(name="squad")).corpus(examples, answers)
-    assert SquadMetric(NoOptions()).score(examples, answers)["exact"].tolist() == [1, 0]
+    assert SquadMetric(LanguageOptions()).score(examples, answers)["exact"].tolist() == [1, 0]

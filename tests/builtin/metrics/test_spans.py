@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qatk.api import DataError, NoOptions
+from qatk.api import DataError, LanguageOptions
 from qatk.evaluation import normalise_answers
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.plugins.host import PluginHost
@@ -23,7 +23,7 @@ from repository import SHARED, needs_shared_data
 from scoring_cases import examples_of, predictions_of, without_gold
 from several_cases import examples_of_spans
 
-METRIC = SpansMetric(NoOptions())
+METRIC = SpansMetric(LanguageOptions())
 
 
 def answered(examples: Examples, *said: list[str]) -> Predictions:

@@ -1,14 +1,14 @@
-"""Metrics, slicers and datasets that break one promise each."""
+"""Metrics, normalisers, slicers and datasets that break one promise each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from qatk.api import Examples, NoOptions, Predictions, RawExamples
+from qatk.api import Examples, LanguageOptions, NoOptions, Predictions, RawExamples
 from qatk.types import Bool, Float64
 from qatk_builtin.metrics.squad import SquadMetric
 
@@ -24,7 +24,7 @@ class GoodMetric(SquadMetric):
     """Right."""
 
     def __init__(self, options: Any) -> None:
-        super().__init__(NoOptions())
+        super().__init__(LanguageOptions())
 
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
         found = super().score(examples, predictions).items()
@@ -94,6 +94,47 @@ class Counting(GoodMetric):
     def spoil(self, values: Float64, examples: Examples, predictions: Predictions) -> Any:
         self.calls += 1
         return values / self.calls
+
+
+# normalisers
+
+
+class GoodNormaliser(Plain):
+    """Lower case."""
+
+    def normalise(self, texts: Sequence[str]) -> Any:
+        return [" ".join(text.lower().split()) for text in texts]
+
+
+class OneText(GoodNormaliser):
+    """All in one."""
+
+    def normalise(self, texts: Sequence[str]) -> Any:
+        return " ".join(super().normalise(texts))
+
+
+class Blanks(GoodNormaliser):
+    """Blanks as they are."""
+
+    def normalise(self, texts: Sequence[str]) -> Any:
+        return [text.lower() for text in texts]
+
+
+class Growing(GoodNormaliser):
+    """A token more each time."""
+
+    def normalise(self, texts: Sequence[str]) -> Any:
+        return [f"{form} ." for form in super().normalise(texts)]
+
+
+class Numbered(GoodNormaliser):
+    """By the place among the texts, unless they are normal already."""
+
+    def normalise(self, texts: Sequence[str]) -> Any:
+        forms = super().normalise(texts)
+        return [
+            f"{form} {k}" if form != text else form for k, (form, text) in enumerate(zip(forms, texts, strict=True))
+        ]
 
 
 # slicers
@@ -270,6 +311,12 @@ BROKEN = {
         Reversed: "gold-is-worth-most",
         Counting: "is-deterministic",
     },
+    "normaliser": {
+        OneText: "forms-have-the-right-form",
+        Blanks: "tokens-stand-between-single-blanks",
+        Growing: "twice-is-once",
+        Numbered: "texts-do-not-touch-each-other",
+    },
     "slicer": {
         Indices: "masks-have-the-right-form",
         Empty: "no-group-is-empty",
@@ -290,4 +337,4 @@ BROKEN = {
         RawElsewhere: "raw-has-what-is-loaded",
     },
 }
-GOOD = {"metric": GoodMetric, "slicer": GoodSlicer, "dataset": GoodDataset}
+GOOD = {"metric": GoodMetric, "normaliser": GoodNormaliser, "slicer": GoodSlicer, "dataset": GoodDataset}

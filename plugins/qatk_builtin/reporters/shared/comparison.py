@@ -88,6 +88,7 @@ class Contrast:
         seeds = {len(system.evaluations) for system in comparison.systems}
         parts = [counted(len(comparison.examples), "question"), counted(clusters.count, clusters.kind)]
         parts += [f"{' or '.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
+        parts += [f"normaliser {comparison.systems[0].evaluation.normaliser}"]
         parts += [f"{comparison.draws:,} bootstrap draws, seed {comparison.seed}"]
         return " · ".join([*parts, *([clusters.note] if clusters.note else [])])
 

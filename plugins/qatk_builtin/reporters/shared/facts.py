@@ -82,8 +82,10 @@ def interval_note(evaluation: Evaluation) -> str:
 def notes(evaluation: Evaluation) -> Iterable[str]:
     """Notes on EM and F1, one sentence each."""
     metrics = evaluation.metrics
-    if {"exact", "f1"} <= metrics.keys() and (agreement := agreement_of(evaluation.examples)) is not None:
-        yield agreement.said
+    if {"exact", "f1"} <= metrics.keys():
+        yield f"Answers are compared by the normaliser {evaluation.normaliser}."
+        if (agreement := agreement_of(evaluation.examples, evaluation.normalisation)) is not None:
+            yield agreement.said
     if "NoAns_total" in metrics:
         yield f"A system that never answers scores {100 * metrics['NoAns_total'] / metrics['total']:.1f}."
     if "best_f1" in metrics:

@@ -1,0 +1,94 @@
+"""Characters as readers see them: a letter with its marks is one, and is never cut in two."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import regex
+
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
+    "\ua9e0-\ua9fe\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Characters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
+_NEAR = 64
+"""Characters around a place that are looked at; longer clusters are no writing, and may be cut."""
+
+
+_WORD = re.compile(r"\w+", re.ASCII)
+
+
+@cache
+def _word() -> regex.Pattern[str]:
+    import regex
+
+    return regex.compile(r"[\w\p{M}\u200c\u200d]+")  # unlike in re, marks belong to words
+
+
+@cache
+def _cluster() -> regex.Pattern[str]:
+    import regex  # takes a moment to import, and plain English needs none of it
+
+    return regex.compile(r"\X")
+
+
+def clusters(text: str) -> list[str]:
+    """The grapheme clusters of a text (Unicode Standard Annex 29): letters with their marks, emoji, line ends."""
+    return list(text) if text.isascii() and "\r" not in text else _cluster().findall(text)
+
+
+def cut_before(text: str, at: int) -> int:
+    """The last place at or before ``at`` where a text may be cut without cutting a grapheme cluster."""
+    if at <= 0 or at >= len(text) or text[at - 1 : at + 1].isascii():
+        return min(max(at, 0), len(text))
+    begin = max(at - _NEAR, 0)
+    ends = accumulate(map(len, clusters(text[begin : at + _NEAR])), initial=begin)
+    return max((end for end in ends if end <= at), default=at)
+
+
+def cut_after(text: str, at: int) -> int:
+    """The first place at or after ``at`` where a text may be cut without cutting a grapheme cluster."""
+    begin = cut_before(text, at)
+    return begin if begin >= min(max(at, 0), len(text)) else begin + len(clusters(text[begin : begin + _NEAR])[0])
+
+
+def shortened(text: str, length: int, ellipsis: str = "…") -> str:
+    """The first ``length`` characters of a text, fewer where the last cluster would be cut; then ``ellipsis``."""
+    return text if len(text) <= length else text[: cut_before(text, length)] + ellipsis
+
+
+def word_places(text: str) -> list[tuple[int, int]]:
+    """The first and last character (exclusive) of each word: of letters, digits and marks, without punctuation.
+
+    Of scripts without blanks each cluster counts as a word.
+    """
+    if text.isascii():
+        return [match.span() for match in _WORD.finditer(text)]
+    places = []
+    for match in _word().finditer(text):
+        at = match.start()
+        for word in words_of(match[0]):
+            places.append((at, at + len(word)))
+            at += len(word)
+    return places
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text by blanks; of scripts without blanks each cluster counts as a word."""
+    if text.isascii() or not UNSPACED.search(text):
+        return text.split()
+    words: list[str] = []
+    for part in text.split():
+        spelt = ""
+        for cluster in clusters(part):
+            if UNSPACED.match(cluster):
+                words += [spelt, cluster] if spelt else [cluster]
+                spelt = ""
+            else:
+                spelt += cluster
+        words += [spelt] if spelt else []
+    return words
