@@ -44,6 +44,8 @@ from qatk.errors import Interrupted, QatkError, UsageError
 if TYPE_CHECKING:
     import re
 
+    from rich.console import Console
+
     from qatk.comparison.planning import Needed
     from qatk.evaluation.free_text import Aligner
     from qatk.languages import Normalisation
@@ -97,12 +99,10 @@ def compare_command(
     from qatk.comparison.planning import needed
     from qatk.comparison.wins_losses import compile_pattern
     from qatk.plugins.normalisers import given_normalisation
-    from qatk.sweeps.sweep import failures
 
     plain_warnings()
-    pattern = compile_pattern(grep) if grep is not None else None
-    outputs = wanted_outputs(markdown, html, report or [])
-    check_outputs(json, outputs)
+    pattern = None if grep is None else compile_pattern(grep)
+    check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
     host = plugin_host(context)
     reporters = reporters_of(host, outputs, to_terminal=not json)
     given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
@@ -110,16 +110,25 @@ def compare_command(
     systems, outcomes = _Request(*given, common, group_seeds, cluster, on, bool(html or report), *how).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
-    shown = _narrowed(comparison, only, pattern)
-    console = output(quiet=json)
+    shown, console = _narrowed(comparison, only, pattern), output(quiet=json)
     for reporter, file in reporters:
         reporter.compare(shown, file, console, show=_number_shown(show, comparison))
-    if not json and all(wanted.file is not None for wanted in outputs):
-        console.print(*(f"\n{plan.text}" for plan in plans), sep="\n", end="\n" * bool(plans), markup=False)
     if json:
         print_json(comparison_to_dict(shown) | _further(plans, outcomes))
+    elif all(wanted.file is not None for wanted in outputs):
+        _print_plans(console, plans)
+    _raise_failures(outcomes)
+
+
+def _raise_failures(outcomes: Sequence[Outcome]) -> None:
+    from qatk.sweeps.sweep import failures
+
     if failed := failures(outcomes):
         raise QatkError(failed, fix="run the same command again to resume them")
+
+
+def _print_plans(console: Console, plans: Sequence[Needed]) -> None:
+    console.print(*(f"\n{plan.text}" for plan in plans), sep="\n", end="\n" * bool(plans), markup=False)
 
 
 def _number_shown(show: int | None, comparison: Comparison) -> int:

@@ -72,6 +72,11 @@ Threshold = Annotated[
     ),
 ]
 
+Use = Annotated[
+    str,
+    typer.Option(metavar="DATASET", help="Read DATA by this dataset component.", autocompletion=completion.datasets),
+]
+
 
 def evaluate_command(
     context: typer.Context,
@@ -82,12 +87,7 @@ def evaluate_command(
     extra: ExtraOption = Extra.error,
     na_prob_thresh: Threshold = None,
     cluster: Cluster = None,
-    use: Annotated[
-        str,
-        typer.Option(
-            metavar="DATASET", help="Read DATA by this dataset component.", autocompletion=completion.datasets
-        ),
-    ] = "squad",
+    use: Use = "squad",
     language: Language = None,
     language_column: LanguageColumn = None,
     align: Align = False,

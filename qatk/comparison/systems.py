@@ -83,21 +83,17 @@ def read_systems(
             where odds and predictions do not belong together.
         DataError: where a file holds something else, or the data has no gold.
         UsageError: for a run without the evaluation set; for fewer than two systems, neither run nor data, or another
-            number of odds than of prediction files; where the data or the metrics of two differ; where a file cannot
-            be opened.
+            number of odds than of files; where data, metrics or normalisers differ; where a file cannot be opened.
     """
     refuse_too_few(len(sources))
     of = dict(zip(distinct_names(sources), sources, strict=True))
     files = {name: source for name, source in of.items() if Path(source).is_file()}
     answers = _read_answers(files, null_odds, align)
     if data is None:
-        if by is not None:
-            fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
-            raise UsageError("--language goes with --data", fix=fix)
+        _refuse_language(by)
         found = _of_runs(of, answers, partial(load_run, nbest=nbest, on=on, host=host), common=common, on=on)
     else:
-        by = by or ENGLISH
-        asked = read_data(data, host, cluster=cluster, use=use, language_column=by.column)
+        asked = read_data(data, host, cluster=cluster, use=use, language_column=(by := by or ENGLISH).column)
         found = _on_data(of, answers, asked, _name_of(data), by, host, common=common)
     if names is None:
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
@@ -127,6 +123,7 @@ def _of_runs(
     if not runs:
         what = f"{next(iter(of.values()))} is a file, not a run folder"
         raise UsageError(what, fix="prediction files need the data: --data DATA")
+    refuse_other_normalisers({name: run.evaluation for name, run in runs.items()})
     refuse_other_metrics(_metrics(runs, answers))
     found = {name: _Found(run.evaluation, run.manifest, facts_of(run)) for name, run in runs.items()}
     if answers:
@@ -137,7 +134,6 @@ def _of_runs(
         examples, masks = _shared_with_run(first, ids, common=common)
         by = first.normalisation
         found |= {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
-    refuse_other_normalisers({name: found[name].evaluation for name in of})
     digests = {name: result.manifest.get("data", {}).get(on, {}).get("digest") for name, result in runs.items()}
     each = [found[name] for name in of]
     evaluations = align(list(of), [one.evaluation for one in each], [digests.get(name) for name in of], common=common)
@@ -246,6 +242,13 @@ def _shared_with_run(
     shared = set(shared_ids(list(ids), list(ids.values()), common=common))
     base = take(first, _rows_among(first.examples, shared))
     return base.examples, base.masks
+
+
+def _refuse_language(by: Normalisation | None) -> None:
+    """Without data a run brings the language."""
+    if by is not None:
+        fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
+        raise UsageError("--language goes with --data", fix=fix)
 
 
 def _name_of(data: Source | Examples) -> str:

@@ -1,6 +1,15 @@
 """What terminal, Markdown, HTML and notebook output share: text, numbers, tables."""
 
-from qatk.display.graphemes import UNSPACED, clusters, cut_after, cut_before, shortened, word_places, words_of
+from qatk.display.graphemes import (
+    UNSPACED,
+    clusters,
+    cut_after,
+    cut_before,
+    occurrences,
+    shortened,
+    word_places,
+    words_of,
+)
 from qatk.display.numbers import (
     ANSWER_NOTHING,
     METRICS,
@@ -38,6 +47,7 @@ __all__ = [
     "figure",
     "in_blocks",
     "interval",
+    "occurrences",
     "p_value",
     "page_script",
     "page_style",

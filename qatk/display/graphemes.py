@@ -77,6 +77,18 @@ def word_places(text: str) -> list[tuple[int, int]]:
     return places
 
 
+def occurrences(part: str, text: str) -> int:
+    """How often a text stands in another, not as part of a longer word; nothing stands nowhere."""
+    found = text.count(part) if part else 0
+    if found <= 1:
+        return found
+    import regex
+
+    before, after = ("" if UNSPACED.match(edge) else r"[\w\p{M}]" for edge in (part[0], part[-1]))
+    before, after = before and f"(?<!{before})", after and f"(?!{after})"
+    return max(len(regex.findall(f"{before}{regex.escape(part)}{after}", text)), 1)
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text by blanks; of scripts without blanks each cluster counts as a word."""
     if text.isascii() or not UNSPACED.search(text):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
+
+from qatk.display.graphemes import UNSPACED, cut_after, cut_before
 
 ELLIPSIS = "…"
 """Stands for text that was cut."""
@@ -47,15 +49,17 @@ def undirected(text: str) -> str:
 def excerpt(context: str, marks: Sequence[Mark], *, width: int | None = None) -> Text:
     """Part of a context, with its marks styled and in brackets.
 
-    Marks may overlap, contain each other or be equal. They are clipped to the context and to the part shown, and empty
-    marks are dropped. The result has no line ends and is not wrapped.
+    Marks may overlap, contain each other or be equal. They cut no letter from its accents, they are clipped to the part
+    shown, and empty ones are dropped. The result has no line ends and is not wrapped.
 
     Args:
         context: as in the data; control characters are shown as in :func:`printable`.
         marks: in any order; the excerpt is centred on the first one.
-        width: the number of characters to show around the first mark, including it. Cuts fall between words and show as
-            ``…``; the first mark is never cut, however long it is. ``None`` shows everything.
+        width: the number of characters to show around the first mark, including it. Cuts fall between words, in scripts
+            without blanks between characters with their marks, and show as ``…``; the first mark is never cut, however
+            long it is. ``None`` shows everything.
     """
+    marks = [replace(m, start=cut_before(context, m.start), end=cut_after(context, m.end)) for m in marks]
     begin, stop = _part(context, marks, width)
     shown = [(max(m.start, begin), min(m.end, stop), m) for m in marks]
     shown = [(start, end, m) for start, end, m in shown if start < end]
@@ -93,17 +97,26 @@ def _part(context: str, marks: Sequence[Mark], width: int | None) -> tuple[int, 
 def _skip_cut_word(context: str, begin: int, limit: int) -> int:
     """The start of the first whole word at or after ``begin``; ``begin`` itself where none starts before ``limit``."""
     at = begin
-    while at < limit and not (context[at - 1].isspace() and not context[at].isspace()):
+    while at < limit and (context[at].isspace() or not _parts_words(context, at)):
         at += 1
-    return at if at < limit or (limit and context[limit - 1].isspace()) else begin
+    return at if at < limit or (limit and context[limit - 1].isspace()) else min(cut_after(context, begin), limit)
 
 
 def _drop_cut_word(context: str, limit: int, stop: int) -> int:
     """The end of the last whole word at or before ``stop``; ``stop`` itself where none ends after ``limit``."""
     at = stop
-    while at > limit and not (context[at].isspace() and not context[at - 1].isspace()):
+    while at > limit and (context[at - 1].isspace() or not _parts_words(context, at)):
         at -= 1
-    return at if at > limit or context[limit].isspace() else stop
+    return at if at > limit or context[limit].isspace() else max(cut_before(context, stop), limit)
+
+
+def _parts_words(context: str, at: int) -> bool:
+    """Whether a word ends or begins before a character: at blanks, and around each cluster of scripts without them."""
+    before, after = context[at - 1], context[at]
+    if before.isspace() or after.isspace():
+        return True
+    unspaced = UNSPACED.match(before) or UNSPACED.match(after)
+    return unspaced is not None and cut_before(context, at) == at
 
 
 def _draw(context: str, begin: int, stop: int, shown: list[tuple[int, int, Mark]]) -> Text:

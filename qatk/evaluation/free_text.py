@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qatk.display import UNSPACED
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
-from qatk.evaluation.word_bounds import UNSPACED, cuts_word, whole_words
+from qatk.evaluation.word_bounds import cuts_word, whole_words
 from qatk.types import Bool, Examples, Span
 
 ALIGNMENTS: tuple[str, ...] = ("exact", "normalised", "fuzzy", "not in the context", "no answer")

@@ -8,6 +8,8 @@ from typing import ClassVar, Generic, TypeVar
 from typing_extensions import Self
 
 from qatk.component import Options
+from qatk.languages import Normalisation
+from qatk.plugins import optional
 from qatk.plugins.attribution import attributed
 from qatk.plugins.registered import Registered
 
@@ -42,3 +44,17 @@ class Live(Generic[C]):
     def during(self, stage: str) -> AbstractContextManager[None]:
         """What is raised in the block is the component's, at this stage."""
         return attributed(self.registered, stage, may_print=self.may_print)
+
+
+class Normalised(Live[C]):
+    """What metrics and slicers have in common: they may compare texts by language."""
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """By which normalisers it compares texts; ``None`` of a component that takes none."""
+        return self.component.normalisation if isinstance(self.component, optional.Normalising) else None
+
+    def normalise_by(self, normalisation: Normalisation) -> None:
+        """Compare texts by these normalisers, where the component takes any."""
+        if isinstance(self.component, optional.Normalising):
+            self.component.normalisation = normalisation

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from qatk.languages import Normalisation
 from qatk.plugins import optional, protocols, values
-from qatk.plugins.adapter import Live
+from qatk.plugins.adapter import Live, Normalised
 from qatk.plugins.attribution import attributed
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Plain, Tokenizer, methods_of
@@ -175,7 +174,7 @@ class LiveDecoder(Live[protocols.Decoder]):
             return predictions
 
 
-class LiveMetric(Live[protocols.Metric]):
+class LiveMetric(Normalised[protocols.Metric]):
     """Judges predictions."""
 
     def score(self, examples: Examples, predictions: Predictions) -> Mapping[str, Float64]:
@@ -184,16 +183,6 @@ class LiveMetric(Live[protocols.Metric]):
             columns = values.columns(self.component.score(examples, predictions), len(examples), np.float64)
             values.check_questions(columns, examples)
             return columns
-
-    @property
-    def normalisation(self) -> Normalisation | None:
-        """By which normalisers it compares texts; ``None`` of a metric that takes none."""
-        return self.component.normalisation if isinstance(self.component, optional.Normalising) else None
-
-    def normalise_by(self, normalisation: Normalisation) -> None:
-        """Compare texts by these normalisers, where the metric takes any."""
-        if isinstance(self.component, optional.Normalising):
-            self.component.normalisation = normalisation
 
     def corpus(self, examples: Examples, predictions: Predictions) -> Mapping[str, float]:
         """Figures of the whole set; none of most metrics."""
@@ -212,7 +201,7 @@ class LiveNormaliser(Live[protocols.Normaliser]):
             return values.texts(self.component.normalise(texts), len(texts))
 
 
-class LiveSlicer(Live[protocols.Slicer]):
+class LiveSlicer(Normalised[protocols.Slicer]):
     """Groups of questions."""
 
     @property

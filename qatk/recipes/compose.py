@@ -108,8 +108,10 @@ def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
     metrics = _many(LiveMetric, recipe, "metrics")
     language, column = named_language(metric.options.model_dump() for metric in metrics)
     normalisation = normalisation_of(language, column, host)
-    for metric in metrics:
-        metric.normalise_by(normalisation)
+    slicers = _many(LiveSlicer, recipe, "slicers")
+    free = (slicer for slicer in slicers if named_language([slicer.options.model_dump()]) == (None, None))
+    for part in (*metrics, *free):
+        part.normalise_by(normalisation)
     return Pipeline(
         train=_build(LiveDataset, train) if (train := recipe.one("data", "train")) else None,
         dev=_must(LiveDataset, recipe, "data", "dev"),
@@ -120,7 +122,7 @@ def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
         trainer=_must(LiveTrainer, recipe, "trainer"),
         decoder=_must(LiveDecoder, recipe, "decoder"),
         metrics=metrics,
-        slicers=_many(LiveSlicer, recipe, "slicers"),
+        slicers=slicers,
         reporters=_many(LiveReporter, recipe, "reporters"),
         trackers=_many(LiveTracker, recipe, "trackers"),
         normalisation=normalisation,

@@ -51,8 +51,7 @@ def compare(
     """Compare systems with the first one, question by question; for recipes, make missing runs first.
 
     Args:
-        sources: run folders and predictions files; with ``data``, models (run folders, saved models, checkpoints) and
-            predictions files; or recipes (``.yaml``). The first is the baseline.
+        sources: run folders and predictions files; with ``data``, models too; or recipes. The first is the baseline.
         data: the data for models to answer, and to score predictions files on, as in :func:`qatk.evaluate`.
         null_odds: the odds file of each predictions file, or ``None``.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
@@ -61,7 +60,7 @@ def compare(
         out: for recipes: the parent folder of the run folders.
         limit: for recipes: the number of questions to use from each split.
         jobs: for recipes: the number of runs at the same time on this machine.
-        executor: for recipes: runs the recipes elsewhere, instead of in processes on this machine.
+        executor: for recipes: runs them elsewhere, instead of in processes on this machine.
         common: if systems share only some questions, compare on those.
         group_seeds: treat run folders whose recipes differ only in their seed as one system.
         draws: the number of draws of the bootstrap and the randomisation.
@@ -75,16 +74,15 @@ def compare(
         language_column: the column of the data that names each question's.
         host: the plugins to use.
 
-    Raises:
-        QatkError: a subclass of it, for everything that a user can correct; arguments before anything is run.
+    Raises a :class:`QatkError` for all that a user can correct, for wrong arguments before anything is run.
     """
     host = host or PluginHost.discover()
     if recipes := _recipes_of(sources, data, varied=bool(over) or seeds is not None):
         systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on)
     else:
-        read = partial(read_systems, sources, null_odds, data=data, common=common, group_seeds=group_seeds)
         by = given_normalisation(language, language_column, host)
-        systems = read(cluster=cluster, on=on, align=align, by=by, host=host)
+        read = partial(read_systems, sources, null_odds, data=data, by=by, common=common, group_seeds=group_seeds)
+        systems = read(cluster=cluster, on=on, align=align, host=host)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from qatk.cli import main
 from qatk.cli.console import SafeConsole
 
+HEBREW = "שלום"
 PLUGIN = '''
 from qatk.api import Component, Options, hookimpl
 
@@ -85,3 +86,26 @@ def test_what_a_plugin_says_of_itself(
         assert "\x9b2J" in next(row["summary"] for row in rows if row["name"] == "evil")
     else:
         assert {"\\x1b]0;title\\x07", "\\x9b2J", "\\u202eabc"} <= set(said.split())
+
+
+def test_text_from_right_to_left_leaves_alone_what_stands_beside_it() -> None:
+    """In a terminal each such text is isolated, without width; a file gets it as it is."""
+    table = Table("id", "answer", "n")
+    table.add_row("q1", Text(HEBREW), "1")
+    table.add_row("q2", Text("Os\u202elo"), "2")
+    shown = {}
+    for terminal in (True, False):
+        out = StringIO()
+        SafeConsole(file=out, force_terminal=terminal, color_system=None, width=40, legacy_windows=False).print(table)
+        shown[terminal] = out.getvalue().splitlines()
+    row = next(line for line in shown[True] if "q1" in line)
+    assert f"\u2068{HEBREW}\u2069" in row
+    assert [line.replace("\u2068", "").replace("\u2069", "") for line in shown[True]] == shown[False]
+    assert "\u2068" not in "".join(shown[False])
+    assert "\u202e" not in "".join(shown[True]), "what turns around text beside it is still not obeyed"
+    out = StringIO()
+    long = Text(f"{HEBREW} " * 12)
+    SafeConsole(file=out, force_terminal=True, color_system=None, width=20).print(long)
+    lines = [line for line in out.getvalue().splitlines() if line.strip()]
+    assert len(lines) > 2
+    assert all(line.startswith("\u2068") and line.rstrip().endswith("\u2069") for line in lines), "line by line"

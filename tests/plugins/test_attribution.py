@@ -64,7 +64,7 @@ BASES = {
     "featurizer": ("StrideFeaturizer", "StrideOptions", "featurize"),
     "trainer": ("TorchTrainer", "TorchOptions", "predict"),
     "metric": ("SquadMetric", "LanguageOptions", "score"),
-    "slicer": ("QuestionWord", "NoOptions", "masks"),
+    "slicer": ("QuestionWord", "LanguageOptions", "masks"),
     "backbone": ("TinyBackbone", "TinyOptions", "spec"),
     "head": ("", "LinearOptions", ""),
 }

@@ -28,7 +28,7 @@ def qatk_metrics() -> Iterable[Component]:
             "squad",
             f"{__name__}.squad:SquadMetric",
             LanguageOptions,
-            "EM and F1 as in the official script, or by language; for several spans as in DROP",
+            "EM and F1 as in the official script, or by language; several spans as DROP",
             formerly=("squad",),
         ),
         Component(
@@ -57,7 +57,7 @@ _BY_RULES = {
     "vi": ("Vietnamese", "Vietnamese as MLQA: của, là, cái, chiếc, những"),
     "zh": ("Chinese", "Chinese as MLQA: each ideograph a token, other words whole"),
     "fr": ("French", "French: articles le, la, les, un, une, des, du; elided l', d'"),
-    "it": ("Italian", "Italian: articles il, lo, la ..., un ..., del ...; elided l', un', d', dell', all' ..."),
+    "it": ("Italian", "Italian: articles il, lo, la ..., un ..., del ...; elided l', un', dell' ..."),
     "nl": ("Dutch", "Dutch: articles de, het, een, 't, 'n"),
     "pt": ("Portuguese", "Portuguese: articles o, a, os, as, um, uma, uns, umas; elided d'"),
     "ja": ("Unspaced", "Japanese by character, other words whole"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qatk.api import Component, Options, hookimpl
+from qatk.api import Component, LanguageOptions, Options, hookimpl
 
 
 class ColumnOptions(Options):
@@ -20,7 +20,11 @@ def qatk_slicers() -> Iterable[Component]:
     questions, contexts = f"{__name__}.questions", f"{__name__}.contexts"
     return [
         Component(
-            "question-word", f"{questions}:QuestionWord", summary="what, who, when, how many ...", formerly=("squad",)
+            "question-word",
+            f"{questions}:QuestionWord",
+            LanguageOptions,
+            "what, who, when, how many ..., by language",
+            formerly=("squad",),
         ),
         Component("answerable", f"{questions}:Answerable", summary="answerable or unanswerable", formerly=("squad",)),
         Component(
@@ -52,7 +56,8 @@ def qatk_slicers() -> Iterable[Component]:
         Component(
             "question-overlap",
             f"{contexts}:QuestionOverlap",
-            summary="share of the question words that the context has",
+            LanguageOptions,
+            "share of the question words that the context has",
             formerly=("squad",),
         ),
         Component(

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 
-from qatk.api import DataError, Examples, NoOptions
+from qatk.api import DataError, Examples, LanguageOptions, NoOptions
+from qatk.display import occurrences, words_of
+from qatk.evaluation import normalisation_of
 from qatk.types import Bool, Int64
 from qatk_builtin.slicers import ColumnOptions
 from qatk_builtin.slicers.groups import biggest, coded
-
-_WORDS = {
-    "what": "what",
-    "who": "who",
-    "whom": "who",
-    "whose": "who",
-    "when": "when",
-    "where": "where",
-    "which": "which",
-    "why": "why",
-    "how many": "how many/much",
-    "how much": "how many/much",
-    "how": "how",
-}
-_OTHER = "other"
-_FIRST_WORD = re.compile(r"\b(?:what|who(?:m|se)?|when|where|which|why|how(?:\s+(?:many|much))?)\b", re.IGNORECASE)
+from qatk_builtin.slicers.question_words import GROUPS, group_of
 
 _LENGTHS = ("no answer", "1 word", "2-3", "4-6", "7 or more")
 _LONGER_THAN = (1, 3, 6)
@@ -36,16 +22,21 @@ _TIMES = ("once", "twice", "3 times or more")
 
 
 class QuestionWord:
-    """Groups by the first question word, wherever it stands: "In what year" belongs to ``what``."""
+    """Groups by the first question word, wherever it stands: "In what year" belongs to ``what``.
 
-    def __init__(self, options: NoOptions) -> None:
+    Words are those of the question's language, which is that of the run's metrics, unless the options name another.
+    """
+
+    def __init__(self, options: LanguageOptions) -> None:
         self.options = options
+        self.normalisation = normalisation_of(options.language, options.language_column)
 
     def masks(self, examples: Examples) -> Mapping[str, Bool]:
         """bool[n] a group; the groups are disjoint and cover every question. Empty ones are left out."""
-        names = list(dict.fromkeys([*_WORDS.values(), _OTHER]))
-        code = {name: i for i, name in enumerate(names)}
-        return coded(names, np.fromiter((code[_word(q)] for q in examples.question), np.int8, len(examples)))
+        code = {name: i for i, name in enumerate(GROUPS)}
+        languages = (name.partition("-")[0] for name in self.normalisation.names_of_rows(examples))
+        asked = zip(examples.question, languages, strict=True)
+        return coded(GROUPS, np.fromiter((code[group_of(q, of)] for q, of in asked), np.int8, len(examples)))
 
 
 class Answerable:
@@ -63,7 +54,7 @@ class Answerable:
 
 
 class AnswerLength:
-    """Groups by the number of words, separated by blanks, of the first gold answer."""
+    """Groups by the number of words of the first gold answer; of scripts without blanks each character is one."""
 
     def __init__(self, options: NoOptions) -> None:
         self.options = options
@@ -76,7 +67,7 @@ class AnswerLength:
         if examples.answer_offsets is None:
             return {}
         rows, first = _first_answers(examples)
-        words = np.fromiter((len(examples.answer_text[k].split()) for k in first.tolist()), np.int64, len(first))
+        words = np.fromiter((len(words_of(examples.answer_text[k])) for k in first.tolist()), np.int64, len(first))
         codes = np.zeros(len(examples), np.int64)
         codes[rows] = 1 + np.searchsorted(_LONGER_THAN, words)
         return coded(_LENGTHS, codes)
@@ -127,7 +118,7 @@ class AnswerOccurrences:
         rows, first = _first_answers(examples)
         codes = np.full(len(examples), -1, np.int64)
         for row, k in zip(rows.tolist(), first.tolist(), strict=True):
-            codes[row] = min(_occurrences(examples.answer_text[k], examples.context_of(row)), 3) - 1
+            codes[row] = min(occurrences(examples.answer_text[k], examples.context_of(row)), 3) - 1
         return coded(_TIMES, codes)
 
 
@@ -163,21 +154,8 @@ class ColumnSlicer:
         return biggest(examples.columns[name], unnamed=f"no {name}", others="other values", alone=True)
 
 
-def _word(question: str) -> str:
-    found = _FIRST_WORD.search(question)
-    return _WORDS[" ".join(found[0].lower().split())] if found else _OTHER
-
-
 def _first_answers(examples: Examples) -> tuple[Int64, Int64]:
     """The questions that have an answer, and the place of the first of each among all answers."""
     assert examples.answer_offsets is not None
     rows = np.flatnonzero(examples.has_answer)
     return rows, examples.answer_offsets[rows]
-
-
-def _occurrences(answer: str, context: str) -> int:
-    """How often a text stands in another, not as part of a longer word."""
-    found = context.count(answer) if answer else 0
-    if found <= 1:
-        return found
-    return max(len(re.findall(rf"(?<!\w){re.escape(answer)}(?!\w)", context)), 1)

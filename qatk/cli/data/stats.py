@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Json, Set, Use, backbone_of
-from qatk.cli.reading import live_dataset
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.reading import live_dataset, with_column
+from qatk.cli.shared import LanguageColumn, output, plain_warnings, plugin_host, print_json
 from qatk.errors import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from qatk.data import Stats
+    from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
     from qatk.types import Bool, Examples, Int64
 
@@ -37,6 +38,10 @@ def stats_command(
     page: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page instead of printing.")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Language of the questions, such as de.", show_default="en")
+    ] = None,
+    language_column: LanguageColumn = None,
     use: Use = None,
     settings: Set = None,
     json: Json = False,
@@ -48,14 +53,16 @@ def stats_command(
     Examples: qatk data stats dev-v2.0.json; qatk data stats train.csv --html train.html.
     """
     from qatk.data import describe, unchecked
+    from qatk.evaluation import normalisation_of
 
     plain_warnings()
     host = plugin_host(context)
-    live = live_dataset(host, use, data, settings or [])
+    by = normalisation_of(language, language_column, host)
+    live = live_dataset(host, use, data, with_column(settings, language_column))
     where = data or live.registered.name
     examples = unchecked(live.raw(), where)
     windows = None if backbone is None else _windows(host, backbone, examples)
-    stats = describe(examples, _groups(host, examples), windows)
+    stats = describe(examples, _groups(host, examples, by), windows)
     if page is not None:
         _write(stats, page, where)
     if json:
@@ -64,10 +71,13 @@ def stats_command(
         _print(output(), stats)
 
 
-def _groups(host: PluginHost, examples: Examples) -> dict[str, Mapping[str, Bool]]:
+def _groups(host: PluginHost, examples: Examples, by: Normalisation) -> dict[str, Mapping[str, Bool]]:
     from qatk.plugins.live import LiveSlicer
 
-    return {name: host.live(LiveSlicer, "slicer", name).masks(examples) for name in SLICERS}
+    slicers = {name: host.live(LiveSlicer, "slicer", name) for name in SLICERS}
+    for slicer in slicers.values():
+        slicer.normalise_by(by)
+    return {name: slicer.masks(examples) for name, slicer in slicers.items()}
 
 
 def _windows(host: PluginHost, backbone: str, examples: Examples) -> Int64:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 from qatk.data.quality.kinds import KINDS, SEVERITIES, Severity, Unit
+from qatk.display import shortened
 from qatk.evaluation.agreement import Agreement
 from qatk.languages import DEFAULT
 from qatk.types import RawExamples
@@ -119,4 +120,4 @@ def _finding(raw: RawExamples, found: Found, sizes: dict[Unit, int]) -> Finding:
 
 def short(text: str, most: int = 60) -> str:
     """A text as a finding quotes it."""
-    return repr(text if len(text) <= most else text[: most - 1] + "…")
+    return repr(text if len(text) <= most else shortened(text, most - 1))

@@ -5,7 +5,7 @@ class Card {
   constructor(text, answer) {
     this.text = text;
     this.answer = answer;
-    this.context = make("div", { class: "context", tabindex: "0", role: "region", "aria-label": `The text, as ${answer.model} reads it` });
+    this.context = make("div", { class: "context", dir: "auto", tabindex: "0", role: "region", "aria-label": `The text, as ${answer.model} reads it` });
     this.element = make("article", { class: "card" }, make("h2", { text: answer.model }), ...this.said(), this.sure(), this.promise(), this.context, ...this.others());
     this.show(null);
   }
@@ -14,7 +14,7 @@ class Card {
     const { spans } = this.answer;
     if (!spans.length) return [make("p", { class: "said none", text: "No answer in this text" })];
     if (spans.length === 1) return [make("p", { class: "said", text: spans[0].text })];
-    return [make("ol", { class: "said" }, ...spans.map((span) => make("li", { text: span.text })))];
+    return [make("ol", { class: "said" }, ...spans.map((span) => make("li", { dir: "auto", text: span.text })))];
   }
 
   sure() {
@@ -33,7 +33,7 @@ class Card {
     const others = this.answer.candidates.filter((span) => !given.has(`${span.start} ${span.end}`));
     if (!others.length) return [];
     this.buttons = others.map((span) =>
-      make("button", { type: "button", "aria-pressed": "false", click: (event) => this.tell(event.currentTarget, span) }, make("span", { text: span.text }), make("span", { class: "share", text: percent(span.probability) })),
+      make("button", { type: "button", "aria-pressed": "false", click: (event) => this.tell(event.currentTarget, span) }, make("bdi", { text: span.text }), make("span", { class: "share", text: percent(span.probability) })),
     );
     return [make("h3", { text: "Alternatives" }), make("ul", { class: "others" }, ...this.buttons.map((button) => make("li", {}, button)))];
   }

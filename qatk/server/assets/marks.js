@@ -3,7 +3,7 @@ const AROUND = 2000; // characters that are shown before and after what is marke
 /** A text with spans marked: [begin, end, class]; of a long text the part around them. */
 function marked(text, spans) {
   const places = new Places(text);
-  const shown = spans.map(([begin, end, kind]) => ({ begin, end, kind }));
+  const shown = places.whole(spans.map(([begin, end, kind]) => ({ begin, end, kind })));
   const first = shown.length ? Math.max(0, Math.min(...shown.map((span) => span.begin)) - AROUND) : 0;
   const last = shown.length ? Math.max(...shown.map((span) => span.end)) + AROUND : 2 * AROUND;
   const parts = [];

@@ -349,12 +349,13 @@ def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: Pl
     with opened(browser, tmp_path / "p.html", "#q=arlen-0") as (page, _):
         page.wait_for_selector("#asked")
         legend = page.locator("#question .legend")
-        assert "gold “ghost”: position in the context unknown." in legend.inner_text()
+        assert "gold “\u2068ghost\u2069”: position in the context unknown." in legend.inner_text()
         assert page.locator("#context mark.gold").all_inner_texts() == ["in 1843"], (
             "one place only: the start was wrong"
         )
         page.locator("#list a").nth(1).click()
-        until(page, "document.querySelector('#question .legend').textContent.includes('predicted “Arlen or Borsk”')")
+        said = "predicted “\u2068Arlen or Borsk\u2069”"
+        until(page, f"document.querySelector('#question .legend').textContent.includes('{said}')")
         page.locator("#list a").nth(3).click()
         until(
             page,
@@ -442,3 +443,20 @@ def test_all_spans_of_an_answer_are_marked(browser: Any, tmp_path: Path) -> None
             ["gold", "Arlen; old Cadiz / Cadiz", ""],
             ["predicted", "0; Arlen", "✗ some spans right"],
         ]
+
+
+def test_other_scripts_are_shown_right(browser: Any, host: PluginHost, tmp_path: Path) -> None:
+    """Each text has its own direction, and no mark cuts a letter from its accent."""
+    hebrew = Case("מתי נבנה המגדל?", ("1843",), "1843", 3.0, 1.0, context="המגדל נבנה בשנת 1843 בעיר.")
+    accented = Case("Where?", ("Cafe",), "Cafe", 3.0, 1.0, context="The \U0001f98a likes Cafe\u0301 noir.")
+    page_file = run_page(tmp_path / "page.html", host, (hebrew, accented))
+    with opened(browser, page_file, "#q=arlen-0") as (page, _):
+        page.wait_for_selector("#context mark")
+        style = "element => getComputedStyle(element).direction"
+        assert page.locator("#asked").evaluate(style) == "rtl"
+        assert page.locator("#context").evaluate(style) == "rtl"
+        assert page.locator("#list .asked").evaluate_all(f"all => all.map({style})") == ["rtl", "ltr"]
+        assert page.locator("#question .said bdi").count() >= 2
+    with opened(browser, page_file, "#q=arlen-1") as (page, _):
+        page.wait_for_selector("#context mark")
+        assert set(page.locator("#context mark").all_inner_texts()) == {"Cafe\u0301"}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qatk.api import DataError, Examples, NoOptions
+from qatk.api import DataError, Examples, LanguageOptions, NoOptions
 from qatk.evaluation.metrics import judge
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric, LiveSlicer
@@ -16,6 +16,7 @@ from qatk.results import Evaluation
 from qatk.statistics.intervals import mean_interval
 from qatk_builtin.slicers import ColumnOptions
 from qatk_builtin.slicers.contexts import ContextLength, QuestionOverlap
+from qatk_builtin.slicers.question_words import known_languages
 from qatk_builtin.slicers.questions import (
     Answerable,
     AnswerLength,
@@ -50,12 +51,12 @@ QUESTIONS = {
 
 @pytest.mark.parametrize(("question", "group"), QUESTIONS.items())
 def test_question_word(question: str, group: str) -> None:
-    masks = QuestionWord(NoOptions()).masks(examples_of([[]], [question]))
+    masks = QuestionWord(LanguageOptions()).masks(examples_of([[]], [question]))
     assert {name: mask.tolist() for name, mask in masks.items()} == {group: [True]}
 
 
 def test_question_words_cover_every_question_once_in_a_fixed_order() -> None:
-    masks = QuestionWord(NoOptions()).masks(examples_of([[]] * len(QUESTIONS), list(QUESTIONS)))
+    masks = QuestionWord(LanguageOptions()).masks(examples_of([[]] * len(QUESTIONS), list(QUESTIONS)))
     assert list(masks) == ["what", "who", "when", "where", "which", "why", "how many/much", "how", "other"]
     assert np.sum(list(masks.values()), axis=0).tolist() == [1] * len(QUESTIONS)
     assert all(mask.dtype == np.bool_ for mask in masks.values())
@@ -76,9 +77,9 @@ def test_answer_length_counts_words_of_the_first_answer() -> None:
 
 def test_no_gold_and_no_questions_make_no_groups() -> None:
     for slicer in (Answerable, AnswerLength, AnswerPosition, AnswerOccurrences):
-        assert slicer(NoOptions()).masks(without_gold(2)) == {}
+        assert slicer(LanguageOptions()).masks(without_gold(2)) == {}
     for slicer in (*ALL, Answerable, AnswerLength, AnswerPosition, AnswerOccurrences):
-        assert slicer(NoOptions()).masks(examples_of([])) == {}
+        assert slicer(LanguageOptions()).masks(examples_of([])) == {}
 
 
 ALL = (QuestionWord, ContextLength, QuestionOverlap, Article)
@@ -149,7 +150,7 @@ def test_question_overlap_is_the_share_of_content_words() -> None:
         "Why?",
     ]
     context = "The MILL of Arlen was built in 1843."
-    masks = QuestionOverlap(NoOptions()).masks(examples([(context, question, []) for question in questions]))
+    masks = QuestionOverlap(LanguageOptions()).masks(examples([(context, question, []) for question in questions]))
     assert rows_of(masks) == {"up to 25 %": [3, 4], "26-50 %": [2], "76-100 %": [0, 1]}
 
 
@@ -237,3 +238,56 @@ def test_answer_spans_counts_the_spans_that_are_due() -> None:
 def test_answer_spans_makes_no_groups_of_single_answers() -> None:
     assert AnswerSpans(NoOptions()).masks(examples_of_spans([["a", "b"]], [])) == {}
     assert AnswerSpans(NoOptions()).masks(without_gold(2)) == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "group"),
+    [
+        ("de", "Seit wann steht der Turm?", "when"),
+        ("de", "Was wurde 1843 gebaut?", "what"),
+        ("en", "Was the mill built?", "other"),
+        ("es", "¿En qué año?", "what"),
+        ("es", "Lo que dice", "other"),
+        ("fr", "Combien d'élèves ?", "how many/much"),
+        ("it", "In quale città?", "which"),
+        ("nl", "Hoeveel mensen?", "how many/much"),
+        ("pt", "Por que caiu?", "why"),
+        ("vi", "Ai là người Việt?", "who"),
+        ("ar", "من أين جاء؟", "where"),
+        ("hi", "भारत की राजधानी क्या है?", "what"),
+        ("zh", "北京有多少人", "how many/much"),
+        ("ja", "塔は誰が建てましたか。", "who"),
+        ("ja-sudachi", "いつですか。", "when"),
+        ("ko", "수도는 어디입니까?", "where"),
+        ("th", "ใครสร้างที่นี่", "who"),
+        ("en-mlqa", "Who built it?", "who"),
+    ],
+)
+def test_question_words_of_languages(language: str, question: str, group: str) -> None:
+    masks = QuestionWord(LanguageOptions(language=language)).masks(examples_of([[]], [question]))
+    assert list(masks) == [group]
+
+
+def test_question_words_are_known_for_every_language_with_a_normaliser() -> None:
+    names = {
+        r.name.partition("-")[0] for r in PluginHost.discover(environ={}).components("normaliser") if r.is_built_in
+    }
+    assert set(known_languages()) == names
+
+
+def test_each_question_is_asked_in_its_own_language() -> None:
+    asked = replace(examples_of([[]] * 3, ["Wer?", "Who?", "Wer?"]), columns={"lang": ["de", "en", "en"]})
+    masks = QuestionWord(LanguageOptions(language_column="lang")).masks(asked)
+    assert {name: mask.tolist() for name, mask in masks.items()} == {
+        "who": [True, True, False],
+        "other": [False, False, True],
+    }
+
+
+def test_scripts_without_blanks_have_words() -> None:
+    bare = examples_of([["東京"], ["東京都庁舎"]], ["塔はどこ", "寺はいつ"])
+    examples = replace(bare, context=["塔は東京にある。", "山" * 90])
+    assert list(AnswerLength(NoOptions()).masks(examples)) == ["2-3", "4-6"]
+    assert list(ContextLength(NoOptions()).masks(examples)) == ["up to 80 words", "81-120"]
+    overlap = QuestionOverlap(LanguageOptions(language="ja")).masks(examples)
+    assert rows_of(overlap) == {"up to 25 %": [1], "26-50 %": [0]}

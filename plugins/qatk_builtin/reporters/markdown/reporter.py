@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.api import RunResult
-from qatk.display import METRICS, Mark, detects, figure, interval, p_value, points, signed
+from qatk.display import METRICS, Mark, detects, figure, interval, p_value, points, shortened, signed
 from qatk.evaluation import KINDS, error_kinds_of
 from qatk.files import write_atomically
 from qatk.results import Comparison, Difference, Evaluation, Pair, SliceRow
@@ -161,7 +161,7 @@ def _answer(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    return escape(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+    return escape(shortened(text, LONGEST))
 
 
 def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import ELLIPSIS, Mark, excerpt, printable
+from qatk.display import Mark, excerpt, printable, shortened
 from qatk.evaluation import error_kinds_of
 from qatk.results import Evaluation
 from qatk.types import Examples, Float64, Int64
@@ -167,7 +167,7 @@ def nothing_text() -> Text:
 
 def short(text: str) -> str:
     """A text of the data, safe for a terminal and cut to :data:`LONGEST`."""
-    return printable(text if len(text) <= LONGEST else text[:LONGEST] + ELLIPSIS)
+    return printable(shortened(text, LONGEST))
 
 
 def _figures(evaluation: Evaluation, row: int) -> str:

@@ -35,8 +35,8 @@ class OpenQuestion {
     const { questions, row } = this, gold = questions.gold(row);
     const times = (each) => (each.times > 1 ? ` (${each.times} times)` : "");
     const due = [...new Set(gold.map((each) => each.span))];
-    const ofSpan = (span) => gold.filter((each) => each.span === span).map((each) => each.text + times(each)).join(" / ");
-    const golds = gold.length ? due.map(ofSpan).join("; ") : none();
+    const ofSpan = (span) => gold.filter((each) => each.span === span).flatMap((each, k) => [k ? " / " : "", own(each.text), times(each)]);
+    const golds = gold.length ? due.flatMap((span, k) => [k ? "; " : "", ...ofSpan(span)]) : none();
     const head = [unseen("system"), "answer", "kind", ...this.figures().map(([name]) => SORTED[name])];
     return scrolled("The answers", make("table", { class: "said" },
       make("thead", {}, make("tr", {}, ...head.map((text, i) => make("th", { scope: "col", class: i < 3 ? "left" : null }, text)))),
@@ -45,11 +45,11 @@ class OpenQuestion {
   }
 
   answer(system) {
-    const { questions, row } = this, said = questions.spansSaid(row, system).map((span) => span.text).join("; ");
+    const { questions, row } = this, said = questions.spansSaid(row, system).flatMap((span, k) => [k ? "; " : "", own(span.text)]);
     const [kind] = questions.kinds[questions.kind(row, system)];
     const right = questions.isRight(row, system);
     const name = questions.systems.length > 1 ? make("bdi", { class: "of", text: questions.systems[system].name }) : "";
-    return make("tr", {}, rowHead(letter(questions, system), " ", name), cell(said || none(), "left"),
+    return make("tr", {}, rowHead(letter(questions, system), " ", name), cell(said.length ? said : none(), "left"),
       make("td", { class: `left ${right ? "right" : "wrong"}`, text: `${right ? "✓" : "✗"} ${kind}` }),
       ...this.figures().map(([name, shown]) => cell(shown(questions.of(name, system)[row], 2))));
   }
@@ -108,7 +108,7 @@ class OpenQuestion {
       this.reveal(event.currentTarget);
     };
     return make("tr", {}, cell(rank + 1),
-      make("td", { class: "left" }, make("button", { type: "button", "aria-pressed": "false", title: "show in the context", click: point, text })),
+      make("td", { class: "left" }, make("button", { type: "button", "aria-pressed": "false", title: "show in the context", click: point }, own(text))),
       cell(fixed(span.score, 2)), cell(fixed(span.probability, 3)),
       make("td", {}, make("meter", { min: 0, max: 1, value: span.probability, "aria-hidden": true })));
   }
@@ -131,9 +131,9 @@ class OpenQuestion {
 
   /** The context with its marks. */
   draw() {
-    const { questions, row } = this, context = questions.context(row), spans = this.marks();
+    const { questions, row } = this, context = questions.context(row), spans = context.whole(this.marks());
     const told = this.told && this.lists.some((list) => list.includes(this.told)) ? this.told : null;
-    if (told) spans.push({ begin: told.begin, end: told.end, told: true });
+    if (told) spans.push(...context.whole([{ begin: told.begin, end: told.end, told: true }]));
     const heat = this.marked === "answers" ? null : Number(this.marked);
     this.lanes = [...new Set(spans.map((span) => span.system).filter((system) => system !== undefined))];
     this.context.className = this.lanes.length ? "context" : "context plain";
@@ -197,7 +197,7 @@ class OpenQuestion {
   unplaced() {
     const { questions, row } = this, golds = questions.gold(row).filter((gold) => gold.begin < 0).map((gold) => ["gold", gold.text]);
     const said = questions.systems.flatMap((_, system) => questions.spansSaid(row, system).filter(({ begin }) => begin < 0).map((span) => [system, span]));
-    return [...golds, ...said.map(([system, { text }]) => [system, text])].map(([tag, text]) => `${this.nameOf(tag)} “${text}”: position in the context unknown.`);
+    return [...golds, ...said.map(([system, { text }]) => [system, text])].map(([tag, text]) => `${this.nameOf(tag)} “\u2068${text}\u2069”: position in the context unknown.`);
   }
 
   /** Of answers from files that the context holds several times, which place is marked. */
@@ -225,9 +225,11 @@ const scrolled = (name, table) => make("div", { class: "scroll", tabindex: "0", 
 const rowHead = (...content) => make("th", { scope: "row", class: "left" }, ...content);
 const cell = (content, kind = null) => {
   const made = make("td", { class: kind });
-  made.append(content);
+  made.append(...[content].flat());
   return made;
 };
+/** A text in its own direction, which leaves alone what stands beside it. */
+const own = (text) => make("bdi", { text });
 const none = () => make("span", { class: "none", text: "no answer" });
 
 /** The letter of a system in its colour. */
