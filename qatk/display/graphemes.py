@@ -43,7 +43,8 @@ def clusters(text: str) -> list[str]:
 
 def cut_before(text: str, at: int) -> int:
     """The last place at or before ``at`` where a text may be cut without cutting a grapheme cluster."""
-    if at <= 0 or at >= len(text) or text[at - 1 : at + 1].isascii():
+    beside = text[max(at - 1, 0) : at + 1]
+    if at <= 0 or at >= len(text) or (beside.isascii() and beside != "\r\n"):
         return min(max(at, 0), len(text))
     begin = max(at - _NEAR, 0)
     ends = accumulate(map(len, clusters(text[begin : at + _NEAR])), initial=begin)

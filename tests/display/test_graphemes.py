@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qatk.display import clusters, cut_after, cut_before, excerpt, occurrences, shortened, word_places, words_of
@@ -14,6 +14,7 @@ PIECES = ["a", "e\u0301", " ", "ที่", "नि", "\u1100\u1161", "👩\u200
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 
+@example("a\r\n", 2)
 @given(TEXTS, st.integers(-3, 70))
 def test_no_cut_falls_into_a_cluster(text: str, at: int) -> None:
     ends = {0, *(match.end() for match in regex.finditer(r"\X", text))}
