@@ -1,30 +1,19 @@
-"""What evaluation data shares with training data, to the letter and nearly.
-
-Near-duplicates are texts whose sets of shingles (runs of words) have a Jaccard similarity of at least a threshold
-(Broder 1997). Candidates come from MinHash signatures in a table of bands (Leskovec, Rajaraman and Ullman, "Mining of
-Massive Datasets", chapter 3), and each is then compared in full, so that nothing is reported that is not so.
-"""
+"""What evaluation data shares with training data, to the letter and nearly."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from qatk.data.quality.findings import Found, short
+from qatk.data.quality.near import near, words_of
 from qatk.data.quality.questions import folded
 from qatk.data.quality.texts import first_rows
 from qatk.types import RawExamples
 
 CONTEXT, QUESTION = 0.6, 0.7
 """The Jaccard similarity from which contexts and questions count as nearly the same."""
-_PERMUTATIONS, _BANDS = 128, 32
-"""At a similarity of 0.6, 98.8 % of pairs share one of 32 bands of 4 values; at 0.7, 99.98 %."""
-_COMPARED, _ENOUGH = 256, 8
-"""Of the candidates of a context so many are compared, until so many are nearly the same: templates have thousands."""
-_WORDS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\\w+")
 
 
 def overlap_findings(raw: RawExamples, train: RawExamples) -> Iterator[Found]:
@@ -53,38 +42,15 @@ def _matching_contexts(texts: Sequence[str], others: Sequence[str]) -> dict[int,
     keys = folded(texts)
     found = {k: _Match(True, places[key]) for k, key in enumerate(keys) if key and key in places}
     left = [k for k, key in enumerate(keys) if key and k not in found]
-    for k, near in _near([keys[k] for k in left], list(places)):
-        found[left[k]] = _Match(False, [other for key in near for other in places[key]])
+    distinct = list(places)
+    for k, alike in near([keys[k] for k in left], distinct, CONTEXT):
+        found[left[k]] = _Match(False, [other for of in alike for other in places[distinct[of]]])
     return dict(sorted(found.items()))
-
-
-def _near(texts: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """For each text that has any the other texts nearly the same, the nearest first."""
-    from rensa import RMinHash, RMinHashLSH
-
-    if not texts or not others:
-        return
-    index = RMinHashLSH(CONTEXT, _PERMUTATIONS, _BANDS)
-    for k, text in enumerate(others):
-        index.insert(k, _signature(RMinHash, shingles(text, 3)))
-    for k, text in enumerate(texts):
-        mine = shingles(text, 3)
-        candidates = sorted(index.query(_signature(RMinHash, mine)))[:_COMPARED]
-        alike = ((jaccard(mine, shingles(others[c], 3)), c) for c in candidates)
-        near = islice((pair for pair in alike if pair[0] >= CONTEXT), _ENOUGH)
-        if best := sorted(near, key=lambda pair: (-pair[0], pair[1])):
-            yield k, [others[c] for _, c in best]
-
-
-def _signature(kind: type, wanted: set[str]) -> object:
-    signature = kind(num_perm=_PERMUTATIONS, seed=0)
-    signature.update(list(wanted))
-    return signature
 
 
 def shingles(text: str, size: int) -> set[str]:
     """The runs of ``size`` words of a text, and shorter ones where it has no more; characters where none are words."""
-    words = _WORDS.findall(text) or list(text)
+    words = words_of(text)
     if len(words) <= size:
         return {" ".join(words)}
     return set(map(" ".join, zip(*(words[k:] for k in range(size)), strict=False)))
@@ -109,8 +75,8 @@ def _questions(raw: RawExamples, train: RawExamples, contexts: Mapping[int, _Mat
         among = [other for k in contexts[context].others for other in by_context[k]] if context in contexts else []
         if (same := next((other for other in among if theirs[other] == text), None)) is not None:
             found["question-in-train"].append((row, same))
-        elif (near := _nearest(text, theirs, among)) is not None:
-            found["near-question-in-train"].append((row, near))
+        elif among and (alike := _nearest(text, theirs, among)) is not None:
+            found["near-question-in-train"].append((row, alike))
         elif text in by_text:
             found["question-of-other-context"].append((row, by_text[text]))
     for kind, pairs in found.items():
