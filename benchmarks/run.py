@@ -19,6 +19,7 @@ import compare
 import decoding
 import features
 import heads
+import long
 import models
 import page
 import pipeline
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "models": (models.measure, 3),
     "heads": (heads.measure, 3),
     "pipeline": (pipeline.measure, 3),
+    "long": (long.measure, 1),
     "growth": (sizes.growth, 3),
 }
 """What is measured, and how often."""

@@ -44,6 +44,11 @@ def qatk_featurizers() -> Iterable[Component]:
 
 
 @hookspec
+def qatk_retrievers() -> Iterable[Component]:
+    """Return components that choose which windows of long contexts are scored. See :class:`qatk.api.Retriever`."""
+
+
+@hookspec
 def qatk_heads() -> Iterable[Component]:
     """Return components that turn encoder states into span scores. See :class:`qatk.api.Head`."""
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.shared import Device, ModelName, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import (
+    Device,
+    ModelName,
+    NoOverlap,
+    Passages,
+    answering_settings,
+    output,
+    plain_warnings,
+    plugin_host,
+    print_json,
+)
 from qatk.errors import QatkError, UsageError, suggest
 
 if TYPE_CHECKING:
@@ -16,7 +28,6 @@ if TYPE_CHECKING:
 
     from qatk.inference.model import AnsweringModel
     from qatk.inference.reply import Reply
-    from qatk.plugins.host import PluginHost
 
 AROUND = 400
 """Characters of the context that are shown around an answer."""
@@ -45,6 +56,8 @@ def ask_command(
     top_k: Annotated[
         int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of alternatives to show.")
     ] = 3,
+    passages: Passages = None,
+    no_overlap: NoOverlap = False,
     device: Device = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each question.")] = False,
 ) -> None:
@@ -61,10 +74,12 @@ def ask_command(
         raise UsageError("a conversation reads questions from standard input", where="-c -", fix="name a file, or -q")
     text = read_document(document)
     host = plugin_host(context)
-    loaded = load_model(model, device=device, host=host)
+    settings = answering_settings(passages, no_overlap)
+    load = partial(load_model, device=device, settings=settings, host=host)
+    loaded = load(model)
     console = output()
     if not questions:
-        Conversation(loaded, text, top_k, device, host, console).run()
+        Conversation(loaded, text, top_k, load, console).run()
         return
     replies = loaded.answers(questions, [text] * len(questions), top_k=top_k)
     for reply in replies:
@@ -111,12 +126,10 @@ class Conversation:
         model: AnsweringModel,
         text: str,
         top_k: int,
-        device: str | None,
-        host: PluginHost,
+        load: Callable[[str], AnsweringModel],
         console: Console,
     ) -> None:
-        self.model, self.text, self.top_k, self.device, self.host = model, text, top_k, device, host
-        self.console = console
+        self.model, self.text, self.top_k, self.load, self.console = model, text, top_k, load, console
 
     def run(self) -> None:
         """Until ``:quit`` or the end of input; a mistake is said and costs nothing."""
@@ -142,7 +155,6 @@ class Conversation:
 
     def _command(self, name: str, argument: str = "") -> None:
         from qatk.inference.documents import read_document
-        from qatk.inference.model import load_model
 
         if name == ":quit":
             raise EOFError
@@ -153,7 +165,7 @@ class Conversation:
                 raise UsageError(f"{argument or 'nothing'} is no number from 1 to 1000", fix=COMMANDS[name])
             self.top_k = int(argument)
         elif name == ":model":
-            self.model = load_model(argument, device=self.device, host=self.host)
+            self.model = self.load(argument)
         elif name == ":context":
             self.text = read_document(argument)
         else:

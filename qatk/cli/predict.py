@@ -15,6 +15,9 @@ from qatk.cli.shared import (
     Language,
     LanguageColumn,
     ModelName,
+    NoOverlap,
+    Passages,
+    answering_settings,
     output,
     plain_warnings,
     plugin_host,
@@ -37,6 +40,8 @@ def predict_command(
         typer.Option(metavar="FILE", help="Output: .json (id to text), .jsonl or .parquet (also places and scores)."),
     ] = Path("answers.json"),
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of best spans in a row.")] = 5,
+    passages: Passages = None,
+    no_overlap: NoOverlap = False,
     device: Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where a killed call stopped.")] = False,
     language: Language = None,
@@ -61,7 +66,7 @@ def predict_command(
     examples = read_examples(host, use, data, with_column(settings, language_column))
     if examples.has_gold:
         by.names(examples)
-    loaded = load_model(model, device=device, host=host)
+    loaded = load_model(model, device=device, settings=answering_settings(passages, no_overlap), host=host)
     try:
         with show_progress():
             written = predict_file(loaded, examples, out, top_k=top_k, resume=resume)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import Device, plain_warnings, plugin_host
+from qatk.cli.shared import Device, Passages, answering_settings, plain_warnings, plugin_host
 
 TOKEN = "QATK_TOKEN"
 
@@ -35,6 +35,7 @@ def serve_command(
         Path | None, typer.Option(metavar="FILE", help=f"File with the token of clients. Or set {TOKEN}.")
     ] = None,
     device: Device = None,
+    passages: Passages = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Batches at once.", show_default="one a core on a CPU, else 1"),
@@ -69,9 +70,9 @@ def serve_command(
     plain_warnings()
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with bind(host, port, has_token=token is not None) as listener:
-        plugins = plugin_host(context)
+        plugins, settings = plugin_host(context), answering_settings(passages)
         loaded = {
-            name: load_model(model, device=device, host=plugins)
+            name: load_model(model, device=device, settings=settings, host=plugins)
             for name, model in zip(distinct_names(models), models, strict=True)
         }
         said = f"Answering on {url_of(listener)} with {', '.join(loaded)}"

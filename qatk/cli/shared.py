@@ -12,6 +12,7 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.standard_output import takes_unicode
+from qatk.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,6 +58,40 @@ Device = Annotated[
         autocompletion=completion.devices,
     ),
 ]
+Passages = Annotated[
+    str | None,
+    typer.Option(
+        "--passages",
+        metavar="RETRIEVER",
+        help="Score only windows that a retriever keeps: bm25, '{use: bm25, keep: 8}', or none to score all.",
+        show_default="as in the run",
+    ),
+]
+NoOverlap = Annotated[
+    bool, typer.Option("--no-overlap", help="List spans that do not overlap: the best of each place.")
+]
+
+
+def answering_settings(passages: str | None, no_overlap: bool = False) -> dict[str, dict[str, object]]:
+    """What ``--passages`` and ``--no-overlap`` set of a model.
+
+    Raises:
+        UsageError: where ``--passages`` names no component.
+    """
+    from qatk.recipes.document import parse
+    from qatk.recipes.sections import RETRIEVAL
+
+    found: dict[str, dict[str, object]] = {"decoder": {"overlapping": False}} if no_overlap else {}
+    if passages is None:
+        return found
+    section = parse(passages, "--passages").value
+    if isinstance(section, str):
+        section = {} if section == "none" else {"use": section}
+    if not isinstance(section, dict) or (section and "use" not in section):
+        raise UsageError(
+            f"{passages!r} names no retriever", where="--passages", fix="--passages '{use: bm25, keep: 8}'"
+        )
+    return {**found, RETRIEVAL: section}
 
 
 def share(text: str) -> float:

@@ -13,13 +13,16 @@ from qatk.calibration.calibrate import apply_threshold
 from qatk.calibration.risk_control import KeptPromise
 from qatk.data import pairs
 from qatk.errors import ModelError, UsageError
+from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.sources import find_source, folder_of
 from qatk.plugins.host import PluginHost
-from qatk.plugins.live import LiveDecoder, LiveFeaturizer
+from qatk.plugins.live import LiveDecoder
+from qatk.plugins.live_windows import LiveFeaturizer
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
 from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
+from qatk.recipes.sections import RETRIEVAL
 from qatk.run_folder.parameters import read_parameters
 from qatk.types import Examples, Predictions
 
@@ -30,7 +33,7 @@ class AnsweringModel:
 
     Attributes:
         name: what it was loaded from.
-        sections: the recipe's backbone, featurizer, head, trainer and decoder.
+        sections: the recipe's backbone, featurizer, head, trainer and decoder, and its ``passages`` if it has them.
         fitted: the null threshold that was fitted for new data, if the decoder's is ``calibrated``.
         host: the plugins.
         parts: the live components.
@@ -58,12 +61,13 @@ class AnsweringModel:
     def predict(self, examples: Examples) -> Predictions:
         """Return the answers to all examples, which need no gold answers.
 
+        Each context is tokenized once, and windows are made and scored as a stream: memory does not grow with their
+        number.
+
         Raises:
             QatkError: a subclass of it, for everything that a user can correct.
         """
-        features = self.parts.featurizer.featurize(examples, self.tokenizer, self.spec, split="prediction")
-        scores = self.parts.trainer.predict(self.model, features)
-        predictions = self.parts.decoder.decode(examples, features, scores)
+        predictions = predict_in_portions(self.parts, self.model, self.tokenizer, self.spec, examples)
         return predictions if self.threshold is None else apply_threshold(examples, predictions, self.threshold)
 
     def answer(self, question: str, context: str, *, top_k: int = 5) -> Reply:
@@ -132,8 +136,8 @@ class AnsweringModel:
             sections["decoder"] = {**sections["decoder"], **decoder}
             parts = replace(parts, decoder=model_part(LiveDecoder, "decoder", sections, self.host))
             _restore(parts)
-        # Other windows or decoder options give other odds, which the promise is not about; a longer n-best does not.
-        promise = None if featurizer or set(decoder or ()) - {"n_best_size"} else self.promise
+        # Other windows or decoder options give other odds, which the promise is not about; another n-best does not.
+        promise = None if featurizer or set(decoder or ()) - {"n_best_size", "overlapping"} else self.promise
         fitted = self.fitted if parts.decoder.calibrated else None
         return replace(self, sections=sections, parts=parts, fitted=fitted, promise=promise)
 
@@ -148,7 +152,8 @@ def load_model(
             ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run, also of one that was
             published by ``qatk push``; for a model that qatk did not train, they are the defaults of a recipe.
         device: as in the trainer's option, such as ``cpu`` or ``cuda``.
-        settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``.
+        settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``. ``passages`` replaces the
+            run's: ``{"passages": {"use": "bm25", "keep": 8}}`` scores the best windows only, ``{}`` all windows.
         host: the plugins to use.
 
     Raises:
@@ -160,13 +165,16 @@ def load_model(
     source = find_source(model, host)
     sections = source.sections
     changes = {name: dict(options) for name, options in (settings or {}).items()}
-    if unknown := [name for name in changes if name not in sections]:
-        raise UsageError(f"a model has no section {unknown[0]!r}", fix=f"known: {', '.join(sections)}")
+    known = [*(name for name in sections if name != RETRIEVAL), RETRIEVAL]
+    if unknown := [name for name in changes if name not in known]:
+        raise UsageError(f"a model has no section {unknown[0]!r}", fix=f"known: {', '.join(known)}")
     if device is not None:
         changes.setdefault("trainer", {})["device"] = device
-    sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items()}
+    passages = changes.pop(RETRIEVAL, sections.get(RETRIEVAL, {}))
+    sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items() if name != RETRIEVAL}
+    sections |= {RETRIEVAL: passages} if passages else {}
     parts = compose_model(sections, host)
-    promise = source.promise() if not {"featurizer", "decoder"} & set(changes) else None
+    promise = source.promise() if not {"featurizer", "decoder", RETRIEVAL} & set(settings or {}) else None
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
     tokenizer, spec = parts.backbone.prepare(None)
     if source.run is None and "max_length" not in changes.get("featurizer", {}):

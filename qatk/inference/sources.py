@@ -18,6 +18,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveBackbone
 from qatk.plugins.optional import LocatedBackbone
 from qatk.recipes.compose import Sections, model_part
+from qatk.recipes.sections import RETRIEVAL
 from qatk.run_folder.manifest import MANIFEST, Manifest, read_finished
 from qatk.run_folder.provenance import check_suppliers
 from qatk.run_folder.reading import read_part, unreadable
@@ -33,7 +34,7 @@ class Source:
     """What a model is loaded from.
 
     Attributes:
-        sections: the recipe's backbone, featurizer, head, trainer and decoder.
+        sections: the recipe's backbone, featurizer, head, trainer and decoder, and its ``passages`` if it has them.
         run: the folder with the manifest and the calibration of the run that trained it; ``None`` of other models.
         weights: the folder of trained weights, where the backbone does not bring them.
     """
@@ -118,12 +119,12 @@ def _checked(run: Path, host: PluginHost, where: str) -> Manifest:
     manifest = read_finished(run)
     if absent := [name for name in _PARTS if name not in manifest.recipe]:
         raise unreadable(run / MANIFEST, f"its recipe has no {' and no '.join(absent)}")
-    check_suppliers([row for row in manifest.components if row.kind in _PARTS], host, where)
+    check_suppliers([row for row in manifest.components if row.kind in (*_PARTS, "retriever")], host, where)
     return manifest
 
 
 def _sections(manifest: Manifest) -> dict[str, Mapping[str, object]]:
-    return {name: manifest.recipe[name] for name in _PARTS}
+    return {name: manifest.recipe[name] for name in (*_PARTS, RETRIEVAL) if name in manifest.recipe}
 
 
 _OF_ORIGIN = ("model", "revision", "tokenizer", "layers")

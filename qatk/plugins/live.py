@@ -59,24 +59,6 @@ class LiveBackbone(Live[protocols.Backbone]):
             return self.component.tokenizer(), values.expect(self.component.spec(), BackboneSpec)
 
 
-class LiveFeaturizer(Live[protocols.Featurizer]):
-    """Examples to windows."""
-
-    @property
-    def cacheable(self) -> bool:
-        """Whether its windows may be kept from run to run."""
-        return self.component.cacheable if isinstance(self.component, optional.FeaturizerCaching) else True
-
-    def featurize(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, *, split: str) -> Features:
-        """Windows that belong to the examples; those of the split ``train`` carry targets."""
-        targets = split == "train"
-        with self.during(f"featurizing of {split}"):
-            made = values.expect(self.component.featurize(examples, tokenizer, spec, targets=targets), Features)
-            made.check(examples, targets=targets)
-            values.check_windows(made, spec)
-            return made
-
-
 class LiveHead(Live[protocols.Head]):
     """Encoder states to span scores; trainers take the component itself."""
 

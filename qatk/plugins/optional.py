@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from qatk.languages import Normalisation
-from qatk.plugins.protocols import Model, Plain
+from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.protocols import Model, Plain, Tokenizer
 from qatk.types import Examples, Features, Predictions, RawExamples, SpanScores
 
 if TYPE_CHECKING:
@@ -61,6 +62,40 @@ class LocatedBackbone(Protocol):
     def folder(self) -> Path:
         """Return the local folder with the files that describe the model, fetched first where it is elsewhere."""
         ...
+
+
+@runtime_checkable
+class StreamingFeaturizer(Protocol):
+    """Optional, for featurizers: windows in parts, for predictions whose windows would not fit into memory.
+
+    A class that overrides the ``featurize`` of another without its ``stream`` is not asked for the latter.
+    """
+
+    def stream(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec) -> Iterator[Features]:
+        """Yield the windows that ``featurize`` makes without targets: in the same order, some at a time.
+
+        Args:
+            examples: the questions with their contexts; ``example_index`` refers to all of them.
+            tokenizer: of the backbone.
+            spec: of the backbone.
+
+        Raises:
+            FeatureError: as ``featurize``, when the part is made.
+        """
+        ...
+
+
+Stream: TypeAlias = Callable[[Examples, Tokenizer, BackboneSpec], Iterator[Features]]
+
+
+def stream_of(featurizer: object) -> Stream | None:
+    """The ``stream`` of a featurizer, if it has one that belongs to its ``featurize``."""
+    owner = {}
+    for name in ("featurize", "stream"):
+        owner[name] = next((cls for cls in type(featurizer).__mro__ if name in vars(cls)), type(featurizer))
+    if not isinstance(featurizer, StreamingFeaturizer) or not issubclass(owner["stream"], owner["featurize"]):
+        return None
+    return featurizer.stream
 
 
 class CheckpointModule(Protocol):
@@ -199,7 +234,7 @@ class ComparisonReporter(Protocol):
 OPTIONAL: Mapping[str, Sequence[type]] = {
     "dataset": (RawDataset, WholeDataset),
     "backbone": (LocatedBackbone,),
-    "featurizer": (FeaturizerCaching,),
+    "featurizer": (FeaturizerCaching, StreamingFeaturizer),
     "head": (CheckpointModule,),
     "trainer": (DescribingTrainer, PausingTrainer),
     "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers),

@@ -98,6 +98,23 @@ class Featurizer(Protocol):
         ...
 
 
+class Retriever(Protocol):
+    """Chooses which windows of long contexts are scored, for predictions and evaluations; training sees all windows."""
+
+    def keep(self, examples: Examples, features: Features) -> Bool:
+        """Choose among the windows of each question.
+
+        Args:
+            examples: the questions with their contexts.
+            features: all windows of some of these examples; ``example_index`` refers to ``examples``.
+
+        Returns:
+            bool[F]: the windows to score. Every example with windows keeps one or more; which ones depends on that
+            example alone.
+        """
+        ...
+
+
 class SpanModule(Protocol):
     """The ``nn.Module`` that a head builds."""
 
@@ -230,6 +247,7 @@ PROTOCOLS: Mapping[str, type] = {
     "dataset": Dataset,
     "backbone": Backbone,
     "featurizer": Featurizer,
+    "retriever": Retriever,
     "head": Head,
     "trainer": Trainer,
     "decoder": Decoder,

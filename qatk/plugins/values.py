@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Plain
-from qatk.types import Examples, Features, Float64, Int32, Predictions, SpanScores
+from qatk.types import Bool, Examples, Features, Float64, Int32, Predictions, SpanScores
 
 T = TypeVar("T")
 Kind = TypeVar("Kind", bound=np.generic)
@@ -56,6 +56,21 @@ def texts(found: object, count: int) -> Sequence[str]:
     if wrong := next((text for text in found if not isinstance(text, str)), ""):
         raise _wrong_type(wrong, "str")
     return found
+
+
+def column(found: object, rows: int, dtype: type[Kind]) -> NDArray[Kind]:
+    """A column that a component gave, of the right type and length."""
+    if not isinstance(found, np.ndarray) or found.dtype != dtype or found.shape != (rows,):
+        seen = f"{found.dtype}{list(found.shape)}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise TypeError(f"it returned {seen}, expected {np.dtype(dtype)}[{rows}]")
+    return found
+
+
+def check_kept(kept: Bool, features: Features, examples: Examples) -> None:
+    """Every example that has windows must keep one."""
+    with_some = np.unique(features.example_index[kept])
+    if len(without := np.setdiff1d(features.example_index, with_some)):
+        raise ValueError(f"it keeps no window of {examples.id[int(without[0])]!r}")
 
 
 def plain(value: Plain) -> Plain:

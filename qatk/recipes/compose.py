@@ -13,7 +13,6 @@ from qatk.plugins.live import (
     LiveBackbone,
     LiveDataset,
     LiveDecoder,
-    LiveFeaturizer,
     LiveHead,
     LiveMetric,
     LiveReporter,
@@ -21,10 +20,11 @@ from qatk.plugins.live import (
     LiveTracker,
     LiveTrainer,
 )
+from qatk.plugins.live_windows import LiveFeaturizer, LiveRetriever
 from qatk.plugins.normalisers import named_language, normalisation_of
 from qatk.plugins.registered import Registered
 from qatk.recipes.recipe import Recipe
-from qatk.recipes.sections import DEFAULTS, Choice
+from qatk.recipes.sections import DEFAULTS, RETRIEVAL, Choice
 from qatk.types import Examples
 
 L = TypeVar("L", bound=Live[object])
@@ -41,6 +41,7 @@ class Pipeline:
     sets: Mapping[str, LiveDataset]
     backbone: LiveBackbone
     featurizer: LiveFeaturizer
+    retriever: LiveRetriever | None
     head: LiveHead
     trainer: LiveTrainer
     decoder: LiveDecoder
@@ -60,8 +61,8 @@ class Pipeline:
 
     def suppliers(self) -> list[Registered]:
         """All of them, with their plugins."""
-        train: list[Live[object]] = [self.train] if self.train else []
-        data = [*train, self.dev, *self.sets.values()]
+        given: list[Live[object]] = [live for live in (self.train, self.retriever) if live]
+        data = [*given, self.dev, *self.sets.values()]
         one = (*data, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
         return [live.registered for live in (*one, *self.metrics, *self.slicers, *self.reporters, *self.trackers)]
 
@@ -75,6 +76,7 @@ class ModelParts:
     head: LiveHead
     trainer: LiveTrainer
     decoder: LiveDecoder
+    retriever: LiveRetriever | None = None
 
 
 def compose_model(sections: Sections, host: PluginHost) -> ModelParts:
@@ -90,7 +92,16 @@ def compose_model(sections: Sections, host: PluginHost) -> ModelParts:
         head=model_part(LiveHead, "head", sections, host),
         trainer=model_part(LiveTrainer, "trainer", sections, host),
         decoder=model_part(LiveDecoder, "decoder", sections, host),
+        retriever=retriever_part(sections, host),
     )
+
+
+def retriever_part(sections: Sections, host: PluginHost) -> LiveRetriever | None:
+    """What chooses a model's windows; ``None`` where its section is missing or empty."""
+    if not (chosen := sections.get(RETRIEVAL)):
+        return None
+    options = {name: value for name, value in chosen.items() if name != "use"}
+    return host.live(LiveRetriever, "retriever", str(chosen.get("use", "")), options)
 
 
 def model_part(adapter: type[L], kind: str, sections: Sections, host: PluginHost) -> L:
@@ -118,6 +129,7 @@ def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
         sets={name: _must(LiveDataset, recipe, "data", name) for name in recipe.sets},
         backbone=_must(LiveBackbone, recipe, "backbone"),
         featurizer=_must(LiveFeaturizer, recipe, "featurizer"),
+        retriever=_build(LiveRetriever, chosen) if (chosen := recipe.one(RETRIEVAL)) else None,
         head=_must(LiveHead, recipe, "head"),
         trainer=_must(LiveTrainer, recipe, "trainer"),
         decoder=_must(LiveDecoder, recipe, "decoder"),

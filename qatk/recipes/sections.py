@@ -81,11 +81,15 @@ class Section:
 DEFAULTS: dict[str, Any] = yaml.safe_load(files("qatk.recipes").joinpath("defaults.yaml").read_text("utf-8"))
 """The components of a recipe that does not name its own, by section."""
 
+RETRIEVAL = "passages"
+"""The section of the component that chooses which windows are scored; without it, all are."""
+
 SECTIONS: dict[tuple[str, ...], Section] = {
     ("backbone",): Section("backbone", required=True),
     ("data", "train"): Section("dataset"),
     ("data", "dev"): Section("dataset", required=True),
     **{(name,): Section(name, DEFAULTS[name]) for name in ("featurizer", "head", "trainer", "decoder")},
+    (RETRIEVAL,): Section("retriever"),
     **{
         (f"{kind}s",): Section(kind, DEFAULTS[f"{kind}s"], many=True, none_will_do=kind != "metric")
         for kind in ("metric", "slicer", "reporter", "tracker")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -12,10 +11,7 @@ from qatk.errors import DataError
 from qatk.plugins.live import LiveDecoder
 from qatk.plugins.protocols import Plain
 from qatk.run_folder.parameters import Parameters
-from qatk.types import Bool, Examples, Features, NBest, Predictions, SpanScores, clusters_of
-from qatk.types.predictions import Spans
-
-R = TypeVar("R", NBest, Spans)
+from qatk.types import Bool, Examples, Features, Predictions, SpanScores, clusters_of, join_predictions
 
 
 def decode(
@@ -52,7 +48,7 @@ def decode(
         fits.append(decoder.fit(*_rows(examples, features, scores, ~part)))
         decoder.restore(fits[-1])
         parts.append(decoder.decode(*_rows(examples, features, scores, part)))
-    answers = _woven(half, *parts)
+    answers = _woven(examples, half, *parts)
     if passing:
         return answers, None
     whole = decoder.fit(examples, features, scores)
@@ -79,27 +75,8 @@ def _rows(
     return examples.take(np.flatnonzero(rows)), taken, scores.take(features, windows)
 
 
-def _woven(half: Bool, one: Predictions, other: Predictions) -> Predictions:
+def _woven(examples: Examples, half: Bool, one: Predictions, other: Predictions) -> Predictions:
     """The predictions of either half, in the order of all examples."""
-    order = np.empty(len(half), np.int64)
-    order[half], order[~half] = np.arange(len(one)), len(one) + np.arange(len(other))
-    names = ("char_start", "char_end", "score", "null_score")
-    numbers = {name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in names}
-    nbest = None if one.nbest is None or other.nbest is None else _joined(one.nbest, other.nbest)
-    several = None
-    if one.several is not None or other.several is not None:
-        several = _joined(*(part.several or _none(len(part)) for part in (one, other)))
-    together = Predictions([*one.text, *other.text], nbest=nbest, several=several, **numbers)
-    return together.take(order)
-
-
-def _joined(one: R, other: R) -> R:
-    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
-    names = [name for name in vars(one) if name not in ("offsets", "text")]
-    numbers = {name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in names}
-    return replace(one, offsets=offsets, text=[*one.text, *other.text], **numbers)
-
-
-def _none(rows: int) -> Spans:
-    nothing = np.zeros(0, np.int32)
-    return Spans(np.zeros(rows + 1, np.int64), [], nothing, nothing, np.zeros(0, np.float32))
+    row = np.concatenate([np.flatnonzero(half), np.flatnonzero(~half)])
+    # argsort inverts the order: from an example to its place in the halves.
+    return join_predictions(examples.take(row), [one, other]).take(np.argsort(row))

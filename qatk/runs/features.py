@@ -43,6 +43,8 @@ def _featurize(
             data=context.folder.manifest.data[split].digest,
             targets=split == "train",
         )
+    if (retriever := context.parts.retriever) is not None and split != "train":
+        features = retriever.chosen(examples, features)
     sizes = {"windows": len(features), "tokens": len(features.input_ids), "cached": int(cached)}
     counts.groups[split] = {**sizes, **features.counts}
     return features

@@ -21,7 +21,8 @@ from qatk.types.names import USUAL
 from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.ragged import ragged_rows
 from qatk.types.raw import RawExamples
-from qatk.types.scores import SpanCandidates, SpanScores, TokenScores
+from qatk.types.scores import SpanCandidates, SpanScores, TokenScores, join_scores
+from qatk.types.slices import Slices, join_predictions
 from qatk.types.starts import NOWHERE, UNKNOWN, as_starts
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ __all__ = [
     "Predictions",
     "RawExamples",
     "Rows",
+    "Slices",
     "Span",
     "SpanCandidates",
     "SpanScores",
@@ -79,6 +81,8 @@ __all__ = [
     "columns_of_table",
     "contexts_of",
     "groups_of",
+    "join_predictions",
+    "join_scores",
     "ragged",
     "ragged_rows",
     "release",

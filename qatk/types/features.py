@@ -105,6 +105,20 @@ class Features:
         """Free the memory of mapped columns; they are read again when they are used."""
         release(*(getattr(self, column.name) for column in fields(self)))
 
+    def among(self, begin: int, stop: int) -> Features:
+        """The windows from ``begin`` up to ``stop``, as views: nothing is copied but their offsets."""
+        tokens = slice(int(self.token_offsets[begin]), int(self.token_offsets[stop]))
+        flat = {name: getattr(self, name)[tokens] for name in ("input_ids", "type_ids", "char_start", "char_end")}
+        each = {name: getattr(self, name)[begin:stop] for name in ("example_index", "null_index")}
+        if self.start_target is not None and self.end_target is not None:
+            each |= {"start_target": self.start_target[begin:stop], "end_target": self.end_target[begin:stop]}
+        if self.span_offsets is not None and self.span_start is not None and self.span_end is not None:
+            spans = slice(int(self.span_offsets[begin]), int(self.span_offsets[stop]))
+            each["span_offsets"] = self.span_offsets[begin : stop + 1] - self.span_offsets[begin]
+            each |= {"span_start": self.span_start[spans], "span_end": self.span_end[spans]}
+        offsets = self.token_offsets[begin : stop + 1] - self.token_offsets[begin]
+        return Features(token_offsets=offsets, counts=self.counts, **flat, **each)
+
     def take(self, rows: Int64) -> Features:
         """These windows only; ``rows`` must keep the order of the examples."""
         positions, offsets = ragged_rows(self.token_offsets, rows)

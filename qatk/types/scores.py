@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qatk.types.arrays import Float32, Int32, Int64, freeze
 from qatk.types.features import Features
+from qatk.types.mapped import Scalar, Spool
 from qatk.types.ragged import ragged_rows
 
 
@@ -88,6 +91,22 @@ class SpanScores:
             freeze(self, "start", np.float32)
             freeze(self, "end", np.float32, len(self.start))
 
+    def among(self, features: Features, begin: int, stop: int) -> SpanScores:
+        """The scores of the windows from ``begin`` up to ``stop``, of all the ``features`` that have scores."""
+        if (spans := self.candidates) is not None:
+            # Candidates are in the order of windows: these lie between where the first and the last would go.
+            kept = slice(*np.searchsorted(spans.feature, [begin, stop]).tolist())
+            feature = spans.feature[kept] - np.int32(begin)
+            taken = SpanCandidates(feature, spans.start[kept], spans.end[kept], spans.score[kept])
+            return SpanScores(self.null[begin:stop], candidates=taken)
+        tokens = slice(int(features.token_offsets[begin]), int(features.token_offsets[stop]))
+        if (of := self.tokens) is not None:
+            tagged = TokenScores(of.inside[tokens], None if of.begin is None else of.begin[tokens])
+            return SpanScores(self.null[begin:stop], tokens=tagged)
+        assert self.start is not None
+        assert self.end is not None
+        return SpanScores(self.null[begin:stop], self.start[tokens], self.end[tokens])
+
     def take(self, features: Features, windows: Int64) -> SpanScores:
         """The scores of these windows only.
 
@@ -118,3 +137,28 @@ class SpanScores:
         scored = self.start if self.tokens is None else self.tokens.inside
         if scored is not None and len(scored) != len(features.input_ids):
             raise ValueError(f"scores for {len(scored)} tokens where there are {len(features.input_ids)}")
+
+
+def join_scores(parts: Sequence[tuple[Features, SpanScores]]) -> SpanScores:
+    """The scores of the windows of all parts, one after the other, mapped where they are large; all of one form."""
+    every = [scores for _, scores in parts]
+    null = _joined([scores.null for scores in every])
+    if tokens := [scores.tokens for scores in every if scores.tokens is not None]:
+        begin = [part.begin for part in tokens if part.begin is not None]
+        return SpanScores(
+            null, tokens=TokenScores(_joined([part.inside for part in tokens]), _joined(begin) if begin else None)
+        )
+    if spans := [scores.candidates for scores in every if scores.candidates is not None]:
+        before = np.cumsum([0, *(len(features) for features, _ in parts)])[:-1]
+        feature = [part.feature + np.int32(shift) for part, shift in zip(spans, before, strict=True)]
+        rest = {name: _joined([getattr(part, name) for part in spans]) for name in ("start", "end", "score")}
+        return SpanScores(null, candidates=SpanCandidates(_joined(feature), **rest))
+    start, end = (_joined([getattr(scores, name) for scores in every]) for name in ("start", "end"))
+    return SpanScores(null, start, end)
+
+
+def _joined(columns: Sequence[NDArray[Scalar]]) -> NDArray[Scalar]:
+    whole = Spool(columns[0].dtype.type)
+    for column in columns:
+        whole.append(column)
+    return whole.column()

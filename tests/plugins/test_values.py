@@ -12,7 +12,8 @@ import pytest
 from qatk.api import Component, Examples, NoOptions, Predictions, SpanCandidates, SpanScores
 from qatk.plugins.attribution import explain
 from qatk.plugins.host import PluginHost
-from qatk.plugins.live import LiveDataset, LiveDecoder, LiveFeaturizer, LiveMetric
+from qatk.plugins.live import LiveDataset, LiveDecoder, LiveMetric
+from qatk.plugins.live_windows import LiveFeaturizer
 from qatk.plugins.registered import Plugin, Registered
 from qatk.plugins.values import check_scores
 from qatk.testing.inputs.decoding import decoding_problems

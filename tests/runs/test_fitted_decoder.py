@@ -113,13 +113,15 @@ def test_each_question_is_answered_by_parameters_of_the_other_half() -> None:
 
 def test_predictions_of_halves_come_together_in_order() -> None:
     def predictions(texts: list[str]) -> Predictions:
-        n, start = len(texts), np.arange(len(texts), dtype=np.int32)
+        n, start = len(texts), np.zeros(len(texts), np.int32)
         score = np.array([float(text[1:]) for text in texts], np.float32)
         nbest = NBest(np.arange(n + 1, dtype=np.int64), texts, start, start + np.int32(2), score, score)
         return Predictions(texts, start, start + np.int32(2), score, score, nbest)
 
     half = np.array([False, True, True, False, True])
-    whole = _woven(half, predictions(["q1", "q2", "q4"]), predictions(["q0", "q3"]))
+    whole = _woven(
+        examples_of([f"q{k}" for k in range(5)]), half, predictions(["q1", "q2", "q4"]), predictions(["q0", "q3"])
+    )
     assert list(whole.text) == ["q0", "q1", "q2", "q3", "q4"]
     assert whole.score.tolist() == [0, 1, 2, 3, 4]
     assert whole.nbest is not None

@@ -8,8 +8,8 @@ from typing import Literal
 from qatk.api import Component, Natural, Options, Positive, hookimpl
 
 
-class MinNullOptions(Options):
-    """Options of the ``min-null`` decoder."""
+class ThresholdOptions(Options):
+    """Options of all decoders."""
 
     n_best_size: Positive = 20
     """Length of the n-best list of each question."""
@@ -18,6 +18,14 @@ class MinNullOptions(Options):
     null_threshold: float | Literal["never", "calibrated"] = 0.0
     """Abstain if null score minus best span score is above this. ``never`` always answers; ``calibrated`` fits the
     threshold on half of the dev articles for the other half, and on all of them for new data."""
+
+
+class MinNullOptions(ThresholdOptions):
+    """Options of the ``min-null`` decoder."""
+
+    overlapping: bool = True
+    """Whether spans of the n-best list may overlap. Without overlaps it has the best span of each place, as for several
+    answers out of a long document."""
 
 
 class MergeWindowsOptions(MinNullOptions):
@@ -38,7 +46,7 @@ class EnsembleOptions(MinNullOptions):
     of one kind, such as several seeds."""
 
 
-class SeveralOptions(MinNullOptions):
+class SeveralOptions(ThresholdOptions):
     """Options of the ``several`` decoder."""
 
     max_answer_length: Positive = 100

@@ -19,11 +19,11 @@ from qatk.api import (
     answers_of_spans,
 )
 from qatk.results import Evaluation
-from qatk.types import Float32, Float64, Int64, ragged
+from qatk.types import Float32, Float64, Int64, Slices, ragged
 from qatk_builtin.decoders import EnsembleOptions, MinNullOptions
 from qatk_builtin.decoders.best_spans import Spans
 from qatk_builtin.decoders.min_null import MinNullDecoder
-from qatk_builtin.decoders.nbest import Slices, probabilities, rank
+from qatk_builtin.decoders.nbest import apart, probabilities, rank
 
 
 class EnsembleDecoder:
@@ -61,7 +61,8 @@ class EnsembleDecoder:
         models = [_Model.of(own), *(_Model.of(_answers(run, examples)) for run in self._runs)]
         average = _mean_probability if self.options.by == "probability" else _mean_score
         spans, null_score = average(models)
-        spans = rank(spans, self.options.n_best_size)
+        size = self.options.n_best_size
+        spans = rank(spans, size) if self.options.overlapping else apart(rank(spans, max(1, len(spans))), size)
         rows, first = np.unique(spans.example, return_index=True)
         start, end = np.full((2, len(examples)), -1, np.int32)
         score = np.full(len(examples), -np.inf, np.float32)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, UsageError, advance
-from qatk.types import Bool, Float32, Int32, Int64, Spool, ragged, release
+from qatk.types import Bool, Float32, Int32, Int64, Slices, Spool, ragged, release
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.best_spans import Block, Spans, best_spans
 from qatk_builtin.decoders.candidates import check_candidates, valid_candidates
-from qatk_builtin.decoders.nbest import Slices, merge, probabilities, rank
+from qatk_builtin.decoders.nbest import apart, best_apart, merge, probabilities, rank
 
 BLOCK = 1 << 18
 """Tokens, or candidates, decoded at a time, whole examples each: this bounds the memory."""
@@ -35,6 +35,9 @@ class MinNullDecoder:
     The n-best list has spans of different characters: one that several windows see counts once, with its best score.
     Best first; equal scores go by the smaller ``char_start``, then the smaller ``char_end``, so that the order of
     windows does not matter. Probabilities are a softmax over the n-best and the null score.
+
+    Without ``overlapping``, the list has the best span, then the best of those that share no character with it, and so
+    on; the best span, the null score and the answer stay the same.
     """
 
     def __init__(self, options: MinNullOptions) -> None:
@@ -82,8 +85,7 @@ class MinNullDecoder:
         if scores.start is not None and scores.end is not None:
             for begin, stop in blocks(features.example_index, features.token_offsets):
                 _check_tokens(examples, features, scores, begin, stop)
-                block = Block.cut(features, scores.start, scores.end, begin, stop)
-                yield merge(best_spans(block, size, longest), block.mixed, size)
+                yield self._of_block(Block.cut(features, scores.start, scores.end, begin, stop))
                 release(scores.start, scores.end, features.char_start, features.char_end)
                 advance("decoding", stop, len(features))
         elif (candidates := scores.candidates) is not None:
@@ -91,8 +93,18 @@ class MinNullDecoder:
             offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
             for begin, stop in blocks(features.example_index, offsets):
                 rows = slice(int(offsets[begin]), int(offsets[stop]))
-                yield rank(valid_candidates(features, candidates, rows, longest), size)
+                spans = valid_candidates(features, candidates, rows, longest)
+                yield rank(spans, size) if self.options.overlapping else apart(rank(spans, max(1, len(spans))), size)
                 advance("decoding", stop, len(features))
+
+    def _of_block(self, block: Block) -> Spans:
+        longest = self.options.max_answer_length
+
+        def best(size: int) -> Spans:
+            return merge(best_spans(block, size, longest), block.mixed, size)
+
+        size = self.options.n_best_size
+        return best(size) if self.options.overlapping else best_apart(best, size)
 
     def _above_null(self, score: Float32, null_score: Float32) -> Bool:
         """Whether the best span is the answer."""

@@ -1,48 +1,13 @@
-"""From scored spans of windows to the n-best of examples: merge, rank, cut, probabilities, texts on demand."""
+"""From scored spans of windows to the n-best of examples: merge, rank, cut, probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 
-from qatk.types import Examples, Float32, Float64, Int32, Int64, TextColumn, ragged
+from qatk.types import Float32, Float64, Int64, ragged
 from qatk_builtin.decoders.best_spans import Spans, falling, join
-
-CHUNK = 4096
-"""Examples whose texts are made together."""
-
-
-class Slices(TextColumn):
-    """Slices of the contexts of examples, made when they are asked for: a million n-best lists need no strings.
-
-    Args:
-        examples: n examples.
-        offsets: int64[n + 1] into the slices; ``None`` where each example has one.
-        char_start, char_end: int32[k], end exclusive; of each slice in its example's context.
-    """
-
-    def __init__(self, examples: Examples, offsets: Int64 | None, char_start: Int32, char_end: Int32) -> None:
-        self._contexts, self._context_index = examples.context, examples.context_index
-        self._offsets, self._start, self._end = offsets, char_start, char_end
-
-    def __len__(self) -> int:
-        return len(self._start)
-
-    def at(self, index: int) -> str:
-        """The slice at an index from 0 on."""
-        example = index if self._offsets is None else int(np.searchsorted(self._offsets, index, side="right")) - 1
-        context = self._contexts[int(self._context_index[example])]
-        return context[self._start[index] : self._end[index]]
-
-    def __iter__(self) -> Iterator[str]:
-        for low in range(0, len(self._context_index), CHUNK):
-            context, among = self._context_index[low : low + CHUNK], slice(low, low + CHUNK)
-            if self._offsets is not None:
-                offsets = self._offsets[low : low + CHUNK + 1]
-                context, among = np.repeat(context, np.diff(offsets)), slice(int(offsets[0]), int(offsets[-1]))
-            ranges = zip(context.tolist(), self._start[among].tolist(), self._end[among].tolist(), strict=True)
-            yield from [self._contexts[index][start:end] for index, start, end in ranges]
 
 
 def merge(spans: Spans, mixed: Int64, n_best_size: int) -> Spans:
@@ -73,6 +38,38 @@ def rank(spans: Spans, n_best_size: int) -> Spans:
     # How far each is from the first of its example.
     place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
     return spans.take(place < n_best_size)
+
+
+def apart(spans: Spans, size: int | None = None) -> Spans:
+    """Spans that do not overlap, the best first: each of these that shares no character with a better one.
+
+    Args:
+        spans: by example, then best first.
+        size: how many to keep of each example; ``None`` keeps all.
+    """
+    left, kept = np.arange(len(spans)), [np.zeros(0, np.int64)]
+    while len(left) and (size is None or len(kept) <= size):
+        # In each round the best that is left of every example is kept, and what overlaps it goes.
+        heads = np.flatnonzero(ragged.begins(spans.example[left]))
+        kept.append(left[heads])
+        better = np.repeat(left[heads], np.diff(heads, append=len(left)))
+        before = spans.char_end[left] <= spans.char_start[better]
+        left = left[(left != better) & (before | (spans.char_start[left] >= spans.char_end[better]))]
+    return spans.take(np.sort(np.concatenate(kept)))
+
+
+def best_apart(find: Callable[[int], Spans], n_best_size: int) -> Spans:
+    """As :func:`apart`, of all spans there are; ``find`` gives the so many best of each example."""
+    size = 4 * n_best_size
+    while True:
+        spans = find(size)
+        found = apart(spans, n_best_size)
+        n = int(spans.example.max(initial=-1)) + 1
+        # An example has all its places, or all of its spans were looked at.
+        enough = np.bincount(found.example, minlength=n) == n_best_size
+        if (enough | (np.bincount(spans.example, minlength=n) < size)).all():
+            return found
+        size *= 4
 
 
 def probabilities(offsets: Int64, score: Float32, null_score: Float32) -> Float32:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.api import Examples, NBest, Predictions
-from qatk.types import Float32, Int64, ragged
+from qatk.types import Float32, Int64, Slices, ragged
 from qatk.types import Spans as AnswerSpans
 from qatk_builtin.decoders.best_spans import Spans, join
-from qatk_builtin.decoders.nbest import Slices, probabilities
+from qatk_builtin.decoders.nbest import probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,23 +61,6 @@ def ranked_once(spans: Spans, last_key: Int64, n_best_size: int) -> Spans:
     spans = spans.take(np.sort(same[new]))
     place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
     return spans.take(place < n_best_size)
-
-
-def apart(spans: Spans) -> Spans:
-    """Spans that do not overlap, the best first: each of these that shares no character with a better one.
-
-    Args:
-        spans: by example, then best first.
-    """
-    left, kept = np.arange(len(spans)), [np.zeros(0, np.int64)]
-    while len(left):
-        # In each round the best that is left of every example is kept, and what overlaps it goes.
-        heads = np.flatnonzero(ragged.begins(spans.example[left]))
-        kept.append(left[heads])
-        better = np.repeat(left[heads], np.diff(heads, append=len(left)))
-        before = spans.char_end[left] <= spans.char_start[better]
-        left = left[(left != better) & (before | (spans.char_start[left] >= spans.char_end[better]))]
-    return spans.take(np.sort(np.concatenate(kept)))
 
 
 def in_order(spans: Spans) -> Spans:

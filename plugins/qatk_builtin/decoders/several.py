@@ -12,7 +12,8 @@ from qatk.types import Float32, Float64, ragged
 from qatk_builtin.decoders import MinNullOptions, SeveralOptions
 from qatk_builtin.decoders.best_spans import Spans
 from qatk_builtin.decoders.min_null import MinNullDecoder, check_numbers, least_null
-from qatk_builtin.decoders.selection import Selection, apart, best_few, closed, in_order
+from qatk_builtin.decoders.nbest import apart
+from qatk_builtin.decoders.selection import Selection, best_few, closed, in_order
 from qatk_builtin.decoders.token_runs import TaggedTokens
 
 WIDE = 100

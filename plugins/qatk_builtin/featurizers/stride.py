@@ -7,6 +7,7 @@ and characters equal those of the tokenizer's own pair encoding with ``return_ov
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,9 @@ from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.featurizers.splicing import Reader
 from qatk_builtin.featurizers.targets import GoldSpans, place_answers, window_answers, window_spans
 from qatk_builtin.featurizers.windows import Source, Windows, place_of, plan_windows, splice
+
+STREAMED = 1 << 13
+"""Windows that are made together for a prediction."""
 
 
 class StrideFeaturizer:
@@ -67,6 +71,17 @@ class StrideFeaturizer:
         sizes = {"windows": len(features), "tokens": len(features.input_ids), "spliced": int(reader.spliced)}
         return replace(features, counts={**counts, **sizes})
 
+    def stream(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec) -> Iterator[Features]:
+        """The windows without targets, up to ``STREAMED`` at a time; see :class:`qatk.api.StreamingFeaturizer`."""
+        self._check(examples, tokenizer, spec, targets=False)
+        for rows, source in Reader(examples, tokenizer, spec, self.options.max_question_length).parts():
+            room = self._room(examples.id[rows], source)
+            windows = plan_windows(source.contexts.lengths[source.context_row], room, self.options.doc_stride)
+            for low in range(0, len(windows.example), STREAMED):
+                few = windows.take(np.arange(low, min(low + STREAMED, len(windows.example))))
+                part = _build(source, few, spec)
+                yield replace(part, example_index=part.example_index + np.int32(rows.start))
+
     def _part(
         self,
         examples: Examples,
@@ -80,7 +95,7 @@ class StrideFeaturizer:
 
         ``several`` says whether any answer of all examples has several spans.
         """
-        room = self._room(examples, source)
+        room = self._room(examples.id, source)
         windows = plan_windows(source.contexts.lengths[source.context_row], room, self.options.doc_stride)
         counts["questions_cut"] += int((source.question_size < _full_question_size(source)).sum())
         if not examples.has_gold:
@@ -115,7 +130,7 @@ class StrideFeaturizer:
         if targets and not examples.has_gold:
             raise DataError("these examples carry no gold answers to train on", fix="train on data with answers")
 
-    def _room(self, examples: Examples, source: Source) -> Int64:
+    def _room(self, ids: Sequence[str], source: Source) -> Int64:
         """int64[n]: how many context tokens a window of each example holds; more than ``doc_stride``."""
         o = self.options
         specials = source.template.specials
@@ -128,12 +143,12 @@ class StrideFeaturizer:
         if left <= 0:
             raise FeatureError(
                 f"the question is longer than the window: {takes}, which leaves no room for the context",
-                where=f"example {examples.id[row]}",
+                where=f"example {ids[row]}",
                 fix=f"raise max_length, or lower max_question_length (now {o.max_question_length})",
             )
         raise FeatureError(
             f"doc_stride {o.doc_stride} is not less than the room for the context: {takes}, which leaves {left}",
-            where=f"example {examples.id[row]}",
+            where=f"example {ids[row]}",
             fix=f"lower doc_stride below {left}, raise max_length, or lower max_question_length "
             f"(now {o.max_question_length})",
         )

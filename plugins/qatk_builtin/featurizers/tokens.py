@@ -51,6 +51,8 @@ class TokenRows:
 
     def take(self, rows: Int64) -> TokenRows:
         """These texts only, in this order."""
+        if np.array_equal(rows, np.arange(len(self.offsets) - 1)):
+            return self
         positions, offsets = ragged_rows(self.offsets, rows)
         return TokenRows(offsets, self.ids[positions], self.char_start[positions], self.char_end[positions])
 

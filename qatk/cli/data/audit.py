@@ -92,7 +92,8 @@ def _parts(
     host: PluginHost, sections: Mapping[str, Mapping[str, object]], examples: Examples
 ) -> tuple[Featurize, dict[str, int], int | None]:
     """What makes windows, the sizes of those to audit, and the decoder's cap."""
-    from qatk.plugins.live import LiveBackbone, LiveDecoder, LiveFeaturizer
+    from qatk.plugins.live import LiveBackbone, LiveDecoder
+    from qatk.plugins.live_windows import LiveFeaturizer
     from qatk.recipes.compose import model_part
     from qatk.types import Features
 

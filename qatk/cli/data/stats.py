@@ -84,7 +84,8 @@ def _windows(host: PluginHost, backbone: str, examples: Examples) -> Int64:
     """How many windows the usual featurizer makes of each question."""
     import numpy as np
 
-    from qatk.plugins.live import LiveBackbone, LiveFeaturizer
+    from qatk.plugins.live import LiveBackbone
+    from qatk.plugins.live_windows import LiveFeaturizer
     from qatk.recipes.compose import model_part
 
     sections: dict[str, dict[str, object]] = {"backbone": backbone_of(backbone), "featurizer": {}}

@@ -8,7 +8,7 @@ from qatk.testing.promise import Promise
 
 _MORE = {
     "decoder": ("decoder_scores", "decoder_tokens"),
-    "featurizer": ("featurizer_spans",),
+    "featurizer": ("featurizer_streams", "featurizer_spans"),
     "head": ("head_predictions",),
 }
 """Further modules of a kind."""

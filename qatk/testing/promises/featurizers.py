@@ -35,7 +35,7 @@ def _bare(examples: Examples) -> Examples:
     return replace(examples, answer_offsets=None, answer_text=(), answer_start=np.zeros(0, np.int32), answer_span=None)
 
 
-def _cases(subject: Subject) -> Iterator[tuple[str, Featurizer, Tokenizer, BackboneSpec]]:
+def cases(subject: Subject) -> Iterator[tuple[str, Featurizer, Tokenizer, BackboneSpec]]:
     """Name, featurizer, tokenizer and spec, with few tokens a window where the featurizer lets them be chosen."""
     small = {"max_length": 48} if subject.takes("max_length") else {}
     small |= {"doc_stride": 8} if subject.takes("doc_stride") else {}
@@ -46,9 +46,10 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Featurizer, Tokenizer, Backb
         yield f"{name}, default lengths", subject.build(), tokenizer, spec
 
 
-def _featurize(
+def windows_of(
     featurizer: Featurizer, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, targets: bool
 ) -> Features:
+    """The windows that a featurizer makes, which must be features."""
     found = featurizer.featurize(examples, tokenizer, spec, targets=targets)
     expect(isinstance(found, Features), f"featurize returned {type(found).__name__}, not qatk.api.Features")
     return found
@@ -62,10 +63,10 @@ def _window(features: Features, window: int) -> slice:
 def windows_fit(subject: Subject) -> None:
     """With and without targets."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
+    for name, featurizer, tokenizer, spec in cases(subject):
         for targets in (False, True):
             with given(f"{name}, targets={targets}"):
-                found = _featurize(featurizer, examples, tokenizer, spec, targets)
+                found = windows_of(featurizer, examples, tokenizer, spec, targets)
                 rows = found.example_index
                 expect(len(rows) and 0 <= rows[0] <= rows[-1] < len(examples), f"example_index {rows[:5].tolist()} ...")
                 expect(
@@ -77,7 +78,7 @@ def windows_fit(subject: Subject) -> None:
     with given(f"{name}, a backbone of at most {_NARROW} tokens"):
         try:
             narrow = replace(spec, max_length=_NARROW)
-            found = _featurize(subject.build(), examples, tokenizer, narrow, False)
+            found = windows_of(subject.build(), examples, tokenizer, narrow, False)
         except UsageError:
             return  # it says that its own max_length is too much
         expect(found.lengths.max() <= _NARROW, f"a window of {found.lengths.max()} tokens")
@@ -87,8 +88,8 @@ def windows_fit(subject: Subject) -> None:
 def type_ids_are_right(subject: Subject) -> None:
     """Models that know them were trained with them: question and context would be one text without."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
-        found = _featurize(featurizer, examples, tokenizer, spec, False)
+    for name, featurizer, tokenizer, spec in cases(subject):
+        found = windows_of(featurizer, examples, tokenizer, spec, False)
         own = [_own_types(tokenizer, spec, examples, row) for row in range(len(examples))]
         for window in range(len(found)):
             row, tokens = int(found.example_index[window]), _window(found, window)
@@ -118,9 +119,9 @@ def _own_types(tokenizer: Tokenizer, spec: BackboneSpec, examples: Examples, row
 def windows_are_different(subject: Subject) -> None:
     """Doubled windows cost twice, and count twice in training."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
+    for name, featurizer, tokenizer, spec in cases(subject):
         for targets in (False, True):
-            found, seen = _featurize(featurizer, examples, tokenizer, spec, targets), set()
+            found, seen = windows_of(featurizer, examples, tokenizer, spec, targets), set()
             for window in range(len(found)):
                 row, tokens = int(found.example_index[window]), _window(found, window)
                 with given(f"{name}, targets={targets}, window {window} of example {row}"):
@@ -133,8 +134,8 @@ def windows_are_different(subject: Subject) -> None:
 def windows_cover_the_context(subject: Subject) -> None:
     """What no window covers can never be an answer."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
-        found = _featurize(featurizer, examples, tokenizer, spec, False)
+    for name, featurizer, tokenizer, spec in cases(subject):
+        found = windows_of(featurizer, examples, tokenizer, spec, False)
         for row in range(len(examples)):
             with given(f"{name}, example {row}"):
                 context = examples.context_of(row)
@@ -151,8 +152,8 @@ def windows_cover_the_context(subject: Subject) -> None:
 def tokens_make_a_round_trip(subject: Subject) -> None:
     """Their ids in order are a stretch of the tokenizer's own; their characters lie inside the context."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
-        found = _featurize(featurizer, examples, tokenizer, spec, False)
+    for name, featurizer, tokenizer, spec in cases(subject):
+        found = windows_of(featurizer, examples, tokenizer, spec, False)
         for window in range(len(found)):
             row, tokens = int(found.example_index[window]), _window(found, window)
             with given(f"{name}, window {window} of example {row}"):
@@ -185,10 +186,10 @@ def _is_stretch(ids: list[int], own: list[int]) -> bool:
 def null_index_is_right(subject: Subject) -> None:
     """Not always 0: models that pad on the left have it elsewhere."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
+    for name, featurizer, tokenizer, spec in cases(subject):
         for targets in (False, True):
             with given(f"{name}, targets={targets}"):
-                found = _featurize(featurizer, examples, tokenizer, spec, targets)
+                found = windows_of(featurizer, examples, tokenizer, spec, targets)
                 inside = (found.null_index >= 0) & (found.null_index < found.lengths)
                 expect(inside.all(), f"null_index {found.null_index[~inside][:3].tolist()} outside their windows")
                 seen = found.input_ids[found.token_offsets[:-1] + found.null_index]
@@ -203,8 +204,8 @@ def null_index_is_right(subject: Subject) -> None:
 def labels_give_the_answers(subject: Subject) -> None:
     """Answers that begin and end with a token."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
-        found = _featurize(featurizer, examples, tokenizer, spec, True)
+    for name, featurizer, tokenizer, spec in cases(subject):
+        found = windows_of(featurizer, examples, tokenizer, spec, True)
         with given(name):
             expect(found.start_target is not None and found.end_target is not None, "there are no targets")
         labelled = set()
@@ -241,8 +242,8 @@ def _labelled_text(found: Features, window: int, context: str) -> str | None:
 def windows_hold_the_question(subject: Subject) -> None:
     """Otherwise the model is asked nothing: the tokens outside of the context are the same in all windows."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
-        found = _featurize(featurizer, examples, tokenizer, spec, False)
+    for name, featurizer, tokenizer, spec in cases(subject):
+        found = windows_of(featurizer, examples, tokenizer, spec, False)
         first: dict[int, list[int]] = {}
         for window in range(len(found)):
             row, tokens = int(found.example_index[window]), _window(found, window)
@@ -258,10 +259,10 @@ def windows_hold_the_question(subject: Subject) -> None:
 def gold_is_not_needed(subject: Subject) -> None:
     """A prediction has none."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
+    for name, featurizer, tokenizer, spec in cases(subject):
         with given(name):
-            one = _featurize(featurizer, examples, tokenizer, spec, False)
-            two = _featurize(featurizer, _bare(examples), tokenizer, spec, False)
+            one = windows_of(featurizer, examples, tokenizer, spec, False)
+            two = windows_of(featurizer, _bare(examples), tokenizer, spec, False)
             for column in ("example_index", "token_offsets", "input_ids", "char_start", "char_end", "null_index"):
                 expect(np.array_equal(getattr(one, column), getattr(two, column)), f"{column} differs without gold")
 
@@ -270,11 +271,11 @@ def gold_is_not_needed(subject: Subject) -> None:
 def examples_do_not_touch_each_other(subject: Subject) -> None:
     """Windows are cached and batched: they follow from the example alone."""
     examples = questions()
-    for name, featurizer, tokenizer, spec in _cases(subject):
-        together = _featurize(featurizer, examples, tokenizer, spec, False)
+    for name, featurizer, tokenizer, spec in cases(subject):
+        together = windows_of(featurizer, examples, tokenizer, spec, False)
         for row in (0, 1, 5):
             with given(f"{name}, example {row}"):
-                alone = _featurize(featurizer, examples.take([row]), tokenizer, spec, False)
+                alone = windows_of(featurizer, examples.take([row]), tokenizer, spec, False)
                 among = together.take(np.flatnonzero(together.example_index == row))
                 for column in ("token_offsets", "input_ids", "type_ids", "char_start", "char_end", "null_index"):
                     expect(np.array_equal(getattr(alone, column), getattr(among, column)), f"{column} differs")
@@ -285,14 +286,14 @@ def is_deterministic(subject: Subject) -> None:
     """By the same featurizer and by a new one; with targets too, where some windows may be drawn."""
     examples = questions()
     before = snapshot(examples)
-    again = list(_cases(subject))
-    for (name, featurizer, tokenizer, spec), (_, other, _, _) in zip(_cases(subject), again, strict=True):
+    again = list(cases(subject))
+    for (name, featurizer, tokenizer, spec), (_, other, _, _) in zip(cases(subject), again, strict=True):
         for targets in (False, True):
             with given(f"{name}, targets={targets}"):
                 made = []
                 for seed, maker in enumerate((featurizer, featurizer, other)):
                     with seeded(seed):
-                        made.append(snapshot(_featurize(maker, examples, tokenizer, spec, targets)))
+                        made.append(snapshot(windows_of(maker, examples, tokenizer, spec, targets)))
                 first, *others = made
                 expect(all(one == first for one in others), f"{changed(first, others[-1]) or 'a column'} differs")
                 after = snapshot(examples)

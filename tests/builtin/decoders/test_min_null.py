@@ -12,9 +12,9 @@ import pytest
 
 from min_null_tools import INF, NONE, Window, all_candidates, brute_force, decode, examples, features, n_best, scores
 from qatk.api import Features, PluginError, SpanCandidates, SpanScores
+from qatk.types.slices import CHUNK
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.min_null import MinNullDecoder
-from qatk_builtin.decoders.nbest import CHUNK
 
 CONTEXT = "Ada wrote it in 1843."
 CHARS = [NONE, NONE, NONE, (0, 3), (4, 9), (10, 12), (13, 15), (16, 20), (20, 21), NONE]

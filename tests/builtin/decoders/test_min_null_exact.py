@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from min_null_tools import INF, NONE, Window, all_candidates, brute_force, decode, n_best
+from min_null_tools import INF, NONE, Window, all_candidates, brute_force, decode, examples, features, n_best, scores
+from qatk.api import SpanScores
+from qatk_builtin.decoders import MinNullOptions
+from qatk_builtin.decoders.min_null import MinNullDecoder
 
 CONTEXT = "abcdefghijklmnopqrstuvwxyz" * 2
 FEW_SCORES = st.sampled_from([-INF, -3.0, -1.0, -0.0, 0.0, 0.5, 2.0])  # few, so that many are equal
@@ -60,8 +65,8 @@ def problems(draw: st.DrawFn) -> tuple[list[str], list[Window]]:
 def test_n_best_is_exact_in_both_forms(problem: tuple[list[str], list[Window]], size: int, cap: int) -> None:
     contexts, windows = problem
     expected = brute_force(contexts, windows, size, cap)
-    for scores in (None, all_candidates(windows)):
-        predictions = decode(contexts, windows, scores, n_best_size=size, max_answer_length=cap)
+    for given_scores in (None, all_candidates(windows)):
+        predictions = decode(contexts, windows, given_scores, n_best_size=size, max_answer_length=cap)
         assert [n_best(predictions, row) for row in range(len(contexts))] == expected
 
 
@@ -133,3 +138,23 @@ def test_probabilities_and_texts(problem: tuple[list[str], list[Window]]) -> Non
         score = np.append(best.score[among], predictions.null_score[row]).astype(np.float64)
         weight = np.exp(score - score.max())
         assert best.probability[among] == pytest.approx(weight[:-1] / weight.sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize("form", [scores, all_candidates])
+@settings(max_examples=150, deadline=None)
+@given(problems(), st.integers(1, 6), st.integers(1, 6))
+def test_without_overlaps_the_list_has_the_best_span_of_each_place(
+    form: Callable[[Sequence[Window]], SpanScores], problem: tuple[list[str], list[Window]], size: int, cap: int
+) -> None:
+    contexts, windows = problem
+    options = MinNullOptions(n_best_size=size, max_answer_length=cap)
+    of = (examples(contexts), features(windows), form(windows))
+    found = MinNullDecoder(options.model_copy(update={"overlapping": False})).decode(*of)
+    for row, ranked in enumerate(brute_force(contexts, windows, 10_000, cap)):
+        due: list[tuple[str, int, int, float]] = []
+        for span in ranked:
+            if len(due) < size and all(span[2] <= other[1] or span[1] >= other[2] for other in due):
+                due.append(span)
+        assert n_best(found, row) == due
+    usual = MinNullDecoder(options).decode(*of)
+    assert (list(found.text), found.null_odds.tolist()) == (list(usual.text), usual.null_odds.tolist())

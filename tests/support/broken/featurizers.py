@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -164,6 +165,14 @@ class OneSpan(Good):
         return replace(found, span_start=found.span_start[first], span_end=found.span_end[first])
 
 
+class Breaks(Good):
+    """Loses a window in each part that it streams."""
+
+    def stream(self, examples: Examples, tokenizer: Any, spec: BackboneSpec) -> Iterator[Features]:
+        for part in super().stream(examples, tokenizer, spec):
+            yield part.among(0, len(part) - 1)
+
+
 OPTIONS = StrideOptions
 BROKEN = {
     TooLong: "windows-fit",
@@ -184,4 +193,5 @@ BROKEN = {
     Random: "is-deterministic",
     Strips: "is-deterministic",
     OneSpan: "windows-have-all-spans",
+    Breaks: "streams-the-same-windows",
 }
