@@ -57,7 +57,8 @@ def answerer(models: Mapping[str, AnsweringModel]) -> Answerer:
 def described(name: str, model: AnsweringModel) -> dict[str, object]:
     """What the list of models says of one."""
     trainer = model.parts.trainer.describe(model.model) or {}
-    parts = (model.parts.backbone, model.parts.featurizer, model.parts.head, model.parts.trainer, model.parts.decoder)
+    of = model.parts
+    parts = [part for part in (of.backbone, of.featurizer, of.retriever, of.head, of.trainer, of.decoder) if part]
     return {
         "name": name,
         "components": {part.registered.kind: part.registered.name for part in parts},
