@@ -1,7 +1,8 @@
 """Long documents: each article of the mini dev set as one context, beside its paragraphs; time and memory by length.
 
 Run: python benchmarks/long.py [--model RUN]. EM and F1 need a trained run; without one, a MiniLM whose head is random
-does the same work. The questions are a sample, the same for all forms. Lengths are of one context made of articles.
+does the same work. The questions are a sample of those with an answer, the same for all forms, and every one is
+answered. Lengths are of one context, which repeats an article.
 """
 
 from __future__ import annotations
@@ -18,21 +19,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pipeline
-from common import Row, Timed, generated, read, seconds, speedup, to_examples
+from common import Row, Timed, duration, generated, read, seconds, speedup, to_examples
 from shared_data import SHARED
 from table import as_data, console, markdown, show
 
 import qatk
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.inference.model import AnsweringModel
+from qatk.recipes.compose import Sections
 from qatk.runs.stages import peak_memory
 from qatk.types import Examples
 
 DEV = SHARED / "squad2-mini" / "dev.json.gz"
-QUESTIONS, OF_LENGTH, LINEAR, FLAT = 120, 6, 2.2, 1.1
+QUESTIONS, OF_LENGTH, LINEAR, FLAT = 120, 2, 2.2, 1.1
 """Questions in all; for each length; times the time that twice the length may take; times the memory of 4 times it."""
-BM25 = {"passages": {"use": "bm25", "keep": 8}}
+ALWAYS: Sections = {"decoder": {"null_threshold": "never"}}
+BM25: Sections = {**ALWAYS, "passages": {"use": "bm25", "keep": 8}}
 
 
 def articles() -> tuple[str, list[dict[str, Any]]]:
@@ -59,7 +63,8 @@ def forms(data: list[dict[str, Any]], questions: int) -> dict[str, Examples]:
     """The same questions about paragraphs and about whole articles."""
     whole = [{**article, "paragraphs": [joined(article["paragraphs"])]} for article in data]
     of = {name: to_examples({"data": content}) for name, content in (("paragraphs", data), ("articles", whole))}
-    chosen = random.Random(0).sample(range(len(of["articles"])), min(questions, len(of["articles"])))
+    answerable = np.flatnonzero(of["articles"].has_answer).tolist()
+    chosen = random.Random(0).sample(answerable, min(questions, len(answerable)))
     return {name: examples.take(sorted(chosen)) for name, examples in of.items()}
 
 
@@ -108,7 +113,7 @@ def answered(model: AnsweringModel, examples: Examples, repetitions: int) -> Mea
 def all_forms(folder: str, data: list[dict[str, Any]], questions: int, repetitions: int) -> dict[str, Measured]:
     """Paragraphs, articles, and articles of which 8 windows are scored."""
     of = forms(data, questions)
-    whole, best = qatk.load_model(folder, device="cpu"), qatk.load_model(folder, device="cpu", settings=BM25)
+    whole, best = (qatk.load_model(folder, device="cpu", settings=settings) for settings in (ALWAYS, BM25))
     whole.predict(of["paragraphs"].take(range(8)))
     return {
         "paragraphs": answered(whole, of["paragraphs"], repetitions),
@@ -152,35 +157,17 @@ def by_length(folder: str, data: list[dict[str, Any]], repetitions: int) -> list
             of.append(apart(folder, times))
     took = {times: [one["seconds"] for one in of] for times, of in measured.items()}
     memory = {times: max(one["memory"] for one in of) / 2**30 for times, of in measured.items()}
-    characters = {times: len(of_length(data, times).context[0]) for times in measured}
+    case = {
+        times: f"{len(of_length(data, times).context[0]):,} characters, {OF_LENGTH} questions" for times in measured
+    }
     rows = []
     for times in (2, 4):
-        ratios = [many / few for many, few in zip(took[times], took[times // 2], strict=True)]
-        case = f"{OF_LENGTH} questions, {characters[times]:,} characters"
-        middle, before = statistics.median(took[times]), statistics.median(took[times // 2])
-        ratio = statistics.median(ratios)
-        edges = min(ratios), max(ratios)
-        rows.append(
-            Row("long documents, time", case, "half the length", "s", middle, before, ratio, *edges, LINEAR, True)
-        )
-    ratio = memory[4] / memory[1]
-    case = f"{OF_LENGTH} questions, {characters[4]:,} characters"
-    return [
-        *rows,
-        Row(
-            "long documents, peak resident",
-            case,
-            "a quarter of the length",
-            "GiB",
-            memory[4],
-            memory[1],
-            ratio,
-            ratio,
-            ratio,
-            FLAT,
-            True,
-        ),
-    ]
+        mine, half = (Timed(took[of], OF_LENGTH) for of in (times, times // 2))
+        rows.append(duration("long documents, time", case[times], mine, half, "half the length", target=LINEAR))
+    few, many = memory[1], memory[4]
+    edges = {"least": many / few, "most": many / few, "target": FLAT, "at_most": True}
+    of = ("long documents, peak resident", case[4], "a quarter of the length", "GiB")
+    return [*rows, Row(*of, qatk=many, reference=few, value=many / few, **edges)]
 
 
 def apart(folder: str, times: int) -> dict[str, float]:
