@@ -40,7 +40,7 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     homes = packages_distributions()
     names = {normal(name) for package in found for name in homes[package]}
     assert len(found) > 15
-    extras = ("align", "japanese", "llm", "sentences", "serve", "thai")
+    extras = ("align", "japanese", "llm", "passages", "sentences", "serve", "thai")
     declared = [*requirements.bounds(), *(name for extra in extras for name in requirements.bounds(extra))]
     assert names == {normal(name) for name in declared} - DATA
 
