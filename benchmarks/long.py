@@ -33,7 +33,7 @@ from qatk.runs.stages import peak_memory
 from qatk.types import Examples
 
 DEV = SHARED / "squad2-mini" / "dev.json.gz"
-QUESTIONS, OF_LENGTH, LINEAR, FLAT = 120, 2, 2.2, 1.1
+QUESTIONS, OF_LENGTH, LINEAR, FLAT = 120, 1, 2.2, 1.1
 """Questions in all; for each length; times the time that twice the length may take; times the memory of 4 times it."""
 ALWAYS: Sections = {"decoder": {"null_threshold": "never"}}
 BM25: Sections = {**ALWAYS, "passages": {"use": "bm25", "keep": 8}}
