@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 import qatk
+from min_null_tools import Window, all_candidates, features, scores
 from model_tools import save_model
 from qatk.data import pairs
 from qatk.errors import DataError, FeatureError
 from qatk.inference import portions
 from qatk.inference.model import AnsweringModel
 from qatk.progress import listen
-from qatk.types import Examples, Predictions
+from qatk.testing.inputs.snapshots import snapshot
+from qatk.types import Examples, FeatureColumns, Predictions, SpanScores, TokenScores, join_scores
 from qatk_builtin.featurizers import splicing
 from small import write_recipe
 
@@ -59,10 +61,10 @@ def assert_same(found: Predictions, whole: Predictions) -> None:
 def test_portions_of_any_size_give_the_same_answers(model: AnsweringModel, size: int, decoder: str) -> None:
     examples = asked(2)
     other = model.changed(decoder={"use": decoder})
-    features = other.parts.featurizer.featurize(examples, other.tokenizer, other.spec, split="prediction")
-    scores = other.parts.trainer.predict(other.model, features)
-    assert len(features) > 100
-    whole = other.parts.decoder.decode(examples, features, scores)
+    made = other.parts.featurizer.featurize(examples, other.tokenizer, other.spec, split="prediction")
+    scored = other.parts.trainer.predict(other.model, made)
+    assert len(made) > 100
+    whole = other.parts.decoder.decode(examples, made, scored)
     assert_same(predicted(other, examples, size), whole)
     exact = other.predict(examples)  # all are one portion
     assert exact.null_odds.tolist() == whole.null_odds.tolist()
@@ -118,3 +120,19 @@ def test_what_cannot_be_asked_is_said(model: AnsweringModel) -> None:
     narrow = model.changed(featurizer={"max_length": 12, "doc_stride": 2})
     with pytest.raises(FeatureError, match="example"):
         narrow.predict(pairs(["When was the old mill of the town of Delft built by the guild?"], [CHAPTER]))
+
+
+def test_scores_of_every_form_come_together_as_they_were() -> None:
+    token = [(0, 1), (1, 2)]
+    windows = [Window(row, token, [row, 1.0], [0.0, row + 0.5], float(row)) for row in (0, 0, 1)]
+    whole, plain = features(windows), scores(windows)
+    assert plain.start is not None
+    forms = [plain, all_candidates(windows), SpanScores(plain.null, tokens=TokenScores(plain.start, plain.end))]
+    for form in (*forms, SpanScores(plain.null, tokens=TokenScores(plain.start))):
+        parts = [(whole.among(*cut), form.among(whole, *cut)) for cut in ((0, 2), (2, 3))]
+        found, due = snapshot(join_scores(parts)), snapshot(form)
+        assert found == due
+    columns = FeatureColumns(targets=False)
+    for part, _ in parts:
+        columns.append(part, 0)
+    assert snapshot(columns.features()) == snapshot(whole)
