@@ -27,6 +27,7 @@ from table import as_data, console, markdown, show
 
 import qatk
 from qatk.evaluation.evaluate import evaluate_examples
+from qatk.evaluation.reachability import find_reach
 from qatk.inference.model import AnsweringModel
 from qatk.recipes.compose import Sections
 from qatk.runs.stages import peak_memory
@@ -36,6 +37,7 @@ DEV = SHARED / "squad2-mini" / "dev.json.gz"
 QUESTIONS, OF_LENGTH, LINEAR, FLAT = 120, 1, 2.2, 1.1
 """Questions in all; for each length; times the time that twice the length may take; times the memory of 4 times it."""
 ALWAYS: Sections = {"decoder": {"null_threshold": "never"}}
+KEPT = (1, 2, 4, 8, 16)
 BM25: Sections = {**ALWAYS, "passages": {"use": "bm25", "keep": 8}}
 
 
@@ -135,7 +137,27 @@ def measure(repetitions: int = 1, questions: int = QUESTIONS, folder: str | None
             _pace("long documents, an article a context", name, found["articles"], found["paragraphs"], "paragraphs"),
             _pace("long documents, bm25 keeps 8", name, found["articles, bm25"], found["articles"], "all windows"),
         ]
-        return [*rows, *by_length(folder, data, repetitions)]
+        return [*rows, *in_reach(folder, name, data), *by_length(folder, data, repetitions)]
+
+
+def in_reach(folder: str, name: str, data: list[dict[str, Any]]) -> list[Row]:
+    """For how many of all answerable questions some window that is kept holds the answer; no model is asked."""
+    examples = forms(data, sys.maxsize)["articles"]
+    model = qatk.load_model(folder, device="cpu")
+    features = model.parts.featurizer.featurize(examples, model.tokenizer, model.spec, split="dev")
+    rows = []
+    for keep in (*KEPT, None):
+        kept = features
+        if keep is not None:
+            passages = {"passages": {"use": "bm25", "keep": keep}}
+            retriever = qatk.load_model(folder, device="cpu", settings=passages).parts.retriever
+            assert retriever is not None
+            kept = retriever.chosen(examples, features)
+        share = 100 * float((find_reach(examples, kept, cap=30).code == 0).mean())
+        note = f"{len(examples):,} questions, {len(kept) / len(examples):.1f} windows a question."
+        what = f"long documents, {'all windows' if keep is None else f'bm25 keeps {keep}'}"
+        rows.append(Row(what, name, "", "% in reach", share, float("nan"), share, share, share, note=note))
+    return rows
 
 
 def _pace(what: str, name: str, mine: Measured, other: Measured, against: str) -> Row:
