@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from qatk.plugins import optional, protocols, values
-from qatk.plugins.live import Live
+from qatk.plugins.adapter import Live
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Tokenizer
 from qatk.types import Examples, FeatureColumns, Features
