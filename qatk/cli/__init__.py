@@ -10,41 +10,42 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli import calibrate, data, plugins, recipe
-from qatk.cli.ask import ask_command
-from qatk.cli.ask_llm import ask_llm_command
-from qatk.cli.compare import compare_command
-from qatk.cli.eval import evaluate_command
-from qatk.cli.hub import pull_command, push_command
-from qatk.cli.predict import predict_command
-from qatk.cli.report import report_command
-from qatk.cli.run import run_command
-from qatk.cli.serve import serve_command
+from qatk.cli.lazy import Commands, Lazy
 from qatk.cli.shared import Settings
 from qatk.cli.standard_output import safe_output
 from qatk.errors import Interrupted, QatkError
 
+COMMANDS = {
+    "run": Lazy("qatk.cli.run", "run_command"),
+    "eval": Lazy("qatk.cli.eval", "evaluate_command"),
+    "calibrate": Lazy("qatk.cli.calibrate", "calibrate_command"),
+    "compare": Lazy("qatk.cli.compare", "compare_command"),
+    "predict": Lazy("qatk.cli.predict", "predict_command"),
+    "ask": Lazy("qatk.cli.ask", "ask_command"),
+    "ask-llm": Lazy("qatk.cli.ask_llm", "ask_llm_command"),
+    "serve": Lazy("qatk.cli.serve", "serve_command"),
+    "push": Lazy("qatk.cli.hub", "push_command"),
+    "pull": Lazy("qatk.cli.hub", "pull_command"),
+    "report": Lazy("qatk.cli.report", "report_command"),
+    "data": Lazy("qatk.cli.data", "data_app", "Inspect and prepare data."),
+    "recipe": Lazy("qatk.cli.recipe", "recipe_app", "Check, complete and describe recipes."),
+    "plugins": Lazy("qatk.cli.plugins", "plugins_app", "List, test and create plugins."),
+}
+"""Each is imported when it is used: its file, what it is called there, and of a group what help says of it."""
+
+
+class _Root(Commands):
+    lazy = COMMANDS
+
+
 app = typer.Typer(
+    cls=_Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: no panels, and no type beside a flag
     context_settings={"max_content_width": 100},
     help="Train, evaluate and compare extractive question answering models.",
 )
-app.command("run")(run_command)
-app.command("eval")(evaluate_command)
-app.command("calibrate")(calibrate.calibrate_command)
-app.command("compare")(compare_command)
-app.command("predict")(predict_command)
-app.command("ask")(ask_command)
-app.command("ask-llm")(ask_llm_command)
-app.command("serve")(serve_command)
-app.command("push")(push_command)
-app.command("pull")(pull_command)
-app.command("report")(report_command)
-app.add_typer(data.data_app, name="data", help="Inspect and prepare data.")
-app.add_typer(recipe.recipe_app, name="recipe", help="Check, complete and describe recipes.")
-app.add_typer(plugins.plugins_app, name="plugins", help="List, test and create plugins.")
 
 
 def _show_version(wanted: bool) -> None:

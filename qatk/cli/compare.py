@@ -96,7 +96,6 @@ def compare_command(
     """Compare systems question by question: what differs, how sure that is, and where."""
     from qatk.cli.free_text import aligner_of
     from qatk.comparison.compare import compare_systems, comparison_to_dict
-    from qatk.comparison.planning import needed
     from qatk.comparison.wins_losses import compile_pattern
     from qatk.plugins.normalisers import given_normalisation
 
@@ -109,7 +108,7 @@ def compare_command(
     how = aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host)
     systems, outcomes = _Request(*given, common, group_seeds, cluster, on, bool(html or report), *how).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
-    plans = [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
+    plans = [] if detect is None else _plans(comparison, systems, detect)
     shown, console = _narrowed(comparison, only, pattern), output(quiet=json)
     for reporter, file in reporters:
         reporter.compare(shown, file, console, show=_number_shown(show, comparison))
@@ -117,7 +116,14 @@ def compare_command(
         print_json(comparison_to_dict(shown) | _further(plans, outcomes))
     elif all(wanted.file is not None for wanted in outputs):
         _print_plans(console, plans)
-    _raise_failures(outcomes)
+    if outcomes:
+        _raise_failures(outcomes)
+
+
+def _plans(comparison: Comparison, systems: Sequence[System], detect: float) -> list[Needed]:
+    from qatk.comparison.planning import needed
+
+    return needed(comparison.pairs, systems, detect, comparison.clusters.kind)
 
 
 def _raise_failures(outcomes: Sequence[Outcome]) -> None:
@@ -169,7 +175,7 @@ class _Request:
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
         from qatk.files import is_there
-        from qatk.recipes.recipe import is_recipe
+        from qatk.recipes import is_recipe
 
         recipes = [path for path in self.inputs if is_recipe(path)]
         if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +67,8 @@ def serve_command(
     from qatk.server.serve import bind, serve, url_of
 
     plain_warnings()
+    import logging
+
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with bind(host, port, has_token=token is not None) as listener:
         plugins, settings = plugin_host(context), answering_settings(passages)

@@ -6,19 +6,26 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from qatk.display.text import undirected
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     import jinja2
+
+
+def _assets() -> Traversable:
+    from importlib.resources import files
+
+    return files("qatk.display") / "assets"
 
 
 @cache
 def page_style() -> str:
     """The style sheet."""
-    return (files("qatk.display") / "assets" / "page.css").read_text("utf-8")
+    return (_assets() / "page.css").read_text("utf-8")
 
 
 def page_script(parts: Iterable[str]) -> str:
@@ -26,7 +33,7 @@ def page_script(parts: Iterable[str]) -> str:
 
     Shared are ``make`` and other helpers for elements and numbers, and ``Places``, whose places count code points.
     """
-    shared = ((files("qatk.display") / "assets" / name).read_text("utf-8") for name in ("dom.js", "spans.js"))
+    shared = ((_assets() / name).read_text("utf-8") for name in ("dom.js", "spans.js"))
     return '"use strict";\n(() => {{\n{}}})();\n'.format("\n".join([*shared, *parts]))
 
 

@@ -89,11 +89,6 @@ class Recipe:
         return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
 
 
-def is_recipe(path: str | Path) -> bool:
-    """Whether a path is that of a recipe, by its ending; a folder is none."""
-    return Path(path).suffix in (".yaml", ".yml") and not Path(path).is_dir()
-
-
 def load_recipe(
     source: str | Path, host: PluginHost, settings: Sequence[str] = (), *, importing: bool = False
 ) -> Recipe:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.random import Generator, default_rng
-from numpy.typing import NDArray
 
 from qatk.statistics.student import student_quantile
 from qatk.types import Bool, Float32, Float64, Int64
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
 
 _BLOCK = 1 << 22
 """The most numbers in a block of weights or signs: 16 MiB."""
@@ -29,7 +31,6 @@ _FARTHEST = 3.0
 _POISSON = (94, 189, 235, 251, 255)
 """Of 256 equally likely bytes, those from which on a unit is drawn once, twice ...: with a mean and a variance of 1, as
 Poisson's distribution has, and within 0.005 of its probabilities."""
-UInt8 = NDArray[np.uint8]
 
 
 def spread(values: Float64, masks: Bool) -> Float32:
@@ -81,7 +82,7 @@ def resampled_means(values: Float64, masks: Bool, draws: int, seed: int) -> Iter
         for i, mask in enumerate(masks[part]):
             table[:, i] = totals(values, every, mask)
         drawn, done = np.empty((draws, *table.shape[1:]), np.float32), 0
-        for block in _weights(n, draws, default_rng(seed)):
+        for block in _weights(n, draws, np.random.default_rng(seed)):
             np.matmul(block, table.reshape(n, -1), out=drawn[done : done + len(block)].reshape(len(block), -1))
             done += len(block)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -113,7 +114,7 @@ def _counts(draws: int, units: int, generator: Generator) -> Int64:
     return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
 
 
-def _counts_of_many(draws: int, units: int, generator: Generator) -> UInt8:
+def _counts_of_many(draws: int, units: int, generator: Generator) -> NDArray[np.uint8]:
     width = -(-units // 8) * 8  # whole words, so that blocks waste nothing
     chance = generator.integers(0, 256, size=(draws, width), dtype=np.uint8)[:, :units]
     counts = np.zeros(chance.shape, np.uint8)
@@ -124,7 +125,7 @@ def _counts_of_many(draws: int, units: int, generator: Generator) -> UInt8:
 
 def signs(rows: int, draws: int, seed: int) -> Iterator[Float32]:
     """Fair coins, -1 or 1: float32[some draws, rows], all draws in turn."""
-    generator, width = default_rng(seed), -(-rows // 64) * 8  # whole words, so that blocks waste nothing
+    generator, width = np.random.default_rng(seed), -(-rows // 64) * 8  # whole words, so that blocks waste nothing
     step = max(1, _BLOCK // max(1, rows))
     for begin in range(0, draws, step):
         coins = generator.integers(0, 256, size=(min(step, draws - begin), width), dtype=np.uint8)
@@ -166,6 +167,8 @@ def _bounds(values: Float32, reaches: float) -> Float64:
     if reaches > _FARTHEST:
         middle, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
         return np.array([middle - reaches * deviation, middle + reaches * deviation])
+    from statistics import NormalDist
+
     share = NormalDist().cdf(-reaches)
     ordered = np.sort(values)
     ends = np.multiply((share, 1 - share), len(ordered) - 1)

@@ -12,7 +12,7 @@ from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
-from qatk.recipes.recipe import is_recipe
+from qatk.recipes import is_recipe
 from qatk.results import Comparison
 from qatk.results.comparison import System
 from qatk.statistics.significance import DRAWS, SEED

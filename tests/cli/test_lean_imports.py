@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from modules import HEAVY, modules_loaded
+from repository import ROOT
+
+OF_EVAL = {f"qatk.cli.{name}" for name in ("console", "eval", "lazy", "reading", "shared", "standard_output")}
 
 
 @pytest.fixture
@@ -39,4 +42,13 @@ def test_eval_needs_no_model(tmp_path: Path) -> None:
     (tmp_path / "dev.json").write_text(json.dumps(data))
     (tmp_path / "predictions.json").write_text('{"1": "Ada"}')
     loaded = modules_loaded("eval", str(tmp_path / "dev.json"), str(tmp_path / "predictions.json"))
-    assert not loaded & {*HEAVY, "pyarrow"}
+    assert not loaded & {*HEAVY, "pyarrow", "yaml", "logging", "numpy.random"}
+    assert {name for name in loaded if name.startswith("qatk.cli.")} <= OF_EVAL
+    assert not {name for name in loaded if name.split(".")[0:2] in (["qatk", "comparison"], ["qatk", "recipes"])}
+
+
+def test_comparing_files_reads_no_table_and_no_recipe() -> None:
+    folder = ROOT / "examples" / "compare"
+    files = [str(folder / name) for name in ("bold.json", "careful.json")]
+    loaded = modules_loaded("compare", *files, "--data", str(folder / "dev.json"))
+    assert not loaded & {*HEAVY, "pyarrow", "yaml", "logging", "ssl", "concurrent.futures", "qatk.sweeps"}

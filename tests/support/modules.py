@@ -16,7 +16,7 @@ try:
     main()
 except SystemExit as error:
     code = error.code or 0
-sys.stdout.write("\\n" + json.dumps([code, sorted({name.split(".")[0] for name in sys.modules})]))
+sys.stdout.write("\\n" + json.dumps([code, sorted(sys.modules)]))
 """
 
 
