@@ -173,6 +173,16 @@ LISTED = 10
 """How many ids a message lists."""
 
 
+def counted(number: int, what: str, verb: str = "") -> str:
+    """``1 question``, ``2 questions``; with a verb in the singular, ``1 question has``, ``2 questions have``."""
+    if number == 1:
+        return f"1 {what} {verb}".rstrip()
+    return f"{number:,} {what}s {_PLURALS.get(verb, verb.removesuffix('s'))}".rstrip()
+
+
+_PLURALS = {"is": "are", "has": "have"}
+
+
 def listed(ids: Sequence[str]) -> str:
     """The first distinct ids, and whether there are more."""
     distinct = list(dict.fromkeys(ids))

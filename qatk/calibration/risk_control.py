@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from qatk.calibration.fitting import Questions
-from qatk.errors import DataError, UsageError
+from qatk.errors import DataError, UsageError, counted
 from qatk.statistics.beta import at_most as binomial_tail
 from qatk.statistics.beta import lower_limit, upper_limit
 from qatk.statistics.student import student_quantile
@@ -165,13 +165,13 @@ def control_risk(questions: Questions, clusters: Clusters, ask: Ask) -> Promise:
     """
     at_most, confidence = ask.at_most, ask.confidence
     if clusters.count < FEWEST_CLUSTERS:
-        what = f"{clusters.count} {clusters.kind}s are too few to promise anything about others"
+        what = f"{counted(clusters.count, clusters.kind, 'is')} too few to promise anything about others"
         raise DataError(what, fix=f"calibrate on {FEWEST_CLUSTERS} {clusters.kind}s or more")
     walk = _Walk.over(questions, clusters.index, ask.wrong)
     least = math.ceil(math.log(1 - confidence) / math.log(1 - at_most))
     total = int(walk.answers[-1]) if len(walk.answers) else 0
     if total < least:
-        what = f"{total} answers are too few to promise that at most {percent_text(at_most)} are wrong"
+        what = f"{counted(total, 'answer', 'is')} too few to promise that at most {percent_text(at_most)} are wrong"
         raise DataError(what, fix=f"that takes {least} answers even where all are right; calibrate on more questions")
     # Where the walk begins depends on numbers of answers alone, never on which of them are wrong.
     first = max(START_AT_LEAST * least, min(START * least, int(START_SHARE * total)))

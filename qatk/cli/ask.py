@@ -21,7 +21,7 @@ from qatk.cli.shared import (
     plugin_host,
     print_json,
 )
-from qatk.errors import QatkError, UsageError, suggest
+from qatk.errors import QatkError, UsageError, counted, suggest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,7 +135,9 @@ class Conversation:
         """Until ``:quit`` or the end of input; a mistake is said and costs nothing."""
         if sys.stdin.isatty():
             import readline  # noqa: F401  # gives input() a history and line editing
-        self.console.print(f"{self.model.name}; {len(self.text):,} characters; :help for commands", style="dim")
+        self.console.print(
+            f"{self.model.name}; {counted(len(self.text), 'character')}; :help for commands", style="dim"
+        )
         while (line := self._read()) is not None:
             try:
                 if line.startswith(":"):

@@ -212,7 +212,8 @@ def _first(found: Calibration) -> str:
     """Both halves of the split that scores a run, and the two together."""
     first = found.splits[0]
     halves = (
-        f"{of.questions} questions at {of.threshold:.2f}: {of.exact:.2f} EM, {of.f1:.2f} F1" for of in first.folds
+        f"{counted(of.questions, 'question')} at {of.threshold:.2f}: {of.exact:.2f} EM, {of.f1:.2f} F1"
+        for of in first.folds
     )
     return f"first split: {'; '.join(halves)}; together {first.exact:.2f} EM, {first.f1:.2f} F1"
 
@@ -232,9 +233,10 @@ def _show_promise(console: Console, promise: Promise) -> None:
     console.print()
     console.print(table)
     chosen = promise.chosen
+    answered = f"{counted(promise.questions, 'question')} of {counted(promise.clusters, promise.kind)}"
     console.print(
         f"\npromise: {promise.says}\n"
-        f"threshold {chosen.threshold:.4f} answers {100 * chosen.answered:.1f} % of {promise.questions:,} questions of "
-        f"{counted(promise.clusters, promise.kind)}; {100 * chosen.wrong:.1f} % of these answers are wrong",
+        f"threshold {chosen.threshold:.4f} answers {100 * chosen.answered:.1f} % of "
+        f"{answered}; {100 * chosen.wrong:.1f} % of these answers are wrong",
         soft_wrap=True,
     )

@@ -23,7 +23,7 @@ from qatk.cli.shared import (
     plugin_host,
     print_json,
 )
-from qatk.errors import QatkError
+from qatk.errors import QatkError, counted
 
 if TYPE_CHECKING:
     from qatk.inference.predict import Written
@@ -99,7 +99,9 @@ def _say(written: Written, examples: Examples, by: Normalisation, promise: str |
     if found is not None:
         console.print(figures_table(found))
     none = written.questions - written.answered
-    console.print(f"{written.questions:,} questions: {written.answered:,} answered, {none:,} without an answer")
+    console.print(
+        f"{counted(written.questions, 'question')}: {written.answered:,} answered, {none:,} without an answer"
+    )
     if promise is not None:
         console.print(f"answers: {promise}", soft_wrap=True)
     console.print(str(written.path), soft_wrap=True)

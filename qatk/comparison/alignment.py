@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from qatk.errors import PredictionsError, UsageError
+from qatk.errors import PredictionsError, UsageError, counted
 from qatk.evaluation.metrics import take
 from qatk.evaluation.prediction_files import list_ids
 from qatk.results.evaluation import Evaluation
@@ -67,7 +67,7 @@ def shared_ids(names: Sequence[str], ids: Sequence[Sequence[str]], *, common: bo
         every = dict.fromkeys(chain.from_iterable(ids))
         held = {f"are not in {name}": set(each) for name, each in zip(names, ids, strict=True)}
         lacking = {what: [name for name in every if name not in among] for what, among in held.items()}
-        fix = f"compare only the {len(shared):,} common questions: --common (common=True)"
+        fix = f"compare only the {counted(len(shared), 'common question')}: --common (common=True)"
         raise PredictionsError(list_ids(lacking), fix=fix)
     return shared
 

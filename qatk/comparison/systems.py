@@ -20,7 +20,7 @@ from qatk.comparison.alignment import (
 )
 from qatk.comparison.models import ask_models
 from qatk.comparison.names import Source, T, distinct_names, names_of_groups
-from qatk.errors import UsageError
+from qatk.errors import UsageError, counted
 from qatk.evaluation.answer_costs import read_costs
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
@@ -32,7 +32,6 @@ from qatk.plugins.normalisers import LANGUAGE_KEYS
 from qatk.results.comparison import System, facts_of
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
-from qatk.run_folder.load import load_run
 from qatk.types import Bool, Examples, Int64
 
 if TYPE_CHECKING:
@@ -90,6 +89,8 @@ def read_systems(
     files = {name: source for name, source in of.items() if Path(source).is_file()}
     answers = _read_answers(files, null_odds, align)
     if data is None:
+        from qatk.run_folder.load import load_run  # with Arrow, which prediction files do not need
+
         _refuse_language(by)
         found = _of_runs(of, answers, partial(load_run, nbest=nbest, on=on, host=host), common=common, on=on)
     else:
@@ -203,7 +204,7 @@ def _read_answers(
     """What prediction files say, by the name of each, with the odds files in their order."""
     if null_odds and len(null_odds) != len(files):
         raise UsageError(
-            f"{len(null_odds)} files of null odds for {len(files)} of predictions", fix="give one for each"
+            f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions", fix="give one for each"
         )
     if align is not None and not files:
         raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")

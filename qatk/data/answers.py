@@ -44,7 +44,7 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
     if examples.answer_offsets is None:
         return examples
     if unknown := int((examples.answer_start == UNKNOWN).sum()):
-        what = f"{unknown} answers have no answer_start: they can be scored but not trained on"
+        what = f"{counted(unknown, 'answer', 'has')} no answer_start: good for scoring, but not for training"
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=2)
     bad = _bad_answers(examples)
     if len(bad):
@@ -91,13 +91,14 @@ def _without_overlaps(examples: Examples, policy: BadAnswers, where: str) -> Exa
     if policy != "skip":
         row, (one, other) = next(iter(found.items()))
         both = f"{_short(one.text)} at {one.start} and {_short(other.text)} at {other.start}"
-        what = f"two spans that are both due overlap in {len(found)} questions ({ids}): {examples.id[row]} has {both}"
+        what = f"two spans that are both due overlap in {counted(len(found), 'question')} ({ids})"
+        what += f": {examples.id[row]} has {both}"
         fix = "join them, or make one an alternative of the other; bad_answers: skip leaves these questions out"
         raise DataError(what, where=where, fix=fix)
     left = np.setdiff1d(np.arange(len(examples)), list(found))
     if not len(left):
         raise DataError("no question is left: the spans of all overlap", where=where, fix="correct the data")
-    said = f"bad_answers: skip: {len(found)} questions left out, two spans of which overlap ({ids})"
+    said = f"bad_answers: skip: {counted(len(found), 'question')} left out, two spans of which overlap ({ids})"
     warnings.warn(DataWarning(f"{where}: {said}"), stacklevel=3)
     return examples.take(left)
 
@@ -130,7 +131,7 @@ def _describe(examples: Examples, row: int, k: int) -> str:
     if not text:
         return f"{examples.id[row]}: the answer is empty"
     if not 0 <= start < len(context):
-        return f"{examples.id[row]}: {_short(text)} starts outside the context of {len(context)} characters"
+        return f"{examples.id[row]}: {_short(text)} starts outside the context of {counted(len(context), 'character')}"
     there = _short(context[start : start + len(text)])
     return f"{examples.id[row]}: {_short(text)} at {start}, where the context has {there}"
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from qatk.data.letters import Letters, find_lost_letters
-from qatk.errors import DataError, FeatureError
+from qatk.errors import DataError, FeatureError, counted
 from qatk.evaluation.reachability import Reach, reach_of
 from qatk.evaluation.token_spans import CUT, FITS, LOST, UNPLACED, TokenSpans, find_token_spans
 from qatk.languages import ENGLISH, Normalisation
@@ -232,25 +232,26 @@ def _findings(found: Audit) -> list[Finding]:
         word, left = letters.shown[0] if letters.shown else ("", "")
         seen = f": {word!r} is {left!r}" if word else ""
         what = f"tokens leave out letters: {letters.first:,} first letters of {letters.words:,} words"
-        what += f", {letters.lost:,} letters in all{seen}; {lost:,} gold answers"
+        what += f", {letters.lost:,} letters in all{seen}; {counted(lost, 'gold answer')}"
         severe = lost > 0 or letters.lost * _WORDS_WITHOUT >= letters.words
         fix = "the tokenizer's offsets are wrong: make its tokenizer.json anew, or choose another model"
         said.append(Finding("error" if severe else "warning", what, fix))
     if cut := found.fits[FITS[CUT]]:
-        what = f"{cut:,} gold answers begin or end inside a token"
+        what = f"{counted(cut, 'gold answer', 'begins')} or {'ends' if cut == 1 else 'end'} inside a token"
         said.append(Finding("warning", what, "correct the answers, or choose a model with finer tokens"))
     for reason, option, better in (
         ("window", "max_length and doc_stride", _better_windows(found)),
         ("cap", "max_answer_length", _better_cap(found)),
     ):
         if number := found.out_of_reach.get(reason, 0):
-            what = f"{number:,} of {found.answerable:,} answerable questions are out of reach by {option}"
+            are = "is" if number == 1 else "are"
+            what = f"{number:,} of {counted(found.answerable, 'answerable question')} {are} out of reach by {option}"
             said.append(Finding("warning", what, better))
     if found.in_reach < 1 - _MUCH:
         what = f"only {100 * found.in_reach:.1f} % of the answerable questions can be answered right"
         said.append(Finding("error", what, "see what the other findings say"))
     if found.cut_questions:
-        what = f"{found.cut_questions:,} questions are cut"
+        what = f"{counted(found.cut_questions, 'question', 'is')} cut"
         said.append(Finding("warning", what, "raise max_question_length"))
     return said
 
@@ -266,4 +267,4 @@ def _better_windows(found: Audit) -> str:
 def _better_cap(found: Audit) -> str:
     enough = next((cap for cap, share in found.caps.items() if share >= 0.995), found.longest)
     share = 100 * found.caps.get(enough, 1.0)
-    return f"max_answer_length {enough} reaches {share:.1f} %; the longest answer has {found.longest} tokens"
+    return f"max_answer_length {enough} reaches {share:.1f} %; the longest answer has {counted(found.longest, 'token')}"

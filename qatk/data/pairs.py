@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qatk.errors import UsageError
+from qatk.errors import UsageError, counted
 from qatk.types import Examples
 
 
@@ -21,7 +21,10 @@ def pairs(questions: Sequence[str], contexts: Sequence[str]) -> Examples:
         UsageError: if there are not as many questions as contexts, or if one is blank or not a text.
     """
     if len(questions) != len(contexts):
-        raise UsageError(f"{len(questions)} questions for {len(contexts)} contexts", fix="give one context a question")
+        raise UsageError(
+            f"{counted(len(questions), 'question')} for {counted(len(contexts), 'context')}",
+            fix="give one context a question",
+        )
     for what, texts in (("question", questions), ("context", contexts)):
         for row, text in enumerate(texts):
             if not isinstance(text, str) or not text.strip():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from qatk.errors import DataError, listed
+from qatk.errors import DataError, counted, listed
 from qatk.types import UNKNOWN, USUAL, Examples
 
 _SEVERAL = ("id", "question", "context", "title", "spans", "answers")
@@ -55,7 +55,7 @@ def _check_texts(examples: Examples, where: str) -> None:
     asked = [name for name, question in zip(examples.id, examples.question, strict=True) if not question.strip()]
     for what, ids in (("context is", about), ("question is", asked)):
         if ids:
-            raise refusal(f"rows cannot hold {len(ids)} questions whose {what} blank", ids, where, fix)
+            raise refusal(f"rows cannot hold {counted(len(ids), 'question')} whose {what} blank", ids, where, fix)
     if not all(name.strip() for name in examples.id):
         raise DataError("rows cannot hold a question whose id is blank", where=where, fix=fix)
     empty = [examples.id[k] for k, text in zip(examples.answer_owners, examples.answer_text, strict=True) if not text]

@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 
 from qatk.data.answers import BadAnswers, checked
-from qatk.errors import DataError, DataWarning, listed
+from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types import Bool, Examples, RawExamples, as_starts
 
 
@@ -54,10 +54,12 @@ def unchecked(raw: RawExamples, where: str) -> Examples:
 
 def _check_gold(raw: RawExamples, where: str) -> None:
     if lacking := [raw.id[row] for row in np.flatnonzero(lacks_answers(raw)).tolist()]:
-        what = f"{len(lacking)} questions have no 'answers' while others have: {listed(lacking)}"
+        what = f"{counted(len(lacking), 'question', 'has')} no 'answers' while others have: {listed(lacking)}"
         raise DataError(what, where=where, fix="a question without an answer has an empty list")
     if names := list(compress(raw.id, contradicts_flag(raw).tolist())):
-        what = f"{len(names)} questions whose is_impossible and answers differ; answers hold: {listed(names)}"
+        what = (
+            f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"
+        )
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
 
 

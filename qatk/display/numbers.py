@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from qatk.errors import counted as counted
+
 METRICS = {"exact": "EM", "f1": "F1"}
 """The usual names of the official metrics; other metrics show under their own names."""
 _MOST_DIGITS = 6
 ANSWER_NOTHING = "answer nothing"
 """Shown instead of a threshold if the best score answers nothing."""
-
-
-def counted(number: int, what: str) -> str:
-    """``1 question``, ``2 questions``."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def detects(value: float) -> str:

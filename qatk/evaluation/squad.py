@@ -21,7 +21,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from qatk.errors import DataError
+from qatk.errors import DataError, counted
 from qatk.languages import ENGLISH, Normalisation, Normalise
 from qatk.statistics.assignment import best_pairs
 from qatk.statistics.classification import precision_recall, step_area
@@ -63,7 +63,7 @@ def exact_and_f1(
     if examples.answer_offsets is None:
         raise DataError("these examples carry no gold answers", fix="scores need gold; use labelled data")
     if len(texts) != len(examples):
-        raise ValueError(f"{len(texts)} predictions for {len(examples)} questions")
+        raise ValueError(f"{counted(len(texts), 'prediction')} for {counted(len(examples), 'question')}")
     exact, f1 = np.empty(len(texts)), np.empty(len(texts))
     for normalise, rows in normalisation.groups(examples):
         if rows is None:

@@ -9,6 +9,8 @@ from typing import cast
 
 from typing_extensions import TypedDict
 
+from qatk.errors import counted
+
 
 class Question(TypedDict):
     """A question with its context."""
@@ -75,7 +77,7 @@ def _zipped(question: object, context: object) -> list[object]:
         return [{"question": one, "context": context} for one in question]
     if isinstance(question, list) and isinstance(context, list):
         if len(question) != len(context):
-            raise ValueError(f"{len(question)} questions, but {len(context)} contexts")
+            raise ValueError(f"{counted(len(question), 'question')}, but {counted(len(context), 'context')}")
         return [{"question": one, "context": other} for one, other in zip(question, context, strict=True)]
     if question is None or context is None:
         return [{"question": question, "context": context}]

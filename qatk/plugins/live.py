@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from qatk.errors import counted
 from qatk.plugins import optional, protocols, values
 from qatk.plugins.adapter import Live, Normalised
 from qatk.plugins.attribution import attributed
@@ -150,7 +151,7 @@ class LiveDecoder(Live[protocols.Decoder]):
         with self.during("decoding"):
             predictions = values.expect(self.component.decode(examples, features, scores), Predictions)
             if len(predictions) != len(examples):
-                raise ValueError(f"{len(predictions)} predictions for {len(examples)} examples")
+                raise ValueError(f"{counted(len(predictions), 'prediction')} for {counted(len(examples), 'example')}")
             if not self.registered.is_built_in:
                 values.check_answers(examples, predictions)
             return predictions

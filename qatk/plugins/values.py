@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qatk.errors import counted
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Plain
 from qatk.types import Bool, Examples, Features, Float64, Int32, Predictions, SpanScores
@@ -95,7 +96,7 @@ def check_windows(features: Features, spec: BackboneSpec) -> None:
     """No window may be longer than the backbone takes."""
     longest = int(features.lengths.max(initial=0))
     if longest > spec.max_length:
-        raise ValueError(f"a window of {longest} tokens, where {spec.name} takes {spec.max_length}")
+        raise ValueError(f"a window of {counted(longest, 'token')}, where {spec.name} takes {spec.max_length}")
 
 
 def check_scores(scores: SpanScores) -> None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from qatk.errors import counted
 from qatk.evaluation.reachability import REACHES
 from qatk.files import write_atomically
 from qatk.results.evaluation import Evaluation
@@ -90,7 +91,7 @@ def _span_outside(examples: Examples, predictions: Predictions) -> str | None:
         if len(wrong := np.flatnonzero(~there & ((start != -1) | (end != -1)))):
             k, row = int(wrong[0]), int(owner[wrong[0]])
             said = f"question {examples.id[row]!r} has a span from {start[k]} to {end[k]}"
-            return f"{said}, but its context has {lengths[row]} characters"
+            return f"{said}, but its context has {counted(int(lengths[row]), 'character')}"
     return None
 
 

@@ -27,7 +27,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.errors import QatkWarning, UsageError
+from qatk.errors import QatkWarning, UsageError, counted
 from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomically
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Tokenizer
@@ -263,7 +263,7 @@ def _map(path: Path) -> NDArray[Any]:
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         column = map_array(file, dtype, offset=file.tell())
     if column.shape != shape:
-        raise ValueError(f"{path.name} has {len(column)} values, expected {shape[0]}")
+        raise ValueError(f"{path.name} has {counted(len(column), 'value')}, expected {shape[0]}")
     return column
 
 

@@ -14,11 +14,11 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
-from qatk.errors import QatkError, UsageError, suggest
+from qatk.errors import QatkError, UsageError, counted, suggest
 from qatk.files import finite
 from qatk.inference.model import AnsweringModel
 from qatk.plugins.attribution import explain
-from qatk.server import gauges as counted
+from qatk.server import gauges
 from qatk.server.api_page import api_page
 from qatk.server.batching import Batcher, Failed, QueueFull, TookTooLong
 from qatk.server.forms import (
@@ -139,7 +139,7 @@ class Routes:
 
     async def metrics(self) -> Response:
         """Figures for Prometheus."""
-        return Response(self.batcher.gauges.text(), media_type=counted.TYPE)
+        return Response(self.batcher.gauges.text(), media_type=gauges.TYPE)
 
     async def page(self) -> Response:
         """The page for people."""
@@ -174,7 +174,7 @@ class Routes:
         """Raise :class:`Refusal` where a request asks for more than the limits allow."""
         limits = self.limits
         if len(pairs) > limits.questions:
-            raise _over("questions", f"{len(pairs):,} questions", limits.questions)
+            raise _over("questions", counted(len(pairs), "question"), limits.questions)
         if top_k > limits.top_k:
             raise _over("top_k", f"{top_k:,} alternatives", limits.top_k)
         for index, pair in enumerate(pairs):
@@ -184,7 +184,7 @@ class Routes:
                 ("context", pair.context, limits.context),
             ):
                 if len(text) > most:
-                    raise _over(f"{of}.{name}".lstrip("."), f"{len(text):,} characters", most)
+                    raise _over(f"{of}.{name}".lstrip("."), counted(len(text), "character"), most)
 
     async def _answers(self, work: Work, pairs: Sequence[Pair]) -> list[object]:
         try:
@@ -193,7 +193,7 @@ class Routes:
             what = f"the answer took more than {self.limits.seconds:g} seconds"
             raise Refusal(503, what, fix="ask less at once", headers={"retry-after": str(error.seconds)}) from None
         except QueueFull as error:
-            what = f"{self.batcher.waiting:,} questions are waiting already"
+            what = f"{counted(self.batcher.waiting, 'question', 'is')} waiting already"
             raise Refusal(429, what, fix="come again later", headers={"retry-after": str(error.seconds)}) from None
         except Failed as failed:
             raise _failure(failed, f"questions.{failed.index}" if len(pairs) > 1 else "question") from failed.error
@@ -223,7 +223,7 @@ def _failure(failed: Failed, where: str) -> Refusal:
     if isinstance(error, ValueError) and not hasattr(error, "qatk_blame"):
         return Refusal(422, str(error), where=where)
     said = str(error) if isinstance(error, QatkError) else explain(error) or f"{type(error).__name__}: {error}"
-    counted.log(f"error: {said}")
+    gauges.log(f"error: {said}")
     return Refusal(500, "the model failed", where=where, fix="the server's log says how")
 
 

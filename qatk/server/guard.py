@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from qatk.errors import counted
 from qatk.server.gauges import Gauges
 from qatk.server.limits import Limits
 
@@ -129,7 +130,7 @@ class Guard:
                 raise self._too_large()
 
     def _too_large(self) -> Refusal:
-        return Refusal(413, f"the body has more than {self.limits.body:,} bytes", fix="send less at once")
+        return Refusal(413, f"the body has more than {counted(self.limits.body, 'byte')}", fix="send less at once")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body, of a client that sends it in time."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 
-from qatk.errors import UsageError
+from qatk.errors import UsageError, counted
 from qatk.files import read_text
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
@@ -40,7 +40,7 @@ class Limits:
             if not getattr(self, each.name) > 0:
                 raise UsageError(f"{getattr(self, each.name)} is no limit", where=each.name, fix="give more than 0")
         if self.queue < self.questions:
-            what = f"a queue of {self.queue} questions has no room for a request of {self.questions}"
+            what = f"a queue of {counted(self.queue, 'question')} has no room for a request of {self.questions}"
             raise UsageError(what, fix="raise --max-queue, or lower --max-questions")
 
 

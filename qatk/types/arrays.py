@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qatk.errors import counted
+
 Int8 = NDArray[np.int8]
 """An array of int8."""
 Int32 = NDArray[np.int32]
@@ -38,7 +40,7 @@ def freeze(owner: object, name: str, dtype: type, length: int | None = None) -> 
         seen = f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{where} must be a flat {np.dtype(dtype)} array, not {seen}")
     if length is not None and len(value) != length:
-        raise ValueError(f"{where} has {len(value)} values, expected {length}")
+        raise ValueError(f"{where} has {counted(len(value), 'value')}, expected {length}")
     # A view can be read-only while the caller's own array stays writable.
     view = value.view()
     view.flags.writeable = False
@@ -61,4 +63,6 @@ def check_rows(owner: object, name: str, rows: int) -> None:
         ValueError: if it has not.
     """
     if len(getattr(owner, name)) != rows:
-        raise ValueError(f"{type(owner).__name__}.{name} has {len(getattr(owner, name))} rows, expected {rows}")
+        raise ValueError(
+            f"{type(owner).__name__}.{name} has {counted(len(getattr(owner, name)), 'row')}, expected {rows}"
+        )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.errors import DataError
+from qatk.errors import DataError, counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
 from qatk.types.mapped import release
 from qatk.types.ragged import owners, ragged_rows
@@ -81,7 +81,7 @@ class Examples:
             self._check_spans(self.answer_span)
         for name, values in self.columns.items():
             if len(values) != n:
-                raise ValueError(f"Examples.columns[{name!r}] has {len(values)} rows, expected {n}")
+                raise ValueError(f"Examples.columns[{name!r}] has {counted(len(values), 'row')}, expected {n}")
         self._check_surrogates()
 
     def _check_surrogates(self) -> None:

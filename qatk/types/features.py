@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from qatk.errors import counted
 from qatk.types.arrays import Int8, Int32, Int64, check_offsets, freeze
 from qatk.types.examples import Examples
 from qatk.types.mapped import Spool, release
@@ -84,7 +85,7 @@ class Features:
             ValueError: if they do not.
         """
         if not len(self):
-            raise ValueError(f"no window for {len(examples)} examples")
+            raise ValueError(f"no window for {counted(len(examples), 'example')}")
         if self.example_index[0] < 0 or self.example_index[-1] >= len(examples):
             last = int(self.example_index[-1])
             raise ValueError(f"windows of examples up to the {last + 1}th where there are {len(examples)}")

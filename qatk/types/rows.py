@@ -11,7 +11,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qatk.errors import DataError, DataWarning, listed
+from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import USUAL
 from qatk.types.starts import UNKNOWN
@@ -154,10 +154,12 @@ class Rows:
         if absent and if_absent is not None:
             shown = "\n    ".join([*absent[:10], *(["..."] if len(absent) > 10 else [])])
             raise DataError(
-                f"{len(absent)} answers are not in their context:\n    {shown}", where=self.where, fix=if_absent
+                f"{counted(len(absent), 'answer', 'is')} not in the context:\n    {shown}",
+                where=self.where,
+                fix=if_absent,
             )
         if several:
-            what = f"{len(several)} answers stand several times in their context ({listed(several)})"
+            what = f"{counted(len(several), 'answer', 'stands')} several times in the context ({listed(several)})"
             rule = {"first": "the first place is taken", "last": "the last place is taken"}
             said = rule.get(ambiguous, "their places stay unknown: they can be scored but not trained on")
             warnings.warn(DataWarning(f"{self.where}: {what}: {said} (ambiguous: {ambiguous})"), stacklevel=4)
@@ -199,7 +201,7 @@ def _places(answers: object, start: object, end: object, context: object, *, whe
 
 def _slice(context: str, start: int | None, end: int | None, where: str) -> str:
     if start is None or end is None or not 0 <= start < end <= len(context):
-        what = f"the answer from {start} to {end} lies outside the context of {len(context)} characters"
+        what = f"the answer from {start} to {end} lies outside the context of {counted(len(context), 'character')}"
         raise DataError(what, where=where, fix="answer_end is the character after the last")
     return context[start:end]
 
@@ -208,7 +210,9 @@ def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Pla
     places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts, where)
     if len(places) != len(texts):
         raise DataError(
-            f"{len(texts)} answers, but {len(places)} starts", where=where, fix="give each answer its start"
+            f"{counted(len(texts), 'answer')}, but {counted(len(places), 'start')}",
+            where=where,
+            fix="give each answer its start",
         )
     for text, place in zip(texts, places, strict=True):
         if not isinstance(text, str):

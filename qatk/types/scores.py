@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qatk.errors import counted
 from qatk.types.arrays import Float32, Int32, Int64, freeze
 from qatk.types.features import Features
 from qatk.types.mapped import Scalar, Spool
@@ -133,10 +134,11 @@ class SpanScores:
             ValueError: if they do not.
         """
         if len(self.null) != len(features):
-            raise ValueError(f"scores for {len(self.null)} windows where there are {len(features)}")
+            raise ValueError(f"scores for {counted(len(self.null), 'window')} where there are {len(features)}")
         scored = self.start if self.tokens is None else self.tokens.inside
         if scored is not None and len(scored) != len(features.input_ids):
-            raise ValueError(f"scores for {len(scored)} tokens where there are {len(features.input_ids)}")
+            tokens = counted(len(scored), "token")
+            raise ValueError(f"scores for {tokens} where there are {len(features.input_ids)}")
 
 
 def join_scores(parts: Sequence[tuple[Features, SpanScores]]) -> SpanScores:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import TypedDict
 
-from qatk.errors import DataError
+from qatk.errors import DataError, counted
 from qatk.types import ragged
 from qatk.types.arrays import Int32, Int64
 from qatk.types.further import ALL_COLUMNS, column_values
@@ -101,7 +101,7 @@ def _text_column(
         raise DataError(f"the column {name!r} holds {kind}, not text", where=where, fix=_FIX)
     if column.null_count and nulls is None:
         row = column.is_null().index(True).as_py()
-        what = f"the column {name!r} is null in {column.null_count} rows, first in row {row}"
+        what = f"the column {name!r} is null in {counted(column.null_count, 'row')}, first in row {row}"
         raise DataError(what, where=where, fix="give every row a value, or leave these rows out")
     column = column.cast(pa.large_string())
     return column if nulls is None else column.fill_null(nulls)
@@ -134,12 +134,14 @@ def _answers(table: pa.Table, where: str) -> _Answers | None:
         return None
     if column.null_count:
         row = column.is_null().index(True).as_py()
-        what = f"the column 'answers' is null in {column.null_count} rows, first in row {row}, and given in others"
+        nulls = counted(column.null_count, "row")
+        what = f"the column 'answers' is null in {nulls}, first in row {row}, and given in others"
         raise DataError(what, where=where, fix="a question without an answer has empty lists")
     texts, starts = _answer_lists(column, where)
     lengths = _lengths(texts)
     if starts is not None and len(uneven := np.flatnonzero(_lengths(starts) != lengths)):
-        what = f"answers.text and answers.answer_start differ in length in {len(uneven)} rows, first in row {uneven[0]}"
+        where_so = f"in {counted(len(uneven), 'row')}, first in row {uneven[0]}"
+        what = f"answers.text and answers.answer_start differ in length {where_so}"
         raise DataError(what, where=where, fix=_FIX)
     flat = _text_values(pc.list_flatten(texts), where)
     places: list[int | None] = [None] * len(flat) if starts is None else _start_values(pc.list_flatten(starts), where)

@@ -23,6 +23,20 @@ from qatk.plugins.host import PluginHost
 from wrong_inputs import WORDS, make
 
 TABLE = Path(__file__).with_name("catalogue.md")
+COUNTED = (
+    "answer",
+    "question",
+    "context",
+    "window",
+    "token",
+    "row",
+    "character",
+    "file",
+    "run",
+    "seed",
+    "value",
+    "span",
+)
 PATIENCE_S, LONGEST = 60, 2_000
 """Seconds that a wrong input may take, and characters that its message may have."""
 
@@ -68,6 +82,10 @@ def test_a_wrong_input_gives_one_message(
     for words in row.said.split(" ... "):
         assert words in said
     assert "Traceback" not in said
+    assert not re.search(r"(?<![\w.,-])1 ([a-z]+ )?[a-z]+(?<![su])s (are|have|were|do|stand|occur)\b", said), (
+        "1 is singular"
+    )
+    assert not re.search(rf"(?<![\w.,-])1 ({'|'.join(COUNTED)})s\b", said), "1 is singular"
     assert len(said) <= LONGEST
     assert re.fullmatch(r"[\n -\x7e\xa0-\U0010ffff]*", out + err), "control characters"
     shutil.rmtree("runs", ignore_errors=True)  # a run that came to nothing, which the next start takes over

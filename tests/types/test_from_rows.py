@@ -60,7 +60,7 @@ def test_a_column_map_guesses_and_ambiguous_answers(form: str) -> None:
         first = Examples.from_rows(FORMS[form](columns), roles=said)
     assert [str(each.message) for each in caught] == [
         "the rows: columns by their usual names: question is 'query'",
-        f"the rows: 1 answers stand several times in their context ({first.id[0]}): the first place is taken "
+        f"the rows: 1 answer stands several times in the context ({first.id[0]}): the first place is taken "
         "(ambiguous: first)",
     ] or "row 0" in str(caught[1].message)
     assert first.spans_of(0) == [(15, 19)]

@@ -11,6 +11,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from qatk.api import Answer, DataError, Examples, RawExamples
 from qatk.data import checked, listed
+from qatk.display import counted
 from qatk.files import read_rows
 from qatk.types import column_values
 from qatk_builtin.datasets import EvidenceOptions
@@ -56,7 +57,7 @@ class EvidenceDataset:
             raise DataError("the file has no rows", where=where, fix=_ROW)
         lacking = [str(row["id"]) for _, row in rows if row.get("spans") is None]
         if 0 < len(lacking) < len(rows):
-            what = f"{len(lacking)} questions have no 'spans' while others have: {listed(lacking)}"
+            what = f"{counted(len(lacking), 'question', 'has')} no 'spans' while others have: {listed(lacking)}"
             raise DataError(what, where=where, fix="a question without an answer has an empty list")
         examples = examples_of_questions([_question(row, place) for place, row in rows], gold=not lacking)
         if self.options.columns:
@@ -113,9 +114,9 @@ def _answer(value: object, context: str, of: str, where: str) -> Answer:
         raise DataError(f"{of} has a span at {start} with neither char_end nor text", where=where, fix=_SPAN)
     end = start + len(text or "") if end is None else end
     if not 0 <= start < end <= len(context):
-        what = f"{of} has a span at {start} to {end}, outside its context of {len(context)} characters"
+        what = f"{of} has a span at {start} to {end}, outside its context of {counted(len(context), 'character')}"
         raise DataError(what if end > start else f"{of} has an empty span at {start} to {end}", where=where, fix=_SPAN)
     if text is not None and len(text) != end - start:
-        what = f"{of} has the span {text[:60]!r} of {len(text)} characters at {start} to {end}"
+        what = f"{of} has the span {text[:60]!r} of {counted(len(text), 'character')} at {start} to {end}"
         raise DataError(what, where=where, fix="char_end is the character after the last")
     return Answer(context[start:end] if text is None else text, start)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from qatk.api import Answer, DataError, DataWarning, Examples
 from qatk.data import listed
+from qatk.display import counted
 from qatk_builtin.datasets import LabelledOptions
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
@@ -115,7 +116,7 @@ def _answer(span: Labelled, text: str, task: Task) -> Answer:
         start, end = _of_utf16(text, start, end)
     if not 0 <= start < end <= len(text):
         what = f"task {task.id} has a span of {span.label!r} from {span.start} to {span.end}, outside its text"
-        raise DataError(f"{what} of {len(text)} characters", where=task.place, fix="export the task again")
+        raise DataError(f"{what} of {counted(len(text), 'character')}", where=task.place, fix="export the task again")
     if span.text is None or text[start:end] == span.text:
         return Answer(text[start:end], start)
     return Answer(span.text, span.start)  # which does not stand there: `bad_answers` decides

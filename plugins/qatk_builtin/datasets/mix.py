@@ -12,6 +12,7 @@ import numpy as np
 
 from qatk.api import DataError, DataWarning, Examples
 from qatk.data import joined, listed
+from qatk.display import counted
 from qatk_builtin.datasets import MixOptions
 
 
@@ -66,7 +67,8 @@ class MixDataset:
         due = _apportioned(total, shares)
         if lacking := [name for name in due if due[name] > there[name]]:
             name = lacking[0]
-            what = f"the set {name!r} has {there[name]:,} questions to give, and {due[name]:,} of {total:,} are due"
+            has = counted(there[name], "question")
+            what = f"the set {name!r} has {has} to give, and {due[name]:,} of {total:,} are due"
             raise DataError(what, fix="lower questions or the weight of this set, or raise its cap")
         return due
 
@@ -78,7 +80,7 @@ class MixDataset:
             twice[name] = [each for each in examples.id if owners.setdefault(each, name) != name]
         if not (ids := [each for found in twice.values() for each in found]):
             return dict(sets)
-        what = f"{len(set(ids))} question ids occur in several sets ({listed(ids)})"
+        what = f"{counted(len(set(ids)), 'question id', 'occurs')} in several sets ({listed(ids)})"
         if self.options.same_ids == "error":
             raise DataError(what, fix="same_ids: prefix tells them apart by their sets, first keeps the first of each")
         done = "left out of the later ones" if self.options.same_ids == "first" else "prefixed there by the set's name"

@@ -9,6 +9,7 @@ from typing import Any
 
 from qatk.api import Answer, DataError, Examples, RawExamples
 from qatk.data import checked, listed
+from qatk.display import counted
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import MrqaOptions
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
@@ -44,7 +45,9 @@ class MrqaDataset:
             raise DataError("the file has no questions", where=self.options.path, fix=_FORM)
         lacking = [question.id for question, gold in found if not gold]
         if 0 < len(lacking) < len(found):
-            what = f"{len(lacking)} questions have no 'detected_answers' while others have: {listed(lacking)}"
+            what = (
+                f"{counted(len(lacking), 'question', 'has')} no 'detected_answers' while others have: {listed(lacking)}"
+            )
             raise DataError(what, where=self.options.path, fix="a question without an answer has an empty list")
         examples = examples_of_questions([question for question, _ in found], gold=not lacking)
         name = header.get("dataset") if isinstance(header, dict) else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qatk.api import Answer, DataError, Examples
 from qatk.data import checked, listed
+from qatk.display import counted
 from qatk.files import parse_json, read_text
 from qatk.types import column_values
 from qatk_builtin.datasets import MultiSpanQaOptions
@@ -35,7 +36,7 @@ class MultiSpanQaDataset:
         rows = _rows(parse_json(read_text(path), path), where)
         lacking = [str(row["id"]) for row in rows if "label" not in row]
         if 0 < len(lacking) < len(rows):
-            what = f"{len(lacking)} questions have no 'label' while others have: {listed(lacking)}"
+            what = f"{counted(len(lacking), 'question', 'has')} no 'label' while others have: {listed(lacking)}"
             raise DataError(what, where=where, fix="a question without an answer has labels O alone")
         questions = [_question(row, where, gold=not lacking) for row in rows]
         examples = examples_of_questions(questions, gold=not lacking)
@@ -76,8 +77,9 @@ def _tokens(row: Mapping[str, object], key: str, where: str) -> list[str]:
 def _spans(row: Mapping[str, object], tokens: Sequence[str], where: str) -> list[list[Answer]]:
     labels, name = row["label"], row["id"]
     if not isinstance(labels, list) or len(labels) != len(tokens):
-        count = len(labels) if isinstance(labels, list) else "no list of"
-        raise DataError(f"question {name!r} has {count} labels for {len(tokens)} tokens", where=where, fix=_FORM)
+        count = counted(len(labels), "label") if isinstance(labels, list) else "no list of labels"
+        what = f"question {name!r} has {count} for {counted(len(tokens), 'token')}"
+        raise DataError(what, where=where, fix=_FORM)
     found: list[tuple[int, int]] = []
     for place, (before, label) in enumerate(zip(["O", *labels], labels, strict=False)):
         if label == "I" and before != "O":
@@ -88,7 +90,7 @@ def _spans(row: Mapping[str, object], tokens: Sequence[str], where: str) -> list
             what = "a label I behind O, so that no span begins" if label == "I" else f"the label {label!r}"
             raise DataError(f"token {place} of question {name!r} has {what}", where=where, fix="tags must be B, I or O")
     if "num_span" in row and row["num_span"] != len(found):
-        what = f"question {name!r} should have {row['num_span']} spans (num_span), and its labels have {len(found)}"
+        what = f"question {name!r} should have {row['num_span']} spans (num_span), not {len(found)} as its labels"
         raise DataError(what, where=where, fix="mend its labels, or leave num_span out")
     starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
     return [[Answer(" ".join(tokens[first:stop]), starts[first])] for first, stop in found]

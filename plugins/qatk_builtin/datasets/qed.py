@@ -8,6 +8,7 @@ from typing import Any
 
 from qatk.api import Answer, DataError, DataWarning, Examples, RawExamples
 from qatk.data import checked
+from qatk.display import counted
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import QedOptions
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
@@ -49,7 +50,7 @@ class QedDataset:
         if not questions:
             raise DataError("no question has a single sentence of evidence", where=self.options.path, fix=_FORM)
         if left_out := rows - len(questions):
-            what = f"{left_out} of {rows} questions have no single sentence of evidence, and are left out"
+            what = f"{left_out} of {counted(rows, 'question')} left out: without a single sentence of evidence"
             warnings.warn(DataWarning(f"{self.options.path}: {what}"), stacklevel=2)
         return examples_of_questions(questions)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qatk.api import DataError, Examples, HubUnreachable, Predictions, UsageError
+from qatk.display import counted
 from qatk.files import unreachable
 from qatk.types import Float64
 from qatk_builtin.metrics import EvaluateOptions
@@ -106,7 +107,7 @@ def _refuse_several(examples: Examples, predictions: Predictions) -> None:
     due = int((examples.spans_due > 1).sum())
     said = 0 if predictions.several is None else int((np.diff(predictions.several.offsets) > 1).sum())
     if due or said:
-        what = f"{due} questions have several spans, and {said} answers"
+        what = f"{counted(due, 'question', 'has')} several spans, and {counted(said, 'answer')}"
         fix = "its metrics take one span a question: leave it out, and name the metric squad"
         raise UsageError(what, where="the evaluate library", fix=fix)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.api import DataError, Examples, LanguageOptions, Predictions, Span
-from qatk.display import word_places
+from qatk.display import counted, word_places
 from qatk.evaluation import normalisation_of
 from qatk.types import Float64
 
@@ -98,7 +98,7 @@ def _check(examples: Examples) -> None:
     if not len(examples):
         raise DataError("there are no questions to score")
     if unknown := int((examples.answer_start < 0).sum()):
-        what = f"{unknown} answers have no known place, which the metric 'spans' needs"
+        what = f"{counted(unknown, 'answer', 'has')} no known place, which the metric 'spans' needs"
         raise DataError(what, fix="give their places (bad_answers: fix finds them), or leave the metric out")
 
 

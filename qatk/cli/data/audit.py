@@ -182,7 +182,7 @@ def _print_choices(console: Console, found: Audit) -> None:
 
     if found.choices:
         best, now = best_choice(found.choices), found.choices[0]
-        on = "" if found.sampled == found.questions else f", on {found.sampled:,} questions"
+        on = "" if found.sampled == found.questions else f", on {counted(found.sampled, 'question')}"
         title = f"Choices of windows, a question{on}"
         headers = ("windows", "tokens", "cost", "in reach", "")
         table = plain_table("max_length", "doc_stride", *headers, left=(6,), title=title)

@@ -62,7 +62,7 @@ def test_multispanqa_without_labels_has_no_gold(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"label": None}, "1 questions have no 'label' while others have: b"),
+        ({"label": None}, "1 question has no 'label' while others have: b"),
         ({"label": ["B"]}, "question 'b' has 1 labels for 7 tokens"),
         ({"label": "B"}, "question 'b' has no list of labels"),
         ({"label": ["I", *"OOOOOO"]}, "token 0 of question 'b' has a label I behind O, so that no span begins"),
@@ -113,7 +113,7 @@ def qed(
 def test_qed(tmp_path: Path) -> None:
     unexplained = {**qed(2), "annotation": {"explanation_type": "multi_sentence"}}
     path = write(tmp_path / "q.jsonl", [qed(1), unexplained, qed(-3, "Arlen is old . ", ("Arlen",))])
-    with pytest.warns(DataWarning, match="1 of 3 questions have no single sentence of evidence, and are left out"):
+    with pytest.warns(DataWarning, match="1 of 3 questions left out: without a single sentence of evidence"):
         sentences = load("qed", path)
     assert (sentences.id, sentences.title) == (["1", "-3"], ["Orrin"] * 2)
     assert sentences.spans_of_answer(0) == [[("Borsk and Cadiz lie on the Orrin .", 15)]]
@@ -213,7 +213,7 @@ ORRIN = {"char_start": 31, "char_end": 36}
             evidence("b", answers={"text": ["Orrin"], "answer_start": [31]}),
             "question 'b' has 'answers', alternatives",
         ),
-        (evidence("b", spans=None), "1 questions have no 'spans' while others have: b"),
+        (evidence("b", spans=None), "1 question has no 'spans' while others have: b"),
         (evidence("b", spans="Orrin"), "the spans of question 'b' are no list"),
         (evidence("b", "Orrin"), "question 'b' has a span that is no object: 'Orrin'"),
         (evidence("b", {"text": "Orrin"}), r"question 'b' has the span \{'text': 'Orrin'\}"),

@@ -192,7 +192,7 @@ def test_what_is_wrong_in_label_studio_is_said(tmp_path: Path, rows: object, opt
         ([{"id": 1, "text": "x"}], "all.jsonl:1: this text has no labels (keys found: 'id', 'text')"),
         ([{"id": 1, "text": "x", "label": "WHO"}], "the labels are 'WHO', no list"),
         ([{"id": 1, "text": "x", "label": ["WHO"]}], "the span WHO is not [start, end, label]"),
-        ([{"id": 1, "text": "x", "label": [[0, 9, "WHO"]]}], "from 0 to 9, outside its text of 1 characters"),
+        ([{"id": 1, "text": "x", "label": [[0, 9, "WHO"]]}], "from 0 to 9, outside its text of 1 character"),
         ([{"id": 1, "text": " ", "label": [[0, 1, "WHO"]]}], "task 1 has no text in 'text'"),
         ([{"id": 1, "text": None, "label": [[0, 1, "WHO"]]}], "all.jsonl:1: task 1 has no text in 'text'"),
     ],

@@ -84,7 +84,7 @@ def test_bad_answers_are_handled_as_in_squad_files(tmp_path: Path) -> None:
         ([HEADER, {**ROW, "qas": [qa("a", [detected("Oslo")])]}], "answer of question 'a' has no char_spans"),
         ([HEADER, {**ROW, "qas": [qa("a", [detected("Oslo", [1])])]}], "question 'a' has the span [1]"),
         ([HEADER, {**ROW, "qas": [qa("a", [detected("Oslo", [21, 25])])]}], "ends before the last character of its"),
-        ([HEADER, {**ROW, "qas": [qa("a", [OSLO]), qa("b", None)]}], "1 questions have no 'detected_answers' while"),
+        ([HEADER, {**ROW, "qas": [qa("a", [OSLO]), qa("b", None)]}], "1 question has no 'detected_answers' while"),
         ([HEADER, ROW, ROW], "2 question ids occur more than once: a, b"),
     ],
 )

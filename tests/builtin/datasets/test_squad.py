@@ -68,7 +68,7 @@ def test_without_any_answers_gold_is_absent(tmp_path: Path) -> None:
 
 def test_answers_missing_here_and_there(tmp_path: Path) -> None:
     lacking = {"id": "b", "question": "?"}
-    assert "1 questions have no 'answers' while others have: b" in failure(
+    assert "1 question has no 'answers' while others have: b" in failure(
         write(tmp_path, document(qa("a", ("Bob", 8)), lacking))
     )
     impossible = {**lacking, "is_impossible": True}

@@ -189,8 +189,8 @@ def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("rule", "spans"), [("first", [(0, 4)]), ("last", [(32, 36)]), ("unknown", [])])
 def test_an_answer_that_stands_several_times(rule: str, spans: list[tuple[int, int]], tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", [{"id": "a", "question": "?", "context": CONTEXT, "answers": "Oslo"}])
-    told = [r"1 answers stand several times in their context \(a\)"]
-    told += ["1 answers have no answer_start"] if rule == "unknown" else []
+    told = [r"1 answer stands several times in the context \(a\)"]
+    told += ["1 answer has no answer_start"] if rule == "unknown" else []
     with ExitStack() as warned:
         for words in told:
             warned.enter_context(pytest.warns(DataWarning, match=words))
@@ -202,7 +202,7 @@ def test_an_answer_that_stands_several_times(rule: str, spans: list[tuple[int, i
 def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
     rows = [*ROWS, {"id": "010", "question": "?", "context": CONTEXT, "answers": "the  City"}]
     path = write(tmp_path, "a.jsonl", rows)
-    with pytest.raises(DataError, match="1 answers are not in their context:\n    010: 'the  City'"):
+    with pytest.raises(DataError, match="1 answer is not in the context:\n    010: 'the  City'"):
         load(path)
     with pytest.warns(DataWarning, match="1 answers moved"):
         fixed = TableDataset(TableOptions(path=str(path), bad_answers="fix")).load()

@@ -136,7 +136,7 @@ def test_the_official_figures(questions: list[tuple[list[str], list[str]]]) -> N
 def test_gold_and_its_places_are_needed() -> None:
     with pytest.raises(DataError, match="no gold"):
         METRIC.score(without_gold(1), predictions_of(["x"]))
-    with pytest.raises(DataError, match="1 answers have no known place"):
+    with pytest.raises(DataError, match="1 answer has no known place"):
         METRIC.score(examples_of([["x"]]), predictions_of(["x"]))
 
 

@@ -18,6 +18,7 @@ from qatk.api import RunResult
 from qatk.display import (
     METRICS,
     content_policy,
+    counted,
     detects,
     figure,
     interval,
@@ -91,7 +92,7 @@ def _of_run(system: System, run: RunResult | None) -> dict[str, object]:
     evaluation = system.evaluation
     return {
         "title": system.name,
-        "lead": f"{len(evaluation.examples):,} questions",
+        "lead": counted(len(evaluation.examples), "question"),
         "verdicts": (),
         "figures": list(_headline(evaluation)),
         "notes": list(notes(evaluation)),

@@ -176,7 +176,7 @@ def _out_of_reach(counts: Mapping[str, float], longest: int, metrics: Mapping[st
     for reason, (meaning, fix) in OUT_OF_REACH.items():
         number = int(counts.get(reason, 0))
         if answerable and number >= NOTICEABLE * answerable:
-            share = f"{number:,} of {int(answerable):,} answers ({100 * number / answerable:.1f} %)"
+            share = f"{number:,} of {counted(int(answerable), 'answer')} ({100 * number / answerable:.1f} %)"
             yield f"{share} {meaning}: {fix.format(longest=longest)}"
 
 
