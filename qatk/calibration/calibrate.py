@@ -158,7 +158,7 @@ def calibrate(
             contexts; where the data cannot promise what is asked.
         UsageError: for a column to cluster by that is not there.
     """
-    check_can_calibrate(examples)
+    check_can_calibrate(examples, cluster)
     questions, clusters = _questions(examples, predictions, normalisation), clusters_of(examples, cluster)
     fitted = fit(questions)
     zero, best = questions.scores(0.0), questions.scores(fitted.threshold)
@@ -255,12 +255,12 @@ def _best_spans(nbest: NBest) -> tuple[Int32, Int32]:
     return start, end
 
 
-def check_can_calibrate(examples: Examples) -> None:
+def check_can_calibrate(examples: Examples, cluster: str | None = None) -> None:
     """Raise :class:`DataError` where no threshold can be fitted on one part of these examples for the other."""
     if len(set(examples.has_answer.tolist())) < 2:
         kind = "every question has an answer" if examples.has_answer.all() else "no question has an answer"
         raise DataError(f"{kind}: there is no null threshold to find", fix="calibrate on questions of both kinds")
-    if clusters_of(examples).count < 2:
+    if clusters_of(examples, cluster).count < 2:
         what = "all questions are of one article and one context, so that none can be held out"
         raise DataError(what, fix="calibrate on several articles")
 

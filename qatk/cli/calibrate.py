@@ -85,7 +85,8 @@ def calibrate_command(
     asked = _ask(at_most, confidence, wrong)
     evaluation = _read(context, source, data, null_odds, cluster, (language, language_column))
     answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
-    found = calibrate(*answers, splits=splits, seed=seed, cluster=cluster, promise=asked)
+    by = cluster or evaluation.cluster
+    found = calibrate(*answers, splits=splits, seed=seed, cluster=by, promise=asked)
     if as_json:
         print_json(found.as_dict())
     else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import Interrupted
 
 
@@ -32,6 +33,7 @@ def run_command(
         int | None, typer.Option(min=1, metavar="N", help="Use only the first N questions of each split.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the recipe's seed.")] = None,
+    cluster: Cluster = None,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON instead of the report.")] = False,
 ) -> None:
     """Train and evaluate the model of a recipe, and report the results."""
@@ -44,6 +46,7 @@ def run_command(
 
     plain_warnings()
     first = is_first_process()
+    grouped = [] if cluster is None else [f"cluster={dumps(cluster)}"]
     console = output() if first and not json else None
     with reporting() as finished:
         host = plugin_host(context)
@@ -55,7 +58,7 @@ def run_command(
                     resume=resume,
                     limit=limit,
                     seed=seed,
-                    settings=settings or (),
+                    settings=[*(settings or ()), *grouped],
                     host=host,
                     console=console,
                 )

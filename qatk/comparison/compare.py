@@ -55,7 +55,8 @@ def compare_systems(
         systems: on the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
         draws: the number of draws of the bootstrap and the randomisation.
         seed: of the draws; the same seed gives the same figures.
-        cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
+        cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses that by which all
+            systems were evaluated, or articles.
         margin: the margin in F1, in percentage points, within which a system counts as no worse; ``None``: no such
             test.
         all_pairs: compare every system with every other; Holm's correction then covers all pairs.
@@ -71,7 +72,7 @@ def compare_systems(
     refuse_other_normalisers({system.name: system.evaluation for system in systems})
     examples = systems[0].evaluation.examples
     masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])
-    clusters = clusters_of(examples, cluster)
+    clusters = clusters_of(examples, _common_cluster(systems) if cluster is None else cluster)
     if len(systems) == 1:
         return Comparison(examples, systems, [], masks, clusters, draws, seed, summary=summary(systems[0], clusters))
     pairs = _pairs(systems, masks, clusters.index, clusters.kind, draws, seed, all_pairs=all_pairs)
@@ -81,6 +82,12 @@ def compare_systems(
     if margin is not None:
         pairs = with_margins(pairs, systems, margin)
     return Comparison(examples, systems, pairs, masks, clusters, draws, seed, caveat="" if len(pairs) == 1 else said)
+
+
+def _common_cluster(systems: Sequence[System]) -> str | None:
+    """The column by which all of them were evaluated."""
+    named = {evaluation.cluster for system in systems for evaluation in system.evaluations}
+    return named.pop() if len(named) == 1 else None
 
 
 def _pairs(

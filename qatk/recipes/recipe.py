@@ -42,6 +42,11 @@ class Recipe:
         return self.scalars.seed
 
     @property
+    def cluster(self) -> str | None:
+        """The column that groups related questions, see :func:`qatk.types.clusters_of`."""
+        return self.scalars.cluster
+
+    @property
     def keep_best(self) -> str | None:
         """The dev metric whose best epoch is kept; ``None`` keeps the last epoch."""
         return self.scalars.keep_best
@@ -76,6 +81,8 @@ class Recipe:
     def filled(self) -> dict[str, Any]:
         """The recipe with every default written out."""
         result: dict[str, Any] = self.scalars.model_dump()
+        if self.cluster is None:
+            del result["cluster"]  # so that runs from before it was there go on
         for path, choice in self.choices.items():
             inner = result
             for step in path[:-1]:

@@ -62,6 +62,8 @@ class Scalars(BaseModel):
     """when to save the state of training between epochs: a time such as "10 min", or "500 steps"; null never"""
     keep_last: Annotated[int, Field(ge=1)] = 2
     """the number of saved states of training to keep; if the last one is damaged, the one before it is used"""
+    cluster: str | None = None
+    """the column of the data whose values group related questions; null groups them by article"""
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,10 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: P
     places = {"dev": path, **{name: path / SETS / name for name in manifest.data if name not in ("train", "dev")}}
     if on not in places:
         raise UsageError(f"the run has no evaluation set {on!r}", where=str(path), fix=suggest(on, places))
-    by = recorded_normalisation(manifest.recipe, host)
-    evaluations = {name: read_evaluation(place, by, nbest=nbest) for name, place in places.items()}
+    by, cluster = recorded_normalisation(manifest.recipe, host), manifest.recipe.get("cluster")
+    evaluations = {
+        name: replace(read_evaluation(place, by, nbest=nbest), cluster=cluster) for name, place in places.items()
+    }
     return RunResult(
         name=manifest.name,
         folder=path,

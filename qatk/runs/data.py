@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from qatk.errors import DataError, RunFolderError
+from qatk.errors import DataError, RunFolderError, UsageError
 from qatk.plugins.live import LiveDataset
 from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.manifest import DataRecord
 from qatk.runs.context import Context, Data
-from qatk.types import Examples
+from qatk.types import Examples, clusters_of
 
 
 def load_data(context: Context) -> Data:
@@ -15,12 +15,14 @@ def load_data(context: Context) -> Data:
 
     Raises:
         DataError: where a split holds no questions, or no gold.
+        UsageError: where a set to evaluate on lacks the column to cluster by.
         RunFolderError: where a resumed run was begun with other data.
     """
     with context.stages.stage("data") as counts:
         train = None if (part := context.parts.train) is None else _load("train", part, context.limit)
         dev = _load("dev", context.parts.dev, context.limit)
         data = Data(train, dev, {name: _load(name, part, context.limit) for name, part in context.parts.sets.items()})
+        _check_clusters(data, context.recipe.cluster)
         described = {name: _describe(split) for name, split in data.splits().items()}
         counts.groups |= {name: {"questions": d.questions, "contexts": d.contexts} for name, d in described.items()}
         _compare(context.folder, described)
@@ -36,6 +38,14 @@ def _load(name: str, dataset: LiveDataset, limit: int | None) -> Examples:
     if not examples.has_gold:
         raise DataError(f"the {name} data has no gold answers", where=f"data.{name}", fix="a run trains and scores")
     return examples
+
+
+def _check_clusters(data: Data, cluster: str | None) -> None:
+    for name, examples in {"dev": data.dev, **data.sets}.items() if cluster is not None else ():
+        try:
+            clusters_of(examples, cluster)
+        except UsageError as error:
+            raise UsageError(error.what, where=f"data.{name}", fix=error.fix) from None
 
 
 def _compare(folder: RunFolder, described: dict[str, DataRecord]) -> None:

@@ -22,6 +22,7 @@ def decode(
     known: Plain | None = None,
     *,
     passing: bool = False,
+    cluster: str | None = None,
 ) -> tuple[Predictions, Parameters | None]:
     """Answers, and the parameters that were fitted for them, or are known, where the decoder has any.
 
@@ -32,6 +33,7 @@ def decode(
         scores: of the windows.
         known: parameters, which need not be fitted then.
         passing: only the answers are wanted, as after an epoch: nothing is fitted for data to come.
+        cluster: the column whose questions stay together; ``None`` is the article.
 
     Raises:
         DataError: where parameters have to be fitted, and there is no gold or only one article and context.
@@ -41,8 +43,8 @@ def decode(
     if known is not None:
         decoder.restore(known)
         return decoder.decode(examples, features, scores), Parameters(known)
-    check_can_fit(examples)
-    half = halves(clusters_of(examples).index, SEED)
+    check_can_fit(examples, cluster)
+    half = halves(clusters_of(examples, cluster).index, SEED)
     fits, parts = [], []
     for part in (half, ~half):
         fits.append(decoder.fit(*_rows(examples, features, scores, ~part)))
@@ -56,11 +58,11 @@ def decode(
     return answers, Parameters(whole, fits)
 
 
-def check_can_fit(examples: Examples) -> None:
+def check_can_fit(examples: Examples, cluster: str | None = None) -> None:
     """Raise :class:`DataError` where parameters cannot be fitted on one part of these examples for the other."""
     if not examples.has_gold:
         raise DataError("the decoder's parameters are fitted on gold answers, and there are none")
-    if clusters_of(examples).count < 2:
+    if clusters_of(examples, cluster).count < 2:
         what = "all questions are of one article and one context, so that the decoder cannot be fitted on others"
         raise DataError(what, fix="score it on several articles")
 

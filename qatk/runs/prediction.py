@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qatk.calibration.calibrate import SPLITS, Calibration, answers_of, apply_threshold, calibrate
 from qatk.evaluation.metrics import judge
@@ -47,6 +47,7 @@ def answer(
     passing: bool = False,
     known: Plain | None = None,
     normalisation: Normalisation = ENGLISH,
+    cluster: str | None = None,
 ) -> Answers:
     """Decode, by parameters fitted on other articles where the decoder has any, and calibrate where it asks for it.
 
@@ -61,11 +62,13 @@ def answer(
             fitted for data to come.
         known: the decoder's parameters, where it need not fit them.
         normalisation: by which normaliser answers are compared to calibrate.
+        cluster: the column whose questions stay together; ``None`` is the article.
     """
-    predictions, parameters = decode(decoder, examples, features, scores, known, passing=passing)
+    predictions, parameters = decode(decoder, examples, features, scores, known, passing=passing, cluster=cluster)
     if not decoder.calibrated:
         return Answers(predictions, parameters=parameters)
-    found = calibrate(examples, predictions, splits=1 if passing else SPLITS, normalisation=normalisation)
+    splits = 1 if passing else SPLITS
+    found = calibrate(examples, predictions, splits=splits, normalisation=normalisation, cluster=cluster)
     return Answers(answers_of(found, examples, predictions), found, parameters)
 
 
@@ -81,7 +84,14 @@ def answer_as(
 
 
 def evaluate(
-    parts: Pipeline, examples: Examples, predictions: Predictions, reach: Reach | None = None, *, sliced: bool = True
+    parts: Pipeline,
+    examples: Examples,
+    predictions: Predictions,
+    reach: Reach | None = None,
+    *,
+    sliced: bool = True,
+    cluster: str | None = None,
 ) -> Evaluation:
-    """Hold predictions against gold by the run's metrics and, where asked for, its slicers."""
-    return judge(examples, predictions, parts.metrics, parts.slicers if sliced else (), reach)
+    """Hold predictions against gold by the run's metrics and, where asked for, its slicers; by clusters."""
+    found = judge(examples, predictions, parts.metrics, parts.slicers if sliced else (), reach)
+    return replace(found, cluster=cluster)

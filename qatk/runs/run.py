@@ -153,11 +153,11 @@ def _score(context: Context, data: Data, windows: Windows, scores: Mapping[str, 
     """Decode, calibrate, evaluate and write: the stage that completes a run."""
     decoder = context.parts.decoder
     with context.stages.stage("score") as counts:
-        known, normalisation = _known_parameters(context, data), context.parts.normalisation
-        answers = answer(decoder, data.dev, windows.dev, scores["dev"], known=known, normalisation=normalisation)
+        known, by, cluster = _known_parameters(context, data), context.parts.normalisation, context.recipe.cluster
+        answers = answer(decoder, data.dev, windows.dev, scores["dev"], known=known, normalisation=by, cluster=cluster)
         if answers.parameters is not None:
             answers.parameters.write(context.folder.path, decoder)
-        reach = find_reach(data.dev, windows.dev, decoder.max_answer_length, normalisation)
+        reach = find_reach(data.dev, windows.dev, decoder.max_answer_length, by)
         if out_of_reach := reach.out_of_reach():
             counts.groups["out_of_reach"] = dict(out_of_reach)
         if (longest := reach.longest_answer()) is not None:

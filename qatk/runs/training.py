@@ -107,10 +107,10 @@ class _Training:
         few = dev.take(range(min(FEW, len(dev))))
         windows = self.windows.dev.take(np.flatnonzero(self.windows.dev.example_index < len(few)))
         if parts.decoder.calibrated:
-            check_can_calibrate(dev)
+            check_can_calibrate(dev, self.context.recipe.cluster)
         scores = parts.trainer.predict(self.model, windows, stage="training")
         if parts.decoder.fitted:
-            check_can_fit(dev)
+            check_can_fit(dev, self.context.recipe.cluster)
             parts.decoder.restore(parts.decoder.fit(few, windows, scores))
         predictions = parts.decoder.decode(few, windows, scores)  # uncalibrated: so few articles cannot be halved
         evaluate(parts, few, predictions)
@@ -119,10 +119,10 @@ class _Training:
         parts, dev = self.context.parts, self.data.dev
         metrics = dict(event.metrics)
         if event.scores is not None:
-            found = answer(
-                parts.decoder, dev, self.windows.dev, event.scores, passing=True, normalisation=parts.normalisation
-            )
-            evaluation = evaluate(parts, dev, found.predictions, sliced=False)
+            by, cluster = parts.normalisation, self.context.recipe.cluster
+            windows = self.windows.dev
+            found = answer(parts.decoder, dev, windows, event.scores, passing=True, normalisation=by, cluster=cluster)
+            evaluation = evaluate(parts, dev, found.predictions, sliced=False, cluster=cluster)
             metrics |= {**evaluation.metrics, **_bounds(evaluation)}
         if self._is_best(metrics):
             write_checkpoint(self._checkpoints.folder / "best", partial(self._save_into, state=False))
