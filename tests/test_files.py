@@ -12,6 +12,7 @@ import pytest
 from qatk.errors import DataError, StorageError, UsageError
 from qatk.files import append_json_line, is_there, mend_lines, read_text, replacing, write_atomically, write_json
 from qatk.files import reading as files
+from qatk.files.cache import cache_folder
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.txt", "rows"])
@@ -155,3 +156,24 @@ def test_modes_follow_the_umask_and_the_file_that_was_there(tmp_path: Path) -> N
 def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     write_atomically(tmp_path / ("x" * 255), "x")
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_a_file_that_compresses_well_is_read_and_one_that_is_too_large_told(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packer = gzip.compress if kind == "gzip" else zstd
+    path = tmp_path / "packed"
+    path.write_bytes(packer(b" " * 3_000_000))
+    assert len(read_text(path)) == 3_000_000 > 100 * path.stat().st_size
+    monkeypatch.setattr(files, "UNFOLDED", 2 << 20)
+    with pytest.raises(DataError, match=f"the {kind} file unfolds to more than 2 MiB, 100 times its size"):
+        read_text(path)
+
+
+def test_the_folder_of_the_cache() -> None:
+    home = Path.home() / ".cache" / "qatk" / "features"
+    assert cache_folder({}) == cache_folder({"XDG_CACHE_HOME": "here"}) == home
+    assert cache_folder({"XDG_CACHE_HOME": "/there"}, "pages") == Path("/there/qatk/pages")
+    assert cache_folder({"QATK_CACHE": "/mine", "XDG_CACHE_HOME": "/there"}) == Path("/mine/features")
+    assert [cache_folder({"QATK_CACHE": off}) for off in ("", "off")] == [None, None]

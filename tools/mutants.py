@@ -1,7 +1,8 @@
 """Plant small faults in qatk and see which of them the tests catch: ``python tools/mutants.py --number 150``.
 
 Cosmic Ray makes the mutants, of which a seed draws some. Each is written into a copy of the repository, where the tests
-of its room run, forked from a process that has loaded the libraries. Prints a table, and each survivor.
+of its room run, forked from a process that has loaded the libraries. Prints what became of each, and a table. Survivors
+that ``explained_mutants.yaml`` explains are counted apart.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +33,7 @@ ROOMS = {
         ["plugins/qatk_builtin/decoders/*.py", "qatk/runs/decoding.py"],
         ["tests/builtin/decoders", "tests/runs/test_fitted_decoder.py"],
     ),
-    "scoring": (["qatk/evaluation/*.py"], ["tests/evaluation", "tests/builtin/metrics"]),
+    "scoring": (["qatk/evaluation/*.py"], ["tests/evaluation", "tests/builtin/metrics", "tests/data/test_audit.py"]),
     "statistics": (["qatk/statistics/*.py"], ["tests/statistics", "tests/comparison"]),
     "training": ([f"{TORCH}/[!p]*.py"], ["tests/builtin/trainers"]),
     "cache": (
@@ -42,7 +44,7 @@ ROOMS = {
     "packing": ([f"{TORCH}/packing.py", f"{HTML}/packing.py"], ["tests/builtin/trainers", "tests/builtin/reporters"]),
     "page": (
         [f"{HTML}/*.py"],
-        ["tests/builtin/reporters/test_html.py", "tests/builtin/reporters/test_html_browser.py"],
+        [f"tests/builtin/reporters/test_{name}.py" for name in ("packing", "html", "html_browser")],
     ),
 }
 """By room the files that are changed, and the tests that have to notice."""
@@ -83,6 +85,22 @@ def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
                 end = part.end_lineno or part.lineno, part.end_col_offset or 0
                 found.append(((part.lineno, part.col_offset), end))
     return found
+
+
+@cache
+def explanations() -> dict[tuple[str, str], str]:
+    """Why a change of a line, as it was and as it is, can be seen by nobody."""
+    import yaml
+
+    listed = yaml.safe_load((ROOT / "tools" / "explained_mutants.yaml").read_text("utf-8"))
+    return {(one["was"], one["is"]): one["why"] for one in listed}
+
+
+def explained(difference: str) -> str:
+    """Why a survivor changes nothing, if that is known."""
+    lines = [line for line in difference.splitlines() if not line.startswith(("+++", "---", "@@"))]
+    was, now = ([line[1:].strip() for line in lines if line[:1] == sign] for sign in "-+")
+    return explanations().get((" ".join(was), " ".join(now)), "")
 
 
 def copy(folder: Path) -> None:
@@ -131,7 +149,7 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # two mutants of a second and a size would share one file of it
     rooms = asked.rooms or list(ROOMS)
-    rows = ["| room | mutants | killed | survived |", "|---|---|---|---|"]
+    rows = ["| room | mutants | killed | explained | survived |", "|---|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         copy(folder)
@@ -143,12 +161,14 @@ def main() -> None:
             began = time.monotonic()
             assert passes(folder, tests, 3600), f"the tests of {room} fail without a fault"
             patience = 30 + 5 * (time.monotonic() - began)
-            lived = 0
+            lived, known = 0, 0
             for mutant in drawn:
-                if said := survives(mutant, folder, tests, patience):
-                    lived += 1
-                print(said or f"killed: {mutant}", flush=True)
-            rows.append(f"| {room} | {len(drawn)} of {len(found):,} | {len(drawn) - lived} | {lived} |")
+                said = survives(mutant, folder, tests, patience)
+                why = explained(said) if said else ""
+                lived, known = lived + bool(said), known + bool(why)
+                print(f"{said}\nexplained: {why}" if why else said or f"killed: {mutant}", flush=True)
+            killed = len(drawn) - lived
+            rows.append(f"| {room} | {len(drawn)} of {len(found):,} | {killed} | {known} | {lived - known} |")
             print(rows[-1], flush=True)
     print("\n".join(rows))
 

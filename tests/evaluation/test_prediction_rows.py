@@ -15,6 +15,7 @@ import pytest
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.evaluation.prediction_files import official_form, read_predictions
+from qatk.evaluation.prediction_rows import row_of
 from qatk.types import Examples, Span
 from several_cases import examples_of_spans
 
@@ -164,3 +165,10 @@ def test_equal_texts_stand_in_different_places_next_to_the_gold() -> None:
     assert placed("ab ab ab", [], ["ab", "ab", "ab"]) == [0, 3, 6]
     assert placed("ab cd", [("ab", 0)], ["ab", "ab", "x", "cd"]) == [0, 0, 3, -1]  # nothing is left, and is told so
     assert placed("a ab", [("a", 0)], ["ab", "a"]) == [0, 2]
+
+
+def test_a_row_has_spans_where_there_are_several() -> None:
+    found = evaluate_examples(EXAMPLES, LISTS).predictions
+    rows = [row_of(name, found, row) for row, name in enumerate(EXAMPLES.id)]
+    assert ["spans" in row for row in rows] == [True, False, False]
+    assert rows[1] == {"id": "q1", "prediction": "Cadiz", "char_start": 3, "char_end": 8}

@@ -27,6 +27,15 @@ def test_annotations_are_left_alone(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_explained_still_stands_there() -> None:
+    files = {path for patterns, _ in mutants.ROOMS.values() for pattern in patterns for path in ROOT.glob(pattern)}
+    lines = {line.strip() for path in files for line in path.read_text("utf-8").splitlines()}
+    for (was, now), why in mutants.explanations().items():
+        assert was in lines, was
+        assert mutants.explained(f"+++ a.py\n@@ -1 +1 @@\n-    {was}\n+    {now}") == why
+    assert mutants.explained("-    a = 1\n+    a = 2") == ""
+
+
 def test_a_fault_is_caught_or_shown(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("def f(x):\n    return x - 0\n")
     caught, lives = (mutants.Mutant("a.py", f"core/ReplaceBinaryOperator_Sub_{name}", 0) for name in ("Div", "Add"))

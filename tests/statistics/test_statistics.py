@@ -328,3 +328,13 @@ def test_seeds_that_decide_seldom_make_equal_methods_differ(first: int, second: 
         low, high = student_interval(np.array([b.mean() - a.mean()]), sure.error, sure.freedom)[:, 0]
         missed += not low <= 0 <= high
     assert missed / 300 < 0.085
+
+
+def test_the_interval_of_a_mean_of_any_numbers_is_that_of_its_standard_error() -> None:
+    values = np.array([1.0, 2.0, 3.0, 6.0])
+    half = 1.959963985 * math.sqrt(3.5 / 4)
+    assert mean_interval(values) == pytest.approx((100 * (3 - half), 100 * (3 + half)))
+    clusters = np.repeat(np.arange(4), 5)
+    low, high = mean_interval(np.repeat(values, 5), clusters)
+    assert (low + high) / 2 == pytest.approx(300)
+    assert (high - low) / 2 == pytest.approx(100 * stats.t.ppf(0.975, 3) * math.sqrt(3.5 / 3), rel=1e-6)
