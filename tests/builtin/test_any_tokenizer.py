@@ -16,7 +16,7 @@ from qatk.api import Examples, ModelError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from small import squad, write_recipe
-from stride_tools import CORPUS, examples_of, featurize, window
+from stride_tools import CORPUS, examples_of, featurize, overflow, window
 
 
 def opened(folder: Path, **options: Any) -> HfBackbone:
@@ -39,17 +39,9 @@ Windows = list[tuple[list[int], int, tuple[int, int]]]
 def reference(tokenizer: Any, examples: Examples, row: int, null_id: int, size: int, stride: int) -> Windows:
     """Windows by the tokenizer's overflow: ids, the null's place, and the label by a plain search."""
     left = tokenizer.padding_side == "left"
-    question, context = examples.question[row].lstrip(), examples.context_of(row)
-    encoded = tokenizer(
-        *([context, question] if left else [question, context]),
-        truncation="only_first" if left else "only_second",
-        max_length=size,
-        stride=stride,
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-    )
+    context = examples.context_of(row)
     found = []
-    for part in encoded.encodings:
+    for part in overflow(tokenizer, examples.question[row], context, size, stride):
         null = part.ids.index(null_id)
         label = null, null
         for start, end in examples.spans_of(row):

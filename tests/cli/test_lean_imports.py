@@ -10,7 +10,10 @@ import pytest
 from modules import HEAVY, modules_loaded
 from repository import ROOT
 
-OF_EVAL = {f"qatk.cli.{name}" for name in ("console", "eval", "lazy", "reading", "shared", "standard_output")}
+OF_EVAL = {
+    f"qatk.cli.{name}"
+    for name in ("align_options", "console", "eval", "free_text", "lazy", "reading", "shared", "standard_output")
+}
 
 
 @pytest.fixture
@@ -47,8 +50,8 @@ def test_eval_needs_no_model(tmp_path: Path) -> None:
     assert not {name for name in loaded if name.split(".")[0:2] in (["qatk", "comparison"], ["qatk", "recipes"])}
 
 
-def test_comparing_files_reads_no_table_and_no_recipe() -> None:
+def test_comparing_files_reads_no_table_and_starts_nothing() -> None:
     folder = ROOT / "examples" / "compare"
     files = [str(folder / name) for name in ("bold.json", "careful.json")]
     loaded = modules_loaded("compare", *files, "--data", str(folder / "dev.json"))
-    assert not loaded & {*HEAVY, "pyarrow", "yaml", "logging", "ssl", "concurrent.futures", "qatk.sweeps"}
+    assert not loaded & {*HEAVY, "pyarrow", "logging", "ssl", "concurrent.futures", "qatk.sweeps"}

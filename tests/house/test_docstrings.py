@@ -85,6 +85,16 @@ def test_every_public_name_has_a_docstring(module: str) -> None:
     assert [found for name in names for found in lacking(module, name)] == []
 
 
+@pytest.mark.parametrize("folder", ["qatk", "plugins/qatk_builtin"])
+def test_every_module_class_and_function_of_every_room_has_a_docstring(folder: str) -> None:
+    found = []
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        name, tree = str(file.relative_to(ROOT)), ast.parse(file.read_text("utf-8"))
+        found += [] if ast.get_docstring(tree) else [name]
+        found += undocumented(tree.body, name)
+    assert found == []
+
+
 def test_what_lacks_a_docstring_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bare.py").write_text('class A:\n    "Said."\n    def b(self): ...\n\nC = 1\nD, E = 1, 2\n"Both."\n')
     monkeypatch.setitem(globals(), "ROOT", tmp_path)

@@ -180,3 +180,18 @@ def target_text(features: Features, examples: Examples, row: int) -> str | None:
     assert all(columns["char_start"][k] < columns["char_end"][k] for k in (first, last)), "a token that covers nothing"
     context = examples.context_of(int(features.example_index[row]))
     return context[columns["char_start"][first] : columns["char_end"][last]]
+
+
+def overflow(tokenizer: Any, question: str, context: str, size: int, stride: int) -> list[Any]:
+    """The windows of a question as the tokenizer itself makes them, the context first where it pads on the left."""
+    left = tokenizer.padding_side == "left"
+    question = question.lstrip()
+    encoded = tokenizer(
+        *([context, question] if left else [question, context]),
+        truncation="only_first" if left else "only_second",
+        max_length=size,
+        stride=stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
+    return list(encoded.encodings)

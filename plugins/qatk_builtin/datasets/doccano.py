@@ -6,34 +6,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from qatk.api import DataError, Examples, RawExamples
-from qatk.data import checked
+from qatk.api import DataError, Examples
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import DoccanoOptions
 from qatk_builtin.datasets.labelled import Labelled, Task, examples_of_tasks
+from qatk_builtin.datasets.one_file import OneFile
 
 _FORM = "expected the export JSONL: {'id': 1, 'text': ..., 'label': [[start, end, label], ...]} a line"
 _LABELS = ("label", "labels", "entities")
 
 
-class DoccanoDataset:
+class DoccanoDataset(OneFile[DoccanoOptions]):
     """The ``doccano`` dataset: a JSONL file that doccano exported of a project of sequence labelling.
 
     Spans are ``[start, end, label]`` in ``label`` (or ``labels``, as versions before 1.5 have it), or objects in
     ``entities``, as projects with relations have it. A text that nobody labelled has an empty list, like one that does
     not answer: export approved documents alone to tell them apart. Metadata of a text may hold its question.
     """
-
-    def __init__(self, options: DoccanoOptions) -> None:
-        self.options = options
-
-    def load(self) -> Examples:
-        """Read the file. Raises :class:`DataError`, with the line, or :class:`UsageError`."""
-        return checked(self._read(), self.options.bad_answers, self.options.path)
-
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, wherever its spans stand; there are no further columns to choose."""
-        return RawExamples.of(self._read())
 
     def _read(self) -> Examples:
         path = self.options.path

@@ -6,34 +6,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from qatk.api import DataError, Examples, RawExamples
-from qatk.data import checked
+from qatk.api import DataError, Examples
 from qatk.files import parse_json, read_text
 from qatk_builtin.datasets import LabelStudioOptions
 from qatk_builtin.datasets.labelled import Labelled, Task, examples_of_tasks
+from qatk_builtin.datasets.one_file import OneFile
 
 _FORM = "expected the export JSON (tasks with 'data' and 'annotations') or JSON-MIN of a project that labels text"
 _OF_ANNOTATION = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
 
 
-class LabelStudioDataset:
+class LabelStudioDataset(OneFile[LabelStudioOptions]):
     """The ``label-studio`` dataset: a file that Label Studio exported as JSON or JSON-MIN.
 
     Annotations that were cancelled are not read; one that is marked as ground truth comes first. In JSON-MIN each row
     is one annotation, and rows of one task belong together. Places that a browser counted in UTF-16 are recognised by
     the text of their span.
     """
-
-    def __init__(self, options: LabelStudioOptions) -> None:
-        self.options = options
-
-    def load(self) -> Examples:
-        """Read the file. Raises :class:`DataError`, with the task, or :class:`UsageError`."""
-        return checked(self._read(), self.options.bad_answers, self.options.path)
-
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, wherever its spans stand; there are no further columns to choose."""
-        return RawExamples.of(self._read())
 
     def _read(self) -> Examples:
         where = self.options.path

@@ -7,35 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qatk.api import Answer, DataError, Examples, RawExamples
-from qatk.data import checked, listed
+from qatk.api import Answer, DataError, Examples
+from qatk.data import listed
 from qatk.display import counted
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import MrqaOptions
+from qatk_builtin.datasets.one_file import OneFile
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 _FORM = "expected a line {'header': ...}, then lines {'context': ..., 'qas': [{'qid', 'question', 'detected_answers'}]}"
 _SPAN = "expected {'text': ..., 'char_spans': [[first, last]]}, both characters inside of the answer"
 
 
-class MrqaDataset:
+class MrqaDataset(OneFile[MrqaOptions]):
     """The ``mrqa`` dataset: one file of the MRQA shared task.
 
     ``char_spans`` name the first and the last character of an answer, both of it. Every span of every detected answer
     is an alternative. The name of the data set in the header goes into the column ``dataset``, for the ``column``
     slicer. Without ``detected_answers`` in any question gold is absent.
     """
-
-    def __init__(self, options: MrqaOptions) -> None:
-        self.options = options
-
-    def load(self) -> Examples:
-        """Read the file. Raises :class:`DataError`, with line and question, or :class:`UsageError`."""
-        return checked(self._read(), self.options.bad_answers, self.options.path)
-
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, wherever its spans stand; there are no further columns to choose."""
-        return RawExamples.of(self._read())
 
     def _read(self) -> Examples:
         rows = list(read_json_lines(Path(self.options.path)))

@@ -6,17 +6,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from qatk.api import Answer, DataError, DataWarning, Examples, RawExamples
-from qatk.data import checked
+from qatk.api import Answer, DataError, DataWarning, Examples
 from qatk.display import counted
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import QedOptions
+from qatk_builtin.datasets.one_file import OneFile
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 _FORM = "QED's JSON Lines have example_id, question_text, paragraph_text and annotation, with places as characters"
 
 
-class QedDataset:
+class QedDataset(OneFile[QedOptions]):
     """The ``qed`` dataset: one file of QED.
 
     The evidence of a question is the sentence that the annotators chose, or the answers, where the paragraph names
@@ -24,17 +24,6 @@ class QedDataset:
     (``explanation_type`` other than ``single_sentence``) have no such annotation: they are left out, with a warning,
     for they are not without an answer either.
     """
-
-    def __init__(self, options: QedOptions) -> None:
-        self.options = options
-
-    def load(self) -> Examples:
-        """Read the file. Raises :class:`DataError`, with line or question, or :class:`UsageError`."""
-        return checked(self._read(), self.options.bad_answers, self.options.path)
-
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, wherever its spans stand; no further columns are read."""
-        return RawExamples.of(self._read())
 
     def _read(self) -> Examples:
         questions, rows = [], 0

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from qatk.api import ModelError
 from qatk.plugins.model_types import BackboneSpec
-from stride_tools import CORPUS, FORMS, examples_of, featurize, make, spec_for, window
+from stride_tools import CORPUS, FORMS, examples_of, featurize, make, overflow, spec_for, window
 
 HARD = [
     ("Who wrote it?", " ".join(CORPUS)),
@@ -43,18 +43,9 @@ def reference(
     """Windows by ``return_overflowing_tokens``, the context's characters without blanks at either side."""
     if not tokenizers_overflow():
         pytest.skip("the installed tokenizers loses overflowing windows (0.23.2 does): nothing to compare with")
-    question, context = pair[0].lstrip(), pair[1]
-    left = spec.padding_side == "left"
-    encoding = tokenizer(
-        *(([context], [question]) if left else ([question], [context])),
-        truncation="only_first" if left else "only_second",
-        max_length=max_length,
-        stride=doc_stride,
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-    )
+    context, left = pair[1], spec.padding_side == "left"
     out = []
-    for part in encoding.encodings:
+    for part in overflow(tokenizer, *pair, max_length, doc_stride):
         spans = [
             trimmed(context, *span) if sequence == (0 if left else 1) else (-1, -1)
             for span, sequence in zip(part.offsets, part.sequence_ids, strict=True)

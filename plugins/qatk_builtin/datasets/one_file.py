@@ -1,0 +1,39 @@
+"""What datasets of one file share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, Protocol, TypeVar
+
+from qatk.api import Examples, RawExamples
+from qatk.data import BadAnswers, checked
+
+
+class _OfFile(Protocol):
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def bad_answers(self) -> BadAnswers: ...
+
+
+O = TypeVar("O", bound=_OfFile)  # noqa: E741
+
+
+class OneFile(ABC, Generic[O]):
+    """A dataset that reads the file ``path`` of its options, and has no further columns to choose."""
+
+    def __init__(self, options: O) -> None:
+        self.options = options
+
+    def load(self) -> Examples:
+        """Read the file. Raises :class:`DataError`, with the place in it, or :class:`UsageError`."""
+        return checked(self._read(), self.options.bad_answers, self.options.path)
+
+    def raw(self, *, whole: bool = False) -> RawExamples:
+        """Read the file, wherever its spans stand; there are no further columns to choose."""
+        return RawExamples.of(self._read())
+
+    @abstractmethod
+    def _read(self) -> Examples:
+        """The examples of the file, whose answers nobody has checked."""
