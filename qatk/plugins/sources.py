@@ -29,14 +29,20 @@ def sources_digest(registered: Registered) -> str | None:
 
 
 def digest_of(files: Iterable[Path]) -> str:
-    """SHA-256 over the packages (or the folders, where they are in no package) of these files and :mod:`qatk.types`."""
+    """SHA-256 over the packages (or the folders, where they are in no package) of these files and :mod:`qatk.types`.
+
+    It is the same wherever they lie: in a repository as in the folder into which a wheel was installed.
+    """
     folders = {_home(file) for file in files} | {Path(qatk.types.__file__).parent}
+    return hashlib.sha256("".join(sorted(map(_digest, folders))).encode()).hexdigest()
+
+
+def _digest(folder: Path) -> str:
     sha = hashlib.sha256()
-    for folder, pattern in sorted({(folder, _pattern(folder)) for folder in folders}):
-        for path in _readable(folder, pattern):
-            content = path.read_bytes()
-            sha.update(f"{path.relative_to(folder)}:{len(content)}:".encode())
-            sha.update(content)
+    for path in _readable(folder, _pattern(folder)):
+        content = path.read_bytes()
+        sha.update(f"{path.relative_to(folder).as_posix()}:{len(content)}:".encode())
+        sha.update(content)
     return sha.hexdigest()
 
 

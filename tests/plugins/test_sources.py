@@ -52,3 +52,19 @@ def test_every_built_in_has_one(host: PluginHost) -> None:
     digests = {registered.kind: sources_digest(registered) for registered in host.components()}
     assert None not in digests.values()
     assert len(set(digests.values())) == len(digests), "each kind has a room of its own"
+
+
+def test_the_digest_does_not_hang_on_where_a_package_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside :mod:`qatk.types`, before it or behind it in the order of paths: repository and wheel differ in that."""
+    (tmp_path / "m" / "types").mkdir(parents=True)
+    (tmp_path / "m" / "types" / "__init__.py").write_text("a = 1")
+    monkeypatch.setattr(sources.qatk.types, "__file__", str(tmp_path / "m" / "types" / "__init__.py"))
+    found = set()
+    for place in ("a", "z"):
+        (tmp_path / place / "own").mkdir(parents=True)
+        for name in ("__init__.py", "more.py"):
+            (tmp_path / place / "own" / name).write_text(f"x = {name!r}")
+        found.add(digest_of([tmp_path / place / "own" / "more.py"]))
+    assert len(found) == 1
+    (tmp_path / "z" / "own" / "more.py").write_text("x = 2")
+    assert digest_of([tmp_path / "z" / "own" / "__init__.py"]) not in found
