@@ -155,11 +155,11 @@ def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
     owner_ids = {k: examples.id[owners[k]] for k in bad.tolist()}
     all_of_it = "all answers" if examples.answer_span is None else "all answers, or all of one of their spans"
     counts = {
-        "answers moved to where their text stands": [name for k, name in owner_ids.items() if keep[k]],
-        "answers left out": [name for k, name in owner_ids.items() if not keep[k]],
-        f"questions left out, having lost {all_of_it}": [examples.id[row] for row in lost],
+        ("answer", "moved to where the text stands"): [name for k, name in owner_ids.items() if keep[k]],
+        ("answer", "left out"): [name for k, name in owner_ids.items() if not keep[k]],
+        ("question", f"left out, having lost {all_of_it}"): [examples.id[row] for row in lost],
     }
-    said = "; ".join(f"{len(ids)} {what} ({listed(ids)})" for what, ids in counts.items() if ids)
+    said = "; ".join(f"{counted(len(ids), what)} {done} ({listed(ids)})" for (what, done), ids in counts.items() if ids)
     warnings.warn(DataWarning(f"{where}: bad_answers: {policy}: {said}"), stacklevel=2)
     if len(lost) == len(examples):
         raise DataError("no question is left: all answers are bad", where=where, fix="correct the data")

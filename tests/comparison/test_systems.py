@@ -242,7 +242,7 @@ def test_odds_must_belong_to_the_predictions(tmp_path: Path, host: PluginHost) -
     paths = files(tmp_path, one=texts(DATA, 0.5, 1), two=texts(DATA, 0.9, 2), odds=odds | {"strange": 1.0}, nan={})
     with pytest.raises(PredictionsError, match=r"two: 1 question id has null odds but no prediction: strange"):
         read_systems(paths[:2], [None, paths[2]], data=DATA, host=host)
-    with pytest.raises(UsageError, match="1 files of null odds for 2 of predictions"):
+    with pytest.raises(UsageError, match="1 file of null odds for 2 of predictions"):
         read_systems(paths[:2], [paths[2]], data=DATA, host=host)
     (tmp_path / "nan.json").write_text(json.dumps(odds | {"q3": float("nan")}))
     with pytest.raises(Exception, match=r"nan\.json: question 'q3' has NaN instead of numbers"):
@@ -277,7 +277,7 @@ def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: P
         read_systems([runs[0], file])
     run, fewer = read_systems([runs[0], file], common=True)
     assert len(run.evaluation.examples) == len(fewer.evaluation.examples) == len(DATA) - 1
-    with pytest.raises(UsageError, match="1 files of null odds for 0 of predictions"):
+    with pytest.raises(UsageError, match="1 file of null odds for 0 of predictions"):
         read_systems(runs, [file])
     with pytest.raises(UsageError, match=r"--data DATA"):
         read_systems([file, file])

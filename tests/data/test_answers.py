@@ -57,9 +57,9 @@ def test_overlapping_spans_are_refused(spans: list[list[str | tuple[str, int]]])
     assert overlapping_spans(given, 0) is None
     assert overlapping_spans(given, 1) is not None
     for policy in ("error", "keep", "fix"):
-        with pytest.raises(DataError, match=r"two spans that are both due overlap in 1 questions \(q1\): q1 has '"):
+        with pytest.raises(DataError, match=r"two spans that are both due overlap in 1 question \(q1\): q1 has '"):
             checked(given, policy, "here")
-    with pytest.warns(DataWarning, match=r"1 questions left out, two spans of which overlap \(q1\)"):
+    with pytest.warns(DataWarning, match=r"1 question left out, two spans of which overlap \(q1\)"):
         assert checked(given, "skip", "here").id == ["q0"]
 
 

@@ -115,7 +115,7 @@ def test_row_order_does_not_matter(asked: list[tuple[list[str], str]], chance: o
 def test_scores_need_gold_and_a_text_for_each_question() -> None:
     with pytest.raises(DataError, match="no gold"):
         scoring.exact_and_f1(without_gold(1), ["x"])
-    with pytest.raises(ValueError, match="1 predictions for 2 questions"):
+    with pytest.raises(ValueError, match="1 prediction for 2 questions"):
         scoring.exact_and_f1(examples_of([["x"], []]), ["x"])
 
 

@@ -136,7 +136,7 @@ def test_data_sets_of_datasets_go_in(ask: Any) -> None:
         ({"question": "", "context": CONTEXT}, ValueError, "`question` cannot be empty"),
         ({"question": QUESTION, "context": ""}, ValueError, "`context` cannot be empty"),
         ({"question": None, "context": CONTEXT}, ValueError, "`question` cannot be None"),
-        ({"question": ["a", "b"], "context": ["c"]}, ValueError, "2 questions, but 1 contexts"),
+        ({"question": ["a", "b"], "context": ["c"]}, ValueError, "2 questions, but 1 context"),
         ({"question": QUESTION}, ValueError, "a question and a context are needed"),
         ({"question": QUESTION, "context": CONTEXT, "top_k": 0}, ValueError, "top_k should be 1 or more"),
         ({"question": QUESTION, "context": CONTEXT, "max_answer_len": 0}, ValueError, "max_answer_len should be"),

@@ -336,5 +336,5 @@ def test_the_interval_of_a_mean_of_any_numbers_is_that_of_its_standard_error() -
     assert mean_interval(values) == pytest.approx((100 * (3 - half), 100 * (3 + half)))
     clusters = np.repeat(np.arange(4), 5)
     low, high = mean_interval(np.repeat(values, 5), clusters)
-    assert (low + high) / 2 == pytest.approx(300)
-    assert (high - low) / 2 == pytest.approx(100 * stats.t.ppf(0.975, 3) * math.sqrt(3.5 / 3), rel=1e-6)
+    half = stats.t.ppf(0.975, 3) * math.sqrt(3.5 / 3 * 19 / 20)  # by question there are 19 degrees of freedom
+    assert (low, high) == pytest.approx((100 * (3 - half), 100 * (3 + half)), rel=1e-6)

@@ -77,7 +77,7 @@ def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
         examples = Examples.from_rows(FORMS[form](columns))
         assert [examples.answers_of(row) for row in range(3)] == [["Oslo. Oslo"], [], ["Bob"]]
         assert list(examples.title) == ["T", "", "U"]
-        with pytest.raises(DataError, match="the column 'question' is null in 1 rows, first in row 1"):
+        with pytest.raises(DataError, match="the column 'question' is null in 1 row, first in row 1"):
             Examples.from_rows(FORMS[form]({**columns, "question": ["Where?", math.nan, "Who?"]}))
 
 
@@ -92,7 +92,7 @@ def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
         (pl.DataFrame({"question": ["Who?"], "body": ["Ann."]}), DataError, "(columns found: question, body)"),
         ([{"question": "Who?", "context": 3}], DataError, "the column 'context' holds int64, not text"),
         ([{"question": "Who?", "context": "A."}, {"question": 3, "context": "A."}], DataError, "cannot be read"),
-        ([{"question": " ", "context": "A."}], DataError, "the column 'question' is null in 1 rows, first in row 0"),
+        ([{"question": " ", "context": "A."}], DataError, "the column 'question' is null in 1 row, first in row 0"),
         ([{"question": "Who?", "context": "Ann.", "answers": "Bob"}], DataError, "row 0: 'Bob'\n  mend these rows"),
         ({"question": ["Who?"], "context": ["A.", "B."]}, DataError, "cannot be read"),
     ],

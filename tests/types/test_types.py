@@ -139,12 +139,12 @@ def test_arrays_cannot_be_written_to_and_the_callers_array_stays_his() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"question": ["q"]}, "Examples.question has 1 rows, expected 3"),
+        ({"question": ["q"]}, "Examples.question has 1 row, expected 3"),
         ({"context_index": i64(0, 0, 0)}, r"Examples.context_index must be a flat int32 array, not int64\[3\]"),
         ({"context_index": [0, 0, 0]}, "not list"),
         ({"context_index": i32(0, 0, 9)}, "points outside the contexts"),
         ({"answer_offsets": i64(0, 2, 1, 3)}, "must rise from 0 to 3"),
-        ({"answer_start": i32(0)}, "has 1 values, expected 3"),
+        ({"answer_start": i32(0)}, "has 1 value, expected 3"),
     ],
 )
 def test_examples_refuse(change: dict[str, Any], message: str) -> None:
@@ -159,7 +159,7 @@ def test_examples_refuse(change: dict[str, Any], message: str) -> None:
         ({"example_index": i32(2, 0, 0)}, "must not decrease"),
         ({"token_offsets": i64(0, 2, 3, 5)}, "must rise from 0 to 6"),
         ({"type_ids": np.zeros(6, np.int64)}, "flat int8"),
-        ({"null_index": i32(0)}, "1 values, expected 3"),
+        ({"null_index": i32(0)}, "1 value, expected 3"),
         ({"end_target": None}, "needs both"),
     ],
 )
@@ -187,11 +187,11 @@ def test_scores_have_one_of_three_forms() -> None:
     for wrong in ({}, {**both, "candidates": candidates}, {"start": f32(0)}, {**both, "tokens": tokens}):
         with pytest.raises(ValueError, match="one of the three forms"):
             SpanScores(f32(0), **wrong)
-    with pytest.raises(ValueError, match="begin has 1 values, expected 6"):
+    with pytest.raises(ValueError, match="begin has 1 value, expected 6"):
         TokenScores(f32(*range(6)), f32(0))
-    with pytest.raises(ValueError, match="scores for 1 windows where there are 3"):
+    with pytest.raises(ValueError, match="scores for 1 window where there are 3"):
         SpanScores(f32(0), candidates=candidates).check(features())
-    with pytest.raises(ValueError, match="scores for 1 tokens where there are 6"):
+    with pytest.raises(ValueError, match="scores for 1 token where there are 6"):
         SpanScores(f32(0, 0, 0), f32(0), f32(0)).check(features())
     with pytest.raises(ValueError, match="scores for 1 tokens where there are 6"):
         SpanScores(f32(0, 0, 0), tokens=TokenScores(f32(0))).check(features())

@@ -63,7 +63,7 @@ def test_multispanqa_without_labels_has_no_gold(tmp_path: Path) -> None:
     ("changed", "message"),
     [
         ({"label": None}, "1 question has no 'label' while others have: b"),
-        ({"label": ["B"]}, "question 'b' has 1 labels for 7 tokens"),
+        ({"label": ["B"]}, "question 'b' has 1 label for 7 tokens"),
         ({"label": "B"}, "question 'b' has no list of labels"),
         ({"label": ["I", *"OOOOOO"]}, "token 0 of question 'b' has a label I behind O, so that no span begins"),
         ({"label": [*"BOOOOO", "S"]}, "token 6 of question 'b' has the label 'S'"),
@@ -127,7 +127,7 @@ def test_qed_whose_spans_overlap(tmp_path: Path) -> None:
     path = write(tmp_path / "q.jsonl", [qed(1, answers=("Borsk and Cadiz", "Cadiz")), qed(2)])
     with pytest.raises(DataError, match=r"overlap in 1 .*: 1 has 'Borsk and Cadiz' at 15 and 'Cadiz' at 25"):
         load("qed", path, spans="answer")
-    with pytest.warns(DataWarning, match="1 questions left out"):
+    with pytest.warns(DataWarning, match="1 question left out"):
         assert load("qed", path, spans="answer", bad_answers="skip").id == ["2"]
     assert len(load("qed", path)) == 2
 
@@ -199,7 +199,7 @@ ORRIN = {"char_start": 31, "char_end": 36}
     [
         (
             evidence("b", ORRIN, {"char_start": 34, "char_end": 37}),
-            "two spans that are both due overlap in 1 questions",
+            "two spans that are both due overlap in 1 question",
         ),
         (evidence("b", ORRIN, ORRIN), "b has 'Orrin' at 31 and 'Orrin' at 31"),
         (
@@ -268,7 +268,7 @@ def test_real_qed() -> None:
     with pytest.warns(DataWarning, match="238 of 1000 questions"):
         sentences = load("qed", REAL / "qed.jsonl.gz")
     assert (len(sentences), int(sentences.spans_due.sum())) == (762, 762)
-    overlap = "1 questions left out, two spans of which overlap"
+    overlap = "1 question left out, two spans of which overlap"
     with pytest.warns(DataWarning, match="238 of 1000"), pytest.warns(DataWarning, match=overlap):
         answers = load("qed", REAL / "qed.jsonl.gz", spans="answer", bad_answers="skip")
     assert (len(answers), int(answers.spans_due.sum())) == (761, 767)

@@ -130,9 +130,9 @@ def test_bad_answers_are_handled_as_in_squad_files(tmp_path: Path) -> None:
     bad = {**COLUMNS, "answers": [{"text": ["Oslo"], "answer_start": [3]}, *COLUMNS["answers"][1:]]}
     pq.write_table(pa.table(bad), tmp_path / "train.parquet")
     assert "a: 'Oslo' at 3" in failure(tmp_path, DataError)
-    with pytest.warns(DataWarning, match="1 answers moved"):
+    with pytest.warns(DataWarning, match="1 answer moved"):
         assert load(tmp_path, bad_answers="fix").spans_of(0) == [(15, 19)]
-    with pytest.warns(DataWarning, match="1 questions left out"):
+    with pytest.warns(DataWarning, match="1 question left out"):
         assert list(load(tmp_path, bad_answers="skip").id) == ["b", "c"]
 
 
@@ -205,14 +205,14 @@ def test_ids_that_are_not_given_are_made_the_same_way_each_time() -> None:
         ({"context": None}, "no column 'context' (columns found: id, title, question, answers)"),
         ({"context": None, "question": None}, "no column 'context' and no 'question'"),
         ({"question": [1, 2, 3]}, "the column 'question' holds int64, not text"),
-        ({"question": ["a", None, "b"]}, "the column 'question' is null in 1 rows, first in row 1"),
+        ({"question": ["a", None, "b"]}, "the column 'question' is null in 1 row, first in row 1"),
         ({"answers": ["x", "y", "z"]}, "the column 'answers' holds string"),
         ({"answers": [{"text": "x", "answer_start": 1}] * 3}, "the column 'answers' holds struct"),
         ({"answers": [{"text": ["x"], "answer_start": ["1"]}] * 3}, "answers.answer_start holds string"),
         ({"answers": [{"text": [1], "answer_start": [1]}] * 3}, "'answers.text' holds int64"),
         ({"answers": [{"text": [None, "x"], "answer_start": [1, 2]}] * 3}, "'answers.text' is null in 3 rows"),
-        ({"answers": [*COLUMNS["answers"][:2], None]}, "'answers' is null in 1 rows, first in row 2"),
-        ({"answers": [*COLUMNS["answers"][:2], {"text": ["x"], "answer_start": []}]}, "differ in length in 1 rows"),
+        ({"answers": [*COLUMNS["answers"][:2], None]}, "'answers' is null in 1 row, first in row 2"),
+        ({"answers": [*COLUMNS["answers"][:2], {"text": ["x"], "answer_start": []}]}, "differ in length in 1 row"),
     ],
 )
 def test_tables_that_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -65,7 +65,7 @@ def test_bad_answers_are_handled_as_in_squad_files(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER, {**ROW, "qas": [qa("a", [detected("Riga", [21, 24])]), qa("b", [OSLO])]})
     with pytest.raises(DataError, match="a: 'Riga' at 21, where the context has 'Oslo'"):
         load(path)
-    with pytest.warns(DataWarning, match="1 questions left out"):
+    with pytest.warns(DataWarning, match="1 question left out"):
         assert list(load(path, bad_answers="skip").id) == ["b"]
 
 

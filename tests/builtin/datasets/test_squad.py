@@ -134,8 +134,8 @@ def test_fix_moves_to_the_nearest_place(tmp_path: Path) -> None:
         [("Bob", 8)],
         [],
     ]
-    assert "3 answers moved to where their text stands (moved, loose, empty)" in warning
-    assert "1 questions left out, having lost all answers (nowhere)" in warning
+    assert "3 answers moved to where the text stands (moved, loose, empty)" in warning
+    assert "1 question left out, having lost all answers (nowhere)" in warning
 
 
 def test_nothing_left(tmp_path: Path) -> None:

@@ -204,10 +204,10 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", rows)
     with pytest.raises(DataError, match="1 answer is not in the context:\n    010: 'the  City'"):
         load(path)
-    with pytest.warns(DataWarning, match="1 answers moved"):
+    with pytest.warns(DataWarning, match="1 answer moved"):
         fixed = TableDataset(TableOptions(path=str(path), bad_answers="fix")).load()
     assert fixed.answers_of(3) == ["the city"]
-    with pytest.warns(DataWarning, match="1 questions left out"):
+    with pytest.warns(DataWarning, match="1 question left out"):
         assert len(TableDataset(TableOptions(path=str(path), bad_answers="skip")).load()) == 3
 
 
@@ -218,8 +218,8 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
         ("a.csv", b"question,context\n", "there are no rows"),
         ("a.csv", b"question,context\na,b,c\n", "the CSV cannot be read: CSV parse error: Expected 2 columns, got 3"),
         ("a.csv", b"question,context\na,\xff\n", "UTF-8"),
-        ("a.csv", b"question,context\na,b\n,b\n", "the column 'question' is null in 1 rows, first in row 1"),
-        ("a.csv", b"question,context\na,b\na,' '\n".replace(b"'", b'"'), "the column 'context' is null in 1 rows"),
+        ("a.csv", b"question,context\na,b\n,b\n", "the column 'question' is null in 1 row, first in row 1"),
+        ("a.csv", b"question,context\na,b\na,' '\n".replace(b"'", b'"'), "the column 'context' is null in 1 row"),
         ("a.csv", b"question,context,start,end\na,bcd,2,9\n", "row 0: the answer from 2 to 9 lies outside"),
         ("a.csv", b"question,context,answers,answer_start\na,bcd,b,x\n", "row 0: 'x' is no character position"),
         ("a.csv", b"id,question,context\n1,a,b\n1,c,d\n", "1 question id occurs more than once: 1"),

@@ -178,7 +178,7 @@ def test_candidates_of_windows_that_are_not_there(feature: int) -> None:
 
 def test_scores_or_windows_of_something_else() -> None:
     decoder, one = MinNullDecoder(MinNullOptions()), [window({}, {})]
-    with pytest.raises(ValueError, match="scores for 1 windows where there are 2"):
+    with pytest.raises(ValueError, match="scores for 1 window where there are 2"):
         decoder.decode(examples([CONTEXT]), features(one * 2), scores(one))
     with pytest.raises(ValueError, match="windows of examples 0 to 0 where there are 0"):
         decoder.decode(examples([]), features(one), scores(one))

@@ -204,6 +204,6 @@ def test_unknown_metric_is_told_from_unreachable_hub(
 
 def test_several_spans_are_refused_by_the_library_and_scored_by_squad() -> None:
     examples, answers = examples_of_spans([["Arlen"], ["Borsk"]], [["Cadiz"]]), answers_of_texts(["Borsk", "Arlen"], [])
-    with pytest.raises(UsageError, match="1 questions have several spans, and 1 answers"):
+    with pytest.raises(UsageError, match="1 question has several spans, and 1 answer"):
         EvaluateMetric(EvaluateOptions(name="squad")).corpus(examples, answers)
     assert SquadMetric(LanguageOptions()).score(examples, answers)["exact"].tolist() == [1, 0]
