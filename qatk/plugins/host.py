@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache, partial
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -229,8 +229,14 @@ def _former_names(entries: Iterable[EntryPoint], wanted: Collection[str]) -> set
 
 
 def _plugin_of(entry: EntryPoint) -> Plugin:
-    dist = entry.dist
-    return Plugin(entry.name, dist.name if dist else "?", dist.version if dist else "?", entry.value)
+    return Plugin(entry.name, *(_name_and_version(entry.dist) if entry.dist else ("?", "?")), entry.value)
+
+
+@lru_cache(256)
+def _name_and_version(dist: Distribution) -> tuple[str, str]:
+    """Read once for all plugins of a distribution: each look at its metadata parses the whole file."""
+    metadata = dist.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def _refuse_taken(entry: EntryPoint, entries: Iterable[EntryPoint]) -> None:
