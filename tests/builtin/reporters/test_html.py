@@ -226,6 +226,13 @@ def test_epochs_are_drawn_and_told_with_their_intervals(host: PluginHost) -> Non
     assert len(plain.views[0].spec["layer"]) == len(view.spec["layer"]) - 1
 
 
+def test_a_chart_of_one_line_has_no_legend(host: PluginHost) -> None:
+    result = make_result(host)
+    for kinds, legends in ((("step",), [True]), (("step", "epoch"), [False, False])):
+        (chart,) = learning_chart(replace(result, events=[e for e in result.events if e.kind in kinds]))
+        assert ['"legend": null' in json.dumps(view.spec) for view in chart.views] == legends
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from small import write_recipe
