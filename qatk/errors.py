@@ -180,7 +180,7 @@ def counted(number: int, what: str, verb: str = "") -> str:
     return f"{number:,} {what}s {_PLURALS.get(verb, verb.removesuffix('s'))}".rstrip()
 
 
-_PLURALS = {"is": "are", "has": "have"}
+_PLURALS = {"is": "are", "has": "have", "does": "do"}
 
 
 def listed(ids: Sequence[str]) -> str:

@@ -150,7 +150,7 @@ def _recipe() -> object:
     """The recipe on the command line, as plain values; nothing where it cannot be read."""
     import yaml
 
-    from qatk.recipes.recipe import is_recipe
+    from qatk.recipes import is_recipe
 
     named = next((word for word in _words() if is_recipe(word)), "")
     try:

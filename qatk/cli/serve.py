@@ -53,22 +53,20 @@ def serve_command(
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if device in (None, "cpu"):
-        os.environ.setdefault(
-            "OMP_NUM_THREADS", "1"
-        )  # a batch a core: fast, and one question's scores are always equal
+    if device in (None, "cpu"):  # a batch a core: fast, and one question's scores are always equal
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     from qatk.server.limits import Limits, check_extra, read_token
 
     check_extra()
     limits = Limits(max_body, max_context, max_question, max_questions, max_queue, timeout)
     token = read_token(token_file, os.environ.pop(TOKEN, None))
+    import logging
+
     from qatk.comparison.names import distinct_names
     from qatk.inference.model import load_model
     from qatk.server.serve import bind, serve, url_of
 
     plain_warnings()
-    import logging
-
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with bind(host, port, has_token=token is not None) as listener:
         plugins, settings = plugin_host(context), answering_settings(passages)

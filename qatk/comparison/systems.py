@@ -76,8 +76,7 @@ def read_systems(
         by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
 
     Raises:
-        RunFolderError: where a folder is no run, or an unfinished one.
-        ModelError: where a model cannot be loaded.
+        RunFolderError, ModelError: where a folder is no finished run; where a model cannot be loaded.
         PredictionsError: where two share no question or, without ``common``, only some; for scores or odds of NaN;
             where odds and predictions do not belong together.
         DataError: where a file holds something else, or the data has no gold.
@@ -89,10 +88,8 @@ def read_systems(
     files = {name: source for name, source in of.items() if Path(source).is_file()}
     answers = _read_answers(files, null_odds, align)
     if data is None:
-        from qatk.run_folder.load import load_run  # with Arrow, which prediction files do not need
-
         _refuse_language(by)
-        found = _of_runs(of, answers, partial(load_run, nbest=nbest, on=on, host=host), common=common, on=on)
+        found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
     else:
         asked = read_data(data, host, cluster=cluster, use=use, language_column=(by := by or ENGLISH).column)
         found = _on_data(of, answers, asked, _name_of(data), by, host, common=common)
@@ -100,6 +97,12 @@ def read_systems(
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests) if group_seeds else list(of)
     return _grouped(names, found, sources)
+
+
+def _reader(nbest: bool, on: str, host: PluginHost | None) -> Callable[[Source], RunResult]:
+    from qatk.run_folder.load import load_run  # with Arrow, which prediction files do not need
+
+    return partial(load_run, nbest=nbest, on=on, host=host)
 
 
 @dataclass(frozen=True)
@@ -203,9 +206,8 @@ def _read_answers(
 ) -> dict[str, _Answers]:
     """What prediction files say, by the name of each, with the odds files in their order."""
     if null_odds and len(null_odds) != len(files):
-        raise UsageError(
-            f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions", fix="give one for each"
-        )
+        what = f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions"
+        raise UsageError(what, fix="give one for each")
     if align is not None and not files:
         raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")
     answers = {}

@@ -12,7 +12,17 @@ from repository import ROOT
 
 OF_EVAL = {
     f"qatk.cli.{name}"
-    for name in ("align_options", "console", "eval", "free_text", "lazy", "reading", "shared", "standard_output")
+    for name in (
+        "align_options",
+        "completion",
+        "console",
+        "eval",
+        "free_text",
+        "lazy",
+        "reading",
+        "shared",
+        "standard_output",
+    )
 }
 
 

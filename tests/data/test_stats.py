@@ -21,7 +21,7 @@ from squad_files import document, qa, write
 
 def examples(tmp_path: Path) -> Examples:
     rows = [qa("a", ("Bob", 8), ("met Bob", 4)), qa("b"), qa("c", ("Oslo", None))]
-    with pytest.warns(DataWarning, match="have no answer_start"):
+    with pytest.warns(DataWarning, match="1 answer has no answer_start"):
         return strict(read_raw_squad(write(tmp_path, document(*rows))), "error", "x")
 
 

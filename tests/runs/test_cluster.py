@@ -36,7 +36,7 @@ def test_later_commands_take_the_column_of_a_run(tmp_path: Path) -> None:
     [epoch] = [event.metrics for event in result.events if event.kind == "epoch"]
     every = result.evaluation.examples.has_answer | True
     assert result.evaluation.interval("f1", every) == pytest.approx((epoch["f1_low"], epoch["f1_high"]))
-    words = (["compare", "run", "run", "--draws", "100"], ["calibrate", "run"])
+    words = (["compare", "run", "run", "--draws", "1000"], ["calibrate", "run"])
     for command in words:
         found = json.loads(call("qatk", *command, "--json", cwd=tmp_path).stdout)
         assert found["clusters"] == "town", command

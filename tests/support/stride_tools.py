@@ -187,7 +187,7 @@ def overflow(tokenizer: Any, question: str, context: str, size: int, stride: int
     left = tokenizer.padding_side == "left"
     question = question.lstrip()
     encoded = tokenizer(
-        *([context, question] if left else [question, context]),
+        *(([context], [question]) if left else ([question], [context])),  # as a batch: also empty contexts are pairs
         truncation="only_first" if left else "only_second",
         max_length=size,
         stride=stride,

@@ -193,7 +193,7 @@ def test_scores_have_one_of_three_forms() -> None:
         SpanScores(f32(0), candidates=candidates).check(features())
     with pytest.raises(ValueError, match="scores for 1 token where there are 6"):
         SpanScores(f32(0, 0, 0), f32(0), f32(0)).check(features())
-    with pytest.raises(ValueError, match="scores for 1 tokens where there are 6"):
+    with pytest.raises(ValueError, match="scores for 1 token where there are 6"):
         SpanScores(f32(0, 0, 0), tokens=TokenScores(f32(0))).check(features())
 
 

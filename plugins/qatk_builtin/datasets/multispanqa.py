@@ -90,7 +90,7 @@ def _spans(row: Mapping[str, object], tokens: Sequence[str], where: str) -> list
             what = "a label I behind O, so that no span begins" if label == "I" else f"the label {label!r}"
             raise DataError(f"token {place} of question {name!r} has {what}", where=where, fix="tags must be B, I or O")
     if "num_span" in row and row["num_span"] != len(found):
-        what = f"question {name!r} should have {row['num_span']} spans (num_span), not {len(found)} as its labels"
+        what = f"question {name!r} should have {row['num_span']} spans (num_span), and its labels have {len(found)}"
         raise DataError(what, where=where, fix="mend its labels, or leave num_span out")
     starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
     return [[Answer(" ".join(tokens[first:stop]), starts[first])] for first, stop in found]

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import NotRequired, TypedDict
 
 from qatk.api import DataError
+from qatk.display import counted
 
 
 class Answer(TypedDict):
@@ -118,7 +119,7 @@ def _misfit(document: object, error: ValidationError, where: str) -> DataError:
     if steps[-1:] == ["id"] and first["type"] != "missing":
         what = _what("string_type", first["input"])
     of = f" (question {name!r})" if (name := _question(document, steps)) is not None else ""
-    more = f"; {len(errors) - 1} more places do not fit" if len(errors) > 1 else ""
+    more = f"; {counted(len(errors) - 1, 'more place', 'does')} not fit" if len(errors) > 1 else ""
     return DataError(f"{path}{of} {what}{more}", where=where, fix=_EXPECTED)
 
 

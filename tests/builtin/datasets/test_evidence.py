@@ -265,11 +265,11 @@ def test_real_multispanqa(name: str, questions: int, spans: int) -> None:
 
 @needs_shared_data
 def test_real_qed() -> None:
-    with pytest.warns(DataWarning, match="238 of 1000 questions"):
+    with pytest.warns(DataWarning, match="238 of 1,000 questions"):
         sentences = load("qed", REAL / "qed.jsonl.gz")
     assert (len(sentences), int(sentences.spans_due.sum())) == (762, 762)
     overlap = "1 question left out, two spans of which overlap"
-    with pytest.warns(DataWarning, match="238 of 1000"), pytest.warns(DataWarning, match=overlap):
+    with pytest.warns(DataWarning, match="238 of 1,000"), pytest.warns(DataWarning, match=overlap):
         answers = load("qed", REAL / "qed.jsonl.gz", spans="answer", bad_answers="skip")
     assert (len(answers), int(answers.spans_due.sum())) == (761, 767)
     assert all(overlapping_spans(answers, row) is None for row in range(len(answers)))

@@ -242,9 +242,9 @@ def test_hundreds_of_windows_of_one_example_and_many_blocks(monkeypatch: pytest.
     expected = brute_force(contexts, windows, 20, 5)
     whole = decode(contexts, windows, max_answer_length=5)
     assert [n_best(whole, k) for k in range(5)] == expected
-    monkeypatch.setattr("qatk_builtin.decoders.min_null.BLOCK", 100)
     monkeypatch.setattr("qatk_builtin.decoders.best_spans.TILE_CELLS", 500)
-    for given in (scores(windows), all_candidates(windows)):
+    for given, block in ((scores(windows), 100), (all_candidates(windows), 100), (scores(windows), 1)):
+        monkeypatch.setattr("qatk_builtin.decoders.min_null.BLOCK", block)  # 1: less than any window
         parts = decode(contexts, windows, given, max_answer_length=5)
         assert [n_best(parts, k) for k in range(5)] == expected
         assert parts.null_score.tolist() == whole.null_score.tolist()

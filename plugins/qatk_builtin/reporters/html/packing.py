@@ -66,7 +66,9 @@ def _units(text: str) -> int:
 
 def _fixed(column: Scaled) -> NDArray[np.int64]:
     values = np.asarray(column.values, np.float64)
-    rounded = np.clip(np.round(np.nan_to_num(values) * column.scale), _LOW + 1, _HIGH - 1).astype(np.int64)
+    rounded = np.clip(np.round(np.nan_to_num(values, posinf=0, neginf=0) * column.scale), _LOW + 1, _HIGH - 1).astype(
+        np.int64
+    )
     rounded[np.isnan(values)] = _NAN
     rounded[np.isneginf(values)] = _LOW
     rounded[np.isposinf(values)] = _HIGH
