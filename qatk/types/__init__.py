@@ -18,6 +18,7 @@ from qatk.types.further import ALL_COLUMNS, column_values
 from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
 from qatk.types.mapped import Spool, TextColumn, release, zeros
 from qatk.types.names import USUAL
+from qatk.types.padding import PaddedWindows, batches_by_length, pad_windows
 from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.ragged import ragged_rows
 from qatk.types.raw import RawExamples
@@ -62,6 +63,7 @@ __all__ = [
     "Int32",
     "Int64",
     "NBest",
+    "PaddedWindows",
     "Predictions",
     "RawExamples",
     "Rows",
@@ -76,6 +78,7 @@ __all__ = [
     "TrainEvent",
     "arrow_table",
     "as_starts",
+    "batches_by_length",
     "clusters_of",
     "column_values",
     "columns_of_table",
@@ -83,6 +86,7 @@ __all__ = [
     "groups_of",
     "join_predictions",
     "join_scores",
+    "pad_windows",
     "ragged",
     "ragged_rows",
     "release",

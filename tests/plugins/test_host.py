@@ -159,7 +159,7 @@ def test_names_of_plugins_that_components_used_to_come_from_go_on_working() -> N
     assert parts(PluginHost.discover(block=["bert"], environ={})) == everything - bert
     assert parts(PluginHost.discover(environ={"QATK_PLUGINS": "bert"})) == bert
     tiny = parts(PluginHost.discover(block=["bert"], environ={"QATK_PLUGINS": "tiny, backbones"}))
-    assert tiny == {("backbone", "tiny"), ("dataset", "facts")}
+    assert tiny == {("backbone", "tiny"), ("backbone", "exported"), ("dataset", "facts")}
     assert PluginHost.discover(environ={}).find("decoder", "bert/min-null").plugin.name == "decoders"
 
 

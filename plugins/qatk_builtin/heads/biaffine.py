@@ -51,7 +51,9 @@ class BiaffineSpans(nn.Module):
     def forward(self, states: Tensor, batch: Batch) -> BiaffineLogits:
         """Score states [B, L, H]: float32. The best spans are picked outside of training only."""
         states = self.dropout(states.masked_fill(~batch.token_mask[..., None], 0))
-        reach = min(self.options.max_answer_length, states.shape[1])
+        reach = self.options.max_answer_length
+        if not torch.compiler.is_exporting():  # an exported graph has one reach for windows of every length
+            reach = min(reach, states.shape[1])
         start, end = self.edges(states).float().unbind(-1)
         pair = banded_products(self.form(gelu(self.as_start(states))), gelu(self.as_end(states)), reach).float()
         table = start[..., None] + ahead(end, reach) + pair
@@ -85,6 +87,9 @@ def banded_products(left: Tensor, right: Tensor, reach: int) -> Tensor:
     L * R, not with the square of L (the sliding chunks of Longformer, Beltagy et al. 2020).
     """
     batch, length, width = left.shape
+    if torch.compiler.is_exporting():  # the shapes of blocks are no function that an exporter can invert
+        place = torch.arange(length, device=left.device)[:, None] + torch.arange(reach, device=left.device)
+        return pad(left @ right.mT, (0, reach - 1)).gather(2, place.expand(batch, -1, -1))
     # Rounded up.
     count = -(-length // reach)
     missing = count * reach - length

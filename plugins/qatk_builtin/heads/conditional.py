@@ -96,7 +96,7 @@ class ConditionalSpans(nn.Module):
         unanswerable = self.verifier(states, start, batch)
         beside, begun = self.beside(states), self.begun(states)
         if self.training:
-            nothing = start.new_zeros(len(start), 0)
+            nothing = start.new_zeros(start.shape[0], 0)
             first, last, score = nothing.long(), nothing.long(), nothing
         else:
             first, last, score = self._follow_up(start, beside, begun, batch)
@@ -147,5 +147,5 @@ class ConditionalSpans(nn.Module):
             score, end = given.topk(min(self.options.ends, width))
             scores.append(score + best[:, k, None])
             ends.append(end)
-        first = chosen.repeat_interleave(ends[0].shape[1], 1)
+        first = chosen[..., None].expand(-1, -1, ends[0].shape[1]).flatten(1)
         return first, torch.cat(ends, 1), torch.cat(scores, 1)

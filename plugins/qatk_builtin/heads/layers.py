@@ -30,7 +30,7 @@ def masked_log_softmax(scores: Tensor, mask: Tensor) -> Tensor:
 
 def at(values: Tensor, index: Tensor) -> Tensor:
     """The values [B, L] or states [B, L, H] at one position of each row: [B] or [B, H]."""
-    return values[torch.arange(len(values), device=values.device), index]
+    return values[torch.arange(values.shape[0], device=values.device), index]
 
 
 def targets(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

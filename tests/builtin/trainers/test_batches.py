@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_tools import windows
-from qatk_builtin.trainers.pytorch.batches import POOL, make_batch, prediction_batches, shares, training_batches
+from qatk.types import batches_by_length
+from qatk_builtin.trainers.pytorch.batches import POOL, make_batch, shares, training_batches
 from trainer_tools import LENGTHS, backbone
 
 
@@ -56,7 +57,7 @@ def test_windows_of_one_length_meet_others_in_every_epoch() -> None:
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=100), st.integers(1, 200))
 def test_prediction_batches_keep_the_budget(lengths: list[int], tokens: int) -> None:
-    batches = prediction_batches(np.array(lengths), tokens)
+    batches = batches_by_length(np.array(lengths), tokens)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or max(lengths[k] for k in batch) * len(batch) <= tokens

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from qatk.api import BackboneSpec, Batch, Features
-from qatk.types import Int64, ragged, ragged_rows
+from qatk.types import Int64, pad_windows, ragged, ragged_rows
 from qatk_builtin.trainers.pytorch.packing import PackedBatch
 
 POOL = 50
@@ -29,18 +29,6 @@ def training_batches(lengths: Int64, batch_size: int, seed: int, epoch: int) -> 
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def prediction_batches(lengths: Int64, tokens: int) -> list[Int64]:
-    """All windows, longest first, in batches of at most ``tokens`` positions with padding (or of one window)."""
-    order = np.argsort(-lengths, kind="stable")
-    batches = []
-    begin = 0
-    while begin < len(order):
-        size = max(1, tokens // int(lengths[order[begin]]))
-        batches.append(order[begin : begin + size])
-        begin += size
-    return batches
-
-
 def make_batch(
     features: Features, rows: Int64, spec: BackboneSpec, device: torch.device, *, packing: bool = False
 ) -> Batch:
@@ -49,57 +37,41 @@ def make_batch(
     With ``packing`` the batch also says where its tokens lie: a :class:`PackedBatch`. A GPU gets it from pinned memory,
     without waiting.
     """
-    positions, offsets = ragged_rows(features.token_offsets, rows)
-    lengths = np.diff(offsets)
-    # Rounded up to a multiple of 16, which kernels for matrices are made for.
-    width = -(-int(lengths.max()) // 16) * 16
-    shift = width - lengths if spec.padding_side == "left" else np.zeros_like(lengths)
-    columns = np.arange(width)
-    # Each row's tokens are the columns from its shift on, as many as it has.
-    token_mask = (columns >= shift[:, None]) & (columns < (shift + lengths)[:, None])
+    windows = pad_windows(features, rows, left=spec.padding_side == "left")
 
     def send(values: NDArray[np.generic]) -> torch.Tensor:
         tensor = torch.from_numpy(values)
         return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
-
-    def padded(values: NDArray[np.generic], fill: int) -> torch.Tensor:
-        table = np.full(token_mask.shape, fill, np.int64)
-        # A mask is filled row by row, in the order in which the ragged values lie.
-        table[token_mask] = values[positions]
-        return send(table)
-
-    def place(values: NDArray[np.generic]) -> torch.Tensor:
-        return send(values[rows] + shift)
 
     def spans() -> torch.Tensor | None:
         if features.span_offsets is None or features.span_start is None or features.span_end is None:
             return None
         among, begins = ragged_rows(features.span_offsets, rows)
         row = ragged.owners(begins)
-        edges = (features.span_start[among] + shift[row], features.span_end[among] + shift[row])
-        return send(np.stack([row, *edges], axis=1))
+        shift = windows.shift[row]
+        return send(np.stack([row, features.span_start[among] + shift, features.span_end[among] + shift], axis=1))
 
-    mask = send(token_mask)
-    inputs = {"input_ids": padded(features.input_ids, spec.pad_id), "attention_mask": mask.long()}
+    mask = send(windows.token_mask)
+    inputs = {"input_ids": send(windows.table(features.input_ids, spec.pad_id)), "attention_mask": mask.long()}
     if spec.has_type_ids:
-        inputs["token_type_ids"] = padded(features.type_ids, 0)
+        inputs["token_type_ids"] = send(windows.table(features.type_ids, 0))
     batch = Batch(
         inputs=inputs,
-        context_mask=padded(features.char_start, -1) >= 0,
+        context_mask=send(windows.table(features.char_start, -1)) >= 0,
         token_mask=mask,
-        null_index=place(features.null_index),
-        start_target=None if (starts := features.start_target) is None else place(starts),
-        end_target=None if (ends := features.end_target) is None else place(ends),
+        null_index=send(windows.place(features.null_index)),
+        start_target=None if (starts := features.start_target) is None else send(windows.place(starts)),
+        end_target=None if (ends := features.end_target) is None else send(windows.place(ends)),
         span_target=spans(),
     )
     if not packing:
         return batch
     return PackedBatch(
         **vars(batch),
-        places=send(np.flatnonzero(token_mask)),
-        positions=send(ragged.positions(offsets)),
-        offsets=send(offsets.astype(np.int32)),
-        longest=int(lengths.max()),
+        places=send(np.flatnonzero(windows.token_mask)),
+        positions=send(ragged.positions(windows.offsets)),
+        offsets=send(windows.offsets.astype(np.int32)),
+        longest=int(np.diff(windows.offsets).max()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator
 from functools import cached_property, partial
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import set_seed
+from torch import nn
 
 from qatk.api import (
     Backbone,
@@ -23,7 +25,8 @@ from qatk.api import (
     advance,
     pause_requested,
 )
-from qatk_builtin.trainers.pytorch.batches import make_batch, prediction_batches
+from qatk.types import batches_by_length
+from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
 from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
@@ -136,7 +139,7 @@ class TorchTrainer(TrainingHooks):
         budget = self.options.batch_tokens or (2048 if engine.device.type == "cpu" else 32768)
         for first in range(0, len(features), STRETCH):
             lengths = np.diff(features.token_offsets[first : first + STRETCH + 1])
-            batches = prediction_batches(lengths, budget)[accelerator.process_index :: accelerator.num_processes]
+            batches = batches_by_length(lengths, budget)[accelerator.process_index :: accelerator.num_processes]
             done = first
             mine = [first + rows for rows in batches]
             make = partial(
@@ -162,6 +165,14 @@ class TorchTrainer(TrainingHooks):
     def _pause_alone(self) -> bool:
         """Whether to pause; of several processes, those that do not know would wait for the scores of this one."""
         return self.engine.accelerator.num_processes == 1 and pause_requested()
+
+    def module(self, model: QAModel) -> nn.Module:
+        """A copy for exporters, with padding and in float32 on the CPU; see :class:`qatk.api.ModuleTrainer`."""
+        packing, model.packing = model.packing, None
+        try:
+            return copy.deepcopy(model).float().cpu().eval()
+        finally:
+            model.packing = packing
 
     def save(self, model: QAModel, folder: Path, *, state: bool) -> None:
         """Write the model; with ``state``, right after an event of :meth:`fit`, also what that resumes from.

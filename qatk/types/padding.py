@@ -1,0 +1,69 @@
+"""Windows as models take them: batches of like length, padded to one length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qatk.types.arrays import Bool, Int32, Int64
+from qatk.types.features import Features
+from qatk.types.ragged import ragged_rows
+
+MULTIPLE = 16
+"""Padded lengths are multiples of this, which kernels for matrices are made for."""
+
+
+@dataclass(frozen=True, eq=False)
+class PaddedWindows:
+    """Where the tokens of B windows lie in a table of L columns.
+
+    Attributes:
+        rows: int64[B], the windows.
+        positions: int64[t], their tokens in the flat columns of the features.
+        offsets: int64[B + 1], where each window begins among these.
+        shift: int64[B], the columns of padding on the left of each.
+        token_mask: bool[B, L], true for all tokens except padding.
+    """
+
+    rows: Int64
+    positions: Int64
+    offsets: Int64
+    shift: Int64
+    token_mask: Bool
+
+    def table(self, values: NDArray[np.generic], fill: int) -> Int64:
+        """int64[B, L]: a flat column of the features, padded."""
+        table = np.full(self.token_mask.shape, fill, np.int64)
+        # A mask is filled row by row, in the order in which the ragged values lie.
+        table[self.token_mask] = values[self.positions]
+        return table
+
+    def place(self, values: Int32) -> Int64:
+        """int64[B]: positions within windows as columns of the table."""
+        return values[self.rows] + self.shift
+
+
+def pad_windows(features: Features, rows: Int64, *, left: bool, least: int = MULTIPLE) -> PaddedWindows:
+    """Pad some windows to the longest of them, or to ``least`` columns if that is more; ``left``: on the left."""
+    positions, offsets = ragged_rows(features.token_offsets, rows)
+    lengths = np.diff(offsets)
+    width = max(-(-int(lengths.max()) // MULTIPLE) * MULTIPLE, least)
+    shift = width - lengths if left else np.zeros_like(lengths)
+    columns = np.arange(width)
+    # Each row's tokens are the columns from its shift on, as many as it has.
+    token_mask = (columns >= shift[:, None]) & (columns < (shift + lengths)[:, None])
+    return PaddedWindows(rows, positions, offsets, shift, token_mask)
+
+
+def batches_by_length(lengths: Int64, tokens: int) -> list[Int64]:
+    """All windows, longest first, in batches of at most ``tokens`` positions with padding (or of one window)."""
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    begin = 0
+    while begin < len(order):
+        size = max(1, tokens // int(lengths[order[begin]]))
+        batches.append(order[begin : begin + size])
+        begin += size
+    return batches
