@@ -22,7 +22,7 @@ from qatk.errors import (
 )
 from qatk.hookspecs import hookimpl
 from qatk.languages import Normalisation
-from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits
+from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits, Trained
 from qatk.plugins.optional import (
     AnswerSlicer,
     CalibratedDecoder,
@@ -34,6 +34,7 @@ from qatk.plugins.optional import (
     FeaturizerCaching,
     FittedDecoder,
     LocatedBackbone,
+    ModuleTrainer,
     Normalising,
     PausingTrainer,
     RawDataset,
@@ -46,12 +47,14 @@ from qatk.plugins.protocols import (
     Backbone,
     Dataset,
     Decoder,
+    Exporter,
     Featurizer,
     Head,
     Metric,
     Normaliser,
     Reporter,
     Retriever,
+    Runtime,
     Slicer,
     SpanModule,
     Tokenizer,
@@ -98,6 +101,7 @@ __all__ = [
     "Decoder",
     "DescribingTrainer",
     "Examples",
+    "Exporter",
     "FeatureError",
     "Features",
     "Featurizer",
@@ -110,6 +114,7 @@ __all__ = [
     "LocatedBackbone",
     "Metric",
     "ModelError",
+    "ModuleTrainer",
     "NBest",
     "Natural",
     "NoOptions",
@@ -129,6 +134,7 @@ __all__ = [
     "Reporter",
     "Retriever",
     "RunResult",
+    "Runtime",
     "Slicer",
     "Span",
     "SpanCandidates",
@@ -144,6 +150,7 @@ __all__ = [
     "Tokenizer",
     "Tracker",
     "TrainEvent",
+    "Trained",
     "Trainer",
     "TrainingDiverged",
     "UsageError",

@@ -57,6 +57,7 @@ class Component:
         summary: one line for ``qatk plugins list``.
         requires: importable modules that it needs beyond qatk's own dependencies; if one is missing, the message says
             what to install.
+        extra: what to install for these modules, such as ``qatk[onnx]``; by default the modules' own names.
         former_names: its earlier names; recipes and run folders that use one still work, with a hint.
         waives: promises of its kind that it breaks on purpose, by name, each with the reason. ``qatk plugins check``
             and :mod:`qatk.testing` do not check those; they show the reason.
@@ -70,6 +71,7 @@ class Component:
     options: type[Options] = NoOptions
     summary: str = ""
     requires: tuple[str, ...] = ()
+    extra: str = ""
     waives: Mapping[str, str] = field(default_factory=dict, hash=False)
     formerly: tuple[str, ...] = ()
     former_names: tuple[str, ...] = ()

@@ -59,6 +59,16 @@ def qatk_trainers() -> Iterable[Component]:
 
 
 @hookspec
+def qatk_runtimes() -> Iterable[Component]:
+    """Return components that predict with a trained model. See :class:`qatk.api.Runtime`."""
+
+
+@hookspec
+def qatk_exporters() -> Iterable[Component]:
+    """Return components that write a trained model in another format. See :class:`qatk.api.Exporter`."""
+
+
+@hookspec
 def qatk_decoders() -> Iterable[Component]:
     """Return components that turn span scores into answers. See :class:`qatk.api.Decoder`."""
 

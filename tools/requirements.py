@@ -12,15 +12,16 @@ from pathlib import Path
 
 TORCH = ("torch", "accelerate")
 PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
-REQUIREMENT = re.compile(r"""^ *"([\w.-]+)>=([\d.]+)",$""", re.MULTILINE)
+REQUIREMENT = re.compile(r"""([\w.-]+)>=([\d.]+)""")
 
 
 def bounds(of: str = "dependencies") -> dict[str, str]:
     """The lower bound of each dependency, or of each that an extra adds."""
-    listed = PROJECT.read_text("utf-8").partition(f"\n{of} = [")[2].partition("\n]")[0]
-    found = dict(REQUIREMENT.findall(listed))
-    assert len(found) == len(listed.splitlines()) - 1, "a dependency has one lower bound and nothing else"
-    return found
+    listed = re.findall('"([^"]+)"', re.split(r"\]\n", PROJECT.read_text("utf-8").partition(f"\n{of} = [")[2])[0])
+    found = [REQUIREMENT.fullmatch(line) for line in listed if not line.startswith("qatk[")]
+    assert found, f"there is no {of}"
+    assert None not in found, "a dependency has one lower bound and nothing else"
+    return {match[1]: match[2] for match in found if match}
 
 
 def requirements(kind: str) -> list[str]:

@@ -26,6 +26,8 @@ COMMANDS = {
     "serve": Lazy("qatk.cli.serve", "serve_command"),
     "push": Lazy("qatk.cli.hub", "push_command"),
     "pull": Lazy("qatk.cli.hub", "pull_command"),
+    "export": Lazy("qatk.cli.export", "export_command"),
+    "bench": Lazy("qatk.cli.bench", "bench_command"),
     "report": Lazy("qatk.cli.report", "report_command"),
     "data": Lazy("qatk.cli.data", "data_app", "Inspect and prepare data."),
     "recipe": Lazy("qatk.cli.recipe", "recipe_app", "Check, complete and describe recipes."),

@@ -15,6 +15,7 @@ from qatk.cli.shared import (
     ModelName,
     NoOverlap,
     Passages,
+    RuntimeName,
     answering_settings,
     output,
     plain_warnings,
@@ -59,6 +60,7 @@ def ask_command(
     passages: Passages = None,
     no_overlap: NoOverlap = False,
     device: Device = None,
+    runtime: RuntimeName = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each question.")] = False,
 ) -> None:
     """Ask a model about a document; the answer is shown where it stands.
@@ -75,7 +77,7 @@ def ask_command(
     text = read_document(document)
     host = plugin_host(context)
     settings = answering_settings(passages, no_overlap)
-    load = partial(load_model, device=device, settings=settings, host=host)
+    load = partial(load_model, device=device, settings=settings, runtime=runtime, host=host)
     loaded = load(model)
     console = output()
     if not questions:

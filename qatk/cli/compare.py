@@ -30,12 +30,14 @@ from qatk.cli.compare_options import (
     Out,
     Over,
     Report,
+    Runtimes,
     Seed,
     Seeds,
     Settings,
     Show,
     Slice,
     Use,
+    recipe_runtime,
 )
 from qatk.cli.compare_outputs import check_outputs, reporters_of, wanted_outputs
 from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
@@ -68,6 +70,7 @@ def compare_command(
     over: Over = None,
     seeds: Seeds = None,
     settings: Settings = None,
+    runtime: Runtimes = None,
     out: Out = None,
     limit: Limit = None,
     jobs: Jobs = None,
@@ -104,7 +107,7 @@ def compare_command(
     check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
     host = plugin_host(context)
     reporters = reporters_of(host, outputs, to_terminal=not json)
-    given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], out, limit, jobs)
+    given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], runtime or [], out, limit, jobs)
     how = aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host)
     systems, outcomes = _Request(*given, common, group_seeds, cluster, on, bool(html or report), *how).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
@@ -161,6 +164,7 @@ class _Request:
     over: Sequence[str]
     seeds: str | None
     settings: Sequence[str]
+    runtimes: Sequence[str]
     out: Path | None
     limit: int | None
     jobs: int | None
@@ -195,7 +199,7 @@ class _Request:
         odds = [None if name == "-" else name for name in self.null_odds]
         if self.data is not None:
             return self._answer(host, self.data, odds), []
-        self._refuse(("--use", self.use), why="--data")
+        self._refuse(("--use", self.use), ("--runtime", self.runtimes), why="--data or recipes")
         if all(path.is_dir() for path in self.inputs):
             self._refuse(("--null-odds", self.null_odds), why="prediction files")
         from qatk.comparison.systems import read_systems
@@ -243,7 +247,7 @@ class _Request:
                     host=host,
                     executor=local_executor(self.jobs or 1, host),
                     listener=show,
-                    settings=self.settings,
+                    settings=[*self.settings, *recipe_runtime(self.runtimes)],
                     out=self.out,
                     limit=self.limit,
                     nbest=self.nbest,
@@ -272,6 +276,7 @@ class _Request:
                 host=host,
                 align=self.align,
                 by=self.by,
+                runtimes=self.runtimes,
             )
 
     def _refuse(self, *options: tuple[str, object], why: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qatk.cli import completion
+from qatk.cli.shared import runtime_settings
+from qatk.errors import UsageError
 
 Inputs = Annotated[
     list[Path],
@@ -109,6 +112,14 @@ Grep = Annotated[
     str | None,
     typer.Option(metavar="REGEX", help="Show only questions whose id, text, gold or answers match, ignoring case."),
 ]
+Runtimes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="What models or recipes predict with, such as onnx:int8. Repeated: one for each MODEL in order.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead of the report.")]
 Markdown = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write Markdown, as for a pull request; - prints it.")
@@ -127,3 +138,11 @@ Draws = Annotated[
     typer.Option(min=1000, max=1_000_000, metavar="N", help="Number of draws for bootstrap and randomisation test."),
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of these draws.")]
+
+
+def recipe_runtime(runtimes: Sequence[str]) -> list[str]:
+    """The settings of recipes that ``--runtime`` stands for. Raises :class:`UsageError` for several."""
+    if len(runtimes) > 1:
+        fix = "vary it with --over runtime.use=torch,onnx"
+        raise UsageError("recipes take one --runtime", where="--runtime", fix=fix)
+    return runtime_settings(next(iter(runtimes), None))

@@ -17,6 +17,7 @@ from qatk.cli.shared import (
     ModelName,
     NoOverlap,
     Passages,
+    RuntimeName,
     answering_settings,
     output,
     plain_warnings,
@@ -43,6 +44,7 @@ def predict_command(
     passages: Passages = None,
     no_overlap: NoOverlap = False,
     device: Device = None,
+    runtime: RuntimeName = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where a killed call stopped.")] = False,
     language: Language = None,
     language_column: LanguageColumn = None,
@@ -66,7 +68,8 @@ def predict_command(
     examples = read_examples(host, use, data, with_column(settings, language_column))
     if examples.has_gold:
         by.names(examples)
-    loaded = load_model(model, device=device, settings=answering_settings(passages, no_overlap), host=host)
+    settings_of_model = answering_settings(passages, no_overlap)
+    loaded = load_model(model, device=device, settings=settings_of_model, runtime=runtime, host=host)
     try:
         with show_progress():
             written = predict_file(loaded, examples, out, top_k=top_k, resume=resume)

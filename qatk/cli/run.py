@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Cluster, RuntimeName, output, plain_warnings, plugin_host, print_json, runtime_settings
 from qatk.errors import Interrupted
 
 
@@ -32,6 +32,7 @@ def run_command(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Use only the first N questions of each split.")
     ] = None,
+    runtime: RuntimeName = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the recipe's seed.")] = None,
     cluster: Cluster = None,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON instead of the report.")] = False,
@@ -58,7 +59,7 @@ def run_command(
                     resume=resume,
                     limit=limit,
                     seed=seed,
-                    settings=[*(settings or ()), *grouped],
+                    settings=[*(settings or ()), *grouped, *runtime_settings(runtime)],
                     host=host,
                     console=console,
                 )

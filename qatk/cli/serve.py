@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import Device, Passages, answering_settings, plain_warnings, plugin_host
+from qatk.cli.shared import Device, Passages, RuntimeName, answering_settings, plain_warnings, plugin_host
 
 TOKEN = "QATK_TOKEN"
 
@@ -35,6 +35,7 @@ def serve_command(
     ] = None,
     device: Device = None,
     passages: Passages = None,
+    runtime: RuntimeName = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Batches at once.", show_default="one a core on a CPU, else 1"),
@@ -71,7 +72,7 @@ def serve_command(
     with bind(host, port, has_token=token is not None) as listener:
         plugins, settings = plugin_host(context), answering_settings(passages)
         loaded = {
-            name: load_model(model, device=device, settings=settings, host=plugins)
+            name: load_model(model, device=device, settings=settings, runtime=runtime, host=plugins)
             for name, model in zip(distinct_names(models), models, strict=True)
         }
         said = f"Answering on {url_of(listener)} with {', '.join(loaded)}"

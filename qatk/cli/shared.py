@@ -94,6 +94,24 @@ def answering_settings(passages: str | None, no_overlap: bool = False) -> dict[s
     return {**found, RETRIEVAL: section}
 
 
+RuntimeName = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="What predicts: torch, onnx, openvino or a plugin's, with a precision behind a colon (onnx:int8).",
+        show_default="the model's own",
+    ),
+]
+
+
+def runtime_settings(runtime: str | None) -> list[str]:
+    """The settings of a recipe that ``--runtime`` stands for."""
+    from qatk.exports.runtimes import runtime_section
+
+    return [] if runtime is None else [f"runtime.{key}={value}" for key, value in runtime_section(runtime).items()]
+
+
 def share(text: str) -> float:
     """A share as people write it, ``5%`` or ``0.05``, between 0 and 1 exclusive."""
     number = text.strip().removesuffix("%").strip()

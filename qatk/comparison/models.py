@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qatk.comparison.names import Source
+from qatk.errors import UsageError
 from qatk.languages import Normalisation
 from qatk.progress import advance
 from qatk.results.evaluation import Evaluation
@@ -35,9 +36,15 @@ class Answered:
 
 
 def ask_models(
-    models: Mapping[str, Source], examples: Examples, by: Normalisation, host: PluginHost | None
+    models: Mapping[str, Source],
+    examples: Examples,
+    by: Normalisation,
+    host: PluginHost | None,
+    runtimes: Mapping[str, str],
 ) -> dict[str, Answered]:
     """The answers of models, by the names of these in the comparison, compared by one normalisation.
+
+    ``runtimes`` has those that were chosen for models.
 
     All are loaded before the first one answers, so that a mistake in the last name costs no time.
 
@@ -50,7 +57,7 @@ def ask_models(
     from qatk.plugins.host import PluginHost
 
     host = host or PluginHost.discover()
-    loaded = {name: load_model(source, host=host) for name, source in models.items()}
+    loaded = {name: load_model(source, runtime=runtimes.get(name), host=host) for name, source in models.items()}
     answered = {}
     for name, source in models.items():
         advance(f"answering: {name}", 0)
@@ -68,8 +75,7 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
     began = time.perf_counter()
     predictions = model.predict(examples)
     facts = {"examples_per_second": len(examples) / (time.perf_counter() - began)}
-    described = model.parts.trainer.describe(model.model) or {}
-    if isinstance(parameters := described.get("parameters"), int | float):
+    if isinstance(parameters := model.described.get("parameters"), int | float):
         facts["parameters"] = parameters
     folder = Path(str(model.sections["backbone"].get("model", "")))
     if folder.is_dir():
@@ -79,3 +85,11 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
         metric.normalise_by(by)
     manifest = read_finished(Path(source)).plain() if is_run(source) else {}
     return Answered(judge(examples, predictions, metrics), facts, manifest)
+
+
+def runtimes_of(of: Mapping[str, Source], runtimes: Sequence[str]) -> dict[str, str]:
+    """The runtime of each source, where any is given."""
+    if len(runtimes) not in (0, 1, len(of)):
+        what = f"{len(runtimes)} runtimes for {len(of)} systems"
+        raise UsageError(what, where="--runtime", fix="give one for all, or one for each in order")
+    return dict(zip(of, list(runtimes) * (len(of) if len(runtimes) == 1 else 1), strict=False))

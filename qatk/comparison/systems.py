@@ -18,7 +18,7 @@ from qatk.comparison.alignment import (
     refuse_too_few,
     shared_ids,
 )
-from qatk.comparison.models import ask_models
+from qatk.comparison.models import ask_models, runtimes_of
 from qatk.comparison.names import Source, T, distinct_names, names_of_groups
 from qatk.errors import UsageError, counted
 from qatk.evaluation.answer_costs import read_costs
@@ -53,6 +53,7 @@ def read_systems(
     use: str = "squad",
     align: Aligner | None = None,
     by: Normalisation | None = None,
+    runtimes: Sequence[str] = (),
 ) -> list[System]:
     """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
@@ -62,18 +63,17 @@ def read_systems(
             data, prediction files, and models (run folders, saved models, checkpoints), which answer it now.
         null_odds: the odds file of each predictions file, ``None`` where it has none; nothing at all for none.
         data: the examples with gold, or a file of them; ``None`` where a run brings its own.
-        names: the system that each source belongs to: runs of one name are seeds of one system. ``None`` makes a
-            system of each, named after what distinguishes its path.
+        names: the system of each source; ``None`` makes a system of each, named after what distinguishes its path.
         group_seeds: without names, make one system of runs whose recipes differ in nothing but their seed.
         common: where they share only some questions, go on with those.
-        cluster: a column to read of a data file, for :func:`qatk.comparison.compare.compare_systems`.
+        cluster: a column to read of a data file, for ``compare_systems``.
         nbest: read the best spans of each question too; comparing needs none.
         on: the evaluation set of the runs to compare on, where no data is given.
         host: the plugins that read the data, answer it and group its questions.
         use: the dataset that reads a data file.
-        align: how to align the free-text answers of prediction files to spans of their contexts; adds what they cost,
-            and the share that has no such span, to the facts of their systems.
+        align: how to align free-text answers of prediction files to spans of their contexts; adds what they cost.
         by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
+        runtimes: what models predict with (see :func:`qatk.load_model`): one for all, or one for each source in order.
 
     Raises:
         RunFolderError, ModelError: where a folder is no finished run; where a model cannot be loaded.
@@ -92,7 +92,7 @@ def read_systems(
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
     else:
         asked = read_data(data, host, cluster=cluster, use=use, language_column=(by := by or ENGLISH).column)
-        found = _on_data(of, answers, asked, _name_of(data), by, host, common=common)
+        found = _on_data(of, answers, asked, data, by, host, common=common, runtimes=runtimes_of(of, runtimes))
     if names is None:
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests) if group_seeds else list(of)
@@ -148,16 +148,18 @@ def _on_data(
     of: Mapping[str, Source],
     answers: Mapping[str, _Answers],
     asked: Examples,
-    name_of_data: str,
+    data: Source | Examples,
     by: Normalisation,
     host: PluginHost | None,
     *,
     common: bool,
+    runtimes: Mapping[str, str],
 ) -> list[_Found]:
     """Prediction files on the data, and models that answer it now."""
     ids = {name: list(answer.texts) for name, answer in answers.items()}
-    examples, masks = _shared_with_data(asked, name_of_data, ids, by, host, common=common)
-    models = ask_models({name: source for name, source in of.items() if name not in answers}, examples, by, host)
+    examples, masks = _shared_with_data(asked, _name_of(data), ids, by, host, common=common)
+    asking = {name: source for name, source in of.items() if name not in answers}
+    models = ask_models(asking, examples, by, host, runtimes)
     found = {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
     for name, each in models.items():
         found[name] = _Found(replace(each.evaluation, masks=masks), each.manifest, each.facts)

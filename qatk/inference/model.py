@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from qatk.calibration.calibrate import apply_threshold
 from qatk.calibration.risk_control import KeptPromise
 from qatk.data import pairs
 from qatk.errors import ModelError, UsageError
+from qatk.exports.folder import read_export
+from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trained, runtime_section
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
+from qatk.inference.samples import sample_examples
 from qatk.inference.sources import find_source, folder_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
@@ -33,11 +37,13 @@ class AnsweringModel:
 
     Attributes:
         name: what it was loaded from.
-        sections: the recipe's backbone, featurizer, head, trainer and decoder, and its ``passages`` if it has them.
+        sections: the recipe's backbone, featurizer, head, trainer, runtime and decoder, and its ``passages`` if it has
+            them; an exported model has neither head nor trainer.
         fitted: the null threshold that was fitted for new data, if the decoder's is ``calibrated``.
         host: the plugins.
         parts: the live components.
-        model: of the trainer.
+        model: of the trainer; ``None`` of an exported model.
+        opened: the model as the runtime opened it, which predicts.
         tokenizer: of the backbone.
         spec: of the backbone.
         promise: the error rate that its threshold keeps, see ``qatk calibrate --at-most``.
@@ -48,7 +54,8 @@ class AnsweringModel:
     fitted: float | None
     host: PluginHost
     parts: ModelParts
-    model: Model
+    model: Model | None
+    opened: OpenModel
     tokenizer: Tokenizer
     spec: BackboneSpec
     promise: KeptPromise | None = None
@@ -67,7 +74,7 @@ class AnsweringModel:
         Raises:
             QatkError: a subclass of it, for everything that a user can correct.
         """
-        predictions = predict_in_portions(self.parts, self.model, self.tokenizer, self.spec, examples)
+        predictions = predict_in_portions(self.parts, self.opened, self.tokenizer, self.spec, examples)
         return predictions if self.threshold is None else apply_threshold(examples, predictions, self.threshold)
 
     def answer(self, question: str, context: str, *, top_k: int = 5) -> Reply:
@@ -108,14 +115,22 @@ class AnsweringModel:
         parts = compose_model(self.sections, self.host)
         tokenizer, spec = parts.backbone.prepare(None)
         _restore(parts)
-        parts = replace(parts, head=self.parts.head, trainer=self.parts.trainer)
+        parts = replace(parts, head=self.parts.head, trainer=self.parts.trainer, runtime=self.parts.runtime)
         return replace(self, parts=parts, tokenizer=tokenizer, spec=spec)
+
+    @property
+    def described(self) -> Mapping[str, object]:
+        """What is known of the model: ``parameters``, ``device``, ``precision``; less of a trainer that says less."""
+        if self.parts.trainer is not None:
+            return self.parts.trainer.describe(self.model) or {}
+        manifest = read_export(Path(str(self.sections["backbone"]["model"])))
+        return {**manifest.about, "device": "cpu", PRECISION: manifest.precision}
 
     @property
     def weights(self) -> str:
         """Identifies the weights: name, size and time of their file; only the name for a model of the hub."""
         folder = Path(str(self.sections["backbone"].get("model", "")))
-        stats = [file.stat() for file in sorted(folder.glob("*.safetensors"))]
+        stats = [file.stat() for file in sorted([*folder.glob("*.safetensors"), *folder.glob("export.json")])]
         return f"{self.name} {[(stat.st_size, stat.st_mtime_ns) for stat in stats]}"
 
     def changed(
@@ -143,52 +158,99 @@ class AnsweringModel:
 
 
 def load_model(
-    model: str | Path, *, device: str | None = None, settings: Sections | None = None, host: PluginHost | None = None
+    model: str | Path,
+    *,
+    device: str | None = None,
+    settings: Sections | None = None,
+    runtime: str | None = None,
+    host: PluginHost | None = None,
 ) -> AnsweringModel:
     """Load a model that answers questions.
 
     Args:
-        model: a run folder; the folder of a saved model; the hub id of a question-answering checkpoint; or
-            ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run, also of one that was
-            published by ``qatk push``; for a model that qatk did not train, they are the defaults of a recipe.
+        model: a run folder; the folder of a saved or an exported model; the hub id of a question-answering checkpoint;
+            or ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; for a model that
+            qatk did not train, they are the defaults of a recipe.
         device: as in the trainer's option, such as ``cpu`` or ``cuda``.
         settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``. ``passages`` replaces the
             run's: ``{"passages": {"use": "bm25", "keep": 8}}`` scores the best windows only, ``{}`` all windows.
+        runtime: what predicts, ``NAME`` or ``NAME:PRECISION``, such as ``onnx:int8``; by default that of the run or of
+            the export, else the trainer itself.
         host: the plugins to use.
 
     Raises:
-        ModelError: if the model does not exist or has no question-answering head.
+        ModelError: if the model does not exist, has no question-answering head, or cannot be used by the runtime.
         RunFolderError: if the run is unfinished, or needs a plugin that is not installed.
         UsageError: if an option is unknown.
     """
     host = host or PluginHost.discover()
     source = find_source(model, host)
-    sections = source.sections
     changes = {name: dict(options) for name, options in (settings or {}).items()}
+    sections = source.sections if device is None else _with_device(source.sections, device)
     known = [*(name for name in sections if name != RETRIEVAL), RETRIEVAL]
     if unknown := [name for name in changes if name not in known]:
         raise UsageError(f"a model has no section {unknown[0]!r}", fix=f"known: {', '.join(known)}")
-    if device is not None:
-        changes.setdefault("trainer", {})["device"] = device
     passages = changes.pop(RETRIEVAL, sections.get(RETRIEVAL, {}))
     sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items() if name != RETRIEVAL}
     sections |= {RETRIEVAL: passages} if passages else {}
+    if runtime is not None:
+        sections = _with_runtime(sections, runtime_section(runtime), host)
     parts = compose_model(sections, host)
-    promise = source.promise() if not {"featurizer", "decoder", RETRIEVAL} & set(settings or {}) else None
-    fitted = source.fitted_threshold() if parts.decoder.calibrated else None
     tokenizer, spec = parts.backbone.prepare(None)
     if source.run is None and "max_length" not in changes.get("featurizer", {}):
         sections, parts = _shorter_windows(sections, parts, spec, host)
-    loaded = parts.trainer.assemble(parts.backbone, parts.head, seed=0)
-    if source.weights is not None:
-        parts.trainer.load(loaded, source.weights)
-    elif (parts.trainer.describe(loaded) or {}).get("head") == "untrained":
-        raise ModelError(
-            f"{model} has no weights of a question-answering head, so its answers would be random",
-            fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
+    if parts.trainer is None:
+        loaded, opened = None, open_exported(parts.runtime, Path(model), spec)
+    else:
+        loaded = _assembled(parts, source.weights, str(model))
+        windows = partial(parts.featurizer.featurize, split="prediction")
+        opened = open_trained(
+            parts.runtime, parts.trainer, loaded, lambda: (spec, windows(sample_examples(), tokenizer, spec)), host
         )
     _restore(parts)
-    return AnsweringModel(str(model), sections, fitted, host, parts, loaded, tokenizer, spec, promise)
+    promise = source.promise() if not {"featurizer", "decoder", RETRIEVAL} & set(settings or {}) else None
+    fitted = source.fitted_threshold() if parts.decoder.calibrated else None
+    return AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, promise)
+
+
+def _assembled(parts: ModelParts, weights: Path | None, name: str) -> Model:
+    """The trainer's model with its weights. Raises :class:`ModelError` where it has none for its head."""
+    assert parts.trainer is not None
+    assert parts.head is not None
+    loaded = parts.trainer.assemble(parts.backbone, parts.head, seed=0)
+    if weights is not None:
+        parts.trainer.load(loaded, weights)
+    elif (parts.trainer.describe(loaded) or {}).get("head") == "untrained":
+        raise ModelError(
+            f"{name} has no weights of a question-answering head, so its answers would be random",
+            fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
+        )
+    return loaded
+
+
+def _with_device(sections: Sections, device: str) -> Sections:
+    if "trainer" in sections:
+        return {**sections, "trainer": {**sections["trainer"], "device": device}}
+    if device != "cpu":
+        raise UsageError("exported for the CPU", where=f"--device {device}", fix="leave --device out")
+    return sections
+
+
+def _with_runtime(sections: Sections, chosen: Mapping[str, object], host: PluginHost) -> Sections:
+    """Sections with another runtime. The precision of one that has no such option is the trainer's."""
+    own = sections["runtime"]
+    if "trainer" not in sections and chosen not in (own, {"use": own["use"]}):
+        host.find("runtime", str(chosen["use"]))
+        wanted = ":".join(map(str, chosen.values()))
+        what = f"the model is exported for {own['use']}:{own.get(PRECISION)}, not for {wanted}"
+        raise UsageError(what, where="--runtime", fix="leave --runtime out, or export the model again")
+    if "trainer" not in sections:
+        return sections
+    options = host.find("runtime", str(chosen["use"])).component.options.model_fields
+    if PRECISION not in chosen or PRECISION in options:
+        return {**sections, "runtime": chosen}
+    trainer = {**sections["trainer"], PRECISION: chosen[PRECISION]}
+    return {**sections, "trainer": trainer, "runtime": {"use": chosen["use"]}}
 
 
 def _shorter_windows(

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from qatk.errors import DataError
+from qatk.exports.runtimes import OpenModel
 from qatk.plugins.model_types import BackboneSpec
-from qatk.plugins.protocols import Model, Tokenizer
+from qatk.plugins.protocols import Tokenizer
 from qatk.recipes.compose import ModelParts
 from qatk.types import Examples, FeatureColumns, Features, Predictions, SpanScores, join_predictions, join_scores
 
@@ -22,7 +23,7 @@ PORTION = 1 << 13
 
 def predict_in_portions(
     parts: ModelParts,
-    model: Model,
+    opened: OpenModel,
     tokenizer: Tokenizer,
     spec: BackboneSpec,
     examples: Examples,
@@ -47,7 +48,7 @@ def predict_in_portions(
         if unfinished and (first := int(portion.example_index[0])) > begin:
             found.append(decode(first))
             begin = first
-        unfinished.add(portion, parts.trainer.predict(model, portion))
+        unfinished.add(portion, opened.predict(portion))
     if not unfinished:
         raise DataError(f"there is no window for {len(examples)} questions", fix="ask about contexts with text")
     return join_predictions(examples, [*found, decode(len(examples))])

@@ -12,6 +12,7 @@ import yaml
 from qatk.calibration.calibrate import FILE
 from qatk.calibration.risk_control import KeptPromise
 from qatk.errors import RunFolderError
+from qatk.exports.folder import is_export, read_export
 from qatk.files import is_there
 from qatk.plugins import values
 from qatk.plugins.host import PluginHost
@@ -34,8 +35,9 @@ class Source:
     """What a model is loaded from.
 
     Attributes:
-        sections: the recipe's backbone, featurizer, head, trainer and decoder, and its ``passages`` if it has them.
-        run: the folder with the manifest and the calibration of the run that trained it; ``None`` of other models.
+        sections: the recipe's backbone, featurizer, runtime and decoder, its head and trainer if it is no export, and
+            its ``passages`` if it has them.
+        run: the folder with the calibration of the run that trained it; ``None`` of other models.
         weights: the folder of trained weights, where the backbone does not bring them.
     """
 
@@ -75,9 +77,12 @@ def find_source(model: str | Path, host: PluginHost) -> Source:
         RunFolderError: if its run is unfinished, or needs a plugin that is not installed.
     """
     folder = Path(model)
+    if is_export(folder):
+        return Source(read_export(folder).model_sections(folder, _defaults()["exported"]), folder)
     if is_run(folder):
         return _of_run(folder, host)
-    sections = {**{name: {} for name in ("featurizer", "head", "trainer", "decoder")}, **_defaults(str(model))}
+    named: dict[str, dict[str, object]] = {name: {} for name in ("featurizer", "head", "trainer", "runtime", "decoder")}
+    sections = {**named, "backbone": backbone_section(str(model))}
     place = folder_of(model_part(LiveBackbone, "backbone", sections, host))
     if place is None or not is_run(published := place / PUBLISHED):
         return Source(sections)
@@ -119,12 +124,13 @@ def _checked(run: Path, host: PluginHost, where: str) -> Manifest:
     manifest = read_finished(run)
     if absent := [name for name in _PARTS if name not in manifest.recipe]:
         raise unreadable(run / MANIFEST, f"its recipe has no {' and no '.join(absent)}")
-    check_suppliers([row for row in manifest.components if row.kind in (*_PARTS, "retriever")], host, where)
+    check_suppliers([row for row in manifest.components if row.kind in (*_PARTS, "retriever", "runtime")], host, where)
     return manifest
 
 
 def _sections(manifest: Manifest) -> dict[str, Mapping[str, object]]:
-    return {name: manifest.recipe[name] for name in (*_PARTS, RETRIEVAL) if name in manifest.recipe}
+    found = {name: manifest.recipe[name] for name in (*_PARTS, RETRIEVAL) if name in manifest.recipe}
+    return {**found, "runtime": manifest.recipe.get("runtime", {})}
 
 
 _OF_ORIGIN = ("model", "revision", "tokenizer", "layers")
@@ -142,13 +148,11 @@ def _saved_backbone(recorded: Mapping[str, object], model: str) -> Mapping[str, 
 
 def backbone_section(model: str) -> dict[str, object]:
     """The section of a recipe that reads a model by its name."""
-    return _defaults(model)["backbone"]
+    return {**_defaults()["backbone"], "model": model}
 
 
-def _defaults(model: str | None = None) -> dict[str, dict[str, object]]:
+def _defaults() -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = yaml.safe_load(
         files("qatk.inference").joinpath("defaults.yaml").read_text("utf-8")
     )
-    if model is not None:
-        found["backbone"]["model"] = model
     return found

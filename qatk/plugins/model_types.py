@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from qatk.types import Features, SpanScores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -133,3 +136,18 @@ class TokenLogits:
     null: Tensor
     inside: Tensor
     begin: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained model as a runtime opens it: in the memory of its trainer, or as files of an exporter.
+
+    Attributes:
+        predict: the trainer's own prediction; ``None`` of an exported model.
+        folder: the exporter's files; ``None`` of a model in memory.
+        spec: of the backbone; ``None`` of a model in memory.
+    """
+
+    predict: Callable[[Features], SpanScores] | None = None
+    folder: Path | None = None
+    spec: BackboneSpec | None = None

@@ -13,7 +13,7 @@ from qatk.types import Examples, Features, Predictions, RawExamples, SpanScores
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from qatk.results.comparison import Comparison
     from qatk.types import Bool
@@ -135,6 +135,18 @@ class PausingTrainer(Protocol):
 
 
 @runtime_checkable
+class ModuleTrainer(Protocol):
+    """Optional, for trainers: the model as a torch module, which exporters write in other formats."""
+
+    def module(self, model: Model) -> nn.Module:
+        """Return a copy in eval mode and float32 on the CPU.
+
+        Its ``forward`` takes a padded :class:`Batch` and returns :class:`SpanLogits` or :class:`PairLogits`.
+        """
+        ...
+
+
+@runtime_checkable
 class CalibratedDecoder(Protocol):
     """Optional, for decoders: whether a run fits the null threshold on held-out articles after decoding."""
 
@@ -236,7 +248,7 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "backbone": (LocatedBackbone,),
     "featurizer": (FeaturizerCaching, StreamingFeaturizer),
     "head": (CheckpointModule,),
-    "trainer": (DescribingTrainer, PausingTrainer),
+    "trainer": (DescribingTrainer, PausingTrainer, ModuleTrainer),
     "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers),
     "metric": (CorpusMetric, Normalising),
     "slicer": (TitledSlicer, AnswerSlicer, Normalising),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from typing_extensions import get_protocol_members
 
-from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits
+from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits, Trained
 from qatk.results.run import RunResult
 from qatk.types import Examples, Features, Predictions, SpanScores, TrainEvent
 
@@ -173,6 +173,50 @@ class Trainer(Protocol):
         ...
 
 
+class Runtime(Protocol):
+    """Predicts with a trained model: with the trainer's own one, or with files that an exporter wrote."""
+
+    def needs(self) -> Mapping[str, Plain] | None:
+        """Return the exporter whose files it opens, as a recipe names a component: ``{"use": NAME, ...}``.
+
+        ``None`` means that it opens the trainer's own model.
+        """
+        ...
+
+    def open(self, trained: Trained) -> Model:
+        """Return the model, ready for :meth:`predict`; it must not need ``trained.folder`` any more.
+
+        Raises:
+            ModelError: if the files cannot be used.
+        """
+        ...
+
+    def predict(self, model: Model, features: Features) -> SpanScores:
+        """Return the scores of all windows, in their order. Several threads may call this at once."""
+        ...
+
+
+class Exporter(Protocol):
+    """Writes a trained model as files for a runtime of the same name, which needs neither trainer nor torch."""
+
+    def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> Mapping[str, Plain]:
+        """Write the model into an empty folder.
+
+        Args:
+            module: the model in eval mode on the CPU, see :class:`ModuleTrainer`.
+            spec: of the backbone.
+            sample: windows to trace the model with and to calibrate lower precision on.
+            folder: for the files.
+
+        Returns:
+            What the export's manifest says about them, plain values by name.
+
+        Raises:
+            ModelError: if this model cannot be written in this format, with the reason.
+        """
+        ...
+
+
 class Decoder(Protocol):
     """Turns span scores into answers."""
 
@@ -250,6 +294,8 @@ PROTOCOLS: Mapping[str, type] = {
     "retriever": Retriever,
     "head": Head,
     "trainer": Trainer,
+    "runtime": Runtime,
+    "exporter": Exporter,
     "decoder": Decoder,
     "metric": Metric,
     "normaliser": Normaliser,

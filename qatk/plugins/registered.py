@@ -84,7 +84,8 @@ class Registered:
             try:
                 target = getattr(importlib.import_module(module), attribute)
             except ImportError as error:
-                raise PluginError(f"{self} cannot be imported: {error}", fix=self._what_to_install()) from error
+                fix = self._what_to_install(self.component.requires)
+                raise PluginError(f"{self} cannot be imported: {error}", fix=fix) from error
             except AttributeError as error:
                 raise PluginError(f"{self}: {module} has no {attribute}") from error
             except (Exception, SystemExit) as error:
@@ -106,7 +107,7 @@ class Registered:
     def usable(self) -> type:
         """Its class, where all that it requires is installed and it can be imported. Raises :class:`PluginError`."""
         if missing := [name for name in self.component.requires if not _is_installed(name)]:
-            raise PluginError(f"{self} needs {', '.join(missing)}", fix=f"pip install {' '.join(missing)}")
+            raise PluginError(f"{self} needs {', '.join(missing)}", fix=self._what_to_install(missing))
         with attributed(self, "import"):
             return self.cls()
 
@@ -114,8 +115,9 @@ class Registered:
         """Where the component's class is written."""
         return inspect.getsourcefile(self.cls()) or "unknown"
 
-    def _what_to_install(self) -> str:
-        return f"pip install {' '.join(self.component.requires)}" if self.component.requires else ""
+    def _what_to_install(self, modules: Collection[str]) -> str:
+        wanted = f"'{self.component.extra}'" if self.component.extra else " ".join(modules)
+        return f"pip install {wanted}" if modules else ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} of plugin {self.plugin}"

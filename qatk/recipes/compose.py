@@ -20,6 +20,7 @@ from qatk.plugins.live import (
     LiveTracker,
     LiveTrainer,
 )
+from qatk.plugins.live_exports import LiveRuntime
 from qatk.plugins.live_windows import LiveFeaturizer, LiveRetriever
 from qatk.plugins.normalisers import named_language, normalisation_of
 from qatk.plugins.registered import Registered
@@ -44,6 +45,7 @@ class Pipeline:
     retriever: LiveRetriever | None
     head: LiveHead
     trainer: LiveTrainer
+    runtime: LiveRuntime
     decoder: LiveDecoder
     metrics: Sequence[LiveMetric]
     slicers: Sequence[LiveSlicer]
@@ -63,18 +65,19 @@ class Pipeline:
         """All of them, with their plugins."""
         given: list[Live[object]] = [live for live in (self.train, self.retriever) if live]
         data = [*given, self.dev, *self.sets.values()]
-        one = (*data, self.backbone, self.featurizer, self.head, self.trainer, self.decoder)
+        one = (*data, self.backbone, self.featurizer, self.head, self.trainer, self.runtime, self.decoder)
         return [live.registered for live in (*one, *self.metrics, *self.slicers, *self.reporters, *self.trackers)]
 
 
 @dataclass(frozen=True)
 class ModelParts:
-    """The live components that make answers, of a run or of a model."""
+    """The live components that make answers, of a run or of a model; an exported one has neither head nor trainer."""
 
     backbone: LiveBackbone
     featurizer: LiveFeaturizer
-    head: LiveHead
-    trainer: LiveTrainer
+    head: LiveHead | None
+    trainer: LiveTrainer | None
+    runtime: LiveRuntime
     decoder: LiveDecoder
     retriever: LiveRetriever | None = None
 
@@ -89,8 +92,9 @@ def compose_model(sections: Sections, host: PluginHost) -> ModelParts:
     return ModelParts(
         backbone=model_part(LiveBackbone, "backbone", sections, host),
         featurizer=model_part(LiveFeaturizer, "featurizer", sections, host),
-        head=model_part(LiveHead, "head", sections, host),
-        trainer=model_part(LiveTrainer, "trainer", sections, host),
+        head=model_part(LiveHead, "head", sections, host) if "head" in sections else None,
+        trainer=model_part(LiveTrainer, "trainer", sections, host) if "trainer" in sections else None,
+        runtime=model_part(LiveRuntime, "runtime", sections, host),
         decoder=model_part(LiveDecoder, "decoder", sections, host),
         retriever=retriever_part(sections, host),
     )
@@ -106,7 +110,8 @@ def retriever_part(sections: Sections, host: PluginHost) -> LiveRetriever | None
 
 def model_part(adapter: type[L], kind: str, sections: Sections, host: PluginHost) -> L:
     """One component of a model; raises as :func:`compose_model` does."""
-    chosen = {**(DEFAULTS[kind] if "use" not in sections[kind] else {}), **sections[kind]}
+    given = sections.get(kind, {})
+    chosen = {**(DEFAULTS[kind] if "use" not in given else {}), **given}
     return host.live(adapter, kind, str(chosen["use"]), {k: v for k, v in chosen.items() if k != "use"})
 
 
@@ -132,6 +137,7 @@ def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
         retriever=_build(LiveRetriever, chosen) if (chosen := recipe.one(RETRIEVAL)) else None,
         head=_must(LiveHead, recipe, "head"),
         trainer=_must(LiveTrainer, recipe, "trainer"),
+        runtime=_must(LiveRuntime, recipe, "runtime"),
         decoder=_must(LiveDecoder, recipe, "decoder"),
         metrics=metrics,
         slicers=slicers,

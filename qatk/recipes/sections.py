@@ -90,7 +90,7 @@ SECTIONS: dict[tuple[str, ...], Section] = {
     ("backbone",): Section("backbone", required=True),
     ("data", "train"): Section("dataset"),
     ("data", "dev"): Section("dataset", required=True),
-    **{(name,): Section(name, DEFAULTS[name]) for name in ("featurizer", "head", "trainer", "decoder")},
+    **{(name,): Section(name, DEFAULTS[name]) for name in ("featurizer", "head", "trainer", "runtime", "decoder")},
     (RETRIEVAL,): Section("retriever"),
     **{
         (f"{kind}s",): Section(kind, DEFAULTS[f"{kind}s"], many=True, none_will_do=kind != "metric")

@@ -20,7 +20,7 @@ FORMAT = 2
 
 
 Number = int | float
-_ONE = ("backbone", "featurizer", "passages", "head", "trainer", "decoder")
+_ONE = ("backbone", "featurizer", "passages", "head", "trainer", "runtime", "decoder")
 _MANY = ("metrics", "slicers", "reporters", "trackers")
 """The sections of a recipe that name one component, and those that name several."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from qatk.plugins.model_types import BackboneSpec
 from qatk.recipes.compose import Pipeline
 from qatk.recipes.recipe import Recipe
 from qatk.run_folder.folder import RunFolder
@@ -45,8 +46,9 @@ class Data:
 
 @dataclass(frozen=True)
 class Windows:
-    """The features of a run; ``train`` is ``None`` where nothing is left to train."""
+    """The features of a run; ``train`` is ``None`` where nothing is left to train. ``spec`` is of the backbone."""
 
     train: Features | None
     dev: Features
+    spec: BackboneSpec
     sets: Mapping[str, Features] = field(default_factory=dict)

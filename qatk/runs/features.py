@@ -24,7 +24,7 @@ def make_features(context: Context, data: Data) -> Windows:
         to_train = data.train is not None and not context.folder.done("train")
         train = featurize("train", data.train) if to_train and data.train is not None else None
         dev = featurize("dev", data.dev)
-        return Windows(train, dev, {name: featurize(name, examples) for name, examples in data.sets.items()})
+        return Windows(train, dev, spec, {name: featurize(name, examples) for name, examples in data.sets.items()})
 
 
 def _featurize(

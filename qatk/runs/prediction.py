@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from qatk.calibration.calibrate import SPLITS, Calibration, answers_of, apply_threshold, calibrate
 from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import Reach
+from qatk.exports.runtimes import open_trained
 from qatk.languages import ENGLISH, Normalisation
+from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
+from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import Pipeline
 from qatk.results.evaluation import Evaluation
@@ -18,13 +23,22 @@ from qatk.runs.context import Context, Windows
 from qatk.runs.decoding import decode
 from qatk.types import Examples, Features, Predictions, SpanScores
 
+SAMPLE = 64
+"""Windows of ``dev`` that an exporter gets, where the runtime needs one."""
 
-def predict(context: Context, model: Model, windows: Windows) -> dict[str, SpanScores]:
-    """Scores of all windows of ``dev`` and of each further evaluation set."""
+
+def predict(context: Context, model: Model, windows: Windows, host: PluginHost) -> dict[str, SpanScores]:
+    """Scores of all windows of ``dev`` and of each further evaluation set, by the runtime."""
     sets = {"dev": windows.dev, **windows.sets}
+    parts = context.parts
+
+    def sample() -> tuple[BackboneSpec, Features]:
+        return windows.spec, windows.dev.take(np.arange(min(SAMPLE, len(windows.dev))))
+
     with context.stages.stage("predict") as counts:
+        opened = open_trained(parts.runtime, parts.trainer, model, sample, host)
         began = time.perf_counter()
-        scores = {name: context.parts.trainer.predict(model, features) for name, features in sets.items()}
+        scores = {name: opened.predict(features) for name, features in sets.items()}
         counts.whole["windows_per_second"] = sum(map(len, sets.values())) / (time.perf_counter() - began)
     return scores
 

@@ -13,6 +13,7 @@ from qatk.calibration.calibrate import write_calibration
 from qatk.errors import ModelError
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
+from qatk.exports.runtimes import exporter_of
 from qatk.files import replacing, write_atomically, write_json
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
@@ -80,6 +81,8 @@ def run(
         settings = [*settings, *([f"seed={seed}"] if seed is not None else []), *given.settings()]
         recipe = load_recipe(recipe, host, settings, importing=True)
     pipeline = given.bound(compose(recipe, host))
+    if (needed := pipeline.runtime.needs()) is not None:
+        exporter_of(needed, host)  # that it is there, before training
     path = Path(out or Path("runs") / recipe.name)
     identity = Identity(recipe=recipe.digest(), limit=limit)
     with ExitStack() as stack:
@@ -91,10 +94,10 @@ def run(
             pipeline = replace(pipeline, reporters=[], trackers=[])
         with blaming(pipeline.suppliers()):
             context = Context(recipe, pipeline, folder, Stages(folder), Trackers(pipeline.trackers), limit)
-            return _execute(context, console or Console(quiet=True))
+            return _execute(context, host, console or Console(quiet=True))
 
 
-def _execute(context: Context, console: Console) -> RunResult:
+def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:
     """The straight line of a run; a run that is scored already is only reported again."""
     data = load_data(context)
     if context.folder.done("score"):
@@ -105,7 +108,7 @@ def _execute(context: Context, console: Console) -> RunResult:
         windows = make_features(context, data)
         model = _assemble(context, data)
         train(context, model, data, windows)
-        scores = predict(context, model, windows)
+        scores = predict(context, model, windows, host)
         _score(context, data, windows, scores)
     return _report(context, console)
 

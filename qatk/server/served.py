@@ -56,18 +56,16 @@ def answerer(models: Mapping[str, AnsweringModel]) -> Answerer:
 
 def described(name: str, model: AnsweringModel) -> dict[str, object]:
     """What the list of models says of one."""
-    trainer = model.parts.trainer.describe(model.model) or {}
-    of = model.parts
-    parts = [part for part in (of.backbone, of.featurizer, of.retriever, of.head, of.trainer, of.decoder) if part]
+    known, parts = model.described, [part for part in vars(model.parts).values() if part is not None]
     return {
         "name": name,
         "components": {part.registered.kind: part.registered.name for part in parts},
         "null_threshold": model.threshold,
         "promise": None if model.promise is None else model.promise.says,
-        **{key: trainer[key] for key in ("parameters", "device", "precision") if key in trainer},
+        **{key: known[key] for key in ("parameters", "device", "precision") if key in known},
     }
 
 
 def computes_on_cpu(model: AnsweringModel) -> bool:
     """Whether it is the CPU that computes, as far as the trainer says."""
-    return (model.parts.trainer.describe(model.model) or {}).get("device") == "cpu"
+    return model.described.get("device") == "cpu"

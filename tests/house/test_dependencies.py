@@ -16,6 +16,9 @@ ADAPTED = {"haystack": "haystack-ai", "langchain_core": "langchain-core", "llama
 """Packages that qatk answers into, which only its adapters import and no test has: ``tools/try_adapters.py`` does."""
 DATA = {"sudachidict-small"}
 """What another package reads, and no code of ours imports."""
+EXTRAS = ("align", "japanese", "llm", "onnx", "openvino", "passages", "sentences", "serve", "thai")
+IMPORTED_BY_TORCH = {"onnxscript"}
+"""torch.onnx writes graphs with it."""
 NOT_RUN = {"_typeshed"}
 """Only for types."""
 
@@ -40,9 +43,8 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     homes = packages_distributions()
     names = {normal(name) for package in found for name in homes[package]}
     assert len(found) > 15
-    extras = ("align", "japanese", "llm", "passages", "sentences", "serve", "thai")
-    declared = [*requirements.bounds(), *(name for extra in extras for name in requirements.bounds(extra))]
-    assert names == {normal(name) for name in declared} - DATA
+    declared = [name for of in ("dependencies", *EXTRAS) for name in requirements.bounds(of)]
+    assert names == {normal(name) for name in declared} - IMPORTED_BY_TORCH - DATA
 
 
 def test_what_is_adapted_to_is_an_extra() -> None:

@@ -68,7 +68,7 @@ def test_every_kind_is_listed_and_well(every_kind: tuple[Path, list[Path]]) -> N
     assert all(found[f"own-{kind}"] == [[kind, f"own-{kind}"]] for kind in PROTOCOLS)
     (folder / "dev.tsv").write_text("id\tquestion\tcontext\tanswer\na\tWho?\tAda did.\tAda\n")
     recipe = ["qatk: 1", "backbone: {use: own-backbone}", "data: {dev: {use: own-dataset, path: dev.tsv}}"]
-    recipe += [f"{kind}: {{use: own-{kind}}}" for kind in ("featurizer", "head", "trainer", "decoder")]
+    recipe += [f"{kind}: {{use: own-{kind}}}" for kind in ("featurizer", "head", "trainer", "runtime", "decoder")]
     recipe += [f"{kind}s: [{{use: own-{kind}}}]" for kind in ("metric", "slicer", "reporter", "tracker")]
     (folder / "own.yaml").write_text("\n".join(recipe))
     checked = call("qatk", "recipe", "check", "own.yaml", cwd=folder, paths=paths)

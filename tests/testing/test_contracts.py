@@ -17,6 +17,7 @@ from small import squad
 HOST = PluginHost.discover(environ={})
 ELSEWHERE = {
     ("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric",
+    ("backbone", "exported"): "reads what qatk export wrote; tests/exports/test_exports.py exports a model",
     ("dataset", "given"): "gives nothing by itself; tests/runs/test_given_data.py gives it examples",
 }
 

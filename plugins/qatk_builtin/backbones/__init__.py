@@ -44,6 +44,13 @@ class TinyOptions(Options):
     """Maximum number of tokens in a window."""
 
 
+class ExportedOptions(Options):
+    """Options of the ``exported`` backbone."""
+
+    model: str
+    """Folder that ``qatk export`` wrote."""
+
+
 @hookimpl
 def qatk_backbones() -> Iterable[Component]:
     """Pretrained encoders, and a small one that starts from nothing."""
@@ -61,5 +68,11 @@ def qatk_backbones() -> Iterable[Component]:
             TinyOptions,
             "a small BERT from scratch, its vocabulary trained from the training text",
             formerly=("tiny",),
+        ),
+        Component(
+            "exported",
+            f"{__name__}.exported:ExportedBackbone",
+            ExportedOptions,
+            "the tokenizer of an exported model, which a runtime computes",
         ),
     ]

@@ -1,0 +1,37 @@
+"""The ``onnx`` exporter: one file for ONNX Runtime."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from torch import nn
+
+from qatk.api import BackboneSpec, Features
+from qatk_builtin.exporters import OnnxOptions
+from qatk_builtin.exporters.quantizing import halve, quantize
+from qatk_builtin.exporters.tracing import trace
+
+FILE = "model.onnx"
+
+
+class OnnxExporter:
+    """Writes ``model.onnx`` and ``graph.json``."""
+
+    def __init__(self, options: OnnxOptions) -> None:
+        self.options = options
+
+    def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> dict[str, object]:
+        """Write the files; see :class:`qatk.api.Exporter`."""
+        file, whole = folder / FILE, folder / "whole.onnx"
+        program = trace(module, spec, sample, folder)
+        if self.options.precision == "fp32":
+            program.save(file, external_data=False)
+        else:
+            program.save(whole, external_data=False)
+            if self.options.precision == "fp16":
+                halve(whole, file)
+            else:
+                quantize(whole, file, spec, sample, static=self.options.quantization == "static")
+            whole.unlink()
+        return {name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript")}

@@ -1,0 +1,1 @@
+"""Exported models: their folders and manifest, and runtimes opened with them."""

@@ -1,0 +1,156 @@
+"""``qatk bench``: how fast models answer with each runtime, and what that takes, each measured in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from qatk.errors import QatkError, UsageError
+from qatk.exports.folder import is_export, read_export
+from qatk.exports.runtimes import PRECISION, runtime_section
+from qatk.inference.exporting import export_model
+from qatk.inference.samples import sample_examples
+from qatk.plugins.host import PluginHost
+from qatk.plugins.live_exports import LiveRuntime
+from qatk.progress import advance
+from qatk.types import Examples
+
+SECONDS = 5.0
+"""How long each case is measured, at least."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one model did with one runtime and batch size.
+
+    Attributes:
+        model, runtime, precision: which.
+        batch_size: questions of a call.
+        questions_per_second: answered, over all calls.
+        p50_ms, p99_ms: time of a call in milliseconds, which half and 99 % of the calls did not exceed.
+        memory_bytes: the most that the process held, from its start to the last call.
+        model_bytes: size of the files that were loaded.
+        load_seconds: from the start of loading to the first answer.
+        calls: how many were timed.
+        exact, f1: in per cent, where the data has gold answers.
+    """
+
+    model: str
+    runtime: str
+    precision: str
+    batch_size: int
+    questions_per_second: float
+    p50_ms: float
+    p99_ms: float
+    memory_bytes: int
+    model_bytes: int
+    load_seconds: float
+    calls: int
+    exact: float | None = None
+    f1: float | None = None
+
+
+def bench(
+    models: Sequence[str],
+    runtimes: Sequence[str] = (),
+    batch_sizes: Sequence[int] = (1, 8, 32),
+    *,
+    data: Examples | None = None,
+    seconds: float = SECONDS,
+    device: str | None = None,
+    host: PluginHost | None = None,
+) -> list[Measured]:
+    """Measure models with runtimes and batch sizes, each combination in a fresh process.
+
+    Args:
+        models: as in :func:`qatk.load_model`.
+        runtimes: ``NAME`` or ``NAME:PRECISION``; none means each model's own. Exported models have their own alone.
+        batch_sizes: questions of a call.
+        data: what is asked, and with gold answers scored; by default a few sample questions.
+        seconds: how long each combination is measured, at least.
+        device: of the trainer.
+        host: the plugins to use.
+
+    Raises:
+        QatkError: a subclass of it, as :func:`qatk.load_model` and the prediction raise.
+    """
+    if any(size < 1 for size in batch_sizes) or not batch_sizes:
+        raise UsageError("a batch has 1 question or more", where="--batch-size", fix="such as 1,8,32")
+    if data is not None and not len(data):
+        raise UsageError("the data has no question", where="--data")
+    host = host or PluginHost.discover()
+    cases = [(model, runtime) for model in models for runtime in _runtimes_of(model, runtimes, host)]
+    measured: list[Measured] = []
+    with TemporaryDirectory(prefix="qatk-bench-") as folder:
+        questions = Path(folder) / "questions.pickle"
+        questions.write_bytes(pickle.dumps(sample_examples() if data is None else data))
+        for number, (model, runtime) in enumerate(cases):
+            advance("measuring", number, len(cases))
+            place, chosen = _prepared(model, runtime, Path(folder) / str(number), host)
+            for at, size in enumerate(batch_sizes):
+                job: dict[str, object] = {"model": place, "runtime": chosen, "device": device}
+                job |= {"batch_size": size, "seconds": seconds, "data": str(questions), "score": at == 0}
+                found = _measure({**job, "files": list(host.files), "block": list(host.block)})
+                scores = {} if at == 0 else {"exact": measured[-1].exact, "f1": measured[-1].f1}
+                measured.append(Measured(model=model, **{**found, **scores}))
+        advance("measuring", len(cases), len(cases))
+    return measured
+
+
+def _runtimes_of(model: str, runtimes: Sequence[str], host: PluginHost) -> list[str | None]:
+    """The runtimes to measure a model with. Raises :class:`UsageError` for an unknown one."""
+    for runtime in runtimes:
+        host.find("runtime", str(runtime_section(runtime)["use"]))
+    return [None] if not runtimes or is_export(model) else list(runtimes)
+
+
+def _prepared(model: str, runtime: str | None, folder: Path, host: PluginHost) -> tuple[str, str | None]:
+    """What a process loads: the model, or where a runtime needs files, these, so that no memory goes into exporting."""
+    if runtime is None:
+        return model, None
+    section = runtime_section(runtime)
+    known = host.find("runtime", str(section["use"])).component.options.model_fields
+    options = {name: value for name, value in section.items() if name != "use" and name in known}
+    needed = host.live(LiveRuntime, "runtime", str(section["use"]), options).needs()
+    if needed is None:
+        return model, runtime
+    export_model(model, str(needed["use"]), folder, precision=str(needed.get(PRECISION, "fp32")), host=host)
+    return str(folder), None
+
+
+def _measure(job: dict[str, object]) -> dict[str, Any]:
+    """Run a job in a process of its own."""
+    words = [sys.executable, "-m", "qatk.inference.bench_process"]
+    done = subprocess.run(words, input=json.dumps(job), capture_output=True, text=True, check=False, env=_environment())
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise QatkError(f"the process that measures {job['model']} failed: {said[0]}") from None
+    if "what" in found:
+        raise QatkError(found["what"], where=found["where"], fix=found["fix"])
+    return dict(found)
+
+
+def _environment() -> dict[str, str]:
+    """Of the process: it finds qatk where this one did."""
+    home = str(Path(__file__).parents[2])
+    paths = [home, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+
+
+def size_of(place: str) -> int:
+    """The bytes of the files that a model is loaded from; 0 where they are not in a folder."""
+    folder = Path(place)
+    if is_export(folder):
+        return sum((folder / name).stat().st_size for name in read_export(folder).files)
+    inner = folder / "model" if (folder / "model").is_dir() else folder
+    return sum(file.stat().st_size for file in inner.rglob("*.safetensors")) if inner.is_dir() else 0

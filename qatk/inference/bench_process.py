@@ -1,0 +1,97 @@
+"""The process that ``qatk bench`` starts for each figure: it reads a job as JSON, and writes what it measured."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import resource
+import sys
+import time
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+
+from qatk.errors import QatkError
+from qatk.exports.runtimes import PRECISION
+from qatk.inference.bench import size_of
+from qatk.inference.model import AnsweringModel, load_model
+from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveMetric
+from qatk.recipes.sections import DEFAULTS
+from qatk.types import Examples
+
+WARM_UP = 3
+"""Calls before the first one that counts."""
+FEWEST = 5
+"""Calls that count, at least."""
+
+
+def main() -> None:
+    """Measure the job on standard input; an error of qatk is written as its parts."""
+    job, out = json.load(sys.stdin), sys.stdout
+    warnings.simplefilter("ignore")
+    try:
+        with redirect_stdout(sys.stderr):
+            found = _run(job)
+    except QatkError as error:
+        found = {"what": error.what, "where": error.where, "fix": error.fix}
+    json.dump(found, out)
+
+
+def _run(job: dict[str, object]) -> dict[str, object]:
+    with Path(str(job["data"])).open("rb") as file:
+        examples: Examples = pickle.load(file)
+    host = PluginHost.discover(files=_names(job["files"]), block=_names(job["block"]))
+    began, size = time.perf_counter(), int(str(job["batch_size"]))
+    runtime, device = (None if job[name] is None else str(job[name]) for name in ("runtime", "device"))
+    model = load_model(str(job["model"]), device=device, runtime=runtime, host=host)
+    model.predict(examples.take(np.arange(1)))
+    loaded = time.perf_counter() - began
+    times = _times(model, examples, size, float(str(job["seconds"])))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {
+        "runtime": model.parts.runtime.registered.name,
+        "precision": str(model.described.get(PRECISION, "")),
+        "batch_size": size,
+        "questions_per_second": size * len(times) / sum(times),
+        "p50_ms": 1000 * float(np.quantile(times, 0.5)),
+        "p99_ms": 1000 * float(np.quantile(times, 0.99)),
+        "memory_bytes": memory,
+        "model_bytes": size_of(str(job["model"])),
+        "load_seconds": loaded,
+        "calls": len(times),
+        **(_scores(model, examples) if job["score"] and examples.has_gold else {}),
+    }
+
+
+def _names(value: object) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
+
+
+def _times(model: AnsweringModel, examples: Examples, size: int, seconds: float) -> list[float]:
+    """The seconds of calls over the questions, again from the first after the last."""
+    times: list[float] = []
+    row = -WARM_UP
+    while row < FEWEST or sum(times) < seconds:
+        rows = np.sort((np.arange(size) + max(row, 0) * size) % len(examples))
+        asked = examples.take(rows)
+        began = time.perf_counter()
+        model.predict(asked)
+        if row >= 0:
+            times.append(time.perf_counter() - began)
+        row += 1
+    return times
+
+
+def _scores(model: AnsweringModel, examples: Examples) -> dict[str, float]:
+    from qatk.evaluation.metrics import judge
+
+    metrics = [model.host.live(LiveMetric, "metric", str(choice["use"])) for choice in DEFAULTS["metrics"]]
+    found = judge(examples, model.predict(examples), metrics).metrics
+    return {name: found[name] for name in ("exact", "f1")}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""``qatk export`` and runtimes: exported models answer as the run does, and say what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import qatk
+from qatk.cli import app
+from qatk.cli.bench import _table
+from qatk.comparison.systems import read_systems
+from qatk.errors import ModelError, PluginError, QatkError, UsageError
+from qatk.evaluation.evaluate import read_data
+from qatk.exports.runtimes import runtime_section
+from qatk.inference.bench import Measured
+from qatk.inference.exporting import export_model
+from qatk.inference.sources import backbone_section
+from qatk.server.served import described
+from small import write_recipe
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> tuple[Path, dict[str, Any]]:
+    """The run as an exported model, and what the command said."""
+    folder = run.parent / "exported"
+    data = ["--data", str(run.parent / "dev.json")]
+    done = CliRunner().invoke(app, ["export", str(run), "--to", "onnx", "--out", str(folder), *data, "--json"])
+    assert done.exit_code == 0, done.output
+    return folder, json.loads(done.stdout)
+
+
+def test_an_export_answers_as_the_run_did(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
+    folder, said = exported
+    examples = read_data(run.parent / "dev.json")
+    found = qatk.load_model(folder).predict(examples)
+    assert dict(zip(examples.id, found.text, strict=True)) == json.loads((run / "predictions.json").read_text())
+    odds = json.loads((run / "null_odds.json").read_text())
+    assert found.null_odds.tolist() == pytest.approx(list(odds.values()), abs=1e-4)
+    checks = json.loads((folder / "export.json").read_text())["checks"]
+    assert checks == said["checks"]
+    assert checks["questions"] == checks["same_answers"] == len(examples)
+    assert 0 < checks["largest_difference"] < 1e-4
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert checks["f1"] == {"before": metrics["f1"], "after": metrics["f1"]}
+    assert all(rate > 0 for rate in checks["questions_per_second"].values())
+
+
+def test_an_export_needs_no_torch(exported: tuple[Path, dict[str, Any]]) -> None:
+    code = f"import sys, qatk\nqatk.load_model({str(exported[0])!r}).answer('Who?', 'Ann did.')\n"
+    code += "print(sorted({'torch', 'onnx', 'onnxscript'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+def test_an_export_serves_and_is_compared(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
+    model = qatk.load_model(exported[0])
+    twin, reply = model.twin(), model.answer("When was it built?", "It was built in 1843.", top_k=30)
+    assert twin.answer("When was it built?", "It was built in 1843.", top_k=30) == reply
+    about = described("mill", model)
+    assert (about["precision"], about["device"]) == ("fp32", "cpu")
+    assert about["components"]["runtime"] == "onnx"  # type: ignore[index]
+    one, other = read_systems([run, exported[0]], data=run.parent / "dev.json")
+    assert one.evaluations[0].predictions.text == other.evaluations[0].predictions.text
+    with pytest.raises(UsageError, match="3 runtimes for 2 systems"):
+        read_systems([run, run], data=run.parent / "dev.json", runtimes=["torch", "onnx", "onnx"])
+
+
+def test_the_precision_of_the_trainers_own_runtime_is_the_trainers(run: Path) -> None:
+    exact = qatk.load_model(run, runtime="torch:bf16")
+    assert exact.described["precision"] == "bf16"
+    assert exact.sections["runtime"] == {"use": "torch"}
+
+
+def test_the_runtime_of_a_recipe_predicts(run: Path, tmp_path: Path) -> None:
+    settings = ["data.train=null", f"backbone={{use: hf, model: {run}/model}}", "runtime.use=onnx"]
+    result = qatk.run(write_recipe(tmp_path), out=tmp_path / "run", settings=settings, limit=12)
+    assert result.manifest["recipe"]["runtime"] == {
+        "use": "onnx",
+        "precision": "fp32",
+        "threads": None,
+        "batch_tokens": 2048,
+    }
+    given = json.loads((run / "predictions.json").read_text())
+    assert dict(zip(result.evaluation.examples.id, result.evaluation.predictions.text, strict=True)).items() <= (
+        given.items()
+    )
+
+
+def _cut(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:9999])
+
+
+def _vouch(folder: Path) -> None:
+    """A file that is no graph, with its digest in the manifest."""
+    from qatk.exports.folder import digest_of
+
+    (folder / "model.onnx").write_bytes(b"no graph")
+    content = json.loads((folder / "export.json").read_text())
+    content["files"]["model.onnx"] = digest_of(folder / "model.onnx")
+    (folder / "export.json").write_text(json.dumps(content))
+
+
+def _renumber(folder: Path) -> None:
+    content = json.loads((folder / "export.json").read_text())
+    (folder / "export.json").write_text(json.dumps({**content, "format": 9, "qatk": "7.0"}))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (_cut, "model.onnx is damaged, or of another export: it is not the file that export.json was written with"),
+        (_vouch, "the file is damaged, or not qatk's: "),
+        (_renumber, r"it was exported by another version of qatk \(form 9; this one reads 1\)"),
+        (lambda folder: (folder / "model.onnx").unlink(), "the exported model lacks model.onnx"),
+        (lambda folder: (folder / "export.json").write_text("{"), "the export cannot be read"),
+        (lambda folder: (folder / "export.json").write_text('{"format": 1}'), "it is not the manifest of an export"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{"), "the tokenizer cannot be loaded"),
+    ],
+)
+def test_damage_is_told(
+    harm: Callable[[Path], Any], message: str, exported: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    shutil.copytree(exported[0], tmp_path / "copy")
+    harm(tmp_path / "copy")
+    with pytest.raises(ModelError, match=message) as caught:
+        qatk.load_model(tmp_path / "copy")
+    assert "\n  " in str(caught.value)  # what to do about it
+    assert str(tmp_path / "copy") in str(caught.value)
+
+
+def test_misuse_is_told(run: Path, exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder = exported[0]
+    cases: list[tuple[Callable[[], object], str]] = [
+        (lambda: qatk.load_model(run, runtime="onx"), "no runtime is called 'onx'\n  did you mean 'onnx'"),
+        (lambda: qatk.load_model(run, runtime="onnx:int4"), "int4"),
+        (lambda: qatk.load_model(run, runtime="onnx:"), "'onnx:' is no runtime"),
+        (lambda: qatk.load_model(folder, runtime="onnx:int8"), "is exported for onnx:fp32, not for onnx:int8"),
+        (lambda: qatk.load_model(folder, runtime="torch"), "is exported for onnx:fp32, not for torch"),
+        (lambda: qatk.load_model(folder, device="cuda"), "exported for the CPU"),
+        (lambda: export_model(folder, "onnx", tmp_path / "new"), "is exported already"),
+        (lambda: export_model(run, "onnx", folder), "is there already"),
+        (lambda: export_model(run, "tflite", tmp_path / "new"), "no exporter is called 'tflite'"),
+        (lambda: export_model(run, "onnx", tmp_path / "new", precision="int4"), "int4"),
+    ]
+    for misuse, message in cases:
+        with pytest.raises(QatkError) as caught:
+            misuse()
+        assert message in str(caught.value)
+    assert not (tmp_path / "new").exists()
+    assert qatk.load_model(folder, runtime="onnx").name == str(folder)
+    assert runtime_section("onnx:int8") == {"use": "onnx", "precision": "int8"}
+    assert backbone_section("some/model")["model"] == "some/model"
+
+
+def test_a_missing_extra_is_named(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(PluginError, match=r"needs onnxruntime\n  pip install 'qatk\[onnx\]'"):
+        qatk.load_model(run, runtime="onnx")
+    with pytest.raises(PluginError, match=r"pip install 'qatk\[onnx\]'"):  # before it trains
+        qatk.run(write_recipe(tmp_path), out=tmp_path / "run", settings=["runtime.use=onnx"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_bench_measures_each_runtime_in_a_process(exported: tuple[Path, dict[str, Any]], run: Path) -> None:
+    words = [
+        "bench",
+        str(exported[0]),
+        "--batch-size",
+        "1,4",
+        "--seconds",
+        "0.1",
+        "--data",
+        str(run.parent / "dev.json"),
+    ]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    one, four = json.loads(done.stdout)
+    assert (one["batch_size"], four["batch_size"]) == (1, 4)
+    assert (one["runtime"], one["precision"], one["model"]) == ("onnx", "fp32", str(exported[0]))
+    assert one["f1"] == four["f1"] == json.loads((run / "metrics.json").read_text())["f1"]
+    for row in (one, four):
+        assert 0 < row["p50_ms"] <= row["p99_ms"]
+        assert row["questions_per_second"] * row["p50_ms"] / 1000 == pytest.approx(row["batch_size"], rel=0.9)
+        assert 30e6 < row["memory_bytes"] < 2e9
+        assert (
+            row["model_bytes"]
+            == (exported[0] / "model.onnx").stat().st_size + (exported[0] / "graph.json").stat().st_size
+        )
+
+
+def test_what_bench_cannot_measure_is_told(exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    for words, message in (
+        (["--batch-size", "1,x"], "'1,x' is no list of numbers"),
+        (["--batch-size", "0"], "a batch has 1 question or more"),
+        (["--runtime", "tensorrt"], "no runtime is called 'tensorrt'"),
+    ):
+        done = CliRunner().invoke(app, ["bench", str(exported[0]), *words])
+        assert isinstance(done.exception, UsageError)
+        assert message in str(done.exception)
+    table = _table([Measured("m", "onnx", "int8", 8, 100.0, 1.0, 2.0, 10**8, 10**7, 0.1, 9, 50.0, 60.25)])
+    assert [next(iter(column.cells)) for column in table.columns][-3:] == ["10.0", "50.00", "60.25"]
