@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ from qatk.cli.compare_options import (
     Use,
     recipe_runtime,
 )
-from qatk.cli.compare_outputs import check_outputs, reporters_of, wanted_outputs
+from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
 from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
 from qatk.errors import Interrupted, QatkError, UsageError
 
@@ -116,7 +116,7 @@ def compare_command(
     for reporter, file in reporters:
         reporter.compare(shown, file, console, show=_number_shown(show, comparison))
     if json:
-        print_json(comparison_to_dict(shown) | _further(plans, outcomes))
+        print_json(comparison_to_dict(shown) | further(plans, outcomes))
     elif all(wanted.file is not None for wanted in outputs):
         _print_plans(console, plans)
     if outcomes:
@@ -282,22 +282,3 @@ class _Request:
     def _refuse(self, *options: tuple[str, object], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:
             raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
-
-
-def _further(plans: Sequence[Needed], outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """What JSON says beside the comparison: plans, and of recipes their runs."""
-    planned = {"detect": [asdict(plan) for plan in plans]} if plans else {}
-    return {**planned, **({"runs": _described(outcomes)} if outcomes else {})}
-
-
-def _described(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
-    return [
-        {
-            "system": outcome.run.system,
-            "seed": outcome.run.seed,
-            "folder": str(outcome.run.folder),
-            "state": outcome.state,
-            "error": outcome.error,
-        }
-        for outcome in outcomes
-    ]

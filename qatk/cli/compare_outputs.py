@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
+    from qatk.comparison.planning import Needed
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveReporter
+    from qatk.sweeps.sweep import Outcome
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,22 @@ def reporters_of(
     if to_terminal and all(wanted.file is not None for wanted in outputs):
         found.append((host.live(LiveReporter, "reporter", "console"), None))
     return found
+
+
+def further(plans: Sequence[Needed], outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What JSON says beside the comparison: plans, and of recipes their runs."""
+    planned = {"detect": [asdict(plan) for plan in plans]} if plans else {}
+    return {**planned, **({"runs": _described(outcomes)} if outcomes else {})}
+
+
+def _described(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+    return [
+        {
+            "system": outcome.run.system,
+            "seed": outcome.run.seed,
+            "folder": str(outcome.run.folder),
+            "state": outcome.state,
+            "error": outcome.error,
+        }
+        for outcome in outcomes
+    ]

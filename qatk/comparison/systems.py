@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,15 +18,13 @@ from qatk.comparison.alignment import (
     refuse_too_few,
     shared_ids,
 )
+from qatk.comparison.answers import Answers, Found, read_answers
 from qatk.comparison.models import ask_models, runtimes_of
-from qatk.comparison.names import Source, T, distinct_names, names_of_groups
-from qatk.errors import UsageError, counted
-from qatk.evaluation.answer_costs import read_costs
-from qatk.evaluation.evaluate import evaluate_examples, read_data
-from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
+from qatk.comparison.names import Source, distinct_names, names_of_groups
+from qatk.errors import UsageError
+from qatk.evaluation.evaluate import read_data
+from qatk.evaluation.free_text import Aligner
 from qatk.evaluation.metrics import take
-from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
-from qatk.evaluation.prediction_rows import Said
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.normalisers import LANGUAGE_KEYS
 from qatk.results.comparison import System, facts_of
@@ -86,7 +84,7 @@ def read_systems(
     refuse_too_few(len(sources))
     of = dict(zip(distinct_names(sources), sources, strict=True))
     files = {name: source for name, source in of.items() if Path(source).is_file()}
-    answers = _read_answers(files, null_odds, align)
+    answers = read_answers(files, null_odds, align)
     if data is None:
         _refuse_language(by)
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
@@ -105,23 +103,14 @@ def _reader(nbest: bool, on: str, host: PluginHost | None) -> Callable[[Source],
     return partial(load_run, nbest=nbest, on=on, host=host)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What one source says, on the questions of all; the manifest is empty where it is no run."""
-
-    evaluation: Evaluation
-    manifest: Mapping[str, Any]
-    facts: Mapping[str, float]
-
-
 def _of_runs(
     of: Mapping[str, Source],
-    answers: Mapping[str, _Answers],
+    answers: Mapping[str, Answers],
     read: Callable[[Source], RunResult],
     *,
     common: bool,
     on: str,
-) -> list[_Found]:
+) -> list[Found]:
     """Runs as they answered, and prediction files on the questions of the first."""
     runs = {name: read(source) for name, source in of.items() if name not in answers}
     if not runs:
@@ -129,7 +118,7 @@ def _of_runs(
         raise UsageError(what, fix="prediction files need the data: --data DATA")
     refuse_other_normalisers({name: run.evaluation for name, run in runs.items()})
     refuse_other_metrics(_metrics(runs, answers))
-    found = {name: _Found(run.evaluation, run.manifest, facts_of(run)) for name, run in runs.items()}
+    found = {name: Found(run.evaluation, run.manifest, facts_of(run)) for name, run in runs.items()}
     if answers:
         ids = {
             name: list(answers[name].texts) if name in answers else found[name].evaluation.examples.id for name in of
@@ -146,7 +135,7 @@ def _of_runs(
 
 def _on_data(
     of: Mapping[str, Source],
-    answers: Mapping[str, _Answers],
+    answers: Mapping[str, Answers],
     asked: Examples,
     data: Source | Examples,
     by: Normalisation,
@@ -154,7 +143,7 @@ def _on_data(
     *,
     common: bool,
     runtimes: Mapping[str, str],
-) -> list[_Found]:
+) -> list[Found]:
     """Prediction files on the data, and models that answer it now."""
     ids = {name: list(answer.texts) for name, answer in answers.items()}
     examples, masks = _shared_with_data(asked, _name_of(data), ids, by, host, common=common)
@@ -162,12 +151,12 @@ def _on_data(
     models = ask_models(asking, examples, by, host, runtimes)
     found = {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
     for name, each in models.items():
-        found[name] = _Found(replace(each.evaluation, masks=masks), each.manifest, each.facts)
+        found[name] = Found(replace(each.evaluation, masks=masks), each.manifest, each.facts)
     evaluations = align(list(of), [found[name].evaluation for name in of], [None] * len(of))
     return [replace(found[name], evaluation=e) for name, e in zip(of, evaluations, strict=True)]
 
 
-def _grouped(names: Sequence[str], found: Sequence[_Found], sources: Sequence[Source]) -> list[System]:
+def _grouped(names: Sequence[str], found: Sequence[Found], sources: Sequence[Source]) -> list[System]:
     """A system of each name, of all that was found of it in order."""
     members = {name: [i for i, owner in enumerate(names) if owner == name] for name in dict.fromkeys(names)}
     refuse_too_few(len(members), len(sources))
@@ -183,46 +172,7 @@ def _grouped(names: Sequence[str], found: Sequence[_Found], sources: Sequence[So
     ]
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """What a predictions file says, its null odds, and what its answers cost."""
-
-    texts: Mapping[str, Said]
-    odds: Mapping[str, float] | None
-    align: Aligner | None
-    costs: Mapping[str, float]
-
-    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]], by: Normalisation) -> _Found:
-        """Scored on examples that it answers, and maybe others beside them."""
-        texts, facts = _only(self.texts, examples.id), dict(self.costs)
-        if self.align is not None:
-            aligned = align_answers(examples, texts, self.align)
-            texts, absent = aligned.said, list(aligned.kind.values()).count(ABSENT)
-            facts["not_in_context"] = absent / len(examples)
-        odds = None if self.odds is None else _only(self.odds, examples.id)
-        return _Found(replace(evaluate_examples(examples, texts, odds, normalisation=by), masks=masks), {}, facts)
-
-
-def _read_answers(
-    files: Mapping[str, Source], null_odds: Sequence[Source | None], align: Aligner | None
-) -> dict[str, _Answers]:
-    """What prediction files say, by the name of each, with the odds files in their order."""
-    if null_odds and len(null_odds) != len(files):
-        what = f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions"
-        raise UsageError(what, fix="give one for each")
-    if align is not None and not files:
-        raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")
-    answers = {}
-    for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
-        texts = read_predictions(file)
-        odds = None if odds_file is None else read_null_odds(odds_file)
-        if odds is not None:
-            check_null_odds(texts, odds, where=name)
-        answers[name] = _Answers(texts, odds, align, {} if align is None else read_costs(Path(file)))
-    return answers
-
-
-def _metrics(runs: Mapping[str, RunResult], answers: Mapping[str, _Answers]) -> dict[str, str]:
+def _metrics(runs: Mapping[str, RunResult], answers: Mapping[str, Answers]) -> dict[str, str]:
     """What each was scored by, in words that tell two apart. Files are scored by ``squad``, whatever else runs have."""
     scored = {}
     for name, run in runs.items():
@@ -278,14 +228,6 @@ def _shared_with_data(
 
 def _rows_among(examples: Examples, among: Set[str]) -> Int64:
     return np.array([row for row, name in enumerate(examples.id) if name in among], np.int64)
-
-
-def _only(values: Mapping[str, T], ids: Sequence[str]) -> Mapping[str, T]:
-    """The values of these ids, in the order of the values: that of odds decides between equal ones."""
-    if len(values) == len(ids):
-        return values
-    among = set(ids)
-    return {name: value for name, value in values.items() if name in among}
 
 
 def _default_masks(examples: Examples, by: Normalisation, host: PluginHost | None) -> dict[str, Mapping[str, Bool]]:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qatk.types import Features, SpanScores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from transformers import PreTrainedTokenizerFast
 
+
+Tokenizer: TypeAlias = "PreTrainedTokenizerFast"
+"""A fast tokenizer of ``transformers``. The core itself never imports that library."""
+Model: TypeAlias = Any
+"""The model of a trainer. Only the trainer knows its type; the core passes it on."""
+Logits: TypeAlias = Any
+"""The output of a span module: :class:`SpanLogits`, :class:`PairLogits`, :class:`TokenLogits`, or a subclass with more
+for the loss."""
+Plain: TypeAlias = object
+"""A value that JSON can hold; whoever reads one checks its type."""
 
 HEAD_WEIGHTS = "head.safetensors"
 """The file in a model's folder with the weights of a head that the encoder's architecture has no place for."""

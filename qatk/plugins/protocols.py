@@ -7,30 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import get_protocol_members
 
-from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits, Trained
+from qatk.plugins.export_protocols import Exporter as Exporter
+from qatk.plugins.export_protocols import Runtime as Runtime
+from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits
+from qatk.plugins.model_types import Logits as Logits
+from qatk.plugins.model_types import Model as Model
+from qatk.plugins.model_types import Plain as Plain
+from qatk.plugins.model_types import Tokenizer as Tokenizer
 from qatk.results.run import RunResult
 from qatk.types import Examples, Features, Predictions, SpanScores, TrainEvent
 
 if TYPE_CHECKING:
     from rich.console import Console
     from torch import Tensor, nn
-    from transformers import PreTrainedTokenizerFast
 
     from qatk.types import Bool, Float64
-
-Tokenizer: TypeAlias = "PreTrainedTokenizerFast"
-"""A fast tokenizer of ``transformers``. The core itself never imports that library."""
-Model: TypeAlias = Any
-"""The model of a trainer. Only the trainer knows its type; the core passes it on."""
-Logits: TypeAlias = Any
-"""The output of a span module: :class:`SpanLogits`, :class:`PairLogits`, :class:`TokenLogits`, or a subclass with more
-for the loss."""
-Plain: TypeAlias = object
-"""A value that JSON can hold; whoever reads one checks its type."""
 
 
 class Dataset(Protocol):
@@ -170,50 +165,6 @@ class Trainer(Protocol):
 
     def load(self, model: Model, folder: Path) -> None:
         """Load the weights that :meth:`save` wrote into the model."""
-        ...
-
-
-class Runtime(Protocol):
-    """Predicts with a trained model: with the trainer's own one, or with files that an exporter wrote."""
-
-    def needs(self) -> Mapping[str, Plain] | None:
-        """Return the exporter whose files it opens, as a recipe names a component: ``{"use": NAME, ...}``.
-
-        ``None`` means that it opens the trainer's own model.
-        """
-        ...
-
-    def open(self, trained: Trained) -> Model:
-        """Return the model, ready for :meth:`predict`; it must not need ``trained.folder`` any more.
-
-        Raises:
-            ModelError: if the files cannot be used.
-        """
-        ...
-
-    def predict(self, model: Model, features: Features) -> SpanScores:
-        """Return the scores of all windows, in their order. Several threads may call this at once."""
-        ...
-
-
-class Exporter(Protocol):
-    """Writes a trained model as files for a runtime of the same name, which needs neither trainer nor torch."""
-
-    def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> Mapping[str, Plain]:
-        """Write the model into an empty folder.
-
-        Args:
-            module: the model in eval mode on the CPU, see :class:`ModuleTrainer`.
-            spec: of the backbone.
-            sample: windows to trace the model with and to calibrate lower precision on.
-            folder: for the files.
-
-        Returns:
-            What the export's manifest says about them, plain values by name.
-
-        Raises:
-            ModelError: if this model cannot be written in this format, with the reason.
-        """
         ...
 
 

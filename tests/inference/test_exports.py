@@ -17,7 +17,7 @@ import qatk
 from qatk.cli import app
 from qatk.cli.bench import _table
 from qatk.comparison.systems import read_systems
-from qatk.errors import ModelError, PluginError, QatkError, UsageError
+from qatk.errors import ModelError, PluginError, QatkError, RecipeError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import runtime_section
 from qatk.inference.bench import Measured
@@ -164,7 +164,7 @@ def test_a_missing_extra_is_named(run: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(PluginError, match=r"needs onnxruntime\n  pip install 'qatk\[onnx\]'"):
         qatk.load_model(run, runtime="onnx")
-    with pytest.raises(PluginError, match=r"pip install 'qatk\[onnx\]'"):  # before it trains
+    with pytest.raises(RecipeError, match=r"pip install 'qatk\[onnx\]'"):  # before it trains
         qatk.run(write_recipe(tmp_path), out=tmp_path / "run", settings=["runtime.use=onnx"])
     assert not (tmp_path / "run").exists()
 

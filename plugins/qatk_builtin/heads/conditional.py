@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from qatk.api import BackboneSpec, Batch, PairLogits
 from qatk_builtin.heads import ConditionalOptions
-from qatk_builtin.heads.layers import Verifier, at, linear, masked_log_softmax, targets
+from qatk_builtin.heads.layers import Verifier, at, linear, log_sigmoid, masked_log_softmax, targets
 from qatk_builtin.heads.published import after_joining, to_ours, to_theirs
 
 
@@ -101,10 +101,10 @@ class ConditionalSpans(nn.Module):
         else:
             first, last, score = self._follow_up(start, beside, begun, batch)
         return ConditionalLogits(
-            null=logsigmoid(unanswerable),
+            null=log_sigmoid(unanswerable),
             first=first,
             last=last,
-            score=score + logsigmoid(-unanswerable)[:, None],
+            score=score + log_sigmoid(-unanswerable)[:, None],
             start=start,
             unanswerable=unanswerable,
             beside=beside,

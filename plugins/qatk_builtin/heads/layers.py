@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid, softplus
 
 from qatk.api import Batch
 
@@ -26,6 +27,12 @@ def masked_log_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     Gradients are finite in any case.
     """
     return scores.float().masked_fill(~mask, _NOWHERE).log_softmax(-1).masked_fill(~mask, -torch.inf)
+
+
+def log_sigmoid(odds: Tensor) -> Tensor:
+    """The logarithm of the probability that log-odds stand for."""
+    # An exported graph has log(sigmoid(x)) for it, and ONNX Runtime's sigmoid is 0 from some -18 on.
+    return -softplus(-odds) if torch.compiler.is_exporting() else logsigmoid(odds)
 
 
 def at(values: Tensor, index: Tensor) -> Tensor:

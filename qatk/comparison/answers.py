@@ -1,0 +1,75 @@
+"""Predictions files as systems of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from qatk.comparison.names import Source, T
+from qatk.errors import UsageError, counted
+from qatk.evaluation.answer_costs import read_costs
+from qatk.evaluation.evaluate import evaluate_examples
+from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
+from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
+from qatk.evaluation.prediction_rows import Said
+from qatk.languages import Normalisation
+from qatk.results.evaluation import Evaluation
+from qatk.types import Bool, Examples
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one source says, on the questions of all; the manifest is empty where it is no run."""
+
+    evaluation: Evaluation
+    manifest: Mapping[str, Any]
+    facts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a predictions file says, its null odds, and what its answers cost."""
+
+    texts: Mapping[str, Said]
+    odds: Mapping[str, float] | None
+    align: Aligner | None
+    costs: Mapping[str, float]
+
+    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]], by: Normalisation) -> Found:
+        """Scored on examples that it answers, and maybe others beside them."""
+        texts, facts = _only(self.texts, examples.id), dict(self.costs)
+        if self.align is not None:
+            aligned = align_answers(examples, texts, self.align)
+            texts, absent = aligned.said, list(aligned.kind.values()).count(ABSENT)
+            facts["not_in_context"] = absent / len(examples)
+        odds = None if self.odds is None else _only(self.odds, examples.id)
+        return Found(replace(evaluate_examples(examples, texts, odds, normalisation=by), masks=masks), {}, facts)
+
+
+def read_answers(
+    files: Mapping[str, Source], null_odds: Sequence[Source | None], align: Aligner | None
+) -> dict[str, Answers]:
+    """What prediction files say, by the name of each, with the odds files in their order."""
+    if null_odds and len(null_odds) != len(files):
+        what = f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions"
+        raise UsageError(what, fix="give one for each")
+    if align is not None and not files:
+        raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")
+    answers = {}
+    for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
+        texts = read_predictions(file)
+        odds = None if odds_file is None else read_null_odds(odds_file)
+        if odds is not None:
+            check_null_odds(texts, odds, where=name)
+        answers[name] = Answers(texts, odds, align, {} if align is None else read_costs(Path(file)))
+    return answers
+
+
+def _only(values: Mapping[str, T], ids: Sequence[str]) -> Mapping[str, T]:
+    """The values of these ids, in the order of the values: that of odds decides between equal ones."""
+    if len(values) == len(ids):
+        return values
+    among = set(ids)
+    return {name: value for name, value in values.items() if name in among}
