@@ -5,7 +5,21 @@ from __future__ import annotations
 import typer
 
 COMMANDS = {
-    "": ("run", "eval", "calibrate", "compare", "predict", "ask", "serve", "report"),
+    "": (
+        "run",
+        "eval",
+        "calibrate",
+        "compare",
+        "predict",
+        "ask",
+        "ask-llm",
+        "serve",
+        "push",
+        "pull",
+        "export",
+        "bench",
+        "report",
+    ),
     "data": ("show", "check", "stats", "audit", "convert", "split", "sample"),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show", "new", "check", "doctor"),

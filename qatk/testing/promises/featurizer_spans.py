@@ -48,7 +48,8 @@ def _check(examples: Examples, found: Features, window: int) -> None:
     tokens = slice(first, int(found.token_offsets[window + 1]))
     begin, end = found.char_start[tokens], found.char_end[tokens]
     left, right = begin[begin >= 0].min(initial=2**30), end.max(initial=-1)
-    due = [span[0].text for span in examples.spans_of_answer(row) if left <= span[0].start < right]
+    golds = [span[0] for span in examples.spans_of_answer(row)]
+    due = [gold.text for gold in golds if left <= gold.start and gold.start + len(gold.text) <= right]
     texts = []
     for k in range(found.span_offsets[window], found.span_offsets[window + 1]):
         edges = int(found.span_start[k]), int(found.span_end[k])

@@ -187,13 +187,13 @@ class _Standing:
 
     def __init__(self, loop: Loop, state: TrainingState, schedule: Schedule, meters: dict[str, _Meter]) -> None:
         self.loop, self.state, self.schedule, self.meters = loop, state, schedule, meters
-        self.rate = schedule.set(max(0, state.step - 1))
+        self.rate = schedule.set(max(0, state.step - 1)) if loop.total else 0.0
         self.paused = False
 
     @property
     def ended(self) -> bool:
         """Whether an epoch ends here, or the training."""
-        return self.state.step == self.loop.total or self.state.step % self.loop.per_epoch == 0
+        return self.state.step >= self.loop.total or self.state.step % self.loop.per_epoch == 0
 
     def totals(self) -> dict[str, Totals]:
         return {name: meter.totals for name, meter in self.meters.items()}
