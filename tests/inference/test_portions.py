@@ -41,7 +41,7 @@ def asked(times: int = 1) -> Examples:
 
 
 def predicted(model: AnsweringModel, examples: Examples, size: int) -> Predictions:
-    return portions.predict_in_portions(model.parts, model.model, model.tokenizer, model.spec, examples, size)
+    return portions.predict_in_portions(model.parts, model.opened, model.tokenizer, model.spec, examples, size)
 
 
 def assert_same(found: Predictions, whole: Predictions) -> None:

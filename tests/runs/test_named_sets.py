@@ -150,8 +150,9 @@ def test_the_command_prints_their_metrics_and_resumes(printed: tuple[RunResult, 
     done = command("run", recipe, "--out", str(result.folder), "--resume", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found.pop("sets") == {name: dict(each.metrics) for name, each in result.sets.items()}
-    assert found == dict(result.metrics)
+    named = {"normaliser": "en"}
+    assert found.pop("sets") == {name: {**each.metrics, **named} for name, each in result.sets.items()}
+    assert found == {**result.metrics, **named}
     (last,) = [json.loads(line) for line in (result.folder / "events.jsonl").read_text().splitlines()][-1:]
     assert last["sets"]["test"]["f1"] == result.sets["test"].metrics["f1"]
 

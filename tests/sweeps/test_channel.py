@@ -47,7 +47,7 @@ def test_a_run_that_is_killed_is_told_with_the_signal(tmp_path: Path, host: Plug
                 int(pid)
                 for task in Path("/proc/self/task").iterdir()
                 for pid in (task / "children").read_text().split()
-                if b"qatk" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                if b"\0qatk\0run\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
             ]
             assert children
             for pid in children:
