@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 from pydantic import ConfigDict
 
-from broken import data, decoder_inputs, decoders, featurizers, heads, pair_heads, retrievers, runs, token_decoders
+from broken import (
+    data,
+    decoder_inputs,
+    decoders,
+    exports,
+    featurizers,
+    heads,
+    pair_heads,
+    retrievers,
+    runs,
+    token_decoders,
+)
 from qatk.api import Component, NoOptions, Options
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
@@ -38,11 +49,12 @@ BROKEN = {
     "featurizer": featurizers.BROKEN,
     "head": heads.BROKEN | pair_heads.BROKEN,
     **data.BROKEN,
+    **exports.BROKEN,
     **retrievers.BROKEN,
     **runs.BROKEN,
 }
 OPTIONS = {"decoder": decoders.OPTIONS, "featurizer": featurizers.OPTIONS, **runs.OPTIONS}
-GOOD = data.GOOD | retrievers.GOOD | runs.GOOD
+GOOD = data.GOOD | exports.GOOD | retrievers.GOOD | runs.GOOD
 CASES = [
     pytest.param(kind, cls, promise, id=f"{kind}-{cls.__name__}")
     for kind, broken in BROKEN.items()

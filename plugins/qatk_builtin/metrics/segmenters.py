@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ class Newmm(Segmented):
 
     def words(self, text: str) -> list[str]:
         """The segments of a text."""
+        if "PYTHAINLP_READ_MODE" not in os.environ:
+            os.environ.setdefault("PYTHAINLP_READ_ONLY", "1")  # or it makes a folder in the user's home
         from pythainlp.tokenize import word_tokenize
 
         return list(word_tokenize(text, engine="newmm"))
