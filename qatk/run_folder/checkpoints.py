@@ -89,6 +89,12 @@ class Checkpoints:
         return f"make room on the disk; {kept[0]} is whole, and the same command with --resume goes on from there"
 
 
+def step_of(path: Path) -> int | None:
+    """The steps after which a state was saved; ``None`` if its name does not say."""
+    match = _NAME.fullmatch(path.name)
+    return None if match is None else int(match[1])
+
+
 def write_checkpoint(path: Path, save: Callable[[Path], None]) -> None:
     """Let ``save`` fill a new folder, add the digests of its files, and put it into its place.
 

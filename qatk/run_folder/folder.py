@@ -8,6 +8,7 @@ null odds and table of each evaluation set beside ``dev``.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -53,9 +54,14 @@ class RunFolder:
             manifest = read_manifest(path)
             if _worth_keeping(path, manifest):
                 return cls._reopen(path, manifest, identity, resume)
+            cls(path, manifest)._mend()
             (path / "events.jsonl").unlink(missing_ok=True)
-        elif path.exists() and any(found.name != LOCK for found in path.iterdir()):
-            raise RunFolderError(f"{path} holds something that is not a run", fix="name another folder with --out")
+        elif path.exists():
+            found = [inner for inner in path.iterdir() if inner.name != LOCK]
+            if not all(map(_half_written, found)):
+                raise RunFolderError(f"{path} holds something that is not a run", fix="name another folder with --out")
+            for inner in found:
+                discard(inner)
         return cls(path, Manifest(identity=identity))
 
     @classmethod
@@ -105,6 +111,11 @@ class RunFolder:
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
+
+
+def _half_written(path: Path) -> bool:
+    """Whether a process that was killed left it: the only thing in a folder whose manifest was being written."""
+    return re.fullmatch(r"\.[0-9a-f]{32}\.tmp", path.name) is not None
 
 
 def _worth_keeping(path: Path, manifest: Manifest) -> bool:

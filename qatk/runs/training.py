@@ -18,7 +18,7 @@ from qatk.plugins.protocols import Model
 from qatk.progress import end_epoch
 from qatk.recipes.sections import Interval
 from qatk.results import Evaluation
-from qatk.run_folder.checkpoints import Checkpoints, damage_of, write_checkpoint
+from qatk.run_folder.checkpoints import Checkpoints, damage_of, step_of, write_checkpoint
 from qatk.run_folder.folder import is_first_process
 from qatk.run_folder.manifest import Best
 from qatk.runs.context import Context, Data, Windows
@@ -59,6 +59,8 @@ class _Training:
         best = self._checkpoints.folder / "best"
         with self.context.stages.stage("train") as counts:
             resume = self._checkpoints.newest()
+            if resume is not None and (step := step_of(resume)) is not None:
+                counts.whole["steps"] = step  # all of them, where nothing but the model was left to write
             self._rehearse()
             with pausing_on_signals(active=trainer.pauses) as pause:
                 event = None

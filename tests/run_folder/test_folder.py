@@ -189,3 +189,15 @@ def test_another_process_follows_a_copy_that_goes_away(tmp_path: Path) -> None:
     with follow(tmp_path / "nothing", ME) as fresh:
         assert fresh.manifest.identity == ME
         assert list(fresh.path.iterdir()) == []
+
+
+def test_what_a_process_left_that_was_killed_before_there_was_a_manifest_goes(tmp_path: Path) -> None:
+    left = tmp_path / f".{'0a' * 16}.tmp"
+    left.write_text("{")
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(RunFolderError, match="something that is not a run"):
+        RunFolder.open(tmp_path, Identity(recipe="a"), resume=True)
+    assert left.exists()
+    (tmp_path / "mine.txt").unlink()
+    RunFolder.open(tmp_path, Identity(recipe="a"), resume=True)
+    assert not left.exists()

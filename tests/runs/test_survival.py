@@ -53,7 +53,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 def test_a_run_that_is_killed_twenty_times_ends_like_one_that_never_stopped(
     undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    drawn = moments(undisturbed.counts, 20, seed=17)
+    drawn = [*moments(undisturbed.counts, 20, seed=17), ("rename", 1)]  # the last: before there is a manifest
     assert {kind for kind, _ in drawn} == set(MOMENTS)
     for number, (kind, which) in enumerate(drawn):
         out = tmp_path / f"run-{number}"
