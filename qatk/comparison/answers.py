@@ -21,7 +21,13 @@ from qatk.types import Bool, Examples
 
 @dataclass(frozen=True)
 class Found:
-    """What one source says, on the questions of all; the manifest is empty where it is no run."""
+    """What one source says, on the questions of all.
+
+    Attributes:
+        evaluation: its answers, scored.
+        manifest: of its run; empty where it is none.
+        facts: of its system, see :class:`qatk.results.comparison.System`.
+    """
 
     evaluation: Evaluation
     manifest: Mapping[str, Any]

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from qatk.comparison.answers import Found
 from qatk.comparison.names import Source
 from qatk.errors import UsageError
 from qatk.languages import Normalisation
 from qatk.progress import advance
-from qatk.results.evaluation import Evaluation
 from qatk.types import Examples
 
 if TYPE_CHECKING:
     from qatk.inference.model import AnsweringModel
     from qatk.plugins.host import PluginHost
-
-
-@dataclass(frozen=True, eq=False)
-class Answered:
-    """What a model answered.
-
-    Attributes:
-        evaluation: its answers, scored by the metrics of a recipe that names none.
-        facts: ``examples_per_second``, ``parameters`` and ``model_bytes``, as far as they are known.
-        manifest: of its run, if it is one.
-    """
-
-    evaluation: Evaluation
-    facts: Mapping[str, float]
-    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 def ask_models(
@@ -41,7 +25,7 @@ def ask_models(
     by: Normalisation,
     host: PluginHost | None,
     runtimes: Mapping[str, str],
-) -> dict[str, Answered]:
+) -> dict[str, Found]:
     """The answers of models, by the names of these in the comparison, compared by one normalisation.
 
     ``runtimes`` has those that were chosen for models.
@@ -65,7 +49,7 @@ def ask_models(
     return answered
 
 
-def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalisation) -> Answered:
+def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalisation) -> Found:
     from qatk.evaluation.metrics import judge
     from qatk.inference.sources import is_run
     from qatk.plugins.live import LiveMetric
@@ -84,7 +68,7 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
     for metric in metrics:
         metric.normalise_by(by)
     manifest = read_finished(Path(source)).plain() if is_run(source) else {}
-    return Answered(judge(examples, predictions, metrics), facts, manifest)
+    return Found(judge(examples, predictions, metrics), manifest, facts)
 
 
 def runtimes_of(of: Mapping[str, Source], runtimes: Sequence[str]) -> dict[str, str]:

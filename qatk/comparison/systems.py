@@ -148,10 +148,9 @@ def _on_data(
     ids = {name: list(answer.texts) for name, answer in answers.items()}
     examples, masks = _shared_with_data(asked, _name_of(data), ids, by, host, common=common)
     asking = {name: source for name, source in of.items() if name not in answers}
-    models = ask_models(asking, examples, by, host, runtimes)
-    found = {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
-    for name, each in models.items():
-        found[name] = Found(replace(each.evaluation, masks=masks), each.manifest, each.facts)
+    found = ask_models(asking, examples, by, host, runtimes)
+    found = {name: replace(each, evaluation=replace(each.evaluation, masks=masks)) for name, each in found.items()}
+    found |= {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
     evaluations = align(list(of), [found[name].evaluation for name in of], [None] * len(of))
     return [replace(found[name], evaluation=e) for name, e in zip(of, evaluations, strict=True)]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from qatk.errors import DataError
+from qatk.evaluation.prediction_rows import ROWS
 from qatk.files import read_rows
 
 COSTS: Mapping[str, str] = {"latency": "seconds_per_1000", "cost": "cost_per_1000"}
@@ -23,7 +24,7 @@ def read_costs(path: Path) -> dict[str, float]:
         DataError: for a cost that is negative or no number.
         UsageError: if the file cannot be opened.
     """
-    if not str(path).endswith((".jsonl", ".jsonl.gz", ".ndjson", ".parquet")):
+    if not str(path).endswith(ROWS):
         return {}
     totals = dict.fromkeys(COSTS, (0, 0.0))
     for where, row in read_rows(path, tuple(COSTS)):

@@ -12,7 +12,7 @@ from typing import TypeGuard, TypeVar
 
 from qatk.display.numbers import counted
 from qatk.errors import DataError, PredictionsError
-from qatk.evaluation.prediction_rows import Said, read_said
+from qatk.evaluation.prediction_rows import ROWS, Said, read_said
 from qatk.files import parse_json, read_text
 from qatk.types import Predictions
 
@@ -20,7 +20,6 @@ Source = str | Path
 V = TypeVar("V")
 
 _LISTED = 10
-_ROWS = (".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
 
 
 def read_predictions(path: Source) -> dict[str, Said]:
@@ -37,7 +36,7 @@ def read_predictions(path: Source) -> dict[str, Said]:
         PredictionsError: where an id occurs in it twice.
         UsageError: where it cannot be opened.
     """
-    if str(path).endswith(_ROWS):
+    if str(path).endswith(ROWS):
         return read_said(Path(path))
     fix = "a list holds texts, none of them empty; [] is no answer"
     said = dict[str, Said](_read_object(path, "answer texts", _is_said, fix))

@@ -18,6 +18,8 @@ from qatk.types import Predictions, Span
 Said = str | Sequence[str | Span]
 """What is said of a question: one text, ``""`` for no answer; or the spans of an answer, texts alone where no place is
 known, an empty list for no answer."""
+ROWS = (".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
+"""Endings of files that hold a row for each question."""
 COLUMNS = ("id", "prediction", "spans", "char_start", "char_end")
 _FORMER = {"prediction": "answer", "char_start": "start", "char_end": "end"}
 _DUE = "a row has an 'id', and 'prediction' (a text, \"\" for no answer) or 'spans' (a list of texts, or of objects)"
