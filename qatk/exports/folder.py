@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -11,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qatk.errors import DataError, ModelError
-from qatk.files import is_there, parse_json, write_json
+from qatk.files import file_digest, is_there, parse_json, write_json
 from qatk.plugins.model_types import BackboneSpec
 from qatk.recipes.compose import Sections
 
@@ -124,18 +123,9 @@ def check_files(folder: Path, manifest: ExportManifest) -> None:
     for name, digest in manifest.files.items():
         if not (folder / name).is_file():
             raise ModelError(f"the exported model lacks {name}", where=str(folder), fix=_AGAIN)
-        if digest_of(folder / name) != digest:
+        if file_digest(folder / name) != digest:
             what = f"{name} is damaged, or of another export: it is not the file that {MANIFEST} was written with"
             raise ModelError(what, where=str(folder / name), fix=_AGAIN)
-
-
-def digest_of(file: Path) -> str:
-    """SHA-256 of a file."""
-    sha = hashlib.sha256()
-    with file.open("rb") as opened:
-        while block := opened.read(1 << 20):
-            sha.update(block)
-    return sha.hexdigest()
 
 
 def plain_sections(sections: Sections) -> dict[str, dict[str, object]]:

@@ -2,7 +2,7 @@
 
 from qatk.files.cache import LIMIT, PLACE, cache_folder
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
-from qatk.files.reading import is_there, parse_json, read_json_lines, read_rows, read_text
+from qatk.files.reading import file_digest, is_there, parse_json, read_json_lines, read_rows, read_text
 from qatk.files.writing import (
     RUN_MARK,
     append_json_line,
@@ -23,6 +23,7 @@ __all__ = [
     "cache_folder",
     "causes",
     "discard",
+    "file_digest",
     "finite",
     "first_line",
     "hub_errors",

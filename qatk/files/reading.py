@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -40,6 +41,15 @@ _ARCHIVES = {
 def _is_device(descriptor: int) -> bool:
     """Whether what is open is a device, such as ``/dev/zero``, which has no end; a terminal has one."""
     return stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor)
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, read block by block. Raises ``OSError`` where it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def read_text(path: Path) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from qatk.calibration.calibrate import FILE as CALIBRATION
 from qatk.errors import ModelError, UsageError
 from qatk.evaluation.metrics import judge
-from qatk.exports.folder import ExportManifest, SpecRecord, digest_of, is_export, plain_sections
+from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sections
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
-from qatk.files import is_there, replacing, storage_errors
+from qatk.files import file_digest, is_there, replacing, storage_errors
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.samples import sample_examples
 from qatk.inference.sources import find_source, is_run
@@ -119,7 +119,7 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
     assert parts.trainer is not None
     windows = parts.featurizer.featurize(sample, model.tokenizer, model.spec, split="prediction")
     said = export_files(exporter, parts.trainer, model.model, model.spec, windows, folder)
-    files = {file.name: digest_of(file) for file in sorted(folder.iterdir())}
+    files = {file.name: file_digest(file) for file in sorted(folder.iterdir())}
     kept = ("parameters", "head")
     about = {name: value for name, value in model.described.items() if name in kept} | {"versions": said}
     with storage_errors(folder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qatk.errors import QatkWarning, RunFolderError, StorageError
-from qatk.files import discard, replacing, write_json
+from qatk.files import discard, file_digest, replacing, write_json
 
 DIGESTS = "digests.json"
 """The file of a checkpoint that holds the SHA-256 of each other file."""
@@ -104,7 +103,7 @@ def write_checkpoint(path: Path, save: Callable[[Path], None]) -> None:
     with replacing(path) as new:
         save(new)
         files = sorted(file for file in new.rglob("*") if file.is_file())
-        write_json(new / DIGESTS, {file.relative_to(new).as_posix(): _digest(file) for file in files})
+        write_json(new / DIGESTS, {file.relative_to(new).as_posix(): file_digest(file) for file in files})
 
 
 def damage_of(path: Path) -> str | None:
@@ -116,16 +115,8 @@ def damage_of(path: Path) -> str | None:
         for name, digest in digests.items():
             if not (path / name).is_file():
                 return f"{name} is missing"
-            if _digest(path / name) != digest:
+            if file_digest(path / name) != digest:
                 return f"{name} has changed since it was written"
     except (OSError, ValueError, AttributeError, TypeError) as error:
         return f"{DIGESTS} cannot be read ({type(error).__name__})"
     return None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
