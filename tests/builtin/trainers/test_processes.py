@@ -23,18 +23,19 @@ FIVE = [*LENGTHS, 21]  # nine windows in steps of four: in the last step of an e
 
 
 def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = None) -> None:
-    """Train two epochs (or one of two, with ``stop``) and leave weights, scores and events in ``out``."""
-    trainer = TorchTrainer(
-        TorchOptions(device="cpu", precision="fp32", learning_rate=1e-3, batch_size=4, epochs=2.0, batch_tokens=64)
+    """Train two epochs, or with ``stop`` two of the three steps of the first; what comes of it is in ``out``."""
+    options = TorchOptions(
+        device="cpu", precision="fp32", learning_rate=1e-3, batch_size=4, log_every=1, batch_tokens=64
     )
+    trainer = TorchTrainer(options)
     hf = HfBackbone(HfOptions(model=str(base)))
     model = trainer.assemble(hf, LinearHead(LinearOptions()), seed=1)
     features = windows(FIVE, hf.spec())
     events = []
     (out / "state").mkdir(parents=True)
     for event in trainer.fit(model, features, features, seed=3, resume=resume):
-        events.append((event.step, event.loss, event.metrics["dev_loss"]))
-        if stop:
+        events.append((event.step, event.loss, event.metrics.get("dev_loss", 0.0)))
+        if stop and event.step == 2:
             trainer.save(model, out / "state", state=True)
             break
     scores = trainer.predict(model, features)
@@ -45,15 +46,17 @@ def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = No
     np.save(out / "null.npy", scores.null)
 
 
-def _worker(rank: int, port: int, base: Path, out: Path) -> None:
+def _worker(rank: int, port: int, out: Path) -> None:
     import os
 
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in names.items()})
     torch.set_num_threads(1)
-    train(base, out / "straight" / str(rank))
-    train(base, out / "first" / str(rank), stop=True)
-    train(base, out / "second" / str(rank), resume=out / "first" / str(rank) / "state")
+    train(out / "base", out / "together" / str(rank))
+    train(out / "base", out / "taken up" / str(rank), resume=out / "alone, first" / "state")
+    train(out / "dropping", out / "straight" / str(rank))
+    train(out / "dropping", out / "first" / str(rank), stop=True)
+    train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state")
     torch.distributed.destroy_process_group()
 
 
@@ -63,12 +66,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not torch.distributed.is_available() or sys.platform == "win32":
         pytest.skip("this torch has no distributed package")
     out = tmp_path_factory.mktemp("processes")
-    base = save_model(out / "base", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    save_model(out / "base", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    save_model(out / "dropping", hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.3)
+    train(out / "base", out / "alone")
+    train(out / "base", out / "alone, first", stop=True)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    torch.multiprocessing.spawn(_worker, (port, base, out), nprocs=2)
-    train(base, out / "alone")
+    torch.multiprocessing.spawn(_worker, (port, out), nprocs=2)
+    train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state")
     return out
 
 
@@ -90,16 +96,26 @@ def test_both_processes_end_with_the_same_weights_and_scores(found: Path) -> Non
 
 
 def test_two_processes_do_what_one_does(found: Path) -> None:
-    together, alone = load(found / "straight/0"), load(found / "alone")
+    together, alone = load(found / "together/0"), load(found / "alone")
     assert alone["processes"] == 1
     assert np.array(together["events"]) == pytest.approx(np.array(alone["events"]), rel=1e-3)
-    np.testing.assert_allclose(np.load(found / "straight/0/start.npy"), np.load(found / "alone/start.npy"), atol=0.01)
+    np.testing.assert_allclose(np.load(found / "together/0/start.npy"), np.load(found / "alone/start.npy"), atol=0.01)
 
 
-def test_two_processes_resume_bit_for_bit(found: Path) -> None:
-    straight, resumed = load(found / "straight/1"), load(found / "second/1")
+@pytest.mark.parametrize("process", [0, 1])
+def test_two_processes_resume_in_an_epoch_bit_for_bit(process: int, found: Path) -> None:
+    straight, resumed = load(found / f"straight/{process}"), load(found / f"second/{process}")
     weights, others = straight["weights"], resumed["weights"]
     assert isinstance(weights, dict)
     assert isinstance(others, dict)
     assert all(torch.equal(value, others[name]) for name, value in weights.items())
-    assert straight["events"][-1] == resumed["events"][-1]  # type: ignore[index]
+    assert straight["events"][2:] == resumed["events"]  # type: ignore[index]
+
+
+def test_training_goes_on_with_another_number_of_processes(found: Path) -> None:
+    alone, taken_up = load(found / "alone"), load(found / "taken up/1")
+    assert np.array(taken_up["events"]) == pytest.approx(np.array(alone["events"][2:]), rel=1e-3)  # type: ignore[index]
+    np.testing.assert_allclose(np.load(found / "taken up/0/start.npy"), np.load(found / "alone/start.npy"), atol=0.01)
+    straight, fewer = load(found / "straight/0"), load(found / "alone, second")
+    steps = [[step for step, *_ in kept["events"]] for kept in (straight, fewer)]  # type: ignore[attr-defined]
+    assert steps[0][2:] == steps[1]

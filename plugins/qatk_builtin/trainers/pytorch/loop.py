@@ -35,12 +35,12 @@ class Paused(Exception):
 
 
 class Loop:
-    """Trains one model, once.
+    """Trains one model, once; between two steps it is how the training stands.
 
     Attributes:
-        state: what to save for resuming: there while the consumer looks at an event, and no longer.
+        state: what training goes on from.
+        watched: whether the consumer looks at an event: only then may the state be saved.
         evaluating: whether an epoch's dev windows are being predicted.
-        splits: the parts that each part of a batch is split into for want of memory.
 
     Args:
         hooks: what the trainer does in its own way.
@@ -50,6 +50,7 @@ class Loop:
         train, dev: windows.
         seed: of everything random.
         late: whether to prepare batches ahead and to read losses only when an event is due.
+        resume: the folder of a state to go on from.
     """
 
     def __init__(
@@ -63,111 +64,18 @@ class Loop:
         *,
         seed: int,
         late: bool,
+        resume: Path | None,
     ) -> None:
-        self.hooks, self.engine, self.predict, self.late = hooks, engine, predict, late
+        self.hooks, self.engine, self.predict = hooks, engine, predict
         self.model, self.train, self.dev, self.seed = model, train, dev, seed
-        self.state: TrainingState | None = None
-        self.evaluating, self.splits = False, 1
+        self.watched = self.evaluating = self._paused = False
         options = hooks.options
         self.per_epoch = math.ceil(len(train) / options.batch_size)
         self.total = min(math.ceil(options.epochs * self.per_epoch - 1e-9), options.max_steps or sys.maxsize)
-
-    def events(self, resume: Path | None) -> Iterator[TrainEvent]:
-        """Train; see :meth:`TorchTrainer.fit`. It ends after a ``"pause"`` event."""
-        state, schedule = self._begin(resume)
-        step = Step(self.hooks, self.engine, state, late=self.late)
-        meters = {name: _Meter(state.course.meters.get(name)) for name in ("step", "epoch")}
-        course = _Standing(self, state, schedule, meters)
-        if state.step == self.total and state.course.evaluated:  # all is done: only the weights to save are missing
-            with torch.no_grad():
-                state.swap_in(self.hooks.weights(self.model))
-        try:
-            while state.step < self.total or not state.course.evaluated:
-                if state.course.evaluated or not course.ended:
-                    yield from self._epoch(step, course)
-                if not course.paused:
-                    yield from self._evaluation(course)
-                if course.paused:
-                    return
-        finally:
-            self.engine.accelerator.free_memory()  # it keeps every model it ever prepared
-
-    def _epoch(self, step: Step, course: _Standing) -> Iterator[TrainEvent]:
-        """The steps up to the end of an epoch."""
-        state, log_every = course.state, self.hooks.options.log_every
-        epoch, done = divmod(state.step, self.per_epoch)
-        self._seed(state, epoch, done)
-        self.model.train()
-        batches = training_batches(self.train.lengths, self.hooks.options.batch_size, self.seed, epoch)
-        began = time.perf_counter()
-        for rows, parts in prepared(
-            batches[done : done + self.total - state.step], partial(step.parts, self.train), threaded=step.deferred
-        ):
-            course.rate = course.schedule.set(state.step)
-            losses = step.take(self.train, rows, parts)
-            self.splits = state.course.splits
-            state.course.evaluated = False
-            due, course.paused = state.step % log_every == 0, self.engine.any(pause_requested())
-            if step.deferred and (due or course.paused or course.ended):
-                losses = step.read()
-            for meter in course.meters.values():
-                meter.add(losses, len(rows), time.perf_counter() - began)
-            advance("training", state.step, self.total)
-            if due:
-                yield from self._saving(course, course.event("step"))
-            if course.paused:
-                yield from self._pause(course)
-                return
-            began = time.perf_counter()
-
-    def _evaluation(self, course: _Standing) -> Iterator[TrainEvent]:
-        """The end of an epoch."""
-        with torch.no_grad():
-            course.state.swap_in(self.hooks.weights(self.model))
-        self.evaluating = True
-        try:
-            scores = None if self.dev is None else self.predict(self.model, self.dev)
-        except Paused:
-            course.paused = True
-        finally:
-            self.evaluating = False
-        if course.paused:
-            course.state.swap_back()
-            yield from self._pause(course)
-            return
-        course.state.course.evaluated = True
-        yield from self._saving(course, course.event("epoch", scores))
-        if course.state.step < self.total:  # in the end, the weights that were evaluated stay
-            course.state.swap_back()
-
-    def _pause(self, course: _Standing) -> Iterator[TrainEvent]:
-        """A last event, of which the meters know nothing when training goes on."""
-        totals = course.totals()
-        yield from self._saving(course, course.event("pause"), totals)
-
-    def _saving(
-        self, course: _Standing, event: TrainEvent, totals: dict[str, Totals] | None = None
-    ) -> Iterator[TrainEvent]:
-        """The event; while its consumer looks at it, there is a state to save."""
-        state = course.state
-        state.course.meters = course.totals() if totals is None else totals
-        state.course.generators = generator_states(self.engine.device)
-        self.state = state
-        yield event
-        self.state = None
-
-    def _seed(self, state: TrainingState, epoch: int, done: int) -> None:
-        """What an epoch draws at random depends on the seed, the epoch and the process; its middle goes on with that.
-
-        The generators are saved of the first process. Others draw anew there.
-        """
-        index = self.engine.accelerator.process_index
-        if done and index:
-            set_seed(_mix(self.seed, epoch, index, done))
-            return
-        set_seed(_mix(self.seed, epoch, index))
-        if done and state.course.generators:
-            restore_generators(state.course.generators, self.engine.device)
+        self.state, self._schedule = self._begin(resume)
+        self._rate = self._schedule.set(max(0, self.state.step - 1)) if self.total else 0.0
+        self._meters = {name: _Meter(self.state.course.meters.get(name)) for name in ("step", "epoch")}
+        self._step = Step(hooks, engine, self.state, late=late)
 
     def _begin(self, resume: Path | None) -> tuple[TrainingState, Schedule]:
         """The state that training begins from, or goes on from; what hooks draw at random comes from the seed."""
@@ -181,29 +89,113 @@ class Loop:
             state.restore(saved, resume)
         return state, schedule
 
+    def events(self) -> Iterator[TrainEvent]:
+        """Train; see :meth:`TorchTrainer.fit`. It ends after a ``"pause"`` event."""
+        state = self.state
+        if state.step == self.total and state.course.evaluated:  # all is done: only the weights to save are missing
+            with torch.no_grad():
+                state.swap_in(self.hooks.weights(self.model))
+        try:
+            while state.step < self.total or not state.course.evaluated:
+                if state.course.evaluated or not self._epoch_ended:
+                    yield from self._epoch()
+                if not self._paused:
+                    yield from self._evaluation()
+                if self._paused:
+                    return
+        finally:
+            self.engine.accelerator.free_memory()  # it keeps every model it ever prepared
 
-class _Standing:
-    """How a training stands between two steps: what makes its events."""
+    def _epoch(self) -> Iterator[TrainEvent]:
+        """The steps up to the end of an epoch."""
+        state, step = self.state, self._step
+        epoch, done = divmod(state.step, self.per_epoch)
+        self._seed_epoch(epoch, done)
+        self.model.train()
+        batches = training_batches(self.train.lengths, self.hooks.options.batch_size, self.seed, epoch)
+        began = time.perf_counter()
+        for rows, parts in prepared(
+            batches[done : done + self.total - state.step], partial(step.parts, self.train), threaded=step.deferred
+        ):
+            self._seed_step()
+            self._rate = self._schedule.set(state.step)
+            losses = step.take(self.train, rows, parts)
+            state.course.evaluated = False
+            due, self._paused = state.step % self.hooks.options.log_every == 0, self.engine.any(pause_requested())
+            if step.deferred and (due or self._paused or self._epoch_ended):
+                losses = step.read()
+            for meter in self._meters.values():
+                meter.add(losses, len(rows), time.perf_counter() - began)
+            advance("training", state.step, self.total)
+            if due:
+                yield from self._watched(self._event("step"))
+            if self._paused:
+                yield from self._pause()
+                return
+            began = time.perf_counter()
 
-    def __init__(self, loop: Loop, state: TrainingState, schedule: Schedule, meters: dict[str, _Meter]) -> None:
-        self.loop, self.state, self.schedule, self.meters = loop, state, schedule, meters
-        self.rate = schedule.set(max(0, state.step - 1)) if loop.total else 0.0
-        self.paused = False
+    def _evaluation(self) -> Iterator[TrainEvent]:
+        """The end of an epoch."""
+        state = self.state
+        with torch.no_grad():
+            state.swap_in(self.hooks.weights(self.model))
+        self.evaluating = True
+        try:
+            scores = None if self.dev is None else self.predict(self.model, self.dev)
+        except Paused:
+            self._paused = True
+        finally:
+            self.evaluating = False
+        if self._paused:
+            state.swap_back()
+            yield from self._pause()
+            return
+        state.course.evaluated = True
+        yield from self._watched(self._event("epoch", scores))
+        if state.step < self.total:  # in the end, the weights that were evaluated stay
+            state.swap_back()
+
+    def _pause(self) -> Iterator[TrainEvent]:
+        """A last event, of which the meters know nothing when training goes on."""
+        totals = self._totals()
+        yield from self._watched(self._event("pause"), totals)
+
+    def _watched(self, event: TrainEvent, totals: dict[str, Totals] | None = None) -> Iterator[TrainEvent]:
+        """The event; while its consumer looks at it, the state may be saved."""
+        self.state.course.meters = self._totals() if totals is None else totals
+        self.state.course.generators = generator_states(self.engine.device)
+        self.watched = True
+        yield event
+        self.watched = False
+
+    def _event(self, kind: Kind, scores: SpanScores | None = None) -> TrainEvent:
+        """An event of here and now; reads the meter of its kind."""
+        step = self.state.step
+        loss, speed = self._meters["epoch" if kind == "epoch" else "step"].read()
+        metrics = {} if self.dev is None or scores is None else dev_metrics(self.dev, scores)
+        return TrainEvent(kind, step, self.total, step / self.per_epoch, loss, self._rate, speed, metrics, scores)
 
     @property
-    def ended(self) -> bool:
+    def _epoch_ended(self) -> bool:
         """Whether an epoch ends here, or the training."""
-        return self.state.step >= self.loop.total or self.state.step % self.loop.per_epoch == 0
+        return self.state.step >= self.total or self.state.step % self.per_epoch == 0
 
-    def totals(self) -> dict[str, Totals]:
-        return {name: meter.totals for name, meter in self.meters.items()}
+    def _totals(self) -> dict[str, Totals]:
+        return {name: meter.totals for name, meter in self._meters.items()}
 
-    def event(self, kind: Kind, scores: SpanScores | None = None) -> TrainEvent:
-        """An event of here and now; reads the meter of its kind."""
-        loop, step = self.loop, self.state.step
-        loss, speed = self.meters["epoch" if kind == "epoch" else "step"].read()
-        metrics = {} if loop.dev is None or scores is None else dev_metrics(loop.dev, scores)
-        return TrainEvent(kind, step, loop.total, step / loop.per_epoch, loss, self.rate, speed, metrics, scores)
+    def _seed_epoch(self, epoch: int, done: int) -> None:
+        """What an epoch draws at random depends on the seed and the epoch; its middle goes on with the generators."""
+        set_seed(_mix(self.seed, epoch, 0))
+        if done and self.state.course.generators:
+            restore_generators(self.state.course.generators, self.engine.device)
+
+    def _seed_step(self) -> None:
+        """Of several processes, each draws in each step what depends on the seed, the step and its number alone.
+
+        So a state that one of them saves is enough for all to go on from, and for any other number of processes.
+        """
+        if self.engine.accelerator.num_processes > 1:
+            set_seed(_mix(self.seed, self.state.step, self.engine.accelerator.process_index))
 
 
 def _mix(*numbers: int) -> int:

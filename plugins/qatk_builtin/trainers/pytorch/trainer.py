@@ -123,12 +123,13 @@ class TorchTrainer(TrainingHooks):
     ) -> Iterator[TrainEvent]:
         """Train in place; see :class:`qatk.api.Trainer`.
 
-        Training of one process that resumes after any event gives the same weights on a CPU, bit for bit, as training
-        that never stopped: what an epoch draws at random depends on ``seed``, the epoch and the process, and in its
-        middle the generators of the first process are saved.
+        Training that resumes after any event gives the same weights on a CPU, bit for bit, as training that never
+        stopped, with the same number of processes; with another number it goes on from the same weights and windows.
         """
-        self._loop = Loop(self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late)
-        yield from self._loop.events(resume)
+        self._loop = Loop(
+            self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late, resume=resume
+        )
+        yield from self._loop.events()
 
     @torch.inference_mode()
     def predict(self, model: QAModel, features: Features) -> SpanScores:
@@ -160,7 +161,7 @@ class TorchTrainer(TrainingHooks):
     @property
     def _splits(self) -> int:
         """The parts that each part of a batch was split into for want of memory."""
-        return 1 if self._loop is None else self._loop.splits
+        return 1 if self._loop is None else self._loop.state.course.splits
 
     def _pause_alone(self) -> bool:
         """Whether to pause; of several processes, those that do not know would wait for the scores of this one."""
@@ -182,7 +183,7 @@ class TorchTrainer(TrainingHooks):
         save_model(model, folder)
         if not state:
             return
-        if self._loop is None or self._loop.state is None:
+        if self._loop is None or not self._loop.watched:
             raise RuntimeError("there is a state to save only right after an event of fit")
         self._loop.state.save(folder)
 
