@@ -84,6 +84,12 @@ class LiveTrainer(Live[protocols.Trainer]):
         """Whether its training can be saved between any two steps, and stops where it is asked to."""
         return self.component.pauses if isinstance(self.component, optional.PausingTrainer) else False
 
+    def take_examples(self, examples: Examples) -> None:
+        """Give a trainer that learns from texts the training examples."""
+        if isinstance(self.component, optional.ExamplesTrainer):
+            with self.during("training"):
+                self.component.take_examples(examples)
+
     def fit(
         self, model: Model, train: Features, dev: Features, *, seed: int, resume: Path | None
     ) -> Iterator[TrainEvent]:

@@ -71,6 +71,7 @@ class Batch:
             ``None`` without targets.
         span_target: int64[S, 3], the window, first and last token of every span of the windows' answers; ``None`` if
             none has several, or without targets. See :meth:`spans`.
+        extra: what a trainer added for its loss, by name; heads do not read it.
     """
 
     inputs: Mapping[str, Tensor]
@@ -80,6 +81,7 @@ class Batch:
     start_target: Tensor | None = None
     end_target: Tensor | None = None
     span_target: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     def spans(self) -> tuple[Tensor, Tensor, Tensor]:
         """All spans of the windows' answers, for heads that learn several: int64[S] each.

@@ -135,6 +135,15 @@ class PausingTrainer(Protocol):
 
 
 @runtime_checkable
+class ExamplesTrainer(Protocol):
+    """Optional, for trainers: learns from the texts of the questions too, and not from their windows alone."""
+
+    def take_examples(self, examples: Examples) -> None:
+        """Called before ``fit`` with the training examples, which ``example_index`` of the windows refers to."""
+        ...
+
+
+@runtime_checkable
 class ModuleTrainer(Protocol):
     """Optional, for trainers: the model as a torch module, which exporters write in other formats."""
 
@@ -248,7 +257,7 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "backbone": (LocatedBackbone,),
     "featurizer": (FeaturizerCaching, StreamingFeaturizer),
     "head": (CheckpointModule,),
-    "trainer": (DescribingTrainer, PausingTrainer, ModuleTrainer),
+    "trainer": (DescribingTrainer, PausingTrainer, ExamplesTrainer, ModuleTrainer),
     "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers),
     "metric": (CorpusMetric, Normalising),
     "slicer": (TitledSlicer, AnswerSlicer, Normalising),

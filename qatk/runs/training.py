@@ -77,6 +77,8 @@ class _Training:
         """The events of the trainer, each logged; the state is saved where it is due."""
         trainer, due = self.context.parts.trainer, _Due(self.context.recipe.save_every)
         seed = self.context.recipe.seed
+        assert self.data.train is not None
+        trainer.take_examples(self.data.train)
         try:
             for event in trainer.fit(self.model, features, self.windows.dev, seed=seed, resume=resume):
                 if event.kind == "epoch":

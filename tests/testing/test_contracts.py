@@ -108,6 +108,9 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ("slicer", "column"): {"name": "level"},
             ("backbone", "hf"): {"model": str(save_model(folder / "model"))},
             ("decoder", "ensemble"): {"runs": []},
+            ("trainer", "distil"): {
+                "teacher": str(save_model(folder / "teacher", answers=True, max_position_embeddings=512))
+            },
         }
 
 

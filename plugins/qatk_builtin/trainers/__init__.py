@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from qatk.api import AboveZero, Component, Options, Positive, hookimpl
+from qatk.api import AboveZero, Component, Fraction, Options, Positive, hookimpl
 
 
 class TorchOptions(Options):
@@ -45,9 +45,23 @@ class TorchOptions(Options):
     costs memory, and 32768 otherwise."""
 
 
+class DistilOptions(TorchOptions):
+    """Options of the ``distil`` trainer: those of ``torch``, and the teachers."""
+
+    teacher: str | Annotated[list[str], Field(min_length=1)]
+    """Model to learn from, or a list of them whose probabilities are averaged: a run folder, the folder of a saved or
+    exported model, or a question-answering checkpoint of the hub. It may have another tokenizer. What it says of the
+    training windows is computed once and stored in the cache folder."""
+    temperature: AboveZero = 2.0
+    """Divides the scores of teacher and student before they are compared; higher values show more of what the teacher
+    thinks of wrong answers."""
+    weight: Fraction = 0.5
+    """Share of the loss that the teacher has; the gold answers have the rest."""
+
+
 @hookimpl
 def qatk_trainers() -> Iterable[Component]:
-    """One trainer."""
+    """Training by gold answers, and by trained models."""
     return [
         Component(
             "torch",
@@ -55,5 +69,11 @@ def qatk_trainers() -> Iterable[Component]:
             TorchOptions,
             "AdamW on accelerate; bf16, batches of like length",
             formerly=("torch-trainer",),
-        )
+        ),
+        Component(
+            "distil",
+            f"{__name__}.distil.trainer:DistilTrainer",
+            DistilOptions,
+            "torch, learning from the scores of trained models too",
+        ),
     ]

@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from qatk.plugins.optional import ExamplesTrainer
 from qatk.plugins.protocols import Backbone, Head, Model, Trainer
 from qatk.testing.inputs.snapshots import changed, snapshot
 from qatk.testing.promise import Subject, expect, given, promise
-from qatk.types import Features, Float32, SpanScores, TrainEvent
+from qatk.types import Examples, Features, Float32, SpanScores, TrainEvent
 
 _SMALL = {"epochs": 2.0, "batch_size": 8, "learning_rate": 2e-3, "log_every": 2, "device": "cpu", "precision": "fp32"}
 """Set where a trainer has options of these names."""
@@ -30,6 +31,7 @@ class _Bench:
 
     backbone: Backbone
     head: Head
+    examples: Examples
     train: Features
     dev: Features
 
@@ -42,9 +44,8 @@ def _bench(subject: Subject) -> _Bench:
     backbone.prepare(examples)
     featurizer = build("featurizer", "stride", {"max_length": 96, "doc_stride": 16})
     windows = featurizer.featurize(examples, backbone.tokenizer(), backbone.spec(), targets=True)
-    return _Bench(
-        backbone, build("head", "linear"), windows.take(np.arange(24)), windows.take(np.arange(24, len(windows)))
-    )
+    train, dev = windows.take(np.arange(24)), windows.take(np.arange(24, len(windows)))
+    return _Bench(backbone, build("head", "linear"), examples, train, dev)
 
 
 def _trainer(subject: Subject) -> Trainer:
@@ -59,12 +60,19 @@ def _trained(
     trainer = _trainer(subject)
     model, epochs = trainer.assemble(bench.backbone, bench.head, seed=seed), 0
     events: list[TrainEvent] = []
+    _tell(trainer, bench)
     for event in trainer.fit(model, bench.train, bench.dev, seed=seed):
         events.append(event)
         epochs += event.kind == "epoch"
         if upto is not None and epochs == upto:
             break
     return trainer, model, events
+
+
+def _tell(trainer: Trainer, bench: _Bench) -> None:
+    """Give a trainer that learns from texts the examples, as a run does."""
+    if isinstance(trainer, ExamplesTrainer):
+        trainer.take_examples(bench.examples)
 
 
 def _flat(scores: SpanScores) -> Float32:
@@ -191,6 +199,7 @@ def training_can_be_resumed(subject: Subject) -> None:
         stopped.save(half, folder, state=True)
         other = _trainer(subject)
         resumed = other.assemble(bench.backbone, bench.head, seed=9)
+        _tell(other, bench)
         rest = list(other.fit(resumed, bench.train, bench.dev, seed=1, resume=folder))
         last = max(event.step for event in rest) if rest else 0
         expect(last == events[-1].step, f"resumed training ended at step {last} of {events[-1].step}")

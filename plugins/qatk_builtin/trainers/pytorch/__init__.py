@@ -4,7 +4,7 @@ A plugin's trainer may be a subclass of :class:`qatk_builtin.trainers.pytorch.tr
 :class:`qatk_builtin.trainers.TorchOptions`. Both may rely on the following, which stays as it is for as long as the
 version of qatk's hooks (``QATK_API``) does:
 
-- the hooks ``optimizer``, ``loss``, ``on_start``, ``on_step`` and ``weights`` of
+- the hooks ``optimizer``, ``on_batch``, ``loss``, ``on_start``, ``on_step`` and ``weights`` of
   :class:`qatk_builtin.trainers.pytorch.hooks.TrainingHooks`: their arguments, what they return, when they are called;
 - the options that there are, the methods of :class:`qatk.api.Trainer`, and the attribute ``options``;
 - of :class:`qatk_builtin.trainers.pytorch.model.QAModel`, an ``nn.Module``: ``encoder``, ``head``, ``spec``, ``loss``.

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from qatk.api import Batch, PairLogits, SpanLogits, TokenLogits
+from qatk.types import Int64
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.optimizer import adamw
@@ -27,6 +28,14 @@ class TrainingHooks:
         the device, only where all groups are ``fused``.
         """
         return adamw(model, self.options)
+
+    def on_batch(self, batch: Batch, rows: Int64) -> Batch:
+        """Called for every training batch as it is made, on a GPU in another thread; the batch to train on.
+
+        ``rows`` are its windows among those that training was given. What a loss needs beside the windows goes into
+        ``extra``.
+        """
+        return batch
 
     def loss(self, model: QAModel, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
         """What to minimise: the mean over the batch's windows, a scalar; ``output`` is what the head gave for them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
@@ -46,8 +47,8 @@ class Step:
         accelerator, model = self.engine.accelerator, self.state.model
         number = self.hooks.options.gradient_accumulation * self.state.course.splits
         split = shares(rows, accelerator.process_index, accelerator.num_processes, number)
-        packing = model.packing is not None
-        return [(make_batch(train, part, model.spec, self.engine.device, packing=packing), w) for part, w in split]
+        make = partial(make_batch, train, spec=model.spec, device=self.engine.device, packing=model.packing is not None)
+        return [(self.hooks.on_batch(make(part), part), weight) for part, weight in split]
 
     def take(self, train: Features, rows: Int64, parts: Sequence[tuple[Batch, float]]) -> list[tuple[float, int]]:
         """One step over these windows, in these parts; the losses to be had now, each with its windows.

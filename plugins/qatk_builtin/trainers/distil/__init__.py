@@ -1,0 +1,1 @@
+"""Learning from trained models: their probabilities of starts, ends and "no answer" as soft targets."""

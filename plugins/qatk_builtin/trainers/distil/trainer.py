@@ -1,0 +1,126 @@
+"""The ``distil`` trainer: ``torch`` with the soft targets of trained models beside the gold answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax
+
+from qatk.api import Batch, Examples, Features, PairLogits, SpanLogits, TokenLogits, TrainEvent, UsageError
+from qatk.types import Int64
+from qatk_builtin.trainers import DistilOptions
+from qatk_builtin.trainers.distil.soft_targets import SoftTargets, mean_targets, rows_of
+from qatk_builtin.trainers.distil.store import Store, as_stored, digest
+from qatk_builtin.trainers.distil.teacher import Teacher
+from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.state import Stateful
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
+
+_START, _END = "teacher_start", "teacher_end"
+
+
+class DistilTrainer(TorchTrainer):
+    """Knowledge distillation (Hinton et al. 2015) of start, end and "no answer".
+
+    The loss is that of the head, and the Kullback-Leibler divergence of the student's probabilities from the teachers'
+    mean, both at ``temperature`` and times its square. The teachers are asked once; what they said is stored
+    (:class:`Store`).
+    """
+
+    options: DistilOptions
+    _examples: Examples | None = None
+
+    def take_examples(self, examples: Examples) -> None:
+        """Keep the training examples for a teacher with another tokenizer; see :class:`qatk.api.ExamplesTrainer`."""
+        self._examples = examples
+
+    def fit(
+        self, model: QAModel, train: Features, dev: Features | None, *, seed: int, resume: Path | None = None
+    ) -> Iterator[TrainEvent]:
+        """Ask the teachers, and train; see :class:`qatk.api.Trainer`.
+
+        Raises:
+            QatkError: a subclass of it, where a teacher cannot be loaded.
+        UsageError: the head does not score starts and ends.
+        """
+        if len(train) and self.predict(model, train.take(np.zeros(1, np.int64))).start is None:
+            what = "distil teaches heads that score starts and ends; this one scores whole spans, or tags tokens"
+            raise UsageError(what, where="head", fix="use the head linear or answerability")
+        self._windows, self._targets = train, self._ask(model, train)
+        yield from super().fit(model, train, dev, seed=seed, resume=resume)
+
+    def on_start(self, model: QAModel) -> Mapping[str, Stateful]:
+        """Keep a digest with the state, so that training goes on with the teachers that it began with."""
+        columns = (self._targets.start.tobytes(), self._targets.end.tobytes())
+        return {**super().on_start(model), "teacher": _Same(digest(columns))}
+
+    def on_batch(self, batch: Batch, rows: Int64) -> Batch:
+        """Give the batch its soft targets."""
+        batch = super().on_batch(batch, rows)
+        found = {}
+        for name, column in ((_START, self._targets.start), (_END, self._targets.end)):
+            table = torch.full(batch.token_mask.shape, -torch.inf, device=batch.token_mask.device)
+            table[batch.token_mask] = torch.from_numpy(rows_of(self._windows, column, rows)).to(table.device)
+            found[name] = table
+        return replace(batch, extra={**batch.extra, **found})
+
+    def loss(self, model: QAModel, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
+        """The head's loss, of which ``weight`` gives way to that of the soft targets."""
+        assert isinstance(output, SpanLogits)
+        temperature = self.options.temperature
+        pairs = (output.start, batch.extra[_START]), (output.end, batch.extra[_END])
+        soft = torch.stack([divergence(scores, due, temperature) for scores, due in pairs]).mean()
+        return torch.lerp(super().loss(model, output, batch), temperature**2 * soft, self.options.weight)
+
+    def _ask(self, model: QAModel, windows: Features) -> SoftTargets:
+        """The mean of the teachers' targets, out of the store or computed by all processes."""
+        examples = self._examples
+        if examples is None:
+            raise RuntimeError("take_examples comes before fit")
+        names = [self.options.teacher] if isinstance(self.options.teacher, str) else self.options.teacher
+        store, parts = Store(), []
+        for name in names:
+            teacher = Teacher(name, self.options.device, model.tokenizer, model.spec)
+            held = store.read(key := teacher.identity(examples, windows))
+            if self.engine.any(held is None):  # all processes compute, or none: they share a prediction's windows
+                store.write(key, held := as_stored(teacher.targets(examples, windows)))
+            assert held is not None
+            parts.append(held)
+        return mean_targets(parts)
+
+
+class _Same:
+    """A digest that a resumed training must find again."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def state_dict(self) -> dict[str, str]:
+        """The digest."""
+        return {"sha256": self.value}
+
+    def load_state_dict(self, state: Mapping[str, str], /) -> None:
+        """Compare. Raises ``ValueError`` where it is another."""
+        if state["sha256"] != self.value:
+            raise ValueError("its teachers gave other targets than these do")
+
+
+def divergence(scores: Tensor, due: Tensor, temperature: float) -> Tensor:
+    """The mean over windows of the divergence of student from teacher, both at a temperature.
+
+    Args:
+        scores: float[B, L], the student's; what it masks (``-inf``) takes no part, and the teacher's rest makes up 1.
+        due: float[B, L], the teacher's log-probabilities.
+        temperature: divides both before the softmax.
+    """
+    scored = scores.isfinite()
+    ours = log_softmax(scores.float() / temperature, 1)
+    theirs = log_softmax(due.masked_fill(~scored, -torch.inf) / temperature, 1)
+    there = scored & theirs.isfinite()
+    gap = torch.where(there, theirs, 0.0) - torch.where(there, ours, 0.0)
+    return (theirs.exp() * gap).sum(1).mean()
