@@ -3,7 +3,7 @@
 - ``qatk.run(recipe)`` trains a model and evaluates it.
 - ``qatk.evaluate(data, predictions)`` scores predictions.
 - ``qatk.compare(a, b)`` compares systems.
-- ``qatk.load_run(folder)`` reads a finished run.
+- ``qatk.load_run(folder)`` reads a finished run; ``qatk.list_runs(folder)`` lists all runs, also unfinished ones.
 - ``qatk.load_model(model)`` loads a model that answers questions.
 - ``qatk.push(model, repo)`` and ``qatk.pull(repo)`` publish models on the hub and fetch them.
 - ``qatk.pipeline("question-answering", model)`` replaces the pipeline that transformers removed.
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qatk.inference.model import load_model as load_model
     from qatk.inference.pipeline import install_pipeline as install_pipeline
     from qatk.inference.pipeline import pipeline as pipeline
+    from qatk.run_folder.listing import list_runs as list_runs
     from qatk.run_folder.load import load_run as load_run
     from qatk.runs.run import run as run
     from qatk.sweeps.compare import compare as compare
@@ -36,6 +37,7 @@ _HOMES = {
     "pull": "qatk.hub.pull",
     "push": "qatk.hub.push",
     "pipeline": "qatk.inference.pipeline",
+    "list_runs": "qatk.run_folder.listing",
     "load_run": "qatk.run_folder.load",
 }
 
@@ -44,6 +46,7 @@ __all__ = [
     "compare",
     "evaluate",
     "install_pipeline",
+    "list_runs",
     "load_model",
     "load_run",
     "pipeline",

@@ -87,6 +87,15 @@ def figure(value: float | None, digits: int) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.1e}"
 
 
+def clock(seconds: float | None) -> str:
+    """A duration as clocks show it: ``4:05``, ``1:02:03``; ``-`` if unknown."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(max(round(seconds), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def parameter_count(number: int) -> str:
     """``22.7 M parameters``."""
     return f"{number / 1e6:.1f} M parameters" if number >= 1e6 else f"{number:,} parameters"

@@ -16,10 +16,8 @@ from qatk.errors import Problem, RecipeError, UsageError, nearest
 from qatk.plugins.host import PluginHost
 from qatk.recipes.checking import Checker
 from qatk.recipes.document import LONGEST, assign, parse, scalar
+from qatk.recipes.keys import NO_RESULT
 from qatk.recipes.sections import FURTHER, SECTIONS, Choice, Interval, Scalars
-
-_NO_RESULT = ("reporters", "trackers", "save_every", "keep_last")
-"""Keys that change nothing of what a run computes."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Recipe:
 
     def digest(self) -> str:
         """SHA-256 of what the recipe computes: reporters, trackers and how states are saved do not count."""
-        filled = {k: v for k, v in self.filled().items() if k not in _NO_RESULT}
+        filled = {k: v for k, v in self.filled().items() if k not in NO_RESULT}
         return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,17 +11,18 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from qatk.errors import RunFolderError
+from qatk.errors import Interrupted, QatkError, Requeue, RunFolderError, StorageError, message
 from qatk.files import discard, is_there, storage_errors
 from qatk.run_folder.lock import LOCK
-from qatk.run_folder.manifest import MANIFEST, Identity, Manifest, StageRecord, read_manifest, write_manifest
+from qatk.run_folder.manifest import MANIFEST, Ended, Identity, Manifest, StageRecord, read_manifest, write_manifest
 
 SETS = "sets"
 """The folder of the evaluation sets beside ``dev``, one folder each."""
+Differing = Callable[[Mapping[str, object]], Sequence[str]]
 
 
 class RunFolder:
@@ -36,13 +37,14 @@ class RunFolder:
         self.path, self.manifest = path, manifest
 
     @classmethod
-    def open(cls, path: Path, identity: Identity, *, resume: bool) -> RunFolder:
+    def open(cls, path: Path, identity: Identity, *, resume: bool, differing: Differing = lambda held: []) -> RunFolder:
         """Take a folder for a run.
 
         Args:
             path: the folder; :meth:`save` makes it where it is not there.
             identity: what makes two runs the same (recipe digest, limit, version of the form).
             resume: go on with the run that the folder holds.
+            differing: says in what the recipe that a folder holds differs from this run's.
 
         Raises:
             RunFolderError: for a folder that holds another run, something else, or a run without ``resume``; one that
@@ -53,7 +55,7 @@ class RunFolder:
         if (path / MANIFEST).exists():
             manifest = read_manifest(path)
             if _worth_keeping(path, manifest):
-                return cls._reopen(path, manifest, identity, resume)
+                return cls._reopen(path, manifest, identity, resume, differing)
             cls(path, manifest)._mend()
             (path / "events.jsonl").unlink(missing_ok=True)
         elif path.exists():
@@ -65,17 +67,22 @@ class RunFolder:
         return cls(path, Manifest(identity=identity))
 
     @classmethod
-    def _reopen(cls, path: Path, manifest: Manifest, identity: Identity, resume: bool) -> RunFolder:
+    def _reopen(
+        cls, path: Path, manifest: Manifest, identity: Identity, resume: bool, differing: Differing
+    ) -> RunFolder:
         held, wanted = dict(manifest.identity), dict(identity)
-        if differing := sorted(key for key in wanted if wanted[key] != held[key]):
-            what = f"{path} holds another run: its {', '.join(differing)} differ{'s' * (len(differing) == 1)}"
+        if keys := sorted(key for key in wanted if wanted[key] != held[key]):
+            said = [*(differing(manifest.recipe) if "recipe" in keys else ())]
+            said += [f"limit {held['limit'] or 'none'}, now {wanted['limit'] or 'none'}"] if "limit" in keys else []
+            what = f"{path} holds another run: its {', '.join(keys)} differ{'s' * (len(keys) == 1)}"
+            what += f" ({'; '.join(said)})" if said else ""
             raise RunFolderError(what, fix="name another folder with --out, or remove this one")
         if not resume:
             state = "this run, finished" if "score" in manifest.stages else "this run, unfinished"
             raise RunFolderError(
                 f"{path} already holds {state}", fix="continue it with --resume, or choose another folder with --out"
             )
-        folder = cls(path, manifest)
+        folder = cls(path, manifest.model_copy(update={"ended": None}))
         folder._mend()
         return folder
 
@@ -103,6 +110,21 @@ class RunFolder:
         self.update(stages={**self.manifest.stages, stage: record})
         self.save()
 
+    @contextmanager
+    def noting_the_end(self) -> Iterator[None]:
+        """Note in the manifest how the block ends, where it does not finish the run: commands tell it later.
+
+        A run that came to no manifest yet stays without one; a disk that refuses changes nothing of what is raised.
+        """
+        try:
+            yield
+        except BaseException as error:
+            if (self.path / MANIFEST).exists() and not self.done("score"):
+                self.update(ended=_ended(error))
+                with suppress(StorageError):
+                    self.save()
+            raise
+
     def save(self) -> None:
         """Write the manifest; the first time, make the folder."""
         with storage_errors(self.path):
@@ -111,6 +133,12 @@ class RunFolder:
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
+
+
+def _ended(error: BaseException) -> Ended:
+    if isinstance(error, Interrupted | Requeue) or not isinstance(error, Exception):
+        return Ended(how="stopped", why=str(error) if isinstance(error, QatkError) else "")
+    return Ended(how="failed", why=str(error) if isinstance(error, QatkError) else message(repr(error)))
 
 
 def _half_written(path: Path) -> bool:

@@ -10,6 +10,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,62 @@ from qatk.files import is_there, storage_errors
 from qatk.run_folder.manifest import MANIFEST
 
 LOCK = ".lock"
+_SINCE = "%Y-%m-%d %H:%M:%S"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that a lock is, or was, of.
+
+    Attributes:
+        pid, host: which one.
+        since: when it took the folder, by its host's clock.
+        alive: whether it still has it.
+    """
+
+    pid: int
+    host: str
+    since: datetime
+    alive: bool
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Whose lock lies in a folder; ``None`` where there is none, or none that says. It is left as it is."""
+    try:
+        file = os.open(path / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        owner = json.loads(os.pread(file, 4096, 0))
+        pid, host, since = int(owner["pid"]), str(owner["host"]), datetime.strptime(owner["since"], _SINCE)
+        return Holder(pid, host, since, _is_alive(pid, host) and _is_held(file))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        os.close(file)
+
+
+def _is_alive(pid: int, host: str) -> bool:
+    """Whether the process runs, as far as this host can say."""
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_held(file: int) -> bool:
+    """Whether a lock is held. Asked last, and of a process that seems to run: asking is to hold it for a moment."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 @contextmanager
@@ -88,7 +145,7 @@ def _sign(file: int, path: Path) -> None:
     if held := os.pread(file, 4096, 0):
         what = f"{path} was left by {_owner(held)}, which did not end it: its lock is taken over"
         warnings.warn(what, QatkWarning, stacklevel=6)
-    mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
+    mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():{_SINCE}}"}
     os.ftruncate(file, 0)
     os.pwrite(file, json.dumps(mine).encode(), 0)
 

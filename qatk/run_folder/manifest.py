@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -95,6 +95,13 @@ class Best(_Record):
     value: float
 
 
+class Ended(_Record):
+    """How a run ended that did not finish: ``stopped`` by a signal, or ``failed``; and why."""
+
+    how: Literal["stopped", "failed"]
+    why: str = ""
+
+
 class CalibrationRecord(_Record):
     """What was halved to fit the null threshold (``article`` or ``context``), and the threshold of each half."""
 
@@ -113,6 +120,7 @@ class Manifest(_Record):
         model: what the trainer says of it.
         stages: those that were completed, in order.
         peak_memory_bytes: the most memory that a process of the run held.
+        ended: how its last execution ended, if it did not finish and could still say so.
     """
 
     format: int = FORMAT
@@ -127,6 +135,7 @@ class Manifest(_Record):
     calibration: CalibrationRecord | None = None
     stages: Mapping[str, StageRecord] = Field(default_factory=dict)
     peak_memory_bytes: int = 0
+    ended: Ended | None = None
 
     @field_validator("recipe")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import compose
+from qatk.recipes.keys import differences
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
 from qatk.run_folder.examples_table import write_examples
@@ -28,7 +30,7 @@ from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
-from qatk.run_folder.secrets import hidden_in_yaml
+from qatk.run_folder.secrets import hidden, hidden_in_yaml
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
 from qatk.runs.features import make_features
@@ -88,13 +90,18 @@ def run(
     with ExitStack() as stack:
         if is_first_process():
             stack.enter_context(locked(path))
-            folder = RunFolder.open(path, identity, resume=resume)
+            folder = RunFolder.open(path, identity, resume=resume, differing=partial(_differences, recipe))
         else:
             folder = stack.enter_context(follow(path, identity))
             pipeline = replace(pipeline, reporters=[], trackers=[])
-        with blaming(pipeline.suppliers()):
+        with folder.noting_the_end(), blaming(pipeline.suppliers()):
             context = Context(recipe, pipeline, folder, Stages(folder), Trackers(pipeline.trackers), limit)
             return _execute(context, host, console or Console(quiet=True))
+
+
+def _differences(recipe: Recipe, held: Mapping[str, object]) -> Sequence[str]:
+    """In what the recipe of a run folder differs from this one, without a word of secrets."""
+    return differences(held, hidden(recipe.filled()))
 
 
 def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:

@@ -127,7 +127,7 @@ def test_another_run_is_refused_even_with_resume(tmp_path: Path) -> None:
     begun(tmp_path)
     with pytest.raises(RunFolderError, match="holds another run: its limit differs"):
         RunFolder.open(tmp_path, Identity(recipe=ME.recipe, limit=5), resume=True)
-    with pytest.raises(RunFolderError, match="its limit, recipe differ\n"):
+    with pytest.raises(RunFolderError, match=r"its limit, recipe differ \(limit none, now 5\)\n"):
         RunFolder.open(tmp_path, Identity(recipe="x", limit=5), resume=True)
 
 

@@ -1,0 +1,66 @@
+"""Recipes as flat keys and values, such as ``trainer.learning_rate`` and ``metrics.0.use``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+
+def flat(recipe: object, at: str = "") -> dict[str, object]:
+    """The values of a filled recipe by key; places in a list count from 0."""
+    if isinstance(recipe, Mapping):
+        inner = [(str(key), value) for key, value in recipe.items()]
+    elif isinstance(recipe, list | tuple):
+        inner = [(str(i), value) for i, value in enumerate(recipe)]
+    else:
+        return {at: recipe}
+    found: dict[str, object] = {}
+    for key, value in inner:
+        found |= flat(value, f"{at}.{key}" if at else key)
+    return found
+
+
+def value_at(recipe: object, key: str) -> object:
+    """The value of a key; of a section, the component that it names.
+
+    Raises:
+        KeyError: it has no such key.
+    """
+    value = recipe
+    for step in key.split("."):
+        if isinstance(value, Mapping):
+            value = value[step]
+        elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise KeyError(key)
+    if isinstance(value, Mapping) and "use" in value:
+        return value["use"]
+    return value
+
+
+NO_RESULT = ("reporters", "trackers", "save_every", "keep_last")
+"""Keys that change nothing of what a run computes."""
+MOST = 5
+"""How many differing keys a message names."""
+
+
+def differences(held: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """In what two filled recipes compute something else: ``KEY OLD, now NEW``, and how many more keys there are.
+
+    Of a section that names another component, its options differ too, and are not named.
+    """
+    old, new = ({k: v for k, v in flat(of).items() if k.split(".")[0] not in NO_RESULT} for of in (held, wanted))
+    keys = [key for key in dict.fromkeys([*old, *new]) if key not in old or key not in new or old[key] != new[key]]
+    others = [key.removesuffix("use") for key in keys if key.endswith(".use")]
+    keys = [key for key in keys if not any(key.startswith(of) and key != f"{of}use" for of in others)]
+    said = [f"{key} {_shown(old, key)}, now {_shown(new, key)}" for key in keys[:MOST]]
+    return [*said, *([f"{len(keys) - MOST} more"] if len(keys) > MOST else [])]
+
+
+def _shown(recipe: Mapping[str, object], key: str) -> str:
+    if key not in recipe:
+        return "not there"
+    value = recipe[key]
+    text = f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
