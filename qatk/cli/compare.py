@@ -29,6 +29,7 @@ from qatk.cli.compare_options import (
     On,
     Out,
     Over,
+    Plan,
     Report,
     Runtimes,
     Seed,
@@ -41,7 +42,7 @@ from qatk.cli.compare_options import (
 )
 from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
 from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
-from qatk.errors import Interrupted, QatkError, UsageError
+from qatk.errors import QatkError, UsageError
 
 if TYPE_CHECKING:
     import re
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from qatk.evaluation.free_text import Aligner
     from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
+    from qatk.plugins.live import LiveReporter
     from qatk.results.comparison import Comparison, System
     from qatk.sweeps.sweep import Outcome
 
@@ -74,6 +76,7 @@ def compare_command(
     out: Out = None,
     limit: Limit = None,
     jobs: Jobs = None,
+    plan: Plan = None,
     common: Common = False,
     group_seeds: GroupSeeds = False,
     cluster: Cluster = None,
@@ -108,19 +111,22 @@ def compare_command(
     host = plugin_host(context)
     reporters = reporters_of(host, outputs, to_terminal=not json)
     given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], runtime or [], out, limit, jobs)
-    how = aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host)
+    how = aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host), plan, json
     systems, outcomes = _Request(*given, common, group_seeds, cluster, on, bool(html or report), *how).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else _plans(comparison, systems, detect)
     shown, console = _narrowed(comparison, only, pattern), output(quiet=json)
-    for reporter, file in reporters:
-        reporter.compare(shown, file, console, show=_number_shown(show, comparison))
+    _report(shown, reporters, console, _number_shown(show, comparison))
     if json:
         print_json(comparison_to_dict(shown) | further(plans, outcomes))
     elif all(wanted.file is not None for wanted in outputs):
         _print_plans(console, plans)
-    if outcomes:
-        _raise_failures(outcomes)
+    _raise_failures(outcomes)
+
+
+def _report(shown: Comparison, reporters: Sequence[tuple[LiveReporter, Path | None]], console: Console, n: int) -> None:
+    for reporter, file in reporters:
+        reporter.compare(shown, file, console, show=n)
 
 
 def _plans(comparison: Comparison, systems: Sequence[System], detect: float) -> list[Needed]:
@@ -130,10 +136,14 @@ def _plans(comparison: Comparison, systems: Sequence[System], detect: float) -> 
 
 
 def _raise_failures(outcomes: Sequence[Outcome]) -> None:
+    if not outcomes:
+        return
     from qatk.sweeps.sweep import failures
 
     if failed := failures(outcomes):
-        raise QatkError(failed, fix="run the same command again to resume them")
+        planned = any(outcome.state == "missing" for outcome in outcomes)
+        fix = "make them with qatk run --task PLAN:N" if planned else "run the same command again to resume them"
+        raise QatkError(failed, fix=fix)
 
 
 def _print_plans(console: Console, plans: Sequence[Needed]) -> None:
@@ -175,11 +185,14 @@ class _Request:
     nbest: bool
     align: Aligner | None
     by: Normalisation | None
+    plan: Path | None
+    json: bool
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
         from qatk.files import is_there
         from qatk.recipes import is_recipe
+        from qatk.sweeps.plan_folder import is_plan
 
         recipes = [path for path in self.inputs if is_recipe(path)]
         if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:
@@ -194,8 +207,11 @@ class _Request:
             ("--out", self.out),
             ("--limit", self.limit),
             ("--jobs", self.jobs),
+            ("--plan", self.plan),
             why="a recipe",
         )
+        if plan := next((path for path in self.inputs if is_plan(path)), None):
+            return self._gather(host, plan)
         odds = [None if name == "-" else name for name in self.null_odds]
         if self.data is not None:
             return self._answer(host, self.data, odds), []
@@ -218,9 +234,7 @@ class _Request:
         return systems, []
 
     def _read_recipes(self, host: PluginHost, recipes: Sequence[Path]) -> tuple[list[System], list[Outcome]]:
-        from qatk.cli.sweep_progress import show_sweep
-        from qatk.sweeps.overrides import parse_over, parse_seeds
-        from qatk.sweeps.sweep import local_executor, sweep
+        from qatk.cli.compare_recipes import Runs
 
         if others := [str(path) for path in self.inputs if path not in recipes]:
             what = f"not a recipe: {', '.join(others)}"
@@ -233,28 +247,25 @@ class _Request:
         self._refuse(
             ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
         )
-        seeds = None if self.seeds is None else parse_seeds(self.seeds)
-        if len(recipes) == 1 and not self.over and len(seeds or ()) < 2:
-            fix = "vary it with --over KEY=A,B, give it several --seeds, or add another recipe"
-            raise UsageError("one recipe is only one system", fix=fix)
-        overs = [parse_over(text) for text in self.over]
-        try:
-            with show_sweep() as show:
-                return sweep(
-                    recipes,
-                    overs,
-                    seeds,
-                    host=host,
-                    executor=local_executor(self.jobs or 1, host),
-                    listener=show,
-                    settings=[*self.settings, *recipe_runtime(self.runtimes)],
-                    out=self.out,
-                    limit=self.limit,
-                    nbest=self.nbest,
-                    on=self.on,
-                )
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted", fix="run the same command again to continue") from None
+        settings = [*self.settings, *recipe_runtime(self.runtimes)]
+        runs = Runs(recipes, self.over, self.seeds, settings, self.out, self.limit)
+        if self.plan is not None:
+            self._refuse(("--jobs", self.jobs), why="runs that this command makes")
+            runs.write(self.plan, host, json=self.json)
+            raise typer.Exit
+        return runs.make(host, self.jobs or 1, nbest=self.nbest, on=self.on)
+
+    def _gather(self, host: PluginHost, plan: Path) -> tuple[list[System], list[Outcome]]:
+        from qatk.sweeps.sweep import gather
+
+        if len(self.inputs) > 1:
+            raise UsageError(
+                f"{plan} is a plan, which is compared alone", fix="name only the plan, or only run folders"
+            )
+        given = (("--data", self.data), ("--null-odds", self.null_odds), ("--use", self.use), ("--align", self.align))
+        self._refuse(*given, ("--runtime", self.runtimes), ("--language", self.by), why="models and prediction files")
+        self._refuse(("--common", self.common or None), ("--group-seeds", self.group_seeds or None), why="run folders")
+        return gather(plan, host=host, nbest=self.nbest, on=self.on)
 
     def _answer(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.cli.progress import show_progress

@@ -16,8 +16,8 @@ Inputs = Annotated[
     list[Path],
     typer.Argument(
         metavar="SYSTEM",
-        help="Run folders and prediction files; models and prediction files with --data; or recipes with --over or "
-        "--seeds. The first system is the baseline.",
+        help="Run folders and prediction files; models and prediction files with --data; recipes with --over or "
+        "--seeds; or one plan. The first system is the baseline.",
         show_default=False,
         autocompletion=completion.runs,
     ),
@@ -78,6 +78,14 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         min=1, metavar="N", help="Number of runs at a time, each on its own GPU or sharing the CPU.", show_default="1"
+    ),
+]
+Plan = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FOLDER",
+        help="Write the runs' recipes to a folder instead of making the runs: qatk run --task FOLDER:N makes one.",
     ),
 ]
 Common = Annotated[bool, typer.Option("--common", help="Compare only the questions that all systems share.")]

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qatk.cli import completion
 from qatk.cli.shared import Cluster, RuntimeName, output, plain_warnings, plugin_host, print_json, runtime_settings
-from qatk.errors import Interrupted
+from qatk.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qatk.plugins.host import PluginHost
+    from qatk.results import RunResult
 
 
 def run_command(
     context: typer.Context,
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)],
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,39 +45,92 @@ def run_command(
     runtime: RuntimeName = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the recipe's seed.")] = None,
     cluster: Cluster = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER:N",
+            help="Make run N of a plan that qatk compare --plan wrote, or continue it, instead of a recipe.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON instead of the report.")] = False,
 ) -> None:
     """Train and evaluate the model of a recipe, and report the results."""
     # Read when torch loads: threads that spin while they wait make training ten times slower on a shared machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from qatk.cli.progress import show_progress
-    from qatk.run_folder.folder import is_first_process
-    from qatk.runs.run import run
-    from qatk.sweeps.channel import reporting
-
     plain_warnings()
-    first = is_first_process()
     grouped = [] if cluster is None else [f"cluster={dumps(cluster)}"]
-    console = output() if first and not json else None
-    with reporting() as finished:
-        host = plugin_host(context)
-        try:
-            with show_progress(console) if first and finished is None else nullcontext():
-                result = run(
-                    recipe,
-                    out=out,
-                    resume=resume,
-                    limit=limit,
-                    seed=seed,
-                    settings=[*(settings or ()), *grouped, *runtime_settings(runtime)],
-                    host=host,
-                    console=console,
-                )
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted", fix="run the same command with --resume to continue") from None
-        if finished is not None:
-            finished(result.metrics)
-    if first and json:
-        named = {"normaliser": result.normaliser}
-        sets = {name: {**each.metrics, "normaliser": each.normaliser} for name, each in result.sets.items()}
-        print_json({**result.metrics, **named, **({"sets": sets} if sets else {})})
+    given = {"RECIPE": recipe, "--set": settings, "--cluster": cluster, "--runtime": runtime, "--seed": seed}
+    _check_task(task, {**given, "--out": out, "--limit": limit})
+    changes = [*(settings or ()), *grouped, *runtime_settings(runtime)]
+    _Request(recipe or Path(), task, changes, out, resume, limit, seed, json).make(context)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to run; ``recipe`` counts where there is no ``task``."""
+
+    recipe: Path
+    task: str | None
+    settings: Sequence[str]
+    out: Path | None
+    resume: bool
+    limit: int | None
+    seed: int | None
+    json: bool
+
+    def make(self, context: typer.Context) -> None:
+        """Make the run, and report it."""
+        from qatk.cli.progress import show_progress
+        from qatk.run_folder.folder import is_first_process
+        from qatk.sweeps.channel import reporting
+
+        first = is_first_process()
+        console = output() if first and not self.json else None
+        with reporting() as finished:
+            host = plugin_host(context)
+            try:
+                with show_progress(console) if first and finished is None else nullcontext():
+                    result = self._run(host, console)
+            except KeyboardInterrupt:
+                again = "the same command" if self.task else "the same command with --resume"
+                raise Interrupted("interrupted", fix=f"run {again} to continue") from None
+            if finished is not None:
+                finished(result.metrics)
+        if first and self.json:
+            named = {"normaliser": result.normaliser}
+            sets = {name: {**each.metrics, "normaliser": each.normaliser} for name, each in result.sets.items()}
+            print_json({**result.metrics, **named, **({"sets": sets} if sets else {})})
+
+    def _run(self, host: PluginHost, console: Console | None) -> RunResult:
+        from qatk.runs.run import run
+
+        if self.task is not None:
+            return _run_task(self.task, host, console)
+        return run(
+            self.recipe,
+            out=self.out,
+            resume=self.resume,
+            limit=self.limit,
+            seed=self.seed,
+            settings=self.settings,
+            host=host,
+            console=console,
+        )
+
+
+def _check_task(task: str | None, given: Mapping[str, object]) -> None:
+    """Hold the command to one of a recipe and a task, which leaves nothing to choose."""
+    if task is None and given["RECIPE"] is None:
+        raise UsageError("there is no recipe to run", fix="name one: qatk run RECIPE, or qatk run --task FOLDER:N")
+    if task is not None and (more := [name for name, value in given.items() if value not in (None, [])]):
+        raise UsageError(f"--task says all of the run; {', '.join(more)} would change it", fix="leave out one or other")
+
+
+def _run_task(task: str, host: PluginHost, console: Console | None) -> RunResult:
+    """Make a run of a plan, or continue it; the paths of its recipe are relative to where it was planned."""
+    from qatk.runs.run import run
+    from qatk.sweeps.plan_folder import read_task
+
+    found = read_task(task, host)
+    os.chdir(found.directory)
+    return run(found.recipe, out=found.folder, resume=True, limit=found.limit, host=host, console=console)

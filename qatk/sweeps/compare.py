@@ -18,7 +18,8 @@ from qatk.results.comparison import System
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.events import Executor, SweepEvent
 from qatk.sweeps.overrides import over_values
-from qatk.sweeps.sweep import local_executor, sweep
+from qatk.sweeps.plan_folder import is_plan
+from qatk.sweeps.sweep import gather, local_executor, sweep
 from qatk.types import Examples
 
 Source = str | Path
@@ -51,7 +52,7 @@ def compare(
     """Compare systems with the first one, question by question; for recipes, make missing runs first.
 
     Args:
-        sources: run folders and predictions files; with ``data``, models too; or recipes. The first is the baseline.
+        sources: run folders, predictions files, with ``data`` models; recipes; or one plan. The first is the baseline.
         data: the data for models to answer, and to score predictions files on, as in :func:`qatk.evaluate`.
         null_odds: the odds file of each predictions file, or ``None``.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
@@ -79,11 +80,17 @@ def compare(
     host = host or PluginHost.discover()
     if recipes := _recipes_of(sources, data, varied=bool(over) or seeds is not None):
         systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on)
-    else:
+    elif not (systems := _gathered(sources, host, on)):
         by = given_normalisation(language, language_column, host)
         read = partial(read_systems, sources, null_odds, data=data, by=by, common=common, group_seeds=group_seeds)
         systems = read(cluster=cluster, on=on, align=align, host=host)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+
+
+def _gathered(sources: Sequence[Source], host: PluginHost, on: str) -> list[System]:
+    """The systems of a plan; none where something else is compared."""
+    found = len(sources) == 1 and is_plan(Path(sources[0]))
+    return gather(Path(sources[0]), host=host, on=on)[0] if found else []
 
 
 def _recipes_of(sources: Sequence[Source], data: Source | Examples | None, *, varied: bool) -> list[Source]:

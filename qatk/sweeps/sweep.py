@@ -18,6 +18,9 @@ from qatk.sweeps.events import Begun, Executor, Failed, Listener, Reused
 from qatk.sweeps.local import LocalProcesses, most_jobs
 from qatk.sweeps.overrides import Over
 from qatk.sweeps.plan import Planned, check_data, plan
+from qatk.sweeps.plan_folder import read_plan
+
+_WITHOUT_RESULT = ("failed", "missing")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Outcome:
 
     Attributes:
         run: the plan.
-        state: ``made``, ``resumed``, ``reused`` or ``failed``.
+        state: ``made``, ``resumed``, ``reused``, ``failed``, or of a plan ``missing``.
         error: why it failed, in the words of the run.
     """
 
@@ -69,19 +72,49 @@ def sweep(
         QatkError: where fewer than two systems succeeded, or of one system fewer than two seeds.
     """
     runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
-    alone = len({run.system for run in runs}) == 1
     if len(runs) < 2:
         raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
     _make_folder(runs[0].folder.parent)
-    check_data(runs, host, lambda text: warnings.warn(text, QatkWarning, stacklevel=2))
+    check_data(runs, host, _warn)
     with _terminated_as_interrupted():
         outcomes = make_runs(runs, executor, listener)
-    good = [outcome.run for outcome in outcomes if outcome.state != "failed"]
+    return _systems(outcomes, host, nbest, on), outcomes
+
+
+def gather(
+    folder: Path, *, host: PluginHost, nbest: bool = True, on: str = "dev"
+) -> tuple[list[System], list[Outcome]]:
+    """Read the systems of a plan's runs that are made; the outcomes of the others are ``missing``.
+
+    Args:
+        folder: the plan, see :mod:`qatk.sweeps.plan_folder`.
+        host: the plugins to use.
+        nbest: read the best spans of each question too.
+        on: the evaluation set to compare on.
+
+    Raises:
+        UsageError: where the folder is no plan.
+        QatkError: where fewer than two systems are made, or of one system fewer than two seeds.
+    """
+    runs = read_plan(folder)
+    check_data(runs, host, _warn)
+    outcomes = [Outcome(run, "reused" if run.finished else "missing") for run in runs]
+    return _systems(outcomes, host, nbest, on), outcomes
+
+
+def _systems(outcomes: Sequence[Outcome], host: PluginHost, nbest: bool, on: str) -> list[System]:
+    """The systems of the runs that are there."""
+    good = [outcome.run for outcome in outcomes if outcome.state not in _WITHOUT_RESULT]
+    alone = len({outcome.run.system for outcome in outcomes}) == 1
     if len(good if alone else {run.system for run in good}) < 2:
         fix = f"fewer than two {'runs' if alone else 'systems'} succeeded: there is nothing to compare"
         raise QatkError(failures(outcomes), fix=fix)
     names = [run.system for run in good]
-    return read_systems([run.folder for run in good], names=names, nbest=nbest, on=on, host=host), outcomes
+    return read_systems([run.folder for run in good], names=names, nbest=nbest, on=on, host=host)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, QatkWarning, stacklevel=4)
 
 
 def make_runs(runs: Sequence[Planned], executor: Executor, listener: Listener) -> list[Outcome]:
@@ -109,9 +142,12 @@ def make_runs(runs: Sequence[Planned], executor: Executor, listener: Listener) -
 
 
 def failures(outcomes: Sequence[Outcome]) -> str:
-    """How many runs failed, and which; empty where none did."""
-    failed = [outcome.run.name for outcome in outcomes if outcome.state == "failed"]
-    return f"{len(failed)} of {len(outcomes)} runs failed: {'; '.join(failed)}" if failed else ""
+    """How many runs failed or are missing, and which; empty where there are none."""
+    said = []
+    for state, verb in (("failed", "failed"), ("missing", "are not finished")):
+        if named := [outcome.run.name for outcome in outcomes if outcome.state == state]:
+            said.append(f"{len(named)} of {len(outcomes)} runs {verb}: {'; '.join(named)}")
+    return "; ".join(said)
 
 
 def local_executor(jobs: int, host: PluginHost) -> LocalProcesses:
