@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
-from qatk.api import AboveZero, Component, Fraction, Options, Positive, hookimpl
+from qatk.api import AboveZero, Component, Fraction, Natural, Options, Positive, hookimpl
 
 
 class TorchOptions(Options):
@@ -26,7 +27,18 @@ class TorchOptions(Options):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Weight decay of AdamW; biases and norms have none."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the steps in which the learning rate rises linearly; then it falls linearly to 0."""
+    """Share of the steps in which the learning rate rises linearly; then it follows ``schedule``."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """Course of the learning rate after the warm-up: it falls to 0 in a line or in half a wave, or stays."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor by which the learning rate of an encoder layer is below that of the layer above it; the head has the rate
+    of the top layer, and embeddings lie below the first one."""
+    reinitialise_layers: Natural = 0
+    """Number of top encoder layers whose pretrained weights are drawn anew before training."""
+    average_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Evaluate and save an exponential moving average of the weights: what it keeps at each step, such as 0.999."""
+    average_epochs: Positive | None = None
+    """Evaluate and save the mean of the weights at the ends of so many latest epochs; not with ``average_decay``."""
     max_grad_norm: AboveZero = 1.0
     """Maximum norm of the gradients; larger ones are clipped."""
     skip_bad_batches: bool = False
@@ -43,6 +55,12 @@ class TorchOptions(Options):
     batch_tokens: Positive | None = None
     """Maximum number of tokens in a prediction batch, including padding; ``null`` is 2048 on a CPU, where more only
     costs memory, and 32768 otherwise."""
+
+    @model_validator(mode="after")
+    def _one_average(self) -> Self:
+        if self.average_decay is not None and self.average_epochs is not None:
+            raise ValueError("average_decay and average_epochs are both given; name one")
+        return self
 
 
 class DistilOptions(TorchOptions):

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from qatk.api import Batch, PairLogits, SpanLogits, TokenLogits
 from qatk.types import Int64
 from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.averages import LatestWeights, MovingAverage, average_of
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.optimizer import adamw
 from qatk_builtin.trainers.pytorch.state import Stateful
@@ -17,6 +18,8 @@ from qatk_builtin.trainers.pytorch.state import Stateful
 
 class TrainingHooks:
     """What the loop asks of a trainer. Each hook does the plain thing until it is overridden."""
+
+    _average: MovingAverage | LatestWeights | None = None
 
     def __init__(self, options: TorchOptions) -> None:
         self.options = options
@@ -48,10 +51,13 @@ class TrainingHooks:
             What must outlive an interruption, by name: it is saved with the state of the training, and restored on
             resume, right after this call.
         """
-        return {}
+        self._average = average_of(model, self.options)
+        return {} if self._average is None else {"average": self._average}
 
     def on_step(self, model: QAModel) -> None:
         """Called after each optimizer step, without gradients being recorded."""
+        if self._average is not None:
+            self._average.after_step(model)
 
     def weights(self, model: QAModel) -> Mapping[str, Tensor] | None:
         """The weights to evaluate and to save at an epoch's end; ``None``: the model's own.
@@ -59,4 +65,4 @@ class TrainingHooks:
         Others, under the names of ``model.state_dict()``, are in the model while the epoch is evaluated and saved, and
         after the last one; training goes on from its own.
         """
-        return None
+        return None if self._average is None else self._average.weights(model)

@@ -84,7 +84,8 @@ class Loop:
         objects = self.hooks.on_start(self.model)
         state = TrainingState(self.model, self.hooks.optimizer(self.model), self.engine.scaler(), objects)
         # the peaks are those of a new optimizer: one that is restored has the rates of its last step
-        schedule = Schedule(state.optimizer, round(self.hooks.options.warmup * self.total), self.total)
+        options = self.hooks.options
+        schedule = Schedule(state.optimizer, round(options.warmup * self.total), self.total, options.schedule)
         if saved is not None and resume is not None:
             state.restore(saved, resume)
         return state, schedule

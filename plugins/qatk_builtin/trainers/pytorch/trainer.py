@@ -28,6 +28,7 @@ from qatk.api import (
 from qatk.types import batches_by_length
 from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
+from qatk_builtin.trainers.pytorch.depth import draw_anew
 from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.loop import Loop, Paused
@@ -126,6 +127,9 @@ class TorchTrainer(TrainingHooks):
         Training that resumes after any event gives the same weights on a CPU, bit for bit, as training that never
         stopped, with the same number of processes; with another number it goes on from the same weights and windows.
         """
+        if self.options.reinitialise_layers and resume is None:
+            set_seed(seed)
+            draw_anew(model, self.options.reinitialise_layers)
         self._loop = Loop(
             self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late, resume=resume
         )

@@ -1,0 +1,68 @@
+"""How deep each weight lies in an encoder: what layer-wise learning rates and drawing layers anew go by."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from qatk.api import UsageError
+from qatk_builtin.trainers.pytorch.model import QAModel
+
+
+def layers_of(encoder: nn.Module) -> list[nn.Module]:
+    """The layers of an encoder from the first to the last: the list of modules that holds most of its weights.
+
+    An encoder that uses one layer again and again (ALBERT) has one.
+
+    Raises:
+        UsageError: the encoder has no list of modules.
+    """
+    lists = [module for module in encoder.modules() if isinstance(module, nn.ModuleList) and len(module)]
+    if not lists:
+        what = f"{type(encoder).__name__} keeps its layers in no list, so that nobody knows which are deep"
+        raise UsageError(what, where="trainer", fix="leave out layer_decay and reinitialise_layers")
+    # The first of equals is the outermost one.
+    return _flat(max(lists, key=lambda module: sum(p.numel() for p in module.parameters())))
+
+
+def _flat(layers: nn.ModuleList) -> list[nn.Module]:
+    """The layers of blocks of layers, as Funnel has them, one after the other."""
+    return [inner for layer in layers for inner in (_flat(layer) if isinstance(layer, nn.ModuleList) else [layer])]
+
+
+def heights(model: QAModel) -> dict[int, int]:
+    """The number of encoder layers above each parameter, by its ``id``: 0 in the top layer and in the head.
+
+    Embeddings lie below the first layer; what comes after the last layer, such as a norm, counts as part of it.
+    """
+    layers = layers_of(model.encoder)
+    found = {id(parameter): 0 for parameter in model.parameters()}
+    for name, parameter in model.encoder.named_parameters():
+        if "emb" in name:
+            found[id(parameter)] = len(layers)
+    for module in model.encoder.modules():
+        if isinstance(module, nn.Embedding):  # of relative positions too
+            found |= {id(parameter): len(layers) for parameter in module.parameters()}
+    for above, layer in enumerate(reversed(layers)):
+        found |= {id(parameter): above for parameter in layer.parameters()}
+    return found
+
+
+def draw_anew(model: QAModel, number: int) -> None:
+    """Draw the weights of the top layers again, as the architecture draws them before pretraining (Zhang et al. 2021).
+
+    Raises:
+        UsageError: the encoder has fewer layers, or does not say how its weights are drawn.
+    """
+    layers, draw = layers_of(model.encoder), getattr(model.encoder, "_init_weights", None)
+    if draw is None or number > len(layers):
+        name = type(model.encoder).__name__
+        why = "does not say how its weights are drawn" if draw is None else f"has {len(layers)}"
+        raise UsageError(f"reinitialise_layers is {number}, but {name} {why}", where="trainer", fix="lower it")
+    with torch.no_grad():
+        for layer in layers[len(layers) - number :]:
+            # transformers leaves alone what it has marked as loaded.
+            for part in (*layer.modules(), *layer.parameters()):
+                if hasattr(part, "_is_hf_initialized"):
+                    del part._is_hf_initialized
+            layer.apply(draw)

@@ -1,0 +1,215 @@
+"""Rates by depth, schedules, layers drawn anew and averaged weights: what each does, for every architecture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from model_tools import ARCHITECTURES, save_model, windows
+from qatk.api import UsageError
+from qatk_builtin.backbones import HfOptions
+from qatk_builtin.backbones.hf import HfBackbone
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.depth import draw_anew, layers_of
+from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.optimizer import rate_factor
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
+from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
+
+LOWEST = ("word_emb", "tok_embeddings", "rel_embeddings", "relative_attention_bias", "mask_emb", "embeddings_project")
+
+
+def of_form(folder: Path, form: str) -> HfBackbone:
+    return HfBackbone(HfOptions(model=str(save_model(folder, form)), max_length=64))  # XLNet itself has no limit
+
+
+@given(st.integers(1, 200), st.floats(0, 1), st.sampled_from(["linear", "cosine", "constant"]))
+def test_rates_rise_to_the_peak_and_then_never_rise_again(total: int, share: float, form: str) -> None:
+    warmup = round(share * total)
+    rates = [rate_factor(step, warmup, total, form) for step in range(total)]
+    assert all(0 < rate <= 1 for rate in rates)
+    assert rates[:warmup] == sorted(rates[:warmup])
+    assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
+    if warmup < total:
+        assert rates[warmup] == 1
+
+
+def test_the_forms_of_schedules() -> None:
+    found = {
+        form: [round(rate_factor(s, 0, 4, form), 3) for s in range(4)] for form in ("linear", "cosine", "constant")
+    }
+    assert found == {"linear": [1, 0.75, 0.5, 0.25], "cosine": [1, 0.854, 0.5, 0.146], "constant": [1, 1, 1, 1]}
+    engine = trainer(schedule="constant", warmup=0.0)
+    assert engine.options.schedule == "constant"
+
+
+def test_training_follows_the_schedule(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    engine = trainer(schedule="cosine", warmup=0.0, log_every=1, epochs=2.0)
+    events = train(engine, assemble(engine, hf), windows(LENGTHS, hf.spec()))
+    rates = [event.learning_rate / 1e-2 for event in events if event.kind == "step"]
+    assert rates == pytest.approx([rate_factor(step, 0, 4, "cosine") for step in range(4)])
+
+
+@pytest.mark.parametrize("form", ARCHITECTURES)
+def test_rates_fall_with_depth_in_every_architecture(form: str, tmp_path: Path) -> None:
+    engine = trainer(layer_decay=0.5, weight_decay=0.1)
+    model = assemble(engine, of_form(tmp_path, form))
+    optimizer = engine.optimizer(model)
+    rate = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    assert rate.keys() == {id(p) for p in trained.values()}
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(rate)
+    layers = layers_of(model.encoder)
+    assert len(layers) == (1 if form == "albert" else 2)
+    for above, layer in enumerate(reversed(layers)):
+        assert {rate[id(p)] for p in layer.parameters()} == {1e-2 * 0.5**above}
+    assert {rate[id(p)] for p in model.head.parameters()} == {1e-2}
+    low = [name for name in trained if any(word in name for word in LOWEST)]
+    assert low
+    assert {rate[id(trained[name])] for name in low} == {1e-2 * 0.5 ** len(layers)}
+    bare = {id(p) for group in optimizer.param_groups if not group["weight_decay"] for p in group["params"]}
+    assert all(id(p) in bare for name, p in trained.items() if name.endswith("bias"))
+
+
+def test_lower_layers_move_less(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    engine = trainer(layer_decay=0.01, max_steps=1)
+    model = assemble(engine, hf)
+    before = weights(model)
+    train(engine, model, windows(LENGTHS, hf.spec()))
+    moved = {name: float((value - before[name]).abs().max()) for name, value in weights(model).items()}
+    top, low = (max(v for n, v in moved.items() if f"layer.{k}.attention" in n) for k in (1, 0))
+    assert 0 < 50 * low < top
+
+
+@pytest.mark.parametrize("form", ARCHITECTURES)
+def test_top_layers_are_drawn_anew_in_every_architecture(form: str, tmp_path: Path) -> None:
+    model = assemble(trainer(), of_form(tmp_path, form))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(3.0)
+    before = weights(model)
+    torch.manual_seed(1)
+    draw_anew(model, 1)
+    top = {id(p) for p in layers_of(model.encoder)[-1].parameters()}
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, before[name]) == (id(parameter) not in top), name
+        assert id(parameter) not in top or float(parameter.detach().mean()) < 1.5
+
+
+def test_only_a_training_that_begins_draws_layers_anew(tmp_path: Path) -> None:
+    hf = backbone(tmp_path / "base")
+    features = windows(LENGTHS, hf.spec())
+    engine = trainer(reinitialise_layers=2, log_every=1)
+    model = assemble(engine, HfBackbone(hf.options))
+    (tmp_path / "state").mkdir()
+    events = engine.fit(model, features, None, seed=3)
+    next(events)
+    engine.save(model, tmp_path / "state", state=True)
+    list(events)
+    other = trainer(reinitialise_layers=2)
+    resumed = assemble(other, HfBackbone(hf.options), seed=9)
+    train(other, resumed, features, resume=tmp_path / "state")
+    assert same(weights(resumed), weights(model))
+    plain = trainer()
+    untouched = assemble(plain, HfBackbone(hf.options))
+    train(plain, untouched, features)
+    assert not same(weights(untouched), weights(model))
+
+
+class Bag(nn.Module):
+    """No list of layers, no architecture of transformers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(9, 4)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> None:
+        """Not called."""
+
+
+def test_an_encoder_without_layers_is_refused(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    spec = hf.spec()
+    plain = QAModel(Bag(), nn.Linear(4, 2), hf.tokenizer(), spec)
+    with pytest.raises(UsageError, match="Bag keeps its layers in no list"):
+        draw_anew(plain, 1)
+    with pytest.raises(UsageError, match="Bag keeps its layers in no list"):
+        trainer(layer_decay=0.9).optimizer(plain)
+    plain.encoder.layers = nn.ModuleList([nn.Linear(4, 4)])
+    with pytest.raises(UsageError, match="Bag does not say how its weights are drawn"):
+        draw_anew(plain, 1)
+    with pytest.raises(UsageError, match="reinitialise_layers is 3, but BertModel has 2"):
+        draw_anew(assemble(trainer(), hf), 3)
+
+
+class Noting(TorchTrainer):
+    """Keeps the weights of each step."""
+
+    def __init__(self, options: TorchOptions) -> None:
+        super().__init__(options)
+        self.steps: list[dict[str, Tensor]] = []
+
+    def on_step(self, model: QAModel) -> None:
+        super().on_step(model)
+        self.steps.append(weights(model))
+
+
+def noting(**options: Any) -> Noting:
+    plain = {"device": "cpu", "precision": "fp32", "learning_rate": 1e-2, "batch_size": 4, "epochs": 3.0}
+    return Noting(TorchOptions(**plain | options))
+
+
+def test_the_moving_average_is_the_one_of_the_steps(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    engine = noting(average_decay=0.3)
+    model = assemble(engine, hf)
+    due = weights(model)
+    train(engine, model, windows(LENGTHS, hf.spec()))
+    for n, step in enumerate(engine.steps, 1):
+        keep = min(0.3, (1 + n) / (10 + n))
+        due = {name: keep * value + (1 - keep) * step[name] for name, value in due.items()}
+    assert len(engine.steps) == 6
+    for name, value in weights(model).items():
+        torch.testing.assert_close(value, due[name], msg=name)
+
+
+@pytest.mark.parametrize(("number", "ends"), [(1, [5]), (2, [3, 5]), (9, [1, 3, 5])])
+def test_the_mean_of_the_latest_epochs(number: int, ends: list[int], tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    features = windows(LENGTHS, hf.spec())
+    engine = noting(average_epochs=number)
+    model = assemble(engine, hf)
+    train(engine, model, features, dev=features)
+    for name, value in weights(model).items():
+        torch.testing.assert_close(value, torch.stack([engine.steps[k][name] for k in ends]).mean(0), msg=name)
+
+
+@pytest.mark.parametrize("options", [{"average_decay": 0.5}, {"average_epochs": 2}], ids=str)
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_averaged_training_resumes_bit_for_bit(options: dict[str, Any], stop: int, tmp_path: Path) -> None:
+    """Stopped after its first step, in the middle of an epoch, and at its end."""
+    hf = backbone(tmp_path / "base")
+    features = windows([*LENGTHS, 12], hf.spec())
+    straight = noting(**options)
+    whole = assemble(straight, HfBackbone(hf.options))
+    train(straight, whole, features, dev=features)
+    first, second = noting(**options, log_every=1), noting(**options)
+    model = assemble(first, HfBackbone(hf.options))
+    (tmp_path / "state").mkdir()
+    for event in first.fit(model, features, features, seed=3):
+        if event.step == stop and event.kind == ("epoch" if stop == 3 else "step"):
+            first.save(model, tmp_path / "state", state=True)
+            break
+    resumed = assemble(second, HfBackbone(hf.options), seed=77)
+    train(second, resumed, features, dev=features, resume=tmp_path / "state")
+    assert len(second.steps) == 9 - stop
+    assert same(weights(resumed), weights(whole))
+    assert same(second.steps[-1], straight.steps[-1])
