@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,7 @@ def test_the_script_of_a_batch_job_passes_the_signal_on_and_asks_for_another_job
     with subprocess.Popen(["bash", "job.sh"], cwd=tmp_path, env=environ) as job:
         while not (tmp_path / "begun").exists():
             assert job.poll() is None
+            time.sleep(0.01)
         job.send_signal(10)
         assert job.wait(10) == 75
     assert (tmp_path / "asked").read_text() == "requeue 7_2\n"
