@@ -138,13 +138,13 @@ def evaluate_command(
         console.print(_thresholds(metrics))
 
 
-def figures_table(evaluation: Evaluation) -> Table:
-    """A row each for all questions, those with an answer and those without."""
+def figures_table(evaluation: Evaluation, *, several: bool = False) -> Table:
+    """A row each for all questions, those with an answer and those without; ``several`` names spans in the title."""
     from qatk.types import groups_of
 
     metrics = evaluation.metrics
     headers = [header for name in METRICS.values() for header in (name, "95 %")]
-    several = evaluation.examples.answer_span is not None or evaluation.predictions.several is not None
+    several = several or evaluation.examples.answer_span is not None or evaluation.predictions.several is not None
     title = f"EM and F1{' of several spans' if several else ''}, per cent, by normaliser {evaluation.normaliser}"
     table = plain_table("", "questions", *headers, title=title)
     for (_, prefix, name_of_group), rows in groups_of(evaluation.examples.has_answer).items():

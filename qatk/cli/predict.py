@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Set, Use
-from qatk.cli.reading import read_examples, with_column
+from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import (
     Device,
     Language,
@@ -28,8 +28,6 @@ from qatk.errors import QatkError, counted
 
 if TYPE_CHECKING:
     from qatk.inference.predict import Written
-    from qatk.languages import Normalisation
-    from qatk.types import Examples
 
 
 def predict_command(
@@ -59,33 +57,30 @@ def predict_command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.cli.progress import show_progress
     from qatk.evaluation import normalisation_of
+    from qatk.inference.asked import read_asked
     from qatk.inference.model import load_model
     from qatk.inference.predict import predict_file
 
     plain_warnings()
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
-    examples = read_examples(host, use, data, with_column(settings, language_column))
-    if examples.has_gold:
-        by.names(examples)
+    dataset = live_dataset(host, use, data, with_column(settings, language_column))
     settings_of_model = answering_settings(passages, no_overlap)
-    loaded = load_model(model, device=device, settings=settings_of_model, runtime=runtime, host=host)
     try:
         with show_progress():
-            written = predict_file(loaded, examples, out, top_k=top_k, resume=resume)
+            asked = read_asked(dataset, look=by.names)
+            loaded = load_model(model, device=device, settings=settings_of_model, runtime=runtime, host=host)
+            written = predict_file(loaded, asked, out, top_k=top_k, resume=resume, normalisation=by)
     except KeyboardInterrupt:
         raise QatkError("interrupted", fix="the same command with --resume goes on") from None
-    _say(written, examples, by, None if loaded.promise is None else loaded.promise.says, as_json=json)
+    _say(written, None if loaded.promise is None else loaded.promise.says, as_json=json)
 
 
-def _say(written: Written, examples: Examples, by: Normalisation, promise: str | None, *, as_json: bool) -> None:
+def _say(written: Written, promise: str | None, *, as_json: bool) -> None:
     """What was written; with gold, EM and F1 as ``qatk eval`` gives them."""
     from qatk.cli.eval import figures_table
-    from qatk.evaluation.evaluate import evaluate_examples
-    from qatk.evaluation.prediction_files import read_predictions
 
-    said = read_predictions(written.path)
-    found = evaluate_examples(examples, said, normalisation=by) if examples.has_gold else None
+    found = written.scores
     metrics = {} if found is None else {**found.metrics, "normaliser": found.normaliser}
     if as_json:
         print_json(
@@ -100,7 +95,7 @@ def _say(written: Written, examples: Examples, by: Normalisation, promise: str |
         return
     console = output()
     if found is not None:
-        console.print(figures_table(found))
+        console.print(figures_table(found, several=written.several))
     none = written.questions - written.answered
     console.print(
         f"{counted(written.questions, 'question')}: {written.answered:,} answered, {none:,} without an answer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -82,16 +83,26 @@ class _Bars:
 
 
 class _Lines:
-    """A line at the start of each piece of work, and at every tenth of it."""
+    """A line at the start of each piece of work, and at every tenth of it, with the time that is left."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
+        self.begun: dict[str, tuple[float, int]] = {}
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
         what = visible(what)
+        begun, before = self.begun.setdefault(what, (time.monotonic(), done))
         tenth = 10 * done // total if total else 0
         if self.last.get(what, -1) < tenth or (done == 0 and what not in self.last):
             self.last[what] = tenth
             with suppress(OSError):  # a run does not end because nobody can be told how far it came
-                sys.stderr.write(f"{what}: {done}/{total}\n" if total else f"{what}\n")
+                left = _left(time.monotonic() - begun, done - before, total - done) if total else ""
+                sys.stderr.write(f"{what}: {done}/{total}{left}\n" if total else f"{what}\n")
                 sys.stderr.flush()
+
+
+def _left(seconds: float, done: int, due: int) -> str:
+    """``, 3 min left``, after so many seconds for what is done; nothing while it is less than a minute."""
+    minutes = round(seconds * due / done / 60) if done > 0 else 0
+    hours, rest = divmod(minutes, 60)
+    return f", {hours} h {rest} min left" if hours else f", {minutes} min left" if minutes else ""

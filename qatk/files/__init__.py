@@ -3,6 +3,7 @@
 from qatk.files.cache import LIMIT, PLACE, cache_folder
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
 from qatk.files.reading import file_digest, is_there, parse_json, read_json_lines, read_rows, read_text
+from qatk.files.streaming import is_streamable, json_items, line_blocks, open_plain, stream_json_lines
 from qatk.files.writing import (
     RUN_MARK,
     append_json_line,
@@ -28,14 +29,19 @@ __all__ = [
     "first_line",
     "hub_errors",
     "is_of_network",
+    "is_streamable",
     "is_there",
+    "json_items",
+    "line_blocks",
     "mend_lines",
+    "open_plain",
     "parse_json",
     "read_json_lines",
     "read_rows",
     "read_text",
     "replacing",
     "storage_errors",
+    "stream_json_lines",
     "unreachable",
     "write_atomically",
     "write_json",

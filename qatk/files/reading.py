@@ -66,9 +66,9 @@ def read_text(path: Path) -> str:
             data = file.read()
     except OSError as error:
         raise _cannot_read(path, error) from error
-    if data.startswith(_GZIP):
+    if data.startswith(GZIP):
         data = _from_gzip(data, path)
-    elif data.startswith(_ZSTD):
+    elif data.startswith(ZSTD):
         data = _from_zstd(data, path)
     try:
         return data.decode("utf-8-sig")
@@ -76,7 +76,8 @@ def read_text(path: Path) -> str:
         raise _not_utf8(path, data, error) from error
 
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+"""How such files begin."""
 UNFOLDED, RATIO = 64 * 2**20, 100
 """An archive may expand to this many bytes, or to this many times its own size, which no natural text reaches."""
 

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from qatk.errors import UsageError
-from qatk.evaluation.prediction_rows import row_of
+from qatk.evaluation.prediction_rows import read_said, row_of
+from qatk.evaluation.tally import Tally
 from qatk.files import finite, storage_errors, write_atomically
+from qatk.inference.asked import BLOCK, Asked, held
 from qatk.inference.model import AnsweringModel
 from qatk.inference.parts import open_parts
 from qatk.inference.reply import Reply, replies_of
+from qatk.languages import ENGLISH, Normalisation
 from qatk.progress import advance
+from qatk.results.evaluation import Evaluation
 from qatk.run_folder.lock import locked
 from qatk.types import Examples
 
-BLOCK = 1 << 13
-"""Questions answered between two writes."""
 FORMS = (".json", ".jsonl", ".parquet")
 PARTS = "[0-9]*.jsonl"
-FORM = 2
+FORM = 3
 """Of the rows in the parts: those of another form cannot be gone on with."""
 _SURE = ("probability", "no_answer_probability", "null_odds")
 
@@ -40,16 +42,27 @@ class Written:
         questions: how many there are.
         answered: how many got a span of their context.
         resumed: how many an earlier, killed call had answered.
+        scores: EM and F1, if the questions have gold answers; its examples and predictions have no texts.
+        several: whether an answer that is given or due has several spans.
     """
 
     path: Path
     questions: int
     answered: int
     resumed: int
+    scores: Evaluation | None = None
+    several: bool = False
 
 
 def predict_file(
-    model: AnsweringModel, examples: Examples, out: Path, *, top_k: int = 5, resume: bool = False, block: int = BLOCK
+    model: AnsweringModel,
+    examples: Examples | Asked,
+    out: Path,
+    *,
+    top_k: int = 5,
+    resume: bool = False,
+    block: int = BLOCK,
+    normalisation: Normalisation = ENGLISH,
 ) -> Written:
     """Answer all examples into a file.
 
@@ -58,12 +71,13 @@ def predict_file(
 
     Args:
         model: that answers.
-        examples: what is asked; gold is not needed.
+        examples: what is asked; gold is not needed. Of :func:`qatk.inference.asked.read_asked` a block is in memory.
         out: ``.json``, the official form, id to text; ``.jsonl`` or ``.parquet``, a row a question with its place, its
             probabilities, the null odds and the best spans.
         top_k: how many best spans a row has.
         resume: go on with what a killed call left.
-        block: questions answered between two writes.
+        block: questions answered between two writes; those that are read in blocks have their own.
+        normalisation: by which normaliser the answers to questions with gold answers are compared.
 
     Raises:
         UsageError: another ending; a killed call left something and ``resume`` is off, or it was about something else.
@@ -78,26 +92,31 @@ def predict_file(
         raise UsageError(f"{out} is a folder", fix="name a file")
     parts = out.with_name(f"{out.name}.parts")
     with locked(parts, any_folder=True):
-        return _predict(model, examples, out, parts, top_k=top_k, resume=resume, block=block)
+        asked = held(examples, block) if isinstance(examples, Examples) else examples
+        open_parts(parts, _identity(model, asked, top_k, block), resume=resume)
+        tally = Tally(normalisation)
+        resumed = _answer(model, asked, parts, top_k, tally)
+        answered = _join(parts, out)
+        shutil.rmtree(parts)
+    scores = tally.evaluation() if asked.has_gold else None
+    return Written(out, asked.count, answered, resumed, scores, tally.several)
 
 
-def _predict(
-    model: AnsweringModel, examples: Examples, out: Path, parts: Path, *, top_k: int, resume: bool, block: int
-) -> Written:
-    open_parts(parts, _identity(model, examples, top_k, block), resume=resume)
+def _answer(model: AnsweringModel, asked: Asked, parts: Path, top_k: int, tally: Tally) -> int:
+    """Answer all blocks that have no part yet, and score all; how many questions had one."""
     done = resumed = 0
-    for number, begin in enumerate(range(0, len(examples), block)):
-        rows = range(begin, min(begin + block, len(examples)))
+    advance("answering", 0, asked.count)
+    for number, examples in enumerate(asked.blocks()):
         part = parts / f"{number:06d}.jsonl"
         if part.exists():
-            resumed += len(rows)
+            resumed += len(examples)
         else:
-            write_atomically(part, "".join(_lines(model, examples.take(rows), top_k)))
-        done += len(rows)
-        advance("answering", done, len(examples))
-    answered = _join(parts, out)
-    shutil.rmtree(parts)
-    return Written(out, len(examples), answered, resumed)
+            write_atomically(part, "".join(_lines(model, examples, top_k)))
+        if asked.has_gold:
+            tally.add(examples, read_said(part))
+        done += len(examples)
+        advance("answering", done, asked.count)
+    return resumed
 
 
 def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:
@@ -116,14 +135,14 @@ def _certainty(reply: Reply) -> dict[str, object]:
     return {**{name: getattr(reply, name) for name in _SURE}, "nbest": nbest}
 
 
-def _identity(model: AnsweringModel, examples: Examples, top_k: int, block: int) -> dict[str, object]:
+def _identity(model: AnsweringModel, asked: Asked, top_k: int, block: int) -> dict[str, object]:
     """What the parts of a killed call must agree on."""
     sections = json.dumps([model.sections, model.threshold], sort_keys=True, default=str)
     return {
         "form": FORM,
         "model": hashlib.sha256(sections.encode()).hexdigest(),
         "weights": model.weights,
-        "data": examples.digest(),
+        "data": asked.digest,
         "top_k": top_k,
         "block": block,
     }

@@ -42,6 +42,24 @@ class LiveDataset(Live[protocols.Dataset]):
                 values.check_answer_starts(examples)
             return examples
 
+    def stream(self, size: int) -> Iterator[Examples] | None:
+        """All examples in blocks of up to ``size``; ``None`` of a dataset that has none to give."""
+        if (stream := optional.blocks_of(self.component)) is None:
+            return None
+        with self.during("load"):
+            blocks = stream(size)
+            return None if blocks is None else self._checked(iter(blocks))
+
+    def _checked(self, blocks: Iterator[Examples]) -> Iterator[Examples]:
+        while True:
+            with self.during("load"):
+                if (block := next(blocks, None)) is None:
+                    return
+                values.expect(block, Examples)
+                if not self.registered.is_built_in:
+                    values.check_answer_starts(block)
+            yield block
+
     def raw(self, *, whole: bool = False) -> RawExamples:
         """All questions as their source has them; of a dataset that gives no such, what it loads."""
         if not isinstance(self.component, optional.RawDataset):

@@ -45,6 +45,28 @@ class WholeDataset(Protocol):
 
 
 @runtime_checkable
+class StreamingDataset(Protocol):
+    """Optional, for datasets: questions in blocks, for ``qatk predict`` on more of them than memory holds.
+
+    A class that overrides the ``load`` of another without its ``stream`` is not asked for the latter.
+    """
+
+    def stream(self, size: int) -> Iterator[Examples] | None:
+        """Yield what ``load`` returns, in the same order, in blocks; ``None`` where the source cannot be read in parts.
+
+        It is called more than once. ``load`` is called where a block raises an error, or only some have gold answers:
+        it sees all questions, and says what is wrong with them.
+
+        Args:
+            size: the number of questions in a block, at most.
+
+        Raises:
+            DataError, UsageError: as :meth:`Dataset.load`, also when a block is made.
+        """
+        ...
+
+
+@runtime_checkable
 class FeaturizerCaching(Protocol):
     """Optional, for featurizers: whether windows may be cached between runs; by default they are.
 
@@ -90,12 +112,23 @@ Stream: TypeAlias = Callable[[Examples, Tokenizer, BackboneSpec], Iterator[Featu
 
 def stream_of(featurizer: object) -> Stream | None:
     """The ``stream`` of a featurizer, if it has one that belongs to its ``featurize``."""
-    owner = {}
-    for name in ("featurize", "stream"):
-        owner[name] = next((cls for cls in type(featurizer).__mro__ if name in vars(cls)), type(featurizer))
-    if not isinstance(featurizer, StreamingFeaturizer) or not issubclass(owner["stream"], owner["featurize"]):
+    if not isinstance(featurizer, StreamingFeaturizer) or not _belongs(featurizer, "stream", "featurize"):
         return None
     return featurizer.stream
+
+
+def blocks_of(dataset: object) -> Callable[[int], Iterator[Examples] | None] | None:
+    """The ``stream`` of a dataset, if it has one that belongs to its ``load``."""
+    if not isinstance(dataset, StreamingDataset) or not _belongs(dataset, "stream", "load"):
+        return None
+    return dataset.stream
+
+
+def _belongs(component: object, name: str, to: str) -> bool:
+    """Whether no class overrides the method ``to`` of another without the method ``name``."""
+    kind = type(component)
+    owner, other = (next((cls for cls in kind.__mro__ if each in vars(cls)), kind) for each in (name, to))
+    return issubclass(owner, other)
 
 
 class CheckpointModule(Protocol):
@@ -253,7 +286,7 @@ class ComparisonReporter(Protocol):
 
 
 OPTIONAL: Mapping[str, Sequence[type]] = {
-    "dataset": (RawDataset, WholeDataset),
+    "dataset": (RawDataset, WholeDataset, StreamingDataset),
     "backbone": (LocatedBackbone,),
     "featurizer": (FeaturizerCaching, StreamingFeaturizer),
     "head": (CheckpointModule,),

@@ -15,12 +15,16 @@ import pytest
 import qatk
 from commands import call
 from qatk.component import Component
+from qatk.data import save
 from qatk.errors import QatkWarning, UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.prediction_files import official_form, read_predictions
+from qatk.inference.asked import read_asked
 from qatk.inference.predict import predict_file
-from qatk.plugins.live import LiveDecoder
+from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveDataset, LiveDecoder
 from qatk.plugins.registered import Plugin, Registered
+from qatk.progress import listen
 from qatk.types import Examples, Features, Predictions, Spans, SpanScores, ragged
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.min_null import MinNullDecoder
@@ -65,6 +69,32 @@ def test_a_killed_call_goes_on_to_the_same_bytes(run: Path, ending: str, tmp_pat
     assert resumed.resumed == 24
     assert out.read_bytes() == whole.path.read_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".parts")] == []
+
+
+def test_data_that_are_read_in_blocks_give_the_same_bytes(run: Path, tmp_path: Path) -> None:
+    """A call on them that is killed goes on; they are scored as a whole is."""
+    host = PluginHost.discover()
+    examples = read_data(run.parent / "dev.json")
+    save(examples, tmp_path / "dev.jsonl")
+    model = qatk.load_model(run)
+    whole = predict_file(model, examples, tmp_path / "whole.jsonl", block=8)
+    asked = read_asked(host.live(LiveDataset, "dataset", "table", {"path": str(tmp_path / "dev.jsonl")}), 8)
+    read = predict_file(model, asked, tmp_path / "read.jsonl")
+    assert read.path.read_bytes() == whole.path.read_bytes()
+
+    def stop(what: str, done: int, total: int | None) -> None:
+        if what == "answering" and done >= 24:
+            raise KeyboardInterrupt
+
+    with listen(stop), pytest.raises(KeyboardInterrupt):
+        predict_file(model, asked, tmp_path / "again.jsonl")
+    again = predict_file(model, asked, tmp_path / "again.jsonl", resume=True)
+    assert again.resumed == 24
+    assert again.path.read_bytes() == whole.path.read_bytes()
+    due = evaluate_examples(examples, read_predictions(whole.path))
+    for written in (whole, read, again):
+        assert written.scores is not None
+        assert written.scores.metrics == due.metrics
 
 
 ENDINGS = (".json", ".jsonl", ".parquet")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from qatk.api import Answer, DataError, Examples
-from qatk.data import listed
+from qatk.data import checked, listed
 from qatk.display import counted
-from qatk.files import read_json_lines
+from qatk.files import is_streamable, read_json_lines, stream_json_lines
 from qatk_builtin.datasets import MrqaOptions
 from qatk_builtin.datasets.one_file import OneFile
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
@@ -28,9 +29,26 @@ class MrqaDataset(OneFile[MrqaOptions]):
     """
 
     def _read(self) -> Examples:
-        rows = list(read_json_lines(Path(self.options.path)))
-        header = rows[0][1].get("header") if rows and isinstance(rows[0][1], dict) else None
-        found = [each for line, row in (rows if header is None else rows[1:]) for each in self._questions(line, row)]
+        header, found = self._asked(read_json_lines(Path(self.options.path)))
+        return self._examples(list(found), header)
+
+    def stream(self, size: int) -> Iterator[Examples] | None:
+        """Read the file in blocks; see :class:`qatk.api.StreamingDataset`."""
+        return self._blocks(size) if is_streamable(Path(self.options.path)) else None
+
+    def _blocks(self, size: int) -> Iterator[Examples]:
+        header, found = self._asked(stream_json_lines(Path(self.options.path)))
+        while few := list(islice(found, size)):
+            yield checked(self._examples(few, header), self.options.bad_answers, self.options.path)
+
+    def _asked(self, rows: Iterator[tuple[int, object]]) -> tuple[object, Iterator[tuple[Question, bool]]]:
+        """The header, ``None`` without one, and the questions of all lines, with whether their answers are given."""
+        first = next(rows, None)
+        header = first[1].get("header") if first and isinstance(first[1], dict) else None
+        lines = chain([] if header is not None or first is None else [first], rows)
+        return header, (each for line, row in lines for each in self._questions(line, row))
+
+    def _examples(self, found: Sequence[tuple[Question, bool]], header: object) -> Examples:
         if not found:
             raise DataError("the file has no questions", where=self.options.path, fix=_FORM)
         lacking = [question.id for question, gold in found if not gold]

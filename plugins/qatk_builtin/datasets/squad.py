@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import itemgetter
@@ -14,7 +14,7 @@ import numpy as np
 
 from qatk.api import Examples, RawExamples
 from qatk.data import BadAnswers, strict, without_collector
-from qatk.files import parse_json, read_text
+from qatk.files import is_streamable, json_items, parse_json, read_text
 from qatk.types import column_values
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.columns import with_all
@@ -30,6 +30,17 @@ class SquadDataset:
     def load(self) -> Examples:
         """Read the file; see :func:`read_squad`."""
         return read_squad(self.options.path, self.options.bad_answers, self.options.columns)
+
+    def stream(self, size: int) -> Iterator[Examples] | None:
+        """Read the file article by article; see :class:`qatk.api.StreamingDataset`."""
+        return self._blocks(Path(self.options.path), size) if is_streamable(Path(self.options.path)) else None
+
+    def _blocks(self, path: Path, size: int) -> Iterator[Examples]:
+        for articles in _together(path, size):
+            raw = _raw({"data": articles}, path, self.options.columns)
+            examples = strict(raw, self.options.bad_answers, str(path))
+            parts = [range(begin, min(begin + size, len(examples))) for begin in range(0, len(examples), size)]
+            yield from [examples] if len(parts) == 1 else map(examples.take, parts)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, right or wrong; see :func:`read_raw_squad`."""
@@ -66,11 +77,34 @@ def read_raw_squad(path: str | Path, columns: Sequence[str] = ()) -> RawExamples
     path = Path(path)
     with without_collector():
         parsed = parse_json(read_text(path), path)
-        document = check_form(parsed, str(path))
-        read = _Columns()
-        read.read(document)
-        questions = _questions(cast(SquadFile, parsed)) if columns else []
-        return read.raw(column_values(questions, columns, str(path), used=Qa.__annotations__))
+        return _raw(parsed, path, columns)
+
+
+def _raw(parsed: object, path: Path, columns: Sequence[str]) -> RawExamples:
+    """The columns of a parsed file."""
+    document = check_form(parsed, str(path))
+    read = _Columns()
+    read.read(document)
+    questions = _questions(cast(SquadFile, parsed)) if columns else []
+    return read.raw(column_values(questions, columns, str(path), used=Qa.__annotations__))
+
+
+def _together(path: Path, size: int) -> Iterator[list[object]]:
+    """Articles that have up to ``size`` questions together; one that has more comes alone."""
+    held: list[object] = []
+    room = size
+    for article in json_items(path, "data"):
+        (checked,) = check_form({"data": [article]}, str(path))["data"]
+        asked = sum(len(paragraph["qas"]) for paragraph in checked["paragraphs"])
+        if not asked:
+            continue
+        if held and asked > room:
+            yield held
+            held, room = [], size
+        held.append(article)
+        room -= asked
+    if held:
+        yield held
 
 
 def _questions(document: SquadFile) -> list[Qa]:

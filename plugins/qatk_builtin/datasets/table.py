@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+import pyarrow as pa
+
 from qatk.api import Examples, RawExamples
-from qatk.data import checked
+from qatk.data import USUAL, checked
 from qatk.types import Rows
 from qatk_builtin.datasets import TableOptions
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.table_files import read_tables
+from qatk_builtin.datasets.table_streams import stream_tables
 
 
 class TableDataset:
@@ -29,7 +33,17 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.checked`.
         """
-        rows = self._rows()
+        return self._checked(self._rows(read_tables(self._paths)))
+
+    def stream(self, size: int) -> Iterator[Examples] | None:
+        """Read the files in blocks of rows, where these have ids; see :class:`qatk.api.StreamingDataset`."""
+        if (found := stream_tables(self._paths, size)) is None:
+            return None
+        names, tables = found
+        known = "id" in self.options.roles or not names.isdisjoint(USUAL["id"])
+        return (self._checked(self._rows(table)) for table in tables) if known else None
+
+    def _checked(self, rows: Rows) -> Examples:
         fix = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
         refused = fix if self.options.bad_answers == "error" else None
         examples = Examples(**rows.columns(self.options.ambiguous, if_absent=refused))
@@ -39,15 +53,19 @@ class TableDataset:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
-        columns, starts = self._rows().as_they_stand()
+        columns, starts = self._rows(read_tables(self._paths)).as_they_stand()
         return replace(RawExamples.of(Examples(**columns)), answer_start=starts)
 
     def load_whole(self) -> Examples:
         """With all further columns."""
         return TableDataset(with_all(self.options)).load()
 
-    def _rows(self) -> Rows:
-        paths = [self.options.path] if isinstance(self.options.path, str) else self.options.path
+    @property
+    def _paths(self) -> list[str]:
+        return [self.options.path] if isinstance(self.options.path, str) else self.options.path
+
+    def _rows(self, table: pa.Table) -> Rows:
+        paths = self._paths
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         roles = {str(role): name for role, name in self.options.roles.items()}
-        return Rows(read_tables(paths), where, roles, self.options.columns)
+        return Rows(table, where, roles, self.options.columns)

@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.json
 import pyarrow.parquet
+from typing_extensions import TypedDict
 
 from qatk.api import DataError, UsageError
 from qatk.files import is_there, parse_json, read_json_lines, read_text
@@ -33,19 +34,20 @@ def read_tables(sources: Sequence[str]) -> pa.Table:
         UsageError: there is no such file, no file of a glob, or one has an unknown ending.
         DataError: a file cannot be read as what its ending says, or the files have columns of different types.
     """
-    files = [file for source in sources for file in _files(source)]
-    tables = [read_table(file) for file in files]
+    named = [file for source in sources for file in files(source)]
+    tables = [read_table(file) for file in named]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
-            f"the files do not fit together: {_first_line(error)}",
-            where=", ".join(map(str, files[:3])),
+            f"the files do not fit together: {first_line(error)}",
+            where=", ".join(map(str, named[:3])),
             fix="give a column the same type in all files",
         ) from error
 
 
-def _files(source: str) -> list[Path]:
+def files(source: str) -> list[Path]:
+    """The files that a path or glob names. Raises :class:`UsageError` where a glob names none."""
     if is_there(Path(source)) or not glob.has_magic(source):
         return [Path(source)]
     if found := sorted(map(Path, glob.glob(source, recursive=True))):  # noqa: PTH207  # also of absolute paths
@@ -55,9 +57,14 @@ def _files(source: str) -> list[Path]:
     )
 
 
+def ending(path: Path) -> str:
+    """How a file ends, less the ending of an archive."""
+    return (path.with_suffix("") if path.suffix in (".gz", ".zst") else path).suffix.lower()
+
+
 def read_table(path: Path) -> pa.Table:
     """The rows of one file; see :func:`read_tables`."""
-    kind = (path.with_suffix("") if path.suffix in (".gz", ".zst") else path).suffix.lower()
+    kind = ending(path)
     if kind not in ENDINGS:
         raise UsageError(
             f"rows are not read from a file that ends in {kind or 'nothing'}",
@@ -76,7 +83,7 @@ def read_table(path: Path) -> pa.Table:
             return _csv(text, "\t" if kind == ".tsv" else ",")
         return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-        what = f"the {kind.removeprefix('.').upper()} cannot be read: {_first_line(error)}"
+        what = f"the {kind.removeprefix('.').upper()} cannot be read: {first_line(error)}"
         raise DataError(what, where=str(path), fix="mend the file, or save it anew") from error
 
 
@@ -100,14 +107,27 @@ def _arrow(data: bytes) -> pa.Table:
 def _csv(text: str, delimiter: str) -> pa.Table:
     """Every cell as a text, whatever it looks like: an id ``007`` stays one."""
     names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-    return pyarrow.csv.read_csv(
-        pa.BufferReader(text.encode()),
-        read_options=pyarrow.csv.ReadOptions(block_size=min(max(_BLOCK, 2 * len(text)), (1 << 31) - 1)),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
+    size = min(max(_BLOCK, 2 * len(text)), (1 << 31) - 1)
+    return pyarrow.csv.read_csv(pa.BufferReader(text.encode()), **csv_options(names, delimiter, size))
+
+
+class CsvOptions(TypedDict):
+    """The options of Arrow's readers."""
+
+    read_options: pyarrow.csv.ReadOptions
+    parse_options: pyarrow.csv.ParseOptions
+    convert_options: pyarrow.csv.ConvertOptions
+
+
+def csv_options(names: Sequence[str], delimiter: str, size: int) -> CsvOptions:
+    """How a file with these columns is read, in blocks of ``size`` bytes: every cell is a text, "" is null."""
+    return {
+        "read_options": pyarrow.csv.ReadOptions(block_size=size, use_threads=False),
+        "parse_options": pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        "convert_options": pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
         ),
-    )
+    }
 
 
 def _json_list(text: str, path: Path) -> pa.Table:
@@ -131,7 +151,7 @@ def _json_lines(text: str, path: Path) -> pa.Table:
     try:
         table = read(pa.BufferReader(data))
         # Arrow takes texts that look like dates for dates, and would lose how they are written.
-        if (schema := pa.schema([field.with_type(_no_dates(field.type)) for field in table.schema])) == table.schema:
+        if (schema := pa.schema([field.with_type(no_dates(field.type)) for field in table.schema])) == table.schema:
             return table
         return read(pa.BufferReader(data), parse_options=pyarrow.json.ParseOptions(explicit_schema=schema))
     except pa.ArrowInvalid:
@@ -140,16 +160,17 @@ def _json_lines(text: str, path: Path) -> pa.Table:
         raise
 
 
-def _no_dates(kind: pa.DataType) -> pa.DataType:
+def no_dates(kind: pa.DataType) -> pa.DataType:
     """The type with texts in place of dates."""
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
         return pa.string()
     if pa.types.is_list(kind):
-        return pa.list_(_no_dates(kind.value_type))
+        return pa.list_(no_dates(kind.value_type))
     if pa.types.is_struct(kind):
-        return pa.struct([kind.field(k).with_type(_no_dates(kind.field(k).type)) for k in range(kind.num_fields)])
+        return pa.struct([kind.field(k).with_type(no_dates(kind.field(k).type)) for k in range(kind.num_fields)])
     return kind
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

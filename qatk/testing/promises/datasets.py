@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from qatk.data import overlapping_spans
-from qatk.plugins.optional import RawDataset
+from qatk.plugins.optional import RawDataset, blocks_of
 from qatk.testing.inputs.randomness import seeded
-from qatk.testing.promise import Subject, expect, given, promise
+from qatk.testing.promise import Subject, expect, given, promise, skip
 from qatk.types import Examples, RawExamples
 
 
@@ -111,3 +111,31 @@ def raw_has_what_is_loaded(subject: Subject) -> None:
         with given(f"example {found.id[row]}"):
             seen = (found.id[row], found.question[row], found.context_of(row))
             expect(seen in said, f"raw does not have the question {found.question[row]!r} with this id and context")
+
+
+@promise("stream, where there is one, yields what load returns, in its order and in blocks of the size asked for")
+def streams_what_is_loaded(subject: Subject) -> None:
+    """``qatk predict`` reads questions from it where it exists, more than once."""
+    if (stream := blocks_of(subject.build())) is None:
+        skip("it has no stream of its own")
+    found = _load(subject)
+    for size in (1, 5, len(found) + 1):
+        if (blocks := stream(size)) is None:
+            skip("its source cannot be read in parts")
+        first = 0
+        for block in blocks:
+            expect(isinstance(block, Examples), f"stream yielded {type(block).__name__}, not qatk.api.Examples")
+            expect(0 < len(block) <= size, f"a block of {len(block)} where up to {size} are due")
+            wrong = [row for row in range(len(block)) if _said(block, row) != _said(found, first + row)]
+            expect(not wrong, f"example {first + wrong[0] if wrong else 0} differs in blocks of {size}")
+            first += len(block)
+        expect(first == len(found), f"{first} examples in blocks of {size}, and {len(found)} from load")
+
+
+def _said(examples: Examples, row: int) -> tuple[object, ...]:
+    """All that is said of a question; nothing of one that is not there."""
+    if row >= len(examples):
+        return ()
+    further = {name: values[row] for name, values in examples.columns.items()}
+    texts = examples.id[row], examples.question[row], examples.title[row], examples.context_of(row)
+    return (*texts, examples.spans_of_answer(row), further)

@@ -216,7 +216,11 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"question,context\n", "there are no rows"),
-        ("a.csv", b"question,context\na,b,c\n", "the CSV cannot be read: CSV parse error: Expected 2 columns, got 3"),
+        (
+            "a.csv",
+            b"question,context\na,b,c\n",
+            "the CSV cannot be read: CSV parse error: Row #2: Expected 2 columns, got 3",
+        ),
         ("a.csv", b"question,context\na,\xff\n", "UTF-8"),
         ("a.csv", b"question,context\na,b\n,b\n", "the column 'question' is null in 1 row, first in row 1"),
         ("a.csv", b"question,context\na,b\na,' '\n".replace(b"'", b'"'), "the column 'context' is null in 1 row"),

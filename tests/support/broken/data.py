@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -226,6 +226,13 @@ class RawElsewhere(GoodDataset):
         return RawExamples.of(replace(self.load(), question=["Who?", "Where?"]))
 
 
+class LosesOne(GoodDataset):
+    """The last question of each block is lost."""
+
+    def stream(self, size: int) -> Iterator[Examples]:
+        yield from (self.load().take([row]) for row in range(len(self.load()) - 1))
+
+
 class NoExamples(GoodDataset):
     """None."""
 
@@ -334,6 +341,7 @@ BROKEN = {
         Third: "is-deterministic",
         ByState: "is-deterministic",
         Repeated: "contexts-are-stored-once",
+        LosesOne: "streams-what-is-loaded",
         RawElsewhere: "raw-has-what-is-loaded",
     },
 }

@@ -1,0 +1,127 @@
+"""Files of rows in blocks, so that memory does not grow with them; see :mod:`qatk_builtin.datasets.table_files`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from qatk.api import DataError
+from qatk.files import is_streamable, line_blocks, open_plain
+from qatk_builtin.datasets.table_files import csv_options, ending, files, first_line, no_dates
+
+_CSV, _BINARY, _LINES = (".csv", ".tsv"), (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
+_BLOCK = 1 << 22
+"""Bytes of CSV and Parquet that are read at a time; one row of CSV must fit into it."""
+
+
+def stream_tables(sources: Sequence[str], size: int) -> tuple[set[str], Iterator[pa.Table]] | None:
+    """The names of the columns of all files, and their rows by ``size`` at a time.
+
+    ``None`` where a file cannot be read twice, or is one JSON list.
+
+    Args:
+        sources: paths or globs.
+        size: rows in each table but the last.
+
+    Raises:
+        UsageError: no file has such a name.
+        DataError: a file cannot be read in blocks, now or when they are; :func:`read_tables` says more.
+    """
+    named = [file for source in sources for file in files(source)]
+    if not all(ending(file) in (*_CSV, *_BINARY, *_LINES) and is_streamable(file) for file in named):
+        return None
+    # Once for the types of the columns, which a block alone does not tell.
+    with _readable():
+        schemas = list(dict.fromkeys(schema for file in named for schema in _schemas(file, size)))
+        if not schemas:
+            return None
+        schema = pa.unify_schemas(schemas, promote_options="permissive")
+    return set(schema.names), _of_size(_tables(named, size, schema), size)
+
+
+def _schemas(file: Path, size: int) -> Iterator[pa.Schema]:
+    """The types that the columns of a file have, one after the other; once where they cannot change."""
+    with closing(_blocks(file, size, None)) as tables:
+        for table in tables:
+            yield pa.schema([field.with_type(no_dates(field.type)) for field in table.schema])
+            if ending(file) not in _LINES:
+                return
+
+
+def _tables(named: Sequence[Path], size: int, schema: pa.Schema) -> Iterator[pa.Table]:
+    with _readable():
+        for file in named:
+            for table in _blocks(file, size, schema):
+                same = table.schema.equals(schema)
+                parts = [table] if same else [schema.empty_table(), table]
+                yield pa.concat_tables(parts, promote_options="permissive")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error, OverflowError) as error:
+        raise DataError(f"the file cannot be read in blocks: {first_line(error)}") from error
+
+
+def _of_size(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
+    held = None
+    for table in tables:
+        held = table if held is None else pa.concat_tables([held, table])
+        while held.num_rows >= size:
+            yield held.slice(0, size)
+            held = held.slice(size)
+    if held is not None and held.num_rows:
+        yield held
+
+
+def _blocks(file: Path, size: int, schema: pa.Schema | None) -> Generator[pa.Table, None, None]:
+    kind = ending(file)
+    if kind in _LINES:
+        for block in line_blocks(file):
+            if block.strip():
+                block.decode()  # Arrow takes what is not UTF-8
+                yield pyarrow.json.read_json(
+                    pa.BufferReader(block),
+                    read_options=pyarrow.json.ReadOptions(block_size=len(block) + 1, use_threads=False),
+                    parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
+                )
+    elif kind in _CSV:
+        yield from _csv(file, "\t" if kind == ".tsv" else ",")
+    elif kind == ".parquet":
+        with pyarrow.parquet.ParquetFile(file, buffer_size=_BLOCK) as parquet:
+            yield from (pa.Table.from_batches([batch]) for batch in parquet.iter_batches(batch_size=size))
+    else:
+        yield from _arrow(file)
+
+
+def _csv(file: Path, delimiter: str) -> Iterator[pa.Table]:
+    with open_plain(file) as plain, io.TextIOWrapper(plain, "utf-8-sig", newline="") as text:
+        names = next(csv.reader(text, delimiter=delimiter), [])
+    with (
+        open_plain(file) as plain,
+        pyarrow.csv.open_csv(plain, **csv_options(names, delimiter, _BLOCK)) as reader,
+    ):
+        yield from (pa.Table.from_batches([batch]) for batch in reader)
+
+
+def _arrow(file: Path) -> Iterator[pa.Table]:
+    """The batches of an Arrow file, or of the stream that ``datasets`` writes."""
+    with pa.memory_map(str(file)) as data:
+        try:
+            opened = pa.ipc.open_file(data)
+        except pa.ArrowInvalid:
+            data.seek(0)
+            yield from (pa.Table.from_batches([batch]) for batch in pa.ipc.open_stream(data))
+        else:
+            places = range(opened.num_record_batches)
+            yield from (pa.Table.from_batches([opened.get_batch(place)]) for place in places)

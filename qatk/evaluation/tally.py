@@ -1,0 +1,87 @@
+"""Scores of predictions that come in blocks: only the figures of each question are kept, none of its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from qatk.evaluation.evaluate import evaluate_examples
+from qatk.evaluation.prediction_rows import Said
+from qatk.evaluation.squad import official_metrics
+from qatk.languages import ENGLISH, Normalisation
+from qatk.results.evaluation import Evaluation
+from qatk.types import Bool, Examples, Float64, Int64, Predictions, TextColumn
+
+
+class Tally:
+    """EM and F1 of blocks of questions, equal to those of all questions at once.
+
+    Args:
+        normalisation: by which normaliser the answers are compared.
+    """
+
+    def __init__(self, normalisation: Normalisation = ENGLISH) -> None:
+        self.normalisation = normalisation
+        self.several = False
+        self._exact: list[Float64] = []
+        self._f1: list[Float64] = []
+        self._has_answer: list[Bool] = []
+        self._contexts: list[Int64] = []
+        self._titles: list[str] = []
+        self._languages: list[str] = []
+        self._known: dict[str, str] = {}
+
+    def add(self, examples: Examples, said: Mapping[str, Said]) -> None:
+        """Score what is said of the questions of the next block; see :func:`evaluate_examples`."""
+        found = evaluate_examples(examples, said, normalisation=self.normalisation)
+        self.several |= examples.answer_span is not None or found.predictions.several is not None
+        self._exact.append(found.per_question["exact"])
+        self._f1.append(found.per_question["f1"])
+        self._has_answer.append(examples.has_answer)
+        codes = [blake2b(text.encode(), digest_size=8).digest() for text in examples.context]
+        self._contexts.append(np.frombuffer(b"".join(codes), np.int64)[examples.context_index])
+        self._titles += self._kept(examples.title)
+        self._languages += self._kept(self.normalisation.names_of_rows(examples))
+
+    def _kept(self, names: Sequence[str]) -> list[str]:
+        """The same names, each kept once."""
+        return [self._known.setdefault(name, name) for name in names]
+
+    def evaluation(self) -> Evaluation:
+        """The figures of all questions that were added; its examples and predictions have no texts."""
+        exact, f1 = np.concatenate(self._exact), np.concatenate(self._f1)
+        has_answer, n = np.concatenate(self._has_answer), len(exact)
+        known, contexts = np.unique(np.concatenate(self._contexts), return_inverse=True)
+        column = self.normalisation.column
+        examples = Examples(
+            id=_Blank(n),
+            question=_Blank(n),
+            title=self._titles,
+            context=_Blank(len(known)),
+            context_index=contexts.astype(np.int32),
+            answer_offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(has_answer, dtype=np.int64)]),
+            answer_text=_Blank(int(has_answer.sum())),
+            answer_start=np.full(int(has_answer.sum()), -1, np.int32),
+            columns={} if column is None else {column: self._languages},
+        )
+        places, scores = np.full(n, -1, np.int32), np.full(n, np.nan, np.float32)
+        predictions = Predictions(_Blank(n), places, places, scores, scores)
+        metrics = official_metrics(exact, f1, has_answer)
+        per_question = {"exact": exact, "f1": f1}
+        return Evaluation(examples, predictions, metrics, per_question, normalisation=self.normalisation)
+
+
+class _Blank(TextColumn):
+    """So many texts, all empty."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def at(self, index: int) -> str:
+        """No text."""
+        return ""

@@ -1,0 +1,118 @@
+"""Questions of any number: held in memory, or read block by block whenever they are needed."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from qatk.errors import DataError, DataWarning, counted
+from qatk.plugins.live import LiveDataset
+from qatk.progress import advance
+from qatk.types import Examples, Int64
+
+BLOCK = 1 << 13
+"""Questions that are answered together."""
+_WARNED = 3
+"""Warnings of blocks that are shown."""
+
+Look = Callable[[Examples], object]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions that are given in blocks, as often as they are asked for.
+
+    Attributes:
+        count: how many there are.
+        has_gold: whether their gold answers are known.
+        digest: of what they say.
+        blocks: gives them, the same blocks every time.
+    """
+
+    count: int
+    has_gold: bool
+    digest: str
+    blocks: Callable[[], Iterator[Examples]]
+
+
+def held(examples: Examples, size: int = BLOCK) -> Asked:
+    """Examples in memory, in blocks of ``size``."""
+    places = [range(begin, min(begin + size, len(examples))) for begin in range(0, len(examples), size)]
+    return Asked(len(examples), examples.has_gold, examples.digest(), lambda: map(examples.take, places))
+
+
+def read_asked(dataset: LiveDataset, size: int = BLOCK, *, look: Look = lambda examples: None) -> Asked:
+    """The questions of a dataset; of one that streams, a block at a time is in memory.
+
+    They are read once now, so that what is wrong with any of them is said before the first is answered.
+
+    Args:
+        dataset: the component.
+        size: questions in a block.
+        look: called with each block of questions that have gold answers, to check more of them.
+
+    Raises:
+        DataError, UsageError: of the dataset, and of ``look``.
+    """
+    try:
+        found = _surveyed(dataset, size, look)
+    except DataError:
+        found = None
+    if found is not None:
+        return found
+    examples = dataset.load()  # which says what is wrong, or sees that all of it together is not
+    if examples.has_gold:
+        look(examples)
+    return held(examples, size)
+
+
+def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Asked | None:
+    """The questions of a dataset that streams, once seen; ``None`` where it does not, or parts do not fit together."""
+    if (blocks := dataset.stream(size)) is None:
+        return None
+    digests, names, gold, count = [], [], set(), 0
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DataWarning)
+        for block in blocks:
+            if block.has_gold:
+                look(block)
+            digests.append(block.digest())
+            names.append(_numbers(block))
+            gold.add(block.has_gold)
+            count += len(block)
+            advance("reading questions", count)
+    if len(gold) != 1 or len(np.unique(np.concatenate(names))) < count:
+        return None
+    _say({str(each.message): each.message for each in said})
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return Asked(count, gold.pop(), digest, lambda: _again(dataset, size, digests))
+
+
+def _again(dataset: LiveDataset, size: int, digests: list[str]) -> Iterator[Examples]:
+    """The blocks once more, without warnings that were shown."""
+    blocks = dataset.stream(size) or iter(())
+    for digest in digests:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            block = next(blocks, None)
+        if block is None or block.digest() != digest:
+            raise DataError("the data changed while they were read", fix="answer again, with --resume off")
+        yield block
+
+
+def _numbers(examples: Examples) -> Int64:
+    """int64[n]: a number for each id, the same for the same id alone."""
+    made = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in examples.id)
+    return np.frombuffer(b"".join(made), np.int64)
+
+
+def _say(messages: dict[str, Warning | str]) -> None:
+    shown = list(messages.values())
+    for message in shown[:_WARNED]:
+        warnings.warn(message if isinstance(message, Warning) else DataWarning(message), stacklevel=2)
+    if (more := len(shown) - _WARNED) > 0:
+        warnings.warn(DataWarning(f"{counted(more, 'warning')} more of other questions"), stacklevel=2)
