@@ -39,6 +39,19 @@ class TorchOptions(Options):
     """Evaluate and save an exponential moving average of the weights: what it keeps at each step, such as 0.999."""
     average_epochs: Positive | None = None
     """Evaluate and save the mean of the weights at the ends of so many latest epochs; not with ``average_decay``."""
+    label_smoothing: Fraction = 0.0
+    """Share of the targets of an answer that the tokens next to its start and end get, nearer ones more."""
+    marginal: bool = False
+    """Learn all places of the window where an annotated answer, or its text, stands, as alternatives, and not only the
+    first annotated one."""
+    impossible_weight: AboveZero = 1.0
+    """Weight in the loss of windows without an answer, beside the 1 of those with one."""
+    r_drop: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the divergence between two passes through each batch with dropout of their own; above 0, a step takes
+    twice the time."""
+    adversarial: Annotated[float, Field(ge=0)] = 0.0
+    """Distance by which the embeddings of each window move to where the loss is higher, in a second pass that is learnt
+    from too; above 0, a step takes more than twice the time."""
     max_grad_norm: AboveZero = 1.0
     """Maximum norm of the gradients; larger ones are clipped."""
     skip_bad_batches: bool = False

@@ -21,7 +21,8 @@ from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers import DistilOptions
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets, mean_targets, moved, soft_targets
-from qatk_builtin.trainers.distil.trainer import DistilTrainer, divergence
+from qatk_builtin.trainers.distil.trainer import DistilTrainer
+from qatk_builtin.trainers.pytorch.losses import divergence
 from small import write_recipe
 from trainer_tools import assemble, same, weights
 

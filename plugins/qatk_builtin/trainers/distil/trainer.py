@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax
 
-from qatk.api import Batch, Examples, Features, PairLogits, SpanLogits, TokenLogits, TrainEvent, UsageError
+from qatk.api import Batch, Features, PairLogits, SpanLogits, TokenLogits, TrainEvent
 from qatk.types import Int64
 from qatk_builtin.trainers import DistilOptions
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets, mean_targets, rows_of
 from qatk_builtin.trainers.distil.store import Store, as_stored, digest
 from qatk_builtin.trainers.distil.teacher import Teacher
+from qatk_builtin.trainers.pytorch.losses import divergence
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.state import Stateful
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
@@ -33,11 +32,11 @@ class DistilTrainer(TorchTrainer):
     """
 
     options: DistilOptions
-    _examples: Examples | None = None
 
-    def take_examples(self, examples: Examples) -> None:
-        """Keep the training examples for a teacher with another tokenizer; see :class:`qatk.api.ExamplesTrainer`."""
-        self._examples = examples
+    @property
+    def needs_span_scores(self) -> list[str]:
+        """Soft targets are of starts and ends."""
+        return ["teacher", *super().needs_span_scores]
 
     def fit(
         self, model: QAModel, train: Features, dev: Features | None, *, seed: int, resume: Path | None = None
@@ -48,9 +47,7 @@ class DistilTrainer(TorchTrainer):
             QatkError: a subclass of it, where a teacher cannot be loaded.
         UsageError: the head does not score starts and ends.
         """
-        if len(train) and self.predict(model, train.take(np.zeros(1, np.int64))).start is None:
-            what = "distil teaches heads that score starts and ends; this one scores whole spans, or tags tokens"
-            raise UsageError(what, where="head", fix="use the head linear or answerability")
+        self.check_head(model, train)
         self._windows, self._targets = train, self._ask(model, train)
         yield from super().fit(model, train, dev, seed=seed, resume=resume)
 
@@ -108,19 +105,3 @@ class _Same:
         """Compare. Raises ``ValueError`` where it is another."""
         if state["sha256"] != self.value:
             raise ValueError("its teachers gave other targets than these do")
-
-
-def divergence(scores: Tensor, due: Tensor, temperature: float) -> Tensor:
-    """The mean over windows of the divergence of student from teacher, both at a temperature.
-
-    Args:
-        scores: float[B, L], the student's; what it masks (``-inf``) takes no part, and the teacher's rest makes up 1.
-        due: float[B, L], the teacher's log-probabilities.
-        temperature: divides both before the softmax.
-    """
-    scored = scores.isfinite()
-    ours = log_softmax(scores.float() / temperature, 1)
-    theirs = log_softmax(due.masked_fill(~scored, -torch.inf) / temperature, 1)
-    there = scored & theirs.isfinite()
-    gap = torch.where(there, theirs, 0.0) - torch.where(there, ours, 0.0)
-    return (theirs.exp() * gap).sum(1).mean()

@@ -12,27 +12,35 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import set_seed
-from torch import nn
+from torch import Tensor, nn
 
 from qatk.api import (
     Backbone,
     BackboneSpec,
+    Batch,
+    Examples,
     Features,
     Head,
+    PairLogits,
     QatkWarning,
+    SpanLogits,
     SpanScores,
+    TokenLogits,
     TrainEvent,
+    UsageError,
     advance,
     pause_requested,
 )
-from qatk.types import batches_by_length
+from qatk.types import Int64, batches_by_length
 from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
 from qatk_builtin.trainers.pytorch.depth import draw_anew
 from qatk_builtin.trainers.pytorch.device import Engine
+from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.loop import Loop, Paused
 from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
 from qatk_builtin.trainers.pytorch.prefetch import prepared
 from qatk_builtin.trainers.pytorch.scores import Collected
@@ -52,6 +60,8 @@ class TorchTrainer(TrainingHooks):
 
     pauses = True
     _loop: Loop | None = None
+    _objective: Objective | None = None
+    _examples: Examples | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -79,7 +89,7 @@ class TorchTrainer(TrainingHooks):
         learnt = any(True for _ in module.parameters())
         model.head_begins = "checkpoint" if taken_over else "untrained" if learnt else "without weights"
         kernel = kernel_for(self.engine.device, self.engine.precision)
-        if self.options.attention == "auto" and kernel is not None:
+        if self.options.attention == "auto" and kernel is not None and not self.options.adversarial:
             model.eval()
             with torch.inference_mode(), self.engine.autocast():
                 model.packing = find_packing(encoder, kernel, self._probe(encoder, spec), model.padded_states)
@@ -127,13 +137,48 @@ class TorchTrainer(TrainingHooks):
         Training that resumes after any event gives the same weights on a CPU, bit for bit, as training that never
         stopped, with the same number of processes; with another number it goes on from the same weights and windows.
         """
+        self.check_head(model, train)
         if self.options.reinitialise_layers and resume is None:
             set_seed(seed)
             draw_anew(model, self.options.reinitialise_layers)
+        gold = None
+        if self.options.marginal:
+            assert self._examples is not None, "take_examples comes before fit"
+            gold = GoldSpans(self._examples, train)
+        self._objective = Objective(self.options, self.engine.autocast, gold)
         self._loop = Loop(
             self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late, resume=resume
         )
-        yield from self._loop.events()
+        with self._objective.begun(model):
+            yield from self._loop.events()
+
+    def take_examples(self, examples: Examples) -> None:
+        """Keep the training examples; see :class:`qatk.api.ExamplesTrainer`."""
+        self._examples = examples
+
+    def on_batch(self, batch: Batch, rows: Int64) -> Batch:
+        """See :class:`TrainingHooks`."""
+        return super().on_batch(self._objective.on_batch(batch, rows), rows) if self._objective else batch
+
+    def loss(self, model: QAModel, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
+        """See :class:`TrainingHooks` and :class:`Objective`."""
+        return (
+            super().loss(model, output, batch)
+            if self._objective is None
+            else self._objective.loss(model, output, batch)
+        )
+
+    @property
+    def needs_span_scores(self) -> list[str]:
+        """The options in use that need a head with scores of starts and ends."""
+        return [*changes_spans(self.options), *(["r_drop"] if self.options.r_drop else [])]
+
+    def check_head(self, model: QAModel, train: Features) -> None:
+        """Raise :class:`UsageError` where an option in use needs another head."""
+        needed = self.needs_span_scores
+        if needed and len(train) and self.predict(model, train.take(np.zeros(1, np.int64))).start is None:
+            what = f"{needed[0]} needs a head that scores starts and ends; this one scores whole spans, or tags tokens"
+            raise UsageError(what, where="head", fix=f"use the head linear or answerability, or leave out {needed[0]}")
 
     @torch.inference_mode()
     def predict(self, model: QAModel, features: Features) -> SpanScores:

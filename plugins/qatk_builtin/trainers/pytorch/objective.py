@@ -1,0 +1,107 @@
+"""What the ``torch`` trainer minimises: the head's loss, and what its options make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from qatk.api import Batch, PairLogits, SpanLogits, TokenLogits
+from qatk.types import Int64
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.adversary import Adversary
+from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
+from qatk_builtin.trainers.pytorch.losses import divergence, span_loss
+from qatk_builtin.trainers.pytorch.model import QAModel
+
+Output = SpanLogits | PairLogits | TokenLogits
+_SPANS = "gold_spans"
+
+
+class Objective:
+    """The loss of batches in one training.
+
+    Args:
+        options: of the trainer.
+        autocast: the precision in which a model is called.
+        gold: all right spans of the training windows; ``None`` where the first ones are enough.
+    """
+
+    def __init__(
+        self, options: TorchOptions, autocast: Callable[[], AbstractContextManager[object]], gold: GoldSpans | None
+    ) -> None:
+        self._options, self._autocast, self._gold = options, autocast, gold
+        self._adversary = Adversary(options.adversarial) if options.adversarial else None
+
+    @contextmanager
+    def begun(self, model: QAModel) -> Iterator[None]:
+        """Around all steps of a training. Raises as :meth:`Adversary.listening`."""
+        if self._adversary is None:
+            yield
+        else:
+            with self._adversary.listening(model):
+                yield
+
+    def on_batch(self, batch: Batch, rows: Int64) -> Batch:
+        """The batch with the spans that are right."""
+        if self._gold is None:
+            return batch
+        return replace(batch, extra={**batch.extra, _SPANS: self._gold.of(rows, batch)})
+
+    def loss(self, model: QAModel, output: Output, batch: Batch) -> Tensor:
+        """The mean over the batch's windows.
+
+        With an adversary, that of the batch and of the batch with moved embeddings, halved. With R-Drop (Wu et al.
+        2021), that of two passes with dropout of their own, halved, and the divergence of each from the other.
+        """
+        loss = plain = self._of(model, output, batch)
+        if self._adversary is not None:
+            with self._adversary.moved(plain):
+                loss = (loss + self._of(model, self._again(model, batch), batch)) / 2
+        if self._options.r_drop:
+            other = self._again(model, batch)
+            loss = (loss + self._of(model, other, batch)) / 2 + self._options.r_drop * _apart(output, other)
+        return loss
+
+    def _again(self, model: QAModel, batch: Batch) -> Output:
+        with self._autocast():
+            output: Output = model(batch)
+        return output
+
+    def _of(self, model: QAModel, output: Output, batch: Batch) -> Tensor:
+        """The head's loss, in which another takes the place of the cross entropies of start and end."""
+        options = self._options
+        loss = model.loss(output, batch)
+        if not changes_spans(options):
+            return loss
+        assert isinstance(output, SpanLogits)
+        changed = span_loss(
+            output,
+            batch,
+            smoothing=options.label_smoothing,
+            impossible_weight=options.impossible_weight,
+            spans=batch.extra.get(_SPANS),
+        )
+        return loss + (changed - span_loss(output, batch)).mean()
+
+
+def _apart(one: Output, other: Output) -> Tensor:
+    """The mean of both divergences, over starts and ends."""
+    assert isinstance(one, SpanLogits)
+    assert isinstance(other, SpanLogits)
+    pairs = (one.start, other.start), (one.end, other.end)
+    both = [divergence(*order) for pair in pairs for order in (pair, pair[::-1])]
+    return torch.stack(both).mean()
+
+
+def changes_spans(options: TorchOptions) -> list[str]:
+    """The options in use that change the cross entropies of starts and ends."""
+    used = {
+        "label_smoothing": options.label_smoothing > 0,
+        "marginal": options.marginal,
+        "impossible_weight": options.impossible_weight != 1,
+    }
+    return [name for name, is_used in used.items() if is_used]
