@@ -28,10 +28,10 @@ class Row(NamedTuple):
     figures: Sequence[tuple[float, tuple[float, float] | None]]
 
 
-def figures_html(metrics: Iterable[str], groups: Iterable[Row], slices: Sequence[Row]) -> str:
-    """Each metric of some groups of questions with 95 % intervals, and of the slices, folded away."""
+def figures_html(metrics: Iterable[str], groups: Iterable[Row], slices: Sequence[Row], normaliser: str) -> str:
+    """Each metric of some groups of questions with 95 % intervals, by a normaliser; of the slices, folded away."""
     headers = ["", "questions", *(METRICS.get(metric, metric) for metric in metrics)]
-    main = _table(headers, map(_cells, groups))
+    main = f"<p>per cent, by normaliser {escape(normaliser)}</p>{_table(headers, map(_cells, groups))}"
     if not slices:
         return main
     return f"{main}<details><summary>slices</summary>{_table(headers, map(_cells, slices))}</details>"

@@ -47,7 +47,7 @@ class Live(Generic[C]):
 
 
 class Normalised(Live[C]):
-    """What metrics and slicers have in common: they may compare texts by language."""
+    """What decoders, metrics and slicers have in common: they may compare texts by language."""
 
     @property
     def normalisation(self) -> Normalisation | None:

@@ -140,7 +140,7 @@ class LiveTrainer(Live[protocols.Trainer]):
             self.component.load(model, folder)
 
 
-class LiveDecoder(Live[protocols.Decoder]):
+class LiveDecoder(Normalised[protocols.Decoder]):
     """Span scores to answers."""
 
     @property

@@ -240,10 +240,11 @@ class CorpusMetric(Protocol):
 
 @runtime_checkable
 class Normalising(Protocol):
-    """Optional, for metrics and slicers: compares texts by the normaliser of their language.
+    """Optional, for metrics, slicers and decoders: compares texts by the normaliser of their language.
 
-    Its options are :class:`qatk.api.LanguageOptions`. A run sets ``normalisation`` before it scores, the same for all
-    of its metrics and, unless they name their own, slicers; reports name it, and comparisons refuse to mix two.
+    The options of metrics and slicers are then :class:`qatk.api.LanguageOptions`. A run sets ``normalisation`` before
+    it scores or fits, the same for its metrics, for a decoder that fits its parameters by EM or F1, and for slicers
+    that do not name their own; reports name it, and comparisons refuse to mix two.
     """
 
     normalisation: Normalisation
@@ -291,7 +292,7 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "featurizer": (FeaturizerCaching, StreamingFeaturizer),
     "head": (CheckpointModule,),
     "trainer": (DescribingTrainer, PausingTrainer, ExamplesTrainer, ModuleTrainer),
-    "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers),
+    "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers, Normalising),
     "metric": (CorpusMetric, Normalising),
     "slicer": (TitledSlicer, AnswerSlicer, Normalising),
     "reporter": (ComparisonReporter,),

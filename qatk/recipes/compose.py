@@ -116,7 +116,7 @@ def model_part(adapter: type[L], kind: str, sections: Sections, host: PluginHost
 
 
 def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
-    """Build every component that the recipe chose, metrics with the normaliser that any of them names.
+    """Build every component that the recipe chose, with the normaliser that any of its metrics names.
 
     Raises:
         PluginError: where one cannot be imported, or lacks a method of its protocol.
@@ -126,7 +126,8 @@ def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
     normalisation = normalisation_of(language, column, host)
     slicers = _many(LiveSlicer, recipe, "slicers")
     free = (slicer for slicer in slicers if named_language([slicer.options.model_dump()]) == (None, None))
-    for part in (*metrics, *free):
+    decoder = _must(LiveDecoder, recipe, "decoder")
+    for part in (decoder, *metrics, *free):
         part.normalise_by(normalisation)
     return Pipeline(
         train=_build(LiveDataset, train) if (train := recipe.one("data", "train")) else None,
@@ -138,7 +139,7 @@ def compose(recipe: Recipe, host: PluginHost) -> Pipeline:
         head=_must(LiveHead, recipe, "head"),
         trainer=_must(LiveTrainer, recipe, "trainer"),
         runtime=_must(LiveRuntime, recipe, "runtime"),
-        decoder=_must(LiveDecoder, recipe, "decoder"),
+        decoder=decoder,
         metrics=metrics,
         slicers=slicers,
         reporters=_many(LiveReporter, recipe, "reporters"),

@@ -91,7 +91,7 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         groups, slices = ([_row(s) for s in rows] for rows in (self.groups, self.slices))
-        return figures_html(self.per_question, groups, slices)
+        return figures_html(self.per_question, groups, slices, self.normaliser)
 
 
 def clusters_within(examples: Examples, clusters: Int64, rows: Bool) -> Int64:

@@ -14,6 +14,7 @@ from qatk.calibration.calibrate import calibrate
 from qatk.comparison.systems import read_systems
 from qatk.errors import DataError, RecipeError, UsageError
 from qatk.plugins.host import PluginHost
+from qatk.recipes.compose import compose
 from qatk.recipes.recipe import load_recipe
 from qatk.results import RunResult
 from small import write_recipe
@@ -64,6 +65,7 @@ def test_everything_names_the_normaliser(folder: Path, german: RunResult, by_col
             assert f"Answers are compared by the normaliser {normaliser}" in (folder / name / page).read_text()
     assert "Answers are compared by the normaliser de, en." in shown
     assert german.manifest["recipe"]["metrics"][0]["language"] == "de"
+    assert "by normaliser de, en" in result._repr_html_()
     assert "span_exact" in result.metrics
     assert (
         calibrate(
@@ -71,6 +73,13 @@ def test_everything_names_the_normaliser(folder: Path, german: RunResult, by_col
         ).as_dict()["normaliser"]
         == "de, en"
     )
+
+
+def test_a_decoder_fits_by_the_normaliser_of_the_metrics(folder: Path) -> None:
+    settings = ["metrics=[{use: squad, language: de}]", "decoder={use: several, threshold: calibrated}"]
+    decoder = compose(load_recipe(folder / "recipe.yaml", settings=settings, host=HOST), HOST).decoder
+    assert decoder.normalisation is not None
+    assert decoder.normalisation.language == "de"
 
 
 def test_two_normalisers_are_not_compared(folder: Path, german: RunResult, by_column: tuple[RunResult, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.api import DataError, Examples, Features, Predictions, SpanScores
-from qatk.evaluation import exact_and_f1
+from qatk.evaluation import ENGLISH, exact_and_f1
 from qatk.types import Float32, Float64, ragged
 from qatk_builtin.decoders import MinNullOptions, SeveralOptions
 from qatk_builtin.decoders.best_spans import Spans
@@ -74,11 +74,11 @@ class SeveralDecoder:
     ``null_threshold`` alone, on the null score less the score of the best span.
 
     With ``threshold: calibrated`` a run fits the threshold by F1 of the questions that have an answer, held out by
-    article, and keeps it for new data (``decoder.json``).
+    article, and keeps it for new data (``decoder.json``). F1 is by the normaliser of the run's metrics.
     """
 
     def __init__(self, options: SeveralOptions) -> None:
-        self.options = options
+        self.options, self.normalisation = options, ENGLISH
         longest, wide = options.max_answer_length, max(options.n_best_size, WIDE)
         self._spans = MinNullDecoder(
             MinNullOptions(n_best_size=wide, max_answer_length=longest, null_threshold="never")
@@ -140,9 +140,12 @@ class SeveralDecoder:
         f1 = []
         for threshold in (tried := found.thresholds()):
             said = self._decode(found, float(threshold), always=True)
-            f1.append(exact_and_f1(examples, said.text, said.several)[1][examples.has_answer].sum())
+            f1.append(self._f1(examples, said)[examples.has_answer].sum())
         best = np.flatnonzero(np.array(f1) >= max(f1) - 1e-9)
         return {"threshold": float(tried[best[np.argmin(np.abs(tried[best]))]])}
+
+    def _f1(self, examples: Examples, said: Predictions) -> Float64:
+        return exact_and_f1(examples, said.text, said.several, self.normalisation)[1]
 
     def _restore(self, state: object) -> None:
         """Take over a threshold."""

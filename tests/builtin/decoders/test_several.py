@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from min_null_tools import INF, NONE, Window, examples, features, scores
 from qatk.api import DataError, PluginError, Predictions, SpanScores, TokenScores, UsageError
+from qatk.evaluation import normalisation_of
 from qatk.plugins.optional import FittedDecoder
 from qatk.types import Examples
 from qatk_builtin.decoders import MergeWindowsOptions, MinNullOptions, SeveralOptions
@@ -193,6 +195,17 @@ def test_the_threshold_is_fitted_by_f1() -> None:
         decoder.restore({"threshold": "high"})
     with pytest.raises(DataError, match="there are none"):
         decoder.fit(examples([CONTEXT]), features([tagged({})]), token_scores([tagged({})]))
+
+
+def test_the_threshold_is_fitted_by_the_normaliser_of_the_metrics() -> None:
+    """By German rules "die Orla" is as good as "Orla": no threshold has to part the two."""
+    asked = examples_of_spans(*([["Orla"]] for _ in range(4)))
+    asked = replace(asked, context=["0: die Orla"] * 4, answer_start=np.full(4, 7, np.int32))
+    windows = [Window(row, [NONE, (3, 6), (7, 11)], [0.0, 1.0, 3.0], [-1.0] * 3, 0.0) for row in range(4)]
+    decoder = SeveralDecoder(SeveralOptions(threshold="calibrated"))
+    assert decoder.fit(asked, features(windows), token_scores(windows)) == {"threshold": 1.5}
+    decoder.normalisation = normalisation_of("de")
+    assert decoder.fit(asked, features(windows), token_scores(windows)) == {"threshold": 0.0}
 
 
 def test_the_threshold_of_scored_spans_is_one_between_their_odds() -> None:
