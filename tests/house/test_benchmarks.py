@@ -312,13 +312,14 @@ def test_a_server_under_load_gives_the_offline_answers(tmp_path: Path) -> None:
 
 
 def test_evidence_is_found_by_heads_for_several_spans() -> None:
-    whole = evidence.in_sentences(evidence.questions_of(12, 3, widened=False))
+    data = evidence.parts_of(16, mini=False, widened=True)
+    whole = evidence.in_sentences(evidence.questions_of(12, 3))
     assert whole.spans_due.max() > 1
     assert all(span[0].text.endswith(".") for row in range(12) for span in whole.spans_of_answer(row))
     assert all(
         whole.context_of(row)[s.start :].startswith(s.text) for row in range(12) for (s,) in whole.spans_of_answer(row)
     )
-    found = evidence.measure(16, [0], ["trainer.max_steps=1"], widened=True, sides=["tagger, sentences"])
+    found = evidence.measure(data, [0], ["trainer.max_steps=1"], ["tagger, sentences"])
     assert [each.side for each in found] == ["tagger, sentences"]
     assert 0 <= found[0].word_f1 <= 100
     assert found[0].windows_per_second > 0
