@@ -20,6 +20,7 @@ FOLLOWED = {
     "tutorials/test-and-publish",
     "how-to/customise-training",
     "how-to/serve",
+    "how-to/evidence",
 }
 """Pages that are followed elsewhere: ``tests/house/test_author_docs.py`` and ``tests/server/test_docs.py``."""
 SIGNATURE = re.compile(r"def \w+\([^\n]*\n")
