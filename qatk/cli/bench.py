@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qatk.inference.bench import Measured
-
-BAR = 20
-"""Characters of the longest bar."""
 
 
 def bench_command(
@@ -45,27 +43,38 @@ def bench_command(
     settings: Set = None,
     seconds: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time for each figure, at least.")] = 5.0,
     device: Device = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page with a chart of each figure too.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure how fast models answer: throughput, latency, memory and size, beside EM and F1.
 
-    For example: qatk bench runs/quickstart --runtime torch,onnx,onnx:int8 --data dev.json. Each line comes from a fresh
-    process, with as many threads as OMP_NUM_THREADS says.
+    For example: qatk bench runs/quickstart --runtime torch,onnx,onnx:int8 --data dev.json --html bench.html. Each line
+    comes from a fresh process, with as many threads as OMP_NUM_THREADS says.
     """
     from qatk.cli.progress import show_progress
     from qatk.cli.reading import read_examples
+    from qatk.files import write_atomically
     from qatk.inference.bench import bench
+    from qatk.inference.bench_page import bench_html
 
     plain_warnings()
     host = plugin_host(context)
     examples = None if data is None and use is None else read_examples(host, use, data, settings or [])
+    if page is not None and not page.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {page.parent}", where=f"--html {page}", fix="make it first")
     named = [name for text in runtimes or [] for name in text.split(",")]
     with show_progress():
         measured = bench(models, named, _sizes(batch_sizes), data=examples, seconds=seconds, device=device, host=host)
+    if page is not None:
+        write_atomically(page, bench_html(measured, _names(measured)))
     if json:
         print_json([{k: v for k, v in asdict(row).items() if v is not None} for row in measured])
-    else:
-        output().print(_table(measured))
+        return
+    console = output()
+    for table in _tables(measured, console.width):
+        console.print(table)
 
 
 def _sizes(text: str) -> list[int]:
@@ -75,24 +84,27 @@ def _sizes(text: str) -> list[int]:
         raise UsageError(f"{text!r} is no list of numbers", where="--batch-size", fix="such as 1,8,32") from None
 
 
-def _table(measured: Sequence[Measured]) -> Table:
-    from qatk.display.tables import plain_table
+def _tables(measured: Sequence[Measured], width: int) -> list[Table]:
+    """The figures, in several tables below each other where one is too wide."""
+    from qatk.display.tables import in_blocks, plain_table
+    from qatk.inference.bench_page import LABELS, headers_of, rows_of
 
-    scored = any(row.f1 is not None for row in measured)
-    headers = ["model", "runtime", "batch", "questions/s", "", "p50 ms", "p99 ms", "memory MB", "model MB"]
-    table = plain_table(*headers, *(["EM", "F1"] if scored else []), left=(0, 1, 4))
-    most = max(row.questions_per_second for row in measured)
-    for row in measured:
-        cells = [
-            row.model,
-            f"{row.runtime} {row.precision}".strip(),
-            str(row.batch_size),
-            f"{row.questions_per_second:,.1f}",
-            "█" * max(1, round(BAR * row.questions_per_second / most)),
-            f"{row.p50_ms:,.1f}",
-            f"{row.p99_ms:,.1f}",
-            f"{row.memory_bytes / 1e6:,.0f}",
-            f"{row.model_bytes / 1e6:,.1f}",
-        ]
-        table.add_row(*cells, *([f"{v:.2f}" for v in (row.exact, row.f1) if v is not None] if scored else []))
-    return table
+    models = _names(measured)
+    alone = len(set(models)) == 1
+    headers = headers_of(measured)[alone:]
+    names = len(LABELS) - alone
+    table = plain_table(*headers, left=range(names - 1), title=measured[0].model if alone else None)
+    for row in rows_of(measured, models):
+        table.add_row(*row[alone:])
+    tables = in_blocks(table, width, labels=names)
+    tables[0].title = table.title
+    return tables
+
+
+def _names(measured: Sequence[Measured]) -> list[str]:
+    """What tells the models apart, for each case."""
+    from qatk.comparison.names import distinct_names
+
+    models = list(dict.fromkeys(row.model for row in measured))
+    short = dict(zip(models, distinct_names(models), strict=True))
+    return [short[row.model] for row in measured]

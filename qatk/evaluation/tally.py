@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
@@ -29,9 +30,8 @@ class Tally:
         self._f1: list[Float64] = []
         self._has_answer: list[Bool] = []
         self._contexts: list[Int64] = []
-        self._titles: list[str] = []
-        self._languages: list[str] = []
-        self._known: dict[str, str] = {}
+        self._titles = _Names()
+        self._languages = _Names()
 
     def add(self, examples: Examples, said: Mapping[str, Said]) -> None:
         """Score what is said of the questions of the next block; see :func:`evaluate_examples`."""
@@ -42,12 +42,9 @@ class Tally:
         self._has_answer.append(examples.has_answer)
         codes = [blake2b(text.encode(), digest_size=8).digest() for text in examples.context]
         self._contexts.append(np.frombuffer(b"".join(codes), np.int64)[examples.context_index])
-        self._titles += self._kept(examples.title)
-        self._languages += self._kept(self.normalisation.names_of_rows(examples))
-
-    def _kept(self, names: Sequence[str]) -> list[str]:
-        """The same names, each kept once."""
-        return [self._known.setdefault(name, name) for name in names]
+        self._titles.add(examples.title)
+        if self.normalisation.column is not None:
+            self._languages.add(self.normalisation.names_of_rows(examples))
 
     def evaluation(self) -> Evaluation:
         """The figures of all questions that were added; its examples and predictions have no texts."""
@@ -85,3 +82,25 @@ class _Blank(TextColumn):
     def at(self, index: int) -> str:
         """No text."""
         return ""
+
+
+class _Names(TextColumn):
+    """A column of few names, each kept once."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+        self.codes = array("i")
+        self.names: list[str] = []
+
+    def add(self, names: Sequence[str]) -> None:
+        """Add the next rows."""
+        self.codes.extend(self.known.setdefault(name, len(self.known)) for name in names)
+        if len(self.known) > len(self.names):
+            self.names = list(self.known)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def at(self, index: int) -> str:
+        """The name in a row."""
+        return self.names[self.codes[index]]

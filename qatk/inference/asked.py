@@ -14,8 +14,8 @@ from qatk.plugins.live import LiveDataset
 from qatk.progress import advance
 from qatk.types import Examples, Int64
 
-BLOCK = 1 << 13
-"""Questions that are answered together."""
+BLOCK = 1 << 11
+"""Questions that are answered together: enough to sort into batches of one length, few enough for little memory."""
 _WARNED = 3
 """Warnings of blocks that are shown."""
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from commands import call
+from qatk.cli import app
 from repository import ROOT
 from small import squad
 
@@ -101,3 +103,24 @@ def test_data_are_converted_split_and_sampled_as_the_page_says(tmp_path: Path) -
         done = call(*shlex.split(command), cwd=tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert len(commands) == 5
+
+
+def test_a_model_is_exported_and_compared_as_the_page_says(run: Path, tmp_path: Path) -> None:
+    """One export and one comparison run; of the other commands the words are read: tests of exports run their like."""
+    page = (ROOT / "docs" / "how-to" / "export.md").read_text("utf-8")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "quickstart").symlink_to(run)
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "static").symlink_to("quickstart")
+    (tmp_path / "dev.json").write_text((run.parent / "dev.json").read_text())
+    commands = [shlex.split(command)[1:] for command in re.findall(r"^\$ (.*)$", page, re.M)]
+    ran = 0
+    for name, *words in commands:
+        known = get_command(app).commands[name]  # type: ignore[attr-defined]
+        known.make_context(name, list(words), parent=None, resilient_parsing=False)
+        if "exports/quickstart" in words:
+            done = call("qatk", name, *words, cwd=tmp_path)
+            assert done.returncode == 0, f"{name} {words}\n{done.stderr}"
+            ran += 1
+    assert [name for name, *_ in commands] == ["export", "export", "compare", "predict", "compare", "bench"]
+    assert ran == 2

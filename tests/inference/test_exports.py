@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import qatk
 from qatk.cli import app
-from qatk.cli.bench import _table
+from qatk.cli.bench import _tables
 from qatk.comparison.systems import read_systems
 from qatk.errors import ModelError, PluginError, QatkError, RecipeError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import runtime_section
 from qatk.inference.bench import Measured
+from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export_model
 from qatk.inference.sources import backbone_section
 from qatk.server.served import described
+from serving import send, start
 from small import write_recipe
 
 
@@ -136,6 +142,35 @@ def test_damage_is_told(
     assert str(tmp_path / "copy") in str(caught.value)
 
 
+def test_one_document_is_asked_about_with_another_runtime(run: Path) -> None:
+    words = ["-q", "When was it built?", "-c", "The mill is old. It was built in 1843.", "--json"]
+    replies = []
+    for runtime in ([], ["--runtime", "openvino"]):
+        done = CliRunner().invoke(app, ["ask", str(run), *words, *runtime])
+        assert done.exit_code == 0, done.output
+        replies.append(json.loads(done.stdout))
+    own, other = replies
+    assert other["answer"] == own["answer"]
+    assert other["null_odds"] == pytest.approx(own["null_odds"], abs=1e-3)
+
+
+def test_an_export_is_served_by_its_runtime(exported: tuple[Path, dict[str, Any]]) -> None:
+    folder = exported[0]
+    server = start(folder, "--runtime", "onnx", "--workers", 1).wait()
+    try:
+        asked = {"question": "When was it built?", "context": "The mill is old. It was built in 1843."}
+        found = send(server.url, body=asked).json
+        (about,) = send(server.url, "/models").json["models"]
+    finally:
+        code, _ = server.end()
+    assert code == 0
+    assert about["components"]["runtime"] == "onnx"
+    due = qatk.load_model(folder).answer(**asked)
+    reply = found["answers"][0] if "answers" in found else found
+    assert reply["answer"] == due.text
+    assert reply["null_odds"] == pytest.approx(due.null_odds, abs=1e-4)
+
+
 def test_misuse_is_told(run: Path, exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder = exported[0]
     cases: list[tuple[Callable[[], object], str]] = [
@@ -169,7 +204,9 @@ def test_a_missing_extra_is_named(run: Path, tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "run").exists()
 
 
-def test_bench_measures_each_runtime_in_a_process(exported: tuple[Path, dict[str, Any]], run: Path) -> None:
+def test_bench_measures_each_runtime_in_a_process(
+    exported: tuple[Path, dict[str, Any]], run: Path, tmp_path: Path
+) -> None:
     words = [
         "bench",
         str(exported[0]),
@@ -180,13 +217,15 @@ def test_bench_measures_each_runtime_in_a_process(exported: tuple[Path, dict[str
         "--data",
         str(run.parent / "dev.json"),
     ]
-    done = CliRunner().invoke(app, [*words, "--json"])
+    done = CliRunner().invoke(app, [*words, "--json", "--html", str(tmp_path / "bench.html")])
     assert done.exit_code == 0, done.output
     one, four = json.loads(done.stdout)
     assert (one["batch_size"], four["batch_size"]) == (1, 4)
     assert (one["runtime"], one["precision"], one["model"]) == ("onnx", "fp32", str(exported[0]))
     assert one["f1"] == four["f1"] == json.loads((run / "metrics.json").read_text())["f1"]
+    page = (tmp_path / "bench.html").read_text()
     for row in (one, four):
+        assert f"{row['questions_per_second']:,.1f}" in page
         assert 0 < row["p50_ms"] <= row["p99_ms"]
         assert row["questions_per_second"] * row["p50_ms"] / 1000 == pytest.approx(row["batch_size"], rel=0.9)
         assert 30e6 < row["memory_bytes"] < 2e9
@@ -201,9 +240,50 @@ def test_what_bench_cannot_measure_is_told(exported: tuple[Path, dict[str, Any]]
         (["--batch-size", "1,x"], "'1,x' is no list of numbers"),
         (["--batch-size", "0"], "a batch has 1 question or more"),
         (["--runtime", "tensorrt"], "no runtime is called 'tensorrt'"),
+        (["--html", str(tmp_path / "gone" / "x.html")], f"there is no folder {tmp_path / 'gone'}"),
     ):
         done = CliRunner().invoke(app, ["bench", str(exported[0]), *words])
         assert isinstance(done.exception, UsageError)
         assert message in str(done.exception)
-    table = _table([Measured("m", "onnx", "int8", 8, 100.0, 1.0, 2.0, 10**8, 10**7, 0.1, 9, 50.0, 60.25)])
-    assert [next(iter(column.cells)) for column in table.columns][-3:] == ["10.0", "50.00", "60.25"]
+
+
+MEASURED = [
+    Measured("runs/small", "torch", "bf16", 1, 12345.6, 81.25, 1100.5, 10**9, 10**8, 0.1, 9, 50.0, 60.25),
+    Measured("runs/small", "onnx", "int8", 32, 6172.8, 40.0, 50.0, 5 * 10**8, 3 * 10**7, 0.1, 9, 49.0, 59.0),
+]
+OTHER = replace(MEASURED[0], model="runs/large<b>", exact=None, f1=None)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("measured", [MEASURED, [*MEASURED, replace(OTHER, exact=1.0, f1=2.0)], [OTHER]])
+def test_the_table_of_a_bench_fits_into_a_terminal(measured: list[Measured], width: int) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, width=width)
+    for table in _tables(measured, width):
+        console.print(table)
+    shown = screen.getvalue()
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+    for row in measured:
+        figures = [f"{row.questions_per_second:,.1f}", f"{row.p99_ms:,.1f}", f"{row.memory_bytes / 1e6:,.0f}"]
+        for cell in [*figures, *([] if row.f1 is None else [f"{row.f1:.2f}"])]:
+            assert cell in shown
+    assert ("small" in shown) == (measured[0] is MEASURED[0])
+
+
+def test_the_page_of_a_bench_has_a_bar_for_each_figure() -> None:
+    page = bench_html([*MEASURED, OTHER], ["small", "small", "large<b>"])
+    charts = re.findall(r"<figure>.*?</figure>", page, re.S)
+    assert [re.findall(r'rect width="([\d.]+)"', chart) for chart in charts] == [
+        ["100.0", "50.0", "100.0"],
+        ["100.0", "49.2", "100.0"],
+        ["100.0", "4.5", "100.0"],
+        ["100.0", "50.0", "100.0"],
+        ["100.0", "30.0", "100.0"],
+        ["100.0", "97.9", "0.0"],
+    ]
+    assert "small, onnx int8, batch 32" in charts[0]
+    assert "12,345.6" in charts[0]
+    assert "<b>" not in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")

@@ -1,0 +1,101 @@
+"""What ``qatk bench`` measured, as rows of a table and as an HTML page with a chart of each figure."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from qatk.display import METRICS, content_policy, page_style, page_template
+from qatk.errors import counted
+from qatk.inference.bench import Measured
+
+
+class Figure(NamedTuple):
+    """A figure of each case: its header in the table, its title in the page, its value and how it is written."""
+
+    header: str
+    title: str
+    of: Callable[[Measured], float]
+    form: str
+
+
+FIGURES = (
+    Figure("questions/s", "Questions per second: more is better", lambda row: row.questions_per_second, ",.1f"),
+    Figure("p50 ms", "Median time of a call, in milliseconds: less is better", lambda row: row.p50_ms, ",.1f"),
+    Figure("p99 ms", "Time that 99 % of the calls take at most, in milliseconds", lambda row: row.p99_ms, ",.1f"),
+    Figure("memory MB", "Most memory of a fresh process, in MB", lambda row: row.memory_bytes / 1e6, ",.0f"),
+    Figure("model MB", "Size of the model's files, in MB", lambda row: row.model_bytes / 1e6, ",.1f"),
+)
+LABELS = ("model", "runtime", "batch")
+"""Headers of the columns that name a case."""
+
+
+class Bar(NamedTuple):
+    """A case in a chart: its name, its number, and its share of the longest bar, in per cent."""
+
+    name: str
+    number: str
+    width: float
+
+
+class Chart(NamedTuple):
+    """A figure of all cases."""
+
+    title: str
+    bars: Sequence[Bar]
+
+
+def headers_of(measured: Sequence[Measured]) -> list[str]:
+    """The headers of the table; EM and F1 where answers were scored."""
+    return [*LABELS, *(figure.header for figure in FIGURES), *(METRICS.values() if _scored(measured) else ())]
+
+
+def rows_of(measured: Sequence[Measured], models: Sequence[str]) -> Iterator[list[str]]:
+    """The rows of the table. ``models``: what to call the model of each case."""
+    for row, model in zip(measured, models, strict=True):
+        figures = [format(figure.of(row), figure.form) for figure in FIGURES]
+        scores = [] if row.exact is None or row.f1 is None else [f"{row.exact:.2f}", f"{row.f1:.2f}"]
+        yield [model, f"{row.runtime} {row.precision}".strip(), str(row.batch_size), *figures, *scores]
+
+
+def bench_html(measured: Sequence[Measured], models: Sequence[str]) -> str:
+    """The page: one file that runs no script and asks no network. ``models``: as of :func:`rows_of`."""
+    from markupsafe import Markup
+
+    style = page_style()
+    text: str = page_template((files("qatk.inference") / "bench.html.jinja").read_text("utf-8")).render(
+        policy=content_policy([], style),
+        style=Markup(style),
+        title=", ".join(dict.fromkeys(row.model for row in measured)),
+        machine=f"{platform.processor() or platform.machine()}, {counted(os.cpu_count() or 1, 'processor')}",
+        charts=list(_charts(measured, models)),
+        headers=headers_of(measured),
+        labels=len(LABELS) - 1,
+        rows=list(rows_of(measured, models)),
+    )
+    return text
+
+
+def _charts(measured: Sequence[Measured], models: Sequence[str]) -> Iterator[Chart]:
+    several = len(set(models)) > 1
+    names = []
+    for row, model in zip(measured, models, strict=True):
+        parts = [*([model] if several else []), f"{row.runtime} {row.precision}".strip(), f"batch {row.batch_size}"]
+        names.append(", ".join(parts))
+    for figure in FIGURES:
+        yield _chart(figure.title, names, [figure.of(row) for row in measured], figure.form)
+    if _scored(measured):
+        yield _chart("F1, in per cent", names, [row.f1 or 0.0 for row in measured], ".2f")
+
+
+def _chart(title: str, names: Sequence[str], values: Sequence[float], form: str) -> Chart:
+    most = max(values) or 1.0
+    named = zip(names, values, strict=True)
+    return Chart(title, [Bar(name, format(value, form), round(100 * value / most, 1)) for name, value in named])
+
+
+def _scored(measured: Sequence[Measured]) -> bool:
+    return any(row.f1 is not None for row in measured)
