@@ -116,7 +116,7 @@ def _states(text: str | None) -> Sequence[str]:
 
 
 def _check_key(option: str, key: str, runs: Sequence[RunSummary]) -> None:
-    from qatk.recipes.keys import flat
+    from qatk.display.keys import flat
 
     if runs and all(_value(run, key) is _ABSENT for run in runs):
         keys = {key for run in runs for key in flat(run.recipe)}

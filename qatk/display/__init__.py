@@ -10,6 +10,7 @@ from qatk.display.graphemes import (
     word_places,
     words_of,
 )
+from qatk.display.keys import flat
 from qatk.display.numbers import (
     ANSWER_NOTHING,
     METRICS,
@@ -45,6 +46,7 @@ __all__ = [
     "detects",
     "excerpt",
     "figure",
+    "flat",
     "in_blocks",
     "interval",
     "occurrences",

@@ -270,6 +270,12 @@ class LiveTracker(Live[protocols.Tracker]):
             self.component.event(event)
 
     def finish(self, result: RunResult) -> None:
-        """After scoring."""
+        """After scoring and reporting."""
         with self.during("finish"):
             self.component.finish(result)
+
+    def abandon(self, failed: bool, why: str) -> None:
+        """Where the run ends before it is scored; of a tracker that does not ask for it, nothing."""
+        if isinstance(self.component, optional.EndingTracker):
+            with self.during("abandon"):
+                self.component.abandon(failed, why)

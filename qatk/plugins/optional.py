@@ -286,6 +286,20 @@ class ComparisonReporter(Protocol):
         ...
 
 
+@runtime_checkable
+class EndingTracker(Protocol):
+    """Optional, for trackers: hears of a run that ends before it is scored, and may go on later."""
+
+    def abandon(self, failed: bool, why: str) -> None:
+        """Called once in place of :meth:`Tracker.finish`.
+
+        Args:
+            failed: whether an error ended it; otherwise it was stopped.
+            why: the message of the error, or of what stopped it; it may be empty.
+        """
+        ...
+
+
 OPTIONAL: Mapping[str, Sequence[type]] = {
     "dataset": (RawDataset, WholeDataset, StreamingDataset),
     "backbone": (LocatedBackbone,),
@@ -296,5 +310,6 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "metric": (CorpusMetric, Normalising),
     "slicer": (TitledSlicer, AnswerSlicer, Normalising),
     "reporter": (ComparisonReporter,),
+    "tracker": (EndingTracker,),
 }
 """The optional protocols of each kind."""

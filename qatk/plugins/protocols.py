@@ -223,7 +223,11 @@ class Reporter(Protocol):
 
 
 class Tracker(Protocol):
-    """Logs the events of a run. If it raises an error, it is disabled with a warning and the run continues."""
+    """Logs the events of a run.
+
+    An error in ``start`` ends the run before anything long begins. After that, a tracker that raises an error is
+    disabled with a warning, and the run continues.
+    """
 
     def start(self, manifest: Mapping[str, Plain], out_dir: Path) -> None:
         """Called once, before the first stage."""
@@ -234,7 +238,7 @@ class Tracker(Protocol):
         ...
 
     def finish(self, result: RunResult) -> None:
-        """Called once, after scoring."""
+        """Called once, after scoring and reporting."""
         ...
 
 

@@ -1,23 +1,11 @@
-"""Recipes as flat keys and values, such as ``trainer.learning_rate`` and ``metrics.0.use``."""
+"""Keys of filled recipes: what stands there, and in what two recipes differ."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 
-
-def flat(recipe: object, at: str = "") -> dict[str, object]:
-    """The values of a filled recipe by key; places in a list count from 0."""
-    if isinstance(recipe, Mapping):
-        inner = [(str(key), value) for key, value in recipe.items()]
-    elif isinstance(recipe, list | tuple):
-        inner = [(str(i), value) for i, value in enumerate(recipe)]
-    else:
-        return {at: recipe}
-    found: dict[str, object] = {}
-    for key, value in inner:
-        found |= flat(value, f"{at}.{key}" if at else key)
-    return found
+from qatk.display.keys import flat
 
 
 def value_at(recipe: object, key: str) -> object:

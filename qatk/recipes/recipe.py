@@ -135,6 +135,7 @@ def parse_recipe(
     _add_defaults(marked.value)
     for setting in settings:
         assign(marked, setting)
+    _add_log(marked.value)
     checker = Checker(marked, host, importing=importing)
     scalars, choices = checker.check()
     if checker.problems:
@@ -146,6 +147,15 @@ def _add_defaults(value: dict[str, object]) -> None:
     for path, section in SECTIONS.items():
         if len(path) == 1 and section.default is not None and value.get(path[0]) is None:
             value[path[0]] = deepcopy(section.default)
+
+
+def _add_log(value: dict[str, object]) -> None:
+    """Add the default tracker to others: figures by epoch, which reports and other commands read, are its log."""
+    section = ("trackers",)
+    given, default = value.get("trackers"), SECTIONS[section].default
+    if isinstance(given, list) and given and isinstance(default, list):
+        used = [part.get("use") if isinstance(part, dict) else part for part in given]
+        given.extend(deepcopy(part) for part in default if part["use"] not in used)
 
 
 def to_yaml(value: object, *, escaped: bool = False) -> str:

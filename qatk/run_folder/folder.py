@@ -15,10 +15,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from qatk.errors import Interrupted, QatkError, Requeue, RunFolderError, StorageError, message
+from qatk.errors import RunFolderError, StorageError
 from qatk.files import discard, is_there, storage_errors
 from qatk.run_folder.lock import LOCK
-from qatk.run_folder.manifest import MANIFEST, Ended, Identity, Manifest, StageRecord, read_manifest, write_manifest
+from qatk.run_folder.manifest import (
+    MANIFEST,
+    Identity,
+    Manifest,
+    StageRecord,
+    how_it_ended,
+    read_manifest,
+    write_manifest,
+)
 
 SETS = "sets"
 """The folder of the evaluation sets beside ``dev``, one folder each."""
@@ -120,7 +128,7 @@ class RunFolder:
             yield
         except BaseException as error:
             if (self.path / MANIFEST).exists() and not self.done("score"):
-                self.update(ended=_ended(error))
+                self.update(ended=how_it_ended(error))
                 with suppress(StorageError):
                     self.save()
             raise
@@ -133,12 +141,6 @@ class RunFolder:
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
-
-
-def _ended(error: BaseException) -> Ended:
-    if isinstance(error, Interrupted | Requeue) or not isinstance(error, Exception):
-        return Ended(how="stopped", why=str(error) if isinstance(error, QatkError) else "")
-    return Ended(how="failed", why=str(error) if isinstance(error, QatkError) else message(repr(error)))
 
 
 def _half_written(path: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from qatk.errors import RunFolderError
+from qatk.errors import Interrupted, QatkError, Requeue, RunFolderError, message
 from qatk.files import RUN_MARK, is_there, write_json
 from qatk.results.run import StageTime
 from qatk.run_folder.reading import read_part, unreadable
@@ -169,6 +169,13 @@ class Manifest(_Record):
             StageTime(name, stage.seconds, stage.counts, executed is not None and name not in executed, stage.groups)
             for name, stage in self.stages.items()
         ]
+
+
+def how_it_ended(error: BaseException) -> Ended:
+    """What is noted of a run that this ends before it is finished."""
+    if isinstance(error, Interrupted | Requeue) or not isinstance(error, Exception):
+        return Ended(how="stopped", why=str(error) if isinstance(error, QatkError) else "")
+    return Ended(how="failed", why=str(error) if isinstance(error, QatkError) else message(repr(error)))
 
 
 def read_manifest(path: Path) -> Manifest:

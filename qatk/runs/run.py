@@ -96,7 +96,8 @@ def run(
             pipeline = replace(pipeline, reporters=[], trackers=[])
         with folder.noting_the_end(), blaming(pipeline.suppliers()):
             context = Context(recipe, pipeline, folder, Stages(folder), Trackers(pipeline.trackers), limit)
-            return _execute(context, host, console or Console(quiet=True))
+            with context.trackers.hearing_the_end():
+                return _execute(context, host, console or Console(quiet=True))
 
 
 def _differences(recipe: Recipe, held: Mapping[str, object]) -> Sequence[str]:
@@ -213,12 +214,12 @@ def _write_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _report(context: Context, console: Console) -> RunResult:
-    """The result as it stands in the folder, told to trackers where it is new, and to reporters."""
+    """The result as it stands in the folder, told to reporters, and to trackers where it is new."""
     executed = context.stages.executed
     result = load_run(context.folder.path, host=context.parts.host)
     result = replace(result, stages=context.folder.manifest.stage_times(executed))
-    if "score" in executed:
-        context.trackers.finish(result)
     for reporter in context.parts.reporters:
         reporter.report(result, context.folder.path, console)
+    if "score" in executed:
+        context.trackers.finish(result)
     return result

@@ -16,9 +16,24 @@ ADAPTED = {"haystack": "haystack-ai", "langchain_core": "langchain-core", "llama
 """Packages that qatk answers into, which only its adapters import and no test has: ``tools/try_adapters.py`` does."""
 DATA = {"sudachidict-small"}
 """What another package reads, and no code of ours imports."""
-EXTRAS = ("align", "japanese", "llm", "onnx", "openvino", "passages", "sentences", "serve", "thai")
-IMPORTED_BY_TORCH = {"onnxscript"}
-"""torch.onnx writes graphs with it."""
+EXTRAS = (
+    "align",
+    "japanese",
+    "llm",
+    "mlflow",
+    "onnx",
+    "openvino",
+    "passages",
+    "sentences",
+    "serve",
+    "tensorboard",
+    "thai",
+    "wandb",
+)
+IMPORTED_BY_TORCH = {"onnxscript", "tensorboard"}
+"""torch.onnx writes graphs with it, and torch.utils.tensorboard event files."""
+BY_HAND = {"trackio"}
+"""What brings so much that no test has it: ``tools/try_trackio.py`` tries it."""
 NOT_RUN = {"_typeshed"}
 """Only for types."""
 
@@ -39,12 +54,18 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     found = set[str]()
     for file in files:
         apart = set(ADAPTED) if file.parent.name == "adapters" else set[str]()
-        found |= imported(file) - (OF_PYTEST if file.name == "pytest_plugin.py" else apart)
+        found |= imported(file) - (OF_PYTEST if file.name == "pytest_plugin.py" else apart) - BY_HAND
     homes = packages_distributions()
     names = {normal(name) for package in found for name in homes[package]}
     assert len(found) > 15
     declared = [name for of in ("dependencies", *EXTRAS) for name in requirements.bounds(of)]
     assert names == {normal(name) for name in declared} - IMPORTED_BY_TORCH - DATA
+
+
+def test_what_is_tried_by_hand_is_an_extra() -> None:
+    for name in BY_HAND:
+        assert set(requirements.bounds(name)) == {name}
+        assert (ROOT / "tools" / f"try_{name}.py").exists()
 
 
 def test_what_is_adapted_to_is_an_extra() -> None:

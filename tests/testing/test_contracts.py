@@ -18,6 +18,7 @@ HOST = PluginHost.discover(environ={})
 ELSEWHERE = {
     ("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric",
     ("backbone", "exported"): "reads what qatk export wrote; tests/exports/test_exports.py exports a model",
+    ("tracker", "trackio"): "needs what no test has; tools/try_trackio.py tries it",
     ("dataset", "given"): "gives nothing by itself; tests/runs/test_given_data.py gives it examples",
 }
 
@@ -94,6 +95,7 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "set" / "train.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         yield {
             ("dataset", "squad"): {"path": str(folder / "dev.json")},
             ("dataset", "hub"): {"name": str(folder / "set")},
@@ -106,6 +108,8 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ("dataset", "doccano"): {"path": str(folder / "doccano.jsonl")},
             ("dataset", "mix"): {"sets": {"a": {"use": "facts", "questions": 9}, "b": {"use": "facts", "seed": 2}}},
             ("slicer", "column"): {"name": "level"},
+            ("tracker", "wandb"): {"mode": "offline"},
+            ("tracker", "mlflow"): {"tracking_uri": (folder / "mlflow").as_uri()},
             ("backbone", "hf"): {"model": str(save_model(folder / "model"))},
             ("decoder", "ensemble"): {"runs": []},
             ("trainer", "distil"): {
