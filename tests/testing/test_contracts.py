@@ -107,6 +107,7 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ("dataset", "label-studio"): {"path": str(folder / "studio.json")},
             ("dataset", "doccano"): {"path": str(folder / "doccano.jsonl")},
             ("dataset", "mix"): {"sets": {"a": {"use": "facts", "questions": 9}, "b": {"use": "facts", "seed": 2}}},
+            ("dataset", "augment"): {"set": {"use": "facts", "questions": 30}, "shuffle": 0.2, "cloze": 0.2},
             ("slicer", "column"): {"name": "level"},
             ("tracker", "wandb"): {"mode": "offline"},
             ("tracker", "mlflow"): {"tracking_uri": (folder / "mlflow").as_uri()},

@@ -193,6 +193,36 @@ class MixOptions(Options):
         return value
 
 
+Share = Annotated[float, Field(ge=0, le=10)]
+
+
+class AugmentOptions(Options):
+    """Options of the ``augment`` dataset; what a way adds is a share of the set's questions."""
+
+    set: DatasetPart
+    """The dataset to augment, as in a recipe: ``{use: squad, path: train.json}``."""
+    shuffle: Share = 0.0
+    """Add questions about their context with its sentences in another order."""
+    drop_words: Share = 0.0
+    """Add questions about their context without some of its words, none of them of an answer."""
+    word_dropout: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Probability with which ``drop_words`` leaves out a word."""
+    distract: Share = 0.0
+    """Add questions about their context together with another one of the article (the same title) in which their
+    answers do not stand."""
+    swap_questions: Share = 0.0
+    """Add unanswerable questions: asked of another context of the article, in which their answers do not stand; it is
+    the one that shares most words with the question."""
+    swap_entities: Share = 0.0
+    """Add unanswerable questions: a name or number gives way to another of the context, far from answers (English)."""
+    cloze: Share = 0.0
+    """Add sentences of the context as questions, with a question word in place of a name or a number (English)."""
+    seed: Natural = 13
+    """Seed of everything that is drawn."""
+    column: Annotated[str, Field(min_length=1)] = "augmentation"
+    """Column that says how each question was made, for the ``column`` slicer: ``original`` or the name of the way."""
+
+
 class GivenOptions(Options):
     """Options of the ``given`` dataset."""
 
@@ -257,6 +287,14 @@ def qatk_datasets() -> Iterable[Component]:
             DoccanoOptions,
             "spans labelled with doccano: its export JSONL",
         ),
-        Component("mix", f"{__name__}.mix:MixDataset", MixOptions, "several datasets, with weights or caps"),
+        *_made_of_others(),
         Component("given", f"{__name__}.given:GivenDataset", GivenOptions, "examples that a program gave to qatk.run"),
+    ]
+
+
+def _made_of_others() -> list[Component]:
+    made = "another dataset, and questions made out of it"
+    return [
+        Component("mix", f"{__name__}.mix:MixDataset", MixOptions, "several datasets, with weights or caps"),
+        Component("augment", f"{__name__}.augment:AugmentDataset", AugmentOptions, made),
     ]
