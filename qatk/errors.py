@@ -119,6 +119,12 @@ class Requeue(QatkError):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: a temporary failure, try again
 
 
+class ProcessLost(QatkError):
+    """Another process of the same run has failed or was killed; that one says why."""
+
+    exit_code = 76  # EX_PROTOCOL of sysexits.h: the other side failed
+
+
 class PluginError(QatkError):
     """A plugin could not be loaded, or a component breaks its contract."""
 

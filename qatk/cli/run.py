@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -52,15 +53,23 @@ def run_command(
             help="Make run N of a plan that qatk compare --plan wrote, or continue it, instead of a recipe.",
         ),
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Train and predict with N processes on this machine: one a GPU.")
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON instead of the report.")] = False,
 ) -> None:
     """Train and evaluate the model of a recipe, and report the results."""
     # Read when torch loads: threads that spin while they wait make training ten times slower on a shared machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    plain_warnings()
+    from qatk.run_folder.folder import is_first_process
+    from qatk.runs.processes import LAUNCHED, run_together
+
+    plain_warnings(show=is_first_process())
     grouped = [] if cluster is None else [f"cluster={dumps(cluster)}"]
     given = {"RECIPE": recipe, "--set": settings, "--cluster": cluster, "--runtime": runtime, "--seed": seed}
     _check_task(task, {**given, "--out": out, "--limit": limit})
+    if processes > 1 and LAUNCHED not in os.environ:
+        raise typer.Exit(run_together([sys.executable, "-m", "qatk", *sys.argv[1:]], processes))
     changes = [*(settings or ()), *grouped, *runtime_settings(runtime)]
     _Request(recipe or Path(), task, changes, out, resume, limit, seed, json).make(context)
 
@@ -82,11 +91,12 @@ class _Request:
         """Make the run, and report it."""
         from qatk.cli.progress import show_progress
         from qatk.run_folder.folder import is_first_process
+        from qatk.runs.processes import in_team
         from qatk.sweeps.channel import reporting
 
         first = is_first_process()
         console = output() if first and not self.json else None
-        with reporting() as finished:
+        with in_team(), reporting() as finished:
             host = plugin_host(context)
             try:
                 with show_progress(console) if first and finished is None else nullcontext():

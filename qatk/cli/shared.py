@@ -167,14 +167,14 @@ def print_json(value: object) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def plain_warnings() -> None:
-    """Show each warning of qatk on one line, and those of libraries only if the user asked for warnings."""
+def plain_warnings(*, show: bool = True) -> None:
+    """Show each warning of qatk on one line, or none, and those of libraries only if the user asked for warnings."""
     from qatk.errors import QatkWarning
 
-    def show(message: Warning | str, *_: object, **__: object) -> None:
+    def write(message: Warning | str, *_: object, **__: object) -> None:
         sys.stderr.write(f"warning: {message}\n")
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-        warnings.simplefilter("always", QatkWarning)
-        warnings.showwarning = show
+        warnings.simplefilter("always" if show else "ignore", QatkWarning)
+        warnings.showwarning = write

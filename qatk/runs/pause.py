@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from qatk.errors import Interrupted, Requeue
+from qatk.errors import ProcessLost, Requeue
 from qatk.progress import pausing
+from qatk.run_folder.folder import is_first_process
 
-_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+"""Those that ask for a pause."""
+ECHO_S = 2.0
+"""Seconds in which one of several processes takes another signal for the same: a terminal or a scheduler signals all
+processes, and the launcher passes on what it got itself."""
 _SAID = b"\nstopping after this step; the same signal again stops at once\n"
 
 
@@ -21,10 +27,12 @@ class Pause:
 
     Attributes:
         signal: the first that came.
+        since: when it came, in seconds of :func:`time.monotonic`.
     """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.since = 0.0
 
     @property
     def requested(self) -> bool:
@@ -38,10 +46,11 @@ class Pause:
             Requeue: for SIGUSR1, with which batch schedulers announce the end of a job's time.
             KeyboardInterrupt: as the handlers of SIGINT and SIGTERM do that were there before.
             SystemExit: where nobody handles the signal, with 128 and its number, as a shell sees it.
-            Interrupted: the signal came to another process of this run.
+            ProcessLost: the signal came to another process of this run.
         """
         if self.signal is None:
-            raise Interrupted(f"another process of this run was stopped at step {step}")
+            fix = "run the same command with --resume to continue from there"
+            raise ProcessLost(f"another process of this run was stopped at step {step}, saved", fix=fix)
         if self.signal not in (signal.SIGINT, signal.SIGTERM):
             fix = "run the same command with --resume to continue from there"
             raise Requeue(f"stopped by {self.signal.name} at step {step}, saved", fix=fix)
@@ -61,7 +70,7 @@ def pausing_on_signals(*, active: bool) -> Iterator[Pause]:
     if not active or threading.current_thread() is not threading.main_thread():
         yield pause
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -70,12 +79,15 @@ def pausing_on_signals(*, active: bool) -> Iterator[Pause]:
 
     def note(number: int, _: FrameType | None) -> None:
         if pause.requested:
+            if "RANK" in os.environ and time.monotonic() - pause.since < ECHO_S:
+                return
             restore()
             signal.raise_signal(number)
             return
-        pause.signal = signal.Signals(number)
-        with suppress(OSError):
-            os.write(2, _SAID)  # a stream may be in the middle of writing
+        pause.signal, pause.since = signal.Signals(number), time.monotonic()
+        if is_first_process():
+            with suppress(OSError):
+                os.write(2, _SAID)  # a stream may be in the middle of writing
 
     try:
         for number, handler in before.items():

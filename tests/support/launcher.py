@@ -40,6 +40,7 @@ def main(address: str) -> None:
         signal.signal(number, forward)
     code = int(channel.recv(64))
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with suppress(OSError):  # SIGKILL has no handler
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)

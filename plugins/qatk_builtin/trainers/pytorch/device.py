@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from qatk.api import UsageError
+from qatk.api import ProcessLost, UsageError
 from qatk_builtin.trainers import TorchOptions
 
 _LOWER = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -26,12 +29,12 @@ class Engine:
         precision: ``fp32``, ``bf16`` or ``fp16``.
 
     Raises:
-        UsageError: for a device that this machine does not have.
+        UsageError: for a device that this machine does not have, or not for all processes, and where they cannot meet.
     """
 
     def __init__(self, options: TorchOptions) -> None:
         kind = choose_device(options.device)
-        self.accelerator = Accelerator(cpu=kind == "cpu", mixed_precision="no")
+        self.accelerator = _meet(kind)
         device = self.accelerator.device
         self.device = device if device.type == kind else torch.device(kind)
         self.precision = choose_precision(options.precision, kind)
@@ -62,6 +65,38 @@ class Engine:
         if self.accelerator.num_processes == 1:
             return flag
         return bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Work that this process shares with the others. Raises :class:`ProcessLost` where one of them is gone."""
+        try:
+            yield
+        except RuntimeError as error:
+            alone = self.accelerator.num_processes == 1
+            if alone or not (isinstance(error, torch.distributed.DistError) or "/gloo/" in str(error)):
+                raise
+            what = "another process of this run failed or was killed"
+            raise ProcessLost(what, fix="run the same command with --resume to continue from the last state") from error
+
+
+def _meet(kind: str) -> Accelerator:
+    """Wait for the other processes, where the environment names any; see :class:`Engine`."""
+    if kind == "cuda" and int(os.environ.get("LOCAL_RANK", 0)) >= (gpus := torch.cuda.device_count()):
+        what = f"{os.environ.get('LOCAL_WORLD_SIZE', 'more')} processes have {gpus} GPU{'s' * (gpus != 1)} here"
+        raise UsageError(what, where="device: cuda", fix="start at most one process a GPU, or use device: cpu")
+    try:
+        return Accelerator(cpu=kind == "cpu", mixed_precision="no")
+    except RuntimeError as error:
+        if not isinstance(error, torch.distributed.DistError):
+            raise
+        address, port = (os.environ.get(f"MASTER_{name}", "?") for name in ("ADDR", "PORT"))
+        if "EADDRINUSE" in str(error):
+            fix = "set it to a free port: torchrun --master_port N, accelerate launch --main_process_port N"
+            raise UsageError(f"port {port} is in use", where="MASTER_PORT", fix=fix) from error
+        rank = os.environ.get("RANK", "0")
+        what = f"rank {rank} of {os.environ.get('WORLD_SIZE', '?')} processes does not reach the others"
+        fix = "name the first process's host and a port that is open to all, and start all of them"
+        raise UsageError(what, where=f"{address}:{port}", fix=fix) from error
 
 
 def choose_device(device: str) -> str:

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 
-from qatk.api import Features, SpanScores, TrainEvent, advance, pause_requested
+from qatk.api import Features, SpanScores, TrainEvent, UsageError, advance, pause_requested
 from qatk_builtin.trainers.pytorch.batches import training_batches
 from qatk_builtin.trainers.pytorch.course import Totals, generator_states, restore_generators
 from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
@@ -73,6 +73,7 @@ class Loop:
         self.per_epoch = math.ceil(len(train) / options.batch_size)
         self.total = min(math.ceil(options.epochs * self.per_epoch - 1e-9), options.max_steps or sys.maxsize)
         self.state, self._schedule = self._begin(resume)
+        self._check_processes()
         self._rate = self._schedule.set(max(0, self.state.step - 1)) if self.total else 0.0
         self._meters = {name: _Meter(self.state.course.meters.get(name)) for name in ("step", "epoch")}
         self._step = Step(hooks, engine, self.state, late=late)
@@ -89,6 +90,20 @@ class Loop:
         if saved is not None and resume is not None:
             state.restore(saved, resume)
         return state, schedule
+
+    def _check_processes(self) -> None:
+        """Raise :class:`UsageError` where several processes cannot share the work."""
+        number, size = self.engine.accelerator.num_processes, self.hooks.options.batch_size
+        if number == 1:
+            return
+        if number > size:
+            fix = "use fewer processes, or a larger batch_size: it counts the windows of all of them"
+            raise UsageError(f"{number} processes cannot share a batch of {size}", where="trainer.batch_size", fix=fix)
+        steps: list[int] = gather_object([self.state.step])
+        if len(set(steps)) > 1:
+            rank = next(rank for rank, step in enumerate(steps) if step != steps[0])
+            what = f"rank {rank} goes on from step {steps[rank]}, the first process from step {steps[0]}"
+            raise UsageError(what, fix="put the run folder where all processes see it, or do not resume")
 
     def events(self) -> Iterator[TrainEvent]:
         """Train; see :meth:`TorchTrainer.fit`. It ends after a ``"pause"`` event."""

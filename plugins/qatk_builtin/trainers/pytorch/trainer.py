@@ -146,10 +146,10 @@ class TorchTrainer(TrainingHooks):
             assert self._examples is not None, "take_examples comes before fit"
             gold = GoldSpans(self._examples, train)
         self._objective = Objective(self.options, self.engine.autocast, gold)
-        self._loop = Loop(
-            self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late, resume=resume
-        )
-        with self._objective.begun(model):
+        with self.engine.together(), self._objective.begun(model):
+            self._loop = Loop(
+                self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late, resume=resume
+            )
             yield from self._loop.events()
 
     def take_examples(self, examples: Examples) -> None:
@@ -205,7 +205,8 @@ class TorchTrainer(TrainingHooks):
                     raise Paused
             features.release()
             collected.end_stretch()
-        return collected.scores()
+        with engine.together():
+            return collected.scores()
 
     @property
     def _splits(self) -> int:

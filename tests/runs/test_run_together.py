@@ -1,0 +1,190 @@
+"""``qatk run --processes N``: real processes that train together, die together, and give what one process gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import qatk
+from commands import call, forked_python
+from qatk.run_folder.checkpoints import Checkpoints
+from qatk.run_folder.event_log import read_events
+from small import write_recipe
+
+PLUGIN = """
+import os, signal
+from qatk.api import Component, hookimpl
+from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
+
+class Mortal(TorchTrainer):
+    "Gets the signal $SIGNAL in the process $VICTIM in step 5."
+    steps = 0
+
+    def on_step(self, model):
+        self.steps += 1
+        if self.steps == 5 and os.environ.get("VICTIM", "nobody") == os.environ.get("RANK"):
+            os.kill(os.getpid(), int(os.environ["SIGNAL"]))
+
+@hookimpl
+def qatk_trainers():
+    return [Component("mortal", f"{__name__}:Mortal", TorchOptions, "may die")]
+"""
+OPTIONS: dict[str, Any] = {"train": 25, "dev": 12, "batch_size": 8, "epochs": 3, "log_every": 1, "precision": "fp32"}
+"""The last of four steps of an epoch has one window, and a second process none."""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe without dropout, so that it does not matter which process computes a window."""
+    folder = tmp_path_factory.mktemp("together")
+    qatk.run(write_recipe(folder, **{**OPTIONS, "epochs": 1}), out=folder / "begun")
+    path = write_recipe(folder, **OPTIONS)
+    content = json.loads(path.read_text())
+    content["backbone"] = {"use": "hf", "model": str(folder / "begun" / "model"), "dropout": 0.0}
+    content["trainer"]["use"] = "mortal"
+    path.write_text(json.dumps({**content, "save_every": 1}))
+    (folder / "mortal.py").write_text(PLUGIN)
+    return path
+
+
+def words(recipe: Path, out: Path, *more: object) -> list[str]:
+    plugin = ["--plugin", str(recipe.parent / "mortal.py")]
+    return ["qatk", *plugin, "run", str(recipe), "--out", str(out), *map(str, more)]
+
+
+def made(recipe: Path, out: Path, *more: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    given = {"FORKED_PYTHON": forked_python(), "OMP_NUM_THREADS": "1", **environ}
+    return call(*words(recipe, out, *more), cwd=recipe.parent, timeout=60, **given)
+
+
+@pytest.fixture(scope="module")
+def alone(recipe: Path) -> Path:
+    """The folder of a run by one process."""
+    done = made(recipe, recipe.parent / "alone")
+    assert done.returncode == 0, done.stderr
+    return recipe.parent / "alone"
+
+
+def losses(folder: Path) -> dict[str, float]:
+    events = read_events(folder / "events.jsonl")
+    return {f"{event.kind} {event.step}": event.loss for event in events if event.kind != "pause"}
+
+
+def check_same(found: Path, alone: Path) -> None:
+    """The same loss curve, and the same answers and figures."""
+    assert losses(found) == pytest.approx(losses(alone), rel=1e-3)
+    for name in ("metrics.json", "predictions.json"):
+        assert json.loads((found / name).read_text()) == json.loads((alone / name).read_text())
+
+
+def test_two_processes_give_what_one_gives(recipe: Path, alone: Path, tmp_path: Path) -> None:
+    done = made(recipe, tmp_path / "run", "--processes", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "run" / "metrics.json").read_text())  # printed once
+    assert done.stderr.count("predicting: 3/3") <= 5
+    check_same(tmp_path / "run", alone)
+    model = json.loads((tmp_path / "run" / "manifest.json").read_text())["model"]
+    assert (model["processes"], model["threads"]) == (2, 1)
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_process_ends_the_run_and_another_number_goes_on(
+    victim: int, recipe: Path, alone: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    done = made(recipe, out, "--processes", 2, VICTIM=str(victim), SIGNAL=str(int(signal.SIGKILL)))
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+    assert f"error: rank {victim} of 2 processes was ended by SIGKILL\n  run the same command" in done.stderr
+    assert "Traceback" not in done.stderr
+    newest = Checkpoints(out / "checkpoints", 2).newest()
+    assert newest is not None
+    assert newest.name == "step-00000004"
+    if victim == 1:
+        done = made(recipe, out, "--resume", "--processes", 3)
+        assert done.returncode == 0, done.stderr
+        check_same(out, alone)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
+def test_a_signal_to_one_process_saves_and_ends_all(
+    number: signal.Signals, code: int, recipe: Path, alone: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    done = made(recipe, out, "--processes", 2, VICTIM="0", SIGNAL=str(int(number)))
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("stopping after this step") == 1
+    assert (out / "checkpoints" / "step-00000005").exists()
+    assert not (out / ".lock").exists()
+
+
+def started(recipe: Path, out: Path) -> subprocess.Popen[str]:
+    """Two processes of a run that takes long, at work."""
+    command = [forked_python(), "-m", *words(recipe, out, "--set", "trainer.epochs=500", "--processes", 2)]
+    environ = {**os.environ, "FORKED_PYTHON": forked_python(), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: any((out / "checkpoints").glob("step-*")))
+    return process
+
+
+def wait_for(what: Any, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_ctrl_c_is_passed_on(recipe: Path, tmp_path: Path) -> None:
+    with started(recipe, tmp_path / "run") as process:
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[1]
+    assert process.returncode == -signal.SIGINT
+    assert said.count("error: interrupted\n  run the same command with --resume to continue") == 1
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_nothing_is_left_at_work_when_the_launcher_is_killed(recipe: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "run" / ".lock"
+    with started(recipe, tmp_path / "run") as process:
+        worker = json.loads(lock.read_text())["pid"]
+        process.kill()
+    wait_for(lambda: not lock.exists(), 30)  # given back after the state was saved
+    wait_for(lambda: not Path(f"/proc/{worker}").exists())
+    assert Checkpoints(tmp_path / "run" / "checkpoints", 2).newest() is not None
+
+
+def refused(recipe: Path, out: Path, *more: object, **environ: str) -> str:
+    done = made(recipe, out, *more, **environ)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_mistake_is_told_once(recipe: Path, tmp_path: Path) -> None:
+    said = refused(recipe, tmp_path / "run", "--processes", 2, "--set", "trainer.batch_size=1")
+    assert "error: trainer.batch_size: 2 processes cannot share a batch of 1\n  use fewer processes" in said
+
+
+def test_processes_cannot_start_processes(recipe: Path, tmp_path: Path) -> None:
+    said = refused(recipe, tmp_path / "run", "--processes", 2, RANK="0")
+    assert "--processes starts processes itself, and this is one of several already" in said
+
+
+def test_a_port_in_use_is_told(recipe: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        environ = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        said = refused(recipe, tmp_path / "run", **environ)
+    assert f"error: MASTER_PORT: port {port} is in use\n  set it to a free port" in said
