@@ -2,7 +2,8 @@
 
 A model of MiniLM's size with a head that was never trained (the work is that of any such model) answers questions of
 the mini set, or generated ones, to 1, 8, 32 and 128 clients, each on a connection of its own. Every answer must be the
-one that the model gives offline, to the byte. ``--soak`` keeps 8 clients asking and says how memory grows.
+one that the model gives offline, to the byte. ``--soak`` keeps 8 clients asking and says how memory grows; beside them
+two send their questions bit by bit, and two go away before they are answered or have asked.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Client(Thread):
             at = (at + 1) % len(self.bodies)
             began = time.monotonic()
             try:
-                talk.request("POST", "/answer", self.bodies[at], {"content-type": "application/json"})
+                self.send(talk, self.bodies[at])
                 answer = talk.getresponse()
                 said = answer.read()
             except (OSError, http.client.HTTPException):
@@ -95,6 +96,45 @@ class Client(Thread):
             self.times.append(time.monotonic() - began)
             self.different += said != self.expected[at]
         talk.close()
+
+    def send(self, talk: http.client.HTTPConnection, body: bytes) -> None:
+        """Ask."""
+        talk.request("POST", "/answer", body, {"content-type": "application/json"})
+
+
+class Slow(Client):
+    """Sends its question in twenty pieces, over a second."""
+
+    def send(self, talk: http.client.HTTPConnection, body: bytes) -> None:
+        """Ask, piece by piece."""
+        size = -(-len(body) // 20)
+        _begin(talk, body)
+        for begin in range(0, len(body), size):
+            time.sleep(0.05)
+            talk.send(body[begin : begin + size])
+
+
+class Leaving(Client):
+    """Goes away: in turn after its question and in the middle of it; it counts how often it did."""
+
+    def run(self) -> None:
+        address = urlsplit(self.url)
+        while time.monotonic() < self.end:
+            talk = http.client.HTTPConnection(str(address.hostname), address.port or 80, timeout=120)
+            body = self.bodies[len(self.times) % len(self.bodies)]
+            _begin(talk, body)
+            talk.send(body if len(self.times) % 2 else body[: len(body) // 2])
+            time.sleep(0.3)
+            talk.close()
+            self.times.append(0.0)
+
+
+def _begin(talk: http.client.HTTPConnection, body: bytes) -> None:
+    """The head of a request with this body."""
+    talk.putrequest("POST", "/answer")
+    talk.putheader("content-type", "application/json")
+    talk.putheader("content-length", str(len(body)))
+    talk.endheaders()
 
 
 def load(url: str, bodies: Sequence[bytes], expected: Sequence[bytes], clients: int, seconds: float) -> Load:
@@ -170,11 +210,21 @@ def soak(model: Path, seconds: float, clients: int = 8) -> list[str]:
     lines = []
     try:
         for part in range(12):
+            end = time.monotonic() + seconds / 12
+            others = [kind(url, bodies, expected, k * 11, end) for kind in (Slow, Leaving) for k in range(2)]
+            for client in others:
+                client.start()
             found = load(url, bodies, expected, clients, seconds / 12)
+            for client in others:
+                client.join()
+            slow, left = others[:2], sum(len(client.times) for client in others[2:])
+            errors = found.errors + sum(client.errors for client in slow)
+            different = found.different + sum(client.different for client in slow)
+            slowly = sum(len(client.times) for client in slow)
             mib = memory.memory_info().rss / 2**20
             lines.append(
-                f"| {(part + 1) * seconds / 12:,.0f} | {mib:,.0f} | {len(found.times):,} | {found.errors} "
-                f"| {found.different} |"
+                f"| {(part + 1) * seconds / 12:,.0f} | {mib:,.0f} | {len(found.times):,} | {slowly} | {left} "
+                f"| {errors} | {different} |"
             )
     finally:
         process.send_signal(signal.SIGTERM)
@@ -194,7 +244,10 @@ def main() -> None:
         model.mkdir()
         save(model)
         if chosen.soak:
-            head, rows = ("second", "MiB", "answers", "errors", "different"), soak(model, chosen.soak)
+            head, rows = (
+                ("second", "MiB", "answers", "to slow clients", "clients gone", "errors", "different"),
+                soak(model, chosen.soak),
+            )
         else:
             head = ("clients", "requests/s", "p50, ms", "p99, ms", "errors", "different")
             rows = [found.row() for found in measure(model, asked(PAIRS), seconds=chosen.seconds)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from qatk.errors import DataError, UsageError
 from qatk.files import read_text
 
-CONVERTED = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm", ".epub")
+CONVERTED = (".pdf", ".docx", ".pptx", ".html", ".htm", ".epub")
 """Endings of files that ``markitdown`` turns into text."""
 _RAW = ("%PDF-", "PK")
 """How files begin that the library gives back as they are, because it cannot read them."""

@@ -1,0 +1,80 @@
+"""Documents of office programs are read by the real library, and damaged ones refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from office_files import docx, pdf
+from qatk.cli import app
+from qatk.errors import DataError, UsageError
+from qatk.inference.documents import read_document
+
+LINES = ("The mill of Delft is old.", "It was built in 1843 by the guild.")
+FILES = {
+    "a.pdf": pdf(*LINES),
+    "A.PDF": pdf(*LINES),
+    "a.docx": docx(*LINES),
+    "a.html": f"<html><body><h1>Mill</h1><p>{LINES[0]}</p><p>{LINES[1]}</p></body></html>".encode(),
+    "a.md": "\n\n".join(LINES).encode(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:::pydub", "ignore:::magika")
+@pytest.mark.parametrize("name", FILES)
+def test_a_document_becomes_its_text(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(FILES[name])
+    text = read_document(str(tmp_path / name))
+    assert all(line in text for line in LINES)
+    assert "<p>" not in text
+
+
+def test_slides_become_their_text(tmp_path: Path) -> None:
+    from pptx import Presentation
+
+    slides = Presentation()
+    slide = slides.slides.add_slide(slides.slide_layouts[1])
+    slide.shapes.title.text, slide.placeholders[1].text = LINES
+    slides.save(tmp_path / "a.pptx")
+    text = read_document(str(tmp_path / "a.pptx"))
+    assert all(line in text for line in LINES)
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx"])
+def test_an_answer_is_found_in_a_document(name: str, run: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(FILES[name])
+    words = ["ask", str(run), "-q", "When was the mill of Delft built?", "-c", str(tmp_path / name), "--json"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    text = read_document(str(tmp_path / name))
+    candidates = json.loads(done.stdout)["candidates"]
+    assert candidates
+    assert all(text[span["start"] : span["end"]] == span["text"] for span in candidates)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cut.pdf", b"%PDF-1.4 cut"),
+        ("other.pdf", b"PK\x03\x04 a letter"),
+        ("cut.docx", b"PK cut"),
+        ("half.docx", FILES["a.docx"][:200]),
+        ("empty.docx", b""),
+    ],
+)
+def test_a_damaged_document_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((DataError, UsageError)) as caught:
+        read_document(str(tmp_path / name))
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.pdf").write_bytes(FILES["a.pdf"])
+    monkeypatch.setitem(sys.modules, "markitdown", None)
+    with pytest.raises(UsageError, match=r'reading \.pdf needs markitdown\n  pip install "qatk\[documents\]"'):
+        read_document(str(tmp_path / "a.pdf"))
