@@ -13,6 +13,7 @@ from qatk.evaluation.error_kinds import (
 )
 from qatk.evaluation.free_text import ALIGNMENTS, Aligned, AlignedAnswers, Aligner, align_answers
 from qatk.evaluation.metrics import take
+from qatk.evaluation.risk import Point, risk_curve
 from qatk.evaluation.squad import exact_and_f1
 from qatk.evaluation.thresholds import Sweep, threshold_sweep
 from qatk.languages import ENGLISH, Normalisation, normalise_answers
@@ -34,6 +35,7 @@ __all__ = [
     "Aligner",
     "Answerability",
     "Normalisation",
+    "Point",
     "Sweep",
     "agreement_of",
     "align_answers",
@@ -46,6 +48,7 @@ __all__ = [
     "percent",
     "recorded_normalisation",
     "right_elsewhere",
+    "risk_curve",
     "take",
     "threshold_sweep",
 ]

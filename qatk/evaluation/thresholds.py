@@ -48,7 +48,7 @@ def threshold_sweep(evaluation: Evaluation) -> Sweep:
     the highest null odds of an answer.
     """
     odds, has_answer = evaluation.predictions.null_odds, evaluation.examples.has_answer
-    answered, scores = _of_answers(evaluation)
+    answered, scores = best_answers(evaluation)
     full = evaluation.predictions.nbest is not None
     order = np.argsort(odds, kind="stable")
     cuts = last_of_equals(odds[order])
@@ -68,7 +68,7 @@ def _curve(gain: Float64, has_answer: Bool, cuts: Int64) -> Float64:
     return curve
 
 
-def _of_answers(evaluation: Evaluation) -> tuple[Bool, tuple[Float64, Float64]]:
+def best_answers(evaluation: Evaluation) -> tuple[Bool, tuple[Float64, Float64]]:
     """bool[n], which questions have an answer to give, and EM and F1 of it: of abstentions the best span's."""
     predictions = evaluation.predictions
     exact, f1 = evaluation.per_question["exact"], evaluation.per_question["f1"]

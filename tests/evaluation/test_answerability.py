@@ -17,6 +17,7 @@ from compare_tools import answer, articles, evaluation
 from qatk.calibration.calibrate import apply_threshold
 from qatk.evaluation.answerability import Answerability, answerability_of
 from qatk.evaluation.evaluate import evaluate
+from qatk.evaluation.risk import Walk, risk_curve
 from qatk.evaluation.squad import exact_and_f1
 from qatk.evaluation.thresholds import threshold_sweep
 from qatk.plugins.host import PluginHost
@@ -194,3 +195,23 @@ def test_without_odds_there_is_nothing_to_judge(host: PluginHost) -> None:
 
 def test_probabilities_stay_sound_at_the_ends() -> None:
     assert no_answer_probability(np.array([-np.inf, 0.0, np.inf])).tolist() == [0.0, 0.5, 1.0]
+
+
+def test_each_point_of_the_risk_curve_counts_the_answers_of_its_threshold(host: PluginHost) -> None:
+    of = evaluation(host, DATA, answer(DATA, 0.6, 1))
+    assert of.predictions.nbest is not None
+    best = [of.predictions.nbest.text[k] for k in of.predictions.nbest.offsets[:-1].tolist()]
+    wrong = 1 - exact_and_f1(DATA, best)[0]
+    curve = risk_curve(of, 20)
+    assert len(curve) == 20
+    for point in curve:
+        given = of.predictions.null_odds <= point.threshold
+        assert (point.answered, point.wrong) == (given.mean(), pytest.approx(wrong[given].mean()))
+        assert point.low < point.wrong < point.high
+    alone = risk_curve(replace(of, cluster="context"), 20)
+    assert all(a.high > b.high for a, b in zip(curve, alone, strict=True)), "articles go together"
+
+
+def test_nothing_answered_has_no_risk() -> None:
+    odds, none = np.zeros(3), np.zeros(3, np.bool_)
+    assert Walk.over(odds, none, none, np.arange(3)).rows(5) == []

@@ -113,6 +113,21 @@ def ranges(values: Sequence[tuple[str, float, float, float]], names: Sequence[st
     }
 
 
+def band(values: Sequence[tuple[str, float, float, float]], names: Sequence[str]) -> Spec:
+    """The area between two lines: the name of its series, x, and both ends; under the lines of :func:`curve`."""
+    scale, legend = _colours(names, symbolType="stroke")
+    return {
+        "data": {"values": [{"s": s, "x": short(x), "low": short(a), "high": short(b)} for s, x, a, b in values]},
+        "mark": {"type": "area", "opacity": 0.15},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative"},
+            "y": {"field": "low", "type": "quantitative"},
+            "y2": {"field": "high"},
+            "color": {"field": "s", "type": "nominal", "scale": scale, "legend": legend},
+        },
+    }
+
+
 def _colours(shown: Sequence[str], names: Sequence[str] = (), **legend: object) -> tuple[Spec, Spec | None]:
     """The scale and the legend of what is shown, out of all names; no legend for a line that needs none."""
     domain = list(names or shown)

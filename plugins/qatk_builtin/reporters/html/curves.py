@@ -9,14 +9,16 @@ import numpy as np
 
 from qatk.api import RunResult, TrainEvent
 from qatk.display import ANSWER_NOTHING, figure, interval, threshold_text
-from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
+from qatk.evaluation import Answerability, Sweep, answerability_of, risk_curve, threshold_sweep
 from qatk.results import Evaluation, System
 from qatk.types import Float64, Int64
-from qatk_builtin.reporters.html.charts import Chart, Spec, View, curve, diagonal, plot, ranges, rule_at
+from qatk_builtin.reporters.html.charts import Chart, Spec, View, band, curve, diagonal, plot, ranges, rule_at
 from qatk_builtin.reporters.shared.comparison import letter_of
 
 POINTS = 200
 """Points of a curve that are drawn."""
+RISKS = 40
+"""Points of the curve of wrong answers."""
 TOLD = 11
 """Points of a curve that its table holds, and its highest."""
 
@@ -36,7 +38,7 @@ def odds_charts(systems: Sequence[System], threshold: float | None) -> Iterator[
         yield _sweep([(name, threshold_sweep(evaluation), evaluation) for name, evaluation, _ in of], names, threshold)
         yield _precision_recall(found, names)
         yield _reliability(found, names)
-        yield _risk(found, names)
+        yield _risk(of, names)
 
 
 def learning_chart(run: RunResult) -> Iterator[Chart]:
@@ -166,11 +168,27 @@ def _reliability(found: Sequence[tuple[str, Answerability]], names: Sequence[str
     return Chart("reliability", "Reliability", said, [view])
 
 
-def _risk(found: Sequence[tuple[str, Answerability]], names: Sequence[str]) -> Chart:
-    series = [(name or "wrong", *_thin(100 * each.risk_coverage.x, 100 * each.risk_coverage.y)) for name, each in found]
-    said = "The share of wrong answers if only the most confident questions are kept."
-    view = _lines("", series, "questions kept, per cent", "wrong by EM, per cent", names=names)
-    return Chart("risk-coverage", "Risk and coverage", said, [view])
+def _risk(of: Sequence[tuple[str, Evaluation, Answerability]], names: Sequence[str]) -> Chart:
+    curves = [(name or "wrong", each.risk_coverage) for name, _, each in of]
+    series = [(name, *_thin(100 * curve.x, 100 * curve.y)) for name, curve in curves]
+    said = (
+        "The share of wrong decisions if only the most confident ones are kept; and the share of wrong answers if only "
+        "the surest are given, with 90 % limits on data like these, from which qatk calibrate --at-most chooses."
+    )
+    decisions = _lines("Decisions", series, "questions kept, per cent", "wrong by EM, per cent", names=names)
+    return Chart("risk-coverage", "Risk and coverage", said, [decisions, _answers_at_risk(of, names)])
+
+
+def _answers_at_risk(of: Sequence[tuple[str, Evaluation, Answerability]], names: Sequence[str]) -> View:
+    """Wrong answers by the share of questions that get one, with the limits of each point as a band and a column."""
+    curves = [(name or "wrong", risk_curve(evaluation, RISKS)) for name, evaluation, _ in of]
+    series = [(name, [100 * p.answered for p in points], [100 * p.wrong for p in points]) for name, points in curves]
+    limits = [(name, 100 * p.answered, 100 * p.low, 100 * p.high) for name, points in curves for p in points]
+    extra = [band(limits, names or [name for name, _ in curves])]
+    view = _lines("Answers", series, "questions answered, per cent", "wrong by EM, per cent", names=names, extra=extra)
+    texts = {(name, figure(x, 2)): interval((low, high)) for name, x, low, high in limits}
+    rows = [[*row, texts[row[0], row[1]]] for row in view.rows]
+    return replace(view, headers=[*view.headers, "90 % limits"], rows=rows)
 
 
 def _thin(x: Float64, y: Float64, keep: Sequence[int] = ()) -> tuple[list[float], list[float]]:
