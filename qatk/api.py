@@ -24,15 +24,14 @@ from qatk.errors import (
 from qatk.hookspecs import hookimpl
 from qatk.languages import Normalisation
 from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits, Trained
+from qatk.plugins.observers import ComparisonReporter, EndingTracker
 from qatk.plugins.optional import (
     AnswerSlicer,
     CalibratedDecoder,
     CappedAnswers,
     CheckpointModule,
-    ComparisonReporter,
     CorpusMetric,
     DescribingTrainer,
-    EndingTracker,
     ExamplesTrainer,
     FeaturizerCaching,
     FittedDecoder,

@@ -18,20 +18,47 @@ Listener = Callable[[str, int, int | None], None]
 EpochListener = Callable[[float, Mapping[str, float]], None]
 """Called with the number of finished epochs and the metrics of the dev data."""
 
+EventListener = Callable[[Mapping[str, object]], None]
+"""Called with the fields of each :class:`qatk.api.TrainEvent` but its scores, EM and F1 included."""
+
 _listener: ContextVar[Listener | None] = ContextVar("qatk_progress", default=None)
 _pause: ContextVar[Callable[[], bool] | None] = ContextVar("qatk_pause", default=None)
 _epoch_listener: ContextVar[EpochListener | None] = ContextVar("qatk_epochs", default=None)
+_event_listener: ContextVar[EventListener | None] = ContextVar("qatk_events", default=None)
 
 
 @contextmanager
-def listen(listener: Listener, epochs: EpochListener | None = None) -> Iterator[None]:
-    """Send the progress of everything inside this block to ``listener``, and finished epochs to ``epochs``."""
-    tokens = _listener.set(listener), _epoch_listener.set(epochs)
+def listen(
+    listener: Listener, epochs: EpochListener | None = None, events: EventListener | None = None
+) -> Iterator[None]:
+    """Send the progress of everything inside this block to ``listener``.
+
+    Finished epochs go to ``epochs``, and all events of trainings to ``events``.
+    """
+    tokens = _listener.set(listener), _epoch_listener.set(epochs), _event_listener.set(events)
     try:
         yield
     finally:
         _listener.reset(tokens[0])
         _epoch_listener.reset(tokens[1])
+        _event_listener.reset(tokens[2])
+
+
+@contextmanager
+def listen_too(listener: Listener) -> Iterator[None]:
+    """Send the progress inside this block to ``listener`` too, beside whoever listens already."""
+    before = _listener.get()
+
+    def both(what: str, done: int, total: int | None) -> None:
+        if before is not None:
+            before(what, done, total)
+        listener(what, done, total)
+
+    token = _listener.set(both)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 @contextmanager
@@ -54,6 +81,12 @@ def end_epoch(epoch: float, metrics: Mapping[str, float]) -> None:
     """Report that an epoch is finished, with the metrics of the dev data."""
     if listener := _epoch_listener.get():
         listener(epoch, metrics)
+
+
+def training_event(values: Mapping[str, object]) -> None:
+    """Report an event of a training by its fields."""
+    if listener := _event_listener.get():
+        listener(values)
 
 
 def advance(what: str, done: int, total: int | None = None) -> None:

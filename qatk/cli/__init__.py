@@ -29,7 +29,7 @@ COMMANDS = {
     "export": Lazy("qatk.cli.export", "export_command"),
     "bench": Lazy("qatk.cli.bench", "bench_command"),
     "report": Lazy("qatk.cli.report", "report_command"),
-    "runs": Lazy("qatk.cli.runs", "runs_app", "List runs."),
+    "runs": Lazy("qatk.cli.runs", "runs_app", "List and watch runs."),
     "data": Lazy("qatk.cli.data", "data_app", "Inspect and prepare data."),
     "recipe": Lazy("qatk.cli.recipe", "recipe_app", "Check, complete and describe recipes."),
     "plugins": Lazy("qatk.cli.plugins", "plugins_app", "List, test and create plugins."),

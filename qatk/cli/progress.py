@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleRenderable, RenderHook
 from rich.progress import (
@@ -22,6 +23,9 @@ from rich.progress import (
 from qatk.errors import visible
 from qatk.progress import listen
 
+if TYPE_CHECKING:
+    from rich.live import Live
+
 
 @contextmanager
 def show_progress(results: Console | None = None) -> Iterator[None]:
@@ -32,7 +36,7 @@ def show_progress(results: Console | None = None) -> Iterator[None]:
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        with listen(_Lines()):
+        with listen(Lines()):
             yield
         return
     columns = (
@@ -43,24 +47,58 @@ def show_progress(results: Console | None = None) -> Iterator[None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress, listen(_Bars(progress)):
-        if results is not None:
-            results.push_render_hook(_Away(progress))
-        try:
+    with (
+        Progress(*columns, console=console, transient=True) as progress,
+        listen(_Bars(progress)),
+        _away(progress, results),
+    ):
+        yield
+
+
+@contextmanager
+def show_run(title: str, results: Console | None = None) -> Iterator[None]:
+    """Show the run made inside this block: in a terminal its view, elsewhere lines as :func:`show_progress` does.
+
+    The view goes before the first line is printed to ``results``, as bars do.
+    """
+    from rich.live import Live
+
+    from qatk.display.live import LiveView
+    from qatk.runs.stages import peak_memory
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        with listen(Lines()):
             yield
-        finally:
-            if results is not None:
-                results.pop_render_hook()
+        return
+    view = LiveView(title, peak_memory)
+    with (
+        Live(view, console=console, transient=True) as live,
+        listen(view.works.progress, events=view.events.append),
+        _away(live, results),
+    ):
+        yield
+
+
+@contextmanager
+def _away(shown: Progress | Live, results: Console | None) -> Iterator[None]:
+    """Take away what is shown as soon as anything is printed to ``results``."""
+    if results is None:
+        yield
+        return
+    results.push_render_hook(_Away(shown))
+    try:
+        yield
+    finally:
+        results.pop_render_hook()
 
 
 class _Away(RenderHook):
-    """Takes the bars away when anything is printed."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self, shown: Progress | Live) -> None:
+        self.shown = shown
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        self.progress.stop()
+        self.shown.stop()
         return renderables
 
 
@@ -82,7 +120,7 @@ class _Bars:
         self.progress.update(self.tasks[what], completed=done, total=total)
 
 
-class _Lines:
+class Lines:
     """A line at the start of each piece of work, and at every tenth of it, with the time that is left."""
 
     def __init__(self) -> None:
@@ -90,6 +128,7 @@ class _Lines:
         self.begun: dict[str, tuple[float, int]] = {}
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
+        """Write a line, if one is due."""
         what = visible(what)
         begun, before = self.begun.setdefault(what, (time.monotonic(), done))
         tenth = 10 * done // total if total else 0

@@ -1,4 +1,4 @@
-"""``qatk runs``: what runs there are."""
+"""``qatk runs``: what runs there are, and how one goes on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.shared import output, plain_warnings, print_json
-from qatk.errors import UsageError, suggest
+from qatk.errors import UsageError, message, suggest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from qatk.run_folder.listing import RunSummary
 
 runs_app = typer.Typer(no_args_is_help=True)
-
-
-@runs_app.callback()
-def _group() -> None:
-    """Keep ``list`` a command of its own, though it is the only one."""
 
 
 @runs_app.command("list")
@@ -75,6 +71,28 @@ def list_command(
         output().print(_table(found, folder, show or ()))
     else:
         typer.echo(f"no runs in {folder}" if not every else f"none of {len(every)} runs in {folder}", err=True)
+
+
+CODES = {"finished": 0, "failed": 1, "killed": 1, "stopped": 75}
+"""Exit codes of ``qatk runs watch``; 75 is that of ``qatk run`` where ``--resume`` goes on."""
+
+
+@runs_app.command("watch")
+def watch_command(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False, autocompletion=completion.runs)
+    ],
+) -> None:
+    """Show a run of another process while it goes on, until it ends.
+
+    The exit code is 0 if the run finished, 1 if it failed or was killed, and 75 if it was stopped and --resume goes on.
+    """
+    from qatk.cli.run_watching import watch
+
+    plain_warnings()
+    sight = watch(run)
+    typer.echo(message(sight.said))
+    raise typer.Exit(CODES[sight.state])
 
 
 _KEYS: dict[str, Callable[[RunSummary], tuple[float, str]]] = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from qatk.errors import counted
-from qatk.plugins import optional, protocols, values
+from qatk.plugins import observers, optional, protocols, values
 from qatk.plugins.adapter import Live, Normalised
 from qatk.plugins.attribution import attributed
 from qatk.plugins.model_types import BackboneSpec
@@ -234,12 +234,12 @@ class LiveReporter(Live[protocols.Reporter]):
     @property
     def shows_comparisons(self) -> bool:
         """Whether it can show a comparison too."""
-        return isinstance(self.component, optional.ComparisonReporter)
+        return isinstance(self.component, observers.ComparisonReporter)
 
     @staticmethod
     def can_compare(registered: Registered) -> bool:
         """Whether what a class makes can show a comparison, without making it."""
-        return all(hasattr(registered.cls(), name) for name in methods_of(optional.ComparisonReporter))
+        return all(hasattr(registered.cls(), name) for name in methods_of(observers.ComparisonReporter))
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Report a run; where the console is quiet, standard output is not the reporter's."""
@@ -249,7 +249,7 @@ class LiveReporter(Live[protocols.Reporter]):
     def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
         """Report a comparison; printing is as in :meth:`report`. Raises ``TypeError`` where the reporter shows none."""
         with attributed(self.registered, "reporting", may_print=not console.quiet):
-            if not isinstance(self.component, optional.ComparisonReporter):
+            if not isinstance(self.component, observers.ComparisonReporter):
                 raise TypeError("it shows no comparisons")
             self.component.compare(comparison, file, console, show=show)
 
@@ -276,6 +276,6 @@ class LiveTracker(Live[protocols.Tracker]):
 
     def abandon(self, failed: bool, why: str) -> None:
         """Where the run ends before it is scored; of a tracker that does not ask for it, nothing."""
-        if isinstance(self.component, optional.EndingTracker):
+        if isinstance(self.component, observers.EndingTracker):
             with self.during("abandon"):
                 self.component.abandon(failed, why)

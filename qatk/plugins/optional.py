@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from qatk.languages import Normalisation
 from qatk.plugins.model_types import BackboneSpec
+from qatk.plugins.observers import ComparisonReporter, EndingTracker
 from qatk.plugins.protocols import Model, Plain, Tokenizer
 from qatk.types import Examples, Features, Predictions, RawExamples, SpanScores
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from torch import Tensor, nn
 
-    from qatk.results.comparison import Comparison
     from qatk.types import Bool
 
 
@@ -267,36 +266,6 @@ class AnswerSlicer(Protocol):
 
     def masks_of_answers(self, examples: Examples, predictions: Predictions) -> Mapping[str, Bool]:
         """Return bool[n] for each group's name, like :meth:`Slicer.masks`; predictions come row by row."""
-        ...
-
-
-@runtime_checkable
-class ComparisonReporter(Protocol):
-    """Optional, for reporters: show the result of ``qatk compare``."""
-
-    def compare(self, comparison: Comparison, file: Path | None, console: Console, *, show: int) -> None:
-        """Show a comparison.
-
-        Args:
-            comparison: the result.
-            file: the file to write; ``None`` means: print to the console.
-            console: where to print.
-            show: the number of examples to show of each sort.
-        """
-        ...
-
-
-@runtime_checkable
-class EndingTracker(Protocol):
-    """Optional, for trackers: hears of a run that ends before it is scored, and may go on later."""
-
-    def abandon(self, failed: bool, why: str) -> None:
-        """Called once in place of :meth:`Tracker.finish`.
-
-        Args:
-            failed: whether an error ended it; otherwise it was stopped.
-            why: the message of the error, or of what stopped it; it may be empty.
-        """
         ...
 
 

@@ -8,9 +8,9 @@ import json
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from qatk.run_folder.manifest import MANIFEST
 
 LOCK = ".lock"
 _SINCE = "%Y-%m-%d %H:%M:%S"
+_LONGEST = 4096
+"""Bytes of a lock: the owner on its first line, what it is at on its second."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,36 @@ class Holder:
         pid, host: which one.
         since: when it took the folder, by its host's clock.
         alive: whether it still has it.
+        noted: what it is at, see :meth:`Lock.note`.
     """
 
     pid: int
     host: str
     since: datetime
     alive: bool
+    noted: Mapping[str, object] = field(default_factory=dict)
+
+
+class Lock:
+    """A lock that is held, in which its owner may note what it is at, for those who watch it.
+
+    Args:
+        file: its open file; ``None`` where the folder needs no lock or cannot be written.
+    """
+
+    def __init__(self, file: int | None) -> None:
+        self._file = file
+        self._owner = b"" if file is None else os.pread(file, _LONGEST, 0)
+
+    def note(self, values: Mapping[str, object]) -> None:
+        """Put these plain values into the second line of the lock, in place of those before; a full disk is borne."""
+        if self._file is None:
+            return
+        content = self._owner + json.dumps(values).encode() + b"\n"
+        if len(content) <= _LONGEST:
+            with suppress(OSError):
+                os.pwrite(self._file, content, 0)
+                os.ftruncate(self._file, len(content))
 
 
 def holder_of(path: Path) -> Holder | None:
@@ -45,13 +71,22 @@ def holder_of(path: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        owner = json.loads(os.pread(file, 4096, 0))
+        first, *further = os.pread(file, _LONGEST, 0).split(b"\n")
+        owner = json.loads(first)
         pid, host, since = int(owner["pid"]), str(owner["host"]), datetime.strptime(owner["since"], _SINCE)
-        return Holder(pid, host, since, _is_alive(pid, host) and _is_held(file))
+        return Holder(pid, host, since, _is_alive(pid, host) and _is_held(file), _noted(further))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     finally:
         os.close(file)
+
+
+def _noted(lines: Sequence[bytes]) -> Mapping[str, object]:
+    """What stands on the second line, if it is whole: the last one is what follows the last line end."""
+    with suppress(ValueError):
+        if len(lines) > 1 and isinstance(found := json.loads(lines[0]), dict):
+            return found
+    return {}
 
 
 def _is_alive(pid: int, host: str) -> bool:
@@ -78,7 +113,7 @@ def _is_held(file: int) -> bool:
 
 
 @contextmanager
-def locked(path: Path, *, any_folder: bool = False) -> Iterator[None]:
+def locked(path: Path, *, any_folder: bool = False) -> Iterator[Lock]:
     """Keep a run folder to this process while the block runs; a folder that is not there is made, and goes if unused.
 
     A lock that a killed process left is told, and taken over. What is no run folder is left alone, for
@@ -92,7 +127,7 @@ def locked(path: Path, *, any_folder: bool = False) -> Iterator[None]:
         RunFolderError: another process has it; with its id, host and since when.
     """
     if not (any_folder or _may_hold_a_run(path)):
-        yield
+        yield Lock(None)
         return
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     with storage_errors(path):
@@ -101,7 +136,7 @@ def locked(path: Path, *, any_folder: bool = False) -> Iterator[None]:
         with storage_errors(path / LOCK):
             file = _take(path)
         try:
-            yield
+            yield Lock(file)
         finally:
             if file is not None:
                 (path / LOCK).unlink(missing_ok=True)
@@ -131,7 +166,7 @@ def _take(path: Path) -> int | None:
                     return file
             os.close(file)
             continue
-        held = os.pread(file, 4096, 0)
+        held = os.pread(file, _LONGEST, 0)
         os.close(file)
         if held:  # else its owner is about to sign, or to give it back
             raise RunFolderError(
@@ -142,17 +177,17 @@ def _take(path: Path) -> int | None:
 
 def _sign(file: int, path: Path) -> None:
     """Say in the lock whose it is; and of one that was there already, whose it was."""
-    if held := os.pread(file, 4096, 0):
+    if held := os.pread(file, _LONGEST, 0):
         what = f"{path} was left by {_owner(held)}, which did not end it: its lock is taken over"
         warnings.warn(what, QatkWarning, stacklevel=6)
     mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():{_SINCE}}"}
     os.ftruncate(file, 0)
-    os.pwrite(file, json.dumps(mine).encode(), 0)
+    os.pwrite(file, json.dumps(mine).encode() + b"\n", 0)
 
 
 def _owner(held: bytes) -> str:
     with suppress(ValueError, KeyError, TypeError):
-        owner = json.loads(held)
+        owner = json.loads(held.split(b"\n")[0])
         return f"process {owner['pid']:d} on {owner['host']!s}, since {owner['since']!s}"
     return "a process that did not say which"
 

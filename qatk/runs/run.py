@@ -19,6 +19,7 @@ from qatk.files import replacing, write_atomically, write_json
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
+from qatk.progress import listen_too
 from qatk.recipes.compose import compose
 from qatk.recipes.keys import differences
 from qatk.recipes.recipe import Recipe, load_recipe
@@ -35,6 +36,7 @@ from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
 from qatk.runs.features import make_features
 from qatk.runs.given import GivenData
+from qatk.runs.noting import Noting
 from qatk.runs.prediction import Answers, answer, answer_as, evaluate, predict
 from qatk.runs.rehearsal import rehearse
 from qatk.runs.stages import Stages
@@ -89,7 +91,8 @@ def run(
     identity = Identity(recipe=recipe.digest(), limit=limit)
     with ExitStack() as stack:
         if is_first_process():
-            stack.enter_context(locked(path))
+            lock = stack.enter_context(locked(path))
+            stack.enter_context(listen_too(Noting(lock)))
             folder = RunFolder.open(path, identity, resume=resume, differing=partial(_differences, recipe))
         else:
             folder = stack.enter_context(follow(path, identity))

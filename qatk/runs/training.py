@@ -15,7 +15,7 @@ from qatk.calibration.calibrate import check_can_calibrate
 from qatk.errors import RunFolderError, TrainingDiverged
 from qatk.files import replacing
 from qatk.plugins.protocols import Model
-from qatk.progress import end_epoch
+from qatk.progress import end_epoch, training_event
 from qatk.recipes.sections import Interval
 from qatk.results import Evaluation
 from qatk.run_folder.checkpoints import Checkpoints, damage_of, step_of, write_checkpoint
@@ -84,6 +84,7 @@ class _Training:
                 if event.kind == "epoch":
                     event = self._end_epoch(event)
                 if event.kind != "pause":
+                    training_event(event.plain())
                     self.context.trackers.event(event)
                 if event.kind != "step" or (trainer.pauses and is_first_process() and due.at(event.step)):
                     self._save_state(event.step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from commands import forked_python
-from screen import screen, shown_by
+from screen import screen, written_by
 from small import write_recipe
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -17,14 +17,16 @@ def test_the_screen_of_a_terminal() -> None:
 
 def test_a_report_begins_on_a_line_of_its_own_and_no_bar_stays(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, train=64, dev=16, epochs=2)
-    lines, code = shown_by(
-        [forked_python(), "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")], cwd=tmp_path
-    )
+    command = [forked_python(), "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
+    written, code = written_by(command, cwd=tmp_path)
+    lines = screen(written)
     assert code == 0, lines
+    for passing in ("training", "loss", "windows/s", "dev epoch"):
+        assert passing in written
     said = [line for line in lines if line]
     assert said[0].startswith("recipe ━━━"), said[:5]
     assert said[-1] == f"all results are in {tmp_path / 'run'}"
     assert not [line for line in lines if set(line) & set(SPINNER)]
     for title in ("Run", "Training", "Slices", "Answerability"):
         assert [line for line in said if line.startswith(title)], title
-    assert not [line for line in lines if line.startswith(("features", "predicting", "  predicting"))]
+    assert not [line for line in lines if line.startswith(("features", "predicting", "training", "loss", "dev epoch"))]

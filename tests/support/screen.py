@@ -15,6 +15,12 @@ _STEP = re.compile(r"\x1b\[(\??\d*)(?:;\d+)*([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 def shown_by(command: Sequence[str], *, cwd: Path, columns: int = 80) -> tuple[list[str], int]:
     """The lines that stay when a command has ended whose output and messages go to one terminal; its exit code."""
+    written, code = written_by(command, cwd=cwd, columns=columns)
+    return screen(written), code
+
+
+def written_by(command: Sequence[str], *, cwd: Path, columns: int = 80) -> tuple[str, int]:
+    """All that a command writes to a terminal, what it takes back included; its exit code."""
     ours, theirs = pty.openpty()
     environ = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
     written = bytearray()
@@ -24,7 +30,7 @@ def shown_by(command: Sequence[str], *, cwd: Path, columns: int = 80) -> tuple[l
             while piece := os.read(ours, 65536):
                 written += piece
     os.close(ours)
-    return screen(written.decode()), process.returncode
+    return written.decode(), process.returncode
 
 
 def screen(text: str) -> list[str]:

@@ -1,0 +1,77 @@
+"""A run of another process, looked at again and again: its lock says what it is at, its log how far it learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qatk.display.numbers import METRICS
+from qatk.errors import RunFolderError
+from qatk.files import RUN_MARK, is_there
+from qatk.run_folder.event_log import read_events
+from qatk.run_folder.listing import State, read_summary
+from qatk.run_folder.lock import holder_of
+from qatk.types import TrainEvent
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A run as it stands.
+
+    Attributes:
+        name, state, metrics, why: as those of :class:`qatk.run_folder.listing.RunSummary`.
+        noted: what its process is at, as :class:`qatk.run_folder.lock.Holder` has it.
+        events: of its training so far.
+    """
+
+    name: str
+    state: State
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    why: str = ""
+    noted: Mapping[str, object] = field(default_factory=dict)
+    events: Sequence[TrainEvent] = ()
+
+    @property
+    def said(self) -> str:
+        """How it stands in one line, such as ``finished: EM 70.0, F1 75.0``."""
+        if self.state == "finished":
+            figures = [f"{name} {self.metrics[key]:.1f}" for key, name in METRICS.items() if key in self.metrics]
+            return f"finished: {', '.join(figures)}" if figures else "finished"
+        return f"{self.state}: {self.why}" if self.why else self.state
+
+
+class Watched:
+    """A run folder, of which only what changed is read again.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._events: Sequence[TrainEvent] = ()
+        self._size = -1
+
+    def look(self) -> Sight:
+        """The run now.
+
+        Raises:
+            RunFolderError: it is no run folder, or damaged.
+        """
+        holder = holder_of(self.folder)
+        if not is_there(self.folder / RUN_MARK):
+            if holder is None or not holder.alive:
+                fix = "qatk runs list FOLDER shows the runs there are"
+                raise RunFolderError(f"{self.folder} is not a run folder: it has no {RUN_MARK}", fix=fix)
+            return Sight(self.folder.name, "running", noted=holder.noted)  # it reads its data
+        summary = read_summary(self.folder)
+        noted = holder.noted if holder is not None and summary.state == "running" else {}
+        return Sight(summary.name, summary.state, summary.metrics, summary.why, noted, self._log())
+
+    def _log(self) -> Sequence[TrainEvent]:
+        path = self.folder / "events.jsonl"
+        size = path.stat().st_size if path.is_file() else 0
+        if size != self._size:
+            self._size, self._events = size, read_events(path)
+        return self._events
