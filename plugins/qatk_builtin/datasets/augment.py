@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from qatk.api import DataError, DataWarning, Examples, UsageError
 from qatk.display import counted
 from qatk.types import ragged
-from qatk_builtin.datasets import AugmentOptions
-from qatk_builtin.datasets.augmentations import WAYS, Made, Source
+from qatk_builtin.datasets.augment_options import AugmentOptions
+from qatk_builtin.datasets.augmentations import (
+    Made,
+    Source,
+    Way,
+    cloze,
+    distract,
+    drop_words,
+    shuffle,
+    swap_entities,
+    swap_questions,
+)
+from qatk_builtin.datasets.recurring import recurring
 
+WAYS: Mapping[str, Way] = {
+    "shuffle": shuffle,
+    "drop_words": drop_words,
+    "distract": distract,
+    "swap_questions": swap_questions,
+    "swap_entities": swap_entities,
+    "cloze": cloze,
+    "recurring": recurring,
+}
+"""All ways, by the names of their options."""
 ROUNDS = 4
 """How often each question is tried, before a way gives fewer questions than are due."""
 
@@ -32,7 +53,7 @@ class AugmentDataset:
         """Load the set, and make the questions.
 
         Raises:
-            DataError: the set has no gold answers.
+            DataError: the set has no gold answers, or nothing was made of it and its own questions are left out.
             UsageError: it has a column of the name that the ways get; and what the set raises.
         """
         return self._augmented(whole=False)
@@ -49,9 +70,16 @@ class AugmentDataset:
             raise UsageError(
                 f"the set has a column {column!r} already", where="augment", fix="give column another name"
             )
-        source = Source(examples, self.options.word_dropout)
+        source = Source(examples, self.options.word_dropout, self.options.blank)
         made = {way: self._made(way, source, round(getattr(self.options, way) * len(examples))) for way in WAYS}
-        return _with(examples, made, column)
+        whole_set = _with(examples, made, column)
+        if self.options.originals:
+            return whole_set
+        if len(whole_set) == len(examples):
+            raise DataError(
+                "augment: no question was made, and the set's own are left out", fix="raise the share of a way"
+            )
+        return whole_set.take(range(len(examples), len(whole_set)))
 
     def _made(self, way: str, source: Source, due: int) -> list[Made]:
         """So many questions of one way, each different; fewer, with a warning, where no more can be made."""

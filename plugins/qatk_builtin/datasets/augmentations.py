@@ -38,10 +38,11 @@ class Source:
     Args:
         examples: with gold answers.
         word_dropout: the probability with which ``drop_words`` leaves out a word.
+        blank: what stands in place of words in ``recurring`` questions.
     """
 
-    def __init__(self, examples: Examples, word_dropout: float) -> None:
-        self.examples, self.word_dropout = examples, word_dropout
+    def __init__(self, examples: Examples, word_dropout: float = 0.1, blank: str = "[MASK]") -> None:
+        self.examples, self.word_dropout, self.blank = examples, word_dropout, blank
 
     @cached_property
     def contexts_of_title(self) -> Mapping[str, list[int]]:
@@ -179,17 +180,6 @@ def cloze(source: Source, row: int, random: np.random.Generator) -> Made | None:
     word = "what year" if re.fullmatch(r"1\d{3}|20\d\d", text) else word
     asked = f"{inside[:low]}{word}{inside[high:]}".rstrip(".!? ")
     return Made(row, f"{asked[:1].upper()}{asked[1:]}?", context, [[Answer(text, begin + low)]])
-
-
-WAYS: Mapping[str, Way] = {
-    "shuffle": shuffle,
-    "drop_words": drop_words,
-    "distract": distract,
-    "swap_questions": swap_questions,
-    "swap_entities": swap_entities,
-    "cloze": cloze,
-}
-"""All ways, by the names of their options."""
 
 
 def _words(text: str) -> frozenset[str]:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from qatk.api import DataError, DataWarning, Examples, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
+from qatk_builtin.datasets.augment import WAYS
 from qatk_builtin.datasets.augmentations import (
-    WAYS,
     Made,
     Source,
     cloze,
@@ -26,6 +26,7 @@ from qatk_builtin.datasets.augmentations import (
     swap_questions,
 )
 from qatk_builtin.datasets.entities import names, numbers, sentences
+from qatk_builtin.datasets.recurring import recurring, recurring_places
 
 MILL = "The mill of Arlen was built in 1204. Ada Lovelace ran it until 1310. It is made of oak, as Dr. Stone says."
 BELL = "The bell of Borsk hangs in the tower. It was cast in 1405 by Jan Hus, who also built the mill there."
@@ -158,6 +159,32 @@ def test_a_cloze_question_is_a_sentence_without_its_answer() -> None:
     assert cloze(Source(examples(), 0.1), 3, RANDOM(0)) is not None
 
 
+AGAIN = (
+    "The great mill of Arlen burns. Nobody saw the fire. In 1204 a great mill of Arlen was new, and a fire broke out."
+)
+
+
+def test_recurring_spans_are_the_longest_and_of_weight() -> None:
+    found = [[AGAIN[low:high] for low, high in places] for places in recurring_places(AGAIN)]
+    assert found == [["fire", "fire"], ["great mill of Arlen", "great mill of Arlen"]]
+
+
+def test_a_recurring_question_is_a_sentence_with_a_blank_and_the_rest_of_its_context() -> None:
+    rows = [{"id": "a", "question": "?", "context": AGAIN, "answers": {"text": [], "answer_start": []}}]
+    of = Examples.from_rows(rows)
+    found = {new.question: new for new in (made(recurring, 0, seed, of) for seed in range(40))}
+    assert sorted(found) == [
+        "In 1204 a [MASK] was new, and a fire broke out.",
+        "In 1204 a great mill of Arlen was new, and a [MASK] broke out.",
+        "Nobody saw the [MASK].",
+        "The [MASK] burns.",
+    ]
+    new = found["The [MASK] burns."]
+    assert new.context == AGAIN.partition("burns. ")[2]
+    assert [a.text for span in new.spans for a in span] == ["great mill of Arlen"]
+    assert recurring(Source(examples()), 3, RANDOM(0)) is None
+
+
 SET = {"use": "facts", "questions": 60}
 
 
@@ -181,6 +208,14 @@ def test_shares_columns_and_ids(host: PluginHost) -> None:
         == augmented(host, shuffle=0.5, drop_words=1.5, column="made").digest()
     )
     assert augmented(host, shuffle=0.5, drop_words=1.5, seed=1).id != found.id
+
+
+def test_only_what_is_made_is_kept_where_that_is_asked_for(host: PluginHost) -> None:
+    found = augmented(host, recurring=0.2, originals=False, blank="<mask>")
+    assert set(found.columns["augmentation"]) == {"recurring"}
+    assert len(found) == 12
+    assert all("<mask>" in question for question in found.question)
+    assert found.has_answer.all()
 
 
 def test_a_way_does_not_depend_on_the_others(host: PluginHost) -> None:
@@ -218,6 +253,8 @@ def test_what_is_wrong_is_said(host: PluginHost, tmp_path: Path) -> None:
         assert len(augmented(host, distract=1.0, column="made")) == 60
     with pytest.raises(UsageError, match="the set has a column 'augmentation' already"):
         host.build("dataset", "augment", {"set": {"use": "augment", "set": SET}}).load()
+    with pytest.warns(DataWarning), pytest.raises(DataError, match="no question was made, and the set's own are left"):
+        augmented(host, distract=1.0, originals=False)
     (tmp_path / "bare.csv").write_text("question,context\nWho?,Ann did.\n")
     with pytest.raises(DataError, match="the set has no gold answers"):
         host.build("dataset", "augment", {"set": {"use": "table", "path": str(tmp_path / "bare.csv")}}).load()
