@@ -23,6 +23,7 @@ from qatk.errors import (
 )
 from qatk.hookspecs import hookimpl
 from qatk.languages import Normalisation
+from qatk.plugins.launch_protocols import Job, JobState
 from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits, Trained
 from qatk.plugins.observers import ComparisonReporter, EndingTracker
 from qatk.plugins.optional import (
@@ -53,6 +54,7 @@ from qatk.plugins.protocols import (
     Exporter,
     Featurizer,
     Head,
+    Launcher,
     Metric,
     Normaliser,
     Reporter,
@@ -115,7 +117,10 @@ __all__ = [
     "Fraction",
     "Head",
     "HubUnreachable",
+    "Job",
+    "JobState",
     "LanguageOptions",
+    "Launcher",
     "LocatedBackbone",
     "Metric",
     "ModelError",

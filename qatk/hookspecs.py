@@ -69,6 +69,11 @@ def qatk_exporters() -> Iterable[Component]:
 
 
 @hookspec
+def qatk_launchers() -> Iterable[Component]:
+    """Return components that run the commands of a comparison somewhere. See :class:`qatk.api.Launcher`."""
+
+
+@hookspec
 def qatk_decoders() -> Iterable[Component]:
     """Return components that turn span scores into answers. See :class:`qatk.api.Decoder`."""
 

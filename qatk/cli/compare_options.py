@@ -80,6 +80,21 @@ Jobs = Annotated[
         min=1, metavar="N", help="Number of runs at a time, each on its own GPU or sharing the CPU.", show_default="1"
     ),
 ]
+Launcher = Annotated[
+    str | None,
+    typer.Option(
+        "--launcher",
+        metavar="NAME",
+        help="Where the runs of a recipe go: local, slurm, ray or a plugin's, such as '{use: slurm, partition: gpu}'.",
+        show_default="the recipe's, or local",
+    ),
+]
+KeepRunning = Annotated[
+    bool,
+    typer.Option(
+        "--keep-running", help="Ctrl-C leaves the runs that were started running; the same command follows them again."
+    ),
+]
 Plan = Annotated[
     Path | None,
     typer.Option(
@@ -146,6 +161,21 @@ Draws = Annotated[
     typer.Option(min=1000, max=1_000_000, metavar="N", help="Number of draws for bootstrap and randomisation test."),
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of these draws.")]
+
+
+def launcher_section(text: str | None) -> dict[str, object] | None:
+    """The section of a recipe that ``--launcher`` stands for. Raises :class:`UsageError` where it names none."""
+    from qatk.recipes.document import parse
+
+    if text is None:
+        return None
+    section = parse(text, "--launcher").value
+    if isinstance(section, str):
+        section = {"use": section}
+    if not isinstance(section, dict) or not isinstance(section.get("use"), str):
+        fix = "--launcher slurm, or --launcher '{use: slurm, partition: gpu}'"
+        raise UsageError(f"{text!r} names no launcher", where="--launcher", fix=fix)
+    return section
 
 
 def recipe_runtime(runtimes: Sequence[str]) -> list[str]:

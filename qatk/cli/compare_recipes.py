@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qatk.cli.compare_options import launcher_section
 from qatk.cli.shared import output, print_json
 from qatk.errors import Interrupted, UsageError, message
 
@@ -28,13 +29,18 @@ class Runs:
     settings: Sequence[str]
     out: Path | None
     limit: int | None
+    jobs: int | None
+    launcher: str | None
+    keep: bool
 
-    def make(self, host: PluginHost, jobs: int, *, nbest: bool, on: str) -> tuple[list[System], list[Outcome]]:
+    def make(self, host: PluginHost, *, nbest: bool, on: str) -> tuple[list[System], list[Outcome]]:
         """Make what is missing, and read the systems."""
         from qatk.cli.sweep_progress import show_sweep
-        from qatk.sweeps.sweep import local_executor, sweep
+        from qatk.sweeps.sweep import launched, launcher_of, sweep
 
         overs, seeds = self._varied()
+        section = launcher_section(self.launcher) or launcher_of(self.recipes[0], self.settings, host)
+        executor = launched(section, host, jobs=self.jobs, keep=self.keep)
         try:
             with show_sweep() as show:
                 return sweep(
@@ -42,7 +48,7 @@ class Runs:
                     overs,
                     seeds,
                     host=host,
-                    executor=local_executor(jobs, host),
+                    executor=executor,
                     listener=show,
                     settings=self.settings,
                     out=self.out,
@@ -51,7 +57,8 @@ class Runs:
                     on=on,
                 )
         except KeyboardInterrupt:
-            raise Interrupted("interrupted", fix="run the same command again to continue") from None
+            left = "interrupted; what was started goes on" if self.keep else "interrupted"
+            raise Interrupted(left, fix="run the same command again to continue") from None
 
     def write(self, folder: Path, host: PluginHost, *, json: bool) -> None:
         """Write the plan, and say how to make its runs."""

@@ -13,6 +13,7 @@ from typing_extensions import get_protocol_members
 
 from qatk.plugins.export_protocols import Exporter as Exporter
 from qatk.plugins.export_protocols import Runtime as Runtime
+from qatk.plugins.launch_protocols import Launcher as Launcher
 from qatk.plugins.model_types import BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits
 from qatk.plugins.model_types import Logits as Logits
 from qatk.plugins.model_types import Model as Model
@@ -251,6 +252,7 @@ PROTOCOLS: Mapping[str, type] = {
     "trainer": Trainer,
     "runtime": Runtime,
     "exporter": Exporter,
+    "launcher": Launcher,
     "decoder": Decoder,
     "metric": Metric,
     "normaliser": Normaliser,

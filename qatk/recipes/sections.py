@@ -92,6 +92,7 @@ SECTIONS: dict[tuple[str, ...], Section] = {
     ("data", "dev"): Section("dataset", required=True),
     **{(name,): Section(name, DEFAULTS[name]) for name in ("featurizer", "head", "trainer", "runtime", "decoder")},
     (RETRIEVAL,): Section("retriever"),
+    ("launcher",): Section("launcher"),
     **{
         (f"{kind}s",): Section(kind, DEFAULTS[f"{kind}s"], many=True, none_will_do=kind != "metric")
         for kind in ("metric", "slicer", "reporter", "tracker")

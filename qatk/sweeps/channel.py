@@ -1,7 +1,7 @@
-"""The pipe by which a run reports to the sweep that started it: one JSON object a line.
+"""The file by which a run reports to the sweep that started it, on whatever machine: one JSON object a line.
 
-The sweep names the pipe's file descriptor in :data:`VARIABLE`, and the process of ``qatk run`` inherits both. A line is
-``{"event": KIND, ...}`` with the fields of that event in :mod:`qatk.sweeps.events`, all but ``run``.
+The sweep names the file in the environment variable :data:`VARIABLE`. A line is ``{"event": KIND, ...}`` with fields
+of that event in :mod:`qatk.sweeps.events`, all but ``run``. An attempt that follows another one adds its lines.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 from qatk.errors import QatkError, QatkWarning, UsageError
+from qatk.files import storage_errors
 from qatk.plugins.attribution import explain
 from qatk.progress import listen
 from qatk.sweeps.events import Advanced, EpochEnded, Failed, Finished, RunEvent, StageBegun, Warned
 from qatk.sweeps.plan import Planned
 
-VARIABLE = "QATK_EVENTS_FD"
-"""The environment variable that holds the number of the pipe's file descriptor."""
+VARIABLE = "QATK_EVENTS"
+"""The environment variable that names the file."""
 
 _KINDS: Mapping[str, type[RunEvent]] = {
     "stage": StageBegun,
@@ -54,13 +56,13 @@ def reporting(
     metrics of the finished run; it is given ``None`` where no sweep listens.
 
     Raises:
-        UsageError: where :data:`VARIABLE` is set and names no open file descriptor.
+        UsageError: where :data:`VARIABLE` names a file that cannot be written.
     """
-    if (number := environ.pop(VARIABLE, None)) is None:  # popped: the run's own processes report nothing
+    if (name := environ.pop(VARIABLE, None)) is None:  # popped: the run's own processes report nothing
         yield None
         return
-    with _open(number) as pipe:
-        report = _Report(pipe)
+    with _open(name) as file:
+        report = _Report(file)
         shown = warnings.showwarning
         warnings.showwarning = report.warning(shown)
         try:
@@ -73,12 +75,12 @@ def reporting(
             warnings.showwarning = shown
 
 
-def _open(number: str) -> TextIO:
+def _open(name: str) -> TextIO:
     try:
-        os.set_inheritable(int(number), False)
-        return os.fdopen(int(number), "w", encoding="utf-8")
-    except (OSError, ValueError):
-        raise UsageError(f"{number} is no open file descriptor", where=VARIABLE, fix="unset it") from None
+        return Path(name).open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        fix = "this machine needs to reach the folder of the runs under the same name, and to write there"
+        raise UsageError(f"{name} cannot be written: {error.strerror}", where=VARIABLE, fix=fix) from None
 
 
 def _said(error: BaseException) -> str:
@@ -88,18 +90,13 @@ def _said(error: BaseException) -> str:
 
 
 class _Report:
-    def __init__(self, pipe: TextIO) -> None:
-        self.pipe = pipe
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
         self.sent: dict[str, float] = {}
 
     def send(self, kind: str, **values: object) -> None:
-        try:
-            self.pipe.write(json.dumps({"event": kind, **values}) + "\n")
-            self.pipe.flush()
-        except BrokenPipeError:  # nobody waits for this run any more
-            raise QatkError(
-                "the sweep that started this run is gone", fix="run the same command again to continue"
-            ) from None
+        with storage_errors(Path(self.file.name)):
+            self.file.write(json.dumps({"event": kind, **values}) + "\n")
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         if done == 0 and total is None:

@@ -19,7 +19,7 @@ from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.events import Executor, SweepEvent
 from qatk.sweeps.overrides import over_values
 from qatk.sweeps.plan_folder import is_plan
-from qatk.sweeps.sweep import gather, local_executor, sweep
+from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
 from qatk.types import Examples
 
 Source = str | Path
@@ -34,8 +34,8 @@ def compare(
     settings: Sequence[str] = (),
     out: Source | None = None,
     limit: int | None = None,
-    jobs: int = 1,
-    executor: Executor | None = None,
+    jobs: int | None = None,
+    executor: Executor | Mapping[str, object] | None = None,
     common: bool = False,
     group_seeds: bool = False,
     draws: int = DRAWS,
@@ -60,8 +60,8 @@ def compare(
         settings: for recipes: ``KEY=VALUE`` texts for all runs.
         out: for recipes: the parent folder of the run folders.
         limit: for recipes: the number of questions to use from each split.
-        jobs: for recipes: the number of runs at the same time on this machine.
-        executor: for recipes: runs them elsewhere, instead of in processes on this machine.
+        jobs: for recipes: the number of runs at the same time; on this machine 1 by default.
+        executor: for recipes: what runs them elsewhere, or a launcher such as ``{"use": "ray"}``; else the recipe's.
         common: if systems share only some questions, compare on those.
         group_seeds: treat run folders whose recipes differ only in their seed as one system.
         draws: the number of draws of the bootstrap and the randomisation.
@@ -110,19 +110,22 @@ def _made(
     settings: Sequence[str],
     out: Source | None,
     limit: int | None,
-    executor: Executor | None,
-    jobs: int,
+    executor: Executor | Mapping[str, object] | None,
+    jobs: int | None,
     host: PluginHost,
     on: str,
 ) -> list[System]:
     """The systems of recipes, whose missing runs are made."""
     overs = [over_values(key, values) for key, values in over.items()]
+    if executor is None or isinstance(executor, Mapping):
+        section = launcher_of(recipes[0], settings, host) if executor is None else executor
+        executor = launched(section, host, jobs=jobs)
     made = sweep(
         recipes,
         overs,
         seeds,
         host=host,
-        executor=executor or local_executor(jobs, host),
+        executor=executor,
         listener=_ignore,
         settings=settings,
         out=out,

@@ -29,6 +29,13 @@ class Reused(RunEvent):
 
 
 @dataclass(frozen=True)
+class Queued(RunEvent):
+    """The run waits for a place, also where it is to go on elsewhere; ``why`` is what the launcher says of it."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Started(RunEvent):
     """The run starts, or goes on from its last epoch."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ from pathlib import Path
 from qatk.comparison.systems import read_systems
 from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live_launchers import LiveLauncher
+from qatk.recipes.recipe import load_recipe
+from qatk.recipes.sections import DEFAULTS
 from qatk.results.comparison import System
 from qatk.sweeps.events import Begun, Executor, Failed, Listener, Reused
-from qatk.sweeps.local import LocalProcesses, most_jobs
+from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import Over
 from qatk.sweeps.plan import Planned, check_data, plan
 from qatk.sweeps.plan_folder import read_plan
@@ -150,20 +154,34 @@ def failures(outcomes: Sequence[Outcome]) -> str:
     return "; ".join(said)
 
 
-def local_executor(jobs: int, host: PluginHost) -> LocalProcesses:
-    """Processes on this machine with the plugins of the host, no more at a time than it takes."""
-    if jobs > 1 and jobs > (most := most_jobs()):
-        what = f"--jobs {jobs}: this machine takes {most} at a time (one a GPU, or one a core)"
-        warnings.warn(what, QatkWarning, stacklevel=2)
-        jobs = most
+def launched(
+    section: Mapping[str, object] | None, host: PluginHost, *, jobs: int | None = None, keep: bool = False
+) -> Launched:
+    """The executor that hands runs to a launcher, with the plugins of the host.
+
+    Args:
+        section: the launcher as a recipe names a component; ``None`` is the default one.
+        host: the plugins to use.
+        jobs: the number of runs at a time, an option of the launcher.
+        keep: leave runs where this process is interrupted.
+    """
+    options = {**(section or DEFAULTS["launcher"]), **({} if jobs is None else {"jobs": jobs})}
+    launcher = host.live(LiveLauncher, "launcher", str(options.pop("use")), options)
     files = [word for file in host.files for word in ("--plugin", file)]
-    return LocalProcesses(jobs, [*files, *(word for name in host.block for word in ("--no-plugin", name))])
+    return Launched(launcher, [*files, *(word for name in host.block for word in ("--no-plugin", name))], keep=keep)
+
+
+def launcher_of(recipe: str | Path, settings: Sequence[str], host: PluginHost) -> Mapping[str, object] | None:
+    """The launcher that a recipe names, with its options; ``None`` where it names none."""
+    choice = load_recipe(recipe, host, settings, importing=True).one("launcher")
+    return None if choice is None else choice.filled()
 
 
 def _make_folder(folder: Path) -> None:
     """The folder of the runs, or a message before any of them starts."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise UsageError(f"{folder} cannot hold runs: {error.strerror}", fix="name another with --out") from None
 

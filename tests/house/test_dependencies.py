@@ -27,6 +27,8 @@ EXTRAS = (
     "sentences",
     "serve",
     "tensorboard",
+    "ray",
+    "slurm",
     "thai",
     "wandb",
 )

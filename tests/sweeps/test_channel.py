@@ -1,4 +1,4 @@
-"""The pipe by which a run reports to its sweep: real processes, lines as they come, and what a lost end looks like."""
+"""The file by which a run reports to its sweep: real processes, lines as they come, and what a lost end looks like."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from commands import call
 from qatk.plugins.host import PluginHost
 from qatk.sweeps.channel import VARIABLE, read_event
 from qatk.sweeps.events import Advanced, EpochEnded, Failed, StageBegun
-from qatk.sweeps.local import LocalProcesses
 from qatk.sweeps.overrides import parse_over
 from qatk.sweeps.plan import Planned, plan
+from qatk.sweeps.sweep import launched
 from small import write_recipe
 
 
@@ -29,17 +29,16 @@ def test_lines_become_events(tmp_path: Path, host: PluginHost) -> None:
         assert read_event(run, cut) is None
 
 
-@pytest.mark.parametrize("number", ["997", "-1", "x"])
-def test_a_descriptor_that_is_none_is_misuse(number: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_misuse(tmp_path: Path) -> None:
     write_recipe(tmp_path)
-    done = call("qatk", "run", "recipe.yaml", cwd=tmp_path, **{VARIABLE: number})
+    done = call("qatk", "run", "recipe.yaml", cwd=tmp_path, **{VARIABLE: "gone/events"})
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {VARIABLE}: {number} is no open file descriptor")
+    assert done.stderr.startswith(f"error: {VARIABLE}: gone/events cannot be written: No such file or directory")
 
 
 def test_a_run_that_is_killed_is_told_with_the_signal(tmp_path: Path, host: PluginHost) -> None:
     runs = planned(tmp_path, host, epochs=500)
-    executor = LocalProcesses()
+    executor = launched(None, host)
     events = executor.execute(runs[:1])
     for event in events:
         if isinstance(event, StageBegun) and event.stage == "train":

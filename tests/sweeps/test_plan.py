@@ -12,11 +12,12 @@ from commands import forked_python
 from qatk.errors import QatkError, RecipeError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.sweeps.events import Advanced, EpochEnded, Finished, RunEvent, StageBegun, SweepEvent
-from qatk.sweeps.local import LocalProcesses
 from qatk.sweeps.overrides import parse_over, parse_seeds
 from qatk.sweeps.plan import Planned, check_data, plan
-from qatk.sweeps.sweep import Outcome, make_runs
+from qatk.sweeps.sweep import Outcome, launched, make_runs
 from small import write_recipe
+
+HOST = PluginHost.discover(environ={})
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_the_same_run_twice_is_refused(tmp_path: Path, host: PluginHost) -> None
 
 def make(runs: list[Planned], jobs: int = 1) -> tuple[list[Outcome], list[SweepEvent]]:
     events: list[SweepEvent] = []
-    return make_runs(runs, LocalProcesses(jobs), events.append), events
+    return make_runs(runs, launched(None, HOST, jobs=jobs), events.append), events
 
 
 def test_runs_are_made_reused_and_resumed_and_a_failing_one_stops_nothing(

@@ -19,6 +19,7 @@ ELSEWHERE = {
     ("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric",
     ("backbone", "exported"): "reads what qatk export wrote; tests/exports/test_exports.py exports a model",
     ("tracker", "trackio"): "needs what no test has; tools/try_trackio.py tries it",
+    ("launcher", "ray"): "needs a cluster; tests/builtin/launchers/test_ray.py has one",
     ("dataset", "given"): "gives nothing by itself; tests/runs/test_given_data.py gives it examples",
 }
 
@@ -113,6 +114,7 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ("tracker", "mlflow"): {"tracking_uri": (folder / "mlflow").as_uri()},
             ("backbone", "hf"): {"model": str(save_model(folder / "model"))},
             ("decoder", "ensemble"): {"runs": []},
+            ("launcher", "slurm"): {"scheduler": "none"},
             ("trainer", "distil"): {
                 "teacher": str(save_model(folder / "teacher", answers=True, max_position_embeddings=512))
             },

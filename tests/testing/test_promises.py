@@ -17,6 +17,7 @@ from broken import (
     exports,
     featurizers,
     heads,
+    launchers,
     pair_heads,
     retrievers,
     runs,
@@ -50,11 +51,12 @@ BROKEN = {
     "head": heads.BROKEN | pair_heads.BROKEN,
     **data.BROKEN,
     **exports.BROKEN,
+    **launchers.BROKEN,
     **retrievers.BROKEN,
     **runs.BROKEN,
 }
 OPTIONS = {"decoder": decoders.OPTIONS, "featurizer": featurizers.OPTIONS, **runs.OPTIONS}
-GOOD = data.GOOD | exports.GOOD | retrievers.GOOD | runs.GOOD
+GOOD = data.GOOD | exports.GOOD | launchers.GOOD | retrievers.GOOD | runs.GOOD
 CASES = [
     pytest.param(kind, cls, promise, id=f"{kind}-{cls.__name__}")
     for kind, broken in BROKEN.items()

@@ -1,0 +1,124 @@
+"""Processes on this machine, each in a session of its own, so that Ctrl-C reaches the one that watches them alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from qatk.api import Job, JobState, QatkWarning
+from qatk_builtin.launchers import LocalOptions
+
+
+class LocalLauncher:
+    """Starts processes. The id of a job is ``HOST:PID:BORN:SLOT``: a process of another time or host is another one."""
+
+    def __init__(self, options: LocalOptions) -> None:
+        self.jobs = options.jobs
+        self.slots: Sequence[Mapping[str, str]] = [{}]
+        self.open: dict[str, subprocess.Popen[bytes] | None] = {}
+        """Those that are not known to have ended; ``None`` of one that another process started."""
+
+    def connect(self) -> int:
+        """As many as asked for, but no more than this machine takes."""
+        if self.jobs > 1 and self.jobs > (most := len(_gpus()) or os.cpu_count() or 1):
+            what = f"--jobs {self.jobs}: this machine takes {most} at a time (one a GPU, or one a core)"
+            warnings.warn(what, QatkWarning, stacklevel=2)
+            self.jobs = most
+        self.slots = _environments(self.jobs)
+        return self.jobs
+
+    def submit(self, jobs: Sequence[Job]) -> list[str]:
+        """Start them all, each in the slot with the fewest."""
+        return [self._start(job) for job in jobs]
+
+    def _start(self, job: Job) -> str:
+        taken = Counter(int(name.rpartition(":")[2]) for name in self.open)
+        slot = min(range(len(self.slots)), key=taken.__getitem__)
+        with job.log.open("ab") as log:
+            process = subprocess.Popen(
+                job.command,
+                cwd=job.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, **self.slots[slot], **job.environment},
+                start_new_session=True,
+            )
+        name = f"{socket.gethostname()}:{process.pid}:{_born(process.pid)}:{slot}"
+        self.open[name] = process
+        return name
+
+    def states(self, ids: Sequence[str]) -> list[JobState]:
+        """Whether their processes run."""
+        return [self._state(name) for name in ids]
+
+    def _state(self, name: str) -> JobState:
+        process = self.open.setdefault(name, None)
+        if process is not None and (code := process.poll()) is not None:
+            del self.open[name]
+            return JobState("ended", code)
+        if process is None and not _is_running(name):
+            del self.open[name]
+            return JobState("ended")
+        return JobState("running")
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """End their processes, and wait until they have saved their state."""
+        for name in ids:
+            if self._state(name).state == "running":
+                with suppress(ProcessLookupError):
+                    os.kill(int(name.split(":")[1]), signal.SIGTERM)
+        while any(self._state(name).state == "running" for name in ids):
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def _is_running(name: str) -> bool:
+    """Whether the process of an id is there; one of another host is taken for ended, which its lock corrects."""
+    host, pid, born, _ = name.rsplit(":", 3)
+    return host == socket.gethostname() and born == _born(int(pid)) != ""
+
+
+def _born(pid: int) -> str:
+    """When a process started, in the system's ticks; ``""`` where it has ended, ``?`` where the system has no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return ""
+        with suppress(ProcessLookupError):
+            os.kill(pid, 0)
+            return "?"
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _gpus() -> list[str]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+    return [str(i) for i in range(sum(line.startswith("GPU ") for line in listed.splitlines()))]
+
+
+def _environments(jobs: int) -> list[Mapping[str, str]]:
+    """What the environment of each slot's processes has beside this one's: its GPU, or its share of the cores."""
+    gpus = _gpus() if jobs > 1 else []
+    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    if gpus:
+        return [{"CUDA_VISIBLE_DEVICES": gpus[job % len(gpus)]} for job in range(jobs)]
+    shared = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")}
+    return [shared if jobs > 1 else {}] * jobs

@@ -1,0 +1,161 @@
+"""What ``qatk compare`` was asked to compare, and the systems that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from qatk.cli.compare_options import recipe_runtime
+from qatk.errors import UsageError
+
+if TYPE_CHECKING:
+    from qatk.evaluation.free_text import Aligner
+    from qatk.languages import Normalisation
+    from qatk.plugins.host import PluginHost
+    from qatk.results.comparison import System
+    from qatk.sweeps.sweep import Outcome
+
+_OF_FILES = (".json", ".jsonl", ".parquet", ".gz", ".yaml", ".yml")
+"""Endings that the name of no model has: what ends so and is not there was to be a file."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compare: run folders, prediction files, or recipes to run; ``nbest`` reads the best spans for a page."""
+
+    inputs: Sequence[Path]
+    data: Path | None
+    use: str | None
+    null_odds: Sequence[str]
+    over: Sequence[str]
+    seeds: str | None
+    settings: Sequence[str]
+    runtimes: Sequence[str]
+    out: Path | None
+    limit: int | None
+    jobs: int | None
+    common: bool
+    group_seeds: bool
+    cluster: str | None
+    on: str
+    nbest: bool
+    align: Aligner | None
+    by: Normalisation | None
+    plan: Path | None
+    json: bool
+    launcher: str | None
+    keep: bool
+
+    def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
+        """The systems; for recipes also the outcome of each run."""
+        from qatk.files import is_there
+        from qatk.recipes import is_recipe
+        from qatk.sweeps.plan_folder import is_plan
+
+        recipes = [path for path in self.inputs if is_recipe(path)]
+        if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:
+            answering = self.data is not None
+            if not answering or (absent := [name for name in absent if name.endswith(_OF_FILES)]):
+                fix = "name run folders, prediction files or recipes; models need data to answer: --data DATA"
+                raise UsageError(f"not found: {', '.join(absent)}", fix=fix)
+        if self.over or self.seeds is not None or recipes:
+            return self._read_recipes(host, recipes)
+        self._refuse(
+            ("--set", self.settings),
+            ("--out", self.out),
+            ("--limit", self.limit),
+            ("--jobs", self.jobs),
+            ("--plan", self.plan),
+            ("--launcher", self.launcher),
+            ("--keep-running", self.keep or None),
+            why="a recipe",
+        )
+        if plan := next((path for path in self.inputs if is_plan(path)), None):
+            return self._gather(host, plan)
+        odds = [None if name == "-" else name for name in self.null_odds]
+        if self.data is not None:
+            return self._answer(host, self.data, odds), []
+        self._refuse(("--use", self.use), ("--runtime", self.runtimes), why="--data or recipes")
+        if all(path.is_dir() for path in self.inputs):
+            self._refuse(("--null-odds", self.null_odds), why="prediction files")
+        from qatk.comparison.systems import read_systems
+
+        systems = read_systems(
+            self.inputs,
+            odds,
+            common=self.common,
+            group_seeds=self.group_seeds,
+            nbest=self.nbest,
+            on=self.on,
+            align=self.align,
+            by=self.by,
+            host=host,
+        )
+        return systems, []
+
+    def _read_recipes(self, host: PluginHost, recipes: Sequence[Path]) -> tuple[list[System], list[Outcome]]:
+        from qatk.cli.compare_recipes import Runs
+
+        if others := [str(path) for path in self.inputs if path not in recipes]:
+            what = f"not a recipe: {', '.join(others)}"
+            fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
+            raise UsageError(what, fix=fix)
+        self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="models and prediction files")
+        self._refuse(("--use", self.use), ("--language", self.by), why="--data")
+        self._refuse(("--align", self.align), why="prediction files")
+        self._refuse(("--common", self.common or None), why="run folders and prediction files")
+        self._refuse(
+            ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
+        )
+        settings = [*self.settings, *recipe_runtime(self.runtimes)]
+        varied = recipes, self.over, self.seeds, settings, self.out, self.limit
+        runs = Runs(*varied, self.jobs, self.launcher, self.keep)
+        if self.plan is not None:
+            given = (("--jobs", self.jobs), ("--launcher", self.launcher), ("--keep-running", self.keep or None))
+            self._refuse(*given, why="runs that this command makes")
+            runs.write(self.plan, host, json=self.json)
+            raise typer.Exit
+        return runs.make(host, nbest=self.nbest, on=self.on)
+
+    def _gather(self, host: PluginHost, plan: Path) -> tuple[list[System], list[Outcome]]:
+        from qatk.sweeps.sweep import gather
+
+        if len(self.inputs) > 1:
+            raise UsageError(
+                f"{plan} is a plan, which is compared alone", fix="name only the plan, or only run folders"
+            )
+        given = (("--data", self.data), ("--null-odds", self.null_odds), ("--use", self.use), ("--align", self.align))
+        self._refuse(*given, ("--runtime", self.runtimes), ("--language", self.by), why="models and prediction files")
+        self._refuse(("--common", self.common or None), ("--group-seeds", self.group_seeds or None), why="run folders")
+        return gather(plan, host=host, nbest=self.nbest, on=self.on)
+
+    def _answer(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
+        from qatk.cli.progress import show_progress
+        from qatk.cli.reading import dataset_for
+        from qatk.comparison.systems import read_systems
+
+        self._refuse(("--on", None if self.on == "dev" else self.on), why="run folders without --data")
+        if all(path.is_file() for path in self.inputs):
+            self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
+        with show_progress():
+            return read_systems(
+                self.inputs,
+                null_odds,
+                data=data,
+                use=self.use or dataset_for(str(data)),
+                common=self.common,
+                group_seeds=self.group_seeds,
+                cluster=self.cluster,
+                host=host,
+                align=self.align,
+                by=self.by,
+                runtimes=self.runtimes,
+            )
+
+    def _refuse(self, *options: tuple[str, object], why: str) -> None:
+        if given := [name for name, value in options if value not in (None, [], ())]:
+            raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
