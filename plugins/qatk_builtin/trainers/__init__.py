@@ -63,6 +63,11 @@ class TorchOptions(Options):
     attention: Literal["auto", "padded"] = "auto"
     """``auto`` packs windows without padding if torch's variable-length attention supports it (CUDA, 16 bits, no
     attention dropout in training, an encoder that gives the same states); ``padded`` always pads."""
+    gradient_checkpointing: bool = False
+    """Keep only the input of each encoder layer and compute the rest again in the backward pass: much less memory for
+    activations, and about a third more time."""
+    compile: bool = False
+    """Compile the encoder by ``torch.compile``, which takes a minute or more at the start."""
     log_every: Positive = 10
     """Number of steps between two ``step`` events."""
     batch_tokens: Positive | None = None

@@ -34,6 +34,7 @@ from qatk.api import (
 from qatk.types import Int64, batches_by_length
 from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
+from qatk_builtin.trainers.pytorch.computing import set_computing
 from qatk_builtin.trainers.pytorch.depth import draw_anew
 from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
@@ -86,6 +87,7 @@ class TorchTrainer(TrainingHooks):
             what = f"{type(module).__name__} cannot take over the head of {spec.name} ({held})"
             warnings.warn(f"{what}: it starts untrained", QatkWarning, stacklevel=2)
         model = QAModel(encoder, module, backbone.tokenizer(), spec).to(self.engine.device)
+        set_computing(encoder, self.options, self.engine.device.type)
         learnt = any(True for _ in module.parameters())
         model.head_begins = "checkpoint" if taken_over else "untrained" if learnt else "without weights"
         kernel = kernel_for(self.engine.device, self.engine.precision)

@@ -1,0 +1,39 @@
+"""How an encoder computes: options that change time and memory, and nothing of what comes out but its rounding."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from qatk.api import UsageError
+from qatk_builtin.trainers import TorchOptions
+
+
+def set_computing(encoder: nn.Module, options: TorchOptions, device: str) -> None:
+    """Let an encoder recompute activations in the backward pass, and compile it, where the options ask for that.
+
+    Args:
+        encoder: on its device.
+        options: of the trainer.
+        device: its type, such as ``cpu``.
+
+    Raises:
+        UsageError: the encoder cannot recompute, or there is no compiler.
+    """
+    if options.gradient_checkpointing:
+        if not (isinstance(encoder, PreTrainedModel) and encoder.supports_gradient_checkpointing):
+            what = f"{type(encoder).__name__} cannot recompute its activations"
+            fix = "leave it out; a larger gradient_accumulation saves memory too"
+            raise UsageError(what, where="trainer.gradient_checkpointing", fix=fix)
+        encoder.config.use_cache = False  # of a decoder, for generating; transformers warns of it otherwise
+        old = encoder.gradient_checkpointing_enable  # the name that transformers 5.0 has
+        getattr(encoder, "activation_checkpointing_enable", old)({"use_reentrant": False})
+    if options.compile:
+        compiler = os.environ.get("CXX", "g++")
+        if device == "cpu" and shutil.which(compiler) is None:
+            what = f"torch.compile needs a C++ compiler, and there is no {compiler}"
+            raise UsageError(what, where="trainer.compile", fix="install one, name one in CXX, or leave compile out")
+        encoder.compile(dynamic=True)  # in place: names of weights stay, and copies are not compiled
