@@ -1,7 +1,7 @@
 """``qatk.pipeline`` beside the pipeline that transformers had. Run: python benchmarks/pipeline.py.
 
 Questions of the mini set, or generated ones, by MiniLM with a question-answering head that was never trained: the
-answers mean nothing, the work is that of any such model. Both sides run in float32; a row has bf16 too.
+answers mean nothing, the work is that of any such model. Both sides run in float32; rows have bf16 and int8 too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AGREEMENT = 0.95
 
 
 def measure(repetitions: int = 3, questions: int = QUESTIONS) -> list[Row]:
-    """A batch of questions, in float32 and in bf16."""
+    """A batch of questions, in float32, in bf16, and in int8 by OpenVINO."""
     name, data = mini_or_generated()
     examples = to_examples(data)
     rows = range(min(questions, len(examples)))
@@ -37,6 +37,7 @@ def measure(repetitions: int = 3, questions: int = QUESTIONS) -> list[Row]:
         save(Path(folder))
         theirs = Pipeline(AutoModelForQuestionAnswering.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
         sides = {dtype: qatk.pipeline(model=folder, device="cpu", dtype=dtype) for dtype in ("float32", "bfloat16")}
+        sides["int8"] = qatk.pipeline(model=folder, device="cpu", runtime="openvino:int8")
         agree(sides["float32"], theirs, asked)
         times: dict[str, list[float]] = {side: [] for side in (*sides, "reference")}
         for pipe in sides.values():

@@ -18,6 +18,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from qatk.exports.folder import is_export
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.pipeline_call import OPTIONS, CallOptions, Question, checked_options, question_of, questions_of
 from qatk.inference.reply import Candidate, Reply
@@ -56,6 +57,7 @@ def pipeline(
     device: object = None,
     dtype: object = "float32",
     batch_size: int | None = None,
+    runtime: str | None = None,
     **options: object,
 ) -> QuestionAnsweringPipeline:
     """A question-answering pipeline that is called like that of transformers.
@@ -68,6 +70,7 @@ def pipeline(
         dtype: of a checkpoint, as in transformers: ``"float32"``, ``"bfloat16"``, ``"float16"``; ``"auto"`` is the
             fastest on this machine. A run uses its own precision.
         batch_size: the number of questions to take from a generator at a time.
+        runtime: what predicts, as in :func:`qatk.load_model`: on a CPU ``"openvino:int8"`` is fast.
         options: defaults for the options of a call, see :class:`QuestionAnsweringPipeline`.
 
     Raises:
@@ -79,7 +82,7 @@ def pipeline(
     if model is None:
         warnings.warn(f"no model was named: {DEFAULT_MODEL} is taken", UserWarning, stacklevel=2)
         model = DEFAULT_MODEL
-    loaded = model if isinstance(model, AnsweringModel) else _load(model, tokenizer, _device(device), dtype)
+    loaded = model if isinstance(model, AnsweringModel) else _load(model, tokenizer, _device(device), dtype, runtime)
     return QuestionAnsweringPipeline(loaded, batch_size=batch_size, **options)
 
 
@@ -229,13 +232,16 @@ def _aligned(context: str, spans: Sequence[Candidate]) -> list[Candidate]:
     return list(found.values())
 
 
-def _load(model: object, tokenizer: object, device: str | None, dtype: object) -> AnsweringModel:
+def _load(
+    model: object, tokenizer: object, device: str | None, dtype: object, runtime: str | None = None
+) -> AnsweringModel:
     """A model by name, or one of transformers that a program holds, which is written and read back."""
     settings: dict[str, dict[str, object]] = {"trainer": {"precision": _precision(dtype)}}
     if isinstance(model, str | Path) and (tokenizer is None or isinstance(tokenizer, str | Path)):
         if tokenizer is not None and str(tokenizer) != str(model):
             settings["backbone"] = {"tokenizer": str(tokenizer)}
-        return load_model(model, device=device, settings={} if is_run(model) else settings)
+        known = is_run(model) or is_export(model)
+        return load_model(model, device=device, settings={} if known else settings, runtime=runtime)
     if isinstance(model, str | Path) or not hasattr(model, "save_pretrained"):
         raise ValueError("give the names of model and tokenizer, or a model and a tokenizer of transformers")
     if not hasattr(tokenizer, "save_pretrained"):
@@ -243,7 +249,7 @@ def _load(model: object, tokenizer: object, device: str | None, dtype: object) -
     with TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        return load_model(folder, device=device, settings=settings)
+        return load_model(folder, device=device, settings=settings, runtime=runtime)
 
 
 def _precision(dtype: object) -> str:

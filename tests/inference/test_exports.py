@@ -154,6 +154,16 @@ def test_one_document_is_asked_about_with_another_runtime(run: Path) -> None:
     assert other["null_odds"] == pytest.approx(own["null_odds"], abs=1e-3)
 
 
+def test_the_pipeline_takes_exports_and_runtimes(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
+    asked = {"question": "When was it built?", "context": "The mill is old. It was built in 1843."}
+    own = qatk.pipeline(model=str(run))(**asked)
+    for words in ({}, {"runtime": "onnx"}):
+        found = qatk.pipeline(model=str(exported[0]), device=-1, **words)(**asked)
+        assert found == {**own, "score": pytest.approx(own["score"], abs=1e-4)}
+    with pytest.raises(UsageError, match="no runtime is called 'tensorrt'"):
+        qatk.pipeline(model=str(run), runtime="tensorrt")
+
+
 def test_an_export_is_served_by_its_runtime(exported: tuple[Path, dict[str, Any]]) -> None:
     folder = exported[0]
     server = start(folder, "--runtime", "onnx", "--workers", 1).wait()
