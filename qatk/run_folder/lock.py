@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ from qatk.run_folder.manifest import MANIFEST
 LOCK = ".lock"
 _SINCE = "%Y-%m-%d %H:%M:%S"
 _LONGEST = 4096
-"""Bytes of a lock: the owner on its first line, what it is at on its second."""
+"""Bytes of a lock: its owner, and what that is at."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,19 @@ class Lock:
 
     def __init__(self, file: int | None) -> None:
         self._file = file
-        self._owner = b"" if file is None else os.pread(file, _LONGEST, 0)
+        self._owner = {} if file is None else json.loads(os.pread(file, _LONGEST, 0))
 
     def note(self, values: Mapping[str, object]) -> None:
-        """Put these plain values into the second line of the lock, in place of those before; a full disk is borne."""
+        """Put these plain values into the lock, in place of those before; a full disk is borne.
+
+        It is written at once and filled up with blanks, so that nobody reads half of it.
+        """
         if self._file is None:
             return
-        content = self._owner + json.dumps(values).encode() + b"\n"
+        content = json.dumps({**self._owner, "noted": values}).encode().ljust(_LONGEST)
         if len(content) <= _LONGEST:
             with suppress(OSError):
                 os.pwrite(self._file, content, 0)
-                os.ftruncate(self._file, len(content))
 
 
 def holder_of(path: Path) -> Holder | None:
@@ -71,22 +73,13 @@ def holder_of(path: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        first, *further = os.pread(file, _LONGEST, 0).split(b"\n")
-        owner = json.loads(first)
+        owner = json.loads(os.pread(file, _LONGEST, 0))
         pid, host, since = int(owner["pid"]), str(owner["host"]), datetime.strptime(owner["since"], _SINCE)
-        return Holder(pid, host, since, _is_alive(pid, host) and _is_held(file), _noted(further))
+        return Holder(pid, host, since, _is_alive(pid, host) and _is_held(file), dict(owner.get("noted", {})))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     finally:
         os.close(file)
-
-
-def _noted(lines: Sequence[bytes]) -> Mapping[str, object]:
-    """What stands on the second line, if it is whole: the last one is what follows the last line end."""
-    with suppress(ValueError):
-        if len(lines) > 1 and isinstance(found := json.loads(lines[0]), dict):
-            return found
-    return {}
 
 
 def _is_alive(pid: int, host: str) -> bool:
@@ -182,12 +175,12 @@ def _sign(file: int, path: Path) -> None:
         warnings.warn(what, QatkWarning, stacklevel=6)
     mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():{_SINCE}}"}
     os.ftruncate(file, 0)
-    os.pwrite(file, json.dumps(mine).encode() + b"\n", 0)
+    os.pwrite(file, json.dumps(mine).encode(), 0)
 
 
 def _owner(held: bytes) -> str:
     with suppress(ValueError, KeyError, TypeError):
-        owner = json.loads(held.split(b"\n")[0])
+        owner = json.loads(held)
         return f"process {owner['pid']:d} on {owner['host']!s}, since {owner['since']!s}"
     return "a process that did not say which"
 
