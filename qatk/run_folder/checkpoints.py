@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from qatk.errors import QatkWarning, RunFolderError, StorageError
@@ -14,6 +14,8 @@ from qatk.files import discard, file_digest, replacing, write_json
 
 DIGESTS = "digests.json"
 """The file of a checkpoint that holds the SHA-256 of each other file."""
+OWNER = "run.json"
+"""The file of a checkpoint that says of which run it is."""
 _NAME = re.compile(r"step-(\d{8,})")
 _LAST = "last"
 """What the only checkpoint was called before there were several."""
@@ -25,10 +27,11 @@ class Checkpoints:
     Args:
         folder: that holds them; made when the first is written.
         keep: how many of them to keep.
+        run: whose they are, as plain values; a state of another run is not gone on from.
     """
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(self, folder: Path, keep: int, run: Mapping[str, object] | None = None) -> None:
+        self.folder, self.keep, self.run = folder, keep, run
 
     def write(self, step: int, save: Callable[[Path], None]) -> Path:
         """Write the state after so many steps, then remove those that are too old.
@@ -40,7 +43,7 @@ class Checkpoints:
         kept = self._found()
         self._check_room(kept)
         try:
-            write_checkpoint(path, save)
+            write_checkpoint(path, self._signed(save))
         except StorageError as error:
             error.fix = self._going_on(kept)
             raise
@@ -52,17 +55,35 @@ class Checkpoints:
         """The newest one that is whole; ``None`` if there is none. Damaged ones are named in a warning.
 
         Raises:
-            RunFolderError: there are some, and all are damaged.
+            RunFolderError: there are some, and all are damaged; or the newest that is whole is of another run.
         """
         found = self._found()
         for path in found:
             if (damage := damage_of(path)) is None:
+                self._check_owner(path)
                 return path
             warnings.warn(QatkWarning(f"{path} is damaged and left out: {damage}"), stacklevel=2)
         if found:
             fix = "remove the folder, and the run begins from the start"
             raise RunFolderError(f"all checkpoints in {self.folder} are damaged", fix=fix)
         return None
+
+    def _signed(self, save: Callable[[Path], None]) -> Callable[[Path], None]:
+        """``save``, and whose state it is."""
+
+        def signed(new: Path) -> None:
+            save(new)
+            if self.run is not None:
+                write_json(new / OWNER, self.run)
+
+        return signed
+
+    def _check_owner(self, path: Path) -> None:
+        if self.run is None or not (path / OWNER).exists():  # of a version that said nothing
+            return
+        if json.loads((path / OWNER).read_text("utf-8")) != self.run:
+            fix = f"put back this run's own states, or remove {self.folder}, and the training begins from the start"
+            raise RunFolderError(f"{path} is the state of another run: its recipe or its limit differs", fix=fix)
 
     def _found(self) -> list[Path]:
         """All, newest first."""

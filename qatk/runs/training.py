@@ -98,7 +98,8 @@ class _Training:
 
     @property
     def _checkpoints(self) -> Checkpoints:
-        return Checkpoints(self.context.folder / "checkpoints", self.context.recipe.keep_last)
+        folder, keep = self.context.folder / "checkpoints", self.context.recipe.keep_last
+        return Checkpoints(folder, keep, self.context.folder.manifest.identity.model_dump())
 
     def _load_best(self, best: Path) -> None:
         if (damage := damage_of(best)) is not None:

@@ -105,3 +105,14 @@ def test_a_checkpoint_without_digests_is_taken_as_it_is(tmp_path: Path) -> None:
     assert damage_of(tmp_path / "best") is None
     (tmp_path / "best" / DIGESTS).unlink()
     assert damage_of(tmp_path / "best") is None
+
+
+def test_a_state_of_another_run_is_refused_and_an_older_one_without_an_owner_is_not(tmp_path: Path) -> None:
+    mine, other = {"recipe": "a", "limit": None}, {"recipe": "b", "limit": None}
+    path = Checkpoints(tmp_path, 2, other).write(5, saving("a"))
+    assert Checkpoints(tmp_path, 2, other).newest() == path
+    assert Checkpoints(tmp_path, 2).newest() == path
+    with pytest.raises(RunFolderError, match="step-00000005 is the state of another run"):
+        Checkpoints(tmp_path, 2, mine).newest()
+    unsigned = Checkpoints(tmp_path, 2).write(6, saving("a"))
+    assert Checkpoints(tmp_path, 2, mine).newest() == unsigned

@@ -79,7 +79,10 @@ def load_model(model: QAModel, folder: Path) -> None:
         else:
             _load_question_answering(model, state)
     except RuntimeError as error:
-        raise ModelError(f"the weights are of another model: {error}", where=str(folder)) from error
+        first, *more = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
+        said = f"{first}{f' (and {len(more)} more)' if more else ''}"
+        fix = "take the weights of the model that the recipe describes"
+        raise ModelError(f"the weights are of another model: {said}", where=str(folder), fix=fix) from error
 
 
 def take_over(head: nn.Module, state: Mapping[str, Tensor]) -> bool:
