@@ -27,13 +27,14 @@ docs: $(INSTALLED)
 wheel: $(INSTALLED)
 	$(BIN)/python tools/try_wheel.py
 
-# The lower bounds of pyproject.toml, but that of torch, under most of the tests.
+# The lower bounds of pyproject.toml and of its extra serve, but that of torch, under most of the tests.
 lowest:
 	$(PYTHON) -m venv .venv-lowest
 	$(PYTHON) tools/requirements.py lowest > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet "torch==2.13.0"
-	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt --editable . $(TESTED_WITH)
-	.venv-lowest/bin/python -m pytest -n 2 $(ELSEWHERE) tests/builtin/backbones tests/builtin/heads tests/runs/test_run.py
+	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt --editable ".[serve]" $(TESTED_WITH)
+	.venv-lowest/bin/python -m pytest -n 2 $(ELSEWHERE) tests/builtin/backbones tests/builtin/heads tests/runs/test_run.py \
+		tests/server/test_batching.py tests/server/test_limits.py tests/server/test_ending.py
 
 # What needs no torch, on another Python that is installed: make python3.12
 python3.%:

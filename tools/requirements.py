@@ -1,7 +1,7 @@
 """What to install for the checks of other environments: ``python tools/requirements.py lowest`` or ``... light``.
 
-``lowest`` prints the lower bound of every dependency as a pin, ``light`` the dependencies that come without torch.
-Torch is in neither: its build for processors alone is not on every index.
+``lowest`` prints the lower bound of every dependency, those of the server included, as a pin; ``light`` prints the
+dependencies that come without torch. Torch is in neither: its build for processors alone is not on every index.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def bounds(of: str = "dependencies") -> dict[str, str]:
 def requirements(kind: str) -> list[str]:
     """Lines for pip."""
     if kind == "lowest":
-        return [f"{name}=={bound}" for name, bound in bounds().items() if name != "torch"]
+        lowest = {**bounds(), **bounds("serve")}
+        return [f"{name}=={bound}" for name, bound in lowest.items() if name != "torch"]
     return [f"{name}>={bound}" for name, bound in bounds().items() if name not in TORCH]
 
 

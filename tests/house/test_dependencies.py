@@ -86,4 +86,5 @@ def test_the_bounds_are_printed_for_pip() -> None:
     assert f"numpy>={requirements.bounds()['numpy']}" in light
     assert not [line for line in (*lowest, *light) if line.startswith("torch")]
     assert [line for line in lowest if line.startswith("accelerate==")]
+    assert f"fastapi=={requirements.bounds('serve')['fastapi']}" in lowest
     assert not [line for line in light if line.startswith("accelerate")]
