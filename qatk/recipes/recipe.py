@@ -154,7 +154,7 @@ def _add_log(value: dict[str, object]) -> None:
     section = ("trackers",)
     given, default = value.get("trackers"), SECTIONS[section].default
     if isinstance(given, list) and given and isinstance(default, list):
-        used = [part.get("use") if isinstance(part, dict) else part for part in given]
+        used = [str(part.get("use")).rpartition("/")[2] for part in given if isinstance(part, dict)]
         given.extend(deepcopy(part) for part in default if part["use"] not in used)
 
 

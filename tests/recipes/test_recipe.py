@@ -200,3 +200,18 @@ def test_a_decoder_that_cannot_read_the_scores_is_refused_before_training(host: 
     for decoder in readers.split(", "):
         for head in ("tagger", "linear", "span-set"):
             parse_recipe(GOOD, "r.yaml", host, [f"head.use={head}", f"decoder.use={decoder}"])
+
+
+@pytest.mark.parametrize(
+    ("given", "filled"),
+    [
+        ("", ["jsonl"]),
+        ("trackers: []\n", []),
+        ("trackers: [{use: tensorboard}]\n", ["tensorboard", "jsonl"]),
+        ("trackers: [{use: jsonl}, {use: tensorboard}]\n", ["jsonl", "tensorboard"]),
+        ("trackers: [{use: reports/jsonl}]\n", ["reports/jsonl"]),
+    ],
+)
+def test_the_log_is_kept_beside_other_trackers(given: str, filled: list[str], host: PluginHost) -> None:
+    recipe = parse_recipe(GOOD + given, "r", host)
+    assert [tracker["use"] for tracker in recipe.filled()["trackers"]] == filled
