@@ -1,17 +1,21 @@
-"""The progress of a sweep on standard error: lines, or in a terminal a bar for each run in progress."""
+"""The progress of a sweep on standard error: lines, or in a terminal one table over all its runs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
 
-from qatk.display.numbers import METRICS
+from qatk.display.live import Works
+from qatk.display.numbers import METRICS, clock, counted, figure
+from qatk.display.tables import plain_table
 from qatk.display.text import printable
 from qatk.sweeps.events import (
     Advanced,
@@ -19,8 +23,11 @@ from qatk.sweeps.events import (
     EpochEnded,
     Failed,
     Finished,
+    Queued,
+    Reused,
     RunEvent,
     StageBegun,
+    Started,
     SweepEvent,
     Warned,
 )
@@ -28,23 +35,123 @@ from qatk.sweeps.events import (
 if TYPE_CHECKING:
     from qatk.sweeps.events import Listener
 
+_STYLES = {"running": "cyan", "queued": "yellow", "finished": "green", "reused": "green", "failed": "red"}
+_BESIDE = 4
+"""Lines of a terminal that the rows of the table leave: its head, the line below it, and the prompt's."""
+
 
 @contextmanager
 def show_sweep() -> Iterator[Listener]:
     """Show the events of a sweep; one that has nothing to make shows nothing."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _show_line
+        yield _Lines()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bars(progress)
+    table = RunTable()
+    with Live(table, console=console, transient=True, refresh_per_second=4) as live:
+        yield _Above(table, live.console)
 
 
-def _show_line(event: SweepEvent) -> None:
-    if text := _text(event):
-        sys.stderr.write(f"{printable(text)}\n")
-        sys.stderr.flush()
+@dataclass
+class _Row:
+    """What is known of a run."""
+
+    state: str = "waiting"
+    epoch: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    works: Works = field(default_factory=Works)
+
+    def hear(self, event: RunEvent) -> None:
+        """Take in what happened."""
+        if isinstance(event, Queued | Reused | Started | Finished | Failed):
+            self.state = "running" if isinstance(event, Started) else type(event).__name__.lower()
+        if isinstance(event, Started | Queued | Finished | Failed):
+            self.works = Works()
+        if isinstance(event, StageBegun):
+            self.works.progress(event.stage, 0, None)
+        elif isinstance(event, Advanced):
+            self.works.progress(event.what, event.done, event.total)
+        elif isinstance(event, EpochEnded):
+            self.epoch = event.epoch
+        if isinstance(event, EpochEnded | Finished):
+            self.metrics = event.metrics or self.metrics
+
+    def left(self, now: float) -> float | None:
+        """Seconds until the longest of its work is done, where somebody knows."""
+        known = [left for work in self.works.works.values() if (left := work.left(now)) is not None]
+        return max(known, default=None)
+
+    def doing(self) -> str:
+        """The stage that goes on."""
+        return next(iter(self.works.works), "")
+
+
+class RunTable:
+    """All runs of a sweep: their states, epochs, EM and F1 so far, and the time that is left."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, _Row] = {}
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Take in an event."""
+        if isinstance(event, Begun):
+            if any(not run.finished for run in event.runs):
+                self.rows = {run.name: _Row() for run in event.runs}
+        elif event.run.name in self.rows:
+            self.rows[event.run.name].hear(event)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it; where there are more runs than lines, those at work first, and how many are not shown."""
+        if not self.rows:
+            return
+        most = max(1, console.size.height - _BESIDE)
+        order = sorted(self.rows, key=lambda name: self.rows[name].state not in ("running", "queued", "failed"))
+        shown = set(order[:most])
+        now = time.time()
+        table = plain_table("run", "state", "epoch", *METRICS.values(), "left", left=(0, 1))
+        for name, row in self.rows.items():
+            if name in shown:
+                table.add_row(
+                    Text(printable(name), "bold" if row.state == "running" else ""),
+                    Text(" ".join(filter(None, (row.state, row.doing()))), _STYLES.get(row.state, "dim")),
+                    "" if row.epoch is None else f"{row.epoch:g}",
+                    *(figure(row.metrics.get(key), 1) if key in row.metrics else "" for key in METRICS),
+                    clock(left) if (left := row.left(now)) else "",
+                )
+        yield table
+        yield Text(self.summary(len(self.rows) - len(shown)), "dim")
+
+    def summary(self, hidden: int = 0) -> str:
+        """How many runs are in which state."""
+        states = [row.state for row in self.rows.values()]
+        said = [f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))]
+        return ", ".join([counted(len(states), "run"), *said, *([f"{hidden} not shown"] if hidden else [])])
+
+
+class _Above:
+    """The table, with what should stay printed above it."""
+
+    def __init__(self, table: RunTable, console: Console) -> None:
+        self.table, self.console = table, console
+
+    def __call__(self, event: SweepEvent) -> None:
+        self.table(event)
+        if isinstance(event, Begun | Failed | Warned) and (text := _text(event)):
+            self.console.print(printable(text), markup=False, highlight=False)
+
+
+class _Lines:
+    """A line for each event but the steps within a stage."""
+
+    def __init__(self) -> None:
+        self.table = RunTable()
+
+    def __call__(self, event: SweepEvent) -> None:
+        self.table(event)
+        if text := _text(event):
+            left = self.table.rows[event.run.name].left(time.time()) if isinstance(event, EpochEnded) else None
+            sys.stderr.write(f"{printable(text)}{f', {clock(left)} left' if left else ''}\n")
+            sys.stderr.flush()
 
 
 def _text(event: SweepEvent) -> str:
@@ -58,6 +165,8 @@ def _text(event: SweepEvent) -> str:
     said = ""
     if isinstance(event, StageBegun):
         said = event.stage
+    elif isinstance(event, Queued):
+        said = f"queued: {event.why}" if event.why else "queued"
     elif isinstance(event, EpochEnded):
         figures = [f"{name} {event.metrics[key]:.1f}" for key, name in METRICS.items() if key in event.metrics]
         said = ", ".join([f"epoch {event.epoch:g}", *figures])
@@ -66,31 +175,3 @@ def _text(event: SweepEvent) -> str:
     elif isinstance(event, Finished):
         said = "finished"
     return f"{event.run.name}: {said}" if said else ""
-
-
-class _Bars:
-    """A bar for each run in progress; what should stay is printed above them."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.tasks: dict[str, TaskID] = {}
-
-    def __call__(self, event: SweepEvent) -> None:
-        if isinstance(event, Begun | Failed | Warned) and (text := _text(event)):
-            self.progress.console.print(printable(text), markup=False, highlight=False)
-        if isinstance(event, Finished | Failed):
-            self.progress.update(self._task(event), visible=False)
-        elif isinstance(event, StageBegun):
-            self._show(event, event.stage, 0, None)
-        elif isinstance(event, Advanced):
-            self._show(event, event.what, event.done, event.total)
-
-    def _show(self, event: RunEvent, what: str, done: int, total: int | None) -> None:
-        description = escape(printable(f"{event.run.name}: {what}"))
-        self.progress.update(self._task(event), description=description, completed=done, total=total, visible=True)
-
-    def _task(self, event: RunEvent) -> TaskID:
-        name = event.run.name
-        if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(escape(name), total=None, visible=False)
-        return self.tasks[name]
