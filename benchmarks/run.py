@@ -27,6 +27,7 @@ import processes
 import reading
 import scoring
 import sizes
+import together
 from common import Row
 from table import as_data, console, machine, markdown, show
 
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "heads": (heads.measure, 3),
     "pipeline": (pipeline.measure, 3),
     "long": (long.measure, 1),
+    "together": (together.measure, 3),
     "growth": (sizes.growth, 3),
 }
 """What is measured, and how often."""

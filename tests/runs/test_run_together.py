@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +129,18 @@ def test_a_signal_to_one_process_saves_and_ends_all(
     assert not (out / ".lock").exists()
 
 
-def started(recipe: Path, out: Path) -> subprocess.Popen[str]:
+@contextmanager
+def started(recipe: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
     """Two processes of a run that takes long, at work."""
     command = [forked_python(), "-m", *words(recipe, out, "--set", "trainer.epochs=500", "--processes", 2)]
     environ = {**os.environ, "FORKED_PYTHON": forked_python(), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: any((out / "checkpoints").glob("step-*")))
-    return process
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            wait_for(lambda: any((out / "checkpoints").glob("step-*")))
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(what: Any, seconds: float = 60) -> None:
@@ -155,7 +162,7 @@ def test_ctrl_c_is_passed_on(recipe: Path, tmp_path: Path) -> None:
 def test_nothing_is_left_at_work_when_the_launcher_is_killed(recipe: Path, tmp_path: Path) -> None:
     lock = tmp_path / "run" / ".lock"
     with started(recipe, tmp_path / "run") as process:
-        worker = json.loads(lock.read_text())["pid"]
+        worker = json.loads(lock.read_text().partition("\n")[0])["pid"]
         process.kill()
     wait_for(lambda: not lock.exists(), 30)  # given back after the state was saved
     wait_for(lambda: not Path(f"/proc/{worker}").exists())

@@ -52,6 +52,13 @@ def test_a_compiled_encoder_keeps_its_names_and_its_results(tmp_path: Path) -> N
     assert same(*found)
 
 
+@pytest.mark.parametrize("name", ["FSDP", "DeepSpeed", "Megatron_LM"])
+def test_what_accelerate_would_ignore_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ACCELERATE_USE_{name.upper()}", "true")
+    with pytest.raises(UsageError, match=f"accelerate's configuration asks for {name}; the torch trainer gives each"):
+        _ = trainer().engine
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
