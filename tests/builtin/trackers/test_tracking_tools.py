@@ -16,12 +16,14 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 import qatk
 from commands import call
+from qatk.api import NoOptions
 from qatk.errors import QatkWarning
 from qatk.plugins.host import PluginHost
 from qatk.results import RunResult
 from qatk.testing.inputs.questions import events, manifest
 from qatk_builtin.trackers import MlflowOptions, WandbOptions
 from qatk_builtin.trackers.mlflow import MlflowTracker
+from qatk_builtin.trackers.tensorboard import TensorboardTracker
 from qatk_builtin.trackers.wandb import WandbTracker
 from small import write_recipe
 
@@ -163,6 +165,18 @@ def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, host: PluginHost)
     assert steps == {event.step for event in told if event.kind == "step"}
 
 
+def test_steps_that_are_taken_again_are_drawn_once(tmp_path: Path, host: PluginHost) -> None:
+    told = [event for event in events() if event.kind == "step"]
+    for part in (told, told[1:]):  # resumed from before the second
+        tracker = TensorboardTracker(NoOptions())
+        tracker.start(manifest(host), tmp_path)
+        for event in part:
+            tracker.event(event)
+        tracker.abandon(False, "")
+    points = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("train/learning_rate")
+    assert [point.step for point in points] == [event.step for event in told]
+
+
 def test_without_a_login_the_run_does_not_begin(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=1)
     clean = {"HOME": str(tmp_path), "WANDB_API_KEY": "", "WANDB_MODE": "online", "NETRC": str(tmp_path / "none")}
@@ -197,6 +211,7 @@ GOES = """
 from qatk.api import Component, hookimpl
 from qatk_builtin.trackers import MlflowOptions
 from qatk_builtin.trackers.mlflow import MlflowTracker
+from qatk_builtin.trackers.tensorboard import TensorboardTracker
 
 class Goes(MlflowTracker):
     def __init__(self, options):
