@@ -22,6 +22,8 @@ backbone: {use: tiny, vocab_size: 200, hidden_size: 16, layers: 1, max_length: 9
 data: {dev: {use: facts}}
 featurizer: {use: stride, max_length: 96, doc_stride: 16}
 trainer: {use: torch, max_steps: 2}
+reporters: []
+slicers: []
 """
 TABLE = """\
 configurations:
@@ -53,22 +55,16 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
 def test_what_is_missing_is_made_and_all_of_it_is_listed(
     tmp_path: Path, host: PluginHost, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, seed in (("train", 1), ("dev", 2)):
-        save(
-            host.build("dataset", "facts", {"questions": 24, "seed": seed, "long": 0.0}).load(),
-            tmp_path / f"{name}.json",
-        )
+    save(host.build("dataset", "facts", {"questions": 24, "long": 0.0}).load(), tmp_path / "train.json")
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "table.yaml").write_text("recipe: recipe.yaml\n" + TABLE)
     monkeypatch.setattr(sys, "executable", forked_python())
-    words = [tmp_path / "out", "--train", tmp_path / "train.json", "--dev", tmp_path / "dev.json", "--folds", 2]
+    words = [tmp_path / "out", "--train", tmp_path / "train.json", "--folds", 2]
     words += ["--recipe", tmp_path / "recipe.yaml", "--table", tmp_path / "table.yaml", "--page", tmp_path / "page.md"]
-    words += ["--final", "plain", "--seeds", "0"]
     make_quality.main([str(word) for word in words])
     said = capsys.readouterr().out
     assert [line for line in said.splitlines() if not line.startswith(" ")] == [
-        *(f"{name} fold{k}" for name in ("plain", "bent", "taught") for k in (0, 1)),
-        "plain seed0",
+        f"{name} fold{k}" for name in ("plain", "bent", "taught") for k in (0, 1)
     ]
     page = (tmp_path / "page.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
@@ -76,8 +72,15 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     assert rows["taught"].startswith("2 | ")
     assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| 0\.\d", rows["taught"])
     assert "`augment {cloze: 0.5}`" in page
-    make_quality.main([str(word) for word in [*words, "--only", "plain,taught"]])
-    assert capsys.readouterr().out == "", "what is there is not made again"
+    made = tmp_path / "out"  # one run of each moves, as if it were that of a chosen configuration
+    for name in ("plain", "taught"):
+        (made / name / "fold1").rename(made / name / "seed4")
+    final = ["--only", "bent", "--final", "plain,taught", "--dev", tmp_path / "train.json", "--seeds", 4]
+    make_quality.main([str(word) for word in [*words, *final]])
+    assert "plain" not in capsys.readouterr().out, "what is there is not made again"
+    assert (
+        len(re.findall(r"^\| `(plain|taught)` \| 1 \|", (tmp_path / "page.md").read_text("utf-8"), re.MULTILINE)) == 2
+    )
 
 
 def test_a_name_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -229,12 +229,11 @@ def test_what_cannot_be_taught_is_said(bench: Bench, folder: Path, tmp_path: Pat
 
 
 def test_a_run_learns_from_runs(tmp_path: Path) -> None:
-    """Self-distillation of two seeds, by a recipe; the student answers without its teachers."""
+    """Self-distillation by a recipe; the student answers without its teacher."""
     recipe = write_recipe(tmp_path, train=32, dev=8, epochs=1)
-    for seed in (1, 2):
-        qatk.run(recipe, out=tmp_path / f"seed{seed}", seed=seed)
-    teachers = f"trainer.teacher=[{tmp_path / 'seed1'}, {tmp_path / 'seed2'}]"
-    result = qatk.run(recipe, out=tmp_path / "student", settings=["trainer.use=distil", teachers])
+    qatk.run(recipe, out=tmp_path / "seed1", seed=1)
+    teacher = f"trainer.teacher=[{tmp_path / 'seed1'}]"
+    result = qatk.run(recipe, out=tmp_path / "student", settings=["trainer.use=distil", teacher])
     assert result.evaluation.metrics["total"] == 8
     (tmp_path / "seed1").rename(tmp_path / "elsewhere")
     assert qatk.load_model(tmp_path / "student").answer("When?", "It was built in 1204.").candidates
