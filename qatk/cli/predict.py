@@ -59,9 +59,10 @@ def predict_command(
     from qatk.evaluation import normalisation_of
     from qatk.inference.asked import read_asked
     from qatk.inference.model import load_model
-    from qatk.inference.predict import predict_file
+    from qatk.inference.predict import check_out, predict_file
 
     plain_warnings()
+    check_out(out)
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
     dataset = live_dataset(host, use, data, with_column(settings, language_column))

@@ -84,12 +84,7 @@ def predict_file(
         RunFolderError: another process answers into that file.
         StorageError: the disk refuses.
     """
-    if out.suffix not in FORMS:
-        raise UsageError(f"{out} has an unknown ending", fix=f"end it in {', '.join(FORMS)}")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder", fix="name a file")
+    check_out(out)
     parts = out.with_name(f"{out.name}.parts")
     with locked(parts, any_folder=True):
         asked = held(examples, block) if isinstance(examples, Examples) else examples
@@ -100,6 +95,16 @@ def predict_file(
         shutil.rmtree(parts)
     scores = tally.evaluation() if asked.has_gold else None
     return Written(out, asked.count, answered, resumed, scores, tally.several)
+
+
+def check_out(out: Path) -> None:
+    """Raise :class:`UsageError` where no answers can be written to this path: another ending, no folder, a folder."""
+    if out.suffix not in FORMS:
+        raise UsageError(f"{out} has an unknown ending", fix=f"end it in {', '.join(FORMS)}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", fix="name a file")
 
 
 def _answer(model: AnsweringModel, asked: Asked, parts: Path, top_k: int, tally: Tally) -> int:

@@ -86,6 +86,8 @@ def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> Non
         (["predict", "RUN"], 2, "DATA is missing"),
         (["predict", "RUN", "nowhere.json"], 2, "there is no such file"),
         (["predict", "RUN", "DEV", "--out", "a.txt"], 2, "unknown ending"),
+        (["predict", "RUN", "nowhere.json", "--out", "a.txt"], 2, "unknown ending"),
+        (["predict", "RUN", "nowhere.json", "--out", "gone/a.json"], 2, "there is no folder gone"),
         (["predict", "RUN", "DEV", "--out", "nowhere/a.json", "--top-k", "0"], 2, "top-k"),
     ],
 )
