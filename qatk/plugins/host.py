@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -46,7 +46,6 @@ class PluginHost:
             for by name.
         printed: where goes what plugins print while they load; standard error by default, for standard output is the
             command's.
-        plugins: all that were found, after loading.
     """
 
     entries: Sequence[EntryPoint] = ()
@@ -57,8 +56,17 @@ class PluginHost:
     strict: bool = False
     lenient: bool = False
     printed: TextIO | None = None
-    plugins: list[Plugin] = field(default_factory=list, init=False)
-    _components: list[Registered] | None = field(default=None, init=False, repr=False)
+    _manager: pluggy.PluginManager = field(init=False, repr=False)
+    _found: list[_Found] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._found = [
+            *(_Found(_plugin_of(entry), entry.load) for entry in self.entries),
+            *(_Found(_plugin_of(entry), partial(_refuse_taken, entry, self.entries)) for entry in self.taken),
+            *(_Found(Plugin(Path(file).stem, "file", file, file), partial(import_file, file)) for file in self.files),
+        ]
 
     @classmethod
     def discover(
@@ -96,11 +104,17 @@ class PluginHost:
             strict=environ.get("QATK_STRICT_PLUGINS", "") not in ("", "0"),
         )
 
+    @property
+    def plugins(self) -> list[Plugin]:
+        """Those that have been loaded, or could not be."""
+        return [found.plugin for found in self._found if found.components is not None]
+
     def components(self, kind: str | None = None) -> list[Registered]:
-        """All components, or those of one kind, in the order of plugin and registration."""
-        if self._components is None:
-            self._components = self._collect()
-        return [r for r in self._components if kind in (None, r.kind)]
+        """All components, or those of one kind, in the order of plugin and registration; loads what may have them."""
+        for found in self._found:
+            if found.components is None and found.may_have(kind):
+                self._load(found)
+        return [r for found in self._found for r in found.components or () if kind in (None, r.kind)]
 
     def find(self, kind: str, name: str) -> Registered:
         """The component of this name, or of this ``plugin/name``.
@@ -152,54 +166,34 @@ class PluginHost:
             text += f"; not loaded: {', '.join(f'{p}: {p.reason}' for p in broken)}"
         return text
 
-    def _collect(self) -> list[Registered]:
-        manager = pluggy.PluginManager(hookspecs.PROJECT)
-        manager.add_hookspecs(hookspecs)
-        for entry in self.entries:
-            self._load(manager, _plugin_of(entry), entry.load)
-        for entry in self.taken:
-            self._load(manager, _plugin_of(entry), partial(_refuse_taken, entry, self.entries))
-        for file in self.files:
-            plugin = Plugin(Path(file).stem, "file", file, file)
-            self._load(manager, plugin, partial(import_file, file))
-        collected: list[Registered] = []
-        for plugin in list(self.plugins):
-            if plugin.error is None:
-                collected += self._collect_from(manager, plugin)
-        return [registered for registered in collected if self._lets_in(registered)]
-
     def _lets_in(self, registered: Registered) -> bool:
         from_file = registered.plugin.distribution == "file"
         allowed = self.allow is None or from_file or registered.belongs_to(self.allow)
         return allowed and not registered.belongs_to(self.block)
 
-    def _load(self, manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], object]) -> None:
+    def _load(self, found: _Found) -> None:
         """Import and register one plugin; whatever it raises puts it, and nothing else, into quarantine."""
+        plugin = found.plugin
         try:
             with redirect_stdout(self.printed or sys.stderr):
-                module = load()
+                module = found.load()
             check_module(module)
-            if manager.has_plugin(plugin.name):
+            if any(other.plugin.name == plugin.name for other in self._found[: self._found.index(found)]):
                 raise PluginError(f"another plugin is called {plugin.name!r}", fix="give the file another name")
             plugin = replace(plugin, api=getattr(module, "QATK_API", 1))
-            manager.register(module, plugin.name)
+            self._manager.register(module, plugin.name)
+            components = list(self._registered_by(plugin))
         except (Exception, SystemExit) as error:
-            plugin = self._quarantine(plugin, error)
-        self.plugins.append(plugin)
+            plugin, components = self._quarantine(plugin, error), []
+        found.plugin, found.components = plugin, [registered for registered in components if self._lets_in(registered)]
 
-    def _collect_from(self, manager: pluggy.PluginManager, plugin: Plugin) -> list[Registered]:
-        collected = []
-        try:
-            for kind in PROTOCOLS:
-                for implementation in getattr(manager.hook, f"qatk_{kind}s").get_hookimpls():
-                    if implementation.plugin_name == plugin.name:
-                        with redirect_stdout(self.printed or sys.stderr):
-                            found = list(implementation.function())
-                        collected += [Registered(kind, check_component(c), plugin) for c in found]
-        except (Exception, SystemExit) as error:
-            self.plugins[self.plugins.index(plugin)] = self._quarantine(plugin, error)
-            return []
-        return collected
+    def _registered_by(self, plugin: Plugin) -> Iterator[Registered]:
+        for kind in PROTOCOLS:
+            for implementation in getattr(self._manager.hook, f"qatk_{kind}s").get_hookimpls():
+                if implementation.plugin_name == plugin.name:
+                    with redirect_stdout(self.printed or sys.stderr):
+                        components = list(implementation.function())
+                    yield from (Registered(kind, check_component(c), plugin) for c in components)
 
     def _quarantine(self, plugin: Plugin, error: Exception | SystemExit) -> Plugin:
         if self.strict:
@@ -209,6 +203,19 @@ class PluginHost:
             what = f"plugin file {plugin.target} cannot be loaded: {broken.reason}"
             raise UsageError(what, fix=f"run qatk --plugin {plugin.target} plugins doctor for the traceback") from error
         return broken
+
+
+@dataclass(eq=False)
+class _Found:
+    """A plugin that was found: how to import it, and its components once it is loaded."""
+
+    plugin: Plugin
+    load: Callable[[], object]
+    components: Sequence[Registered] | None = None
+
+    def may_have(self, kind: str | None) -> bool:
+        """Whether it may have components of a kind: a built-in plugin has those alone that it is called after."""
+        return kind is None or self.plugin.distribution != "qatk" or self.plugin.name == f"{kind}s"
 
 
 def _by_name(entries: Iterable[EntryPoint]) -> tuple[dict[str, EntryPoint], list[EntryPoint]]:

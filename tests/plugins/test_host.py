@@ -47,6 +47,18 @@ def test_every_built_in_keeps_its_protocol(host: PluginHost) -> None:
         assert registered.cls().__module__.startswith("qatk_builtin.")
 
 
+def test_a_built_in_is_imported_where_its_kind_is_asked_for(tmp_path: Path) -> None:
+    host = PluginHost.discover(files=[plugin_file(tmp_path, "other", "x = 1")], environ={})
+    assert host.plugins == []
+    metrics = host.components("metric")
+    assert [plugin.name for plugin in host.plugins if plugin.distribution == "qatk"] == ["metrics"]
+    assert "other" in [plugin.name for plugin in host.plugins], "what it has is known only once it is loaded"
+    everything = host.components()
+    assert {r.kind for r in everything if r.is_built_in} == set(PROTOCOLS)
+    assert all(f"{r.kind}s" == r.plugin.name for r in everything if r.is_built_in), "else it would not be found"
+    assert host.components("metric") == metrics
+
+
 def test_hooks_and_protocols_are_as_many() -> None:
     from qatk import hookspecs
 

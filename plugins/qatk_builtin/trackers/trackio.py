@@ -6,12 +6,14 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
-
-import trackio
+from typing import TYPE_CHECKING
 
 from qatk.api import RunResult, TrainEvent
 from qatk_builtin.trackers import TrackioOptions
 from qatk_builtin.trackers.shared import artefacts, configuration, figures, final_figures, recall, remember, starting
+
+if TYPE_CHECKING:
+    import trackio
 
 
 class TrackioTracker:
@@ -23,6 +25,8 @@ class TrackioTracker:
 
     def start(self, manifest: Mapping[str, object], out_dir: Path) -> None:
         """Begin, or go on with, a run. Raises :class:`qatk.api.UsageError` without a login for a Space."""
+        import trackio
+
         name = recall(out_dir, "trackio").get("name")
         known = name is not None
         name = name or self.options.name or str(manifest.get("name") or out_dir.name)
@@ -47,6 +51,8 @@ class TrackioTracker:
 
     def finish(self, result: RunResult) -> None:
         """Log the final figures and the files, and end the run."""
+        import trackio
+
         if self._run is None:
             return
         self._run.log(final_figures(result))

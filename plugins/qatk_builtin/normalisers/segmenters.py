@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from qatk_builtin.metrics.normalisers import Segmented
+from qatk_builtin.normalisers.rules import Segmented
 
 if TYPE_CHECKING:
     from sudachipy import Tokenizer
