@@ -13,7 +13,7 @@ from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.squad import official_metrics
 from qatk.languages import ENGLISH, Normalisation
 from qatk.results.evaluation import Evaluation
-from qatk.types import Bool, Examples, Float64, Int64, Predictions, TextColumn
+from qatk.types import Bool, Clusters, Examples, Float64, Int32, Int64, Predictions, TextColumn
 
 
 class Tally:
@@ -30,7 +30,7 @@ class Tally:
         self._f1: list[Float64] = []
         self._has_answer: list[Bool] = []
         self._contexts: list[Int64] = []
-        self._titles = _Names()
+        self._titles: list[Int64] = []
         self._languages = _Names()
 
     def add(self, examples: Examples, said: Mapping[str, Said]) -> None:
@@ -40,9 +40,8 @@ class Tally:
         self._exact.append(found.per_question["exact"])
         self._f1.append(found.per_question["f1"])
         self._has_answer.append(examples.has_answer)
-        codes = [blake2b(text.encode(), digest_size=8).digest() for text in examples.context]
-        self._contexts.append(np.frombuffer(b"".join(codes), np.int64)[examples.context_index])
-        self._titles.add(examples.title)
+        self._contexts.append(_numbers(examples.context)[examples.context_index])
+        self._titles.append(_numbers(examples.title))
         if self.normalisation.column is not None:
             self._languages.add(self.normalisation.names_of_rows(examples))
 
@@ -55,7 +54,7 @@ class Tally:
         examples = Examples(
             id=_Blank(n),
             question=_Blank(n),
-            title=self._titles,
+            title=_Blank(n),
             context=_Blank(len(known)),
             context_index=contexts.astype(np.int32),
             answer_offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(has_answer, dtype=np.int64)]),
@@ -67,7 +66,28 @@ class Tally:
         predictions = Predictions(_Blank(n), places, places, scores, scores)
         metrics = official_metrics(exact, f1, has_answer)
         per_question = {"exact": exact, "f1": f1}
-        return Evaluation(examples, predictions, metrics, per_question, normalisation=self.normalisation)
+        found = Evaluation(examples, predictions, metrics, per_question, normalisation=self.normalisation)
+        # What it would compute from the titles, of which numbers alone were kept.
+        found.__dict__["clusters"] = _clusters(np.concatenate(self._titles), examples.context_index)
+        return found
+
+
+def _numbers(texts: Sequence[str]) -> Int64:
+    """int64[n]: a number for each text, the same for the same text alone."""
+    made = (blake2b(text.encode(), digest_size=8).digest() for text in texts)
+    return np.frombuffer(b"".join(made), np.int64)
+
+
+def _clusters(titles: Int64, contexts: Int32) -> Clusters:
+    """As :func:`qatk.types.clusters_of` makes them of titles, of numbers that stand for these."""
+    blank = titles == _numbers([""])[0]
+    articles, index = np.unique(titles[~blank], return_inverse=True)
+    if len(articles) < 2:
+        return Clusters(contexts.astype(np.int64), "context", int(contexts.max(initial=-1)) + 1)
+    unnamed, places = np.unique(contexts[blank], return_inverse=True)
+    found = np.empty(len(titles), np.int64)
+    found[~blank], found[blank] = index, len(articles) + places
+    return Clusters(found, "article", len(articles) + len(unnamed), int(blank.sum()))
 
 
 class _Blank(TextColumn):
