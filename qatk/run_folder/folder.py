@@ -167,5 +167,9 @@ def follow(path: Path, identity: Identity) -> Iterator[RunFolder]:
             manifest = read_manifest(path)
             for name in ("checkpoints", "model"):
                 if (path / name).exists():
-                    shutil.copytree(path / name, Path(scratch) / name)
-        yield RunFolder(Path(scratch), manifest)
+                    # the first process removes these meanwhile
+                    half_written = shutil.ignore_patterns(".*.new", ".*.tmp")
+                    shutil.copytree(path / name, Path(scratch) / name, ignore=half_written)
+        folder = RunFolder(Path(scratch), manifest)
+        folder._mend()
+        yield folder

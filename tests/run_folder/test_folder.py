@@ -201,3 +201,14 @@ def test_what_a_process_left_that_was_killed_before_there_was_a_manifest_goes(tm
     (tmp_path / "mine.txt").unlink()
     RunFolder.open(tmp_path, Identity(recipe="a"), resume=True)
     assert not left.exists()
+
+
+def test_a_follower_copies_what_is_whole(tmp_path: Path) -> None:
+    folder = RunFolder.open(tmp_path / "run", ME, resume=False)
+    folder.save()
+    for name in ("step-00000003", ".step-00000004.new", ".best.old"):
+        (folder / "checkpoints" / name).mkdir(parents=True)
+        (folder / "checkpoints" / name / "weights").write_text(name)
+    with follow(folder.path, ME) as copy:
+        assert sorted(path.name for path in (copy / "checkpoints").iterdir()) == ["best", "step-00000003"]
+    assert (folder / "checkpoints" / ".best.old").exists()  # it is for the first process to mend

@@ -28,12 +28,18 @@ from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 
 class Mortal(TorchTrainer):
-    "Gets the signal $SIGNAL in the process $VICTIM in step 5."
+    "Gets the signal $SIGNAL in the process $VICTIM in step 5, or at the first evaluation."
     steps = 0
 
     def on_step(self, model):
         self.steps += 1
-        if self.steps == 5 and os.environ.get("VICTIM", "nobody") == os.environ.get("RANK"):
+        self.get_signal(self.steps == 5 and "EVALUATING" not in os.environ)
+
+    def weights(self, model):
+        self.get_signal(self.steps == 4 and "EVALUATING" in os.environ)
+
+    def get_signal(self, now):
+        if now and os.environ.get("VICTIM", "nobody") == os.environ.get("RANK"):
             os.kill(os.getpid(), int(os.environ["SIGNAL"]))
 
 @hookimpl
@@ -127,6 +133,17 @@ def test_a_signal_to_one_process_saves_and_ends_all(
     assert done.stderr.count("stopping after this step") == 1
     assert (out / "checkpoints" / "step-00000005").exists()
     assert not (out / ".lock").exists()
+
+
+def test_a_signal_breaks_off_an_evaluation_in_all_processes(recipe: Path, tmp_path: Path) -> None:
+    number = str(int(signal.SIGUSR1))
+    more = ["--set", "trainer.batch_tokens=64", "--processes", "2"]
+    done = made(recipe, tmp_path / "run", *more, VICTIM="1", SIGNAL=number, EVALUATING="1")
+    assert done.returncode == 75, done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "error: stopped by SIGUSR1 at step 4, saved" in done.stderr
+    assert (tmp_path / "run" / "checkpoints" / "step-00000004").exists()
+    assert {event.kind for event in read_events(tmp_path / "run" / "events.jsonl")} == {"step"}
 
 
 @contextmanager

@@ -191,19 +191,19 @@ class TorchTrainer(TrainingHooks):
         budget = self.options.batch_tokens or (2048 if engine.device.type == "cpu" else 32768)
         for first in range(0, len(features), STRETCH):
             lengths = np.diff(features.token_offsets[first : first + STRETCH + 1])
-            batches = batches_by_length(lengths, budget)[accelerator.process_index :: accelerator.num_processes]
+            batches = batches_by_length(lengths, budget)
             done = first
-            mine = [first + rows for rows in batches]
+            mine = [first + rows for rows in batches[accelerator.process_index :: accelerator.num_processes]]
             make = partial(
                 make_batch, features, spec=model.spec, device=engine.device, packing=model.packing is not None
             )
-            for rows, batch in prepared(mine, make, threaded=self.reads_late):
+            for number, (rows, batch) in enumerate(prepared(mine, make, threaded=self.reads_late)):
                 with engine.autocast():
                     output = model(batch)
                 collected.add(rows, batch, output)
                 done = min(done + len(rows) * accelerator.num_processes, len(features))
                 advance("predicting", done, len(features))
-                if self._loop is not None and self._loop.evaluating and self._pause_alone():
+                if self._breaks_off(number, len(batches)):
                     raise Paused
             features.release()
             collected.end_stretch()
@@ -215,9 +215,17 @@ class TorchTrainer(TrainingHooks):
         """The parts that each part of a batch was split into for want of memory."""
         return 1 if self._loop is None else self._loop.state.course.splits
 
-    def _pause_alone(self) -> bool:
-        """Whether to pause; of several processes, those that do not know would wait for the scores of this one."""
-        return self.engine.accelerator.num_processes == 1 and pause_requested()
+    def _breaks_off(self, number: int, batches: int) -> bool:
+        """Whether to pause after this process's batch of an evaluation, of so many that all processes share.
+
+        Several processes ask each other after every fourth batch that all of them have, so that all break off there.
+        """
+        if self._loop is None or not self._loop.evaluating:
+            return False
+        processes = self.engine.accelerator.num_processes
+        if processes > 1 and (number % 4 or number >= batches // processes):
+            return False
+        return self.engine.any(pause_requested())
 
     def module(self, model: QAModel) -> nn.Module:
         """A copy for exporters, with padding and in float32 on the CPU; see :class:`qatk.api.ModuleTrainer`."""
