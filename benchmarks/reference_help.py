@@ -23,6 +23,7 @@ COMMANDS = {
     "data": ("show", "check", "stats", "audit", "convert", "split", "sample"),
     "recipe": ("check", "fill", "schema"),
     "plugins": ("list", "show", "new", "check", "doctor"),
+    "runs": ("list", "watch"),
 }
 """The commands of each group; a test holds them against qatk's."""
 
