@@ -149,7 +149,7 @@ def _design_effects(answers: Float64, wrong: Float64) -> Float64:
     be too small; the second is 1 + (m - 1) r, with r the correlation within an article over all answers (Fleiss 1981,
     by the analysis of variance) and m the mean size of an answer's article.
     """
-    count = answers.sum(0)
+    count: Float64 = answers.sum(0)
     if not len(count):
         return count
     share = wrong.sum(0) / count

@@ -45,7 +45,7 @@ class DistilTrainer(TorchTrainer):
 
         Raises:
             QatkError: a subclass of it, where a teacher cannot be loaded.
-        UsageError: the head does not score starts and ends.
+            UsageError: the head does not score starts and ends.
         """
         self.check_head(model, train)
         self._windows, self._targets = train, self._ask(model, train)
