@@ -59,16 +59,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Configuration:
-    """A line of the table: what is tried, by settings of the recipe and ways to augment."""
+    """A line of the table: what is tried, by settings of the recipe, ways to augment, and how many questions."""
 
     name: str
     what: str
     settings: Sequence[str] = ()
     augment: Mapping[str, object] | None = None
+    questions: int | None = None
+
+    @classmethod
+    def of(cls, name: str, given: Mapping[str, Any]) -> Configuration:
+        """As the table has it."""
+        return cls(name, given["what"], given.get("set", ()), given.get("augment"), given.get("questions"))
 
     def command(self, recipe: Path, part: Part, out: Path, limit: int | None) -> list[str]:
         """``qatk run`` for a part."""
         data: dict[str, object] = {"use": "squad", "path": str(part.train)}
+        if self.questions is not None:
+            data = {"use": "mix", "sets": {"train": data}, "questions": self.questions}
         if self.augment:
             data = {"use": "augment", "set": data, **self.augment}
         chosen = [each.replace("{runs}", str(out)).replace("{part}", part.name) for each in self.settings]
@@ -84,10 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Make the runs that are missing, then the page."""
     options = _options().parse_args(arguments)
     table = yaml.safe_load(options.table.read_text("utf-8"))
-    every = {
-        name: Configuration(name, given["what"], given.get("set", ()), given.get("augment"))
-        for name, given in table["configurations"].items()
-    }
+    every = {name: Configuration.of(name, given) for name, given in table["configurations"].items()}
     names = list(every) if options.only is None else options.only.split(",")
     final = [] if options.final is None else options.final.split(",")
     if unknown := [name for name in (*names, *final) if name not in every]:
@@ -190,7 +195,8 @@ def page(
     for name in dict.fromkeys([*names, *final]):
         one = every[name]
         ways = [f"augment {_flow(one.augment)}"] if one.augment else []
-        options_of_it = ", ".join(f"`{each}`" for each in (*one.settings, *ways))
+        few = [f"{one.questions:,} questions"] if one.questions else []
+        options_of_it = ", ".join(f"`{each}`" for each in (*one.settings, *ways, *few))
         lines.append(f"- `{name}`: {one.what} ({options_of_it or 'no option'})")
     return "\n".join(lines) + "\n"
 

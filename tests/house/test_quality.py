@@ -11,6 +11,7 @@ import yaml
 
 import make_quality  # of tools/
 from commands import forked_python
+from qatk import load_run
 from qatk.data import save
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
@@ -32,6 +33,7 @@ configurations:
   taught:
     what: learns from the first
     augment: {cloze: 0.5}
+    questions: 8
     set: [trainer.use=distil, "trainer.teacher={runs}/plain/{part}"]
 """
 
@@ -41,8 +43,8 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "dev.json", 0)
     before: set[str] = set()
     for name, given in table["configurations"].items():
-        assert given.keys() <= {"what", "set", "augment"}
-        one = make_quality.Configuration(name, given["what"], given.get("set", ()), given.get("augment"))
+        assert given.keys() <= {"what", "set", "augment", "questions"}
+        one = make_quality.Configuration.of(name, given)
         words = one.command(ROOT / table["recipe"], part, Path("runs"), None)
         settings = [words[k + 1] for k, word in enumerate(words) if word == "--set"]
         load_recipe(words[1], host, settings)
@@ -71,7 +73,8 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     assert rows["bent"].startswith("0 | --set trainer.epochs=none: epochs: should be a number")
     assert rows["taught"].startswith("2 | ")
     assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| 0\.\d", rows["taught"])
-    assert "`augment {cloze: 0.5}`" in page
+    assert "`augment {cloze: 0.5}`, `8 questions`" in page
+    assert load_run(tmp_path / "out" / "taught" / "fold0").manifest["data"]["train"]["questions"] == 12
     made = tmp_path / "out"  # one run of each moves, as if it were that of a chosen configuration
     for name in ("plain", "taught"):
         (made / name / "fold1").rename(made / name / "seed4")
