@@ -53,8 +53,7 @@ class Request:
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
         from qatk.files import is_there
-        from qatk.recipes import is_recipe
-        from qatk.sweeps.plan_folder import is_plan
+        from qatk.recipes import is_plan, is_recipe
 
         recipes = [path for path in self.inputs if is_recipe(path)]
         if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:

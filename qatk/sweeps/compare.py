@@ -12,13 +12,12 @@ from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
-from qatk.recipes import is_recipe
+from qatk.recipes import is_plan, is_recipe
 from qatk.results import Comparison
 from qatk.results.comparison import System
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.events import Executor, SweepEvent
 from qatk.sweeps.overrides import over_values
-from qatk.sweeps.plan_folder import is_plan
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
 from qatk.types import Examples
 

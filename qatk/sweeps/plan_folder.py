@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from qatk.errors import RunFolderError, UsageError
 from qatk.files import discard, is_there, parse_json, read_text, storage_errors, write_atomically, write_json
 from qatk.plugins.host import PluginHost
+from qatk.recipes import PLAN, is_plan
 from qatk.recipes.recipe import Recipe, load_recipe, to_yaml
 from qatk.sweeps.plan import Planned
 
-PLAN, RECIPES = "plan.json", "recipes"
-"""The file that makes a folder a plan, and the folder of its recipes."""
+RECIPES = "recipes"
+"""The folder of the recipes."""
 
 
 class _Run(BaseModel):
@@ -57,11 +58,6 @@ class Task:
     folder: Path
     limit: int | None
     directory: Path
-
-
-def is_plan(path: Path) -> bool:
-    """Whether a folder is a plan."""
-    return is_there(path) and path.is_dir() and (path / PLAN).is_file()
 
 
 def write_plan(folder: Path, runs: Sequence[Planned], host: PluginHost) -> None:

@@ -16,10 +16,11 @@ import qatk
 from commands import call, forked_python
 from qatk.errors import QatkError, RecipeError, RunFolderError, UsageError
 from qatk.plugins.host import PluginHost
+from qatk.recipes import is_plan
 from qatk.recipes.recipe import load_recipe
 from qatk.sweeps.overrides import parse_over
 from qatk.sweeps.plan import Planned, plan
-from qatk.sweeps.plan_folder import is_plan, read_plan, read_task, write_plan
+from qatk.sweeps.plan_folder import read_plan, read_task, write_plan
 from repository import ROOT
 from small import write_recipe
 
