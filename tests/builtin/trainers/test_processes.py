@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from model_tools import save_model, windows
+from qatk.api import UsageError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
@@ -57,6 +58,9 @@ def _worker(rank: int, port: int, out: Path) -> None:
     train(out / "dropping", out / "straight" / str(rank))
     train(out / "dropping", out / "first" / str(rank), stop=True)
     train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state")
+    with pytest.raises(UsageError) as refused:
+        train(out / "base", out / "astray" / str(rank), resume=out / "first" / "0" / "state" if rank else None)
+    (out / "astray" / str(rank) / "said").write_text(str(refused.value))
     torch.distributed.destroy_process_group()
 
 
@@ -110,6 +114,12 @@ def test_two_processes_resume_in_an_epoch_bit_for_bit(process: int, found: Path)
     assert isinstance(others, dict)
     assert all(torch.equal(value, others[name]) for name, value in weights.items())
     assert straight["events"][2:] == resumed["events"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_process_that_does_not_see_the_state_is_told(process: int, found: Path) -> None:
+    said = (found / "astray" / str(process) / "said").read_text()
+    assert said.startswith("rank 1 goes on from step 2, the first process from step 0\n  put the run folder where")
 
 
 def test_training_goes_on_with_another_number_of_processes(found: Path) -> None:
