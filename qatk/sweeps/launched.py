@@ -23,6 +23,8 @@ from qatk.sweeps.plan import Planned
 
 _EVERY, _GRACE = 0.1, 5.0
 """Seconds between two looks at the jobs, and seconds that a shared folder may take to show what an ended job wrote."""
+_OFTEN = 10
+"""How many jobs are looked at as often as that; more are looked at less often, as each look opens a file of each."""
 _LAST = 4096
 """Bytes at the end of a log in which its last line is looked for."""
 
@@ -51,15 +53,12 @@ class Launched:
             while waiting or works:
                 free = len(waiting) if places is None else max(0, places - len(works))
                 works += self._submit([waiting.popleft() for _ in range(min(free, len(waiting)))])
-                told = False
                 for work, state in zip(list(works), self.launcher.states([work.job for work in works]), strict=True):
-                    for event in work.follow(state):
-                        told = True
-                        yield event
+                    yield from work.follow(state)
                     if work.over:
                         works.remove(work)
                         waiting += [work.run] if work.again else []
-                time.sleep(0 if told else _EVERY)
+                time.sleep(_EVERY * max(1, len(works) / _OFTEN))
         except BaseException:
             if not self.keep:
                 self.launcher.cancel([work.job for work in works])
