@@ -319,7 +319,8 @@ def test_evidence_is_found_by_heads_for_several_spans() -> None:
     assert all(
         whole.context_of(row)[s.start :].startswith(s.text) for row in range(12) for (s,) in whole.spans_of_answer(row)
     )
-    found = evidence.measure(data, [0], ["trainer.max_steps=1"], ["tagger, sentences"])
+    tiny = ["backbone={use: tiny, layers: 1, hidden_size: 32}", "trainer.max_steps=1"]
+    found = evidence.measure(data, [0], tiny, ["tagger, sentences"])
     assert [each.side for each in found] == ["tagger, sentences"]
     assert 0 <= found[0].word_f1 <= 100
     assert found[0].windows_per_second > 0
