@@ -181,7 +181,16 @@ def test_what_a_component_raises(
     assert re.search(rf"error: .*{place} 'evil' of plugin evil .*\\x1b\[2J\\x1b\]0;title\\x07", text)
 
 
-@pytest.mark.parametrize("place", ["tracker", "event", "finish"])
+def test_what_a_tracker_raises_as_it_starts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVIL_PLACE", "tracker")
+    code, text = said("run recipe.yaml", monkeypatch, capsys)
+    assert code == 2
+    assert re.search(r"error: tracker 'evil' of plugin evil .* cannot start: ValueError\('\\+x1b\[2J", text)
+
+
+@pytest.mark.parametrize("place", ["event", "finish"])
 def test_what_a_tracker_raises_is_a_warning(
     place: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ def test_the_screen_of_a_terminal() -> None:
 
 
 def test_a_report_begins_on_a_line_of_its_own_and_no_bar_stays(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, train=64, dev=16, epochs=2)
+    recipe = write_recipe(tmp_path, train=64, dev=16, epochs=20)  # two would be over before the view is drawn again
     command = [forked_python(), "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
     written, code = written_by(command, cwd=tmp_path)
     lines = screen(written)
