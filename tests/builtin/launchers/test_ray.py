@@ -101,8 +101,10 @@ def test_a_run_of_a_lost_node_goes_on_elsewhere_to_the_same_figures(
     assert len(set(moved)) == 1, heard
     [run] = {event.run.folder for event in heard if isinstance(event, Queued) and event.run.name in moved}
     epochs = [event.epoch for event in heard if isinstance(event, EpochEnded) and event.run.folder == run]
-    assert epochs == sorted(set(epochs)), "no epoch was computed twice"
-    assert epochs[-1] == 12
+    # an epoch that was told, and not yet saved as the node was lost, is computed again
+    assert sorted(set(epochs)) == list(range(1, 13))
+    assert epochs == sorted(epochs)
+    assert len(epochs) <= 13, "what was saved is not computed twice"
     assert sum(isinstance(event, Finished) for event in heard) == 2
     here, _ = compare(tmp_path, launched(None, HOST, jobs=2), [])
     for one, other in zip(there, here, strict=True):
