@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from qatk.evaluation.squad import official_metrics
 from qatk.languages import ENGLISH, Normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Clusters, Examples, Float64, Int32, Int64, Predictions, TextColumn
+from qatk.types.text_numbers import text_numbers
 
 
 class Tally:
@@ -40,8 +40,8 @@ class Tally:
         self._exact.append(found.per_question["exact"])
         self._f1.append(found.per_question["f1"])
         self._has_answer.append(examples.has_answer)
-        self._contexts.append(_numbers(examples.context)[examples.context_index])
-        self._titles.append(_numbers(examples.title))
+        self._contexts.append(text_numbers(examples.context)[examples.context_index])
+        self._titles.append(text_numbers(examples.title))
         if self.normalisation.column is not None:
             self._languages.add(self.normalisation.names_of_rows(examples))
 
@@ -72,15 +72,9 @@ class Tally:
         return found
 
 
-def _numbers(texts: Sequence[str]) -> Int64:
-    """int64[n]: a number for each text, the same for the same text alone."""
-    made = (blake2b(text.encode(), digest_size=8).digest() for text in texts)
-    return np.frombuffer(b"".join(made), np.int64)
-
-
 def _clusters(titles: Int64, contexts: Int32) -> Clusters:
     """As :func:`qatk.types.clusters_of` makes them of titles, of numbers that stand for these."""
-    blank = titles == _numbers([""])[0]
+    blank = titles == text_numbers([""])[0]
     articles, index = np.unique(titles[~blank], return_inverse=True)
     if len(articles) < 2:
         return Clusters(contexts.astype(np.int64), "context", int(contexts.max(initial=-1)) + 1)

@@ -12,7 +12,8 @@ import numpy as np
 from qatk.errors import DataError, DataWarning, counted
 from qatk.plugins.live import LiveDataset
 from qatk.progress import advance
-from qatk.types import Examples, Int64
+from qatk.types import Examples
+from qatk.types.text_numbers import text_numbers
 
 BLOCK = 1 << 11
 """Questions that are answered together: enough to sort into batches of one length, few enough for little memory."""
@@ -81,7 +82,7 @@ def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Asked | None:
             if block.has_gold:
                 look(block)
             digests.append(block.digest())
-            names.append(_numbers(block))
+            names.append(text_numbers(block.id))
             gold.add(block.has_gold)
             count += len(block)
             advance("reading questions", count)
@@ -102,12 +103,6 @@ def _again(dataset: LiveDataset, size: int, digests: list[str]) -> Iterator[Exam
         if block is None or block.digest() != digest:
             raise DataError("the data changed while they were read", fix="answer again, with --resume off")
         yield block
-
-
-def _numbers(examples: Examples) -> Int64:
-    """int64[n]: a number for each id, the same for the same id alone."""
-    made = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in examples.id)
-    return np.frombuffer(b"".join(made), np.int64)
 
 
 def _say(messages: dict[str, Warning | str]) -> None:
