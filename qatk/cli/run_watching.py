@@ -11,7 +11,7 @@ from rich.live import Live
 
 from qatk.cli.progress import Lines
 from qatk.display.live import LiveView, Works
-from qatk.display.numbers import METRICS
+from qatk.display.numbers import headline
 from qatk.run_folder.watching import Sight, Watched
 
 _EVERY_S = 0.5
@@ -63,6 +63,5 @@ class _Log:
             self._lines(work.name, work.done, work.total)
         epochs = [event for event in sight.events if event.kind == "epoch"]
         for event in epochs[self._epochs :]:
-            said = [f"{name} {event.metrics[key]:.1f}" for key, name in METRICS.items() if key in event.metrics]
-            self._lines(", ".join([f"epoch {event.epoch:g}", *said]), 0, None)
+            self._lines(", ".join([f"epoch {event.epoch:g}", *headline(event.metrics)]), 0, None)
         self._epochs = len(epochs)

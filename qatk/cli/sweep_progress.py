@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from qatk.display.live import Works
-from qatk.display.numbers import METRICS, clock, counted, figure
+from qatk.display.numbers import METRICS, clock, counted, figure, headline
 from qatk.display.tables import plain_table
 from qatk.display.text import printable
 from qatk.sweeps.events import (
@@ -168,8 +168,7 @@ def _text(event: SweepEvent) -> str:
     elif isinstance(event, Queued):
         said = f"queued: {event.why}" if event.why else "queued"
     elif isinstance(event, EpochEnded):
-        figures = [f"{name} {event.metrics[key]:.1f}" for key, name in METRICS.items() if key in event.metrics]
-        said = ", ".join([f"epoch {event.epoch:g}", *figures])
+        said = ", ".join([f"epoch {event.epoch:g}", *headline(event.metrics)])
     elif isinstance(event, Warned):
         said = f"warning: {event.message}"
     elif isinstance(event, Finished):

@@ -41,6 +41,11 @@ def best_threshold(metrics: Mapping[str, float], metric: str, digits: int) -> st
     return threshold_text(at, digits)
 
 
+def headline(metrics: Mapping[str, float]) -> list[str]:
+    """``EM 70.0`` and ``F1 75.0``, as far as they are known, for a line on how a run stands."""
+    return [f"{name} {metrics[key]:.1f}" for key, name in METRICS.items() if key in metrics]
+
+
 def points(value: float) -> str:
     """A score in per cent. Rounding hides differences in the last bits that come from the order of summation."""
     return figure(round(value, 9), 1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qatk.display.numbers import METRICS
+from qatk.display.numbers import headline
 from qatk.errors import RunFolderError
 from qatk.files import RUN_MARK, is_there
 from qatk.run_folder.event_log import read_events
@@ -36,7 +36,7 @@ class Sight:
     def said(self) -> str:
         """How it stands in one line, such as ``finished: EM 70.0, F1 75.0``."""
         if self.state == "finished":
-            figures = [f"{name} {self.metrics[key]:.1f}" for key, name in METRICS.items() if key in self.metrics]
+            figures = headline(self.metrics)
             return f"finished: {', '.join(figures)}" if figures else "finished"
         return f"{self.state}: {self.why}" if self.why else self.state
 
