@@ -20,6 +20,7 @@ from qatk_builtin.trackers.shared import (
     figures,
     final_figures,
     leaving_chance_alone,
+    name_of,
     recall,
     remember,
     starting,
@@ -44,7 +45,7 @@ class MlflowTracker:
         """Begin, or go on with, a run. Raises :class:`qatk.api.UsageError` where the store cannot be reached."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # of seven, which take minutes
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        name = self.options.name or str(manifest.get("name") or out_dir.name)
+        name = self.options.name or name_of(manifest, out_dir)
         with leaving_chance_alone(), starting("mlflow", _FIX):
             self._client = MlflowClient(tracking_uri=self.options.tracking_uri)
             self._id = self._known(recall(out_dir, "mlflow")) or self._new(name, manifest)

@@ -41,6 +41,11 @@ def _finite(named: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in named.items() if math.isfinite(value)}
 
 
+def name_of(manifest: Mapping[str, object], out_dir: Path) -> str:
+    """What a run is called where its options give it no name: as its recipe, else as its folder."""
+    return str(manifest.get("name") or out_dir.name)
+
+
 def configuration(manifest: Mapping[str, object]) -> dict[str, object]:
     """What the run was made of: its recipe, its data and the machine; secrets are hidden already."""
     return {name: manifest[name] for name in ("recipe", "data", "machine", "identity") if name in manifest}

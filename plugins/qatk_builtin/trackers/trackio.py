@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from qatk.api import RunResult, TrainEvent
 from qatk_builtin.trackers import TrackioOptions
-from qatk_builtin.trackers.shared import artefacts, configuration, figures, final_figures, recall, remember, starting
+from qatk_builtin.trackers.shared import (
+    artefacts,
+    configuration,
+    figures,
+    final_figures,
+    name_of,
+    recall,
+    remember,
+    starting,
+)
 
 if TYPE_CHECKING:
     import trackio
@@ -29,7 +38,7 @@ class TrackioTracker:
 
         name = recall(out_dir, "trackio").get("name")
         known = name is not None
-        name = name or self.options.name or str(manifest.get("name") or out_dir.name)
+        name = name or self.options.name or name_of(manifest, out_dir)
         with (
             redirect_stdout(sys.stderr),
             starting("trackio", "without space_id the run stays on this machine; for a Space, `hf auth login` first"),

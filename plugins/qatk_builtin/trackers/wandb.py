@@ -11,7 +11,16 @@ import wandb
 
 from qatk.api import RunResult, TrainEvent, UsageError
 from qatk_builtin.trackers import WandbOptions
-from qatk_builtin.trackers.shared import artefacts, configuration, figures, final_figures, recall, remember, starting
+from qatk_builtin.trackers.shared import (
+    artefacts,
+    configuration,
+    figures,
+    final_figures,
+    name_of,
+    recall,
+    remember,
+    starting,
+)
 
 _OFFLINE = "track without it by mode: offline, and send the run later with `wandb sync`"
 _TIMEOUT_S = 20
@@ -40,7 +49,7 @@ class WandbTracker:
                 entity=options.entity,
                 group=options.group,
                 tags=options.tags or None,
-                name=options.name or str(manifest.get("name") or out_dir.name),
+                name=options.name or name_of(manifest, out_dir),
                 id=run_id,
                 resume="allow",
                 reinit="create_new",
