@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qatk_builtin.launchers.starting import start
+
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
@@ -29,15 +31,7 @@ class Command:
         """Run the command; its exit code."""
         before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # a process inherits that: SLURM sends it to all
         try:
-            with self.log.open("ab") as log:
-                self.process = subprocess.Popen(
-                    self.words,
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=log,
-                    env={**os.environ, **self.environment},
-                )
+            self.process = start(self.words, self.folder, self.log, self.environment)
         finally:
             signal.signal(signal.SIGUSR2, before)
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from qatk.api import Job, JobState, QatkWarning
 from qatk_builtin.launchers import LocalOptions
+from qatk_builtin.launchers.starting import start
 
 
 class LocalLauncher:
@@ -43,16 +44,7 @@ class LocalLauncher:
     def _start(self, job: Job) -> str:
         taken = Counter(int(name.rpartition(":")[2]) for name in self.open)
         slot = min(range(len(self.slots)), key=taken.__getitem__)
-        with job.log.open("ab") as log:
-            process = subprocess.Popen(
-                job.command,
-                cwd=job.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                env={**os.environ, **self.slots[slot], **job.environment},
-                start_new_session=True,
-            )
+        process = start(job.command, job.folder, job.log, {**self.slots[slot], **job.environment}, apart=True)
         name = f"{socket.gethostname()}:{process.pid}:{_born(process.pid)}:{slot}"
         self.open[name] = process
         return name

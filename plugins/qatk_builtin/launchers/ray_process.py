@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+
+from qatk_builtin.launchers.starting import start
 
 _PR_SET_PDEATHSIG = 1
 """Of prctl(2): the signal that a process gets when its parent ends."""
@@ -28,16 +27,7 @@ class RayProcess:
             def tie() -> None:
                 libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
-        with Path(log).open("ab") as file:
-            self.process = subprocess.Popen(
-                words,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=file,
-                env={**os.environ, **environment},
-                preexec_fn=tie,
-            )
+        self.process = start(words, folder, log, environment, before=tie)
 
     def code(self) -> int | None:
         """The exit code; ``None`` while it runs."""
