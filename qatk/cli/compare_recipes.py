@@ -68,8 +68,6 @@ class Runs:
         overs, seeds = self._varied()
         settings, out, limit = self.settings, self.out, self.limit
         runs = plan(self.recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
-        if len(runs) < 2:
-            raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
         write_plan(folder, runs, host)
         if json:
             print_json([_described(folder, number, run) for number, run in enumerate(runs, 1)])

@@ -92,7 +92,7 @@ def plan(
 
     Raises:
         RecipeError: with every mistake of every combination.
-        UsageError: for a key that is varied twice, and for runs that are the same.
+        UsageError: for a key that is varied twice, for runs that are the same, and where there is only one.
     """
     if double := [key for key, times in Counter(over.key for over in overs).items() if times > 1]:
         raise UsageError(f"--over varies {', '.join(double)} twice", fix="give all values of a key in one --over")
@@ -114,6 +114,8 @@ def plan(
         planned.append(_planned(system, recipe, given, limit, Path(out or Path("runs") / f"{recipe.name}-compare")))
     if problems:
         raise RecipeError(_merged(problems, overs))
+    if len(planned) < 2:
+        raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
     return _all_different(planned)
 
 

@@ -76,8 +76,6 @@ def sweep(
         QatkError: where fewer than two systems succeeded, or of one system fewer than two seeds.
     """
     runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
-    if len(runs) < 2:
-        raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
     _make_folder(runs[0].folder.parent)
     check_data(runs, host, _warn)
     with _terminated_as_interrupted():
