@@ -6,7 +6,17 @@ only this module of qatk. Components are checked against the protocols after loa
 
 from __future__ import annotations
 
-from qatk.component import AboveZero, Component, Fraction, LanguageOptions, Natural, NoOptions, Options, Positive
+from qatk.component import (
+    AboveZero,
+    Component,
+    Fraction,
+    Incidental,
+    LanguageOptions,
+    Natural,
+    NoOptions,
+    Options,
+    Positive,
+)
 from qatk.errors import (
     DataError,
     DataWarning,
@@ -117,6 +127,7 @@ __all__ = [
     "Fraction",
     "Head",
     "HubUnreachable",
+    "Incidental",
     "Job",
     "JobState",
     "LanguageOptions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
@@ -18,6 +18,12 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 AboveZero = Annotated[float, Field(gt=0)]
 """A number greater than 0."""
 
+T = TypeVar("T")
+_INCIDENTAL = "changes no result"
+Incidental = Annotated[T, _INCIDENTAL]
+"""An option that changes nothing of what is computed, such as ``log_every: Incidental[int] = 10``: a run that is
+resumed may have another value."""
+
 
 class Options(BaseModel):
     """The base of all option classes: unknown keys are errors, ``true`` is not 1, and numbers are finite."""
@@ -25,6 +31,11 @@ class Options(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @classmethod
+    def incidental(cls) -> set[str]:
+        """The names of the options that are :data:`Incidental`."""
+        return {name for name, field in cls.model_fields.items() if _INCIDENTAL in field.metadata}
 
 
 class NoOptions(Options):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from qatk.display.keys import flat
 
@@ -33,12 +33,17 @@ MOST = 5
 """How many differing keys a message names."""
 
 
-def differences(held: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    """In what two filled recipes compute something else: ``KEY OLD, now NEW``, and how many more keys there are.
+def differences(held: Mapping[str, object], wanted: Mapping[str, object], counts: Callable[[str], bool]) -> list[str]:
+    """In what two filled recipes differ: ``KEY OLD, now NEW``, and how many more keys there are.
 
     Of a section that names another component, its options differ too, and are not named.
+
+    Args:
+        held: the recipe that was.
+        wanted: the one that is.
+        counts: whether a key is looked at, such as ``trainer.log_every``.
     """
-    old, new = ({k: v for k, v in flat(of).items() if k.split(".")[0] not in NO_RESULT} for of in (held, wanted))
+    old, new = ({k: v for k, v in flat(of).items() if counts(k)} for of in (held, wanted))
     keys = [key for key in dict.fromkeys([*old, *new]) if key not in old or key not in new or old[key] != new[key]]
     others = [key.removesuffix("use") for key in keys if key.endswith(".use")]
     keys = [key for key in keys if not any(key.startswith(of) and key != f"{of}use" for of in others)]

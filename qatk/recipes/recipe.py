@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from qatk.display.keys import flat
 from qatk.errors import Problem, RecipeError, UsageError, nearest
 from qatk.plugins.host import PluginHost
 from qatk.recipes.checking import Checker
@@ -78,6 +79,21 @@ class Recipe:
 
     def filled(self) -> dict[str, Any]:
         """The recipe with every default written out."""
+        return self._written(Choice.filled)
+
+    def computed(self) -> dict[str, Any]:
+        """The same, without the keys and options that change nothing of what a run computes."""
+        return {key: value for key, value in self._written(Choice.computed).items() if key not in NO_RESULT}
+
+    def decides(self, key: str) -> bool:
+        """Whether a key, such as ``trainer.epochs``, changes what a run computes.
+
+        None of data does: the examples do that they give, wherever they lie.
+        """
+        incidental = flat(self.filled()).keys() - flat(self.computed()).keys()
+        return key.partition(".")[0] not in (*NO_RESULT, "data") and key not in incidental
+
+    def _written(self, form: Callable[[Choice], dict[str, object]]) -> dict[str, Any]:
         result: dict[str, Any] = self.scalars.model_dump()
         if self.cluster is None:
             del result["cluster"]  # so that runs from before it was there go on
@@ -85,13 +101,12 @@ class Recipe:
             inner = result
             for step in path[:-1]:
                 inner = inner.setdefault(step, {})
-            inner[path[-1]] = [c.filled() for c in choice] if isinstance(choice, list) else choice.filled()
+            inner[path[-1]] = [form(each) for each in choice] if isinstance(choice, list) else form(choice)
         return result
 
     def digest(self) -> str:
-        """SHA-256 of what the recipe computes: reporters, trackers and how states are saved do not count."""
-        filled = {k: v for k, v in self.filled().items() if k not in NO_RESULT}
-        return hashlib.sha256(json.dumps(filled, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what the recipe computes, see :meth:`computed`."""
+        return hashlib.sha256(json.dumps(self.computed(), sort_keys=True).encode()).hexdigest()
 
 
 def load_recipe(

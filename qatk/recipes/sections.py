@@ -143,3 +143,7 @@ class Choice:
     def filled(self) -> dict[str, object]:
         """The choice as a recipe writes it, every default included."""
         return {"use": self.use, **self.options.model_dump(mode="json")}
+
+    def computed(self) -> dict[str, object]:
+        """The same, without options that change nothing of what it computes."""
+        return {"use": self.use, **self.options.model_dump(mode="json", exclude=self.options.incidental())}

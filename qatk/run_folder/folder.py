@@ -45,14 +45,15 @@ class RunFolder:
         self.path, self.manifest = path, manifest
 
     @classmethod
-    def open(cls, path: Path, identity: Identity, *, resume: bool, differing: Differing = lambda held: []) -> RunFolder:
+    def open(cls, path: Path, identity: Identity, *, resume: bool, differing: Differing | None = None) -> RunFolder:
         """Take a folder for a run.
 
         Args:
             path: the folder; :meth:`save` makes it where it is not there.
             identity: what makes two runs the same (recipe digest, limit, version of the form).
             resume: go on with the run that the folder holds.
-            differing: says in what the recipe that a folder holds differs from this run's.
+            differing: says in what the recipe that a folder holds computes something else than this run's. Where it
+                finds nothing, they are the same run, whatever their digests; without it, the digests decide.
 
         Raises:
             RunFolderError: for a folder that holds another run, something else, or a run without ``resume``; one that
@@ -76,13 +77,15 @@ class RunFolder:
 
     @classmethod
     def _reopen(
-        cls, path: Path, manifest: Manifest, identity: Identity, resume: bool, differing: Differing
+        cls, path: Path, manifest: Manifest, identity: Identity, resume: bool, differing: Differing | None
     ) -> RunFolder:
         held, wanted = dict(manifest.identity), dict(identity)
-        if keys := sorted(key for key in wanted if wanted[key] != held[key]):
-            said = [*(differing(manifest.recipe) if "recipe" in keys else ())]
+        keys, said = {key for key in wanted if wanted[key] != held[key]}, list[str]()
+        if "recipe" in keys and differing is not None and not (said := [*differing(manifest.recipe)]):
+            keys.remove("recipe")
+        if keys:
             said += [f"limit {held['limit'] or 'none'}, now {wanted['limit'] or 'none'}"] if "limit" in keys else []
-            what = f"{path} holds another run: its {', '.join(keys)} differ{'s' * (len(keys) == 1)}"
+            what = f"{path} holds another run: its {', '.join(sorted(keys))} differ{'s' * (len(keys) == 1)}"
             what += f" ({'; '.join(said)})" if said else ""
             raise RunFolderError(what, fix="name another folder with --out, or remove this one")
         if not resume:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qatk.errors import DataError, RunFolderError, UsageError
 from qatk.plugins.live import LiveDataset
+from qatk.recipes.keys import differences
 from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.manifest import DataRecord
+from qatk.run_folder.secrets import hidden
 from qatk.runs.context import Context, Data
 from qatk.types import Examples, clusters_of
 
@@ -25,7 +29,7 @@ def load_data(context: Context) -> Data:
         _check_clusters(data, context.recipe.cluster)
         described = {name: _describe(split) for name, split in data.splits().items()}
         counts.groups |= {name: {"questions": d.questions, "contexts": d.contexts} for name, d in described.items()}
-        _compare(context.folder, described)
+        _compare(context.folder, described, hidden(context.recipe.filled()))
     return data
 
 
@@ -48,12 +52,16 @@ def _check_clusters(data: Data, cluster: str | None) -> None:
             raise UsageError(error.what, where=f"data.{name}", fix=error.fix) from None
 
 
-def _compare(folder: RunFolder, described: dict[str, DataRecord]) -> None:
+def _compare(folder: RunFolder, described: dict[str, DataRecord], recipe: Mapping[str, object]) -> None:
+    """Hold a resumed run to the examples that it was begun with, whatever files or components give them now."""
     if not folder.manifest.data:
         folder.update(data=described)
     held = folder.manifest.data
-    if changed := [name for name in described if held.get(name) != described[name]]:
+    if changed := [name for name in {**held, **described} if held.get(name) != described.get(name)]:
+        places = tuple(f"data.{name}." for name in changed)
+        said = differences(folder.manifest.recipe, recipe, lambda key: key.startswith(places))
         what = f"the {' and '.join(changed)} data changed since {folder.path} was begun"
+        what += f" ({'; '.join(said)})" if said else ""
         raise RunFolderError(what, fix="name another folder with --out")
 
 

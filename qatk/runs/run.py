@@ -104,8 +104,8 @@ def run(
 
 
 def _differences(recipe: Recipe, held: Mapping[str, object]) -> Sequence[str]:
-    """In what the recipe of a run folder differs from this one, without a word of secrets."""
-    return differences(held, hidden(recipe.filled()))
+    """In what the recipe of a run folder computes something else than this one, without a word of secrets."""
+    return differences(held, hidden(recipe.filled()), recipe.decides)
 
 
 def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:

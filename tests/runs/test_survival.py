@@ -13,9 +13,7 @@ import pytest
 
 import qatk
 from commands import call
-from qatk.errors import QatkWarning, TrainingDiverged
-from qatk.plugins.host import PluginHost
-from qatk.recipes.recipe import load_recipe
+from qatk.errors import QatkWarning, RunFolderError, TrainingDiverged
 from qatk.recipes.sections import Interval
 from qatk.run_folder.event_log import read_events
 from repository import SUPPORT
@@ -64,9 +62,7 @@ def test_a_run_that_is_killed_twenty_times_ends_like_one_that_never_stopped(
         assert contents(out) == undisturbed.contents, f"{kind} {which}"
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGUSR1, 75)])
 def test_a_signal_saves_the_step(number: signal.Signals, code: int, undisturbed: Undisturbed, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = call("survival", undisturbed.recipe, out, number.name, 4, cwd=tmp_path, paths=[SUPPORT])
@@ -85,12 +81,21 @@ def test_a_second_signal_stops_at_once(undisturbed: Undisturbed, tmp_path: Path)
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*"))[-1] == "step-00000003"
 
 
-def test_how_often_states_are_saved_changes_no_result(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    recipe = small_recipe(tmp_path, save_every=None)
-    rare = load_recipe(recipe, PluginHost.discover())
-    often = load_recipe(undisturbed.recipe, PluginHost.discover())
-    assert (rare.save_every, often.save_every) == (Interval(), Interval(steps=1))
-    assert rare.digest() == often.digest() or rare.filled()["data"] != often.filled()["data"]
+def test_what_changes_no_result_may_change_before_a_run_goes_on(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = call("survival", undisturbed.recipe, out, "SIGTERM", 4, cwd=tmp_path, paths=[SUPPORT])
+    assert done.returncode == 143, done.stderr
+    moved = small_recipe(tmp_path, save_every=None, keep_last=1, reporters=[], trackers=[])  # its data lie elsewhere
+    fewer = ["trainer.log_every=3", "trainer.gradient_checkpointing=false"]
+    with pytest.raises(RunFolderError, match=r"its recipe differs \(trainer.warmup 0.1, now 0.2\)\n"):
+        qatk.run(moved, out=out, resume=True, settings=[*fewer, "trainer.warmup=0.2"])
+    with pytest.raises(RunFolderError, match=r"train data changed since .* \(data.train.path .*, now "):
+        qatk.run(moved, out=out, resume=True, settings=[*fewer, f"data.train.path={tmp_path / 'dev.json'}"])
+    qatk.run(moved, out=out, resume=True, settings=fewer)
+    same = [name for name in undisturbed.contents if name.startswith(("model/", "metrics", "null", "pred", "examples"))]
+    assert len(same) > 5
+    assert {name: contents(out)[name] for name in same} == {name: undisturbed.contents[name] for name in same}
+    qatk.run(undisturbed.recipe, out=out, resume=True)  # and back again
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from qatk.api import AboveZero, Component, Fraction, Natural, Options, Positive, hookimpl
+from qatk.api import AboveZero, Component, Fraction, Incidental, Natural, Options, Positive, hookimpl
 
 
 class TorchOptions(Options):
@@ -63,12 +63,12 @@ class TorchOptions(Options):
     attention: Literal["auto", "padded"] = "auto"
     """``auto`` packs windows without padding if torch's variable-length attention supports it (CUDA, 16 bits, no
     attention dropout in training, an encoder that gives the same states); ``padded`` always pads."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Incidental[bool] = False
     """Keep only the input of each encoder layer and compute the rest again in the backward pass: much less memory for
     activations, and about a third more time."""
     compile: bool = False
     """Compile the encoder by ``torch.compile``, which takes a minute or more at the start."""
-    log_every: Positive = 10
+    log_every: Incidental[Positive] = 10
     """Number of steps between two ``step`` events."""
     batch_tokens: Positive | None = None
     """Maximum number of tokens in a prediction batch, including padding; ``null`` is 2048 on a CPU, where more only
