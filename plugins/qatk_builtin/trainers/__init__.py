@@ -51,7 +51,7 @@ class TorchOptions(Options):
     twice the time."""
     adversarial: Annotated[float, Field(ge=0)] = 0.0
     """Distance by which the embeddings of each window move to where the loss is higher, in a second pass that is learnt
-    from too; above 0, a step takes more than twice the time."""
+    from too; above 0, a step takes more than twice the time. Not with ``compile``."""
     max_grad_norm: AboveZero = 1.0
     """Maximum norm of the gradients; larger ones are clipped."""
     skip_bad_batches: bool = False
@@ -78,6 +78,12 @@ class TorchOptions(Options):
     def _one_average(self) -> Self:
         if self.average_decay is not None and self.average_epochs is not None:
             raise ValueError("average_decay and average_epochs are both given; name one")
+        return self
+
+    @model_validator(mode="after")
+    def _embeddings_in_sight(self) -> Self:
+        if self.adversarial and self.compile:
+            raise ValueError("adversarial moves embeddings, which compile hides in the compiled encoder; name one")
         return self
 
 

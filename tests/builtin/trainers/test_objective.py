@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import AutoModel, BartConfig
 
 from head_cases import head
 from model_tools import save_model, windows
@@ -151,6 +152,28 @@ def test_an_adversary_moves_each_window_to_where_its_loss_is_higher(tmp_path: Pa
     torch.testing.assert_close((moved[1] - moved[0]).flatten(1).norm(dim=1), torch.full((8,), 0.1))
     losses[1].backward()
     assert not model.encoder.get_input_embeddings()._forward_hooks
+
+
+def test_an_adversary_moves_all_tables_that_share_the_words(tmp_path: Path) -> None:
+    """Of BART, the encoder's and the decoder's: as one vector."""
+    hf = backbone(tmp_path)
+    torch.manual_seed(0)
+    layers = {f"{half}_{n}": v for half in ("encoder", "decoder") for n, v in (("layers", 1), ("attention_heads", 2))}
+    config = BartConfig(vocab_size=60, max_position_embeddings=64, d_model=16, dropout=0.0, pad_token_id=0, **layers)
+    model = QAModel(AutoModel.from_config(config), LinearSpans(16, LinearOptions()), hf.tokenizer(), hf.spec()).train()
+    batch = make_batch(windows(LENGTHS[:3], hf.spec()), np.arange(3), hf.spec(), torch.device("cpu"))
+    batch.inputs.pop("token_type_ids")
+    adversary, moved = Adversary(0.1), {}
+    with adversary.listening(model):
+        tables = [model.encoder.encoder.embed_tokens, model.encoder.decoder.embed_tokens]
+        for table in tables:
+            table.register_forward_hook(lambda table, given, found: moved.setdefault(table, []).append(found))
+        loss = model.loss(model(batch), batch)
+        with adversary.moved(loss):
+            assert float(model.loss(model(batch), batch).detach()) > float(loss.detach())
+    steps = [moved[table][1] - moved[table][0] for table in tables]
+    assert all(float(step.norm().detach()) > 0 for step in steps)
+    torch.testing.assert_close(torch.cat([s.flatten(1) for s in steps], 1).norm(dim=1), torch.full((3,), 0.1))
 
 
 ALL = {

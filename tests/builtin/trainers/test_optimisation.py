@@ -10,19 +10,25 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
+from transformers import AutoModel, BartConfig, PretrainedConfig, XLMConfig
 
 from model_tools import ARCHITECTURES, save_model, windows
 from qatk.api import UsageError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers import TorchOptions
-from qatk_builtin.trainers.pytorch.depth import draw_anew, layers_of
+from qatk_builtin.trainers.pytorch.averages import LatestWeights
+from qatk_builtin.trainers.pytorch.depth import draw_anew, heights, layers_of
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.optimizer import rate_factor
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
 
 LOWEST = ("word_emb", "tok_embeddings", "rel_embeddings", "relative_attention_bias", "mask_emb", "embeddings_project")
+
+_HALVES = {"layers": 2, "attention_heads": 2, "ffn_dim": 32}
+_SIZES = {"vocab_size": 60} | {f"{half}_{n}": v for half in ("encoder", "decoder") for n, v in _HALVES.items()}
 
 
 def of_form(folder: Path, form: str) -> HfBackbone:
@@ -76,6 +82,29 @@ def test_rates_fall_with_depth_in_every_architecture(form: str, tmp_path: Path) 
     assert {rate[id(trained[name])] for name in low} == {1e-2 * 0.5 ** len(layers)}
     bare = {id(p) for group in optimizer.param_groups if not group["weight_decay"] for p in group["params"]}
     assert all(id(p) in bare for name, p in trained.items() if name.endswith("bias"))
+
+
+@pytest.mark.parametrize(
+    ("config", "below"),
+    [
+        (BartConfig(**_SIZES, d_model=16), ["encoder.layers.0.", "encoder.layers.1.", "decoder.layers.0."]),
+        (XLMConfig(vocab_size=60, emb_dim=16, n_layers=2, n_heads=2), ["attentions.0.", "ffns.0.", "layer_norm2.0."]),
+    ],
+    ids=["bart", "xlm"],
+)
+def test_what_lies_beside_or_before_the_heaviest_list_is_no_top_layer(
+    config: PretrainedConfig, below: list[str], tmp_path: Path
+) -> None:
+    hf = backbone(tmp_path)
+    model = QAModel(AutoModel.from_config(config), nn.Linear(16, 2), hf.tokenizer(), hf.spec())
+    found = heights(model)
+    named = {name: found[id(p)] for name, p in model.encoder.named_parameters()}
+    depth = len(layers_of(model.encoder))
+    assert depth == (4 if "encoder.layers.0." in below else 2)
+    assert all(height == depth for name, height in named.items() if "emb" in name)
+    for number, start in enumerate(below):
+        height = depth - 1 - (number if depth == 4 else 0)
+        assert {value for name, value in named.items() if name.startswith(start)} == {height}
 
 
 def test_lower_layers_move_less(tmp_path: Path) -> None:
@@ -190,6 +219,21 @@ def test_the_mean_of_the_latest_epochs(number: int, ends: list[int], tmp_path: P
     train(engine, model, features, dev=features)
     for name, value in weights(model).items():
         torch.testing.assert_close(value, torch.stack([engine.steps[k][name] for k in ends]).mean(0), msg=name)
+
+
+def test_the_mean_is_had_where_a_gpu_goes_on_from_a_state_in_main_memory() -> None:
+    saved = {"kept": {2: {"0": torch.ones(2)}}, "steps": 2}
+    with FakeTensorMode(allow_non_fake_inputs=True):  # on devices that this machine need not have
+        model: Any = nn.ParameterList([nn.Parameter(torch.empty(2, device="cuda"))])
+        average = LatestWeights(model, 2)
+        average.load_state_dict(saved)
+        average.after_step(model)
+        assert {value.device.type for value in average.weights(model).values()} == {"cuda"}
+        kept = average.state_dict()["kept"]
+    assert {(step, value.device.type) for step, state in kept.items() for value in state.values()} == {
+        (2, "cpu"),
+        (3, "cpu"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ class Adversary:
 
     def __init__(self, size: float) -> None:
         self._size = size
-        self._seen: Tensor | None = None
-        self._step: Tensor | None = None
+        self._seen: dict[nn.Module, Tensor] = {}
+        self._steps: dict[nn.Module, Tensor] = {}
 
     @contextmanager
     def listening(self, model: QAModel) -> Iterator[None]:
-        """See the embeddings of every training batch.
+        """See the embeddings of every training batch, in all tables that share the words' weights (BART, T5).
 
         Raises:
             UsageError: the encoder does not name its embeddings.
@@ -31,29 +31,35 @@ class Adversary:
         if not isinstance(table := named() if named is not None else None, nn.Module):
             what = f"adversarial moves embeddings, and {type(model.encoder).__name__} does not name its own"
             raise UsageError(what, where="trainer", fix="leave it out")
-        handle = table.register_forward_hook(self._hear)
+        tables = {table, *(m for m in model.encoder.modules() if _shares_weights(m, table))}
+        handles = [each.register_forward_hook(self._hear) for each in tables]
         try:
             yield
         finally:
-            handle.remove()
-            self._seen = None
+            for handle in handles:
+                handle.remove()
+            self._seen = {}
 
     @contextmanager
     def moved(self, loss: Tensor) -> Iterator[None]:
         """Move the embeddings that this loss came from, in every pass within the block."""
-        assert self._seen is not None
-        (gradient,) = torch.autograd.grad(loss, self._seen, retain_graph=True)
-        size = gradient.flatten(1).norm(dim=1).clamp(min=torch.finfo(gradient.dtype).tiny)
-        self._step = self._size * gradient / size[:, None, None]
+        gradients = torch.autograd.grad(loss, list(self._seen.values()), retain_graph=True)
+        size = torch.stack([each.flatten(1).norm(dim=1) for each in gradients]).norm(dim=0)
+        share = (self._size / size.clamp(min=torch.finfo(size.dtype).tiny))[:, None, None]
+        self._steps = {table: share * each for table, each in zip(self._seen, gradients, strict=True)}
         try:
             yield
         finally:
-            self._step = None
+            self._steps = {}
 
     def _hear(self, table: nn.Module, given: object, found: Tensor) -> Tensor | None:
         if not table.training:
             return None
-        if self._step is not None:
-            return found + self._step
-        self._seen = found
+        if self._steps:
+            return found + self._steps[table]
+        self._seen[table] = found
         return None
+
+
+def _shares_weights(module: nn.Module, table: nn.Module) -> bool:
+    return isinstance(module, nn.Embedding) and module.weight is getattr(table, "weight", None)

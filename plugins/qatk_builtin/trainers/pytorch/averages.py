@@ -47,7 +47,7 @@ class MovingAverage:
 
 
 class LatestWeights:
-    """The mean of the weights at the ends of the latest epochs (LAWA, Kaddour 2022)."""
+    """The mean of the weights at the ends of the latest epochs (LAWA, Kaddour 2022), which lie in main memory."""
 
     def __init__(self, model: QAModel, number: int) -> None:
         self._number, self._steps = number, 0
@@ -59,11 +59,12 @@ class LatestWeights:
 
     def weights(self, model: QAModel) -> Mapping[str, Tensor]:
         """The mean; asked at an epoch's end, which it takes in once however often it is asked."""
-        self._kept.setdefault(self._steps, _copied(model))
+        if self._steps not in self._kept:
+            self._kept[self._steps] = {name: value.cpu() for name, value in _copied(model).items()}
         for step in sorted(self._kept)[: -self._number]:
             del self._kept[step]
         return {
-            name: torch.stack([kept[name] for kept in self._kept.values()]).mean(0)
+            name: torch.stack([kept[name] for kept in self._kept.values()]).mean(0).to(value.device)
             if value.is_floating_point()
             else value
             for name, value in model.state_dict().items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -10,19 +12,31 @@ from qatk_builtin.trainers.pytorch.model import QAModel
 
 
 def layers_of(encoder: nn.Module) -> list[nn.Module]:
-    """The layers of an encoder from the first to the last: the list of modules that holds most of its weights.
+    """The layers of an encoder from the first to the last: the outermost lists of modules, one after the other.
 
-    An encoder that uses one layer again and again (ALBERT) has one.
+    Lists of one length side by side are parts of the same layers (XLM). The layers of a decoder follow those of its
+    encoder (BART). An encoder that uses one layer again and again (ALBERT) has one.
 
     Raises:
         UsageError: the encoder has no list of modules.
     """
-    lists = [module for module in encoder.modules() if isinstance(module, nn.ModuleList) and len(module)]
-    if not lists:
-        what = f"{type(encoder).__name__} keeps its layers in no list, so that nobody knows which are deep"
-        raise UsageError(what, where="trainer", fix="leave out layer_decay and reinitialise_layers")
-    # The first of equals is the outermost one.
-    return _flat(max(lists, key=lambda module: sum(p.numel() for p in module.parameters())))
+    if found := list(_stacked(encoder)):
+        return found
+    what = f"{type(encoder).__name__} keeps its layers in no list, so that nobody knows which are deep"
+    raise UsageError(what, where="trainer", fix="leave out layer_decay and reinitialise_layers")
+
+
+def _stacked(module: nn.Module) -> Iterator[nn.Module]:
+    """The layers in a module; lists of embeddings are none."""
+    children = [child for name, child in module.named_children() if "emb" not in name]
+    lists = [_flat(child) for child in children if isinstance(child, nn.ModuleList) and len(child)]
+    if lists:
+        heaviest = max(lists, key=lambda layers: sum(p.numel() for layer in layers for p in layer.parameters()))
+        for parts in zip(*(layers for layers in lists if len(layers) == len(heaviest)), strict=True):
+            yield parts[0] if len(parts) == 1 else nn.ModuleList(parts)
+    for child in children:
+        if not isinstance(child, nn.ModuleList):
+            yield from _stacked(child)
 
 
 def _flat(layers: nn.ModuleList) -> list[nn.Module]:
