@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Set, Use
+from qatk.cli.predict_shards import Jobs, KeepRunning, Launcher, OneShard, Sharding, Shards
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import (
     Device,
@@ -48,6 +49,11 @@ def predict_command(
     language_column: LanguageColumn = None,
     use: Use = None,
     settings: Set = None,
+    shards: Shards = None,
+    shard: OneShard = None,
+    jobs: Jobs = None,
+    launcher: Launcher = None,
+    keep_running: KeepRunning = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written, and the metrics, as JSON.")] = False,
 ) -> None:
     """Answer a file of questions; where it has gold answers, score them too.
@@ -55,25 +61,30 @@ def predict_command(
     For example: qatk predict runs/quickstart questions.json --out answers.jsonl.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from qatk.cli.progress import show_progress
     from qatk.evaluation import normalisation_of
     from qatk.inference.asked import read_asked
     from qatk.inference.model import load_model
-    from qatk.inference.predict import check_out, predict_file
+    from qatk.inference.predict import answer_shard, check_out, predict_file
 
     plain_warnings()
     check_out(out)
+    one = (how := Sharding(shards, shard, jobs, launcher, keep_running)).one()
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
     dataset = live_dataset(host, use, data, with_column(settings, language_column))
-    settings_of_model = answering_settings(passages, no_overlap)
+    settings_of_model, elsewhere = answering_settings(passages, no_overlap), how.elsewhere(context, host)
+    again = resume or shards is not None
     try:
-        with show_progress():
+        with how.reporting():
             asked = read_asked(dataset, look=by.names)
             loaded = load_model(model, device=device, settings=settings_of_model, runtime=runtime, host=host)
-            written = predict_file(loaded, asked, out, top_k=top_k, resume=resume, normalisation=by)
+            if one is not None:
+                done = counted(answer_shard(loaded, asked, out, one, top_k=top_k), "question")
+                output().print(f"shard {one.number} of {one.of}: {done}")
+                return
+            written = predict_file(loaded, asked, out, top_k=top_k, resume=again, normalisation=by, elsewhere=elsewhere)
     except KeyboardInterrupt:
-        raise QatkError("interrupted", fix="the same command with --resume goes on") from None
+        raise QatkError("interrupted", fix=how.interrupted()) from None
     _say(written, None if loaded.promise is None else loaded.promise.says, as_json=json)
 
 

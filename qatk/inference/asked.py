@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,22 +28,27 @@ class Asked:
     """Questions that are given in blocks, as often as they are asked for.
 
     Attributes:
-        count: how many there are.
+        sizes: how many are in each block.
         has_gold: whether their gold answers are known.
         digest: of what they say.
         blocks: gives them, the same blocks every time.
     """
 
-    count: int
+    sizes: Sequence[int]
     has_gold: bool
     digest: str
     blocks: Callable[[], Iterator[Examples]]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(self.sizes)
 
 
 def held(examples: Examples, size: int = BLOCK) -> Asked:
     """Examples in memory, in blocks of ``size``."""
     places = [range(begin, min(begin + size, len(examples))) for begin in range(0, len(examples), size)]
-    return Asked(len(examples), examples.has_gold, examples.digest(), lambda: map(examples.take, places))
+    return Asked([*map(len, places)], examples.has_gold, examples.digest(), lambda: map(examples.take, places))
 
 
 def read_asked(dataset: LiveDataset, size: int = BLOCK, *, look: Look = lambda examples: None) -> Asked:
@@ -75,7 +80,7 @@ def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Asked | None:
     """The questions of a dataset that streams, once seen; ``None`` where it does not, or parts do not fit together."""
     if (blocks := dataset.stream(size)) is None:
         return None
-    digests, names, gold, count = [], [], set(), 0
+    digests, names, gold, sizes = [], [], set(), list[int]()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", DataWarning)
         for block in blocks:
@@ -84,13 +89,13 @@ def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Asked | None:
             digests.append(block.digest())
             names.append(text_numbers(block.id))
             gold.add(block.has_gold)
-            count += len(block)
-            advance("reading questions", count)
-    if len(gold) != 1 or len(np.unique(np.concatenate(names))) < count:
+            sizes.append(len(block))
+            advance("reading questions", sum(sizes))
+    if len(gold) != 1 or len(np.unique(np.concatenate(names))) < sum(sizes):
         return None
     _say({str(each.message): each.message for each in said})
     digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    return Asked(count, gold.pop(), digest, lambda: _again(dataset, size, digests))
+    return Asked(sizes, gold.pop(), digest, lambda: _again(dataset, size, digests))
 
 
 def _again(dataset: LiveDataset, size: int, digests: list[str]) -> Iterator[Examples]:

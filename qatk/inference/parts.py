@@ -26,10 +26,11 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
         StorageError: the disk refuses.
     """
     about = parts / ABOUT
-    if any(found.name != LOCK for found in parts.iterdir()) and not resume:
+    begun = any(found.name not in (LOCK, ABOUT) for found in parts.iterdir())
+    if begun and not resume:
         what = f"{parts} holds the answers of a call that did not come to its end"
         raise UsageError(what, fix="go on with --resume, or remove the folder")
-    if about.exists():
+    if begun and about.exists():
         try:
             held = json.loads(about.read_text("utf-8"))
         except ValueError:
@@ -41,3 +42,9 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
     with storage_errors(parts):
         parts.mkdir(parents=True, exist_ok=True)
     write_json(about, identity)
+
+
+def leave_parts(parts: Path) -> None:
+    """Remove what :func:`open_parts` wrote where nothing was answered."""
+    if parts.is_dir() and not any(found.name not in (LOCK, ABOUT) for found in parts.iterdir()):
+        (parts / ABOUT).unlink(missing_ok=True)

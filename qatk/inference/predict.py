@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from qatk.evaluation.tally import Tally
 from qatk.files import finite, storage_errors, write_atomically
 from qatk.inference.asked import BLOCK, Asked, held
 from qatk.inference.model import AnsweringModel
-from qatk.inference.parts import open_parts
+from qatk.inference.parts import leave_parts, open_parts
 from qatk.inference.reply import Reply, replies_of
 from qatk.languages import ENGLISH, Normalisation
 from qatk.progress import advance
@@ -31,6 +31,21 @@ FORM = 3
 _SURE = ("probability", "no_answer_probability", "null_odds")
 
 Row = dict[str, Any]
+Elsewhere = Callable[[Path, Asked], None]
+"""Has blocks answered by other processes: is given the folder of parts, which is open, and what is asked."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of ``of`` contiguous parts of the questions, from 1; whole blocks, so that it changes no answer."""
+
+    number: int
+    of: int
+
+    def blocks(self, asked: Asked) -> range:
+        """The numbers of its blocks."""
+        blocks = len(asked.sizes)
+        return range(blocks * (self.number - 1) // self.of, blocks * self.number // self.of)
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,7 @@ def predict_file(
     resume: bool = False,
     block: int = BLOCK,
     normalisation: Normalisation = ENGLISH,
+    elsewhere: Elsewhere | None = None,
 ) -> Written:
     """Answer all examples into a file.
 
@@ -78,6 +94,7 @@ def predict_file(
         resume: go on with what a killed call left.
         block: questions answered between two writes; those that are read in blocks have their own.
         normalisation: by which normaliser the answers to questions with gold answers are compared.
+        elsewhere: called before anything is answered here, see :func:`answer_shard`.
 
     Raises:
         UsageError: another ending; a killed call left something and ``resume`` is off, or it was about something else.
@@ -85,16 +102,55 @@ def predict_file(
         StorageError: the disk refuses.
     """
     check_out(out)
-    parts = out.with_name(f"{out.name}.parts")
+    parts = _parts_of(out)
     with locked(parts, any_folder=True):
         asked = held(examples, block) if isinstance(examples, Examples) else examples
         open_parts(parts, _identity(model, asked, top_k, block), resume=resume)
+        there = [part for number in range(len(asked.sizes)) if (part := part_of(parts, number)).exists()]
         tally = Tally(normalisation)
-        resumed = _answer(model, asked, parts, top_k, tally)
+        try:
+            if elsewhere is not None:
+                elsewhere(parts, asked)
+            _answer(model, asked, parts, top_k, range(len(asked.sizes)), tally)
+        finally:
+            leave_parts(parts)
         answered = _join(parts, out)
         shutil.rmtree(parts)
     scores = tally.evaluation() if asked.has_gold else None
+    resumed = sum(size for number, size in enumerate(asked.sizes) if part_of(parts, number) in there)
     return Written(out, asked.count, answered, resumed, scores, tally.several)
+
+
+def answer_shard(
+    model: AnsweringModel, asked: Asked, out: Path, shard: Shard, *, top_k: int = 5, block: int = BLOCK
+) -> int:
+    """Answer the blocks of a shard that are not answered, into the folder of parts; :func:`predict_file` joins them.
+
+    Several processes may do so at once, and while another one waits in ``elsewhere`` of that function.
+
+    Returns:
+        the number of questions in the shard.
+
+    Raises:
+        UsageError: the folder of parts is about something else.
+        StorageError: the disk refuses.
+    """
+    parts = _parts_of(out)
+    with storage_errors(parts):
+        parts.mkdir(exist_ok=True)
+    open_parts(parts, _identity(model, asked, top_k, block), resume=True)
+    blocks = shard.blocks(asked)
+    _answer(model, asked, parts, top_k, blocks)
+    return sum(asked.sizes[number] for number in blocks)
+
+
+def _parts_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.parts")
+
+
+def part_of(parts: Path, number: int) -> Path:
+    """The file that holds the answers of a block."""
+    return parts / f"{number:06d}.jsonl"
 
 
 def check_out(out: Path) -> None:
@@ -107,21 +163,22 @@ def check_out(out: Path) -> None:
         raise UsageError(f"{out} is a folder", fix="name a file")
 
 
-def _answer(model: AnsweringModel, asked: Asked, parts: Path, top_k: int, tally: Tally) -> int:
-    """Answer all blocks that have no part yet, and score all; how many questions had one."""
-    done = resumed = 0
-    advance("answering", 0, asked.count)
+def _answer(
+    model: AnsweringModel, asked: Asked, parts: Path, top_k: int, which: range, tally: Tally | None = None
+) -> None:
+    """Answer those of these blocks that have no part yet, and score all of them."""
+    done, total = 0, sum(asked.sizes[number] for number in which)
+    advance("answering", 0, total)
     for number, examples in enumerate(asked.blocks()):
-        part = parts / f"{number:06d}.jsonl"
-        if part.exists():
-            resumed += len(examples)
-        else:
+        if number not in which:
+            continue
+        part = part_of(parts, number)
+        if not part.exists():
             write_atomically(part, "".join(_lines(model, examples, top_k)))
-        if asked.has_gold:
+        if asked.has_gold and tally is not None:
             tally.add(examples, read_said(part))
         done += len(examples)
-        advance("answering", done, asked.count)
-    return resumed
+        advance("answering", done, total)
 
 
 def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:

@@ -19,8 +19,7 @@ from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.files import storage_errors
 from qatk.plugins.attribution import explain
 from qatk.progress import listen
-from qatk.sweeps.events import Advanced, EpochEnded, Failed, Finished, RunEvent, StageBegun, Warned
-from qatk.sweeps.plan import Planned
+from qatk.sweeps.events import Advanced, EpochEnded, Failed, Finished, Piece, RunEvent, StageBegun, Warned
 
 VARIABLE = "QATK_EVENTS"
 """The environment variable that names the file."""
@@ -37,7 +36,7 @@ _EVERY = 0.1
 """Seconds between two reports of the same progress; the last one of all is always sent."""
 
 
-def read_event(run: Planned, line: str) -> RunEvent | None:
+def read_event(run: Piece, line: str) -> RunEvent | None:
     """The event on a line; ``None`` where the line is cut short, as by a process that was killed."""
     try:
         values = json.loads(line)

@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from qatk.sweeps.plan import Planned
+
+
+class Piece(Protocol):
+    """A piece of work that a command does in a process of its own: a run, or a shard of answers."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The path beside which its log lies, and other files while it is at work."""
+        ...
+
+    @property
+    def command(self) -> Sequence[str]:
+        """What does it, behind ``qatk``; also what goes on with it."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of it is done."""
+        ...
 
 
 @dataclass(frozen=True)
 class Begun:
     """The sweep begins; ``runs`` are all that it needs, finished ones included."""
 
-    runs: Sequence[Planned]
+    runs: Sequence[Piece]
 
 
 @dataclass(frozen=True)
 class RunEvent:
     """Something about one run."""
 
-    run: Planned
+    run: Piece
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from qatk.files import parse_json, read_text, storage_errors, write_json
 from qatk.plugins.launch_protocols import Job, JobState
 from qatk.plugins.live_launchers import LiveLauncher
 from qatk.sweeps.channel import VARIABLE, read_event
-from qatk.sweeps.events import Failed, Finished, Queued, RunEvent, Started
-from qatk.sweeps.plan import Planned
+from qatk.sweeps.events import Failed, Finished, Piece, Queued, RunEvent, Started
 
 _EVERY, _GRACE = 0.1, 5.0
 """Seconds between two looks at the jobs, and seconds that a shared folder may take to show what an ended job wrote."""
@@ -30,7 +29,7 @@ _LAST = 4096
 
 
 class Launched:
-    """Makes every run by ``qatk run`` in a job of its own, so that one that crashes takes nothing with it.
+    """Makes every run, or other piece of work, in a job of its own, so that one that crashes takes nothing with it.
 
     Args:
         launcher: where the jobs go.
@@ -41,7 +40,7 @@ class Launched:
     def __init__(self, launcher: LiveLauncher, options: Sequence[str] = (), *, keep: bool = False) -> None:
         self.launcher, self.options, self.keep = launcher, options, keep
 
-    def execute(self, runs: Sequence[Planned]) -> Generator[RunEvent, None, None]:
+    def execute(self, runs: Sequence[Piece]) -> Generator[RunEvent, None, None]:
         """Make these runs, see :class:`qatk.sweeps.events.Executor`, or follow the jobs of earlier that make them."""
         if not runs:
             return
@@ -66,7 +65,7 @@ class Launched:
         finally:
             self.launcher.close()
 
-    def _found(self, runs: Sequence[Planned]) -> list[_Work]:
+    def _found(self, runs: Sequence[Piece]) -> list[_Work]:
         """The jobs of an earlier call that are still queued or running."""
         ids = {run.folder: found for run in runs if (found := _recorded(run, self.launcher.registered.name))}
         known = [run for run in runs if run.folder in ids]
@@ -74,7 +73,7 @@ class Launched:
         alive = [run for run, state in zip(known, states, strict=True) if state.state != "ended"]
         return [_Work(run, ids[run.folder], found=True) for run in alive]
 
-    def _submit(self, runs: Sequence[Planned]) -> list[_Work]:
+    def _submit(self, runs: Sequence[Piece]) -> list[_Work]:
         if not runs:
             return []
         jobs = [self._job(run) for run in runs]
@@ -83,17 +82,14 @@ class Launched:
             write_json(_beside(work.run, "job.json"), {"launcher": self.launcher.registered.name, "id": work.job})
         return works
 
-    def _job(self, run: Planned) -> Job:
+    def _job(self, run: Piece) -> Job:
         with storage_errors(run.folder.parent):
             run.folder.parent.mkdir(parents=True, exist_ok=True)
             for kind in ("log", "events"):
                 _beside(run, kind).unlink(missing_ok=True)
-        settings = [word for setting in run.settings for word in ("--set", setting)]
-        limit = [] if run.limit is None else ["--limit", str(run.limit)]
-        rest = [str(run.recipe), "--out", str(run.folder), "--resume", "--json", *settings, *limit]
         return Job(
             name=run.folder.name,
-            command=(sys.executable, "-m", "qatk", *self.options, "run", *rest),
+            command=(sys.executable, "-m", "qatk", *self.options, *run.command),
             folder=Path.cwd(),
             log=_beside(run, "log").absolute(),
             environment={VARIABLE: str(_beside(run, "events").absolute())},
@@ -103,7 +99,7 @@ class Launched:
 class _Work:
     """A run and its job."""
 
-    def __init__(self, run: Planned, job: str, *, found: bool = False) -> None:
+    def __init__(self, run: Piece, job: str, *, found: bool = False) -> None:
         self.run, self.job, self.found = run, job, found
         self.state, self.read, self.said = "", 0, ""
         self.finished: Finished | None = None
@@ -163,11 +159,11 @@ class _Work:
         return f"{said} ({how}; what it wrote is in {log})"
 
 
-def _beside(run: Planned, kind: str) -> Path:
+def _beside(run: Piece, kind: str) -> Path:
     return run.folder.with_name(f"{run.folder.name}.{kind}")
 
 
-def _recorded(run: Planned, launcher: str) -> str | None:
+def _recorded(run: Piece, launcher: str) -> str | None:
     """The id of the job that this launcher was given for a run."""
     try:
         record = parse_json(read_text(path := _beside(run, "job.json")), path)

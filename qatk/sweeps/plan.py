@@ -52,6 +52,13 @@ class Planned:
         return f"{self.system}, seed {self.seed}"
 
     @property
+    def command(self) -> list[str]:
+        """What makes it, behind ``qatk``; also what goes on with it."""
+        settings = [word for setting in self.settings for word in ("--set", setting)]
+        limit = [] if self.limit is None else ["--limit", str(self.limit)]
+        return ["run", str(self.recipe), "--out", str(self.folder), "--resume", "--json", *settings, *limit]
+
+    @property
     def finished(self) -> bool:
         """Whether the folder holds this run, with its scores and answers."""
         return "score" in self._completed() and (self.folder / "examples.parquet").is_file()

@@ -78,7 +78,7 @@ def sweep(
     runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
     _make_folder(runs[0].folder.parent)
     check_data(runs, host, _warn)
-    with _terminated_as_interrupted():
+    with terminated_as_interrupted():
         outcomes = make_runs(runs, executor, listener)
     return _systems(outcomes, host, nbest, on), outcomes
 
@@ -185,7 +185,7 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
+def terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM ends the runs in progress as Ctrl-C does, instead of leaving them behind.
 
     Only the main thread receives signals; elsewhere nothing changes, and neither where SIGTERM is heeded already.
