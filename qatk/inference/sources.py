@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -45,12 +46,18 @@ class Source:
     run: Path | None = None
     weights: Path | None = None
 
+    @cached_property
+    def _calibration(self) -> object:
+        """What ``calibration.json`` holds, which is read once."""
+        assert self.run is not None
+        return read_part(self.run / FILE)
+
     def promise(self) -> KeptPromise | None:
         """The error rate that ``calibration.json`` promises, if there is one."""
         if self.run is None or not (file := self.run / FILE).exists():
             return None
         try:
-            return KeptPromise.of(read_part(file))
+            return KeptPromise.of(self._calibration)
         except ValueError as error:
             raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {self.run} makes it again") from None
 
@@ -60,7 +67,7 @@ class Source:
             return None
         file = self.run / FILE
         try:
-            content = read_part(file)
+            content = self._calibration
             threshold = content.get("threshold") if isinstance(content, dict) else None
             if isinstance(threshold, bool) or not isinstance(threshold, int | float):
                 raise unreadable(file, "it holds no null threshold")

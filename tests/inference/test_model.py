@@ -16,6 +16,7 @@ from qatk.calibration.risk_control import KeptPromise
 from qatk.cli import app
 from qatk.errors import ModelError, QatkError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import read_data
+from qatk.inference import sources
 from qatk.inference.model import AnsweringModel
 from small import write_recipe
 
@@ -50,7 +51,9 @@ def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringMod
     assert len(model.answer(QUESTION, CONTEXT, top_k=60).candidates) == 60
 
 
-def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(tmp_path: Path) -> None:
+def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = write_recipe(tmp_path)
     settings = ["head={use: conditional}", "decoder.null_threshold=calibrated"]
     result = qatk.run(recipe, out=tmp_path / "run", settings=settings)
@@ -62,7 +65,11 @@ def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(tmp_path: Pa
     kept = {"at_most": 0.05, "confidence": 0.9, "chosen": {"threshold": model.threshold - 3}}
     calibration = tmp_path / "run" / "calibration.json"
     calibration.write_text(json.dumps({**json.loads(calibration.read_text()), "promise": kept}))
+    opened: list[Path] = []
+    read = sources.read_part
+    monkeypatch.setattr(sources, "read_part", lambda path: opened.append(path) or read(path))
     promised = qatk.load_model(tmp_path / "run")
+    assert opened == [calibration]
     assert promised.threshold == model.threshold - 3
     assert promised.changed(decoder={"max_answer_length": 3}).threshold == model.threshold
     best = found.score > -float("inf")
