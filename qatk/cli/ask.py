@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.shared import (
+    MOST,
     Device,
     ModelName,
     NoOverlap,
@@ -55,7 +56,7 @@ def ask_command(
         ),
     ] = None,
     top_k: Annotated[
-        int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of alternatives to show.")
+        int, typer.Option("-k", "--top-k", min=1, max=MOST, metavar="N", help="Number of alternatives to show.")
     ] = 3,
     passages: Passages = None,
     no_overlap: NoOverlap = False,
@@ -165,8 +166,8 @@ class Conversation:
         if name == ":help":
             self.console.print("\n".join(COMMANDS.values()))
         elif name == ":k":
-            if not argument.isdecimal() or not 1 <= int(argument) <= 1000:
-                raise UsageError(f"{argument or 'nothing'} is no number from 1 to 1000", fix=COMMANDS[name])
+            if not argument.isdecimal() or not 1 <= int(argument) <= MOST:
+                raise UsageError(f"{argument or 'nothing'} is no number from 1 to {MOST}", fix=COMMANDS[name])
             self.top_k = int(argument)
         elif name == ":model":
             self.model = self.load(argument)

@@ -12,6 +12,7 @@ from qatk.cli.data.options import Data, Set, Use
 from qatk.cli.predict_shards import Jobs, KeepRunning, Launcher, OneShard, Sharding, Shards
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import (
+    MOST,
     Device,
     Language,
     LanguageColumn,
@@ -39,7 +40,9 @@ def predict_command(
         Path,
         typer.Option(metavar="FILE", help="Output: .json (id to text), .jsonl or .parquet (also places and scores)."),
     ] = Path("answers.json"),
-    top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of best spans in a row.")] = 5,
+    top_k: Annotated[
+        int, typer.Option("-k", "--top-k", min=1, max=MOST, metavar="N", help="Number of best spans in a row.")
+    ] = 5,
     passages: Passages = None,
     no_overlap: NoOverlap = False,
     device: Device = None,

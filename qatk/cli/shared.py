@@ -67,6 +67,8 @@ Passages = Annotated[
         show_default="as in the run",
     ),
 ]
+MOST = 1000
+"""Spans that ``-k`` may ask for: all there are of a long document are millions."""
 NoOverlap = Annotated[
     bool, typer.Option("--no-overlap", help="List spans that do not overlap: the best of each place.")
 ]

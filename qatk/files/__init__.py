@@ -2,7 +2,7 @@
 
 from qatk.files.cache import LIMIT, PLACE, cache_folder
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
-from qatk.files.reading import file_digest, is_there, parse_json, read_json_lines, read_rows, read_text
+from qatk.files.reading import file_digest, is_there, parse_json, read_json_lines, read_rows, read_text, text_of
 from qatk.files.streaming import is_streamable, json_items, line_blocks, open_plain, stream_json_lines
 from qatk.files.writing import (
     RUN_MARK,
@@ -42,6 +42,7 @@ __all__ = [
     "replacing",
     "storage_errors",
     "stream_json_lines",
+    "text_of",
     "unreachable",
     "write_atomically",
     "write_json",

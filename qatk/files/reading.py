@@ -66,6 +66,15 @@ def read_text(path: Path) -> str:
             data = file.read()
     except OSError as error:
         raise _cannot_read(path, error) from error
+    return text_of(data, path)
+
+
+def text_of(data: bytes, path: Path) -> str:
+    """The text of a file that has been read, or of standard input; ``path`` is for messages.
+
+    Raises:
+        DataError: as :func:`read_text`.
+    """
     if data.startswith(GZIP):
         data = _from_gzip(data, path)
     elif data.startswith(ZSTD):

@@ -7,12 +7,13 @@ from importlib import import_module
 from pathlib import Path
 
 from qatk.errors import DataError, UsageError
-from qatk.files import read_text
+from qatk.files import read_text, text_of
 
 CONVERTED = (".pdf", ".docx", ".pptx", ".html", ".htm", ".epub")
 """Endings of files that ``markitdown`` turns into text."""
 _RAW = ("%PDF-", "PK")
 """How files begin that the library gives back as they are, because it cannot read them."""
+_STDIN = "standard input"
 LONGEST = 20_000_000
 """Characters of the longest document."""
 
@@ -31,16 +32,17 @@ def read_document(source: str) -> str:
     if not source.strip():
         raise UsageError("the document is blank", fix="name a file, a text, or - for standard input")
     if source == "-":
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+        text = text_of(sys.stdin.buffer.read(), Path(_STDIN))
     elif _is_text(source):
         text = source
     else:
         path = Path(source)
         text = _converted(path) if path.suffix.lower() in CONVERTED and path.is_file() else read_text(path)
-        if "\0" in text:
-            raise DataError("this is no text file: it holds NUL characters", where=source)
+    where = None if text is source else _STDIN if source == "-" else source
+    if "\0" in text:
+        raise DataError("this is no text: it holds NUL characters", where=where)
     if not text.strip():
-        raise UsageError("the document is blank", where=None if _is_text(source) else source)
+        raise UsageError("the document is blank", where=where)
     if len(text) > LONGEST:
         raise UsageError(f"the document has {len(text):,} characters", fix=f"ask about {LONGEST:,} or fewer")
     return text

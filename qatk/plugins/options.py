@@ -34,8 +34,14 @@ def checked_options(component: Component, values: Mapping[str, object], finder: 
         return component.options.model_validate(with_parts(component.options, values, part))
     except ValidationError as error:
         known = list(component.options.model_fields)
-        lines = [f"{'.'.join(map(str, e['loc']))}: {' '.join(explain(e, known))}" for e in complaints(error)]
+        lines = [_line(each, known) for each in complaints(error)]
         raise UsageError("; ".join(lines), where=component.name) from None
+
+
+def _line(error: ErrorDetails, known: Sequence[str]) -> str:
+    """What is wrong with one option, behind its place, unless that is what it begins with."""
+    place, said = ".".join(map(str, error["loc"])), " ".join(explain(error, known)).rstrip()
+    return said if said.startswith(f"{place}: ") else f"{place}: {said}"
 
 
 def show(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -71,6 +72,20 @@ def test_a_damaged_document_is_refused(name: str, content: bytes, tmp_path: Path
     with pytest.raises((DataError, UsageError)) as caught:
         read_document(str(tmp_path / name))
     assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"It was built in caf\xe9.", "the text is not UTF-8: byte 19"), (b"a\0b", "NUL"), (b"\x1f\x8bcut", "gzip")],
+)
+def test_what_standard_input_gives_is_text_or_refused(
+    content: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    with pytest.raises(DataError, match=f"^standard input: .*{words}"):
+        read_document("-")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\ufeffIt was café.".encode())))
+    assert read_document("-") == "It was café."
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

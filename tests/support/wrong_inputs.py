@@ -12,7 +12,7 @@ from qatk.plugins.host import PluginHost
 from wrong_rows import row_files
 from wrong_runs import DIGITS, make_runs
 
-WORDS = {"$DIGITS": DIGITS, "$LONG": "x" * 300, "$ESC": "\x1b[2J"}
+WORDS = {"$DIGITS": DIGITS, "$LONG": "x" * 300, "$ESC": "\x1b[2J", "$BYTE": "caf\udce9"}
 """What stands for texts that are too long, or not to be seen, for a table."""
 
 RECIPE = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: facts, questions: 8}}\n"
@@ -154,6 +154,7 @@ def _data() -> dict[str, str | bytes]:
         "other.json": json.dumps(_squad(id="b")),
         "blank-id.json": json.dumps(_squad(id=" ")),
         "spans.jsonl": json.dumps(_row(spans=[{"char_start": 3, "char_end": 6}, {"char_start": 16, "char_end": 20}])),
+        "large.txt": b"x " * 25_000_000,
         "named.jsonl": json.dumps(_row(is_impossible="no", label="x")),
     }
     return {f"data/{name}": content for name, content in found.items()}
