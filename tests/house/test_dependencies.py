@@ -20,6 +20,7 @@ EXTRAS = (
     "align",
     "japanese",
     "llm",
+    "lora",
     "mlflow",
     "onnx",
     "openvino",

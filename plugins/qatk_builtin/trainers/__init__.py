@@ -52,6 +52,17 @@ class TorchOptions(Options):
     adversarial: Annotated[float, Field(ge=0)] = 0.0
     """Distance by which the embeddings of each window move to where the loss is higher, in a second pass that is learnt
     from too; above 0, a step takes more than twice the time. Not with ``compile``."""
+    lora_rank: Positive | None = None
+    """Leave the encoder's weights as they are and train low-rank changes of its linear layers (LoRA) of this rank, and
+    the head; they are merged into the weights that are saved. Needs the package peft: ``qatk[lora]``."""
+    lora_alpha: AboveZero = 16.0
+    """Weight of these changes, divided by ``lora_rank``."""
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout before these changes."""
+    lora_dora: bool = False
+    """Train the norms of these layers' weights apart from their directions (DoRA); a step takes longer."""
+    lora_targets: Annotated[list[str], Field(min_length=1)] | None = None
+    """Ends of the names of the linear layers that are changed, such as ``[query, value]``; by default, all of them."""
     max_grad_norm: AboveZero = 1.0
     """Maximum norm of the gradients; larger ones are clipped."""
     skip_bad_batches: bool = False
@@ -78,6 +89,15 @@ class TorchOptions(Options):
     def _one_average(self) -> Self:
         if self.average_decay is not None and self.average_epochs is not None:
             raise ValueError("average_decay and average_epochs are both given; name one")
+        return self
+
+    @model_validator(mode="after")
+    def _rank_for_lora(self) -> Self:
+        names = ("lora_dropout", "lora_dora", "lora_targets")
+        if self.lora_rank is None and (idle := [name for name in names if getattr(self, name)]):
+            raise ValueError(f"{idle[0]} is given without lora_rank; name a rank, such as 8")
+        if self.lora_rank is not None and self.reinitialise_layers:
+            raise ValueError("reinitialise_layers draws weights that lora_rank does not train; name one")
         return self
 
     @model_validator(mode="after")

@@ -57,8 +57,9 @@ class Adversary:
             return None
         if self._steps:
             return found + self._steps[table]
-        self._seen[table] = found
-        return None
+        # Frozen ones have no gradients of their own.
+        self._seen[table] = found if found.requires_grad else found.detach().requires_grad_()
+        return self._seen[table]
 
 
 def _shares_weights(module: nn.Module, table: nn.Module) -> bool:

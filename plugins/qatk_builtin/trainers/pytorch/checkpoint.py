@@ -17,6 +17,7 @@ from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, PretrainedConfig,
 from typing_extensions import NotRequired, TypedDict
 
 from qatk.api import HEAD_WEIGHTS, CheckpointModule, ModelError, StorageError
+from qatk_builtin.trainers.pytorch.adapters import encoder_state
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 WEIGHTS, TRAINING = "model.safetensors", "training.pt"
@@ -45,7 +46,7 @@ def save_model(model: QAModel, folder: Path) -> None:
     """
     found = _as_question_answering(model)
     with _explained(folder):
-        weights = model.encoder.state_dict() if found is None else found[1]
+        weights = encoder_state(model) if found is None else found[1]
         save_file(_portable(weights), folder / WEIGHTS, metadata={"format": "pt"})
         if found is None:
             save_file(_portable(model.head.state_dict()), folder / HEAD_WEIGHTS)
@@ -141,7 +142,7 @@ def _as_question_answering(model: QAModel) -> tuple[type[PreTrainedModel], dict[
     """A class of transformers with all weights under its names; ``None`` where no class's names and shapes fit."""
     if (config := _config(model.encoder)) is None or not hasattr(model.head, "checkpoint_state"):
         return None
-    inner, outer = model.encoder.state_dict(), dict(cast(CheckpointModule, model.head).checkpoint_state())
+    inner, outer = encoder_state(model), dict(cast(CheckpointModule, model.head).checkpoint_state())
     for qa_class in _qa_classes(config):
         weights = {f"{qa_class.base_model_prefix}.{name}": value for name, value in inner.items()} | outer
         with torch.device("meta"):

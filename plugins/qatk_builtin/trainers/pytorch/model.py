@@ -20,6 +20,7 @@ class QAModel(nn.Module):
         tokenizer: saved beside the weights.
         spec: what the batches must look like.
         packing: how the encoder runs without padding; ``None`` where it does not.
+        adapted: whether adapters lie beside weights of the encoder, while a training lasts.
         head_begins: ``untrained``, ``checkpoint`` where the head took over its weights, or ``without weights``.
     """
 
@@ -33,6 +34,7 @@ class QAModel(nn.Module):
             if "pooler" in name:  # takes no part in the states, and would keep several processes waiting for gradients
                 parameter.requires_grad_(False)
         self.packing: Packing | None = None
+        self.adapted = False
         self._marks_question = "global_attention_mask" in inspect.signature(encoder.forward).parameters
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 

@@ -15,12 +15,12 @@ from qatk_builtin.trainers.pytorch.model import QAModel
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """The trainable parameters in two groups: with weight decay, and without (biases and norms)."""
+    """The trainable parameters in two groups: with weight decay, and without (biases, norms, magnitudes of DoRA)."""
     bare = {
         id(parameter)
         for module in model.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if name.endswith("bias") or "norm" in type(module).__name__.lower()
+        if name.endswith("bias") or any(word in type(module).__name__.lower() for word in ("norm", "dora"))
     }
     trained = [p for p in model.parameters() if p.requires_grad]
     return [

@@ -75,8 +75,8 @@ class TrainingState:
         }
         if self.objects:
             kept["objects"] = {name: value.state_dict() for name, value in self.objects.items()}
-        if self.raw is not None:
-            kept["raw"] = self.raw
+        if self.raw is not None or self.model.adapted:  # what is saved beside it is merged
+            kept["raw"] = self.raw or self.model.state_dict()
         save_training(folder, kept)
 
     def restore(self, saved: Interrupted, folder: Path) -> None:
@@ -109,7 +109,8 @@ def load_weights(model: QAModel, folder: Path) -> Interrupted:
     Raises:
         ModelError: there is no training to resume, or it is of another model.
     """
-    load_model(model, folder)
+    if not model.adapted:
+        load_model(model, folder)
     saved = load_training(folder)
     if "raw" in saved:
         try:

@@ -32,6 +32,7 @@ from qatk.api import (
     pause_requested,
 )
 from qatk.types import Int64, batches_by_length
+from qatk_builtin.trainers.pytorch.adapters import adapted, trained_parameters
 from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
 from qatk_builtin.trainers.pytorch.computing import set_computing
@@ -128,6 +129,7 @@ class TorchTrainer(TrainingHooks):
             "parameters": sum(p.numel() for p in model.parameters()),
             "head": model.head_begins,
             "saved_as": saved_form(model),
+            **({"trained_parameters": trained_parameters(model, self.options)} if self.options.lora_rank else {}),
             **({} if self._splits == 1 else {"parts_of_a_batch": self._splits * self.options.gradient_accumulation}),
         }
 
@@ -148,7 +150,7 @@ class TorchTrainer(TrainingHooks):
             assert self._examples is not None, "take_examples comes before fit"
             gold = GoldSpans(self._examples, train)
         self._objective = Objective(self.options, self.engine.autocast, gold)
-        with self.engine.together(), self._objective.begun(model):
+        with adapted(model, self.options, seed), self.engine.together(), self._objective.begun(model):
             self._loop = Loop(
                 self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late, resume=resume
             )
