@@ -1,0 +1,34 @@
+"""Recipes for models of the hub, each run with a small random model of its architecture in that one's place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import qatk
+from any_model import save_family
+from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import load_recipe
+from repository import ROOT
+
+
+@pytest.mark.parametrize(("recipe", "family"), [("deberta", "deberta-v3"), ("modernbert", "modernbert")])
+def test_the_recipe_suits_the_architecture(recipe: str, family: str, tmp_path: Path, host: PluginHost) -> None:
+    model = save_family(tmp_path / "model", family)
+    data = [
+        f"data.{part}={{use: facts, questions: 8, long: 0.0, seed: {seed}}}"
+        for seed, part in enumerate(("train", "dev"))
+    ]
+    steps = [
+        f"backbone.model={model}",
+        "trainer.max_steps=1",
+        "trainer.batch_size=8",
+        "reporters=[]",
+        "slicers=[]",
+        *data,
+    ]
+    path = ROOT / "examples" / f"squad_v2_{recipe}.yaml"
+    run = qatk.run(load_recipe(path, host, steps), out=tmp_path / "run")
+    assert run.evaluation.metrics["total"] == 8
+    assert run.manifest["model"]["head"] == "untrained"
