@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,11 @@ class Request:
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
+        from qatk.run_folder.remote import here
+
+        return replace(self, inputs=[here(path) for path in self.inputs])._read(host)
+
+    def _read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         from qatk.files import is_there
         from qatk.recipes import is_plan, is_recipe
 

@@ -50,6 +50,7 @@ def report_command(
     from qatk.run_folder.folder import SETS
     from qatk.run_folder.load import load_run
     from qatk.run_folder.lock import locked
+    from qatk.run_folder.remote import here
     from qatk.types import clusters_of
 
     plain_warnings()
@@ -60,6 +61,7 @@ def report_command(
         names = ["html"]
     host = plugin_host(context)
     reporters = [host.live(LiveReporter, "reporter", name) for name in names]
+    run = here(run)
     result, folder = load_run(run, on=on, host=host), out or (run if on == "dev" else run / SETS / on)
     if cluster is not None:
         clusters_of(result.evaluation.examples, cluster)

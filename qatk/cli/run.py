@@ -38,7 +38,10 @@ def run_command(
             autocompletion=completion.recipe_keys,
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Run folder.", show_default="runs/RECIPE")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Run folder, or its URL (s3://...).", show_default="runs/RECIPE"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the run folder.")] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Use only the first N questions of each split.")

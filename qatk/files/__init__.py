@@ -3,6 +3,7 @@
 from qatk.files.cache import LIMIT, PLACE, cache_folder
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
 from qatk.files.reading import file_digest, is_there, parse_json, read_json_lines, read_rows, read_text, text_of
+from qatk.files.remote import RemoteFolder, local_place, url_of
 from qatk.files.streaming import is_streamable, json_items, line_blocks, open_plain, stream_json_lines
 from qatk.files.writing import (
     RUN_MARK,
@@ -20,6 +21,7 @@ __all__ = [
     "LIMIT",
     "PLACE",
     "RUN_MARK",
+    "RemoteFolder",
     "append_json_line",
     "cache_folder",
     "causes",
@@ -33,6 +35,7 @@ __all__ = [
     "is_there",
     "json_items",
     "line_blocks",
+    "local_place",
     "mend_lines",
     "open_plain",
     "parse_json",
@@ -44,6 +47,7 @@ __all__ = [
     "stream_json_lines",
     "text_of",
     "unreachable",
+    "url_of",
     "write_atomically",
     "write_json",
 ]

@@ -16,6 +16,7 @@ from qatk.data import pairs
 from qatk.errors import ModelError, UsageError
 from qatk.exports.folder import read_export
 from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trained, runtime_section
+from qatk.files import url_of
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.samples import sample_examples
@@ -28,6 +29,7 @@ from qatk.plugins.protocols import Model, Tokenizer
 from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
 from qatk.recipes.sections import RETRIEVAL
 from qatk.run_folder.parameters import read_parameters
+from qatk.run_folder.remote import here
 from qatk.types import Examples, Predictions
 
 
@@ -168,9 +170,9 @@ def load_model(
     """Load a model that answers questions.
 
     Args:
-        model: a run folder; the folder of a saved or an exported model; the hub id of a question-answering checkpoint;
-            or ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; for a model that
-            qatk did not train, they are the defaults of a recipe.
+        model: a run folder, or its URL; the folder of a saved or an exported model; the hub id of a question-answering
+            checkpoint; or ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; for a
+            model that qatk did not train, they are the defaults of a recipe.
         device: as in the trainer's option, such as ``cpu`` or ``cuda``.
         settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``. ``passages`` replaces the
             run's: ``{"passages": {"use": "bm25", "keep": 8}}`` scores the best windows only, ``{}`` all windows.
@@ -184,6 +186,7 @@ def load_model(
         UsageError: if an option is unknown.
     """
     host = host or PluginHost.discover()
+    model = model if url_of(model) is None else here(model)
     source = find_source(model, host)
     changes = {name: dict(options) for name, options in (settings or {}).items()}
     sections = source.sections if device is None else _with_device(source.sections, device)

@@ -27,6 +27,7 @@ from qatk.run_folder.manifest import (
     read_manifest,
     write_manifest,
 )
+from qatk.run_folder.remote import Mirror
 
 SETS = "sets"
 """The folder of the evaluation sets beside ``dev``, one folder each."""
@@ -39,10 +40,12 @@ class RunFolder:
     Attributes:
         path: the folder.
         manifest: what it says of itself; :meth:`update` changes it, :meth:`save` writes it.
+        mirror: sends it to its URL, if it has one.
     """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
+        self.mirror: Mirror | None = None
 
     @classmethod
     def open(cls, path: Path, identity: Identity, *, resume: bool, differing: Differing | None = None) -> RunFolder:
@@ -141,6 +144,12 @@ class RunFolder:
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         write_manifest(self.path, self.manifest)
+        self.send()
+
+    def send(self, *, final: bool = False) -> None:
+        """Send what changed to the URL of the run, if it has one; see :meth:`Mirror.send`."""
+        if self.mirror is not None:
+            self.mirror.send(final=final)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name

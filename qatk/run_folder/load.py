@@ -15,6 +15,7 @@ from qatk.run_folder.examples_table import read_examples
 from qatk.run_folder.folder import SETS
 from qatk.run_folder.manifest import read_finished
 from qatk.run_folder.reading import read_figures, unreadable
+from qatk.run_folder.remote import here
 
 if TYPE_CHECKING:
     from qatk.languages import Normalisation
@@ -28,7 +29,7 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: P
     """Read the result of a finished run.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, or its URL.
         nbest: whether to read the n-best spans of each question, which take most of the time.
         on: the evaluation set of the result; the others are in its ``sets``.
         host: the plugins that bring the run's normaliser, where it has another than ``en``.
@@ -37,7 +38,7 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: P
         RunFolderError: if the folder is not a run folder, or the run did not reach its scores.
         UsageError: if it has no evaluation set of this name.
     """
-    path = Path(folder)
+    path = here(folder)
     manifest = read_finished(path)
     places = {"dev": path, **{name: path / SETS / name for name in manifest.data if name not in ("train", "dev")}}
     if on not in places:

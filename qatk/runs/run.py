@@ -15,7 +15,7 @@ from qatk.errors import ModelError
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
 from qatk.exports.runtimes import exporter_of
-from qatk.files import replacing, write_atomically, write_json
+from qatk.files import RemoteFolder, replacing, url_of, write_atomically, write_json
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
@@ -31,6 +31,7 @@ from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
+from qatk.run_folder.remote import Mirror, followed, speaking_of, working_folder
 from qatk.run_folder.secrets import hidden, hidden_in_yaml
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
@@ -61,7 +62,7 @@ def run(
 
     Args:
         recipe: the path of a recipe, or a checked recipe (``seed`` and ``settings`` then have no effect).
-        out: the run folder; by default ``runs/<name of the recipe>``.
+        out: the run folder, or its URL such as ``s3://bucket/run``; by default ``runs/<name of the recipe>``.
         resume: continue the run in that folder and skip its completed stages.
         limit: the number of questions to use from each split; by default all.
         seed: overrides the recipe's seed.
@@ -87,20 +88,34 @@ def run(
     pipeline = given.bound(compose(recipe, host))
     if (needed := pipeline.runtime.needs()) is not None:
         exporter_of(needed, host)  # that it is there, before training
-    path = Path(out or Path("runs") / recipe.name)
-    identity = Identity(recipe=recipe.digest(), limit=limit)
     with ExitStack() as stack:
-        if is_first_process():
-            lock = stack.enter_context(locked(path))
-            stack.enter_context(listen_too(Noting(lock)))
-            folder = RunFolder.open(path, identity, resume=resume, differing=partial(_differences, recipe))
-        else:
-            folder = stack.enter_context(follow(path, identity))
+        folder = _open(stack, out or Path("runs") / recipe.name, recipe, limit, resume=resume)
+        if not is_first_process():
             pipeline = replace(pipeline, reporters=[], trackers=[])
         with folder.noting_the_end(), blaming(pipeline.suppliers()):
             context = Context(recipe, pipeline, folder, Stages(folder), Trackers(pipeline.trackers), limit)
             with context.trackers.hearing_the_end():
-                return _execute(context, host, console or Console(quiet=True))
+                result = _execute(context, host, console or Console(quiet=True))
+                folder.send(final=True)
+                return result
+
+
+def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, *, resume: bool) -> RunFolder:
+    """The folder of the run, held until the stack ends; of a process that is not the first, a copy."""
+    identity = Identity(recipe=recipe.digest(), limit=limit)
+    remote = None if (url := url_of(out)) is None else RemoteFolder(url)
+    if remote is not None:
+        remote.check_writable()
+    path = Path(out) if url is None else working_folder(url)
+    stack.enter_context(speaking_of(url, path))
+    if not is_first_process():
+        return stack.enter_context(follow(path if url is None else stack.enter_context(followed(url)), identity))
+    lock = stack.enter_context(locked(path))
+    stack.enter_context(listen_too(Noting(lock)))
+    mirror = None if remote is None else Mirror(remote, path)
+    folder = RunFolder.open(path, identity, resume=resume, differing=partial(_differences, recipe))
+    folder.mirror = mirror
+    return folder
 
 
 def _differences(recipe: Recipe, held: Mapping[str, object]) -> Sequence[str]:

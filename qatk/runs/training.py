@@ -160,6 +160,7 @@ class _Training:
 
     def _save_state(self, step: int) -> None:
         self._checkpoints.write(step, partial(self._save_into, state=True))
+        self.context.folder.send()
 
     def _save(self, place: str) -> None:
         with replacing(self.context.folder / place) as new:

@@ -10,11 +10,13 @@ from qatk.comparison.compare import compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
+from qatk.files import url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
 from qatk.recipes import is_plan, is_recipe
 from qatk.results import Comparison
 from qatk.results.comparison import System
+from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.events import Executor, SweepEvent
 from qatk.sweeps.overrides import over_values
@@ -51,7 +53,7 @@ def compare(
     """Compare systems with the first one, question by question; for recipes, make missing runs first.
 
     Args:
-        sources: run folders, predictions files, with ``data`` models; recipes; or one plan. The first is the baseline.
+        sources: run folders or URLs, predictions files, models with ``data``; recipes; a plan. The baseline is first.
         data: the data for models to answer, and to score predictions files on, as in :func:`qatk.evaluate`.
         null_odds: the odds file of each predictions file, or ``None``.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
@@ -77,13 +79,18 @@ def compare(
     Raises a :class:`QatkError` for all that a user can correct, for wrong arguments before anything is run.
     """
     host = host or PluginHost.discover()
-    if recipes := _recipes_of(sources, data, varied=bool(over) or seeds is not None):
+    if recipes := _recipes_of(sources := _reached(sources), data, varied=bool(over) or seeds is not None):
         systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on)
     elif not (systems := _gathered(sources, host, on)):
         by = given_normalisation(language, language_column, host)
         read = partial(read_systems, sources, null_odds, data=data, by=by, common=common, group_seeds=group_seeds)
         systems = read(cluster=cluster, on=on, align=align, host=host)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+
+
+def _reached(sources: Sequence[Source]) -> tuple[Source, ...]:
+    """What is compared, runs at URLs as copies on this machine."""
+    return tuple(source if url_of(source) is None else here(source) for source in sources)
 
 
 def _gathered(sources: Sequence[Source], host: PluginHost, on: str) -> list[System]:

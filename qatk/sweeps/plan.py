@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
+from qatk.files import url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
 from qatk.recipes.recipe import Recipe, load_recipe
@@ -103,6 +104,9 @@ def plan(
     """
     if double := [key for key, times in Counter(over.key for over in overs).items() if times > 1]:
         raise UsageError(f"--over varies {', '.join(double)} twice", fix="give all values of a key in one --over")
+    if out is not None and (url := url_of(out)) is not None:
+        fix = "name a folder that all machines share; qatk run --out URL makes a single run there"
+        raise UsageError("the runs of a comparison are made in a folder, not at a URL", where=url, fix=fix)
     choices: Sequence[int | None] = [None] if seeds is None else seeds
     stems = Counter(Path(path).stem for path in recipes)
     names = {str(path): Path(path).stem if stems[Path(path).stem] == 1 else str(path) for path in recipes}

@@ -35,8 +35,8 @@ EXTRAS = (
 )
 IMPORTED_BY_TORCH = {"onnxscript", "tensorboard"}
 """torch.onnx writes graphs with it, and torch.utils.tensorboard event files."""
-BY_HAND = {"trackio"}
-"""What brings so much that no test has it: ``tools/try_trackio.py`` tries it."""
+BY_HAND = {"s3fs", "trackio"}
+"""What brings so much that no test has it: ``tools/try_s3fs.py`` and ``tools/try_trackio.py`` try it."""
 NOT_RUN = {"_typeshed"}
 """Only for types."""
 

@@ -98,6 +98,24 @@ def test_what_changes_no_result_may_change_before_a_run_goes_on(undisturbed: Und
     qatk.run(undisturbed.recipe, out=out, resume=True)  # and back again
 
 
+def test_a_run_at_a_url_goes_on_on_another_machine(
+    undisturbed: Undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, url = tmp_path / "store" / "run", f"file://{tmp_path}/store/run"
+    there = {"cwd": tmp_path, "paths": [SUPPORT], "QATK_CACHE": str(tmp_path / "machine-1")}
+    done = call("survival", undisturbed.recipe, url, "step", 5, **there)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert sorted(path.name for path in (store / "checkpoints").glob("step-*"))[-1] == "step-00000004"
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "machine-2"))
+    with pytest.raises(RunFolderError, match=rf"{url} already holds this run, unfinished\n"):
+        qatk.run(undisturbed.recipe, out=url)
+    qatk.run(undisturbed.recipe, out=url, resume=True)
+    assert contents(store) == undisturbed.contents
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "machine-3"))
+    assert qatk.compare(url, store, draws=1000).pairs[0].headline.difference == 0
+    assert not list((tmp_path / "machine-3").rglob("checkpoints"))
+
+
 @pytest.mark.parametrize(
     ("text", "interval"),
     [

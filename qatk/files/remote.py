@@ -1,0 +1,122 @@
+"""Folders at URLs (``s3://bucket/runs/a``, ``file:///shared/a``): their files listed, sent and fetched, by fsspec."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qatk.errors import StorageError, UsageError, without_secrets
+from qatk.files.cache import PLACE, cache_folder
+from qatk.files.hub import first_line
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]+):/{1,3}(?=[^/])")
+_LOCAL = ("file", "local")
+_EXTRAS = {"s3": "qatk[s3fs]", "s3a": "qatk[s3fs]"}
+
+
+def url_of(path: str | Path) -> str | None:
+    """The URL that a user named; ``None`` of a path on this machine. A ``Path`` has lost a slash, which is put back."""
+    text = str(path)
+    if (found := _URL.match(text)) is None or Path(text).exists():
+        return None
+    return f"{found[1]}://{'/' * (found[1] in _LOCAL)}{text[found.end() :].rstrip('/')}"
+
+
+class RemoteFolder:
+    """A folder at a URL. Each file is written whole, and none together with another.
+
+    Args:
+        url: as :func:`url_of` gives it.
+
+    Raises:
+        UsageError: there is no such kind of storage, or its library is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        import fsspec
+
+        self.url = without_secrets(url)
+        protocol = url.partition("://")[0]
+        try:
+            found: tuple[AbstractFileSystem, str] = fsspec.core.url_to_fs(
+                url, **({"auto_mkdir": True} if protocol in _LOCAL else {})
+            )
+        except ImportError:
+            fix = f'pip install "{_EXTRAS.get(protocol, "the library of fsspec for it")}"'
+            raise UsageError(f"{protocol}:// needs a library that is not installed", where=self.url, fix=fix) from None
+        except ValueError as error:
+            fix = "name a folder, or a URL such as s3://bucket/run"
+            raise UsageError(first_line(error), where=self.url, fix=fix) from None
+        self._system, self._root = found[0], found[1].rstrip("/")
+
+    def names(self) -> list[str]:
+        """The names of all files, relative to the folder; none of a folder that is not there, nor such as lead out."""
+        with self._explained("read"):
+            self._system.invalidate_cache()
+            found = self._system.find(self._root) if self._system.exists(self._root) else []
+            names = sorted(str(path)[len(self._root) + 1 :] for path in found)
+            return [name for name in names if not {"", ".", ".."} & {*name.split("/")}]
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; ``None`` where there is none."""
+        with self._explained("read"):
+            try:
+                return bytes(self._system.cat_file(self._at(name)))
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+
+    def fetch(self, name: str, path: Path) -> None:
+        """Copy a file to this machine."""
+        with self._explained("read"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._system.get_file(self._at(name), str(path))
+
+    def send(self, path: Path, name: str) -> None:
+        """Copy a file of this machine there, in place of what has this name."""
+        with self._explained("write"):
+            self._system.put_file(str(path), self._at(name))
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        with self._explained("write"):
+            self._system.rm_file(self._at(name))
+
+    def check_writable(self) -> None:
+        """Raise :class:`UsageError` where nothing can be written: a file is, and goes again."""
+        try:
+            with self._explained("write"):
+                self._system.pipe_file(self._at(".writable"), b"")
+                self._system.rm_file(self._at(".writable"))
+        except StorageError as error:
+            raise UsageError(error.what, where=error.where, fix=error.fix) from error
+
+    def _at(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        """Turn whatever the library of the storage raises into one message."""
+        try:
+            yield
+        except Exception as error:
+            fix = "check the name of the bucket or folder, your credentials, and your right to write there"
+            said = without_secrets(first_line(error))
+            raise StorageError(f"cannot {verb}: {said}", where=self.url, fix=fix) from error
+
+
+def local_place(url: str, kind: str) -> Path:
+    """The folder on this machine for copies of what is at a URL, below the cache folder.
+
+    Raises:
+        UsageError: the user disabled caching, or has no home folder.
+    """
+    if (base := cache_folder(os.environ, "remote")) is None:
+        raise UsageError("a run at a URL needs room on this machine", where=url, fix=f"set {PLACE} to a folder")
+    return base / kind

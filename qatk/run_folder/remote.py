@@ -1,0 +1,146 @@
+"""Runs at URLs: made in a folder of this machine and sent file by file, or fetched from there to be read."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError
+from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, replacing, storage_errors, url_of
+from qatk.run_folder.checkpoints import DIGESTS
+from qatk.run_folder.lock import LOCK
+
+_STATES = "checkpoints/"
+
+
+class Mirror:
+    """The folder of a run at a URL, and the folder of this machine in which it is made.
+
+    Storage of objects has no rename, so that the order of files makes a run whole: a state's digests go before the
+    files that they are of, and the manifest goes last. A reader finds what the manifest says, or more.
+
+    Args:
+        remote: the run folder at the URL.
+        folder: of this machine; what is at the URL replaces its content.
+
+    Raises:
+        RunFolderError: what is there is no run.
+        StorageError: it cannot be read.
+    """
+
+    def __init__(self, remote: RemoteFolder, folder: Path) -> None:
+        self.remote, self.folder = remote, folder
+        if (names := remote.names()) and RUN_MARK not in names:
+            raise RunFolderError(f"{remote.url} holds something that is not a run", fix="name another URL with --out")
+        for old in folder.iterdir() if folder.is_dir() else ():
+            if old.name != LOCK:
+                discard(old)
+        self.sent = {name: _version(folder / name) for name in _fetch_all(remote, folder, names)}
+
+    def send(self, *, final: bool = False) -> None:
+        """Send what changed, and remove what is gone; a failure is warned of and made good by the next call.
+
+        Raises:
+            StorageError: the last call failed; the run is whole on this machine.
+        """
+        try:
+            self._send()
+        except StorageError as error:
+            if final:
+                error.fix = f"the run is finished in {self.folder}: copy it from there; {error.fix}"
+                raise
+            warnings.warn(QatkWarning(f"{error.where}: {error.what}; it will be tried again"), stacklevel=3)
+
+    def _send(self) -> None:
+        found = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*") if path.is_file()}
+        whole = {name: path for name, path in found.items() if not any(part[0] == "." for part in name.split("/"))}
+        changed = {name: version for name, path in whole.items() if (version := _version(path)) != self.sent.get(name)}
+        for name in sorted(changed, key=_turn):
+            self.remote.send(whole[name], name)
+            self.sent[name] = changed[name]
+        for name in [name for name in self.sent if name not in whole]:
+            self.remote.remove(name)
+            del self.sent[name]
+
+
+def _turn(name: str) -> tuple[int, str]:
+    """When a file is sent."""
+    return 2 if name == RUN_MARK else int(not name.endswith(f"/{DIGESTS}")), name
+
+
+def _version(path: Path) -> tuple[int, int]:
+    return path.stat().st_size, path.stat().st_mtime_ns
+
+
+def working_folder(url: str) -> Path:
+    """The folder of this machine in which the run of a URL is made; the same for every call, so that it can be locked.
+
+    Raises:
+        UsageError: there is no room for it, see :func:`qatk.files.remote.local_place`.
+    """
+    return local_place(url, "made") / _key(url) / _ending(url)
+
+
+def here(path: str | Path) -> Path:
+    """A run folder on this machine: the path itself, or a copy of what is at a URL, without its saved states.
+
+    A copy is made once for each version of the manifest.
+
+    Raises:
+        RunFolderError: there is no run at the URL.
+        StorageError, UsageError: it cannot be reached.
+    """
+    if (url := url_of(path)) is None:
+        return Path(path)
+    remote = RemoteFolder(url)
+    if (manifest := remote.read(RUN_MARK)) is None:
+        raise RunFolderError(f"there is no run: no {RUN_MARK}", where=remote.url, fix="name the URL of a run folder")
+    folder = local_place(url, "read") / _key(url, manifest) / _ending(url)
+    if not folder.is_dir():
+        with storage_errors(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(folder) as new:
+            _fetch_all(remote, new, [name for name in remote.names() if not name.startswith(_STATES)])
+    return folder
+
+
+@contextmanager
+def followed(url: str) -> Iterator[Path]:
+    """A copy of a run folder for a process that is not the first; it goes when the block ends."""
+    with TemporaryDirectory(prefix="qatk-follower-") as folder:
+        remote = RemoteFolder(url)
+        _fetch_all(remote, Path(folder), remote.names())
+        yield Path(folder)
+
+
+def _fetch_all(remote: RemoteFolder, folder: Path, names: list[str]) -> list[str]:
+    """Fetch these files; their names."""
+    for name in names:
+        remote.fetch(name, folder / name)
+    return names
+
+
+@contextmanager
+def speaking_of(url: str | None, folder: Path) -> Iterator[None]:
+    """Have messages name the URL, not the folder of this machine that stands for it."""
+    try:
+        yield
+    except QatkError as error:
+        if url is not None and not isinstance(error, StorageError):
+            for field in ("what", "where", "fix"):
+                if (text := getattr(error, field)) is not None:
+                    setattr(error, field, text.replace(str(folder), url))
+        raise
+
+
+def _key(url: str, manifest: bytes = b"") -> str:
+    return hashlib.sha256(url.encode() + b"\0" + manifest).hexdigest()[:16]
+
+
+def _ending(url: str) -> Path:
+    """The last parts of a URL, by which reports tell runs apart."""
+    return Path(*[part for part in url.partition("://")[2].split("/") if part not in ("", ".", "..")][-2:])
