@@ -87,23 +87,25 @@ def replies_of(
     """A reply for each example, with up to ``top_k`` candidates. The predictions must have an n-best list."""
     best = predictions.nbest
     assert best is not None, "replies need the n-best of their predictions"
-    spans = zip(best.text, best.char_start, best.char_end, best.score, best.probability, strict=True)
+    texts, columns = iter(best.text), (best.char_start, best.char_end, best.score, best.probability)
     for row, said in enumerate(predictions.text):
-        number = int(best.offsets[row + 1] - best.offsets[row])
-        found = [Candidate(text, *(value.item() for value in numbers)) for text, *numbers in islice(spans, number)]
-        none = max(0.0, 1.0 - float(np.sum([span.probability for span in found])))
+        begin, stop = int(best.offsets[row]), int(best.offsets[row + 1])
+        found = list(islice(texts, stop - begin))
+        starts, ends, scores, probabilities = (column[begin:stop].tolist() for column in columns)
+        none = max(0.0, 1.0 - float(np.sum(probabilities)))
         start, end = int(predictions.char_start[row]), int(predictions.char_end[row])
-        answered = [span.probability for span in found if (span.start, span.end) == (start, end)]
+        places = list(zip(starts, ends, strict=True))
+        known = zip(found[:top_k], starts, ends, scores, probabilities, strict=False)
         yield Reply(
             question=examples.question[row],
             context=examples.context_of(row),
             text=said,
             start=start,
             end=end,
-            probability=answered[0] if answered else none,
+            probability=probabilities[places.index((start, end))] if (start, end) in places else none,
             no_answer_probability=none,
             null_odds=float(predictions.null_odds[row]),
             spans=[Place(*span) for span in predictions.spans(row)],
-            candidates=found[:top_k],
+            candidates=[Candidate(*span) for span in known],
             promise=None if promise is None else promise.says,
         )
