@@ -14,21 +14,27 @@ from qatk.inference.bench import Measured
 
 
 class Figure(NamedTuple):
-    """A figure of each case: its header in the table, its title in the page, its value and how it is written."""
+    """A figure of each case: its header in the table, its title in the page, its value and how it is written.
+
+    One that is not ``by_batch`` is the same for all sizes of batches.
+    """
 
     header: str
     title: str
     of: Callable[[Measured], float]
     form: str
+    by_batch: bool = True
 
 
+_LESS = "less is better"
 FIGURES = (
     Figure("questions/s", "Questions per second: more is better", lambda row: row.questions_per_second, ",.1f"),
-    Figure("p50 ms", "Median time of a call, in milliseconds: less is better", lambda row: row.p50_ms, ",.1f"),
-    Figure("p99 ms", "Time that 99 % of the calls take at most, in milliseconds", lambda row: row.p99_ms, ",.1f"),
-    Figure("memory MB", "Most memory of a fresh process, in MB", lambda row: row.memory_bytes / 1e6, ",.0f"),
-    Figure("model MB", "Size of the model's files, in MB", lambda row: row.model_bytes / 1e6, ",.1f"),
+    Figure("p50 ms", f"Median time of a call, in ms: {_LESS}", lambda row: row.p50_ms, ",.1f"),
+    Figure("p99 ms", f"Time that 99 % of the calls take at most, in ms: {_LESS}", lambda row: row.p99_ms, ",.1f"),
+    Figure("memory MB", f"Most memory of a fresh process, in MB: {_LESS}", lambda row: row.memory_bytes / 1e6, ",.0f"),
+    Figure("model MB", f"Model files, in MB: {_LESS}", lambda row: row.model_bytes / 1e6, ",.1f", by_batch=False),
 )
+F1 = Figure("F1", "F1, in per cent: more is better", lambda row: row.f1 or 0.0, ".2f", by_batch=False)
 LABELS = ("model", "runtime", "batch")
 """Headers of the columns that name a case."""
 
@@ -81,20 +87,23 @@ def bench_html(measured: Sequence[Measured], models: Sequence[str]) -> str:
 
 def _charts(measured: Sequence[Measured], models: Sequence[str]) -> Iterator[Chart]:
     several = len(set(models)) > 1
-    names = []
-    for row, model in zip(measured, models, strict=True):
-        parts = [*([model] if several else []), f"{row.runtime} {row.precision}".strip(), f"batch {row.batch_size}"]
-        names.append(", ".join(parts))
     for figure in FIGURES:
-        yield _chart(figure.title, names, [figure.of(row) for row in measured], figure.form)
-    if _scored(measured):
-        yield _chart("F1, in per cent", names, [row.f1 or 0.0 for row in measured], ".2f")
+        yield _chart(figure, measured, models if several else ())
+    if scored := [k for k, row in enumerate(measured) if row.f1 is not None]:
+        yield _chart(F1, [measured[k] for k in scored], [models[k] for k in scored] if several else ())
 
 
-def _chart(title: str, names: Sequence[str], values: Sequence[float], form: str) -> Chart:
-    most = max(values) or 1.0
-    named = zip(names, values, strict=True)
-    return Chart(title, [Bar(name, format(value, form), round(100 * value / most, 1)) for name, value in named])
+def _chart(figure: Figure, measured: Sequence[Measured], models: Sequence[str]) -> Chart:
+    """``models``: what to call the model of each case; empty where there is one alone."""
+    most = max(map(figure.of, measured)) or 1.0
+    bars: dict[str, Bar] = {}
+    for place, row in enumerate(measured):
+        parts = [*models[place : place + 1], f"{row.runtime} {row.precision}".strip()]
+        # The last space does not break, so that no number stands in a line of its own.
+        name = ", ".join([*parts, *([f"batch\u00a0{row.batch_size}"] if figure.by_batch else [])])
+        share = round(100 * figure.of(row) / most, 1)
+        bars.setdefault(name, Bar(name, format(figure.of(row), figure.form), share))
+    return Chart(figure.title, list(bars.values()))
 
 
 def _scored(measured: Sequence[Measured]) -> bool:

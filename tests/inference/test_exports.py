@@ -18,6 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import qatk
+from page_tools import find_chromium, launched
 from qatk.cli import app
 from qatk.cli.bench import _tables
 from qatk.comparison.systems import read_systems
@@ -290,10 +291,25 @@ def test_the_page_of_a_bench_has_a_bar_for_each_figure() -> None:
         ["100.0", "4.5", "100.0"],
         ["100.0", "50.0", "100.0"],
         ["100.0", "30.0", "100.0"],
-        ["100.0", "97.9", "0.0"],
+        ["100.0", "97.9"],
     ]
-    assert "small, onnx int8, batch 32" in charts[0]
+    assert "small, onnx int8, batch\u00a032" in charts[0]
+    more = bench_html([*MEASURED, replace(MEASURED[1], batch_size=1)], ["small"] * 3)
+    assert [chart.count("<rect") for chart in re.findall(r"<figure>.*?</figure>", more, re.S)] == [3, 3, 3, 3, 2, 2]
     assert "12,345.6" in charts[0]
     assert "<b>" not in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium was found: install one, or name it in QATK_CHROMIUM")
+def test_the_page_of_a_bench_fits_a_phone(tmp_path: Path) -> None:
+    (tmp_path / "bench.html").write_text(bench_html([*MEASURED, OTHER], ["runs/quickstart"] * 2 + ["large"]))
+    for browser in launched():
+        page = browser.new_page(viewport={"width": 360, "height": 740})
+        page.goto((tmp_path / "bench.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        right = "(all) => all.map((each) => each.getBoundingClientRect().right)"
+        bars, figures = (page.eval_on_selector_all(name, right) for name in (".bars", "figure"))
+        assert [bar < figure for bar, figure in zip(bars, figures, strict=True)] == [True] * 6
+        page.close()

@@ -59,6 +59,9 @@ def test_models_answer_side_by_side_in_the_text(browser: Any, server: Server) ->
         )
         cards = page.locator(".card")
         assert cards.locator("h2").all_inner_texts() == ["plain", "pair"]
+        left, right = (cards.nth(k).bounding_box() for k in (0, 1))
+        assert left["y"] == right["y"]
+        assert left["x"] + left["width"] < right["x"]
         assert [span["text"] for span in pair["spans"]] == marks(page, 1)
         assert len(marks(page, 1)) == 2
         assert cards.nth(1).locator("ol.said li").all_inner_texts() == marks(page, 1)
