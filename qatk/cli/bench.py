@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.data.options import Set, Use
 from qatk.cli.shared import Device, output, plain_warnings, plugin_host, print_json
 from qatk.errors import UsageError
@@ -23,7 +24,11 @@ def bench_command(
     context: typer.Context,
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL", help="Run folder, saved or exported model, or checkpoint of the hub."),
+        typer.Argument(
+            metavar="MODEL",
+            help="Run folder, saved or exported model, or checkpoint of the hub.",
+            autocompletion=completion.runs,
+        ),
     ],
     runtimes: Annotated[
         list[str] | None,
@@ -32,6 +37,7 @@ def bench_command(
             metavar="NAME",
             help="Runtimes, such as torch,onnx,onnx:int8. May be repeated.",
             show_default="the model's own",
+            autocompletion=completion.runtimes,
         ),
     ] = None,
     batch_sizes: Annotated[str, typer.Option("--batch-size", metavar="N,N", help="Questions of a call.")] = "1,8,32",

@@ -141,6 +141,7 @@ Runtimes = Annotated[
         "--runtime",
         metavar="NAME",
         help="What models or recipes predict with, such as onnx:int8. Repeated: one for each MODEL in order.",
+        autocompletion=completion.runtimes,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead of the report.")]

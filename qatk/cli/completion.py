@@ -9,11 +9,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import typer
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from qatk.plugins.host import PluginHost
 
 Completer = Callable[[typer.Context, str], list[str]]
@@ -94,6 +96,27 @@ def datasets(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 
 
 @_quiet
+def runtimes(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Names of runtimes, and with each of its precisions; of a list, the last one is completed."""
+    host, (typed, comma, _) = _host(ctx), incomplete.rpartition(",")
+    for name in _names(host, "runtime"):
+        field = host.find("runtime", name).component.options.model_fields.get("precision")
+        yield from (f"{typed}{comma}{name}{more}" for more in ("", *(f":{each}" for each in _choices(field))))
+
+
+@_quiet
+def exporters(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Names of exporters."""
+    return _names(_host(ctx), "exporter")
+
+
+@_quiet
+def retrievers(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Names of retrievers, and ``none``."""
+    return [*_names(_host(ctx), "retriever"), "none"]
+
+
+@_quiet
 def reporters(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Names of reporters."""
     return _names(_host(ctx), "reporter")
@@ -127,6 +150,11 @@ def _kinds() -> list[str]:
     from qatk.plugins.protocols import PROTOCOLS
 
     return list(PROTOCOLS)
+
+
+def _choices(field: FieldInfo | None) -> tuple[str, ...]:
+    """The values of an option of few; none of other options."""
+    return () if field is None else get_args(field.annotation)
 
 
 def _names(host: PluginHost, kind: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.data.options import Use
 from qatk.cli.shared import ModelName, output, plain_warnings, plugin_host, print_json
 
@@ -28,7 +29,10 @@ class Precision(str, Enum):
 def export_command(
     context: typer.Context,
     model: ModelName,
-    to: Annotated[str, typer.Option("--to", metavar="EXPORTER", help="Format: onnx or openvino.")],
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="EXPORTER", help="Format: onnx or openvino.", autocompletion=completion.exporters),
+    ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the exported model.")],
     precision: Annotated[
         Precision | None,

@@ -65,6 +65,7 @@ Passages = Annotated[
         metavar="RETRIEVER",
         help="Score only windows that a retriever keeps: bm25, '{use: bm25, keep: 8}', or none to score all.",
         show_default="as in the run",
+        autocompletion=completion.retrievers,
     ),
 ]
 MOST = 1000
@@ -103,6 +104,7 @@ RuntimeName = Annotated[
         metavar="NAME",
         help="What predicts: torch, onnx, openvino or a plugin's, with a precision behind a colon (onnx:int8).",
         show_default="the model's own",
+        autocompletion=completion.runtimes,
     ),
 ]
 

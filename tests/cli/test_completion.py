@@ -51,6 +51,7 @@ def completed(line: str, monkeypatch: pytest.MonkeyPatch, shell: str = "zsh") ->
         monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
     said = CliRunner().invoke(app, [], prog_name="qatk").stdout
     if shell == "zsh":
+        said = said.replace("\\\\:", ":")  # zsh takes what is behind a colon for a description
         return re.findall(r'^(?:_arguments .*\(\()?"([^"]*)"', said, re.MULTILINE)
     return [part.split("\t")[0] for part in said.splitlines() if part]
 
@@ -83,6 +84,11 @@ def test_every_shell_is_answered(folder: Path, shell: str, monkeypatch: pytest.M
         ("qatk plugins show stri", ["stride"]),
         ("qatk plugins new dec", ["decoder"]),
         ("qatk ask runs/base --device c", ["cpu", "cuda"]),
+        ("qatk ask runs/base --runtime onnx", ["onnx", "onnx:fp16", "onnx:fp32", "onnx:int8"]),
+        ("qatk bench runs/base --runtime torch,openvino:i", ["torch,openvino:int8"]),
+        ("qatk bench runs/b", ["runs/base"]),
+        ("qatk predict runs/base data.csv --passages b", ["bm25"]),
+        ("qatk export runs/base --to op", ["openvino"]),
     ],
 )
 def test_what_is_typed_is_completed(folder: Path, line: str, due: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
