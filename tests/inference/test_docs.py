@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from commands import call
 from qatk.cli import app
+from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import parse_recipe
 from repository import ROOT
 from small import squad
 
@@ -62,6 +65,19 @@ def test_the_block_runs(block: str, run: Path, tmp_path: Path) -> None:
     (tmp_path / "block.py").write_text(block)
     done = call("block", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_keys_in_the_place_of_flags_are_a_recipe(host: PluginHost) -> None:
+    """Of the page "Coming from transformers", all of them together."""
+    page = (ROOT / "docs/how-to/from-transformers.md").read_text("utf-8")
+    recipe: dict[str, Any] = {"qatk": 1}
+    for span in re.findall(r"`(\w+: [^`]+)`", page.partition("run_qa.py`")[2]):
+        for key, value in yaml.safe_load(span).items():
+            recipe[key] = {**recipe.get(key, {}), **value} if isinstance(value, dict) else value
+    found = parse_recipe(yaml.safe_dump(recipe), "the page", host).filled()
+    assert set(recipe) <= set(found)
+    assert {"backbone", "data", "featurizer", "decoder", "trainer", "trackers", "keep_best"} <= set(recipe)
+    assert set(recipe["data"]) == {"train", "dev", "test"}
 
 
 def test_a_csv_becomes_a_model_that_answers(tmp_path: Path) -> None:
