@@ -93,6 +93,7 @@ class _Request:
     def make(self, context: typer.Context) -> None:
         """Make the run, and report it."""
         from qatk.cli.progress import show_run
+        from qatk.files import url_of
         from qatk.run_folder.folder import is_first_process
         from qatk.runs.processes import in_team
         from qatk.sweeps.channel import reporting
@@ -109,6 +110,8 @@ class _Request:
                 raise Interrupted("interrupted", fix=f"run {again} to continue") from None
             if finished is not None:
                 finished(result.metrics)
+        if console is not None and self.out is not None and (url := url_of(self.out)) is not None:
+            console.print(f"they are also at {url}", soft_wrap=True)
         if first and self.json:
             named = {"normaliser": result.normaliser}
             sets = {name: {**each.metrics, "normaliser": each.normaliser} for name, each in result.sets.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +44,10 @@ class RemoteFolder:
 
         self.url = without_secrets(url)
         protocol = url.partition("://")[0]
+        self._on_disk = protocol in _LOCAL
         try:
             found: tuple[AbstractFileSystem, str] = fsspec.core.url_to_fs(
-                url, **({"auto_mkdir": True} if protocol in _LOCAL else {})
+                url, **({"auto_mkdir": True} if self._on_disk else {})
             )
         except ImportError:
             fix = f'pip install "{_EXTRAS.get(protocol, "the library of fsspec for it")}"'
@@ -84,9 +85,12 @@ class RemoteFolder:
             self._system.put_file(str(path), self._at(name))
 
     def remove(self, name: str) -> None:
-        """Remove a file."""
+        """Remove a file, and folders that it leaves empty: storage of objects has none."""
         with self._explained("write"):
             self._system.rm_file(self._at(name))
+            with suppress(OSError):  # the first that is not empty
+                for folder in list(Path(name).parents)[:-1] if self._on_disk else ():
+                    Path(self._at(str(folder))).rmdir()
 
     def check_writable(self) -> None:
         """Raise :class:`UsageError` where nothing can be written: a file is, and goes again."""

@@ -172,7 +172,10 @@ def is_first_process() -> bool:
 
 @contextmanager
 def follow(path: Path, identity: Identity) -> Iterator[RunFolder]:
-    """A scratch copy of the run folder ``path``, gone when the block ends."""
+    """A scratch copy of the run folder ``path``, gone when the block ends; of a finished run, itself, only read."""
+    if (path / MANIFEST).exists() and "score" in (manifest := read_manifest(path)).stages:
+        yield RunFolder(path, manifest)
+        return
     with tempfile.TemporaryDirectory(prefix="qatk-follower-") as scratch:
         manifest = Manifest(identity=identity)
         if (path / MANIFEST).exists():

@@ -212,3 +212,6 @@ def test_a_follower_copies_what_is_whole(tmp_path: Path) -> None:
     with follow(folder.path, ME) as copy:
         assert sorted(path.name for path in (copy / "checkpoints").iterdir()) == ["best", "step-00000003"]
     assert (folder / "checkpoints" / ".best.old").exists()  # it is for the first process to mend
+    folder.complete("score", StageRecord(seconds=1.0))
+    with follow(folder.path, ME) as finished:
+        assert (finished.path, finished.manifest) == (folder.path, folder.manifest)

@@ -40,6 +40,9 @@ def test_a_manifest_says_no_more_than_what_is_there(tmp_path: Path) -> None:
     (store / "model" / "weights").rmdir()
     mirror.send(final=True)
     assert files(store) == {name: text for name, text in files(folder).items() if name != ".lock"}
+    (folder / "checkpoints" / "b" / "digests.json").unlink()
+    mirror.send()
+    assert sorted(path.name for path in store.iterdir()) == ["manifest.json", "model"]
     other = tmp_path / "other-machine"
     write(other, left_over="of an earlier run", _lock="mine")
     Mirror(RemoteFolder(f"file://{store}"), other)
