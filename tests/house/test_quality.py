@@ -48,8 +48,7 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
         words = one.command(ROOT / table["recipe"], part, Path("runs"), None)
         settings = [words[k + 1] for k, word in enumerate(words) if word == "--set"]
         load_recipe(words[1], host, settings)
-        used = set(re.findall(r"\{runs\}/([\w-]+)/", " ".join(one.settings)))
-        assert used <= before, "runs of others come first"
+        assert set(one.needs) <= before, "runs of others come first"
         before.add(name)
     assert len(before) > 15
 
@@ -59,36 +58,52 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
 ) -> None:
     save(host.build("dataset", "facts", {"questions": 24, "long": 0.0}).load(), tmp_path / "train.json")
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    (tmp_path / "table.yaml").write_text("recipe: recipe.yaml\n" + TABLE)
+    (tmp_path / "table.yaml").write_text("recipe: recipe.yaml\ncurve: [8]\n" + TABLE)
     monkeypatch.setattr(sys, "executable", forked_python())
-    words = [tmp_path / "out", "--train", tmp_path / "train.json", "--folds", 2]
-    words += ["--recipe", tmp_path / "recipe.yaml", "--table", tmp_path / "table.yaml", "--page", tmp_path / "page.md"]
-    make_quality.main([str(word) for word in words])
-    said = capsys.readouterr().out
-    assert [line for line in said.splitlines() if not line.startswith(" ")] == [
-        f"{name} fold{k}" for name in ("plain", "bent", "taught") for k in (0, 1)
-    ]
-    page = (tmp_path / "page.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    monkeypatch.setattr(make_quality, "_end_with_parent", None)
+    made, page = tmp_path / "out", tmp_path / "page.md"
+    words = [made, "--train", tmp_path / "train.json", "--folds", 2, "--page", page]
+    words += ["--recipe", tmp_path / "recipe.yaml", "--table", tmp_path / "table.yaml"]
+
+    def start(*more: object) -> list[str]:
+        make_quality.main([str(word) for word in [*words, *more]])
+        return [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  failed")]
+
+    assert [line.split()[1:4] for line in start("--plan")[:2]] == [["plain", "fold0", "to"], ["bent", "fold0", "to"]]
+    assert not made.exists()
+    due = [f"{name} fold{k}" for k in (0, 1) for name in ("plain", "bent", "taught")]
+    assert [line.partition(": about ")[0] for line in start()] == due
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page.read_text("utf-8"), re.MULTILINE))
     assert rows["bent"].startswith("0 | --set trainer.epochs=none: epochs: should be a number")
     assert rows["taught"].startswith("2 | ")
-    assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| 0\.\d", rows["taught"])
-    assert "`augment {cloze: 0.5}`, `8 questions`" in page
-    assert load_run(tmp_path / "out" / "taught" / "fold0").manifest["data"]["train"]["questions"] == 12
-    made = tmp_path / "out"  # one run of each moves, as if it were that of a chosen configuration
-    for name in ("plain", "taught"):
-        (made / name / "fold1").rename(made / name / "seed4")
-    final = ["--only", "bent", "--final", "plain,taught", "--dev", tmp_path / "train.json", "--seeds", 4]
-    make_quality.main([str(word) for word in [*words, *final]])
-    assert "plain" not in capsys.readouterr().out, "what is there is not made again"
-    assert (
-        len(re.findall(r"^\| `(plain|taught)` \| 1 \|", (tmp_path / "page.md").read_text("utf-8"), re.MULTILINE)) == 2
-    )
+    assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| \w+ \| 0\.\d$", rows["taught"])
+    assert "`augment {cloze: 0.5}`, `8 questions`" in page.read_text("utf-8")
+    assert load_run(made / "taught" / "fold0").manifest["data"]["train"]["questions"] == 12
+    for name, part, place in (("plain", "fold1", "plain/seed4"), ("taught", "fold1", "taught/seed4")):
+        (made / name / part).rename(made / place)  # as if it were that of a chosen configuration
+    (made / "plain-8").mkdir()
+    (made / "taught" / "fold0").rename(made / "plain-8" / "seed4")
+    final = ["--final", "taught", "--curve", "plain", "--seeds", 4, "--dev", tmp_path / "train.json"]
+    assert [line.partition(":")[0] for line in start("--only", "bent", *final)] == ["bent fold0", "bent fold1"]
+    text = page.read_text("utf-8")
+    chosen = text.partition("## On data")[2].partition("## How much")[0]
+    assert re.findall(r"^\| `(\w+)` \| (\d) .*\| (\w*) \| 0", chosen, re.MULTILINE) == [
+        ("plain", "1", ""),
+        ("taught", "1", "inconclusive"),
+    ]
+    assert "Not made yet: `taught`." in text
+    assert re.search(r"^\| `plain` \| \d+\.\d \| \d+\.\d \|$", text, re.MULTILINE), "8 questions, and all"
+    assert page.with_suffix(".svg").read_text().startswith("<svg")
+
+
+def test_a_run_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
+    with make_quality._alone(tmp_path / "a" / "fold0") as alone, make_quality._alone(tmp_path / "a" / "fold0") as both:
+        assert (alone, both) == (True, False)
 
 
 def test_a_name_that_is_not_there_is_said(tmp_path: Path) -> None:
     words = ["out", "--train", "t.json", "--only", "gone"]
     with pytest.raises(SystemExit, match="has no configuration 'gone'; it has plain, "):
         make_quality.main(words)
-    with pytest.raises(SystemExit, match="--final needs --dev"):
+    with pytest.raises(SystemExit, match="--final and --curve need --dev"):
         make_quality.main(["out", "--train", "t.json", "--final", "plain"])

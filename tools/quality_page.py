@@ -1,0 +1,246 @@
+"""The page of ``tools/make_quality.py``: tables and a chart of all runs that are finished, however many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from qatk.api import QatkError, RunResult
+from qatk.calibration.calibrate import calibrate
+from qatk.comparison.compare import compare_systems
+from qatk.evaluation.answerability import answerability_of
+from qatk.results.comparison import System
+from qatk.statistics.intervals import mean_interval
+from quality_runs import FAILED, Configuration, finished, flow, trained_s
+
+Runs = Mapping[str, RunResult]
+"""The finished runs of a configuration, by part."""
+HEAD = [
+    *("EM", "F1", "HasAns F1", "NoAns F1", "held-out F1", "AUC"),
+    *("held-out difference", "F1 difference", "95 % CI", "verdict", "minutes"),
+]
+TEXT = """# What each lever gains
+
+Made on {date} by `python tools/make_quality.py OUT --train {train}` from the runs of `tools/quality.yaml`, all of which
+are listed, also those that did not help. [Better answers](../how-to/better-answers.md) explains the levers. Figures are
+means over the runs that are finished, in per cent. *Held-out F1* has a null threshold that was fitted on other articles
+of the same data; *AUC* is that of the null odds; *minutes* are those of training. Differences are those to `{base}` on
+the parts of the data that both have.
+
+## By cross-validation
+
+{folds} folds of the training articles: each model is scored on articles that it was not trained on, and each fold has a
+seed of its own. The difference in F1 is taken question by question, with a 95 % confidence interval (CI) by article. It
+does not cover other seeds, and of twenty such intervals one excludes 0 by chance: it says what to try on the data that
+a choice is reported on, which take no part here.
+"""
+FINAL = """
+## On data that chose nothing
+
+Trained on all training articles, several seeds each. The verdict is that of `qatk compare`, which corrects for the
+number of comparisons; with several seeds, its interval covers other seeds too.
+"""
+CURVE = """
+## How much labelling each is worth
+
+F1 with held-out thresholds by number of training questions, on the same data as above; means over the seeds.
+"""
+
+
+def page(train: str, out: Path, every: Mapping[str, Configuration], folds: int, place: Path) -> str:
+    """The text of the page; a chart is written beside it where there is a learning curve."""
+    base, known = next(iter(every)), _known(out, every)
+    lines = [TEXT.format(date=date.today(), train=train, base=base, folds=folds)]
+    plain = {name: one for name, one in every.items() if not _number(name, every)}
+    lines += [*_table(base, _of_kind(known, plain, "fold"), _failed(out, plain, "fold")), ""]
+    failed, final = _failed(out, plain, "seed"), _of_kind(known, plain, "seed")
+    if final := {name: runs for name, runs in final.items() if runs or name in failed}:
+        lines += [FINAL, *_table(base, final, failed, _claims(base, final)), ""]
+    lines += _curves(known, every, place)
+    lines += ["## The configurations", ""]
+    for one in plain.values():
+        ways = [f"augment {flow(one.augment)}"] if one.augment else []
+        few = [f"{one.questions:,} questions"] if one.questions else []
+        options_of_it = ", ".join(f"`{each}`" for each in (*one.settings, *ways, *few))
+        lines.append(f"- `{one.name}`: {one.what} ({options_of_it or 'no option'})")
+    return "\n".join(lines) + "\n"
+
+
+def _known(out: Path, every: Mapping[str, Configuration]) -> dict[str, Runs]:
+    folders = {name: sorted((out / name).glob("*/manifest.json")) for name in every}
+    return {name: {f.parent.name: run for f in found if (run := _kept(f.parent))} for name, found in folders.items()}
+
+
+@cache
+def _kept_at(folder: Path, changed: float) -> RunResult | None:
+    return finished(folder)
+
+
+def _kept(folder: Path) -> RunResult | None:
+    """A finished run, read once."""
+    return _kept_at(folder, (folder / "manifest.json").stat().st_mtime)
+
+
+def _number(name: str, every: Mapping[str, Configuration]) -> int:
+    """The number of questions of a configuration of a learning curve; 0 of others."""
+    first, _, last = name.rpartition("-")
+    return int(last) if first in every and last.isdecimal() and every[name].questions == int(last) else 0
+
+
+def _of_kind(known: Mapping[str, Runs], names: Mapping[str, Configuration], kind: str) -> dict[str, Runs]:
+    return {name: {part: run for part, run in known[name].items() if part.startswith(kind)} for name in names}
+
+
+def _failed(out: Path, names: Mapping[str, Configuration], kind: str) -> dict[str, str]:
+    """Why a run of a configuration failed."""
+    files = {name: sorted((out / name).glob(f"{kind}*-{FAILED}")) for name in names}
+    return {name: found[0].read_text("utf-8").strip() for name, found in files.items() if found}
+
+
+def _table(
+    base: str,
+    known: Mapping[str, Runs],
+    failed: Mapping[str, str],
+    claims: Mapping[str, tuple[str, str, str]] | None = None,
+) -> Iterator[str]:
+    """A line for each configuration, those that failed included; then those that are not made."""
+    yield f"|  | runs | {' | '.join(HEAD)} |"
+    yield f"| --- |{' --: |' * (len(HEAD) + 1)}"
+    waiting = []
+    for name, runs in known.items():
+        if runs:
+            figures = [f"{value:.1f}" for value in _figures(list(runs.values()))]
+            area = f"{np.mean([_fitted(run)[1] for run in runs.values()]):.3f}"
+            gained = _gain(runs, known.get(base, {})) if claims is None else claims.get(name, ("", "", ""))
+            more = [*figures, area, _held(runs, known.get(base, {})), *gained, _minutes(runs)]
+            yield f"| `{name}` | {len(runs)} | {' | '.join(more)} |"
+        elif name in failed:
+            yield f"| `{name}` | 0 | {failed[name]} |{' |' * (len(HEAD) - 1)}"
+        else:
+            waiting.append(f"`{name}`")
+    if waiting:
+        yield f"\nNot made yet: {', '.join(waiting)}."
+
+
+def _figures(runs: Sequence[RunResult]) -> list[float]:
+    """Means over all questions of all runs; of thresholds, over runs."""
+    one = {name: np.concatenate([run.evaluation.per_question[name] for run in runs]) for name in ("exact", "f1")}
+    answered = np.concatenate([run.evaluation.examples.has_answer for run in runs])
+    means = [one["exact"], one["f1"], one["f1"][answered], one["f1"][~answered]]
+    percents = [100 * float(values.mean()) if len(values) else float("nan") for values in means]
+    return [*percents, float(np.mean([_fitted(run)[0] for run in runs]))]
+
+
+def _minutes(runs: Runs) -> str:
+    """The mean time of training."""
+    return f"{np.mean([trained_s(run) for run in runs.values()]) / 60:.1f}"
+
+
+@cache
+def _fitted(run: RunResult) -> tuple[float, float]:
+    """F1 with thresholds of other articles, and the area under the ROC curve of the null odds; NaN where unknown."""
+    evaluation = run.evaluation
+    try:
+        found = calibrate(evaluation.examples, evaluation.predictions, evaluation.normalisation)
+    except QatkError:
+        return float("nan"), float("nan")
+    told = answerability_of(evaluation)
+    return float(np.mean([each.f1 for each in found.splits])), float("nan") if told is None else told.roc_auc
+
+
+def _shared(runs: Runs, base: Runs) -> list[str]:
+    """The parts that both have; none of the base itself."""
+    return [part for part in runs if part in base and runs[part] is not base[part]]
+
+
+def _held(runs: Runs, base: Runs) -> str:
+    differences = [_fitted(runs[part])[0] - _fitted(base[part])[0] for part in _shared(runs, base)]
+    return f"{np.mean(differences):+.1f}" if differences else ""
+
+
+def _gain(runs: Runs, base: Runs) -> tuple[str, str, str]:
+    """The difference in F1, its interval by article, and what that says."""
+    differences, clusters, before = [], [], 0
+    for part in _shared(runs, base):
+        ours, theirs = runs[part].evaluation, base[part].evaluation
+        place = {each: row for row, each in enumerate(theirs.examples.id)}
+        rows = np.array([place[each] for each in ours.examples.id])
+        differences.append(ours.per_question["f1"] - theirs.per_question["f1"][rows])
+        clusters.append(ours.clusters.index + before)
+        before += int(ours.clusters.index.max()) + 1
+    if not differences:
+        return "", "", ""
+    every = np.concatenate(differences)
+    # Below 0, where the interval is the mean and a multiple of its error.
+    low, high = mean_interval(every - 2, np.concatenate(clusters))
+    return _said(100 * float(every.mean()), low + 200, high + 200)
+
+
+def _said(difference: float, low: float, high: float) -> tuple[str, str, str]:
+    verdict = "better" if low > 0 else "worse" if high < 0 else "inconclusive"
+    return f"{difference:+.2f}", f"{low:+.2f} to {high:+.2f}", verdict
+
+
+def _claims(base: str, known: Mapping[str, Runs]) -> dict[str, tuple[str, str, str]]:
+    """What ``qatk compare`` says of each configuration against the base, on the seeds that both have."""
+    if base not in known:
+        return {}
+    found = {}
+    others = {name: _shared(runs, known[base]) for name, runs in known.items()}
+    for parts in {tuple(parts) for parts in others.values() if parts}:
+        names = [base, *(name for name, shared in others.items() if tuple(shared) == parts)]
+        systems = [
+            System(
+                name, [known[name][p].evaluation for p in parts], [int(p.removeprefix("seed")) for p in parts], parts
+            )
+            for name in names
+        ]
+        for pair in compare_systems(systems).pairs:
+            f1 = pair.headline
+            low, high = f1.two_way or f1.by_cluster
+            found[names[pair.other]] = (f"{f1.difference:+.2f}", f"{low:+.2f} to {high:+.2f}", f1.verdict)
+    return found
+
+
+def _curves(known: Mapping[str, Runs], every: Mapping[str, Configuration], place: Path) -> list[str]:
+    """The learning curves of configurations that have one, as a table and as a chart."""
+    points: dict[str, dict[int, float]] = {}
+    for name in every:
+        if runs := [run for part, run in known[name].items() if part.startswith("seed") and _number(name, every)]:
+            points.setdefault(name.rpartition("-")[0], {})[_number(name, every)] = _figures(runs)[-1]
+    for name, of in points.items():
+        if runs := [run for part, run in known[name].items() if part.startswith("seed")]:
+            of[int(runs[0].manifest["data"]["train"]["questions"])] = _figures(runs)[-1]
+    if not points:
+        return []
+    numbers = sorted({number for of in points.values() for number in of})
+    lines = [CURVE, f"|  |{''.join(f' {number:,} |' for number in numbers)}", f"| --- |{' --: |' * len(numbers)}"]
+    lines += [
+        f"| `{name}` |{''.join(f' {of[n]:.1f} |' if n in of else '  |' for n in numbers)}"
+        for name, of in points.items()
+    ]
+    chart = place.with_suffix(".svg")
+    chart.write_text(_chart(points), encoding="utf-8")
+    return [*lines, "", f"![F1 by number of training questions]({chart.name})", ""]
+
+
+def _chart(points: Mapping[str, Mapping[int, float]]) -> str:
+    import vl_convert
+
+    rows = [{"recipe": name, "questions": n, "F1": f1} for name, of in points.items() for n, f1 in sorted(of.items())]
+    spec = {
+        "data": {"values": rows},
+        "mark": {"type": "line", "point": True},
+        "width": 480,
+        "height": 280,
+        "encoding": {
+            "x": {"field": "questions", "type": "quantitative", "scale": {"type": "log", "base": 2}},
+            "y": {"field": "F1", "type": "quantitative", "scale": {"zero": False}, "title": "held-out F1"},
+            "color": {"field": "recipe", "type": "nominal"},
+        },
+    }
+    return str(vl_convert.vegalite_to_svg(spec))

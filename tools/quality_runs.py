@@ -1,0 +1,122 @@
+"""The runs of ``tools/make_quality.py``: what is tried on which data, what a run costs, and whether it is finished."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import qatk
+from qatk.api import QatkError, RunResult
+from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import load_recipe
+
+FAILED = "failed.txt"
+PREDICTING = 1 / 6
+"""The time in which a question is answered, as a share of that in which it is learnt from."""
+ASSUMED_S = 0.14
+"""Seconds in which one core learns from a window of MiniLM, for as long as no run is finished."""
+WAYS = ("shuffle", "drop_words", "distract", "swap_questions", "swap_entities", "cloze", "recurring")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Data that a configuration is trained and scored on: a fold, or all training data with a seed.
+
+    Attributes:
+        name: of the folder of a run.
+        train, dev: SQuAD files.
+        seed: of the run.
+        questions, scored: how many there are in the two.
+    """
+
+    name: str
+    train: Path
+    dev: Path
+    seed: int
+    questions: int = 0
+    scored: int = 0
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A line of the table: what is tried, by settings of the recipe, ways to augment, and how many questions."""
+
+    name: str
+    what: str
+    settings: Sequence[str] = ()
+    augment: Mapping[str, object] | None = None
+    questions: int | None = None
+
+    @classmethod
+    def of(cls, name: str, given: Mapping[str, Any]) -> Configuration:
+        """As the table has it."""
+        return cls(name, given["what"], given.get("set", ()), given.get("augment"), given.get("questions"))
+
+    def smaller(self, questions: int) -> Configuration:
+        """The same with fewer questions, for the learning curve; it starts from runs with as few."""
+        settings = [re.sub(r"(\{runs\}/[\w.-]+)/", rf"\1-{questions}/", each) for each in self.settings]
+        return replace(self, name=f"{self.name}-{questions}", questions=questions, settings=settings)
+
+    @property
+    def needs(self) -> list[str]:
+        """The configurations whose runs it starts from."""
+        return re.findall(r"\{runs\}/([\w.-]+)/", " ".join(self.settings))
+
+    def all_settings(self, part: Part, out: Path) -> list[str]:
+        """KEY=VALUE of everything, data included."""
+        data: dict[str, object] = {"use": "squad", "path": str(part.train)}
+        if self.questions is not None:
+            data = {"use": "mix", "sets": {"train": data}, "questions": self.questions}
+        if self.augment:
+            data = {"use": "augment", "set": data, **self.augment}
+        chosen = [each.replace("{runs}", str(out)).replace("{part}", part.name) for each in self.settings]
+        return [f"data.train={flow(data)}", f"data.dev={flow({'use': 'squad', 'path': str(part.dev)})}", *chosen]
+
+    def command(self, recipe: Path, part: Part, out: Path, limit: int | None, shared: Sequence[str] = ()) -> list[str]:
+        """``qatk run`` for a part; ``shared`` are settings of all configurations."""
+        settings = [*shared, *self.all_settings(part, out)]
+        folder = out / self.name / part.name
+        resume = ["--resume"] if (folder / "manifest.json").exists() else []
+        few = [] if limit is None else ["--limit", str(limit)]
+        words = ["run", str(recipe), "--seed", str(part.seed), "--out", str(folder), *resume, *few]
+        return [*words, *(word for each in settings for word in ("--set", each))]
+
+    def cost(self, recipe: Path, part: Part, out: Path, limit: int | None, shared: Sequence[str] = ()) -> float:
+        """How many questions have to be learnt from, those of each epoch counted; others in terms of these."""
+        try:
+            filled = load_recipe(recipe, PluginHost.discover(), [*shared, *self.all_settings(part, out)]).filled()
+        except QatkError:
+            return 0.0
+        trainer: Any = filled["trainer"]
+        most = limit or 10**9
+        questions = min(part.questions, self.questions or 10**9, most)
+        ways = self.augment or {}
+        more = sum(float(str(ways.get(way, 0.0))) for way in WAYS)
+        questions = min(questions * (more + (0 if ways.get("originals") is False else 1)), most)
+        passes = 1.0 + (1.0 if trainer.get("r_drop") else 0.0) + (1.5 if trainer.get("adversarial") else 0.0)
+        teachers = trainer.get("teacher", [])
+        told = questions * PREDICTING * (1 if isinstance(teachers, str) else len(teachers))
+        return float(trainer["epochs"] * (questions * passes + min(part.scored, most) * PREDICTING) + told)
+
+
+def finished(folder: Path) -> RunResult | None:
+    """The run in a folder, if it came to its end."""
+    try:
+        return qatk.load_run(folder) if (folder / "manifest.json").exists() else None
+    except QatkError:
+        return None
+
+
+def flow(value: object) -> str:
+    """YAML in a line, as ``--set`` reads it."""
+    return str(yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False)).strip()
+
+
+def trained_s(run: RunResult) -> float:
+    """The seconds of training."""
+    return sum(stage.seconds for stage in run.stages if stage.name == "train")
