@@ -20,16 +20,19 @@ if TYPE_CHECKING:
     from qatk.inference.bench import Measured
 
 
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL",
+        help="Run folder, saved or exported model, or checkpoint of the hub.",
+        autocompletion=completion.runs,
+    ),
+]
+
+
 def bench_command(
     context: typer.Context,
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL",
-            help="Run folder, saved or exported model, or checkpoint of the hub.",
-            autocompletion=completion.runs,
-        ),
-    ],
+    models: Models,
     runtimes: Annotated[
         list[str] | None,
         typer.Option(
