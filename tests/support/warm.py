@@ -132,8 +132,9 @@ if __name__ == "__main__":
         load()
     gc.freeze()  # what a fork never looks at is never copied
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(sys.argv[1])
+        listener.bind(f"{sys.argv[1]}.new")
         listener.listen()
+        os.rename(f"{sys.argv[1]}.new", sys.argv[1])  # whoever finds it there can connect
         serve(listener, socket.socket(fileno=int(sys.argv[2])))
     how, what, *_ = sys.argv
     del sys.argv[0]
