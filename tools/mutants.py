@@ -112,6 +112,14 @@ def copy(folder: Path) -> None:
             shutil.copyfile(ROOT / name, folder / name)
 
 
+def nearest_first(file: str, tests: list[str]) -> list[str]:
+    """The tests of a room, before them once more those that are named after a file: they most likely notice."""
+    found = [path for path in tests if path.endswith(".py")]
+    found += [str(path.relative_to(ROOT)) for folder in tests for path in sorted((ROOT / folder).rglob("test_*.py"))]
+    stem = Path(file).stem.strip("_")
+    return [*(path for path in found if stem in Path(path).stem), *tests]
+
+
 def passes(folder: Path, tests: list[str], seconds: float) -> bool:
     """Whether the tests pass in a copy."""
     words = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--no-header", *tests]
@@ -132,7 +140,7 @@ def survives(mutant: Mutant, folder: Path, tests: list[str], seconds: float) -> 
     changed = mutate_code(source, get_operator(mutant.operator)(), mutant.occurrence)
     (folder / mutant.file).write_text(changed, "utf-8")
     try:
-        if not passes(folder, tests, seconds):
+        if not passes(folder, nearest_first(mutant.file, tests), seconds):
             return ""
     finally:
         (folder / mutant.file).write_text(source, "utf-8")
