@@ -38,6 +38,7 @@ def decode(context: str, said: list[str], *, tokens: bool = True, **options: Any
         (ENGLISH, ["Bob"], ["Dr. Ada met Bob at 3.5 p.m. in St. Ives."]),
         (ENGLISH, ["Dee", "left"], ["Cy \U0001f600 left.", "Dee stayed!"]),
         (ENGLISH, ["Nobody"], ["Nobody came."]),
+        ("Ada came.\n\n  Dee left.", ["Dee"], ["Dee left."]),
         (JAPANESE, ["人口", "古い"], ["人口は多い。", "京都は古い。"]),
     ],
 )
