@@ -134,7 +134,7 @@ if __name__ == "__main__":
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(f"{sys.argv[1]}.new")
         listener.listen()
-        os.rename(f"{sys.argv[1]}.new", sys.argv[1])  # whoever finds it there can connect
+        Path(f"{sys.argv[1]}.new").rename(sys.argv[1])  # whoever finds it there can connect
         serve(listener, socket.socket(fileno=int(sys.argv[2])))
     how, what, *_ = sys.argv
     del sys.argv[0]
