@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=150, help="how many mutants in all, the same number a room")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"  # for the process that loads the libraries, before any test says so
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # two mutants of a second and a size would share one file of it
     rooms = asked.rooms or list(ROOMS)
     rows = ["| room | mutants | killed | explained | survived |", "|---|---|---|---|---|"]

@@ -125,3 +125,14 @@ def test_a_run_says_what_was_out_of_reach(tmp_path: Any, capsys: pytest.CaptureF
     assert "out of reach" in shown
     old = replace(evaluation, reach=None)
     assert old.reachable is None
+
+
+@pytest.mark.parametrize("tokens", [1, 4, 9, 10, 27, 1000])
+def test_blocks_hold_as_many_windows_as_fit(tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", tokens)
+    given = windows(*((0, WORDS[:size]) for size in (3, 8, 2, 2, 2, 1, 8, 8)))
+    found = list(module.blocks(given))
+    assert [begin for begin, _ in found] + [len(given)] == [0, *(stop for _, stop in found)]
+    held = [int(given.token_offsets[stop] - given.token_offsets[begin]) for begin, stop in found]
+    assert all(size <= tokens or stop - begin == 1 for size, (begin, stop) in zip(held, found, strict=True))
+    assert all(size + int(given.lengths[stop]) > tokens for size, (_, stop) in zip(held, found[:-1], strict=False))

@@ -190,3 +190,6 @@ def test_several_spans_for_one_that_is_due_are_superfluous() -> None:
     examples = examples_of_spans([["Arlen"]], [["Borsk"], ["Cadiz"]])
     found = evaluate_examples(examples, {"q0": ["Arlen", "0"], "q1": ["Borsk", "Cadiz"]})
     assert [KINDS[k] for k in error_kinds_of(found)] == ["superfluous spans", "right answer"]
+    of_one = replace(examples_of_spans([["Arlen"]]), answer_span=None)
+    found = evaluate_examples(of_one, {"q0": ["Arlen", "0"]})
+    assert [KINDS[k] for k in error_kinds_of(found)] == ["superfluous spans"]

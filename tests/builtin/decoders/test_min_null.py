@@ -169,7 +169,7 @@ def test_candidates_outside_their_window_name_the_example(start: int, end: int) 
         decode([CONTEXT, CONTEXT], windows, SpanScores(np.zeros(2, np.float32), candidates=candidates))
 
 
-@pytest.mark.parametrize("feature", [-1, 1])
+@pytest.mark.parametrize("feature", [-1, 1, 2])
 def test_candidates_of_windows_that_are_not_there(feature: int) -> None:
     candidates = SpanCandidates(*(np.array([k], np.int32) for k in (feature, 3, 3)), np.ones(1, np.float32))
     with pytest.raises(ValueError, match=f"candidates for windows {feature} to {feature} where there are 1"):
