@@ -3,10 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-TESTED_WITH := hatchling hypothesis polars pytest pytest-xdist rapidfuzz scipy sentencex statsmodels
+TESTED_WITH := hatchling hypothesis polars pytest pytest-xdist rapidfuzz scipy sentencex statsmodels \
+	sudachipy sudachidict_small
 ELSEWHERE := tests/types tests/data tests/display tests/recipes tests/run_folder tests/statistics tests/evaluation \
 	tests/comparison tests/plugins/test_host.py tests/builtin/datasets tests/builtin/decoders tests/builtin/slicers \
 	tests/builtin/reporters/test_terminal.py tests/builtin/reporters/test_console.py tests/builtin/reporters/test_markdown.py
+NEEDS_TORCH := tests/run_folder/test_secrets.py tests/run_folder/test_listing.py tests/comparison/test_models.py \
+	tests/plugins/test_host.py::test_every_built_in_keeps_its_protocol \
+	tests/evaluation/test_free_text.py::test_the_page_shows_what_the_command_prints \
+	tests/evaluation/test_reachability.py::test_a_run_says_what_was_out_of_reach
 
 .PHONY: run test lint docs bench wheel lowest mutants clean
 run: $(INSTALLED)
@@ -42,8 +47,8 @@ python3.%:
 	$@ tools/requirements.py light > .venv-$@/light.txt
 	.venv-$@/bin/python -m pip install --quiet --requirement .venv-$@/light.txt $(TESTED_WITH)
 	.venv-$@/bin/python -m pip install --quiet --no-deps --editable .
-	.venv-$@/bin/python -m pytest -n 2 $(ELSEWHERE) --deselect tests/run_folder/test_secrets.py \
-		--deselect tests/plugins/test_host.py::test_every_built_in_keeps_its_protocol
+	.venv-$@/bin/python -m pytest -n 2 $(ELSEWHERE) \
+		$(foreach test,$(NEEDS_TORCH),$(if $(findstring ::,$(test)),--deselect,--ignore) $(test))
 
 mutants: $(INSTALLED)
 	$(BIN)/python tools/mutants.py --number 150
