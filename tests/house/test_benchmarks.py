@@ -320,8 +320,8 @@ def test_evidence_is_found_by_heads_for_several_spans() -> None:
         whole.context_of(row)[s.start :].startswith(s.text) for row in range(12) for (s,) in whole.spans_of_answer(row)
     )
     tiny = ["backbone={use: tiny, layers: 1, hidden_size: 32}", "trainer.max_steps=1"]
-    found = evidence.measure(data, [0], tiny, ["tagger, sentences"])
-    assert [each.side for each in found] == ["tagger, sentences"]
+    found = evidence.measure(data, [0], tiny, {"tagger": ("several", "sentences")})
+    assert [each.side for each in found] == ["tagger, several", "tagger, sentences"]
     assert 0 <= found[0].word_f1 <= 100
     assert found[0].windows_per_second > 0
     assert len({line.count("|") for line in evidence.table(found).splitlines()}) == 1

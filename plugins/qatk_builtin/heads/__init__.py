@@ -64,9 +64,9 @@ class TaggerOptions(Options):
     tags: Literal["bio", "io"] = "bio"
     """Tags of a token: the start of a span, inside of one, or outside (bio); or only whether it is in a span (io),
     which cannot tell neighbouring spans apart."""
-    start_weight: AboveZero = 1.0
+    start_weight: AboveZero = 10.0
     """Weight of a span's first token in the loss; that of a token outside of spans is 1."""
-    inside_weight: AboveZero = 1.0
+    inside_weight: AboveZero = 10.0
     """Weight of the other tokens of a span in the loss."""
     dropout: Fraction = 0.0
     """Dropout before the scores."""
