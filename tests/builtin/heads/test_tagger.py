@@ -62,7 +62,7 @@ def test_the_loss_of_tags_by_hand() -> None:
 
 
 def test_io_has_one_score_a_token() -> None:
-    module = TaggerHead(TaggerOptions(tags="io", start_weight=1.0)).build(spec_for())
+    module = TaggerHead(TaggerOptions(tags="io", start_weight=1.0, inside_weight=1.0)).build(spec_for())
     problem = several()
     output = module(problem.states, problem.batch)
     assert output.begin is None
