@@ -39,7 +39,8 @@ lowest:
 	.venv-lowest/bin/python -m pip install --quiet "torch==2.13.0"
 	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt --editable ".[serve]" $(TESTED_WITH)
 	.venv-lowest/bin/python -m pytest -n 2 $(ELSEWHERE) tests/builtin/backbones tests/builtin/heads tests/runs/test_run.py \
-		tests/server/test_batching.py tests/server/test_limits.py tests/server/test_ending.py
+		tests/server/test_batching.py tests/server/test_limits.py tests/server/test_ending.py \
+		-W "ignore:'click.utils:DeprecationWarning" --deselect $(filter %protocol,$(NEEDS_TORCH))  # old typer, new click; onnx
 
 # What needs no torch, on another Python that is installed: make python3.12
 python3.%:
