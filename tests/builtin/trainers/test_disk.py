@@ -59,6 +59,7 @@ class _Bilinear(torch.nn.Module):
         super().__init__()
         self.inner = LinearSpans(size, LinearOptions())
         self.extra = torch.nn.Linear(size, size)
+        self.same = self.extra  # tied weights, which safetensors does not take as they are
 
     def forward(self, states: torch.Tensor, batch: Any) -> Any:
         return self.inner(self.extra(states), batch)
