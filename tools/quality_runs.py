@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 import qatk
@@ -118,5 +119,9 @@ def flow(value: object) -> str:
 
 
 def trained_s(run: RunResult) -> float:
-    """The seconds of training."""
-    return sum(stage.seconds for stage in run.stages if stage.name == "train")
+    """The seconds of training; of one that was resumed, those of all its steps and of its last evaluations."""
+    last = sum(stage.seconds for stage in run.stages if stage.name == "train")
+    ends = [event for event in run.events if event.kind == "epoch" and event.examples_per_second]
+    steps = np.diff([0, *(event.step for event in ends)])
+    size = run.manifest["recipe"]["trainer"]["batch_size"]
+    return max(last, float(sum(size * steps / [event.examples_per_second for event in ends])))

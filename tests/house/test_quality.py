@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from qatk import load_run
 from qatk.data import save
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
+from quality_runs import trained_s
 from repository import ROOT
 
 RECIPE = """\
@@ -78,7 +80,9 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     assert rows["taught"].startswith("2 | ")
     assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| \w+ \| 0\.\d$", rows["taught"])
     assert "`augment {cloze: 0.5}`, `8 questions`" in page.read_text("utf-8")
-    assert load_run(made / "taught" / "fold0").manifest["data"]["train"]["questions"] == 12
+    run = load_run(made / "taught" / "fold0")
+    assert run.manifest["data"]["train"]["questions"] == 12
+    assert 0 < trained_s(replace(run, stages=[])) < trained_s(run), "a resumed run has the time of its end alone"
     for name, part, place in (("plain", "fold1", "plain/seed4"), ("taught", "fold1", "taught/seed4")):
         (made / name / part).rename(made / place)  # as if it were that of a chosen configuration
     (made / "plain-8").mkdir()
