@@ -23,6 +23,44 @@ DEEPEST, MOST = 3, 200
 """Folders below the one that is typed in which run folders are looked for, and the most that are looked at."""
 
 
+_BEHIND_PARTS = r"""local before="${COMP_LINE:0:COMP_POINT}"
+    before="${before##*[[:space:]]}"
+    before="${before%%"${before##*[=:]}"}"
+    [[ $before == --*=* ]] && before="${before#--*=}"
+    COMPREPLY=("${COMPREPLY[@]#"$before"}")
+    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+    return 0"""
+"""Bash takes words apart at ``=`` and ``:`` and replaces what is behind the last; behind ``KEY=`` goes no space."""
+
+
+def adapt_bash_script() -> None:
+    """Let the script that Typer installs for bash know whole words; see :func:`rejoin_bash_words`."""
+    from typer import _completion_shared as shared
+
+    scripts = getattr(shared, "_completion_scripts", {})
+    if "bash" in scripts:
+        told = scripts["bash"].replace("env COMP_WORDS=", 'env COMP_LINE="$COMP_LINE" COMP_WORDS=')
+        scripts["bash"] = told.replace("return 0", _BEHIND_PARTS)
+
+
+def rejoin_bash_words() -> None:
+    """Join the words that bash took apart: it asks about ``decoder.use``, ``=`` and ``me``."""
+    if os.environ.get("_QATK_COMPLETE") != "complete_bash" or not os.environ.get("COMP_LINE"):
+        return
+    words: list[str] = []
+    for piece in [*os.environ["COMP_WORDS"].split("\n"), ""][: int(os.environ["COMP_CWORD"]) + 1]:
+        if words and piece and (_parts(piece) or _parts(words[-1][-1:])):
+            words[-1] += piece
+        else:
+            words.append(piece)
+    os.environ["COMP_WORDS"], os.environ["COMP_CWORD"] = "\n".join(words), str(len(words) - 1)
+
+
+def _parts(piece: str) -> bool:
+    """Whether it is what bash takes words apart at."""
+    return piece != "" and not piece.strip("=:")
+
+
 def _quiet(find: Callable[[typer.Context, str], Iterable[str]]) -> Completer:
     """What is found and begins as the user did; nothing where it cannot be found."""
 
@@ -67,8 +105,10 @@ def recipe_keys(ctx: typer.Context, incomplete: str) -> Iterable[str]:
         if section.many:
             yield f"{key}="
             continue
-        yield f"{key}.use="
-        yield from (f"{key}.use={name}" for name in _names(host, section.kind) if incomplete.startswith(f"{key}.use="))
+        if incomplete.startswith(f"{key}.use="):
+            yield from (f"{key}.use={name}" for name in _names(host, section.kind))
+        else:
+            yield f"{key}.use="
         chosen = written
         for step in path:
             chosen = chosen.get(step) if isinstance(chosen, dict) else None

@@ -14,12 +14,14 @@ from typer.testing import CliRunner
 
 from commands import call
 from qatk.cli import app
+from qatk.cli.completion import rejoin_bash_words
 from qatk.plugins.host import PluginHost
 
 PRESS_TAB = """
 source ~/.bashrc
-COMP_WORDS=(qatk report runs/b)
-COMP_CWORD=2
+COMP_LINE="qatk run recipe.yaml --set decoder.use=merge" COMP_POINT=44
+COMP_WORDS=(qatk run recipe.yaml --set decoder.use = merge)
+COMP_CWORD=6
 $(complete -p qatk | sed "s/.*-F //; s/ .*//") qatk
 printf "%s\\n" "${COMPREPLY[@]}"
 """
@@ -43,12 +45,14 @@ def completed(line: str, monkeypatch: pytest.MonkeyPatch, shell: str = "zsh") ->
     """What the shell is told about the last word of a line."""
     monkeypatch.setenv("_QATK_COMPLETE", f"complete_{shell}")
     if shell == "bash":
-        words = line.split(" ")
+        words = [piece for word in line.split(" ") for piece in re.findall("[=:]+|[^=:]+|^$", word)]
+        monkeypatch.setenv("COMP_LINE", line)
         monkeypatch.setenv("COMP_WORDS", "\n".join(words))
         monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
     else:
         monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
         monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    rejoin_bash_words()
     said = CliRunner().invoke(app, [], prog_name="qatk").stdout
     if shell == "zsh":
         said = said.replace("\\\\:", ":")  # zsh takes what is behind a colon for a description
@@ -62,6 +66,11 @@ def test_every_shell_is_answered(folder: Path, shell: str, monkeypatch: pytest.M
     assert completed("qatk predict --res", monkeypatch, shell) == ["--resume"]
     assert completed("qatk ask runs/", monkeypatch, shell) == ["runs/base", "runs/sweep/seed-0"]
     assert completed("qatk run recipe.yaml --set decoder.max", monkeypatch, shell) == ["decoder.max_answer_length="]
+    values = completed("qatk run recipe.yaml --set decoder.use=", monkeypatch, shell)
+    assert {"decoder.use=min-null", "decoder.use=merge-windows"} <= set(values)
+    assert "decoder.use=" not in values
+    assert completed("qatk ask runs/base --runtime onnx:i", monkeypatch, shell) == ["onnx:int8"]
+    assert completed("qatk ask http://x --passages b", monkeypatch, shell) == ["bm25"]
 
 
 @pytest.mark.parametrize(
@@ -112,4 +121,5 @@ def test_bash_completes_once_it_is_installed(folder: Path) -> None:
     (folder / "press-tab").write_text(PRESS_TAB)
     environ = {**os.environ, "HOME": str(folder), "PATH": f"{shim.parent}:{os.environ['PATH']}"}
     shell = subprocess.run(["bash", "--norc", "press-tab"], capture_output=True, text=True, env=environ, cwd=folder)
-    assert shell.stdout == "runs/base\n", shell.stderr
+    assert shell.stdout == "merge-windows\n", shell.stderr
+    assert "compopt -o nospace" in (folder / ".bash_completions" / "qatk.sh").read_text()
