@@ -26,11 +26,10 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
         StorageError: the disk refuses.
     """
     about = parts / ABOUT
-    begun = any(found.name not in (LOCK, ABOUT) for found in parts.iterdir())
-    if begun and not resume:
+    if any(found.name != LOCK for found in parts.iterdir()) and not resume:
         what = f"{parts} holds the answers of a call that did not come to its end"
         raise UsageError(what, fix="go on with --resume, or remove the folder")
-    if begun and about.exists():
+    if about.exists():
         try:
             held = json.loads(about.read_text("utf-8"))
         except ValueError:
