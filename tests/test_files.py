@@ -30,6 +30,12 @@ def test_gzip_of_several_members_and_of_padding_is_read_whole(tmp_path: Path) ->
     assert read_text(path) == "one two"
 
 
+def test_sixty_megabytes_of_blanks_are_read_and_seventy_are_not(tmp_path: Path) -> None:
+    assert len(files.text_of(gzip.compress(b" " * (60 << 20), 1), tmp_path)) == 60 << 20
+    with pytest.raises(DataError, match="unfolds to more than"):
+        files.text_of(gzip.compress(b" " * (70 << 20), 1), tmp_path)
+
+
 def test_gzip_unfolds_to_its_bound_and_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "UNFOLDED", 1000)
     path = tmp_path / "x.gz"

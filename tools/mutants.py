@@ -40,7 +40,11 @@ ROOMS = {
         ["qatk/runs/feature_cache.py"],
         ["tests/runs/test_feature_cache.py", "tests/runs/test_feature_cache_key.py"],
     ),
-    "store": (["qatk/run_folder/*.py", "qatk/files/*.py"], ["tests/run_folder", "tests/test_files.py"]),
+    "store": (
+        ["qatk/run_folder/*.py", "qatk/files/*.py"],
+        ["tests/run_folder", "tests/test_files.py", "tests/runs/test_fitted_decoder.py"]
+        + ["tests/builtin/datasets/test_streams.py", "tests/inference/test_predict.py"],
+    ),
     "packing": ([f"{TORCH}/packing.py", f"{HTML}/packing.py"], ["tests/builtin/trainers", "tests/builtin/reporters"]),
     "page": (
         [f"{HTML}/*.py"],

@@ -108,10 +108,10 @@ def state_of(manifest: Manifest, holder: Holder | None) -> State:
 
 def _run_folders(folder: Path) -> Iterator[Path]:
     """Folders with a manifest, in the order of their paths; not below one another, nor hidden ones, nor links."""
-    if (folder / RUN_MARK).is_file():
-        yield folder
-        return
     try:
+        if (folder / RUN_MARK).is_file():
+            yield folder
+            return
         inner = sorted(
             e.name for e in os.scandir(folder) if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)
         )

@@ -15,7 +15,7 @@ import qatk
 from commands import call, forked_python
 from qatk.errors import QatkWarning, UsageError
 from qatk.run_folder.folder import RunFolder
-from qatk.run_folder.listing import RunSummary, list_runs
+from qatk.run_folder.listing import RunSummary, list_runs, read_summary
 from qatk.run_folder.lock import LOCK, holder_of, locked
 from qatk.run_folder.manifest import Identity, StageRecord
 from small import write_recipe
@@ -96,6 +96,32 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_listed(runs: Path) -> None
     (runs / "done" / "manifest.json").write_text('{"format": 2, ')
     with pytest.warns(QatkWarning, match=r"left out: .*done/manifest\.json:1:15 cannot be read"):
         assert len(list_runs(runs)) == 5
+
+
+def test_a_folder_whose_path_is_too_long_is_left_out(runs: Path) -> None:
+    before = os.open(runs, os.O_RDONLY)
+    for _ in range(18):  # 4,096 bytes is what a path may have
+        os.mkdir("d" * 250, dir_fd=before)
+        after = os.open("d" * 250, os.O_RDONLY, dir_fd=before)
+        os.close(before)
+        before = after
+    os.close(before)
+    with pytest.warns(QatkWarning, match=r"left out: .*d: File name too long"):
+        found = list_runs(runs)
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("held", ["{}", "[1]", '{"pid": "x"}', "nothing"])
+def test_a_lock_that_says_nothing_is_nobodys(runs: Path, held: str) -> None:
+    (runs / "done" / LOCK).write_text(held)
+    assert holder_of(runs / "done") is None
+
+
+def test_a_clock_that_was_put_back_gives_no_negative_time(runs: Path) -> None:
+    with locked(runs / "sweep" / "old"):
+        lock = runs / "sweep" / "old" / LOCK
+        lock.write_text(json.dumps({**json.loads(lock.read_text()), "since": "2999-01-01 10:00:00"}))
+        assert read_summary(runs / "sweep" / "old").seconds == 0.0
 
 
 def test_a_thousand_runs_are_listed_in_a_moment(tmp_path: Path) -> None:
