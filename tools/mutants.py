@@ -42,8 +42,10 @@ ROOMS = {
     ),
     "store": (
         ["qatk/run_folder/*.py", "qatk/files/*.py"],
-        ["tests/run_folder", "tests/test_files.py", "tests/runs/test_fitted_decoder.py"]
-        + ["tests/builtin/datasets/test_streams.py", "tests/inference/test_predict.py"],
+        [
+            *("tests/run_folder", "tests/test_files.py", "tests/runs/test_fitted_decoder.py"),
+            *("tests/builtin/datasets/test_streams.py", "tests/inference/test_predict.py"),
+        ],
     ),
     "packing": ([f"{TORCH}/packing.py", f"{HTML}/packing.py"], ["tests/builtin/trainers", "tests/builtin/reporters"]),
     "page": (
