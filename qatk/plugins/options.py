@@ -72,9 +72,15 @@ def complaints(error: ValidationError) -> list[ErrorDetails]:
     """What pydantic complains of, its messages in plain words."""
     found = error.errors()
     for detail in found:
-        if (words := _WORDS.get(detail["type"])) is not None:
-            detail["msg"] = f"should be {words.format(**{k: _bound(v) for k, v in detail.get('ctx', {}).items()})}"
+        detail["msg"] = in_plain_words(detail)
     return found
+
+
+def in_plain_words(detail: ErrorDetails) -> str:
+    """The message of a complaint of pydantic, as one would say it."""
+    if (words := _WORDS.get(detail["type"])) is None:
+        return str(detail["msg"])
+    return f"should be {words.format(**{k: _bound(v) for k, v in detail.get('ctx', {}).items()})}"
 
 
 def _bound(value: object) -> str:
@@ -87,6 +93,7 @@ _WORDS = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "string_type": "a text",
+    "string_unicode": "a text in Unicode: it has half of a surrogate pair",
     "bool_type": "true or false",
     "list_type": "a list",
     "dict_type": "a mapping",

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from qatk.plugins.options import in_plain_words
+
 Text = Annotated[str, StringConstraints(pattern=r"[^\s\x1c-\x1f\x85]")]
 """A text that is not blank, by what Python takes for blanks; other languages' ``\\s`` is less."""
 
@@ -207,4 +209,4 @@ def said_of(errors: Sequence[Any]) -> tuple[str, str]:
         return "this is missing", where
     if first["type"] == "extra_forbidden":
         return "nothing of this name is known", where
-    return str(first["msg"]), where
+    return in_plain_words(first), where
