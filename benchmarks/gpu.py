@@ -67,7 +67,7 @@ def measure(device: str, shapes: list[str], windows: int, repetitions: int) -> l
     name, data = mini_or_generated()
     features = StrideFeaturizer(StrideOptions()).featurize(to_examples(data), tokenizer, spec, targets=True)
     few = features.take(np.sort(np.random.default_rng(0).permutation(len(features))[:windows]))
-    rate = matrix_rate(torch.device(device))
+    rate = matrix_rate(torch.device(device), torch.bfloat16)
     rows = [figure("matrix products in bf16", device, "TFLOP/s", [rate / 1e12])]
     for shape in shapes:
         rows += of_shape(shape, f"{shape}, {name}", few, spec, device, repetitions, rate)
@@ -149,10 +149,10 @@ def operations(features: Features, config: BertConfig, *, training: bool) -> flo
     return float((3 if training else 1) * forward)
 
 
-def matrix_rate(device: torch.device, repetitions: int = 20) -> float:
-    """Operations a second of a large bf16 matrix product: what there is to have."""
-    size = 8192 if device.type == "cuda" else 512
-    a = torch.randn(size, size, device=device, dtype=torch.bfloat16)
+def matrix_rate(device: torch.device, precision: torch.dtype, repetitions: int = 20) -> float:
+    """Operations a second of a large matrix product: what there is to have."""
+    size = 8192 if device.type == "cuda" else 1024
+    a = torch.randn(size, size, device=device, dtype=precision)
     best = float("inf")
     for _ in range(repetitions):
         began = time.perf_counter()

@@ -62,7 +62,7 @@ def test_a_run_takes_frames_datasets_rows_and_examples(tmp_path: Path) -> None:
     assert {"dataset"} == {c["kind"] for c in result.manifest["components"] if c["name"] == "given"}
     again = qatk.run(recipe_without_data(tmp_path), out=tmp_path / "run", data=frames, resume=True)
     assert dict(again.metrics) == dict(result.metrics)
-    with pytest.raises(RunFolderError, match="holds another run: its recipe differs"):
+    with pytest.raises(RunFolderError, match="the dev data changed since"):
         qatk.run(tmp_path / "recipe.yaml", out=tmp_path / "run", data={**frames, "dev": rows(32, 5)}, resume=True)
 
 
