@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+import torch
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer, BertConfig
 from typer.main import get_command
 
 from model_tools import save_model, windows
@@ -42,6 +43,7 @@ import reference_help  # noqa: E402
 import reference_models  # noqa: E402
 import reference_pipeline  # noqa: E402
 import reference_scoring  # noqa: E402
+import roofline  # noqa: E402
 import run  # noqa: E402
 import scoring  # noqa: E402
 import serve  # noqa: E402
@@ -283,6 +285,16 @@ def test_the_benchmark_of_gpus_runs_on_a_cpu() -> None:
     assert [row.what for row in rows][1::2] == ["training", "prediction"]
     assert all(row.qatk > 0 for row in rows)
     assert "padded" in rows[1].note
+
+
+def test_shares_of_time_and_rates_of_products_are_told(tmp_path: Path) -> None:
+    matrix, few = torch.randn(400, 400), windows([9, 20], backbone(tmp_path).spec())
+    shares = roofline.shares(lambda: [torch.nn.functional.gelu(matrix @ matrix) for _ in range(9)])
+    assert next(iter(shares)) == "matrix products"
+    assert shares["GELU"] > 0
+    assert sum(shares.values()) == pytest.approx(100)
+    config = BertConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16)
+    assert roofline.products_alone(few, config, torch.float32) > 0
 
 
 def test_the_simulation_of_error_rates_shows_what_clusters_do() -> None:
