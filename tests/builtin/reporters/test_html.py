@@ -35,7 +35,9 @@ from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.charts import diagonal
 from qatk_builtin.reporters.html.curves import learning_chart
+from qatk_builtin.reporters.html.intervals import kinds_chart
 from qatk_builtin.reporters.html.vega import keep_text
 from qatk_builtin.reporters.shared.comparison import Contrast
 from repository import ROOT
@@ -231,6 +233,22 @@ def test_a_chart_of_one_line_has_no_legend(host: PluginHost) -> None:
     for kinds, legends in ((("step",), [True]), (("step", "epoch"), [False, False])):
         (chart,) = learning_chart(replace(result, events=[e for e in result.events if e.kind in kinds]))
         assert ['"legend": null' in json.dumps(view.spec) for view in chart.views] == legends
+
+
+def test_the_kinds_of_each_system_are_counted_under_its_name(host: PluginHost) -> None:
+    systems = two_systems(host, names=("bold", "careful")).systems
+    (both,), (one,) = kinds_chart(systems).views, kinds_chart(systems[:1]).views
+    assert both.headers == ["kind", "meaning", "A bold", "B careful"]
+    assert one.headers == ["kind", "meaning", "questions"]
+    for k, system in enumerate(systems):
+        counts = np.bincount(error_kinds_of(system.evaluations[0]), minlength=len(KINDS))
+        told = {row[0]: row[2 + k] for row in both.rows}
+        assert told == {KINDS[i]: f"{counts[i]:,}" for i in range(len(KINDS)) if KINDS[i] in told}
+        assert counts.sum() == sum(map(int, told.values()))
+
+
+def test_the_diagonal_is_where_both_are_the_same() -> None:
+    assert [(end["x"], end["y"]) for end in diagonal()["data"]["values"]] == [(0, 0), (100, 100)]
 
 
 @pytest.fixture(scope="module")
