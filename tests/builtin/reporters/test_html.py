@@ -170,6 +170,15 @@ def test_figures_of_further_metrics_join_the_table_of_systems(host: PluginHost) 
     assert contrast.headers.index("F1") < at
 
 
+def test_figures_of_further_metrics_stand_right_of_their_names(tmp_path: Path, host: PluginHost) -> None:
+    result = make_result(host)
+    more = {**result.metrics, "f1_macro": 12.5, "HasAns_f1_macro": 25.0}
+    system = System("run", [replace(result.evaluation, metrics=more)])
+    write_page(tmp_path / "p.html", [system], run=replace(result, evaluation=system.evaluations[0]), questions=9)
+    text = " ".join((tmp_path / "p.html").read_text("utf-8").split())
+    assert '<td class="left">f1_macro</td><td>12.500</td><td>25.000</td>' in text.replace("> <", "><")
+
+
 def test_page_of_squads_size_is_below_twelve_megabytes(tmp_path: Path, host: PluginHost) -> None:
     evaluations = [large_evaluation(host, seed) for seed in (1, 2)]
     systems = [

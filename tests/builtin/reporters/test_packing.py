@@ -9,7 +9,8 @@ import zlib
 import numpy as np
 import pytest
 
-from qatk_builtin.reporters.html.packing import Column, Scaled, pack
+from qatk_builtin.reporters.html.packing import Column, Scaled, pack, whole
+from qatk_builtin.reporters.html.vega import VEGA_LITE, version_among
 
 
 def packed(column: Column) -> tuple[str, list[int], object]:
@@ -43,3 +44,13 @@ def test_what_is_not_finite_has_numbers_that_nothing_else_has() -> None:
     values = np.array([math.nan, -math.inf, math.inf, 1e12, -1e12, 1.25, -0.004])
     kept = [-(2**31), -(2**31) + 1, 2**31 - 1, 2**31 - 2, -(2**31) + 2, 125, 0]
     assert packed(Scaled(values, 100)) == ("i4", kept, 100)
+
+
+def test_half_a_surrogate_pair_becomes_one_character() -> None:
+    assert whole("caf\u00e9 \ud800!") == "caf\u00e9 \ufffd!"
+    assert whole("caf\u00e9") == "caf\u00e9"
+
+
+def test_charts_are_made_by_their_version_or_the_newest() -> None:
+    assert version_among(["5.8", VEGA_LITE, "7.0"]) == VEGA_LITE
+    assert version_among(["5.8", "6.0"]) == "6.0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 
@@ -25,8 +25,7 @@ def vega_bundle() -> str:
 
     import vl_convert
 
-    versions = vl_convert.get_vegalite_versions()
-    version = VEGA_LITE if VEGA_LITE in versions else versions[-1]
+    version = version_among(vl_convert.get_vegalite_versions())
 
     def make() -> str:
         script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version)
@@ -34,6 +33,11 @@ def vega_bundle() -> str:
 
     bundle = keep_text(f"vega-embed-{version_of('vl-convert-python')}-{version}.js", make)
     return bundle.replace("</script", "<\\/script")
+
+
+def version_among(versions: Sequence[str]) -> str:
+    """:data:`VEGA_LITE`, or the newest of these, which come in their order."""
+    return VEGA_LITE if VEGA_LITE in versions else versions[-1]
 
 
 def keep_text(name: str, make: Callable[[], str], environ: Mapping[str, str] = os.environ) -> str:
