@@ -10,7 +10,16 @@ import pyarrow as pa
 import pytest
 
 from qatk.errors import DataError, StorageError, UsageError
-from qatk.files import append_json_line, is_there, mend_lines, read_text, replacing, write_atomically, write_json
+from qatk.files import (
+    append_json_line,
+    is_there,
+    mend_lines,
+    read_text,
+    replacing,
+    streaming,
+    write_atomically,
+    write_json,
+)
 from qatk.files import reading as files
 from qatk.files.cache import cache_folder
 
@@ -48,6 +57,16 @@ def test_gzip_unfolds_to_its_bound_and_no_further(tmp_path: Path, monkeypatch: p
         path.write_bytes(packed)
         with pytest.raises(DataError, match="unfolds to more than"):
             read_text(path)
+
+
+def test_a_stream_unfolds_to_its_bound_and_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "UNFOLDED", 1000)
+    path, text = tmp_path / "x.gz", os.urandom(5000).hex().encode()
+    path.write_bytes(gzip.compress(text))
+    assert b"".join(streaming.line_blocks(path)) == text
+    path.write_bytes(gzip.compress(b"x" * 2_000_000))
+    with pytest.raises(DataError, match="it unfolds to far more than its size"):
+        list(streaming.line_blocks(path))
 
 
 def zstd(content: bytes) -> bytes:

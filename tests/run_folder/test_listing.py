@@ -18,6 +18,7 @@ from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.listing import RunSummary, list_runs, read_summary
 from qatk.run_folder.lock import LOCK, holder_of, locked
 from qatk.run_folder.manifest import Identity, StageRecord
+from qatk.run_folder.watching import Watched
 from small import write_recipe
 
 
@@ -122,6 +123,12 @@ def test_a_clock_that_was_put_back_gives_no_negative_time(runs: Path) -> None:
         lock = runs / "sweep" / "old" / LOCK
         lock.write_text(json.dumps({**json.loads(lock.read_text()), "since": "2999-01-01 10:00:00"}))
         assert read_summary(runs / "sweep" / "old").seconds == 0.0
+
+
+def test_a_run_that_is_over_shows_nothing_of_its_work(runs: Path) -> None:
+    held = {"pid": os.getpid(), "host": os.uname().nodename, "since": "2026-01-01 10:00:00", "noted": {"epoch": 1}}
+    (runs / "done" / LOCK).write_text(json.dumps(held))
+    assert (Watched(runs / "done").look().state, Watched(runs / "done").look().noted) == ("finished", {})
 
 
 def test_a_thousand_runs_are_listed_in_a_moment(tmp_path: Path) -> None:

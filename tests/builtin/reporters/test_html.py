@@ -56,6 +56,7 @@ def test_page_shows_the_figures_of_the_run(page: Path, host: PluginHost) -> None
     for key in ("exact", "f1", "HasAns_f1", "NoAns_f1"):
         assert f"{metrics[key]:.1f}" in text
     assert "tuned on this data: do not report it" in text
+    assert "The official script's best F1" not in text, "it is the best of the sweep too"
     for title in ("Threshold sweep", "Precision and recall", "Reliability", "Slices", "Learning curve"):
         assert title in text
 
