@@ -37,7 +37,7 @@ from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
 from qatk_builtin.reporters.html.charts import diagonal
 from qatk_builtin.reporters.html.curves import learning_chart
-from qatk_builtin.reporters.html.intervals import kinds_chart
+from qatk_builtin.reporters.html.intervals import kinds_chart, slice_differences
 from qatk_builtin.reporters.html.vega import keep_text
 from qatk_builtin.reporters.shared.comparison import Contrast
 from repository import ROOT
@@ -255,6 +255,19 @@ def test_the_kinds_of_each_system_are_counted_under_its_name(host: PluginHost) -
         told = {row[0]: row[2 + k] for row in both.rows}
         assert told == {KINDS[i]: f"{counts[i]:,}" for i in range(len(KINDS)) if KINDS[i] in told}
         assert counts.sum() == sum(map(int, told.values()))
+
+
+def test_a_view_of_slices_has_those_of_its_slicer(host: PluginHost) -> None:
+    comparison = two_systems(host)
+    (chart,) = slice_differences(comparison)
+    clearest, *of_slicers = chart.views
+    groups = [row[0] for row in clearest.rows]
+    slicers = list(dict.fromkeys(group.partition(": ")[0] for group in groups))
+    assert len(slicers) == 2
+    assert len(groups) == len(comparison.pairs[0].slices) / 2, "one metric of two"
+    for slicer, view in zip(slicers, of_slicers, strict=True):
+        assert view.name == slicer.replace("-", " ")
+        assert [row[0] for row in view.rows] == [group for group in groups if group.startswith(f"{slicer}: ")]
 
 
 def test_the_diagonal_is_where_both_are_the_same() -> None:
