@@ -180,6 +180,15 @@ def test_figures_of_further_metrics_stand_right_of_their_names(tmp_path: Path, h
     assert '<td class="left">f1_macro</td><td>12.500</td><td>25.000</td>' in text.replace("> <", "><")
 
 
+def test_seeds_are_named_where_a_system_has_several(tmp_path: Path, host: PluginHost) -> None:
+    result = make_result(host)
+    for number in (1, 2):
+        system = System("run", [result.evaluation] * number, seeds=[7, 8][:number])
+        write_page(tmp_path / f"{number}.html", [system], questions=9)
+        (described,) = held(tmp_path / f"{number}.html")[0]["systems"]
+        assert described["seeds"] == ([] if number == 1 else ["7", "8"])
+
+
 def test_page_of_squads_size_is_below_twelve_megabytes(tmp_path: Path, host: PluginHost) -> None:
     evaluations = [large_evaluation(host, seed) for seed in (1, 2)]
     systems = [
