@@ -180,6 +180,13 @@ def test_figures_of_further_metrics_stand_right_of_their_names(tmp_path: Path, h
     assert '<td class="left">f1_macro</td><td>12.500</td><td>25.000</td>' in text.replace("> <", "><")
 
 
+def test_the_recipe_stands_as_it_was_ordered(tmp_path: Path, host: PluginHost) -> None:
+    result = make_result(host)
+    run = replace(result, manifest={**result.manifest, "recipe": {"seed": 13, "decoder": {"use": "min-null"}}})
+    write_page(tmp_path / "p.html", [System("run", [result.evaluation])], run=run, questions=9)
+    assert "seed: 13\ndecoder:\n  use: min-null\n" in (tmp_path / "p.html").read_text("utf-8")
+
+
 def test_seeds_are_named_where_a_system_has_several(tmp_path: Path, host: PluginHost) -> None:
     result = make_result(host)
     for number in (1, 2):
