@@ -106,7 +106,7 @@ def predict_file(
     with locked(parts, any_folder=True):
         asked = held(examples, block) if isinstance(examples, Examples) else examples
         open_parts(parts, _identity(model, asked, top_k, block), resume=resume)
-        there = [part for number in range(len(asked.sizes)) if (part := part_of(parts, number)).exists()]
+        resumed = sum(size for number, size in enumerate(asked.sizes) if part_of(parts, number).exists())
         tally = Tally(normalisation)
         try:
             if elsewhere is not None:
@@ -117,7 +117,6 @@ def predict_file(
         answered = _join(parts, out)
         shutil.rmtree(parts)
     scores = tally.evaluation() if asked.has_gold else None
-    resumed = sum(size for number, size in enumerate(asked.sizes) if part_of(parts, number) in there)
     return Written(out, asked.count, answered, resumed, scores, tally.several)
 
 
