@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,12 @@ class Recipe:
 
         None of data does: the examples do that they give, wherever they lie.
         """
-        incidental = flat(self.filled()).keys() - flat(self.computed()).keys()
-        return key.partition(".")[0] not in (*NO_RESULT, "data") and key not in incidental
+        return key.partition(".")[0] not in (*NO_RESULT, "data") and key not in self._incidental
+
+    @cached_property
+    def _incidental(self) -> set[str]:
+        """The keys that :meth:`computed` leaves out."""
+        return flat(self.filled()).keys() - flat(self.computed()).keys()
 
     def _written(self, form: Callable[[Choice], dict[str, object]]) -> dict[str, Any]:
         result: dict[str, Any] = self.scalars.model_dump()
