@@ -25,8 +25,8 @@ class LocalLauncher:
     def __init__(self, options: LocalOptions) -> None:
         self.jobs = options.jobs
         self.slots: Sequence[Mapping[str, str]] = [{}]
-        self.open: dict[str, subprocess.Popen[bytes] | None] = {}
-        """Those that are not known to have ended; ``None`` of one that another process started."""
+        self.known: dict[str, subprocess.Popen[bytes] | None] = {}
+        """Jobs by their ids, whose processes keep their exit codes; ``None`` of one that another process started."""
 
     def connect(self) -> int:
         """As many as asked for, but no more than this machine takes."""
@@ -42,11 +42,12 @@ class LocalLauncher:
         return [self._start(job) for job in jobs]
 
     def _start(self, job: Job) -> str:
-        taken = Counter(int(name.rpartition(":")[2]) for name in self.open)
+        running = [name for name in self.known if self._state(name).state == "running"]
+        taken = Counter(int(name.rpartition(":")[2]) for name in running)
         slot = min(range(len(self.slots)), key=taken.__getitem__)
         process = start(job.command, job.folder, job.log, {**self.slots[slot], **job.environment}, apart=True)
         name = f"{socket.gethostname()}:{process.pid}:{_born(process.pid)}:{slot}"
-        self.open[name] = process
+        self.known[name] = process
         return name
 
     def states(self, ids: Sequence[str]) -> list[JobState]:
@@ -54,14 +55,11 @@ class LocalLauncher:
         return [self._state(name) for name in ids]
 
     def _state(self, name: str) -> JobState:
-        process = self.open.setdefault(name, None)
-        if process is not None and (code := process.poll()) is not None:
-            del self.open[name]
-            return JobState("ended", code)
-        if process is None and not _is_running(name):
-            del self.open[name]
-            return JobState("ended")
-        return JobState("running")
+        process = self.known.setdefault(name, None)
+        if process is None:
+            return JobState("running" if _is_running(name) else "ended")
+        code = process.poll()
+        return JobState("running") if code is None else JobState("ended", code)
 
     def cancel(self, ids: Sequence[str]) -> None:
         """End their processes, and wait until they have saved their state."""

@@ -71,8 +71,8 @@ def runs_commands(subject: Subject) -> None:
         expect(codes == [0, 3], f"the exit codes {codes}")
         logs = [(folder / f"{one}.log").read_text() for one in "ab"]
         expect(logs == [f"0{folder}", f"before 3{folder}"], f"the logs {logs}")
-        again = [state.state for state in launcher.states(ids)]
-        expect(again == ["ended", "ended"], f"asked again, the states {again}")
+        again = [(state.state, state.code) for state in launcher.states(ids)]
+        expect(again == [("ended", 0), ("ended", 3)], f"asked again, the states and exit codes {again}")
 
 
 @promise("another launcher of the same options finds a job by its id and cancels it; an unknown job has ended")

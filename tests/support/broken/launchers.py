@@ -47,11 +47,21 @@ class Optimistic(GoodLauncher):
         return [JobState(state.state, 0 if state.code else state.code) for state in super().states(ids)]
 
 
+class Once(GoodLauncher):
+    """Gives an exit code to the first who asks alone."""
+
+    def states(self, ids: Sequence[str]) -> list[JobState]:
+        states = super().states(ids)
+        for name in [name for name, state in zip(ids, states, strict=True) if state.state == "ended"]:
+            self.known[name] = None
+        return states
+
+
 class Forgetful(GoodLauncher):
     """Knows jobs of its own alone."""
 
     def states(self, ids: Sequence[str]) -> list[JobState]:
-        known = [name for name in ids if name in self.open]
+        known = [name for name in ids if name in self.known]
         found = dict(zip(known, super().states(known), strict=True))
         return [found.get(name, JobState("ended")) for name in ids]
 
@@ -65,7 +75,7 @@ class Stubborn(GoodLauncher):
 
 BROKEN = {
     "launcher": {
-        **dict.fromkeys((Deaf, Elsewhere, Overwriting, Optimistic), "runs-commands"),
+        **dict.fromkeys((Deaf, Elsewhere, Overwriting, Optimistic, Once), "runs-commands"),
         **dict.fromkeys((Forgetful, Stubborn), "finds-jobs-again"),
     }
 }
