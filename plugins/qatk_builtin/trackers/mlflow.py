@@ -45,6 +45,8 @@ class MlflowTracker:
         """Begin, or go on with, a run. Raises :class:`qatk.api.UsageError` where the store cannot be reached."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # of seven, which take minutes
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        # Of ten: two that log at a time each make the folder of "dev/f1" and "dev/exact", which fails for one of them.
+        os.environ.setdefault("MLFLOW_ASYNC_LOGGING_THREADPOOL_SIZE", "1")
         name = self.options.name or name_of(manifest, out_dir)
         with leaving_chance_alone(), starting("mlflow", _FIX):
             self._client = MlflowClient(tracking_uri=self.options.tracking_uri)
@@ -80,6 +82,7 @@ class MlflowTracker:
         """Log the final figures and the files, and end the run."""
         if self._client is None:
             return
+        self._await_sent()
         self._log(final_figures(result), synchronous=True)
         for kind, path in artefacts(result, page=self.options.page, model=self.options.model):
             if path.is_dir():
@@ -104,7 +107,11 @@ class MlflowTracker:
 
     def _end(self, status: str) -> None:
         assert self._client is not None
+        self._await_sent()
+        self._client.set_terminated(self._id, status=status)
+
+    def _await_sent(self) -> None:
+        """Wait for the figures sent in the background. Raises what MLflow raises where some could not be logged."""
         for sent in self._sent:
             sent.wait()
         self._sent.clear()
-        self._client.set_terminated(self._id, status=status)
