@@ -3,7 +3,8 @@
 MiniLM trains on generated list questions ("Which towns lie on the Orrin?") and answers others, with several seeds; with
 ``--mini``, on whole articles of ``squad2-mini``. With ``--widened``, gold is widened
 to the sentences around it, which is evidence; ``linear`` learns from the first span of each window alone, in all
-cases. Word F1 and IoU F1 are those of the metric ``spans``.
+cases. Word F1 and IoU F1 are those of the metric ``spans``. With ``--out``, the runs stay, and the same command goes on
+with them; processes with some ``--seeds`` each share the work.
 """
 
 from __future__ import annotations
@@ -67,18 +68,19 @@ def measure(
     data: Mapping[str, Examples],
     seeds: Sequence[int],
     settings: Sequence[str],
+    folder: Path,
     sides: Mapping[str, Sequence[str]] = SIDES,
 ) -> list[Found]:
     """All sides, trained and scored on these questions. A head trains once with each seed, whatever decodes it."""
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        recipe = Path(folder) / "recipe.yaml"
-        recipe.write_text(RECIPE)
-        for head, decoders in sides.items():
-            made = partial(_run, recipe, head, decoders, settings, data)
-            for decoder, runs in zip(decoders, zip(*map(made, seeds), strict=True), strict=True):
-                found.append(_summed_up(f"{head}, {decoder}", runs))
-                sys.stderr.write(table(found[-1:]).splitlines()[-1] + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(RECIPE)
+    for head, decoders in sides.items():
+        made = partial(_run, recipe, head, decoders, settings, data)
+        for decoder, runs in zip(decoders, zip(*map(made, seeds), strict=True), strict=True):
+            found.append(_summed_up(f"{head}, {decoder}", runs))
+            sys.stderr.write(table(found[-1:]).splitlines()[-1] + "\n")
     return found
 
 
@@ -88,12 +90,13 @@ def _run(
     """A run for each decoder: the first trains, the others answer with its model."""
     trained = recipe.with_name(f"{head}-{seed}")
     of_head = [f"head={{use: {head}}}", *settings, f"decoder={{use: {decoders[0]}}}"]
-    runs = [qatk.run(recipe, out=trained, seed=seed, settings=of_head, data=data)]
+    runs = [qatk.run(recipe, out=trained, resume=trained.exists(), seed=seed, settings=of_head, data=data)]
     for decoder in decoders[1:]:
         answering = [*of_head[:-1], f"decoder={{use: {decoder}}}", f"backbone={{use: hf, model: {trained / 'model'}}}"]
         answering.append("data.train=null")
         out = recipe.with_name(f"{head}-{seed}-{decoder}")
-        runs.append(qatk.run(recipe, out=out, seed=seed, settings=answering, data={"dev": data["dev"]}))
+        questions = {"dev": data["dev"]}
+        runs.append(qatk.run(recipe, out=out, resume=out.exists(), seed=seed, settings=answering, data=questions))
     return runs
 
 
@@ -167,14 +170,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=2000)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, help="a folder for the runs")
     parser.add_argument("--mini", action="store_true", help="articles of squad2-mini instead of generated passages")
     parser.add_argument("--widened", action="store_true")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="a setting of the recipe")
     given = parser.parse_args()
     data = parts_of(given.questions, mini=given.mini, widened=given.widened)
     settings = [REAL if given.mini else GENERATED, *given.settings]
-    sys.stdout.write(table(measure(data, range(given.seeds), settings)) + "\n")
+    with tempfile.TemporaryDirectory() as passing:
+        found = measure(data, given.seeds, settings, given.out or Path(passing))
+    sys.stdout.write(table(found) + "\n")
 
 
 if __name__ == "__main__":

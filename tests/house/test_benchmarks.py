@@ -323,7 +323,7 @@ def test_a_server_under_load_gives_the_offline_answers(tmp_path: Path) -> None:
     assert wrong.row() == "| 4 | 2.0 | 150 | 199 | 3 | 2 |"
 
 
-def test_evidence_is_found_by_heads_for_several_spans() -> None:
+def test_evidence_is_found_by_heads_for_several_spans(tmp_path: Path) -> None:
     data = evidence.parts_of(16, mini=False, widened=True)
     whole = evidence.in_sentences(evidence.questions_of(12, 3))
     assert whole.spans_due.max() > 1
@@ -332,7 +332,8 @@ def test_evidence_is_found_by_heads_for_several_spans() -> None:
         whole.context_of(row)[s.start :].startswith(s.text) for row in range(12) for (s,) in whole.spans_of_answer(row)
     )
     tiny = ["backbone={use: tiny, layers: 1, hidden_size: 32}", "trainer.max_steps=1"]
-    found = evidence.measure(data, [0], tiny, {"tagger": ("several", "sentences")})
+    found = evidence.measure(data, [0], tiny, tmp_path, {"tagger": ("several", "sentences")})
+    assert evidence.measure(data, [0], tiny, tmp_path, {"tagger": ("several", "sentences")}) == found
     assert [each.side for each in found] == ["tagger, several", "tagger, sentences"]
     assert 0 <= found[0].word_f1 <= 100
     assert found[0].windows_per_second > 0
