@@ -1,5 +1,7 @@
 """Try runs at ``s3://`` with the real client and a server of this machine: ``python tools/try_s3fs.py``.
 
+A run is stopped, and goes on as on another machine; runs are listed; locks are held, refused and taken over.
+
 It needs what no test needs: ``pip install "qatk[s3fs]" moto flask flask-cors``.
 """
 
@@ -40,6 +42,7 @@ def _try(folder: Path) -> None:
 
     import qatk
     from qatk.errors import UsageError
+    from qatk.files import place_of
     from qatk.progress import listen
 
     fsspec.filesystem("s3").mkdir("bucket")
@@ -63,10 +66,39 @@ def _try(folder: Path) -> None:
     assert found.difference == 0, found
     assert not _states()
     print(f"resumed elsewhere, with equal figures; its model: {qatk.load_model('s3://bucket/runs/tried').weights}")
+    _try_locks()
+    for run in qatk.list_runs("s3://bucket/runs"):
+        print(f"listed: {place_of(run.folder)}, {run.state}, F1 {run.metrics['f1']:.1f}, {run.updated}")
     try:
         qatk.run(folder / "tried.yaml", out="s3://gone/runs/tried")
     except UsageError as error:
         print(f"no bucket: {error}")
+
+
+def _try_locks() -> None:
+    """One lock is held and refused, then left, and taken over after a minute."""
+    from qatk.errors import RunFolderError
+    from qatk.files import RemoteFolder
+    from qatk.run_folder.lock import Lock
+    from qatk.run_folder.remote_lock import RemoteLock, locked_there
+
+    remote, elsewhere = RemoteFolder("s3://bucket/runs/tried"), Lock(None)
+    elsewhere.said = {"pid": 7, "host": "elsewhere"}
+    other = RemoteLock(remote, Lock(None))
+    with locked_there(remote, elsewhere) as held:
+        try:
+            other.take()
+        except RunFolderError as error:
+            print(f"a second machine: {error}")
+        held.check()
+    held.take()  # and gives no sign again
+    other.take()
+    try:
+        held.check()
+    except RunFolderError as error:
+        print(f"the first, after a minute: {error}")
+    other.give_back()
+    assert remote.read(".lock") is None
 
 
 def _states() -> list[str]:

@@ -14,8 +14,6 @@ from qatk.display.live import LiveView, Works
 from qatk.display.numbers import headline
 from qatk.run_folder.watching import Sight, Watched
 
-_EVERY_S = 0.5
-
 
 def watch(folder: Path) -> Sight:
     """Show a run until it ends; how it stands then.
@@ -29,7 +27,7 @@ def watch(folder: Path) -> Sight:
     with Live(shown.view, console=console, transient=True) if isinstance(shown, _View) else nullcontext():
         while sight.state == "running":
             shown.show(sight)
-            time.sleep(_EVERY_S)
+            time.sleep(watched.every_s)
             sight = watched.look()
     if isinstance(shown, _Log):
         shown.show(sight)

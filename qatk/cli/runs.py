@@ -11,6 +11,7 @@ import typer
 from qatk.cli import completion
 from qatk.cli.shared import output, plain_warnings, print_json
 from qatk.errors import UsageError, message, suggest
+from qatk.files import place_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,7 +24,7 @@ runs_app = typer.Typer(no_args_is_help=True)
 @runs_app.command("list")
 def list_command(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Folder that holds run folders, at any depth.")
+        Path, typer.Argument(metavar="[FOLDER]", help="Folder or URL that holds run folders, at any depth.")
     ] = Path("runs"),
     state: Annotated[
         str | None,
@@ -70,7 +71,8 @@ def list_command(
     elif found:
         output().print(_table(found, folder, show or ()))
     else:
-        typer.echo(f"no runs in {folder}" if not every else f"none of {len(every)} runs in {folder}", err=True)
+        place = place_of(folder)
+        typer.echo(f"no runs in {place}" if not every else f"none of {len(every)} runs in {place}", err=True)
 
 
 CODES = {"finished": 0, "failed": 1, "killed": 1, "stopped": 75}
@@ -80,7 +82,10 @@ CODES = {"finished": 0, "failed": 1, "killed": 1, "stopped": 75}
 @runs_app.command("watch")
 def watch_command(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False, autocompletion=completion.runs)
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Run folder, or its URL.", show_default=False, autocompletion=completion.runs
+        ),
     ],
 ) -> None:
     """Show a run of another process while it goes on, until it ends.
@@ -173,7 +178,7 @@ def _has(run: RunSummary, key: str, value: str) -> bool:
 def _plain(run: RunSummary) -> dict[str, object]:
     fields = ("name", "state", "backbone", "seconds", "why", "recipe")
     return {
-        "folder": str(run.folder),
+        "folder": place_of(run.folder),
         **{name: getattr(run, name) for name in fields},
         "updated": run.updated.isoformat(timespec="seconds"),
         "metrics": dict(run.metrics),
@@ -199,7 +204,7 @@ def _table(runs: Sequence[RunSummary], root: Path, show: Sequence[str]) -> Table
         shown = [_value(run, key) for key in show]
         dim = "" if run.state == "finished" else "dim"
         table.add_row(
-            Text(visible(str(path) if path.parts else str(root)), "bold"),
+            Text(visible(str(path) if path.parts else place_of(root)), "bold"),
             *(Text(visible(text)) for text in (run.name, run.backbone)),
             *(Text("-" if value is _ABSENT else visible(str(value))) for value in shown),
             *(Text(figure(run.metrics.get(key), 1), dim) for key in ("exact", "f1")),

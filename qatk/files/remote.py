@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/{1,3}(?=[^/])")
+_AT_ONCE = 16
+"""Files that are read at the same time: each takes a while to answer."""
 _LOCAL = ("file", "local")
 _EXTRAS = {"s3": "qatk[s3fs]", "s3a": "qatk[s3fs]"}
 
@@ -27,6 +31,11 @@ def url_of(path: str | Path) -> str | None:
     if (found := _URL.match(text)) is None or Path(text).exists():
         return None
     return f"{found[1]}://{'/' * (found[1] in _LOCAL)}{text[found.end() :].rstrip('/')}"
+
+
+def place_of(path: Path) -> str:
+    """A path as a user named it, be it a URL."""
+    return url_of(path) or str(path)
 
 
 class RemoteFolder:
@@ -58,12 +67,19 @@ class RemoteFolder:
         self._system, self._root = found[0], found[1].rstrip("/")
 
     def names(self) -> list[str]:
-        """The names of all files, relative to the folder; none of a folder that is not there, nor such as lead out."""
+        """The names of all files, relative to the folder; none of a folder that is not there."""
+        return sorted(self.times())
+
+    def times(self) -> dict[str, float]:
+        """When each file was written, in seconds since the epoch, by its name; 0 where the storage does not say.
+
+        Hidden files and what is in hidden folders are left out, and so are names that lead out of the folder.
+        """
         with self._explained("read"):
             self._system.invalidate_cache()
-            found = self._system.find(self._root) if self._system.exists(self._root) else []
-            names = sorted(str(path)[len(self._root) + 1 :] for path in found)
-            return [name for name in names if not {"", ".", ".."} & {*name.split("/")}]
+            found = self._system.find(self._root, detail=True) if self._system.exists(self._root) else {}
+            names = {str(path)[len(self._root) + 1 :]: _written(info) for path, info in found.items()}
+            return {name: when for name, when in names.items() if not any(p[:1] in ("", ".") for p in name.split("/"))}
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; ``None`` where there is none."""
@@ -73,8 +89,18 @@ class RemoteFolder:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
 
-    def fetch(self, name: str, path: Path) -> None:
-        """Copy a file to this machine."""
+    def read_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """The content of these files by name, as far as they are there; several are read at once."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = zip(names, pool.map(self.read, names), strict=True)
+            return {name: content for name, content in found if content is not None}
+
+    def fetch_all(self, names: Sequence[str], folder: Path) -> None:
+        """Copy files to a folder of this machine, several at once."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda name: self._fetch(name, folder / name), names))
+
+    def _fetch(self, name: str, path: Path) -> None:
         with self._explained("read"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._system.get_file(self._at(name), str(path))
@@ -92,14 +118,24 @@ class RemoteFolder:
                 for folder in list(Path(name).parents)[:-1] if self._on_disk else ():
                     Path(self._at(str(folder))).rmdir()
 
-    def check_writable(self) -> None:
-        """Raise :class:`UsageError` where nothing can be written: a file is, and goes again."""
-        try:
-            with self._explained("write"):
-                self._system.pipe_file(self._at(".writable"), b"")
-                self._system.rm_file(self._at(".writable"))
-        except StorageError as error:
-            raise UsageError(error.what, where=error.where, fix=error.fix) from error
+    def write(self, name: str, content: bytes) -> None:
+        """Write a small file, in place of what has this name."""
+        with self._explained("write"):
+            self._system.pipe_file(self._at(name), content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a small file where there is none of this name; whether it was written."""
+        with self._explained("write"):
+            try:
+                if self._on_disk:  # whose ``pipe_file`` looks first, and then writes
+                    self._system.makedirs(self._root, exist_ok=True)
+                    with self._system.open(self._at(name), "xb") as file:
+                        file.write(content)
+                else:
+                    self._system.pipe_file(self._at(name), content, mode="create")
+            except FileExistsError:
+                return False
+            return True
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -113,6 +149,16 @@ class RemoteFolder:
             fix = "check the name of the bucket or folder, your credentials, and your right to write there"
             said = without_secrets(first_line(error))
             raise StorageError(f"cannot {verb}: {said}", where=self.url, fix=fix) from error
+
+
+def _written(info: Mapping[str, object]) -> float:
+    """When a file was written, as one of the libraries tells it."""
+    for key in ("LastModified", "last_modified", "mtime", "updated", "created"):
+        if isinstance(when := info.get(key), datetime):
+            return when.timestamp()
+        if isinstance(when, int | float):
+            return float(when)
+    return 0.0
 
 
 def local_place(url: str, kind: str) -> Path:

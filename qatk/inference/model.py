@@ -16,7 +16,6 @@ from qatk.data import pairs
 from qatk.errors import ModelError, UsageError
 from qatk.exports.folder import read_export
 from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trained, runtime_section
-from qatk.files import url_of
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.samples import sample_examples
@@ -186,7 +185,7 @@ def load_model(
         UsageError: if an option is unknown.
     """
     host = host or PluginHost.discover()
-    model = model if url_of(model) is None else here(model)
+    model = here(model)
     source = find_source(model, host)
     changes = {name: dict(options) for name, options in (settings or {}).items()}
     sections = source.sections if device is None else _with_device(source.sections, device)

@@ -6,18 +6,19 @@ import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from qatk.errors import QatkError, QatkWarning, UsageError
-from qatk.files import RUN_MARK, is_there
+from qatk.files import RUN_MARK, is_there, url_of
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.load import NORMALISER
 from qatk.run_folder.lock import Holder, holder_of
 from qatk.run_folder.manifest import Manifest, read_manifest
 from qatk.run_folder.reading import read_figures
+from qatk.run_folder.remote import glimpsed, speaking_of
 
 State = Literal["finished", "running", "stopped", "killed", "failed"]
 STATES: tuple[State, ...] = ("finished", "running", "stopped", "killed", "failed")
@@ -28,7 +29,7 @@ class RunSummary:
     """A run, as its folder tells of it.
 
     Attributes:
-        folder: the run folder.
+        folder: the run folder; of a run at a URL, ``Path`` of that, which all of qatk takes for it.
         name: of the run, which is its recipe's.
         state: ``finished``; ``running`` in another process; ``stopped`` by a signal, ``killed`` without a word, or
             ``failed``: ``--resume`` goes on with these.
@@ -54,23 +55,35 @@ class RunSummary:
 
 
 def list_runs(folder: str | Path = "runs") -> list[RunSummary]:
-    """All runs below a folder, by path. Folders that cannot be read are named in a warning and left out.
+    """All runs below a folder or a URL, by path. Folders that cannot be read are named in a warning and left out.
 
     Raises:
         UsageError: if there is no such folder.
+        StorageError: if the URL cannot be reached.
     """
     root = Path(folder)
+    if (url := url_of(folder)) is not None:
+        with glimpsed(url) as copy:
+            if not any(copy.iterdir()):
+                raise UsageError("there is nothing", where=url, fix="name the URL that holds the run folders")
+            return [replace(run, folder=root / run.folder.relative_to(copy)) for run in _below(copy, url)]
     if not is_there(root):
         raise UsageError(f"there is no folder {root}", fix="name the folder that holds the run folders")
     if not root.is_dir():
         raise UsageError(f"{root} is a file", fix="name the folder that holds the run folders")
+    return _below(root)
+
+
+def _below(root: Path, url: str | None = None) -> list[RunSummary]:
+    """The runs below a folder, which stands for a URL if that is given."""
     found = []
     for path in _run_folders(root):
         try:
-            found.append(read_summary(path))
+            with speaking_of(url, root):
+                found.append(read_summary(path))
         except QatkError as error:
             what = f"{error.where}: {error.what}" if error.where else error.what
-            warnings.warn(QatkWarning(f"left out: {what}"), stacklevel=2)
+            warnings.warn(QatkWarning(f"left out: {what}"), stacklevel=3)
     return found
 
 

@@ -38,7 +38,7 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: P
         RunFolderError: if the folder is not a run folder, or the run did not reach its scores.
         UsageError: if it has no evaluation set of this name.
     """
-    path = here(folder)
+    path = Path(here(folder))
     manifest = read_finished(path)
     places = {"dev": path, **{name: path / SETS / name for name in manifest.data if name not in ("train", "dev")}}
     if on not in places:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,8 +21,10 @@ from qatk.run_folder.manifest import MANIFEST
 
 LOCK = ".lock"
 _SINCE = "%Y-%m-%d %H:%M:%S"
-_LONGEST = 4096
-"""Bytes of a lock: its owner, and what that is at."""
+_LONGEST, _BESIDE = 4096, 128
+"""Bytes of a lock: its owner, and what that is at; and those that the lock of a URL has beside them."""
+SEEN, LEASE_S = "seen", 60.0
+"""The key of a URL's lock that says when its owner was last heard of, and seconds after which that is given up."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Lock:
     def __init__(self, file: int | None) -> None:
         self._file = file
         self._owner = {} if file is None else json.loads(os.pread(file, _LONGEST, 0))
+        self.said: Mapping[str, object] = self._owner
+        """Its content."""
 
     def note(self, values: Mapping[str, object]) -> None:
         """Put these plain values into the lock, in place of those before; a full disk is borne.
@@ -60,10 +65,12 @@ class Lock:
         """
         if self._file is None:
             return
-        content = json.dumps({**self._owner, "noted": values}).encode().ljust(_LONGEST)
-        if len(content) <= _LONGEST:
+        said = {**self._owner, "noted": values}
+        content = json.dumps(said).encode()
+        if len(content) <= _LONGEST - _BESIDE:
+            self.said = said
             with suppress(OSError):
-                os.pwrite(self._file, content, 0)
+                os.pwrite(self._file, content.ljust(_LONGEST), 0)
 
 
 def holder_of(path: Path) -> Holder | None:
@@ -75,14 +82,20 @@ def holder_of(path: Path) -> Holder | None:
     try:
         owner = json.loads(os.pread(file, _LONGEST, 0))
         pid, host, since = int(owner["pid"]), str(owner["host"]), datetime.strptime(owner["since"], _SINCE)
-        return Holder(pid, host, since, _is_alive(pid, host) and _is_held(file), dict(owner.get("noted", {})))
+        alive = _was_seen(owner[SEEN]) if SEEN in owner else is_alive(pid, host) and _is_held(file)
+        return Holder(pid, host, since, alive, dict(owner.get("noted", {})))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     finally:
         os.close(file)
 
 
-def _is_alive(pid: int, host: str) -> bool:
+def _was_seen(when: float) -> bool:
+    """Whether the owner of a URL's lock was heard of lately, by a clock that may differ from its own a little."""
+    return time.time() - when < 2 * LEASE_S
+
+
+def is_alive(pid: int, host: str) -> bool:
     """Whether the process runs, as far as this host can say."""
     if host != socket.gethostname():
         return True
@@ -162,23 +175,36 @@ def _take(path: Path) -> int | None:
         held = os.pread(file, _LONGEST, 0)
         os.close(file)
         if held:  # else its owner is about to sign, or to give it back
-            raise RunFolderError(
-                f"{path} is in use by {_owner(held)}",
-                fix="wait for it or end it, or name another folder with --out",
-            )
+            raise in_use(str(path), held)
+
+
+def in_use(place: str, held: bytes) -> RunFolderError:
+    """The error of a second process; ``held`` is the content of the lock."""
+    fix = f"wait for it or end it, or name another {'URL' if '://' in place else 'folder'} with --out"
+    return RunFolderError(f"{place} is in use by {owner_of(held)}", fix=fix)
 
 
 def _sign(file: int, path: Path) -> None:
     """Say in the lock whose it is; and of one that was there already, whose it was."""
     if held := os.pread(file, _LONGEST, 0):
-        what = f"{path} was left by {_owner(held)}, which did not end it: its lock is taken over"
-        warnings.warn(what, QatkWarning, stacklevel=6)
-    mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():{_SINCE}}"}
+        warn_of_a_lock_left(str(path), held)
     os.ftruncate(file, 0)
-    os.pwrite(file, json.dumps(mine).encode(), 0)
+    os.pwrite(file, json.dumps(mine()).encode(), 0)
 
 
-def _owner(held: bytes) -> str:
+def mine() -> dict[str, object]:
+    """What the lock of this process says of it."""
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():{_SINCE}}"}
+
+
+def warn_of_a_lock_left(place: str, held: bytes) -> None:
+    """Say whose lock is taken over."""
+    what = f"{place} was left by {owner_of(held)}, which did not end it: its lock is taken over"
+    warnings.warn(what, QatkWarning, stacklevel=7)
+
+
+def owner_of(held: bytes) -> str:
+    """Whose lock it is by its content, in words."""
     with suppress(ValueError, KeyError, TypeError):
         owner = json.loads(held)
         return f"process {owner['pid']:d} on {owner['host']!s}, since {owner['since']!s}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError
 from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, replacing, storage_errors, url_of
@@ -15,6 +17,7 @@ from qatk.run_folder.checkpoints import DIGESTS
 from qatk.run_folder.lock import LOCK
 
 _STATES = "checkpoints/"
+P = TypeVar("P", bound=str | Path)
 
 
 class Mirror:
@@ -26,26 +29,29 @@ class Mirror:
     Args:
         remote: the run folder at the URL.
         folder: of this machine; what is at the URL replaces its content.
+        check: called before anything is sent; raises where the run is another's by now.
 
     Raises:
         RunFolderError: what is there is no run.
         StorageError: it cannot be read.
     """
 
-    def __init__(self, remote: RemoteFolder, folder: Path) -> None:
-        self.remote, self.folder = remote, folder
+    def __init__(self, remote: RemoteFolder, folder: Path, check: Callable[[], None] = lambda: None) -> None:
+        self.remote, self.folder, self.check = remote, folder, check
         if (names := remote.names()) and RUN_MARK not in names:
             raise RunFolderError(f"{remote.url} holds something that is not a run", fix="name another URL with --out")
         for old in folder.iterdir() if folder.is_dir() else ():
             if old.name != LOCK:
                 discard(old)
-        self.sent = {name: _version(folder / name) for name in _fetch_all(remote, folder, names)}
+        remote.fetch_all(names, folder)
+        self.sent = {name: _version(folder / name) for name in names}
 
     def send(self, *, final: bool = False) -> None:
         """Send what changed, and remove what is gone; a failure is warned of and made good by the next call.
 
         Raises:
             StorageError: the last call failed; the run is whole on this machine.
+            RunFolderError: of ``check``.
         """
         try:
             self._send()
@@ -59,10 +65,13 @@ class Mirror:
         found = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*") if path.is_file()}
         whole = {name: path for name, path in found.items() if not any(part[0] == "." for part in name.split("/"))}
         changed = {name: version for name, path in whole.items() if (version := _version(path)) != self.sent.get(name)}
+        gone = [name for name in self.sent if name not in whole]
+        if changed or gone:
+            self.check()
         for name in sorted(changed, key=_turn):
             self.remote.send(whole[name], name)
             self.sent[name] = changed[name]
-        for name in [name for name in self.sent if name not in whole]:
+        for name in gone:
             self.remote.remove(name)
             del self.sent[name]
 
@@ -85,8 +94,8 @@ def working_folder(url: str) -> Path:
     return local_place(url, "made") / _key(url) / _ending(url)
 
 
-def here(path: str | Path) -> Path:
-    """A run folder on this machine: the path itself, or a copy of what is at a URL, without its saved states.
+def here(path: P) -> P | Path:
+    """What a user named, on this machine: itself, or a copy of the run at a URL, without its saved states.
 
     A copy is made once for each version of the manifest.
 
@@ -95,7 +104,7 @@ def here(path: str | Path) -> Path:
         StorageError, UsageError: it cannot be reached.
     """
     if (url := url_of(path)) is None:
-        return Path(path)
+        return path
     remote = RemoteFolder(url)
     if (manifest := remote.read(RUN_MARK)) is None:
         raise RunFolderError(f"there is no run: no {RUN_MARK}", where=remote.url, fix="name the URL of a run folder")
@@ -104,7 +113,7 @@ def here(path: str | Path) -> Path:
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
         with replacing(folder) as new:
-            _fetch_all(remote, new, [name for name in remote.names() if not name.startswith(_STATES)])
+            remote.fetch_all([name for name in remote.names() if not name.startswith(_STATES)], new)
     return folder
 
 
@@ -113,15 +122,33 @@ def followed(url: str) -> Iterator[Path]:
     """A copy of a run folder for a process that is not the first; it goes when the block ends."""
     with TemporaryDirectory(prefix="qatk-follower-") as folder:
         remote = RemoteFolder(url)
-        _fetch_all(remote, Path(folder), remote.names())
+        remote.fetch_all(remote.names(), Path(folder))
         yield Path(folder)
 
 
-def _fetch_all(remote: RemoteFolder, folder: Path, names: list[str]) -> list[str]:
-    """Fetch these files; their names."""
-    for name in names:
-        remote.fetch(name, folder / name)
-    return names
+_GLIMPSED = (RUN_MARK, LOCK, "metrics.json", "events.jsonl")
+
+
+@contextmanager
+def glimpsed(url: str) -> Iterator[Path]:
+    """Copies of what lists of runs read, of all runs below a URL, in a folder that goes when the block ends.
+
+    Raises:
+        StorageError, UsageError: it cannot be reached.
+    """
+    remote = RemoteFolder(url)
+    times = remote.times()
+    runs = {"", *(name.removesuffix(RUN_MARK) for name in times if name.split("/")[-1] == RUN_MARK)}
+    # the log of a run that has its figures is not needed
+    wanted = [run + name for run in runs for name in _GLIMPSED[: 3 if run + _GLIMPSED[2] in times else 4]]
+    with TemporaryDirectory(prefix="qatk-glimpsed-") as folder:
+        for name, content in remote.read_all(wanted).items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            if name in times:
+                os.utime(path, (times[name], times[name]))
+        yield Path(folder)
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from qatk.display.numbers import headline
 from qatk.errors import RunFolderError
-from qatk.files import RUN_MARK, is_there
+from qatk.files import RUN_MARK, is_there, url_of
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.listing import State, read_summary
 from qatk.run_folder.lock import holder_of
+from qatk.run_folder.remote import glimpsed, speaking_of
 from qatk.types import TrainEvent
 
 
@@ -45,11 +46,15 @@ class Watched:
     """A run folder, of which only what changed is read again.
 
     Args:
-        folder: of the run.
+        folder: of the run, or its URL.
+
+    Attributes:
+        every_s: seconds between two looks that suit it.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self._url = folder, url_of(folder)
+        self.every_s = 0.5 if self._url is None else 5.0
         self._events: Sequence[TrainEvent] = ()
         self._size = -1
 
@@ -58,19 +63,27 @@ class Watched:
 
         Raises:
             RunFolderError: it is no run folder, or damaged.
+            StorageError: its URL cannot be reached.
         """
-        holder = holder_of(self.folder)
-        if not is_there(self.folder / RUN_MARK):
+        if self._url is None:
+            return self._look(self.folder)
+        with glimpsed(self._url) as copy, speaking_of(self._url, copy):
+            return self._look(copy)
+
+    def _look(self, folder: Path) -> Sight:
+        holder = holder_of(folder)
+        if not is_there(folder / RUN_MARK):
             if holder is None or not holder.alive:
                 fix = "qatk runs list FOLDER shows the runs there are"
-                raise RunFolderError(f"{self.folder} is not a run folder: it has no {RUN_MARK}", fix=fix)
+                raise RunFolderError(f"{folder} is not a run folder: it has no {RUN_MARK}", fix=fix)
             return Sight(self.folder.name, "running", noted=holder.noted)  # it reads its data
-        summary = read_summary(self.folder)
+        summary = read_summary(folder)
         noted = holder.noted if holder is not None and summary.state == "running" else {}
-        return Sight(summary.name, summary.state, summary.metrics, summary.why, noted, self._log())
+        return Sight(
+            summary.name, summary.state, summary.metrics, summary.why, noted, self._log(folder / "events.jsonl")
+        )
 
-    def _log(self) -> Sequence[TrainEvent]:
-        path = self.folder / "events.jsonl"
+    def _log(self, path: Path) -> Sequence[TrainEvent]:
         size = path.stat().st_size if path.is_file() else 0
         if size != self._size:
             self._size, self._events = size, read_events(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
-from qatk.errors import ModelError
+from qatk.errors import ModelError, QatkWarning
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
 from qatk.exports.runtimes import exporter_of
@@ -32,6 +33,7 @@ from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
 from qatk.run_folder.remote import Mirror, followed, speaking_of, working_folder
+from qatk.run_folder.remote_lock import locked_there
 from qatk.run_folder.secrets import hidden, hidden_in_yaml
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
@@ -104,15 +106,18 @@ def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, 
     """The folder of the run, held until the stack ends; of a process that is not the first, a copy."""
     identity = Identity(recipe=recipe.digest(), limit=limit)
     remote = None if (url := url_of(out)) is None else RemoteFolder(url)
-    if remote is not None:
-        remote.check_writable()
     path = Path(out) if url is None else working_folder(url)
     stack.enter_context(speaking_of(url, path))
     if not is_first_process():
         return stack.enter_context(follow(path if url is None else stack.enter_context(followed(url)), identity))
-    lock = stack.enter_context(locked(path))
+    with warnings.catch_warnings():
+        if remote is not None:  # whose own lock says by its name what was left
+            warnings.simplefilter("ignore", QatkWarning)
+        lock = stack.enter_context(locked(path))
     stack.enter_context(listen_too(Noting(lock)))
-    mirror = None if remote is None else Mirror(remote, path)
+    mirror = None
+    if remote is not None:
+        mirror = Mirror(remote, path, stack.enter_context(locked_there(remote, lock)).check)
     folder = RunFolder.open(path, identity, resume=resume, differing=partial(_differences, recipe))
     folder.mirror = mirror
     return folder

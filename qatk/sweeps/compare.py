@@ -10,7 +10,6 @@ from qatk.comparison.compare import compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
-from qatk.files import url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
 from qatk.recipes import is_plan, is_recipe
@@ -79,18 +78,13 @@ def compare(
     Raises a :class:`QatkError` for all that a user can correct, for wrong arguments before anything is run.
     """
     host = host or PluginHost.discover()
-    if recipes := _recipes_of(sources := _reached(sources), data, varied=bool(over) or seeds is not None):
+    if recipes := _recipes_of(sources := tuple(map(here, sources)), data, varied=bool(over) or seeds is not None):
         systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on)
     elif not (systems := _gathered(sources, host, on)):
         by = given_normalisation(language, language_column, host)
         read = partial(read_systems, sources, null_odds, data=data, by=by, common=common, group_seeds=group_seeds)
         systems = read(cluster=cluster, on=on, align=align, host=host)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
-
-
-def _reached(sources: Sequence[Source]) -> tuple[Source, ...]:
-    """What is compared, runs at URLs as copies on this machine."""
-    return tuple(source if url_of(source) is None else here(source) for source in sources)
 
 
 def _gathered(sources: Sequence[Source], host: PluginHost, on: str) -> list[System]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from qatk.errors import QatkWarning, RunFolderError, StorageError
+from qatk.errors import QatkWarning, RunFolderError, StorageError, UsageError
 from qatk.files import RemoteFolder, url_of
+from qatk.run_folder.listing import list_runs
+from qatk.run_folder.lock import LOCK, Lock
+from qatk.run_folder.manifest import Identity, Manifest, StageRecord, write_manifest
 from qatk.run_folder.remote import Mirror, here
+from qatk.run_folder.remote_lock import RemoteLock, locked_there
+from qatk.run_folder.watching import Watched
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -80,3 +89,96 @@ def test_a_copy_is_made_of_each_version(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_what_is_a_url(given: str | Path, url: str | None) -> None:
     assert url_of(given) == url
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks that are renewed, looked at and given up a hundred times as fast."""
+    for name, seconds in (("EVERY_S", 0.05), ("_LOOK_S", 0.02), ("LEASE_S", 0.4)):
+        monkeypatch.setattr(f"qatk.run_folder.remote_lock.{name}", seconds)
+
+
+def somewhere(kind: str, tmp_path: Path) -> str:
+    """A URL where there is nothing yet."""
+    return f"file://{tmp_path}/there" if kind == "file" else f"memory://{uuid4().hex}"
+
+
+@contextmanager
+def noted(remote: RemoteFolder, host: str, **values: object) -> Iterator[RemoteLock]:
+    """A lock that a process of another machine holds."""
+    local = Lock(None)
+    local.said = {"pid": 7, "host": host, "since": "2026-01-01 10:00:00", "noted": values}
+    with locked_there(remote, local) as lock:
+        yield lock
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_one_machine_at_a_time_makes_the_run_of_a_url(kind: str, tmp_path: Path) -> None:
+    remote = RemoteFolder(somewhere(kind, tmp_path))
+    with noted(remote, "one") as one:
+        with pytest.raises(RunFolderError, match=r"is in use by process 7 on one, since .*\n.* another URL"):
+            RemoteLock(remote, Lock(None)).take()
+        one.check()
+        assert remote.names() == [], "it is no file of the run"
+    assert remote.read(LOCK) is None
+    cut_off = RemoteLock(remote, Lock(None))
+    cut_off._local.said = {"host": "cut-off"}
+    cut_off.take()  # and gives no sign again
+    other = RemoteLock(remote, Lock(None))
+    with pytest.warns(QatkWarning, match=r"was left by process \d+ on cut-off, .* its lock is taken over"):
+        other.take()
+    with pytest.raises(RunFolderError, match="was taken over by process"):
+        cut_off.check()
+    cut_off.give_back()
+    other.check()
+    assert remote.read(LOCK), "it was not its own any more"
+    remote.write(LOCK, b"{half")
+    with pytest.warns(QatkWarning, match="was left by a process that did not say which"):
+        RemoteLock(remote, Lock(None)).take()
+    with pytest.warns(QatkWarning, match="was left by process"):  # of this machine, and gone: nobody waits
+        RemoteLock(remote, Lock(None)).take()
+
+
+def test_a_run_that_another_has_taken_over_sends_nothing_more(tmp_path: Path) -> None:
+    def check() -> None:
+        raise RunFolderError("it was taken over")
+
+    write(tmp_path / "folder", manifest_json="mine")
+    mirror = Mirror(RemoteFolder(f"file://{tmp_path}/store"), tmp_path / "empty", check)
+    mirror.folder = tmp_path / "folder"
+    with pytest.raises(RunFolderError, match="it was taken over"):
+        mirror.send()
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_runs_below_a_url_are_listed_and_watched(kind: str, tmp_path: Path) -> None:
+    url = somewhere(kind, tmp_path)
+    with pytest.raises(UsageError, match=f"{url}: there is nothing"):
+        list_runs(url)
+    for name, stages in {"done": ("train", "score"), "deep/at-work": ("train",), "deep/dead": (), "bad": ()}.items():
+        manifest = Manifest(
+            identity=Identity(recipe=name), name=name, stages={stage: StageRecord() for stage in stages}
+        )
+        (tmp_path / "made").mkdir(exist_ok=True)
+        write_manifest(tmp_path / "made", manifest)
+        RemoteFolder(url).send(tmp_path / "made" / "manifest.json", f"{name}/manifest.json")
+    RemoteFolder(url).write("done/metrics.json", json.dumps({"exact": 60.0, "f1": 70.0}).encode())
+    RemoteFolder(url).write("bad/manifest.json", b"{")
+    lock = {"pid": 7, "host": "gone", "since": "2026-01-01 10:00:00", "token": "a", "seen": 1.0}
+    RemoteFolder(url).write(f"deep/dead/{LOCK}", json.dumps(lock).encode())
+    with noted(RemoteFolder(f"{url}/deep/at-work"), "one", memory=5):
+        with pytest.warns(QatkWarning, match=f"left out: {url}/bad/manifest.json:1:2 cannot be read"):
+            found = list_runs(Path(url))
+        watched = Watched(Path(f"{url}/deep/at-work")).look()
+    assert [(url_of(run.folder), run.state) for run in found] == [
+        (f"{url}/deep/at-work", "running"),
+        (f"{url}/deep/dead", "killed"),
+        (f"{url}/done", "finished"),
+    ]
+    assert found[2].metrics == {"exact": 60.0, "f1": 70.0}
+    assert abs(found[2].updated.timestamp() - (tmp_path / "made" / "manifest.json").stat().st_mtime) < 60
+    assert (watched.name, watched.state, watched.noted) == ("deep/at-work", "running", {"memory": 5})
+    with pytest.raises(RunFolderError, match=f"{url}/gone is not a run folder"):
+        Watched(Path(f"{url}/gone")).look()

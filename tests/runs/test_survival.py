@@ -107,7 +107,10 @@ def test_a_run_at_a_url_goes_on_on_another_machine(
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert sorted(path.name for path in (store / "checkpoints").glob("step-*"))[-1] == "step-00000004"
     monkeypatch.setenv("QATK_CACHE", str(tmp_path / "machine-2"))
-    with pytest.raises(RunFolderError, match=rf"{url} already holds this run, unfinished\n"):
+    with (
+        pytest.warns(QatkWarning, match=f"{url} was left by process"),
+        pytest.raises(RunFolderError, match=rf"{url} already holds this run, unfinished\n"),
+    ):
         qatk.run(undisturbed.recipe, out=url)
     qatk.run(undisturbed.recipe, out=url, resume=True)
     assert contents(store) == undisturbed.contents

@@ -1,0 +1,141 @@
+"""One process at a time in a run at a URL: storage of objects takes no lock back, so that its owner renews it.
+
+A file is created there only where there is none, in one step (S3, GCS, Azure and disks do that; of other storage, two
+that begin in the same moment may both succeed). Its owner writes it again every ten seconds. A process that finds it
+waits for that: if it changes, its owner is at work; if it stays the same for a minute, or its owner was a process of
+this machine that is gone, it is taken over. No clocks are compared. An owner that was cut off, and taken over, finds
+that out before it sends anything more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+from qatk.errors import RunFolderError, StorageError, UsageError
+from qatk.files import RemoteFolder
+from qatk.progress import advance
+from qatk.run_folder.lock import (
+    LEASE_S,
+    LOCK,
+    SEEN,
+    Lock,
+    in_use,
+    is_alive,
+    mine,
+    owner_of,
+    warn_of_a_lock_left,
+)
+
+EVERY_S, _LOOK_S = 10.0, 1.0
+"""Seconds between two renewals, and between two looks at the lock of another."""
+_TOKEN = "token"
+
+
+class RemoteLock:
+    """The lock of a run at a URL.
+
+    Args:
+        remote: the run folder at the URL.
+        local: the lock of the folder of this machine in which the run is made; its notes are passed on.
+    """
+
+    def __init__(self, remote: RemoteFolder, local: Lock) -> None:
+        self._remote, self._local = remote, local
+        self._token = uuid4().hex
+        self._over = threading.Event()
+
+    def take(self) -> None:
+        """Take it, after a while where another process had it that is gone.
+
+        Raises:
+            RunFolderError: another process has it.
+            UsageError: nothing can be written t
+        """
+        try:
+            self._take()
+        except StorageError as error:
+            raise UsageError(error.what, where=error.where, fix=error.fix) from error
+
+    def _take(self) -> None:
+        found, since = None, time.monotonic()
+        while not self._remote.create(LOCK, self._content()):
+            if (held := self._remote.read(LOCK)) is None:  # it was just given back
+                continue
+            if found not in (None, held):
+                raise in_use(self._remote.url, held)
+            found, waited = held, time.monotonic() - since
+            if _is_gone(held) or waited >= LEASE_S:
+                warn_of_a_lock_left(self._remote.url, held)
+                self._remote.write(LOCK, self._content())
+                return
+            advance(f"waiting for a sign of {owner_of(held)}", int(waited), int(LEASE_S))
+            time.sleep(_LOOK_S)
+
+    def check(self) -> None:
+        """Raise :class:`RunFolderError` where another process has taken the run over.
+
+        Raises:
+            StorageError: the storage does not say.
+        """
+        held = self._remote.read(LOCK)
+        if held is not None and (token := _said(held).get(_TOKEN)) and token != self._token:
+            what = f"{self._remote.url} was taken over by {owner_of(held)}, as this process gave no sign for a while"
+            raise RunFolderError(what, fix="nothing more is sent there; the run goes on in that process")
+
+    def renew(self) -> None:
+        """Write it again and again, until it is given back or another's; storage that fails is asked again."""
+        while not self._over.wait(EVERY_S):
+            with suppress(StorageError):
+                try:
+                    self.check()
+                except RunFolderError:  # which the next transfer says
+                    return
+                self._remote.write(LOCK, self._content())
+
+    def give_back(self) -> None:
+        """Remove it, unless it is another's; what cannot be removed is given up by others in a minute."""
+        self._over.set()
+        with suppress(StorageError, RunFolderError):
+            self.check()
+            self._remote.remove(LOCK)
+
+    def _content(self) -> bytes:
+        return json.dumps({**mine(), **self._local.said, _TOKEN: self._token, SEEN: round(time.time(), 3)}).encode()
+
+
+@contextmanager
+def locked_there(remote: RemoteFolder, local: Lock) -> Iterator[RemoteLock]:
+    """Keep a run at a URL to this process while the block runs; see :meth:`RemoteLock.take` for what it raises."""
+    lock = RemoteLock(remote, local)
+    lock.take()
+    renewing = threading.Thread(target=lock.renew, daemon=True)
+    renewing.start()
+    try:
+        yield lock
+    finally:
+        lock.give_back()
+        renewing.join()
+
+
+def _said(held: bytes) -> Mapping[str, object]:
+    """What a lock says; nothing where it is being written."""
+    try:
+        found = json.loads(held)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_gone(held: bytes) -> bool:
+    """Whether the owner was a process of this machine that has ended."""
+    pid, host = (said := _said(held)).get("pid"), said.get("host")
+    if not isinstance(pid, int) or host != socket.gethostname():
+        return False
+    return pid == os.getpid() or not is_alive(pid, str(host))
