@@ -104,12 +104,22 @@ def test_two_processes_give_what_one_gives(recipe: Path, alone: Path, tmp_path: 
     assert (model["processes"], model["threads"]) == (2, 1)
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+CUT = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
+"""What ``accelerate launch`` makes of a configuration with FSDP2."""
+
+
+@pytest.mark.parametrize(
+    ("victim", "environ", "more"),
+    [
+        pytest.param(0, {}, ["--processes", "3", "--set", "trainer.sharding=fsdp2"], id="whole, then cut"),
+        pytest.param(1, CUT, [], id="cut, then whole"),
+    ],
+)
 def test_a_killed_process_ends_the_run_and_another_number_goes_on(
-    victim: int, recipe: Path, alone: Path, tmp_path: Path
+    victim: int, environ: dict[str, str], more: list[str], recipe: Path, alone: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    done = made(recipe, out, "--processes", 2, VICTIM=str(victim), SIGNAL=str(int(signal.SIGKILL)))
+    done = made(recipe, out, "--processes", 2, VICTIM=str(victim), SIGNAL=str(int(signal.SIGKILL)), **environ)
     assert done.returncode == 1
     assert done.stderr.count("error:") == 1
     assert f"error: rank {victim} of 2 processes was ended by SIGKILL\n  run the same command" in done.stderr
@@ -117,10 +127,9 @@ def test_a_killed_process_ends_the_run_and_another_number_goes_on(
     newest = Checkpoints(out / "checkpoints", 2).newest()
     assert newest is not None
     assert newest.name == "step-00000004"
-    if victim == 1:
-        done = made(recipe, out, "--resume", "--processes", 3)
-        assert done.returncode == 0, done.stderr
-        check_same(out, alone)
+    done = made(recipe, out, "--resume", *more)
+    assert done.returncode == 0, done.stderr
+    check_same(out, alone)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])

@@ -77,6 +77,9 @@ class TorchOptions(Options):
     gradient_checkpointing: Incidental[bool] = False
     """Keep only the input of each encoder layer and compute the rest again in the backward pass: much less memory for
     activations, and about a third more time."""
+    sharding: Incidental[Literal["fsdp2"] | None] = None
+    """``fsdp2``: several processes share the weights, gradients and optimizer state of a training, and put each layer
+    together as they need it; by default, each has all of them. Not with ``lora_rank``."""
     compile: bool = False
     """Compile the encoder by ``torch.compile``, which takes a minute or more at the start."""
     log_every: Incidental[Positive] = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,35 @@ def test_a_compiled_encoder_keeps_its_names_and_its_results(tmp_path: Path) -> N
     assert same(*found)
 
 
-@pytest.mark.parametrize("name", ["FSDP", "DeepSpeed", "Megatron_LM"])
-def test_what_accelerate_would_ignore_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(f"ACCELERATE_USE_{name.upper()}", "true")
-    with pytest.raises(UsageError, match=f"accelerate's configuration asks for {name}; the torch trainer gives each"):
-        _ = trainer().engine
+FSDP2 = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "options", "said"),
+    [
+        ({"ACCELERATE_USE_DEEPSPEED": "true"}, {}, "asks for DeepSpeed, .*\n.* FSDP with fsdp_version: 2"),
+        ({"ACCELERATE_USE_MEGATRON_LM": "true"}, {}, "asks for Megatron_LM, .*\n.* FSDP with fsdp_version: 2"),
+        ({"ACCELERATE_USE_FSDP": "true"}, {}, "asks for FSDP of version 1.*\n.* fsdp_version: 2"),
+        ({**FSDP2, "FSDP_IGNORED_MODULES": "encoder.pooler"}, {}, "FSDP_IGNORED_MODULES: .* does not do this part"),
+        ({**FSDP2, "FSDP_AUTO_WRAP_POLICY": "by hand"}, {}, "accelerate refuses its configuration: Invalid auto wrap"),
+        (FSDP2, {"lora_rank": 2}, "lora_rank leaves no gradients"),
+        ({}, {"lora_rank": 2, "sharding": "fsdp2"}, "trainer.sharding: lora_rank leaves no gradients"),
+    ],
+)
+def test_what_of_accelerate_is_not_done_is_refused(
+    environ: dict[str, str], options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError) as refused:
+        trainer(**options)
+    assert re.search(said, str(refused.value))
+
+
+def test_accelerate_may_ask_to_recompute_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**FSDP2, "FSDP_ACTIVATION_CHECKPOINTING": "true"}.items():
+        monkeypatch.setenv(name, value)
+    assert trainer().options.gradient_checkpointing
 
 
 @pytest.mark.parametrize(

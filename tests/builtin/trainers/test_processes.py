@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,18 +19,48 @@ from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
 from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.sharding import part_of
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
-from trainer_tools import LENGTHS
+from trainer_tools import LENGTHS, weights
 
 FIVE = [*LENGTHS, 21]  # nine windows in steps of four: in the last step of an epoch the second process has none
 
 
-def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = None) -> None:
+AVERAGED: dict[str, Any] = {"average_decay": 0.9, "gradient_accumulation": 2, "layer_decay": 0.9}
+CUT: dict[str, Any] = {**AVERAGED, "sharding": "fsdp2"}
+PLAIN: dict[str, Any] = {
+    "device": "cpu",
+    "precision": "fp32",
+    "learning_rate": 1e-3,
+    "batch_size": 4,
+    "log_every": 1,
+    "batch_tokens": 64,
+}
+
+
+class Weighed(TorchTrainer):
+    """Notes the elements that this process has of weights, gradients, the optimizer's state and the average."""
+
+    def on_step(self, model: QAModel) -> None:
+        super().on_step(model)
+        assert self._loop is not None
+        state = [value for of in self._loop.state.optimizer.state.values() for value in of.values()]
+        average = [] if self._average is None else self._average.state_dict().get("values", {}).values()
+        every = {"weights": model.parameters(), "optimizer": state, "average": average}
+        self.elements = {name: sum(part_of(each).numel() for each in tensors) for name, tensors in every.items()}
+
+
+class Copying(TorchTrainer):
+    """Copies the model, as some averages of torch do."""
+
+    def on_start(self, model: QAModel) -> dict[str, torch.nn.Module]:
+        return {"copy": copy.deepcopy(model)}
+
+
+def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = None, **more: Any) -> None:
     """Train two epochs, or with ``stop`` two of the three steps of the first; what comes of it is in ``out``."""
-    options = TorchOptions(
-        device="cpu", precision="fp32", learning_rate=1e-3, batch_size=4, log_every=1, batch_tokens=64
-    )
-    trainer = TorchTrainer(options)
+    trainer = more.pop("kind", Weighed)(TorchOptions(**{**PLAIN, **more}))
     hf = HfBackbone(HfOptions(model=str(base)))
     model = trainer.assemble(hf, LinearHead(LinearOptions()), seed=1)
     features = windows(FIVE, hf.spec())
@@ -42,7 +74,8 @@ def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = No
     scores = trainer.predict(model, features)
     assert scores.start is not None
     processes = trainer.engine.accelerator.num_processes
-    torch.save({"weights": model.state_dict(), "events": events, "processes": processes}, out / "found.pt")
+    made = {"weights": weights(model), "events": events, "processes": processes, "elements": trainer.elements}
+    torch.save(made, out / "found.pt")
     np.save(out / "start.npy", scores.start)
     np.save(out / "null.npy", scores.null)
 
@@ -58,6 +91,10 @@ def _worker(rank: int, port: int, out: Path) -> None:
     train(out / "dropping", out / "straight" / str(rank))
     train(out / "dropping", out / "first" / str(rank), stop=True)
     train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state")
+    train(out / "base", out / "cut" / str(rank), **CUT)
+    train(out / "base", out / "cut, first" / str(rank), stop=True, **CUT)
+    with pytest.raises(UsageError, match="a hook of the trainer copies the model, whose weights are cut"):
+        train(out / "base", out / "copied" / str(rank), kind=Copying, **CUT)
     with pytest.raises(UsageError) as refused:
         train(out / "base", out / "astray" / str(rank), resume=out / "first" / "0" / "state" if rank else None)
     (out / "astray" / str(rank) / "said").write_text(str(refused.value))
@@ -79,6 +116,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
         port = unused.getsockname()[1]
     torch.multiprocessing.spawn(_worker, (port, out), nprocs=2)
     train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state")
+    train(out / "base", out / "averaged", **AVERAGED)
+    train(out / "base", out / "cut, second", resume=out / "cut, first" / "0" / "state", **AVERAGED)
     return out
 
 
@@ -129,3 +168,35 @@ def test_training_goes_on_with_another_number_of_processes(found: Path) -> None:
     straight, fewer = load(found / "straight/0"), load(found / "alone, second")
     steps = [[step for step, *_ in kept["events"]] for kept in (straight, fewer)]  # type: ignore[attr-defined]
     assert steps[0][2:] == steps[1]
+
+
+def test_weights_that_are_cut_learn_what_whole_ones_do(found: Path) -> None:
+    cut, whole = load(found / "cut/0"), load(found / "averaged")
+    assert cut["processes"] == 2
+    assert np.array(cut["events"]) == pytest.approx(np.array(whole["events"]), rel=1e-5)
+    np.testing.assert_allclose(np.load(found / "cut/1/start.npy"), np.load(found / "averaged/start.npy"), atol=0.01)
+    mine, other = cut["weights"], load(found / "cut/1")["weights"]
+    assert isinstance(mine, dict)
+    assert isinstance(other, dict)
+    assert all(torch.equal(value, other[name]) for name, value in mine.items())  # and whole again
+
+
+def test_each_process_has_half_of_all_that_is_cut(found: Path) -> None:
+    elements, others, whole = (load(found / name)["elements"] for name in ("cut/0", "cut/1", "averaged"))
+    assert isinstance(elements, dict)
+    assert isinstance(others, dict)
+    assert isinstance(whole, dict)
+    for name, number in whole.items():
+        assert number > 8000
+        assert elements[name] == pytest.approx(number / 2, rel=0.02)
+        assert others[name] == pytest.approx(number / 2, rel=0.02)
+
+
+def test_a_state_of_cut_weights_is_whole_and_one_process_goes_on(found: Path) -> None:
+    states = [torch.load(found / folder / "state" / "training.pt") for folder in ("cut, first/0", "cut, first/1")]
+    assert states[0].keys() >= {"optimizer", "objects", "step"}
+    whole, resumed = load(found / "averaged"), load(found / "cut, second")
+    assert np.array(resumed["events"]) == pytest.approx(np.array(whole["events"][2:]), rel=1e-5)  # type: ignore[index]
+    np.testing.assert_allclose(
+        np.load(found / "cut, second/start.npy"), np.load(found / "averaged/start.npy"), atol=0.01
+    )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.sharding import part_of
 
 
 class MovingAverage:
@@ -29,7 +30,8 @@ class MovingAverage:
         keep = min(self._decay, (1 + self._steps) / (10 + self._steps))
         state = model.state_dict()
         floating = [name for name, value in self._values.items() if value.is_floating_point()]
-        torch._foreach_lerp_([self._values[n] for n in floating], [state[n] for n in floating], 1 - keep)
+        before, now = ([part_of(of[name]) for name in floating] for of in (self._values, state))
+        torch._foreach_lerp_(before, now, 1 - keep)
 
     def weights(self, model: QAModel) -> Mapping[str, Tensor]:
         """The average, by the names of the model."""

@@ -16,8 +16,6 @@ from qatk.api import ProcessLost, UsageError
 from qatk_builtin.trainers import TorchOptions
 
 _LOWER = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_SHARDING = {f"ACCELERATE_USE_{name.upper()}": name for name in ("FSDP", "DeepSpeed", "Megatron_LM")}
-"""What of ``accelerate launch`` would be ignored, or cut the weights into parts."""
 _MALLOC_SETTINGS = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_MMAP_THRESHOLD": (-3, 2**30)}  # of glibc's malloc.h
 
 
@@ -86,11 +84,8 @@ def _meet(kind: str) -> Accelerator:
     if kind == "cuda" and int(os.environ.get("LOCAL_RANK", 0)) >= (gpus := torch.cuda.device_count()):
         what = f"{os.environ.get('LOCAL_WORLD_SIZE', 'more')} processes have {gpus} GPU{'s' * (gpus != 1)} here"
         raise UsageError(what, where="device: cuda", fix="start at most one process a GPU, or use device: cpu")
-    for variable, name in _SHARDING.items():
-        if os.environ.get(variable, "").lower() == "true":
-            what = f"accelerate's configuration asks for {name}; the torch trainer gives each process the whole model"
-            fix = "choose plain data parallelism there; gradient_checkpointing and gradient_accumulation save memory"
-            raise UsageError(what, where=variable, fix=fix)
+    # By this variable of accelerate, transformers would leave the weights of other processes empty.
+    os.environ.pop("FSDP_CPU_RAM_EFFICIENT_LOADING", None)
     try:
         return Accelerator(cpu=kind == "cpu", mixed_precision="no")
     except RuntimeError as error:

@@ -16,6 +16,7 @@ from accelerate.utils import gather_object, set_seed
 
 from qatk.api import Features, SpanScores, TrainEvent, UsageError, advance, pause_requested
 from qatk_builtin.trainers.pytorch.batches import training_batches
+from qatk_builtin.trainers.pytorch.checkpoint import Interrupted
 from qatk_builtin.trainers.pytorch.course import Totals, generator_states, restore_generators
 from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
 from qatk_builtin.trainers.pytorch.device import Engine
@@ -23,7 +24,8 @@ from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.optimizer import Schedule
 from qatk_builtin.trainers.pytorch.prefetch import prepared
-from qatk_builtin.trainers.pytorch.state import TrainingState, load_weights
+from qatk_builtin.trainers.pytorch.sharding import shards_of
+from qatk_builtin.trainers.pytorch.state import TrainingState
 from qatk_builtin.trainers.pytorch.step import Step
 
 Predict = Callable[[QAModel, Features], SpanScores]
@@ -50,7 +52,7 @@ class Loop:
         train, dev: windows.
         seed: of everything random.
         late: whether to prepare batches ahead and to read losses only when an event is due.
-        resume: the folder of a state to go on from.
+        resume: a state to go on from, whose weights the model has, and its folder.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Loop:
         *,
         seed: int,
         late: bool,
-        resume: Path | None,
+        resume: tuple[Interrupted, Path] | None,
     ) -> None:
         self.hooks, self.engine, self.predict = hooks, engine, predict
         self.model, self.train, self.dev, self.seed = model, train, dev, seed
@@ -78,17 +80,16 @@ class Loop:
         self._meters = {name: _Meter(self.state.course.meters.get(name)) for name in ("step", "epoch")}
         self._step = Step(hooks, engine, self.state, late=late)
 
-    def _begin(self, resume: Path | None) -> tuple[TrainingState, Schedule]:
+    def _begin(self, resume: tuple[Interrupted, Path] | None) -> tuple[TrainingState, Schedule]:
         """The state that training begins from, or goes on from; what hooks draw at random comes from the seed."""
         set_seed(self.seed)
-        saved = None if resume is None else load_weights(self.model, resume)
         objects = self.hooks.on_start(self.model)
         state = TrainingState(self.model, self.hooks.optimizer(self.model), self.engine.scaler(), objects)
         # the peaks are those of a new optimizer: one that is restored has the rates of its last step
         options = self.hooks.options
         schedule = Schedule(state.optimizer, round(options.warmup * self.total), self.total, options.schedule)
-        if saved is not None and resume is not None:
-            state.restore(saved, resume)
+        if resume is not None:
+            state.restore(*resume)
         return state, schedule
 
     def _check_processes(self) -> None:
@@ -183,6 +184,8 @@ class Loop:
         self.watched = True
         yield event
         self.watched = False
+        if (shards := shards_of(self.model)) is not None:
+            shards.attend(self.state.kept)
 
     def _event(self, kind: Kind, scores: SpanScores | None = None) -> TrainEvent:
         """An event of here and now; reads the meter of its kind."""

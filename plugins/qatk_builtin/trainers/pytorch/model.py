@@ -20,11 +20,13 @@ class QAModel(nn.Module):
         tokenizer: saved beside the weights.
         spec: what the batches must look like.
         packing: how the encoder runs without padding; ``None`` where it does not.
+        shards: while its weights are cut over several processes, what ``sharding`` knows of them.
         adapted: whether adapters lie beside weights of the encoder, while a training lasts.
         head_begins: ``untrained``, ``checkpoint`` where the head took over its weights, or ``without weights``.
     """
 
     head_begins = "untrained"
+    shards: object = None
 
     def __init__(self, encoder: nn.Module, head: nn.Module, tokenizer: Tokenizer, spec: BackboneSpec) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from torch import Tensor
 from torch.amp import GradScaler
@@ -15,6 +15,7 @@ from qatk.api import ModelError
 from qatk_builtin.trainers.pytorch.checkpoint import TRAINING, Interrupted, load_model, load_training, save_training
 from qatk_builtin.trainers.pytorch.course import Course
 from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.sharding import shards_of
 
 
 class Stateful(Protocol):
@@ -65,8 +66,8 @@ class TrainingState:
             self.model.load_state_dict(self.raw)
             self.raw = None
 
-    def save(self, folder: Path) -> None:
-        """Write it beside the saved model. Raises :class:`StorageError`."""
+    def kept(self) -> Interrupted:
+        """What is saved of it beside the model."""
         kept: Interrupted = {
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -77,6 +78,12 @@ class TrainingState:
             kept["objects"] = {name: value.state_dict() for name, value in self.objects.items()}
         if self.raw is not None or self.model.adapted:  # what is saved beside it is merged
             kept["raw"] = self.raw or self.model.state_dict()
+        return kept
+
+    def save(self, folder: Path) -> None:
+        """Write it beside the saved model. Raises :class:`StorageError`."""
+        shards = shards_of(self.model)
+        kept = self.kept() if shards is None else cast(Interrupted, shards.gather(self.kept))
         save_training(folder, kept)
 
     def restore(self, saved: Interrupted, folder: Path) -> None:
@@ -93,6 +100,9 @@ class TrainingState:
             message = f"{TRAINING} keeps {there} beside the optimizer, but the hook on_start gives {wanted}"
             raise ModelError(message, where=str(folder))
         try:
+            if (shards := shards_of(self.model)) is not None:
+                saved = shards.cut(saved, self.optimizer)
+                objects = saved.get("objects", {})
             self.optimizer.load_state_dict(saved["optimizer"])
             self.scaler.load_state_dict(saved["scaler"])
             for name, value in self.objects.items():

@@ -18,6 +18,7 @@ from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.optimizer import is_fused
 from qatk_builtin.trainers.pytorch.prefetch import Guard
+from qatk_builtin.trainers.pytorch.sharding import whole_tensor
 from qatk_builtin.trainers.pytorch.state import TrainingState
 
 
@@ -40,7 +41,9 @@ class Step:
         scaled = state.scaler.is_enabled()
         self.deferred = late and not scaled and is_fused(state.optimizer) and not hooks.options.skip_bad_batches
         self._guard = Guard(engine.device, state.step, norms=not scaled)
-        self._network: nn.Module = engine.accelerator.prepare_model(state.model, device_placement=False)
+        self._network: nn.Module = state.model
+        if state.model.shards is None:
+            self._network = engine.accelerator.prepare_model(state.model, device_placement=False)
 
     def parts(self, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
         """This process's batches of a step's windows, each with its share of them."""
@@ -59,7 +62,7 @@ class Step:
         model, optimizer, scaler = self.state.model, self.state.optimizer, self.state.scaler
         loss = self._gradients_in_memory(train, rows, parts)
         scaler.unscale_(optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), self.hooks.options.max_grad_norm)
+        norm = whole_tensor(torch.nn.utils.clip_grad_norm_(model.parameters(), self.hooks.options.max_grad_norm))
         self._guard.add(loss, norm, rows)
         try:
             losses = [] if self.deferred else self._guard.read()
@@ -118,7 +121,8 @@ class Step:
         total = torch.zeros((), device=engine.device)
         for index, (batch, weight) in enumerate(parts):
             last = index == len(parts) - 1
-            with nullcontext() if last else accelerator.no_sync(self._network):
+            # Gradients that wait for the last part would be whole.
+            with nullcontext() if last or model.shards is not None else accelerator.no_sync(self._network):
                 with engine.autocast():
                     output = self._network(batch)
                 loss = self.hooks.loss(model, output, batch) * weight

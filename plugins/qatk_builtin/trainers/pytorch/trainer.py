@@ -32,6 +32,7 @@ from qatk.api import (
     pause_requested,
 )
 from qatk.types import Int64, batches_by_length
+from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.adapters import adapted, trained_parameters
 from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
@@ -46,6 +47,8 @@ from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
 from qatk_builtin.trainers.pytorch.prefetch import prepared
 from qatk_builtin.trainers.pytorch.scores import Collected
+from qatk_builtin.trainers.pytorch.sharding import Shards, settings_of, shards_of, whole
+from qatk_builtin.trainers.pytorch.state import load_weights
 
 STRETCH = 1 << 13
 """Windows of a prediction among which those of like length are put together; mapped columns are read and written in
@@ -64,6 +67,12 @@ class TorchTrainer(TrainingHooks):
     _loop: Loop | None = None
     _objective: Objective | None = None
     _examples: Examples | None = None
+
+    def __init__(self, options: TorchOptions) -> None:
+        super().__init__(options)
+        self._sharding = settings_of(options)
+        if self._sharding is not None and self._sharding.activation_checkpointing:
+            self.options = options.model_copy(update={"gradient_checkpointing": True})
 
     @cached_property
     def engine(self) -> Engine:
@@ -129,6 +138,7 @@ class TorchTrainer(TrainingHooks):
             "parameters": sum(p.numel() for p in model.parameters()),
             "head": model.head_begins,
             "saved_as": saved_form(model),
+            **({} if self._sharding is None else {"sharding": "fsdp2"}),
             **({"trained_parameters": trained_parameters(model, self.options)} if self.options.lora_rank else {}),
             **({} if self._splits == 1 else {"parts_of_a_batch": self._splits * self.options.gradient_accumulation}),
         }
@@ -150,11 +160,17 @@ class TorchTrainer(TrainingHooks):
             assert self._examples is not None, "take_examples comes before fit"
             gold = GoldSpans(self._examples, train)
         self._objective = Objective(self.options, self.engine.autocast, gold)
-        with adapted(model, self.options, seed), self.engine.together(), self._objective.begun(model):
-            self._loop = Loop(
-                self, self.engine, self.predict, model, train, dev, seed=seed, late=self.reads_late, resume=resume
-            )
-            yield from self._loop.events()
+        with adapted(model, self.options, seed), self.engine.together():
+            saved = None if resume is None else (load_weights(model, resume), resume)
+            network = self._cut(model)
+            with self._objective.begun(network):
+                self._loop = Loop(
+                    self, self.engine, self.predict, network, train, dev, seed=seed, late=self.reads_late, resume=saved
+                )
+                yield from self._loop.events()
+            if (shards := shards_of(model)) is not None:
+                shards.end()
+                self._loop = None  # and with it the optimizer's state
 
     def take_examples(self, examples: Examples) -> None:
         """Keep the training examples; see :class:`qatk.api.ExamplesTrainer`."""
@@ -184,9 +200,15 @@ class TorchTrainer(TrainingHooks):
             what = f"{needed[0]} needs a head that scores starts and ends; this one scores whole spans, or tags tokens"
             raise UsageError(what, where="head", fix=f"use the head linear or answerability, or leave out {needed[0]}")
 
-    @torch.inference_mode()
     def predict(self, model: QAModel, features: Features) -> SpanScores:
         """Scores of every window, in the order of the windows; see :class:`qatk.api.Trainer`."""
+        if (shards := shards_of(model)) is None:
+            with torch.inference_mode():
+                return self._scores(model, features)
+        with torch.no_grad():  # what comes together in inference mode is of no use to a later backward pass
+            return self._scores(shards.network, features)
+
+    def _scores(self, model: QAModel, features: Features) -> SpanScores:
         engine, accelerator = self.engine, self.engine.accelerator
         model.eval()
         collected = Collected(features, engine)
@@ -196,13 +218,17 @@ class TorchTrainer(TrainingHooks):
             batches = batches_by_length(lengths, budget)
             done = first
             mine = [first + rows for rows in batches[accelerator.process_index :: accelerator.num_processes]]
+            own = len(mine)
+            if model.shards is not None and own * accelerator.num_processes < len(batches):
+                mine.append(first + batches[0])  # all processes take part in each pass; another one scores it
             make = partial(
                 make_batch, features, spec=model.spec, device=engine.device, packing=model.packing is not None
             )
             for number, (rows, batch) in enumerate(prepared(mine, make, threaded=self.reads_late)):
                 with engine.autocast():
                     output = model(batch)
-                collected.add(rows, batch, output)
+                if number < own:
+                    collected.add(rows, batch, output)
                 done = min(done + len(rows) * accelerator.num_processes, len(features))
                 advance("predicting", done, len(features))
                 if self._breaks_off(number, len(batches)):
@@ -211,6 +237,14 @@ class TorchTrainer(TrainingHooks):
             collected.end_stretch()
         with engine.together():
             return collected.scores()
+
+    def _cut(self, model: QAModel) -> QAModel:
+        """What to train: of a model that several processes share, a twin with this process's part of the weights."""
+        if (shards := shards_of(model)) is not None:  # of a training that was broken off
+            shards.end()
+        if self._sharding is None or self.engine.accelerator.num_processes == 1:
+            return model
+        return Shards(model, self._sharding, self.engine.device, compiled=self.options.compile).network
 
     @property
     def _splits(self) -> int:
@@ -231,18 +265,20 @@ class TorchTrainer(TrainingHooks):
 
     def module(self, model: QAModel) -> nn.Module:
         """A copy for exporters, with padding and in float32 on the CPU; see :class:`qatk.api.ModuleTrainer`."""
-        packing, model.packing = model.packing, None
-        try:
-            return copy.deepcopy(model).float().cpu().eval()
-        finally:
-            model.packing = packing
+        with whole(model) as found:
+            packing, found.packing = found.packing, None
+            try:
+                return copy.deepcopy(found).float().cpu().eval()
+            finally:
+                found.packing = packing
 
     def save(self, model: QAModel, folder: Path, *, state: bool) -> None:
         """Write the model; with ``state``, right after an event of :meth:`fit`, also what that resumes from.
 
         Every process writes, each into the folder it is given. Raises :class:`StorageError`.
         """
-        save_model(model, folder)
+        with whole(model) as found:
+            save_model(found, folder)
         if not state:
             return
         if self._loop is None or not self._loop.watched:
