@@ -67,7 +67,7 @@ def predict_command(
     from qatk.evaluation import normalisation_of
     from qatk.inference.asked import read_asked
     from qatk.inference.model import load_model
-    from qatk.inference.predict import answer_shard, check_out, predict_file
+    from qatk.inference.predict import answer_shard, check_out, known_survey, predict_file
 
     plain_warnings()
     check_out(out)
@@ -79,7 +79,7 @@ def predict_command(
     again = resume or shards is not None
     try:
         with how.reporting():
-            asked = read_asked(dataset, look=by.names)
+            asked = read_asked(dataset, look=by.names, known=None if one is None else known_survey(out))
             loaded = load_model(model, device=device, settings=settings_of_model, runtime=runtime, host=host)
             if one is not None:
                 done = counted(answer_shard(loaded, asked, out, one, top_k=top_k), "question")

@@ -6,10 +6,14 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from qatk.errors import DataError, DataWarning, counted
+from qatk.files import write_json
 from qatk.plugins.live import LiveDataset
 from qatk.progress import advance
 from qatk.types import Examples
@@ -23,6 +27,33 @@ _WARNED = 3
 Look = Callable[[Examples], object]
 
 
+class Survey(BaseModel):
+    """What was seen of a dataset in blocks: with it, another process need not read all of them first.
+
+    Attributes:
+        sizes, has_gold: as those of :class:`Asked`.
+        digests: of each block.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    sizes: list[int]
+    has_gold: bool
+    digests: list[str]
+
+    def write(self, path: Path) -> None:
+        """Keep it in a file. Raises :class:`StorageError`."""
+        write_json(path, self.model_dump(), indent=None)
+
+    @classmethod
+    def known(cls, path: Path) -> Survey | None:
+        """What :meth:`write` kept; ``None`` where there is none, or it cannot be read."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
 @dataclass(frozen=True)
 class Asked:
     """Questions that are given in blocks, as often as they are asked for.
@@ -31,13 +62,19 @@ class Asked:
         sizes: how many are in each block.
         has_gold: whether their gold answers are known.
         digest: of what they say.
-        blocks: gives them, the same blocks every time.
+        read: gives those of a range, the same every time.
+        survey: what was seen of a dataset that streams.
     """
 
     sizes: Sequence[int]
     has_gold: bool
     digest: str
-    blocks: Callable[[], Iterator[Examples]]
+    read: Callable[[range], Iterator[Examples]]
+    survey: Survey | None = None
+
+    def blocks(self, which: range | None = None) -> Iterator[Examples]:
+        """All blocks, or those of a range."""
+        return self.read(range(len(self.sizes)) if which is None else which)
 
     @property
     def count(self) -> int:
@@ -48,10 +85,16 @@ class Asked:
 def held(examples: Examples, size: int = BLOCK) -> Asked:
     """Examples in memory, in blocks of ``size``."""
     places = [range(begin, min(begin + size, len(examples))) for begin in range(0, len(examples), size)]
-    return Asked([*map(len, places)], examples.has_gold, examples.digest(), lambda: map(examples.take, places))
+
+    def read(which: range) -> Iterator[Examples]:
+        return map(examples.take, places[which.start : which.stop])
+
+    return Asked([*map(len, places)], examples.has_gold, examples.digest(), read)
 
 
-def read_asked(dataset: LiveDataset, size: int = BLOCK, *, look: Look = lambda examples: None) -> Asked:
+def read_asked(
+    dataset: LiveDataset, size: int = BLOCK, *, look: Look = lambda examples: None, known: Survey | None = None
+) -> Asked:
     """The questions of a dataset; of one that streams, a block at a time is in memory.
 
     They are read once now, so that what is wrong with any of them is said before the first is answered.
@@ -60,24 +103,27 @@ def read_asked(dataset: LiveDataset, size: int = BLOCK, *, look: Look = lambda e
         dataset: the component.
         size: questions in a block.
         look: called with each block of questions that have gold answers, to check more of them.
+        known: what another process saw of them; they are not read now.
 
     Raises:
         DataError, UsageError: of the dataset, and of ``look``.
     """
     try:
-        found = _surveyed(dataset, size, look)
+        survey = known or _surveyed(dataset, size, look)
     except DataError:
-        found = None
-    if found is not None:
-        return found
+        survey = None
+    if survey is not None:
+        digest = hashlib.sha256("".join(survey.digests).encode()).hexdigest()
+        seen = survey.digests
+        return Asked(survey.sizes, survey.has_gold, digest, lambda which: _again(dataset, size, seen, which), survey)
     examples = dataset.load()  # which says what is wrong, or sees that all of it together is not
     if examples.has_gold:
         look(examples)
     return held(examples, size)
 
 
-def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Asked | None:
-    """The questions of a dataset that streams, once seen; ``None`` where it does not, or parts do not fit together."""
+def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Survey | None:
+    """A dataset that streams, seen once; ``None`` where it does not, or parts do not fit together."""
     if (blocks := dataset.stream(size)) is None:
         return None
     digests, names, gold, sizes = [], [], set(), list[int]()
@@ -94,19 +140,21 @@ def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Asked | None:
     if len(gold) != 1 or len(np.unique(np.concatenate(names))) < sum(sizes):
         return None
     _say({str(each.message): each.message for each in said})
-    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    return Asked(sizes, gold.pop(), digest, lambda: _again(dataset, size, digests))
+    return Survey(sizes=sizes, has_gold=gold.pop(), digests=digests)
 
 
-def _again(dataset: LiveDataset, size: int, digests: list[str]) -> Iterator[Examples]:
-    """The blocks once more, without warnings that were shown."""
-    blocks = dataset.stream(size) or iter(())
-    for digest in digests:
+def _again(dataset: LiveDataset, size: int, digests: Sequence[str], which: range) -> Iterator[Examples]:
+    """Some of the blocks once more, without warnings that were shown."""
+    if (stream := dataset.stream(size)) is None:
+        dataset.load()  # which says what is wrong, such as a file that is not on this machine
+        stream = iter(())
+    blocks = islice(stream, which.start, which.stop)
+    for number in which:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)
             block = next(blocks, None)
-        if block is None or block.digest() != digest:
-            raise DataError("the data changed while they were read", fix="answer again, with --resume off")
+        if block is None or block.digest() != digests[number]:
+            raise DataError("the data changed since they were first read", fix="answer again, with --resume off")
         yield block
 
 

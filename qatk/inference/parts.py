@@ -10,7 +10,8 @@ from qatk.errors import UsageError
 from qatk.files import storage_errors, write_json
 from qatk.run_folder.lock import LOCK
 
-ABOUT = "about.json"
+ABOUT, SURVEY = "about.json", "survey.json"
+"""What the answers are about, and what a call saw of the questions, see :class:`qatk.inference.asked.Survey`."""
 
 
 def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> None:
@@ -45,5 +46,6 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
 
 def leave_parts(parts: Path) -> None:
     """Remove what :func:`open_parts` wrote where nothing was answered."""
-    if parts.is_dir() and not any(found.name not in (LOCK, ABOUT) for found in parts.iterdir()):
-        (parts / ABOUT).unlink(missing_ok=True)
+    if parts.is_dir() and not any(found.name not in (LOCK, ABOUT, SURVEY) for found in parts.iterdir()):
+        for name in (ABOUT, SURVEY):
+            (parts / name).unlink(missing_ok=True)

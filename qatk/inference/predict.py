@@ -14,9 +14,9 @@ from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import read_said, row_of
 from qatk.evaluation.tally import Tally
 from qatk.files import finite, storage_errors, write_atomically
-from qatk.inference.asked import BLOCK, Asked, held
+from qatk.inference.asked import BLOCK, Asked, Survey, held
 from qatk.inference.model import AnsweringModel
-from qatk.inference.parts import leave_parts, open_parts
+from qatk.inference.parts import SURVEY, leave_parts, open_parts
 from qatk.inference.reply import Reply, replies_of
 from qatk.languages import ENGLISH, Normalisation
 from qatk.progress import advance
@@ -110,6 +110,7 @@ def predict_file(
         tally = Tally(normalisation)
         try:
             if elsewhere is not None:
+                _note_survey(parts, asked)
                 elsewhere(parts, asked)
             _answer(model, asked, parts, top_k, range(len(asked.sizes)), tally)
         finally:
@@ -138,6 +139,7 @@ def answer_shard(
     with storage_errors(parts):
         parts.mkdir(exist_ok=True)
     open_parts(parts, _identity(model, asked, top_k, block), resume=True)
+    _note_survey(parts, asked)
     blocks = shard.blocks(asked)
     _answer(model, asked, parts, top_k, blocks)
     return sum(asked.sizes[number] for number in blocks)
@@ -145,6 +147,17 @@ def answer_shard(
 
 def _parts_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.parts")
+
+
+def known_survey(out: Path) -> Survey | None:
+    """What another process that answers into this file saw of the questions, if any did."""
+    return Survey.known(_parts_of(out) / SURVEY)
+
+
+def _note_survey(parts: Path, asked: Asked) -> None:
+    """Spare the processes that answer shards a reading of all questions."""
+    if asked.survey is not None and not (parts / SURVEY).exists():
+        asked.survey.write(parts / SURVEY)
 
 
 def part_of(parts: Path, number: int) -> Path:
@@ -168,9 +181,7 @@ def _answer(
     """Answer those of these blocks that have no part yet, and score all of them."""
     done, total = 0, sum(asked.sizes[number] for number in which)
     advance("answering", 0, total)
-    for number, examples in enumerate(asked.blocks()):
-        if number not in which:
-            continue
+    for number, examples in zip(which, asked.blocks(which), strict=True):
         part = part_of(parts, number)
         if not part.exists():
             write_atomically(part, "".join(_lines(model, examples, top_k)))

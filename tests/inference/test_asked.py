@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 from qatk.data import save
-from qatk.errors import DataError, DataWarning
+from qatk.errors import DataError, DataWarning, UsageError
 from qatk.files import streaming
-from qatk.inference.asked import Asked, read_asked
+from qatk.inference.asked import Asked, Survey, read_asked
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
 from qatk.types import Examples
@@ -43,6 +43,26 @@ def test_a_block_at_a_time_is_given_as_often_as_it_is_asked_for(tmp_path: Path) 
     assert found.digest == again.digest
     other = asked(tmp_path / "c.jsonl", *({"id": str(n), "answers": GOLD} for n in (0, 1, 2, 4, 3)))
     assert other.digest != found.digest
+
+
+def test_what_one_process_saw_spares_others_a_reading(tmp_path: Path) -> None:
+    first, seen = asked(tmp_path / "a.jsonl", *({"id": str(n), "answers": GOLD} for n in range(5))), list[Examples]()
+    assert first.survey is not None
+    first.survey.write(tmp_path / "survey.json")
+    known = Survey.known(tmp_path / "survey.json")
+    assert known == first.survey
+    again = read_asked(dataset(tmp_path / "a.jsonl"), 2, look=seen.append, known=known)
+    assert not seen, "nothing was read"
+    assert (again.digest, again.sizes, again.has_gold) == (first.digest, [2, 2, 1], True)
+    assert [list(block.id) for block in again.blocks(range(1, 3))] == [["2", "3"], ["4"]]
+    asked(tmp_path / "a.jsonl", *({"id": str(n), "answers": GOLD} for n in range(9)))
+    with pytest.raises(DataError, match="the data changed since they were first read"):
+        list(again.blocks(range(2, 3)))
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(UsageError, match="there is no such file"):
+        list(again.blocks(range(1)))
+    (tmp_path / "survey.json").write_text("{")
+    assert Survey.known(tmp_path / "survey.json") is None
 
 
 def test_what_is_wrong_is_said_as_of_a_whole_reading(tmp_path: Path) -> None:

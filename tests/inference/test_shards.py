@@ -12,7 +12,7 @@ from pathlib import Path
 import qatk
 from commands import forked_python
 from qatk.inference.asked import BLOCK, read_asked
-from qatk.inference.predict import Shard, answer_shard, predict_file
+from qatk.inference.predict import Shard, answer_shard, known_survey, predict_file
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
 from small import squad
@@ -32,6 +32,7 @@ def test_a_killed_shard_is_made_by_the_same_command_and_no_other_is_made_again(
     model, asked = qatk.load_model(run), read_asked(data)
     whole, parts = predict_file(model, asked, tmp_path / "whole.jsonl"), tmp_path / "out.jsonl.parts"
     assert answer_shard(model, asked, tmp_path / "out.jsonl", Shard(2, 2)) == 8
+    assert known_survey(tmp_path / "out.jsonl") == asked.survey, "shard 1 reads no more than its own"
     written = (parts / "000001.jsonl").stat()
     first = begin(tmp_path, run)
     while not (record := parts / "shard-1-of-2.job.json").exists():
