@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from qatk.errors import StorageError, UsageError, without_secrets
 from qatk.files.cache import PLACE, cache_folder
@@ -18,6 +17,7 @@ from qatk.files.hub import first_line
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+T = TypeVar("T")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/{1,3}(?=[^/])")
 _AT_ONCE = 16
 """Files that are read at the same time: each takes a while to answer."""
@@ -91,14 +91,12 @@ class RemoteFolder:
 
     def read_all(self, names: Sequence[str]) -> dict[str, bytes]:
         """The content of these files by name, as far as they are there; several are read at once."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = zip(names, pool.map(self.read, names), strict=True)
-            return {name: content for name, content in found if content is not None}
+        found = zip(names, _at_once(self.read, names), strict=True)
+        return {name: content for name, content in found if content is not None}
 
     def fetch_all(self, names: Sequence[str], folder: Path) -> None:
         """Copy files to a folder of this machine, several at once."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda name: self._fetch(name, folder / name), names))
+        _at_once(lambda name: self._fetch(name, folder / name), names)
 
     def _fetch(self, name: str, path: Path) -> None:
         with self._explained("read"):
@@ -149,6 +147,14 @@ class RemoteFolder:
             fix = "check the name of the bucket or folder, your credentials, and your right to write there"
             said = without_secrets(first_line(error))
             raise StorageError(f"cannot {verb}: {said}", where=self.url, fix=fix) from error
+
+
+def _at_once(work: Callable[[str], T], names: Sequence[str]) -> list[T]:
+    """What becomes of each file. Threads are imported here alone, as most commands read no URL."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(work, names))
 
 
 def _written(info: Mapping[str, object]) -> float:
