@@ -1,4 +1,4 @@
-"""Progress on standard error: bars in a terminal, a line now and then elsewhere."""
+"""Progress on standard error: a view in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleRenderable, RenderHook
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from qatk.errors import visible
 from qatk.progress import listen
@@ -28,38 +18,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def show_progress(results: Console | None = None) -> Iterator[None]:
-    """Show the progress of everything run inside this block.
+def show_progress(title: str = "", results: Console | None = None) -> Iterator[None]:
+    """Show the progress of everything made inside this block: in a terminal as a view, elsewhere as lines.
 
-    Bars go before the first line is printed to ``results``, which may be the same terminal: they would be drawn over
-    the report.
-    """
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        with listen(Lines()):
-            yield
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with (
-        Progress(*columns, console=console, transient=True) as progress,
-        listen(_Bars(progress)),
-        _away(progress, results),
-    ):
-        yield
-
-
-@contextmanager
-def show_run(title: str, results: Console | None = None) -> Iterator[None]:
-    """Show the run made inside this block: in a terminal its view, elsewhere lines as :func:`show_progress` does.
-
-    The view goes before the first line is printed to ``results``, as bars do.
+    The view goes before the first line is printed to ``results``, which may be the same terminal: it would be drawn
+    over the report.
     """
     from rich.live import Live
 
@@ -81,7 +44,7 @@ def show_run(title: str, results: Console | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _away(shown: Progress | Live, results: Console | None) -> Iterator[None]:
+def _away(shown: Live, results: Console | None) -> Iterator[None]:
     """Take away what is shown as soon as anything is printed to ``results``."""
     if results is None:
         yield
@@ -94,30 +57,12 @@ def _away(shown: Progress | Live, results: Console | None) -> Iterator[None]:
 
 
 class _Away(RenderHook):
-    def __init__(self, shown: Progress | Live) -> None:
+    def __init__(self, shown: Live) -> None:
         self.shown = shown
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         self.shown.stop()
         return renderables
-
-
-class _Bars:
-    """A bar for the stage that goes on, and one for each piece of work in it."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.tasks: dict[str, TaskID] = {}
-
-    def __call__(self, what: str, done: int, total: int | None) -> None:
-        what = visible(what)
-        if what not in self.tasks:
-            if total is None and not done:  # a stage begins, so those before it are over
-                for task in self.tasks.values():
-                    self.progress.remove_task(task)
-                self.tasks.clear()
-            self.tasks[what] = self.progress.add_task(what, total=total)
-        self.progress.update(self.tasks[what], completed=done, total=total)
 
 
 class Lines:

@@ -92,7 +92,7 @@ class _Request:
 
     def make(self, context: typer.Context) -> None:
         """Make the run, and report it."""
-        from qatk.cli.progress import show_run
+        from qatk.cli.progress import show_progress
         from qatk.files import url_of
         from qatk.run_folder.folder import is_first_process
         from qatk.runs.processes import in_team
@@ -103,7 +103,8 @@ class _Request:
         with in_team(), reporting() as finished:
             host = plugin_host(context)
             try:
-                with show_run(self.task or self.recipe.stem, console) if first and finished is None else nullcontext():
+                title = self.task or self.recipe.stem
+                with show_progress(title, console) if first and finished is None else nullcontext():
                     result = self._run(host, console)
             except KeyboardInterrupt:
                 again = "the same command" if self.task else "the same command with --resume"

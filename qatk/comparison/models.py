@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qatk.comparison.answers import Found
 from qatk.comparison.names import Source
 from qatk.errors import UsageError
+from qatk.files import folder_size
 from qatk.languages import Normalisation
 from qatk.progress import advance
 from qatk.types import Examples
@@ -63,7 +64,7 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
         facts["parameters"] = parameters
     folder = Path(str(model.sections["backbone"].get("model", "")))
     if folder.is_dir():
-        facts["model_bytes"] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        facts["model_bytes"] = folder_size(folder)
     metrics = [model.host.live(LiveMetric, "metric", str(choice["use"])) for choice in DEFAULTS["metrics"]]
     for metric in metrics:
         metric.normalise_by(by)

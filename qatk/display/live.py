@@ -78,7 +78,7 @@ class LiveView:
     """What is known of a run, drawn at whatever width there is. Its parts may be set from another thread.
 
     Args:
-        title: of the run.
+        title: of the run; an empty one is not shown.
         memory: gives the bytes that the run holds; 0 where nobody knows.
     """
 
@@ -95,7 +95,8 @@ class LiveView:
 
     def lines(self, width: int, now: float) -> Iterator[Text]:
         """Its lines at a width, at a time in seconds since the epoch."""
-        yield Text(printable(self.title), "bold")
+        if self.title:
+            yield Text(printable(self.title), "bold")
         works = list(self.works.works.values())
         names = max((min(len(work.name), _LONGEST_NAME) for work in works), default=0)
         for work in works:

@@ -2,7 +2,16 @@
 
 from qatk.files.cache import LIMIT, PLACE, cache_folder
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
-from qatk.files.reading import file_digest, is_there, parse_json, read_json_lines, read_rows, read_text, text_of
+from qatk.files.reading import (
+    file_digest,
+    folder_size,
+    is_there,
+    parse_json,
+    read_json_lines,
+    read_rows,
+    read_text,
+    text_of,
+)
 from qatk.files.remote import RemoteFolder, local_place, place_of, url_of
 from qatk.files.streaming import is_streamable, json_items, line_blocks, open_plain, stream_json_lines
 from qatk.files.writing import (
@@ -29,6 +38,7 @@ __all__ = [
     "file_digest",
     "finite",
     "first_line",
+    "folder_size",
     "hub_errors",
     "is_of_network",
     "is_streamable",

@@ -52,6 +52,11 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def folder_size(folder: Path) -> int:
+    """The bytes of all files in a folder, at any depth."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
 def read_text(path: Path) -> str:
     """Read a UTF-8 file, plain, gzip or zstd (recognised by its first bytes, not its name), without byte order mark.
 

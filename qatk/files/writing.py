@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -14,6 +15,11 @@ from uuid import uuid4
 
 from qatk.errors import StorageError
 
+_WAYS_OUT = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name another place, or get the right to write there"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on the disk"),
+}
+
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
@@ -21,8 +27,10 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot write: {reason}", where=str(path), fix="nothing was left half-written") from error
+        reason, fix = error.strerror or str(error), "nothing was left half-written"
+        if (what_to_do := _WAYS_OUT.get(error.errno or 0)) is not None:
+            fix = f"{what_to_do}; {fix}"
+        raise StorageError(f"cannot write: {reason}", where=str(path), fix=fix) from error
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.display.html import Compared, comparison_html
+from qatk.files import folder_size
 from qatk.results.evaluation import Evaluation, clusters_within
 from qatk.results.run import RunResult
 from qatk.statistics.intervals import mean_interval_over_seeds
@@ -77,7 +78,7 @@ def facts_of(result: RunResult) -> dict[str, float]:
     if parameters := result.manifest.get("model", {}).get("parameters"):
         facts["parameters"] = parameters
     if result.folder is not None and (result.folder / "model").is_dir():
-        facts["model_bytes"] = sum(f.stat().st_size for f in (result.folder / "model").rglob("*") if f.is_file())
+        facts["model_bytes"] = folder_size(result.folder / "model")
     return facts
 
 

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from qatk.errors import QatkWarning, RunFolderError, StorageError
-from qatk.files import discard, file_digest, replacing, write_json
+from qatk.files import discard, file_digest, folder_size, replacing, write_json
 
 DIGESTS = "digests.json"
 """The file of a checkpoint that holds the SHA-256 of each other file."""
 OWNER = "run.json"
 """The file of a checkpoint that says of which run it is."""
 _NAME = re.compile(r"step-(\d{8,})")
+_NO_ROOM = 1 << 16
+"""Bytes that a full disk may still show as free."""
 _LAST = "last"
 """What the only checkpoint was called before there were several."""
 
@@ -69,10 +71,16 @@ class Checkpoints:
         return None
 
     def _signed(self, save: Callable[[Path], None]) -> Callable[[Path], None]:
-        """``save``, and whose state it is."""
+        """``save``, and whose state it is; where the disk is full after it began, how much that took is said."""
 
         def signed(new: Path) -> None:
-            save(new)
+            try:
+                save(new)
+            except StorageError as error:
+                if shutil.disk_usage(new).free < _NO_ROOM:
+                    error.where = str(self.folder)
+                    error.what = f"no room for a checkpoint: it takes more than {folder_size(new) / 1e6:,.1f} MB"
+                raise
             if self.run is not None:
                 write_json(new / OWNER, self.run)
 
@@ -97,10 +105,10 @@ class Checkpoints:
     def _check_room(self, kept: list[Path]) -> None:
         if not kept:
             return
-        needed = sum(file.stat().st_size for file in kept[0].rglob("*") if file.is_file())
+        needed = folder_size(kept[0])
         free = shutil.disk_usage(self.folder).free
         if free < needed:
-            what = f"no room for a checkpoint: it takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
+            what = f"no room for a checkpoint: it takes {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free"
             raise StorageError(what, where=str(self.folder), fix=self._going_on(kept))
 
     def _going_on(self, kept: list[Path]) -> str:

@@ -75,7 +75,7 @@ def test_those_of_former_versions_are_read_and_go(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000005"]
 
 
-def test_what_cannot_be_written_leaves_the_last_one_whole(tmp_path: Path) -> None:
+def test_what_cannot_be_written_leaves_the_last_one_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Checkpoints(tmp_path, 1)
     first = kept.write(1, saving("a"))
 
@@ -89,6 +89,10 @@ def test_what_cannot_be_written_leaves_the_last_one_whole(tmp_path: Path) -> Non
     assert f"{first} is whole, and the same command with --resume goes on" in str(raised.value)
     assert list(tmp_path.iterdir()) == [first]
     assert kept.newest() == first
+    usage = namedtuple("usage", "total used free")(10**9, 10**9, 4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(StorageError, match=r"first: no room for a checkpoint: it takes more than 0.0 MB\n.* make room"):
+        Checkpoints(tmp_path / "first", 1).write(1, full)
 
 
 def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +100,7 @@ def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path, monkeypa
     kept.write(1, saving("a" * 1_000_000))
     usage = namedtuple("usage", "total used free")(10**9, 10**9, 2_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(StorageError, match=r"it takes 3 MB, and 2 MB are free"):
+    with pytest.raises(StorageError, match=r"it takes 3.0 MB, and 2.0 MB are free"):
         kept.write(2, saving("b"))
 
 

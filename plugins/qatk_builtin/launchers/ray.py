@@ -13,7 +13,8 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError, RayTaskError
 
-from qatk.api import Job, JobState, UsageError
+from qatk.api import Job, JobState, QatkError, UsageError
+from qatk.files import first_line
 from qatk_builtin.launchers import RayOptions
 from qatk_builtin.launchers.ray_process import RayProcess
 
@@ -38,9 +39,8 @@ class RayLauncher:
         return self.options.jobs
 
     def _reach(self, address: str | None) -> None:
-        fix = "start one with ray start --head, or leave address out for one on this machine"
         if address not in (None, "auto", "local"):
-            _knock(str(address), fix)
+            _knock(str(address))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -51,9 +51,14 @@ class RayLauncher:
                     log_to_driver=False,
                     configure_logging=False,
                 )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UsageError(f"there is no Ray cluster at {address}: {said}", where="launcher ray", fix=fix) from error
+        except Exception as error:  # a plain one where a part of Ray does not come up within half a minute
+            ray.shutdown()
+            said = first_line(error)
+            if address not in (None, "local"):
+                raise _absent(str(address), said) from error
+            patience = "try again when the machine is less busy, or " if "timed out" in said else ""
+            fix = f"{patience}start one with ray start --head, and use address: auto"
+            raise QatkError(f"Ray does not start on this machine: {said}", where="launcher ray", fix=fix) from error
 
     def submit(self, jobs: Sequence[Job]) -> list[str]:
         """One actor each, which Ray places by cores, GPUs and further resources."""
@@ -110,7 +115,12 @@ class RayLauncher:
             self.ours = False
 
 
-def _knock(address: str, fix: str) -> None:
+def _absent(address: str, said: str) -> UsageError:
+    fix = "start one with ray start --head, or leave address out for one on this machine"
+    return UsageError(f"there is no Ray cluster at {address}: {said}", where="launcher ray", fix=fix)
+
+
+def _knock(address: str) -> None:
     """Whether anybody listens: Ray itself takes a minute to say that nobody does."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     try:
@@ -118,8 +128,7 @@ def _knock(address: str, fix: str) -> None:
             raise ValueError("expected HOST:PORT, or auto")
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
     except (OSError, ValueError, OverflowError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"there is no Ray cluster at {address}: {said}", where="launcher ray", fix=fix) from None
+        raise _absent(address, getattr(error, "strerror", None) or str(error)) from None
 
 
 def _actor(name: str) -> ActorHandle[RayProcess] | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from commands import forked_python
+from qatk.errors import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk.sweeps.events import EpochEnded, Executor, Finished, Queued, SweepEvent
@@ -41,6 +42,13 @@ def cluster() -> Iterator[Any]:
         yield made
         ray.shutdown()
         made.shutdown()
+
+
+def test_a_cluster_that_does_not_start_here_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", "/proc/nothing")
+    with pytest.raises(QatkError, match=r"Ray does not start .*/proc/nothing.*\n.* address: auto") as told:
+        launched({"use": "ray"}, HOST).launcher.connect()
+    assert told.value.exit_code == 1
 
 
 def test_promises_are_kept(cluster: Any) -> None:
