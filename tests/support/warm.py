@@ -20,16 +20,19 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
-LIGHT = ("jinja2", "numpy", "pluggy", "pyarrow", "pydantic", "rich", "typer", "yaml")
+import typer
+from pydantic import create_model
+
+LIGHT = ("jinja2", "numpy.typing", "pluggy", "pyarrow", "rich.progress", "rich.table", "yaml")
 LIBRARIES = (
     "accelerate",
     "datasets",
     "evaluate",
     "pandas",
-    "pydantic",
     "scipy.optimize",
     "torch",
     "transformers.models.auto.modeling_auto",
@@ -47,6 +50,16 @@ vega_bundle()
 """Prints what the script of the pages' charts was bundled from, and the script."""
 
 
+def load_light() -> None:
+    """Import small libraries, with the parts that those import when they are first used."""
+    for name in LIGHT:
+        importlib.import_module(name)
+    create_model("Form", size=(int, 1)).model_json_schema()
+    app = typer.Typer()
+    app.command()(lambda size=1: None)
+    app([], standalone_mode=False)
+
+
 def load() -> None:
     """Import the libraries, and bundle the charts' script once: its engine has threads, which no fork survives."""
     for name in LIBRARIES:
@@ -60,38 +73,56 @@ def load() -> None:
 
 
 def serve(listener: socket.socket, parent: socket.socket) -> None:
-    """Fork for every request until the parent has gone; comes back in the child, as the process that was asked for."""
+    """Fork for every request until the parent has gone; comes back in the child, as the process that was asked for.
+
+    Each is told its number, and later how it ended; where nobody asks any more, it is killed.
+    """
+    at_work: dict[int, tuple[socket.socket, int]] = {}  # who asked, and the number; by what tells the end
     while True:
-        ready, _, _ = select.select([listener, parent], [], [])
+        channels = [channel for channel, _ in at_work.values()]
+        ready, _, _ = select.select([listener, parent, *at_work, *channels], [], [])
+        for ended, (channel, number) in list(at_work.items()):
+            if ended in ready:
+                del at_work[ended]
+                tell_the_end(channel, number, ended)
+            elif channel in ready or parent in ready:
+                os.kill(number, signal.SIGKILL)
         if parent in ready:
             raise SystemExit
-        channel, _ = listener.accept()
-        if os.fork():
-            channel.close()
-            continue
-        listener.close()
-        parent.close()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        message, streams, *_ = socket.recv_fds(channel, 1 << 20, 64)
-        if pid := os.fork():
-            for stream in streams:
-                os.close(stream)
-            watch(channel, pid)
-        channel.close()
-        become(json.loads(message), streams)
-        return
+        if listener in ready:
+            channel, _ = listener.accept()
+            message, streams, *_ = socket.recv_fds(channel, 1 << 20, 64)
+            if number := os.fork():
+                at_work[os.pidfd_open(number)] = channel, number
+                with contextlib.suppress(OSError):
+                    channel.sendall(str(number).encode())
+                for stream in streams:
+                    os.close(stream)
+                continue
+            for mine in (listener, parent, channel, *channels):
+                mine.close()
+            for ended in at_work:
+                os.close(ended)
+            become(json.loads(message), streams)
+            return
 
 
-def watch(channel: socket.socket, pid: int) -> None:
-    """Say which process it is and how it ended; it is killed where nobody asks any more."""
-    channel.sendall(str(pid).encode())
-    ended = os.pidfd_open(pid)
-    if channel in select.select([channel, ended], [], [])[0]:
-        os.kill(pid, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with contextlib.suppress(OSError):
+def tell_the_end(channel: socket.socket, number: int, ended: int) -> None:
+    """Say how a process ended, and let go of it."""
+    code = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+    os.close(ended)
+    with channel, contextlib.suppress(OSError):
         channel.sendall(str(code).encode())
-    os._exit(0)
+
+
+def keep_what_is_loaded() -> None:
+    """Leave out what the libraries would do at the end of each command: torch forgets its operators one by one.
+
+    What a fork never looks at is never copied, so the garbage collector does not look at them either.
+    """
+    for made in tuple(weakref.finalize._registry):  # type: ignore[attr-defined]
+        made.atexit = False
+    gc.freeze()
 
 
 def become(asked: dict[str, Any], streams: list[int]) -> None:
@@ -124,13 +155,10 @@ def end(code: int) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are waited for by nobody
-    if "light" in sys.argv:
-        for name in LIGHT:
-            importlib.import_module(name)
-    else:
+    load_light()
+    if "light" not in sys.argv:
         load()
-    gc.freeze()  # what a fork never looks at is never copied
+    keep_what_is_loaded()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(f"{sys.argv[1]}.new")
         listener.listen()
