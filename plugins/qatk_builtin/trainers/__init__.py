@@ -52,6 +52,12 @@ class TorchOptions(Options):
     adversarial: Annotated[float, Field(ge=0)] = 0.0
     """Distance by which the embeddings of each window move to where the loss is higher, in a second pass that is learnt
     from too; above 0, a step takes more than twice the time. Not with ``compile``."""
+    masked_words: Fraction = 0.0
+    """Share of the loss that predicting hidden words of the contexts has, as in the pretraining of BERT; the questions
+    have the rest. With 1.0 they take no part: a first stage on contexts alone. Needs a tokenizer with a mask token."""
+    masked_share: Annotated[float, Field(gt=0, le=1)] = 0.15
+    """Share of the contexts' words that ``masked_words`` hides: of their tokens four fifths become the mask token, a
+    tenth become random ones, a tenth stay."""
     lora_rank: Positive | None = None
     """Leave the encoder's weights as they are and train low-rank changes of its linear layers (LoRA) of this rank, and
     the head; they are merged into the weights that are saved. Needs the package peft: ``qatk[lora]``."""
@@ -79,7 +85,8 @@ class TorchOptions(Options):
     activations, and about a third more time."""
     sharding: Incidental[Literal["fsdp2"] | None] = None
     """``fsdp2``: several processes share the weights, gradients and optimizer state of a training, and put each layer
-    together as they need it; by default, each has all of them. Not with ``lora_rank``."""
+    together as they need it; by default, each has all of them. Not with ``lora_rank`` or
+    ``masked_words``."""
     compile: bool = False
     """Compile the encoder by ``torch.compile``, which takes a minute or more at the start."""
     log_every: Incidental[Positive] = 10

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from model_tools import save_model, windows
-from qatk.api import UsageError
+from qatk.api import Examples, UsageError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
@@ -39,6 +39,10 @@ PLAIN: dict[str, Any] = {
 }
 
 
+MASKED: dict[str, Any] = {"masked_words": 0.5}
+EXAMPLES = Examples.from_rows([{"id": str(n), "question": "Who?", "context": "Ada did."} for n in range(len(FIVE))])
+
+
 class Weighed(TorchTrainer):
     """Notes the elements that this process has of weights, gradients, the optimizer's state and the average."""
 
@@ -61,7 +65,9 @@ class Copying(TorchTrainer):
 def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = None, **more: Any) -> None:
     """Train two epochs, or with ``stop`` two of the three steps of the first; what comes of it is in ``out``."""
     trainer = more.pop("kind", Weighed)(TorchOptions(**{**PLAIN, **more}))
+    trainer.take_examples(EXAMPLES)
     hf = HfBackbone(HfOptions(model=str(base)))
+    hf.tokenizer().mask_token = hf.tokenizer().sep_token
     model = trainer.assemble(hf, LinearHead(LinearOptions()), seed=1)
     features = windows(FIVE, hf.spec())
     events = []
@@ -88,15 +94,15 @@ def _worker(rank: int, port: int, out: Path) -> None:
     torch.set_num_threads(1)
     train(out / "base", out / "together" / str(rank))
     train(out / "base", out / "taken up" / str(rank), resume=out / "alone, first" / "state")
-    train(out / "dropping", out / "straight" / str(rank))
-    train(out / "dropping", out / "first" / str(rank), stop=True)
-    train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state")
+    train(out / "dropping", out / "straight" / str(rank), **MASKED)
+    train(out / "dropping", out / "first" / str(rank), stop=True, **MASKED)
+    train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "cut" / str(rank), **CUT)
     train(out / "base", out / "cut, first" / str(rank), stop=True, **CUT)
     with pytest.raises(UsageError, match="a hook of the trainer copies the model, whose weights are cut"):
         train(out / "base", out / "copied" / str(rank), kind=Copying, **CUT)
     with pytest.raises(UsageError) as refused:
-        train(out / "base", out / "astray" / str(rank), resume=out / "first" / "0" / "state" if rank else None)
+        train(out / "base", out / "astray" / str(rank), resume=out / "alone, first" / "state" if rank else None)
     (out / "astray" / str(rank) / "said").write_text(str(refused.value))
     torch.distributed.destroy_process_group()
 
@@ -115,7 +121,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     torch.multiprocessing.spawn(_worker, (port, out), nprocs=2)
-    train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state")
+    train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "averaged", **AVERAGED)
     train(out / "base", out / "cut, second", resume=out / "cut, first" / "0" / "state", **AVERAGED)
     return out

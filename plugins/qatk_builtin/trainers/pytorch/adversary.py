@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from qatk.api import UsageError
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 
@@ -27,10 +26,7 @@ class Adversary:
         Raises:
             UsageError: the encoder does not name its embeddings.
         """
-        named = getattr(model.encoder, "get_input_embeddings", None)
-        if not isinstance(table := named() if named is not None else None, nn.Module):
-            what = f"adversarial moves embeddings, and {type(model.encoder).__name__} does not name its own"
-            raise UsageError(what, where="trainer", fix="leave it out")
+        table = model.word_embeddings("adversarial")
         tables = {table, *(m for m in model.encoder.modules() if _shares_weights(m, table))}
         handles = [each.register_forward_hook(self._hear) for each in tables]
         try:
@@ -62,5 +58,5 @@ class Adversary:
         return self._seen[table]
 
 
-def _shares_weights(module: nn.Module, table: nn.Module) -> bool:
-    return isinstance(module, nn.Embedding) and module.weight is getattr(table, "weight", None)
+def _shares_weights(module: nn.Module, table: nn.Embedding) -> bool:
+    return isinstance(module, nn.Embedding) and module.weight is table.weight

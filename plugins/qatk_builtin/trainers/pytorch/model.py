@@ -8,7 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits, SpanModule, Tokenizer, TokenLogits
+from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits, SpanModule, Tokenizer, TokenLogits, UsageError
+from qatk_builtin.trainers.pytorch.masked_words import MaskedWords
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, Packing
 
 
@@ -22,6 +23,7 @@ class QAModel(nn.Module):
         packing: how the encoder runs without padding; ``None`` where it does not.
         shards: while its weights are cut over several processes, what ``sharding`` knows of them.
         adapted: whether adapters lie beside weights of the encoder, while a training lasts.
+        masked_words: what learns to say hidden words, while a training with them lasts; it is not saved.
         head_begins: ``untrained``, ``checkpoint`` where the head took over its weights, or ``without weights``.
     """
 
@@ -37,6 +39,7 @@ class QAModel(nn.Module):
                 parameter.requires_grad_(False)
         self.packing: Packing | None = None
         self.adapted = False
+        self.masked_words: MaskedWords | None = None
         self._marks_question = "global_attention_mask" in inspect.signature(encoder.forward).parameters
         self._counts_positions = spec.padding_side == "left" and _takes_positions(encoder)
 
@@ -71,6 +74,19 @@ class QAModel(nn.Module):
         first = (ids == config.sep_token_id).int().argmax(1, keepdim=True)
         before: Tensor = torch.arange(ids.shape[1], device=ids.device) < first
         return before.long()
+
+    @property
+    def saved_in_full(self) -> bool:
+        """Whether what is saved of the model has all weights that training goes on with."""
+        return not self.adapted and self.masked_words is None
+
+    def word_embeddings(self, option: str) -> nn.Embedding:
+        """The encoder's table of words. Raises :class:`UsageError`, of an option, where it does not name any."""
+        named = getattr(self.encoder, "get_input_embeddings", None)
+        if isinstance(table := None if named is None else named(), nn.Embedding):
+            return table
+        what = f"{option} needs the encoder's word embeddings, and {type(self.encoder).__name__} does not name its own"
+        raise UsageError(what, where="trainer", fix="leave it out")
 
     def loss(self, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""

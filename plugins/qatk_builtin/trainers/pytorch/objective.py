@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -15,6 +15,7 @@ from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.adversary import Adversary
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.losses import divergence, span_loss
+from qatk_builtin.trainers.pytorch.masking import Masking
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 Output = SpanLogits | PairLogits | TokenLogits
@@ -28,28 +29,32 @@ class Objective:
         options: of the trainer.
         autocast: the precision in which a model is called.
         gold: all right spans of the training windows; ``None`` where the first ones are enough.
+        masking: hides words of the training windows; ``None`` where none are to be said.
     """
 
     def __init__(
-        self, options: TorchOptions, autocast: Callable[[], AbstractContextManager[object]], gold: GoldSpans | None
+        self,
+        options: TorchOptions,
+        autocast: Callable[[], AbstractContextManager[object]],
+        gold: GoldSpans | None,
+        masking: Masking | None,
     ) -> None:
-        self._options, self._autocast, self._gold = options, autocast, gold
+        self._options, self._autocast, self._gold, self._masking = options, autocast, gold, masking
         self._adversary = Adversary(options.adversarial) if options.adversarial else None
 
-    @contextmanager
-    def begun(self, model: QAModel) -> Iterator[None]:
+    def hiding(self, model: QAModel) -> AbstractContextManager[None]:
+        """Around a whole training, its weights to resume from included. Raises as :meth:`Masking.beside`."""
+        return nullcontext() if self._masking is None else self._masking.beside(model)
+
+    def begun(self, model: QAModel) -> AbstractContextManager[None]:
         """Around all steps of a training. Raises as :meth:`Adversary.listening`."""
-        if self._adversary is None:
-            yield
-        else:
-            with self._adversary.listening(model):
-                yield
+        return nullcontext() if self._adversary is None else self._adversary.listening(model)
 
     def on_batch(self, batch: Batch, rows: Int64) -> Batch:
-        """The batch with the spans that are right."""
-        if self._gold is None:
-            return batch
-        return replace(batch, extra={**batch.extra, _SPANS: self._gold.of(rows, batch)})
+        """The batch with the spans that are right, and with hidden words."""
+        if self._gold is not None:
+            batch = replace(batch, extra={**batch.extra, _SPANS: self._gold.of(rows, batch)})
+        return batch if self._masking is None else self._masking.on_batch(batch, rows)
 
     def loss(self, model: QAModel, output: Output, batch: Batch) -> Tensor:
         """The mean over the batch's windows.
@@ -72,6 +77,15 @@ class Objective:
         return output
 
     def _of(self, model: QAModel, output: Output, batch: Batch) -> Tensor:
+        """The loss of a pass, of which that of hidden words has its share."""
+        loss = self._of_spans(model, output, batch)
+        if model.masked_words is None:
+            return loss
+        with self._autocast():
+            words = model.masked_words.loss(batch)
+        return torch.lerp(loss, words, self._options.masked_words)
+
+    def _of_spans(self, model: QAModel, output: Output, batch: Batch) -> Tensor:
         """The head's loss, in which another takes the place of the cross entropies of start and end."""
         options = self._options
         loss = model.loss(output, batch)

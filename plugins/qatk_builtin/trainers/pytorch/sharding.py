@@ -54,6 +54,9 @@ def settings_of(options: TorchOptions) -> Settings | None:
     if options.lora_rank is not None:
         what = "lora_rank leaves no gradients and no optimizer state that were worth cutting"
         raise UsageError(what, where=where, fix="leave out either")
+    if options.masked_words:
+        what = "masked_words predicts words by the table of all of them, which sharding cuts"
+        raise UsageError(what, where=where, fix="leave out either")
     for name in ("IGNORED_MODULES", "ACTIVATION_CHECKPOINTING_OFFLOAD"):
         if by_accelerate and os.environ.get(f"FSDP_{name}", "").lower() not in ("", "false", "none"):
             what = "the torch trainer does not do this part of accelerate's configuration"

@@ -76,7 +76,7 @@ class TrainingState:
         }
         if self.objects:
             kept["objects"] = {name: value.state_dict() for name, value in self.objects.items()}
-        if self.raw is not None or self.model.adapted:  # what is saved beside it is merged
+        if self.raw is not None or not self.model.saved_in_full:
             kept["raw"] = self.raw or self.model.state_dict()
         return kept
 

@@ -42,6 +42,7 @@ from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.loop import Loop, Paused
+from qatk_builtin.trainers.pytorch.masking import Masking
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
@@ -155,12 +156,8 @@ class TorchTrainer(TrainingHooks):
         if self.options.reinitialise_layers and resume is None:
             set_seed(seed)
             draw_anew(model, self.options.reinitialise_layers)
-        gold = None
-        if self.options.marginal:
-            assert self._examples is not None, "take_examples comes before fit"
-            gold = GoldSpans(self._examples, train)
-        self._objective = Objective(self.options, self.engine.autocast, gold)
-        with adapted(model, self.options, seed), self.engine.together():
+        self._objective = self._objective_of(train, seed)
+        with adapted(model, self.options, seed), self.engine.together(), self._objective.hiding(model):
             saved = None if resume is None else (load_weights(model, resume), resume)
             network = self._cut(model)
             with self._objective.begun(network):
@@ -171,6 +168,14 @@ class TorchTrainer(TrainingHooks):
             if (shards := shards_of(model)) is not None:
                 shards.end()
                 self._loop = None  # and with it the optimizer's state
+
+    def _objective_of(self, train: Features, seed: int) -> Objective:
+        gold = masking = None
+        if self.options.marginal or self.options.masked_words:
+            assert self._examples is not None, "take_examples comes before fit"
+            gold = GoldSpans(self._examples, train) if self.options.marginal else None
+            masking = Masking(self.options, self._examples, train, seed) if self.options.masked_words else None
+        return Objective(self.options, self.engine.autocast, gold, masking)
 
     def take_examples(self, examples: Examples) -> None:
         """Keep the training examples; see :class:`qatk.api.ExamplesTrainer`."""
