@@ -21,27 +21,36 @@ EpochListener = Callable[[float, Mapping[str, float]], None]
 EventListener = Callable[[Mapping[str, object]], None]
 """Called with the fields of each :class:`qatk.api.TrainEvent` but its scores, EM and F1 included."""
 
+NoticeListener = Callable[[str], None]
+"""Called with what the user should see at once, also from a signal's handler: it may do no more than note it."""
+
 _listener: ContextVar[Listener | None] = ContextVar("qatk_progress", default=None)
 _pause: ContextVar[Callable[[], bool] | None] = ContextVar("qatk_pause", default=None)
 _epoch_listener: ContextVar[EpochListener | None] = ContextVar("qatk_epochs", default=None)
 _event_listener: ContextVar[EventListener | None] = ContextVar("qatk_events", default=None)
+_notice_listener: ContextVar[NoticeListener | None] = ContextVar("qatk_notices", default=None)
 
 
 @contextmanager
 def listen(
-    listener: Listener, epochs: EpochListener | None = None, events: EventListener | None = None
+    listener: Listener,
+    epochs: EpochListener | None = None,
+    events: EventListener | None = None,
+    notices: NoticeListener | None = None,
 ) -> Iterator[None]:
     """Send the progress of everything inside this block to ``listener``.
 
-    Finished epochs go to ``epochs``, and all events of trainings to ``events``.
+    Finished epochs go to ``epochs``, all events of trainings to ``events``, and notices to ``notices``.
     """
     tokens = _listener.set(listener), _epoch_listener.set(epochs), _event_listener.set(events)
+    token = _notice_listener.set(notices)
     try:
         yield
     finally:
         _listener.reset(tokens[0])
         _epoch_listener.reset(tokens[1])
         _event_listener.reset(tokens[2])
+        _notice_listener.reset(token)
 
 
 @contextmanager
@@ -87,6 +96,13 @@ def training_event(values: Mapping[str, object]) -> None:
     """Report an event of a training by its fields."""
     if listener := _event_listener.get():
         listener(values)
+
+
+def notice(text: str) -> bool:
+    """Have a text shown where progress is; whether anybody shows it."""
+    if listener := _notice_listener.get():
+        listener(text)
+    return listener is not None
 
 
 def advance(what: str, done: int, total: int | None = None) -> None:

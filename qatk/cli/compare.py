@@ -118,7 +118,7 @@ def compare_command(
     if json:
         print_json(comparison_to_dict(shown) | further(plans, outcomes))
     _print_plans(console, plans if all(wanted.file is not None for wanted in outputs) else [])
-    _raise_failures(outcomes)
+    _raise_failures(outcomes, inputs[0])
 
 
 def _report(shown: Comparison, reporters: Sequence[tuple[LiveReporter, Path | None]], console: Console, n: int) -> None:
@@ -132,15 +132,15 @@ def _plans(comparison: Comparison, systems: Sequence[System], detect: float) -> 
     return needed(comparison.pairs, systems, detect, comparison.clusters.kind)
 
 
-def _raise_failures(outcomes: Sequence[Outcome]) -> None:
+def _raise_failures(outcomes: Sequence[Outcome], plan: Path) -> None:
     if not outcomes:
         return
     from qatk.sweeps.sweep import failures
 
     if failed := failures(outcomes):
-        planned = any(outcome.state == "missing" for outcome in outcomes)
-        fix = "make them with qatk run --task PLAN:N" if planned else "run the same command again to resume them"
-        raise QatkError(failed, fix=fix)
+        missing = [str(number) for number, outcome in enumerate(outcomes, 1) if outcome.state == "missing"]
+        fix = f"make them with qatk run --task {plan}:N, N being {', '.join(missing)}"
+        raise QatkError(failed, fix=fix if missing else "run the same command again to resume them")
 
 
 def _print_plans(console: Console, plans: Sequence[Needed]) -> None:

@@ -37,7 +37,7 @@ def show_progress(title: str = "", results: Console | None = None) -> Iterator[N
     view = LiveView(title, peak_memory)
     with (
         Live(view, console=console, transient=True) as live,
-        listen(view.works.progress, events=view.events.append),
+        listen(view.works.progress, events=view.events.append, notices=view.notices.append),
         _away(live, results),
     ):
         yield

@@ -86,6 +86,7 @@ class LiveView:
         self.title, self.memory = title, memory
         self.works = Works()
         self.events: list[Mapping[str, object]] = []
+        self.notices: list[str] = []
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it, no line longer than the width."""
@@ -107,6 +108,8 @@ class LiveView:
             yield _speed_line(steps[-1], self.memory())
         if epochs := [event for event in events if event.get("kind") == "epoch"]:
             yield from _epoch_lines(epochs, width)
+        for notice in list(self.notices):
+            yield Text(printable(notice), "yellow")
 
 
 def _work_line(work: Work, names: int, width: int, now: float) -> Text:
@@ -162,9 +165,10 @@ def _epoch_lines(epochs: Sequence[Mapping[str, object]], width: int) -> Iterator
     heads = "".join(f"{name:>7}" for name in METRICS.values())
     yield Text(f"dev epoch{heads}", "dim")
     room = min(max(width - len(f"dev epoch{heads}") - 8, 0), _LONGEST_BAR)
-    for event, row in list(zip(epochs, rows, strict=True))[-_EPOCHS:]:
+    first = next((i for i, row in enumerate(rows) if row["f1"] == best), -1) if len(rows) > 1 else -1
+    for i, (event, row) in list(enumerate(zip(epochs, rows, strict=True)))[-_EPOCHS:]:
         figures = "".join(f"{figure(value, 1):>7}" for value in row.values())
-        mark = "  best" if row["f1"] == best and len(rows) > 1 else ""
+        mark = "  best" if i == first else ""
         yield Text.assemble(
             f"{_number(event, 'epoch'):>9g}{figures}  ", bar(row["f1"], room) if room >= 8 else "", mark
         )

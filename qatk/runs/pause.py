@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from qatk.errors import ProcessLost, Requeue
-from qatk.progress import pausing
+from qatk.progress import notice, pausing
 from qatk.run_folder.folder import is_first_process
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
@@ -19,7 +19,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, 
 ECHO_S = 2.0
 """Seconds in which one of several processes takes another signal for the same: a terminal or a scheduler signals all
 processes, and the launcher passes on what it got itself."""
-_SAID = b"\nstopping after this step; the same signal again stops at once\n"
+_SAID = "stopping after this step; the same signal again stops at once"
 
 
 class Pause:
@@ -85,9 +85,9 @@ def pausing_on_signals(*, active: bool) -> Iterator[Pause]:
             signal.raise_signal(number)
             return
         pause.signal, pause.since = signal.Signals(number), time.monotonic()
-        if is_first_process():
+        if is_first_process() and not notice(_SAID):
             with suppress(OSError):
-                os.write(2, _SAID)  # a stream may be in the middle of writing
+                os.write(2, f"\n{_SAID}\n".encode())  # a stream may be in the middle of writing
 
     try:
         for number, handler in before.items():

@@ -50,6 +50,15 @@ def test_it_fits_every_width(width: int) -> None:
     assert [line.endswith("best") for line in lines[6:]] == [False, True, False]
 
 
+def test_of_equal_epochs_the_first_is_best_and_notices_come_last() -> None:
+    shown = view(0)
+    shown.events += [{"kind": "epoch", "epoch": i, "metrics": {"exact": 1.0, "f1": 2.0}} for i in (1.0, 2.0)]
+    shown.notices.append("stopping")
+    lines = [line.plain for line in shown.lines(80, now=1400.0)]
+    assert [line.endswith("best") for line in lines[-3:-1]] == [True, False]
+    assert lines[-1] == "stopping"
+
+
 def test_a_narrow_console_cuts_lines_and_wraps_none() -> None:
     lines = drawn(view(), 40)
     assert len(lines) == len(drawn(view(), 120))

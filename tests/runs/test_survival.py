@@ -14,8 +14,10 @@ import pytest
 import qatk
 from commands import call
 from qatk.errors import QatkWarning, RunFolderError, TrainingDiverged
+from qatk.progress import listen
 from qatk.recipes.sections import Interval
 from qatk.run_folder.event_log import read_events
+from qatk.runs.pause import pausing_on_signals
 from repository import SUPPORT
 from small import write_recipe
 from survival import MOMENTS, contents, count, killed, moments
@@ -79,6 +81,14 @@ def test_a_second_signal_stops_at_once(undisturbed: Undisturbed, tmp_path: Path)
     done = call("survival", undisturbed.recipe, tmp_path / "run", "twice", 4, cwd=tmp_path, paths=[SUPPORT])
     assert done.returncode == -signal.SIGINT, done.stderr
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*"))[-1] == "step-00000003"
+
+
+def test_a_view_shows_the_signal_instead_of_being_written_over(capfd: pytest.CaptureFixture[str]) -> None:
+    shown: list[str] = []
+    with listen(lambda *_: None, notices=shown.append), pausing_on_signals(active=True) as pause:
+        signal.raise_signal(signal.SIGTERM)
+    assert (pause.signal, shown) == (signal.SIGTERM, ["stopping after this step; the same signal again stops at once"])
+    assert capfd.readouterr().err == ""
 
 
 def test_what_changes_no_result_may_change_before_a_run_goes_on(undisturbed: Undisturbed, tmp_path: Path) -> None:

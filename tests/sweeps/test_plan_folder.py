@@ -100,7 +100,10 @@ def test_finished_runs_are_compared_and_the_others_named(tmp_path: Path) -> None
     found = call("qatk", "compare", "plan", cwd=tmp_path)
     assert found.returncode == 1
     assert "layers=1 against layers=3" in found.stdout
-    assert "1 of 3 runs are not finished: layers=2, seed 13\n  make them with qatk run --task PLAN:N" in found.stderr
+    assert (
+        "1 of 3 runs are not finished: layers=2, seed 13\n  make them with qatk run --task plan:N, N being 2"
+        in found.stderr
+    )
 
 
 def test_mistakes(tmp_path: Path, host: PluginHost) -> None:

@@ -72,7 +72,7 @@ class TorchOptions(Options):
     max_grad_norm: AboveZero = 1.0
     """Maximum norm of the gradients; larger ones are clipped."""
     skip_bad_batches: bool = False
-    """Leave out a batch whose loss or gradients become NaN or infinite, with a warning, instead of stopping."""
+    """Leave out a batch whose loss or gradients become NaN or infinite, with a warning; ten in a row stop."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Precision of training and prediction; ``auto`` uses bf16 if the hardware has matrix units for it, else fp32."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -180,6 +180,13 @@ class Poisoned(TorchTrainer):
         return found * float("nan") if int(batch.token_mask.sum(1).max()) == max(LENGTHS) else found
 
 
+class Hopeless(TorchTrainer):
+    """The loss of every batch is NaN."""
+
+    def loss(self, model: Any, output: Any, batch: Any) -> Any:
+        return super().loss(model, output, batch) * float("nan")
+
+
 def test_a_batch_that_is_not_sound_is_named_or_skipped(tmp_path: Path) -> None:
     hf = backbone(tmp_path)
     features: Features = windows(LENGTHS, hf.spec())
@@ -196,6 +203,13 @@ def test_a_batch_that_is_not_sound_is_named_or_skipped(tmp_path: Path) -> None:
     assert events[-1].step == STEPS
     assert all(bool(torch.isfinite(value).all()) for value in weights(model).values())
     assert [event for event in events if np.isnan(event.loss)] == []
+    hopeless = Hopeless(replace_option(goes_on, epochs=5.0))
+    with (
+        pytest.warns(QatkWarning, match="is skipped") as said,
+        pytest.raises(TrainingDiverged, match=r"at step 10; .*\n.*10 batches in a row were not sound"),
+    ):
+        list(hopeless.fit(assemble(hopeless, HfBackbone(hf.options)), features, None, seed=3))
+    assert len(said) == 9
 
 
 def replace_option(engine: TorchTrainer, **options: Any) -> Any:

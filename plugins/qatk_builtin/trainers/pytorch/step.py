@@ -21,6 +21,9 @@ from qatk_builtin.trainers.pytorch.prefetch import Guard
 from qatk_builtin.trainers.pytorch.sharding import whole_tensor
 from qatk_builtin.trainers.pytorch.state import TrainingState
 
+_IN_A_ROW = 10
+"""Batches that are skipped one after the other before a training ends: then the weights themselves are not sound."""
+
 
 class Step:
     """Takes the steps of one training.
@@ -41,6 +44,7 @@ class Step:
         scaled = state.scaler.is_enabled()
         self.deferred = late and not scaled and is_fused(state.optimizer) and not hooks.options.skip_bad_batches
         self._guard = Guard(engine.device, state.step, norms=not scaled)
+        self._skipped = 0
         self._network: nn.Module = state.model
         if state.model.shards is None:
             self._network = engine.accelerator.prepare_model(state.model, device_placement=False)
@@ -57,7 +61,7 @@ class Step:
         """One step over these windows, in these parts; the losses to be had now, each with its windows.
 
         Raises:
-            TrainingDiverged: as :meth:`Guard.read`, unless batches that are not sound are skipped.
+            TrainingDiverged: as :meth:`Guard.read`; where batches that are not sound are skipped, at ten in a row.
         """
         model, optimizer, scaler = self.state.model, self.state.optimizer, self.state.scaler
         loss = self._gradients_in_memory(train, rows, parts)
@@ -71,6 +75,7 @@ class Step:
                 raise
             self._skip(error)
             return []
+        self._skipped = 0
         if self.deferred:
             optimizer.found_inf = self._guard.stopped  # type: ignore[attr-defined]
         scaler.step(optimizer)
@@ -82,7 +87,15 @@ class Step:
         return losses
 
     def _skip(self, error: TrainingDiverged) -> None:
-        """Go on as if the batch had not been there; the schedule counts its step."""
+        """Go on as if the batch had not been there; the schedule counts its step.
+
+        Raises:
+            TrainingDiverged: too many were skipped one after the other.
+        """
+        self._skipped += 1
+        if self._skipped == _IN_A_ROW:
+            error.fix = f"{_IN_A_ROW} batches in a row were not sound, which is no fault of theirs: {error.fix}"
+            raise error
         self.state.scaler.update()
         self.state.optimizer.zero_grad(set_to_none=True)
         self.state.step += 1
