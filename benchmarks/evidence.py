@@ -4,7 +4,8 @@ MiniLM trains on generated list questions ("Which towns lie on the Orrin?") and 
 ``--mini``, on whole articles of ``squad2-mini``. With ``--widened``, gold is widened
 to the sentences around it, which is evidence; ``linear`` learns from the first span of each window alone, in all
 cases. Word F1 and IoU F1 are those of the metric ``spans``. With ``--out``, the runs stay, and the same command goes on
-with them; processes with some ``--seeds`` each share the work.
+with them; processes with some ``--seeds`` each share the work. With ``--fitted``, each question's thresholds are fitted
+on other articles.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from qatk.types import Examples, clusters_of
 
 SIDES = {"linear": ("sentences",), "tagger": ("several", "sentences"), "span-set": ("several", "sentences")}
 """Heads, each with the decoders that its scores are given to."""
+FITTED = ", threshold: calibrated, null_threshold: calibrated"
 GENERATED = "trainer={use: torch, epochs: 2, learning_rate: 2e-4, batch_size: 8}"
 REAL = "trainer={use: torch, epochs: 2, learning_rate: 1e-4, batch_size: 16}"
 RECIPE = """
@@ -70,6 +72,8 @@ def measure(
     settings: Sequence[str],
     folder: Path,
     sides: Mapping[str, Sequence[str]] = SIDES,
+    *,
+    fitted: bool = False,
 ) -> list[Found]:
     """All sides, trained and scored on these questions. A head trains once with each seed, whatever decodes it."""
     found = []
@@ -77,7 +81,7 @@ def measure(
     recipe = folder / "recipe.yaml"
     recipe.write_text(RECIPE)
     for head, decoders in sides.items():
-        made = partial(_run, recipe, head, decoders, settings, data)
+        made = partial(_run, recipe, head, decoders, settings, data, fitted)
         for decoder, runs in zip(decoders, zip(*map(made, seeds), strict=True), strict=True):
             found.append(_summed_up(f"{head}, {decoder}", runs))
             sys.stderr.write(table(found[-1:]).splitlines()[-1] + "\n")
@@ -85,18 +89,26 @@ def measure(
 
 
 def _run(
-    recipe: Path, head: str, decoders: Sequence[str], settings: Sequence[str], data: Mapping[str, Examples], seed: int
+    recipe: Path,
+    head: str,
+    decoders: Sequence[str],
+    settings: Sequence[str],
+    data: Mapping[str, Examples],
+    fitted: bool,
+    seed: int,
 ) -> list[RunResult]:
-    """A run for each decoder: the first trains, the others answer with its model."""
+    """A run for each decoder, all with the model of one that trains."""
     trained = recipe.with_name(f"{head}-{seed}")
-    of_head = [f"head={{use: {head}}}", *settings, f"decoder={{use: {decoders[0]}}}"]
-    runs = [qatk.run(recipe, out=trained, resume=trained.exists(), seed=seed, settings=of_head, data=data)]
-    for decoder in decoders[1:]:
-        answering = [*of_head[:-1], f"decoder={{use: {decoder}}}", f"backbone={{use: hf, model: {trained / 'model'}}}"]
-        answering.append("data.train=null")
-        out = recipe.with_name(f"{head}-{seed}-{decoder}")
+    of_head = [f"head={{use: {head}}}", *settings]
+    qatk.run(recipe, out=trained, resume=trained.exists(), seed=seed, settings=of_head, data=data)
+    runs = []
+    for decoder in decoders:
+        answering = [f"backbone={{use: hf, model: {trained / 'model'}}}", "data.train=null"]
+        answering.append(f"decoder={{use: {decoder}{FITTED * fitted}}}")
+        out = recipe.with_name(f"{head}-{seed}-{decoder}{'-fitted' * fitted}")
         questions = {"dev": data["dev"]}
-        runs.append(qatk.run(recipe, out=out, resume=out.exists(), seed=seed, settings=answering, data=questions))
+        of_decoder = [*of_head, *answering]
+        runs.append(qatk.run(recipe, out=out, resume=out.exists(), seed=seed, settings=of_decoder, data=questions))
     return runs
 
 
@@ -174,12 +186,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a folder for the runs")
     parser.add_argument("--mini", action="store_true", help="articles of squad2-mini instead of generated passages")
     parser.add_argument("--widened", action="store_true")
+    parser.add_argument("--fitted", action="store_true", help="thresholds of the other half of the articles")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="a setting of the recipe")
     given = parser.parse_args()
     data = parts_of(given.questions, mini=given.mini, widened=given.widened)
     settings = [REAL if given.mini else GENERATED, *given.settings]
     with tempfile.TemporaryDirectory() as passing:
-        found = measure(data, given.seeds, settings, given.out or Path(passing))
+        found = measure(data, given.seeds, settings, given.out or Path(passing), fitted=given.fitted)
     sys.stdout.write(table(found) + "\n")
 
 

@@ -334,6 +334,9 @@ def test_evidence_is_found_by_heads_for_several_spans(tmp_path: Path) -> None:
     tiny = ["backbone={use: tiny, layers: 1, hidden_size: 32}", "trainer.max_steps=1"]
     found = evidence.measure(data, [0], tiny, tmp_path, {"tagger": ("several", "sentences")})
     assert evidence.measure(data, [0], tiny, tmp_path, {"tagger": ("several", "sentences")}) == found
+    [fitted] = evidence.measure(data, [0], tiny, tmp_path, {"tagger": ("several",)}, fitted=True)
+    assert (tmp_path / "tagger-0-several-fitted").exists()
+    assert fitted.windows_per_second != found[0].windows_per_second
     assert [each.side for each in found] == ["tagger, several", "tagger, sentences"]
     assert 0 <= found[0].word_f1 <= 100
     assert found[0].windows_per_second > 0
