@@ -1,14 +1,16 @@
 """Try the configurations of ``tools/quality.yaml``, and write ``docs/results/quality.md`` from their runs.
 
 ``python tools/make_quality.py OUT --train TRAIN`` cross-validates: the articles of the training data are divided into
-folds, and each configuration is trained without a fold and scored on it. All are tried on the first fold, in the order
-of the table, then all on the second. ``--final NAME,NAME --dev DEV`` trains what was chosen so on all training data,
-and scores it on data that chose nothing; ``--curve NAME,NAME`` does so with fewer questions too.
+folds, and each configuration is trained without a fold and scored on it. The first fold screens, round by round: the
+best of a round, by F1 with thresholds of other articles, is the base of the next. The other folds are for the best of
+each round. ``--final NAME,NAME --dev DEV`` trains what was chosen so on all training data, and scores it on data that
+chose nothing; ``--curve NAME,NAME`` does so with fewer questions too.
 
 ``--plan`` prints what would be made, and how long it may take. Runs lie in OUT/NAME/PART. Those that are there are not
 made again, and one that was stopped or killed goes on. Start the script twice to use two cores, each with
-``OMP_NUM_THREADS=1``: both share the runs. The page is written after each run, from all that are finished. ``--only``,
-``--folds`` and ``--set backbone.layers=3`` screen; ``--limit N`` uses few questions, to try the script.
+``OMP_NUM_THREADS=1``: both share the runs. The page is written after each run, from all that are finished. ``--only``
+makes these alone, ``--also`` tries more of the table, ``--set backbone.layers=3`` takes half the time; ``--limit N``
+uses few questions, to try the script.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -34,6 +36,7 @@ from qatk.files import write_atomically
 from qatk.plugins.host import PluginHost
 from quality_page import page
 from quality_runs import ASSUMED_S, FAILED, Configuration, Part, finished, trained_s
+from quality_work import Job, Work
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results" / "quality.md"
@@ -41,45 +44,36 @@ WAIT_S = 20.0
 """Seconds after which this process looks again whether another one has finished what a run needs."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One run, and how many questions it learns from in terms of :meth:`Configuration.cost`."""
-
-    configuration: Configuration
-    part: Part
-    cost: float
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Its folder in OUT."""
-        return self.configuration.name, self.part.name
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the runs that are missing, and the page after each."""
     options = _options().parse_args(arguments)
     table = yaml.safe_load(options.table.read_text("utf-8"))
-    every = {name: Configuration.of(name, given) for name, given in table["configurations"].items()}
-    names, final, curve = (
-        _named(given, every, options.table) for given in (options.only, options.final, options.curve)
-    )
-    if (final or curve) and options.dev is None:
+    if (options.final or options.curve) and options.dev is None:
         sys.exit("--final and --curve need --dev: data that chose nothing")
-    names = list(every) if options.only is None else names
-    smaller = [every[name].smaller(number) for name in curve for number in table.get("curve", ())]
-    every |= {each.name: each for each in smaller}
-    folds = _folds(options)
-    whole = _whole(options, folds) if final or curve else []
+    _add_others(table, options)
     recipe = ROOT / table["recipe"] if options.recipe is None else options.recipe
-    chosen = [(every[name], part) for part in folds for name in names]
-    chosen += [(every[name], part) for part in whole for name in dict.fromkeys([*final, *curve])]
-    chosen += [(each, part) for part in whole for each in smaller if each.questions < part.questions]
-    jobs = [Job(c, p, c.cost(recipe, p, options.out, options.limit, options.set)) for c, p in chosen]
+    folds = _folds(options)
+    work = Work(options, table, recipe, folds, _whole(options, folds) if options.final or options.curve else [])
+    work.check()
     if options.plan:
-        print_plan(jobs, options.out)
+        print_plan(work.jobs(guess=True), options.out)
         return
-    for _ in made(jobs, recipe, options):
-        write_atomically(options.page, page(options.train.name, options.out, every, len(folds), options.page))
+    for _ in made(work.jobs, recipe, options):
+        rounds, every = work.rounds(), work.every()
+        write_atomically(options.page, page(options.train.name, options.out, rounds, every, len(folds), options.page))
+
+
+def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
+    """Put what ``--also`` names into the second round, and refuse names that are nowhere."""
+    named = [name for given in (options.only, options.final, options.curve) if given for name in given.split(",")]
+    others, also = table.get("others", {}), options.also.split(",") if options.also else []
+    rounds = [*table["rounds"].values()]
+    known = [*(name for each in rounds for name in each), *table.get("stages", {})]
+    for names, there in ((also, [*others]), (named, [*known, *also])):
+        if unknown := [name for name in names if name not in there]:
+            sys.exit(f"{options.table} has no configuration {unknown[0]!r}; it has {', '.join(there)}")
+    if also:
+        rounds[min(1, len(rounds) - 1)] |= {name: others[name] for name in also}
 
 
 def _options() -> argparse.ArgumentParser:
@@ -92,6 +86,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
     parser.add_argument("--only")
+    parser.add_argument("--also")
     parser.add_argument("--final")
     parser.add_argument("--curve")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -99,14 +94,6 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--page", type=Path, default=PAGE)
     return parser
-
-
-def _named(given: str | None, every: Mapping[str, Configuration], table: Path) -> list[str]:
-    """The configurations that are named, after those that they need."""
-    names = [] if given is None else given.split(",")
-    if unknown := [name for name in names if name not in every]:
-        sys.exit(f"{table} has no configuration {unknown[0]!r}; it has {', '.join(every)}")
-    return list(dict.fromkeys(each for name in names for each in (*every[name].needs, name)))
 
 
 def _read(path: Path) -> Examples:
@@ -147,7 +134,9 @@ def print_plan(jobs: Sequence[Job], out: Path) -> None:
         hours += 0.0 if done else job.cost * rate / 3600
         state = "finished" if done else "begun" if (folder / "manifest.json").exists() else "to do"
         print(f"{number:3} {' '.join(job.place):32} {state:8} {job.cost * rate / 3600:6.2f} h {hours:7.1f} h in all")
-    print(f"at {1 / rate:.1f} questions a second, {'as measured here' if known else 'which no run has measured yet'}")
+    print(f"at {1 / rate:.1f} questions a second, {'as measured here' if known else 'which no run has measured yet'};")
+    print("rounds whose base is not known yet are planned on the longest configuration of the round before;")
+    print("started twice, the script takes half of it on two cores")
 
 
 def seconds_a_question(jobs: Sequence[Job], out: Path) -> tuple[float, bool]:
@@ -157,14 +146,17 @@ def seconds_a_question(jobs: Sequence[Job], out: Path) -> tuple[float, bool]:
     return (float(np.median(rates)), True) if rates else (ASSUMED_S, False)
 
 
-def made(jobs: Sequence[Job], recipe: Path, options: argparse.Namespace) -> Iterator[None]:
+def made(due: Callable[[], list[Job]], recipe: Path, options: argparse.Namespace) -> Iterator[None]:
     """Make one run after the other; yields at the start and after each.
 
-    Those that another process makes, and those that need one of these, are left for later.
+    Those that another process makes, and those that need one of these, are left for later. What is due is asked after
+    each: the best of a round is known when all of it is made.
     """
     yield
-    left = [job for job in jobs if finished(options.out.joinpath(*job.place)) is None]
-    while left:
+    tried: set[tuple[str, str]] = set()
+    while left := [
+        job for job in due() if job.place not in tried and finished(options.out.joinpath(*job.place)) is None
+    ]:
         missing = {job.place for job in left}
         for job in left:
             waits = any((name, job.part.name) in missing for name in job.configuration.needs)
@@ -172,13 +164,13 @@ def made(jobs: Sequence[Job], recipe: Path, options: argparse.Namespace) -> Iter
                 continue
             with _alone(options.out.joinpath(*job.place)) as alone:
                 if alone and finished(options.out.joinpath(*job.place)) is None:
-                    rate, _ = seconds_a_question(jobs, options.out)
+                    rate, _ = seconds_a_question(due(), options.out)
                     rest = sum(each.cost for each in left) * rate / 3600
                     about = f"about {job.cost * rate / 3600:.2f} h, {rest:.1f} h for all {len(left)} that are left"
                     print(f"{' '.join(job.place)}: {about}", flush=True)
                     make(job.configuration, recipe, job.part, options)
             if alone:
-                left.remove(job)
+                tried.add(job.place)
                 yield
                 break
         else:

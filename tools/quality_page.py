@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from qatk.api import QatkError, RunResult
-from qatk.calibration.calibrate import calibrate
+from qatk.api import RunResult
 from qatk.comparison.compare import compare_systems
-from qatk.evaluation.answerability import answerability_of
 from qatk.results.comparison import System
 from qatk.statistics.intervals import mean_interval
-from quality_runs import FAILED, Configuration, finished, flow, trained_s
+from quality_rounds import Round
+from quality_runs import FAILED, Configuration, fitted, flow, kept, trained_s
 
 Runs = Mapping[str, RunResult]
 """The finished runs of a configuration, by part."""
@@ -28,15 +26,16 @@ TEXT = """# What each lever gains
 Made on {date} by `python tools/make_quality.py OUT --train {train}` from the runs of `tools/quality.yaml`, all of which
 are listed, also those that did not help. [Better answers](../how-to/better-answers.md) explains the levers. Figures are
 means over the runs that are finished, in per cent. *Held-out F1* has a null threshold that was fitted on other articles
-of the same data; *AUC* is that of the null odds; *minutes* are those of training. Differences are those to `{base}` on
-the parts of the data that both have.
+of the same data; *AUC* is that of the null odds; *minutes* are those of training. Differences are those to the first
+line of a table, on the parts of the data that both have.
 
 ## By cross-validation
 
 {folds} folds of the training articles: each model is scored on articles that it was not trained on, and each fold has a
-seed of its own. The difference in F1 is taken question by question, with a 95 % confidence interval (CI) by article. It
-does not cover other seeds, and of twenty such intervals one excludes 0 by chance: it says what to try on the data that
-a choice is reported on, which take no part here.
+seed of its own. The first fold screens: the best of a round, by held-out F1, is the base of the next. The other folds
+are for the best of each round, and for the first line. The difference in F1 is taken question by question, with a 95 %
+confidence interval (CI) by article. It does not cover other seeds, and of twenty such intervals one excludes 0 by
+chance: it says what to try on the data that a choice is reported on, which take no part here.
 """
 FINAL = """
 ## On data that chose nothing
@@ -51,13 +50,29 @@ F1 with held-out thresholds by number of training questions, on the same data as
 """
 
 
-def page(train: str, out: Path, every: Mapping[str, Configuration], folds: int, place: Path) -> str:
-    """The text of the page; a chart is written beside it where there is a learning curve."""
+def page(
+    train: str, out: Path, rounds: Sequence[Round], every: Mapping[str, Configuration], folds: int, place: Path
+) -> str:
+    """The text of the page; a chart is written beside it where there is a learning curve.
+
+    Args:
+        train: the name of the data.
+        out: where the runs are.
+        rounds: as far as they are known.
+        every: all configurations, those of learning curves included; the first one is the base of final claims.
+        folds: how many there are.
+        place: of the page.
+    """
     base, known = next(iter(every)), _known(out, every)
-    lines = [TEXT.format(date=date.today(), train=train, base=base, folds=folds)]
+    lines = [TEXT.format(date=date.today(), train=train, folds=folds)]
     plain = {name: one for name, one in every.items() if not _number(name, every)}
-    lines += [*_table(base, _of_kind(known, plain, "fold"), _failed(out, plain, "fold")), ""]
-    failed, final = _failed(out, plain, "seed"), _of_kind(known, plain, "seed")
+    for each in rounds:
+        tried = {each.base.name: each.base, **each.configurations}
+        title = f"### {each.name.capitalize()}: on top of `{each.base.name}`" if each is not rounds[0] else ""
+        table = _table(each.base.name, _of_kind(known, tried, "fold"), _failed(out, tried, "fold"))
+        lines += [title, "", *table, ""] if title else [*table, ""]
+    tried = {name: one for each in rounds for name, one in each.configurations.items()}
+    failed, final = _failed(out, tried, "seed"), _of_kind(known, tried, "seed")
     if final := {name: runs for name, runs in final.items() if runs or name in failed}:
         lines += [FINAL, *_table(base, final, failed, _claims(base, final)), ""]
     lines += _curves(known, every, place)
@@ -72,17 +87,7 @@ def page(train: str, out: Path, every: Mapping[str, Configuration], folds: int, 
 
 def _known(out: Path, every: Mapping[str, Configuration]) -> dict[str, Runs]:
     folders = {name: sorted((out / name).glob("*/manifest.json")) for name in every}
-    return {name: {f.parent.name: run for f in found if (run := _kept(f.parent))} for name, found in folders.items()}
-
-
-@cache
-def _kept_at(folder: Path, changed: float) -> RunResult | None:
-    return finished(folder)
-
-
-def _kept(folder: Path) -> RunResult | None:
-    """A finished run, read once."""
-    return _kept_at(folder, (folder / "manifest.json").stat().st_mtime)
+    return {name: {f.parent.name: run for f in found if (run := kept(f.parent))} for name, found in folders.items()}
 
 
 def _number(name: str, every: Mapping[str, Configuration]) -> int:
@@ -114,7 +119,7 @@ def _table(
     for name, runs in known.items():
         if runs:
             figures = [f"{value:.1f}" for value in _figures(list(runs.values()))]
-            area = f"{np.mean([_fitted(run)[1] for run in runs.values()]):.3f}"
+            area = f"{np.mean([fitted(run)[1] for run in runs.values()]):.3f}"
             gained = _gain(runs, known.get(base, {})) if claims is None else claims.get(name, ("", "", ""))
             more = [*figures, area, _held(runs, known.get(base, {})), *gained, _minutes(runs)]
             yield f"| `{name}` | {len(runs)} | {' | '.join(more)} |"
@@ -132,24 +137,12 @@ def _figures(runs: Sequence[RunResult]) -> list[float]:
     answered = np.concatenate([run.evaluation.examples.has_answer for run in runs])
     means = [one["exact"], one["f1"], one["f1"][answered], one["f1"][~answered]]
     percents = [100 * float(values.mean()) if len(values) else float("nan") for values in means]
-    return [*percents, float(np.mean([_fitted(run)[0] for run in runs]))]
+    return [*percents, float(np.mean([fitted(run)[0] for run in runs]))]
 
 
 def _minutes(runs: Runs) -> str:
     """The mean time of training."""
     return f"{np.mean([trained_s(run) for run in runs.values()]) / 60:.1f}"
-
-
-@cache
-def _fitted(run: RunResult) -> tuple[float, float]:
-    """F1 with thresholds of other articles, and the area under the ROC curve of the null odds; NaN where unknown."""
-    evaluation = run.evaluation
-    try:
-        found = calibrate(evaluation.examples, evaluation.predictions, evaluation.normalisation)
-    except QatkError:
-        return float("nan"), float("nan")
-    told = answerability_of(evaluation)
-    return float(np.mean([each.f1 for each in found.splits])), float("nan") if told is None else told.roc_auc
 
 
 def _shared(runs: Runs, base: Runs) -> list[str]:
@@ -158,7 +151,7 @@ def _shared(runs: Runs, base: Runs) -> list[str]:
 
 
 def _held(runs: Runs, base: Runs) -> str:
-    differences = [_fitted(runs[part])[0] - _fitted(base[part])[0] for part in _shared(runs, base)]
+    differences = [fitted(runs[part])[0] - fitted(base[part])[0] for part in _shared(runs, base)]
     return f"{np.mean(differences):+.1f}" if differences else ""
 
 

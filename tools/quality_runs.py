@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import yaml
 
 import qatk
 from qatk.api import QatkError, RunResult
+from qatk.calibration.calibrate import calibrate
+from qatk.evaluation.answerability import answerability_of
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
 
@@ -63,6 +66,13 @@ class Configuration:
         settings = [re.sub(r"(\{runs\}/[\w.-]+)/", rf"\1-{questions}/", each) for each in self.settings]
         return replace(self, name=f"{self.name}-{questions}", questions=questions, settings=settings)
 
+    def on(self, base: Configuration) -> Configuration:
+        """The same on top of another one, whose runs it may start from as ``{base}``; what both set is as it says."""
+        mine = [each.replace("{base}", f"{{runs}}/{base.name}") for each in self.settings]
+        settings = {each.partition("=")[0]: each for each in (*base.settings, *mine)}
+        ways = {**(base.augment or {}), **(self.augment or {})} or None
+        return replace(self, settings=list(settings.values()), augment=ways, questions=self.questions or base.questions)
+
     @property
     def needs(self) -> list[str]:
         """The configurations whose runs it starts from."""
@@ -99,7 +109,8 @@ class Configuration:
         ways = self.augment or {}
         more = sum(float(str(ways.get(way, 0.0))) for way in WAYS)
         questions = min(questions * (more + (0 if ways.get("originals") is False else 1)), most)
-        passes = 1.0 + (1.0 if trainer.get("r_drop") else 0.0) + (1.5 if trainer.get("adversarial") else 0.0)
+        more_of_it = {"r_drop": 1.0, "adversarial": 1.3, "masked_words": 0.1}  # benchmarks/levers.py
+        passes = 1.0 + sum(share for name, share in more_of_it.items() if trainer.get(name))
         teachers = trainer.get("teacher", [])
         told = questions * PREDICTING * (1 if isinstance(teachers, str) else len(teachers))
         return float(trainer["epochs"] * (questions * passes + min(part.scored, most) * PREDICTING) + told)
@@ -111,6 +122,29 @@ def finished(folder: Path) -> RunResult | None:
         return qatk.load_run(folder) if (folder / "manifest.json").exists() else None
     except QatkError:
         return None
+
+
+@cache
+def _kept_at(folder: Path, changed: float) -> RunResult | None:
+    return finished(folder)
+
+
+def kept(folder: Path) -> RunResult | None:
+    """As :func:`finished`, but read once."""
+    manifest = folder / "manifest.json"
+    return _kept_at(folder, manifest.stat().st_mtime) if manifest.exists() else None
+
+
+@cache
+def fitted(run: RunResult) -> tuple[float, float]:
+    """F1 with thresholds of other articles, and the area under the ROC curve of the null odds; NaN where unknown."""
+    evaluation = run.evaluation
+    try:
+        found = calibrate(evaluation.examples, evaluation.predictions, evaluation.normalisation)
+    except QatkError:
+        return float("nan"), float("nan")
+    told = answerability_of(evaluation)
+    return float(np.mean([each.f1 for each in found.splits])), float("nan") if told is None else told.roc_auc
 
 
 def flow(value: object) -> str:

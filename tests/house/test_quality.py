@@ -16,6 +16,7 @@ from qatk import load_run
 from qatk.data import save
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
+from quality_rounds import needed, places_of, rounds_of
 from quality_runs import trained_s
 from repository import ROOT
 
@@ -29,30 +30,51 @@ reporters: []
 slicers: []
 """
 TABLE = """\
-configurations:
-  plain: {what: as it is}
-  bent: {what: cannot be, set: [trainer.epochs=none]}
-  taught:
-    what: learns from the first
-    augment: {cloze: 0.5}
-    questions: 8
-    set: [trainer.use=distil, "trainer.teacher={runs}/plain/{part}"]
+rounds:
+  first:
+    plain: {what: as it is}
+    bent: {what: cannot be, set: [trainer.epochs=none]}
+  second:
+    taught:
+      what: learns from the base
+      augment: {cloze: 0.5}
+      questions: 8
+      set: [trainer.use=distil, "trainer.teacher={base}/{part}"]
 """
 
 
 def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> None:
     table = yaml.safe_load((ROOT / "tools" / "quality.yaml").read_text("utf-8"))
     part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "dev.json", 0)
-    before: set[str] = set()
-    for name, given in table["configurations"].items():
-        assert given.keys() <= {"what", "set", "augment", "questions"}
-        one = make_quality.Configuration.of(name, given)
+    levers = {**table["rounds"]["levers"], **table["others"]}
+    rounds = rounds_of({"rounds": {**table["rounds"], "levers": levers}}, tmp_path, part, guess=True)
+    stages = {name: make_quality.Configuration.of(name, given) for name, given in table["stages"].items()}
+    assert [each.base.name for each in rounds] == ["plain", "epochs-6", "epochs-6"]
+    before: set[str] = {*stages}
+    for one in (*stages.values(), *(one for each in rounds for one in each.configurations.values())):
         words = one.command(ROOT / table["recipe"], part, Path("runs"), None)
         settings = [words[k + 1] for k, word in enumerate(words) if word == "--set"]
         load_recipe(words[1], host, settings)
         assert set(one.needs) <= before, "runs of others come first"
-        before.add(name)
-    assert len(before) > 15
+        before.add(one.name)
+    assert len(before) > 20
+    two = rounds[2].configurations["best-two"]
+    assert two.augment == {"swap_questions": 0.2, "swap_entities": 0.2}
+    assert two.settings == ["trainer.epochs=6", "trainer.layer_decay=0.9"]
+    assert two.what == "the two levers that gained most: swap-questions, swap-entities"
+    longer = rounds[2].configurations["longer"]
+    assert sorted(longer.settings) == ["trainer.epochs=10", "trainer.layer_decay=0.9"]
+    taught = rounds[1].configurations["self-distilled"]
+    assert taught.needs == ["epochs-6"]
+    pretrained = rounds[1].configurations["pretrained"]
+    assert [one.name for one, _ in needed([(pretrained, part)] * 2, stages)] == ["pretrain", "pretrained"]
+    first = rounds_of(table, tmp_path, part)
+    assert [each.name for each in first] == ["epochs"], "of later rounds nobody knows the base"
+    assert [one.name for one, _ in places_of(first, False, [part, part], tmp_path, guess=False)] == [
+        "plain",
+        "epochs-6",
+        "epochs-2",
+    ]
 
 
 def test_what_is_missing_is_made_and_all_of_it_is_listed(
@@ -71,10 +93,14 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
         make_quality.main([str(word) for word in [*words, *more]])
         return [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  failed")]
 
-    assert [line.split()[1:4] for line in start("--plan")[:2]] == [["plain", "fold0", "to"], ["bent", "fold0", "to"]]
+    due = [f"{name} fold0" for name in ("plain", "bent", "taught")]
+    assert [" ".join(line.split()[1:3]) for line in start("--plan")[:3]] == due
     assert not made.exists()
-    due = [f"{name} fold{k}" for k in (0, 1) for name in ("plain", "bent", "taught")]
-    assert [line.partition(": about ")[0] for line in start()] == due
+    with pytest.raises(SystemExit, match="taught is on top of the best of the round before"):
+        start("--only", "taught")
+    lines = [line.partition(": about ")[0] for line in start()]
+    assert lines[:4] == [*due, "plain fold1"]
+    start("--only", "taught")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page.read_text("utf-8"), re.MULTILINE))
     assert rows["bent"].startswith("0 | --set trainer.epochs=none: epochs: should be a number")
     assert rows["taught"].startswith("2 | ")

@@ -1,0 +1,82 @@
+"""All that ``tools/make_quality.py`` has to make, as far as it is known."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quality_rounds import Round, needed, places_of, rounds_of
+from quality_runs import Configuration, Part
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run, and how many questions it learns from in terms of :meth:`Configuration.cost`."""
+
+    configuration: Configuration
+    part: Part
+    cost: float
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its folder in OUT."""
+        return self.configuration.name, self.part.name
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that is to be made, as far as it is known."""
+
+    options: argparse.Namespace
+    table: Mapping[str, Any]
+    recipe: Path
+    folds: Sequence[Part]
+    whole: Sequence[Part]
+
+    def check(self) -> None:
+        """Refuse names of which nobody knows yet what they are on top of."""
+        every = self.every(guess=self.options.plan)
+        for given in (self.options.only, self.options.final, self.options.curve):
+            if unknown := [name for name in (given or "").split(",") if given and name not in every]:
+                sys.exit(f"{unknown[0]} is on top of the best of the round before: make that first, without --only")
+
+    def rounds(self, *, guess: bool = False) -> list[Round]:
+        """See :func:`rounds_of`."""
+        return rounds_of(self.table, self.options.out, self.folds[0], guess=guess)
+
+    def every(self, *, guess: bool = False) -> dict[str, Configuration]:
+        """All configurations that are known, by name."""
+        every = {name: one for each in self.rounds(guess=guess) for name, one in each.configurations.items()}
+        every |= self._stages
+        curve = self._named(self.options.curve, every)
+        smaller = [every[name].smaller(number) for name in curve for number in self.table.get("curve", ())]
+        return every | {each.name: each for each in smaller}
+
+    def jobs(self, *, guess: bool = False) -> list[Job]:
+        """All runs that are due, in their order."""
+        options, rounds, every = self.options, self.rounds(guess=guess), self.every(guess=guess)
+        complete = len(rounds) == len(self.table["rounds"])
+        chosen = places_of(rounds, complete, self.folds, options.out, guess=guess)
+        if options.only is not None:
+            only = self._named(options.only, every)
+            chosen = [(every[name], part) for part in self.folds for name in only]
+        final, curve = self._named(options.final, every), self._named(options.curve, every)
+        numbers = self.table.get("curve", ())
+        chosen += [(every[name], part) for part in self.whole for name in dict.fromkeys([*final, *curve])]
+        small = [every[f"{name}-{number}"] for name in curve for number in numbers]
+        chosen += [(each, part) for part in self.whole for each in small if (each.questions or 0) < part.questions]
+        due = needed(chosen, self._stages)
+        return [Job(c, p, c.cost(self.recipe, p, options.out, options.limit, options.set)) for c, p in due]
+
+    @property
+    def _stages(self) -> dict[str, Configuration]:
+        return {name: Configuration.of(name, given) for name, given in self.table.get("stages", {}).items()}
+
+    def _named(self, given: str | None, every: Mapping[str, Configuration]) -> list[str]:
+        """The configurations that are named and known, after those that they need."""
+        names = [name for name in given.split(",") if name in every] if given else []
+        return list(dict.fromkeys(each for name in names for each in (*every[name].needs, name)))
