@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.utils import FullyShardedDataParallelPlugin as Settings
 from torch import nn
 
 from model_tools import windows
@@ -15,6 +16,7 @@ from qatk.api import UsageError
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.computing import set_computing
+from qatk_builtin.trainers.pytorch.sharding import units
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch's own compiler
@@ -76,6 +78,28 @@ def test_what_of_accelerate_is_not_done_is_refused(
     with pytest.raises(UsageError) as refused:
         trainer(**options)
     assert re.search(said, str(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({}, ["Embedding", "BertLayer", "BertLayer"]),
+        ({"auto_wrap_policy": "transformer_based_wrap", "transformer_cls_names_to_wrap": ["BertAttention"]}, 2),
+        ({"auto_wrap_policy": "size_based_wrap", "min_num_params": 4000}, ["Embedding", "BertEncoder", "BertModel"]),
+    ],
+)
+def test_weights_come_together_by_layers(asked: dict[str, Any], names: list[str] | int, tmp_path: Path) -> None:
+    encoder = backbone(tmp_path).encoder()
+    found = [type(unit).__name__ for unit in units(encoder, Settings(fsdp_version=2, **asked))]
+    assert found == (names if isinstance(names, list) else ["Embedding", *names * ["BertAttention"]])
+
+
+def test_an_encoder_without_such_layers_is_refused() -> None:
+    classes = {"auto_wrap_policy": "transformer_based_wrap", "transformer_cls_names_to_wrap": ["BertLayer"]}
+    with pytest.raises(UsageError, match="Linear has no module of the class BertLayer"):
+        units(nn.Linear(2, 2), Settings(fsdp_version=2, **classes))
+    with pytest.raises(UsageError, match=r"keeps its layers in no list.*\n.* leave out sharding"):
+        units(nn.Linear(2, 2), Settings(fsdp_version=2))
 
 
 def test_accelerate_may_ask_to_recompute_activations(monkeypatch: pytest.MonkeyPatch) -> None:

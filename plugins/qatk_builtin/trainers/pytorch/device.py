@@ -10,13 +10,16 @@ from contextlib import contextmanager
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import FullyShardedDataParallelPlugin as Settings
 from torch import Tensor
 
 from qatk.api import ProcessLost, UsageError
 from qatk_builtin.trainers import TorchOptions
 
+_OTHERS = {f"ACCELERATE_USE_{name.upper()}": name for name in ("DeepSpeed", "Megatron_LM")}
 _LOWER = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_MALLOC_SETTINGS = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_MMAP_THRESHOLD": (-3, 2**30)}  # of glibc's malloc.h
+_MALLOC_SETTINGS = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1, 2**17), "M_MMAP_THRESHOLD": (-3, 2**30, 2**20)}
+"""Of glibc's malloc.h: the number, and the values with which freed memory is kept, and is not."""
 
 
 class Engine:
@@ -101,6 +104,46 @@ def _meet(kind: str) -> Accelerator:
         raise UsageError(what, where=f"{address}:{port}", fix=fix) from error
 
 
+def settings_of(options: TorchOptions) -> Settings | None:
+    """How to cut, by the option ``sharding`` or by the configuration of ``accelerate launch``; ``None``: not at all.
+
+    Raises:
+        UsageError: another way to cut is asked for, or it cannot be done with other options.
+    """
+    for variable, name in _OTHERS.items():
+        if _is_on(variable):
+            what = f"accelerate's configuration asks for {name}, which the torch trainer does not do"
+            fix = "choose FSDP with fsdp_version: 2 there, or plain data parallelism"
+            raise UsageError(what, where=variable, fix=fix)
+    by_accelerate = _is_on("ACCELERATE_USE_FSDP")
+    if not by_accelerate and options.sharding is None:
+        return None
+    where = "ACCELERATE_USE_FSDP" if by_accelerate else "trainer.sharding"
+    if by_accelerate and os.environ.get("FSDP_VERSION", "1") != "2":
+        what = "accelerate's configuration asks for FSDP of version 1; the torch trainer does version 2"
+        raise UsageError(what, where="FSDP_VERSION", fix="write fsdp_version: 2 in its fsdp_config")
+    if options.lora_rank is not None:
+        what = "lora_rank leaves no gradients and no optimizer state that were worth cutting"
+        raise UsageError(what, where=where, fix="leave out either")
+    if options.masked_words:
+        what = "masked_words predicts words by the table of all of them, which sharding cuts"
+        raise UsageError(what, where=where, fix="leave out either")
+    for name in ("IGNORED_MODULES", "ACTIVATION_CHECKPOINTING_OFFLOAD"):
+        if by_accelerate and os.environ.get(f"FSDP_{name}", "").lower() not in ("", "false", "none"):
+            what = "the torch trainer does not do this part of accelerate's configuration"
+            raise UsageError(what, where=f"FSDP_{name}", fix="leave it out")
+    try:
+        if by_accelerate:
+            return Settings()
+        return Settings(fsdp_version=2, reshard_after_forward=True, cpu_offload=False, activation_checkpointing=False)
+    except (ValueError, KeyError, ImportError) as error:
+        raise UsageError(f"accelerate refuses its configuration: {error}", where=where) from error
+
+
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() == "true"
+
+
 def choose_device(device: str) -> str:
     """``auto`` is the GPU if there is one. Raises :class:`UsageError` for a device that this machine lacks."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -128,14 +171,15 @@ def choose_precision(precision: str, device: str) -> str:
     return "fp32"
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(keep: bool = True) -> None:
     """Let glibc keep large freed blocks for the next tensors instead of handing them back to the kernel.
 
-    Each step allocates the same activations again; fetched anew, every page of them costs a fault.
+    Each step allocates the same activations again; fetched anew, every page of them costs a fault. Not to keep them is
+    for weights that come and go by layers: blocks of their sizes are left between others, and take twice the memory.
     """
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        for parameter, value in _MALLOC_SETTINGS.values():
-            mallopt(parameter, value)
+        for parameter, value, otherwise in _MALLOC_SETTINGS.values():
+            mallopt(parameter, value if keep else otherwise)

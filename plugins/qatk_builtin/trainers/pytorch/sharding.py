@@ -8,7 +8,6 @@ the model that the caller holds is hollow. What is saved is whole: it does not s
 from __future__ import annotations
 
 import copy
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,57 +19,16 @@ from torch import Tensor, distributed, nn
 from torch.optim import Optimizer
 
 from qatk.api import UsageError
-from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.checkpoint import Interrupted
 from qatk_builtin.trainers.pytorch.depth import layers_of
+from qatk_builtin.trainers.pytorch.device import keep_freed_memory
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
-_OTHERS = {f"ACCELERATE_USE_{name.upper()}": name for name in ("DeepSpeed", "Megatron_LM")}
 _NOTHING, _WEIGHTS, _STATE = range(3)
 """What the first process may ask the others to put together with it."""
-
-
-def settings_of(options: TorchOptions) -> Settings | None:
-    """How to cut, by the option ``sharding`` or by the configuration of ``accelerate launch``; ``None``: not at all.
-
-    Raises:
-        UsageError: another way to cut is asked for, or it cannot be done with other options.
-    """
-    for variable, name in _OTHERS.items():
-        if _is_on(variable):
-            what = f"accelerate's configuration asks for {name}, which the torch trainer does not do"
-            fix = "choose FSDP with fsdp_version: 2 there, or plain data parallelism"
-            raise UsageError(what, where=variable, fix=fix)
-    by_accelerate = _is_on("ACCELERATE_USE_FSDP")
-    if not by_accelerate and options.sharding is None:
-        return None
-    where = "ACCELERATE_USE_FSDP" if by_accelerate else "trainer.sharding"
-    if by_accelerate and os.environ.get("FSDP_VERSION", "1") != "2":
-        what = "accelerate's configuration asks for FSDP of version 1; the torch trainer does version 2"
-        raise UsageError(what, where="FSDP_VERSION", fix="write fsdp_version: 2 in its fsdp_config")
-    if options.lora_rank is not None:
-        what = "lora_rank leaves no gradients and no optimizer state that were worth cutting"
-        raise UsageError(what, where=where, fix="leave out either")
-    if options.masked_words:
-        what = "masked_words predicts words by the table of all of them, which sharding cuts"
-        raise UsageError(what, where=where, fix="leave out either")
-    for name in ("IGNORED_MODULES", "ACTIVATION_CHECKPOINTING_OFFLOAD"):
-        if by_accelerate and os.environ.get(f"FSDP_{name}", "").lower() not in ("", "false", "none"):
-            what = "the torch trainer does not do this part of accelerate's configuration"
-            raise UsageError(what, where=f"FSDP_{name}", fix="leave it out")
-    try:
-        if by_accelerate:
-            return Settings()
-        return Settings(fsdp_version=2, reshard_after_forward=True, cpu_offload=False, activation_checkpointing=False)
-    except (ValueError, KeyError, ImportError) as error:
-        raise UsageError(f"accelerate refuses its configuration: {error}", where=where) from error
-
-
-def _is_on(variable: str) -> bool:
-    return os.environ.get(variable, "").lower() == "true"
 
 
 class _Parts(Protocol):
@@ -123,7 +81,9 @@ class Shards:
         for tensor in (*model.parameters(), *model.buffers()):
             tensor.data = tensor.data.contiguous()
             distributed.broadcast(tensor.data, src=0)
-        self.model, self._device = model, device
+        self.model, self._device, self._first = model, device, distributed.get_rank() == 0
+        if device.type == "cpu":
+            keep_freed_memory(False)
         self.network = _twin(model)
         if compiled:
             self.network.encoder.compile(dynamic=True)
@@ -135,6 +95,8 @@ class Shards:
         """Give the model its weights back, on its device, and forget the twin."""
         self._fill(self._device)
         self.model.shards = self.network.shards = None
+        if self._device.type == "cpu":
+            keep_freed_memory()
 
     @contextmanager
     def whole(self) -> Iterator[QAModel]:
@@ -149,13 +111,17 @@ class Shards:
             self._empty()
 
     def gather(self, state: Callable[[], object]) -> object:
-        """What ``state`` gives, with whole tensors, on the CPU; the other processes must call it too, or attend."""
+        """What ``state`` gives, with whole tensors, on the CPU; the other processes must call it too, or attend.
+
+        Only the first process gets it: all together would keep it as often as they are.
+        """
         self._say(_STATE)
-        return _gathered(state(), keep=True)
+        found = _gathered(state(), keep=self._first)
+        return found if self._first else None
 
     def attend(self, state: Callable[[], object]) -> None:
         """Wait until the first process has saved what it wants to, and take part in putting it together."""
-        if distributed.get_rank() == 0:
+        if self._first:
             self._say(_NOTHING)
             return
         while (what := self._say(_NOTHING)) != _NOTHING:
@@ -198,19 +164,19 @@ def _twin(model: QAModel) -> QAModel:
 
 
 def _fully_shard(network: QAModel, settings: Settings, device: torch.device) -> None:
-    """Cut every unit, and then all that is in none. Raises as :func:`_units`."""
+    """Cut every unit, and then all that is in none. Raises as :func:`units`."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import OffloadPolicy, fully_shard
 
     # On a CPU there is nothing to offload from.
     offload = cast(OffloadPolicy, settings.cpu_offload) if device.type != "cpu" else OffloadPolicy()
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
-    units = _units(network.encoder, settings)
-    for unit in units:
+    together = units(network.encoder, settings)
+    for unit in together:
         again = bool(settings.reshard_after_forward)
         fully_shard(unit, mesh=mesh, reshard_after_forward=again, offload_policy=offload)
     fully_shard(network, mesh=mesh, offload_policy=offload)
-    for module in (*units, network):
+    for module in (*together, network):
         vars(module)["__deepcopy__"] = _refuse_copy
     # Heads give views of one tensor; what torch warns of is to write into them.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view", UserWarning)
@@ -222,7 +188,7 @@ def _refuse_copy(_: object) -> NoReturn:
     raise UsageError(what, where="trainer", fix=fix)
 
 
-def _units(encoder: nn.Module, settings: Settings) -> list[nn.Module]:
+def units(encoder: nn.Module, settings: Settings) -> list[nn.Module]:
     """The modules whose weights come together as one, those inside others first: layers, and the table of words.
 
     Raises:
@@ -230,20 +196,29 @@ def _units(encoder: nn.Module, settings: Settings) -> list[nn.Module]:
     """
     inside_first = [module for module in reversed(list(encoder.modules())) if _computes(module)]
     classes = set(settings.transformer_cls_names_to_wrap or ())
+    if missing := classes - {type(module).__name__ for module in inside_first}:
+        what = f"{type(encoder).__name__} has no module of the class {min(missing)}"
+        raise UsageError(
+            what, where="FSDP_TRANSFORMER_CLS_TO_WRAP", fix="leave it out, and each layer is cut by itself"
+        )
     if classes:
-        if missing := classes - {type(module).__name__ for module in inside_first}:
-            what = f"{type(encoder).__name__} has no layer of the class {min(missing)}"
-            known = ", ".join(sorted({type(layer).__name__ for layer in layers_of(encoder)}))
-            raise UsageError(what, where="FSDP_TRANSFORMER_CLS_TO_WRAP", fix=f"its layers are of {known}")
         found = [module for module in inside_first if type(module).__name__ in classes]
     elif settings.min_num_params:
         found = [m for m in inside_first if sum(p.numel() for p in m.parameters()) > settings.min_num_params]
     else:
-        layers = {
-            part for layer in layers_of(encoder) for part in (layer if isinstance(layer, nn.ModuleList) else [layer])
-        }
+        layers = set(_layers(encoder))
         found = [module for module in inside_first if module in layers]
     return [*(table for table in _tables(encoder) if table not in found), *found]
+
+
+def _layers(encoder: nn.Module) -> Iterator[nn.Module]:
+    try:
+        layers = layers_of(encoder)
+    except UsageError as error:
+        error.fix = "leave out sharding, or name classes in fsdp_transformer_layer_cls_to_wrap of accelerate"
+        raise
+    for layer in layers:
+        yield from layer if isinstance(layer, nn.ModuleList) else [layer]
 
 
 def _computes(module: nn.Module) -> bool:

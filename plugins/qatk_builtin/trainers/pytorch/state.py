@@ -83,8 +83,9 @@ class TrainingState:
     def save(self, folder: Path) -> None:
         """Write it beside the saved model. Raises :class:`StorageError`."""
         shards = shards_of(self.model)
-        kept = self.kept() if shards is None else cast(Interrupted, shards.gather(self.kept))
-        save_training(folder, kept)
+        kept = self.kept() if shards is None else shards.gather(self.kept)
+        if kept is not None:
+            save_training(folder, cast(Interrupted, kept))
 
     def restore(self, saved: Interrupted, folder: Path) -> None:
         """Put back all but the weights of what :func:`load_weights` gave for a folder.

@@ -38,7 +38,7 @@ from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
 from qatk_builtin.trainers.pytorch.computing import set_computing
 from qatk_builtin.trainers.pytorch.depth import draw_anew
-from qatk_builtin.trainers.pytorch.device import Engine
+from qatk_builtin.trainers.pytorch.device import Engine, settings_of
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.loop import Loop, Paused
@@ -48,7 +48,7 @@ from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
 from qatk_builtin.trainers.pytorch.prefetch import prepared
 from qatk_builtin.trainers.pytorch.scores import Collected
-from qatk_builtin.trainers.pytorch.sharding import Shards, settings_of, shards_of, whole
+from qatk_builtin.trainers.pytorch.sharding import Shards, shards_of, whole
 from qatk_builtin.trainers.pytorch.state import load_weights
 
 STRETCH = 1 << 13
@@ -280,15 +280,17 @@ class TorchTrainer(TrainingHooks):
     def save(self, model: QAModel, folder: Path, *, state: bool) -> None:
         """Write the model; with ``state``, right after an event of :meth:`fit`, also what that resumes from.
 
-        Every process writes, each into the folder it is given. Raises :class:`StorageError`.
+        Every process writes, each into the folder it is given; where weights are cut, the first one alone writes the
+        state, and may save by itself after an event. Raises :class:`StorageError`.
         """
-        with whole(model) as found:
+        with self.engine.together(), whole(model) as found:
             save_model(found, folder)
         if not state:
             return
         if self._loop is None or not self._loop.watched:
             raise RuntimeError("there is a state to save only right after an event of fit")
-        self._loop.state.save(folder)
+        with self.engine.together():
+            self._loop.state.save(folder)
 
     def load(self, model: QAModel, folder: Path) -> None:
         """Take over the weights that :meth:`save` wrote. Raises :class:`ModelError` where they do not fit."""
