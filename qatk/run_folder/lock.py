@@ -82,7 +82,7 @@ def holder_of(path: Path) -> Holder | None:
     try:
         owner = json.loads(os.pread(file, _LONGEST, 0))
         pid, host, since = int(owner["pid"]), str(owner["host"]), datetime.strptime(owner["since"], _SINCE)
-        alive = _was_seen(owner[SEEN]) if SEEN in owner else is_alive(pid, host) and _is_held(file)
+        alive = is_alive(pid, host) and (_was_seen(owner[SEEN]) if SEEN in owner else _is_held(file))
         return Holder(pid, host, since, alive, dict(owner.get("noted", {})))
     except (OSError, ValueError, KeyError, TypeError):
         return None

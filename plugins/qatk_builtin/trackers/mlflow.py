@@ -26,7 +26,10 @@ from qatk_builtin.trackers.shared import (
     starting,
 )
 
-_FIX = "check tracking_uri (or MLFLOW_TRACKING_URI) and its login; a database needs `pip install mlflow`"
+_FIX = (
+    "check tracking_uri (or MLFLOW_TRACKING_URI) and its login; a database needs `pip install mlflow`, "
+    "a folder MLFLOW_ALLOW_FILE_STORE=true"
+)
 _LONGEST, _MOST = 500, 100
 """Characters of a parameter, and parameters of a call, that every store takes."""
 

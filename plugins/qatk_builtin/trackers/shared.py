@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 
 from qatk.api import QatkError, RunResult, TrainEvent, UsageError
 from qatk.files import is_there, parse_json, write_json
@@ -105,4 +106,4 @@ def starting(tracker: str, fix: str) -> Iterator[None]:
         raise
     except Exception as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise UsageError(f"{tracker} cannot start a run: {said[:300]}", fix=fix) from error
+        raise UsageError(f"{tracker} cannot start a run: {shorten(said, 300, placeholder=' ...')}", fix=fix) from error

@@ -63,7 +63,7 @@ class WandbTracker:
         _OPEN[run_id] = self._run
         remember(out_dir, "wandb", id=run_id)
         self._run.define_metric("dev/*", step_metric="epoch")
-        if self._run.url:
+        if not self._run.offline and self._run.url:
             sys.stderr.write(f"wandb: {self._run.url}\n")
 
     def _check_login(self) -> None:
