@@ -78,6 +78,17 @@ class TableOptions(Options):
         return given
 
 
+class PassagesOptions(Options):
+    """Options of the ``passages`` dataset."""
+
+    path: str | list[str]
+    """File, glob, or list of them: .txt, in which blank lines separate passages, or those of ``table``, with one a row;
+    plain, .gz or .zst."""
+    column: str | None = None
+    """Column of a table that holds the passages; ``null`` takes one with a usual name, such as ``context`` or
+    ``text``."""
+
+
 class FactsOptions(Options):
     """Options of the ``facts`` dataset."""
 
@@ -226,6 +237,12 @@ def qatk_datasets() -> Iterable[Component]:
             "CSV, TSV, JSON Lines, JSON, Parquet or Arrow, with any names of columns",
         ),
         Component(
+            "passages",
+            f"{__name__}.passages:PassagesDataset",
+            PassagesOptions,
+            "passages without questions, to pretrain on: text files or tables",
+        ),
+        Component(
             "facts",
             f"{__name__}.facts:FactsDataset",
             FactsOptions,
@@ -246,6 +263,14 @@ def qatk_datasets() -> Iterable[Component]:
             "JSON Lines or Parquet with sets of evidence spans",
         ),
         Component("mrqa", f"{__name__}.mrqa:MrqaDataset", MrqaOptions, "MRQA 2019: JSON Lines, plain or .gz"),
+        *_labelled(),
+        *_made_of_others(),
+        Component("given", f"{__name__}.given:GivenDataset", GivenOptions, "examples that a program gave to qatk.run"),
+    ]
+
+
+def _labelled() -> list[Component]:
+    return [
         Component(
             "label-studio",
             f"{__name__}.label_studio:LabelStudioDataset",
@@ -258,8 +283,6 @@ def qatk_datasets() -> Iterable[Component]:
             DoccanoOptions,
             "spans labelled with doccano: its export JSONL",
         ),
-        *_made_of_others(),
-        Component("given", f"{__name__}.given:GivenDataset", GivenOptions, "examples that a program gave to qatk.run"),
     ]
 
 
