@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import linecache
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from functools import lru_cache
+from itertools import pairwise
+from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from typing_extensions import Self
 
 Positive = Annotated[int, Field(ge=1)]
@@ -25,12 +33,65 @@ Incidental = Annotated[T, _INCIDENTAL]
 resumed may have another value."""
 
 
-class Options(BaseModel):
+class Described(BaseModel):
+    """A model whose fields are described by the texts below them.
+
+    They are read when its schema is asked for: pydantic would look for the source of every class that is defined.
+    """
+
+    _place: ClassVar[tuple[str, int]]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **words: object) -> None:
+        """Keep in mind the file and the line of the class."""
+        super().__pydantic_init_subclass__(**words)
+        frame = sys._getframe(1)
+        while frame.f_globals.get("__name__") != cls.__module__ and frame.f_back:
+            frame = frame.f_back
+        cls._place = frame.f_code.co_filename, frame.f_lineno
+        linecache.lazycache(frame.f_code.co_filename, frame.f_globals)  # a file in an archive is read by its loader
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema with the texts."""
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for base in cls.__mro__:
+            if issubclass(base, Described) and base is not Described:
+                for name, text in _texts(base.__name__, *base._place).items():
+                    if name in properties:
+                        properties[name].setdefault("description", text)
+        return schema
+
+
+def _texts(name: str, file: str, line: int) -> dict[str, str]:
+    """The texts below the fields of a class, by field; none where its source is not to be had."""
+    linecache.checkcache(file)
+    for node in _classes("".join(linecache.getlines(file))):
+        first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+        if node.name == name and first <= line <= node.body[0].lineno:
+            return {
+                field.target.id: inspect.cleandoc(below.value.value)
+                for field, below in pairwise(node.body)
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+                if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+                if isinstance(below.value.value, str)
+            }
+    return {}
+
+
+@lru_cache(maxsize=8)
+def _classes(source: str) -> list[ast.ClassDef]:
+    try:
+        return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    except SyntaxError:  # a file that was changed since
+        return []
+
+
+class Options(Described):
     """The base of all option classes: unknown keys are errors, ``true`` is not 1, and numbers are finite."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @classmethod
     def incidental(cls) -> set[str]:

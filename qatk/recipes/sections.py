@@ -10,9 +10,9 @@ from math import inf
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from qatk.component import Options
+from qatk.component import Described, Options
 from qatk.plugins.registered import Registered
 
 
@@ -47,10 +47,10 @@ def _interval(text: str | int | None) -> str | int | None:
     return text
 
 
-class Scalars(BaseModel):
+class Scalars(Described):
     """Keys of a recipe that hold a plain value."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     qatk: Literal[1] = 1
     """the version of the recipe's form"""
