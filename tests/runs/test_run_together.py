@@ -130,6 +130,8 @@ def test_a_killed_process_ends_the_run_and_another_number_goes_on(
     done = made(recipe, out, "--resume", *more)
     assert done.returncode == 0, done.stderr
     check_same(out, alone)
+    model = json.loads((out / "manifest.json").read_text())["model"]
+    assert model.get("sharding") == ("fsdp2" if victim == 0 else None)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])

@@ -49,6 +49,11 @@ class Engine:
         """The device for people: the GPU's name, or ``cpu``."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
 
+    @property
+    def several(self) -> bool:
+        """Whether there are other processes."""
+        return bool(self.accelerator.num_processes > 1)
+
     def autocast(self) -> torch.autocast:
         """Matrix products in the lower precision; weights stay float32."""
         dtype = _LOWER.get(self.precision)
@@ -65,7 +70,7 @@ class Engine:
 
     def any(self, flag: bool) -> bool:
         """Whether a flag holds in any process, so that all of them do the same."""
-        if self.accelerator.num_processes == 1:
+        if not self.several:
             return flag
         return bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)
 
@@ -75,8 +80,7 @@ class Engine:
         try:
             yield
         except RuntimeError as error:
-            alone = self.accelerator.num_processes == 1
-            if alone or not (isinstance(error, torch.distributed.DistError) or "/gloo/" in str(error)):
+            if not self.several or not (isinstance(error, torch.distributed.DistError) or "/gloo/" in str(error)):
                 raise
             what = "another process of this run failed or was killed"
             raise ProcessLost(what, fix="run the same command with --resume to continue from the last state") from error

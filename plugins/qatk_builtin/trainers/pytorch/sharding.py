@@ -125,7 +125,11 @@ class Shards:
             self._say(_NOTHING)
             return
         while (what := self._say(_NOTHING)) != _NOTHING:
-            _gathered(self.network.state_dict() if what == _WEIGHTS else state(), keep=False)
+            if what == _WEIGHTS:
+                for _ in self._weights():
+                    pass
+            else:
+                _gathered(state(), keep=False)
 
     def cut(self, saved: Interrupted, optimizer: Optimizer) -> Interrupted:
         """Of a whole state of training, what this process keeps.
@@ -146,10 +150,15 @@ class Shards:
         distributed.broadcast(said, src=0)
         return int(said)
 
-    def _fill(self, device: torch.device) -> None:
+    def _weights(self) -> Iterator[tuple[nn.Parameter, Tensor]]:
+        """The parameters of the model, each with its whole values."""
         parts = self.network.state_dict()
         for name, parameter in self.model.named_parameters():
-            parameter.data = whole_tensor(parts[name]).to(device)
+            yield parameter, whole_tensor(parts[name])
+
+    def _fill(self, device: torch.device) -> None:
+        for parameter, values in self._weights():
+            parameter.data = values.to(device)
 
     def _empty(self) -> None:
         """Keep shapes alone: one zero in the place of each weight."""

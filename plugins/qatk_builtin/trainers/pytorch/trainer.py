@@ -139,7 +139,7 @@ class TorchTrainer(TrainingHooks):
             "parameters": sum(p.numel() for p in model.parameters()),
             "head": model.head_begins,
             "saved_as": saved_form(model),
-            **({} if self._sharding is None else {"sharding": "fsdp2"}),
+            **({"sharding": "fsdp2"} if self._sharding is not None and self.engine.several else {}),
             **({"trained_parameters": trained_parameters(model, self.options)} if self.options.lora_rank else {}),
             **({} if self._splits == 1 else {"parts_of_a_batch": self._splits * self.options.gradient_accumulation}),
         }
@@ -247,7 +247,7 @@ class TorchTrainer(TrainingHooks):
         """What to train: of a model that several processes share, a twin with this process's part of the weights."""
         if (shards := shards_of(model)) is not None:  # of a training that was broken off
             shards.end()
-        if self._sharding is None or self.engine.accelerator.num_processes == 1:
+        if self._sharding is None or not self.engine.several:
             return model
         return Shards(model, self._sharding, self.engine.device, compiled=self.options.compile).network
 
