@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ from qatk.files import (
     mend_lines,
     read_text,
     replacing,
+    storage_errors,
     streaming,
     write_atomically,
     write_json,
@@ -164,6 +166,21 @@ def test_a_folder_is_replaced_and_not_what_a_link_in_its_place_leads_to(tmp_path
         (new / "weights").touch()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "file", "model", "weights"]
     assert not (tmp_path / "model").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("number", "due"),
+    [
+        (errno.EROFS, "name another place, or get the right to write there; nothing was left half-written"),
+        (errno.EACCES, "name another place, or get the right to write there; nothing was left half-written"),
+        (errno.ENOSPC, "make room on the disk; nothing was left half-written"),
+        (errno.EIO, "nothing was left half-written"),
+    ],
+)
+def test_a_disk_that_refuses_is_told_with_what_to_do(number: int, due: str) -> None:
+    with pytest.raises(StorageError) as told, storage_errors(Path("shared/run")):
+        raise OSError(number, os.strerror(number))
+    assert str(told.value) == f"shared/run: cannot write: {os.strerror(number)}\n  {due}"
 
 
 def test_modes_follow_the_umask_and_the_file_that_was_there(tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def predict_file(
             if elsewhere is not None:
                 _note_survey(parts, asked)
                 elsewhere(parts, asked)
-            _answer(model, asked, parts, top_k, range(len(asked.sizes)), tally)
+            said = "answering" if elsewhere is None else "joining"
+            _answer(model, asked, parts, top_k, range(len(asked.sizes)), tally, said)
         finally:
             leave_parts(parts)
         answered = _join(parts, out)
@@ -176,11 +177,17 @@ def check_out(out: Path) -> None:
 
 
 def _answer(
-    model: AnsweringModel, asked: Asked, parts: Path, top_k: int, which: range, tally: Tally | None = None
+    model: AnsweringModel,
+    asked: Asked,
+    parts: Path,
+    top_k: int,
+    which: range,
+    tally: Tally | None = None,
+    what: str = "answering",
 ) -> None:
-    """Answer those of these blocks that have no part yet, and score all of them."""
+    """Answer those of these blocks that have no part yet, and score all of them; ``what`` names the work."""
     done, total = 0, sum(asked.sizes[number] for number in which)
-    advance("answering", 0, total)
+    advance(what, 0, total)
     for number, examples in zip(which, asked.blocks(which), strict=True):
         part = part_of(parts, number)
         if not part.exists():
@@ -188,7 +195,7 @@ def _answer(
         if asked.has_gold and tally is not None:
             tally.add(examples, read_said(part))
         done += len(examples)
-        advance("answering", done, total)
+        advance(what, done, total)
 
 
 def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:
