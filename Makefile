@@ -18,6 +18,7 @@ run: $(INSTALLED)
 	$(BIN)/qatk run examples/quickstart.yaml --out runs/quickstart --resume
 
 test: $(INSTALLED)
+	$(BIN)/python -m compileall -q qatk plugins tools tests/support  # once, also where no process writes it
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(INSTALLED)
