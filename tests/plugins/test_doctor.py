@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call, pretend_to_install
+from commands import call, forked_python, pretend_to_install
 from qatk.plugins.host import PluginHost
 from qatk.plugins.scaffold import new_plugin
 
@@ -35,7 +35,8 @@ def qatk_slicers():
 def doctor(tmp_path: Path, *files: str) -> tuple[int, str]:
     """What is said of ``files`` beside one built-in plugin, or of all built-in plugins."""
     options = [word for file in files for word in ("--plugin", file)]
-    done = call("qatk", *options, "plugins", "doctor", cwd=tmp_path, **({"QATK_PLUGINS": "slicers"} if files else {}))
+    environ = {"QATK_PLUGINS": "slicers", "FORKED_PYTHON": forked_python("light")} if files else {}
+    done = call("qatk", *options, "plugins", "doctor", cwd=tmp_path, **environ)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 

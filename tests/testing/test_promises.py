@@ -65,7 +65,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "cls", "promise"), CASES)
-def test_broken_components_are_caught(kind: str, cls: type, promise: str) -> None:
+def test_broken_components_are_caught(kind: str, cls: type, promise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if cls is launchers.Stubborn:  # there is nothing to wait for
+        monkeypatch.setattr("qatk.testing.promises.launchers._TO_CANCEL_S", 0.5)
     options = token_decoders.OPTIONS if cls in token_decoders.BROKEN else OPTIONS.get(kind, NoOptions)
     broken = named(kind, promise).verify(subject(kind, cls, options)).broken
     assert broken is not None
