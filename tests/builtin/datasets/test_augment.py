@@ -146,6 +146,10 @@ def test_a_swapped_entity_stands_in_no_sentence_with_the_answer() -> None:
     assert asked == {f"When was the mill of {name} built?" for name in ("Ada Lovelace", "Dr", "Stone")}
     assert not made(swap_entities, 0).spans
     assert swap_entities(Source(examples(), 0.1), 3, RANDOM(0)) is None
+    near = "The mill of Arlen was built in 1204 by Ulf of Trent. It belonged to Zoe Stone."
+    rows = [{"id": "a", "question": "When was the mill of Arlen built?", "context": near, "answers": "1204"}]
+    asked = {made(swap_entities, 0, seed, Examples.from_rows(rows)).question for seed in range(20)}
+    assert asked == {"When was the mill of Zoe Stone built?"}
 
 
 def test_a_cloze_question_is_a_sentence_without_its_answer() -> None:
@@ -183,6 +187,8 @@ def test_a_recurring_question_is_a_sentence_with_a_blank_and_the_rest_of_its_con
     assert new.context == AGAIN.partition("burns. ")[2]
     assert [a.text for span in new.spans for a in span] == ["great mill of Arlen"]
     assert recurring(Source(examples()), 3, RANDOM(0)) is None
+    twice = Examples.from_rows([{**rows[0], "context": "Old fire meets new fire. A fire burns."}])
+    assert {made(recurring, 0, seed, twice).question for seed in range(20)} == {"A [MASK] burns."}
 
 
 SET = {"use": "facts", "questions": 60}

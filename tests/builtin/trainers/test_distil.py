@@ -14,11 +14,24 @@ from torch.nn.functional import kl_div
 import qatk
 from head_cases import head
 from model_tools import save_model
-from qatk.api import Examples, Features, ModelError, QatkWarning, SpanCandidates, SpanScores, TokenScores, UsageError
+from qatk.api import (
+    Batch,
+    Examples,
+    Features,
+    ModelError,
+    QatkWarning,
+    SpanCandidates,
+    SpanLogits,
+    SpanScores,
+    TokenScores,
+    UsageError,
+)
 from qatk.files import PLACE
 from qatk.plugins.host import PluginHost
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
+from qatk_builtin.heads import LinearOptions
+from qatk_builtin.heads.linear import LinearSpans
 from qatk_builtin.trainers import DistilOptions
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets, mean_targets, moved, soft_targets
 from qatk_builtin.trainers.distil.trainer import DistilTrainer
@@ -163,6 +176,19 @@ def test_weight_0_is_the_torch_trainer(bench: Bench, folder: Path) -> None:
     plain = qatk_torch(bench)
     assert same(weights(bench.fit(made(str(folder / "bert"), weight=0.0))), weights(plain))
     assert not same(weights(bench.fit(made(str(folder / "bert"), weight=0.1))), weights(plain))
+
+
+def test_the_teachers_loss_is_multiplied_by_the_square_of_the_temperature() -> None:
+    logs = torch.tensor([[0.0, 2.0, -1.0, 0.5]]).log_softmax(1)
+    output = SpanLogits(torch.zeros(1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.zeros(1))
+    every = torch.ones(1, 4, dtype=torch.bool)
+    null, target = torch.zeros(1, dtype=torch.int64), torch.ones(1, dtype=torch.int64)
+    batch = Batch({}, every, every, null, target, target, extra={"teacher_start": logs, "teacher_end": logs})
+    head: Any = LinearSpans(4, LinearOptions())
+    for weight in (1.0, 0.25):
+        found = made("none", temperature=3.0, weight=weight).loss(head, output, batch)
+        soft = (divergence(output.start, logs, 3.0) + divergence(output.end, logs, 3.0)) / 2
+        torch.testing.assert_close(found, weight * 9 * soft + (1 - weight) * head.loss(output, batch))
 
 
 def qatk_torch(bench: Bench) -> Any:

@@ -25,6 +25,7 @@ from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans, right_places
 from qatk_builtin.trainers.pytorch.losses import divergence, span_loss
 from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.objective import Objective
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
 
 CONTEXT = [False, False, True, True, True, True]
@@ -203,6 +204,22 @@ def test_each_changes_the_training(tmp_path: Path) -> None:
         assert not any(module._forward_hooks for module in model.modules())
     names = list(found)
     assert not any(same(found[a], found[b]) for k, a in enumerate(names) for b in names[:k])
+
+
+def test_r_drop_learns_from_two_passes_and_from_how_far_they_are_apart(tmp_path: Path) -> None:
+    hf = backbone(tmp_path, hidden_dropout_prob=0.3)
+    engine = trainer(r_drop=5.0)
+    model = assemble(engine, hf).train()
+    batch = make_batch(windows(LENGTHS, hf.spec()), np.arange(8), hf.spec(), torch.device("cpu"))
+    one = model(batch)
+    state = torch.get_rng_state()
+    found = Objective(engine.options, engine.engine.autocast, None, None).loss(model, one, batch)
+    torch.set_rng_state(state)
+    other = model(batch)
+    gaps = [divergence(*pair) for a, b in ((one.start, other.start), (one.end, other.end)) for pair in ((a, b), (b, a))]
+    assert min(float(gap.detach()) for gap in gaps) > 1e-4
+    due = (model.loss(one, batch) + model.loss(other, batch)) / 2 + 5 * torch.stack(gaps).mean()
+    torch.testing.assert_close(found, due)
 
 
 def test_without_dropout_a_second_pass_says_the_same(tmp_path: Path) -> None:
