@@ -16,6 +16,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoModel, DebertaV2Config
 
 from model_tools import FORMS, windows
+from qatk.api import Examples
 from qatk.plugins.model_types import Batch
 from qatk_builtin.trainers.pytorch import trainer as module
 from qatk_builtin.trainers.pytorch.batches import make_batch
@@ -24,6 +25,7 @@ from trainer_tools import assemble, backbone, trainer
 
 LENGTHS = [9, 30, 17, 6, 22, 12, 28, 9]
 CPU = torch.device("cpu")
+ROW = {"question": "Who?", "context": "Ada did."}
 
 
 def plain_kernel(
@@ -100,12 +102,16 @@ def test_attention_dropout_keeps_training_padded(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_packed")
-def test_training_and_prediction_are_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_training_and_prediction_are_the_same(share: float, tmp_path: Path) -> None:
+    """Of hidden words too."""
     found = []
     for attention in ("auto", "padded"):
         hf = backbone(tmp_path / attention, "bert", attention_probs_dropout_prob=0.0, hidden_dropout_prob=0.0)
+        hf.tokenizer().mask_token = hf.tokenizer().sep_token
         features = windows(LENGTHS * 4, hf.spec(), targets=True)
-        engine = trainer(attention=attention, max_steps=6, learning_rate=1e-3)
+        engine = trainer(attention=attention, max_steps=6, learning_rate=1e-3, masked_words=share)
+        engine.take_examples(Examples.from_rows([ROW | {"id": str(n)} for n in range(len(features))]))
         model = assemble(engine, hf)
         assert engine.describe(model)["attention"] == ("varlen" if attention == "auto" else "padded")
         losses = [event.loss for event in engine.fit(model, features, None, seed=1)]
