@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,4 +79,10 @@ class Work:
     def _named(self, given: str | None, every: Mapping[str, Configuration]) -> list[str]:
         """The configurations that are named and known, after those that they need."""
         names = [name for name in given.split(",") if name in every] if given else []
-        return list(dict.fromkeys(each for name in names for each in (*every[name].needs, name)))
+        return list(dict.fromkeys(each for name in names for each in _with_needs(name, every)))
+
+
+def _with_needs(name: str, every: Mapping[str, Configuration]) -> Iterator[str]:
+    for each in every[name].needs:
+        yield from _with_needs(each, every)
+    yield name
