@@ -29,6 +29,7 @@ class Work:
         done, total: how far it is; the total is ``None`` where nobody knows.
         first: what was done when it was first heard of: a resumed training begins in the middle.
         began: when that was, in seconds since the epoch.
+        ended: when all was done.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Work:
     total: int | None
     first: int
     began: float
+    ended: float | None = None
 
     def left(self, now: float) -> float | None:
         """Seconds until it is done, at the speed so far; ``None`` where nobody knows."""
@@ -58,8 +60,10 @@ class Works:
             self.works = {**self.works, what: Work(what, done, total, done, time.time())}
         work = self.works[what]
         if done < work.done:  # the same work again, as the predictions of the next epoch
-            work.first, work.began = done, time.time()
+            work.first, work.began, work.ended = done, time.time(), None
         work.done, work.total = done, total
+        if done == total and work.ended is None:
+            work.ended = time.time()
 
     def plain(self) -> list[dict[str, object]]:
         """As JSON has it."""
@@ -114,9 +118,9 @@ class LiveView:
 
 def _work_line(work: Work, names: int, width: int, now: float) -> Text:
     name = printable(work.name)[:_LONGEST_NAME].ljust(names)
-    took = clock(now - work.began)
+    took = clock((work.ended or now) - work.began)
     if work.total is None:
-        return Text.assemble(name, "  ", (took, "dim"))
+        return Text.assemble(name, "  ", (f"{work.done:,}  {took}" if work.done else took, "dim"))
     left = work.left(now)
     said = f"{work.done:,}/{work.total:,}  {took}" + (f", {clock(left)} left" if left else "")
     room = max(min(width - names - len(said) - 4, _LONGEST_BAR), 8)

@@ -137,6 +137,7 @@ def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Survey | None:
             gold.add(block.has_gold)
             sizes.append(len(block))
             advance("reading questions", sum(sizes))
+    advance("reading questions", sum(sizes), sum(sizes))
     if len(gold) != 1 or len(np.unique(np.concatenate(names))) < sum(sizes):
         return None
     _say({str(each.message): each.message for each in said})

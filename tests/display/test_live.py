@@ -59,6 +59,23 @@ def test_of_equal_epochs_the_first_is_best_and_notices_come_last() -> None:
     assert lines[-1] == "stopping"
 
 
+def test_the_time_of_work_that_is_done_stands_still() -> None:
+    shown = LiveView("")
+    shown.works = Works([Work("read", 5000, None, 0, 1000.0), Work("cut", 8, 8, 0, 1010.0, ended=1013.0)])
+    lines = [line.plain.split() for line in shown.lines(80, now=1400.0)]
+    assert lines[0] == ["read", "5,000", "6:40"]
+    assert lines[1][-2:] == ["8/8", "0:03"]
+    works = Works()
+    works.progress("cut", 1, 2)
+    works.progress("cut", 2, 2)
+    first = works.works["cut"].ended
+    works.progress("cut", 2, 2)
+    assert works.works["cut"].ended == first is not None
+    assert Works.of(works.plain()).works == works.works
+    works.progress("cut", 1, 2)
+    assert works.works["cut"].ended is None
+
+
 def test_a_narrow_console_cuts_lines_and_wraps_none() -> None:
     lines = drawn(view(), 40)
     assert len(lines) == len(drawn(view(), 120))
