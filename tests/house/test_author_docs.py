@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call, forked_python
+from commands import PYTEST, call, forked_python
 from repository import ROOT
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -57,7 +57,7 @@ def follow(command: str, folder: Path) -> str:
         at = words.index("run")
         words[at : at + 1] = ["recipe", "check"]  # the comparison that follows makes the same run
     if words[0] == "pytest":
-        words += ["-p", "no:cacheprovider"]
+        words[:1] = PYTEST
     forks = {"compare": {"FORKED_PYTHON": forked_python()}, "doctor": {"FORKED_PYTHON": forked_python("light")}}
     done = call(*words, cwd=folder, paths=paths, **next((forks[word] for word in words if word in forks), {}))
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call, forked_python
+from commands import PYTEST, call, forked_python
 from repository import ROOT
 from small import write_recipe
 
@@ -51,8 +51,8 @@ def test_the_decoder_fits_on_a_page() -> None:
 
 def test_their_tests_pass(site: Path) -> None:
     tests = [str(example / "tests") for example in EXAMPLES]
-    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(site)]
-    done = call("pytest", *options, "-c", "/dev/null", *tests, cwd=site, paths=[site])
+    options = ["-q", "--import-mode=importlib", "--rootdir", str(site)]
+    done = call(*PYTEST, *options, "-c", "/dev/null", *tests, cwd=site, paths=[site])
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call
+from commands import PYTEST, call
 from repository import SUPPORT
 
 FILE = """
@@ -40,9 +40,9 @@ def test_known():
 )
 def test_a_skipped_test_fails_in_ci(environ: dict[str, str], reason: str, code: int, said: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(FILE.format(reason=reason))
-    words = ["-p", "strict_skips", "-p", "no:cacheprovider", "-c", "/dev/null", "test_it.py"]
+    words = ["-p", "strict_skips", "-c", "/dev/null", "test_it.py"]
     forked = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # a plugin of pytest is among what was loaded before
-    done = call("pytest", *words, *forked, cwd=tmp_path, paths=[SUPPORT], **environ)
+    done = call(*PYTEST, *words, *forked, cwd=tmp_path, paths=[SUPPORT], **environ)
     assert (done.returncode, said in done.stdout) == (code, True), done.stdout
     if code:
         assert "was skipped, which CI may not: no Chromium was found" in done.stdout

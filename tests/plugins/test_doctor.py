@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call, forked_python, pretend_to_install
+from commands import PYTEST, call, forked_python, pretend_to_install
 from qatk.plugins.host import PluginHost
 from qatk.plugins.scaffold import new_plugin
 
@@ -208,7 +208,7 @@ def test_the_pytest_plugin_finds_what_a_distribution_registers(tmp_path: Path) -
     pretend_to_install(folder, tmp_path / "site")
     paths = [tmp_path / "site", folder]
     (folder / "tests" / "test_promises.py").write_text("def test_promises(qatk_promise):\n    qatk_promise()\n")
-    arguments = ["pytest", "-v", "-p", "no:cacheprovider", "tests/test_promises.py"]
+    arguments = [*PYTEST, "-v", "tests/test_promises.py"]
     done = call(*arguments, cwd=folder, paths=paths)
     assert done.returncode == 0, done.stdout
     assert "test_promises[slicer-own-groups-row-order-does-not-matter] PASSED" in done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import call, forked_python, pretend_to_install
+from commands import PYTEST, call, forked_python, pretend_to_install
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
@@ -31,7 +31,7 @@ def test_a_decoder_installs_passes_its_test_and_is_listed(tmp_path: Path) -> Non
     assert "pip install -e './qatk-my-best[test]' && pytest qatk-my-best" in made.stdout
     folder, target = tmp_path / "qatk-my-best", tmp_path / "site"
     install(folder, target)
-    tested = call("pytest", "-q", "-p", "no:cacheprovider", cwd=folder, paths=[target])
+    tested = call(*PYTEST, "-q", cwd=folder, paths=[target])
     assert tested.returncode == 0, tested.stdout
     assert "2 passed" in tested.stdout
     listed = json.loads(call("qatk", "plugins", "list", "--json", cwd=tmp_path, paths=[target]).stdout)
@@ -53,7 +53,7 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Pat
 
 def test_every_kind_passes_its_own_test(every_kind: tuple[Path, list[Path]]) -> None:
     folder, paths = every_kind
-    tested = call("pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", cwd=folder, paths=paths)
+    tested = call(*PYTEST, "-q", "--import-mode=importlib", cwd=folder, paths=paths)
     assert tested.returncode == 0, tested.stdout
     assert f"{len(PROTOCOLS) + 3} passed" in tested.stdout
 
