@@ -56,7 +56,7 @@ class RemoteLock:
 
         Raises:
             RunFolderError: another process has it.
-            UsageError: nothing can be written t
+            UsageError: nothing can be written there.
         """
         try:
             self._take()

@@ -140,6 +140,11 @@ def test_one_machine_at_a_time_makes_the_run_of_a_url(kind: str, tmp_path: Path)
         RemoteLock(remote, Lock(None)).take()
 
 
+def test_a_url_where_nothing_can_be_written_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^file:///proc/run: cannot write: .*\n.* your right to write there"):
+        RemoteLock(RemoteFolder("file:///proc/run"), Lock(None)).take()
+
+
 def test_a_run_that_another_has_taken_over_sends_nothing_more(tmp_path: Path) -> None:
     def check() -> None:
         raise RunFolderError("it was taken over")

@@ -101,6 +101,7 @@ def needed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ("dataset", "squad"): {"path": str(folder / "dev.json")},
             ("dataset", "hub"): {"name": str(folder / "set")},
             ("dataset", "table"): {"path": str(folder / "set" / "train.jsonl")},
+            ("dataset", "passages"): {"path": str(folder / "set" / "train.jsonl")},
             ("dataset", "multispanqa"): {"path": str(folder / "multi.json")},
             ("dataset", "qed"): {"path": str(folder / "qed.jsonl")},
             ("dataset", "evidence"): {"path": str(folder / "evidence.jsonl")},
