@@ -213,7 +213,7 @@ class Loop:
 
         So a state that one of them saves is enough for all to go on from, and for any other number of processes.
         """
-        if self.engine.accelerator.num_processes > 1:
+        if self.engine.several:
             set_seed(_mix(self.seed, self.state.step, self.engine.accelerator.process_index))
 
 

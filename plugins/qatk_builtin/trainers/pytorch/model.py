@@ -82,8 +82,7 @@ class QAModel(nn.Module):
 
     def word_embeddings(self, option: str) -> nn.Embedding:
         """The encoder's table of words. Raises :class:`UsageError`, of an option, where it does not name any."""
-        named = getattr(self.encoder, "get_input_embeddings", None)
-        if isinstance(table := None if named is None else named(), nn.Embedding):
+        if (table := table_of_words(self.encoder)) is not None:
             return table
         what = f"{option} needs the encoder's word embeddings, and {type(self.encoder).__name__} does not name its own"
         raise UsageError(what, where="trainer", fix="leave it out")
@@ -91,6 +90,13 @@ class QAModel(nn.Module):
     def loss(self, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""
         return cast(SpanModule, self.head).loss(output, batch)
+
+
+def table_of_words(encoder: nn.Module) -> nn.Embedding | None:
+    """The word embeddings of an encoder; ``None`` where it does not name any."""
+    named = getattr(encoder, "get_input_embeddings", None)
+    table = None if named is None else named()
+    return table if isinstance(table, nn.Embedding) else None
 
 
 def _takes_positions(encoder: nn.Module) -> bool:

@@ -67,7 +67,7 @@ class Collected:
             start, end = (self._sum(self._column(name)) for name in _TOKENS[0])
             return SpanScores(null, start, end)
         spans = {name: spool.column() for name, spool in self._spans.items()}
-        if self._engine.accelerator.num_processes > 1:
+        if self._engine.several:
             spans = _by_window([part for part in gather_object([spans]) if part])
         return SpanScores(null, candidates=SpanCandidates(**spans))
 
@@ -83,7 +83,7 @@ class Collected:
 
     def _sum(self, scores: Float32) -> Float32:
         """All processes' scores: each has zeros where another process computed."""
-        if self._engine.accelerator.num_processes == 1:
+        if not self._engine.several:
             return scores
         found: Float32 = self._engine.sum(torch.from_numpy(scores).to(self._engine.device)).cpu().numpy()
         return found

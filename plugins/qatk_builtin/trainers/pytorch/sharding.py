@@ -22,7 +22,7 @@ from qatk.api import UsageError
 from qatk_builtin.trainers.pytorch.checkpoint import Interrupted
 from qatk_builtin.trainers.pytorch.depth import layers_of
 from qatk_builtin.trainers.pytorch.device import keep_freed_memory
-from qatk_builtin.trainers.pytorch.model import QAModel
+from qatk_builtin.trainers.pytorch.model import QAModel, table_of_words
 
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
@@ -237,9 +237,7 @@ def _computes(module: nn.Module) -> bool:
 
 def _tables(encoder: nn.Module) -> Iterator[nn.Module]:
     """The table of words, unless others share its weights."""
-    named = getattr(encoder, "get_input_embeddings", None)
-    table = named() if named is not None else None
-    if isinstance(table, nn.Embedding):
+    if (table := table_of_words(encoder)) is not None:
         users = [weight for _, weight in encoder.named_parameters(remove_duplicate=False) if weight is table.weight]
         if len(users) == 1:
             yield table

@@ -122,7 +122,7 @@ class Step:
     def _can_split(self, rows: Int64) -> bool:
         """Whether parts have more than one window; of several processes the others would not know of it."""
         number = self.hooks.options.gradient_accumulation * self.state.course.splits
-        return self.engine.accelerator.num_processes == 1 and number < len(rows)
+        return not self.engine.several and number < len(rows)
 
     def read(self) -> list[tuple[float, int]]:
         """The losses that were deferred, each with its windows. Raises :class:`TrainingDiverged`."""
