@@ -42,15 +42,19 @@ def listen(
 
     Finished epochs go to ``epochs``, all events of trainings to ``events``, and notices to ``notices``.
     """
-    tokens = _listener.set(listener), _epoch_listener.set(epochs), _event_listener.set(events)
-    token = _notice_listener.set(notices)
+    tokens = (
+        _listener.set(listener),
+        _epoch_listener.set(epochs),
+        _event_listener.set(events),
+        _notice_listener.set(notices),
+    )
     try:
         yield
     finally:
         _listener.reset(tokens[0])
         _epoch_listener.reset(tokens[1])
         _event_listener.reset(tokens[2])
-        _notice_listener.reset(token)
+        _notice_listener.reset(tokens[3])
 
 
 @contextmanager

@@ -126,9 +126,6 @@ def followed(url: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-_GLIMPSED = (RUN_MARK, LOCK, "metrics.json", "events.jsonl")
-
-
 @contextmanager
 def glimpsed(url: str) -> Iterator[Path]:
     """Copies of what lists of runs read, of all runs below a URL, in a folder that goes when the block ends.
@@ -139,8 +136,8 @@ def glimpsed(url: str) -> Iterator[Path]:
     remote = RemoteFolder(url)
     times = remote.times()
     runs = {"", *(name.removesuffix(RUN_MARK) for name in times if name.split("/")[-1] == RUN_MARK)}
-    # the log of a run that has its figures is not needed
-    wanted = [run + name for run in runs for name in _GLIMPSED[: 3 if run + _GLIMPSED[2] in times else 4]]
+    wanted = [f"{run}{name}" for run in runs for name in (RUN_MARK, LOCK, "metrics.json")]
+    wanted += [f"{run}events.jsonl" for run in runs if f"{run}metrics.json" not in times]  # else its figures say all
     with TemporaryDirectory(prefix="qatk-glimpsed-") as folder:
         for name, content in remote.read_all(wanted).items():
             path = Path(folder) / name
