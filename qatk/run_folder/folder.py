@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,7 @@ class RunFolder:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
         self.mirror: Mirror | None = None
+        self._stage: tuple[str, float] | None = None
 
     @classmethod
     def open(cls, path: Path, identity: Identity, *, resume: bool, differing: Differing | None = None) -> RunFolder:
@@ -119,9 +121,16 @@ class RunFolder:
         """Change fields of the manifest."""
         self.manifest = self.manifest.model_copy(update=changes)
 
+    def begin(self, stage: str) -> float:
+        """When a stage began, by :func:`time.perf_counter`; earlier, if executions that ended worked at it already."""
+        began = time.perf_counter() - self.manifest.spent.get(stage, 0.0)
+        self._stage = (stage, began)
+        return began
+
     def complete(self, stage: str, record: StageRecord) -> None:
         """Note a stage as completed, and save the manifest."""
-        self.update(stages={**self.manifest.stages, stage: record})
+        self._stage = None
+        self.update(stages={**self.manifest.stages, stage: record}, spent={})
         self.save()
 
     @contextmanager
@@ -143,6 +152,9 @@ class RunFolder:
         """Write the manifest; the first time, make the folder."""
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+        if self._stage is not None:
+            stage, began = self._stage
+            self.update(spent={stage: time.perf_counter() - began})
         write_manifest(self.path, self.manifest)
         self.send()
 

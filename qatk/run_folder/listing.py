@@ -35,7 +35,7 @@ class RunSummary:
             ``failed``: ``--resume`` goes on with these.
         backbone: the model, or the component where that has none.
         metrics: on the dev data; of a run that is not finished, those of its last epoch.
-        seconds: what its completed stages took; of a running one, since it was started.
+        seconds: what its stages took so far; of a running one, since it was started.
         updated: when its manifest was last written.
         why: what stopped it, or why it failed, in one message.
         recipe: with every default written out.
@@ -152,4 +152,4 @@ def _figures(path: Path, state: State) -> Mapping[str, float]:
 def _seconds(manifest: Manifest, holder: Holder | None) -> float:
     if holder is not None:
         return max((datetime.now() - holder.since).total_seconds(), 0.0)
-    return math.fsum(stage.seconds for stage in manifest.stages.values())
+    return math.fsum([*(stage.seconds for stage in manifest.stages.values()), *manifest.spent.values()])

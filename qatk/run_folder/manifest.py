@@ -119,6 +119,7 @@ class Manifest(_Record):
         data: by split.
         model: what the trainer says of it.
         stages: those that were completed, in order.
+        spent: seconds that a stage which is not complete has taken, over all executions, when this was written.
         peak_memory_bytes: the most memory that a process of the run held.
         ended: how its last execution ended, if it did not finish and could still say so.
     """
@@ -134,6 +135,7 @@ class Manifest(_Record):
     best: Best | None = None
     calibration: CalibrationRecord | None = None
     stages: Mapping[str, StageRecord] = Field(default_factory=dict)
+    spent: Mapping[str, float] = Field(default_factory=dict)
     peak_memory_bytes: int = 0
     ended: Ended | None = None
 

@@ -38,7 +38,7 @@ class Stages:
         """Time a stage. What the block counts, and that it was completed, goes into the manifest."""
         counts = Counts()
         advance(name, 0)
-        began = time.perf_counter()
+        began = self.folder.begin(name)
         yield counts
         seconds = time.perf_counter() - began
         if name == "data" and self.folder.done(name):

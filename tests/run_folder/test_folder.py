@@ -15,6 +15,7 @@ import pytest
 from qatk.errors import RunFolderError, StorageError
 from qatk.files import append_json_line, finite, replacing, write_atomically, write_json
 from qatk.run_folder.folder import RunFolder, follow
+from qatk.run_folder.listing import read_summary
 from qatk.run_folder.manifest import Identity, StageRecord, read_manifest
 
 ME = Identity(recipe="abc")
@@ -173,6 +174,22 @@ def test_stages_are_remembered(tmp_path: Path) -> None:
     assert not again.done("score")
     write_atomically(again / "recipe.yaml", "qatk: 1\n")
     assert (tmp_path / "r" / "recipe.yaml").read_text() == "qatk: 1\n"
+
+
+def test_the_time_of_a_stage_is_that_of_all_executions(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "run")
+    folder.begin("predict")
+    time.sleep(0.02)
+    with pytest.raises(KeyboardInterrupt), folder.noting_the_end():
+        raise KeyboardInterrupt
+    spent = read_manifest(folder.path).spent["predict"]
+    assert spent >= 0.02
+    assert read_summary(folder.path).seconds == 1.0 + spent
+    again = RunFolder.open(folder.path, ME, resume=True)
+    began = again.begin("predict")
+    assert time.perf_counter() - began >= spent
+    again.complete("predict", StageRecord(seconds=1.0))
+    assert read_manifest(folder.path).spent == {}
 
 
 def test_another_process_follows_a_copy_that_goes_away(tmp_path: Path) -> None:

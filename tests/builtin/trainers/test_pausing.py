@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from model_tools import windows
-from qatk.api import Features, QatkWarning, TrainEvent, TrainingDiverged
+from qatk.api import Features, QatkError, QatkWarning, TrainEvent, TrainingDiverged
 from qatk.progress import pausing
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
@@ -168,7 +168,7 @@ def test_memory_that_is_too_small_for_one_window_is_told(tmp_path: Path) -> None
     hf = backbone(tmp_path)
     features = windows(LENGTHS, hf.spec())
     engine = Starving(trainer(**OPTIONS).options)
-    with pytest.warns(QatkWarning, match="memory"), pytest.raises(torch.OutOfMemoryError):
+    with pytest.warns(QatkWarning, match="memory"), pytest.raises(QatkError, match="for one window of step 1"):
         list(engine.fit(assemble(engine, hf), features, None, seed=3))
 
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from model_tools import FORMS, windows
-from qatk.api import Features, SpanScores
+from qatk.api import Batch, Features, QatkError, QatkWarning, SpanScores
 from qatk.progress import listen
 from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
+from qatk_builtin.trainers.pytorch.model import QAModel
 from trainer_tools import LENGTHS, assemble, backbone, trainer
 
 
@@ -38,6 +39,40 @@ def test_scores_stand_where_their_tokens_stand(tmp_path: Path) -> None:
     assert ((scores.start > -np.inf) == scored).all()
     null = features.token_offsets[:-1] + features.null_index
     np.testing.assert_allclose(scores.null, scores.start[null] + scores.end[null], rtol=1e-5)
+
+
+def with_room_for(number: int, model: QAModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the model have memory for so many windows at a time."""
+    forward = model.forward
+
+    def hungry(batch: Batch) -> object:
+        if len(batch.null_index) > number:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return forward(batch)
+
+    monkeypatch.setattr(model, "forward", hungry)
+
+
+def test_batches_are_halved_where_memory_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hf = backbone(tmp_path)
+    features, engine = windows(LENGTHS, hf.spec()), trainer(batch_tokens=10_000)
+    model = assemble(engine, hf)
+    plain = engine.predict(model, features)
+    with_room_for(2, model, monkeypatch)
+    with pytest.warns(QatkWarning, match="they are halved"):
+        halved = engine.predict(model, features)
+    for name in ("start", "end", "null"):
+        np.testing.assert_allclose(getattr(halved, name), getattr(plain, name), atol=2e-6)
+
+
+def test_memory_for_no_window_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hf = backbone(tmp_path)
+    engine = trainer(batch_tokens=10_000)
+    model = assemble(engine, hf)
+    with_room_for(0, model, monkeypatch)
+    said = pytest.raises(QatkError, match=r"memory is too small to predict a window of \d+ tokens")
+    with pytest.warns(QatkWarning, match="they are halved"), said:
+        engine.predict(model, windows(LENGTHS, hf.spec()))
 
 
 def test_prediction_reports_its_progress(tmp_path: Path) -> None:

@@ -82,6 +82,15 @@ class Copying(TorchTrainer):
         return {"copy": copy.deepcopy(model)}
 
 
+class Hungry(Weighed):
+    """In the second process, has memory for one window at a time."""
+
+    def loss(self, model: Any, output: Any, batch: Any) -> Any:
+        if self.engine.accelerator.process_index and len(batch.null_index) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return super().loss(model, output, batch)
+
+
 def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = None, **more: Any) -> None:
     """Train two epochs, or with ``stop`` two of the three steps of the first; what comes of it is in ``out``."""
     trainer = more.pop("kind", Weighed)(TorchOptions(**{**PLAIN, **more}))
@@ -103,6 +112,7 @@ def train(base: Path, out: Path, *, stop: bool = False, resume: Path | None = No
     assert scores.start is not None
     processes = trainer.engine.accelerator.num_processes
     made = {"weights": weights(model), "events": events, "processes": processes, "elements": trainer.elements}
+    made["parts"] = trainer.describe(model).get("parts_of_a_batch", 1)
     torch.save(made, out / "found.pt")
     np.save(out / "start.npy", scores.start)
     np.save(out / "null.npy", scores.null)
@@ -120,6 +130,7 @@ def _worker(rank: int, port: int, out: Path) -> None:
     train(out / "dropping", out / "first" / str(rank), stop=True, **MASKED)
     train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "cut" / str(rank), **CUT)
+    train(out / "base", out / "hungry" / str(rank), kind=Hungry)
     with pytest.raises(UsageError, match="a hook of the trainer copies the model, whose weights are cut"):
         train(out / "base", out / "copied" / str(rank), kind=Copying, **CUT)
     with pytest.raises(UsageError) as refused:
@@ -170,6 +181,13 @@ def test_two_processes_do_what_one_does(found: Path) -> None:
     assert alone["processes"] == 1
     assert np.array(together["events"]) == pytest.approx(np.array(alone["events"]), rel=1e-3)
     np.testing.assert_allclose(np.load(found / "together/0/start.npy"), np.load(found / "alone/start.npy"), atol=0.01)
+
+
+def test_all_processes_halve_their_parts_where_one_has_too_little_memory(found: Path) -> None:
+    together, hungry = load(found / "together/0"), [load(found / f"hungry/{rank}") for rank in (0, 1)]
+    assert together["parts"] == 1
+    assert [each["parts"] for each in hungry] == [2, 2]
+    assert np.array(hungry[0]["events"]) == pytest.approx(np.array(together["events"]), rel=1e-3)
 
 
 @pytest.mark.parametrize("process", [0, 1])

@@ -113,6 +113,8 @@ class Loop:
             with torch.no_grad():
                 state.swap_in(self.hooks.weights(self.model))
         try:
+            if state.step < self.total:
+                self._step.rehearse(self.train)
             while state.step < self.total or not state.course.evaluated:
                 if state.course.evaluated or not self._epoch_ended:
                     yield from self._epoch()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 
+import numpy as np
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import Tensor, nn
 
 from qatk.api import Batch, Features, QatkWarning, TrainingDiverged
@@ -16,6 +16,7 @@ from qatk.types import Int64
 from qatk_builtin.trainers.pytorch.batches import make_batch, shares
 from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
+from qatk_builtin.trainers.pytorch.memory import for_one_of_several, for_one_window, give_back, is_too_small
 from qatk_builtin.trainers.pytorch.optimizer import is_fused
 from qatk_builtin.trainers.pytorch.prefetch import Guard
 from qatk_builtin.trainers.pytorch.sharding import whole_tensor
@@ -102,27 +103,67 @@ class Step:
         what = error.what.removesuffix("; that step was not taken")
         warnings.warn(f"{what}: its batch is skipped", QatkWarning, stacklevel=3)
 
+    def rehearse(self, train: Features) -> None:
+        """Split batches, alike in all of several processes, until the longest windows fit into the memory of each.
+
+        In the middle of a step a process could not say so: the others wait for its gradients.
+
+        Raises:
+            QatkError: memory is too small for one window.
+        """
+        if not self.engine.several or self.state.model.shards is not None:
+            return
+        rows = np.argsort(train.lengths, kind="stable")[-self.hooks.options.batch_size :]
+        self.state.model.train()
+        while self.engine.any(not self._fits(self.parts(train, rows))):
+            self._split(train, rows)
+
+    def _fits(self, parts: Sequence[tuple[Batch, float]]) -> bool:
+        """Whether this process has memory for a step of these parts; leaves no gradients."""
+        model, optimizer = self.state.model, self.state.optimizer
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        try:
+            # Stands for the moments of AdamW, which come with the first step.
+            moments = torch.empty(0 if optimizer.state else 2 * trained, device=self.engine.device)
+            self._backward(parts, exchange=False)
+            del moments
+        except RuntimeError as error:
+            if not is_too_small(error):
+                raise
+            return False
+        finally:
+            optimizer.zero_grad(set_to_none=True)
+        return True
+
     def _gradients_in_memory(self, train: Features, rows: Int64, parts: Sequence[tuple[Batch, float]]) -> Tensor:
         """:meth:`gradients`, in smaller parts if the device's memory is too small for these."""
         while True:
             try:
                 return self.gradients(parts)
             except RuntimeError as error:
-                if not (should_reduce_batch_size(error) and self._can_split(rows)):
+                if not is_too_small(error):
                     raise
+                if self.engine.several:
+                    number = self.hooks.options.gradient_accumulation * self.state.course.splits
+                    rank = self.engine.accelerator.process_index
+                    raise for_one_of_several(self.state.step + 1, rank, number) from error
             # Here the error, and with it the activations that its traceback holds, is gone.
             self.state.optimizer.zero_grad(set_to_none=True)
-            clear_device_cache(garbage_collection=True)
-            self.state.course.splits *= 2
-            parts = self.parts(train, rows)
-            what = f"memory is too small for a batch of step {self.state.step + 1}: it goes on in parts of"
-            largest = max(len(batch.null_index) for batch, _ in parts)
-            warnings.warn(f"{what} {largest}, batch_size stays {len(rows)}", QatkWarning, stacklevel=3)
+            parts = self._split(train, rows)
 
-    def _can_split(self, rows: Int64) -> bool:
-        """Whether parts have more than one window; of several processes the others would not know of it."""
-        number = self.hooks.options.gradient_accumulation * self.state.course.splits
-        return not self.engine.several and number < len(rows)
+    def _split(self, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
+        """Halve the parts of batches from here on; those of these windows. Raises :class:`QatkError` at one window."""
+        engine, course, step = self.engine, self.state.course, self.state.step + 1
+        number = self.hooks.options.gradient_accumulation * course.splits
+        if number * engine.accelerator.num_processes >= len(rows):
+            raise for_one_window(step)
+        give_back()
+        course.splits *= 2
+        parts = self.parts(train, rows)
+        what = f"memory is too small for a batch of step {step}: it goes on in parts of"
+        largest = max(len(batch.null_index) for batch, _ in parts)
+        warnings.warn(f"{what} {largest}, batch_size stays {len(rows)}", QatkWarning, stacklevel=4)
+        return parts
 
     def read(self) -> list[tuple[float, int]]:
         """The losses that were deferred, each with its windows. Raises :class:`TrainingDiverged`."""
@@ -130,10 +171,14 @@ class Step:
 
     def gradients(self, parts: Sequence[tuple[Batch, float]]) -> Tensor:
         """Leave the gradients of a step's windows in the parameters; the mean loss over them, on the device."""
+        return self.engine.sum(self._backward(parts, exchange=True))
+
+    def _backward(self, parts: Sequence[tuple[Batch, float]], *, exchange: bool) -> Tensor:
+        """The gradients of this process's parts, or with ``exchange`` of all processes'; the loss of these parts."""
         engine, accelerator, model = self.engine, self.engine.accelerator, self.state.model
         total = torch.zeros((), device=engine.device)
         for index, (batch, weight) in enumerate(parts):
-            last = index == len(parts) - 1
+            last = exchange and index == len(parts) - 1
             # Gradients that wait for the last part would be whole.
             with nullcontext() if last or model.shards is not None else accelerator.no_sync(self._network):
                 with engine.autocast():
@@ -141,4 +186,4 @@ class Step:
                 loss = self.hooks.loss(model, output, batch) * weight
                 self.state.scaler.scale(loss * accelerator.num_processes).backward()  # averaged over processes
             total += loss.detach()
-        return engine.sum(total)
+        return total

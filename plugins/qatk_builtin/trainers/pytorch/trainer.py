@@ -43,6 +43,7 @@ from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.loop import Loop, Paused
 from qatk_builtin.trainers.pytorch.masking import Masking
+from qatk_builtin.trainers.pytorch.memory import in_halves
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
@@ -217,6 +218,7 @@ class TorchTrainer(TrainingHooks):
         engine, accelerator = self.engine, self.engine.accelerator
         model.eval()
         collected = Collected(features, engine)
+        forward = engine.autocast()(model)
         budget = self.options.batch_tokens or (2048 if engine.device.type == "cpu" else 32768)
         for first in range(0, len(features), STRETCH):
             lengths = np.diff(features.token_offsets[first : first + STRETCH + 1])
@@ -230,10 +232,9 @@ class TorchTrainer(TrainingHooks):
                 make_batch, features, spec=model.spec, device=engine.device, packing=model.packing is not None
             )
             for number, (rows, batch) in enumerate(prepared(mine, make, threaded=self.reads_late)):
-                with engine.autocast():
-                    output = model(batch)
-                if number < own:
-                    collected.add(rows, batch, output)
+                for part in [(rows, batch, forward(batch))] if model.shards else in_halves(forward, make, rows, batch):
+                    if number < own:
+                        collected.add(*part)
                 done = min(done + len(rows) * accelerator.num_processes, len(features))
                 advance("predicting", done, len(features))
                 if self._breaks_off(number, len(batches)):
