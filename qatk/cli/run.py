@@ -59,6 +59,12 @@ def run_command(
     processes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Train and predict with N processes on this machine: one a GPU.")
     ] = 1,
+    skip_bad_batches: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad-batches", help="Leave out batches whose loss becomes NaN: trainer.skip_bad_batches=true."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON instead of the report.")] = False,
 ) -> None:
     """Train and evaluate the model of a recipe, and report the results."""
@@ -69,11 +75,12 @@ def run_command(
 
     plain_warnings(show=is_first_process())
     grouped = [] if cluster is None else [f"cluster={dumps(cluster)}"]
+    skipping = ["trainer.skip_bad_batches=true"] if skip_bad_batches else []
     given = {"RECIPE": recipe, "--set": settings, "--cluster": cluster, "--runtime": runtime, "--seed": seed}
-    _check_task(task, {**given, "--out": out, "--limit": limit})
+    _check_task(task, {**given, "--out": out, "--limit": limit, "--skip-bad-batches": skip_bad_batches or None})
     if processes > 1 and LAUNCHED not in os.environ:
         raise typer.Exit(run_together([sys.executable, "-m", "qatk", *sys.argv[1:]], processes))
-    changes = [*(settings or ()), *grouped, *runtime_settings(runtime)]
+    changes = [*(settings or ()), *grouped, *runtime_settings(runtime), *skipping]
     _Request(recipe or Path(), task, changes, out, resume, limit, seed, json).make(context)
 
 

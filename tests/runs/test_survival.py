@@ -96,7 +96,7 @@ def test_what_changes_no_result_may_change_before_a_run_goes_on(undisturbed: Und
     done = call("survival", undisturbed.recipe, out, "SIGTERM", 4, cwd=tmp_path, paths=[SUPPORT])
     assert done.returncode == 143, done.stderr
     moved = small_recipe(tmp_path, save_every=None, keep_last=1, reporters=[], trackers=[])  # its data lie elsewhere
-    fewer = ["trainer.log_every=3", "trainer.gradient_checkpointing=false"]
+    fewer = ["trainer.log_every=3", "trainer.gradient_checkpointing=false", "trainer.skip_bad_batches=true"]
     with pytest.raises(RunFolderError, match=r"its recipe differs \(trainer.warmup 0.1, now 0.2\)\n"):
         qatk.run(moved, out=out, resume=True, settings=[*fewer, "trainer.warmup=0.2"])
     with pytest.raises(RunFolderError, match=r"train data changed since .* \(data.train.path .*, now "):
@@ -155,3 +155,6 @@ def test_a_loss_that_diverges_names_the_examples(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, learning_rate=1e30, warmup=0.0, precision="fp32", max_grad_norm=1e30)
     with pytest.raises(TrainingDiverged, match=r"that step was not taken; its examples: 1-\d+, (1-\d+, )*1-\d+"):
         qatk.run(recipe, out=tmp_path / "run")
+    skipping = call("qatk", "run", recipe, "--out", tmp_path / "other", "--skip-bad-batches", cwd=tmp_path)
+    assert skipping.returncode == 1
+    assert "its batch is skipped" in skipping.stderr

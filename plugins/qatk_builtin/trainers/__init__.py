@@ -71,7 +71,7 @@ class TorchOptions(Options):
     """Ends of the names of the linear layers that are changed, such as ``[query, value]``; by default, all of them."""
     max_grad_norm: AboveZero = 1.0
     """Maximum norm of the gradients; larger ones are clipped."""
-    skip_bad_batches: bool = False
+    skip_bad_batches: Incidental[bool] = False
     """Leave out a batch whose loss or gradients become NaN or infinite, with a warning; ten in a row stop."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Precision of training and prediction; ``auto`` uses bf16 if the hardware has matrix units for it, else fp32."""

@@ -24,6 +24,7 @@ from qatk_builtin.trainers.pytorch.state import TrainingState
 
 _IN_A_ROW = 10
 """Batches that are skipped one after the other before a training ends: then the weights themselves are not sound."""
+_GENTLER = "try a lower learning_rate, precision: fp32, or a smaller max_grad_norm"
 
 
 class Step:
@@ -95,7 +96,7 @@ class Step:
         """
         self._skipped += 1
         if self._skipped == _IN_A_ROW:
-            error.fix = f"{_IN_A_ROW} batches in a row were not sound, which is no fault of theirs: {error.fix}"
+            error.fix = f"{_IN_A_ROW} batches in a row were not sound, which is no fault of theirs: {_GENTLER}"
             raise error
         self.state.scaler.update()
         self.state.optimizer.zero_grad(set_to_none=True)
