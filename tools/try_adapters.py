@@ -45,21 +45,24 @@ def langchain(model: AnsweringModel, name: str) -> None:
 
     from qatk.adapters.langchain import Evidence
 
-    documents = [Document(page_content=TEXT, metadata={"source": "a"}), Document(page_content=" ")]
+    documents = [Document(id="d1", page_content=TEXT, metadata={"source": "a"}), Document(page_content=" ")]
     (kept,) = Evidence(model=model, at_least=0.0, top_k=1).compress_documents(documents, QUESTION)
     assert kept.page_content in TEXT
-    assert kept.metadata.keys() == {"source", "qatk_score"}
+    assert (kept.id, kept.metadata.keys()) == ("d1", {"source", "qatk_score"})
 
 
 def llama_index(model: AnsweringModel, name: str) -> None:
-    from llama_index.core.schema import NodeWithScore, TextNode
+    from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
     from qatk.adapters.llama_index import Evidence
 
-    nodes = [NodeWithScore(node=TextNode(text=TEXT, metadata={"source": "a"}), score=0.5)]
+    of = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id="document")}
+    whole = TextNode(id_="n1", text=TEXT, metadata={"source": "a"}, relationships=of)
+    nodes = [NodeWithScore(node=whole, score=0.5)]
     (kept,) = Evidence(model=model, at_least=0.0, top_k=1).postprocess_nodes(nodes, query_str=QUESTION)
     assert kept.node.get_content() in TEXT
-    assert kept.node.metadata == {"source": "a"}
+    assert (kept.node.node_id, kept.node.ref_doc_id, kept.node.metadata) == ("n1", "document", {"source": "a"})
+    assert whole.get_content() == TEXT
 
 
 if __name__ == "__main__":

@@ -30,7 +30,11 @@ class Evidence(BaseDocumentCompressor):
         texts = [document.page_content for document in documents]
         found = find_evidence(self.model, query, texts, top_k=self.top_k, at_least=self.at_least)
         return [
-            Document(page_content=evidence.text, metadata={**document.metadata, "qatk_score": evidence.score})
+            Document(
+                id=document.id,
+                page_content=evidence.text,
+                metadata={**document.metadata, "qatk_score": evidence.score},
+            )
             for document, evidence in zip(documents, found, strict=True)
             if evidence is not None
         ]

@@ -1,7 +1,7 @@
 """A LlamaIndex postprocessor that keeps the sentences with an answer: ``Evidence``. It needs ``llama-index-core``."""
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 from pydantic import InstanceOf
 
 from qatk.adapters.evidence import find_evidence
@@ -10,6 +10,8 @@ from qatk.inference.model import AnsweringModel
 
 class Evidence(BaseNodePostprocessor):
     """Keeps of each node the sentences with an answer, and leaves out nodes without one.
+
+    A node keeps its id, its metadata and its document, so that what is made of it can be cited.
 
     Attributes:
         model: that answers, as :func:`qatk.load_model` returns it.
@@ -29,7 +31,14 @@ class Evidence(BaseNodePostprocessor):
         texts = [node.node.get_content() for node in nodes]
         found = find_evidence(self.model, query_bundle.query_str, texts, top_k=self.top_k, at_least=self.at_least)
         return [
-            NodeWithScore(node=TextNode(text=evidence.text, metadata=dict(node.node.metadata)), score=evidence.score)
+            NodeWithScore(node=_cut(node.node, evidence.text), score=evidence.score)
             for node, evidence in zip(nodes, found, strict=True)
             if evidence is not None
         ]
+
+
+def _cut(node: BaseNode, text: str) -> BaseNode:
+    """The node with another text."""
+    cut = node.model_copy()
+    cut.set_content(text)
+    return cut
