@@ -84,7 +84,7 @@ class KeptPromise:
     def says(self) -> str:
         """The promise in a sentence."""
         share, confidence = percent_text(self.at_most), percent_text(self.confidence)
-        return f"wrong in at most {share}, on data like dev (confidence {confidence})"
+        return f"at most {share} of the answers are wrong, on data like dev (confidence {confidence})"
 
 
 @dataclass(frozen=True)

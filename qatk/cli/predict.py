@@ -116,5 +116,5 @@ def _say(written: Written, promise: str | None, *, as_json: bool) -> None:
         f"{counted(written.questions, 'question')}: {written.answered:,} answered, {none:,} without an answer"
     )
     if promise is not None:
-        console.print(f"answers: {promise}", soft_wrap=True)
+        console.print(f"promise: {promise}", soft_wrap=True)
     console.print(str(written.path), soft_wrap=True)

@@ -168,7 +168,7 @@ def test_the_command_promises_and_takes_back(sure: Evaluation, tmp_path: Path) -
     run = write_run(tmp_path / "run", sure)
     said = CliRunner().invoke(app, ["calibrate", str(run), "--at-most", "25%"], env={"COLUMNS": "120"})
     assert said.exit_code == 0, said.output
-    assert "promise: wrong in at most 25 %, on data like dev (confidence 90 %)" in said.stdout
+    assert "promise: at most 25 % of the answers are wrong, on data like dev (confidence 90 %)" in said.stdout
     kept = json.loads((run / "calibration.json").read_text())
     promise = calibrate(sure.examples, sure.predictions, promise=Ask(0.25)).promise
     assert isinstance(promise, Promise)

@@ -89,13 +89,13 @@ def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> 
     found = model.predict(examples)
     assert 0 < sum(text != "" for text in found.text) < len(examples)
     assert not any(text for text, odd in zip(found.text, odds, strict=True) if odd > threshold)
-    says = "wrong in at most 5 %, on data like dev (confidence 90 %)"
+    says = "at most 5 % of the answers are wrong, on data like dev (confidence 90 %)"
     assert model.answer(QUESTION, CONTEXT).as_dict()["promise"] == says
     assert model.keeping(60).promise == model.promise
     assert model.changed(decoder={"max_answer_length": 3}).promise is None
     assert qatk.load_model(folder, settings={"decoder": {"null_threshold": 0.0}}).promise is None
     asked = ["predict", str(folder), str(run.parent / "dev.json"), "--out", str(tmp_path / "said.jsonl")]
-    assert f"answers: {says}" in CliRunner().invoke(app, asked).stdout
+    assert f"promise: {says}" in CliRunner().invoke(app, asked).stdout
     del promise["chosen"]
     (folder / "calibration.json").write_text(json.dumps({"threshold": 0.0, "promise": promise}))
     with pytest.raises(RunFolderError, match="the promise lacks a threshold"):

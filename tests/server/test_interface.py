@@ -69,7 +69,7 @@ def test_many_clients_get_the_answers_that_one_gets(server: Server, offline: dic
 
 def test_models_health_and_metrics(server: Server) -> None:
     known = send(server.url, "/models").json
-    promise = "wrong in at most 5 %, on data like dev (confidence 90 %)"
+    promise = "at most 5 % of the answers are wrong, on data like dev (confidence 90 %)"
     assert [(model["name"], model["promise"]) for model in known["models"]] == [("plain", None), ("pair", promise)]
     assert send(server.url, body={**ASKED, "model": "pair"}).json["promise"] == promise
     assert known["models"][1]["components"]["decoder"] == "pair"

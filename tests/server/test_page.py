@@ -68,7 +68,10 @@ def test_models_answer_side_by_side_in_the_text(browser: Any, server: Server) ->
         assert marks(page, 0) == [span["text"] for span in plain["spans"]]
         assert (plain["answer"] or "No answer in this text") in cards.nth(0).inner_text()
         assert f"confidence {100 * pair['probability']:.0f} %" in cards.nth(1).inner_text()
-        assert "Promised: wrong in at most 5 %, on data like dev (confidence 90 %)" in cards.nth(1).inner_text()
+        assert (
+            "Promised: at most 5 % of the answers are wrong, on data like dev (confidence 90 %)"
+            in cards.nth(1).inner_text()
+        )
         assert "Promised" not in cards.nth(0).inner_text()
         assert page.locator(".context").nth(0).inner_text() == TEXT
         other = cards.nth(0).locator(".others button").first
