@@ -47,7 +47,7 @@ class Reply:
         question, context: as they were given.
         text: an exact slice of the context; ``""`` is "no answer".
         start, end: its characters, end exclusive; both -1 for "no answer".
-        probability: of the answer that was given, including "no answer".
+        probability: of the answer that was given, including "no answer"; of several spans, all together.
         no_answer_probability: of "no answer", among it and the n-best spans.
         null_odds: null score minus best span score; the higher, the more likely there is no answer.
         spans: all spans of the answer, in the order of the context: one of most models, none for "no answer"; of
@@ -94,7 +94,8 @@ def replies_of(
         starts, ends, scores, probabilities = (column[begin:stop].tolist() for column in columns)
         none = max(0.0, 1.0 - float(np.sum(probabilities)))
         start, end = int(predictions.char_start[row]), int(predictions.char_end[row])
-        places = list(zip(starts, ends, strict=True))
+        shares = dict(zip(zip(starts, ends, strict=True), probabilities, strict=True))
+        spans = [Place(*span) for span in predictions.spans(row)]
         known = zip(found[:top_k], starts, ends, scores, probabilities, strict=False)
         yield Reply(
             question=examples.question[row],
@@ -102,10 +103,10 @@ def replies_of(
             text=said,
             start=start,
             end=end,
-            probability=probabilities[places.index((start, end))] if (start, end) in places else none,
+            probability=min(1.0, sum(shares.get((s.start, s.end), 0.0) for s in spans)) if spans else none,
             no_answer_probability=none,
             null_odds=float(predictions.null_odds[row]),
-            spans=[Place(*span) for span in predictions.spans(row)],
+            spans=spans,
             candidates=[Candidate(*span) for span in known],
             promise=None if promise is None else promise.says,
         )

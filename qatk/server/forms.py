@@ -138,7 +138,9 @@ class Answer(BaseModel):
     answer: str
     start: int
     end: int
-    probability: Annotated[float, Field(description='Of what was answered, "no answer" included.')]
+    probability: Annotated[
+        float, Field(description='Of what was answered, "no answer" included; of several spans, all together.')
+    ]
     no_answer_probability: float
     null_odds: Annotated[float | None, Field(description='The higher, the surer is "no answer".')]
     spans: Annotated[list[Span], Field(description="All that was answered, in the order of the context.")]

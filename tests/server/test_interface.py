@@ -42,6 +42,9 @@ def test_answers_are_those_of_the_model(server: Server, offline: dict[str, Answe
     replies = offline["pair"].answers([QUESTION, "Who?"], [LONG, LONG])
     assert both == [expected(reply, "pair") for reply in replies]
     assert [len(answer["spans"]) for answer in both] == [2, 2]
+    two = send(server.url, body={**ASKED, "model": "pair", "top_k": 20}).json
+    shares = {(each["start"], each["end"]): each["probability"] for each in two["candidates"]}
+    assert two["probability"] == pytest.approx(sum(shares[span["start"], span["end"]] for span in two["spans"]))
     many = send(server.url, body={"questions": [{"question": "Who?", "context": TEXT}, ASKED]}).json["answers"]
     assert many == [expected(offline["plain"].answer(q, TEXT), "plain") for q in ("Who?", QUESTION)]
 
