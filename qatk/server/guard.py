@@ -79,6 +79,8 @@ class Guard:
         """As ASGI has it."""
         if scope["type"] != "http":
             return
+        if scope["method"] == "HEAD":  # uvicorn leaves the body out
+            scope = {**scope, "method": "GET"}
         began, status = time.perf_counter(), 0
 
         async def sending(message: Message) -> None:

@@ -191,6 +191,12 @@ def test_fifty_megabytes_are_refused_before_they_are_read(server: Server) -> Non
     assert send(server.url, body=ASKED).status == 200
 
 
+def test_head_is_get_without_the_body(server: Server) -> None:
+    for path in ("/", "/health", "/models"):
+        found, whole = send(server.url, path, method="HEAD"), send(server.url, path)
+        assert (found.status, found.body, found.headers["content-length"]) == (200, b"", str(len(whole.body)))
+
+
 def test_browsers_are_told_to_be_strict(server: Server) -> None:
     for path in ("/", "/docs", "/openapi.json", "/models", "/nowhere"):
         headers = send(server.url, path).headers
