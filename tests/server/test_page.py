@@ -155,6 +155,7 @@ def test_what_cannot_be_asked_is_said(browser: Any, server: Server) -> None:
 def test_it_can_be_read_on_a_phone_in_light_and_dark(browser: Any, server: Server, scheme: str) -> None:
     with opened(browser, server, color_scheme=scheme, viewport={"width": 360, "height": 740}) as page:
         ask(page, f"{TEXT} {'long' * 100}")
+        until(page, "document.querySelector('#answers').getBoundingClientRect().top < 20")  # below the form else
         page.locator(".others button").first.click()
         assert page.evaluate(CONTRAST) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -181,9 +182,31 @@ def test_markup_in_texts_does_nothing(browser: Any, server: Server) -> None:
 def test_a_server_with_a_token_asks_for_it(browser: Any, strict: Server) -> None:
     with opened(browser, strict, quiet=False) as page:  # the browser itself notes each 401
         until(page, "!document.querySelector('#locked').hidden")
+        assert page.locator("#trouble").inner_text() == "This server needs its token."
+        page.get_by_label("Token of this server").fill("wrong")
+        page.get_by_role("button", name="Ask").click()
+        until(page, "document.querySelector('#trouble').textContent === 'This is not the token of this server.'")
         page.get_by_label("Token of this server").fill(TOKEN)
         ask(page)
         assert page.locator(".card").count() == 1
         page.reload()
         page.wait_for_selector("html[data-ready]")
         assert page.locator("#locked").is_hidden()
+
+
+def test_a_server_that_is_gone_is_said_once_and_a_model_that_fails_by_its_name(browser: Any, server: Server) -> None:
+    with opened(browser, server, quiet=False) as page:
+        gone, other = "The server does not answer. Does it still run?", "What came back is not from qatk (status 502)."
+        ask(page)
+        page.route("**/answer", lambda route: route.abort())
+        page.get_by_role("button", name="Ask").click()
+        until(page, f"document.querySelector('#trouble').textContent === {gone!r}")
+        page.unroute("**/answer")
+        answering = {
+            "plain": lambda route: route.continue_(),
+            "pair": lambda route: route.fulfill(status=502, body="<"),
+        }
+        page.route("**/answer", lambda route: answering[route.request.post_data_json["model"]](route))
+        page.get_by_role("button", name="Ask").click()
+        until(page, f"document.querySelector('#trouble').textContent === 'pair: {other}'")
+        assert page.locator(".card h2").all_inner_texts() == ["plain"]

@@ -10,12 +10,18 @@ async function call(path, body) {
   const headers = { "content-type": "application/json" };
   const token = byId("token").value || sessionStorage.getItem(KEY);
   if (token) headers.authorization = `Bearer ${token}`;
-  const answer = await fetch(path, body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers });
-  const value = await answer.json();
+  const answer = await fetch(path, body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers }).catch(() => {
+    throw new Error("The server does not answer. Does it still run?");
+  });
+  const value = await answer.json().catch(() => {
+    throw new Error(`What came back is not from qatk (status ${answer.status}).`);
+  });
   if (answer.status === 401) {
     byId("locked").hidden = false;
     byId("token").focus();
-  } else if (byId("token").value) sessionStorage.setItem(KEY, byId("token").value);
+    throw new Error(token ? "This is not the token of this server." : "This server needs its token.");
+  }
+  if (byId("token").value) sessionStorage.setItem(KEY, byId("token").value);
   if (!answer.ok) throw new Error([value.error, value.fix].filter(Boolean).join(": "));
   return value;
 }
@@ -55,6 +61,20 @@ function wrong({ text, question, models }) {
   return "";
 }
 
+/** Which models did not answer, and why; what keeps all of them from it is said once. */
+function refused(found, models) {
+  const reasons = found.map((each) => (each.status === "rejected" ? each.reason.message : ""));
+  if (new Set(reasons).size === 1) return reasons[0];
+  return reasons.flatMap((reason, k) => (reason ? [`${models[k]}: ${reason}`] : [])).join("\n");
+}
+
+/** Show what came below the form, where there is no room beside it. */
+function meet(answers) {
+  if (answers.getBoundingClientRect().top < window.innerHeight / 2) return;
+  answers.focus({ preventScroll: true }); // so that the keys of a phone do not hide it
+  answers.scrollIntoView();
+}
+
 async function ask({ remember }) {
   const mine = ++turn;
   trouble("");
@@ -72,10 +92,10 @@ async function ask({ remember }) {
     const cards = found.flatMap((each) => (each.status === "fulfilled" ? [new Card(state.text, each.value)] : []));
     byId("cards").replaceChildren(...cards.map((card) => card.element));
     for (const card of cards) card.reveal("mark");
-    const refused = found.flatMap((each, k) => (each.status === "rejected" ? [`${state.models[k]}: ${each.reason.message}`] : []));
-    trouble(refused.join("\n"));
+    trouble(refused(found, state.models));
     const seconds = fixed((performance.now() - began) / 1000, 1);
     byId("status").textContent = cards.length ? `${cards.length === 1 ? "Answered" : `${cards.length} answers`} in ${seconds} s` : "";
+    if (cards.length) meet(byId("answers"));
     if (remember) await link(state);
   } catch (error) {
     if (mine === turn) trouble(error.message);
