@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from qatk.display import content_policy, page_style, page_template
 from qatk.server.page import asset, framed
@@ -14,11 +15,11 @@ from qatk.server.page import asset, framed
 Schema = Mapping[str, Any]
 
 
-def api_page(schema: Schema) -> tuple[str, str]:
-    """The page, and the policy that belongs to it."""
+def api_page(schema: Schema, url: str) -> tuple[str, str]:
+    """The page of a server at this address, and the policy that belongs to it."""
     style = page_style() + asset("api.css")
     text: str = page_template(asset("api.html.jinja")).render(
-        style=Markup(style), schema=schema, operations=list(_operations(schema)), forms=list(_forms(schema))
+        style=Markup(style), schema=schema, url=url, operations=list(_operations(schema)), forms=list(_forms(schema))
     )
     return text, framed(content_policy([], style))
 
@@ -30,7 +31,7 @@ def _operations(schema: Schema) -> Iterator[dict[str, object]]:
             yield {
                 "call": f"{method.upper()} {path}",
                 "id": f"{method}-{path.strip('/').replace('/', '-').strip('{}:') or 'root'}",
-                "about": about.get("description", ""),
+                "about": _prose(about.get("description", "")),
                 "body": _kind(body) if body else "",
                 "answers": [
                     (status, _answer(answer), answer["description"])
@@ -39,32 +40,43 @@ def _operations(schema: Schema) -> Iterator[dict[str, object]]:
             }
 
 
-def _answer(answer: Schema) -> str:
+def _answer(answer: Schema) -> Markup:
     found = answer.get("content", {}).get("application/json", {}).get("schema")
-    return _kind(found) if found else ""
+    return _kind(found) if found else Markup("")
 
 
 def _forms(schema: Schema) -> Iterator[dict[str, object]]:
     for name, form in schema["components"]["schemas"].items():
         needed = form.get("required", ())
         rows = [
-            (field, _kind(about), "yes" if field in needed else "", about.get("description", ""), _bounds(about))
+            (
+                field,
+                _kind(about),
+                "yes" if field in needed else "",
+                _prose(about.get("description", "")),
+                _bounds(about),
+            )
             for field, about in form.get("properties", {}).items()
         ]
-        yield {"name": name, "about": form.get("description", ""), "rows": rows}
+        yield {"name": name, "about": _prose(form.get("description", "")), "rows": rows}
 
 
-def _kind(about: Schema) -> str:
-    """A type in words: ``Answer or list of HubAnswer``."""
+def _prose(text: str) -> Markup:
+    """A description, with its code set as such."""
+    return Markup(re.sub("``(.+?)``", r"<code>\1</code>", str(escape(text))))
+
+
+def _kind(about: Schema) -> Markup:
+    """A type in words, with links to forms: ``Answer or list of HubAnswer``."""
     if "$ref" in about:
-        return str(about["$ref"].rpartition("/")[2])
+        return Markup('<a href="#form-{0}">{0}</a>').format(about["$ref"].rpartition("/")[2])
     if choices := about.get("anyOf") or about.get("oneOf"):
-        return " or ".join(map(_kind, choices))
+        return Markup(" or ").join(map(_kind, choices))
     if about.get("type") == "array":
-        return f"list of {_kind(about['items'])}"
+        return Markup("list of {}").format(_kind(about["items"]))
     if about.get("type") == "object" and "additionalProperties" in about:
-        return "map of names to " + _kind(about["additionalProperties"])
-    return str(about.get("type", "any"))
+        return Markup("map of names to {}").format(_kind(about["additionalProperties"]))
+    return escape(about.get("type", "any"))
 
 
 def _bounds(about: Schema) -> str:
@@ -77,6 +89,6 @@ def _bounds(about: Schema) -> str:
         "maxItems": "at most",
         "maxLength": "characters at most",
     }
-    found = [f"{said} {choice[name]:,}" for choice in choices for name, said in words.items() if name in choice]
+    found = [f"{said} {round(choice[name]):,}" for choice in choices for name, said in words.items() if name in choice]
     default = [f"default {json.dumps(about['default'])}"] if about.get("default") is not None else []
     return ", ".join([*default, *found])

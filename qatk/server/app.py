@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -88,7 +89,7 @@ class Routes:
         refused: dict[int | str, dict[str, Any]] = {
             status: {"model": Problem, "description": what} for status, what in REFUSED.items()
         }
-        add = app.add_api_route
+        add = partial(app.add_api_route, response_description="As asked.")
         closed: dict[int | str, dict[str, Any]] = {status: refused[status] for status in (401, 421)}
         ending: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "The server ends."}}
         add("/answer", self.answer, methods=["POST"], response_model=Answer | Answers, responses=refused)
@@ -147,7 +148,7 @@ class Routes:
 
     async def docs(self, request: Request) -> Response:
         """This interface, for people."""
-        text, policy = api_page(request.app.openapi())
+        text, policy = api_page(request.app.openapi(), str(request.base_url).rstrip("/"))
         return HTMLResponse(text, headers={"content-security-policy": policy})
 
     def schema(self, app: FastAPI, token: str | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -216,6 +217,10 @@ def test_the_page_of_the_interface_has_all_of_the_schema(server: Server) -> None
         assert f'id="form-{name}"' in page
         assert all(f"<code>{field}</code>" in page for field in form["properties"])
     assert "<script" not in page
+    assert '<a href="#form-One">One</a> or <a href="#form-AboutOne">AboutOne</a>' in page
+    assert "at least 1, at most 1,000,000" in page
+    assert f"curl {server.url}/answer -H" in page
+    assert not re.search("``|Authorization", page)
     assert schema["components"]["schemas"]["One"]["properties"]["context"]["maxLength"] == 1_000_000
 
 

@@ -42,6 +42,7 @@ def test_nothing_is_answered_without_the_token(strict: Server) -> None:
         assert send(strict.url, path).status == 200
     assert send(strict.url, "/models", headers={**KEY, "host": "example.org"}).status == 200
     assert send(strict.url, "/openapi.json").json["security"] == [{"token": []}]
+    assert "Authorization: Bearer $QATK_TOKEN" in send(strict.url, "/docs").body.decode()
 
 
 def test_limits_are_those_that_were_given(strict: Server) -> None:
