@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from qatk.api import Component, Natural, Options, Positive, hookimpl
+from qatk.api import AboveZero, Component, Natural, Options, Positive, hookimpl
 
 
 class ThresholdOptions(Options):
@@ -26,6 +26,9 @@ class MinNullOptions(ThresholdOptions):
     overlapping: bool = True
     """Whether spans of the n-best list may overlap. Without overlaps it has the best span of each place, as for several
     answers out of a long document."""
+    temperature: AboveZero | None = None
+    """Compare spans of different windows by their probabilities in their windows, of scores divided by this; by
+    default, by the scores themselves. Null scores change their scale with it."""
 
 
 class MergeWindowsOptions(MinNullOptions):

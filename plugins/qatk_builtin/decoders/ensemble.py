@@ -41,7 +41,7 @@ class EnsembleDecoder:
 
     def __init__(self, options: EnsembleOptions) -> None:
         self.options = options
-        kept = {name: getattr(options, name) for name in ("n_best_size", "max_answer_length")}
+        kept = {name: getattr(options, name) for name in ("n_best_size", "max_answer_length", "temperature")}
         self._own = MinNullDecoder(MinNullOptions(**kept, null_threshold="never"))
 
     @property

@@ -11,7 +11,7 @@ from qatk.api import Examples, Features, Predictions, SpanCandidates, SpanScores
 from qatk.types import Float32, Int64, Spool, ragged, release
 from qatk_builtin.decoders import MergeWindowsOptions
 from qatk_builtin.decoders.candidates import check_candidates
-from qatk_builtin.decoders.min_null import MinNullDecoder, blocks, refuse_tokens
+from qatk_builtin.decoders.min_null import MinNullDecoder, blocks, check_scores, refuse_tokens
 from qatk_builtin.decoders.overlap import Overlap, combined
 
 
@@ -37,7 +37,9 @@ class MergeWindowsDecoder(MinNullDecoder):
         refuse_tokens(scores)
         if scores.candidates is not None:
             check_candidates(examples, features, scores.candidates)
-        return super().decode(examples, *merge_windows(features, scores, self.combine))
+        merged = merge_windows(features, self.compared(features, scores), self.combine)
+        check_scores(examples, *merged)
+        return self.answered(examples, *merged)
 
 
 def merge_windows(features: Features, scores: SpanScores, combine: str) -> tuple[Features, SpanScores]:

@@ -13,6 +13,7 @@ from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.best_spans import Block, Spans, best_spans
 from qatk_builtin.decoders.candidates import check_candidates, valid_candidates
 from qatk_builtin.decoders.nbest import apart, best_apart, merge, probabilities, rank
+from qatk_builtin.decoders.window_scores import by_probability
 
 BLOCK = 1 << 18
 """Tokens, or candidates, decoded at a time, whole examples each: this bounds the memory."""
@@ -36,6 +37,8 @@ class MinNullDecoder:
     Best first; equal scores go by the smaller ``char_start``, then the smaller ``char_end``, so that the order of
     windows does not matter. Probabilities are a softmax over the n-best and the null score.
 
+    With ``temperature``, all of this is of log-probabilities within each window.
+
     Without ``overlapping``, the list has the best span, then the best of those that share no character with it, and so
     on; the best span, the null score and the answer stay the same.
     """
@@ -57,7 +60,11 @@ class MinNullDecoder:
             UsageError: the scores are of tokens.
             ValueError: the scores or features are for something else.
         """
-        _check(examples, features, scores)
+        check_scores(examples, features, scores)
+        return self.answered(examples, features, self.compared(features, scores))
+
+    def answered(self, examples: Examples, features: Features, scores: SpanScores) -> Predictions:
+        """:meth:`decode` of scores that are compared between windows as they are."""
         null_score = least_null(len(examples), features, scores.null)
         count = np.zeros(len(examples) + 1, np.int64)
         start, end = np.full((2, len(examples)), -1, np.int32)
@@ -78,6 +85,12 @@ class MinNullDecoder:
         start[dropped] = end[dropped] = -1
         text = Slices(examples, None, start, end)  # an empty slice where both are -1
         return Predictions(text, start, end, score, null_score, nbest)
+
+    def compared(self, features: Features, scores: SpanScores) -> SpanScores:
+        """The scores by which spans of different windows are compared."""
+        if self.options.temperature is None:
+            return scores
+        return by_probability(features, scores, self.options.temperature)
 
     def _n_best(self, examples: Examples, features: Features, scores: SpanScores) -> Iterator[Spans]:
         """The n-best spans of a few examples at a time: by example, then best first."""
@@ -114,7 +127,7 @@ class MinNullDecoder:
         return null_score.astype(np.float64) - score <= threshold
 
 
-def _check(examples: Examples, features: Features, scores: SpanScores) -> None:
+def check_scores(examples: Examples, features: Features, scores: SpanScores) -> None:
     """Raise unless the three belong together and all scores can be added and compared."""
     scores.check(features)
     refuse_tokens(scores)
