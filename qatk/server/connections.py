@@ -21,6 +21,8 @@ IDLE = 15
 """Seconds for which a connection stays open for another request."""
 LINGER = 1.0
 """Seconds for which a server that ends answers on connections that are open, telling clients to close them."""
+GRACE = 5
+"""Seconds beyond the limit of time that a server which ends leaves to what it took."""
 
 
 class Connection(H11Protocol):
@@ -91,7 +93,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 timeout_keep_alive=IDLE,
                 timeout_notify=max(1, round(limits.seconds)),  # for Connection: nothing is notified
-                timeout_graceful_shutdown=round(limits.seconds) + 5,
+                timeout_graceful_shutdown=round(limits.seconds) + GRACE,
             )
         )
 

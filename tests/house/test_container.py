@@ -11,6 +11,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+from qatk.server.connections import GRACE, LINGER
+from qatk.server.limits import Limits
 from repository import ROOT
 
 LINES = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text("utf-8")).splitlines()
@@ -45,6 +47,13 @@ def test_signals_reach_the_server_and_images_are_named() -> None:
     for run in steps("RUN"):
         assert "sudo" not in run
         assert "pip" not in run or "--no-cache-dir" in run
+
+
+def test_docker_waits_until_all_is_answered() -> None:
+    """``docker stop`` kills after 10 seconds where nothing else is said."""
+    page = (ROOT / "docs" / "how-to" / "serve.md").read_text("utf-8")
+    command = next(line for line in page.splitlines() if line.startswith("docker run"))
+    assert int(command.partition("--stop-timeout ")[2].split()[0]) >= Limits().seconds + GRACE + LINGER
 
 
 def test_what_is_copied_makes_a_wheel_with_all_parts(tmp_path: Path) -> None:
