@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli.completion import adapt_bash_script, rejoin_bash_words
+from qatk.cli.completion import adapt_scripts, rejoin_bash_words
 from qatk.cli.lazy import Commands, Lazy
 from qatk.cli.shared import Settings
 from qatk.cli.standard_output import safe_output
@@ -91,7 +91,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     rejoin_bash_words()
     if {"--install-completion", "--show-completion"} & set(sys.argv):
-        adapt_bash_script()
+        adapt_scripts()
     try:
         with safe_output():
             app(prog_name="qatk")

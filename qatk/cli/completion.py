@@ -33,14 +33,28 @@ _BEHIND_PARTS = r"""local before="${COMP_LINE:0:COMP_POINT}"
 """Bash takes words apart at ``=`` and ``:`` and replaces what is behind the last; behind ``KEY=`` goes no space."""
 
 
-def adapt_bash_script() -> None:
-    """Let the script that Typer installs for bash know whole words; see :func:`rejoin_bash_words`."""
+_ASK = '$(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" %(autocomplete_var)s=complete_zsh %(prog_name)s)'
+_ZSH_ASKS = f"eval {_ASK}"
+_ZSH_KNOWS = rf"""local found="{_ASK}"
+  eval "${{found//$'\n'/ }}"
+  if [[ $compstate[nmatches] -eq 1 && $found == *'="'* ]]; then compstate[insert]=1; fi"""
+"""A match by its number is inserted without a space: behind ``KEY=`` goes none."""
+_ZSH_NAMES = "compdef %(complete_func)s %(prog_name)s"
+_ZSH_BEGINS = f"""{_ZSH_NAMES}
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then %(complete_func)s "$@"; fi"""
+"""The first Tab key loads the script and has to be answered too."""
+
+
+def adapt_scripts() -> None:
+    """Let the scripts that Typer installs put no space behind ``KEY=``; see also :func:`rejoin_bash_words`."""
     from typer import _completion_shared as shared
 
     scripts = getattr(shared, "_completion_scripts", {})
     if "bash" in scripts:
         told = scripts["bash"].replace("env COMP_WORDS=", 'env COMP_LINE="$COMP_LINE" COMP_WORDS=')
         scripts["bash"] = told.replace("return 0", _BEHIND_PARTS)
+    if "zsh" in scripts:
+        scripts["zsh"] = scripts["zsh"].replace(_ZSH_ASKS, _ZSH_KNOWS).replace(_ZSH_NAMES, _ZSH_BEGINS)
 
 
 def rejoin_bash_words() -> None:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from commands import call
+from commands import call, forked_python
 from qatk.cli import app
 from qatk.cli.completion import rejoin_bash_words
 from qatk.plugins.host import PluginHost
+from screen import screen, written_by
 
-PRESS_TAB = """
-source ~/.bashrc
-COMP_LINE="qatk run recipe.yaml --set decoder.use=merge" COMP_POINT=44
-COMP_WORDS=(qatk run recipe.yaml --set decoder.use = merge)
-COMP_CWORD=6
-$(complete -p qatk | sed "s/.*-F //; s/ .*//") qatk
-printf "%s\\n" "${COMPREPLY[@]}"
-"""
+SET = "qatk run r.yaml --set decoder."
 
 
 @pytest.fixture
@@ -108,18 +102,26 @@ def test_all_datasets_are_offered(folder: Path, host: PluginHost, monkeypatch: p
     assert set(completed("qatk data show --use ", monkeypatch)) == {host.use_of(r) for r in host.components("dataset")}
 
 
-def test_bash_completes_once_it_is_installed(folder: Path) -> None:
-    """A real bash reads what ``--install-completion`` wrote, and is asked as its Tab key asks."""
+def test_shells_complete_once_it_is_installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real shells read what ``--install-completion`` wrote; the Tab key is pressed in those that this machine has."""
     shim = folder / "bin" / "qatk"
     shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\nexec {sys.executable} -m qatk "$@"\n')
+    asked = f'exec {forked_python()} -m qatk "$@"'
+    shim.write_text(f'#!/bin/sh\n[ -z "$_QATK_COMPLETE" ] && echo "told: $*" || {asked}\n')
     shim.chmod(0o755)
-    told = {"HOME": str(folder), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    done = call("qatk", "--install-completion", "bash", cwd=folder, **told)
-    assert done.returncode == 0, done.stderr
-    assert "bash completion installed" in done.stdout
-    (folder / "press-tab").write_text(PRESS_TAB)
-    environ = {**os.environ, "HOME": str(folder), "PATH": f"{shim.parent}:{os.environ['PATH']}"}
-    shell = subprocess.run(["bash", "--norc", "press-tab"], capture_output=True, text=True, env=environ, cwd=folder)
-    assert shell.stdout == "merge-windows\n", shell.stderr
-    assert "compopt -o nospace" in (folder / ".bash_completions" / "qatk.sh").read_text()
+    for name, value in {"HOME": str(folder), "PATH": f"{shim.parent}:{os.environ['PATH']}"}.items():
+        monkeypatch.setenv(name, value)
+    (folder / ".inputrc").write_text("set enable-bracketed-paste off\n")
+    lines = {"qatk pus\t--public": "push --public", f"{SET}max\t9": "run r.yaml --set decoder.max_answer_length=9"}
+    for shell in filter(shutil.which, ("bash", "zsh", "fish")):
+        done = call("qatk", "--install-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+        assert f"{shell} completion installed" in done.stdout, done.stderr
+        if shell == "fish":  # it wants a terminal of its own, and tells what it would complete
+            words = ["fish", "-c", f"complete -C '{SET}use=mer'"]
+            assert subprocess.check_output(words, text=True, cwd=folder).split() == ["decoder.use=merge-windows"]
+            continue
+        typed = list(lines) if shell == "zsh" else list(lines)[1:]  # zsh loads the script at the first Tab
+        command = [shell, "-i"]
+        written, _ = written_by(command, cwd=folder, typed="".join(f"{line}\r" for line in (*typed, "exit")))
+        told = [line.strip() for line in screen(written) if line.startswith("told: ")]
+        assert told == [f"told: {lines[line]}" for line in typed], written

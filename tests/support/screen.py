@@ -19,9 +19,10 @@ def shown_by(command: Sequence[str], *, cwd: Path, columns: int = 80) -> tuple[l
     return screen(written), code
 
 
-def written_by(command: Sequence[str], *, cwd: Path, columns: int = 80) -> tuple[str, int]:
-    """All that a command writes to a terminal, what it takes back included; its exit code."""
+def written_by(command: Sequence[str], *, cwd: Path, columns: int = 80, typed: str = "") -> tuple[str, int]:
+    """All that a command writes to a terminal, what it takes back included; its exit code. ``typed`` is typed ahead."""
     ours, theirs = pty.openpty()
+    os.write(ours, typed.encode())
     environ = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
     written = bytearray()
     with subprocess.Popen(command, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as process:
