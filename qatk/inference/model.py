@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 
 from qatk.calibration.calibrate import apply_threshold
@@ -99,8 +100,8 @@ class AnsweringModel:
         Raises:
             UsageError: as in :meth:`answer`, with the number of the question.
         """
-        if top_k < 1:
-            raise UsageError(f"top_k is {top_k}", fix="ask for 1 answer or more")
+        if not isinstance(top_k, Integral) or top_k < 1:
+            raise UsageError(f"top_k is {top_k!r}", fix="ask for 1 answer or more")
         if not questions and not contexts:
             return []
         examples = pairs(questions, contexts)
@@ -186,8 +187,8 @@ def load_model(
     """
     host = host or PluginHost.discover()
     model = here(model)
-    source = find_source(model, host)
     changes = {name: dict(options) for name, options in (settings or {}).items()}
+    source = find_source(model, host, changes.get("backbone", {}).get("revision"))
     sections = source.sections if device is None else _with_device(source.sections, device)
     known = [*(name for name in sections if name != RETRIEVAL), RETRIEVAL]
     if unknown := [name for name in changes if name not in known]:

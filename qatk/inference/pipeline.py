@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
@@ -55,8 +55,10 @@ def pipeline(
     *,
     tokenizer: object = None,
     device: object = None,
-    dtype: object = "float32",
-    batch_size: int | None = None,
+    dtype: object = None,
+    torch_dtype: object = None,
+    revision: str | None = None,
+    trust_remote_code: bool | None = None,
     runtime: str | None = None,
     **options: object,
 ) -> QuestionAnsweringPipeline:
@@ -66,10 +68,13 @@ def pipeline(
         task: ``question-answering``.
         model: what :func:`qatk.load_model` takes, or a model of transformers together with its ``tokenizer``.
         tokenizer: a folder, a hub id or a fast tokenizer; by default the model's own.
-        device: as in transformers: -1 or ``"cpu"``, a number or ``"cuda"``, a ``torch.device``.
-        dtype: of a checkpoint, as in transformers: ``"float32"``, ``"bfloat16"``, ``"float16"``; ``"auto"`` is the
-            fastest on this machine. A run uses its own precision.
-        batch_size: the number of questions to take from a generator at a time.
+        device: as in transformers: -1 or ``"cpu"``, a number or ``"cuda"``, a ``torch.device``. The GPU is always the
+            first that ``CUDA_VISIBLE_DEVICES`` shows.
+        dtype: of a checkpoint, as in transformers: ``"float32"`` (the default), ``"bfloat16"``, ``"float16"``;
+            ``"auto"`` is the fastest on this machine. A run uses its own precision.
+        torch_dtype: the old name of ``dtype``.
+        revision: of a model of the hub: a branch, tag or commit.
+        trust_remote_code: whether the checkpoint may run Python code of its own.
         runtime: what predicts, as in :func:`qatk.load_model`: on a CPU ``"openvino:int8"`` is fast.
         options: defaults for the options of a call, see :class:`QuestionAnsweringPipeline`.
 
@@ -82,8 +87,15 @@ def pipeline(
     if model is None:
         warnings.warn(f"no model was named: {DEFAULT_MODEL} is taken", UserWarning, stacklevel=2)
         model = DEFAULT_MODEL
-    loaded = model if isinstance(model, AnsweringModel) else _load(model, tokenizer, _device(device), dtype, runtime)
-    return QuestionAnsweringPipeline(loaded, batch_size=batch_size, **options)
+    checked_options(options)  # before a model is fetched
+    if torch_dtype is not None:
+        warnings.warn("torch_dtype is deprecated: use dtype", UserWarning, stacklevel=2)
+    if isinstance(model, AnsweringModel):
+        return QuestionAnsweringPipeline(model, **options)
+    source = {"revision": revision, "trust_remote_code": trust_remote_code or None}
+    kind = dtype or torch_dtype or "float32"
+    loaded = _load(model, tokenizer, _device(device), kind, runtime, {k: v for k, v in source.items() if v is not None})
+    return QuestionAnsweringPipeline(loaded, **options)
 
 
 def install_pipeline() -> None:
@@ -124,23 +136,24 @@ class QuestionAnsweringPipeline:
     - ``max_question_len`` (64): longer questions are truncated.
     - ``handle_impossible_answer`` (False): "no answer" may be among the answers, as ``""`` from 0 to 0.
     - ``align_to_words`` (True): answers begin and end at word boundaries.
-    - ``padding``, ``batch_size``: accepted, without effect on the answers.
+    - ``batch_size`` (128): the number of questions to take from a generator at a time.
+    - ``padding``, ``num_workers``, ``framework``, ``use_fast``: accepted, without effect on the answers.
 
     Args:
         model: the model that answers.
-        batch_size: the number of questions to take from a generator at a time.
         options: defaults, as above.
 
     Raises:
-        ValueError: for an empty question or context, ``top_k`` or ``max_answer_len`` below 1, or lists of different
-            lengths.
+        ValueError: for an empty question or context, ``top_k``, ``max_answer_len`` or ``batch_size`` below 1, or lists
+            of different lengths.
+        TypeError: for an option that it does not know.
         KeyError: for a dict without ``question`` or ``context``.
     """
 
     task = TASK
 
-    def __init__(self, model: AnsweringModel, *, batch_size: int | None = None, **options: object) -> None:
-        self.model, self.batch_size = model, batch_size
+    def __init__(self, model: AnsweringModel, **options: object) -> None:
+        self.model = model
         self._defaults = checked_options(options)
         self._changed: dict[tuple[int, ...], AnsweringModel] = {}
 
@@ -159,7 +172,7 @@ class QuestionAnsweringPipeline:
     predict = transform = __call__
 
     def _lazily(self, asked: Iterator[object], options: CallOptions) -> Iterator[Answers]:
-        size = options.get("batch_size") or self.batch_size or LAZY
+        size = options.get("batch_size", LAZY)
         while few := [question_of(item) for item in islice(asked, size)]:
             yield from self._answers(few, options)
 
@@ -175,11 +188,11 @@ class QuestionAnsweringPipeline:
     def _model(self, options: CallOptions) -> AnsweringModel:
         """The model with the windows and the cap that a call asks for."""
         own = self.model.parts.featurizer
-        max_seq_len = options.get("max_seq_len") or own.option("max_length", 384)
-        doc_stride = options.get("doc_stride") or min(max_seq_len // 2, own.option("doc_stride", 128))
+        max_seq_len = options.get("max_seq_len", own.option("max_length", 384))
+        doc_stride = options.get("doc_stride", min(max_seq_len // 2, own.option("doc_stride", 128)))
         if doc_stride > max_seq_len:
             raise ValueError(f"doc_stride ({doc_stride}) is larger than max_seq_len ({max_seq_len})")
-        longest, question = options.get("max_answer_len") or 15, options.get("max_question_len") or 64
+        longest, question = options.get("max_answer_len", 15), options.get("max_question_len", 64)
         top_k = options.get("top_k", 1) + _MORE
         key = (max_seq_len, doc_stride, longest, question, top_k)
         if key not in self._changed:
@@ -195,10 +208,8 @@ class _Registered(QuestionAnsweringPipeline):
     """What the registry of transformers builds: from a loaded model and tokenizer."""
 
     def __init__(self, model: object, tokenizer: object = None, device: object = None, **options: object) -> None:
-        size = options.get("batch_size")
         loaded = _load(model, tokenizer, _device(device), getattr(model, "dtype", "float32"))
-        known = {name: value for name, value in options.items() if name in OPTIONS}
-        super().__init__(loaded, batch_size=size if isinstance(size, int) else None, **known)
+        super().__init__(loaded, **{name: value for name, value in options.items() if name in OPTIONS})
 
 
 def _form(reply: Reply, top_k: int, options: CallOptions) -> Answers:
@@ -233,15 +244,23 @@ def _aligned(context: str, spans: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _load(
-    model: object, tokenizer: object, device: str | None, dtype: object, runtime: str | None = None
+    model: object,
+    tokenizer: object,
+    device: str | None,
+    dtype: object,
+    runtime: str | None = None,
+    source: Mapping[str, object] | None = None,
 ) -> AnsweringModel:
     """A model by name, or one of transformers that a program holds, which is written and read back."""
     settings: dict[str, dict[str, object]] = {"trainer": {"precision": _precision(dtype)}}
     if isinstance(model, str | Path) and (tokenizer is None or isinstance(tokenizer, str | Path)):
+        told = dict(source or {})
         if tokenizer is not None and str(tokenizer) != str(model):
-            settings["backbone"] = {"tokenizer": str(tokenizer)}
-        known = is_run(model) or is_export(model)
-        return load_model(model, device=device, settings={} if known else settings, runtime=runtime)
+            told["tokenizer"] = str(tokenizer)
+        if is_run(model) or is_export(model):
+            settings = {}
+        settings |= {"backbone": told} if told else {}
+        return load_model(model, device=device, settings=settings, runtime=runtime)
     if isinstance(model, str | Path) or not hasattr(model, "save_pretrained"):
         raise ValueError("give the names of model and tokenizer, or a model and a tokenizer of transformers")
     if not hasattr(tokenizer, "save_pretrained"):
@@ -262,6 +281,9 @@ def _device(device: object) -> str | None:
     """The trainer's name of a device."""
     if device is None or (isinstance(device, str) and ":" not in device):
         return device
+    name, _, number = str(device).partition(":")
     if isinstance(device, int):
-        return "cpu" if device < 0 else "cuda"
-    return str(getattr(device, "type", device)).partition(":")[0]
+        name, number = ("cpu", "") if device < 0 else ("cuda", str(device))
+    if number not in ("", "0"):
+        warnings.warn(f"device {device}: the first GPU that CUDA_VISIBLE_DEVICES shows is taken", stacklevel=4)
+    return name

@@ -33,19 +33,23 @@ class CallOptions(TypedDict, total=False):
     batch_size: int
 
 
-OPTIONS = tuple(name for name in CallOptions.__annotations__ if name != "batch_size")
-"""The options that answers may hang on, and ``padding``, which has no effect."""
+OPTIONS = tuple(CallOptions.__annotations__)
+"""All of them, by their names of today."""
+IDLE = ("framework", "use_fast", "num_workers")
+"""What transformers took, and what changes no answer: PyTorch, fast tokenizers and one process are all there is."""
 
 
 def checked_options(options: Mapping[str, object]) -> CallOptions:
     """Options of a call by their names of today. Raises as the pipeline of transformers did."""
-    found = dict(options)
+    found = {name: value for name, value in options.items() if name not in IDLE}
+    if options.get("framework") not in (None, "pt"):
+        raise ValueError(f"framework {options['framework']!r} is not there: qatk computes with PyTorch ('pt')")
     if "topk" in found:
         warnings.warn("topk is deprecated: use top_k", UserWarning, stacklevel=3)
         found.setdefault("top_k", found.pop("topk"))
-    if unknown := [name for name in found if name not in (*OPTIONS, "batch_size")]:
+    if unknown := [name for name in found if name not in OPTIONS]:
         raise TypeError(f"unknown option {unknown[0]!r}: known are {', '.join(OPTIONS)}")
-    for name in ("top_k", "max_answer_len"):
+    for name in ("top_k", "max_answer_len", "batch_size"):
         if (value := found.get(name)) is not None and not (isinstance(value, Integral) and int(value) >= 1):
             raise ValueError(f"{name} should be 1 or more, not {value}")
     return cast(CallOptions, {name: value for name, value in found.items() if value is not None})
@@ -65,6 +69,9 @@ def questions_of(arguments: Sequence[object], given: Mapping[str, object]) -> li
         raise ValueError("a question and a context are needed: question=..., context=...")
     if isinstance(asked, Mapping):
         asked = _zipped(asked["question"], asked["context"]) if {"question", "context"} <= set(asked) else [asked]
+    if not isinstance(asked, Iterable) and hasattr(asked, "__getitem__") and hasattr(asked, "__len__"):
+        rows = asked  # a data set of torch, whose rows are numbered
+        return (rows[number] for number in range(len(rows)))
     if isinstance(asked, str) or not isinstance(asked, Iterable):
         raise ValueError(f"{type(asked).__name__} is neither a question with its context nor a list of them")
     return [question_of(item) for item in asked] if isinstance(asked, list | tuple) else asked

@@ -12,7 +12,7 @@ import yaml
 
 from qatk.calibration.calibrate import FILE
 from qatk.calibration.risk_control import KeptPromise
-from qatk.errors import RunFolderError
+from qatk.errors import ModelError, RunFolderError
 from qatk.exports.folder import is_export, read_export
 from qatk.files import is_there
 from qatk.plugins import values
@@ -76,13 +76,20 @@ class Source:
         return float(threshold)
 
 
-def find_source(model: str | Path, host: PluginHost) -> Source:
+def find_source(model: str | Path, host: PluginHost, revision: object = None) -> Source:
     """What a model is loaded from, by its name; see :func:`qatk.inference.model.load_model`.
+
+    Args:
+        model: its name.
+        host: the plugins.
+        revision: of a model of the hub.
 
     Raises:
         ModelError: if there is no such model.
         RunFolderError: if its run is unfinished, or needs a plugin that is not installed.
     """
+    if not str(model).strip():
+        raise ModelError("no model is named", fix="name a run folder, the folder of a model, or a hub id")
     folder = Path(model)
     if is_export(folder):
         return Source(read_export(folder).model_sections(folder, _defaults()["exported"]), folder)
@@ -90,6 +97,8 @@ def find_source(model: str | Path, host: PluginHost) -> Source:
         return _of_run(folder, host)
     named: dict[str, dict[str, object]] = {name: {} for name in ("featurizer", "head", "trainer", "runtime", "decoder")}
     sections = {**named, "backbone": backbone_section(str(model))}
+    if revision is not None:
+        sections["backbone"] = {**sections["backbone"], "revision": revision}
     place = folder_of(model_part(LiveBackbone, "backbone", sections, host))
     if place is None or not is_run(published := place / PUBLISHED):
         return Source(sections)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,16 +133,19 @@ def test_options_can_be_changed_and_are_checked(run: Path, model: AnsweringModel
         ("", CONTEXT, 1, "the question is blank"),
         (QUESTION, " \n", 1, "the context is blank"),
         (QUESTION, CONTEXT, 0, "top_k is 0"),
+        (QUESTION, CONTEXT, "3", "top_k is '3'"),
     ],
 )
-def test_what_cannot_be_answered(model: AnsweringModel, question: str, context: str, top_k: int, words: str) -> None:
+def test_what_cannot_be_answered(model: AnsweringModel, question: str, context: str, top_k: Any, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         model.answer(question, context, top_k=top_k)
 
 
 def test_folders_that_are_no_model(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="is not a model"):
+    with pytest.raises(ModelError, match=r"is not a model: it has no config\.json\n  name a run folder"):
         qatk.load_model(tmp_path)
+    with pytest.raises(ModelError, match="no model is named"):
+        qatk.load_model("")
     with pytest.raises(QatkError, match="there is no folder"):
         qatk.load_model(tmp_path / "nowhere")
     broken = tmp_path / "broken"

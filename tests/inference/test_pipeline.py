@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import transformers
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 import qatk
 from model_tools import FORMS, save_model
 from pipeline_reference import Reference
+from qatk.errors import ModelError, UsageError
 from small import squad
 
 SIZES = {"max_seq_len": 40, "doc_stride": 8, "max_answer_len": 7}
@@ -127,7 +130,18 @@ def test_data_sets_of_datasets_go_in(ask: Any) -> None:
     from datasets import Dataset
 
     rows = Dataset.from_list([{"question": QUESTION, "context": CONTEXT}] * 3)
-    assert [found["answer"] for found in ask(rows)] == [ask(question=QUESTION, context=CONTEXT)["answer"]] * 3
+    due = [ask(question=QUESTION, context=CONTEXT)] * 3
+
+    class Numbered(torch.utils.data.Dataset[Any]):
+        """A data set of torch: it has a length and numbered rows, and never raises IndexError."""
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, number: int) -> Any:
+            return rows[number % 3]
+
+    assert list(ask(rows, batch_size=1)) == list(ask(Numbered(), batch_size=1)) == due
 
 
 @pytest.mark.parametrize(
@@ -141,6 +155,14 @@ def test_data_sets_of_datasets_go_in(ask: Any) -> None:
         ({"question": QUESTION, "context": CONTEXT, "top_k": 0}, ValueError, "top_k should be 1 or more"),
         ({"question": QUESTION, "context": CONTEXT, "max_answer_len": 0}, ValueError, "max_answer_len should be"),
         ({"question": QUESTION, "context": CONTEXT, "doc_stride": 50}, ValueError, "doc_stride .50. is larger than"),
+        (
+            {"question": QUESTION, "context": CONTEXT, "max_seq_len": 0, "doc_stride": 0},
+            UsageError,
+            "max_length: should be",
+        ),
+        ({"question": QUESTION, "context": CONTEXT, "doc_stride": -1}, UsageError, "doc_stride: should be 0 or more"),
+        ({"data": iter([]), "batch_size": 0}, ValueError, "batch_size should be 1 or more"),
+        ({"question": QUESTION, "context": CONTEXT, "framework": "tf"}, ValueError, "framework 'tf' is not there"),
         ({"question": QUESTION, "context": CONTEXT, "tokens": 3}, TypeError, "unknown option 'tokens'"),
         ({"data": {"question": QUESTION}}, KeyError, "context is missing"),
         ({"data": 7}, ValueError, "int is neither a question"),
@@ -154,6 +176,20 @@ def test_the_same_misuse_raises_the_same_exceptions(ask: Any, given: Any, kind: 
 def test_another_task_is_unknown() -> None:
     with pytest.raises(KeyError, match="summarization"):
         qatk.pipeline("summarization")
+
+
+def test_what_old_programs_say_of_a_model_is_taken(ask: Any, folder: Path, run: Path) -> None:
+    with pytest.warns(UserWarning, match="torch_dtype is deprecated"):
+        old = qatk.pipeline(
+            "question-answering", str(folder), torch_dtype=torch.float32, framework="pt", use_fast=True, **SIZES
+        )
+    assert old(question=QUESTION, context=CONTEXT, num_workers=2) == ask(question=QUESTION, context=CONTEXT)
+    with pytest.raises(ModelError, match="there is no folder"):
+        qatk.pipeline(model=run, tokenizer="./nowhere")  # also of a run, whose own it replaces
+    with pytest.warns(UserWarning, match="device cuda:1: the first GPU"), suppress(UsageError):
+        qatk.pipeline(model=folder, device=torch.device("cuda:1"))  # which this machine may lack
+    with pytest.raises(TypeError, match="unknown option 'device_map'"):
+        qatk.pipeline(model="nobody/nothing", device_map="auto")  # before anything is fetched
 
 
 def test_a_model_that_a_program_holds_is_taken(ask: Any, folder: Path) -> None:

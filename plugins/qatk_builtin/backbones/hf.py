@@ -84,7 +84,8 @@ class HfBackbone:
     def _config(self) -> PretrainedConfig:
         folder = self._source.folder(SETTINGS)
         if not (folder / "config.json").is_file():
-            raise self._refusal("is not a model: it has no config.json")
+            fix = "name a run folder, the folder of a model in the form of transformers, or a hub id"
+            raise self._refusal("is not a model: it has no config.json", fix)
         with self._explained("the configuration"):
             config: PretrainedConfig = AutoConfig.from_pretrained(
                 folder, trust_remote_code=self.options.trust_remote_code

@@ -74,7 +74,9 @@ class ModelSource:
     def _packaged(self, place: str) -> Path:
         """A folder inside an installed package, which is found but not imported."""
         package, _, inner = place.partition("/")
-        spec = find_spec(package) if package.isidentifier() else None
+        if not package.isidentifier():
+            raise ModelError(f"{self.name!r} names no Python package", fix="such as package:NAME/sub/path")
+        spec = find_spec(package)
         if spec is None or not spec.submodule_search_locations:
             raise ModelError(
                 f"the Python package {package!r} of {self.name} is not installed",
