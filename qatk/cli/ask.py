@@ -27,6 +27,7 @@ from qatk.errors import QatkError, UsageError, counted, suggest
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from qatk.inference.model import AnsweringModel
     from qatk.inference.reply import Reply
@@ -56,7 +57,10 @@ def ask_command(
         ),
     ] = None,
     top_k: Annotated[
-        int, typer.Option("-k", "--top-k", min=1, max=MOST, metavar="N", help="Number of alternatives to show.")
+        int,
+        typer.Option(
+            "-k", "--top-k", min=1, max=MOST, metavar="N", help="Alternatives to show; of --json, best spans."
+        ),
     ] = 3,
     passages: Passages = None,
     no_overlap: NoOverlap = False,
@@ -82,25 +86,35 @@ def ask_command(
     loaded = load(model)
     console = output()
     if not questions:
-        Conversation(loaded, text, top_k, load, console).run()
+        Conversation(loaded, text, top_k, load, console, json=json).run()
         return
-    replies = loaded.answers(questions, [text] * len(questions), top_k=top_k)
-    for reply in replies:
+    replies = loaded.answers(questions, [text] * len(questions), top_k=top_k if json else top_k + 1)
+    for number, reply in enumerate(replies):
         if json:
             print_json(reply.as_dict())
-        else:
-            show(console, reply)
+            continue
+        if number:
+            console.print()
+        console.print(_title(reply))
+        show(console, reply, top_k)
 
 
-def show(console: Console, reply: Reply) -> None:
-    """The answer marked in its place, how sure it is, and the alternatives."""
+def _title(reply: Reply) -> Text:
+    from rich.text import Text
+
+    from qatk.display.text import printable
+
+    return Text(printable(reply.question.strip()), style="bold")
+
+
+def show(console: Console, reply: Reply, top_k: int) -> None:
+    """The answer marked in its place, how sure it is, and up to ``top_k`` alternatives."""
     from rich.padding import Padding
     from rich.text import Text
 
     from qatk.display.tables import plain_table
     from qatk.display.text import Mark, excerpt, printable
 
-    console.print(Text(printable(reply.question.strip()), style="bold"))
     sure = f"{100 * reply.probability:.0f} %"
     if reply.is_answered:
         said = ", ".join(printable(span.text) for span in reply.spans)
@@ -113,7 +127,7 @@ def show(console: Console, reply: Reply) -> None:
     if reply.promise is not None:
         console.print(Text(reply.promise, style="dim"))
     given = {(span.start, span.end) for span in reply.spans}
-    others = [span for span in reply.candidates if (span.start, span.end) not in given]
+    others = [span for span in reply.candidates if (span.start, span.end) not in given][:top_k]
     if others:
         table = plain_table("alternative", "probability", "characters")
         for span in others:
@@ -131,47 +145,75 @@ class Conversation:
         top_k: int,
         load: Callable[[str], AnsweringModel],
         console: Console,
+        *,
+        json: bool = False,
     ) -> None:
-        self.model, self.text, self.top_k, self.load, self.console = model, text, top_k, load, console
+        self.model, self.text, self.top_k, self.load = model, text, top_k, load
+        self.console, self.json, self.typed = console, json, sys.stdin.isatty()
 
     def run(self) -> None:
         """Until ``:quit`` or the end of input; a mistake is said and costs nothing."""
-        if sys.stdin.isatty():
+        if self.typed:
             import readline  # noqa: F401  # gives input() a history and line editing
-        self.console.print(
-            f"{self.model.name}; {counted(len(self.text), 'character')}; :help for commands", style="dim"
-        )
+        self._say(f"{self._now()}; :help for commands")
         while (line := self._read()) is not None:
             try:
                 if line.startswith(":"):
                     self._command(*line.split(maxsplit=1))
                 elif line:
-                    show(self.console, self.model.answer(line, self.text, top_k=self.top_k))
+                    self._answer(line)
             except QatkError as error:
-                self.console.print(f"error: {error}", style="red", markup=False)
+                self._say(f"error: {error}", style="red")
             except EOFError:
                 return
 
     def _read(self) -> str | None:
         try:
-            return input("> " if sys.stdin.isatty() else "").strip()
+            return input("> " if self.typed else "").strip()
         except (EOFError, KeyboardInterrupt):
+            if self.typed:
+                self._say("")  # what comes next begins on a line of its own
             return None
+
+    def _now(self) -> str:
+        return f"{self.model.name}; {counted(len(self.text), 'character')}"
+
+    def _say(self, text: str, style: str = "dim") -> None:
+        """Beside the answers: on standard error where these are JSON."""
+        if self.json:
+            sys.stderr.write(f"{text}\n")
+        else:
+            self.console.print(text, style=style, markup=False)
+
+    def _answer(self, question: str) -> None:
+        if self.json:
+            print_json(self.model.answer(question, self.text, top_k=self.top_k).as_dict())
+            return
+        reply = self.model.answer(question, self.text, top_k=self.top_k + 1)
+        if not self.typed:  # nobody sees what was asked
+            self.console.print()
+            self.console.print(_title(reply))
+        show(self.console, reply, self.top_k)
 
     def _command(self, name: str, argument: str = "") -> None:
         from qatk.inference.documents import read_document
 
         if name == ":quit":
             raise EOFError
+        if name in (":model", ":context") and not argument:
+            raise UsageError(f"{name} names nothing", fix=COMMANDS[name])
         if name == ":help":
-            self.console.print("\n".join(COMMANDS.values()))
+            self._say("\n".join(COMMANDS.values()), style="")
         elif name == ":k":
             if not argument.isdecimal() or not 1 <= int(argument) <= MOST:
                 raise UsageError(f"{argument or 'nothing'} is no number from 1 to {MOST}", fix=COMMANDS[name])
             self.top_k = int(argument)
+            self._say(counted(self.top_k, "alternative"))
         elif name == ":model":
             self.model = self.load(argument)
+            self._say(self._now())
         elif name == ":context":
             self.text = read_document(argument)
+            self._say(self._now())
         else:
             raise UsageError(f"unknown command {name}", fix=suggest(name, COMMANDS))

@@ -43,7 +43,7 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="Run folder, saved model, or checkpoint of the hub.",
+        help="Run folder, saved or exported model, or checkpoint of the hub.",
         show_default=False,
         autocompletion=completion.runs,
     ),

@@ -131,7 +131,8 @@ def _text(repo: str, result: RunResult | None, *, loads: bool) -> str:
     """What people read."""
     lines = [f"# {repo.rpartition('/')[2]}", ""]
     lines += ["An extractive question answering model: it answers a question by a span of a text, or says that there"]
-    lines += ["is no answer. Trained, measured and published with qatk.", ""]
+    made = "Published" if result is None else "Trained, measured and published"
+    lines += [f"is no answer. {made} with qatk.", ""]
     if result is not None:
         lines += [*_figures(result), *_made_of(result)]
     lines += ["## Use", "", "```python", "import qatk", "", f'model = qatk.load_model("{repo}")']

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qatk.errors import ModelError, QatkError, UsageError
+from qatk.exports.folder import is_export, read_export
 from qatk.hub.card import About, model_card
 from qatk.hub.refusals import check_repo, token_or_refuse, writing_errors
 from qatk.inference.sources import CONFIG, PUBLISHED, is_run
@@ -101,7 +102,11 @@ def _folders(model: Path) -> tuple[Path, Path | None]:
     folder = model / "model" if of_run else model
     if not (folder / CONFIG).is_file():
         lacks = f"has no {CONFIG}" if folder.is_dir() else "is missing"
-        fix = "a model that transformers cannot read stays a run folder: archive that" if of_run else None
+        fix = "name a run folder, or the folder of a saved model"
+        if of_run:
+            fix = "a model that transformers cannot read stays a run folder: archive that"
+        elif is_export(model):
+            fix = f"publish the model that it was exported from, {read_export(model).model}"
         raise ModelError(f"{model} is no model that can be published: {folder} {lacks}", fix=fix)
     if of_run:
         return folder, model

@@ -37,7 +37,7 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
             held = {}
         if changed := [name for name, value in identity.items() if held.get(name) != value]:
             what = f"{parts} was begun with other {' and '.join(changed)}"
-            raise UsageError(what, fix="remove the folder, or name the model and data that it was begun with")
+            raise UsageError(what, fix="remove the folder, or repeat the call that began it, with --resume")
         return
     with storage_errors(parts):
         parts.mkdir(parents=True, exist_ok=True)

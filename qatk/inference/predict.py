@@ -112,8 +112,7 @@ def predict_file(
             if elsewhere is not None:
                 _note_survey(parts, asked)
                 elsewhere(parts, asked)
-            said = "answering" if elsewhere is None else "joining"
-            _answer(model, asked, parts, top_k, range(len(asked.sizes)), tally, said)
+            _answer(model, asked, parts, top_k, range(len(asked.sizes)), tally, joining=elsewhere is not None)
         finally:
             leave_parts(parts)
         answered = _join(parts, out)
@@ -183,19 +182,23 @@ def _answer(
     top_k: int,
     which: range,
     tally: Tally | None = None,
-    what: str = "answering",
+    *,
+    joining: bool = False,
 ) -> None:
-    """Answer those of these blocks that have no part yet, and score all of them; ``what`` names the work."""
-    done, total = 0, sum(asked.sizes[number] for number in which)
-    advance(what, 0, total)
+    """Answer those of these blocks that have no part yet, and score all of them; ``joining`` names the work so."""
+    there = {number for number in which if part_of(parts, number).exists() and not joining}
+    done, total = sum(asked.sizes[number] for number in there), sum(asked.sizes[number] for number in which)
+    what = "joining" if joining else "answering"
+    advance(what, done, total)  # what a killed call did is no part of the speed
     for number, examples in zip(which, asked.blocks(which), strict=True):
         part = part_of(parts, number)
         if not part.exists():
             write_atomically(part, "".join(_lines(model, examples, top_k)))
         if asked.has_gold and tally is not None:
             tally.add(examples, read_said(part))
-        done += len(examples)
-        advance(what, done, total)
+        if number not in there:
+            done += len(examples)
+            advance(what, done, total)
 
 
 def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import qatk
 from commands import call
-from hub_stub import TOKEN, Hub, serving
+from hub_stub import COMMIT, TOKEN, Hub, serving
 from model_tools import save_model
 from qatk.cli import app
 from qatk.errors import QatkError
@@ -136,6 +136,7 @@ def test_a_new_version_and_a_model_without_a_run(folder: Path, hub: Hub, tmp_pat
     card = ModelCard(hub.repositories["someone/open"]["README.md"].decode())
     assert card.data.eval_results is None
     assert "AutoModelForQuestionAnswering" in card.text
+    assert "Trained" not in card.text  # by others
     tell(HF_TOKEN="")
     pulled = CliRunner().invoke(app, ["pull", "someone/open", "--out", str(tmp_path / "open"), "--json"])
     assert json.loads(pulled.stdout) == {"folder": str(tmp_path / "open")}
@@ -144,6 +145,11 @@ def test_a_new_version_and_a_model_without_a_run(folder: Path, hub: Hub, tmp_pat
     assert hub.repositories["someone/again"] == hub.repositories["someone/open"]
     with pytest.raises(QatkError, match="the model has a card already"):
         qatk.push(tmp_path / "open", "someone/more", about=About(license="mit"))
+    asked = {"question": "When was it built?", "context": "The mill is old. It was built in 1843."}
+    here = qatk.pipeline(model=tmp_path / "open")(**asked)
+    assert qatk.pipeline(model="someone/open", revision=COMMIT)(**asked) == here
+    with pytest.raises(QatkError, match="the hub has no someone/open at revision v9"):
+        qatk.pipeline(model="someone/open", revision="v9")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,7 @@ def test_a_new_version_and_a_model_without_a_run(folder: Path, hub: Hub, tmp_pat
         (["push", "run", "someone/new"], {"HF_TOKEN": "hf_" + "wrong" * 6}, 2, "the hub does not accept the token"),
         (["push", "gone", "someone/new"], {}, 2, "there is no folder gone"),
         (["push", "dev.json", "someone/new"], {}, 2, "dev.json is a file, not the folder of a model"),
-        (["push", "empty", "someone/new"], {}, 2, "empty has no config.json"),
+        (["push", "empty", "someone/new"], {}, 2, "empty has no config.json\n  name a run folder"),
         (["push", "run", "new"], {}, 2, "'new' cannot be a repository of the hub"),
         (["push", "run", "some one/new"], {}, 2, "cannot be a repository"),
         (["push", "run", "someone/new/er"], {}, 2, "cannot be a repository"),

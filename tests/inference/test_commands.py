@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from commands import call
+from commands import call, forked_python
+from screen import screen, written_by
 
 TEXT = "The mill of Delft is old. It was built in 1843 by the guild."
 QUESTION = "When was the mill of Delft built?"
@@ -46,8 +48,9 @@ def test_ask_shows_the_answer_in_its_place(run: Path, tmp_path: Path) -> None:
         assert reply["question"] == QUESTION
         assert all(TEXT[span["start"] : span["end"]] == span["text"] for span in reply["candidates"])
     shown = qatk("ask", run, "-q", QUESTION, "-q", "Who?", "-c", TEXT, "-k", 2).stdout
-    assert QUESTION in shown
-    assert "Who?" in shown
+    assert shown.startswith(f"{QUESTION}\n")
+    assert "\n\nWho?\n" in shown
+    assert len(re.findall(r"^\S.* +\d+-\d+$", shown, re.MULTILINE)) == 2 * 2  # alternatives
     assert "no answer" in shown or f"«{reply['answer']}»" in shown
 
 
@@ -68,6 +71,24 @@ def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> Non
     for said in (QUESTION, "none is no number", "unknown command :foo", "there is no such file", "When?"):
         assert said in done.stdout
     assert "never read" not in done.stdout
+    answers = qatk("ask", run, "-c", TEXT, "--json", stdin=f"{QUESTION}\n:k 1\n:foo\nWho?")
+    first, second = json.loads("[" + answers.stdout.replace("}\n{", "},{") + "]")
+    assert (first["question"], second["question"]) == (QUESTION, "Who?")
+    assert (len(first["candidates"]), len(second["candidates"])) == (3, 1)
+    for said in ("60 characters", "1 alternative", "unknown command :foo"):
+        assert said in answers.stderr
+
+
+def test_a_conversation_in_a_terminal_has_a_history(run: Path, tmp_path: Path) -> None:
+    command = [forked_python(), "-m", "qatk", "ask", str(run), "-c", TEXT]
+    typed = f"When?\r\x1b[A\r:k 5\r:model {run}\r:model\r:context\r:quit\r"  # an arrow up
+    written, code = written_by(command, cwd=tmp_path, typed=typed)
+    assert code == 0
+    lines = screen(written)
+    assert lines.count("> When?") == len([line for line in lines if line.startswith("alternative ")]) == 2, lines
+    assert lines.count(f"{run}; 60 characters") == 1
+    for said in ("5 alternatives", "error: :model names nothing", "error: :context names nothing"):
+        assert said in lines
 
 
 @pytest.mark.parametrize(

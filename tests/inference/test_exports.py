@@ -25,6 +25,7 @@ from qatk.comparison.systems import read_systems
 from qatk.errors import ModelError, PluginError, QatkError, RecipeError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import runtime_section
+from qatk.hub.push import package
 from qatk.inference.bench import Measured
 from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export_model
@@ -65,6 +66,11 @@ def test_an_export_needs_no_torch(exported: tuple[Path, dict[str, Any]]) -> None
     code += "print(sorted({'torch', 'onnx', 'onnxscript'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+def test_an_export_is_not_published(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
+    with pytest.raises(ModelError, match=rf"publish the model that it was exported from, {run}"):
+        package(exported[0], "someone/mill")
 
 
 def test_an_export_serves_and_is_compared(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:

@@ -65,8 +65,11 @@ def test_a_killed_call_goes_on_to_the_same_bytes(run: Path, ending: str, tmp_pat
         pytest.raises(UsageError, match="did not come to its end"),
     ):
         predict_file(model, examples, out, block=8)
-    resumed = predict_file(model, examples, out, resume=True, block=8)
+    shown: list[int] = []
+    with listen(lambda what, done, total: shown.append(done) if what == "answering" else None):
+        resumed = predict_file(model, examples, out, resume=True, block=8)
     assert resumed.resumed == 24
+    assert shown == [24, 32, 40, 48]  # the time left is reckoned from the first
     assert out.read_bytes() == whole.path.read_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".parts")] == []
 
