@@ -256,8 +256,8 @@ async def _invalid(_: Request, error: Exception) -> Response:
     errors = error.errors()
     if errors[0]["type"] == "json_invalid":
         return _json(Refusal(400, "the body is not JSON", where=f"byte {errors[0]['loc'][-1]}").body, 400)
-    what, where = said_of(errors)
-    return _json(Refusal(422, what, where=where).body, 422)
+    what, where, fix = said_of(errors)
+    return _json(Refusal(422, what, where=where, fix=fix).body, 422)
 
 
 async def _of_http(_: Request, error: Exception) -> Response:

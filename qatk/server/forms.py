@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from qatk.errors import suggest
 from qatk.plugins.options import in_plain_words
 
 Text = Annotated[str, StringConstraints(pattern=r"[^\s\x1c-\x1f\x85]")]
@@ -200,15 +201,25 @@ class Problem(BaseModel):
     fix: str | None
 
 
-def said_of(errors: Sequence[Any]) -> tuple[str, str]:
-    """What is wrong and where, of the first mistake that pydantic or FastAPI found in a request."""
-    first = errors[0]
-    kinds = ("body", "one", "about_one", "many")
-    where = ".".join(str(part) for part in first["loc"] if part not in kinds) or "body"
-    if first["type"] == "string_pattern_mismatch":
-        return "the text is blank", where
-    if first["type"] == "missing":
-        return "this is missing", where
-    if first["type"] == "extra_forbidden":
-        return "nothing of this name is known", where
-    return in_plain_words(first), where
+_FORMS: dict[object, type[BaseModel]] = {"one": One, "about_one": AboutOne, "many": Many}
+_DOCS = "/docs says what a request holds"
+
+
+def said_of(errors: Sequence[Any]) -> tuple[str, str, str | None]:
+    """What is wrong, where, and what to do, of the first mistake that pydantic or FastAPI found in a request."""
+    kind, place = errors[0]["type"], errors[0]["loc"]
+    where = ".".join(str(part)[:200] for part in place if part != "body" and part not in _FORMS) or "body"
+    if kind == "string_pattern_mismatch":
+        return "the text is blank", where, None
+    if kind == "missing":
+        return "this is missing", where, _DOCS
+    if kind == "extra_forbidden":
+        form = next((_FORMS[part] for part in place if part in _FORMS), Question)
+        return (
+            "nothing of this name is known",
+            where,
+            suggest(str(place[-1])[:200], (form if len(place) < 4 else Question).model_fields),
+        )
+    if kind == "model_attributes_type":
+        return "should be an object", where, _DOCS
+    return in_plain_words(errors[0]), where, None
