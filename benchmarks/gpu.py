@@ -94,7 +94,8 @@ def of_shape(
     }
     rows = []
     for what, sides in works.items():
-        waiting = {side: partial(until_done, work, device) for side, work in sides.items()}
+        peaks = dict.fromkeys(sides, 0)
+        waiting = {side: partial(until_done, work, device, side, peaks) for side, work in sides.items()}
         alternate(waiting, 1)  # compiles, allocates
         times = {side: Timed(took, len(features)) for side, took in alternate(waiting, repetitions).items()}
         note = f"attention: {trainer.describe(model)['attention']}."
@@ -109,16 +110,22 @@ def of_shape(
         if wanted:
             epochs = [seconds / len(features) * EPOCH_WINDOWS for seconds in times["qatk"].seconds]
             rows.append(figure(f"an epoch of {EPOCH_WINDOWS:,} windows", case, "s", epochs, target=TARGET_EPOCH))
-    if device == "cuda":
-        rows.append(figure("memory of the card, peak", case, "GiB", [torch.cuda.max_memory_allocated() / 2**30]))
-        torch.cuda.reset_peak_memory_stats()
+        for side, peak in peaks.items() if device == "cuda" else ():
+            rows.append(figure(f"{what}, memory on top of both models, {side}", case, "GiB", [peak / 2**30]))
     return rows
 
 
-def until_done(work: Callable[[], Any], device: str) -> None:
+def until_done(work: Callable[[], Any], device: str, side: str = "", peaks: dict[str, int] | None = None) -> None:
+    """Work until the device is done; note the most memory of the card that it took, on top of what was held."""
+    if device != "cuda":
+        work()
+        return
+    torch.cuda.reset_peak_memory_stats()
+    held = torch.cuda.memory_allocated()
     work()
-    if device == "cuda":
-        torch.cuda.synchronize()
+    torch.cuda.synchronize()
+    if peaks is not None:
+        peaks[side] = max(peaks[side], torch.cuda.max_memory_allocated() - held)
 
 
 def reference(model: Any, features: Features, pad_id: int, device: str, *, training: bool) -> None:
