@@ -17,11 +17,13 @@ class Evidence(BaseNodePostprocessor):
         model: that answers, as :func:`qatk.load_model` returns it.
         top_k: how many spans of a node may each mark a sentence.
         at_least: the least probability of such a span.
+        language: of the texts, by whose rules sentences are divided.
     """
 
     model: InstanceOf[AnsweringModel]
     top_k: int = 3
     at_least: float = 0.05
+    language: str = "en"
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
@@ -29,7 +31,8 @@ class Evidence(BaseNodePostprocessor):
         if query_bundle is None:
             return nodes
         texts = [node.node.get_content() for node in nodes]
-        found = find_evidence(self.model, query_bundle.query_str, texts, top_k=self.top_k, at_least=self.at_least)
+        asked, top_k, at_least = query_bundle.query_str, self.top_k, self.at_least
+        found = find_evidence(self.model, asked, texts, top_k=top_k, at_least=at_least, language=self.language)
         return [
             NodeWithScore(node=_cut(node.node, evidence.text), score=evidence.score)
             for node, evidence in zip(nodes, found, strict=True)

@@ -12,7 +12,11 @@ from qatk.errors import UsageError
 from qatk.inference.model import AnsweringModel
 
 QUESTION = "When was the mill built?"
-TEXTS = ["The mill is old. Was it built in 1843? By the guild.", " ", "It stands \u00ab here. \u00bb\n\nNobody knows"]
+TEXTS = [
+    "The mill is old. Was it built by Dr. J. Smith in 1843? By the guild.",
+    " ",
+    "It stands \u00ab here. \u00bb\n\nNobody knows",
+]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +29,8 @@ def test_evidence_is_the_sentences_with_an_answer(model: AnsweringModel) -> None
     found = find_evidence(model, QUESTION, TEXTS, top_k=1, at_least=1.0)
     replies = model.answers([QUESTION] * 2, [TEXTS[0], TEXTS[2]], top_k=1)
     sentences = [
-        ["The mill is old.", "Was it built in 1843?", "By the guild."],
-        ["It stands \u00ab here.", "\u00bb", "Nobody knows"],
+        ["The mill is old.", "Was it built by Dr. J. Smith in 1843?", "By the guild."],
+        ["It stands \u00ab here. \u00bb", "Nobody knows"],
     ]
     assert found[1] is None
     for evidence, reply, of in zip((found[0], found[2]), replies, sentences, strict=True):
