@@ -165,6 +165,13 @@ def exporters(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 
 
 @_quiet
+def precisions(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Precisions of the exporter."""
+    named = str(ctx.params.get("to") or "onnx")
+    return _choices(_host(ctx).find("exporter", named).component.options.model_fields.get("precision"))
+
+
+@_quiet
 def retrievers(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Names of retrievers, and ``none``."""
     return [*_names(_host(ctx), "retriever"), "none"]

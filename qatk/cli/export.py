@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,14 +17,6 @@ if TYPE_CHECKING:
     from qatk.inference.exporting import Exported
 
 
-class Precision(str, Enum):
-    """Of the exported files."""
-
-    fp32 = "fp32"
-    fp16 = "fp16"
-    int8 = "int8"
-
-
 def export_command(
     context: typer.Context,
     model: ModelName,
@@ -35,8 +26,13 @@ def export_command(
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the exported model.")],
     precision: Annotated[
-        Precision | None,
-        typer.Option(metavar="fp32|fp16|int8", help="Precision of the files.", show_default="fp32"),
+        str | None,
+        typer.Option(
+            metavar="fp32|fp16|int8",
+            help="Precision of the files.",
+            show_default="fp32",
+            autocompletion=completion.precisions,
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -75,7 +71,7 @@ def export_command(
             model,
             to,
             out,
-            precision=None if precision is None else precision.value,
+            precision=precision,
             settings=chosen.value,
             data=examples,
             host=host,

@@ -91,6 +91,16 @@ def is_export(model: str | Path) -> bool:
     return is_there(manifest := Path(model) / MANIFEST) and manifest.is_file()
 
 
+def refuse_foreign(folder: Path) -> None:
+    """Raise :class:`ModelError` for a folder that has a graph, and neither a manifest of qatk nor weights."""
+    if not is_there(folder) or not folder.is_dir() or any(folder.glob("*.safetensors")):
+        return
+    graphs = [*folder.glob("*.onnx"), *(file for file in folder.glob("*.xml") if file.with_suffix(".bin").exists())]
+    if graphs:
+        what = f"{graphs[0].name} is not of an export by qatk, or {MANIFEST} is missing, which says how it answers"
+        raise ModelError(what, where=str(folder), fix=_AGAIN)
+
+
 def read_export(folder: Path) -> ExportManifest:
     """The manifest of an exported model.
 

@@ -13,7 +13,7 @@ import yaml
 from qatk.calibration.calibrate import FILE
 from qatk.calibration.risk_control import KeptPromise
 from qatk.errors import ModelError, RunFolderError
-from qatk.exports.folder import is_export, read_export
+from qatk.exports.folder import is_export, read_export, refuse_foreign
 from qatk.files import is_there
 from qatk.plugins import values
 from qatk.plugins.host import PluginHost
@@ -95,6 +95,7 @@ def find_source(model: str | Path, host: PluginHost, revision: object = None) ->
         return Source(read_export(folder).model_sections(folder, _defaults()["exported"]), folder)
     if is_run(folder):
         return _of_run(folder, host)
+    refuse_foreign(folder)
     named: dict[str, dict[str, object]] = {name: {} for name in ("featurizer", "head", "trainer", "runtime", "decoder")}
     sections = {**named, "backbone": backbone_section(str(model))}
     if revision is not None:

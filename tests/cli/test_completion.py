@@ -92,6 +92,7 @@ def test_every_shell_is_answered(folder: Path, shell: str, monkeypatch: pytest.M
         ("qatk bench runs/b", ["runs/base"]),
         ("qatk predict runs/base data.csv --passages b", ["bm25"]),
         ("qatk export runs/base --to op", ["openvino"]),
+        ("qatk export runs/base --to openvino --precision f", ["fp16", "fp32"]),
     ],
 )
 def test_what_is_typed_is_completed(folder: Path, line: str, due: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,7 @@ def _renumber(folder: Path) -> None:
         (_vouch, "the file is damaged, or not qatk's: "),
         (_renumber, r"it was exported by another version of qatk \(form 9; this one reads 1\)"),
         (lambda folder: (folder / "model.onnx").unlink(), "the exported model lacks model.onnx"),
+        (lambda folder: (folder / "export.json").unlink(), "model.onnx is not of an export by qatk, or export.json"),
         (lambda folder: (folder / "export.json").write_text("{"), "the export cannot be read"),
         (lambda folder: (folder / "export.json").write_text('{"format": 1}'), "it is not the manifest of an export"),
         (lambda folder: (folder / "tokenizer.json").write_text("{"), "the tokenizer cannot be loaded"),

@@ -66,7 +66,7 @@ class ModelSource:
         if is_there(path):
             if path.is_dir():
                 return path
-            raise ModelError(f"{self.name} is a file, not the folder of a model")
+            raise ModelError(f"{self.name} is a file, not the folder of a model", fix="name the folder that it is in")
         if self.name.startswith((".", "/", "~")) or "\\" in self.name or self.name.count("/") > 1:
             raise ModelError(f"there is no folder {self.name}", fix="name a folder, a hub id, or package:NAME/sub/path")
         return None
