@@ -16,6 +16,16 @@ from qatk.cli.shared import ModelName, output, plain_warnings, plugin_host, prin
 if TYPE_CHECKING:
     from qatk.inference.exporting import Exported
 
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="fp32|fp16|int8",
+        help="Precision of the files.",
+        show_default="fp32",
+        autocompletion=completion.precisions,
+    ),
+]
+
 
 def export_command(
     context: typer.Context,
@@ -25,15 +35,7 @@ def export_command(
         typer.Option("--to", metavar="EXPORTER", help="Format: onnx or openvino.", autocompletion=completion.exporters),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the exported model.")],
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="fp32|fp16|int8",
-            help="Precision of the files.",
-            show_default="fp32",
-            autocompletion=completion.precisions,
-        ),
-    ] = None,
+    precision: Precision = None,
     data: Annotated[
         str | None,
         typer.Option(
