@@ -73,6 +73,13 @@ class Reply:
         """Whether the answer is a span of the context."""
         return self.start >= 0
 
+    @property
+    def is_withheld(self) -> bool:
+        """Whether a span is likelier than "no answer", and yet not sure enough for the threshold."""
+        return not self.is_answered and bool(
+            self.candidates and self.candidates[0].probability > self.no_answer_probability
+        )
+
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON, without the context, and with ``promise`` if there is one."""
         plain = {name: value for name, value in asdict(self).items() if name != "context"}

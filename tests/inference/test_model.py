@@ -90,6 +90,8 @@ def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> 
     found = model.predict(examples)
     assert 0 < sum(text != "" for text in found.text) < len(examples)
     assert not any(text for text, odd in zip(found.text, odds, strict=True) if odd > threshold)
+    replies = model.answers(examples.question, [examples.context_of(row) for row in range(len(examples))])
+    assert [reply.is_withheld for reply in replies] == ((odds > threshold) & (odds < 0)).tolist()
     says = "at most 5 % of the answers are wrong, on data like dev (confidence 90 %)"
     assert model.answer(QUESTION, CONTEXT).as_dict()["promise"] == says
     assert model.keeping(60).promise == model.promise

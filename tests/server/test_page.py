@@ -195,6 +195,25 @@ def test_a_server_with_a_token_asks_for_it(browser: Any, strict: Server) -> None
         assert page.locator("#locked").is_hidden()
 
 
+def test_an_answer_that_is_not_sure_enough_is_told_from_none(browser: Any, server: Server) -> None:
+    """Where an error rate was promised, or a threshold set: the likeliest span has 84 %, and more is asked."""
+    with opened(browser, server) as page:
+
+        def withhold(route: Any) -> None:
+            answer = route.fetch().json()
+            kept = [{**answer["candidates"][0], "probability": 0.84}]
+            none = {"answer": "", "start": -1, "end": -1, "probability": 0.01, "no_answer_probability": 0.01}
+            route.fulfill(json={**answer, **none, "spans": [], "candidates": kept})
+
+        page.route("**/answer", withhold)
+        ask(page)
+        said = page.locator(".card").nth(0).inner_text()
+        assert [part in said for part in ("No answer that is sure enough", "at best 84 %", "no answer 1 %")] == [
+            True
+        ] * 3
+        assert "confidence" not in said
+
+
 def test_a_server_that_is_gone_is_said_once_and_a_model_that_fails_by_its_name(browser: Any, server: Server) -> None:
     with opened(browser, server, quiet=False) as page:
         gone, other = "The server does not answer. Does it still run?", "What came back is not from qatk (status 502)."

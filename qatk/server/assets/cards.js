@@ -10,17 +10,25 @@ class Card {
     this.show(null);
   }
 
+  /** Whether a span is likelier than "no answer", and yet not sure enough for the model's threshold. */
+  withheld() {
+    const { spans, candidates, no_answer_probability } = this.answer;
+    return !spans.length && candidates.length > 0 && candidates[0].probability > no_answer_probability;
+  }
+
   said() {
     const { spans } = this.answer;
+    if (this.withheld()) return [make("p", { class: "said none", text: "No answer that is sure enough" })];
     if (!spans.length) return [make("p", { class: "said none", text: "No answer in this text" })];
     if (spans.length === 1) return [make("p", { class: "said", text: spans[0].text })];
     return [make("ol", { class: "said" }, ...spans.map((span) => make("li", { dir: "auto", text: span.text })))];
   }
 
   sure() {
-    const { probability, no_answer_probability } = this.answer;
-    const other = this.answer.spans.length ? `no answer ${percent(no_answer_probability)}` : "";
-    return make("p", { class: "sure" }, make("meter", { value: probability, min: 0, max: 1, "aria-label": "Confidence" }), make("span", { text: `confidence ${percent(probability)}` }), make("span", { text: other }));
+    const { spans, candidates, no_answer_probability } = this.answer;
+    const [share, name] = this.withheld() ? [candidates[0].probability, "at best"] : [this.answer.probability, "confidence"];
+    const other = spans.length || this.withheld() ? `no answer ${percent(no_answer_probability)}` : "";
+    return make("p", { class: "sure" }, make("meter", { value: share, min: 0, max: 1, "aria-label": "Confidence" }), make("span", { text: `${name} ${percent(share)}` }), make("span", { text: other }));
   }
 
   promise() {
