@@ -25,7 +25,7 @@ def qatk(*arguments: object, stdin: str | bytes = "", cwd: Path | None = None) -
 def test_predict_writes_answers_and_scores_them_where_it_can(run: Path, tmp_path: Path) -> None:
     done = qatk("predict", run, run.parent / "dev.json", "--out", tmp_path / "a.json")
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "a.json").read_text()) == json.loads((run / "predictions.json").read_text())
+    assert (tmp_path / "a.json").read_bytes() == (run / "predictions.json").read_bytes()
     metrics = json.loads((run / "metrics.json").read_text())
     assert f"{metrics['exact']:.2f}" in done.stdout
     assert "48 questions: " in done.stdout

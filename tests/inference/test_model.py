@@ -43,7 +43,7 @@ def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringMod
     assert len(reply.candidates) == 3
     assert all(CONTEXT[c.start : c.end] == c.text for c in reply.candidates)
     assert 0 <= reply.probability <= 1
-    assert (reply.null_odds > 0) == (not reply.is_answered)
+    assert (reply.null_odds > model.parts.decoder.option("null_threshold", 0.0)) == (not reply.is_answered)
     assert reply.as_dict()["answer"] == reply.text
     assert [span.text for span in reply.spans] == [reply.text] * reply.is_answered
     both = model.answers([QUESTION] * 2, [CONTEXT] * 2, top_k=3)
