@@ -38,7 +38,7 @@ def check_suppliers(components: Iterable[ComponentRecord], host: PluginHost, whe
     Raises:
         RunFolderError: where one is not there, with what to install.
     """
-    changed = []
+    changed: dict[tuple[str, str], list[str]] = {}
     for row in components:
         found = _supplier(host, row)
         if found is None:
@@ -50,9 +50,10 @@ def check_suppliers(components: Iterable[ComponentRecord], host: PluginHost, whe
         now = describe_component(found)
         if now.version != row.version or (row.source and now.source != row.source):
             what = f"now {now.version}" if now.version != row.version else "its source changed since"
-            changed.append(f"{row.kind} {row.name!r} of plugin {row.supplier}, {what}")
+            changed.setdefault((f"{row.distribution} {row.version}", what), []).append(f"{row.kind} {row.name!r}")
     if changed:
-        warnings.warn(f"{where} was begun with {'; '.join(changed)}", QatkWarning, stacklevel=3)
+        said = "; ".join(f"{', '.join(names)} of {owner}, {what}" for (owner, what), names in changed.items())
+        warnings.warn(f"{where} was begun with {said}", QatkWarning, stacklevel=3)
 
 
 def _supplier(host: PluginHost, row: ComponentRecord) -> Registered | None:

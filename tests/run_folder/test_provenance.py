@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qatk.errors import RunFolderError
+from qatk.errors import QatkWarning, RunFolderError
 from qatk.plugins.host import PluginHost
 from qatk.run_folder.provenance import check_suppliers, describe_component
 
@@ -16,3 +16,18 @@ def test_a_component_that_its_plugin_no_longer_has_is_named() -> None:
     gone = rows[0].model_copy(update={"name": "gone"})
     with pytest.raises(RunFolderError, match=r"made with decoder 'gone' of plugin decoders \(.*\), which is not here"):
         check_suppliers([*rows, gone], host, "runs/a")
+
+
+def test_changed_components_of_one_owner_stand_together() -> None:
+    host = PluginHost.discover()
+    found = sorted(map(describe_component, host.components("decoder")), key=lambda row: row.name)[:2]
+    rows = [row.model_copy(update={"source": "other"}) for row in found]
+    rows.append(found[0].model_copy(update={"version": "0.0"}))
+    names = [f"decoder {row.name!r}" for row in rows]
+    now = found[0].version
+    with pytest.warns(QatkWarning) as said:
+        check_suppliers(rows, host, "runs/a")
+    assert [str(one.message) for one in said] == [
+        f"runs/a was begun with {names[0]}, {names[1]} of qatk {now}, its source changed since; "
+        f"{names[0]} of qatk 0.0, now {now}"
+    ]
