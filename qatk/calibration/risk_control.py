@@ -154,10 +154,13 @@ def control_risk(questions: Questions, clusters: Clusters, ask: Ask) -> Promise:
         raise DataError(what, fix=f"that takes {least} answers even where all are right; calibrate on more questions")
     # Where the walk begins depends on numbers of answers alone, never on which of them are wrong.
     first = max(START_AT_LEAST * least, min(START * least, int(START_SHARE * total)))
-    best = walk.loosest(int(np.searchsorted(walk.answers, min(first, total))), at_most, confidence)
+    start = int(np.searchsorted(walk.answers, min(first, total)))
+    best = walk.loosest(start, at_most, confidence)
     curve = [walk.point(at, confidence) for at in walk.rows(ROWS)]
     if best < 0:
         lowest = min(curve, key=lambda point: point.high)
+        if lowest.high <= at_most:  # a looser threshold would do, but the walk to it ended where it began
+            lowest = walk.point(start, confidence)
         what = f"these data cannot promise that at most {percent_text(at_most)} of the answers are wrong"
         known = f"{percent_text(lowest.wrong)} are where {percent_text(lowest.answered)} of the questions get an answer"
         raise DataError(

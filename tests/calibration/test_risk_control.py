@@ -136,6 +136,13 @@ def test_overlap_counts_fewer_answers_as_wrong() -> None:
     assert 0.3 * exact < overlap < 0.7 * exact
 
 
+def test_a_walk_that_ends_where_it_begins_is_told_from_there() -> None:
+    questions, of = draw(8)
+    worst_first = replace(questions, odds=questions.exact.astype(np.float64))
+    with pytest.raises(DataError, match=r"at most 60 % .*: 100 % are where .* and up to 100 % may be"):
+        control_risk(worst_first, of, Ask(0.6))
+
+
 @pytest.mark.parametrize(
     ("articles", "questions", "shift", "message"),
     [
