@@ -115,7 +115,7 @@ def show(console: Console, reply: Reply, top_k: int) -> None:
     from qatk.display.tables import plain_table
     from qatk.display.text import Mark, excerpt, printable
 
-    sure = f"{100 * reply.probability:.0f} %"
+    sure = _sure(reply.probability)
     if reply.is_answered:
         said = ", ".join(printable(span.text) for span in reply.spans)
         console.print(Text.assemble((said, "bold green"), (f"  {sure}", "dim")))
@@ -133,8 +133,15 @@ def show(console: Console, reply: Reply, top_k: int) -> None:
     if others:
         table = plain_table("alternative", "probability", "characters")
         for span in others:
-            table.add_row(Text(printable(span.text)), f"{100 * span.probability:.0f} %", f"{span.start}-{span.end}")
+            table.add_row(Text(printable(span.text)), _sure(span.probability), f"{span.start}-{span.end}")
         console.print(table)
+
+
+def _sure(probability: float) -> str:
+    """In per cent; neither 0 nor 100 of what is not certain."""
+    if 0 < probability < 0.005:
+        return "<1 %"
+    return ">99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
 class Conversation:

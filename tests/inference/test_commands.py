@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from commands import call, forked_python
+from qatk.cli.ask import show
+from qatk.inference.reply import Candidate, Place, Reply
 from screen import screen, written_by
 
 TEXT = "The mill of Delft is old. It was built in 1843 by the guild."
@@ -52,6 +56,19 @@ def test_ask_shows_the_answer_in_its_place(run: Path, tmp_path: Path) -> None:
     assert "\n\nWho?\n" in shown
     assert len(re.findall(r"^\S.* +\d+-\d+$", shown, re.MULTILINE)) == 2 * 2  # alternatives
     assert "no answer" in shown or f"«{reply['answer']}»" in shown
+
+
+def test_what_is_nearly_certain_is_not_said_to_be_certain() -> None:
+    place = {"text": "1843", "start": 46, "end": 50, "score": 9.0}
+    spans = [
+        Candidate(**place, probability=0.998),
+        Candidate("1", 46, 47, 1.0, 0.0012),
+        Candidate("18", 46, 48, 1.0, 0),
+    ]
+    console = Console(file=StringIO(), width=80)
+    show(console, Reply(QUESTION, TEXT, "1843", 46, 50, 0.998, 0.0008, -8.0, [Place(**place)], spans), 3)
+    assert re.findall(r"1843  (\S+) %", said := console.file.getvalue()) == [">99"]
+    assert re.findall(r"(\S+) % +46-", said) == ["<1", "0"]
 
 
 def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> None:
