@@ -30,7 +30,13 @@ def problems(text: str, host: PluginHost, *settings: str) -> list[str]:
 def test_defaults_are_filled_and_read_back(host: PluginHost) -> None:
     recipe = parse_recipe(GOOD, "r.yaml", host)
     filled = recipe.filled()
-    decoder = {"n_best_size": 20, "max_answer_length": 30, "null_threshold": 0.0, "overlapping": True}
+    decoder = {
+        "n_best_size": 20,
+        "max_answer_length": 30,
+        "null_threshold": 0.0,
+        "overlapping": True,
+        "temperature": None,
+    }
     assert filled["decoder"] == {"use": "min-null", **decoder}
     assert filled["seed"] == 13
     again = parse_recipe(to_yaml(filled), "r.yaml", host)
