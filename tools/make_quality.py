@@ -9,8 +9,8 @@ chose nothing; ``--curve NAME,NAME`` does so with fewer questions too.
 ``--plan`` prints what would be made, and how long it may take. Runs lie in OUT/NAME/PART. Those that are there are not
 made again, and one that was stopped or killed goes on. Start the script twice to use two cores, each with
 ``OMP_NUM_THREADS=1``: both share the runs. The page is written after each run, from all that are finished. ``--only``
-makes these alone, ``--also`` tries more of the table, ``--set backbone.layers=3`` takes half the time; ``--limit N``
-uses few questions, to try the script.
+makes these alone, ``--also`` tries more of the table, ``--large MODEL`` is the larger model that some of it learn from.
+``--set backbone.layers=3`` takes half the time; ``--limit N`` uses few questions, to try the script.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ WAIT_S = 20.0
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the runs that are missing, and the page after each."""
     options = _options().parse_args(arguments)
-    table = yaml.safe_load(options.table.read_text("utf-8"))
+    table = yaml.safe_load(options.table.read_text("utf-8").replace("{large}", options.large or "{large}"))
     if (options.final or options.curve) and options.dev is None:
         sys.exit("--final and --curve need --dev: data that chose nothing")
     _add_others(table, options)
@@ -87,6 +87,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
     parser.add_argument("--only")
     parser.add_argument("--also")
+    parser.add_argument("--large", metavar="MODEL")
     parser.add_argument("--final")
     parser.add_argument("--curve")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")

@@ -48,18 +48,29 @@ class Part:
 
 @dataclass(frozen=True)
 class Configuration:
-    """A line of the table: what is tried, by settings of the recipe, ways to augment, and how many questions."""
+    """A line of the table: what is tried, by settings of the recipe, ways to augment, and how many questions.
+
+    ``times`` is how long a question takes in terms of the recipe's model.
+    """
 
     name: str
     what: str
     settings: Sequence[str] = ()
     augment: Mapping[str, object] | None = None
     questions: int | None = None
+    times: float = 1.0
 
     @classmethod
     def of(cls, name: str, given: Mapping[str, Any]) -> Configuration:
         """As the table has it."""
-        return cls(name, given["what"], given.get("set", ()), given.get("augment"), given.get("questions"))
+        return cls(
+            name,
+            given["what"],
+            given.get("set", ()),
+            given.get("augment"),
+            given.get("questions"),
+            given.get("times", 1.0),
+        )
 
     def smaller(self, questions: int) -> Configuration:
         """The same with fewer questions, for the learning curve; it starts from runs with as few."""
@@ -113,7 +124,8 @@ class Configuration:
         passes = 1.0 + sum(share for name, share in more_of_it.items() if trainer.get(name))
         teachers = trainer.get("teacher", [])
         told = questions * PREDICTING * (1 if isinstance(teachers, str) else len(teachers))
-        return float(trainer["epochs"] * (questions * passes + min(part.scored, most) * PREDICTING) + told)
+        learnt = trainer["epochs"] * (questions * passes + min(part.scored, most) * PREDICTING)
+        return float(self.times * learnt + told)
 
 
 def finished(folder: Path) -> RunResult | None:

@@ -41,11 +41,13 @@ rounds:
       augment: {cloze: 0.5}
       questions: 8
       set: [trainer.use=distil, "trainer.teacher={base}/{part}"]
+others:
+  larger: {what: another model, set: ["backbone.model={large}"]}
 """
 
 
 def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> None:
-    table = yaml.safe_load((ROOT / "tools" / "quality.yaml").read_text("utf-8"))
+    table = yaml.safe_load((ROOT / "tools" / "quality.yaml").read_text("utf-8").replace("{large}", "large"))
     part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "dev.json", 0)
     levers = {**table["rounds"]["levers"], **table["others"]}
     rounds = rounds_of({"rounds": {**table["rounds"], "levers": levers}}, tmp_path, part, guess=True)
@@ -69,6 +71,8 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     assert taught.needs == ["epochs-6"]
     pretrained = rounds[1].configurations["pretrained"]
     assert [one.name for one, _ in needed([(pretrained, part)] * 2, stages)] == ["pretrain", "pretrained"]
+    larger = rounds[1].configurations["from-larger"]
+    assert [(one.name, one.times) for one, _ in needed([(larger, part)], stages)] == [("larger", 8), ("from-larger", 1)]
     first = rounds_of(table, tmp_path, part)
     assert [each.name for each in first] == ["epochs"], "of later rounds nobody knows the base"
     assert [one.name for one, _ in places_of(first, False, [part, part], tmp_path, guess=False)] == [
@@ -125,6 +129,8 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     due = [f"{name} fold0" for name in ("plain", "bent", "taught")]
     assert [" ".join(line.split()[1:3]) for line in start("--plan")[:3]] == due
     assert not made.exists()
+    with pytest.raises(SystemExit, match="larger needs --large MODEL"):
+        start("--plan", "--also", "larger")
     with pytest.raises(SystemExit, match="taught is on top of the best of the round before"):
         start("--only", "taught")
     lines = [line.partition(": about ")[0] for line in start()]
