@@ -130,7 +130,8 @@ class RunFolder:
     def complete(self, stage: str, record: StageRecord) -> None:
         """Note a stage as completed, and save the manifest."""
         self._stage = None
-        self.update(stages={**self.manifest.stages, stage: record}, spent={})
+        spent = {name: seconds for name, seconds in self.manifest.spent.items() if name != stage}
+        self.update(stages={**self.manifest.stages, stage: record}, spent=spent)
         self.save()
 
     @contextmanager
@@ -152,9 +153,9 @@ class RunFolder:
         """Write the manifest; the first time, make the folder."""
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        if self._stage is not None:
+        if self._stage is not None and not self.done(self._stage[0]):  # one that is done is only made again
             stage, began = self._stage
-            self.update(spent={stage: time.perf_counter() - began})
+            self.update(spent={**self.manifest.spent, stage: time.perf_counter() - began})
         write_manifest(self.path, self.manifest)
         self.send()
 

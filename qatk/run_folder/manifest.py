@@ -119,7 +119,7 @@ class Manifest(_Record):
         data: by split.
         model: what the trainer says of it.
         stages: those that were completed, in order.
-        spent: seconds that a stage which is not complete has taken, over all executions, when this was written.
+        spent: seconds that each stage which is not complete has taken, over all executions, when this was written.
         peak_memory_bytes: the most memory that a process of the run held.
         ended: how its last execution ended, if it did not finish and could still say so.
     """

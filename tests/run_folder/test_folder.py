@@ -186,6 +186,11 @@ def test_the_time_of_a_stage_is_that_of_all_executions(tmp_path: Path) -> None:
     assert spent >= 0.02
     assert read_summary(folder.path).seconds == 1.0 + spent
     again = RunFolder.open(folder.path, ME, resume=True)
+    again.begin("train")  # it is done, and begins in each execution all the same
+    again.save()
+    again.begin("features")
+    again.complete("features", StageRecord(seconds=1.0))
+    assert read_manifest(folder.path).spent == {"predict": spent}
     began = again.begin("predict")
     assert time.perf_counter() - began >= spent
     again.complete("predict", StageRecord(seconds=1.0))
