@@ -72,8 +72,18 @@ def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
     for names, there in ((also, [*others]), (named, [*known, *also])):
         if unknown := [name for name in names if name not in there]:
             sys.exit(f"{options.table} has no configuration {unknown[0]!r}; it has {', '.join(there)}")
+    if also and options.large is None:
+        _refuse_large(also, {**table.get("stages", {}), **others})
     if also:
         rounds[min(1, len(rounds) - 1)] |= {name: others[name] for name in also}
+
+
+def _refuse_large(names: Sequence[str], table: dict[str, Any]) -> None:
+    """Stop where one of these configurations, or a stage that it starts from, needs the model that nobody named."""
+    for one in (Configuration.of(name, table[name]) for name in names):
+        _refuse_large([each for each in one.needs if each in table], table)
+        if any("{large}" in each for each in one.settings):
+            sys.exit(f"{one.name} needs --large MODEL: the folder of a larger model, or its id")
 
 
 def _options() -> argparse.ArgumentParser:

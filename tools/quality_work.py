@@ -43,9 +43,6 @@ class Work:
         for given in (self.options.only, self.options.final, self.options.curve):
             if unknown := [name for name in (given or "").split(",") if given and name not in every]:
                 sys.exit(f"{unknown[0]} is on top of the best of the round before: make that first, without --only")
-        for job in self.jobs(guess=self.options.plan):
-            if any("{large}" in each for each in job.configuration.settings):
-                sys.exit(f"{job.configuration.name} needs --large MODEL: the folder of a larger model, or its id")
 
     def rounds(self, *, guess: bool = False) -> list[Round]:
         """See :func:`rounds_of`."""

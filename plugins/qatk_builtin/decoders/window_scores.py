@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qatk.api import Features, SpanScores
 from qatk.types import Float32, Int64, Spool, release
@@ -24,8 +23,8 @@ def by_probability(features: Features, scores: SpanScores, temperature: float) -
         offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
         spans, null = candidates.score / temperature, scores.null / temperature
         total = np.logaddexp(_log_sums(spans, offsets), null)
-        given = _float32(spans - total[candidates.feature])
-        return SpanScores(_float32(null - total), candidates=replace(candidates, score=given))
+        given = spans - total[candidates.feature]
+        return SpanScores(null - total, candidates=replace(candidates, score=given))
     assert scores.start is not None
     assert scores.end is not None
     null = scores.null / temperature
@@ -37,25 +36,16 @@ def by_probability(features: Features, scores: SpanScores, temperature: float) -
             values = column[tokens] / temperature
             total = _log_sums(values, offsets - offsets[0])
             total[np.isneginf(total)] = 0  # nothing may start here, or end: it stays so
-            part.append(_float32(values - np.repeat(total, np.diff(offsets))))
+            part.append(values - np.repeat(total, np.diff(offsets)))
             null[first : first + _STRETCH] -= total
         release(scores.start, scores.end)
-    return SpanScores(_float32(null), starts.column(), ends.column())
+    return SpanScores(null, starts.column(), ends.column())
 
 
 def _log_sums(values: Float32, offsets: Int64) -> Float32:
     """The logarithm of the sum of exponentials of each range; ``-inf`` where there is nothing in it."""
     total = np.full(len(offsets) - 1, -np.inf, np.float32)
     held = np.flatnonzero(np.diff(offsets))
-    if len(held):
-        most = np.maximum.reduceat(values, offsets[held])
-        # a range that has -inf alone stays so; its difference from itself would be NaN
-        base = np.where(np.isfinite(most), most, 0)
-        sums = np.add.reduceat(np.exp(values - np.repeat(base, np.diff(offsets)[held])), offsets[held])
-        with np.errstate(divide="ignore"):
-            total[held] = base + np.log(sums)
+    if len(held):  # reduceat takes no empty ranges
+        total[held] = np.logaddexp.reduceat(values, offsets[held])
     return total
-
-
-def _float32(values: NDArray[np.floating]) -> Float32:
-    return values.astype(np.float32)
