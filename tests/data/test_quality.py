@@ -48,6 +48,7 @@ ALONE = [
     ("blank-answer", [qa("a", ("", 0)), qa("b", ("Bob", 8))], "'' at 0"),
     ("duplicate-id", [qa("a", ("Bob", 8)), asked("a", "Who else?", ("Ann", 0))], "2 questions have this id"),
     ("empty-field", [asked("a", " ", ("Bob", 8))], "the question is empty"),
+    ("empty-field", [asked("a", ""), qa("b", ("Bob", 8))], "the question is empty"),
     ("missing-answers", [{"id": "a", "question": "Who?"}, qa("b", ("Bob", 8))], "'Who?'"),
     ("contradictory-flag", [qa("a", ("Bob", 8), is_impossible=True)], "is_impossible is true, and there is an answer"),
     ("contradictory-flag", [qa("a", is_impossible=False)], "is_impossible is false, and there is no answer"),
@@ -100,6 +101,13 @@ def test_another_form_of_unicode_is_no_other_answer(tmp_path: Path) -> None:
     findings = found(tmp_path, qa("a", ("Zoë", 0)), context=NFD)
     assert set(findings) == {"absent-answer", "mixed-unicode"}
     assert set(found(tmp_path, qa("a", ("Bob's", 0)), context="Bob\u2019s")) == {"misspelt-answer"}
+
+
+def test_contexts_that_nobody_asked_about_are_no_mistake(host: PluginHost, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("Ann met Bob.\n\nThey live in Oslo.")
+    passages = host.live(LiveDataset, "dataset", "passages", {"path": str(tmp_path / "texts.txt")}).raw()
+    assert len(passages) == 2
+    assert not check(passages).findings
 
 
 def test_good_data_has_no_finding(host: PluginHost, tmp_path: Path) -> None:

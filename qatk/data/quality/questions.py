@@ -32,13 +32,14 @@ def _duplicate_ids(raw: RawExamples) -> Found:
 
 def _empty_fields(raw: RawExamples) -> Found:
     blank = [not context.strip() for context in raw.context]
+    asks = bool(raw.answer_text) or any(question.strip() for question in raw.question)  # not contexts alone
     fields = zip(raw.id, raw.question, raw.context_index.tolist(), strict=True)
     found = [
         (row, name)
         for row, (label, question, context) in enumerate(fields)
         for name, empty in (
             ("id", not label.strip()),
-            ("question", not question.strip()),
+            ("question", asks and not question.strip()),
             ("context", blank[context]),
         )
         if empty
