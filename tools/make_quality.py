@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
 def _refuse_large(names: Sequence[str], table: dict[str, Any]) -> None:
     """Stop where one of these configurations, or a stage that it starts from, needs the model that nobody named."""
     for one in (Configuration.of(name, table[name]) for name in names):
-        _refuse_large([each for each in one.needs if each in table], table)
+        _refuse_large([each for each, _ in one.needs if each in table], table)
         if any("{large}" in each for each in one.settings):
             sys.exit(f"{one.name} needs --large MODEL: the folder of a larger model, or its id")
 
@@ -132,7 +133,8 @@ def _folds(options: argparse.Namespace) -> list[Part]:
 
 def _whole(options: argparse.Namespace, folds: Sequence[Part]) -> list[Part]:
     questions, scored = sum(fold.scored for fold in folds), len(_read(options.dev))
-    return [Part(f"seed{seed}", options.train, options.dev, seed, questions, scored) for seed in options.seeds]
+    first, *others = (Part(f"seed{n}", options.train, options.dev, n, questions, scored) for n in options.seeds)
+    return [first, *(replace(other, first=first) for other in others)]
 
 
 def print_plan(jobs: Sequence[Job], out: Path) -> None:
@@ -170,8 +172,7 @@ def made(due: Callable[[], list[Job]], recipe: Path, options: argparse.Namespace
     ]:
         missing = {job.place for job in left}
         for job in left:
-            waits = any((name, job.part.name) in missing for name in job.configuration.needs)
-            if waits:
+            if any((name, job.part.named(which).name) in missing for name, which in job.configuration.needs):
                 continue
             with _alone(options.out.joinpath(*job.place)) as alone:
                 if alone and finished(options.out.joinpath(*job.place)) is None:

@@ -121,10 +121,11 @@ def places_of(rounds: Sequence[Round], complete: bool, folds: Sequence[Part], ou
     return found
 
 
-def needed(places: Sequence[Place], stages: Mapping[str, Configuration]) -> list[Place]:
-    """The places, each once, after the stages that it starts from."""
+def needed(places: Sequence[Place], every: Mapping[str, Configuration]) -> list[Place]:
+    """The places, each once, after the runs that it starts from."""
     found: dict[tuple[str, str], Place] = {}
     for one, part in places:
-        for each in (*(stages[name] for name in one.needs if name in stages), one):
-            found.setdefault((each.name, part.name), (each, part))
+        before = needed([(every[name], part.named(which)) for name, which in one.needs], every)
+        for each in (*before, (one, part)):
+            found.setdefault((each[0].name, each[1].name), each)
     return list(found.values())

@@ -36,6 +36,7 @@ class Part:
         train, dev: SQuAD files.
         seed: of the run.
         questions, scored: how many there are in the two.
+        first: the part of the same articles that makes what all seeds share; by default, itself.
     """
 
     name: str
@@ -44,6 +45,11 @@ class Part:
     seed: int
     questions: int = 0
     scored: int = 0
+    first: Part | None = None
+
+    def named(self, placeholder: str) -> Part:
+        """The part that ``part`` or ``first`` stands for in a setting."""
+        return (self.first or self) if placeholder == "first" else self
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,9 @@ class Configuration:
         return replace(self, settings=list(settings.values()), augment=ways, questions=self.questions or base.questions)
 
     @property
-    def needs(self) -> list[str]:
-        """The configurations whose runs it starts from."""
-        return re.findall(r"\{runs\}/([\w.-]+)/", " ".join(self.settings))
+    def needs(self) -> list[tuple[str, str]]:
+        """The runs that it starts from: the configuration of each, and the placeholder of its part."""
+        return re.findall(r"\{runs\}/([\w.-]+)/\{(\w+)\}", " ".join(self.settings))
 
     def all_settings(self, part: Part, out: Path) -> list[str]:
         """KEY=VALUE of everything, data included."""
@@ -96,7 +102,10 @@ class Configuration:
             data = {"use": "mix", "sets": {"train": data}, "questions": self.questions}
         if self.augment:
             data = {"use": "augment", "set": data, **self.augment}
-        chosen = [each.replace("{runs}", str(out)).replace("{part}", part.name) for each in self.settings]
+        chosen = [
+            re.sub(r"\{(part|first)\}", lambda found: part.named(found[1]).name, each.replace("{runs}", str(out)))
+            for each in self.settings
+        ]
         return [f"data.train={flow(data)}", f"data.dev={flow({'use': 'squad', 'path': str(part.dev)})}", *chosen]
 
     def command(self, recipe: Path, part: Part, out: Path, limit: int | None, shared: Sequence[str] = ()) -> list[str]:
@@ -165,9 +174,5 @@ def flow(value: object) -> str:
 
 
 def trained_s(run: RunResult) -> float:
-    """The seconds of training; of one that was resumed, those of all its steps and of its last evaluations."""
-    last = sum(stage.seconds for stage in run.stages if stage.name == "train")
-    ends = [event for event in run.events if event.kind == "epoch" and event.examples_per_second]
-    steps = np.diff([0, *(event.step for event in ends)])
-    size = run.manifest["recipe"]["trainer"]["batch_size"]
-    return max(last, float(sum(size * steps / [event.examples_per_second for event in ends])))
+    """The seconds of training, over all executions of it."""
+    return sum(stage.seconds for stage in run.stages if stage.name == "train")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,8 @@ class Work:
         """All configurations that are known, by name."""
         every = {name: one for each in self.rounds(guess=guess) for name, one in each.configurations.items()}
         every |= self._stages
-        curve = self._named(self.options.curve, every)
-        smaller = [every[name].smaller(number) for name in curve for number in self.table.get("curve", ())]
+        curve = [(every[name], self.folds[0]) for name in self._named(self.options.curve, every)]
+        smaller = [one.smaller(number) for one, _ in needed(curve, every) for number in self.table.get("curve", ())]
         return every | {each.name: each for each in smaller}
 
     def jobs(self, *, guess: bool = False) -> list[Job]:
@@ -69,7 +69,7 @@ class Work:
         chosen += [(every[name], part) for part in self.whole for name in dict.fromkeys([*final, *curve])]
         small = [every[f"{name}-{number}"] for name in curve for number in numbers]
         chosen += [(each, part) for part in self.whole for each in small if (each.questions or 0) < part.questions]
-        due = needed(chosen, self._stages)
+        due = needed(chosen, every)
         return [Job(c, p, c.cost(self.recipe, p, options.out, options.limit, options.set)) for c, p in due]
 
     @property
@@ -77,12 +77,5 @@ class Work:
         return {name: Configuration.of(name, given) for name, given in self.table.get("stages", {}).items()}
 
     def _named(self, given: str | None, every: Mapping[str, Configuration]) -> list[str]:
-        """The configurations that are named and known, after those that they need."""
-        names = [name for name in given.split(",") if name in every] if given else []
-        return list(dict.fromkeys(each for name in names for each in _with_needs(name, every)))
-
-
-def _with_needs(name: str, every: Mapping[str, Configuration]) -> Iterator[str]:
-    for each in every[name].needs:
-        yield from _with_needs(each, every)
-    yield name
+        """The configurations that are named and known."""
+        return [name for name in given.split(",") if name in every] if given else []
