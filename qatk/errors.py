@@ -109,6 +109,10 @@ class TrainingDiverged(QatkError):
         )
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where Ctrl-C may mean less than the end of the command."""
+
+
 class Interrupted(QatkError):
     """A signal ended the command: SIGINT (Ctrl-C) or SIGTERM."""
 

@@ -14,7 +14,7 @@ from qatk.cli.completion import adapt_scripts, rejoin_bash_words
 from qatk.cli.lazy import Commands, Lazy
 from qatk.cli.shared import Settings
 from qatk.cli.standard_output import safe_output
-from qatk.errors import Interrupted, QatkError
+from qatk.errors import Interrupted, QatkError, Terminated
 
 COMMANDS = {
     "run": Lazy("qatk.cli.run", "run_command"),
@@ -86,7 +86,7 @@ def main() -> None:
 
     def stop(*_: object) -> None:
         received.append(signal.SIGTERM)
-        raise KeyboardInterrupt
+        raise Terminated
 
     signal.signal(signal.SIGTERM, stop)
     rejoin_bash_words()

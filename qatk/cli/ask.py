@@ -23,7 +23,7 @@ from qatk.cli.shared import (
     plugin_host,
     print_json,
 )
-from qatk.errors import QatkError, UsageError, counted, suggest
+from qatk.errors import QatkError, Terminated, UsageError, counted, suggest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,7 +145,10 @@ def _sure(probability: float) -> str:
 
 
 class Conversation:
-    """Questions one after another, about one document, with a history where the terminal has one."""
+    """Questions one after another, about one document, with a history where the terminal has one.
+
+    Ctrl-C stops an answer or a loading, and at the prompt the conversation.
+    """
 
     def __init__(
         self,
@@ -175,6 +178,10 @@ class Conversation:
                 self._say(f"error: {error}", style="red")
             except EOFError:
                 return
+            except KeyboardInterrupt as signal:
+                if not self.typed or isinstance(signal, Terminated):
+                    raise
+                self._say("\nstopped; :quit ends")
 
     def _read(self) -> str | None:
         try:

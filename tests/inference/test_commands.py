@@ -108,6 +108,16 @@ def test_a_conversation_in_a_terminal_has_a_history(run: Path, tmp_path: Path) -
         assert said in lines
 
 
+def test_ctrl_c_stops_an_answer_and_not_the_conversation(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("\n".join(f"In {year} a mill was built." for year in range(100_000)))
+    command = [forked_python(), "-m", "qatk", "ask", str(run), "-c", "long.txt"]
+    then = [(":help", "When?\r"), ("> When?\r\n", "\x03"), ("stopped", ":quit\r")]
+    written, code = written_by(command, cwd=tmp_path, then=then)
+    lines = screen(written)
+    assert (code, lines.count("stopped; :quit ends")) == (0, 1), lines
+    assert "alternative" not in written
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -6,10 +6,14 @@ import os
 import pty
 import re
 import subprocess
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+WITHIN_S = 120
+"""Seconds after which a command that still runs is killed."""
 _STEP = re.compile(r"\x1b\[(\??\d*)(?:;\d+)*([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
@@ -19,17 +23,29 @@ def shown_by(command: Sequence[str], *, cwd: Path, columns: int = 80) -> tuple[l
     return screen(written), code
 
 
-def written_by(command: Sequence[str], *, cwd: Path, columns: int = 80, typed: str = "") -> tuple[str, int]:
-    """All that a command writes to a terminal, what it takes back included; its exit code. ``typed`` is typed ahead."""
+def written_by(
+    command: Sequence[str], *, cwd: Path, columns: int = 80, typed: str = "", then: Sequence[tuple[str, str]] = ()
+) -> tuple[str, int]:
+    """All that a command writes to a terminal, what it takes back included; its exit code.
+
+    ``typed`` is typed ahead; ``then`` has what is typed later, each after what it waits for.
+    """
     ours, theirs = pty.openpty()
     os.write(ours, typed.encode())
     environ = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
-    written = bytearray()
-    with subprocess.Popen(command, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as process:
+    written, later, seen = bytearray(), list(then), 0
+    terminal = partial(os.login_tty, theirs)  # by which what is typed can be a signal
+    with subprocess.Popen(command, cwd=cwd, env=environ, preexec_fn=terminal, pass_fds=[theirs]) as process:
         os.close(theirs)
+        late = threading.Timer(WITHIN_S, process.kill)
+        late.start()
         with suppress(OSError):  # what reading raises when nobody has the other end any more
             while piece := os.read(ours, 65536):
                 written += piece
+                if later and (found := written.find(later[0][0].encode(), seen)) >= 0:
+                    seen = found + len(later[0][0])
+                    os.write(ours, later.pop(0)[1].encode())
+    late.cancel()
     os.close(ours)
     return written.decode(), process.returncode
 
