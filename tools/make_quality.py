@@ -4,7 +4,8 @@
 folds, and each configuration is trained without a fold and scored on it. The first fold screens, round by round: the
 best of a round, by F1 with thresholds of other articles, is the base of the next. The other folds are for the best of
 each round. ``--final NAME,NAME --dev DEV`` trains what was chosen so on all training data, and scores it on data that
-chose nothing; ``--curve NAME,NAME`` does so with fewer questions too.
+chose nothing; ``--curve NAME,NAME`` does so with fewer questions too. ``--back NAME`` combines all seeds of it, and has
+one model learn from them.
 
 ``--plan`` prints what would be made, and how long it may take. Runs lie in OUT/NAME/PART. Those that are there are not
 made again, and one that was stopped or killed goes on. Start the script twice to use two cores, each with
@@ -24,7 +25,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Make the runs that are missing, and the page after each."""
     options = _options().parse_args(arguments)
     table = yaml.safe_load(options.table.read_text("utf-8").replace("{large}", options.large or "{large}"))
-    if (options.final or options.curve) and options.dev is None:
-        sys.exit("--final and --curve need --dev: data that chose nothing")
+    final = options.final or options.curve or options.back
+    if final and options.dev is None:
+        sys.exit("--final, --curve and --back need --dev: data that chose nothing")
     _add_others(table, options)
     recipe = ROOT / table["recipe"] if options.recipe is None else options.recipe
     folds = _folds(options)
-    work = Work(options, table, recipe, folds, _whole(options, folds) if options.final or options.curve else [])
+    work = Work(options, table, recipe, folds, _whole(options, folds) if final else [])
     work.check()
     if options.plan:
         print_plan(work.jobs(guess=True), options.out)
@@ -66,7 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
     """Put what ``--also`` names into the second round, and refuse names that are nowhere."""
-    named = [name for given in (options.only, options.final, options.curve) if given for name in given.split(",")]
+    named = [
+        name
+        for given in (options.only, options.final, options.curve, options.back)
+        if given
+        for name in given.split(",")
+    ]
     others, also = table.get("others", {}), options.also.split(",") if options.also else []
     rounds = [*table["rounds"].values()]
     known = [*(name for each in rounds for name in each), *table.get("stages", {})]
@@ -82,7 +88,7 @@ def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
 def _refuse_large(names: Sequence[str], table: dict[str, Any]) -> None:
     """Stop where one of these configurations, or a stage that it starts from, needs the model that nobody named."""
     for one in (Configuration.of(name, table[name]) for name in names):
-        _refuse_large([each for each, _ in one.needs if each in table], table)
+        _refuse_large([each for each in one.bases if each in table], table)
         if any("{large}" in each for each in one.settings):
             sys.exit(f"{one.name} needs --large MODEL: the folder of a larger model, or its id")
 
@@ -101,6 +107,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--large", metavar="MODEL")
     parser.add_argument("--final")
     parser.add_argument("--curve")
+    parser.add_argument("--back")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--plan", action="store_true")
@@ -133,8 +140,9 @@ def _folds(options: argparse.Namespace) -> list[Part]:
 
 def _whole(options: argparse.Namespace, folds: Sequence[Part]) -> list[Part]:
     questions, scored = sum(fold.scored for fold in folds), len(_read(options.dev))
-    first, *others = (Part(f"seed{n}", options.train, options.dev, n, questions, scored) for n in options.seeds)
-    return [first, *(replace(other, first=first) for other in others)]
+    names = [f"seed{seed}" for seed in options.seeds]
+    files = options.train, options.dev
+    return [Part(name, *files, seed, questions, scored, names) for name, seed in zip(names, options.seeds, strict=True)]
 
 
 def print_plan(jobs: Sequence[Job], out: Path) -> None:
@@ -172,7 +180,7 @@ def made(due: Callable[[], list[Job]], recipe: Path, options: argparse.Namespace
     ]:
         missing = {job.place for job in left}
         for job in left:
-            if any((name, job.part.named(which).name) in missing for name, which in job.configuration.needs):
+            if not missing.isdisjoint(job.configuration.needs(job.part)):
                 continue
             with _alone(options.out.joinpath(*job.place)) as alone:
                 if alone and finished(options.out.joinpath(*job.place)) is None:

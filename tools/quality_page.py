@@ -71,8 +71,7 @@ def page(
         title = f"### {each.name.capitalize()}: on top of `{each.base.name}`" if each is not rounds[0] else ""
         table = _table(each.base.name, _of_kind(known, tried, "fold"), _failed(out, tried, "fold"))
         lines += [title, "", *table, ""] if title else [*table, ""]
-    tried = {name: one for each in rounds for name, one in each.configurations.items()}
-    failed, final = _failed(out, tried, "seed"), _of_kind(known, tried, "seed")
+    failed, final = _failed(out, plain, "seed"), _of_kind(known, plain, "seed")
     if final := {name: runs for name, runs in final.items() if runs or name in failed}:
         lines += [FINAL, *_table(base, final, failed, _claims(base, final)), ""]
     lines += _curves(known, every, place)

@@ -121,11 +121,11 @@ def places_of(rounds: Sequence[Round], complete: bool, folds: Sequence[Part], ou
     return found
 
 
-def needed(places: Sequence[Place], every: Mapping[str, Configuration]) -> list[Place]:
+def needed(places: Sequence[Place], every: Mapping[str, Configuration], parts: Mapping[str, Part]) -> list[Place]:
     """The places, each once, after the runs that it starts from."""
     found: dict[tuple[str, str], Place] = {}
     for one, part in places:
-        before = needed([(every[name], part.named(which)) for name, which in one.needs], every)
+        before = needed([(every[name], parts[other]) for name, other in one.needs(part)], every, parts)
         for each in (*before, (one, part)):
             found.setdefault((each[0].name, each[1].name), each)
     return list(found.values())

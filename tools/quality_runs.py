@@ -36,7 +36,7 @@ class Part:
         train, dev: SQuAD files.
         seed: of the run.
         questions, scored: how many there are in the two.
-        first: the part of the same articles that makes what all seeds share; by default, itself.
+        seeds: the names of all parts with these articles, of which this is one; by default, it is the only one.
     """
 
     name: str
@@ -45,11 +45,12 @@ class Part:
     seed: int
     questions: int = 0
     scored: int = 0
-    first: Part | None = None
+    seeds: Sequence[str] = ()
 
-    def named(self, placeholder: str) -> Part:
-        """The part that ``part`` or ``first`` stands for in a setting."""
-        return (self.first or self) if placeholder == "first" else self
+    def named(self, placeholder: str) -> Sequence[str]:
+        """The parts that ``part``, ``first``, ``seeds`` or ``others`` (all but the first) stands for in a setting."""
+        seeds = self.seeds or [self.name]
+        return {"part": [self.name], "first": seeds[:1], "seeds": seeds, "others": seeds[1:]}[placeholder]
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,26 @@ class Configuration:
         return replace(self, settings=list(settings.values()), augment=ways, questions=self.questions or base.questions)
 
     @property
-    def needs(self) -> list[tuple[str, str]]:
-        """The runs that it starts from: the configuration of each, and the placeholder of its part."""
-        return re.findall(r"\{runs\}/([\w.-]+)/\{(\w+)\}", " ".join(self.settings))
+    def bases(self) -> list[str]:
+        """The configurations whose runs it starts from."""
+        return re.findall(r"\{runs\}/([\w.-]+)/", " ".join(self.settings))
+
+    def needs(self, part: Part) -> list[tuple[str, str]]:
+        """The runs that it starts from on this part, by configuration and part."""
+        return re.findall(r"\{runs\}/([\w.-]+)/([\w.-]+)", " ".join(self._placed(part)))
+
+    def _placed(self, part: Part) -> list[str]:
+        """The settings, with parts for their placeholders; where one stands for several, so does the whole path."""
+
+        def paths(found: re.Match[str]) -> str:
+            return ", ".join(f"{found[1]}/{name}" for name in part.named(found[2]))
+
+        return [re.sub(r"(\{runs\}/[\w.-]+)/\{(\w+)\}", paths, each) for each in self.settings]
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is trained, so that a seed means something."""
+        return "data.train=null" not in self.settings
 
     def all_settings(self, part: Part, out: Path) -> list[str]:
         """KEY=VALUE of everything, data included."""
@@ -102,10 +120,7 @@ class Configuration:
             data = {"use": "mix", "sets": {"train": data}, "questions": self.questions}
         if self.augment:
             data = {"use": "augment", "set": data, **self.augment}
-        chosen = [
-            re.sub(r"\{(part|first)\}", lambda found: part.named(found[1]).name, each.replace("{runs}", str(out)))
-            for each in self.settings
-        ]
+        chosen = [each.replace("{runs}", str(out)) for each in self._placed(part)]
         return [f"data.train={flow(data)}", f"data.dev={flow({'use': 'squad', 'path': str(part.dev)})}", *chosen]
 
     def command(self, recipe: Path, part: Part, out: Path, limit: int | None, shared: Sequence[str] = ()) -> list[str]:
@@ -124,7 +139,7 @@ class Configuration:
         except QatkError:
             return 0.0
         trainer: Any = filled["trainer"]
-        most = limit or 10**9
+        most = (limit or 10**9) if self.trains else 0
         questions = min(part.questions, self.questions or 10**9, most)
         ways = self.augment or {}
         more = sum(float(str(ways.get(way, 0.0))) for way in WAYS)

@@ -40,7 +40,7 @@ class Work:
     def check(self) -> None:
         """Refuse names of which nobody knows yet what they are on top of."""
         every = self.every(guess=self.options.plan)
-        for given in (self.options.only, self.options.final, self.options.curve):
+        for given in (self.options.only, self.options.final, self.options.curve, self.options.back):
             if unknown := [name for name in (given or "").split(",") if given and name not in every]:
                 sys.exit(f"{unknown[0]} is on top of the best of the round before: make that first, without --only")
 
@@ -52,8 +52,10 @@ class Work:
         """All configurations that are known, by name."""
         every = {name: one for each in self.rounds(guess=guess) for name, one in each.configurations.items()}
         every |= self._stages
+        every |= self._back(every)
         curve = [(every[name], self.folds[0]) for name in self._named(self.options.curve, every)]
-        smaller = [one.smaller(number) for one, _ in needed(curve, every) for number in self.table.get("curve", ())]
+        before = needed(curve, every, self._parts)
+        smaller = [one.smaller(number) for one, _ in before for number in self.table.get("curve", ())]
         return every | {each.name: each for each in smaller}
 
     def jobs(self, *, guess: bool = False) -> list[Job]:
@@ -66,11 +68,25 @@ class Work:
             chosen = [(every[name], part) for part in self.folds for name in only]
         final, curve = self._named(options.final, every), self._named(options.curve, every)
         numbers = self.table.get("curve", ())
-        chosen += [(every[name], part) for part in self.whole for name in dict.fromkeys([*final, *curve])]
+        names = dict.fromkeys([*final, *curve, *self._back(every)])
+        whole = [(every[name], part) for name in names for part in self.whole]
+        chosen += [(one, part) for one, part in whole if one.trains or part is self.whole[0]]
         small = [every[f"{name}-{number}"] for name in curve for number in numbers]
         chosen += [(each, part) for part in self.whole for each in small if (each.questions or 0) < part.questions]
-        due = needed(chosen, every)
+        due = needed(chosen, every, self._parts)
         return [Job(c, p, c.cost(self.recipe, p, options.out, options.limit, options.set)) for c, p in due]
+
+    def _back(self, every: Mapping[str, Configuration]) -> dict[str, Configuration]:
+        """What is made of all seeds of a configuration."""
+        found = {}
+        for name in self._named(self.options.back, every):
+            for key, given in self.table.get("back", {}).items():
+                found[f"{name}-{key}"] = Configuration.of(f"{name}-{key}", given).on(every[name])
+        return found
+
+    @property
+    def _parts(self) -> dict[str, Part]:
+        return {part.name: part for part in (*self.folds, *self.whole)}
 
     @property
     def _stages(self) -> dict[str, Configuration]:

@@ -41,6 +41,14 @@ rounds:
       augment: {cloze: 0.5}
       questions: 8
       set: [trainer.use=distil, "trainer.teacher={base}/{part}"]
+back:
+  ensemble:
+    what: all seeds combined
+    set:
+      - data.train=null
+      - "backbone={use: hf, model: {base}/{first}/model}"
+      - decoder.use=ensemble
+      - decoder.runs=[{base}/{others}]
 others:
   larger: {what: another model, set: ["backbone.model={large}"]}
 """
@@ -58,7 +66,7 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
         words = one.command(ROOT / table["recipe"], part, Path("runs"), None)
         settings = [words[k + 1] for k, word in enumerate(words) if word == "--set"]
         load_recipe(words[1], host, settings)
-        assert {name for name, _ in one.needs} <= before, "runs of others come first"
+        assert set(one.bases) <= before, "runs of others come first"
         before.add(one.name)
     assert len(before) > 20
     two = rounds[2].configurations["best-two"]
@@ -68,22 +76,23 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     longer = rounds[2].configurations["longer"]
     assert sorted(longer.settings) == ["trainer.epochs=10", "trainer.layer_decay=0.9"]
     taught = rounds[1].configurations["self-distilled"]
-    assert taught.needs == [("epochs-6", "part")]
+    assert taught.needs(part) == [("epochs-6", "fold0")]
     pretrained = rounds[1].configurations["pretrained"]
-    seeds = [part, replace(part, name="fold1", first=part)]
-    assert [(one.name, at.name) for one, at in needed([(pretrained, at) for at in seeds], stages)] == [
-        ("pretrain", "fold0"),
-        ("pretrained", "fold0"),
-        ("pretrain", "fold1"),
-        ("pretrained", "fold1"),
-    ]
+    seeds = {name: replace(part, name=name, seeds=["seed0", "seed1", "seed2"]) for name in ("seed0", "seed1", "seed2")}
+
+    def order(one: make_quality.Configuration) -> list[str]:
+        return [f"{one.name} {at.name}" for one, at in needed([(one, at) for at in seeds.values()], stages, seeds)]
+
+    assert order(pretrained)[:4] == ["pretrain seed0", "pretrained seed0", "pretrain seed1", "pretrained seed1"]
     larger = rounds[1].configurations["from-larger"]
-    assert [(one.name, at.name, one.times) for one, at in needed([(larger, at) for at in seeds], stages)] == [
-        ("larger", "fold0", 8),
-        ("from-larger", "fold0", 1),
-        ("from-larger", "fold1", 1),
-    ]
-    assert any(each.endswith("/larger/fold0") for each in larger.all_settings(seeds[1], Path("runs")))
+    assert order(larger) == ["larger seed0", "from-larger seed0", "from-larger seed1", "from-larger seed2"]
+    assert stages["larger"].times == 8
+    back = {name: make_quality.Configuration.of(name, given).on(larger) for name, given in table["back"].items()}
+    settings = {name: one.all_settings(seeds["seed0"], Path("runs")) for name, one in back.items()}
+    assert "backbone.model=runs/from-larger/seed0/model" in settings["ensemble"]
+    assert "decoder.runs=[runs/from-larger/seed1, runs/from-larger/seed2]" in settings["ensemble"]
+    teachers = "runs/from-larger/seed0, runs/from-larger/seed1, runs/from-larger/seed2"
+    assert f"trainer.teacher=[{teachers}]" in settings["distilled"]
     first = rounds_of(table, tmp_path, part)
     assert [each.name for each in first] == ["epochs"], "of later rounds nobody knows the base"
     assert [one.name for one, _ in places_of(first, False, [part, part], tmp_path, guess=False)] == [
@@ -170,6 +179,15 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     assert "Not made yet: `taught`." in text
     assert re.search(r"^\| `plain` \| \d+\.\d \| \d+\.\d \|$", text, re.MULTILINE), "8 questions, and all"
     assert page.with_suffix(".svg").read_text().startswith("<svg")
+    final = ["--back", "plain", "--seeds", "5,6", "--dev", tmp_path / "train.json"]
+    due = ["bent fold0", "bent fold1", "plain seed5", "plain seed6", "plain-ensemble seed5"]
+    assert [line.partition(":")[0] for line in start("--only", "bent", *final)] == due
+    chosen = page.read_text("utf-8").partition("## On data")[2]
+    assert re.findall(r"^\| `([\w-]+)` \| (\d)", chosen, re.MULTILINE) == [
+        ("plain", "3"),
+        ("taught", "1"),
+        ("plain-ensemble", "1"),
+    ]
 
 
 def test_a_run_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
@@ -181,5 +199,5 @@ def test_a_name_that_is_not_there_is_said(tmp_path: Path) -> None:
     words = ["out", "--train", "t.json", "--only", "gone"]
     with pytest.raises(SystemExit, match="has no configuration 'gone'; it has plain, "):
         make_quality.main(words)
-    with pytest.raises(SystemExit, match="--final and --curve need --dev"):
+    with pytest.raises(SystemExit, match="--final, --curve and --back need --dev"):
         make_quality.main(["out", "--train", "t.json", "--final", "plain"])
