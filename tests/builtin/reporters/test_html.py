@@ -8,6 +8,7 @@ import stat
 import sys
 from base64 import b64encode
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
 from qatk_builtin.reporters.html.charts import diagonal
+from qatk_builtin.reporters.html.costs import costs_chart, frontier
 from qatk_builtin.reporters.html.curves import learning_chart
 from qatk_builtin.reporters.html.intervals import kinds_chart, slice_differences
 from qatk_builtin.reporters.html.vega import keep_text
@@ -284,6 +286,43 @@ def test_a_view_of_slices_has_those_of_its_slicer(host: PluginHost) -> None:
     for slicer, view in zip(slicers, of_slicers, strict=True):
         assert view.name == slicer.replace("-", " ")
         assert [row[0] for row in view.rows] == [group for group in groups if group.startswith(f"{slicer}: ")]
+
+
+@pytest.mark.parametrize(
+    ("costs", "gains", "best"),
+    [
+        ([3, 1, 2], [9, 5, 7], [1, 2, 0]),
+        ([1, 2, 3], [5, 5, 6], [0, 2]),
+        ([2, 2, 1], [7, 8, 8], [2]),
+        ([1, 1], [5, 5], [0]),
+        ([], [], []),
+    ],
+)
+def test_the_frontier_is_what_no_other_beats_in_both(costs: list[float], gains: list[float], best: list[int]) -> None:
+    assert frontier(costs, gains) == best
+    beaten = {
+        i
+        for i, j in product(range(len(costs)), repeat=2)
+        if (costs[j] <= costs[i] and gains[j] >= gains[i]) and (costs[j] < costs[i] or gains[j] > gains[i])
+    }
+    assert {(costs[i], gains[i]) for i in best} == {(costs[i], gains[i]) for i in range(len(costs)) if i not in beaten}
+
+
+def test_f1_stands_against_each_cost_in_which_systems_differ(host: PluginHost) -> None:
+    bold, careful = two_systems(host).systems
+    small = replace(bold, facts={"examples_per_second": 250.0, "parameters": 22.5e6, "model_bytes": 9e7})
+    large = replace(careful, facts={"seconds_per_1000": 80.0, "cost_per_1000": 0.5, "model_bytes": 9e7})
+    slow = replace(bold, name="slow", facts={"examples_per_second": 4.0, "parameters": 30e6})
+    (chart,) = costs_chart(compare_systems([small, large, slow], draws=50))
+    assert [view.name for view in chart.views] == ["time", "parameters"]
+    told = [(row[0], row[1], row[-1]) for row in chart.views[0].rows]
+    assert told == [("A bold", "4.00", "yes"), ("B careful", "80.00", "yes"), ("C slow", "250.00", "no")]
+    line, *_, letters = chart.views[0].spec["layer"]
+    assert [point["x"] for point in line["data"]["values"]] == [4, 80]
+    assert letters["encoding"]["x"]["scale"]["type"] == "log"
+    assert [row[0] for row in chart.views[1].rows] == ["A bold", "C slow"]
+    assert chart.views[1].spec["layer"][-1]["encoding"]["x"]["scale"]["zero"] is False
+    assert not list(costs_chart(compare_systems([bold, careful], draws=50)))
 
 
 def test_the_diagonal_is_where_both_are_the_same() -> None:

@@ -90,12 +90,13 @@ def curve(
     }
 
 
-def ranges(values: Sequence[tuple[str, float, float, float]], names: Sequence[str]) -> Spec:
+def ranges(values: Sequence[tuple[str, float, float, float]], names: Sequence[str], x: str) -> Spec:
     """Vertical intervals: of each the name of its series, x, and both ends.
 
     Args:
         values: the intervals.
         names: of all series; the legend is that of :func:`curve`, which two layers share.
+        x: title of the axis.
     """
     scale, legend = _colours(names, symbolType="stroke")
     return {
@@ -106,9 +107,7 @@ def ranges(values: Sequence[tuple[str, float, float, float]], names: Sequence[st
             "y": {"field": "low", "type": "quantitative"},
             "y2": {"field": "high"},
             "color": {"field": "s", "type": "nominal", "scale": scale, "legend": legend},
-            "tooltip": [
-                {"field": key, "title": {"s": " ", "x": "epoch"}.get(key, key)} for key in ("s", "x", "low", "high")
-            ],
+            "tooltip": [{"field": key, "title": {"s": " ", "x": x}.get(key, key)} for key in ("s", "x", "low", "high")],
         },
     }
 
@@ -125,6 +124,38 @@ def band(values: Sequence[tuple[str, float, float, float]], names: Sequence[str]
             "y2": {"field": "high"},
             "color": {"field": "s", "type": "nominal", "scale": scale, "legend": legend},
         },
+    }
+
+
+def dots(values: Sequence[tuple[str, str, float, float]], names: Sequence[str], x: str, y: str) -> list[Spec]:
+    """Points with a letter beside each: of each the name of its series, the letter, x and y.
+
+    The first axis is of ratios where the largest x is more than ten times the least.
+    """
+    data = {"values": [{"s": s, "letter": letter, "x": short(a), "y": short(b)} for s, letter, a, b in values]}
+    scale, legend = _colours(names)
+    far = max(a for _, _, a, _ in values) > 10 * min(a for _, _, a, _ in values)
+    ratios = {"type": "log"} if far else {"zero": False}
+    place = {
+        "x": {"field": "x", "type": "quantitative", "title": x, "scale": {**ratios, "nice": False, "padding": 24}},
+        "y": {"field": "y", "type": "quantitative", "title": y, "scale": {"zero": False}},
+    }
+    colour = {"color": {"field": "s", "type": "nominal", "scale": scale, "legend": legend}}
+    told = [{"field": key, "title": title} for key, title in (("s", " "), ("x", x), ("y", y))]
+    point = {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1}}
+    beside = {"mark": {"type": "text", "align": "left", "dx": 8, "dy": -8}}
+    return [
+        {"data": data, **point, "encoding": {**place, **colour, "tooltip": told}},
+        {"data": data, **beside, "encoding": {**place, "text": {"field": "letter", "type": "nominal"}}},
+    ]
+
+
+def staircase(values: Sequence[tuple[float, float]]) -> Spec:
+    """A line that keeps each y up to the next x."""
+    return {
+        "data": {"values": [{"x": short(x), "y": short(y)} for x, y in values]},
+        "mark": {"type": "line", "interpolate": "step-after", "style": "guide"},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}},
     }
 
 

@@ -79,7 +79,7 @@ def _with_intervals(
         for each in epochs
         if f"{key}_low" in each.metrics
     ]
-    extra = [ranges(known, [name for name, _ in scores])] if known else []
+    extra = [ranges(known, [name for name, _ in scores], "epoch")] if known else []
     unit = "per cent of the dev set"
     view = _lines("EM and F1 after each epoch", series, "epoch", unit, points=True, extra=extra)
     if not known:

@@ -34,6 +34,7 @@ from qatk.files import finite
 from qatk.results import Comparison, Evaluation, System
 from qatk.types import ALL, groups_of
 from qatk_builtin.reporters.html.charts import Chart
+from qatk_builtin.reporters.html.costs import costs_chart
 from qatk_builtin.reporters.html.curves import learning_chart, odds_charts
 from qatk_builtin.reporters.html.intervals import differences, kinds_chart, slice_differences, slices_chart
 from qatk_builtin.reporters.html.packing import whole
@@ -73,6 +74,7 @@ def _charts(systems: Sequence[System], comparison: Comparison | None, run: RunRe
     if comparison and comparison.pairs:
         yield differences(comparison)
         yield from slice_differences(comparison)
+        yield from costs_chart(comparison)
     scored = all("exact" in system.evaluation.per_question for system in systems)
     if scored:
         yield kinds_chart(systems)

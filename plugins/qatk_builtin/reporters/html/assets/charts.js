@@ -43,7 +43,7 @@ class Charts {
       axisBand: { labelLimit: narrow ? 0.4 * width : 230 },
       legend: { labelColor: ink, labelFontSize: 12, labelLimit: Math.min(320, width - 40), symbolStrokeWidth: 2, columns },
       view: { stroke: null }, range: { category: series }, line: { strokeWidth: 2, color: series[0] },
-      point: { color: series[0] }, rule: { color: series[0] }, bar: { color: series[0] }, style: { guide: { stroke: soft, color: soft, strokeWidth: 1 } },
+      point: { color: series[0] }, rule: { color: series[0] }, text: { color: ink }, bar: { color: series[0] }, style: { guide: { stroke: soft, color: soft, strokeWidth: 1 } },
     };
   }
 }
