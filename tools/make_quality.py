@@ -62,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     for _ in made(work.jobs, recipe, options):
         rounds, every = work.rounds(), work.every()
-        write_atomically(options.page, page(options.train.name, options.out, rounds, every, len(folds), options.page))
+        said = page(_call_of(options), options.out, rounds, every, len(folds), options.page)
+        write_atomically(
+            options.page, said if options.large is None else said.replace(options.large, _name_of_large(options))
+        )
 
 
 def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
@@ -113,6 +116,21 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--page", type=Path, default=PAGE)
     return parser
+
+
+def _call_of(options: argparse.Namespace) -> str:
+    """The call that makes the same table elsewhere."""
+    given = {"also": options.also, "large": options.large, "final": options.final, "back": options.back}
+    given |= {"curve": options.curve, "dev": options.dev and options.dev.name, "limit": options.limit}
+    words = ["OUT", "--train", options.train.name, *(word for each in options.set for word in ("--set", each))]
+    words += [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+    return f"python tools/make_quality.py {' '.join(words)}"
+
+
+def _name_of_large(options: argparse.Namespace) -> str:
+    """Its id, or the name of its folder, which lies elsewhere on another machine."""
+    path = Path(options.large)
+    return path.name if path.is_dir() else str(options.large)
 
 
 def _read(path: Path) -> Examples:

@@ -23,11 +23,13 @@ HEAD = [
 ]
 TEXT = """# What each lever gains
 
-Made on {date} by `python tools/make_quality.py OUT --train {train}` from the runs of `tools/quality.yaml`, all of which
-are listed, also those that did not help. [Better answers](../how-to/better-answers.md) explains the levers. Figures are
-means over the runs that are finished, in per cent. *Held-out F1* has a null threshold that was fitted on other articles
-of the same data; *AUC* is that of the null odds; *minutes* are those of training. Differences are those to the first
-line of a table, on the parts of the data that both have.
+Made on {date} by
+`{call}`
+from the runs of `tools/quality.yaml`, all of which are listed, also those that did not help.
+[Better answers](../how-to/better-answers.md) explains the levers. Figures are means over the runs that are finished, in
+per cent. *Held-out F1* has a null threshold that was fitted on other articles of the same data; *AUC* is that of the
+null odds; *minutes* are those of training. Differences are those to the first line of a table, on the parts of the data
+that both have.
 
 ## By cross-validation
 
@@ -51,12 +53,12 @@ F1 with held-out thresholds by number of training questions, on the same data as
 
 
 def page(
-    train: str, out: Path, rounds: Sequence[Round], every: Mapping[str, Configuration], folds: int, place: Path
+    call: str, out: Path, rounds: Sequence[Round], every: Mapping[str, Configuration], folds: int, place: Path
 ) -> str:
     """The text of the page; a chart is written beside it where there is a learning curve.
 
     Args:
-        train: the name of the data.
+        call: the command that makes it.
         out: where the runs are.
         rounds: as far as they are known.
         every: all configurations, those of learning curves included; the first one is the base of final claims.
@@ -64,7 +66,7 @@ def page(
         place: of the page.
     """
     base, known = next(iter(every)), _known(out, every)
-    lines = [TEXT.format(date=date.today(), train=train, folds=folds)]
+    lines = [TEXT.format(date=date.today(), call=call, folds=folds)]
     plain = {name: one for name, one in every.items() if not _number(name, every)}
     for each in rounds:
         tried = {each.base.name: each.base, **each.configurations}

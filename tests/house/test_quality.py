@@ -153,7 +153,10 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
         start("--plan", "--also", "larger")
     with pytest.raises(SystemExit, match="taught is on top of the best of the round before"):
         start("--only", "taught")
-    lines = [line.partition(": about ")[0] for line in start()]
+    larger = tmp_path / "larger"
+    larger.mkdir()
+    lines = [line.partition(": about ")[0] for line in start("--large", larger)]
+    assert "OUT --train train.json --large larger`" in page.read_text("utf-8")
     assert lines[:4] == [*due, "plain fold1"]
     start("--only", "taught")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page.read_text("utf-8"), re.MULTILINE))
