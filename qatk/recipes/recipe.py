@@ -93,15 +93,23 @@ class Recipe:
         """
         return key.partition(".")[0] not in (*NO_RESULT, "data") and key not in self._incidental
 
+    def has_default(self, key: str) -> bool:
+        """Whether a key has the value that it has where nothing sets it."""
+        return key in self._defaults
+
+    @cached_property
+    def _defaults(self) -> set[str]:
+        return flat(self.filled()).keys() - flat(self._written(Choice.given, defaults=False)).keys()
+
     @cached_property
     def _incidental(self) -> set[str]:
         """The keys that :meth:`computed` leaves out."""
         return flat(self.filled()).keys() - flat(self.computed()).keys()
 
-    def _written(self, form: Callable[[Choice], dict[str, object]]) -> dict[str, Any]:
-        result: dict[str, Any] = self.scalars.model_dump()
+    def _written(self, form: Callable[[Choice], dict[str, object]], *, defaults: bool = True) -> dict[str, Any]:
+        result: dict[str, Any] = self.scalars.model_dump(exclude_defaults=not defaults)
         if self.cluster is None:
-            del result["cluster"]  # so that runs from before it was there go on
+            result.pop("cluster", None)  # digests, and the folders of comparisons, are as before it was there
         for path, choice in self.choices.items():
             inner = result
             for step in path[:-1]:

@@ -144,6 +144,10 @@ class Choice:
         """The choice as a recipe writes it, every default included."""
         return {"use": self.use, **self.options.model_dump(mode="json")}
 
+    def given(self) -> dict[str, object]:
+        """The same, without the options that have their defaults."""
+        return {"use": self.use, **self.options.model_dump(mode="json", exclude_defaults=True)}
+
     def computed(self) -> dict[str, object]:
-        """The same, without options that change nothing of what it computes."""
+        """The whole choice, without options that change nothing of what it computes."""
         return {"use": self.use, **self.options.model_dump(mode="json", exclude=self.options.incidental())}

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
+from qatk.display.keys import flat
 from qatk.errors import ModelError, QatkWarning
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
@@ -124,8 +125,16 @@ def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, 
 
 
 def _differences(recipe: Recipe, held: Mapping[str, object]) -> Sequence[str]:
-    """In what the recipe of a run folder computes something else than this one, without a word of secrets."""
-    return differences(held, hidden(recipe.filled()), recipe.decides)
+    """In what the recipe of a run folder computes something else than this one, without a word of secrets.
+
+    An option that came after the run began counts if it is set: by default it leaves things as they were.
+    """
+    known = flat(held)
+
+    def counts(key: str) -> bool:
+        return recipe.decides(key) and (key in known or not recipe.has_default(key))
+
+    return differences(held, hidden(recipe.filled()), counts)
 
 
 def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:

@@ -105,6 +105,12 @@ def test_what_changes_no_result_may_change_before_a_run_goes_on(undisturbed: Und
     same = [name for name in undisturbed.contents if name.startswith(("model/", "metrics", "null", "pred", "examples"))]
     assert len(same) > 5
     assert {name: contents(out)[name] for name in same} == {name: undisturbed.contents[name] for name in same}
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["recipe"]["trainer"]["masked_words"]  # as a version wrote it that did not have this yet
+    manifest["identity"]["recipe"] = "of that version"
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunFolderError, match=r"its recipe differs \(trainer.masked_words not there, now 0.5\)\n"):
+        qatk.run(undisturbed.recipe, out=out, resume=True, settings=["trainer.masked_words=0.5"])
     qatk.run(undisturbed.recipe, out=out, resume=True)  # and back again
 
 
