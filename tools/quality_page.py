@@ -13,13 +13,13 @@ from qatk.comparison.compare import compare_systems
 from qatk.results.comparison import System
 from qatk.statistics.intervals import mean_interval
 from quality_rounds import Round
-from quality_runs import FAILED, Configuration, fitted, flow, kept, trained_s
+from quality_runs import FAILED, Configuration, at_best, fitted, flow, kept, trained_s
 
 Runs = Mapping[str, RunResult]
 """The finished runs of a configuration, by part."""
 HEAD = [
-    *("EM", "F1", "HasAns F1", "NoAns F1", "held-out F1", "AUC"),
-    *("held-out difference", "F1 difference", "95 % CI", "verdict", "minutes"),
+    *("EM", "F1", "HasAns F1", "NoAns F1", "best F1", "held-out F1", "AUC"),
+    *("best difference", "F1 difference", "95 % CI", "verdict", "minutes"),
 ]
 TEXT = """# What each lever gains
 
@@ -27,23 +27,25 @@ Made on {date} by
 `{call}`
 from the runs of `tools/quality.yaml`, all of which are listed, also those that did not help.
 [Better answers](../how-to/better-answers.md) explains the levers. Figures are means over the runs that are finished, in
-per cent. *Held-out F1* has a null threshold that was fitted on other articles of the same data; *AUC* is that of the
-null odds; *minutes* are those of training. Differences are those to the first line of a table, on the parts of the data
-that both have.
+per cent. *Best F1* has the null threshold that is best on the scored questions, *held-out F1* one that was fitted on
+other articles of the same data; *AUC* is that of the null odds; *minutes* are those of training. Differences are those
+to the first line of a table, on the parts of the data that both have.
 
 ## By cross-validation
 
 {folds} folds of the training articles: each model is scored on articles that it was not trained on, and each fold has a
-seed of its own. The first fold screens: the best of a round, by held-out F1, is the base of the next. The other folds
-are for the best of each round, and for the first line. The difference in F1 is taken question by question, with a 95 %
-confidence interval (CI) by article. It does not cover other seeds, and of twenty such intervals one excludes 0 by
-chance: it says what to try on the data that a choice is reported on, which take no part here.
+seed of its own. The last epoch is kept. The first fold screens: the best of a round, by its best F1, is the base of the
+next. (Half of the training articles of SQuAD 2.0 have no unanswerable question, so a threshold of some of them misleads
+on others, whatever the model.) The other folds are for the best of each round, and for the first line. The difference
+in F1 is taken question by question, with a 95 % confidence interval (CI) by article. It does not cover other seeds, and
+of twenty such intervals one excludes 0 by chance: it says what to try on the data that a choice is reported on, which
+take no part here.
 """
 FINAL = """
 ## On data that chose nothing
 
-Trained on all training articles, several seeds each. The verdict is that of `qatk compare`, which corrects for the
-number of comparisons; with several seeds, its interval covers other seeds too.
+Trained on all training articles, several seeds each; the last epoch is kept. The verdict is that of `qatk compare`,
+which corrects for the number of comparisons; with several seeds, its interval covers other seeds too.
 """
 CURVE = """
 ## How much labelling each is worth
@@ -114,7 +116,8 @@ def _table(
     claims: Mapping[str, tuple[str, str, str]] | None = None,
 ) -> Iterator[str]:
     """A line for each configuration, those that failed included; then those that are not made."""
-    yield f"|  | runs | {' | '.join(HEAD)} |"
+    head = [each.replace("best difference", "held-out difference") if claims is not None else each for each in HEAD]
+    yield f"|  | runs | {' | '.join(head)} |"
     yield f"| --- |{' --: |' * (len(HEAD) + 1)}"
     waiting = []
     for name, runs in known.items():
@@ -122,7 +125,7 @@ def _table(
             figures = [f"{value:.1f}" for value in _figures(list(runs.values()))]
             area = f"{np.mean([fitted(run)[1] for run in runs.values()]):.3f}"
             gained = _gain(runs, known.get(base, {})) if claims is None else claims.get(name, ("", "", ""))
-            more = [*figures, area, _held(runs, known.get(base, {})), *gained, _minutes(runs)]
+            more = [*figures, area, _above(runs, known.get(base, {}), held=claims is not None), *gained, _minutes(runs)]
             yield f"| `{name}` | {len(runs)} | {' | '.join(more)} |"
         elif name in failed:
             yield f"| `{name}` | 0 | {failed[name]} |{' |' * (len(HEAD) - 1)}"
@@ -138,7 +141,7 @@ def _figures(runs: Sequence[RunResult]) -> list[float]:
     answered = np.concatenate([run.evaluation.examples.has_answer for run in runs])
     means = [one["exact"], one["f1"], one["f1"][answered], one["f1"][~answered]]
     percents = [100 * float(values.mean()) if len(values) else float("nan") for values in means]
-    return [*percents, float(np.mean([fitted(run)[0] for run in runs]))]
+    return [*percents, *(float(np.mean([of(run) for run in runs])) for of in (at_best, lambda run: fitted(run)[0]))]
 
 
 def _minutes(runs: Runs) -> str:
@@ -151,8 +154,10 @@ def _shared(runs: Runs, base: Runs) -> list[str]:
     return [part for part in runs if part in base and runs[part] is not base[part]]
 
 
-def _held(runs: Runs, base: Runs) -> str:
-    differences = [fitted(runs[part])[0] - fitted(base[part])[0] for part in _shared(runs, base)]
+def _above(runs: Runs, base: Runs, *, held: bool) -> str:
+    """How far F1 with a threshold is above that of the base; with a held-out one, or with the best."""
+    of = (lambda run: fitted(run)[0]) if held else at_best
+    differences = [of(runs[part]) - of(base[part]) for part in _shared(runs, base)]
     return f"{np.mean(differences):+.1f}" if differences else ""
 
 

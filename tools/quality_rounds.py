@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from quality_runs import FAILED, Configuration, Part, fitted, kept
+from quality_runs import FAILED, Configuration, Part, at_best, kept
 
 Place = tuple[Configuration, Part]
 
@@ -89,11 +89,11 @@ def _epochs(one: Configuration) -> float:
 
 
 def gain(one: Configuration, base: Configuration, parts: Sequence[Part], out: Path) -> float:
-    """How far held-out F1 is above that of the base, the mean over the parts that both have; ``-inf`` without any."""
+    """How far the best F1 is above that of the base, the mean over the parts that both have; ``-inf`` without any."""
     if one.name == base.name:
         return 0.0
     runs = [(kept(out / one.name / part.name), kept(out / base.name / part.name)) for part in parts]
-    differences = [fitted(ours)[0] - fitted(theirs)[0] for ours, theirs in runs if ours and theirs]
+    differences = [at_best(ours) - at_best(theirs) for ours, theirs in runs if ours and theirs]
     known = [each for each in differences if not np.isnan(each)]
     return float(np.mean(known)) if known else -np.inf
 
