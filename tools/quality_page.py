@@ -35,11 +35,11 @@ to the first line of a table, on the parts of the data that both have.
 
 {folds} folds of the training articles: each model is scored on articles that it was not trained on, and each fold has a
 seed of its own. The last epoch is kept. The first fold screens: the best of a round, by its best F1, is the base of the
-next. (Half of the training articles of SQuAD 2.0 have no unanswerable question, so a threshold of some of them misleads
-on others, whatever the model.) The other folds are for the best of each round, and for the first line. The difference
-in F1 is taken question by question, with a 95 % confidence interval (CI) by article. It does not cover other seeds, and
-of twenty such intervals one excludes 0 by chance: it says what to try on the data that a choice is reported on, which
-take no part here.
+next. (A third of the training articles of SQuAD 2.0 has no unanswerable question, so a threshold of some of them
+misleads on others, whatever the model.) The other folds are for the best of each round, and for the first line. The
+difference in F1 is taken question by question, with a 95 % confidence interval (CI) by article. It does not cover other
+seeds, and of twenty such intervals one excludes 0 by chance: it says what to try on the data that a choice is reported
+on, which take no part here.
 """
 FINAL = """
 ## On data that chose nothing

@@ -176,7 +176,7 @@ def kept(folder: Path) -> RunResult | None:
 def at_best(run: RunResult) -> float:
     """F1 with the threshold that is best on these very questions; NaN without null odds.
 
-    It ranks runs on training articles. There, half of SQuAD 2.0's articles have no unanswerable question, so that a
+    It ranks runs on training articles. There, a third of SQuAD 2.0's articles have no unanswerable question, so that a
     threshold of some articles says little of others.
     """
     if run.evaluation.predictions.null_odds is None:
