@@ -80,6 +80,7 @@ def calibrate_command(
     With --at-most, it also finds the threshold that promises an error rate; commands that answer then use that one.
     """
     from qatk.calibration.calibrate import calibrate
+    from qatk.calibration.transfer import misleading
 
     plain_warnings()
     asked = _ask(at_most, confidence, wrong)
@@ -90,7 +91,7 @@ def calibrate_command(
     if as_json:
         print_json(found.as_dict())
     else:
-        _show(output(), found)
+        _show(output(), found, misleading(found, evaluation.examples))
     if write and data is None:
         written = _write(source, found)
         if not as_json:
@@ -108,12 +109,14 @@ def _ask(at_most: float | None, confidence: float | None, wrong: Literal["exact"
     return None
 
 
-def _show(console: Console, found: Calibration) -> None:
+def _show(console: Console, found: Calibration, why: str | None) -> None:
     console.print(Text(_title(found), "bold"))
     for block in in_blocks(_table(found), console.width):
         console.print(block)
         console.print()
     console.print(_advice(found), soft_wrap=True)
+    if why is not None:
+        console.print(why, style="yellow", soft_wrap=True)
     if found.promise is not None:
         _show_promise(console, found.promise)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
+from qatk.calibration.transfer import misleading
 from qatk.display.keys import flat
 from qatk.errors import ModelError, QatkWarning
 from qatk.evaluation.prediction_files import official_form
@@ -234,6 +235,8 @@ def _write(folder: RunFolder, answers: Answers, evaluation: Evaluation) -> None:
         thresholds = found.splits[0].thresholds
         folder.update(calibration=CalibrationRecord(clusters=found.clusters.kind, thresholds=thresholds))
         write_calibration(folder.path, found)
+        if (why := misleading(found, evaluation.examples)) is not None:
+            warnings.warn(f"{why}; the oracle of `qatk calibrate` ranks models better here", QatkWarning, stacklevel=2)
     _write_evaluation(folder.path, evaluation)
 
 

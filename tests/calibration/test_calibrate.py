@@ -17,10 +17,12 @@ from typer.testing import CliRunner
 import qatk
 from compare_tools import answer, articles, evaluation, squad_of, write_run
 from qatk.calibration import calibrate as module
+from qatk.calibration import transfer
 from qatk.calibration.calibrate import Calibration, HeldOut, answers_of, apply_threshold, distinct_halves, halves
 from qatk.calibration.fitting import Questions, fit
+from qatk.calibration.transfer import misleading
 from qatk.cli import app
-from qatk.errors import DataError, QatkError
+from qatk.errors import DataError, QatkError, QatkWarning
 from qatk.evaluation.squad import exact_and_f1
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
@@ -261,10 +263,12 @@ def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_pat
             call(*arguments)
 
 
-def test_a_run_is_scored_by_thresholds_of_other_contexts(tmp_path: Path) -> None:
+def test_a_run_is_scored_by_thresholds_of_other_contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qatk.runs.run.misleading", lambda *_: "they mislead")
     recipe = write_recipe(tmp_path, train=64, dev=24, max_steps=4)
     setting = ["decoder.null_threshold=calibrated"]
-    result = qatk.run(recipe, out=tmp_path / "run", settings=setting)
+    with pytest.warns(QatkWarning, match="they mislead; the oracle of `qatk calibrate` ranks"):
+        result = qatk.run(recipe, out=tmp_path / "run", settings=setting)
     written = json.loads((tmp_path / "run" / "calibration.json").read_text())
     assert written["clusters"] == "context"
     assert result.metrics["f1"] == pytest.approx(written["held_out"]["f1"]["first"])
@@ -272,6 +276,26 @@ def test_a_run_is_scored_by_thresholds_of_other_contexts(tmp_path: Path) -> None
     assert written == json.loads(json.dumps(calibrate(load_run(tmp_path / "run").evaluation).as_dict()))
     plain = qatk.run(recipe, out=tmp_path / "plain")
     np.testing.assert_array_equal(plain.evaluation.predictions.null_odds, result.evaluation.predictions.null_odds)
+
+
+def test_thresholds_that_mislead_are_told_with_the_reason(
+    host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    even = articles(240, 4)
+    uneven = even.take(np.flatnonzero(np.where(clusters_of(even).index < 2, even.has_answer, ~even.has_answer)))
+    for examples, gain, told in ((uneven, -2.5, True), (uneven, -1.9, False), (even, -2.5, False)):
+        found = module.calibrate(examples, answer(examples, 0.9, 1))
+        said = misleading(replace(found, at_zero={"f1": found.held_out["f1"]["mean"] - gain}), examples)
+        assert (said is not None) == told, said
+        if said is not None:
+            assert said.startswith("thresholds that were fitted on other articles change F1 by -2.5 against threshold")
+            masks = distinct_halves(clusters_of(uneven).index, 20, found.seed)
+            shares = [[(~uneven.has_answer[part]).mean() for part in (half, ~half)] for half in masks]
+            apart = 100 * np.abs(np.diff(shares)).mean()
+            assert f" differ by {apart:.0f} points in the share of questions without an answer" in said
+    monkeypatch.setattr(transfer, "LOST", -100)
+    run = write_run(tmp_path / "run", evaluation(host, uneven, answer(uneven, 0.9, 1)))
+    assert "in the share of questions" in CliRunner().invoke(app, ["calibrate", str(run), "--no-write"]).stdout
 
 
 def test_a_run_that_cannot_be_calibrated_stops_before_training(tmp_path: Path) -> None:
