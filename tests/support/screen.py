@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import subprocess
+import termios
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,6 +17,8 @@ from pathlib import Path
 
 WITHIN_S = 120
 """Seconds after which a command that still runs is killed."""
+PAUSE_S = 0.5
+"""Seconds before what is typed later: the prompt that echoed the last line is left by then."""
 _STEP = re.compile(r"\x1b\[(\??\d*)(?:;\d+)*([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
@@ -34,16 +39,19 @@ def written_by(
     os.write(ours, typed.encode())
     environ = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
     written, later, seen = bytearray(), list(then), 0
-    terminal = partial(os.login_tty, theirs)  # by which what is typed can be a signal
-    with subprocess.Popen(command, cwd=cwd, env=environ, preexec_fn=terminal, pass_fds=[theirs]) as process:
+    own = partial(fcntl.ioctl, 0, termios.TIOCSCTTY, 0)  # its terminal controls it: what is typed can be a signal
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True, "preexec_fn": own}
+    with subprocess.Popen(command, cwd=cwd, env=environ, **streams) as process:
         os.close(theirs)
         late = threading.Timer(WITHIN_S, process.kill)
+        late.daemon = True
         late.start()
         with suppress(OSError):  # what reading raises when nobody has the other end any more
             while piece := os.read(ours, 65536):
                 written += piece
                 if later and (found := written.find(later[0][0].encode(), seen)) >= 0:
                     seen = found + len(later[0][0])
+                    time.sleep(PAUSE_S)
                     os.write(ours, later.pop(0)[1].encode())
     late.cancel()
     os.close(ours)
