@@ -13,7 +13,7 @@ from qatk.comparison.compare import compare_systems
 from qatk.results.comparison import System
 from qatk.statistics.intervals import mean_interval
 from quality_rounds import Round
-from quality_runs import FAILED, Configuration, at_best, fitted, flow, kept, trained_s
+from quality_runs import FAILED, Configuration, area, at_best, flow, held_out, kept, trained_s
 
 Runs = Mapping[str, RunResult]
 """The finished runs of a configuration, by part."""
@@ -123,9 +123,15 @@ def _table(
     for name, runs in known.items():
         if runs:
             figures = [f"{value:.1f}" for value in _figures(list(runs.values()))]
-            area = f"{np.mean([fitted(run)[1] for run in runs.values()]):.3f}"
+            under = f"{np.mean([area(run) for run in runs.values()]):.3f}"
             gained = _gain(runs, known.get(base, {})) if claims is None else claims.get(name, ("", "", ""))
-            more = [*figures, area, _above(runs, known.get(base, {}), held=claims is not None), *gained, _minutes(runs)]
+            more = [
+                *figures,
+                under,
+                _above(runs, known.get(base, {}), held=claims is not None),
+                *gained,
+                _minutes(runs),
+            ]
             yield f"| `{name}` | {len(runs)} | {' | '.join(more)} |"
         elif name in failed:
             yield f"| `{name}` | 0 | {failed[name]} |{' |' * (len(HEAD) - 1)}"
@@ -141,7 +147,7 @@ def _figures(runs: Sequence[RunResult]) -> list[float]:
     answered = np.concatenate([run.evaluation.examples.has_answer for run in runs])
     means = [one["exact"], one["f1"], one["f1"][answered], one["f1"][~answered]]
     percents = [100 * float(values.mean()) if len(values) else float("nan") for values in means]
-    return [*percents, *(float(np.mean([of(run) for run in runs])) for of in (at_best, lambda run: fitted(run)[0]))]
+    return [*percents, *(float(np.mean([of(run) for run in runs])) for of in (at_best, held_out))]
 
 
 def _minutes(runs: Runs) -> str:
@@ -156,7 +162,7 @@ def _shared(runs: Runs, base: Runs) -> list[str]:
 
 def _above(runs: Runs, base: Runs, *, held: bool) -> str:
     """How far F1 with a threshold is above that of the base; with a held-out one, or with the best."""
-    of = (lambda run: fitted(run)[0]) if held else at_best
+    of = held_out if held else at_best
     differences = [of(runs[part]) - of(base[part]) for part in _shared(runs, base)]
     return f"{np.mean(differences):+.1f}" if differences else ""
 

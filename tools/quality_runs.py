@@ -179,22 +179,28 @@ def at_best(run: RunResult) -> float:
     It ranks runs on training articles. There, a third of SQuAD 2.0's articles have no unanswerable question, so that a
     threshold of some articles says little of others.
     """
-    if run.evaluation.predictions.null_odds is None:
+    if np.isnan(run.evaluation.predictions.null_odds).any():
         return float("nan")
     sweep = threshold_sweep(run.evaluation)
     return float(sweep.f1[sweep.best_f1])
 
 
 @cache
-def fitted(run: RunResult) -> tuple[float, float]:
-    """F1 with thresholds of other articles, and the area under the ROC curve of the null odds; NaN where unknown."""
+def held_out(run: RunResult) -> float:
+    """F1 with thresholds of other articles; NaN where none can be fitted."""
     evaluation = run.evaluation
     try:
         found = calibrate(evaluation.examples, evaluation.predictions, evaluation.normalisation)
     except QatkError:
-        return float("nan"), float("nan")
-    told = answerability_of(evaluation)
-    return float(np.mean([each.f1 for each in found.splits])), float("nan") if told is None else told.roc_auc
+        return float("nan")
+    return float(np.mean([each.f1 for each in found.splits]))
+
+
+@cache
+def area(run: RunResult) -> float:
+    """The area under the ROC curve of the null odds; NaN where it is unknown."""
+    told = answerability_of(run.evaluation)
+    return float("nan") if told is None else told.roc_auc
 
 
 def flow(value: object) -> str:

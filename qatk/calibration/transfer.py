@@ -18,10 +18,12 @@ def misleading(found: Calibration, examples: Examples) -> str | None:
     an answer: closer to each other than two standard errors of halves that are drawn question by question.
     """
     gain = found.held_out["f1"]["mean"] - found.at_zero["f1"]
+    if gain > -LOST:
+        return None
     unanswerable, kind = ~examples.has_answer, found.clusters.kind
     ways = distinct_halves(found.clusters.index, len(found.splits), found.seed)
     apart = float(np.mean([abs(unanswerable[half].mean() - unanswerable[~half].mean()) for half in ways]))
-    if gain > -LOST or apart < 4 * unanswerable.std() / np.sqrt(len(examples)):
+    if apart < 4 * unanswerable.std() / np.sqrt(len(examples)):
         return None
     return (
         f"thresholds that were fitted on other {kind}s change F1 by {gain:+.1f} against threshold 0: halves of the "

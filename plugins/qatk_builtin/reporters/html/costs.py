@@ -10,6 +10,7 @@ from qatk.display import figure, interval
 from qatk.results import Comparison, Interval, System
 from qatk_builtin.reporters.html.charts import Chart, Spec, View, dots, plot, ranges, staircase
 from qatk_builtin.reporters.shared.comparison import letter_of
+from qatk_builtin.reporters.shared.system_figures import seconds_of
 
 COSTS = {
     "time": "seconds for 1,000 questions",
@@ -43,7 +44,7 @@ def costs_of(system: System) -> dict[str, float]:
     """What a system costs, by :data:`COSTS`, as far as it is known."""
     facts = system.facts
     found = {
-        "time": facts.get("seconds_per_1000") or 1000 / facts.get("examples_per_second", np.inf),
+        "time": seconds_of(system) or 0.0,
         "money": facts.get("cost_per_1000", 0.0),
         "parameters": facts.get("parameters", 0.0) / 1e6,
         "size": facts.get("model_bytes", 0.0) / 1e6,
