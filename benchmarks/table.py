@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from common import Row
 from rich.console import Console
 from rich.table import Table
+
+from qatk.run_folder.provenance import processor
 
 COLUMNS = ("what", "on", "against", "qatk", "reference", "ratio", "least to most", "target", "verdict")
 PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "datasets", "accelerate", "numpy", "typer")
@@ -53,7 +54,7 @@ def machine() -> dict[str, Any]:
     """Where and when this is measured, and with what."""
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -102,13 +103,6 @@ def short(value: float) -> str:
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str | None:

@@ -2,16 +2,17 @@
 
 ``python tools/make_quality.py OUT --train TRAIN`` cross-validates: the articles of the training data are divided into
 folds, and each configuration is trained without a fold and scored on it. The first fold screens, round by round: the
-best of a round, by F1 with thresholds of other articles, is the base of the next. The other folds are for the best of
-each round. ``--final NAME,NAME --dev DEV`` trains what was chosen so on all training data, and scores it on data that
-chose nothing; ``--curve NAME,NAME`` does so with fewer questions too. ``--back NAME`` combines all seeds of it, and has
-one model learn from them.
+best of a round, by its best F1 over thresholds, is the base of the next. The other folds are for the best of each
+round. ``--final NAME,NAME --dev DEV`` trains what was chosen so on all training data, and scores it on data that chose
+nothing; ``--curve NAME,NAME`` does so with fewer questions too. ``--back NAME`` combines all seeds of it, and has one
+model learn from them.
 
-``--plan`` prints what would be made, and how long it may take. Runs lie in OUT/NAME/PART. Those that are there are not
-made again, and one that was stopped or killed goes on. Start the script twice to use two cores, each with
-``OMP_NUM_THREADS=1``: both share the runs. The page is written after each run, from all that are finished. ``--only``
-makes these alone, ``--also`` tries more of the table, ``--large MODEL`` is the larger model that some of it learn from.
-``--set backbone.layers=3`` takes half the time; ``--limit N`` uses few questions, to try the script.
+``--plan`` prints what would be made, and how long it may take. Runs lie in OUT/NAME/PART; one that was stopped or
+killed goes on. Start the script twice to use two cores, each with ``OMP_NUM_THREADS=1``: both share the runs. After
+each run its record is kept beside the page, and the page is written from all records. What another machine made is not
+made again, unless another run starts from its model. ``--only`` makes these alone, ``--also`` tries more of the table,
+``--large MODEL`` is the larger model that some of it learn from. ``--set backbone.layers=3`` takes half the time, and
+``--questions N`` draws so many to learn from in each fold; ``--limit N`` uses few questions, to try the script.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from qatk.api import Examples
 from qatk.data import save, split
 from qatk.files import write_atomically
-from qatk.plugins.host import PluginHost
 from quality_page import page
-from quality_runs import ASSUMED_S, FAILED, Configuration, Part, finished, trained_s
+from quality_records import Records, read_squad
+from quality_runs import ASSUMED_S, Configuration, Part
 from quality_work import Job, Work
 
 ROOT = Path(__file__).parents[1]
@@ -54,15 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("--final, --curve and --back need --dev: data that chose nothing")
     _add_others(table, options)
     recipe = ROOT / table["recipe"] if options.recipe is None else options.recipe
+    records = Records(options.out, options.page.with_suffix(""), recipe, options.limit, options.set)
     folds = _folds(options)
-    work = Work(options, table, recipe, folds, _whole(options, folds) if final else [])
+    work = Work(options, table, records, folds, _whole(options, folds) if options.dev else [])
     work.check()
     if options.plan:
-        print_plan(work.jobs(guess=True), options.out)
+        print_plan(work)
         return
-    for _ in made(work.jobs, recipe, options):
-        rounds, every = work.rounds(), work.every()
-        said = page(_call_of(options), options.out, rounds, every, len(folds), options.page)
+    for _ in made(work):
+        said = page(_call_of(options), records, work.rounds(), work.every(), list(work.parts.values()), options.page)
         write_atomically(
             options.page, said if options.large is None else said.replace(options.large, _name_of_large(options))
         )
@@ -112,6 +112,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--curve")
     parser.add_argument("--back")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--questions", type=int)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--page", type=Path, default=PAGE)
@@ -121,7 +122,8 @@ def _options() -> argparse.ArgumentParser:
 def _call_of(options: argparse.Namespace) -> str:
     """The call that makes the same table elsewhere."""
     given = {"also": options.also, "large": options.large, "final": options.final, "back": options.back}
-    given |= {"curve": options.curve, "dev": options.dev and options.dev.name, "limit": options.limit}
+    given |= {"curve": options.curve, "dev": options.dev and options.dev.name}
+    given |= {"questions": options.questions, "limit": options.limit}
     words = ["OUT", "--train", options.train.name, *(word for each in options.set for word in ("--set", each))]
     words += [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
     return f"python tools/make_quality.py {' '.join(words)}"
@@ -133,14 +135,9 @@ def _name_of_large(options: argparse.Namespace) -> str:
     return path.name if path.is_dir() else str(options.large)
 
 
-def _read(path: Path) -> Examples:
-    examples: Examples = PluginHost.discover().build("dataset", "squad", {"path": str(path)}).load()
-    return examples
-
-
 def _folds(options: argparse.Namespace) -> list[Part]:
     """The folds, by article; each is written once."""
-    examples = _read(options.train)
+    examples = read_squad(options.train)
     names = [f"fold{number}" for number in range(options.folds)]
     rows = split(examples, shares=dict.fromkeys(names, 1 / options.folds), seed=0, stratify=True).rows
     parts = []
@@ -152,61 +149,65 @@ def _folds(options: argparse.Namespace) -> list[Part]:
                 folder.mkdir(parents=True, exist_ok=True)
                 save(examples.take(kept), folder / file)
         files = folder / "train.json.gz", folder / "dev.json.gz"
-        parts.append(Part(name, *files, seed, len(others), len(rows[name])))
+        parts.append(Part(name, *files, seed, len(others), len(rows[name]), drawn=options.questions))
     return parts
 
 
 def _whole(options: argparse.Namespace, folds: Sequence[Part]) -> list[Part]:
-    questions, scored = sum(fold.scored for fold in folds), len(_read(options.dev))
+    questions, scored = sum(fold.scored for fold in folds), len(read_squad(options.dev))
     names = [f"seed{seed}" for seed in options.seeds]
     files = options.train, options.dev
     return [Part(name, *files, seed, questions, scored, names) for name, seed in zip(names, options.seeds, strict=True)]
 
 
-def print_plan(jobs: Sequence[Job], out: Path) -> None:
+def print_plan(work: Work) -> None:
     """What is to be made, in its order, with the hours that it may take."""
-    rate, known = seconds_a_question(jobs, out)
+    jobs, records = work.jobs(guess=True), work.records
+    rate, known = seconds_a_question(jobs, records)
     hours = 0.0
     for number, job in enumerate(jobs, 1):
-        folder = out.joinpath(*job.place)
-        done = finished(folder) is not None
+        done = records.get(job.configuration, job.part) is not None
         hours += 0.0 if done else job.cost * rate / 3600
-        state = "finished" if done else "begun" if (folder / "manifest.json").exists() else "to do"
+        begun = (records.folder(job.configuration, job.part) / "manifest.json").exists()
+        state = "finished" if done else "begun" if begun else "to do"
         print(f"{number:3} {' '.join(job.place):32} {state:8} {job.cost * rate / 3600:6.2f} h {hours:7.1f} h in all")
     print(f"at {1 / rate:.1f} questions a second, {'as measured here' if known else 'which no run has measured yet'};")
     print("rounds whose base is not known yet are planned on the longest configuration of the round before;")
     print("started twice, the script takes half of it on two cores")
 
 
-def seconds_a_question(jobs: Sequence[Job], out: Path) -> tuple[float, bool]:
-    """The median over the finished runs; whether there is one."""
-    runs = [(job.cost, run) for job in jobs if (run := finished(out.joinpath(*job.place))) is not None]
-    rates = [trained_s(run) / cost for cost, run in runs if cost and trained_s(run)]
+def seconds_a_question(jobs: Sequence[Job], records: Records) -> tuple[float, bool]:
+    """The median over the runs that were made here; whether there is one."""
+    runs = [
+        (job.cost, one)
+        for job in jobs
+        if (one := records.get(job.configuration, job.part)) and records.folder(job.configuration, job.part).exists()
+    ]
+    rates = [one.seconds / cost for cost, one in runs if cost and one.seconds]
     return (float(np.median(rates)), True) if rates else (ASSUMED_S, False)
 
 
-def made(due: Callable[[], list[Job]], recipe: Path, options: argparse.Namespace) -> Iterator[None]:
+def made(work: Work) -> Iterator[None]:
     """Make one run after the other; yields at the start and after each.
 
     Those that another process makes, and those that need one of these, are left for later. What is due is asked after
     each: the best of a round is known when all of it is made.
     """
     yield
+    records = work.records
     tried: set[tuple[str, str]] = set()
-    while left := [
-        job for job in due() if job.place not in tried and finished(options.out.joinpath(*job.place)) is None
-    ]:
+    while left := [job for job in work.left() if job.place not in tried]:
         missing = {job.place for job in left}
         for job in left:
             if not missing.isdisjoint(job.configuration.needs(job.part)):
                 continue
-            with _alone(options.out.joinpath(*job.place)) as alone:
-                if alone and finished(options.out.joinpath(*job.place)) is None:
-                    rate, _ = seconds_a_question(due(), options.out)
+            with _alone(records.folder(job.configuration, job.part)) as alone:
+                if alone and job.place in {each.place for each in work.left()}:
+                    rate, _ = seconds_a_question(work.jobs(), records)
                     rest = sum(each.cost for each in left) * rate / 3600
                     about = f"about {job.cost * rate / 3600:.2f} h, {rest:.1f} h for all {len(left)} that are left"
                     print(f"{' '.join(job.place)}: {about}", flush=True)
-                    make(job.configuration, recipe, job.part, options)
+                    make(job.configuration, job.part, records)
             if alone:
                 tried.add(job.place)
                 yield
@@ -228,18 +229,21 @@ def _alone(folder: Path) -> Iterator[bool]:
             yield True
 
 
-def make(configuration: Configuration, recipe: Path, part: Part, options: argparse.Namespace) -> None:
-    """Make one run; why it failed is kept beside it, and the next start tries again."""
-    words = configuration.command(recipe, part, options.out, options.limit, options.set)
+def make(configuration: Configuration, part: Part, records: Records) -> None:
+    """Make one run unless it lies there, and keep its record, or why it failed: the next start tries that again."""
+    failure = records.failure(configuration, part)
+    if records.keep(configuration, part):
+        return
+    words = configuration.command(records.recipe, part, records.out, records.limit, records.shared)
     code, said = _call([sys.executable, "-m", "qatk", *words])
-    failed = options.out / configuration.name / f"{part.name}-{FAILED}"
     if code == 0:
-        failed.unlink(missing_ok=True)
+        failure.unlink(missing_ok=True)
+        records.keep(configuration, part)
         return
     if code < 0 or code > 128:
         sys.exit(128 + abs(code) % 128)  # stopped from outside: the same call goes on
     why = said.rpartition("error: ")[2].strip() or f"exit code {code}"
-    failed.write_text(why.splitlines()[0] + "\n", encoding="utf-8")
+    failure.write_text(why.splitlines()[0] + "\n", encoding="utf-8")
     print(f"  failed: {why}", flush=True)
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from qatk.api import RunResult
 from qatk.comparison.compare import compare_systems
 from qatk.results.comparison import System
 from qatk.statistics.intervals import mean_interval
+from quality_records import Made, Records, area, at_best, held_out
 from quality_rounds import Round
-from quality_runs import FAILED, Configuration, area, at_best, flow, held_out, kept, trained_s
+from quality_runs import Configuration, Part, flow
 
-Runs = Mapping[str, RunResult]
+Runs = Mapping[str, Made]
 """The finished runs of a configuration, by part."""
 HEAD = [
     *("EM", "F1", "HasAns F1", "NoAns F1", "best F1", "held-out F1", "AUC"),
@@ -29,17 +30,18 @@ from the runs of `tools/quality.yaml`, all of which are listed, also those that 
 [Better answers](../how-to/better-answers.md) explains the levers. Figures are means over the runs that are finished, in
 per cent. *Best F1* has the null threshold that is best on the scored questions, *held-out F1* one that was fitted on
 other articles of the same data; *AUC* is that of the null odds; *minutes* are those of training. Differences are those
-to the first line of a table, on the parts of the data that both have.
+to the first line of a table, on the parts of the data that both have. The folder `quality` beside this page has the
+answers and null odds of each run, from which the script makes these tables. Trained on {machines}.
 
 ## By cross-validation
 
-{folds} folds of the training articles: each model is scored on articles that it was not trained on, and each fold has a
-seed of its own. The last epoch is kept. The first fold screens: the best of a round, by its best F1, is the base of the
-next. (A third of the training articles of SQuAD 2.0 has no unanswerable question, so a threshold of some of them
-misleads on others, whatever the model.) The other folds are for the best of each round, and for the first line. The
-difference in F1 is taken question by question, with a 95 % confidence interval (CI) by article. It does not cover other
-seeds, and of twenty such intervals one excludes 0 by chance: it says what to try on the data that a choice is reported
-on, which take no part here.
+{folds} folds of the training articles: each model learns from {drawn} and is scored on the articles of its fold. Each
+fold has a seed of its own. The last epoch is kept. The first fold screens: the best of a round, by its best F1, is the
+base of the next. (A third of the training articles of SQuAD 2.0 has no unanswerable question, so a threshold of some of
+them misleads on others, whatever the model.) The other folds are for the best of each round, and for the first line.
+The difference in F1 is taken question by question, with a 95 % confidence interval (CI) by article. It does not cover
+other seeds, and of twenty such intervals one excludes 0 by chance: it says what to try on the data that a choice is
+reported on, which take no part here.
 """
 FINAL = """
 ## On data that chose nothing
@@ -55,27 +57,35 @@ F1 with held-out thresholds by number of training questions, on the same data as
 
 
 def page(
-    call: str, out: Path, rounds: Sequence[Round], every: Mapping[str, Configuration], folds: int, place: Path
+    call: str,
+    records: Records,
+    rounds: Sequence[Round],
+    every: Mapping[str, Configuration],
+    parts: Sequence[Part],
+    place: Path,
 ) -> str:
     """The text of the page; a chart is written beside it where there is a learning curve.
 
     Args:
         call: the command that makes it.
-        out: where the runs are.
+        records: of the runs that are made.
         rounds: as far as they are known.
         every: all configurations, those of learning curves included; the first one is the base of final claims.
-        folds: how many there are.
+        parts: the folds, and all training data with each seed.
         place: of the page.
     """
-    base, known = next(iter(every)), _known(out, every)
-    lines = [TEXT.format(date=date.today(), call=call, folds=folds)]
+    base, folds = next(iter(every)), [part for part in parts if part.name.startswith("fold")]
+    whole = [part for part in parts if part not in folds]
+    known = _known(records, every, parts)
+    drawn = f"{folds[0].drawn:,} questions of the other folds" if folds[0].drawn else "the other folds"
+    lines = [TEXT.format(date=date.today(), call=call, folds=len(folds), drawn=drawn, machines=_machines(known))]
     plain = {name: one for name, one in every.items() if not _number(name, every)}
     for each in rounds:
         tried = {each.base.name: each.base, **each.configurations}
         title = f"### {each.name.capitalize()}: on top of `{each.base.name}`" if each is not rounds[0] else ""
-        table = _table(each.base.name, _of_kind(known, tried, "fold"), _failed(out, tried, "fold"))
+        table = _table(each.base.name, _on(folds, known, tried), _failed(records, tried, folds))
         lines += [title, "", *table, ""] if title else [*table, ""]
-    failed, final = _failed(out, plain, "seed"), _of_kind(known, plain, "seed")
+    failed, final = _failed(records, plain, whole), _on(whole, known, plain)
     if final := {name: runs for name, runs in final.items() if runs or name in failed}:
         lines += [FINAL, *_table(base, final, failed, _claims(base, final)), ""]
     lines += _curves(known, every, place)
@@ -88,9 +98,15 @@ def page(
     return "\n".join(lines) + "\n"
 
 
-def _known(out: Path, every: Mapping[str, Configuration]) -> dict[str, Runs]:
-    folders = {name: sorted((out / name).glob("*/manifest.json")) for name in every}
-    return {name: {f.parent.name: run for f in found if (run := kept(f.parent))} for name, found in folders.items()}
+def _known(records: Records, every: Mapping[str, Configuration], parts: Sequence[Part]) -> dict[str, Runs]:
+    found = {name: {part.name: records.get(one, part) for part in parts} for name, one in every.items()}
+    return {name: {part: run for part, run in runs.items() if run is not None} for name, runs in found.items()}
+
+
+def _machines(known: Mapping[str, Runs]) -> str:
+    """Where the runs were trained, the place of most of them first."""
+    number = Counter(run.machine for runs in known.values() for run in runs.values())
+    return ", ".join(f"{name} ({runs} runs)" for name, runs in number.most_common()) or "no run yet"
 
 
 def _number(name: str, every: Mapping[str, Configuration]) -> int:
@@ -99,13 +115,15 @@ def _number(name: str, every: Mapping[str, Configuration]) -> int:
     return int(last) if first in every and last.isdecimal() and every[name].questions == int(last) else 0
 
 
-def _of_kind(known: Mapping[str, Runs], names: Mapping[str, Configuration], kind: str) -> dict[str, Runs]:
-    return {name: {part: run for part, run in known[name].items() if part.startswith(kind)} for name in names}
+def _on(parts: Sequence[Part], known: Mapping[str, Runs], names: Mapping[str, Configuration]) -> dict[str, Runs]:
+    return {name: {part.name: known[name][part.name] for part in parts if part.name in known[name]} for name in names}
 
 
-def _failed(out: Path, names: Mapping[str, Configuration], kind: str) -> dict[str, str]:
+def _failed(records: Records, names: Mapping[str, Configuration], parts: Sequence[Part]) -> dict[str, str]:
     """Why a run of a configuration failed."""
-    files = {name: sorted((out / name).glob(f"{kind}*-{FAILED}")) for name in names}
+    files = {
+        name: [file for part in parts if (file := records.failure(one, part)).exists()] for name, one in names.items()
+    }
     return {name: found[0].read_text("utf-8").strip() for name, found in files.items() if found}
 
 
@@ -141,7 +159,7 @@ def _table(
         yield f"\nNot made yet: {', '.join(waiting)}."
 
 
-def _figures(runs: Sequence[RunResult]) -> list[float]:
+def _figures(runs: Sequence[Made]) -> list[float]:
     """Means over all questions of all runs; of thresholds, over runs."""
     one = {name: np.concatenate([run.evaluation.per_question[name] for run in runs]) for name in ("exact", "f1")}
     answered = np.concatenate([run.evaluation.examples.has_answer for run in runs])
@@ -152,7 +170,7 @@ def _figures(runs: Sequence[RunResult]) -> list[float]:
 
 def _minutes(runs: Runs) -> str:
     """The mean time of training."""
-    return f"{np.mean([trained_s(run) for run in runs.values()]) / 60:.1f}"
+    return f"{np.mean([run.seconds for run in runs.values()]) / 60:.1f}"
 
 
 def _shared(runs: Runs, base: Runs) -> list[str]:
@@ -219,7 +237,7 @@ def _curves(known: Mapping[str, Runs], every: Mapping[str, Configuration], place
             points.setdefault(name.rpartition("-")[0], {})[_number(name, every)] = _figures(runs)[-1]
     for name, of in points.items():
         if runs := [run for part, run in known[name].items() if part.startswith("seed")]:
-            of[int(runs[0].manifest["data"]["train"]["questions"])] = _figures(runs)[-1]
+            of[runs[0].questions] = _figures(runs)[-1]
     if not points:
         return []
     numbers = sorted({number for of in points.values() for number in of})

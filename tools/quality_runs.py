@@ -1,26 +1,19 @@
-"""The runs of ``tools/make_quality.py``: what is tried on which data, what a run costs, and whether it is finished."""
+"""The configurations of ``tools/make_quality.py``: what is tried, on which data, and what it costs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-import qatk
-from qatk.api import QatkError, RunResult
-from qatk.calibration.calibrate import calibrate
-from qatk.evaluation import threshold_sweep
-from qatk.evaluation.answerability import answerability_of
+from qatk.api import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
 
-FAILED = "failed.txt"
 PREDICTING = 1 / 6
 """The time in which a question is answered, as a share of that in which it is learnt from."""
 ASSUMED_S = 0.14
@@ -38,6 +31,7 @@ class Part:
         seed: of the run.
         questions, scored: how many there are in the two.
         seeds: the names of all parts with these articles, of which this is one; by default, it is the only one.
+        drawn: how many of the questions are learnt from; ``None`` for all.
     """
 
     name: str
@@ -47,6 +41,7 @@ class Part:
     questions: int = 0
     scored: int = 0
     seeds: Sequence[str] = ()
+    drawn: int | None = None
 
     def named(self, placeholder: str) -> Sequence[str]:
         """The parts that ``part``, ``first``, ``seeds`` or ``others`` (all but the first) stands for in a setting."""
@@ -117,8 +112,8 @@ class Configuration:
     def all_settings(self, part: Part, out: Path) -> list[str]:
         """KEY=VALUE of everything, data included."""
         data: dict[str, object] = {"use": "squad", "path": str(part.train)}
-        if self.questions is not None:
-            data = {"use": "mix", "sets": {"train": data}, "questions": self.questions}
+        if (drawn := self.questions or part.drawn) is not None:
+            data = {"use": "mix", "sets": {"train": data}, "questions": drawn}
         if self.augment:
             data = {"use": "augment", "set": data, **self.augment}
         chosen = [each.replace("{runs}", str(out)) for each in self._placed(part)]
@@ -141,7 +136,7 @@ class Configuration:
             return 0.0
         trainer: Any = filled["trainer"]
         most = (limit or 10**9) if self.trains else 0
-        questions = min(part.questions, self.questions or 10**9, most)
+        questions = min(part.questions, self.questions or part.drawn or 10**9, most)
         ways = self.augment or {}
         more = sum(float(str(ways.get(way, 0.0))) for way in WAYS)
         questions = min(questions * (more + (0 if ways.get("originals") is False else 1)), most)
@@ -153,61 +148,6 @@ class Configuration:
         return float(self.times * learnt + told)
 
 
-def finished(folder: Path) -> RunResult | None:
-    """The run in a folder, if it came to its end."""
-    try:
-        return qatk.load_run(folder) if (folder / "manifest.json").exists() else None
-    except QatkError:
-        return None
-
-
-@cache
-def _kept_at(folder: Path, changed: float) -> RunResult | None:
-    return finished(folder)
-
-
-def kept(folder: Path) -> RunResult | None:
-    """As :func:`finished`, but read once."""
-    manifest = folder / "manifest.json"
-    return _kept_at(folder, manifest.stat().st_mtime) if manifest.exists() else None
-
-
-@cache
-def at_best(run: RunResult) -> float:
-    """F1 with the threshold that is best on these very questions; NaN without null odds.
-
-    It ranks runs on training articles. There, a third of SQuAD 2.0's articles have no unanswerable question, so that a
-    threshold of some articles says little of others.
-    """
-    if np.isnan(run.evaluation.predictions.null_odds).any():
-        return float("nan")
-    sweep = threshold_sweep(run.evaluation)
-    return float(sweep.f1[sweep.best_f1])
-
-
-@cache
-def held_out(run: RunResult) -> float:
-    """F1 with thresholds of other articles; NaN where none can be fitted."""
-    evaluation = run.evaluation
-    try:
-        found = calibrate(evaluation.examples, evaluation.predictions, evaluation.normalisation)
-    except QatkError:
-        return float("nan")
-    return float(np.mean([each.f1 for each in found.splits]))
-
-
-@cache
-def area(run: RunResult) -> float:
-    """The area under the ROC curve of the null odds; NaN where it is unknown."""
-    told = answerability_of(run.evaluation)
-    return float("nan") if told is None else told.roc_auc
-
-
 def flow(value: object) -> str:
     """YAML in a line, as ``--set`` reads it."""
     return str(yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False)).strip()
-
-
-def trained_s(run: RunResult) -> float:
-    """The seconds of training, over all executions of it."""
-    return sum(stage.seconds for stage in run.stages if stage.name == "train")

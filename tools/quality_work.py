@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from quality_records import Records, finished
 from quality_rounds import Round, needed, places_of, rounds_of
 from quality_runs import Configuration, Part
 
@@ -33,7 +33,7 @@ class Work:
 
     options: argparse.Namespace
     table: Mapping[str, Any]
-    recipe: Path
+    records: Records
     folds: Sequence[Part]
     whole: Sequence[Part]
 
@@ -46,7 +46,7 @@ class Work:
 
     def rounds(self, *, guess: bool = False) -> list[Round]:
         """See :func:`rounds_of`."""
-        return rounds_of(self.table, self.options.out, self.folds[0], guess=guess)
+        return rounds_of(self.table, self.records, self.folds[0], guess=guess)
 
     def every(self, *, guess: bool = False) -> dict[str, Configuration]:
         """All configurations that are known, by name."""
@@ -54,7 +54,7 @@ class Work:
         every |= self._stages
         every |= self._back(every)
         curve = [(every[name], self.folds[0]) for name in self._named(self.options.curve, every)]
-        before = needed(curve, every, self._parts)
+        before = needed(curve, every, self.parts)
         smaller = [one.smaller(number) for one, _ in before for number in self.table.get("curve", ())]
         return every | {each.name: each for each in smaller}
 
@@ -62,7 +62,7 @@ class Work:
         """All runs that are due, in their order."""
         options, rounds, every = self.options, self.rounds(guess=guess), self.every(guess=guess)
         complete = len(rounds) == len(self.table["rounds"])
-        chosen = places_of(rounds, complete, self.folds, options.out, guess=guess)
+        chosen = places_of(rounds, complete, self.folds, self.records, guess=guess)
         if options.only is not None:
             only = self._named(options.only, every)
             chosen = [(every[name], part) for part in self.folds for name in only]
@@ -73,8 +73,22 @@ class Work:
         chosen += [(one, part) for one, part in whole if one.trains or part is self.whole[0]]
         small = [every[f"{name}-{number}"] for name in curve for number in numbers]
         chosen += [(each, part) for part in self.whole for each in small if (each.questions or 0) < part.questions]
-        due = needed(chosen, every, self._parts)
-        return [Job(c, p, c.cost(self.recipe, p, options.out, options.limit, options.set)) for c, p in due]
+        due = needed(chosen, every, self.parts)
+        recipe = self.records.recipe
+        return [Job(c, p, c.cost(recipe, p, options.out, options.limit, options.set)) for c, p in due]
+
+    def left(self) -> list[Job]:
+        """Those that are not made; of those that others start from, also what is made but lies on another machine."""
+        found: list[Job] = []
+        wanted: set[tuple[str, str]] = set()
+        for job in reversed(self.jobs()):
+            one, part = job.configuration, job.part
+            if self.records.get(one, part) is None or (
+                job.place in wanted and finished(self.records.folder(one, part)) is None
+            ):
+                found.append(job)
+                wanted.update(one.needs(part))
+        return found[::-1]
 
     def _back(self, every: Mapping[str, Configuration]) -> dict[str, Configuration]:
         """What is made of all seeds of a configuration."""
@@ -85,7 +99,8 @@ class Work:
         return found
 
     @property
-    def _parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, Part]:
+        """All parts, by name."""
         return {part.name: part for part in (*self.folds, *self.whole)}
 
     @property

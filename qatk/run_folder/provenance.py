@@ -7,6 +7,7 @@ import platform
 import warnings
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.plugins.host import PluginHost
@@ -75,9 +76,18 @@ def describe_machine(distributions: Iterable[str] = ()) -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "packages": versions,
     }
+
+
+def processor() -> str:
+    """The model of the processor, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,8 +21,9 @@ from qatk import load_run
 from qatk.data import save
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
+from qatk.run_folder.provenance import processor
+from quality_records import Records
 from quality_rounds import needed, places_of, rounds_of
-from quality_runs import trained_s
 from repository import ROOT
 
 RECIPE = """\
@@ -58,7 +63,8 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     table = yaml.safe_load((ROOT / "tools" / "quality.yaml").read_text("utf-8").replace("{large}", "large"))
     part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "dev.json", 0)
     levers = {**table["rounds"]["levers"], **table["others"]}
-    rounds = rounds_of({"rounds": {**table["rounds"], "levers": levers}}, tmp_path, part, guess=True)
+    records = Records(tmp_path, tmp_path, ROOT / table["recipe"])
+    rounds = rounds_of({"rounds": {**table["rounds"], "levers": levers}}, records, part, guess=True)
     stages = {name: make_quality.Configuration.of(name, given) for name, given in table["stages"].items()}
     assert [each.base.name for each in rounds] == ["plain", "epochs-6", "epochs-6"]
     before: set[str] = {*stages}
@@ -93,9 +99,9 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     assert "decoder.runs=[runs/from-larger/seed1, runs/from-larger/seed2]" in settings["ensemble"]
     teachers = "runs/from-larger/seed0, runs/from-larger/seed1, runs/from-larger/seed2"
     assert f"trainer.teacher=[{teachers}]" in settings["distilled"]
-    first = rounds_of(table, tmp_path, part)
+    first = rounds_of(table, records, part)
     assert [each.name for each in first] == ["epochs"], "of later rounds nobody knows the base"
-    assert [one.name for one, _ in places_of(first, False, [part, part], tmp_path, guess=False)] == [
+    assert [one.name for one, _ in places_of(first, False, [part, part], records, guess=False)] == [
         "plain",
         "epochs-6",
         "epochs-2",
@@ -108,11 +114,12 @@ def test_what_gained_is_the_next_base_and_is_tried_together(tmp_path: Path, monk
     f1 = {"epochs-6": 54.5, "average-epochs": 54.9, "pretrained": 55.4, "swap-entities": 54.7, "best-two": 55.6}
     score = {"plain": 53.0, "epochs-2": 52.0} | f1
     monkeypatch.setattr(
-        quality_rounds, "gain", lambda one, base, parts, out: score.get(one.name, 54.0) - score[base.name]
+        quality_rounds, "gain", lambda one, base, parts, records: score.get(one.name, 54.0) - score[base.name]
     )
-    monkeypatch.setattr(quality_rounds, "is_decided", lambda one, part, out: True)
+    monkeypatch.setattr(quality_rounds, "is_decided", lambda one, part, records: True)
     folds = [make_quality.Part(f"fold{k}", tmp_path, tmp_path, k) for k in range(2)]
-    rounds = rounds_of(table, tmp_path, folds[0])
+    records = Records(tmp_path, tmp_path, ROOT / table["recipe"])
+    rounds = rounds_of(table, records, folds[0])
     assert [each.base.name for each in rounds] == ["plain", "epochs-6", "pretrained"]
     two, every = (rounds[2].configurations[name] for name in ("best-two", "all-that-gained"))
     model = "backbone.model={runs}/pretrain/{part}/model"
@@ -126,7 +133,7 @@ def test_what_gained_is_the_next_base_and_is_tried_together(tmp_path: Path, monk
     assert sorted(every.settings) == sorted(two.settings)
     assert every.augment == {"swap_entities": 0.2}
     assert model in rounds[2].configurations["longer"].settings
-    further = [one.name for one, part in places_of(rounds, True, folds, tmp_path, guess=False) if part is folds[1]]
+    further = [one.name for one, part in places_of(rounds, True, folds, records, guess=False) if part is folds[1]]
     assert further == ["plain", "epochs-6", "pretrained", "best-two"]
 
 
@@ -164,33 +171,54 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     assert rows["taught"].startswith("2 | ")
     assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| \w+ \| 0\.\d$", rows["taught"])
     assert "`augment {cloze: 0.5}`, `8 questions`" in page.read_text("utf-8")
-    run = load_run(made / "taught" / "fold0")
-    assert run.manifest["data"]["train"]["questions"] == 12
-    assert trained_s(run) > 0
-    for name, part, place in (("plain", "fold1", "plain/seed4"), ("taught", "fold1", "taught/seed4")):
-        (made / name / part).rename(made / place)  # as if it were that of a chosen configuration
-    (made / "plain-8").mkdir()
-    (made / "taught" / "fold0").rename(made / "plain-8" / "seed4")
+    kept = {path.parent.name: record_of(path) for path in page.with_suffix("").glob("*/fold0.json.gz")}
+    assert kept["taught"]["questions"] == 12
+    assert kept["taught"]["seconds"] > 0
+    assert str(tmp_path) not in json.dumps(kept), "no folder of this machine"
     final = ["--final", "taught", "--curve", "plain", "--seeds", 4, "--dev", tmp_path / "train.json"]
-    assert [line.partition(":")[0] for line in start("--only", "bent", *final)] == ["bent fold0", "bent fold1"]
+    due = ["plain seed4", "taught seed4", "plain-8 seed4"]
+    assert sorted(line.partition(":")[0] for line in start("--only", "taught", *final)) == sorted(due)
     text = page.read_text("utf-8")
     chosen = text.partition("## On data")[2].partition("## How much")[0]
     assert re.findall(r"^\| `(\w+)` \| (\d) .*\| (\w*) \| 0", chosen, re.MULTILINE) == [
         ("plain", "1", ""),
         ("taught", "1", "inconclusive"),
     ]
-    assert "Not made yet: `taught`." in text
     assert re.search(r"^\| `plain` \| \d+\.\d \| \d+\.\d \|$", text, re.MULTILINE), "8 questions, and all"
     assert page.with_suffix(".svg").read_text().startswith("<svg")
-    final = ["--back", "plain", "--seeds", "5,6", "--dev", tmp_path / "train.json"]
-    due = ["bent fold0", "bent fold1", "plain seed5", "plain seed6", "plain-ensemble seed5"]
-    assert [line.partition(":")[0] for line in start("--only", "bent", *final)] == due
+    shutil.rmtree(made)  # another machine has the records alone, and makes what it starts from again
+    due = ["plain seed4", "plain seed5", "plain-ensemble seed4"]
+    final = ["--back", "plain", "--seeds", "4,5", "--dev", tmp_path / "train.json"]
+    assert [line.partition(":")[0] for line in start("--only", "plain", *final)] == due
     chosen = page.read_text("utf-8").partition("## On data")[2]
-    assert re.findall(r"^\| `([\w-]+)` \| (\d)", chosen, re.MULTILINE) == [
-        ("plain", "3"),
-        ("taught", "1"),
-        ("plain-ensemble", "1"),
-    ]
+    assert re.findall(r"^\| `([\w-]+)` \| (\d)", chosen, re.MULTILINE) == [("plain", "2"), ("plain-ensemble", "1")]
+
+
+def test_a_record_says_what_its_run_does_and_counts_for_it_alone(
+    tmp_path: Path, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(host.build("dataset", "facts", {"questions": 30}).load(), tmp_path / "train.json")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setattr(sys, "executable", forked_python())
+    monkeypatch.setattr(make_quality, "_end_with_parent", None)
+    one = make_quality.Configuration("plain", "as it is")
+    part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "train.json", 0)
+    records = Records(tmp_path / "out", tmp_path / "kept", tmp_path / "recipe.yaml")
+    assert not records.keep(one, part)
+    make_quality.make(one, part, records)
+    made, run = records.get(one, part), load_run(tmp_path / "out" / "plain" / "fold0")
+    assert made is not None
+    assert made.evaluation.metrics == pytest.approx(run.evaluation.metrics, abs=1e-3)
+    assert made.machine == processor()
+    assert records.get(replace(one, settings=["trainer.epochs=9"]), part) is None
+    assert records.get(one, replace(part, seed=1)) is None
+    assert replace(records, limit=3).get(one, part) is None
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("max_steps: 2", "max_steps: 3"))
+    assert records.get(one, part) is None
+
+
+def record_of(path: Path) -> Any:
+    return json.loads(gzip.decompress(path.read_bytes()))
 
 
 def test_a_run_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
