@@ -121,7 +121,7 @@ class Configuration:
 
     def command(self, recipe: Path, part: Part, out: Path, limit: int | None, shared: Sequence[str] = ()) -> list[str]:
         """``qatk run`` for a part; ``shared`` are settings of all configurations. Its dev data choose no epoch."""
-        settings = ["keep_best=null", *shared, *self.all_settings(part, out)]
+        settings = ["keep_best=null", "score_epochs=false", *shared, *self.all_settings(part, out)]
         folder = out / self.name / part.name
         resume = ["--resume"] if (folder / "manifest.json").exists() else []
         few = [] if limit is None else ["--limit", str(limit)]
@@ -144,7 +144,7 @@ class Configuration:
         passes = 1.0 + sum(share for name, share in more_of_it.items() if trainer.get(name))
         teachers = trainer.get("teacher", [])
         told = questions * PREDICTING * (1 if isinstance(teachers, str) else len(teachers))
-        learnt = trainer["epochs"] * (questions * passes + min(part.scored, most) * PREDICTING)
+        learnt = trainer["epochs"] * questions * passes + min(part.scored, most) * PREDICTING
         return float(self.times * learnt + told)
 
 

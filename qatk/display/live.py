@@ -110,7 +110,7 @@ class LiveView:
         if steps := [event for event in events if event.get("kind") == "step"]:
             yield _loss_line(steps, width)
             yield _speed_line(steps[-1], self.memory())
-        if epochs := [event for event in events if event.get("kind") == "epoch"]:
+        if epochs := [event for event in events if event.get("kind") == "epoch" and event.get("metrics")]:
             yield from _epoch_lines(epochs, width)
         for notice in list(self.notices):
             yield Text(printable(notice), "yellow")

@@ -62,11 +62,14 @@ class Checker:
         if "qatk" not in value:
             self._add((), "the key 'qatk' is missing", "start with qatk: 1")
         try:
-            return Scalars.model_validate({name: value[name] for name in Scalars.model_fields if name in value})
+            scalars = Scalars.model_validate({name: value[name] for name in Scalars.model_fields if name in value})
         except ValidationError as error:
             for detail in complaints(error):
                 self._add((str(detail["loc"][0]),), *explain(detail, ()))
             return Scalars()
+        if scalars.keep_best is not None and not scalars.score_epochs:
+            self._add(("score_epochs",), "epochs that are not scored cannot be compared", "add keep_best: null")
+        return scalars
 
     def _check_group(self, group: str) -> None:
         value = self.marked.value.get(group)

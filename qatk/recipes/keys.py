@@ -27,7 +27,7 @@ def value_at(recipe: object, key: str) -> object:
     return value
 
 
-NO_RESULT = ("launcher", "reporters", "trackers", "save_every", "keep_last")
+NO_RESULT = ("launcher", "reporters", "trackers", "score_epochs", "save_every", "keep_last")
 """Keys that change nothing of what a run computes."""
 MOST = 5
 """How many differing keys a message names."""

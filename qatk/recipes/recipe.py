@@ -52,6 +52,11 @@ class Recipe:
         return self.scalars.keep_best
 
     @property
+    def score_epochs(self) -> bool:
+        """Whether dev is scored after each epoch of training, and not only after the last one."""
+        return self.scalars.score_epochs
+
+    @property
     def save_every(self) -> Interval:
         """When to save the state of training between epochs."""
         return Interval.of(self.scalars.save_every)

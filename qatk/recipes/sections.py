@@ -58,6 +58,8 @@ class Scalars(Described):
     """everything random follows from it"""
     keep_best: str | None = "f1"
     """the dev metric whose best epoch is kept; null keeps the last epoch"""
+    score_epochs: bool = True
+    """whether dev is scored after each epoch; false saves that time, and needs keep_best: null"""
     save_every: Annotated[str | int | None, AfterValidator(_interval)] = "10 min"
     """when to save the state of training between epochs: a time such as "10 min", or "500 steps"; null never"""
     keep_last: Annotated[int, Field(ge=1)] = 2

@@ -80,7 +80,8 @@ class _Training:
         assert self.data.train is not None
         trainer.take_examples(self.data.train)
         try:
-            for event in trainer.fit(self.model, features, self.windows.dev, seed=seed, resume=resume):
+            dev = self.windows.dev if self.context.recipe.score_epochs else None
+            for event in trainer.fit(self.model, features, dev, seed=seed, resume=resume):
                 if event.kind == "epoch":
                     event = self._end_epoch(event)
                 if event.kind != "pause":

@@ -115,6 +115,7 @@ def test_something_that_is_no_recipe(text: str, host: PluginHost) -> None:
         ("data.test={use: fact}", "no dataset is called 'fact' (did you mean 'facts'?)"),
         ("data.dev=null", "the key 'data.dev' is missing"),
         ("keep_best=3", "keep_best: should be a text"),
+        ("score_epochs=false", "epochs that are not scored cannot be compared (add keep_best: null)"),
         ("metrics=[]", "metrics is empty"),
         ("reporters.0=5", "a reporter is chosen by a mapping with"),
         ("trainer.learning_rate=.nan", "learning_rate: should be a finite number"),

@@ -102,6 +102,18 @@ def test_without_keep_best_the_last_epoch_is_kept(tmp_path: Path) -> None:
     assert metrics["NoAns_exact"] < 100.0
 
 
+def test_epochs_without_scores_end_in_the_same_model_and_figures(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    words = ["qatk", "run", recipe, "--set", "keep_best=null", "--set", "trainer.epochs=2"]
+    for name, more in (("scored", []), ("unscored", ["--set", "score_epochs=false"])):
+        done = call(*words, *more, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in (tmp_path / "unscored" / "events.jsonl").read_text().splitlines()]
+    assert [event["metrics"] for event in events if event.get("kind") == "epoch"] == [{}, {}]
+    for name in ("metrics.json", "predictions.json", "model/model.safetensors"):
+        assert (tmp_path / "unscored" / name).read_bytes() == (tmp_path / "scored" / name).read_bytes()
+
+
 @pytest.mark.parametrize("after", [1, 2])
 def test_a_run_that_died_remembers_its_best_epoch(after: int, tmp_path: Path) -> None:
     shares = [1.0, 0.5, 0.75]
