@@ -8,24 +8,20 @@ nothing; ``--curve NAME,NAME`` does so with fewer questions too. ``--back NAME``
 model learn from them.
 
 ``--plan`` prints what would be made, and how long it may take. Runs lie in OUT/NAME/PART; one that was stopped or
-killed goes on. Start the script twice to use two cores, each with ``OMP_NUM_THREADS=1``: both share the runs. After
-each run its record is kept beside the page, and the page is written from all records. What another machine made is not
-made again, unless another run starts from its model. ``--only`` makes these alone, ``--also`` tries more of the table,
-``--large MODEL`` is the larger model that some of it learn from. ``--set backbone.layers=3`` takes half the time, and
-``--questions N`` draws so many to learn from in each fold; ``--limit N`` uses few questions, to try the script.
+killed goes on. ``--processes 2`` makes two runs at a time, each on its share of the cores; starting the script twice
+does so too. After each run its record is kept beside the page, and the page is written from all records. What another
+machine made is not made again, unless another run starts from its model. ``--only`` makes these alone, ``--also`` tries
+more of the table, ``--large MODEL`` is the larger model that some of it learn from. ``--set backbone.layers=3`` takes
+half the time, and ``--questions N`` draws so many to learn from in each fold; ``--limit N`` uses few questions, to try
+the script.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import fcntl
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +31,22 @@ import yaml
 from qatk.data import save, split
 from qatk.files import write_atomically
 from quality_page import page
+from quality_processes import alone, call, together
 from quality_records import Records, read_squad
 from quality_runs import ASSUMED_S, Configuration, Part
 from quality_work import Job, Work
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results" / "quality.md"
-WAIT_S = 20.0
+WAIT_S = 2.0
 """Seconds after which this process looks again whether another one has finished what a run needs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the runs that are missing, and the page after each."""
     options = _options().parse_args(arguments)
+    if options.processes > 1 and not options.plan:
+        sys.exit(together(Path(__file__), sys.argv[1:] if arguments is None else arguments, options.processes))
     table = yaml.safe_load(options.table.read_text("utf-8").replace("{large}", options.large or "{large}"))
     final = options.final or options.curve or options.back
     if final and options.dev is None:
@@ -114,6 +113,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--questions", type=int)
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--page", type=Path, default=PAGE)
     return parser
@@ -173,7 +173,7 @@ def print_plan(work: Work) -> None:
         print(f"{number:3} {' '.join(job.place):32} {state:8} {job.cost * rate / 3600:6.2f} h {hours:7.1f} h in all")
     print(f"at {1 / rate:.1f} questions a second, {'as measured here' if known else 'which no run has measured yet'};")
     print("rounds whose base is not known yet are planned on the longest configuration of the round before;")
-    print("started twice, the script takes half of it on two cores")
+    print("--processes 2 takes half of it on two cores")
 
 
 def seconds_a_question(jobs: Sequence[Job], records: Records) -> tuple[float, bool]:
@@ -196,19 +196,20 @@ def made(work: Work) -> Iterator[None]:
     yield
     records = work.records
     tried: set[tuple[str, str]] = set()
-    while left := [job for job in work.left() if job.place not in tried]:
+    began = time.time()
+    while left := [job for job in work.left() if job.place not in tried and not _failed_since(began, job, records)]:
         missing = {job.place for job in left}
         for job in left:
             if not missing.isdisjoint(job.configuration.needs(job.part)):
                 continue
-            with _alone(records.folder(job.configuration, job.part)) as alone:
-                if alone and job.place in {each.place for each in work.left()}:
+            with alone(records.folder(job.configuration, job.part)) as mine:
+                if mine and job.place in {each.place for each in work.left()}:
                     rate, _ = seconds_a_question(work.jobs(), records)
                     rest = sum(each.cost for each in left) * rate / 3600
                     about = f"about {job.cost * rate / 3600:.2f} h, {rest:.1f} h for all {len(left)} that are left"
                     print(f"{' '.join(job.place)}: {about}", flush=True)
                     make(job.configuration, job.part, records)
-            if alone:
+            if mine:
                 tried.add(job.place)
                 yield
                 break
@@ -216,17 +217,10 @@ def made(work: Work) -> Iterator[None]:
             time.sleep(WAIT_S)
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Whether no other process makes this run; none does within the block. The lock goes with the process."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+def _failed_since(began: float, job: Job, records: Records) -> bool:
+    """Whether another process has tried it too, and failed."""
+    failure = records.failure(job.configuration, job.part)
+    return failure.exists() and failure.stat().st_mtime > began
 
 
 def make(configuration: Configuration, part: Part, records: Records) -> None:
@@ -235,7 +229,7 @@ def make(configuration: Configuration, part: Part, records: Records) -> None:
     if records.keep(configuration, part):
         return
     words = configuration.command(records.recipe, part, records.out, records.limit, records.shared)
-    code, said = _call([sys.executable, "-m", "qatk", *words])
+    code, said = call([sys.executable, "-m", "qatk", *words])
     if code == 0:
         failure.unlink(missing_ok=True)
         records.keep(configuration, part)
@@ -245,28 +239,6 @@ def make(configuration: Configuration, part: Part, records: Records) -> None:
     why = said.rpartition("error: ")[2].strip() or f"exit code {code}"
     failure.write_text(why.splitlines()[0] + "\n", encoding="utf-8")
     print(f"  failed: {why}", flush=True)
-
-
-def _call(command: Sequence[str]) -> tuple[int, str]:
-    """Exit code and standard error. A signal is passed on, and the process ends with this one, however that ends."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=_end_with_parent
-    )
-    before = {
-        number: signal.signal(number, lambda number, _: process.send_signal(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        _, said = process.communicate()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return process.returncode, said
-
-
-def _end_with_parent() -> None:
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class LiveTrainer(Live[protocols.Trainer]):
                 self.component.take_examples(examples)
 
     def fit(
-        self, model: Model, train: Features, dev: Features, *, seed: int, resume: Path | None
+        self, model: Model, train: Features, dev: Features | None, *, seed: int, resume: Path | None
     ) -> Iterator[TrainEvent]:
         """Events of the training; what happens between two of them is not the trainer's doing."""
         with self.during("training"):

@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 import make_quality  # of tools/
+import quality_processes
 import quality_rounds
-from commands import forked_python
+from commands import call, forked_python
 from qatk import load_run
 from qatk.data import save
 from qatk.plugins.host import PluginHost
@@ -144,7 +145,7 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "table.yaml").write_text("recipe: recipe.yaml\ncurve: [8]\n" + TABLE)
     monkeypatch.setattr(sys, "executable", forked_python())
-    monkeypatch.setattr(make_quality, "_end_with_parent", None)
+    monkeypatch.setattr(quality_processes, "_end_with_parent", None)
     made, page = tmp_path / "out", tmp_path / "page.md"
     words = [made, "--train", tmp_path / "train.json", "--folds", 2, "--page", page]
     words += ["--recipe", tmp_path / "recipe.yaml", "--table", tmp_path / "table.yaml"]
@@ -200,7 +201,7 @@ def test_a_record_says_what_its_run_does_and_counts_for_it_alone(
     save(host.build("dataset", "facts", {"questions": 30}).load(), tmp_path / "train.json")
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     monkeypatch.setattr(sys, "executable", forked_python())
-    monkeypatch.setattr(make_quality, "_end_with_parent", None)
+    monkeypatch.setattr(quality_processes, "_end_with_parent", None)
     one = make_quality.Configuration("plain", "as it is")
     part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "train.json", 0)
     records = Records(tmp_path / "out", tmp_path / "kept", tmp_path / "recipe.yaml")
@@ -221,8 +222,25 @@ def record_of(path: Path) -> Any:
     return json.loads(gzip.decompress(path.read_bytes()))
 
 
+def test_two_processes_share_the_runs_and_the_page(tmp_path: Path, host: PluginHost) -> None:
+    save(host.build("dataset", "facts", {"questions": 24, "long": 0.0}).load(), tmp_path / "train.json")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    (tmp_path / "table.yaml").write_text("recipe: recipe.yaml\n" + TABLE)
+    words = ["make_quality", tmp_path / "out", "--train", tmp_path / "train.json", "--folds", 2]
+    words += ["--recipe", tmp_path / "recipe.yaml", "--table", tmp_path / "table.yaml", "--page", tmp_path / "page.md"]
+    words += ["--only", "plain", "--processes", 2]
+    done = call(*words, paths=[ROOT / "tools"])
+    assert done.returncode == 0, done.stderr
+    said = [line.partition(":")[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert sorted(said) == ["plain fold0", "plain fold1"], "each by one of them"
+    assert "| `plain` | 2 |" in (tmp_path / "page.md").read_text("utf-8")
+
+
 def test_a_run_that_another_process_makes_is_left_to_it(tmp_path: Path) -> None:
-    with make_quality._alone(tmp_path / "a" / "fold0") as alone, make_quality._alone(tmp_path / "a" / "fold0") as both:
+    with (
+        quality_processes.alone(tmp_path / "a" / "fold0") as alone,
+        quality_processes.alone(tmp_path / "a" / "fold0") as both,
+    ):
         assert (alone, both) == (True, False)
 
 

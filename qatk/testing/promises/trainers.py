@@ -144,6 +144,22 @@ def yields_events(subject: Subject) -> None:
         expect(before == snapshot(bench.train), f"{changed(before, snapshot(bench.train))} changed")
 
 
+@promise("without dev windows, fit yields the same events without scores, and gives the same model")
+def trains_without_dev(subject: Subject) -> None:
+    """A recipe with ``score_epochs: false`` has dev scored at the end alone."""
+    bench = _bench(subject)
+    trainer, model, events = _trained(subject, bench)
+    with given("dev=None"):
+        other = _trainer(subject)
+        alone = other.assemble(bench.backbone, bench.head, seed=1)
+        _tell(other, bench)
+        found = list(other.fit(alone, bench.train, None, seed=1))
+        kinds = [[(event.kind, event.step) for event in each] for each in (events, found)]
+        expect(kinds[0] == kinds[1], f"events {kinds[1][-3:]} at the end, and {kinds[0][-3:]} with dev windows")
+        expect(all(event.scores is None for event in found), "an event has scores")
+        _compare(trainer.predict(model, bench.dev), other.predict(alone, bench.dev), ("with dev", "without"))
+
+
 @promise("training changes the model and reduces the loss")
 def learns(subject: Subject) -> None:
     """Losses fall, and scores move."""

@@ -220,6 +220,14 @@ class Silent(GoodTrainer):
         return (event for event in super().fit(*arguments, **named) if event.kind == "step")
 
 
+class Demanding(GoodTrainer):
+    """Cannot do without dev windows."""
+
+    def fit(self, model: Any, train: Features, dev: Features, **named: Any) -> Iterator[TrainEvent]:
+        assert len(dev) > 0
+        return super().fit(model, train, dev, **named)
+
+
 class Idle(GoodTrainer):
     """Puts the old weights back."""
 
@@ -287,6 +295,7 @@ BROKEN = {
     "trainer": {
         Backwards: "predicts-every-window",
         Silent: "yields-events",
+        Demanding: "trains-without-dev",
         Idle: "learns",
         Unseeded: "is-deterministic",
         Forgetful: "models-can-be-saved",
