@@ -33,7 +33,7 @@ from qatk.files import write_atomically
 from quality_page import page
 from quality_processes import alone, call, together
 from quality_records import Records, read_squad
-from quality_runs import ASSUMED_S, Configuration, Part
+from quality_runs import ASSUMED_S, Common, Configuration, Part
 from quality_work import Job, Work
 
 ROOT = Path(__file__).parents[1]
@@ -47,13 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options().parse_args(arguments)
     if options.processes > 1 and not options.plan:
         sys.exit(together(Path(__file__), sys.argv[1:] if arguments is None else arguments, options.processes))
-    table = yaml.safe_load(options.table.read_text("utf-8").replace("{large}", options.large or "{large}"))
+    table = yaml.safe_load(options.table.read_text("utf-8"))
     final = options.final or options.curve or options.back
     if final and options.dev is None:
         sys.exit("--final, --curve and --back need --dev: data that chose nothing")
     _add_others(table, options)
     recipe = ROOT / table["recipe"] if options.recipe is None else options.recipe
-    records = Records(options.out, options.page.with_suffix(""), recipe, options.limit, options.set)
+    common = Common(recipe, options.out, options.set, options.limit, options.large)
+    records = Records(common, options.page.with_suffix(""))
     folds = _folds(options)
     work = Work(options, table, records, folds, _whole(options, folds) if options.dev else [])
     work.check()
@@ -62,9 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     for _ in made(work):
         said = page(_call_of(options), records, work.rounds(), work.every(), list(work.parts.values()), options.page)
-        write_atomically(
-            options.page, said if options.large is None else said.replace(options.large, _name_of_large(options))
-        )
+        write_atomically(options.page, said)
 
 
 def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
@@ -121,18 +120,13 @@ def _options() -> argparse.ArgumentParser:
 
 def _call_of(options: argparse.Namespace) -> str:
     """The call that makes the same table elsewhere."""
-    given = {"also": options.also, "large": options.large, "final": options.final, "back": options.back}
+    large = options.large and (Path(options.large).name if Path(options.large).is_dir() else options.large)
+    given = {"also": options.also, "large": large, "final": options.final, "back": options.back}
     given |= {"curve": options.curve, "dev": options.dev and options.dev.name}
     given |= {"questions": options.questions, "limit": options.limit}
     words = ["OUT", "--train", options.train.name, *(word for each in options.set for word in ("--set", each))]
     words += [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
     return f"python tools/make_quality.py {' '.join(words)}"
-
-
-def _name_of_large(options: argparse.Namespace) -> str:
-    """Its id, or the name of its folder, which lies elsewhere on another machine."""
-    path = Path(options.large)
-    return path.name if path.is_dir() else str(options.large)
 
 
 def _folds(options: argparse.Namespace) -> list[Part]:
@@ -228,7 +222,7 @@ def make(configuration: Configuration, part: Part, records: Records) -> None:
     failure = records.failure(configuration, part)
     if records.keep(configuration, part):
         return
-    words = configuration.command(records.recipe, part, records.out, records.limit, records.shared)
+    words = configuration.command(part, records.common)
     code, said = call([sys.executable, "-m", "qatk", *words])
     if code == 0:
         failure.unlink(missing_ok=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from qatk.evaluation.answerability import answerability_of
 from qatk.files import write_atomically
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
-from quality_runs import Configuration, Part
+from quality_runs import Common, Configuration, Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,25 +48,21 @@ class Made:
 
 @dataclass(frozen=True)
 class Records:
-    """The runs in ``out``, and in ``kept`` the records of these and of those that other machines made.
+    """In ``kept``, the records of the runs that were made here and on other machines.
 
-    ``recipe``, ``limit`` and ``shared`` are as for :meth:`Configuration.command`. A record counts for as long as the
-    configuration, the recipe and the scored questions are those of which it was made.
+    One counts for as long as the configuration, the recipe and the scored questions are those of which it was made.
     """
 
-    out: Path
+    common: Common
     kept: Path
-    recipe: Path
-    limit: int | None = None
-    shared: Sequence[str] = ()
 
     def folder(self, one: Configuration, part: Part) -> Path:
         """Of the run."""
-        return self.out / one.name / part.name
+        return self.common.out / one.name / part.name
 
     def failure(self, one: Configuration, part: Part) -> Path:
         """The file that says why it failed."""
-        return self.out / one.name / f"{part.name}-failed.txt"
+        return self.common.out / one.name / f"{part.name}-failed.txt"
 
     def get(self, one: Configuration, part: Part) -> Made | None:
         """A finished run, if there is a record of it."""
@@ -74,8 +70,8 @@ class Records:
         if not place.exists() or not part.dev.exists():
             return None
         row = _read(place, place.stat().st_mtime_ns)
-        known = row["made_by"] == self._made_by(one, part) and row["dev"] == _dev(part.dev, self.limit).digest()
-        return _made(place, place.stat().st_mtime_ns, part.dev, self.limit) if known else None
+        known = row["made_by"] == self._made_by(one, part) and row["dev"] == _dev(part.dev, self.common.limit).digest()
+        return _made(place, place.stat().st_mtime_ns, part.dev, self.common.limit) if known else None
 
     def keep(self, one: Configuration, part: Part) -> bool:
         """Write the record of a run; whether it is finished."""
@@ -104,9 +100,10 @@ class Records:
 
     def _made_by(self, one: Configuration, part: Part) -> dict[str, object]:
         """The recipe, and the words of the command without the folders of this machine."""
-        words = one.command(Path(self.recipe.name), part, Path("OUT"), self.limit, self.shared)
+        recipe = self.common.recipe
+        words = one.command(part, replace(self.common, recipe=Path(recipe.name), out=Path("OUT")))
         plain = [re.sub(r"(?<![\w.}])/(?:[^\s/,\]}]+/)*", "", word) for word in words]
-        return {"recipe": yaml.safe_load(self.recipe.read_text("utf-8")), "words": plain}
+        return {"recipe": yaml.safe_load(recipe.read_text("utf-8")), "words": plain}
 
 
 def finished(folder: Path) -> RunResult | None:

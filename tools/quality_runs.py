@@ -50,6 +50,29 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Common:
+    """What all runs have in common.
+
+    Attributes:
+        recipe: that the settings are of.
+        out: where the runs lie, as NAME/PART.
+        shared: settings of all of them.
+        limit: how many questions are used of each part, as ``--limit`` says; ``None`` for all.
+        large: the larger model that ``{large}`` stands for, its folder or its id.
+    """
+
+    recipe: Path
+    out: Path
+    shared: Sequence[str] = ()
+    limit: int | None = None
+    large: str | None = None
+
+    def filled(self, setting: str) -> str:
+        """A setting without placeholders."""
+        return setting.replace("{runs}", str(self.out)).replace("{large}", self.large or "{large}")
+
+
+@dataclass(frozen=True)
 class Configuration:
     """A line of the table: what is tried, by settings of the recipe, ways to augment, and how many questions.
 
@@ -109,33 +132,34 @@ class Configuration:
         """Whether anything is trained, so that a seed means something."""
         return "data.train=null" not in self.settings
 
-    def all_settings(self, part: Part, out: Path) -> list[str]:
+    def all_settings(self, part: Part, common: Common) -> list[str]:
         """KEY=VALUE of everything, data included."""
         data: dict[str, object] = {"use": "squad", "path": str(part.train)}
         if (drawn := self.questions or part.drawn) is not None:
             data = {"use": "mix", "sets": {"train": data}, "questions": drawn}
         if self.augment:
             data = {"use": "augment", "set": data, **self.augment}
-        chosen = [each.replace("{runs}", str(out)) for each in self._placed(part)]
-        return [f"data.train={flow(data)}", f"data.dev={flow({'use': 'squad', 'path': str(part.dev)})}", *chosen]
+        mine = [common.filled(each) for each in self._placed(part)]
+        dev = flow({"use": "squad", "path": str(part.dev)})
+        return [*common.shared, f"data.train={flow(data)}", f"data.dev={dev}", *mine]
 
-    def command(self, recipe: Path, part: Part, out: Path, limit: int | None, shared: Sequence[str] = ()) -> list[str]:
-        """``qatk run`` for a part; ``shared`` are settings of all configurations. Its dev data choose no epoch."""
-        settings = ["keep_best=null", "score_epochs=false", *shared, *self.all_settings(part, out)]
-        folder = out / self.name / part.name
+    def command(self, part: Part, common: Common) -> list[str]:
+        """``qatk run`` for a part, whose dev data choose no epoch."""
+        settings = ["keep_best=null", "score_epochs=false", *self.all_settings(part, common)]
+        folder, limit = common.out / self.name / part.name, common.limit
         resume = ["--resume"] if (folder / "manifest.json").exists() else []
         few = [] if limit is None else ["--limit", str(limit)]
-        words = ["run", str(recipe), "--seed", str(part.seed), "--out", str(folder), *resume, *few]
+        words = ["run", str(common.recipe), "--seed", str(part.seed), "--out", str(folder), *resume, *few]
         return [*words, *(word for each in settings for word in ("--set", each))]
 
-    def cost(self, recipe: Path, part: Part, out: Path, limit: int | None, shared: Sequence[str] = ()) -> float:
+    def cost(self, part: Part, common: Common) -> float:
         """How many questions have to be learnt from, those of each epoch counted; others in terms of these."""
         try:
-            filled = load_recipe(recipe, PluginHost.discover(), [*shared, *self.all_settings(part, out)]).filled()
+            filled = load_recipe(common.recipe, PluginHost.discover(), self.all_settings(part, common)).filled()
         except QatkError:
             return 0.0
         trainer: Any = filled["trainer"]
-        most = (limit or 10**9) if self.trains else 0
+        most = (common.limit or 10**9) if self.trains else 0
         questions = min(part.questions, self.questions or part.drawn or 10**9, most)
         ways = self.augment or {}
         more = sum(float(str(ways.get(way, 0.0))) for way in WAYS)

@@ -74,8 +74,7 @@ class Work:
         small = [every[f"{name}-{number}"] for name in curve for number in numbers]
         chosen += [(each, part) for part in self.whole for each in small if (each.questions or 0) < part.questions]
         due = needed(chosen, every, self.parts)
-        recipe = self.records.recipe
-        return [Job(c, p, c.cost(recipe, p, options.out, options.limit, options.set)) for c, p in due]
+        return [Job(one, part, one.cost(part, self.records.common)) for one, part in due]
 
     def left(self) -> list[Job]:
         """Those that are not made; of those that others start from, also what is made but lies on another machine."""

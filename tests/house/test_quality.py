@@ -25,6 +25,7 @@ from qatk.recipes.recipe import load_recipe
 from qatk.run_folder.provenance import processor
 from quality_records import Records
 from quality_rounds import needed, places_of, rounds_of
+from quality_runs import Common, Configuration, Part
 from repository import ROOT
 
 RECIPE = """\
@@ -61,16 +62,17 @@ others:
 
 
 def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> None:
-    table = yaml.safe_load((ROOT / "tools" / "quality.yaml").read_text("utf-8").replace("{large}", "large"))
-    part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "dev.json", 0)
+    table = yaml.safe_load((ROOT / "tools" / "quality.yaml").read_text("utf-8"))
+    common = Common(ROOT / table["recipe"], Path("runs"), large="large")
+    part = Part("fold0", tmp_path / "train.json", tmp_path / "dev.json", 0)
     levers = {**table["rounds"]["levers"], **table["others"]}
-    records = Records(tmp_path, tmp_path, ROOT / table["recipe"])
+    records = Records(common, tmp_path)
     rounds = rounds_of({"rounds": {**table["rounds"], "levers": levers}}, records, part, guess=True)
-    stages = {name: make_quality.Configuration.of(name, given) for name, given in table["stages"].items()}
+    stages = {name: Configuration.of(name, given) for name, given in table["stages"].items()}
     assert [each.base.name for each in rounds] == ["plain", "epochs-6", "epochs-6"]
     before: set[str] = {*stages}
     for one in (*stages.values(), *(one for each in rounds for one in each.configurations.values())):
-        words = one.command(ROOT / table["recipe"], part, Path("runs"), None)
+        words = one.command(part, common)
         settings = [words[k + 1] for k, word in enumerate(words) if word == "--set"]
         load_recipe(words[1], host, settings)
         assert set(one.bases) <= before, "runs of others come first"
@@ -87,15 +89,15 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     pretrained = rounds[1].configurations["pretrained"]
     seeds = {name: replace(part, name=name, seeds=["seed0", "seed1", "seed2"]) for name in ("seed0", "seed1", "seed2")}
 
-    def order(one: make_quality.Configuration) -> list[str]:
+    def order(one: Configuration) -> list[str]:
         return [f"{one.name} {at.name}" for one, at in needed([(one, at) for at in seeds.values()], stages, seeds)]
 
     assert order(pretrained)[:4] == ["pretrain seed0", "pretrained seed0", "pretrain seed1", "pretrained seed1"]
     larger = rounds[1].configurations["from-larger"]
     assert order(larger) == ["larger seed0", "from-larger seed0", "from-larger seed1", "from-larger seed2"]
     assert stages["larger"].times == 8
-    back = {name: make_quality.Configuration.of(name, given).on(larger) for name, given in table["back"].items()}
-    settings = {name: one.all_settings(seeds["seed0"], Path("runs")) for name, one in back.items()}
+    back = {name: Configuration.of(name, given).on(larger) for name, given in table["back"].items()}
+    settings = {name: one.all_settings(seeds["seed0"], common) for name, one in back.items()}
     assert "backbone.model=runs/from-larger/seed0/model" in settings["ensemble"]
     assert "decoder.runs=[runs/from-larger/seed1, runs/from-larger/seed2]" in settings["ensemble"]
     teachers = "runs/from-larger/seed0, runs/from-larger/seed1, runs/from-larger/seed2"
@@ -118,8 +120,8 @@ def test_what_gained_is_the_next_base_and_is_tried_together(tmp_path: Path, monk
         quality_rounds, "gain", lambda one, base, parts, records: score.get(one.name, 54.0) - score[base.name]
     )
     monkeypatch.setattr(quality_rounds, "is_decided", lambda one, part, records: True)
-    folds = [make_quality.Part(f"fold{k}", tmp_path, tmp_path, k) for k in range(2)]
-    records = Records(tmp_path, tmp_path, ROOT / table["recipe"])
+    folds = [Part(f"fold{k}", tmp_path, tmp_path, k) for k in range(2)]
+    records = Records(Common(ROOT / table["recipe"], tmp_path), tmp_path)
     rounds = rounds_of(table, records, folds[0])
     assert [each.base.name for each in rounds] == ["plain", "epochs-6", "pretrained"]
     two, every = (rounds[2].configurations[name] for name in ("best-two", "all-that-gained"))
@@ -202,9 +204,9 @@ def test_a_record_says_what_its_run_does_and_counts_for_it_alone(
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     monkeypatch.setattr(sys, "executable", forked_python())
     monkeypatch.setattr(quality_processes, "_end_with_parent", None)
-    one = make_quality.Configuration("plain", "as it is")
-    part = make_quality.Part("fold0", tmp_path / "train.json", tmp_path / "train.json", 0)
-    records = Records(tmp_path / "out", tmp_path / "kept", tmp_path / "recipe.yaml")
+    one = Configuration("plain", "as it is")
+    part = Part("fold0", tmp_path / "train.json", tmp_path / "train.json", 0)
+    records = Records(Common(tmp_path / "recipe.yaml", tmp_path / "out"), tmp_path / "kept")
     assert not records.keep(one, part)
     make_quality.make(one, part, records)
     made, run = records.get(one, part), load_run(tmp_path / "out" / "plain" / "fold0")
@@ -213,7 +215,7 @@ def test_a_record_says_what_its_run_does_and_counts_for_it_alone(
     assert made.machine == processor()
     assert records.get(replace(one, settings=["trainer.epochs=9"]), part) is None
     assert records.get(one, replace(part, seed=1)) is None
-    assert replace(records, limit=3).get(one, part) is None
+    assert replace(records, common=replace(records.common, limit=3)).get(one, part) is None
     (tmp_path / "recipe.yaml").write_text(RECIPE.replace("max_steps: 2", "max_steps: 3"))
     assert records.get(one, part) is None
 
