@@ -13,7 +13,7 @@ does so too. After each run its record is kept beside the page, and the page is 
 machine made is not made again, unless another run starts from its model. ``--only`` makes these alone, ``--also`` tries
 more of the table, ``--large MODEL`` is the larger model that some of it learn from. ``--set backbone.layers=3`` takes
 half the time, and ``--questions N`` draws so many to learn from in each fold; ``--limit N`` uses few questions, to try
-the script.
+the script. ``--page-only`` makes no run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ WAIT_S = 2.0
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the runs that are missing, and the page after each."""
     options = _options().parse_args(arguments)
-    if options.processes > 1 and not options.plan:
+    if options.processes > 1 and not options.plan and not options.page_only:
         sys.exit(together(Path(__file__), sys.argv[1:] if arguments is None else arguments, options.processes))
     table = yaml.safe_load(options.table.read_text("utf-8"))
     final = options.final or options.curve or options.back
@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for _ in made(work):
         said = page(_call_of(options), records, work.rounds(), work.every(), list(work.parts.values()), options.page)
         write_atomically(options.page, said)
+        if options.page_only:
+            return
 
 
 def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
@@ -115,6 +117,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--page-only", action="store_true")
     return parser
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from qatk.comparison.compare import compare_systems
+from qatk.errors import counted
 from qatk.results.comparison import System
 from qatk.statistics.intervals import mean_interval
 from quality_records import Made, Records, area, at_best, held_out
@@ -29,9 +30,10 @@ Made on {date} by
 from the runs of `tools/quality.yaml`, all of which are listed, also those that did not help.
 [Better answers](../how-to/better-answers.md) explains the levers. Figures are means over the runs that are finished, in
 per cent. *Best F1* has the null threshold that is best on the scored questions, *held-out F1* one that was fitted on
-other articles of the same data; *AUC* is that of the null odds; *minutes* are those of training. Differences are those
-to the first line of a table, on the parts of the data that both have. The folder `quality` beside this page has the
-answers and null odds of each run, from which the script makes these tables. Trained on {machines}.
+other articles of the same data; *AUC* is that of the null odds; *minutes* are those of training, beside whatever else
+the machine did. Differences are those to the first line of a table, on the parts of the data that both have. The folder
+`quality` beside this page has the answers and null odds of each run, from which the script makes these tables. Trained
+on {machines}.
 
 ## By cross-validation
 
@@ -106,7 +108,7 @@ def _known(records: Records, every: Mapping[str, Configuration], parts: Sequence
 def _machines(known: Mapping[str, Runs]) -> str:
     """Where the runs were trained, the place of most of them first."""
     number = Counter(run.machine for runs in known.values() for run in runs.values())
-    return ", ".join(f"{name} ({runs} runs)" for name, runs in number.most_common()) or "no run yet"
+    return ", ".join(f"{name} ({counted(runs, 'run')})" for name, runs in number.most_common()) or "no run yet"
 
 
 def _number(name: str, every: Mapping[str, Configuration]) -> int:

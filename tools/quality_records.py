@@ -70,7 +70,7 @@ class Records:
         if not place.exists() or not part.dev.exists():
             return None
         row = _read(place, place.stat().st_mtime_ns)
-        known = row["made_by"] == self._made_by(one, part) and row["dev"] == _dev(part.dev, self.common.limit).digest()
+        known = row["made_by"] == self._made_by(one, part) and row["dev"] == _digest(part.dev, self.common.limit)
         return _made(place, place.stat().st_mtime_ns, part.dev, self.common.limit) if known else None
 
     def keep(self, one: Configuration, part: Part) -> bool:
@@ -86,9 +86,8 @@ class Records:
             "seconds": round(sum(stage.seconds for stage in run.stages if stage.name == "train"), 1),
             "machine": device if device != "cpu" else manifest["machine"]["processor"],
             "spans": np.stack([said.char_start, said.char_end], axis=1).tolist(),
-            "null_odds": [
-                float(str(odds)) for odds in said.null_odds.astype(np.float32)
-            ],  # in as few digits as tell them
+            # As text, so that each has as few digits as tell it from the next float32.
+            "null_odds": [float(str(odds)) for odds in said.null_odds.astype(np.float32)],
         }
         place = self._place(one, part)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -124,6 +123,11 @@ def read_squad(path: Path) -> Examples:
 def _dev(path: Path, limit: int | None) -> Examples:
     examples = read_squad(path)
     return examples if limit is None else examples.take(range(min(limit, len(examples))))
+
+
+@cache
+def _digest(path: Path, limit: int | None) -> str:
+    return _dev(path, limit).digest()
 
 
 @cache

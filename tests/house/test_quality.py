@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 import shutil
 import sys
 from dataclasses import replace
@@ -26,7 +27,7 @@ from qatk.run_folder.provenance import processor
 from quality_records import Records
 from quality_rounds import needed, places_of, rounds_of
 from quality_runs import Common, Configuration, Part
-from repository import ROOT
+from repository import ROOT, SHARED, needs_shared_data
 
 RECIPE = """\
 qatk: 1
@@ -218,6 +219,19 @@ def test_a_record_says_what_its_run_does_and_counts_for_it_alone(
     assert replace(records, common=replace(records.common, limit=3)).get(one, part) is None
     (tmp_path / "recipe.yaml").write_text(RECIPE.replace("max_steps: 2", "max_steps: 3"))
     assert records.get(one, part) is None
+
+
+@needs_shared_data
+def test_the_page_is_what_the_records_say(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "results" / "quality.md"
+    shutil.copytree(page.with_suffix(""), tmp_path / "quality")
+    call_of = re.search(r"`python tools/make_quality.py OUT (.*)`", page.read_text("utf-8"))
+    assert call_of is not None
+    data = {f"{name}.json.gz": str(SHARED / "squad2-mini" / f"{name}.json.gz") for name in ("train", "dev")}
+    words = [data.get(word, word) for word in shlex.split(call_of[1])]
+    make_quality.main([str(tmp_path / "out"), *words, "--page", str(tmp_path / "quality.md"), "--page-only"])
+    texts = [re.sub(r"Made on [\d-]+ by", "", place.read_text("utf-8")) for place in (page, tmp_path / "quality.md")]
+    assert texts[0] == texts[1], f"run: python tools/make_quality.py OUT {call_of[1]} --page-only"
 
 
 def record_of(path: Path) -> Any:
