@@ -164,10 +164,11 @@ def print_plan(work: Work) -> None:
     hours = 0.0
     for number, job in enumerate(jobs, 1):
         done = records.get(job.configuration, job.part) is not None
-        hours += 0.0 if done else job.cost * rate / 3600
+        takes = job.cost * rate / 3600
+        hours += 0.0 if done else takes
         begun = (records.folder(job.configuration, job.part) / "manifest.json").exists()
         state = "finished" if done else "begun" if begun else "to do"
-        print(f"{number:3} {' '.join(job.place):32} {state:8} {job.cost * rate / 3600:6.2f} h {hours:7.1f} h in all")
+        print(f"{number:3} {' '.join(job.place):32} {state:8} {takes:6.2f} h {hours:7.1f} h in all")
     print(f"at {1 / rate:.1f} questions a second, {'as measured here' if known else 'which no run has measured yet'};")
     print("rounds whose base is not known yet are planned on the longest configuration of the round before;")
     print("--processes 2 takes half of it on two cores")

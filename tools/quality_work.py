@@ -10,21 +10,26 @@ from typing import Any
 
 from quality_records import Records, finished
 from quality_rounds import Round, needed, places_of, rounds_of
-from quality_runs import Configuration, Part
+from quality_runs import Common, Configuration, Part
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run, and how many questions it learns from in terms of :meth:`Configuration.cost`."""
+    """One run."""
 
     configuration: Configuration
     part: Part
-    cost: float
+    common: Common
 
     @property
     def place(self) -> tuple[str, str]:
         """Its folder in OUT."""
         return self.configuration.name, self.part.name
+
+    @property
+    def cost(self) -> float:
+        """See :meth:`Configuration.cost`; each asking reads the recipe."""
+        return self.configuration.cost(self.part, self.common)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Work:
         small = [every[f"{name}-{number}"] for name in curve for number in numbers]
         chosen += [(each, part) for part in self.whole for each in small if (each.questions or 0) < part.questions]
         due = needed(chosen, every, self.parts)
-        return [Job(one, part, one.cost(part, self.records.common)) for one, part in due]
+        return [Job(one, part, self.records.common) for one, part in due]
 
     def left(self) -> list[Job]:
         """Those that are not made; of those that others start from, also what is made but lies on another machine."""

@@ -194,6 +194,7 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     due = ["plain seed4", "plain seed5", "plain-ensemble seed4"]
     final = ["--back", "plain", "--seeds", "4,5", "--dev", tmp_path / "train.json"]
     assert [line.partition(":")[0] for line in start("--only", "plain", *final)] == due
+    assert "Not made yet: `bent`." in page.read_text("utf-8")
     chosen = page.read_text("utf-8").partition("## On data")[2]
     assert re.findall(r"^\| `([\w-]+)` \| (\d)", chosen, re.MULTILINE) == [("plain", "2"), ("plain-ensemble", "1")]
 
