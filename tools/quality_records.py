@@ -26,6 +26,7 @@ from qatk.evaluation.answerability import answerability_of
 from qatk.files import write_atomically
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
+from qatk.run_folder.manifest import read_finished
 from quality_runs import Common, Configuration, Part
 
 
@@ -103,6 +104,14 @@ class Records:
         words = one.command(part, replace(self.common, recipe=Path(recipe.name), out=Path("OUT")))
         plain = [re.sub(r"(?<![\w.}])/(?:[^\s/,\]}]+/)*", "", word) for word in words]
         return {"recipe": yaml.safe_load(recipe.read_text("utf-8")), "words": plain}
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run in a folder came to its end; reads its manifest alone."""
+    try:
+        return read_finished(folder) is not None
+    except QatkError:
+        return False
 
 
 def finished(folder: Path) -> RunResult | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quality_records import Records, finished
+from quality_records import Records, is_finished
 from quality_rounds import Round, needed, places_of, rounds_of
 from quality_runs import Common, Configuration, Part
 
@@ -88,7 +88,7 @@ class Work:
         for job in reversed(self.jobs()):
             one, part = job.configuration, job.part
             if self.records.get(one, part) is None or (
-                job.place in wanted and finished(self.records.folder(one, part)) is None
+                job.place in wanted and not is_finished(self.records.folder(one, part))
             ):
                 found.append(job)
                 wanted.update(one.needs(part))
