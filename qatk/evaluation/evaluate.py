@@ -146,10 +146,8 @@ def evaluate_examples(
     Returns:
         Metrics with the official keys in the official order, and ``exact`` and ``f1`` of each question. A prediction is
         located where its context has its text, nearest to a gold answer if it occurs more than once (a file does not
-            give
-        the position), and at -1 if it does not occur. With null odds, the score is 0 and the null score the odds;
-            without,
-        both are NaN.
+        give the position), and at -1 if it does not occur. With null odds, the score is 0 and the null score the odds;
+        without, both are NaN.
     """
     if missing not in ("error", "wrong"):
         raise UsageError(f"missing is {missing!r}", fix="use 'error' or 'wrong'")
@@ -177,7 +175,8 @@ def evaluate_examples(
     odds = None if null_odds is None else _odds_in_order(examples, null_odds)
     figures = summarise(examples, located, per_question, odds)
     if na_prob_thresh is not None and null_odds is not None:
-        above = located.null_odds > na_prob_thresh
+        # Of the odds as given: in float32, one that equals the threshold may lie above it.
+        above = np.fromiter((null_odds.get(name, math.nan) for name in examples.id), np.float64) > na_prob_thresh
         per_question = {name: np.where(above, ~examples.has_answer, values) for name, values in per_question.items()}
         kept = ["" if cut else text for text, cut in zip(located.text, above, strict=True)]
         start, end = (np.where(above, np.int32(-1), edge) for edge in (located.char_start, located.char_end))

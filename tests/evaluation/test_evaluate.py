@@ -71,6 +71,10 @@ def test_a_threshold_turns_answers_into_no_answer_as_the_official_script_does() 
     assert at_odds.metrics == plain.metrics, "only what is above"
     all_cut = evaluate_examples(EXAMPLES, said, odds, na_prob_thresh=-9.0)
     assert (all_cut.metrics["HasAns_f1"], all_cut.metrics["NoAns_f1"]) == (0.0, 100.0)
+    tenths = {"q3": 0.7, "q2": 0.6, "q1": 0.3, "q0": 0.1}
+    best = evaluate_examples(EXAMPLES, said, tenths).metrics
+    assert best["best_f1_thresh"] == 0.3, "its odds in float32 lie above it"
+    assert evaluate_examples(EXAMPLES, said, tenths, na_prob_thresh=0.3).metrics["f1"] == best["best_f1"]
     with pytest.raises(UsageError, match="needs null odds"):
         evaluate_examples(EXAMPLES, said, na_prob_thresh=0.0)
     with pytest.raises(UsageError, match="NaN"):

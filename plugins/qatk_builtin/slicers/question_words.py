@@ -166,17 +166,17 @@ def group_of(question: str, language: str) -> str:
     if language not in _WORDS:
         return OTHER
     pattern, groups = _table(language)
-    found = pattern.search(question)
-    return groups[" ".join(found[0].lower().split())] if found else OTHER
+    found = pattern.search(question.lower())
+    return groups[" ".join(found[0].split())] if found else OTHER
 
 
 @cache
 def _table(language: str) -> tuple[re.Pattern[str], dict[str, str]]:
-    """What finds a question word, and the group of each."""
+    """What finds a question word in lower case, and the group of each."""
     groups = {word.replace("_", " "): name for name, words in _WORDS[language].items() for word in words.split()}
     longest = sorted(groups, key=len, reverse=True)
     apart = not UNSPACED.match(longest[0]) and language != "ko"  # where nothing parts words, they stand anywhere
     words = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest)
     # Unlike \b, this keeps words of Hindi apart: its vowel signs are no letters to re.
     edge = r"[\w\u0900-\u0903\u093a-\u094f]"
-    return re.compile(rf"(?<!{edge})(?:{words})(?!{edge})" if apart else words, re.IGNORECASE), groups
+    return re.compile(rf"(?<!{edge})(?:{words})(?!{edge})" if apart else words), groups

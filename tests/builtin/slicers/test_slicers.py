@@ -45,6 +45,9 @@ QUESTIONS = {
     "How manymade things": "how",
     "How is it done, and by what?": "how",
     "Name the one that was somewhat late.": "other",
+    "In wh\u0131ch year?": "other",  # a dotless i, which re takes for an i where case is ignored
+    "WH\u0130CH one?": "other",
+    "Who\u017fe house is it?": "other",
     "": "other",
 }
 
