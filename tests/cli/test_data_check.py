@@ -79,7 +79,7 @@ def test_what_is_mended_is_listed_and_written(broken: str, tmp_path: Path) -> No
     out = tmp_path / "mended.json"
     result = check(broken, "--fix", str(out))
     lines = result.stdout.splitlines()
-    assert lines[0] == r"a\x1b[2J control-characters: 'Bob\x1b' -> Bob"
+    assert lines[0] == r"a\x1b[2J control-characters: Bob\x1b -> Bob"
     assert r"a\x1b[2J misplaced-answer: 'Bob' at 3 -> 'Bob' at 8" in lines
     assert "b padded-answer: 'Oslo ' at 30 -> 'Oslo' at 30" in lines
     assert f"{out}: 5 changes" in lines

@@ -108,12 +108,18 @@ def _pieces(change: Change) -> tuple[str, str]:
     pairs = enumerate(zip(change.before, change.after, strict=False))
     same = next((at for at, (one, other) in pairs if one != other), min(len(change.before), len(change.after)))
     begin = max(same - AROUND, 0)
-    before, after = (_seen(text[begin : begin + 4 * AROUND]) for text in (change.before, change.after))
+    before, after = (_seen(_piece(text, begin)) for text in (change.before, change.after))
     return before, after
 
 
+def _piece(text: str, begin: int) -> str:
+    end = begin + 4 * AROUND
+    return f"{'…' * (begin > 0)}{text[begin:end]}{'…' * (end < len(text))}"
+
+
 def _seen(text: str) -> str:
-    return text if text.isprintable() else repr(text)
+    """It, with escapes in the place of what cannot be printed."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _print(console: Console, quality: Quality) -> None:
