@@ -16,7 +16,8 @@ class Job:
         name: of the job, unique among those of one call; fit for the name of a file.
         command: the program and its arguments.
         folder: the working directory, an absolute path that every machine reaches.
-        log: what the command writes to standard error is added to this file, an absolute path.
+        log: what the command writes to standard error is added to this file, an absolute path; its standard output is
+            not wanted.
         environment: variables beside those of the process that launches.
     """
 
