@@ -38,6 +38,7 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "masked_words: 0.5": {"masked_words": 0.5},
     "distil": {"use": "distil"},
     "lora_rank: 8": {"lora_rank": 8},
+    "lora_targets: [query, value]": {"lora_rank": 8, "lora_targets": ["query", "value"]},
     "lora_dora: true": {"lora_rank": 8, "lora_dora": True},
 }
 

@@ -45,7 +45,8 @@ _COMMANDS_INTRO = [
     "Results go to standard output; progress and messages go to standard error. The exit code is 0 for success,",
     "1 for a failure (data, disk, hub, a diverging loss) and 2 for wrong usage (a name, an option, a recipe, a missing",
     "file). After Ctrl-C or SIGTERM, qatk ends by that signal, which a shell shows as 130 or 143; `qatk serve` first",
-    "answers all that it took, and ends with 0.",
+    "answers all that it took, and ends with 0. 75 says that a scheduler's SIGUSR1 stopped a run, and that `--resume`",
+    "goes on.",
     "",
     "`qatk --install-completion` lets bash, zsh or fish complete commands, options, names of components, keys of",
     "recipes after `--set`, and run folders; `--show-completion` prints the script.",
@@ -97,16 +98,29 @@ def hooks() -> str:
         lines += _methods(protocol, required_methods(kind))
         for optional in OPTIONAL.get(kind, ()):
             lines += [f"### `{optional.__name__}`", "", _markdown(optional.__doc__), ""]
-            lines += _methods(optional, methods_of(optional))
+            lines += [*_attributes(optional), *_methods(optional, methods_of(optional))]
     return "\n".join(lines)
+
+
+def _attributes(protocol: type) -> list[str]:
+    """Each field and property; what the fields mean, the protocol says."""
+    lines = [line for name, kind in inspect.get_annotations(protocol).items() for line in _python(f"{name}: {kind}")]
+    for name, value in vars(protocol).items():
+        if isinstance(value, property):
+            kind = inspect.get_annotations(value.fget)["return"]
+            lines += [*_python(f"{name}: {kind}"), _markdown(value.__doc__), ""]
+    return lines
+
+
+def _python(line: str) -> list[str]:
+    return ["```python", line, "```", ""]
 
 
 def _methods(protocol: type, names: list[str]) -> list[str]:
     lines = []
     for name in names:
         function = getattr(protocol, name)
-        head = ["```python", f"def {name}{_signature(function)}", "```", ""]
-        lines += [*head, _markdown(function.__doc__), ""]
+        lines += [*_python(f"def {name}{_signature(function)}"), _markdown(function.__doc__), ""]
     return lines
 
 

@@ -38,7 +38,9 @@ Source = Annotated[
 Wrong = Annotated[
     Literal["exact", "overlap"] | None,
     typer.Option(
-        help="An answer is wrong if it equals no gold answer, or if it shares no word with one.", show_default="exact"
+        metavar="exact|overlap",
+        help="An answer is wrong if it equals no gold answer, or if it shares no word with one.",
+        show_default="exact",
     ),
 ]
 

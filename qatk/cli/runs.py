@@ -24,7 +24,7 @@ runs_app = typer.Typer(no_args_is_help=True)
 @runs_app.command("list")
 def list_command(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Folder or URL that holds run folders, at any depth.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder or URL that holds run folders, at any depth.")
     ] = Path("runs"),
     state: Annotated[
         str | None,

@@ -161,6 +161,7 @@ class PausingTrainer(Protocol):
     ``save(state=True)`` then also works right after a ``"step"`` event. After each step, ``fit`` asks
     :func:`qatk.api.pause_requested`; if it says so, ``fit`` yields a ``"pause"`` event, after which the state can be
     saved too, and ends. A signal to a run of another trainer ends it at once, and it resumes from the last epoch.
+    ``pauses = True`` in its class says so.
     """
 
     pauses: bool
@@ -182,7 +183,8 @@ class ModuleTrainer(Protocol):
     def module(self, model: Model) -> nn.Module:
         """Return a copy in eval mode and float32 on the CPU.
 
-        Its ``forward`` takes a padded :class:`Batch` and returns :class:`SpanLogits` or :class:`PairLogits`.
+        Its ``forward`` takes a padded :class:`Batch` and returns :class:`SpanLogits`, :class:`PairLogits` or
+        :class:`TokenLogits`.
         """
         ...
 

@@ -84,42 +84,47 @@ def test_the_keys_in_the_place_of_flags_are_a_recipe(host: PluginHost) -> None:
 def test_a_csv_becomes_a_model_that_answers(tmp_path: Path) -> None:
     """The page "Your data", command by command, with the tiny backbone in place of one of the hub."""
     page = (ROOT / "docs" / "how-to" / "your-data.md").read_text("utf-8")
-    for name, seed in (("train", 1), ("dev", 2), ("new-questions", 3)):
+    for name, seed in (("questions", 1), ("new-questions", 3)):
         rows = [
             (qa["question"], paragraph["context"], qa["answers"][0]["text"] if qa["answers"] else "")
-            for paragraph in squad(80, seed)["data"][0]["paragraphs"]
+            for paragraph in squad(100, seed)["data"][0]["paragraphs"]
             for qa in paragraph["qas"]
         ]
-        header = ("q", "passage", "reply") if name == "train" else ("question", "context", "answers")
         with (tmp_path / f"{name}.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([header, *rows])
+            csv.writer(file).writerows([("question", "context", "answers"), *rows])
+    text = (tmp_path / "questions.csv").read_text()
+    (tmp_path / "others.csv").write_text(text.replace("question,context,answers", "q,passage,reply", 1))
     recipe = re.search(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
     assert recipe is not None
     (tmp_path / "recipe.yaml").write_text(recipe[1])
     told = [line[2:] for line in re.findall(r"^\$ .*$", page, re.M)]
-    commands = [command for command in told if re.search(r"train\.csv|recipe|new-questions", command)]
+    commands = [command for command in told if re.search(r"questions\.csv|recipe", command)]
     tiny = [
         "backbone={use: tiny, layers: 1, hidden_size: 32, max_length: 64}",
         "featurizer={use: stride, max_length: 64}",
     ]
     for command in commands:
-        words = shlex.split(command.replace("show train.csv", "show dev.csv"))
+        words = shlex.split(command)
         if words[1] == "run":
             words += [word for setting in (*tiny, "featurizer.doc_stride=8") for word in ("--set", setting)]
+        if "roles=" in command:
+            words = [word.replace("questions.csv", "others.csv").replace("parts", "named") for word in words]
         done = call(*words, cwd=tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    assert len(commands) == 4
-    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 80
+    assert len(commands) == 6
+    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 100
+    train, dev = ((tmp_path / "parts" / f"{part}.csv").read_text().count("\n") - 1 for part in ("train", "dev"))
+    assert (train + dev, train > dev > 0) == (100, True)
 
 
 def test_data_are_converted_split_and_sampled_as_the_page_says(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "how-to" / "your-data.md").read_text("utf-8")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    commands = re.findall(r"^\$ (qatk data (?:convert|split|sample) .*)$", page, re.M)
+    commands = re.findall(r"^\$ (qatk data (?:convert|split|sample) (?!questions\.csv).*)$", page, re.M)
     for command in commands:
         done = call(*shlex.split(command), cwd=tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    assert len(commands) == 5
+    assert len(commands) == 4
 
 
 def test_a_model_is_exported_and_compared_as_the_page_says(run: Path, tmp_path: Path) -> None:
