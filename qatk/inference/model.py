@@ -153,8 +153,7 @@ class AnsweringModel:
             sections["decoder"] = {**sections["decoder"], **decoder}
             parts = replace(parts, decoder=model_part(LiveDecoder, "decoder", sections, self.host))
             _restore(parts)
-        # Other windows or decoder options give other odds, which the promise is not about; another n-best does not.
-        promise = None if featurizer or set(decoder or ()) - {"n_best_size", "overlapping"} else self.promise
+        promise = self.promise if _keeps_promise(self.parts, parts) else None
         fitted = self.fitted if parts.decoder.calibrated else None
         return replace(self, sections=sections, parts=parts, fitted=fitted, promise=promise)
 
@@ -211,9 +210,24 @@ def load_model(
             parts.runtime, parts.trainer, loaded, lambda: (spec, windows(sample_examples(), tokenizer, spec)), host
         )
     _restore(parts)
-    promise = source.promise() if not {"featurizer", "decoder", RETRIEVAL} & set(settings or {}) else None
+    kept = not settings or _keeps_promise(compose_model(source.sections, host), parts)
+    promise = source.promise() if kept else None
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
     return AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, promise)
+
+
+def _keeps_promise(before: ModelParts, after: ModelParts) -> bool:
+    """Whether windows and decoder, which make the odds that a promise is about, are the same but for the list."""
+
+    def told(parts: ModelParts) -> list[object]:
+        chosen = [part for part in (parts.featurizer, parts.retriever, parts.decoder) if part is not None]
+        return [(part.registered.name, part.options.model_dump(exclude=_OF_THE_LIST)) for part in chosen]
+
+    return told(before) == told(after)
+
+
+_OF_THE_LIST = {"n_best_size", "overlapping"}
+"""Options of decoders that change the n-best list alone."""
 
 
 def _assembled(parts: ModelParts, weights: Path | None, name: str) -> Model:

@@ -95,10 +95,26 @@ def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> 
     says = "at most 5 % of the answers are wrong, on data like dev (confidence 90 %)"
     assert model.answer(QUESTION, CONTEXT).as_dict()["promise"] == says
     assert model.keeping(60).promise == model.promise
-    assert model.changed(decoder={"max_answer_length": 3}).promise is None
-    assert qatk.load_model(folder, settings={"decoder": {"null_threshold": 0.0}}).promise is None
-    asked = ["predict", str(folder), str(run.parent / "dev.json"), "--out", str(tmp_path / "said.jsonl")]
+    own = model.parts.decoder.option("max_answer_length", 0)
+    for section, options, kept in (
+        ("decoder", {"overlapping": False, "n_best_size": 7}, True),
+        ("decoder", {"max_answer_length": own}, True),
+        ("decoder", {"max_answer_length": 3}, False),
+        ("decoder", {"null_threshold": 0.0}, False),
+        ("featurizer", {"doc_stride": 9}, False),
+        ("passages", {}, True),
+        ("passages", {"use": "bm25"}, False),
+    ):
+        loaded = qatk.load_model(folder, settings={section: options})
+        assert loaded.promise == (model.promise if kept else None), (section, options)
+        if section != "passages":
+            assert model.changed(**{section: options}).promise == loaded.promise
+    asked = ["predict", str(folder), str(run.parent / "dev.json"), "--out", str(tmp_path / "said.json")]
     assert f"promise: {says}" in CliRunner().invoke(app, asked).stdout
+    said = (tmp_path / "said.json").read_text()
+    for alike in (["--no-overlap"], ["--passages", "none"]):
+        assert f"promise: {says}" in CliRunner().invoke(app, [*asked, *alike]).stdout
+        assert (tmp_path / "said.json").read_text() == said
     del promise["chosen"]
     (folder / "calibration.json").write_text(json.dumps({"threshold": 0.0, "promise": promise}))
     with pytest.raises(RunFolderError, match="the promise lacks a threshold"):
