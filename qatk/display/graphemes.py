@@ -17,16 +17,27 @@ UNSPACED = re.compile(
 """Characters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
 _NEAR = 64
 """Characters around a place that are looked at; longer clusters are no writing, and may be cut."""
-
+_LONG = 4096
+"""Characters of a word that are looked at on either side of a span."""
 
 _WORD = re.compile(r"\w+", re.ASCII)
+_LETTERS = r"[\w\p{M}\u200c\u200d]"
 
 
 @cache
 def _word() -> regex.Pattern[str]:
     import regex
 
-    return regex.compile(r"[\w\p{M}\u200c\u200d]+")  # unlike in re, marks belong to words
+    return regex.compile(f"{_LETTERS}+")  # unlike in re, marks belong to words
+
+
+@cache
+def _spaced() -> tuple[regex.Pattern[str], regex.Pattern[str]]:
+    """Part of a word in a script with blanks between words: to read forwards, and backwards."""
+    import regex
+
+    part = f"[{_LETTERS}--{UNSPACED.pattern}]++"
+    return regex.compile(f"(?V1){part}"), regex.compile(f"(?V1r){part}")
 
 
 @cache
@@ -76,6 +87,16 @@ def word_places(text: str) -> list[tuple[int, int]]:
             places.append((at, at + len(word)))
             at += len(word)
     return places
+
+
+def in_whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """A span, stretched to whole words as :func:`word_places` has them; only what is near its edges is looked at."""
+    ahead, back = _spaced()
+    if ahead.match(text, start, start + 1) and (found := back.match(text, max(start - _LONG, 0), start)):
+        start = found.start()
+    if back.match(text, end - 1, end) and (found := ahead.match(text, end, end + _LONG)):
+        end = found.end()
+    return cut_before(text, start), cut_after(text, end)
 
 
 def occurrences(part: str, text: str) -> int:

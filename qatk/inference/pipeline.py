@@ -6,7 +6,6 @@ equal texts at different positions remain different answers (transformers merged
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from qatk.display import in_whole_words
 from qatk.exports.folder import is_export
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.pipeline_call import OPTIONS, CallOptions, Question, checked_options, question_of, questions_of
@@ -33,7 +33,6 @@ KEPT = 16
 """The number of settings of calls whose featurizer and decoder are kept for the next call."""
 _MORE = 20
 """Spans that are fetched beyond ``top_k``: those that are alike once they are aligned to words take one place."""
-_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class Found(TypedDict):
@@ -135,7 +134,8 @@ class QuestionAnsweringPipeline:
     - ``doc_stride`` (that of a run; otherwise 128; at most half a window): the overlap of two windows, in tokens.
     - ``max_question_len`` (64): longer questions are truncated.
     - ``handle_impossible_answer`` (False): "no answer" may be among the answers, as ``""`` from 0 to 0.
-    - ``align_to_words`` (True): answers begin and end at word boundaries.
+    - ``align_to_words`` (True): answers begin and end at word boundaries; of scripts without blanks each
+      character counts as a word.
     - ``batch_size`` (128): the number of questions to take from a generator at a time.
     - ``padding``, ``num_workers``, ``framework``, ``use_fast``: accepted, without effect on the answers.
 
@@ -231,14 +231,9 @@ def _form(reply: Reply, top_k: int, options: CallOptions) -> Answers:
 
 def _aligned(context: str, spans: Sequence[Candidate]) -> list[Candidate]:
     """The spans, each stretched to whole words; of equal ones the best alone."""
-    words = [match.span() for match in _WORD.finditer(context)]
-    begins, ends = {}, {}
-    for start, end in words:
-        for place in range(start, end):
-            begins[place], ends[place] = start, end
     found: dict[tuple[int, int], Candidate] = {}
     for span in spans:
-        start, end = begins.get(span.start, span.start), ends.get(span.end - 1, span.end)
+        start, end = in_whole_words(context, span.start, span.end)
         found.setdefault((start, end), replace(span, start=start, end=end, text=context[start:end]))
     return list(found.values())
 

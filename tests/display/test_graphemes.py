@@ -7,7 +7,17 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qatk.display import clusters, cut_after, cut_before, excerpt, occurrences, shortened, word_places, words_of
+from qatk.display import (
+    clusters,
+    cut_after,
+    cut_before,
+    excerpt,
+    in_whole_words,
+    occurrences,
+    shortened,
+    word_places,
+    words_of,
+)
 from qatk.display.text import Mark
 
 PIECES = ["a", "e\u0301", " ", "ที่", "नि", "\u1100\u1161", "👩\u200d🔬", "東京", "か\u3099", "שָׁ", "\r\n", "."]
@@ -24,6 +34,16 @@ def test_no_cut_falls_into_a_cluster(text: str, at: int) -> None:
     assert before == max(end for end in ends if end <= inside)
     assert after == min(end for end in ends if end >= inside)
     assert "".join(clusters(text)) == text
+
+
+@given(TEXTS.filter(bool), st.data())
+def test_a_span_is_stretched_to_whole_words_and_clusters(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    words = word_places(text)
+    begin = next((begin for begin, stop in words if begin <= start < stop), start)
+    stop = next((stop for begin, stop in words if begin < end <= stop), end)
+    assert in_whole_words(text, start, end) == (cut_before(text, begin), cut_after(text, stop))
 
 
 @given(TEXTS, st.integers(0, 40), st.integers(0, 10), st.integers(1, 30))

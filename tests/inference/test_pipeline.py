@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import qatk
 from model_tools import FORMS, save_model
 from pipeline_reference import Reference
 from qatk.errors import ModelError, UsageError
+from qatk.inference.pipeline import _aligned
+from qatk.inference.reply import Candidate
 from small import squad
 
 SIZES = {"max_seq_len": 40, "doc_stride": 8, "max_answer_len": 7}
@@ -109,6 +112,29 @@ def test_answers_are_aligned_to_words(ask: Any) -> None:
         first, last = found["answer"].split()[0], found["answer"].split()[-1]
         assert any(first.startswith(word) for word in words), found
         assert any(last.endswith(word) for word in words), found
+
+
+@pytest.mark.parametrize(
+    ("context", "span", "answer"),
+    [
+        ("中国的首都是北京。", "北京", "北京"),
+        ("東京都は日本の首都である", "東京都", "東京都"),
+        ("2024年に開館した", "24", "2024"),
+        ("กรุงเทพเป็นเมืองหลวง", "กรุ", "กรุ"),
+        ("राजधानी दिल्ली है।", "दि", "दिल्ली"),
+        ("in the 1990s", "1990", "1990s"),
+        ("Unbelievable towers, 1843.", "able tow", "Unbelievable towers"),
+        (f"{'x ' * 500_000}Unbelievable", "believ", "Unbelievable"),
+    ],
+    ids=range(8),
+)
+def test_a_span_grows_at_its_edges_alone(context: str, span: str, answer: str) -> None:
+    start = context.index(span)
+    tracemalloc.start()
+    (found,) = _aligned(context, [Candidate(span, start, start + len(span), 1.0, 0.5)])
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    assert (found.text, context[found.start : found.end]) == (answer, answer)
 
 
 def test_generators_are_read_as_their_answers_are_asked_for(ask: Any) -> None:
