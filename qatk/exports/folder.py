@@ -13,6 +13,7 @@ from qatk.errors import DataError, ModelError
 from qatk.files import file_digest, is_there, parse_json, write_json
 from qatk.plugins.model_types import BackboneSpec
 from qatk.recipes.compose import Sections
+from qatk.recipes.sections import RETRIEVAL
 
 MANIFEST = "export.json"
 FORMAT = 1
@@ -52,7 +53,7 @@ class ExportManifest(_Record):
         model: what was exported, as the user named it.
         exporter: its name and options, as a recipe has them.
         spec: of the backbone.
-        sections: featurizer, head and decoder of the model.
+        sections: featurizer, head and decoder of the model, and its passages if it has them.
         files: digest of each of the exporter's files, by name.
         about: what exporter and trainer say of them.
         checks: how the answers differ from those of the model that was exported.
@@ -76,6 +77,7 @@ class ExportManifest(_Record):
     def model_sections(self, folder: Path, backbone: Mapping[str, object]) -> Sections:
         """The sections of a recipe that the model answers by; ``backbone`` reads what lies beside the manifest."""
         kept = {name: self.sections.get(name, {}) for name in ("featurizer", "decoder")}
+        kept |= {RETRIEVAL: self.sections[RETRIEVAL]} if RETRIEVAL in self.sections else {}
         runtime = {"use": str(self.exporter["use"])}
         if "precision" in self.exporter:
             runtime["precision"] = self.precision

@@ -22,7 +22,7 @@ from qatk.inference.sources import find_source, is_run
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
-from qatk.recipes.sections import DEFAULTS
+from qatk.recipes.sections import DEFAULTS, RETRIEVAL
 from qatk.run_folder.parameters import FILE as PARAMETERS
 from qatk.types import Examples, Predictions
 
@@ -128,11 +128,12 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
         for source in (Path(model.name) / CALIBRATION, beside / PARAMETERS):
             if source.is_file() and (source.name != CALIBRATION or is_run(model.name)):
                 shutil.copy(source, folder / source.name)
+    sections = plain_sections(model.sections)
     manifest = ExportManifest(
         model=model.name,
         exporter={"use": exporter.registered.name, **exporter.options.model_dump(mode="json")},
         spec=SpecRecord.of(model.spec),
-        sections={name: plain_sections(model.sections)[name] for name in ("featurizer", "head", "decoder")},
+        sections={name: sections[name] for name in ("featurizer", "head", "decoder", RETRIEVAL) if name in sections},
         files=files,
         about=about,
     )
