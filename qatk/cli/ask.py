@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,8 +87,9 @@ def ask_command(
     loaded = load(model)
     console = output()
     if not questions:
-        Conversation(loaded, text, top_k, load, console, json=json).run()
-        return
+        conversation = Conversation(loaded, text, top_k, load, console, json=json)
+        conversation.run()
+        raise typer.Exit(int(conversation.failed))
     replies = loaded.answers(questions, [text] * len(questions), top_k=top_k if json else top_k + 1)
     for number, reply in enumerate(replies):
         if json:
@@ -148,6 +150,9 @@ class Conversation:
     """Questions one after another, about one document, with a history where the terminal has one.
 
     Ctrl-C stops an answer or a loading, and at the prompt the conversation.
+
+    Attributes:
+        failed: whether a question that nobody typed could not be answered.
     """
 
     def __init__(
@@ -161,12 +166,14 @@ class Conversation:
         json: bool = False,
     ) -> None:
         self.model, self.text, self.top_k, self.load = model, text, top_k, load
-        self.console, self.json, self.typed = console, json, sys.stdin.isatty()
+        self.console, self.json, self.typed, self.failed = console, json, sys.stdin.isatty(), False
 
     def run(self) -> None:
         """Until ``:quit`` or the end of input; a mistake is said and costs nothing."""
         if self.typed:
             import readline  # noqa: F401  # gives input() a history and line editing
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(errors="surrogateescape")  # a question that is not UTF-8 costs no other
         self._say(f"{self._now()}; :help for commands")
         while (line := self._read()) is not None:
             try:
@@ -176,6 +183,7 @@ class Conversation:
                     self._answer(line)
             except QatkError as error:
                 self._say(f"error: {error}", style="red")
+                self.failed |= not (self.typed or line.startswith(":"))
             except EOFError:
                 return
             except KeyboardInterrupt as signal:
@@ -186,7 +194,9 @@ class Conversation:
     def _read(self) -> str | None:
         try:
             return input("> " if self.typed else "").strip()
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, KeyboardInterrupt) as end:
+            if isinstance(end, KeyboardInterrupt) and (not self.typed or isinstance(end, Terminated)):
+                raise
             if self.typed:
                 self._say("")  # what comes next begins on a line of its own
             return None

@@ -11,7 +11,7 @@ import typer
 from qatk.cli.data.options import Data, Set, Use
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import output, plain_warnings, plugin_host
-from qatk.errors import QatkError, UsageError, counted
+from qatk.errors import Interrupted, UsageError, counted
 
 Url = Annotated[
     str,
@@ -77,7 +77,7 @@ def ask_llm_command(
         with show_progress():
             found = ask_language_model(asked, examples, out, parallel=parallel, resume=resume)
     except KeyboardInterrupt:
-        raise QatkError("interrupted", fix="the same command with --resume goes on") from None
+        raise Interrupted("interrupted", fix="the same command with --resume goes on") from None
     console = output()
     console.print(f"{counted(found.questions, 'question')} answered by {model}", soft_wrap=True)
     console.print(f"{out}: score it with qatk eval {data or 'DATA'} {out} --align", soft_wrap=True)

@@ -26,7 +26,7 @@ from qatk.cli.shared import (
     plugin_host,
     print_json,
 )
-from qatk.errors import QatkError, counted
+from qatk.errors import Interrupted, counted
 
 if TYPE_CHECKING:
     from qatk.inference.predict import Written
@@ -87,7 +87,7 @@ def predict_command(
                 return
             written = predict_file(loaded, asked, out, top_k=top_k, resume=again, normalisation=by, elsewhere=elsewhere)
     except KeyboardInterrupt:
-        raise QatkError("interrupted", fix=how.interrupted()) from None
+        raise Interrupted("interrupted", fix=how.interrupted()) from None
     _say(written, None if loaded.promise is None else loaded.promise.says, as_json=json)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from commands import call, forked_python
+from qatk.cli import app
 from qatk.cli.ask import show
+from qatk.errors import Interrupted, Terminated
 from qatk.inference.reply import Candidate, Place, Reply
 from screen import screen, written_by
 
@@ -116,6 +120,34 @@ def test_ctrl_c_stops_an_answer_and_not_the_conversation(run: Path, tmp_path: Pa
     lines = screen(written)
     assert (code, lines.count("stopped; :quit ends")) == (0, 1), lines
     assert "alternative" not in written
+
+
+def test_a_piped_question_that_fails_costs_no_other(run: Path) -> None:
+    piped = f"{QUESTION}\n".encode() + b"Gie\xdf when?\nWho?\n"
+    done = CliRunner().invoke(app, ["ask", str(run), "-c", TEXT, "--json"], input=piped)  # stdin is strict
+    answers = json.loads("[" + done.stdout.replace("}\n{", "},{") + "]")
+    assert [answer["question"] for answer in answers] == [QUESTION, "Who?"]
+    assert (done.exit_code, "error: the question is not UTF-8" in done.stderr) == (1, True)
+
+
+def test_a_signal_ends_commands_that_read_or_answer(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [forked_python(), "-m", "qatk", "ask", str(run), "-c", TEXT, "--json"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stderr is not None
+        assert ":help for commands" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == -signal.SIGTERM  # with standard input still open
+        assert process.communicate() == ("", "")
+
+    def stop(*_: object, **__: object) -> None:
+        raise Terminated
+
+    data = str(run.parent / "dev.json")
+    monkeypatch.setattr("qatk.inference.model.load_model", stop)
+    monkeypatch.setattr("qatk.inference.language_model.ask_language_model", stop)
+    for words in (["predict", str(run), data], ["ask-llm", data, "--url", "http://127.0.0.1:9/v1", "--model", "stub"]):
+        with pytest.raises(Interrupted, match="interrupted"):
+            CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 @pytest.mark.parametrize(
