@@ -91,7 +91,9 @@ class Routes:
         }
         add = partial(app.add_api_route, response_description="As asked.")
         closed: dict[int | str, dict[str, Any]] = {status: refused[status] for status in (401, 421)}
-        ending: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "The server ends."}}
+        ending: dict[int | str, dict[str, Any]] = {
+            503: {"model": Health, "description": "The server ends, or failed."}
+        }
         add("/answer", self.answer, methods=["POST"], response_model=Answer | Answers, responses=refused)
         add("/models", self.list_models, methods=["GET"], response_model=Models, responses=closed)
         add("/health", self.health, methods=["GET"], response_model=Health, responses=ending)
@@ -135,8 +137,8 @@ class Routes:
     async def health(self) -> Response:
         """Whether the server takes requests."""
         draining = self.guard is not None and self.guard.draining
-        state = {"status": "draining" if draining else "ok", "waiting": self.batcher.waiting}
-        return _json(state, 503 if draining else 200)
+        status = "draining" if draining else "ok" if self.batcher.working else "failed"
+        return _json({"status": status, "waiting": self.batcher.waiting}, 200 if status == "ok" else 503)
 
     async def metrics(self) -> Response:
         """Figures for Prometheus."""

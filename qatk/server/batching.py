@@ -118,6 +118,11 @@ class Batcher:
         """Questions that no worker has taken yet."""
         return self._waiting
 
+    @property
+    def working(self) -> bool:
+        """Whether all threads that answer are there."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def close(self) -> None:
         """End the threads; what they compute is still given."""
         with self._change:
@@ -208,8 +213,12 @@ def _answers(work: Work, pairs: Sequence[Pair], answer: Answerer) -> Sequence[ob
     """One answer a pair; where some cannot be answered together, each alone, with what kept it from being answered."""
     try:
         return answer(work, pairs)
-    except Exception as error:
-        return [error] if len(pairs) == 1 else list(_one_by_one(work, pairs, answer))
+    except _GivenUp:
+        raise
+    except BaseException as error:  # such as a panic of a tokenizer in Rust, which must not end the thread
+        if len(pairs) > 1:
+            return list(_one_by_one(work, pairs, answer))
+        return [error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")]
 
 
 def _one_by_one(work: Work, pairs: Sequence[Pair], answer: Answerer) -> Iterator[object]:

@@ -187,7 +187,7 @@ class Models(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the server takes requests: ``ok``, or ``draining`` with status 503."""
+    """Whether the server takes requests: ``ok``; with status 503 ``draining``, or ``failed`` for good."""
 
     status: str
     waiting: int

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from threading import Event
 
 import pytest
 
 from qatk.progress import advance
+from qatk.server.app import Routes
 from qatk.server.batching import CHARACTERS, QUESTIONS, Batcher, Failed, QueueFull, TookTooLong
 from qatk.server.gauges import Gauges
 from qatk.server.limits import Limits
@@ -18,8 +20,12 @@ ONE = Work("a", "reply", (("top_k", 1),))
 TWO = Work("b", "reply", (("top_k", 1),))
 
 
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
 class Answering:
-    """Notes what is asked of it; waits until it may answer; fails at questions that begin with "bad"."""
+    """Notes what is asked of it; waits until it may answer; fails at questions that begin with "bad" or "panic"."""
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
@@ -32,6 +38,8 @@ class Answering:
             advance("predicting", 0, 1)
         if any(pair.question.startswith("bad") for pair in pairs):
             raise ValueError("bad")
+        if any(pair.question.startswith("panic") for pair in pairs):
+            raise Panic("at the disco")
         return [f"{work.model} {pair.question}" for pair in pairs]
 
 
@@ -92,17 +100,30 @@ def test_a_question_that_fails_is_the_failure_of_its_request_alone() -> None:
 
     async def run() -> list[object]:
         batcher = Batcher([answering], Limits(), Gauges())
-        asked = [(ONE, pairs("1")), (ONE, pairs("2", "bad", "3")), (ONE, pairs("4"))]
+        asked = [(ONE, pairs("1")), (ONE, pairs("2", "bad", "3")), (ONE, pairs("panic")), (ONE, pairs("4"))]
         tasks = await started(batcher, answering, *asked)
         answering.open.set()
         found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert batcher.working
         batcher.close()
         return list(found)
 
-    _, one, failed, four = asyncio.run(run())
+    _, one, failed, panicked, four = asyncio.run(run())
     assert (one, four) == (["a 1"], ["a 4"])
     assert isinstance(failed, Failed)
     assert (failed.index, str(failed.error)) == (1, "bad")
+    assert isinstance(panicked, Failed)
+    assert (panicked.index, repr(panicked.error)) == (0, "RuntimeError('Panic: at the disco')")
+
+
+@pytest.mark.parametrize(("end", "code", "status"), [(False, 200, "ok"), (True, 503, "failed")])
+def test_health_says_whether_all_threads_are_there(end: bool, code: int, status: str) -> None:
+    batcher = Batcher([Answering(), Answering()], Limits(), Gauges())
+    if end:
+        batcher.close()
+    answer = asyncio.run(Routes({}, batcher).health())
+    assert (answer.status_code, json.loads(bytes(answer.body))) == (code, {"status": status, "waiting": 0})
+    batcher.close()
 
 
 def test_a_full_queue_refuses_and_what_nobody_waits_for_is_given_up() -> None:
