@@ -67,10 +67,11 @@ def predict_command(
     from qatk.evaluation import normalisation_of
     from qatk.inference.asked import read_asked
     from qatk.inference.model import load_model
-    from qatk.inference.predict import answer_shard, check_out, known_survey, predict_file
+    from qatk.inference.parts import check_out
+    from qatk.inference.predict import FORMS, answer_shard, known_survey, predict_file
 
     plain_warnings()
-    check_out(out)
+    check_out(out, FORMS)
     one = (how := Sharding(shards, shard, jobs, launcher, keep_running)).one()
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)

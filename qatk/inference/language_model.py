@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qatk.errors import QatkError, UsageError
-from qatk.files import append_json_line, mend_lines, read_json_lines, storage_errors
-from qatk.inference.parts import open_parts
+from qatk.files import append_json_line, mend_lines, read_json_lines, storage_errors, write_atomically
+from qatk.inference.parts import check_out, leave_parts, open_parts, parts_of, remove_parts
 from qatk.progress import advance
 from qatk.run_folder.lock import locked
 from qatk.types import Examples
@@ -108,42 +107,66 @@ def ask_language_model(
         resume: go on with what a killed call left.
 
     Raises:
-        UsageError: the extra is missing, another ending, or a killed call left something and ``resume`` is off.
+        UsageError: the extra is missing, another ending, a folder, or a killed call left something and ``resume`` is
+            off.
         QatkError: the server cannot be reached, refuses, or answers in another form; what it answered before is kept.
         StorageError: the disk refuses.
     """
-    if out.suffix != ".jsonl":
-        raise UsageError(f"{out} has an unknown ending", fix="end it in .jsonl")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")
-    client = _client(model)
-    parts = out.with_name(f"{out.name}.parts")
+    check_out(out, [".jsonl"])
+    client, parts = _client(model), parts_of(out)
     with locked(parts, any_folder=True):
         open_parts(parts, {**model.identity(), "data": examples.digest()}, resume=resume)
-        rows = parts / "answers.jsonl"
-        mend_lines(rows)
-        done = sum(1 for _ in read_json_lines(rows)) if rows.exists() else 0
-        for number, row in enumerate(_rows(client, model, examples, done, parallel), done + 1):
-            append_json_line(rows, row)
-            advance("answering", number, len(examples))
+        try:
+            done = _answer(client, model, examples, parts / "answers.jsonl", parallel)
+        finally:
+            leave_parts(parts)
         with storage_errors(out):
-            rows.touch()
-            rows.replace(out)
-        shutil.rmtree(parts)
+            (parts / "answers.jsonl").replace(out)
+        remove_parts(parts)
     return Asked(out, len(examples), done)
 
 
+def _answer(client: OpenAI, model: LanguageModel, examples: Examples, rows: Path, parallel: int) -> int:
+    """Ask what has no row yet, and put all rows in order; how many had one."""
+    mend_lines(rows)
+    said = [_name(row) for _, row in read_json_lines(rows)] if rows.exists() else []
+    held = set(said)
+    left = [row for row, name in enumerate(examples.id) if name not in held]
+    for row in _rows(client, model, examples, left, parallel):
+        append_json_line(rows, row)
+        said.append(_name(row))
+        advance("answering", len(said), len(examples))
+    with storage_errors(rows):
+        rows.touch()
+        if said != list(examples.id):  # where a question failed, those behind it were answered first
+            lines = dict(zip(said, rows.read_text("utf-8").split("\n"), strict=False))
+            write_atomically(rows, "".join(f"{lines[name]}\n" for name in examples.id))
+    return len(held)
+
+
+def _name(row: object) -> str:
+    assert isinstance(row, dict)
+    return str(row["id"])
+
+
 def _rows(
-    client: OpenAI, model: LanguageModel, examples: Examples, first: int, parallel: int
+    client: OpenAI, model: LanguageModel, examples: Examples, left: Sequence[int], parallel: int
 ) -> Iterator[dict[str, object]]:
-    """The rows from ``first`` on, in order; no more than ``parallel`` requests are under way or waited for."""
-    rows = iter(range(first, len(examples)))
+    """The rows that are left, in order; no more than ``parallel`` requests are under way or waited for.
+
+    Before an error is raised, those that were under way are given.
+    """
+    rows = iter(left)
     with ThreadPoolExecutor(parallel) as pool:
         waiting = [pool.submit(_row, client, model, examples, row) for row in islice(rows, parallel)]
         try:
             while waiting:
                 yield waiting.pop(0).result()
                 waiting += [pool.submit(_row, client, model, examples, row) for row in islice(rows, 1)]
+        except (QatkError, KeyboardInterrupt):
+            pool.shutdown(cancel_futures=True)
+            yield from (each.result() for each in waiting if not each.cancelled() and each.exception() is None)
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 

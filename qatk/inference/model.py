@@ -49,6 +49,7 @@ class AnsweringModel:
         tokenizer: of the backbone.
         spec: of the backbone.
         promise: the error rate that its threshold keeps, see ``qatk calibrate --at-most``.
+        trained: the folder of weights that its run saved; ``None`` of other models.
     """
 
     name: str
@@ -61,6 +62,7 @@ class AnsweringModel:
     tokenizer: Tokenizer
     spec: BackboneSpec
     promise: KeptPromise | None = None
+    trained: Path | None = None
 
     @property
     def threshold(self) -> float | None:
@@ -130,9 +132,12 @@ class AnsweringModel:
 
     @property
     def weights(self) -> str:
-        """Identifies the weights: name, size and time of their file; only the name for a model of the hub."""
-        folder = Path(str(self.sections["backbone"].get("model", "")))
-        stats = [file.stat() for file in sorted([*folder.glob("*.safetensors"), *folder.glob("export.json")])]
+        """Identifies the weights: name, size and time of their files; only the name for a model of the hub."""
+        if self.trained is None:
+            files = [*Path(self.name).glob("*.safetensors"), *Path(self.name).glob("export.json")]
+        else:
+            files = [file for file in self.trained.iterdir() if file.is_file()]
+        stats = [file.stat() for file in sorted(files)]
         return f"{self.name} {[(stat.st_size, stat.st_mtime_ns) for stat in stats]}"
 
     def changed(
@@ -213,7 +218,9 @@ def load_model(
     kept = not settings or _keeps_promise(compose_model(source.sections, host), parts)
     promise = source.promise() if kept else None
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
-    return AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, promise)
+    return AnsweringModel(
+        str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, promise, source.weights
+    )
 
 
 def _keeps_promise(before: ModelParts, after: ModelParts) -> bool:

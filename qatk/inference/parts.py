@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qatk.errors import UsageError
@@ -12,6 +13,22 @@ from qatk.run_folder.lock import LOCK
 
 ABOUT, SURVEY = "about.json", "survey.json"
 """What the answers are about, and what a call saw of the questions, see :class:`qatk.inference.asked.Survey`."""
+_ANSWERS = "*.jsonl"
+
+
+def check_out(out: Path, forms: Sequence[str]) -> None:
+    """Raise :class:`UsageError` where no answers can be written to this path: another ending, no folder, a folder."""
+    if out.suffix not in forms:
+        raise UsageError(f"{out} has an unknown ending", fix=f"end it in {', '.join(forms)}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", fix="name a file")
+
+
+def parts_of(out: Path) -> Path:
+    """The folder of the parts of an answers file."""
+    return out.with_name(f"{out.name}.parts")
 
 
 def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> None:
@@ -23,9 +40,11 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
         resume: go on with what a killed call left.
 
     Raises:
-        UsageError: a killed call left something and ``resume`` is off, or it was about something else.
+        UsageError: a killed call left something and ``resume`` is off, or it was about something else, or nothing says
+            what it was about.
         StorageError: the disk refuses.
     """
+    answered = any(parts.glob(_ANSWERS))  # looked for before what they are about, which is written before them
     about = parts / ABOUT
     if any(found.name != LOCK for found in parts.iterdir()) and not resume:
         what = f"{parts} holds the answers of a call that did not come to its end"
@@ -39,6 +58,8 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
             what = f"{parts} was begun with other {' and '.join(changed)}"
             raise UsageError(what, fix="remove the folder, or repeat the call that began it, with --resume")
         return
+    if answered:
+        raise UsageError(f"{parts} has no {ABOUT}, which says what was answered", fix="remove the folder")
     with storage_errors(parts):
         parts.mkdir(parents=True, exist_ok=True)
     write_json(about, identity)
@@ -49,3 +70,10 @@ def leave_parts(parts: Path) -> None:
     if parts.is_dir() and not any(found.name not in (LOCK, ABOUT, SURVEY) for found in parts.iterdir()):
         for name in (ABOUT, SURVEY):
             (parts / name).unlink(missing_ok=True)
+
+
+def remove_parts(parts: Path) -> None:
+    """Remove the folder, its answers first: a kill leaves none without what they are about."""
+    for answers in parts.glob(_ANSWERS):
+        answers.unlink()
+    shutil.rmtree(parts)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import read_said, row_of
 from qatk.evaluation.tally import Tally
 from qatk.files import finite, storage_errors, write_atomically
 from qatk.inference.asked import BLOCK, Asked, Survey, held
 from qatk.inference.model import AnsweringModel
-from qatk.inference.parts import SURVEY, leave_parts, open_parts
+from qatk.inference.parts import SURVEY, check_out, leave_parts, open_parts, parts_of, remove_parts
 from qatk.inference.reply import Reply, replies_of
 from qatk.languages import ENGLISH, Normalisation
 from qatk.progress import advance
@@ -101,8 +99,8 @@ def predict_file(
         RunFolderError: another process answers into that file.
         StorageError: the disk refuses.
     """
-    check_out(out)
-    parts = _parts_of(out)
+    check_out(out, FORMS)
+    parts = parts_of(out)
     with locked(parts, any_folder=True):
         asked = held(examples, block) if isinstance(examples, Examples) else examples
         open_parts(parts, _identity(model, asked, top_k, block), resume=resume)
@@ -116,7 +114,7 @@ def predict_file(
         finally:
             leave_parts(parts)
         answered = _join(parts, out)
-        shutil.rmtree(parts)
+        remove_parts(parts)
     scores = tally.evaluation() if asked.has_gold else None
     return Written(out, asked.count, answered, resumed, scores, tally.several)
 
@@ -135,7 +133,7 @@ def answer_shard(
         UsageError: the folder of parts is about something else.
         StorageError: the disk refuses.
     """
-    parts = _parts_of(out)
+    parts = parts_of(out)
     with storage_errors(parts):
         parts.mkdir(exist_ok=True)
     open_parts(parts, _identity(model, asked, top_k, block), resume=True)
@@ -145,13 +143,9 @@ def answer_shard(
     return sum(asked.sizes[number] for number in blocks)
 
 
-def _parts_of(out: Path) -> Path:
-    return out.with_name(f"{out.name}.parts")
-
-
 def known_survey(out: Path) -> Survey | None:
     """What another process that answers into this file saw of the questions, if any did."""
-    return Survey.known(_parts_of(out) / SURVEY)
+    return Survey.known(parts_of(out) / SURVEY)
 
 
 def _note_survey(parts: Path, asked: Asked) -> None:
@@ -163,16 +157,6 @@ def _note_survey(parts: Path, asked: Asked) -> None:
 def part_of(parts: Path, number: int) -> Path:
     """The file that holds the answers of a block."""
     return parts / f"{number:06d}.jsonl"
-
-
-def check_out(out: Path) -> None:
-    """Raise :class:`UsageError` where no answers can be written to this path: another ending, no folder, a folder."""
-    if out.suffix not in FORMS:
-        raise UsageError(f"{out} has an unknown ending", fix=f"end it in {', '.join(FORMS)}")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder", fix="name a file")
 
 
 def _answer(

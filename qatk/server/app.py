@@ -91,9 +91,7 @@ class Routes:
         }
         add = partial(app.add_api_route, response_description="As asked.")
         closed: dict[int | str, dict[str, Any]] = {status: refused[status] for status in (401, 421)}
-        ending: dict[int | str, dict[str, Any]] = {
-            503: {"model": Health, "description": "The server ends, or failed."}
-        }
+        ending: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "The server ends, or failed."}}
         add("/answer", self.answer, methods=["POST"], response_model=Answer | Answers, responses=refused)
         add("/models", self.list_models, methods=["GET"], response_model=Models, responses=closed)
         add("/health", self.health, methods=["GET"], response_model=Health, responses=ending)

@@ -79,11 +79,22 @@ def test_after_a_failure_only_the_rest_is_asked(stub: LanguageModelStub, tmp_pat
         file.write('{"id": "q4", "predic')  # a kill while a row was written
     with pytest.raises(UsageError, match="did not come to its end"):
         ask_language_model(model(stub), EXAMPLES, out)
-    with pytest.raises(UsageError, match="begun with other prompt"):
-        ask_language_model(model(stub, prompt="{context} {question}"), EXAMPLES, out, resume=True)
+    for changes, what in (({"prompt": "{context} {question}"}, "prompt"), ({"request": {"max_tokens": 9}}, "request")):
+        with pytest.raises(UsageError, match=f"begun with other {what}"):
+            ask_language_model(model(stub, **changes), EXAMPLES, out, resume=True)
     assert ask_language_model(model(stub), EXAMPLES, out, resume=True).resumed == 4
     assert [row["id"] for row in rows(out)] == EXAMPLES.id
     assert len(stub.asked) - first == 5
+
+
+def test_answers_behind_a_failure_are_kept(stub: LanguageModelStub, tmp_path: Path) -> None:
+    out, stub.troubles = tmp_path / "answers.jsonl", [400]  # of whichever request comes first
+    with pytest.raises(QatkError, match=r"what was answered is kept"):
+        ask_language_model(model(stub), EXAMPLES, out, parallel=4)
+    assert (kept := len(rows(tmp_path / "answers.jsonl.parts" / "answers.jsonl"))) == len(stub.asked) > 0
+    assert ask_language_model(model(stub), EXAMPLES, out, resume=True).resumed == kept
+    assert [row["id"] for row in rows(out)] == EXAMPLES.id
+    assert len(stub.asked) == len(EXAMPLES)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +116,7 @@ def test_what_goes_wrong_is_one_message(
         ask_language_model(asked, EXAMPLES, tmp_path / "answers.jsonl", parallel=1)
     assert asked.key not in str(raised.value)
     assert asked.key not in repr(asked)
+    assert list(tmp_path.iterdir()) == []  # nothing is in the way of the call that does it right
 
 
 @pytest.mark.parametrize(
@@ -116,18 +128,23 @@ def test_what_cannot_be_asked_is_refused_at_once(changes: dict[str, object], mes
         replace(LanguageModel("http://x/v1", "stub"), **changes)  # type: ignore[arg-type]
 
 
+def test_a_folder_is_no_file_of_answers(stub: LanguageModelStub, tmp_path: Path) -> None:
+    (tmp_path / "answers.jsonl").mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        ask_language_model(model(stub), EXAMPLES, tmp_path / "answers.jsonl")
+
+
 def test_the_command(stub: LanguageModelStub, tmp_path: Path) -> None:
     lines = ["question,context,answers", "Who ran?,The red fox ran.,red fox", "Who sat?,The fat hen sat.,fat hen"]
     (tmp_path / "q.csv").write_text("\n".join(lines))
     words = ("qatk", "ask-llm", "q.csv", "--url", stub.url, "--model", "stub")
     refused = call(*words, cwd=tmp_path)
     assert (refused.returncode, "refuses the key" in refused.stderr) == (1, True), refused.stderr
-    done = call(*words, "--resume", "--request", "max_tokens=9", cwd=tmp_path, OPENAI_API_KEY=KEY)
-    assert (done.returncode, "begun with other request" in done.stderr) == (2, True), done.stderr
-    done = call(*words, "--resume", cwd=tmp_path, OPENAI_API_KEY=KEY)
+    done = call(*words, "--request", "max_tokens=9", cwd=tmp_path, OPENAI_API_KEY=KEY)
     assert done.returncode == 0, done.stderr
     assert "2 questions answered by stub" in done.stdout
     assert [row["prediction"] for row in rows(tmp_path / "answers.jsonl")] == ["The red fox", "The fat hen"]
+    assert stub.asked[0]["max_tokens"] == 9
     assert all(KEY not in path.read_text("utf-8") for path in tmp_path.iterdir())
     scored = call("qatk", "eval", "q.csv", "answers.jsonl", "--use", "table", "--align", "--json", cwd=tmp_path)
     assert json.loads(scored.stdout)["exact"] == 100.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from qatk.errors import QatkWarning, UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.prediction_files import official_form, read_predictions
 from qatk.inference.asked import read_asked
+from qatk.inference.parts import remove_parts
 from qatk.inference.predict import predict_file
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset, LiveDecoder
@@ -218,6 +220,28 @@ def test_what_was_begun_with_something_else_is_refused(run: Path, tmp_path: Path
         given = {"model": model, "examples": examples, "out": out, "block": 8, "resume": True, **changed}
         with pytest.raises(UsageError, match=words):
             predict_file(**given)  # type: ignore[arg-type]
+    about.unlink()
+    with pytest.raises(UsageError, match=r"a.json.parts has no about.json, which says what was answered"):
+        predict_file(model, examples, out, block=8, resume=True)
+
+
+def test_what_the_answers_are_about_is_removed_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("000000.jsonl", "whole.jsonl", "about.json"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("qatk.inference.parts.shutil.rmtree", lambda _: None)  # a kill
+    remove_parts(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["about.json"]
+
+
+def test_the_weights_are_those_that_the_run_saved_whatever_its_backbone(run: Path, tmp_path: Path) -> None:
+    """Of a plugin's encoder, which saves no config.json, the sections name what the run began with."""
+    shutil.copytree(run, tmp_path / "run")
+    model = qatk.load_model(tmp_path / "run")
+    other = replace(model, sections={**model.sections, "backbone": {"use": "other", "model": str(tmp_path)}})
+    before = other.weights
+    assert before == model.weights
+    (tmp_path / "run" / "model" / "model.safetensors").touch()
+    assert other.weights != before
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "folder.json"])
