@@ -67,6 +67,8 @@ def _converted(path: Path) -> str:
         text = str(convert(str(path)).text_content)
     except Exception as error:  # of the library that reads this kind of file
         raise DataError(f"the file cannot be read: {type(error).__name__}: {error}", where=str(path)) from error
-    if text.startswith(_RAW):
+    with path.open("rb") as file:
+        begin = file.read(4).decode("latin-1")
+    if text.startswith(_RAW) and text.startswith(begin):
         raise DataError(f"this is no {path.suffix} file, or a damaged one", where=str(path))
     return text

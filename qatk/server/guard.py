@@ -115,7 +115,7 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if self.token is None and _name(host) not in LOOPBACK:
             raise Refusal(421, f"this server is not {host or 'named'}", fix="ask it by localhost or 127.0.0.1")
-        if scope["method"] == "POST" and origin is not None and urlsplit(origin).netloc != host:
+        if scope["method"] == "POST" and origin is not None and _site(origin) != host:
             raise Refusal(403, "a page of another site may not ask this server", where="origin")
         if self.token is not None and (scope["path"] not in OPEN or scope["method"] == "POST"):
             kind, _, given = headers.get("authorization", "").partition(" ")
@@ -182,6 +182,14 @@ async def _answer(refusal: Refusal, send: Send) -> None:
     told = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": told})
     await send({"type": "http.response.body", "body": body})
+
+
+def _site(origin: str) -> str | None:
+    """Host and port of an ``Origin`` header; ``None`` where it is malformed."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _name(host: str) -> str:

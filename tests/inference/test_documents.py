@@ -34,6 +34,13 @@ def test_a_document_becomes_its_text(name: str, tmp_path: Path) -> None:
     assert "<p>" not in text
 
 
+def test_a_text_may_begin_as_an_archive_does(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<p>PKN Orlen refines oil.</p>")
+    (tmp_path / "a.docx").write_bytes(docx("PKN Orlen refines oil."))
+    for name in ("a.html", "a.docx"):
+        assert read_document(str(tmp_path / name)).strip() == "PKN Orlen refines oil."
+
+
 def test_slides_become_their_text(tmp_path: Path) -> None:
     from pptx import Presentation
 
