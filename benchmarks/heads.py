@@ -23,8 +23,8 @@ from models import BATCH, MODEL, RATE, sample, workers
 from table import alone
 
 from qatk.api import Batch, Features, PairLogits, SpanLogits, TokenLogits
+from qatk.memory import peak_memory
 from qatk.plugins.host import PluginHost
-from qatk.runs.stages import peak_memory
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.featurizers import StrideOptions

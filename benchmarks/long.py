@@ -30,8 +30,8 @@ import qatk
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.evaluation.reachability import find_reach
 from qatk.inference.model import AnsweringModel
+from qatk.memory import peak_memory
 from qatk.recipes.compose import Sections
-from qatk.runs.stages import peak_memory
 from qatk.types import Examples
 
 DEV = SHARED / "squad2-mini" / "dev.json.gz"

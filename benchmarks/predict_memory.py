@@ -31,12 +31,13 @@ RECIPE = {
     "reporters": [],
 }
 MEASURED = """
-import resource, sys
+import sys
 from typer.testing import CliRunner
 from qatk.cli import app
+from qatk.memory import peak_memory
 done = CliRunner().invoke(app, sys.argv[1:], catch_exceptions=False)
 assert done.exit_code == 0, done.output
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_memory())
 """
 
 
@@ -70,7 +71,7 @@ def main(sizes: list[int]) -> None:
             )
             seconds = time.perf_counter() - began
             found = {"questions": size, "seconds": round(seconds, 1), "questions_per_second": round(size / seconds)}
-            found |= {"peak_mib": int(done.stdout) // 1024, "data_mib": asked.stat().st_size >> 20}
+            found |= {"peak_mib": int(done.stdout) >> 20, "data_mib": asked.stat().st_size >> 20}
             sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
 

@@ -8,13 +8,10 @@ the answers are decoded. The questions lie in mapped columns, since as Python st
 from __future__ import annotations
 
 import random
-import resource
 import statistics
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +24,7 @@ from texts import Texts
 from torch import Tensor, nn
 
 from qatk.evaluation.evaluate import evaluate_examples
+from qatk.memory import peak_memory
 from qatk.plugins.model_types import BackboneSpec
 from qatk.types import Examples
 from qatk.types.mapped import Spool
@@ -111,7 +109,7 @@ def stages(windows: int) -> Size:
     featurizing, features = seconds(lambda: featurizer.featurize(examples, tokenizer, spec, targets=False))
     predicting, scores = seconds(lambda: trainer.predict(model, features))
     decoding, predictions = seconds(lambda: decoder.decode(examples, features, scores))
-    gib = peak_gib()
+    gib = peak_memory() / 2**30
     answers = dict(zip(examples.id, predictions.text, strict=True))
     odds = dict(zip(examples.id, predictions.null_odds.tolist(), strict=True))
     scoring, _ = seconds(lambda: evaluate_examples(examples, answers, odds))
@@ -187,16 +185,6 @@ def context(words: list[str], k: int) -> str:
 
 def answer_start(text: str, row: int, k: int) -> int:
     return text.index(" ", (row * 7919 + k * 104729) % (len(text) // 2)) + 1
-
-
-def peak_gib() -> float:
-    """The most memory that this process ever had; what it was started from does not count, where Linux tells."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 2**20
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 if __name__ == "__main__":

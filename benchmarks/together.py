@@ -23,6 +23,7 @@ from table import alone
 from transformers import BertConfig
 
 from qatk.api import Features
+from qatk.memory import peak_memory
 from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
@@ -107,8 +108,7 @@ def take_steps(out: Path, sharding: str) -> None:
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         if event.step == event.total_steps:
             break
-    status = Path("/proc/self/status").read_text()
-    resident = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    resident = peak_memory()
     seconds = SHARED_BATCH / statistics.median(rates)
     if os.environ["RANK"] == "0":
         out.write_text(json.dumps({"seconds": seconds, "resident": resident, "state": trainer.bytes}))

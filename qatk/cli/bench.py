@@ -64,9 +64,7 @@ def bench_command(
     """
     from qatk.cli.progress import show_progress
     from qatk.cli.reading import read_examples
-    from qatk.files import write_atomically
-    from qatk.inference.bench import bench
-    from qatk.inference.bench_page import bench_html
+    from qatk.inference.bench import Measured, bench
 
     plain_warnings()
     host = plugin_host(context)
@@ -74,11 +72,22 @@ def bench_command(
     if page is not None and not page.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {page.parent}", where=f"--html {page}", fix="make it first")
     named = [name for text in runtimes or [] for name in text.split(",")]
-    with show_progress():
-        measured = bench(models, named, _sizes(batch_sizes), data=examples, seconds=seconds, device=device, host=host)
+    sizes, measured = _sizes(batch_sizes), list[Measured]()
+    try:
+        with show_progress():
+            measured.extend(bench(models, named, sizes, data=examples, seconds=seconds, device=device, host=host))
+    finally:
+        if measured:  # also where a later one failed
+            _say(measured, page, as_json=json)
+
+
+def _say(measured: Sequence[Measured], page: Path | None, *, as_json: bool) -> None:
+    from qatk.files import write_atomically
+    from qatk.inference.bench_page import bench_html
+
     if page is not None:
         write_atomically(page, bench_html(measured, _names(measured)))
-    if json:
+    if as_json:
         print_json([{k: v for k, v in asdict(row).items() if v is not None} for row in measured])
         return
     console = output()

@@ -27,7 +27,7 @@ def show_progress(title: str = "", results: Console | None = None) -> Iterator[N
     from rich.live import Live
 
     from qatk.display.live import LiveView
-    from qatk.runs.stages import peak_memory
+    from qatk.memory import peak_memory
 
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -7,7 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,8 +67,8 @@ def bench(
     seconds: float = SECONDS,
     device: str | None = None,
     host: PluginHost | None = None,
-) -> list[Measured]:
-    """Measure models with runtimes and batch sizes, each combination in a fresh process.
+) -> Iterator[Measured]:
+    """Measure models with runtimes and batch sizes, each combination in a fresh process, and give it when it is done.
 
     Args:
         models: as in :func:`qatk.load_model`.
@@ -88,21 +88,20 @@ def bench(
         raise UsageError("the data has no question", where="--data")
     host = host or PluginHost.discover()
     cases = [(model, runtime) for model in models for runtime in _runtimes_of(model, runtimes, host)]
-    measured: list[Measured] = []
     with TemporaryDirectory(prefix="qatk-bench-") as folder:
         questions = Path(folder) / "questions.pickle"
         questions.write_bytes(pickle.dumps(sample_examples() if data is None else data))
         for number, (model, runtime) in enumerate(cases):
             advance("measuring", number, len(cases))
             place, chosen = _prepared(model, runtime, Path(folder) / str(number), host)
-            for at, size in enumerate(batch_sizes):
+            scores = None
+            for size in batch_sizes:
                 job: dict[str, object] = {"model": place, "runtime": chosen, "device": device}
-                job |= {"batch_size": size, "seconds": seconds, "data": str(questions), "score": at == 0}
+                job |= {"batch_size": size, "seconds": seconds, "data": str(questions), "score": scores is None}
                 found = _measure({**job, "files": list(host.files), "block": list(host.block)})
-                scores = {} if at == 0 else {"exact": measured[-1].exact, "f1": measured[-1].f1}
-                measured.append(Measured(model=model, **{**found, **scores}))
+                scores = scores or {name: found.get(name) for name in ("exact", "f1")}
+                yield Measured(model=model, **{**found, **scores})
         advance("measuring", len(cases), len(cases))
-    return measured
 
 
 def _runtimes_of(model: str, runtimes: Sequence[str], host: PluginHost) -> list[str | None]:
@@ -136,7 +135,8 @@ def _measure(job: dict[str, object]) -> dict[str, Any]:
         said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise QatkError(f"the process that measures {job['model']} failed: {said[0]}") from None
     if "what" in found:
-        raise QatkError(found["what"], where=found["where"], fix=found["fix"])
+        kind = UsageError if found["exit_code"] == UsageError.exit_code else QatkError
+        raise kind(found["what"], where=found["where"], fix=found["fix"])
     return dict(found)
 
 

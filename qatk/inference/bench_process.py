@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import resource
 import sys
 import time
 import warnings
@@ -17,6 +16,7 @@ from qatk.errors import QatkError
 from qatk.exports.runtimes import PRECISION
 from qatk.inference.bench import size_of
 from qatk.inference.model import AnsweringModel, load_model
+from qatk.memory import peak_memory
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.recipes.sections import DEFAULTS
@@ -36,7 +36,7 @@ def main() -> None:
         with redirect_stdout(sys.stderr):
             found = _run(job)
     except QatkError as error:
-        found = {"what": error.what, "where": error.where, "fix": error.fix}
+        found = {"what": error.what, "where": error.where, "fix": error.fix, "exit_code": error.exit_code}
     json.dump(found, out)
 
 
@@ -50,7 +50,7 @@ def _run(job: dict[str, object]) -> dict[str, object]:
     model.predict(examples.take(np.arange(1)))
     loaded = time.perf_counter() - began
     times = _times(model, examples, size, float(str(job["seconds"])))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    memory = peak_memory()
     return {
         "runtime": model.parts.runtime.registered.name,
         "precision": str(model.described.get(PRECISION, "")),
@@ -73,14 +73,15 @@ def _names(value: object) -> list[str]:
 def _times(model: AnsweringModel, examples: Examples, size: int, seconds: float) -> list[float]:
     """The seconds of calls over the questions, again from the first after the last."""
     times: list[float] = []
-    row = -WARM_UP
-    while row < FEWEST or sum(times) < seconds:
+    row, spent = -WARM_UP, 0.0
+    while row < FEWEST or spent < seconds:
         rows = np.sort((np.arange(size) + max(row, 0) * size) % len(examples))
         asked = examples.take(rows)
         began = time.perf_counter()
         model.predict(asked)
         if row >= 0:
             times.append(time.perf_counter() - began)
+            spent += times[-1]
         row += 1
     return times
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from qatk.display.live import Works
+from qatk.memory import peak_memory
 from qatk.run_folder.lock import Lock
-from qatk.runs.stages import peak_memory
 
 _EVERY_S = 0.5
 """Seconds between two notes; the beginning of a stage is always noted."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from qatk.memory import peak_memory
 from qatk.progress import advance
 from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.manifest import StageRecord
@@ -58,9 +57,3 @@ class Stages:
         for name in names:
             if self.folder.done(name):
                 advance(f"{name}: done earlier, skipped", 0)
-
-
-def peak_memory() -> int:
-    """The most memory that this process has held so far, in bytes of resident set."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -266,6 +266,15 @@ def test_what_bench_cannot_measure_is_told(exported: tuple[Path, dict[str, Any]]
         assert message in str(done.exception)
 
 
+def test_bench_shows_what_it_measured_before_a_failure(exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    words = ["bench", str(exported[0]), str(tmp_path), "--batch-size", "1", "--seconds", "0.1", "--json"]
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, UsageError)
+    assert f"{tmp_path} is not a model" in str(done.exception)
+    (row,) = json.loads(done.stdout)
+    assert row["model"] == str(exported[0])
+
+
 MEASURED = [
     Measured("runs/small", "torch", "bf16", 1, 12345.6, 81.25, 1100.5, 10**9, 10**8, 0.1, 9, 50.0, 60.25),
     Measured("runs/small", "onnx", "int8", 32, 6172.8, 40.0, 50.0, 5 * 10**8, 3 * 10**7, 0.1, 9, 49.0, 59.0),
