@@ -25,12 +25,17 @@ def _goes_on(context: str, at: int) -> bool:
     before, after = context[at - 1], context[at]
     if before == " " or after == " ":
         return False
-    if unicodedata.combining(after):
+    if _is_mark(after):
         return True
     if after in ".," and before.isdigit():
         return context[at + 1 : at + 2].isdigit()
     if before in ".," and after.isdigit():
         return context[at - 2 : at - 1].isdigit()
-    if not (before.isalnum() and after.isalnum()) or before.isdigit() != after.isdigit():
+    if not ((before.isalnum() or _is_mark(before)) and after.isalnum()) or before.isdigit() != after.isdigit():
         return False
     return not (UNSPACED.match(before) or UNSPACED.match(after))
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it belongs to the letter before it, as accents and the vowel signs of Indian scripts do."""
+    return unicodedata.category(character).startswith("M")
