@@ -12,8 +12,9 @@ import typer
 from qatk.cli import completion
 from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
 from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plugin_host, print_json
-from qatk.display.numbers import METRICS, best_threshold, counted, interval
+from qatk.display.numbers import METRICS, best_threshold, interval
 from qatk.display.tables import plain_table
+from qatk.errors import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -126,9 +127,7 @@ def evaluate_command(
         return
     console = output()
     console.print(figures_table(evaluation))
-    clusters = evaluation.clusters
-    by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
-    console.print(f"{by} {clusters.note}.".removesuffix(" ."), style="dim", soft_wrap=True)
+    console.print(visible(evaluation.interval_note), style="dim", soft_wrap=True, markup=False)
     if (agreement := agreement_of(evaluation.examples, evaluation.normalisation)) is not None:
         console.print(agreement.said, style="dim", soft_wrap=True)
     if align:

@@ -8,8 +8,10 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from qatk.display.graphemes import shortened
 from qatk.display.numbers import METRICS
 from qatk.display.tables import plain_table
+from qatk.display.text import printable
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import ALIGNMENT, Aligner
 from qatk.results.evaluation import Evaluation
@@ -45,15 +47,13 @@ def show_alignment(console: Console, evaluation: Evaluation, costs: Mapping[str,
         means = [f"{100 * evaluation.per_question[key][rows].mean():.2f}" if rows.any() else "" for key in METRICS]
         first = evaluation.predictions.text[int(np.argmax(rows))] if rows.any() else ""
         share = f"{100 * rows.sum() / given:.1f} %" if given else ""
-        table.add_row(name, f"{rows.sum():,}", share, *means, Text(_short(first)))
+        table.add_row(name, f"{rows.sum():,}", share, *means, Text(printable(shortened(first, LONGEST))))
     console.print()
     console.print(table)
     if said := [f"{word} {costs[name]:,.2f}{unit}" for name, word, unit in _COSTS if name in costs]:
         console.print(f"A thousand questions {' and '.join(said)}.", style="dim", soft_wrap=True)
 
 
+LONGEST = 25
+"""Characters of an answer shown, at most."""
 _COSTS = (("seconds_per_1000", "take", " s"), ("cost_per_1000", "cost", ""))
-
-
-def _short(text: str, most: int = 26) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qatk.cli import completion
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host
 from qatk.errors import QatkError, UsageError
+
+if TYPE_CHECKING:
+    from qatk.results import RunResult
 
 PAGE = "report.html"
 
@@ -42,11 +46,11 @@ def report_command(
 ) -> None:
     """Report a finished run again, without loading a model.
 
-    Prints the report and writes report.md and report.html.
+    Uses the reporters of its recipe, with their options; by default these print the report and write report.md and
+    report.html.
     """
     from qatk.files import is_there
     from qatk.plugins.live import LiveReporter
-    from qatk.recipes.sections import DEFAULTS
     from qatk.run_folder.folder import SETS
     from qatk.run_folder.load import load_run
     from qatk.run_folder.lock import locked
@@ -56,13 +60,16 @@ def report_command(
     plain_warnings()
     if out is not None and not (is_there(out) and out.is_dir()):
         raise UsageError(f"--out {out}: this folder does not exist", fix="create it, or name another one")
-    names = reporter or [each["use"] for each in DEFAULTS["reporters"]]
-    if open_page:
-        names = ["html"]
+    if open_page and reporter:
+        raise UsageError("--open shows the page of the reporter html", fix="leave --reporter out")
     host = plugin_host(context)
-    reporters = [host.live(LiveReporter, "reporter", name) for name in names]
     run = here(run)
     result, folder = load_run(run, on=on, host=host), out or (run if on == "dev" else run / SETS / on)
+    if open_page and cluster is None and out is None and (folder / PAGE).is_file():
+        _open(folder / PAGE)
+        return
+    wanted = _reporters(result, ["html"] if open_page else reporter)
+    reporters = [host.live(LiveReporter, "reporter", name, options) for name, options in wanted]
     if cluster is not None:
         clusters_of(result.evaluation.examples, cluster)
         result = replace(result, evaluation=replace(result.evaluation, cluster=cluster))
@@ -71,6 +78,15 @@ def report_command(
             each.report(result, folder, output())
     if open_page:
         _open(folder / PAGE)
+
+
+def _reporters(result: RunResult, names: Sequence[str] | None) -> list[tuple[str, dict[str, Any]]]:
+    """The reporters of these names with the options that the recipe gives them; without names all of the recipe."""
+    from qatk.recipes.sections import DEFAULTS
+
+    named = result.manifest.get("recipe", {}).get("reporters") or DEFAULTS["reporters"]
+    known = [(each["use"], {key: value for key, value in each.items() if key != "use"}) for each in named]
+    return known if names is None else [(name, dict(known).get(name, {})) for name in names]
 
 
 def _open(page: Path) -> None:

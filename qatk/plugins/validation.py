@@ -69,8 +69,8 @@ def check_component(component: object) -> Component:
 def import_file(file: str) -> ModuleType:
     """Import a plugin without packaging."""
     spec = importlib.util.spec_from_file_location(f"qatk_plugin_{Path(file).stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise PluginError("its name does not end in .py", fix="name a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where inspect and pickle look for it
     spec.loader.exec_module(module)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from qatk.display.html import Row, figures_html
+from qatk.errors import counted
 from qatk.languages import ENGLISH, Normalisation
 from qatk.statistics.intervals import mean_interval, percent
 from qatk.types import Bool, Clusters, Examples, Float64, Int8, Int32, Int64, Predictions, clusters_of, groups_of
@@ -69,6 +70,13 @@ class Evaluation:
     def clusters(self) -> Clusters:
         """The articles of the questions, their contexts or the values of a column; intervals are computed over them."""
         return clusters_of(self.examples, self.cluster)
+
+    @property
+    def interval_note(self) -> str:
+        """What intervals are computed over, in a sentence or two."""
+        kind = self.clusters.kind
+        by = f"95 % intervals are by {kind}: {counted(self.clusters.count, kind)}."
+        return f"{by} {self.clusters.note}.".removesuffix(" .")
 
     def interval(self, metric: str, rows: Bool) -> tuple[float, float]:
         """A 95 % confidence interval of the mean of a per-question metric over some questions, in per cent.

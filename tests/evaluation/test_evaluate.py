@@ -277,6 +277,9 @@ def test_command_goes_by_a_column(files: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "95 % intervals are by source: 2 sources." in result.stdout
     assert "1.2 to 100.0" in result.stdout
+    Path("data.json").write_text(json.dumps(data).replace('"source"', '"lab[/x]"'))
+    assert "95 % intervals are by lab[/x]: 2 lab[/x]s." in invoke("data.json", "p.json", "--cluster", "lab[/x]").stdout
+    Path("data.json").write_text(json.dumps(data))
     lacking = invoke("data.json", "p.json", "--cluster", "author")
     assert isinstance(lacking.exception, QatkError)
     assert "author" in str(lacking.exception)

@@ -176,6 +176,14 @@ def test_the_page_shows_what_the_command_prints() -> None:
     assert sum(counts.values()) == 240
 
 
+def test_an_answer_keeps_to_its_row_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "answers.json").write_text(json.dumps({"a": "It was\nin 1843.\x1b[31m, and not before"}))
+    rows = {"id": "a", "question": "When?", "context": "It was in 1843.", "answers": "1843"}
+    (tmp_path / "data.jsonl").write_text(json.dumps(rows))
+    done = call("qatk", "eval", "data.jsonl", "answers.json", "--use", "table", "--align", cwd=tmp_path)
+    assert "   It was in 1843.\u241b[31m, and…" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("texts", [ABSTENTIONS, ABSTENTION_OPENINGS])
 def test_the_page_lists_what_means_no_answer(texts: tuple[str, ...]) -> None:
     assert len(texts) == len(set(texts))

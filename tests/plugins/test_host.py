@@ -120,6 +120,12 @@ def test_a_plugin_file_that_cannot_be_loaded_is_an_error_at_once(tmp_path: Path,
     assert caught.value.fix == f"run qatk --plugin {file} plugins doctor for the traceback"
 
 
+def test_a_plugin_file_ends_in_py(tmp_path: Path) -> None:
+    (tmp_path / "plug.txt").write_text("")
+    with pytest.raises(UsageError, match=r"plug\.txt cannot be loaded: .*its name does not end in \.py"):
+        PluginHost.discover(files=[str(tmp_path / "plug.txt")], environ={}).components()
+
+
 def test_a_plugin_file_needs_a_name_of_its_own(tmp_path: Path) -> None:
     file = plugin_file(tmp_path, "decoders", DECODER.format(name="nothing"))
     with pytest.raises(UsageError, match="another plugin is called 'decoders'; give the file another name"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import stat
 import sys
 from base64 import b64encode
@@ -36,7 +37,7 @@ from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk_builtin.reporters.html import write_page
-from qatk_builtin.reporters.html.charts import diagonal
+from qatk_builtin.reporters.html.charts import curve, diagonal
 from qatk_builtin.reporters.html.costs import costs_chart, frontier
 from qatk_builtin.reporters.html.curves import learning_chart
 from qatk_builtin.reporters.html.intervals import kinds_chart, slice_differences
@@ -325,6 +326,12 @@ def test_f1_stands_against_each_cost_in_which_systems_differ(host: PluginHost) -
     assert not list(costs_chart(compare_systems([bold, careful], draws=50)))
 
 
+def test_epochs_that_are_no_whole_numbers_have_an_axis_of_their_own() -> None:
+    for epochs, axis in (([1.0, 2.0], {"values": [1.0, 2.0], "format": ",d"}), ([1.0, 1.5], None)):
+        spec = curve([("F1", epochs, [40.0, 50.0])], "epoch", "F1")
+        assert spec["encoding"]["x"].get("axis") == axis
+
+
 def test_the_diagonal_is_where_both_are_the_same() -> None:
     assert [(end["x"], end["y"]) for end in diagonal()["data"]["values"]] == [(0, 0), (100, 100)]
 
@@ -346,6 +353,21 @@ def test_every_run_writes_its_page_and_report_writes_it_again(finished: Path) ->
     assert result.exit_code == 0, result.output
     assert "questions" in result.output
     assert held(page)[1]["id"] == before
+
+
+def test_report_uses_the_reporters_of_the_recipe(finished: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(finished, tmp_path / "run")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["recipe"]["reporters"] = [{"use": "html", "questions": 3}]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "report.md").unlink()
+    for options in ([], ["--reporter", "html"]):
+        result = CliRunner().invoke(app, ["report", str(copy), *options])
+        assert (result.exit_code, result.stdout) == (0, ""), result.output
+        assert len(held(copy / "report.html")[1]["id"]) == 3
+    assert not (copy / "report.md").exists()
+    result = CliRunner().invoke(app, ["report", str(copy), "--open", "--reporter", "markdown"])
+    assert isinstance(result.exception, UsageError)
 
 
 def test_open_hands_the_page_to_the_browser(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

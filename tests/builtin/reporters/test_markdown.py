@@ -102,6 +102,31 @@ def test_text_of_the_data_is_no_markup(host: PluginHost, comparison: Comparison)
     assert printable(NASTY) in text_of(page)
 
 
+def test_a_column_that_intervals_go_by_is_no_markup(host: PluginHost, comparison: Comparison) -> None:
+    name = "a|b<i>"
+    examples = replace(DATA, columns={name: [str(k % 5) for k in range(len(DATA))]})
+    systems = [
+        System(s.name, [replace(e, examples=examples) for e in s.evaluations], s.seeds, s.sources)
+        for s in comparison.systems
+    ]
+    markdown = compare_to_markdown(host, compare_systems(systems, draws=100, cluster=name))
+    assert "95 % by a&#124;b&#60;i&#62;" in markdown
+    assert tags(render(markdown)) <= SAFE_TAGS
+
+
+@pytest.mark.parametrize("blanks", ["\n- ", "\n1. ", "\n\n\t\t   "])
+def test_a_context_that_begins_with_blanks_stays_a_text(host: PluginHost, comparison: Comparison, blanks: str) -> None:
+    examples = replace(DATA, context=[f"{blanks}*{text}*" for text in DATA.context])
+    systems = [
+        System(s.name, [replace(e, examples=examples) for e in s.evaluations], s.seeds, s.sources)
+        for s in comparison.systems
+    ]
+    page = render(compare_to_markdown(host, compare_systems(systems, draws=100)))
+    assert tags(page) <= SAFE_TAGS
+    assert not {"pre", "ol"} & tags(page)
+    assert "<blockquote>\n<ul>" not in page
+
+
 @given(st.text())
 def test_escaped_text_shows_as_it_is(text: str) -> None:
     expected = " ".join(printable(text).split())

@@ -141,6 +141,13 @@ def test_losses_come_most_confident_first_and_every_kind_in_turn(host: PluginHos
     assert pick_wins(evaluation, 10) == [0, 5]
 
 
+def test_wins_are_narrow_by_the_threshold_in_use(host: PluginHost) -> None:
+    """Answered up to odds of 4.9, not from 5.5 on: the threshold is in between."""
+    odds = {"1843": (0.1, 4.9, -3.0), "": (5.5, 9.0)}
+    cases = [("When?", text or None, text, 0.0, at) for text, those in odds.items() for at in those]
+    assert pick_wins(result(host, cases).evaluation, 3) == [1, 3, 0]
+
+
 @pytest.mark.parametrize("case", range(len(CASES)))
 def test_a_single_question(host: PluginHost, case: int) -> None:
     text = rendered(result(host, [CASES[case]]), 80)

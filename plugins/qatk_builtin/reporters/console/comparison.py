@@ -10,7 +10,18 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import METRICS, detects, in_blocks, interval, p_value, plain_table, points, printable, signed
+from qatk.display import (
+    METRICS,
+    detects,
+    in_blocks,
+    interval,
+    p_value,
+    plain_table,
+    points,
+    printable,
+    shortened,
+    signed,
+)
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
 from qatk_builtin.reporters.shared.cases import context_text, gold_text, said_text, short
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast, SliceLine
@@ -198,8 +209,7 @@ def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: i
     table = plain_table("", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", clusters, f"EM {b} - {a}", *picture, left=(0, 7))
     for line in lines:
         d = line.f1
-        label = printable(d.group)
-        label = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+        label = printable(shortened(d.group, LONGEST_LABEL))
         exact = signed(line.exact.difference) if line.exact else "-"
         drawn = [_picture(d.difference, d.by_cluster, limit, room)] if room else []
         table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.by_cluster), exact, *drawn)

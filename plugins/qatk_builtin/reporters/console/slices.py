@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import METRICS, bar, figure, interval, plain_table, printable, signed
+from qatk.display import METRICS, bar, figure, interval, plain_table, printable, shortened, signed
 from qatk.evaluation import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, percent, right_elsewhere
 from qatk.results import Evaluation, SliceRow
 from qatk.types import Int8
@@ -154,8 +154,7 @@ def slices_note(slices: Sequence[ShownSlice]) -> list[Text]:
 
 
 def _label(row: SliceRow) -> str:
-    label = f"{printable(row.slicer.replace('-', ' '))}: {printable(row.name)}"
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+    return printable(shortened(f"{row.slicer.replace('-', ' ')}: {row.name}", LONGEST_LABEL))
 
 
 def _interval(row: SliceRow, metric: str) -> str:

@@ -69,7 +69,8 @@ def curve(
     ]
     shown = [name for name, _, _ in series]
     scale, legend = _colours(shown, names, symbolType="stroke")
-    ticks = {"axis": _whole_ticks({short(a) for _, xs, _ in series for a in xs})} if x in WHOLE else {}
+    places = {short(a) for _, xs, _ in series for a in xs}
+    ticks = {"axis": _whole_ticks(places)} if x in WHOLE and all(float(a).is_integer() for a in places) else {}
     mark: Spec = {"type": "line", "interpolate": "step-after" if steps else "linear"}
     return {
         "data": {"values": values},

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from qatk.api import RunResult, TrainEvent
-from qatk.display import ANSWER_NOTHING, figure, interval, threshold_text
+from qatk.display import ANSWER_NOTHING, counted, figure, interval, threshold_text
 from qatk.evaluation import Answerability, Sweep, answerability_of, risk_curve, threshold_sweep
 from qatk.results import Evaluation, System
 from qatk.types import Float64, Int64
@@ -114,7 +114,7 @@ def _sweep(found: Sequence[tuple[str, Sweep, Evaluation]], names: Sequence[str],
 
 def _reservations(found: Sequence[tuple[str, Sweep, Evaluation]]) -> Iterator[str]:
     """What the sweep cannot show, and why its best is not the official one."""
-    if partly := [name[:1] for name, sweep, _ in found if not sweep.full]:
+    if partly := [_letter(name) for name, sweep, _ in found if not sweep.full]:
         of = f" of {', '.join(partly)}" if partly[0] else ""
         yield f"The best spans{of} are unknown, so abstentions stay as they are: the line ends with the given answers."
     for name, sweep, evaluation in found:
@@ -126,11 +126,16 @@ def _reservations(found: Sequence[tuple[str, Sweep, Evaluation]]) -> Iterator[st
             )
 
 
+def _letter(name: str) -> str:
+    """That of a line's name."""
+    return name.partition(" ")[0]
+
+
 def _best(name: str, sweep: Sweep) -> str:
     at = sweep.best_f1
     where = f"at {threshold_text(float(sweep.threshold[at]), 2)}" if at else ANSWER_NOTHING
     place = f"{figure(float(sweep.f1[at]), 1)}, {where}"
-    return f"{f'F1 of {name[0]}' if name else 'F1'} is highest, {place}"
+    return f"{f'F1 of {_letter(name)}' if name else 'F1'} is highest, {place}"
 
 
 def _precision_recall(found: Sequence[tuple[str, Answerability]], names: Sequence[str]) -> Chart:
@@ -158,9 +163,10 @@ def _reliability(found: Sequence[tuple[str, Answerability]], names: Sequence[str
         f"{name} {a.calibration_error:.3f} (Brier {a.brier:.3f}, log loss {a.log_loss:.3f})".strip()
         for name, a in found
     )
-    each = min(b.count for _, a in found for b in a.reliability)
+    least, most = (of(b.count for _, a in found for b in a.reliability) for of in (min, max))
+    each = counted(most, "question") if least == most else f"{least:,} to {most:,} questions"
     said = (
-        f"On the diagonal, the odds are true probabilities. Each point is a tenth of the questions ({each:,}). "
+        f"On the diagonal, the odds are true probabilities. Each point is of {each}, equal odds being in one. "
         f"Expected calibration error: {errors}."
     )
     titles = "probability of no answer, per cent", "questions without an answer, per cent"

@@ -17,7 +17,7 @@ from qatk_builtin.reporters import MarkdownOptions
 from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
 from qatk_builtin.reporters.shared.cases import LONGEST, context_text, golds_of, marks_of, pick_losses, pick_wins
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast
-from qatk_builtin.reporters.shared.facts import facts, interval_note, notes
+from qatk_builtin.reporters.shared.facts import facts, notes
 from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
 OPEN, CLOSE = "\x01", "\x02"
@@ -82,7 +82,7 @@ def _systems(contrast: Contrast) -> str:
 def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
     """The differences of a pair, and the slices in which they lie."""
     a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
-    by_cluster = f"95 % by {contrast.comparison.clusters.kind}"
+    by_cluster = f"95 % by {escape(contrast.comparison.clusters.kind)}"
     found = contrast.differences(pair)
     over = ["95 % over seeds"] if any(d.two_way for d in found) else []
     by_question = ["95 % by question", "p by question"]
@@ -108,7 +108,7 @@ def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
     ]
     headers = ["slice", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", by_cluster, f"EM {b} - {a}"]
     title = f"Slices in which {a} and {b} differ: {telling} of {of}"
-    note = f"\n\n{said}" if (said := contrast.slices_note(lines)) else ""
+    note = f"\n\n{escape(said)}" if (said := contrast.slices_note(lines)) else ""
     yield details(title, table(headers, rows) + note) if rows else f"{title}." if of else ""
 
 
@@ -143,11 +143,12 @@ def _case(evaluation: Evaluation, row: int, answers: Sequence[tuple[str, str]], 
     examples = evaluation.examples
     bold = [Mark(m.start, m.end, "", f"{OPEN}{m.open}", f"{m.close}{CLOSE}") for m in marks]
     pieces = context_text(examples.context_of(row), bold).plain.split("\n")
-    shown = [escape_printable(piece).replace(OPEN, "<b>").replace(CLOSE, "</b>") for piece in pieces]
+    shown = [escape_printable(piece.lstrip()).replace(OPEN, "<b>").replace(CLOSE, "</b>") for piece in pieces]
     spans = (" / ".join(_answer(text) for text in span) for span in golds_of(examples, row))
     gold = "; ".join(spans) or _answer("")
     lines = [f"**{_cut(examples.question[row])}** {code(examples.id[row])}", "", f"- gold: {gold}"]
     lines += [f"- {who}: {said}" for who, said in answers]
+    shown[0] = shown[0].lstrip()  # else blanks would make it a block of code
     return "\n".join([*lines, "", f"> {'<br>'.join(shown)}"])
 
 
@@ -178,7 +179,7 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
             if f"{prefix}total" in metrics
         ]
         yield table(["", "EM", "F1", "questions"], rows)
-        said = [interval_note(evaluation), *notes(evaluation)]
+        said = [evaluation.interval_note, *notes(evaluation)]
         yield "\n".join(f"{escape(note)}  " for note in said).rstrip()
     if result.sets:
         headers, rows = sets_table(result)

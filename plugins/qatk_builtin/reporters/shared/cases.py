@@ -26,17 +26,22 @@ LEGEND = "« » prediction  [ ] gold  { } best span, not given"
 def pick_losses(evaluation: Evaluation, number: int) -> list[int]:
     """The most confident losses, one of each kind in turn."""
     rows = np.flatnonzero(evaluation.per_question["exact"] != 1)
-    return _in_turn(evaluation, rows, -np.abs(_odds(evaluation)), number)
+    return _in_turn(evaluation, rows, -_margins(evaluation), number)
 
 
 def pick_wins(evaluation: Evaluation, number: int) -> list[int]:
     """The narrowest wins, one of each kind in turn."""
     rows = np.flatnonzero(evaluation.per_question["exact"] == 1)
-    return _in_turn(evaluation, rows, np.abs(_odds(evaluation)), number)
+    return _in_turn(evaluation, rows, _margins(evaluation), number)
 
 
-def _odds(evaluation: Evaluation) -> Float64:
-    return np.nan_to_num(evaluation.predictions.null_odds, nan=0.0)
+def _margins(evaluation: Evaluation) -> Float64:
+    """How far the null odds are from where answers end and abstentions begin; 0 where there are no odds."""
+    odds, answered = evaluation.predictions.null_odds, evaluation.predictions.answered
+    last, first = odds[answered].max(initial=-np.inf), odds[~answered].min(initial=np.inf)
+    ends = [end for end in (last, first) if np.isfinite(end)]
+    threshold = 0.0 if last <= 0 <= first or not ends else float(np.mean(ends))
+    return np.abs(np.nan_to_num(odds, nan=threshold) - threshold)
 
 
 def _in_turn(evaluation: Evaluation, rows: Int64, order: Float64, number: int) -> list[int]:

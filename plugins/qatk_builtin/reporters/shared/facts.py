@@ -67,16 +67,9 @@ def headline(result: RunResult) -> list[RenderableType]:
                 bounds = Text(interval(evaluation.interval(name, rows)), "dim")
                 cells += [Text(figure(metrics[f"{group.prefix}{name}"], 1), style), bounds]
             table.add_row(*cells, f"{int(metrics[f'{group.prefix}total']):,}")
-    said = [interval_note(evaluation), *notes(evaluation)]
+    said = [evaluation.interval_note, *notes(evaluation)]
     beside = Text("\n").join(Text(note, "dim") for note in said)
     return [table, *([Padding(beside, (1, 0, 0, 0), expand=False)] if beside else []), *_other_metrics(metrics)]
-
-
-def interval_note(evaluation: Evaluation) -> str:
-    """By what the intervals of a run are computed."""
-    clusters = evaluation.clusters
-    by = f"95 % intervals are by {clusters.kind}: {counted(clusters.count, clusters.kind)}."
-    return f"{by} {clusters.note}.".removesuffix(" .")
 
 
 def notes(evaluation: Evaluation) -> Iterable[str]:
