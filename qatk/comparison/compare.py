@@ -159,7 +159,7 @@ def _difference(
     detectable = detectable_difference(figures.error[at], float(figures.freedom[at]), float(levels[at]))
     baseline, other = float(figures.baseline[at]), float(figures.other[at])
     by_cluster = _interval(figures.by_cluster, at)
-    two_way = None if figures.two_way is None or np.isnan(figures.two_way[0][at]) else _interval(figures.two_way, at)
+    two_way = None if np.isnan(figures.two_way[0][at]) else _interval(figures.two_way, at)
     clear = adjusted[at] < ALPHA and all(i.low > 0 or i.high < 0 for i in (by_cluster, two_way) if i is not None)
     return Difference(
         metric=METRICS[m],

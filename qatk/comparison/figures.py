@@ -31,7 +31,7 @@ class Figures:
         baseline, other: float64[g, k, m], means of both systems of a pair, over questions and seeds.
         by_question, by_cluster: float64[2, g, k, m], 95 % intervals of other minus baseline: of the bootstrap, and of
             Student's distribution.
-        two_way: the latter, over seeds and clusters; ``None`` where every system has one seed.
+        two_way: the latter, over seeds and clusters; NaN for pairs of one seed each.
         error, freedom: float64[g, k, m], standard errors of the differences, by cluster or over seeds and clusters, and
             their degrees of freedom; NaN where a group has one cluster.
         cluster_share: float64[g, k, m], of the variance that comes of the clusters, the rest of the seeds.
@@ -47,7 +47,7 @@ class Figures:
     other: Float64
     by_question: Float64
     by_cluster: Float64
-    two_way: Float64 | None
+    two_way: Float64
     error: Float64
     freedom: Float64
     cluster_share: Float64
@@ -75,7 +75,7 @@ def measure(
     of_seeds = [each.mean(axis=0) for each in scores]  # [m, n]
     apart = np.concatenate([each - of_seeds[0] for each in of_seeds[1:]]).T  # [n, k * m]
     shape = (len(masks), len(scores) - 1, scores[0].shape[1])
-    several = any(len(each) > 1 for each in scores)
+    several = np.array([max(len(scores[0]), len(other)) > 1 for other in scores[1:]])  # of each pair, bool[k]
     clustered, error, freedom = np.empty((3, *shape))
     share = np.ones(shape)
     units, effective = np.empty((2, len(masks)))
@@ -86,13 +86,14 @@ def measure(
             units[groups], effective[groups] = units_in(part, clusters), effective_units(part, clusters)
             clustered[groups] = standard_error(apart, clusters, part).reshape(-1, *shape[1:])
             error[groups], freedom[groups] = clustered[groups], units[groups, None, None] - 1
-            if several:
-                error[groups], freedom[groups], share[groups] = _two_way_errors(scores, clusters, part)
+            if several.any():
+                at = np.ix_(groups, several)
+                error[at], freedom[at], share[at] = _two_way_errors(scores, several, clusters, part)
     means = _means(of_seeds, masks)
     difference = means[:, 1:] - means[:, :1]
     by_question = np.clip(paired_bootstrap(apart, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape)
     by_cluster = student_interval(difference, clustered, np.broadcast_to(units[:, None, None] - 1, shape))
-    two_way = student_interval(difference, error, freedom)
+    two_way = np.where(several[:, None], student_interval(difference, error, freedom), np.nan)
     alike = np.stack([~apart[mask].any(axis=0) for mask in masks]).reshape(shape)
     for interval in (by_question, by_cluster, two_way):
         interval[:, alike] = np.nan  # nothing that was seen says how much the two may differ
@@ -103,12 +104,12 @@ def measure(
         other=means[:, 1:],
         by_question=by_question,
         by_cluster=by_cluster,
-        two_way=two_way if several else None,
+        two_way=two_way,
         error=error,
         freedom=freedom,
         cluster_share=share,
         p=clustered_p(difference, error, freedom, units[:, None, None].astype(np.int64)),
-        p_by_question=_tests(apart.reshape(-1, *shape[1:]), masks, draws, seed, exact=not several),
+        p_by_question=_tests(apart.reshape(-1, *shape[1:]), masks, draws, seed, several),
         design_effect=design_effect,
         clusters=units.astype(np.int64),
         effective=effective,
@@ -117,23 +118,17 @@ def measure(
 
 
 def joined(parts: Sequence[Figures]) -> Figures:
-    """The figures of several baselines over the same groups as those of one list of pairs.
-
-    Where some pairs have an interval over seeds, it is NaN for those that have none.
-    """
+    """The figures of several baselines over the same groups as those of one list of pairs."""
     first = parts[0]
     if len(parts) == 1:
         return first
     columns = {
         name: np.concatenate([getattr(part, name) for part in parts], axis=getattr(first, name).ndim - 2)
-        for name in (*_OF_PAIRS, "by_question", "by_cluster")
+        for name in (*_OF_PAIRS, "by_question", "by_cluster", "two_way")
     }
-    known = [part.two_way for part in parts]
-    filled = [np.full_like(p.by_cluster, np.nan) if p.two_way is None else p.two_way for p in parts]
-    two_way = None if all(each is None for each in known) else np.concatenate(filled, axis=2)
     offsets = np.cumsum([0, *(part.hypotheses.max() + 1 for part in parts)])
     asked = [part.hypotheses + offset for part, offset in zip(parts, offsets, strict=False)]
-    return replace(first, **columns, two_way=two_way, hypotheses=np.concatenate(asked, axis=1))
+    return replace(first, **columns, hypotheses=np.concatenate(asked, axis=1))
 
 
 _OF_PAIRS = ("baseline", "other", "error", "freedom", "cluster_share", "p", "p_by_question", "design_effect")
@@ -145,11 +140,11 @@ def _means(of_seeds: Sequence[Float64], masks: Bool) -> Float64:
     return means
 
 
-def _two_way_errors(scores: Sequence[Float64], clusters: Int64, masks: Bool) -> Float64:
-    """float64[3, g, k, m], standard errors over seeds and clusters, their degrees of freedom, the clusters' share."""
+def _two_way_errors(scores: Sequence[Float64], several: Bool, clusters: Int64, masks: Bool) -> Float64:
+    """float64[3, g, pairs of several seeds, m]: standard errors over seeds and clusters, freedom, share of clusters."""
     found = [
-        [two_way_error(scores[0][:, m], other[:, m], clusters, masks) for m in range(other.shape[1])]
-        for other in scores[1:]
+        [two_way_error(scores[0][:, m], scores[k + 1][:, m], clusters, masks) for m in range(scores[0].shape[1])]
+        for k in np.flatnonzero(several)
     ]
     return np.moveaxis(np.array(found), (0, 1), (2, 3))
 
@@ -162,10 +157,10 @@ def _hypotheses(apart: Float64, masks: Bool) -> Int64:
     return np.array([[known.setdefault(key, len(known)) for key in row] for row in asked], np.int64)
 
 
-def _tests(apart: Float64, masks: Bool, draws: int, seed: int, *, exact: bool) -> Float64:
-    """float64[g, k, m]: McNemar's test for scores of 0 and 1, where ``exact``; else randomisation."""
+def _tests(apart: Float64, masks: Bool, draws: int, seed: int, several: Bool) -> Float64:
+    """float64[g, k, m]: McNemar's test for scores of 0 and 1 of pairs of one seed each; else randomisation."""
     flat = apart.reshape(len(apart), -1)
-    binary = np.isin(flat, (-1.0, 0.0, 1.0)).all(axis=0) & exact
+    binary = np.isin(flat, (-1.0, 0.0, 1.0)).all(axis=0) & ~np.repeat(several, apart.shape[2])
     p = np.empty((len(masks), flat.shape[1]))
     for pair in range(apart.shape[1]):  # each by itself, so that its p does not hang on the systems beside it
         columns = np.flatnonzero(~binary & (np.arange(flat.shape[1]) // apart.shape[2] == pair))

@@ -171,6 +171,17 @@ def test_all_pairs_of_one_and_several_seeds(host: PluginHost) -> None:
     assert not any("one seed" in pair.verdict for pair in found.pairs)
 
 
+def test_a_pair_of_one_seed_each_has_the_figures_that_it_has_alone(host: PluginHost) -> None:
+    rates = {"A": [0.4], "B": [0.6], "C": [0.85, 0.9, 0.95]}
+    systems = [system(host, name, DATA, of, i) for i, (name, of) in enumerate(rates.items())]
+    beside, alone = (compare_systems(of, draws=99).pairs[0] for of in (systems, systems[:2]))
+    for mine, own in zip([*beside.differences, *beside.slices], [*alone.differences, *alone.slices], strict=True):
+        figures = [(d.p, d.p_by_question, d.by_cluster, d.error, d.freedom, d.two_way) for d in (mine, own)]
+        assert figures[0] == figures[1]
+        assert mine.two_way is None
+    assert pick(compare_systems(systems, draws=99), "f1", pair=1).two_way is not None
+
+
 def test_each_system_has_intervals_by_cluster_and_over_seeds(host: PluginHost) -> None:
     one, several = system(host, "A", DATA, [0.4]), system(host, "B", DATA, [0.45, 0.5, 0.55], 5)
     found = compare_systems([one, several], draws=99)
