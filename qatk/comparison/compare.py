@@ -8,10 +8,10 @@ questions as independent and find too many differences if the questions of an ar
 Holm's correction (Holm 1979) applies to these families: the tests of EM and F1 over all, answerable and unanswerable
 questions of all pairs form one family; the tests of EM and F1 over the slices of a pair form one family per pair. Tests
 of the same differences on the same questions count as one hypothesis, such as EM and F1 of questions without an answer.
-A difference is ``better`` or ``worse`` if its adjusted p is below 0.05 and the interval by cluster excludes 0, and with
-several seeds the two-way interval too. The detectable difference is the one found with 80 % power at level 0.05 / m for
-m hypotheses in the family, the strictest level of Holm's correction. Slices are those that all systems have, with the
-same questions.
+A difference is ``better`` or ``worse`` if its adjusted p is below 0.05 and 0 lies neither in the interval by cluster
+nor, with several seeds, in the two-way interval. The detectable difference is the one found with 80 % power at level
+0.05 / m for m hypotheses in the family, the strictest level of Holm's correction. Slices are those that all systems
+have, with the same questions.
 
 Letters in shapes: n questions, g groups of them, k pairs of systems.
 """
@@ -160,7 +160,7 @@ def _difference(
     baseline, other = float(figures.baseline[at]), float(figures.other[at])
     by_cluster = _interval(figures.by_cluster, at)
     two_way = None if np.isnan(figures.two_way[0][at]) else _interval(figures.two_way, at)
-    clear = adjusted[at] < ALPHA and all(i.low > 0 or i.high < 0 for i in (by_cluster, two_way) if i is not None)
+    clear = adjusted[at] < ALPHA and not any(i.low <= 0 <= i.high for i in (by_cluster, two_way) if i is not None)
     return Difference(
         metric=METRICS[m],
         group=group,

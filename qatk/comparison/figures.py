@@ -30,10 +30,10 @@ class Figures:
     Attributes:
         baseline, other: float64[g, k, m], means of both systems of a pair, over questions and seeds.
         by_question, by_cluster: float64[2, g, k, m], 95 % intervals of other minus baseline: of the bootstrap, and of
-            Student's distribution.
+            Student's distribution; NaN where the standard error is 0 or not known.
         two_way: the latter, over seeds and clusters; NaN for pairs of one seed each.
         error, freedom: float64[g, k, m], standard errors of the differences, by cluster or over seeds and clusters, and
-            their degrees of freedom; NaN where a group has one cluster.
+            their degrees of freedom; the error is NaN where a group has one cluster.
         cluster_share: float64[g, k, m], of the variance that comes of the clusters, the rest of the seeds.
         p: float64[g, k, m], of that error, not adjusted.
         p_by_question: float64[g, k, m], as if questions were drawn one by one.
@@ -94,11 +94,10 @@ def measure(
     by_question = np.clip(paired_bootstrap(apart, masks, draws=draws, seed=seed), -1, 1).reshape(2, *shape)
     by_cluster = student_interval(difference, clustered, np.broadcast_to(units[:, None, None] - 1, shape))
     two_way = np.where(several[:, None], student_interval(difference, error, freedom), np.nan)
-    alike = np.stack([~apart[mask].any(axis=0) for mask in masks]).reshape(shape)
-    for interval in (by_question, by_cluster, two_way):
-        interval[:, alike] = np.nan  # nothing that was seen says how much the two may differ
+    alone = standard_error(apart, None, masks).reshape(shape)
+    by_question[:, ~(alone > 0)] = np.nan
     with np.errstate(divide="ignore", invalid="ignore"):
-        design_effect = (clustered / standard_error(apart, None, masks).reshape(shape)) ** 2
+        design_effect = (clustered / alone) ** 2
     return Figures(
         baseline=np.broadcast_to(means[:, :1], shape),
         other=means[:, 1:],

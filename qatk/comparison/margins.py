@@ -46,7 +46,7 @@ def _one_sided(above: float, d: Difference) -> float:
     """P of so large a value, or a larger one, were the true one 0."""
     if math.isnan(d.error) or d.clusters < 2:
         return 1.0
-    if not d.error > 0:
+    if d.error == 0:
         return math.pow(2.0, -d.clusters) if above > 0 else 1.0
     p = student_p(above / d.error, d.freedom) / 2
     return p if above > 0 else 1 - p

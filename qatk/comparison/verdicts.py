@@ -54,14 +54,14 @@ def _alike(difference: Difference) -> bool:
 
 
 def _finding(baseline: str, other: str, f1: Difference, clusters: str) -> str:
-    bounds = f1.two_way or f1.by_cluster
-    by = f"95 % CI by seed and {clusters}" if f1.two_way else f"95 % CI by {clusters}"
+    low, high = f1.two_way or f1.by_cluster
+    alike = f" (the same in every {clusters})" if f1.error == 0 else ""
     if f1.verdict in ("better", "worse"):
-        low, high = bounds if f1.difference > 0 else (-bounds.high, -bounds.low)
-        size = f"{abs(f1.difference):.1f} F1 ({by} {low:.1f} to {high:.1f})"
-        return f"{other} is {f1.verdict} than {baseline} by {size}."
-    low, high = bounds
-    known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else ""
+        by = f"95 % CI by seed and {clusters}" if f1.two_way else f"95 % CI by {clusters}"
+        low, high = (low, high) if f1.difference > 0 else (-high, -low)
+        known = alike or f" ({by} {low:.1f} to {high:.1f})"
+        return f"{other} is {f1.verdict} than {baseline} by {abs(f1.difference):.1f} F1{known}."
+    known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else alike
     return f"No clear difference: {other} - {baseline} = {f1.difference:+.1f} F1{known}.{_power(f1.detectable)}"
 
 

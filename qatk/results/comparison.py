@@ -99,18 +99,19 @@ class Difference:
         total: the number of questions in the group.
         baseline, other, difference: means over questions and seeds, in per cent.
         by_question: the 95 % bootstrap interval of the difference, resampled by question; NaN for a group of one
-            question, and if no question differs.
+            question, and if all questions differ by the same amount.
         by_cluster: the 95 % interval from the standard error by cluster and Student's t distribution. Clusters are
             articles or contexts; for a group within one article they are contexts. NaN for a group of one context, and
-            if no question differs.
+            if all clusters differ by the same amount.
         p: the p-value of the difference divided by its standard error over clusters (with several seeds: over seeds and
-            clusters), from Student's t distribution; 1 for a single cluster.
+            clusters), from Student's t distribution; from the sign test by cluster if ``error`` is 0; 1 for a single
+            cluster.
         p_adjusted: ``p`` after Holm's correction over the family of tests (see :func:`compare_systems`), which decides
             the verdict.
         p_by_question: the p-value of a paired test that treats questions as independent: McNemar's exact test for EM,
             approximate randomisation for F1 and for means over seeds.
         detectable: the smallest true difference that such data detect with 80 % power, after Holm's correction; NaN if
-            ``by_cluster`` is NaN.
+            ``error`` is 0 or NaN.
         verdict: ``better``, ``worse`` or ``inconclusive``.
         two_way: with several seeds, the same from the standard error over seeds and clusters.
         clusters: the number of clusters in the group.

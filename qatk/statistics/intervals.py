@@ -79,7 +79,5 @@ def mean_interval_over_seeds(values: Float64, clusters: Int64) -> tuple[float, f
 
 def _design_effect(values: Float64, clusters: Int64) -> float:
     """The variance of the mean by cluster over that by question, at least 1."""
-    if not values.std() > 0:
-        return 1.0
     alone, together = (float(standard_error(values[:, None], each)[0, 0]) for each in (None, clusters))
-    return max(1.0, (together / alone) ** 2)
+    return max(1.0, (together / alone) ** 2) if alone > 0 else 1.0

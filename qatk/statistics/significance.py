@@ -18,7 +18,7 @@ from qatk.types import Bool, Float64, Int64
 
 DRAWS, SEED = 10_000, 13
 _VANISHING = 1e-9
-"""Of a difference: an error below it is rounding, every cluster differs alike."""
+"""Of a difference: an error up to it is rounding, every cluster differs alike."""
 
 
 def mcnemar(wins: int, losses: int) -> float:
@@ -84,7 +84,7 @@ def standard_error(differences: Float64, clusters: Int64 | None = None, masks: B
         masks: [g, n], the groups of questions; ``None`` is one group of all.
 
     Returns:
-        float64[g, m]; NaN where a group has fewer than two units.
+        float64[g, m]; exactly 0 where all units differ alike, NaN where a group has fewer than two.
     """
     masks = as_groups(masks, len(differences))
     clusters = np.arange(len(differences)) if clusters is None else clusters
@@ -93,17 +93,23 @@ def standard_error(differences: Float64, clusters: Int64 | None = None, masks: B
     for i, mask in enumerate(masks):
         sums = totals(differences, clusters, mask)
         size = sums[:, -1].sum()
-        deviations = sums[:, :-1] - sums[:, -1:] * (sums[:, :-1].sum(axis=0) / size)
+        means = sums[:, :-1].sum(axis=0) / size
+        deviations = sums[:, :-1] - sums[:, -1:] * means
         spare = units[i] / (units[i] - 1) if units[i] > 1 else math.nan
-        errors[i] = np.sqrt(spare * (deviations**2).sum(axis=0)) / size
+        errors[i] = _without_rounding(np.sqrt(spare * (deviations**2).sum(axis=0)) / size, means)
     return errors
+
+
+def _without_rounding(errors: Float64, differences: Float64) -> Float64:
+    """The errors, 0 where they are nothing but rounding."""
+    return np.where(errors <= _VANISHING * np.abs(differences), 0.0, errors)
 
 
 class TwoWayError(NamedTuple):
     """How sure a mean difference between two ways to train is; float64[g] each.
 
     Attributes:
-        error: its standard error.
+        error: its standard error; exactly 0 where nothing varies.
         freedom: degrees of freedom, infinite where nothing varies.
         of_clusters: the share of the variance that comes of the questions, the rest of the seeds.
     """
@@ -126,18 +132,19 @@ def two_way_error(baseline: Float64, other: Float64, clusters: Int64, masks: Boo
         clusters: [n], the cluster of each question, numbered from 0.
         masks: [g, n], the groups of questions.
     """
-    apart = (other.mean(axis=0) - baseline.mean(axis=0))[:, None]
+    apart, sizes = (other.mean(axis=0) - baseline.mean(axis=0))[:, None], masks.sum(axis=1)
     parts_of = [(standard_error(apart, clusters, masks)[:, 0] ** 2, units_in(masks, clusters) - 1.0)]
     counts = len(baseline), len(other)
     for scores, count, beside in zip((baseline, other), counts, reversed(counts), strict=True):
         if count > 1:
-            means = scores @ masks.T / masks.sum(axis=1)
+            means = scores @ masks.T / sizes
             share = 1 / count + (beside == 1)
             parts_of.append((means.var(axis=0, ddof=1) * share, np.full(len(masks), count - 1.0)))
     total: Float64 = np.sum([variance for variance, _ in parts_of], axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = total**2 / np.sum([variance**2 / free for variance, free in parts_of], axis=0)
-        return TwoWayError(np.sqrt(total), freedom, np.where(total > 0, parts_of[0][0] / total, 1.0))
+        error = _without_rounding(np.sqrt(total), masks @ apart[:, 0] / sizes)
+        return TwoWayError(error, freedom, np.where(total > 0, parts_of[0][0] / total, 1.0))
 
 
 def clustered_p(differences: Float64, errors: Float64, freedom: Float64, units: Int64) -> Float64:
@@ -165,7 +172,7 @@ def clustered_p(differences: Float64, errors: Float64, freedom: Float64, units: 
 def _one_p(difference: float, error: float, freedom: float, units: float) -> float:
     if difference == 0 or units < 2 or math.isnan(error):
         return 1.0
-    if error <= _VANISHING * abs(difference):
+    if error == 0:
         return math.pow(2.0, 1 - units)
     return student_p(difference / error, freedom)
 
@@ -173,7 +180,8 @@ def _one_p(difference: float, error: float, freedom: float, units: float) -> flo
 def student_interval(differences: Float64, errors: Float64, freedom: Float64) -> Float64:
     """95 % intervals of mean differences: as far to either side as Student's distribution has 95 % of its mass.
 
-    The interval of the test of :func:`clustered_p`: it leaves out 0 where that p is below 0.05. With errors robust to
+    The interval of the test of :func:`clustered_p`: it leaves out 0 where that p is below 0.05; where p is that of the
+    sign test, there is none. With errors robust to
     clusters and a degree of freedom less than there are clusters it holds the truth in about 95 % of cases for six of
     them; plain percentiles of a bootstrap over so few are too narrow (Cameron, Gelbach and Miller 2008).
 
@@ -183,10 +191,11 @@ def student_interval(differences: Float64, errors: Float64, freedom: Float64) ->
         freedom: of the errors.
 
     Returns:
-        float64[2, in that shape], low and high, from -1 to 1; NaN where there is no error to go by.
+        float64[2, in that shape], low and high, from -1 to 1; NaN where the error is 0 or not known: nothing that was
+        seen says how much further the truth may lie.
     """
     reach_of = np.array([student_quantile(0.975, max(1.0, f)) if f > 0 else 1.0 for f in freedom.flat])
-    half = reach_of.reshape(freedom.shape) * errors
+    half = np.where(errors > 0, reach_of.reshape(freedom.shape) * errors, math.nan)
     return np.clip(np.stack([differences - half, differences + half]), -1, 1)
 
 

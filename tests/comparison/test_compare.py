@@ -263,6 +263,34 @@ def test_the_same_predictions(host: PluginHost) -> None:
     assert not len(found.pairs[0].wins) + len(found.pairs[0].losses) + len(found.pairs[0].both_wrong)
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (3, "No clear difference: B - A = +10.0 F1 (the same in every article). With one seed"),
+        (8, "B is better than A by 10.0 F1 (the same in every article). With one seed"),
+    ],
+)
+def test_articles_that_differ_alike_have_no_interval(count: int, said: str, host: PluginHost, tmp_path: Path) -> None:
+    """By hand: p is 2 to the power of 1 - articles, the sign test's."""
+    data = articles(240, count)
+    a = evaluation(host, data, answer(data, 0.5, 0))
+    scores = {"A": np.full(240, 0.3), "B": 0.3 + np.tile([0.2, 0.0], 120)}
+    systems = [System(name, [replace(a, per_question={"exact": of, "f1": of})]) for name, of in scores.items()]
+    found = compare_systems(systems, draws=DRAWS, margin=10.5)
+    f1 = pick(found, "f1")
+    assert (f1.p, f1.error, f1.design_effect) == (2.0 ** (1 - count), 0, 0)
+    assert np.isnan([*f1.by_cluster, f1.detectable]).all()
+    assert f1.by_question.low > 0
+    assert found.pairs[0].verdict.startswith(said)
+    assert found.pairs[0].margin is not None
+    assert found.pairs[0].margin.p_no_worse == 2.0**-count
+    shown = Console(width=140, file=io.StringIO())
+    for name, file in (("console", None), ("markdown", tmp_path / "c.md"), ("html", tmp_path / "c.html")):
+        host.live(LiveReporter, "reporter", name).compare(found, file, shown, show=1)
+    assert "nan" not in (shown.file.getvalue() + (tmp_path / "c.md").read_text()).lower()  # type: ignore[attr-defined]
+    json.dumps(comparison_to_dict(found), allow_nan=False)
+
+
 def test_the_same_seed_gives_the_same_numbers(clear: Comparison) -> None:
     again = compare_systems(clear.systems, draws=DRAWS)
     assert comparison_to_dict(again) == comparison_to_dict(clear)

@@ -281,14 +281,18 @@ def test_intervals_of_few_clusters_hold_the_truth_and_leave_out_0_where_p_is_sma
 
 
 def test_an_interval_reaches_no_further_than_a_difference_can() -> None:
-    low, high = student_interval(np.array([0.9, 0.2]), np.array([0.3, 0.0]), np.array([1.0, np.nan]))
-    assert (low.tolist(), high.tolist()) == ([-1.0, 0.2], [1.0, 0.2])
+    low, high = student_interval(np.array([0.9]), np.array([0.3]), np.array([1.0]))
+    assert (low.tolist(), high.tolist()) == ([-1.0], [1.0])
 
 
 def test_clusters_that_differ_alike_are_told_by_their_signs() -> None:
     """By hand: of six clusters all on one side, 2 of the 2 ** 6 ways to fall are as far from even."""
-    alike, no_error = np.array([0.3]), np.array([1e-17])
+    d, clusters = np.full((21, 1), 0.1), np.repeat(np.arange(6), np.arange(1, 7))
+    alike, no_error = d.mean(axis=0), standard_error(d, clusters)[0]
+    assert no_error == 0, "not what rounding leaves"
+    assert two_way_error(d.T - 0.7, d.T * [[2.0]] - 0.7, clusters, np.ones((1, 21), np.bool_)).error == 0
     assert clustered_p(alike, no_error, np.array([5.0]), np.array([6])) == 2 / 64
+    assert np.isnan(student_interval(alike, no_error, np.array([5.0]))).all(), "p and interval tell the same"
     assert clustered_p(alike, np.zeros(1), np.array([1.0]), np.array([2])) == 0.5
     assert clustered_p(np.zeros(1), np.zeros(1), np.array([5.0]), np.array([6])) == 1
     assert clustered_p(alike, np.array([math.nan]), np.array([0.0]), np.array([1])) == 1

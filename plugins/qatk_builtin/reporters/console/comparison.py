@@ -202,7 +202,7 @@ def _verdict(d: Difference) -> Text:
 
 def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: int) -> list[Table]:
     """F1 in the slices; where there is room the intervals also as a picture on a common scale."""
-    limit = max(abs(bound) for line in lines for bound in line.f1.by_cluster)
+    limit = max(abs(bound) for line in lines for bound in _ends(line.f1)) or 1.0
     room = 25 if width >= WIDE else 0
     clusters = f"by {contrast.comparison.clusters.kind}"
     picture = [_scale(limit, room)] if room else []
@@ -211,11 +211,16 @@ def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: i
         d = line.f1
         label = printable(shortened(d.group, LONGEST_LABEL))
         exact = signed(line.exact.difference) if line.exact else "-"
-        drawn = [_picture(d.difference, d.by_cluster, limit, room)] if room else []
+        drawn = [_picture(d.difference, _ends(d), limit, room)] if room else []
         table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.by_cluster), exact, *drawn)
     labels = _fixed(table).columns[0]
     labels.no_wrap, labels.overflow = False, "fold"  # so that names give way, and never figures
     return in_blocks(table, width - INDENT, least=LEAST_NAME)
+
+
+def _ends(d: Difference) -> Interval:
+    """The interval by cluster; where it is not known, the point."""
+    return d.by_cluster if d.by_cluster.low <= d.by_cluster.high else Interval(d.difference, d.difference)
 
 
 def _scale(limit: float, width: int) -> str:
