@@ -23,9 +23,11 @@ class Needed:
         baseline, other: names of the systems.
         difference: that is to be found, in points.
         kind: of the clusters.
-        now: clusters that there are, and ``seeds_now`` of each system.
+        now: clusters that there are.
+        seeds_now: of the baseline and of the other.
         clusters: by the number of seeds of each system, how many clusters of this size; ``None`` where a million do not
             do. With one seed each the seeds' part is not known, and there is only that number.
+        unknown: why nothing can be said, after the names of both; then there are no ``clusters``. Else empty.
     """
 
     baseline: str
@@ -33,23 +35,27 @@ class Needed:
     difference: float
     kind: str
     now: int
-    seeds_now: int
+    seeds_now: tuple[int, int]
     clusters: Mapping[int, int | None]
+    unknown: str = ""
 
     @property
     def text(self) -> str:
         """It in a sentence."""
-        if not self.clusters:
-            return f"{self.other} and {self.baseline} answer alike: nothing says what it takes to tell them apart."
+        if self.unknown:
+            return f"{self.other} and {self.baseline} {self.unknown}: nothing says what it takes to tell them apart."
+        several = max(self.seeds_now) > 1
         counts = [
             f"{'more than a million' if count is None else f'{count:,}'} {self.kind}s"
-            + (f" with {seeds} seed{'s' * (seeds > 1)} each" if self.seeds_now > 1 else "")
+            + (f" with {seeds} seeds each" if several else "")
             for seeds, count in self.clusters.items()
         ]
         what = f"To find a true difference of {self.difference:g} F1 4 times in 5, {self.other} against {self.baseline}"
         said = f"{what} takes {'; or '.join(counts)} (now {self.now:,}"
-        if self.seeds_now > 1:
-            return f"{said} with {self.seeds_now})."
+        first, second = self.seeds_now
+        if several:
+            with_seeds = f"{first}" if first == second else f"{second} of {self.other} and {first} of {self.baseline}"
+            return f"{said} with {with_seeds})."
         return f"{said}). One seed each tells nothing of how seeds differ: several (--seeds) say how many it takes."
 
 
@@ -73,14 +79,25 @@ def needed(pairs: Sequence[Pair], systems: Sequence[System], difference: float, 
     found = []
     for pair in pairs:
         d, sides = pair.headline, (systems[pair.baseline], systems[pair.other])
-        now = min((n for n in (len(side.evaluations) for side in sides) if n > 1), default=1)
-        seeds = sorted({*SEEDS, now}) if now > 1 else [1]
-        clusters = {each: _clusters(d, now, each, difference) for each in seeds} if d.error > 0 else {}
-        found.append(Needed(sides[0].name, sides[1].name, difference, kind, d.clusters, now, clusters))
+        now = len(sides[0].evaluations), len(sides[1].evaluations)
+        seeds = sorted({*SEEDS, *now} - {1}) if max(now) > 1 else [1]
+        each = 2 / (1 / now[0] + 1 / now[1])  # so many seeds of both tell as much, see `two_way_error`
+        unknown = _unknown(d, kind)
+        clusters = {} if unknown else {count: _clusters(d, each, count, difference) for count in seeds}
+        found.append(Needed(sides[0].name, sides[1].name, difference, kind, d.clusters, now, clusters, unknown))
     return found
 
 
-def _clusters(d: Difference, now: int, seeds: int, wanted: float) -> int | None:
+def _unknown(d: Difference, kind: str) -> str:
+    """Why nothing says what it takes; empty where something does."""
+    if d.clusters < 2:
+        return f"answer questions of one {kind}"
+    if d.error > 0:
+        return ""
+    return f"differ by the same in every {kind}" if d.difference else "answer alike"
+
+
+def _clusters(d: Difference, now: float, seeds: int, wanted: float) -> int | None:
     """The least number of clusters by which the difference is detected; ``None`` for more than a million."""
     if _detectable(d, now, seeds, MOST_CLUSTERS) > wanted:
         return None
@@ -92,7 +109,7 @@ def _clusters(d: Difference, now: int, seeds: int, wanted: float) -> int | None:
     return high
 
 
-def _detectable(d: Difference, now: int, seeds: int, clusters: int) -> float:
+def _detectable(d: Difference, now: float, seeds: int, clusters: int) -> float:
     """The difference that so many clusters and seeds detect, in points."""
     of_clusters = d.error**2 * d.cluster_share * d.clusters / clusters
     of_seeds = d.error**2 * (1 - d.cluster_share) * now / seeds

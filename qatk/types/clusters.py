@@ -53,13 +53,14 @@ def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
         return _of_contexts(examples)
     if column is None and len(set(examples.title) - {""}) < 2:
         return _of_contexts(examples)
-    if column is None or column == "title":
+    if column is None:
         return _by_name(examples, examples.title, "article")
-    if column not in examples.columns:
+    named = {**examples.columns, "title": examples.title}
+    if column not in named:
         known = ", ".join(["title", "context", *examples.columns])
         fix = f"there are {known}; further ones are read where a recipe's data names them as `columns`"
         raise UsageError(f"cluster {column}: the data has no such column", fix=fix)
-    found = _by_name(examples, examples.columns[column], column)
+    found = _by_name(examples, named[column], "article" if column == "title" else column)
     if found.count < 2:
         raise UsageError(f"cluster {column}: it has one value for all questions", fix="name a column that tells apart")
     return found

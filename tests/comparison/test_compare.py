@@ -329,6 +329,9 @@ def test_a_named_column_takes_the_place_of_articles(host: PluginHost) -> None:
         compare_systems(systems, draws=99, cluster="genre")
     with pytest.raises(UsageError, match="one value for all questions"):
         compare_systems(systems, draws=99, cluster="split")
+    alone = [system(host, n, replace(DATA, title=["one"] * 240), [0.5], i) for i, n in enumerate("AB")]
+    with pytest.raises(UsageError, match="cluster title: it has one value for all questions"):
+        compare_systems(alone, draws=99, cluster="title")
 
 
 def test_a_group_within_one_article_is_drawn_by_context(host: PluginHost) -> None:

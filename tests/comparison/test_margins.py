@@ -96,7 +96,40 @@ def test_the_plan_of_several_seeds_says_what_more_seeds_save(host: PluginHost) -
     assert "with 10 seeds each" in plan.text
 
 
+@pytest.mark.parametrize(("first", "second"), [(3, 3), (1, 3), (10, 3)])
+def test_the_plan_is_the_same_whatever_number_of_seeds_told_of_the_variances(
+    first: int, second: int, systems: list[System]
+) -> None:
+    """By hand: what 50 clusters and 3 seeds detect, where the parts of the variance are 1 and 2 / 3."""
+    freedom = (5 / 3) ** 2 / (1 / 49 + (2 / 3) ** 2 / 4)
+    wanted = (stats.t.ppf(0.975, freedom) + stats.t.ppf(0.8, freedom)) * math.sqrt(5 / 3)
+    of_seeds = 1 / second + 1 / first
+    d = compare(systems[:2]).pairs[0].headline
+    d = replace(d, error=math.sqrt(1 + of_seeds), cluster_share=1 / (1 + of_seeds), clusters=50, level=0.05)
+    sides = [System("A", systems[0].evaluations * first), System("B", systems[1].evaluations * second)]
+    pair = replace(compare(systems[:2]).pairs[0], differences=[d])
+    (plan,) = needed([pair], sides, wanted, "article")
+    assert plan.clusters[3] == 50
+    now = "3" if first == 3 else f"3 of B and {first} of A"
+    assert plan.text.endswith(f"(now 50 with {now}).")
+    assert "takes 50 articles with 3 seeds each; or " in plan.text
+
+
 def test_systems_that_answer_alike_tell_nothing_of_what_it_takes(systems: list[System]) -> None:
     twice = [systems[0], replace(systems[0], name="B")]
     (plan,) = needed(compare(twice).pairs, twice, 1.0, "article")
     assert plan.text == "B and A answer alike: nothing says what it takes to tell them apart."
+
+
+def test_what_differs_says_nothing_of_what_it_takes_where_no_other_article_does(
+    host: PluginHost, systems: list[System]
+) -> None:
+    alone = articles(4, 1)
+    within = [system(host, "A", alone, [0.0]), system(host, "B", alone, [1.0])]
+    (plan,) = needed(compare(within).pairs, within, 1.0, "context")
+    unknown = "nothing says what it takes to tell them apart."
+    assert plan.text == f"B and A answer questions of one context: {unknown}"
+    scores = {name: dict.fromkeys(("exact", "f1"), np.full(480, mean)) for name, mean in (("A", 0.3), ("B", 0.4))}
+    constant = [System(name, [replace(systems[0].evaluation, per_question=of)]) for name, of in scores.items()]
+    (plan,) = needed(compare(constant).pairs, constant, 1.0, "article")
+    assert plan.text == f"B and A differ by the same in every article: {unknown}"
