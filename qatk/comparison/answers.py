@@ -43,15 +43,22 @@ class Answers:
     align: Aligner | None
     costs: Mapping[str, float]
 
-    def evaluate(self, examples: Examples, masks: Mapping[str, Mapping[str, Bool]], by: Normalisation) -> Found:
-        """Scored on examples that it answers, and maybe others beside them."""
+    def evaluate(
+        self,
+        examples: Examples,
+        masks: Mapping[str, Mapping[str, Bool]],
+        by: Normalisation,
+        cluster: str | None = None,
+    ) -> Found:
+        """Scored on examples that it answers, and maybe others beside them; ``cluster`` is the column of the runs."""
         texts, facts = _only(self.texts, examples.id), dict(self.costs)
         if self.align is not None:
             aligned = align_answers(examples, texts, self.align)
             texts, absent = aligned.said, list(aligned.kind.values()).count(ABSENT)
             facts["not_in_context"] = absent / len(examples)
         odds = None if self.odds is None else _only(self.odds, examples.id)
-        return Found(replace(evaluate_examples(examples, texts, odds, normalisation=by), masks=masks), {}, facts)
+        scored = evaluate_examples(examples, texts, odds, normalisation=by)
+        return Found(replace(scored, masks=masks, cluster=cluster), {}, facts)
 
 
 def read_answers(

@@ -125,8 +125,8 @@ def _of_runs(
         }
         first = next(iter(runs.values())).evaluation
         examples, masks = _shared_with_run(first, ids, common=common)
-        by = first.normalisation
-        found |= {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
+        by = first.normalisation, first.cluster
+        found |= {name: answer.evaluate(examples, masks, *by) for name, answer in answers.items()}
     digests = {name: result.manifest.get("data", {}).get(on, {}).get("digest") for name, result in runs.items()}
     each = [found[name] for name in of]
     evaluations = align(list(of), [one.evaluation for one in each], [digests.get(name) for name in of], common=common)

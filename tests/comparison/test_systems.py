@@ -270,6 +270,19 @@ def test_files_beside_seeds_of_a_run(tmp_path: Path, host: PluginHost) -> None:
     assert compare_systems([published, run], draws=99).pairs[0].differences[0].two_way is not None
 
 
+@pytest.mark.parametrize(
+    ("columns", "kind"), [(["source"], "source"), (["source", "source"], "source"), (["source", "day"], "article")]
+)
+def test_a_file_is_compared_by_the_column_of_the_runs_beside_it(
+    columns: list[str], kind: str, tmp_path: Path, host: PluginHost
+) -> None:
+    data = replace(DATA, columns={"source": [f"s{row % 3}" for row in range(len(DATA))], "day": list("abcd" * 12)})
+    made = evaluation(host, data, answer(data, 0.5, 1))
+    runs = [write_run(tmp_path / f"run-{i}", made, cluster=column) for i, column in enumerate(columns)]
+    systems = read_systems([*files(tmp_path, published=texts(DATA, 0.9, 2)), *runs])
+    assert compare_systems(systems, draws=99).clusters.kind == kind
+
+
 def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: Path, host: PluginHost) -> None:
     part = {name: text for name, text in texts(DATA, 0.9, 2).items() if name != "q9"}
     (file,) = files(tmp_path, part=part)
