@@ -99,18 +99,18 @@ def compare_command(
 ) -> None:
     """Compare systems question by question: what differs, how sure that is, and where."""
     from qatk.cli.free_text import aligner_of
-    from qatk.comparison.compare import compare_systems, comparison_to_dict
-    from qatk.comparison.wins_losses import compile_pattern
+    from qatk.comparison.compare import check_figures, compare_systems, comparison_to_dict
     from qatk.plugins.normalisers import given_normalisation
 
     plain_warnings()
-    pattern = compile_pattern(grep) if grep is not None else None
+    pattern = _pattern(grep)
+    check_figures(draws, seed, margin, detect)
     check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
     reporters = reporters_of(host := plugin_host(context), outputs, to_terminal=not json)
     given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], runtime or [], out, limit, jobs)
     how = (common, group_seeds, cluster, on, bool(html or report), aligner_of(align, fuzzy, abstention or []))
-    by = given_normalisation(language, language_column, host)
-    systems, outcomes = Request(*given, *how, by, plan, json, launcher, keep_running).read(host)
+    paired, by = bool(margin or detect), given_normalisation(language, language_column, host)
+    systems, outcomes = Request(*given, *how, by, plan, json, launcher, keep_running, paired).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     plans = [] if detect is None else _plans(comparison, systems, detect)
     shown, console = _narrowed(comparison, only, pattern), output(quiet=json)
@@ -119,6 +119,12 @@ def compare_command(
         print_json(comparison_to_dict(shown) | further(plans, outcomes))
     _print_plans(console, plans if all(wanted.file is not None for wanted in outputs) else [])
     _raise_failures(outcomes, inputs[0])
+
+
+def _pattern(grep: str | None) -> re.Pattern[str] | None:
+    from qatk.comparison.wins_losses import compile_pattern
+
+    return None if grep is None else compile_pattern(grep)
 
 
 def _report(shown: Comparison, reporters: Sequence[tuple[LiveReporter, Path | None]], console: Console, n: int) -> None:

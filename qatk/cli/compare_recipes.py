@@ -33,8 +33,8 @@ class Runs:
     launcher: str | None
     keep: bool
 
-    def make(self, host: PluginHost, *, nbest: bool, on: str) -> tuple[list[System], list[Outcome]]:
-        """Make what is missing, and read the systems."""
+    def make(self, host: PluginHost, *, nbest: bool, on: str, paired: bool) -> tuple[list[System], list[Outcome]]:
+        """Make what is missing, and read the systems; ``paired`` refuses a single one."""
         from qatk.cli.sweep_progress import show_sweep
         from qatk.sweeps.sweep import launched, launcher_of, sweep
 
@@ -55,6 +55,7 @@ class Runs:
                     limit=self.limit,
                     nbest=nbest,
                     on=on,
+                    paired=paired,
                 )
         except KeyboardInterrupt:
             left = "interrupted; what was started goes on" if self.keep else "interrupted"

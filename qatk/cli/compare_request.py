@@ -25,7 +25,10 @@ _OF_FILES = (".json", ".jsonl", ".parquet", ".gz", ".yaml", ".yml")
 
 @dataclass(frozen=True)
 class Request:
-    """What to compare: run folders, prediction files, or recipes to run; ``nbest`` reads the best spans for a page."""
+    """What to compare: run folders, prediction files, or recipes to run.
+
+    ``nbest`` reads the best spans for a page; ``paired``: something is asked that a single system has no answer to.
+    """
 
     inputs: Sequence[Path]
     data: Path | None
@@ -49,6 +52,7 @@ class Request:
     json: bool
     launcher: str | None
     keep: bool
+    paired: bool
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
@@ -123,7 +127,7 @@ class Request:
             self._refuse(*given, why="runs that this command makes")
             runs.write(self.plan, host, json=self.json)
             raise typer.Exit
-        return runs.make(host, nbest=self.nbest, on=self.on)
+        return runs.make(host, nbest=self.nbest, on=self.on, paired=self.paired)
 
     def _gather(self, host: PluginHost, plan: Path) -> tuple[list[System], list[Outcome]]:
         from qatk.sweeps.sweep import gather

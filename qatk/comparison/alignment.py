@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -166,3 +167,16 @@ def refuse_too_few(systems: int, runs: int = 1) -> None:
     """Raise :class:`qatk.errors.UsageError` for fewer than two systems, unless it is one of several runs."""
     if systems < 2 and runs < 2:
         raise UsageError("a comparison takes two systems or more", fix="name another run folder or predictions file")
+
+
+def refuse_no_points(option: str, points: float) -> None:
+    """Raise :class:`qatk.errors.UsageError` for a margin, or a difference to detect, that is not above 0."""
+    if not 0 < points < math.inf:
+        raise UsageError(f"{option} {points}: expected points of F1 above 0", fix=f"for example --{option} 1.0")
+
+
+def refuse_no_pair(systems: int) -> None:
+    """Raise :class:`qatk.errors.UsageError` for a single system, of which no difference can be asked."""
+    if systems < 2:
+        what = "a margin, or a difference to detect, is between two systems, and this is one"
+        raise UsageError(what, fix="leave it out, or name another system")

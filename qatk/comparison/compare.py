@@ -23,7 +23,13 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from qatk.comparison.alignment import common_masks, refuse_other_normalisers, refuse_too_few
+from qatk.comparison.alignment import (
+    common_masks,
+    refuse_no_pair,
+    refuse_no_points,
+    refuse_other_normalisers,
+    refuse_too_few,
+)
 from qatk.comparison.figures import Figures, joined, measure
 from qatk.comparison.margins import with_margins
 from qatk.comparison.verdicts import caveat, summary, verdict
@@ -36,6 +42,25 @@ from qatk.types import Bool, Clusters, Float64, Int64, clusters_of, contexts_of,
 
 METRICS = ("exact", "f1")
 ALPHA = 0.05
+
+
+def check_figures(draws: int, seed: int, margin: float | None = None, detect: float | None = None) -> None:
+    """Refuse figures that no comparison can have; to be called before runs are made for one.
+
+    Args:
+        draws: of the bootstrap and the randomisation.
+        seed: of the draws.
+        margin: in points of F1, as of :func:`compare_systems`.
+        detect: the difference in F1 that is planned for, see :func:`qatk.comparison.planning.needed`.
+
+    Raises:
+        UsageError: for no draws, a negative seed, and points that are not above 0.
+    """
+    if draws < 1 or seed < 0:
+        raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
+    for option, points in (("margin", margin), ("detect", detect)):
+        if points is not None:
+            refuse_no_points(option, points)
 
 
 def compare_systems(
@@ -62,13 +87,14 @@ def compare_systems(
         all_pairs: compare every system with every other; Holm's correction then covers all pairs.
 
     Raises:
-        UsageError: for too few systems; for systems without ``exact`` and ``f1`` or on different questions; for no
-            draws or a negative seed; for an unknown cluster column.
+        UsageError: for too few systems, for a margin of a single one; for systems without ``exact`` and ``f1`` or on
+            different questions; for what :func:`check_figures` refuses; for an unknown cluster column.
     """
+    check_figures(draws, seed, margin)
     refuse_too_few(len(systems), max((len(system.evaluations) for system in systems), default=0))
+    if margin is not None:
+        refuse_no_pair(len(systems))
     _refuse_unfit(systems)
-    if draws < 1 or seed < 0:
-        raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
     refuse_other_normalisers({system.name: system.evaluation for system in systems})
     examples = systems[0].evaluation.examples
     masks = common_masks([evaluation for system in systems for evaluation in system.evaluations])

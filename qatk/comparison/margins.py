@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from qatk.errors import UsageError
 from qatk.results.comparison import Difference, Margin, Pair, System
 from qatk.statistics.significance import holm
 from qatk.statistics.student import student_p
@@ -27,13 +26,8 @@ def with_margins(pairs: Sequence[Pair], systems: Sequence[System], margin: float
     Args:
         pairs: of a comparison.
         systems: that they are of.
-        margin: in points of F1.
-
-    Raises:
-        UsageError: for a margin that is not above 0.
+        margin: in points of F1, above 0.
     """
-    if not 0 < margin < math.inf:
-        raise UsageError(f"margin {margin}: expected points of F1 above 0", fix="for example --margin 1.0")
     of = [pair.headline for pair in pairs]
     lower, upper = (holm(np.array([_one_sided(sign * d.difference + margin, d) for d in of])) for sign in (1, -1))
     return [

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qatk.errors import UsageError
+from qatk.comparison.alignment import refuse_no_pair, refuse_no_points
 from qatk.results.comparison import Difference, Pair, System
 from qatk.statistics.student import student_quantile
 
@@ -72,10 +72,10 @@ def needed(pairs: Sequence[Pair], systems: Sequence[System], difference: float, 
         kind: what the clusters are.
 
     Raises:
-        UsageError: for a difference that is not above 0.
+        UsageError: for a difference that is not above 0; where there is no pair.
     """
-    if not 0 < difference < math.inf:
-        raise UsageError(f"detect {difference}: expected points of F1 above 0", fix="for example --detect 1.0")
+    refuse_no_points("detect", difference)
+    refuse_no_pair(len(systems))
     found = []
     for pair in pairs:
         d, sides = pair.headline, (systems[pair.baseline], systems[pair.other])

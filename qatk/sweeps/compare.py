@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from qatk.comparison.compare import compare_systems
+from qatk.comparison.compare import check_figures, compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
@@ -77,13 +77,13 @@ def compare(
 
     Raises a :class:`QatkError` for all that a user can correct, for wrong arguments before anything is run.
     """
+    check_figures(draws, seed, margin)
     host = host or PluginHost.discover()
     if recipes := _recipes_of(sources := tuple(map(here, sources)), data, varied=bool(over) or seeds is not None):
-        systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on)
+        systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on, bool(margin))
     elif not (systems := _gathered(sources, host, on)):
-        by = given_normalisation(language, language_column, host)
-        read = partial(read_systems, sources, null_odds, data=data, by=by, common=common, group_seeds=group_seeds)
-        systems = read(cluster=cluster, on=on, align=align, host=host)
+        read = partial(read_systems, by=given_normalisation(language, language_column, host), align=align, host=host)
+        systems = read(sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, on=on)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
@@ -114,6 +114,7 @@ def _made(
     jobs: int | None,
     host: PluginHost,
     on: str,
+    paired: bool,
 ) -> list[System]:
     """The systems of recipes, whose missing runs are made."""
     overs = [over_values(key, values) for key, values in over.items()]
@@ -131,6 +132,7 @@ def _made(
         out=out,
         limit=limit,
         on=on,
+        paired=paired,
     )
     return made[0]
 

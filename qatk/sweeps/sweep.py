@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from qatk.comparison.alignment import refuse_no_pair
 from qatk.comparison.systems import read_systems
 from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.plugins.host import PluginHost
@@ -55,6 +56,7 @@ def sweep(
     limit: int | None = None,
     nbest: bool = True,
     on: str = "dev",
+    paired: bool = False,
 ) -> tuple[list[System], list[Outcome]]:
     """Plan the runs, make those that are missing, and read the systems of all that succeeded.
 
@@ -70,12 +72,15 @@ def sweep(
         limit: use only the first so many questions of each split.
         nbest: read the best spans of each question too.
         on: the evaluation set to compare on.
+        paired: whether something is asked that a single system has no answer to.
 
     Raises:
         UsageError: for anything wrong with the options or a recipe, before any run starts.
         QatkError: where fewer than two systems succeeded, or of one system fewer than two seeds.
     """
     runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
+    if paired:
+        refuse_no_pair(len({run.system for run in runs}))
     _make_folder(runs[0].folder.parent)
     check_data(runs, host, _warn)
     with terminated_as_interrupted():

@@ -85,6 +85,15 @@ def test_the_plan_of_one_seed_turns_the_detectable_difference_round(systems: lis
         needed(found.pairs, systems, 0.0, "article")
 
 
+def test_a_single_system_is_asked_for_no_margin_and_no_plan(host: PluginHost) -> None:
+    alone = [system(host, "A", DATA, [0.6, 0.7])]
+    assert not compare(alone).pairs
+    with pytest.raises(UsageError, match="between two systems, and this is one"):
+        compare(alone, 1.0)
+    with pytest.raises(UsageError, match="between two systems, and this is one"):
+        needed([], alone, 1.0, "article")
+
+
 def test_the_plan_of_several_seeds_says_what_more_seeds_save(host: PluginHost) -> None:
     several = [system(host, "A", DATA, [0.68, 0.7, 0.72]), system(host, "B", DATA, [0.78, 0.8, 0.82], 9)]
     found = compare(several)

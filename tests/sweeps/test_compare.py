@@ -57,5 +57,11 @@ def test_mistakes(tmp_path: Path) -> None:
         qatk.compare(recipe, FILES / "bold.json")
     with pytest.raises(UsageError, match="one value is one system"):
         qatk.compare(recipe, over={"backbone.layers": [1]}, out=tmp_path / "made")
+    for margin, draws, said in ((0.0, 99, "points of F1 above 0"), (1.0, 0, "0 draws with seed 13")):
+        with pytest.raises(UsageError, match=said):
+            qatk.compare(recipe, over={"backbone.layers": [1, 2]}, out=tmp_path / "made", margin=margin, draws=draws)
+    with pytest.raises(UsageError, match="between two systems, and this is one"):
+        qatk.compare(recipe, seeds=[0, 1], out=tmp_path / "made", margin=1.0)
+    assert not (tmp_path / "made").exists(), "told before anything is run"
     with pytest.raises(QatkError, match="two systems or more"):
         qatk.compare(FILES / "bold.json", data=FILES / "dev.json")
