@@ -37,11 +37,11 @@ class Ask:
 
     Attributes:
         at_most: above 0 and below 1.
-        confidence: likewise; one half or less promises nothing.
+        confidence: above one half, as less promises nothing, and below 1.
         wrong: see :data:`Wrong`.
 
     Raises:
-        UsageError: for a confidence of one half or less.
+        UsageError: for other shares.
     """
 
     at_most: float
@@ -49,10 +49,13 @@ class Ask:
     wrong: Wrong = "exact"
 
     def __post_init__(self) -> None:
-        if self.confidence <= 0.5:
-            raise UsageError(
-                f"a confidence of {percent_text(self.confidence)} promises nothing", fix="ask for more than 50%"
-            )
+        if not 0 < self.at_most < 1:
+            what = f"at most {percent_text(self.at_most)} wrong answers cannot be promised"
+            raise UsageError(what, fix="ask for more than 0% and less than 100%")
+        if not 0.5 < self.confidence < 1:
+            why = "cannot be had" if self.confidence >= 1 else "promises nothing"
+            what = f"a confidence of {percent_text(self.confidence)} {why}"
+            raise UsageError(what, fix="ask for more than 50% and less than 100%")
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     """
     try:
         return re.compile(text, re.IGNORECASE)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"--grep {text}: no regular expression: {error}", fix=r"write \( \[ \? for ( [ ?") from None
 
 

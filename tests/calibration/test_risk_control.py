@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -159,9 +160,19 @@ def test_what_the_data_cannot_promise_is_refused(articles: int, questions: int, 
         control_risk(asked(odds, wrong), clusters(np.arange(questions) % articles), Ask(0.05))
 
 
-def test_a_confidence_of_one_half_is_no_promise() -> None:
-    with pytest.raises(UsageError, match="a confidence of 50 % promises nothing"):
-        Ask(0.05, 0.5)
+@pytest.mark.parametrize(
+    ("at_most", "confidence", "message"),
+    [
+        (0.05, 0.5, "a confidence of 50 % promises nothing"),
+        (0.05, math.nan, "a confidence of nan % promises nothing"),
+        (0.05, 1.0, "a confidence of 100 % cannot be had"),
+        (0.0, 0.9, "at most 0 % wrong answers cannot be promised"),
+        (1.0, 0.9, "at most 100 % wrong answers cannot be promised"),
+    ],
+)
+def test_what_cannot_be_promised(at_most: float, confidence: float, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Ask(at_most, confidence)
 
 
 @pytest.fixture(scope="module")
