@@ -16,13 +16,14 @@ from qatk.calibration.fitting import Fitted, Questions, fit
 from qatk.calibration.risk_control import Ask, Promise, control_risk
 from qatk.errors import DataError
 from qatk.evaluation.squad import exact_and_f1
+from qatk.evaluation.thresholds import best_answers, best_of_abstentions
 from qatk.files import write_json
 from qatk.languages import DEFAULT, ENGLISH, Normalisation
+from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import brier_score, calibration_error, log_loss, reliability
 from qatk.statistics.intervals import mean_interval, percent
 from qatk.statistics.logistic import no_answer_probability
-from qatk.types import Bool, Clusters, Examples, Float64, Int32, Int64, NBest, Predictions, clusters_of
-from qatk.types.predictions import answered
+from qatk.types import Bool, Clusters, Examples, Float64, Int64, Predictions, clusters_of
 
 SPLITS, SEED = 20, 13
 TRIES = 20
@@ -189,22 +190,23 @@ def answers_of(found: Calibration, examples: Examples, predictions: Predictions)
 
 
 def apply_threshold(examples: Examples, predictions: Predictions, threshold: Float64 | float) -> Predictions:
-    """The answers that other thresholds give: nothing where the null odds are above, else the best span.
+    """The answers that other thresholds give: nothing where the null odds are above, else what was answered.
+
+    Where nothing was, it is the best span.
 
     Args:
         examples: that the predictions are of.
-        predictions: where they carry no n-best list, what was not answered stays so.
+        predictions: of them; where they carry no n-best list, what was not answered stays so.
         threshold: one, or float64[n].
     """
-    answers = predictions.null_odds <= threshold
-    if predictions.nbest is None:
-        start, end = predictions.char_start.copy(), predictions.char_end.copy()
-        text = [said if keep else "" for said, keep in zip(predictions.text, answers, strict=True)]
-    else:
-        start, end = _best_spans(predictions.nbest)
-        contexts = (examples.context_of(row) for row in range(len(examples)))
-        spans = zip(contexts, start.tolist(), end.tolist(), answers.tolist(), strict=True)
-        text = [context[a:b] if keep and a >= 0 else "" for context, a, b, keep in spans]
+    answers, said = predictions.null_odds <= threshold, list(predictions.text)
+    start, end = predictions.char_start.copy(), predictions.char_end.copy()
+    if (nbest := predictions.nbest) is not None:
+        rows, spans = best_of_abstentions(predictions)
+        start[rows], end[rows] = nbest.char_start[spans], nbest.char_end[spans]
+        for row in rows.tolist():
+            said[row] = examples.context_of(row)[start[row] : end[row]]
+    text = [answer if keep else "" for answer, keep in zip(said, answers, strict=True)]
     start[~answers] = end[~answers] = -1
     return replace(predictions, text=text, char_start=start, char_end=end)
 
@@ -238,21 +240,10 @@ def _questions(examples: Examples, predictions: Predictions, normalisation: Norm
     if not len(examples) or np.isnan(predictions.null_odds).any():
         what = "there are no null odds to calibrate, or some are NaN"
         raise DataError(what, fix="give null odds with the predictions, or calibrate a run")
-    if predictions.nbest is None:
-        texts = list(predictions.text)
-    else:
-        start, end = _best_spans(predictions.nbest)
-        texts = [examples.context_of(i)[a:b] if a >= 0 else "" for i, (a, b) in enumerate(zip(start, end, strict=True))]
-    scores = exact_and_f1(examples, texts, predictions.several, normalisation)
-    return Questions(predictions.null_odds, examples.has_answer, answered(texts), *scores)
-
-
-def _best_spans(nbest: NBest) -> tuple[Int32, Int32]:
-    """int32[n] each: the characters of the first span of each list, -1 where there is none."""
-    filled = np.flatnonzero(np.diff(nbest.offsets))
-    start, end = np.full((2, len(nbest.offsets) - 1), -1, np.int32)
-    start[filled], end[filled] = nbest.char_start[nbest.offsets[filled]], nbest.char_end[nbest.offsets[filled]]
-    return start, end
+    exact, f1 = exact_and_f1(examples, predictions.text, predictions.several, normalisation)
+    given = Evaluation(examples, predictions, {}, {"exact": exact, "f1": f1}, normalisation=normalisation)
+    answered, scores = best_answers(given)
+    return Questions(predictions.null_odds, examples.has_answer, answered, *scores)
 
 
 def check_can_calibrate(examples: Examples, cluster: str | None = None) -> None:

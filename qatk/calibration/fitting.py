@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from qatk.evaluation.thresholds import gain
 from qatk.statistics.classification import last_of_equals
 from qatk.statistics.logistic import logistic
 from qatk.types import Bool, Float64
@@ -45,8 +46,7 @@ class Questions:
     @property
     def gain(self) -> Float64:
         """float64[n]: F1 of the best span less that of no answer."""
-        # A bool subtracts as 0 or 1: answering where there is no answer loses the point that abstaining had.
-        return np.where(self.answered, self.f1 - ~self.has_answer, 0.0)
+        return gain(self.f1, self.answered, self.has_answer)
 
     def scores(self, threshold: Float64 | float) -> tuple[Float64, Float64]:
         """EM and F1 of each question at a threshold, or at one each."""

@@ -143,7 +143,7 @@ def _two_way_errors(scores: Sequence[Float64], several: Bool, clusters: Int64, m
     """float64[3, g, pairs of several seeds, m]: standard errors over seeds and clusters, freedom, share of clusters."""
     found = [
         [two_way_error(scores[0][:, m], scores[k + 1][:, m], clusters, masks) for m in range(scores[0].shape[1])]
-        for k in np.flatnonzero(several)
+        for k in np.flatnonzero(several).tolist()
     ]
     return np.moveaxis(np.array(found), (0, 1), (2, 3))
 

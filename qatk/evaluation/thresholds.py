@@ -9,7 +9,7 @@ import numpy as np
 from qatk.evaluation.squad import exact_and_f1
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.classification import last_of_equals
-from qatk.types import Bool, Float64, Int64
+from qatk.types import Bool, Float64, Int64, Predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,7 @@ def threshold_sweep(evaluation: Evaluation) -> Sweep:
     cuts = last_of_equals(odds[order])
     if not full:
         cuts = cuts[odds[order][cuts] <= odds[answered].max(initial=-np.inf)]
-    # A bool subtracts as 0 or 1: answering where there is no answer loses the point that abstaining had.
-    exact, f1 = (_curve(np.where(answered, score - ~has_answer, 0.0)[order], has_answer, cuts) for score in scores)
+    exact, f1 = (_curve(gain(score, answered, has_answer)[order], has_answer, cuts) for score in scores)
     threshold = np.concatenate([[min(0.0, float(odds[order[0]])) - 1.0], odds[order][cuts]])
     return Sweep(threshold, exact, f1, full)
 
@@ -68,18 +67,32 @@ def _curve(gain: Float64, has_answer: Bool, cuts: Int64) -> Float64:
     return curve
 
 
+def gain(score: Float64, answered: Bool, has_answer: Bool) -> Float64:
+    """float64[n]: the score of answering less that of abstaining; 0 where there is no answer to give."""
+    # A bool subtracts as 0 or 1: answering where there is no answer loses the point that abstaining had.
+    return np.where(answered, score - ~has_answer, 0.0)
+
+
 def best_answers(evaluation: Evaluation) -> tuple[Bool, tuple[Float64, Float64]]:
     """bool[n], which questions have an answer to give, and EM and F1 of it: of abstentions the best span's."""
     predictions = evaluation.predictions
     exact, f1 = evaluation.per_question["exact"], evaluation.per_question["f1"]
     answered = predictions.answered
+    rows, spans = best_of_abstentions(predictions)
     if predictions.nbest is None:
         return answered, (exact, f1)
-    offsets, text = predictions.nbest.offsets, predictions.nbest.text
-    rows = np.flatnonzero(~answered & (np.diff(offsets) > 0))
     exact, f1 = exact.copy(), f1.copy()
-    best = [text[k] for k in offsets[rows].tolist()]
+    best = [predictions.nbest.text[k] for k in spans.tolist()]
     several = None if predictions.several is None else predictions.several.take(rows)
     exact[rows], f1[rows] = exact_and_f1(evaluation.examples.take(rows), best, several, evaluation.normalisation)
     answered[rows] = True
     return answered, (exact, f1)
+
+
+def best_of_abstentions(predictions: Predictions) -> tuple[Int64, Int64]:
+    """Rows that were not answered and whose best span is known, and where in ``nbest`` each one's is."""
+    if predictions.nbest is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    offsets = predictions.nbest.offsets
+    rows = np.flatnonzero(~predictions.answered & (np.diff(offsets) > 0))
+    return rows, offsets[rows]

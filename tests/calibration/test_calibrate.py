@@ -24,6 +24,7 @@ from qatk.calibration.transfer import misleading
 from qatk.cli import app
 from qatk.errors import DataError, QatkError, QatkWarning
 from qatk.evaluation.squad import exact_and_f1
+from qatk.evaluation.thresholds import threshold_sweep
 from qatk.plugins.host import PluginHost
 from qatk.results.evaluation import Evaluation
 from qatk.run_folder.load import load_run
@@ -198,6 +199,19 @@ def test_a_threshold_gives_slices_of_the_context_and_takes_answers_away(shifted:
         numbers.append(sum(map(bool, found.text)))
     assert numbers == sorted(numbers)
     assert numbers[0] == 0
+
+
+def test_an_answer_that_is_not_the_first_of_its_list_stays_whatever_the_threshold(shifted: Evaluation) -> None:
+    """As in the sweep of the report, with which the oracle agrees."""
+    given = answer(DATA, 0.9, 1)
+    odds = {"score": shifted.predictions.score, "null_score": shifted.predictions.null_score}
+    other = replace(given, nbest=answer(DATA, 0.2, 5).nbest, **odds)
+    loose = apply_threshold(DATA, other, 99.0)
+    kept = [text for text, said in zip(loose.text, given.text, strict=True) if said]
+    assert kept == list(filter(None, given.text))
+    exact, f1 = exact_and_f1(DATA, given.text)
+    sweep = threshold_sweep(replace(shifted, predictions=other, per_question={"exact": exact, "f1": f1}))
+    assert module.calibrate(DATA, other, splits=1).oracle["f1"] == pytest.approx(sweep.f1[sweep.best_f1])
 
 
 @pytest.mark.parametrize(
