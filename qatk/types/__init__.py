@@ -28,10 +28,11 @@ from qatk.types.starts import NOWHERE, UNKNOWN, as_starts
 
 if TYPE_CHECKING:
     from qatk.types.frames import arrow_table as arrow_table
+    from qatk.types.frames import by_column as by_column
     from qatk.types.rows import Rows as Rows
     from qatk.types.tables import columns_of_table as columns_of_table
 
-_WITH_ARROW = {"Rows": "rows", "arrow_table": "frames", "columns_of_table": "tables"}
+_WITH_ARROW = {"Rows": "rows", "arrow_table": "frames", "by_column": "frames", "columns_of_table": "tables"}
 """What needs pyarrow, which scoring does not load."""
 
 
@@ -79,6 +80,7 @@ __all__ = [
     "arrow_table",
     "as_starts",
     "batches_by_length",
+    "by_column",
     "clusters_of",
     "column_values",
     "columns_of_table",

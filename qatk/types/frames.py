@@ -34,6 +34,12 @@ def arrow_table(data: object, where: str) -> pa.Table:
         raise UsageError(f"no rows can be read from an object of type {_name(data)}", where=where, fix=_FIX) from error
 
 
+def by_column(rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[Any]]:
+    """Rows as columns: all keys that any row has, with ``None`` where a row lacks one."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {str(name): [row.get(name) for row in rows] for name in names}
+
+
 def _converted(data: Any) -> pa.Table:
     if isinstance(data, pa.Table):
         return data
@@ -42,11 +48,10 @@ def _converted(data: Any) -> pa.Table:
         return table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
     if hasattr(data, "with_format"):
         return _converted(data.with_format("arrow")[:])  # a datasets.Dataset, whatever it selects of its rows
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes) and all(isinstance(r, Mapping) for r in data):
+        data = by_column(data)
     if isinstance(data, Mapping):
         return pa.table({str(name): pa.array(_without_nan(column)) for name, column in data.items()})
-    if isinstance(data, Sequence) and not isinstance(data, str | bytes) and all(isinstance(r, Mapping) for r in data):
-        names = dict.fromkeys(name for row in data for name in row)
-        return pa.table({str(name): pa.array(_without_nan([row.get(name) for row in data])) for name in names})
     raise TypeError
 
 

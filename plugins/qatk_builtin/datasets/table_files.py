@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from qatk.api import DataError, UsageError
 from qatk.files import is_there, parse_json, read_json_lines, read_text
+from qatk.types import by_column
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 _BLOCK = 1 << 24
@@ -141,7 +142,7 @@ def _json_list(text: str, path: Path) -> pa.Table:
         raise DataError(
             "this is a SQuAD file", where=str(path), fix="read it by the dataset squad: {use: squad, path: ...}"
         )
-    return pa.Table.from_pylist(rows, pa.schema(pa.Table.from_pylist(rows).schema)) if rows else pa.table({})
+    return pa.table(by_column(rows))
 
 
 def _json_lines(text: str, path: Path) -> pa.Table:

@@ -110,6 +110,20 @@ def test_every_form_gives_the_same_examples(name: str, tmp_path: Path) -> None:
     assert plain(load(write(tmp_path, name, ROWS))) == expected()
 
 
+def test_rows_of_a_list_may_have_keys_that_the_first_lacks(tmp_path: Path) -> None:
+    asked = {"question": "?", "context": CONTEXT}
+    rows: list[Mapping[str, Any]] = [
+        {"id": "0", **asked},
+        {"id": "1", **asked, "answers": {"text": ["Oslo"]}},
+        {"id": "2", **asked, "answers": {"text": ["Oslo"], "answer_start": [32]}, "level": 1},
+    ]
+    path = write(tmp_path, "a.json", rows)
+    with pytest.warns(DataWarning, match=r"1 answer stands several times in the context \(1\)"):
+        examples = TableDataset(TableOptions(path=str(path), columns=["level"])).load()
+    assert [examples.spans_of(row) for row in range(3)] == [[], [(0, 4)], [(32, 36)]]
+    assert examples.columns == {"level": ["", "", "1"]}
+
+
 @pytest.mark.parametrize("change", [lambda d: b"\xef\xbb\xbf" + d, lambda d: d.replace(b'"\n"', b'"\r\n"')])
 def test_byte_order_marks_and_other_line_ends_are_read(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", ROWS)
