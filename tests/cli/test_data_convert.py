@@ -64,9 +64,22 @@ def test_several_spans_go_to_rows_alone(tmp_path: Path) -> None:
 
 
 def test_the_file_that_is_read_is_not_written(tmp_path: Path) -> None:
-    source = write(tmp_path, document(qa("a")))
-    with pytest.raises(UsageError, match="OUT is the file that DATA names"):
-        convert(source, source)
+    source, train = (write(tmp_path, document(qa("a")), name) for name in ("dev.json", "train.json"))
+    rows = tmp_path / "rows-1.csv"
+    convert(source, rows)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for named, command in (
+        ("DATA", ["convert", source, source]),
+        ("DATA", ["convert", tmp_path / "rows-*.csv", rows]),
+        ("DATA", ["sample", source, source, "-n", "1"]),
+        ("DATA", ["split", train, "--out", tmp_path, "--shares", "train=1"]),
+        ("DATA", ["stats", source, "--html", source]),
+        ("DATA", ["check", source, "--fix", source]),
+        ("TRAIN", ["check", source, "--against", train, "--fix", train]),
+    ):
+        with pytest.raises(UsageError, match=f"the file to write is one that {named} names"):
+            CliRunner().invoke(app, ["data", *map(str, command)], catch_exceptions=False)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_dataset_without_data_is_given_out_alone(tmp_path: Path) -> None:

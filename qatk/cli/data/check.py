@@ -66,7 +66,7 @@ def check_command(
     by = normalisation_of(language, language_column, host)
     settings = with_column(settings, None if out is not None else language_column)
     if out is not None:
-        form_of(another(data, out))
+        form_of(another(against, another(data, out), "TRAIN"))
     raw = live_dataset(host, use, data, settings).raw(whole=out is not None)
     train = None if against is None else live_dataset(host, use, against, settings).raw()
     changes: list[Change] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,10 +73,13 @@ def both(data: str | None, out: Path | None) -> tuple[str | None, Path]:
     return data, another(data, out)
 
 
-def another(data: str | None, out: Path) -> Path:
-    """OUT, a file other than DATA. Raises :class:`UsageError`."""
-    if data is not None and is_there(out) and is_there(Path(data)) and out.samefile(data):
-        raise UsageError("OUT is the file that DATA names", where=str(out), fix="name another file")
+def another(data: str | None, out: Path, named: str = "DATA") -> Path:
+    """A file to write, none of those that DATA, a path or a glob, names. Raises :class:`UsageError`."""
+    if data is None or not is_there(out):
+        return out
+    read = [data] if is_there(Path(data)) else glob.glob(data, recursive=True)  # noqa: PTH207  # also of absolute paths
+    if any(out.samefile(file) for file in read):
+        raise UsageError(f"the file to write is one that {named} names", where=str(out), fix="name another file")
     return out
 
 

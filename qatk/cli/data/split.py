@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from qatk.cli.data.convert import another
 from qatk.cli.data.options import Data, Json, Set, Use
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
@@ -73,7 +74,9 @@ def split_command(
     by_share, by_count = _parts("--shares", shares, float), _parts("--counts", counts, int)
     examples = read_examples(plugin_host(context), use, data, settings or [], whole=True)
     made = split(examples, shares=by_share, counts=by_count, by=by, seed=seed, stratify=stratify)
-    files = _write(examples, made, out, _form(to, data, examples))
+    ending = _form(to, data, examples)
+    files = {name: another(data, out / f"{name}{ending}") for name in made.rows}
+    _write(examples, made, files, out)
     if json:
         print_json(_plain(examples, made, files, seed, stratify))
         return
@@ -117,18 +120,16 @@ def _form(to: str | None, data: str | None, examples: Examples) -> str:
     return next(ending for ending, form in ENDINGS.items() if form == to)
 
 
-def _write(examples: Examples, made: Split, folder: Path, ending: str) -> dict[str, Path]:
+def _write(examples: Examples, made: Split, files: Mapping[str, Path], folder: Path) -> None:
     """Write all parts, once each of them is known to be such that it can be written."""
     from qatk.data import rendered
     from qatk.files import storage_errors, write_atomically
 
-    files = {name: folder / f"{name}{ending}" for name in made.rows}
     contents = {name: rendered(examples.take(rows), files[name]) for name, rows in made.rows.items()}
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         write_atomically(files[name], content)
-    return files
 
 
 def _figures(examples: Examples, made: Split, name: str) -> dict[str, int]:

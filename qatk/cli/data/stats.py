@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli.data.convert import another
 from qatk.cli.data.options import Data, Json, Set, Use, backbone_of
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import LanguageColumn, output, plain_warnings, plugin_host, print_json
@@ -56,6 +57,8 @@ def stats_command(
     from qatk.evaluation import normalisation_of
 
     plain_warnings()
+    if page is not None:
+        another(data, page)
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
     live = live_dataset(host, use, data, with_column(settings, language_column))
