@@ -27,6 +27,9 @@ def arrow_table(data: object, where: str) -> pa.Table:
     """
     try:
         return _converted(data)
+    except UnicodeEncodeError as error:
+        what, fix = f"half of a surrogate pair in {error.object[:60]!r}", "surrogates come in pairs"
+        raise DataError(what, where=where, fix=fix) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise DataError(f"the columns cannot be read: {reason}", where=where, fix="one type a column") from error

@@ -16,9 +16,11 @@ from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import USUAL
 from qatk.types.starts import UNKNOWN
-from qatk.types.tables import Columns, columns_of_table
+from qatk.types.tables import Columns, columns_of_table, text_column
 
 _TEXTS = ("id", "question", "context", "title")
+_LIMIT = 1 << 63
+"""What a whole number of Arrow does not reach."""
 Place = tuple[str, int | None]
 """The text of an answer, and where it starts, ``None`` where the data does not say."""
 
@@ -73,7 +75,7 @@ class Rows:
     def as_they_stand(self) -> tuple[Columns, list[int | None]]:
         """The columns, and the start that each answer is given: blanks stay, null is ``""``, nothing is looked for."""
         texts = {
-            role: pc.fill_null(self.table[self.roles[role]].cast(pa.large_string()), "")
+            role: text_column(self.table[self.roles[role]], role, self.where, nulls="", numbers=role == "id")
             for role in _TEXTS
             if role in self.roles
         }
@@ -81,7 +83,9 @@ class Rows:
         starts = [None if start == UNKNOWN else start for places in answers or () for _, start in places]
         return self._canonical(texts, answers), starts
 
-    def _canonical(self, texts: Mapping[str, pa.ChunkedArray], answers: Sequence[Sequence[Place]] | None) -> Columns:
+    def _canonical(
+        self, texts: Mapping[str, pa.ChunkedArray | pa.Array], answers: Sequence[Sequence[Place]] | None
+    ) -> Columns:
         columns: dict[str, pa.ChunkedArray | pa.Array] = dict(texts)
         if "title" in columns:
             columns["title"] = pc.fill_null(columns["title"], "")
@@ -228,18 +232,20 @@ def _numbers(value: object, where: str) -> list[int | None]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
-            raise DataError(
-                f"{str(value)[:60]!r} is no character position", where=where, fix="a whole number"
-            ) from None
+        except (ValueError, RecursionError):
+            raise _no_position(value, where) from None
     found = []
     for number in _listed(value):
         if isinstance(number, float) and number.is_integer():
             number = int(number)
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-            raise DataError(f"{str(number)[:60]!r} is no character position", where=where, fix="a whole number")
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or abs(number) >= _LIMIT):
+            raise _no_position(number, where)
         found.append(number)
     return found
+
+
+def _no_position(value: object, where: str) -> DataError:
+    return DataError(f"{str(value)[:60]!r} is no character position", where=where, fix="a whole number")
 
 
 def _listed(value: object) -> list[object]:

@@ -63,15 +63,15 @@ def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -
         found = ", ".join(table.column_names) or "none"
         what = f"no column {' and no '.join(map(repr, missing))} (columns found: {found})"
         raise DataError(what, where=where, fix=fix)
-    encoded = _text_column(table, "context", where).dictionary_encode()
+    encoded = text_column(table["context"], "context", where).dictionary_encode()
     contexts, index = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
-    questions = _text_column(table, "question", where).to_pylist()
+    questions = text_column(table["question"], "question", where).to_pylist()
     titled = "title" in table.column_names
     gold = _answers(table, where)
     return Columns(
         id=_ids(table, contexts, index, questions, where),
         question=questions,
-        title=_text_column(table, "title", where, nulls="").to_pylist() if titled else [""] * len(questions),
+        title=text_column(table["title"], "title", where, nulls="").to_pylist() if titled else [""] * len(questions),
         context=contexts,
         context_index=index.astype(np.int32),
         answer_offsets=gold.offsets if gold else None,
@@ -90,11 +90,22 @@ def _further(table: pa.Table, columns: Sequence[str], where: str) -> dict[str, l
     return column_values(known.to_pylist(), columns, where, table.column_names, _ROLES)
 
 
-def _text_column(
-    table: pa.Table, name: str, where: str, *, nulls: str | None = None, numbers: bool = False
+def text_column(
+    chunks: pa.ChunkedArray, name: str, where: str, *, nulls: str | None = None, numbers: bool = False
 ) -> pa.Array:
-    """One array of strings; ``nulls`` stands in for null, which is an error where it is ``None``."""
-    column = _one_array(table[name])
+    """A column of texts as one array of strings.
+
+    Args:
+        chunks: the texts.
+        name: what messages call it.
+        where: the data set, for messages.
+        nulls: stands in for null, which is an error where it is ``None``.
+        numbers: whether whole numbers are texts too, as ids may be.
+
+    Raises:
+        DataError: for another type, and for nulls.
+    """
+    column = _one_array(chunks)
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     known = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     if not (known or (numbers and pa.types.is_integer(kind)) or (nulls is not None and pa.types.is_null(kind))):
@@ -114,7 +125,7 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 def _ids(table: pa.Table, contexts: Sequence[str], index: Int64, questions: Sequence[str], where: str) -> list[str]:
     if "id" in table.column_names:
-        ids: list[str] = _text_column(table, "id", where, numbers=True).to_pylist()
+        ids: list[str] = text_column(table["id"], "id", where, numbers=True).to_pylist()
         return ids
     seen: Counter[str] = Counter()
     made = []
@@ -183,7 +194,7 @@ def _lengths(lists: pa.Array) -> Int64:
 def _text_values(values: pa.Array, where: str) -> list[str]:
     if not len(values):
         return []
-    return list(_text_column(pa.table({"answers.text": values}), "answers.text", where).to_pylist())
+    return list(text_column(pa.chunked_array([values]), "answers.text", where).to_pylist())
 
 
 def _start_values(values: pa.Array, where: str) -> list[int | None]:

@@ -142,6 +142,10 @@ def test_what_is_in_the_training_data_too(context: str, question: str, kinds: se
     assert all(finding.ids == ["d"] for finding in findings.values())
 
 
+def test_contexts_of_no_words_are_like_none(tmp_path: Path) -> None:
+    assert not check(raw(tmp_path, qa("d"), context=LONG), raw(tmp_path, SAME, context="...")).findings
+
+
 def test_near_duplicates_are_those_of_all_pairs() -> None:
     """The signatures find what comparing every pair finds, well above the threshold, and nothing below it."""
     rng = np.random.default_rng(0)

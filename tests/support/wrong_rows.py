@@ -35,6 +35,7 @@ def _parquet(columns: dict[str, list[Any]]) -> bytes:
 
 def _tables() -> dict[str, str | bytes]:
     packed, columns = gzip.compress(CSV.encode() * 9), {name: [value] for name, value in ROW.items()}
+    sound = _parquet(columns)
     without = {name: value for name, value in columns.items() if name != "context"}
     return {
         "good.csv": CSV,
@@ -54,7 +55,14 @@ def _tables() -> dict[str, str | bytes]:
         "nan.jsonl": json.dumps({**ROW, "answers": float("nan")}) + "\n",
         "null.jsonl": _lines(ROW, {**ROW, "id": "b", "context": None}),
         "number.jsonl": _lines({**ROW, "question": 3}),
-        "cut.parquet": _parquet(columns)[:200],
+        "cut.parquet": sound[:200],
+        "damaged.parquet": sound[:10] + b"\xff" * 8 + sound[18:],
+        "object.jsonl": _lines({**ROW, "question": {"text": "When?"}}),
+        "fraction.jsonl": _lines({**ROW, "id": 1.5}),
+        "surrogate.json": json.dumps([ROW, {**ROW, "question": "Wh\ud800en?"}]),
+        "unclosed.csv": CSV.replace("context", '"context') + "word " * 30_000,
+        "twice.csv": CSV.replace("answers", "context"),
+        "far.csv": CSV.replace("answers", "answers,answer_start").replace(",1905\n", f",1905,{10**22}\n"),
         "start.csv": CSV.replace("answers", "answers,answer_start").replace(",1905\n", ",1905,NaN\n"),
     }
 

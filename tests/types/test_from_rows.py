@@ -92,6 +92,7 @@ def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
         (pl.DataFrame({"question": ["Who?"], "body": ["Ann."]}), DataError, "(columns found: question, body)"),
         ([{"question": "Who?", "context": 3}], DataError, "the column 'context' holds int64, not text"),
         ([{"question": "Who?", "context": "A."}, {"question": 3, "context": "A."}], DataError, "cannot be read"),
+        ([{"question": "Wh\ud800?", "context": "A."}], DataError, r"half of a surrogate pair in 'Wh\ud800?'"),
         ([{"question": " ", "context": "A."}], DataError, "the column 'question' is null in 1 row, first in row 0"),
         ([{"question": "Who?", "context": "Ann.", "answers": "Bob"}], DataError, "row 0: 'Bob'\n  mend these rows"),
         ({"question": ["Who?"], "context": ["A.", "B."]}, DataError, "cannot be read"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from qatk.api import Answer, DataError, DataWarning, Examples
@@ -124,7 +126,5 @@ def _answer(span: Labelled, text: str, task: Task) -> Answer:
 
 def _of_utf16(text: str, start: int, end: int) -> tuple[int, int]:
     """Places that a browser counted, to which a character beyond U+FFFF is two."""
-    units = text.encode("utf-16-le")
-    before, inside = units[: 2 * start], units[2 * start : 2 * end]
-    first = len(before.decode("utf-16-le", "ignore"))
-    return first, first + len(inside.decode("utf-16-le", "ignore"))
+    units = list(accumulate((1 + (char > "\uffff") for char in text), initial=0))
+    return bisect_right(units, start) - 1, bisect_right(units, end) - 1

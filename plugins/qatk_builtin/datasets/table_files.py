@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -64,7 +65,15 @@ def ending(path: Path) -> str:
 
 
 def read_table(path: Path) -> pa.Table:
-    """The rows of one file; see :func:`read_tables`."""
+    """The rows of one file, each of whose columns has a name of its own; see :func:`read_tables`."""
+    table = _read(path)
+    if twice := [name for name, times in Counter(table.column_names).items() if times > 1]:
+        what = f"several columns are called {', '.join(map(repr, twice))}"
+        raise DataError(what, where=str(path), fix="give each column a name of its own")
+    return table
+
+
+def _read(path: Path) -> pa.Table:
     kind = ending(path)
     if kind not in ENDINGS:
         raise UsageError(
@@ -83,7 +92,10 @@ def read_table(path: Path) -> pa.Table:
         if kind in (".csv", ".tsv"):
             return _csv(text, "\t" if kind == ".tsv" else ",")
         return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+    except UnicodeEncodeError as error:
+        what, fix = f"half of a surrogate pair in {error.object[:60]!r}", r"correct the \u escapes in the data"
+        raise DataError(what, where=str(path), fix=fix) from error
+    except (pa.ArrowException, OSError, csv.Error, OverflowError) as error:
         what = f"the {kind.removeprefix('.').upper()} cannot be read: {first_line(error)}"
         raise DataError(what, where=str(path), fix="mend the file, or save it anew") from error
 
@@ -92,8 +104,9 @@ def _binary(path: Path, kind: str) -> pa.Table:
     try:
         with path.open("rb") as file:
             return pyarrow.parquet.read_table(file) if kind == ".parquet" else _arrow(file.read())
-    except FileNotFoundError:
-        read_text(path)  # says what is there instead
+    except OSError as error:
+        if error.errno is not None:
+            read_text(path)  # says what keeps it from being read
         raise
 
 

@@ -38,9 +38,10 @@ def _matching_contexts(texts: Sequence[str], others: Sequence[str]) -> dict[int,
     """For each context that has any the training contexts that match it: the same, or else those nearly the same."""
     places: dict[str, list[int]] = defaultdict(list)
     for k, text in enumerate(folded(others)):
-        places[text].append(k)
+        if text:
+            places[text].append(k)
     keys = folded(texts)
-    found = {k: _Match(True, places[key]) for k, key in enumerate(keys) if key and key in places}
+    found = {k: _Match(True, places[key]) for k, key in enumerate(keys) if key in places}
     left = [k for k, key in enumerate(keys) if key and k not in found]
     distinct = list(places)
     for k, alike in near([keys[k] for k in left], distinct, CONTEXT):

@@ -175,6 +175,11 @@ def test_doccano_in_all_its_forms(tmp_path: Path) -> None:
             "task 1 has a span of 'X' from 99 to 100, outside its",
         ),
         ([task(1, ASKED, annotation(1, result("X", "Riga", 26)))], {}, "1: 'Riga' at 26, where the context has"),
+        (
+            [task(1, {**ASKED, "text": "\ud800" + TEXT}, annotation(1, YEAR))],
+            {},
+            "half of a surrogate pair in context",
+        ),
         ([task(1, ASKED, annotation(1)), task(1, ASKED, annotation(1))], {}, "1 question id occurs more than once: 1"),
     ],
 )
