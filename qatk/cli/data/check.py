@@ -13,12 +13,13 @@ from qatk.cli.data.options import Data, Json, Set, Use
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted, figure
-from qatk.errors import visible
+from qatk.errors import DataError, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from qatk.data import Change, Finding, Quality
+    from qatk.plugins.live import LiveDataset
     from qatk.types import RawExamples
 
 AROUND = 20
@@ -67,8 +68,8 @@ def check_command(
     settings = with_column(settings, None if out is not None else language_column)
     if out is not None:
         form_of(another(against, another(data, out), "TRAIN"))
-    raw = live_dataset(host, use, data, settings).raw(whole=out is not None)
-    train = None if against is None else live_dataset(host, use, against, settings).raw()
+    raw = _raw(live_dataset(host, use, data, settings), data, whole=out is not None)
+    train = None if against is None else _raw(live_dataset(host, use, against, settings), against)
     changes: list[Change] = []
     if out is not None:
         raw, changes = fix(raw)
@@ -82,6 +83,14 @@ def check_command(
         _print(output(), quality)
     if quality.errors:
         raise typer.Exit(1)
+
+
+def _raw(live: LiveDataset, data: str | None, *, whole: bool = False) -> RawExamples:
+    """What stands in the data; none at all is a mistake, not data in which nothing is wrong."""
+    raw = live.raw(whole=whole)
+    if not len(raw):
+        raise DataError("there are no questions", where=data or live.registered.name, fix="name another file or split")
+    return raw
 
 
 def _write(raw: RawExamples, out: Path, data: str | None) -> None:
