@@ -19,15 +19,17 @@ from qatk.types import UNKNOWN, Answer, Bool, Examples, Int64, ragged
 def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
     """Check that ids are unique and that answers are at their start, and repair answers as the policy says.
 
-    An answer is bad if its text is empty or not at its start. An answer whose start is :data:`UNKNOWN` is kept, with a
-    warning. A question that loses all of its answers is dropped, because it would otherwise count as unanswerable; so
-    is a question that loses all alternatives of one of its spans. Two spans of one question must not overlap.
+    An answer is bad if its text is empty or blank, or not at its start. Another whose start is :data:`UNKNOWN` is kept,
+    with a warning. A question that loses all of its answers is dropped, because it would otherwise count as
+    unanswerable; so is a question that loses all alternatives of one of its spans. Two spans of one question must not
+    overlap.
 
     Args:
         examples: as read.
-        policy: ``error`` lists bad answers; ``keep`` makes their positions unknown; ``skip`` drops them; ``fix`` moves
-            them to the nearest occurrence of their text, either exact or with other whitespace, case, quotes and dashes
-            (the text then becomes the context's), and drops those that do not occur.
+        policy: ``error`` lists bad answers; ``keep`` makes their positions unknown and leaves their texts to scoring,
+            blank ones too, as the official script of SQuAD does; ``skip`` drops them; ``fix`` moves them to the nearest
+            occurrence of their text, either exact or with other whitespace, case, quotes and dashes (the text then
+            becomes the context's), and drops those that do not occur.
         where: the file or data set, for messages.
 
     Raises:
@@ -104,14 +106,14 @@ def _without_overlaps(examples: Examples, policy: BadAnswers, where: str) -> Exa
 
 
 def _bad_answers(examples: Examples) -> Int64:
-    """The answers that do not stand at their start, as positions among all answers."""
+    """The answers that are blank or do not stand at their start, as positions among all answers."""
     rows = examples.context_index[examples.answer_owners].tolist()
     contexts, starts = examples.context, examples.answer_start.tolist()
     each = enumerate(zip(rows, examples.answer_text, starts, strict=True))
     bad = [
         k
         for k, (row, text, start) in each
-        if start != UNKNOWN and not (start >= 0 and text and contexts[row].startswith(text, start))
+        if not text.strip() or not (start == UNKNOWN or (start >= 0 and contexts[row].startswith(text, start)))
     ]
     return np.array(bad, np.int64)
 
@@ -121,15 +123,17 @@ def _bad_answers_error(examples: Examples, bad: Int64, where: str) -> DataError:
     lines = [_describe(examples, row, int(k)) for row, k in list(zip(owners, bad, strict=True))[:LISTED]]
     more = ["..."] if len(bad) > LISTED else []
     many = f"{counted(len(bad), 'answer')} of {counted(len(set(owners)), 'question')}"
-    what = f"{many} {'is' if len(bad) == 1 else 'are'} not at the given answer_start:"
+    blank = any(not examples.answer_text[k].strip() for k in bad.tolist())
+    wrong = f"{'blank or ' if blank else ''}not at the given answer_start"
+    what = f"{many} {'is' if len(bad) == 1 else 'are'} {wrong}:"
     fix = "bad_answers: fix moves them to where their text occurs, skip leaves them out, keep scores them"
     return DataError("\n    ".join([what, *lines, *more]), where=where, fix=fix)
 
 
 def _describe(examples: Examples, row: int, k: int) -> str:
     text, start, context = examples.answer_text[k], int(examples.answer_start[k]), examples.context_of(row)
-    if not text:
-        return f"{examples.id[row]}: the answer is empty"
+    if not text.strip():
+        return f"{examples.id[row]}: the answer is {_short(text) if text else 'empty'}"
     if not 0 <= start < len(context):
         return f"{examples.id[row]}: {_short(text)} starts outside the context of {counted(len(context), 'character')}"
     there = _short(context[start : start + len(text)])

@@ -30,11 +30,11 @@ REASONS["csv"] = (*REASONS["jsonl"], "CSV cannot hold answers of several spans")
 
 
 def read(host: PluginHost, path: Path, examples: Examples) -> Examples:
-    """By the reader that the docs name for such a file."""
+    """By the reader that the docs name for such a file, which keeps blank answers."""
     several = examples.answer_span is not None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read_examples(host, "evidence" if several else None, str(path), [], whole=True)
+        return read_examples(host, "evidence" if several else None, str(path), ["bad_answers=keep"], whole=True)
 
 
 def refusal(examples: Examples, path: Path) -> str | None:

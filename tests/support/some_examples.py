@@ -62,10 +62,10 @@ def some_examples(draw: st.DrawFn, *, plain: bool = False) -> Examples:
 
 @st.composite
 def _spans(draw: st.DrawFn, context: str, several: bool, plain: bool) -> list[list[Answer]]:
-    """Spans side by side in the context, each with alternatives, some of unknown place."""
+    """Spans side by side in the context, each with alternatives, some of unknown place, as blank ones are."""
     cuts = sorted(draw(st.sets(st.integers(0, len(context)), max_size=6)))
     among = list(zip(cuts[::2], cuts[1::2], strict=False))
-    found = [[Answer(context[a:b], a)] * draw(st.integers(1, 2)) for a, b in among]
+    found = [[Answer(context[a:b], a if context[a:b].strip() else -1)] * draw(st.integers(1, 2)) for a, b in among]
     found = found if several else [[answer for span in found for answer in span]] if found else []
     if not plain and found and draw(st.booleans()):
         found[0].append(Answer(draw(TEXTS), -1))

@@ -18,9 +18,9 @@ class SquadOptions(Options):
     path: str
     """SQuAD file (JSON, v1.1 or v2, plain or .gz), relative to the working directory."""
     bad_answers: BadAnswers = "error"
-    """How to treat an answer that is not at its answer_start: stop with a list of them (error); keep its text for
-    scoring with an unknown position (keep); leave out the answer (skip); or move it to the nearest place where its text
-    occurs (fix)."""
+    """How to treat an answer that is blank or not at its answer_start: stop with a list of them (error); keep its text
+    for scoring with an unknown position (keep); leave out the answer (skip); or move it to the nearest place where its
+    text occurs (fix)."""
     columns: list[str] = Field(default_factory=list)
     """Additional keys of the questions to read, such as ``difficulty``, for the ``column`` slicer and for plugins;
     ``["*"]`` reads all that have one value a question."""
