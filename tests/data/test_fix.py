@@ -73,6 +73,18 @@ def test_blank_answers_go_where_it_is_clear_what_is_meant(tmp_path: Path) -> Non
     assert [(c.id, c.kind, c.after) for c in changes] == [("a", "blank-answer", None), ("b", "blank-answer", None)]
 
 
+def test_a_broken_further_column_is_found_and_its_change_listed(tmp_path: Path) -> None:
+    path = write(tmp_path, document(qa("a", ("Bob", 8), by="Zo\ud800"), qa("b", ("Bob", 8), by="Zoë")))
+    rows = read_raw_squad(path, ["by"])
+    [finding] = [each for each in check(rows).findings if each.kind == "broken-character"]
+    assert (finding.ids, "the column 'by' has U+D800 in" in finding.examples[0]) == (["a"], True)
+    found, changes = fix(rows)
+    assert found.columns == {"by": ["Zo\ufffd", "Zoë"]}
+    assert [vars(change) for change in changes] == [
+        {"id": "a", "kind": "broken-character", "before": "Zo\ud800", "after": "Zo\ufffd"}
+    ]
+
+
 def test_ids_stand_once(tmp_path: Path) -> None:
     twice = qa("a", ("Bob", 8))
     found, changes = fix(raw(tmp_path, twice, twice, qa("a", ("Ann", 0)), qa("a-2"), {**qa("b"), "id": "b\ud800"}))

@@ -59,7 +59,7 @@ def _with_texts(raw: RawExamples, changes: list[Change]) -> RawExamples:
         context=context,
         answer_text=texts,
         answer_start=starts,
-        columns={name: [SURROGATE.sub("\ufffd", text) for text in values] for name, values in raw.columns.items()},
+        columns={name: _whole(raw, values, changes) for name, values in raw.columns.items()},
     )
     return _one_of_each_context(made) if contexts else made
 
@@ -71,6 +71,17 @@ def _plain(raw: RawExamples, texts: Sequence[str], changes: list[Change]) -> lis
         if mended.text != text:
             _note(changes, raw.id[row], mended, text)
         found.append(mended.text)
+    return found
+
+
+def _whole(raw: RawExamples, texts: Sequence[str], changes: list[Change]) -> list[str]:
+    """Texts of which nothing but halves of surrogate pairs is mended: ids and further columns."""
+    found = []
+    for name, text in zip(raw.id, texts, strict=True):
+        whole = SURROGATE.sub("\ufffd", text)
+        if whole != text:
+            changes.append(Change(name, "broken-character", text, whole))
+        found.append(whole)
     return found
 
 
@@ -209,21 +220,11 @@ def _with_ids(raw: RawExamples, changes: list[Change]) -> RawExamples:
         after = not flags[row]
         changes.append(Change(raw.id[row], "contradictory-flag", str(flags[row]).lower(), str(after).lower()))
         flags[row] = after
-    raw = replace(raw, id=_whole_ids(raw, changes), impossible=flags)
+    raw = replace(raw, id=_whole(raw, raw.id, changes), impossible=flags)
     if len(set(raw.id)) == len(raw):
         return raw
     rows, ids = _single_ids(raw, changes)
     return replace(_rows_of(raw, rows), id=ids)
-
-
-def _whole_ids(raw: RawExamples, changes: list[Change]) -> list[str]:
-    found = []
-    for name in raw.id:
-        whole = SURROGATE.sub("\ufffd", name)
-        if whole != name:
-            changes.append(Change(name, "broken-character", name, whole))
-        found.append(whole)
-    return found
 
 
 def _single_ids(raw: RawExamples, changes: list[Change]) -> tuple[list[int], list[str]]:

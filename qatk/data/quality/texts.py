@@ -7,6 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from html.entities import html5
+from itertools import chain
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _SIMPLE = re.compile(r"[\t\n\r -%'-;=?-~]*")
 
 
 def text_findings(raw: RawExamples) -> Iterator[Found]:
-    """Finds about texts, one kind after the other; each of a question, a context, a title or an answer."""
+    """Finds about texts, one kind after the other; each of an id, a further column, a question ..."""
     found: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for row, name, text in _texts(raw):
         if _SIMPLE.fullmatch(text) is None:
@@ -38,10 +39,11 @@ def text_findings(raw: RawExamples) -> Iterator[Found]:
 
 
 def _texts(raw: RawExamples) -> Iterator[tuple[int, str, str]]:
-    """Each text with the first question that it belongs to, and what it is; ids as texts too."""
-    for row, text in enumerate(raw.id):
-        if not text.isascii():
-            yield from ((row, "id", text) for _ in SURROGATE.findall(text)[:1])
+    """Each text with the first question that it belongs to, and what it is; ids and further columns if broken."""
+    further = ((f"column {name!r}", values) for name, values in raw.columns.items())
+    for name, values in chain([("id", raw.id)], further):
+        broken = (row for row, text in enumerate(values) if not text.isascii() and SURROGATE.search(text))
+        yield from ((row, name, values[row]) for row in broken)
     yield from ((row, "question", text) for row, text in enumerate(raw.question))
     titles = dict[str, int]()
     for row, title in enumerate(raw.title):
