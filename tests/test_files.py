@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from qatk.errors import DataError, StorageError, UsageError
@@ -33,6 +34,28 @@ def test_rows_of_any_other_ending_than_that_of_parquet_are_json_lines(name: str,
         (f"{tmp_path / name}:1", {"id": "a"}),
         (f"{tmp_path / name}:3", {"id": "b"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a/b.JSONL", ".jsonl"),
+        ("a.CSV.GZ", ".csv"),
+        ("a.csv.Zst", ".csv"),
+        ("part-*.parquet", ".parquet"),
+        ("a.v1.json", ".json"),
+        ("a.gz", ""),
+        ("a", ""),
+        ("", ""),
+    ],
+)
+def test_the_ending_says_the_kind(name: str, kind: str) -> None:
+    assert files.ending(name) == files.ending(Path(name)) == kind
+
+
+def test_rows_of_parquet_are_known_by_any_case(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": ["a"]}), tmp_path / "ROWS.PARQUET")
+    assert [row for _, row in files.read_rows(tmp_path / "ROWS.PARQUET")] == [{"id": "a"}]
 
 
 def test_gzip_of_several_members_and_of_padding_is_read_whole(tmp_path: Path) -> None:

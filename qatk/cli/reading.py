@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError
+from qatk.files import ending
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -19,8 +20,7 @@ ROWS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
 
 def dataset_for(data: str | None) -> str:
     """The dataset component that reads a file, by its ending."""
-    name = (data or "").lower().removesuffix(".gz").removesuffix(".zst")
-    return "table" if name.endswith(ROWS) else "squad"
+    return "table" if ending(data or "") in ROWS else "squad"
 
 
 def read_examples(

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from qatk.data.rows import columns_of, refusal
 from qatk.errors import DataError, UsageError
-from qatk.files import write_atomically
+from qatk.files import ending, write_atomically
 from qatk.types import UNKNOWN, Answer, Examples
 
 Form = Literal["squad", "jsonl", "csv", "parquet"]
@@ -59,17 +59,19 @@ def form_of(path: Path, form: str | None = None) -> Form:
     known = ", ".join(FORMS)
     if form is not None and form not in FORMS:
         raise UsageError(f"there is no form {form!r}", fix=f"forms are {known}")
-    ending = Path(path.name.lower().removesuffix(_GZ)).suffix
-    said = ENDINGS.get(ending)
+    end = ending(path)
+    said = ENDINGS.get(end)
     endings = ", ".join(ENDINGS)
     if said is None:
-        what = f"the ending {ending!r} says nothing of the form" if ending else "there is no ending to say the form"
+        what = f"the ending {end!r} says nothing of the form" if end else "there is no ending to say the form"
         raise UsageError(what, where=str(path), fix=f"endings are {endings}, the texts also with .gz")
     if form is not None and form != said:
-        fix = f"end it in {next(end for end, of in ENDINGS.items() if of == form)}, or leave the form out"
-        raise UsageError(f"the ending {ending} says {said}, not {form}", where=str(path), fix=fix)
+        fix = f"end it in {next(name for name, of in ENDINGS.items() if of == form)}, or leave the form out"
+        raise UsageError(f"the ending {end} says {said}, not {form}", where=str(path), fix=fix)
     if said == "parquet" and path.name.lower().endswith(_GZ):
         raise UsageError("Parquet is compressed already", where=str(path), fix="leave out .gz")
+    if path.name.lower().endswith(".zst"):
+        raise UsageError("zstd files are read but not written", where=str(path), fix="leave out .zst, or write .gz")
     return said
 
 

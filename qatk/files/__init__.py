@@ -3,6 +3,7 @@
 from qatk.files.cache import LIMIT, PLACE, cache_folder
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
 from qatk.files.reading import (
+    ending,
     file_digest,
     folder_size,
     is_there,
@@ -35,6 +36,7 @@ __all__ = [
     "cache_folder",
     "causes",
     "discard",
+    "ending",
     "file_digest",
     "finite",
     "first_line",

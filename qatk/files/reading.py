@@ -29,6 +29,16 @@ def is_there(path: Path) -> bool:
     return True
 
 
+_PACKED = (".gz", ".zst")
+"""How the names of archives end."""
+
+
+def ending(path: str | Path) -> str:
+    """How a file's name ends, which says its kind: in lower case, without the ending of an archive; maybe ``""``."""
+    name = Path(path).name.lower()
+    return Path(name.removesuffix(next(filter(name.endswith, _PACKED), ""))).suffix
+
+
 _ARCHIVES = {
     b"PK\x03\x04": "zip",
     b"BZh": "bzip2",
@@ -182,14 +192,14 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tupl
     """Read the rows of a Parquet or JSON Lines file, each with its position for messages.
 
     Args:
-        path: ``.parquet`` is Parquet, any other ending JSON Lines, plain or packed.
+        path: ``.parquet`` is Parquet, any other ending JSON Lines, plain or packed; see :func:`ending`.
         columns: the columns to read from Parquet, as far as they exist; ``None`` reads all.
 
     Raises:
         UsageError: if the file does not exist or cannot be opened.
         DataError: if it is not Parquet, or if a line is not JSON.
     """
-    if path.suffix != ".parquet":
+    if ending(path) != ".parquet":
         yield from ((f"{path}:{line}", row) for line, row in read_json_lines(path))
         return
     import pyarrow as pa

@@ -50,6 +50,17 @@ def test_a_file_is_converted_and_the_same_is_shown_of_it(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.parametrize("name", ["OUT.CSV.GZ", "Out.Jsonl.gz", "OUT.JSON", "OUT.PARQUET"])
+def test_what_is_written_is_read_whatever_its_case(name: str, tmp_path: Path) -> None:
+    source, out = write(tmp_path, document(qa("a", ("Oslo", 15)), qa("b"))), tmp_path / name
+    convert(source, out)
+    assert shown(out) == shown(source)
+    CliRunner().invoke(app, ["data", "split", str(out), "--out", str(tmp_path), "--shares", "train=1"])
+    assert [path.suffix for path in tmp_path.glob("train.*")] == [
+        out.with_name(name.lower().removesuffix(".gz")).suffix
+    ]
+
+
 def test_several_spans_go_to_rows_alone(tmp_path: Path) -> None:
     rows = tmp_path / "evidence.jsonl"
     spans = [[{"char_start": 0, "text": "Ann"}], [{"char_start": 8, "char_end": 11}, {"char_start": 8, "char_end": 11}]]

@@ -115,6 +115,7 @@ def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
         ("data.json", "csv", "the ending .json says squad, not csv"),
         ("data.json", "xml", "there is no form 'xml'"),
         ("data.parquet.gz", None, "Parquet is compressed already"),
+        ("data.csv.zst", None, "zstd files are read but not written"),
     ],
 )
 def test_an_ending_that_does_not_say_the_form(name: str, form: str | None, said: str) -> None:

@@ -15,7 +15,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageError
 from qatk.data import checked
-from qatk.files import causes, first_line, hub_errors, is_of_network, is_there, unreachable
+from qatk.files import causes, ending, first_line, hub_errors, is_of_network, is_there, unreachable
 from qatk.types import columns_of_table
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.columns import with_all
@@ -127,7 +127,7 @@ def _load(options: HubOptions, where: str) -> datasets.Dataset | datasets.Iterab
 def _find_on_hub(options: HubOptions) -> None:
     """Ask the hub once, so that "no such data set" is told from "no answer" without minutes of retries."""
     name = options.name
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).suffix in _BUILDERS:
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or ending(name) in _BUILDERS:
         raise UsageError(
             "there is no such file or folder", where=name, fix="paths are relative to the working directory"
         )
@@ -158,7 +158,7 @@ def _explained(error: Exception, where: str, local: bool) -> UsageError | DataEr
 
 
 def _file_arguments(path: Path) -> dict[str, str]:
-    suffix = Path(path.name.removesuffix(".gz")).suffix
+    suffix = ending(path)
     if suffix not in _BUILDERS:
         known = ", ".join(_BUILDERS)
         raise UsageError(

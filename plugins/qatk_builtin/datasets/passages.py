@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from qatk.api import DataError, Examples, UsageError
 from qatk.data import USUAL
-from qatk.files import read_text
+from qatk.files import ending, read_text
 from qatk_builtin.datasets import PassagesOptions
-from qatk_builtin.datasets.table_files import ENDINGS, ending, files, read_table
+from qatk_builtin.datasets.table_files import ENDINGS, files, read_table
 
 TEXT = ".txt"
 _APART = re.compile(r"\n\s*\n")

@@ -18,7 +18,7 @@ import pyarrow.parquet
 from typing_extensions import TypedDict
 
 from qatk.api import DataError, UsageError
-from qatk.files import is_there, parse_json, read_json_lines, read_text
+from qatk.files import ending, is_there, parse_json, read_json_lines, read_text
 from qatk.types import by_column
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
@@ -57,11 +57,6 @@ def files(source: str) -> list[Path]:
     raise UsageError(
         "no file has such a name", where=source, fix="check the pattern; it is relative to the working folder"
     )
-
-
-def ending(path: Path) -> str:
-    """How a file ends, less the ending of an archive."""
-    return (path.with_suffix("") if path.suffix in (".gz", ".zst") else path).suffix.lower()
 
 
 def read_table(path: Path) -> pa.Table:

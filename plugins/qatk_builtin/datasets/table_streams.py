@@ -14,8 +14,8 @@ import pyarrow.json
 import pyarrow.parquet
 
 from qatk.api import DataError
-from qatk.files import is_streamable, line_blocks, open_plain
-from qatk_builtin.datasets.table_files import csv_options, ending, files, first_line, no_dates
+from qatk.files import ending, is_streamable, line_blocks, open_plain
+from qatk_builtin.datasets.table_files import csv_options, files, first_line, no_dates
 
 _CSV, _BINARY, _LINES = (".csv", ".tsv"), (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
 _BLOCK = 1 << 22

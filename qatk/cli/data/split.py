@@ -15,6 +15,7 @@ from qatk.cli.reading import read_examples
 from qatk.cli.shared import output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
 from qatk.errors import UsageError, visible
+from qatk.files import ending
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,8 +75,8 @@ def split_command(
     by_share, by_count = _parts("--shares", shares, float), _parts("--counts", counts, int)
     examples = read_examples(plugin_host(context), use, data, settings or [], whole=True)
     made = split(examples, shares=by_share, counts=by_count, by=by, seed=seed, stratify=stratify)
-    ending = _form(to, data, examples)
-    files = {name: another(data, out / f"{name}{ending}") for name in made.rows}
+    end = _form(to, data, examples)
+    files = {name: another(data, out / f"{name}{end}") for name in made.rows}
     _write(examples, made, files, out)
     if json:
         print_json(_plain(examples, made, files, seed, stratify))
@@ -114,10 +115,9 @@ def _form(to: str | None, data: str | None, examples: Examples) -> str:
     if to is not None and to not in FORMS:
         raise UsageError(f"there is no form {to!r}", where="--to", fix=f"forms are {', '.join(FORMS)}")
     if to is None:
-        name = (data or "").lower().removesuffix(".gz").removesuffix(".zst")
         usual = "jsonl" if examples.answer_span is not None else "squad"
-        to = ENDINGS.get(Path(name).suffix, usual) if examples.answer_span is None else usual
-    return next(ending for ending, form in ENDINGS.items() if form == to)
+        to = ENDINGS.get(ending(data or ""), usual) if examples.answer_span is None else usual
+    return next(end for end, form in ENDINGS.items() if form == to)
 
 
 def _write(examples: Examples, made: Split, files: Mapping[str, Path], folder: Path) -> None:
