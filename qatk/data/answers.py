@@ -28,8 +28,8 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
         examples: as read.
         policy: ``error`` lists bad answers; ``keep`` makes their positions unknown and leaves their texts to scoring,
             blank ones too, as the official script of SQuAD does; ``skip`` drops them; ``fix`` moves them to the nearest
-            occurrence of their text, either exact or with other whitespace, case, quotes and dashes (the text then
-            becomes the context's), and drops those that do not occur.
+            occurrence of their text, either exact or with other whitespace, case, quotes, dashes or form of Unicode
+            (the text then becomes the context's), and drops those that do not occur.
         where: the file or data set, for messages.
 
     Raises:
@@ -199,7 +199,8 @@ def _keep_answers(examples: Examples, keep: Bool, lost: Sequence[int]) -> Exampl
 def nearest_place(context: str, text: str, start: int) -> tuple[int, str] | None:
     """Where a text stands nearest to ``start``, and as what; the earlier place of two equally near; ``None``: nowhere.
 
-    Where it does not stand letter by letter, other blanks, case, quotes and dashes will do.
+    Where it does not stand letter by letter, other blanks, case, quotes and dashes will do, and last another form of
+    Unicode.
     """
     if not text.strip():
         return None
@@ -207,6 +208,10 @@ def nearest_place(context: str, text: str, start: int) -> tuple[int, str] | None
     places = [context.rfind(text, 0, start + len(text)), context.find(text, start)]
     if places := [place for place in places if place >= 0]:
         return min(places, key=lambda place: abs(place - start)), text
+    return _loosely(context, text, start) or _in_other_form(context, text, start)
+
+
+def _loosely(context: str, text: str, start: int) -> tuple[int, str] | None:
     words, among = text.translate(_ALIKE).split(), context.translate(_ALIKE)
     lower = among.lower()
     if not all(word.lower() in lower for word in words):
@@ -214,6 +219,19 @@ def nearest_place(context: str, text: str, start: int) -> tuple[int, str] | None
     loose = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
     match = min(loose.finditer(among), key=lambda match: abs(match.start() - start), default=None)
     return None if match is None else (match.start(), context[match.start() : match.end()])
+
+
+def _in_other_form(context: str, text: str, start: int) -> tuple[int, str] | None:
+    from qatk.data.quality.mending import mended_text  # which builds on this module
+
+    whole, wanted = mended_text(context), mended_text(text).text
+    if (whole.text, wanted) == (context, text):
+        return None
+    found = nearest_place(whole.text, wanted, whole.begin(start))
+    if found is None:
+        return None
+    begin, end = whole.was(found[0], found[0] + len(found[1]))
+    return begin, context[begin:end]
 
 
 _ALIKE = str.maketrans(

@@ -99,7 +99,10 @@ def test_overlapping_spans(host: PluginHost, tmp_path: Path) -> None:
 
 def test_another_form_of_unicode_is_no_other_answer(tmp_path: Path) -> None:
     findings = found(tmp_path, qa("a", ("Zoë", 0)), context=NFD)
-    assert set(findings) == {"absent-answer", "mixed-unicode"}
+    assert set(findings) == {"misspelt-answer", "mixed-unicode"}
+    findings = found(tmp_path, qa("a", ("cafe\u0301", 4)), context="The café.")
+    assert set(findings) == {"misspelt-answer", "mixed-unicode"}
+    assert "nearest is 'café' at 4" in findings["misspelt-answer"].examples[0]
     assert set(found(tmp_path, qa("a", ("Bob's", 0)), context="Bob\u2019s")) == {"misspelt-answer"}
 
 

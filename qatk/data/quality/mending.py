@@ -42,6 +42,13 @@ class Mended:
             return at
         return self.edges[1][bisect_left(self.edges[0], at)]
 
+    def was(self, begin: int, end: int) -> tuple[int, int]:
+        """Where a span of the text as it is now stood before, whole pieces of it."""
+        if self.edges is None:
+            return begin, end
+        before, now = self.edges
+        return before[bisect_right(now, begin) - 1], before[bisect_left(now, end)]
+
 
 def mended_text(text: str) -> Mended:
     """A text without control characters and halves of surrogate pairs, in NFC."""

@@ -164,6 +164,25 @@ def test_scoring_reads_blank_answers_as_the_official_script_does(tmp_path: Path)
     assert [each.tolist() for each in found] == [list(exact.values()), list(f1.values())]
 
 
+@pytest.mark.parametrize(
+    ("context", "text", "start", "found"),
+    [
+        ("The café, the CAFÉ.", "cafe\u0301", 4, ("café", 4)),
+        ("The CAFÉ.", "cafe\u0301", 13, ("CAFÉ", 4)),
+        ("Zoe\u0308 met A\u030asa in A\u030arhus.", "Åsa  in", 3, ("A\u030asa in", 9)),
+        ("Zoe\u0308 met Bob.", "Zoe\u0301", 0, None),
+        ("Zoe\u0308 met Bob.", "Zöe", 0, None),
+    ],
+)
+def test_fix_finds_another_form_of_unicode(
+    context: str, text: str, start: int, found: tuple[str, int] | None, tmp_path: Path
+) -> None:
+    path = write(tmp_path, document(qa("a", (text, start)), qa("b"), context=context))
+    examples, _ = read_warned(path, "fix")
+    placed = [answer for row in range(len(examples)) for span in examples.spans_of_answer(row) for answer in span]
+    assert [tuple(answer) for answer in placed] == ([] if found is None else [found])
+
+
 def test_nothing_left(tmp_path: Path) -> None:
     path = write(tmp_path, document(qa("a", ("Paris", 3))))
     with pytest.warns(DataWarning):
