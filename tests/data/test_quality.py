@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qatk.data import check, strict
-from qatk.data.quality import KINDS, Finding
+from qatk.data.quality import KINDS, Finding, overlap
 from qatk.data.quality.answers import core
 from qatk.data.quality.overlap import jaccard, shingles
 from qatk.evaluation import agreement_of
@@ -143,6 +143,15 @@ def test_what_is_in_the_training_data_too(context: str, question: str, kinds: se
     for kind in kinds - {"context-in-train", "near-context-in-train"}:
         assert "of t1" in findings[kind].examples[0]
     assert all(finding.ids == ["d"] for finding in findings.values())
+
+
+def test_each_training_question_is_cut_into_words_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = raw(tmp_path, *(asked(f"t{k}", f"Who saw mill {k} burn?") for k in range(20)), context=LONG)
+    dev = raw(tmp_path, *(asked(f"d{k}", f"Which river froze {k}?") for k in range(30)), context=LONG)
+    cut = list[str]()
+    monkeypatch.setattr(overlap, "shingles", lambda text, size: cut.append(text) or shingles(text, size))
+    assert [each.kind for each in check(dev, train).findings] == ["context-in-train"]
+    assert len(cut) == len(set(cut)) == 50
 
 
 def test_contexts_of_no_words_are_like_none(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from qatk.data.quality.findings import Found, short
 from qatk.data.quality.near import near, words_of
@@ -65,18 +66,20 @@ def jaccard(one: set[str], other: set[str]) -> float:
 def _questions(raw: RawExamples, train: RawExamples, contexts: Mapping[int, _Match]) -> Iterator[Found]:
     """Questions of a context that matches are compared with all of it; of other contexts, to the letter."""
     mine, theirs = folded(raw.question), folded(train.question)
-    by_text, by_context = dict[str, int](), defaultdict[int, list[int]](list)
+    by_text, by_both, by_context = dict[str, int](), dict[tuple[int, str], int](), defaultdict[int, list[int]](list)
     for row, (text, context) in enumerate(zip(theirs, train.context_index.tolist(), strict=True)):
         by_text.setdefault(text, row)
+        by_both.setdefault((context, text), row)
         by_context[context].append(row)
+    their_words = cache(lambda row: shingles(theirs[row], 1))
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for row, (text, context) in enumerate(zip(mine, raw.context_index.tolist(), strict=True)):
         if not text:
             continue
-        among = [other for k in contexts[context].others for other in by_context[k]] if context in contexts else []
-        if (same := next((other for other in among if theirs[other] == text), None)) is not None:
+        others = contexts[context].others if context in contexts else []
+        if (same := next((by_both[k, text] for k in others if (k, text) in by_both), None)) is not None:
             found["question-in-train"].append((row, same))
-        elif among and (alike := _nearest(text, theirs, among)) is not None:
+        elif (alike := _nearest(text, their_words, (row for k in others for row in by_context[k]))) is not None:
             found["near-question-in-train"].append((row, alike))
         elif text in by_text:
             found["question-of-other-context"].append((row, by_text[text]))
@@ -84,11 +87,10 @@ def _questions(raw: RawExamples, train: RawExamples, contexts: Mapping[int, _Mat
         yield Found(kind, [row for row, _ in pairs], _Questions(raw, train, pairs))
 
 
-def _nearest(text: str, others: Sequence[str], among: Sequence[int]) -> int | None:
+def _nearest(text: str, words_of_row: Callable[[int], set[str]], among: Iterable[int]) -> int | None:
     """The question most like another by its words, if it is like enough."""
     words = shingles(text, 1)
-    alike = [(jaccard(words, shingles(others[other], 1)), -other) for other in among]
-    best, place = max(alike, default=(0.0, 0))
+    best, place = max(((jaccard(words, words_of_row(row)), -row) for row in among), default=(0.0, 0))
     return -place if best >= QUESTION else None
 
 
