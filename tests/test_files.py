@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import os
+import zlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -62,6 +64,26 @@ def test_gzip_of_several_members_and_of_padding_is_read_whole(tmp_path: Path) ->
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"one ") + gzip.compress(b"two") + b"\0" * 512)
     assert read_text(path) == "one two"
+
+
+def test_gzip_of_many_members_is_not_read_anew_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed, make = [0], zlib.decompressobj
+
+    class Counting:
+        def __init__(self, wbits: int) -> None:
+            self.member = make(wbits=wbits)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            fed[0] += len(data)
+            return self.member.decompress(data, most)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.member, name)
+
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    member, many = gzip.compress(b"ab"), 20_000
+    assert files.text_of(member * many, Path("x")) == "ab" * many
+    assert fed[0] <= many * io.DEFAULT_BUFFER_SIZE * 2
 
 
 def test_sixty_megabytes_of_blanks_are_read_and_seventy_are_not(tmp_path: Path) -> None:
@@ -189,6 +211,23 @@ def test_a_folder_is_replaced_and_not_what_a_link_in_its_place_leads_to(tmp_path
         (new / "weights").touch()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "file", "model", "weights"]
     assert not (tmp_path / "model").is_symlink()
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("before")
+    move = Path.replace
+
+    def stopped(path: Path, target: Path) -> Path:
+        if path.name == ".model.new":
+            raise KeyboardInterrupt
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "model") as new:
+        (new / "weights").write_text("after")
+    assert {path.name for path in tmp_path.iterdir()} == {"model"}
+    assert (tmp_path / "model" / "weights").read_text() == "before"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
 import os
 import stat
@@ -108,19 +110,15 @@ UNFOLDED, RATIO = 64 * 2**20, 100
 
 def _from_gzip(data: bytes, path: Path) -> bytes:
     """What a gzip file of one member or several holds."""
-    limit, parts, room = max(UNFOLDED, RATIO * len(data)), [], 0
-    while data:
-        member = zlib.decompressobj(wbits=31)  # with the header and the checksum of gzip
-        try:
-            parts.append(member.decompress(data, limit - room + 1))
-        except zlib.error as error:
-            raise _damaged(path, "gzip", str(error)) from error
-        if (room := room + len(parts[-1])) > limit:
-            raise _too_large(path, "gzip", limit)
-        if not member.eof:
-            raise _damaged(path, "gzip", "it ends before its end is marked")
-        data = member.unused_data.lstrip(b"\0")
-    return b"".join(parts)
+    limit = max(UNFOLDED, RATIO * len(data))
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            text = file.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(path, "gzip", str(error)) from error
+    if len(text) > limit:
+        raise _too_large(path, "gzip", limit)
+    return text
 
 
 def _from_zstd(data: bytes, path: Path) -> bytes:

@@ -150,14 +150,18 @@ def replacing(folder: Path) -> Iterator[Path]:
     with storage_errors(folder):
         discard(new)
         new.mkdir(parents=True)
+        there = False
         try:
             yield new
-            if folder.exists() or folder.is_symlink():
+            if there := os.path.lexists(folder):
                 discard(old)
                 folder.replace(old)
             new.replace(folder)
             discard(old)
         except BaseException:
+            if there and not os.path.lexists(folder):
+                with suppress(OSError):
+                    old.replace(folder)
             discard(new)
             raise
 
