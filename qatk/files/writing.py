@@ -53,11 +53,11 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         new = path.with_name(f".{uuid4().hex}.tmp")  # short, as the longest name leaves no room for more
         try:
             with new.open("xb") as file:
+                if path.is_file() and not path.is_symlink():  # before the content, which may be for few to read
+                    new.chmod(stat.S_IMODE(path.stat().st_mode))
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            if path.is_file() and not path.is_symlink():
-                new.chmod(stat.S_IMODE(path.stat().st_mode))
             new.replace(path)
         except BaseException:
             new.unlink(missing_ok=True)

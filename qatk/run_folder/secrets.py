@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
+
+import yaml
 
 from qatk.errors import without_secrets
+from qatk.recipes.document import scalar
 
 NAMES = frozenset(
     (
@@ -23,7 +25,10 @@ NAMES = frozenset(
 ) | frozenset(
     ("secret", "secret_key", "client_secret", "api_key", "apikey", "access_key", "private_key", "credentials")
 )
-"""Names of options, in lower case, whose values are written down nowhere."""
+"""Names of options, in lower case, whose values are written down nowhere but in the recipes of a plan.
+
+Jobs read those recipes, and nobody but their owner (:func:`qatk.sweeps.plan_folder.write_plan`).
+"""
 
 
 def hidden(value: Any) -> Any:
@@ -35,31 +40,76 @@ def hidden(value: Any) -> Any:
     return [hidden(item) for item in value] if isinstance(value, list) else value
 
 
-def hidden_in_yaml(text: str, value: object) -> str:
-    """A YAML text without the secrets of ``value``, the plain values that it was read as."""
-    for name, secret in _secrets_of(value):
-        before = rf"(\b{re.escape(name)}\b['\"]?\s*:[\s>|+'\"-]*){re.escape(secret)}"
-        text = re.sub(before, _starred, text)
-    return without_secrets(text)
+def hidden_in_yaml(text: str) -> str:
+    """A YAML text, one that is a recipe, with stars where :func:`hidden` has them; the rest stays as it is."""
+    shown, done = "", 0
+    for start, end in sorted(_Places(text).found):
+        if start >= done:
+            before = text[text.rfind("\n", 0, start) + 1 : start]
+            stars = '"***"' if before.strip() else ' "***"'  # a list may begin below its key, a text may not
+            shown, done = f"{shown}{text[done:start]}{stars}", end
+    return without_secrets(shown + text[done:])
 
 
-def _starred(found: re.Match[str]) -> str:
-    """What stands before a secret, and stars in its place; in quotes where YAML would read a plain star as an alias."""
-    before = found[1]
-    return f"{before}***" if before[-1] in "'\"" or "|" in before or ">" in before else f"{before}'***'"
+class _Value(NamedTuple):
+    """Where a value begins, what it says if it is a scalar, and whether it is more than nothing."""
+
+    start: int
+    text: str
+    is_there: bool
+
+
+class _Places:
+    """``found``: from where to where in a YAML text secrets stand, and aliases of what is inside of one."""
+
+    def __init__(self, text: str) -> None:
+        self.found: list[tuple[int, int]] = []
+        self._text, self._end = text, 0
+        self._anchored: dict[str, _Value] = {}
+        self._events = yaml.parse(text, Loader=yaml.SafeLoader)
+        for event in self._events:
+            if isinstance(event, yaml.NodeEvent):
+                self._read(event)
+
+    def _read(self, event: yaml.Event, *, secret: bool = False) -> _Value:
+        """The value that begins with this event, to its end."""
+        start, end = _span(event)
+        self._end = end
+        value = _Value(start, "", True)
+        if isinstance(event, yaml.AliasEvent):
+            value = self._anchored[str(event.anchor)]
+            secret = secret or any(begin <= value.start < over for begin, over in self.found)
+        elif isinstance(event, yaml.ScalarEvent):
+            value = _Value(start, event.value, bool(event.value if event.style else scalar(event.value)))
+        elif isinstance(event, yaml.MappingStartEvent):
+            pairs = [self._read_pair(key) for key in self._inside()]
+            value = _Value(start, "", bool(pairs))
+        elif isinstance(event, yaml.SequenceStartEvent):
+            items = [self._read(item) for item in self._inside()]
+            value = _Value(start, "", bool(items))
+        if secret and value.is_there:
+            self.found.append((start, len(self._text[: self._end].rstrip())))
+        if isinstance(event, yaml.NodeEvent) and event.anchor:
+            self._anchored[event.anchor] = value
+        return value
+
+    def _read_pair(self, key: yaml.Event) -> _Value:
+        name = self._read(key).text
+        return self._read(next(self._events), secret=_is_secret(name))
+
+    def _inside(self) -> Iterator[yaml.Event]:
+        """The beginning of each value of a list or a mapping; a block is over where its last value is."""
+        while not isinstance(event := next(self._events), yaml.CollectionEndEvent):
+            yield event
+        start, end = _span(event)
+        self._end = end if end > start else self._end
+
+
+def _span(event: yaml.Event) -> tuple[int, int]:
+    assert event.start_mark is not None
+    assert event.end_mark is not None
+    return event.start_mark.index, event.end_mark.index
 
 
 def _is_secret(name: object) -> bool:
     return str(name).lower() in NAMES
-
-
-def _secrets_of(value: object) -> Iterator[tuple[str, str]]:
-    """The names and values of all secrets."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if _is_secret(name) and isinstance(item, str | int | float) and not isinstance(item, bool):
-                yield str(name), str(item)
-            yield from _secrets_of(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets_of(item)

@@ -170,7 +170,7 @@ def _begin(context: Context, data: Data) -> None:
         components=components,
         machine=describe_machine({row.distribution for row in components}),
     )
-    write_atomically(context.folder / "recipe.yaml", hidden_in_yaml(context.recipe.text, context.recipe.filled()))
+    write_atomically(context.folder / "recipe.yaml", hidden_in_yaml(context.recipe.text))
     context.folder.save()
     context.trackers.start(context.folder.manifest.plain(), context.folder.path)
 

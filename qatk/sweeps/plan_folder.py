@@ -18,6 +18,7 @@ from qatk.files import discard, is_there, parse_json, read_text, storage_errors,
 from qatk.plugins.host import PluginHost
 from qatk.recipes import PLAN, is_plan
 from qatk.recipes.recipe import Recipe, load_recipe, to_yaml
+from qatk.run_folder.secrets import hidden
 from qatk.sweeps.plan import Planned
 
 RECIPES = "recipes"
@@ -63,6 +64,8 @@ class Task:
 def write_plan(folder: Path, runs: Sequence[Planned], host: PluginHost) -> None:
     """Write the recipes of these runs and what is to become of them; files of the same content stay as they are.
 
+    A recipe with a secret, such as a password, can be read by its owner alone.
+
     Raises:
         UsageError: where the folder holds something else, or is a file.
         StorageError: where it cannot be written.
@@ -75,7 +78,7 @@ def write_plan(folder: Path, runs: Sequence[Planned], host: PluginHost) -> None:
     for number, run in enumerate(runs, 1):
         filled = load_recipe(run.recipe, host, run.settings).filled()
         head = f"# Run {number} of {len(runs)}: {run.name}, of {run.recipe}\n"
-        _write_changed(folder / RECIPES / f"{number}.yaml", head + to_yaml(filled))
+        _write_changed(folder / RECIPES / f"{number}.yaml", head + to_yaml(filled), private=hidden(filled) != filled)
         rows.append(_row(number, run))
     for old in (folder / RECIPES).glob("*.yaml"):
         if old.name not in names:
@@ -96,8 +99,11 @@ def _row(number: int, run: Planned) -> _Run:
     )
 
 
-def _write_changed(path: Path, text: str) -> None:
-    """Leave the time of a file alone where make and snakemake would go by it."""
+def _write_changed(path: Path, text: str, *, private: bool) -> None:
+    """Leave the time of a file alone where make and snakemake would go by it; ``private`` is for its owner alone."""
+    if private:
+        with storage_errors(path):
+            path.chmod(0o600) if path.exists() else path.touch(0o600)
     if not path.is_file() or path.read_text("utf-8") != text:
         write_atomically(path, text)
 

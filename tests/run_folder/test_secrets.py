@@ -10,26 +10,11 @@ import yaml
 
 import qatk
 from qatk.plugins.host import PluginHost
+from qatk.recipes.document import parse
 from qatk.run_folder.secrets import hidden, hidden_in_yaml
-from small import write_recipe
+from small import VAULT, write_recipe
 
 SECRET = "s3cr3t+of(mine)"
-PLUGIN = '''
-from qatk.api import Component, hookimpl
-from qatk_builtin.datasets import SquadOptions
-from qatk_builtin.datasets.squad import SquadDataset
-
-
-class VaultOptions(SquadOptions):
-    """Options of a dataset that asks who is there."""
-
-    token: str
-
-
-@hookimpl
-def qatk_datasets():
-    return [Component("vault", SquadDataset, VaultOptions, "reads with a token")]
-'''
 
 
 @pytest.mark.parametrize(
@@ -42,23 +27,45 @@ def qatk_datasets():
         f"data:\n  - token:   {SECRET}\n    path: b\n",
         f"hf_token: {SECRET}\npassword: {SECRET}\n",
         f"Token: {SECRET}\n",
+        f"token: '{SECRET}''s'\n",
+        f'password: "{SECRET}\\"b"  # of mine\n',
+        f'password: "\\x73{SECRET[1:]}"\npath: "{SECRET[1:3]}"\n',
+        f"token: &t {SECRET}\npath: a\n",
+        f"token: !!str {SECRET}\npath: a\n",
+        f"data:\n  credentials: {{user: me, key: {SECRET}}}\n  path: b\n",
+        f"credentials:\n  user: me\n  key: {SECRET}\n\n# of mine\npath: b\n",
+        f"token:\n- {SECRET}\n- null\npath: b\n",
+        f"token: [{SECRET}]\n",
+        f"data:\n  token:  # of mine\n  - {SECRET}\n  - b\n  path: b\n",
+        f"token: |\n  {SECRET}\n  {SECRET}\n\n# of mine\npath: b\n",
+        f"token: {SECRET}\n  {SECRET}\npath: b\n",
+        f'{{"token": "{SECRET}", "path": "a", "secret": true}}',
+        f"? token\n: {SECRET}\n",
+        f"path: &key token\ndata: {{*key : {SECRET}}}\n",
     ],
 )
 def test_a_yaml_text_loses_its_secrets_and_nothing_else(written: str) -> None:
-    value = yaml.safe_load(written)
-    shown = hidden_in_yaml(written, value)
+    shown = hidden_in_yaml(written)
     assert SECRET not in shown
-    assert yaml.safe_load(shown) == hidden(value)
+    assert ("of mine" in shown) == ("of mine" in written)
+    assert parse(shown, "shown").value == hidden(parse(written, "written").value)
+
+
+def test_what_is_an_alias_of_a_secret_is_starred_too() -> None:
+    written = f"credentials: &c {{key: &k {SECRET}}}\nall: [*c, *k]\ntoken: *k\n"
+    shown = hidden_in_yaml(written)
+    assert shown == 'credentials: "***"\nall: ["***", "***"]\ntoken: "***"\n'
 
 
 def test_what_is_no_secret_stays() -> None:
     value = {"max_length": 3, "token": None, "tokens": "abc", "pad_token": "[PAD]", "path": "token.json"}
     assert hidden(value) == value
-    assert hidden_in_yaml(yaml.safe_dump(value), value) == yaml.safe_dump(value)
+    written = f"{yaml.safe_dump(value)}password:\nsecret: ''\napi_key: {{}}  # none\n"
+    assert hidden_in_yaml(written) == written
 
 
 def test_no_file_of_a_run_holds_the_token_of_a_dataset(tmp_path: Path) -> None:
-    (tmp_path / "vault.py").write_text(PLUGIN)
+    (tmp_path / "vault.py").write_text(VAULT)
     host = PluginHost.discover(files=[str(tmp_path / "vault.py")], environ={})
     recipe = write_recipe(tmp_path, train=24, dev=16, max_steps=2)
     content = json.loads(recipe.read_text())

@@ -9,6 +9,23 @@ from typing import Any
 
 PLACES = ["Arlen", "Borsk", "Cadiz", "Delft", "Essen", "Fargo", "Gouda", "Halle"]
 THINGS = ["mill", "bell", "gate", "tower", "bridge", "market"]
+VAULT = '''
+from qatk.api import Component, hookimpl
+from qatk_builtin.datasets import SquadOptions
+from qatk_builtin.datasets.squad import SquadDataset
+
+
+class VaultOptions(SquadOptions):
+    """Options of a dataset that asks who is there."""
+
+    token: str
+
+
+@hookimpl
+def qatk_datasets():
+    return [Component("vault", SquadDataset, VaultOptions, "reads with a token")]
+'''
+"""A plugin with a dataset that needs a secret."""
 
 
 def squad(questions: int, seed: int) -> dict[str, Any]:

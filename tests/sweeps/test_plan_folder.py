@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from qatk.sweeps.overrides import parse_over
 from qatk.sweeps.plan import Planned, plan
 from qatk.sweeps.plan_folder import read_plan, read_task, write_plan
 from repository import ROOT
-from small import write_recipe
+from small import VAULT, write_recipe
 
 PAGE = (ROOT / "docs" / "how-to" / "cluster.md").read_text("utf-8")
 OVER = ("--over", "backbone.layers=1,2")
@@ -87,6 +88,21 @@ def test_a_plan_written_again_keeps_what_is_the_same(tmp_path: Path, host: Plugi
     assert [file.stat().st_mtime_ns for file in files] == times
     write_plan(tmp_path / "plan", planned(tmp_path, host, "1,2"), host)
     assert [file.exists() for file in files] == [True, True, False]
+
+
+def test_only_its_owner_reads_a_recipe_with_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "vault.py").write_text(VAULT)
+    host = PluginHost.discover(files=[str(tmp_path / "vault.py")], environ={})
+    runs = planned(tmp_path, host)
+    write_plan(tmp_path / "plan", runs, host)
+    files = [tmp_path / "plan" / "recipes" / f"{n}.yaml" for n in (1, 2, 3)]
+    assert all(file.stat().st_mode & 0o044 for file in files)
+    secret = ("data.dev.use=vault", "data.dev.token=my-pw")
+    runs = [replace(run, settings=(*run.settings, *secret)) for run in runs[:2]] + runs[2:]
+    files[1].unlink()
+    write_plan(tmp_path / "plan", runs, host)
+    assert [file.stat().st_mode & 0o777 == 0o600 for file in files] == [True, True, False]
+    assert ["my-pw" in file.read_text() for file in files] == [True, True, False]
 
 
 def test_finished_runs_are_compared_and_the_others_named(tmp_path: Path) -> None:
