@@ -23,6 +23,8 @@ LOCK = ".lock"
 _SINCE = "%Y-%m-%d %H:%M:%S"
 _LONGEST, _BESIDE = 4096, 128
 """Bytes of a lock: its owner, and what that is at; and those that the lock of a URL has beside them."""
+_HELD, _RETRY_S = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES), 0.01
+"""Errors by which another process has a lock, not the file system none; and seconds until it is asked again."""
 SEEN, LEASE_S = "seen", 60.0
 """The key of a URL's lock that says when its owner was last heard of, and seconds after which that is given up."""
 
@@ -123,7 +125,8 @@ def locked(path: Path, *, any_folder: bool = False) -> Iterator[Lock]:
     """Keep a run folder to this process while the block runs; a folder that is not there is made, and goes if unused.
 
     A lock that a killed process left is told, and taken over. What is no run folder is left alone, for
-    :meth:`RunFolder.open` to refuse; a folder that cannot be written needs no lock.
+    :meth:`RunFolder.open` to refuse; a folder that cannot be written needs no lock. Where the file system has no locks,
+    a warning says so.
 
     Args:
         path: the folder.
@@ -164,18 +167,32 @@ def _take(path: Path) -> int | None:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 return None
             raise
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        refused = _refusal(file)
+        if refused is None or refused.errno not in _HELD:
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file), (path / LOCK).stat()):  # not one that was just given back
+                    if refused is not None:
+                        os.ftruncate(file, 0)  # nobody can say whether its owner is gone
+                        what = f"{path} cannot be locked: {refused.strerror}; let no second process write there"
+                        warnings.warn(what, QatkWarning, stacklevel=5)
                     _sign(file, path)
                     return file
             os.close(file)
             continue
         held = os.pread(file, _LONGEST, 0)
         os.close(file)
-        if held:  # else its owner is about to sign, or to give it back
+        if held:
             raise in_use(str(path), held)
+        time.sleep(_RETRY_S)  # its owner is about to sign, or to give it back
+
+
+def _refusal(file: int) -> OSError | None:
+    """Lock a file; what the system says where it does not."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error
+    return None
 
 
 def in_use(place: str, held: bytes) -> RunFolderError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import shlex
@@ -130,6 +132,24 @@ def test_a_folder_is_given_back_and_goes_where_nothing_was_written(tmp_path: Pat
     with locked(folder):
         (folder / "manifest.json").write_text("{}")
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+
+
+def test_a_file_system_without_locks_is_told_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / LOCK).write_text("nonsense")
+
+    failures = iter((errno.ENOLCK,))  # asked again and again, the test ends
+
+    def refuse(*_: object) -> None:
+        raise OSError(failure := next(failures), os.strerror(failure))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.warns(QatkWarning) as told, locked(tmp_path):
+        assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
+    said = f"{tmp_path} cannot be locked: {os.strerror(errno.ENOLCK)}; let no second process write there"
+    assert [str(warning.message) for warning in told] == [said]
+    assert not (tmp_path / LOCK).exists()
 
 
 def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
