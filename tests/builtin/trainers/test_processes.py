@@ -37,6 +37,7 @@ AVERAGED: dict[str, Any] = {
     "gradient_checkpointing": True,
 }
 CUT: dict[str, Any] = {**AVERAGED, "sharding": "fsdp2"}
+UNEVEN: dict[str, Any] = {"batch_size": 3}  # two parts for the first process, one for the second
 PLAIN: dict[str, Any] = {
     "device": "cpu",
     "precision": "fp32",
@@ -130,6 +131,7 @@ def _worker(rank: int, port: int, out: Path) -> None:
     train(out / "dropping", out / "first" / str(rank), stop=True, **MASKED)
     train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "cut" / str(rank), **CUT)
+    train(out / "base", out / "uneven" / str(rank), **CUT, **UNEVEN)
     train(out / "base", out / "hungry" / str(rank), kind=Hungry)
     with pytest.raises(UsageError, match="a hook of the trainer copies the model, whose weights are cut"):
         train(out / "base", out / "copied" / str(rank), kind=Copying, **CUT)
@@ -155,6 +157,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.multiprocessing.spawn(_worker, (port, out), nprocs=2)
     train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "averaged", **AVERAGED)
+    train(out / "base", out / "averaged, uneven", **AVERAGED, **UNEVEN)
     train(out / "base", out / "cut, second", resume=out / "cut" / "0" / "state", **AVERAGED)
     return out
 
@@ -215,12 +218,13 @@ def test_training_goes_on_with_another_number_of_processes(found: Path) -> None:
     assert steps[0][2:] == steps[1]
 
 
-def test_weights_that_are_cut_learn_what_whole_ones_do(found: Path) -> None:
-    cut, whole = load(found / "cut/0"), load(found / "averaged")
+@pytest.mark.parametrize(("name", "by_one"), [("cut", "averaged"), ("uneven", "averaged, uneven")])
+def test_weights_that_are_cut_learn_what_whole_ones_do(name: str, by_one: str, found: Path) -> None:
+    cut, whole = load(found / name / "0"), load(found / by_one)
     assert cut["processes"] == 2
     assert np.array(cut["events"]) == pytest.approx(np.array(whole["events"]), rel=1e-5)
-    np.testing.assert_allclose(np.load(found / "cut/1/start.npy"), np.load(found / "averaged/start.npy"), atol=0.01)
-    mine, other = cut["weights"], load(found / "cut/1")["weights"]
+    np.testing.assert_allclose(np.load(found / name / "1/start.npy"), np.load(found / by_one / "start.npy"), atol=0.01)
+    mine, other = cut["weights"], load(found / name / "1")["weights"]
     assert isinstance(mine, dict)
     assert isinstance(other, dict)
     assert all(torch.equal(value, other[name]) for name, value in mine.items())  # and whole again

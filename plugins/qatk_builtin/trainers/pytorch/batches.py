@@ -78,9 +78,10 @@ def make_batch(
 def shares(rows: Int64, process: int, processes: int, parts: int) -> list[tuple[Int64, float]]:
     """The parts of a step's windows that one process computes, each with its share of the step's windows.
 
-    A process for which nothing is left gets a window of share 0: it must take part in the exchange of gradients.
+    All processes have as many. Where nothing is left for one, it is a window of share 0: each must take part in every
+    exchange of gradients, and of weights that are cut.
     """
-    # Every n-th: processes get windows of like lengths.
-    mine = rows[process::processes]
-    split = [part for part in np.array_split(mine, parts) if len(part)]
-    return [(part, len(part) / len(rows)) for part in split] or [(rows[:1], 0.0)]
+    # Every n-th: processes get windows of like lengths, the first one of the most.
+    number = min(parts, len(rows[::processes]))
+    split = np.array_split(rows[process::processes], number)
+    return [(part, len(part) / len(rows)) if len(part) else (rows[:1], 0.0) for part in split]
