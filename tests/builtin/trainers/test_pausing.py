@@ -145,12 +145,14 @@ class Hungry(TorchTrainer):
         return super().loss(model, output, batch)
 
 
-def test_parts_are_halved_where_memory_is_too_small(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_parts_are_halved_where_memory_is_too_small(late: bool, tmp_path: Path) -> None:
     hf = backbone(tmp_path, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     features = windows(LENGTHS, hf.spec())
     plain, model = made("plain"), assemble(made("plain"), hf)
     straight = list(plain.fit(model, features, features, seed=3))
-    engine, small = Hungry(plain.options), assemble(plain, HfBackbone(hf.options))
+    engine = type("Late", (Hungry,), {"reads_late": late})(plain.options)
+    small = assemble(plain, HfBackbone(hf.options))
     with pytest.warns(QatkWarning, match="in parts of 2, batch_size stays 4") as said:
         events = list(engine.fit(small, features, features, seed=3))
     assert len(said) == 1

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +26,13 @@ from qatk_builtin.trainers.pytorch.state import TrainingState
 _IN_A_ROW = 10
 """Batches that are skipped one after the other before a training ends: then the weights themselves are not sound."""
 _GENTLER = "try a lower learning_rate, precision: fp32, or a smaller max_grad_norm"
+
+
+class Parts(NamedTuple):
+    """A process's batches of a step, each with its share of the step's windows, and the splits they were made for."""
+
+    batches: Sequence[tuple[Batch, float]]
+    splits: int
 
 
 class Step:
@@ -51,22 +59,26 @@ class Step:
         if state.model.shards is None:
             self._network = engine.accelerator.prepare_model(state.model, device_placement=False)
 
-    def parts(self, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
-        """This process's batches of a step's windows, each with its share of them."""
-        accelerator, model = self.engine.accelerator, self.state.model
-        number = self.hooks.options.gradient_accumulation * self.state.course.splits
+    def parts(self, train: Features, rows: Int64) -> Parts:
+        """This process's batches of a step's windows."""
+        accelerator, model, splits = self.engine.accelerator, self.state.model, self.state.course.splits
+        number = self.hooks.options.gradient_accumulation * splits
         split = shares(rows, accelerator.process_index, accelerator.num_processes, number)
         make = partial(make_batch, train, spec=model.spec, device=self.engine.device, packing=model.packing is not None)
-        return [(self.hooks.on_batch(make(part), part), weight) for part, weight in split]
+        return Parts([(self.hooks.on_batch(make(part), part), weight) for part, weight in split], splits)
 
-    def take(self, train: Features, rows: Int64, parts: Sequence[tuple[Batch, float]]) -> list[tuple[float, int]]:
+    def take(self, train: Features, rows: Int64, parts: Parts) -> list[tuple[float, int]]:
         """One step over these windows, in these parts; the losses to be had now, each with its windows.
+
+        Parts that were made ahead, before memory was too small for those of another step, are made again.
 
         Raises:
             TrainingDiverged: as :meth:`Guard.read`; where batches that are not sound are skipped, at ten in a row.
         """
         model, optimizer, scaler = self.state.model, self.state.optimizer, self.state.scaler
-        loss = self._gradients_in_memory(train, rows, parts)
+        if parts.splits != self.state.course.splits:
+            parts = self.parts(train, rows)
+        loss = self._gradients_in_memory(train, rows, parts.batches)
         scaler.unscale_(optimizer)
         norm = whole_tensor(torch.nn.utils.clip_grad_norm_(model.parameters(), self.hooks.options.max_grad_norm))
         self._guard.add(loss, norm, rows)
@@ -116,7 +128,7 @@ class Step:
             return
         rows = np.argsort(train.lengths, kind="stable")[-self.hooks.options.batch_size :]
         self.state.model.train()
-        while self.engine.any(not self._fits(self.parts(train, rows))):
+        while self.engine.any(not self._fits(self.parts(train, rows).batches)):
             self._split(train, rows)
 
     def _fits(self, parts: Sequence[tuple[Batch, float]]) -> bool:
@@ -152,7 +164,7 @@ class Step:
             self.state.optimizer.zero_grad(set_to_none=True)
             parts = self._split(train, rows)
 
-    def _split(self, train: Features, rows: Int64) -> list[tuple[Batch, float]]:
+    def _split(self, train: Features, rows: Int64) -> Sequence[tuple[Batch, float]]:
         """Halve the parts of batches from here on; those of these windows. Raises :class:`QatkError` at one window."""
         engine, course, step = self.engine, self.state.course, self.state.step + 1
         number = self.hooks.options.gradient_accumulation * course.splits
@@ -160,7 +172,7 @@ class Step:
             raise for_one_window(step)
         give_back()
         course.splits *= 2
-        parts = self.parts(train, rows)
+        parts = self.parts(train, rows).batches
         what = f"memory is too small for a batch of step {step}: it goes on in parts of"
         largest = max(len(batch.null_index) for batch, _ in parts)
         warnings.warn(f"{what} {largest}, batch_size stays {len(rows)}", QatkWarning, stacklevel=4)
