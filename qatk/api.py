@@ -30,6 +30,7 @@ from qatk.errors import (
     StorageError,
     TrainingDiverged,
     UsageError,
+    without_secrets,
 )
 from qatk.hookspecs import hookimpl
 from qatk.languages import Normalisation
@@ -185,5 +186,6 @@ __all__ = [
     "pause_requested",
     "spans_of_window",
     "track",
+    "without_secrets",
 ]
 # fmt: on

@@ -11,7 +11,7 @@ from mlflow.entities import Metric, Param, RunStatus
 from mlflow.tracking import MlflowClient
 from mlflow.utils.async_logging.run_operations import RunOperations
 
-from qatk.api import RunResult, TrainEvent
+from qatk.api import RunResult, TrainEvent, without_secrets
 from qatk.display import flat
 from qatk_builtin.trackers import MlflowOptions
 from qatk_builtin.trackers.shared import (
@@ -54,12 +54,12 @@ class MlflowTracker:
         with leaving_chance_alone(), starting("mlflow", _FIX):
             self._client = MlflowClient(tracking_uri=self.options.tracking_uri)
             self._id = self._known(recall(out_dir, "mlflow")) or self._new(name, manifest)
-        remember(out_dir, "mlflow", run_id=self._id, tracking_uri=str(self._client.tracking_uri))
+        remember(out_dir, "mlflow", run_id=self._id, tracking_uri=without_secrets(str(self._client.tracking_uri)))
 
     def _known(self, noted: Mapping[str, str]) -> str:
         """The run of an earlier execution, running again; nothing where it is of another store."""
-        client = self._client
-        if client is None or not noted.get("run_id") or noted.get("tracking_uri") != client.tracking_uri:
+        client, store = self._client, without_secrets(noted.get("tracking_uri", ""))
+        if client is None or not noted.get("run_id") or store != without_secrets(str(client.tracking_uri)):
             return ""
         client.update_run(noted["run_id"], status=RunStatus.to_string(RunStatus.RUNNING))
         return noted["run_id"]

@@ -144,7 +144,7 @@ def test_the_events_are_logged_beside_every_tool(tracked: RunResult) -> None:
 
 
 def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, host: PluginHost) -> None:
-    store = MlflowOptions(tracking_uri=(tmp_path / "store").as_uri())
+    store = MlflowOptions(tracking_uri=f"file://me:my-pw@localhost{tmp_path / 'store'}")
     told, half = events(), len(events()) // 2
     for part, goes_on in ((told[:half], False), (told[half:], True)):
         trackers = (WandbTracker(WandbOptions(mode="offline")), MlflowTracker(store))
@@ -158,6 +158,7 @@ def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, host: PluginHost)
     assert len(set(runs)) == 1
     exits = [record.exit.exit_code for record in wandb_records(tmp_path) if record.HasField("exit")]
     assert exits == [1, 0]
+    assert "my-pw" not in (tmp_path / "trackers" / "mlflow.json").read_text()
     client, run = of_mlflow(tmp_path)
     assert run.info.status == "KILLED"
     assert len(client.search_runs([run.info.experiment_id])) == 1
