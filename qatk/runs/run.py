@@ -176,7 +176,7 @@ def _begin(context: Context, data: Data) -> None:
 
 
 def _assemble(context: Context, data: Data) -> Model:
-    """The untrained model, described in the manifest.
+    """The untrained model, described in the manifest; one that an earlier execution trained is described there.
 
     Raises:
         ModelError: nothing has trained its head, and nothing will.
@@ -184,7 +184,8 @@ def _assemble(context: Context, data: Data) -> Model:
     parts = context.parts
     model = parts.trainer.assemble(parts.backbone, parts.head, seed=context.recipe.seed)
     if (described := parts.trainer.describe(model)) is not None:
-        context.folder.update(model=described)
+        if not context.folder.done("train"):
+            context.folder.update(model=described)
         if data.train is None and described.get("head") == "untrained":
             raise ModelError(
                 "the head is untrained, and the recipe has no data.train: answers would be random",

@@ -70,6 +70,8 @@ class _Training:
                 pause.end(event.step)
             if best.exists():
                 self._load_best(best)
+            if (described := trainer.describe(self.model)) is not None:  # with what only training shows
+                self.context.folder.update(model=described)
             self._save("model")
         shutil.rmtree(self._checkpoints.folder, ignore_errors=True)
 

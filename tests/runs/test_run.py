@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import qatk
 from commands import call, forked_python
-from qatk.errors import DataError, RunFolderError, TrainingDiverged
+from qatk.errors import DataError, QatkWarning, RunFolderError, TrainingDiverged
+from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 from small import write_recipe
 
 ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
@@ -172,6 +174,26 @@ def test_a_diverging_loss_stops_and_keeps_the_last_good_state(tmp_path: Path) ->
     assert str(kept) in str(caught.value)
     assert (kept / "model.safetensors").exists()
     assert not (tmp_path / "run" / "model").exists()
+
+
+def test_the_manifest_says_that_memory_was_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = TorchTrainer.loss
+
+    def loss(self: TorchTrainer, model: Any, output: Any, batch: Any) -> Any:
+        if len(batch.null_index) > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return whole(self, model, output, batch)
+
+    monkeypatch.setattr(TorchTrainer, "loss", loss)
+    recipe = write_recipe(tmp_path, train=16, dev=8, max_steps=1)
+    with pytest.warns(QatkWarning, match="in parts of 8"):
+        qatk.run(recipe, out=tmp_path / "run")
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["model"]["parts_of_a_batch"] == 2
+    for stage in ("predict", "score"):
+        del manifest["stages"][stage]
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest))
+    assert qatk.run(recipe, out=tmp_path / "run", resume=True).manifest["model"] == manifest["model"]
 
 
 def test_dev_without_gold(tmp_path: Path) -> None:
