@@ -68,16 +68,17 @@ def push_command(
     from dataclasses import asdict
 
     from qatk.hub.card import About
-    from qatk.hub.push import package, push
+    from qatk.hub.push import is_private, package, push
 
     plain_warnings()
     about = About(license_id, language or (), dataset or (), base_model)
+    private = is_private(public=public, update=update)
     if dry_run:
         packed = package(model, repo, about)
         if json:
-            print_json({"repo": repo, "private": not public, "files": packed.sizes()})
+            print_json({"repo": repo, "private": private, "files": packed.sizes()})
         else:
-            _show(output(), packed, public=public)
+            _show(output(), packed, private)
         return
     done = push(model, repo, public=public, update=update, about=about)
     if json:
@@ -89,13 +90,14 @@ def push_command(
     console.print(done.url, soft_wrap=True, highlight=False)
 
 
-def _show(console: Console, packed: Package, *, public: bool) -> None:
+def _show(console: Console, packed: Package, private: bool | None) -> None:
     """All files with their sizes, and the card."""
     from rich.text import Text
 
     from qatk.display.tables import plain_table
 
-    table = plain_table("file", "size", title=f"{packed.repo} would be {'public' if public else 'private'}")
+    would = {None: "be updated", True: "be private", False: "be public"}[private]
+    table = plain_table("file", "size", title=f"{packed.repo} would {would}")
     for name, size in packed.sizes().items():
         table.add_row(name, _size(size))
     console.print(table)

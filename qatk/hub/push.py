@@ -113,6 +113,17 @@ def _folders(model: Path) -> tuple[Path, Path | None]:
     return folder, model / PUBLISHED if is_run(model / PUBLISHED) else None
 
 
+def is_private(*, public: bool, update: bool) -> bool | None:
+    """Whether a repository would be private; ``None`` of one that exists, whose visibility stays as it is.
+
+    Raises:
+        UsageError: one that exists is to be made public.
+    """
+    if public and update:
+        raise UsageError("--public is only for a new repository", fix="change its visibility on its page")
+    return None if update else not public
+
+
 def push(
     model: str | Path, repo: str, *, public: bool = False, update: bool = False, about: About | None = None
 ) -> Pushed:
@@ -132,8 +143,7 @@ def push(
             written to.
         HubUnreachable: where the hub does not answer.
     """
-    if public and update:
-        raise UsageError("--public is only for a new repository", fix="change its visibility on its page")
+    private = is_private(public=public, update=update)
     packed = package(model, repo, about)
     token = token_or_refuse()
     _refuse_token(packed, token)
@@ -143,8 +153,8 @@ def push(
     with writing_errors(repo):
         if isinstance(card := packed.files[CARD], str):
             ModelCard(card).validate()
-        if not update:
-            api.create_repo(repo, private=not public)
+        if private is not None:
+            api.create_repo(repo, private=private)
     adds = [
         CommitOperationAdd(name, content.encode() if isinstance(content, str) else str(content))
         for name, content in packed.files.items()
@@ -157,7 +167,7 @@ def push(
             error.fix = f"{error.fix or 'look at it'}; {repo} was created and is empty: go on with --update"
         raise
     url = done.commit_url.partition("/commit/")[0]
-    return Pushed(url, done.oid, None if update else not public, packed.sizes())
+    return Pushed(url, done.oid, private, packed.sizes())
 
 
 def _refuse_token(packed: Package, token: str) -> None:

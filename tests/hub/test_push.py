@@ -114,6 +114,16 @@ def test_the_card_has_what_the_hub_reads(folder: Path) -> None:
     assert 'qatk.load_model("someone/mill")' in card.text
 
 
+@pytest.mark.parametrize(
+    ("words", "private", "said"),
+    [([], True, "be private"), (["--public"], False, "be public"), (["--update"], None, "be updated")],
+)
+def test_a_dry_run_says_who_would_see_it(words: list[str], private: bool | None, said: str, folder: Path) -> None:
+    every = ["push", str(folder / "checkpoint"), "someone/mill", "--dry-run", *words]
+    assert f"someone/mill would {said}" in CliRunner().invoke(app, every).stdout
+    assert json.loads(CliRunner().invoke(app, [*every, "--json"]).stdout)["private"] is private
+
+
 def test_a_recipe_of_the_hub_names_its_data_and_its_encoder(folder: Path) -> None:
     run = qatk.load_run(folder / "run")
     part = {"use": "hub", "name": "someone/guilds", "config": "small"}
@@ -171,6 +181,7 @@ def test_a_new_version_and_a_model_without_a_run(folder: Path, hub: Hub, tmp_pat
         (["push", "run", "busy/new"], {}, 1, "the hub answered with status 503"),
         (["push", "run", "someone/falls-over"], {}, 1, "someone/falls-over was created and is empty"),
         (["push", "run", "someone/new", "--public", "--update"], {}, 2, "--public is only for a new repository"),
+        (["push", "run", "someone/new", "--public", "--update", "--dry-run"], {}, 2, "--public is only for a new"),
         (["push", "run", "someone/bad", "--license", "none-such"], {}, 2, "must be one of [mit, apache-2.0]"),
         (["push", "run", "someone/new"], {"HF_HUB_OFFLINE": "1"}, 1, "offline mode forbids to ask the hub"),
         (["push", "run", "someone/new"], {"HF_ENDPOINT": "DOWN"}, 1, "the hub cannot be reached"),
