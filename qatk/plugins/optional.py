@@ -158,10 +158,10 @@ class DescribingTrainer(Protocol):
 class PausingTrainer(Protocol):
     """Optional, for trainers: training that can be saved and resumed between any two steps.
 
-    ``save(state=True)`` then also works right after a ``"step"`` event. After each step, ``fit`` asks
-    :func:`qatk.api.pause_requested`; if it says so, ``fit`` yields a ``"pause"`` event, after which the state can be
-    saved too, and ends. A signal to a run of another trainer ends it at once, and it resumes from the last epoch.
-    ``pauses = True`` in its class says so.
+    ``save(state=True)`` then also works right after a ``"step"`` event. After each step, or with several processes
+    after a few, ``fit`` asks :func:`qatk.api.pause_requested`; if it says so, ``fit`` yields a ``"pause"`` event, after
+    which the state can be saved too, and ends. A signal to a run of another trainer ends it at once, and it resumes
+    from the last epoch. ``pauses = True`` in its class says so.
     """
 
     pauses: bool

@@ -14,6 +14,7 @@ from model_tools import windows
 from qatk.api import Features, QatkError, QatkWarning, TrainEvent, TrainingDiverged
 from qatk.progress import pausing
 from qatk_builtin.backbones.hf import HfBackbone
+from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 from trainer_tools import assemble, backbone, same, trainer, weights
 
@@ -131,6 +132,28 @@ def test_a_pause_breaks_off_the_evaluation_of_an_epoch(tmp_path: Path) -> None:
     rest = list(second.fit(resumed, features, features, seed=3, resume=tmp_path / "state"))
     assert course(seen + rest) == course(straight)
     assert same(weights(resumed), weights(straight_model))
+
+
+def test_several_processes_that_read_losses_late_ask_for_a_pause_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = type("Late", (TorchTrainer,), {"reads_late": True})(made("plain", log_every=6).options)
+    asked: list[int] = []
+
+    def step() -> int:
+        return 0 if engine._loop is None else engine._loop.state.step
+
+    def answer(_: Engine, flag: bool) -> bool:
+        asked.append(step())
+        return flag
+
+    monkeypatch.setattr(Engine, "several", True)
+    monkeypatch.setattr(Engine, "any", answer)
+    model = assemble(engine, backbone(tmp_path))
+    with pausing(lambda: step() >= 7):
+        *_, last = engine.fit(model, windows(LENGTHS * 2, model.spec), None, seed=3)
+    assert (last.kind, last.step) == ("pause", 8)
+    assert asked == [0, 4, 5, 6, 8]  # before the first step whether memory suffices; the fifth step ends an epoch
 
 
 class Hungry(TorchTrainer):

@@ -30,6 +30,8 @@ from qatk_builtin.trainers.pytorch.step import Step
 
 Predict = Callable[[QAModel, Features], SpanScores]
 Kind = Literal["step", "epoch", "pause"]
+_ASK_EVERY = 4
+"""Steps after which several processes on GPUs ask each other for a pause."""
 
 
 class Paused(Exception):
@@ -140,7 +142,9 @@ class Loop:
             self._rate = self._schedule.set(state.step)
             losses = step.take(self.train, rows, parts)
             state.course.evaluated = False
-            due, self._paused = state.step % self.hooks.options.log_every == 0, self.engine.any(pause_requested())
+            due = state.step % self.hooks.options.log_every == 0
+            if due or self._epoch_ended or self._asks_at_step:
+                self._paused = self.engine.any(pause_requested())
             if step.deferred and (due or self._paused or self._epoch_ended):
                 losses = step.read()
             for meter in self._meters.values():
@@ -200,6 +204,14 @@ class Loop:
     def _epoch_ended(self) -> bool:
         """Whether an epoch ends here, or the training."""
         return self.state.step >= self.total or self.state.step % self.per_epoch == 0
+
+    @property
+    def _asks_at_step(self) -> bool:
+        """Whether to ask for a pause at a step at which nothing is due.
+
+        Where losses are deferred, the answer of several processes would have each step wait for the device.
+        """
+        return not (self.engine.several and self._step.deferred) or self.state.step % _ASK_EVERY == 0
 
     def _totals(self) -> dict[str, Totals]:
         return {name: meter.totals for name, meter in self._meters.items()}
