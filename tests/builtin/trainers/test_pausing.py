@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,31 @@ class Averaging(TorchTrainer):
         return self.mean.module.state_dict()
 
 
+class Drawing(TorchTrainer):
+    """Weighs batches by chance as they are made, as on a GPU in another thread."""
+
+    @cached_property
+    def reads_late(self) -> bool:
+        return True
+
+    def on_start(self, model: Any) -> Any:
+        self.drawn = int(torch.randint(1 << 31, ()))
+        return super().on_start(model)
+
+    def on_batch(self, batch: Any, rows: Any) -> Any:
+        rng = np.random.default_rng([self.drawn, *rows.tolist()])
+        return replace(super().on_batch(batch, rows), extra={"weight": torch.tensor(rng.random())})
+
+    def loss(self, model: Any, output: Any, batch: Any) -> Any:
+        return super().loss(model, output, batch) * batch.extra["weight"]
+
+
 OPTIONS: dict[str, Any] = {"epochs": 3.0, "log_every": 1, "warmup": 0.3}
 WAYS = {
     "plain": (TorchTrainer, {}),
     "accumulated": (TorchTrainer, {"gradient_accumulation": 2}),
     "averaged": (Averaging, {}),
+    "drawing": (Drawing, {}),
 }
 
 

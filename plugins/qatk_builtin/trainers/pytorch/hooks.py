@@ -36,7 +36,8 @@ class TrainingHooks:
         """Called for every training batch as it is made, on a GPU in another thread; the batch to train on.
 
         ``rows`` are its windows among those that training was given. What a loss needs beside the windows goes into
-        ``extra``.
+        ``extra``. What it draws at random must follow from a seed and from ``rows`` alone, by a generator of its own:
+        on a GPU it is called ahead of its step, and for some batches again.
         """
         return batch
 
