@@ -104,23 +104,20 @@ def hooks() -> str:
 
 def _attributes(protocol: type) -> list[str]:
     """Each field and property; what the fields mean, the protocol says."""
-    lines = [line for name, kind in inspect.get_annotations(protocol).items() for line in _python(f"{name}: {kind}")]
+    lines = [f"- `{name}: {kind}`" for name, kind in inspect.get_annotations(protocol).items()]
     for name, value in vars(protocol).items():
         if isinstance(value, property):
             kind = inspect.get_annotations(value.fget)["return"]
-            lines += [*_python(f"{name}: {kind}"), _markdown(value.__doc__), ""]
-    return lines
-
-
-def _python(line: str) -> list[str]:
-    return ["```python", line, "```", ""]
+            lines.append(f"- `{name}: {kind}`: {_markdown(value.__doc__)}")
+    return [*lines, ""] if lines else []
 
 
 def _methods(protocol: type, names: list[str]) -> list[str]:
     lines = []
     for name in names:
         function = getattr(protocol, name)
-        lines += [*_python(f"def {name}{_signature(function)}"), _markdown(function.__doc__), ""]
+        head = ["```python", f"def {name}{_signature(function)}", "```", ""]
+        lines += [*head, _markdown(function.__doc__), ""]
     return lines
 
 
