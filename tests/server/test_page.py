@@ -104,6 +104,32 @@ def test_a_link_holds_everything(browser: Any, server: Server) -> None:
         until(page, "document.querySelector('#trouble').textContent === 'The link is damaged.'")
 
 
+def test_the_models_of_a_link_are_asked_where_they_are_learnt_late(browser: Any, server: Server) -> None:
+    """As on a server with a token that this tab does not have yet; and none is asked where none is chosen."""
+    refused: list[str] = []
+
+    def lock(route: Any) -> None:
+        if refused:
+            return route.continue_()
+        refused.append(route.request.url)
+        return route.fulfill(status=401, json={"error": "no token"})
+
+    with opened(browser, server, quiet=False) as page:  # the browser itself notes the 401
+        page.get_by_label("plain", exact=True).uncheck()
+        ask(page)
+        until(page, "location.hash.length > 10")
+        page.route("**/models", lock)
+        page.reload()
+        until(page, "document.querySelectorAll('.card').length > 0")
+        assert refused
+        assert page.locator(".card h2").all_inner_texts() in ([], ["pair"])
+        assert page.locator(".card").count() == 1
+        assert not page.get_by_label("plain", exact=True).is_checked()
+        page.get_by_label("pair", exact=True).uncheck()
+        page.get_by_label("Question").press("Enter")
+        until(page, "document.querySelector('#trouble').textContent === 'Choose a model.'")
+
+
 def test_keys_are_enough(browser: Any, server: Server) -> None:
     with opened(browser, server) as page:
         page.keyboard.press("Tab")

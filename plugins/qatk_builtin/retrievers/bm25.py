@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from qatk.api import Examples, Features, UsageError
+from qatk.display import UNSPACED
 from qatk.types import Bool, Float32, Int64, ragged
 from qatk_builtin.retrievers import Bm25Options
 
 DOCUMENTS, DIVISIONS = 8, 32
 """Contexts whose words are kept, and divisions into windows of which the index is: questions of one length share it."""
-_WORD = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\\w+")
+_WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\w)+")
 """A word; of scripts without blanks a character."""
 
 K = TypeVar("K")

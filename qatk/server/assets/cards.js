@@ -20,7 +20,7 @@ class Card {
     const { spans } = this.answer;
     if (this.withheld()) return [make("p", { class: "said none", text: "No answer that is sure enough" })];
     if (!spans.length) return [make("p", { class: "said none", text: "No answer in this text" })];
-    if (spans.length === 1) return [make("p", { class: "said", text: spans[0].text })];
+    if (spans.length === 1) return [make("p", { class: "said", dir: "auto", text: spans[0].text })];
     return [make("ol", { class: "said" }, ...spans.map((span) => make("li", { dir: "auto", text: span.text })))];
   }
 

@@ -1,5 +1,6 @@
 const KEY = "qatk-token";
 let limits = { context: Infinity, question: Infinity };
+let wanted = []; // models of a link, until it is known what models there are
 let turn = 0; // so that answers to an earlier question do not come after those to a later one
 
 const trouble = (text) => {
@@ -26,16 +27,18 @@ async function call(path, body) {
   return value;
 }
 
-/** Learn what models there are; the first is chosen where nothing else is said. */
+/** Learn what models there are; all are chosen where no link says which. */
 async function learn() {
   const known = await call("/models");
   limits = known.limits;
-  const boxes = known.models.map(({ name }) => make("label", {}, make("input", { type: "checkbox", value: name, checked: true }), name));
-  byId("models").replaceChildren(make("legend", { class: "unseen", text: "Models" }), ...boxes);
+  const choices = known.models.map(({ name }) => make("label", {}, make("input", { type: "checkbox", value: name, checked: !wanted.length || wanted.includes(name) }), name));
+  wanted = [];
+  byId("models").replaceChildren(make("legend", { class: "unseen", text: "Models" }), ...choices);
   byId("models").hidden = known.models.length < 2;
 }
 
-const chosen = () => [...document.querySelectorAll("#models input:checked")].map((box) => box.value);
+const boxes = () => [...document.querySelectorAll("#models input")];
+const chosen = () => boxes().flatMap((box) => (box.checked ? [box.value] : []));
 const stateNow = () => ({ text: byId("text").value, question: byId("asked").value, many: Number(byId("many").value), models: chosen() });
 
 function fill(state) {
@@ -43,7 +46,8 @@ function fill(state) {
   byId("asked").value = state.question;
   byId("many").value = String(state.many);
   if (byId("many").value === "") byId("many").value = "5";
-  for (const box of document.querySelectorAll("#models input")) box.checked = !state.models.length || state.models.includes(box.value);
+  for (const box of boxes()) box.checked = !state.models.length || state.models.includes(box.value);
+  if (!boxes().length) wanted = state.models;
   measure();
 }
 
@@ -79,7 +83,7 @@ async function ask({ remember }) {
   const mine = ++turn;
   trouble("");
   try {
-    if (!chosen().length) await learn();
+    if (!boxes().length) await learn();
     const state = stateNow();
     const why = wrong(state);
     if (why) return trouble(why);

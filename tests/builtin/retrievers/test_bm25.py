@@ -97,8 +97,9 @@ def test_the_telling_window_is_kept_and_a_short_context_keeps_all() -> None:
     assert found == [[len(_divided(long)) - 1], [0], [0]]  # of equal windows the first
 
 
-def test_characters_are_words_where_a_script_has_no_blanks() -> None:
-    context = "山" * 40 + "川"
+@pytest.mark.parametrize("before", ["", "2020年A"])
+def test_characters_are_words_where_a_script_has_no_blanks(before: str) -> None:
+    context = before + "山" * 40 + "川"
     examples = examples_of([("川は?", context)])
     features = windows(examples, [[(k, k + 1) for k in range(len(context))]])
     found = Bm25Retriever(Bm25Options(keep=1)).keep(examples, features)

@@ -44,7 +44,7 @@ class Browser {
     if (!same || state.page !== before.page) this.list();
     this.mark(opens);
     this.updateTools();
-    if (opens) this.openQuestion(before.q);
+    if (opens) this.openQuestion(before.q).catch(tell("question"));
   }
 
   /** The row of the open question, undefined where none is. */
@@ -60,7 +60,7 @@ class Browser {
     list.replaceChildren(...rows.map((row) => this.line(row)));
     list.setAttribute("start", from + 1);
     list.scrollTop = 0;
-    const left = questions.total > all ? `; ${count(questions.total - all)} more that all systems answer right are left out` : "";
+    const left = questions.total > all ? `; ${count(questions.total - all)} more are left out` : "";
     byId("count").textContent = `${count(found.length)} of ${count(all)} questions${left}`;
     const to = (text, target) => make("button", { type: "button", text, disabled: target < 0 || target >= pages,
       click: () => { this.go({ ...this.state, page: String(target) }); list.querySelector("a")?.focus(); } });
@@ -133,6 +133,7 @@ class Browser {
   }
 
   hint() {
+    this.open.drawn++;  // what is still being read is not drawn any more
     const keys = [["/", "search"], ["↓ ↑", "move in the list"], ["n p", "next and previous question"], ["Esc", "close"]];
     byId("question").replaceChildren(make("p", { class: "hint", text: "Choose a question to see its context with every answer marked." }),
       make("p", { class: "hint" }, ...keys.flatMap(([key, does], i) => [i ? " · " : "", make("kbd", { text: key }), ` ${does}`])));

@@ -103,10 +103,16 @@ class Questions {
     const wanted = state.text.toLowerCase().split(/\s+/).filter(Boolean), rows = [];
     const slice = this.slices.findIndex(([slicer, name]) => `${slicer}: ${name}` === state.slice);
     const hasKind = this.kindTest(state), hasOutcome = this.outcomeTest(state);
+    const seen = new Map(wanted.map((word) => [word, new Map()]));  // each context is searched once, not for each of its questions
+    const inContext = (row, word) => {
+      const known = seen.get(word), index = this.columns.context_index[row];
+      if (!known.has(index)) known.set(index, this.lowerContext(row).includes(word));
+      return known.get(index);
+    };
     for (let row = 0; row < this.count; row++) {
       if (slice >= 0 && !this.inSlice(row, slice)) continue;
       if (!hasKind(row) || !hasOutcome(row)) continue;
-      if (!wanted.every((word) => this.haystack(row).includes(word) || this.lowerContext(row).includes(word))) continue;
+      if (!wanted.every((word) => this.haystack(row).includes(word) || inContext(row, word))) continue;
       rows.push(row);
     }
     return this.sorted(rows, state);
