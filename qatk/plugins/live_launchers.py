@@ -15,7 +15,10 @@ class LiveLauncher(Live[protocols.Launcher]):
     def connect(self) -> int | None:
         """How many jobs it takes at a time; ``None`` where it queues them itself."""
         with self.during("launching"):
-            return self.component.connect()
+            places = self.component.connect()
+            if places is not None and values.expect(places, int) < 1:
+                raise ValueError(f"it takes {places} jobs at a time, expected 1 or more, or None")
+            return places
 
     def submit(self, jobs: Sequence[Job]) -> list[str]:
         """Have jobs run; the id of each."""

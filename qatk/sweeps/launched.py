@@ -51,7 +51,7 @@ class Launched:
             waiting = deque(run for run in runs if run not in [work.run for work in works])
             while waiting or works:
                 free = len(waiting) if places is None else max(0, places - len(works))
-                works += self._submit([waiting.popleft() for _ in range(min(free, len(waiting)))])
+                self._submit([waiting.popleft() for _ in range(min(free, len(waiting)))], works)
                 for work, state in zip(list(works), self.launcher.states([work.job for work in works]), strict=True):
                     yield from work.follow(state)
                     if work.over:
@@ -73,14 +73,17 @@ class Launched:
         alive = [run for run, state in zip(known, states, strict=True) if state.state != "ended"]
         return [_Work(run, ids[run.folder], found=True) for run in alive]
 
-    def _submit(self, runs: Sequence[Piece]) -> list[_Work]:
+    def _submit(self, runs: Sequence[Piece], works: list[_Work]) -> None:
+        """Hand over the runs, but for those that another sweep began meanwhile, which are followed as well."""
         if not runs:
-            return []
-        jobs = [self._job(run) for run in runs]
-        works = [_Work(run, name) for run, name in zip(runs, self.launcher.submit(jobs), strict=True)]
-        for work in works:
+            return
+        works += (others := self._found(runs))
+        own = [run for run in runs if run not in [work.run for work in others]]
+        names = self.launcher.submit([self._job(run) for run in own]) if own else []
+        begun = [_Work(run, name) for run, name in zip(own, names, strict=True)]
+        works += begun  # before they are noted, so that they are cancelled where that fails
+        for work in begun:
             write_json(_beside(work.run, "job.json"), {"launcher": self.launcher.registered.name, "id": work.job})
-        return works
 
     def _job(self, run: Piece) -> Job:
         with storage_errors(run.folder.parent):
@@ -113,11 +116,10 @@ class _Work:
             yield Queued(self.run, state.why) if state.state == "queued" else Started(self.run)
         for line in self._lines():
             event = read_event(self.run, line)
-            if isinstance(event, Failed):
-                self.said = event.message
-            elif isinstance(event, Finished):
+            self.said = event.message if isinstance(event, Failed) else ""  # a requeued job goes on
+            if isinstance(event, Finished):
                 self.finished = event
-            elif event is not None:
+            elif event is not None and not isinstance(event, Failed):
                 yield event
         if state.state == "ended":
             yield from self._end(state)

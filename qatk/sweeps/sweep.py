@@ -167,9 +167,14 @@ def launched(
         host: the plugins to use.
         jobs: the number of runs at a time, an option of the launcher.
         keep: leave runs where this process is interrupted.
+
+    Raises:
+        UsageError: for a section that names no launcher.
     """
     options = {**(section or DEFAULTS["launcher"]), **({} if jobs is None else {"jobs": jobs})}
-    launcher = host.live(LiveLauncher, "launcher", str(options.pop("use")), options)
+    if not isinstance(use := options.pop("use", None), str):
+        raise UsageError(f"{section} names no launcher", fix="for example {'use': 'local', 'jobs': 2}")
+    launcher = host.live(LiveLauncher, "launcher", use, options)
     files = [word for file in host.files for word in ("--plugin", file)]
     return Launched(launcher, [*files, *(word for name in host.block for word in ("--no-plugin", name))], keep=keep)
 

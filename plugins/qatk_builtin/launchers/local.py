@@ -38,8 +38,14 @@ class LocalLauncher:
         return self.jobs
 
     def submit(self, jobs: Sequence[Job]) -> list[str]:
-        """Start them all, each in the slot with the fewest."""
-        return [self._start(job) for job in jobs]
+        """Start them all, each in the slot with the fewest; none stays where one cannot be started."""
+        begun: list[str] = []
+        try:
+            begun += (self._start(job) for job in jobs)
+        except BaseException:
+            self.cancel(begun)
+            raise
+        return begun
 
     def _start(self, job: Job) -> str:
         running = [name for name in self.known if self._state(name).state == "running"]
