@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from qatk.data.mending import mended_text
 from qatk.display.numbers import counted
 from qatk.errors import LISTED, DataError, DataWarning, listed
 from qatk.types import UNKNOWN, Answer, Bool, Examples, Int64, ragged
@@ -222,8 +223,6 @@ def _loosely(context: str, text: str, start: int) -> tuple[int, str] | None:
 
 
 def _in_other_form(context: str, text: str, start: int) -> tuple[int, str] | None:
-    from qatk.data.quality.mending import mended_text  # which builds on this module
-
     whole, wanted = mended_text(context), mended_text(text).text
     if (whole.text, wanted) == (context, text):
         return None

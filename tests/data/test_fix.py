@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qatk.data import check, fix, strict
+from qatk.data.mending import mended_text
 from qatk.data.quality import KINDS
-from qatk.data.quality.mending import mended_text
 from qatk.types import RawExamples
 from qatk_builtin.datasets.squad import read_raw_squad
 from squad_files import CONTEXT, document, qa, write

@@ -10,9 +10,9 @@ from hashlib import sha1
 import numpy as np
 
 from qatk.data.answers import nearest_place
+from qatk.data.mending import SURROGATE, Mended, mended_text, unseen
 from qatk.data.quality.answers import core
-from qatk.data.quality.mending import Mended, mended_text, unseen
-from qatk.data.quality.texts import SURROGATE, first_rows
+from qatk.data.quality.texts import first_rows
 from qatk.data.strict import contradicts_flag
 from qatk.types import RawExamples, ragged
 

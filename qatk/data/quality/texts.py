@@ -11,12 +11,10 @@ from itertools import chain
 
 import numpy as np
 
+from qatk.data.mending import CONTROL, SURROGATE
 from qatk.data.quality.findings import Found, short
 from qatk.types import Int64, RawExamples
 
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u2028\u2029\u2060\ufeff]")
-"""Characters that are not seen; line ends, tabs, joiners (of Persian and Indian scripts) and direction marks may be."""
-SURROGATE = re.compile("[\ud800-\udfff]")
 _TAGS = (
     "a b br center cite code div em font h1 h2 h3 h4 h5 h6 hr i img li ol p pre ref s small span strong sub sup table "
     "td th tr tt u ul"

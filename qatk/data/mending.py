@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 
-from qatk.data.quality.texts import CONTROL, SURROGATE
-
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u2028\u2029\u2060\ufeff]")
+"""Characters that are not seen; line ends, tabs, joiners (of Persian and Indian scripts) and direction marks may be."""
+SURROGATE = re.compile("[\ud800-\udfff]")
 _PARTING = frozenset("\x0b\x0c\x1c\x1d\x1e\x1f\x85")
 """Control characters that part words, in the place of which a blank is put."""
 _LINE_ENDS = frozenset("\u2028\u2029")
