@@ -16,6 +16,9 @@ from qatk.errors import UsageError
 from qatk.evaluation.free_text import ALIGNMENT, Aligner
 from qatk.results.evaluation import Evaluation
 
+LONGEST = 25
+"""Characters of an answer shown, at most."""
+
 
 def aligner_of(align: bool, fuzzy: float, abstentions: Sequence[str]) -> Aligner | None:
     """The aligner that the options ask for, if any.
@@ -54,6 +57,4 @@ def show_alignment(console: Console, evaluation: Evaluation, costs: Mapping[str,
         console.print(f"A thousand questions {' and '.join(said)}.", style="dim", soft_wrap=True)
 
 
-LONGEST = 25
-"""Characters of an answer shown, at most."""
 _COSTS = (("seconds_per_1000", "take", " s"), ("cost_per_1000", "cost", ""))

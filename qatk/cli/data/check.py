@@ -12,6 +12,7 @@ from qatk.cli.data.convert import another
 from qatk.cli.data.options import Data, Json, Set, Use
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
+from qatk.display.graphemes import shortened
 from qatk.display.numbers import counted, figure
 from qatk.errors import DataError, visible
 
@@ -117,13 +118,9 @@ def _pieces(change: Change) -> tuple[str, str]:
     pairs = enumerate(zip(change.before, change.after, strict=False))
     same = next((at for at, (one, other) in pairs if one != other), min(len(change.before), len(change.after)))
     begin = max(same - AROUND, 0)
-    before, after = (_seen(_piece(text, begin)) for text in (change.before, change.after))
+    cut = "…" if begin else ""
+    before, after = (_seen(cut + shortened(text[begin:], 4 * AROUND)) for text in (change.before, change.after))
     return before, after
-
-
-def _piece(text: str, begin: int) -> str:
-    end = begin + 4 * AROUND
-    return f"{'…' * (begin > 0)}{text[begin:end]}{'…' * (end < len(text))}"
 
 
 def _seen(text: str) -> str:
