@@ -12,11 +12,10 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from qatk.api import Job, JobState, QatkWarning
 from qatk_builtin.launchers import LocalOptions
-from qatk_builtin.launchers.starting import start
+from qatk_builtin.launchers.starting import born, start
 
 
 class LocalLauncher:
@@ -52,7 +51,7 @@ class LocalLauncher:
         taken = Counter(int(name.rpartition(":")[2]) for name in running)
         slot = min(range(len(self.slots)), key=taken.__getitem__)
         process = start(job.command, job.folder, job.log, {**self.slots[slot], **job.environment}, apart=True)
-        name = f"{socket.gethostname()}:{process.pid}:{_born(process.pid)}:{slot}"
+        name = f"{socket.gethostname()}:{process.pid}:{born(process.pid)}:{slot}"
         self.known[name] = process
         return name
 
@@ -82,22 +81,8 @@ class LocalLauncher:
 
 def _is_running(name: str) -> bool:
     """Whether the process of an id is there; one of another host is taken for ended, which its lock corrects."""
-    host, pid, born, _ = name.rsplit(":", 3)
-    return host == socket.gethostname() and born == _born(int(pid)) != ""
-
-
-def _born(pid: int) -> str:
-    """When a process started, in the system's ticks; ``""`` where it has ended, ``?`` where the system has no /proc."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return ""
-        with suppress(ProcessLookupError):
-            os.kill(pid, 0)
-            return "?"
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+    host, pid, ticks, _ = name.rsplit(":", 3)
+    return host == socket.gethostname() and ticks == born(int(pid)) != ""
 
 
 def _gpus() -> list[str]:

@@ -103,10 +103,16 @@ class RayLauncher:
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Let the actors end their processes, which save their state; one without a place is taken away."""
-        actors = [actor for name in ids if name not in self.over and (actor := _actor(name)) is not None]
-        ray.wait([actor.end.remote() for actor in actors], num_returns=len(actors), timeout=60) if actors else None
-        for actor in actors:
-            ray.kill(actor)
+        states = self.states(ids)
+        actors = [(state, actor) for state, name in zip(states, ids, strict=True) if (actor := _actor(name))]
+        ending: list[ray.ObjectRef[int]] = []
+        try:
+            ending += (actor.end.remote() for state, actor in actors if state.state == "running")
+            if ending:
+                ray.wait(ending, num_returns=len(ending), timeout=60)
+        finally:  # a second Ctrl-C does not wait for them
+            for _, actor in actors:
+                ray.kill(actor)
 
     def close(self) -> None:
         """Leave the cluster; one on this machine ends."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,18 +18,26 @@ from submitit.core.core import PicklingExecutor
 from qatk.api import Job, JobState, UsageError
 from qatk_builtin.launchers import SlurmOptions
 from qatk_builtin.launchers.command import Command
+from qatk_builtin.launchers.starting import born
 
 _NOTICE_S = 120
 """Seconds before the end of a job's time at which it is told, to save its state."""
+_HEARD_OF_S = 600
+"""Seconds after which SLURM's accounting has heard of a job."""
 _QUEUED = ("READY", "PENDING", "REQUEUED", "UNKNOWN", "PREEMPTED")
 
 
 class SlurmLauncher:
-    """Submits jobs, several at once as an array. The id of a job is ``NUMBER@FOLDER``, of submitit's files."""
+    """Submits jobs, several at once as an array. The id of a job is ``NUMBER@FOLDER``, of submitit's files.
+
+    Without a scheduler it is ``PID:BORN@FOLDER``: a process of another time is another one.
+    """
 
     def __init__(self, options: SlurmOptions) -> None:
         self.options = options
         self.known: dict[str, Submitted[int]] = {}
+        self.forgotten: dict[str, bool] = {}
+        """Whether SLURM knows nothing of a job, which it is asked once."""
 
     def connect(self) -> int | None:
         """SLURM queues them itself."""
@@ -42,7 +52,7 @@ class SlurmLauncher:
         executor = self._executor(folder)
         with executor.batch():
             found = [executor.submit(Command(job.command, job.folder, job.log, job.environment)) for job in jobs]
-        ids = [f"{submitted.job_id}@{folder}" for submitted in found]
+        ids = [f"{_number(submitted)}@{folder}" for submitted in found]
         self.known |= dict(zip(ids, found, strict=True))
         return ids
 
@@ -77,7 +87,7 @@ class SlurmLauncher:
         if name not in self.known:
             number, _, folder = name.partition("@")
             kind = submitit.SlurmJob if self.options.scheduler == "slurm" else submitit.LocalJob
-            self.known[name] = kind(folder, number)
+            self.known[name] = kind(folder, number.partition(":")[0])
         return self.known[name]
 
     def _state(self, name: str) -> JobState:
@@ -86,18 +96,34 @@ class SlurmLauncher:
             error = job.exception()
             return JobState("ended", job.result()) if error is None else JobState("ended", why=_last(str(error)))
         if isinstance(job, submitit.LocalJob):
-            return JobState("running" if _is_alive(job) else "ended")
+            return JobState("running" if _is_alive(job, name) else "ended")
         state = job.state.upper()
+        if state == "UNKNOWN" and self._is_forgotten(job):
+            return JobState("ended", why="SLURM does not know the job")
         if job.done():
             return JobState("ended", why=f"SLURM says {state}")
         return JobState("queued" if state in _QUEUED else "running", why=state.lower())
+
+    def _is_forgotten(self, job: Submitted[int]) -> bool:
+        """Whether SLURM's accounting answers, and has no such job; where it is switched off, it knows none."""
+        if job.job_id not in self.forgotten:
+            submitted = job.paths.submitted_pickle
+            if submitted.exists() and time.time() - submitted.stat().st_mtime < _HEARD_OF_S:
+                return False
+            self.forgotten[job.job_id] = False
+            command = ["sacct", "-j", job.job_id, "-o", "JobID", "--noheader", "--parsable2"]
+            with suppress(OSError):
+                asked = subprocess.run(command, capture_output=True, text=True, check=False)
+                self.forgotten[job.job_id] = asked.returncode == 0 and not asked.stdout.strip()
+        return self.forgotten[job.job_id]
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Tell SLURM, which sends them SIGTERM."""
         for name in ids:
             if isinstance(job := self._job(name), submitit.LocalJob):
-                with suppress(ProcessLookupError):
-                    os.kill(int(job.job_id), signal.SIGINT)  # its own cancel() knows jobs of this process alone
+                if _is_alive(job, name):
+                    with suppress(ProcessLookupError):
+                        os.kill(int(job.job_id), signal.SIGINT)  # its own cancel() knows jobs of this process alone
             else:
                 job.cancel(check=False)
 
@@ -105,14 +131,16 @@ class SlurmLauncher:
         """Nothing was opened."""
 
 
-def _is_alive(job: submitit.LocalJob[int]) -> bool:
+def _number(job: Submitted[int]) -> str:
+    return f"{job.job_id}:{born(int(job.job_id))}" if isinstance(job, submitit.LocalJob) else job.job_id
+
+
+def _is_alive(job: submitit.LocalJob[int], name: str) -> bool:
     """Whether the process of a job without scheduler is there, whoever started it."""
     if job._process is not None:
         return job._process.poll() is None
-    with suppress(ProcessLookupError, ValueError):
-        os.kill(int(job.job_id), 0)
-        return True
-    return False
+    number = _number(job)
+    return number == name.partition("@")[0] and not number.endswith(":")
 
 
 def _last(text: str) -> str:

@@ -1,10 +1,14 @@
-"""How every launcher starts the command of a job, here or on a node: it reads nothing, and its errors go to the log."""
+"""How every launcher starts the command of a job, here or on a node, and tells its process from others of its number.
+
+A command reads nothing, and its errors go to the log.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -38,3 +42,17 @@ def start(
             start_new_session=apart,
             preexec_fn=before,
         )
+
+
+def born(pid: int) -> str:
+    """When a process started, in the system's ticks; ``""`` where it has ended, ``?`` where the system has no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return ""
+        with suppress(ProcessLookupError):
+            os.kill(pid, 0)
+            return "?"
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

@@ -24,11 +24,12 @@ while os.path.exists(os.environ["HERE"]):
 
 
 @contextmanager
-def _connected(subject: Subject) -> Iterator[Launcher]:
+def _connected(subject: Subject) -> Iterator[tuple[Launcher, int | None]]:
+    """A launcher, and how many jobs it takes at a time."""
     launcher: Launcher = subject.build()
-    launcher.connect()
+    places = launcher.connect()
     try:
-        yield launcher
+        yield launcher, places
     finally:
         launcher.close()
 
@@ -62,10 +63,18 @@ def _ended(state: JobState) -> bool:
 @promise("it runs each command in its folder and environment, adds to its log, and gives its exit code")
 def runs_commands(subject: Subject) -> None:
     """One that succeeds and one that fails; the log of one has a line already."""
-    with given("two commands that end by 0 and 3"), TemporaryDirectory() as name, _connected(subject) as launcher:
+    with (
+        given("two commands that end by 0 and 3"),
+        TemporaryDirectory() as name,
+        _connected(subject) as (launcher, places),
+    ):
         folder = Path(name).resolve()
         (folder / "b.log").write_text("before ")
-        ids = launcher.submit([_job(folder, "a", _SAYS, TOLD="0"), _job(folder, "b", _SAYS, TOLD="3")])
+        jobs = [_job(folder, "a", _SAYS, TOLD="0"), _job(folder, "b", _SAYS, TOLD="3")]
+        ids: list[str] = []
+        for some in [jobs] if places is None or places > 1 else [jobs[:1], jobs[1:]]:
+            _until(launcher, ids, _ended, "the job before has not ended")
+            ids += launcher.submit(some)
         expect(len(set(ids)) == 2 and all(isinstance(one, str) for one in ids), f"the ids {ids!r} of two jobs")
         codes = [state.code for state in _until(launcher, ids, _ended, "they have not ended")]
         expect(codes == [0, 3], f"the exit codes {codes}")
@@ -78,16 +87,18 @@ def runs_commands(subject: Subject) -> None:
 @promise("another launcher of the same options finds a job by its id and cancels it; an unknown job has ended")
 def finds_jobs_again(subject: Subject) -> None:
     """As the next call of a command does after the first one was interrupted."""
-    with given("a command that sleeps"), TemporaryDirectory() as name, _connected(subject) as launcher:
+    with given("a command that sleeps"), TemporaryDirectory() as name, _connected(subject) as (launcher, _):
         folder = Path(name).resolve()
         ids = launcher.submit([_job(folder, "sleeper", _SLEEPS, HERE=name)])
-        with _connected(subject) as other:
+        with _connected(subject) as (other, _):
             _wait_for(folder / "sleeper.log")
             [state] = other.states(ids)
             expect(state.state == "running", f"it is {state.state} for the other launcher while it runs")
             other.cancel(ids)
             _until(launcher, ids, _ended, "it has not ended", _TO_CANCEL_S)
             _until(other, ids, _ended, "it has not ended for the other launcher", _TO_CANCEL_S)
+        with given("a command that was cancelled"), _connected(subject) as (another, _):
+            _until(another, ids, _ended, "it has not ended for a launcher that never saw it run", _TO_CANCEL_S)
 
 
 def _wait_for(log: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from qatk.plugins.optional import ExamplesTrainer
 from qatk.plugins.protocols import Backbone, Head, Model, Trainer
 from qatk.testing.inputs.snapshots import changed, snapshot
-from qatk.testing.promise import Subject, expect, given, promise
+from qatk.testing.promise import Subject, expect, given, promise, skip
 from qatk.types import Examples, Features, Float32, SpanScores, TrainEvent
 
 _SMALL = {"epochs": 2.0, "batch_size": 8, "learning_rate": 2e-3, "log_every": 2, "device": "cpu", "precision": "fp32"}
@@ -136,6 +136,7 @@ def yields_events(subject: Subject) -> None:
         expect(len({e.total_steps for e in events}) == 1, f"total_steps {sorted({e.total_steps for e in events})}")
         epochs = [event for event in events if event.kind == "epoch"]
         expect(epochs and events[-1].kind == "epoch", "the last event is not an 'epoch' event")
+        expect(len(epochs) > 1 or not subject.takes("epochs"), "one 'epoch' event in two epochs")
         for event in epochs:
             expect(event.scores is not None, f"no scores at step {event.step}")
             assert event.scores is not None
@@ -210,7 +211,7 @@ def training_can_be_resumed(subject: Subject) -> None:
     with _folder() as folder, given("stopped after the first epoch"):
         trainer, model, events = _trained(subject, bench)
         if sum(event.kind == "epoch" for event in events) < 2:
-            return
+            skip("it tells of one epoch alone, after which training is over")
         stopped, half, _ = _trained(subject, bench, upto=1)
         stopped.save(half, folder, state=True)
         other = _trainer(subject)

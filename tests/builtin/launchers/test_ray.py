@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from commands import forked_python
+from qatk.api import Job
 from qatk.errors import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
@@ -53,6 +55,18 @@ def test_a_cluster_that_does_not_start_here_is_told(monkeypatch: pytest.MonkeyPa
 
 def test_promises_are_kept(cluster: Any) -> None:
     check_component("launcher", "ray", {"address": cluster.address}, host=HOST)
+
+
+def test_a_job_without_a_place_is_taken_away_at_once(cluster: Any, tmp_path: Path) -> None:
+    launcher = launched({"use": "ray", "address": cluster.address, "cpus": 100}, HOST).launcher
+    launcher.connect()
+    ids = launcher.submit([Job("waits", ("true",), tmp_path, tmp_path / "waits.log")])
+    assert launcher.states(ids)[0].state == "queued"
+    end = time.monotonic() + 30  # a job with a place has a minute to save its state
+    launcher.cancel(ids)
+    while launcher.states(ids)[0].state != "ended":
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def compare(

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from submitit.slurm.slurm import SlurmInfoWatcher
 
 import qatk
 from commands import forked_python
@@ -37,12 +38,25 @@ def test_a_job_whose_time_is_over_saves_and_goes_on_in_another(tmp_path: Path) -
     job = Job("saves", (sys.executable, "-c", SAVES), tmp_path, tmp_path / "saves.log")
     [name] = launcher.submit([job])
     wait_until(lambda: job.log.exists() and "begun" in job.log.read_text())
-    controller = int(name.partition("@")[0])
+    controller = int(name.partition(":")[0])
     [task] = Path(f"/proc/{controller}/task/{controller}/children").read_text().split()
     os.kill(int(task), signal.SIGUSR2)  # as SLURM does two minutes before the end
     wait_until(lambda: launcher.states([name])[0].state == "ended")
     assert launcher.states([name])[0].code == 0
     assert job.log.read_text().splitlines() == ["begun", "begun", "went on"]
+
+
+def test_a_process_of_another_time_is_another_job(tmp_path: Path) -> None:
+    launcher = SlurmLauncher(SlurmOptions(scheduler="none"))
+    [name] = launcher.submit([Job("sleeps", ("sleep", "60"), tmp_path, tmp_path / "sleeps.log")])
+    number, _, rest = name.partition(":")
+    other = SlurmLauncher(SlurmOptions(scheduler="none"))
+    before = f"{number}:1@{rest.partition('@')[2]}"
+    assert [state.state for state in other.states([before, name])] == ["ended", "running"]
+    other.cancel([before])
+    assert other.states([name])[0].state == "running"
+    other.cancel([name])
+    wait_until(lambda: launcher.states([name])[0].state == "ended")
 
 
 def wait_until(reached: object) -> None:
@@ -67,11 +81,16 @@ STAND_INS = {
 }
 
 
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **others: str) -> None:
+    """Have commands of SLURM on the path."""
+    for name, text in {**STAND_INS, **others}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
 def test_options_reach_sbatch_and_states_come_from_sacct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in STAND_INS.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stand_in(tmp_path, monkeypatch)
     options = SlurmOptions(partition="gpu", gpus=2, cpus=4, memory_gb=8, minutes=30, setup=("true",), more={"nice": 5})
     launcher = SlurmLauncher(options)
     assert launcher.connect() is None
@@ -88,6 +107,29 @@ def test_options_reach_sbatch_and_states_come_from_sacct(tmp_path: Path, monkeyp
     assert (lost.state, lost.code, lost.why) == ("ended", None, "SLURM says NODE_FAIL")
     other.cancel(ids[:1])
     assert (tmp_path / "scancel.given").read_text() == "41_0\n"
+
+
+@pytest.mark.parametrize(
+    ("sacct", "minutes", "state"),
+    [
+        ("printf 'JobID|State|NodeList\\n'", 0, "queued"),
+        ("printf 'JobID|State|NodeList\\n'", 60, "queued"),
+        ("case $* in *noheader*) ;; *) printf 'JobID|State|NodeList\\n' ;; esac", 0, "queued"),
+        ("case $* in *noheader*) ;; *) printf 'JobID|State|NodeList\\n' ;; esac", 60, "ended"),
+        ("echo Slurm accounting storage is disabled >&2; exit 1", 60, "queued"),
+    ],
+)
+def test_a_job_that_slurm_does_not_know_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sacct: str, minutes: int, state: str
+) -> None:
+    stand_in(tmp_path, monkeypatch, sacct=sacct)
+    monkeypatch.setattr("submitit.SlurmJob.watcher", SlurmInfoWatcher())
+    [name] = SlurmLauncher(SlurmOptions()).submit([Job("a", ("true",), tmp_path, tmp_path / "made" / "a.log")])
+    [pickle] = (tmp_path / "made" / "slurm").glob("*submitted.pkl")
+    os.utime(pickle, (time.time() - 60 * minutes,) * 2)
+    [found] = SlurmLauncher(SlurmOptions()).states([name])
+    assert found.state == state
+    assert ("does not know" in found.why) == (state == "ended")
 
 
 def test_a_comparison_by_submitit_has_the_figures_of_one_by_processes(
