@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -54,6 +55,10 @@ class Rows:
         self.table, self.where, self.named, self.further = table, where, roles or {}, columns
         if not table.num_rows:
             raise DataError("there are no rows", where=where, fix="one row a question is due")
+        if twice := [name for name, number in Counter(table.column_names).items() if number > 1]:
+            raise DataError(
+                f"several columns are called {listed([repr(name) for name in twice])}", where=where, fix="rename them"
+            )
         self.roles = self._roles()
 
     def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None) -> Columns:

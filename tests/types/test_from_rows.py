@@ -96,6 +96,11 @@ def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
         ([{"question": " ", "context": "A."}], DataError, "the column 'question' is null in 1 row, first in row 0"),
         ([{"question": "Who?", "context": "Ann.", "answers": "Bob"}], DataError, "row 0: 'Bob'\n  mend these rows"),
         ({"question": ["Who?"], "context": ["A.", "B."]}, DataError, "cannot be read"),
+        (
+            pa.table([["Who?"], ["A."], ["B."]], ["question", "context", "context"]),
+            DataError,
+            "called 'context'\n  rename",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(rows: object, kind: type[QatkError], says: str) -> None:
