@@ -31,13 +31,31 @@ Jobs read those recipes, and nobody but their owner (:func:`qatk.sweeps.plan_fol
 """
 
 
+_LONG = 8
+"""The least length of a secret that is looked for under other names too, where an alias of YAML may have put it."""
+
+
 def hidden(value: Any) -> Any:
-    """Plain values with ``***`` for secrets: those that are called so, and those in texts."""
+    """Plain values with ``***`` for secrets: those called so, also where they stand again, and those in texts."""
+    return _starred(value, frozenset(_secrets(value)))
+
+
+def _starred(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, str):
-        return without_secrets(value)
+        return "***" if value in secrets else without_secrets(value)
     if isinstance(value, dict):
-        return {name: "***" if _is_secret(name) and item else hidden(item) for name, item in value.items()}
-    return [hidden(item) for item in value] if isinstance(value, list) else value
+        named = value.items()
+        return {name: "***" if _is_secret(name) and item else _starred(item, secrets) for name, item in named}
+    return [_starred(item, secrets) for item in value] if isinstance(value, list) else value
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """The texts that are called as a secret is; short ones may stand elsewhere by chance."""
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _secrets(item)
+    if isinstance(value, dict):
+        named = (item for name, item in value.items() if _is_secret(name))
+        yield from (item for item in named if isinstance(item, str) and len(item) >= _LONG)
 
 
 def hidden_in_yaml(text: str) -> str:

@@ -57,6 +57,15 @@ def test_what_is_an_alias_of_a_secret_is_starred_too() -> None:
     assert shown == 'credentials: "***"\nall: ["***", "***"]\ntoken: "***"\n'
 
 
+def test_a_secret_is_starred_under_other_names_too() -> None:
+    data = f"{{dev: {{token: &t {SECRET}, path: a}}, train: {{note: *t, key: [*t]}}}}"
+    written = f"data: {data}\nshort: {{token: &s b, note: *s}}\n"
+    assert hidden(parse(written, "written").value) == {
+        "data": {"dev": {"token": "***", "path": "a"}, "train": {"note": "***", "key": ["***"]}},
+        "short": {"token": "***", "note": "b"},
+    }
+
+
 def test_what_is_no_secret_stays() -> None:
     value = {"max_length": 3, "token": None, "tokens": "abc", "pad_token": "[PAD]", "path": "token.json"}
     assert hidden(value) == value
