@@ -69,7 +69,6 @@ def browser(systems: Sequence[System], comparison: Comparison | None, most: int)
         "count": len(examples),
         "systems": [_described(i, system) for i, system in enumerate(systems)],
         "pairs": [{"other": pair.other} for pair in pairs],
-        "selection": comparison.selection if comparison else "",
         "kinds": [[kind, MEANINGS[kind]] for kind in KINDS],
         "slices": [[slicer, name, int(m.sum())] for slicer, groups in masks.items() for name, m in groups.items()],
         "columns": {"rows": table, "best": best_table},
@@ -162,8 +161,7 @@ def _system_columns(system: System, extra: list[str]) -> dict[str, Column]:
     return {
         "said_start": start + 1,
         "said_length": length,
-        "exact": Scaled(_mean(system, "exact"), 1_000_000),
-        "f1": Scaled(_mean(system, "f1"), 1_000_000),
+        "f1": Scaled(_f1(system), 1_000_000),
         "kind": error_kinds_of(evaluation).astype(np.int64),
         "score": Scaled(predictions.score if predictions.score.any() else np.full(len(start), np.nan), 1000),
         "odds": Scaled(predictions.null_odds, 1000),
@@ -190,10 +188,11 @@ def _more_columns(predictions: Predictions, extra: list[str]) -> dict[str, Colum
     return {name: np.array(values, np.int64) for name, values in columns.items()}
 
 
-def _mean(system: System, metric: str) -> Float64:
-    if any(metric not in evaluation.per_question for evaluation in system.evaluations):
+def _f1(system: System) -> Float64:
+    """Means over the seeds; NaN where a metric gives none."""
+    if any("f1" not in evaluation.per_question for evaluation in system.evaluations):
         return np.full(len(system.evaluation.examples), np.nan)
-    mean: Float64 = system.per_question(metric).mean(axis=0)
+    mean: Float64 = system.per_question("f1").mean(axis=0)
     return mean
 
 
