@@ -216,7 +216,12 @@ def _gain(runs: Runs, base: Runs) -> tuple[str, str, str]:
 
 def _said(difference: float, low: float, high: float) -> tuple[str, str, str]:
     verdict = "better" if low > 0 else "worse" if high < 0 else "inconclusive"
-    return f"{difference:+.2f}", f"{low:+.2f} to {high:+.2f}", verdict
+    return f"{difference:+.2f}", _interval((low, high)), verdict
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    """From where to where; nothing of data that have none, such as those of one article."""
+    return "" if np.isnan(ends).any() else f"{ends[0]:+.2f} to {ends[1]:+.2f}"
 
 
 def _claims(base: str, known: Mapping[str, Runs]) -> dict[str, tuple[str, str, str]]:
@@ -235,8 +240,8 @@ def _claims(base: str, known: Mapping[str, Runs]) -> dict[str, tuple[str, str, s
         ]
         for pair in compare_systems(systems).pairs:
             f1 = pair.headline
-            low, high = f1.two_way or f1.by_cluster
-            found[names[pair.other]] = (f"{f1.difference:+.2f}", f"{low:+.2f} to {high:+.2f}", f1.verdict)
+            interval = f1.two_way or f1.by_cluster
+            found[names[pair.other]] = (f"{f1.difference:+.2f}", _interval(interval), f1.verdict)
     return found
 
 
