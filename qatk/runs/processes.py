@@ -45,7 +45,8 @@ def run_together(command: Sequence[str], number: int) -> int:
         raise UsageError(what, fix="leave it out with torchrun, accelerate launch and where RANK is set")
     with ExitStack() as stack:
         logs = [None, *(stack.enter_context(tempfile.TemporaryFile()) for _ in range(number - 1))]
-        team = _Team([_start(command, place, log) for place, log in zip(_places(number), logs, strict=True)])
+        places = _places(number, stack.enter_context(held_port()))
+        team = _Team([_start(command, place, log) for place, log in zip(places, logs, strict=True)])
         stack.callback(team.end)
         with team.passing_signals():
             failed = team.wait()
@@ -145,11 +146,21 @@ def _start(command: Sequence[str], place: Mapping[str, str], log: BinaryIO | Non
     )
 
 
-def _places(number: int) -> Iterator[dict[str, str]]:
+@contextmanager
+def held_port() -> Iterator[int]:
+    """A port of this machine on which processes may meet; on Linux nobody else is given it meanwhile."""
+    with socket.socket() as held:
+        # A listener with this option, as torch has it, may take a port from one that has it too and does not listen.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        if sys.platform != "linux":
+            held.close()
+        yield port
+
+
+def _places(number: int, port: int) -> Iterator[dict[str, str]]:
     """The environment of each process: what torch calls its rank, where they meet, and its share of the cores."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
     threads = str(max(1, (os.cpu_count() or 1) // number))
     for rank in range(number):
         yield {

@@ -19,6 +19,7 @@ import qatk
 from commands import call, forked_python
 from qatk.run_folder.checkpoints import Checkpoints
 from qatk.run_folder.event_log import read_events
+from qatk.runs.processes import held_port
 from small import write_recipe
 
 PLUGIN = """
@@ -223,3 +224,13 @@ def test_a_port_in_use_is_told(recipe: Path, tmp_path: Path) -> None:
         environ = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         said = refused(recipe, tmp_path / "run", **environ)
     assert f"error: MASTER_PORT: port {port} is in use\n  set it to a free port" in said
+
+
+def test_a_port_is_held_for_the_first_process() -> None:
+    with held_port() as port, socket.socket() as other, socket.socket() as listener:
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("", port))
+        listener.listen()
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from head_cases import HEADS, PAIRS, head
 from model_tools import save_model, windows
 from qatk.api import Features, ModelError, SpanCandidates, SpanScores
 from qatk.errors import QatkWarning
+from qatk.runs.processes import held_port
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from small import write_recipe
@@ -163,12 +163,10 @@ def _worker(rank: int, port: int, base: Path, out: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32" or not torch.distributed.is_available(), reason="no torch.distributed")
 def test_two_processes_share_a_prediction(tmp_path: Path) -> None:
     base = save_model(tmp_path / "base")
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
     for name in ("0", "1", "alone"):
         (tmp_path / name).mkdir()
-    torch.multiprocessing.spawn(_worker, (port, base, tmp_path), nprocs=2)
+    with held_port() as port:
+        torch.multiprocessing.spawn(_worker, (port, base, tmp_path), nprocs=2)
     predict_shared(base, tmp_path / "alone")
     for file in (f"{name}-{count}.npz" for name in SHARED for count in (1, 8)):
         found = [np.load(tmp_path / name / file) for name in ("0", "1", "alone")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import socket
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 
 from model_tools import save_model, windows
 from qatk.api import Examples, UsageError
+from qatk.runs.processes import held_port
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
@@ -151,10 +151,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(out / "dropping", hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.3)
     train(out / "base", out / "alone")
     train(out / "base", out / "alone, first", stop=True)
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    torch.multiprocessing.spawn(_worker, (port, out), nprocs=2)
+    with held_port() as port:
+        torch.multiprocessing.spawn(_worker, (port, out), nprocs=2)
     train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "averaged", **AVERAGED)
     train(out / "base", out / "averaged, uneven", **AVERAGED, **UNEVEN)
