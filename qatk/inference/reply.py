@@ -10,6 +10,7 @@ import numpy as np
 
 from qatk.calibration.risk_control import KeptPromise
 from qatk.types import Examples, Predictions
+from qatk.types.spans import nbest_of_one
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,11 @@ class Reply:
 def replies_of(
     examples: Examples, predictions: Predictions, *, top_k: int, promise: KeptPromise | None = None
 ) -> Iterator[Reply]:
-    """A reply for each example, with up to ``top_k`` candidates. The predictions must have an n-best list."""
+    """A reply for each example, with up to ``top_k`` candidates: of predictions without an n-best list, the answer."""
     best = predictions.nbest
-    assert best is not None, "replies need the n-best of their predictions"
+    if best is None:
+        said = (predictions.char_start, predictions.char_end, predictions.score, predictions.null_score)
+        best = nbest_of_one(examples, *said)
     texts, columns = iter(best.text), (best.char_start, best.char_end, best.score, best.probability)
     for row, said in enumerate(predictions.text):
         begin, stop = int(best.offsets[row]), int(best.offsets[row + 1])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qatk.types import ragged
 from qatk.types.arrays import Float32, Int32, Int64
 from qatk.types.examples import Examples
 from qatk.types.features import Features
@@ -90,10 +91,31 @@ def answers_of_spans(
         score: float32[n], of the best span, ``-inf`` if there is none.
         null_score: float32[n], of "no answer".
         null_threshold: the highest null score - span score at which the span is still the answer.
-        nbest: the best spans.
+        nbest: the best spans; ``None`` makes a list of the one of each example.
     """
     kept = null_score.astype(np.float64) - score <= null_threshold
     start, end = (np.where(kept, edge, -1).astype(np.int32) for edge in (char_start, char_end))
     spans = zip(start.tolist(), end.tolist(), strict=True)
     text = [examples.context_of(row)[begin:stop] if begin >= 0 else "" for row, (begin, stop) in enumerate(spans)]
+    if nbest is None:
+        nbest = nbest_of_one(examples, char_start, char_end, score, null_score)
     return Predictions(text, start, end, score, null_score, nbest)
+
+
+def nbest_of_one(examples: Examples, char_start: Int32, char_end: Int32, score: Float32, null_score: Float32) -> NBest:
+    """The n-best list of a decoder that knows one span of each example, where there is one.
+
+    Args:
+        examples: n of them.
+        char_start: int32[n], the first character of the span, -1 if there is none.
+        char_end: int32[n], the character after its last one, -1 if there is none.
+        score: float32[n], of the span.
+        null_score: float32[n], of "no answer".
+    """
+    rows = np.flatnonzero(char_start >= 0)
+    start, end, score = char_start[rows], char_end[rows], score[rows]
+    spans = zip(rows.tolist(), start.tolist(), end.tolist(), strict=True)
+    text = [examples.context_of(row)[begin:stop] for row, begin, stop in spans]
+    odds = score.astype(np.float64) - null_score[rows]
+    probability = np.exp(-np.logaddexp(0.0, -odds)).astype(np.float32)  # the softmax over both
+    return NBest(ragged.offsets_of(char_start >= 0), text, start, end, score, probability)

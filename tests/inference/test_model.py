@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from qatk.errors import ModelError, QatkError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.inference import sources
 from qatk.inference.model import AnsweringModel
+from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveDecoder
+from qatk.recipes.compose import model_part
 from small import write_recipe
 
 CONTEXT = "The mill of Delft is old. It was built in 1843 by the guild."
@@ -50,6 +55,45 @@ def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringMod
     assert [(r.text, r.start) for r in both] == [(reply.text, reply.start)] * 2
     assert model.answers([], []) == []
     assert len(model.answer(QUESTION, CONTEXT, top_k=60).candidates) == 60
+
+
+SHORT = """
+import numpy as np
+from qatk.api import Component, Options, Predictions, answers_of_spans, hookimpl
+class First:
+    def __init__(self, options):
+        self.options = options
+    def decode(self, examples, features, scores):
+        n = len(examples)
+        start, end = np.zeros(n, np.int32), np.array([len(examples.context_of(row)) for row in range(n)], np.int32)
+        score, null = np.ones(n, np.float32), np.zeros(n, np.float32)
+        found = answers_of_spans(examples, start, end, score, null, null_threshold=self.options.null_threshold)
+        return found if self.options.lists else Predictions(found.text, found.char_start, found.char_end, score, null)
+class FirstOptions(Options):
+    null_threshold: float = 0.0
+    lists: bool = True
+@hookimpl
+def qatk_decoders():
+    return [Component("first", First, FirstOptions, "the whole context")]
+"""
+
+
+def test_a_decoder_that_knows_the_best_span_alone_answers(model: AnsweringModel, tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text(SHORT)
+    host = PluginHost.discover(files=[str(tmp_path / "first.py")])
+    likely = pytest.approx(1 / (1 + math.exp(-1)))
+    for lists, threshold, text, count in (
+        (True, 0.0, CONTEXT, 1),
+        (False, 0.0, CONTEXT, 1),
+        (True, -5.0, "", 1),
+        (False, -5.0, "", 0),
+    ):
+        section = {"use": "first", "lists": lists, "null_threshold": threshold}
+        decoder = model_part(LiveDecoder, "decoder", {"decoder": section}, host)
+        reply = replace(model, parts=replace(model.parts, decoder=decoder)).answer(QUESTION, CONTEXT)
+        assert reply.text == text
+        assert [(c.text, c.probability) for c in reply.candidates] == [(CONTEXT, likely)] * count
+        assert reply.is_withheld == (count and not text)
 
 
 def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(
