@@ -95,8 +95,8 @@ def replies_of(
     """A reply for each example, with up to ``top_k`` candidates: of predictions without an n-best list, the answer."""
     best = predictions.nbest
     if best is None:
-        said = (predictions.char_start, predictions.char_end, predictions.score, predictions.null_score)
-        best = nbest_of_one(examples, *said)
+        place = predictions.char_start, predictions.char_end
+        best = nbest_of_one(examples, *place, predictions.score, predictions.null_score)
     texts, columns = iter(best.text), (best.char_start, best.char_end, best.score, best.probability)
     for row, said in enumerate(predictions.text):
         begin, stop = int(best.offsets[row]), int(best.offsets[row + 1])

@@ -118,4 +118,4 @@ def nbest_of_one(examples: Examples, char_start: Int32, char_end: Int32, score: 
     text = [examples.context_of(row)[begin:stop] for row, begin, stop in spans]
     odds = score.astype(np.float64) - null_score[rows]
     probability = np.exp(-np.logaddexp(0.0, -odds)).astype(np.float32)  # the softmax over both
-    return NBest(ragged.offsets_of(char_start >= 0), text, start, end, score, probability)
+    return NBest(ragged.offsets_of((char_start >= 0).astype(np.int64)), text, start, end, score, probability)
