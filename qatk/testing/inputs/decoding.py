@@ -60,14 +60,14 @@ class Window:
         return [*before, *self.chars, *after], rows, null
 
 
-def words_of(text: str, first: int = 0, last: int | None = None) -> list[tuple[int, int]]:
-    """Characters of the words of a text, from the first to before the last."""
+def words_of(text: str) -> list[tuple[int, int]]:
+    """Characters of the words of a text."""
     spans, place = [], 0
     for word in text.split():
         place = text.index(word, place)
         spans.append((place, place + len(word)))
         place += len(word)
-    return spans[first:last]
+    return spans
 
 
 def examples_of(contexts: Sequence[str], answers: Sequence[Sequence[str]] | None = None) -> Examples:
@@ -214,11 +214,12 @@ def _of_several_examples() -> list[Problem]:
 def _of_many_windows() -> list[Problem]:
     rng = np.random.default_rng(5)
     long = " ".join(f"w{i}" for i in range(400))
-    hundreds = [Window(0, words_of(long, b, b + 4), [0.0] * 4, [0.0] * 4, -1.0) for b in range(300)]
-    hundreds[207] = Window(0, words_of(long, 207, 211), *peak((1, 2), 4), -1.0)
+    words = words_of(long)
+    hundreds = [Window(0, words[b : b + 4], [0.0] * 4, [0.0] * 4, -1.0) for b in range(300)]
+    hundreds[207] = Window(0, words[207:211], *peak((1, 2), 4), -1.0)
     noise = []
     for example, begin in ((e, b) for e in (0, 1) for b in (0, 20, 370)):
-        chars = words_of(long, begin, begin + 40)
+        chars = words[begin : begin + 40]
         start, end = rng.normal(size=(2, len(chars))).tolist()
         noise.append(Window(example, chars, start, end, float(rng.normal())))
     return [
