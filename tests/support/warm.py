@@ -40,6 +40,8 @@ LIBRARIES = (
     "transformers.tokenization_utils_tokenizers",
     "vl_convert",
 )
+SWITCHES = ("-B", "-u")
+"""Switches of an interpreter, before what it runs, that make no difference here."""
 BUNDLE = """
 import json, vl_convert
 from qatk_builtin.reporters.html.vega import vega_bundle
@@ -136,8 +138,9 @@ def become(asked: dict[str, Any], streams: list[int]) -> None:
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["environ"])
-    if constants := sys.modules.get("huggingface_hub.constants"):
-        importlib.reload(constants)  # the hub's address and cache are of the environment
+    for name in ("huggingface_hub.constants", "datasets.config"):
+        if constants := sys.modules.get(name):
+            importlib.reload(constants)  # the hub's address and cache are of the environment
     sys.executable = asked["environ"].get("FORKED_PYTHON", sys.executable)
     sys.argv[:] = asked["words"]
     known = asked["environ"].get("PYTHONPATH", "").split(os.pathsep)
@@ -164,6 +167,8 @@ if __name__ == "__main__":
         listener.listen()
         Path(f"{sys.argv[1]}.new").rename(sys.argv[1])  # whoever finds it there can connect
         serve(listener, socket.socket(fileno=int(sys.argv[2])))
+    while sys.argv[0] in SWITCHES:
+        del sys.argv[0]
     how, what, *_ = sys.argv
     del sys.argv[0]
     try:

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
+from commands import forked_python
 from hub_stub import serving
 from model_tools import FORMS, save_model
 from qatk.api import ModelError
@@ -224,14 +224,14 @@ for asked in sys.argv[1:]:
 
 
 def ask_hub(endpoint: str, cache: Path, *names: str, offline: bool = False) -> list[str]:
-    """Load models in a process of its own, since the hub's address is read once, when its library is imported."""
+    """Load models in a process of its own, since the hub's address is read once, when the process starts."""
     hub = {
         "HF_ENDPOINT": endpoint,
         "HF_HUB_OFFLINE": str(int(offline)),
         "HF_HOME": str(cache),
         "HF_HUB_DISABLE_XET": "1",
     }
-    command = [sys.executable, "-c", ASK, *names]
+    command = [forked_python(), "-c", ASK, *names]
     done = subprocess.run(command, env=os.environ | hub, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

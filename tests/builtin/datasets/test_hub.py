@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from commands import forked_python
 from hub_stub import serving
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples, columns_of_table
@@ -250,7 +250,7 @@ for options in json.loads(sys.argv[1]):
 def ask(endpoint: str, home: Path, *options: dict[str, Any], offline: str = "0") -> list[list[Any]]:
     """Load each in a process that takes ``endpoint`` for the hub; gives what came out of each."""
     environ = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": offline}
-    command = [sys.executable, "-c", LOAD, json.dumps(options)]
+    command = [forked_python(), "-c", LOAD, json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, env=environ, check=True, timeout=120)
     assert "Generating" not in done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
