@@ -246,7 +246,7 @@ def test_two_processes_share_the_runs_and_the_page(tmp_path: Path, host: PluginH
     words = ["make_quality", tmp_path / "out", "--train", tmp_path / "train.json", "--folds", 2]
     words += ["--recipe", tmp_path / "recipe.yaml", "--table", tmp_path / "table.yaml", "--page", tmp_path / "page.md"]
     words += ["--only", "plain", "--processes", 2]
-    done = call(*words, paths=[ROOT / "tools"])
+    done = call(*words, paths=[ROOT / "tools"], FORKED_PYTHON=forked_python())
     assert done.returncode == 0, done.stderr
     said = [line.partition(":")[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
     assert sorted(said) == ["plain fold0", "plain fold1"], "each by one of them"

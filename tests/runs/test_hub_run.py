@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from commands import call
 from hub_stub import serving
 from model_tools import save_model
 from qatk.plugins.host import PluginHost
@@ -52,14 +50,9 @@ def test_the_hub_recipe(tmp_path: Path, host: PluginHost) -> None:
         },
     }
     with serving(repositories) as hub:
-        environ = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
-        command = [sys.executable, "-m", "qatk", "run", str(RECIPE), "--out", str(tmp_path / "run"), "--json"]
-        done = subprocess.run(
-            [*command, "--set", "trainer.max_steps=2"],
-            capture_output=True,
-            text=True,
-            env={**environ, "OMP_NUM_THREADS": "1"},
-        )
+        environ = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
+        words = ["run", RECIPE, "--out", tmp_path / "run", "--json", "--set", "trainer.max_steps=2"]
+        done = call("qatk", *words, OMP_NUM_THREADS="1", **environ)
         assert done.returncode == 0, done.stderr
         assert any("model.safetensors" in line for line in hub.log)
     assert json.loads(done.stdout)["total"] == 32

@@ -210,10 +210,8 @@ def test_dev_without_gold(tmp_path: Path) -> None:
 def test_two_processes_share_a_run(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, max_steps=6, precision="fp32")
     alone = qatk.run(recipe, out=tmp_path / "alone")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "qatk", "run", str(recipe)]
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "run"), "--json"], capture_output=True, text=True, env=ENVIRON
-    )
+    words = ["torch.distributed.run", "--nproc_per_node", 2, "-m", "qatk", "run", recipe, "--out", tmp_path / "run"]
+    done = call(*words, "--json", OMP_NUM_THREADS="1", PYTHON_EXEC=forked_python())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["total"] == 48
     together = qatk.load_run(tmp_path / "run")

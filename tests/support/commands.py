@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from multiprocessing import resource_tracker, spawn
 from pathlib import Path
 
 from repository import SUPPORT
@@ -86,6 +88,18 @@ def forked_python(*kind: str) -> str:
     program.write_text(f"#!{sys.executable} -IS\n{launcher}\nmain({_server(*kind)!r})\n")
     program.chmod(0o755)
     return str(program)
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """Within the block, processes that are spawned by multiprocessing are forked as the others are."""
+    resource_tracker.ensure_running()  # as it would be
+    before = spawn.get_executable()
+    spawn.set_executable(forked_python())
+    try:
+        yield
+    finally:
+        spawn.set_executable(before)
 
 
 def pretend_to_install(folder: Path, target: Path) -> None:

@@ -175,9 +175,12 @@ if __name__ == "__main__":
         if how == "-c":
             sys.argv[0] = "-c"
             exec(compile(what, "<string>", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
-        else:
-            assert how == "-m", sys.argv
+        elif how == "-m":
             runpy.run_module(what, run_name="__main__", alter_sys=True)
+        else:
+            sys.argv[:0] = [how]
+            sys.path[0] = str(Path(how).parent)
+            runpy.run_path(how, run_name="__main__")
     except SystemExit as left:
         if not isinstance(left.code, int | None):
             raise

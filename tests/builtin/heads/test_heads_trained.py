@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import qatk
+from commands import forking
 from head_cases import HEADS, PAIRS, head
 from model_tools import save_model, windows
 from qatk.api import Features, ModelError, SpanCandidates, SpanScores
@@ -165,7 +166,7 @@ def test_two_processes_share_a_prediction(tmp_path: Path) -> None:
     base = save_model(tmp_path / "base")
     for name in ("0", "1", "alone"):
         (tmp_path / name).mkdir()
-    with held_port() as port:
+    with held_port() as port, forking():
         torch.multiprocessing.spawn(_worker, (port, base, tmp_path), nprocs=2)
     predict_shared(base, tmp_path / "alone")
     for file in (f"{name}-{count}.npz" for name in SHARED for count in (1, 8)):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from commands import forking
 from model_tools import save_model, windows
 from qatk.api import Examples, UsageError
 from qatk.runs.processes import held_port
@@ -151,7 +152,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(out / "dropping", hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.3)
     train(out / "base", out / "alone")
     train(out / "base", out / "alone, first", stop=True)
-    with held_port() as port:
+    with held_port() as port, forking():
         torch.multiprocessing.spawn(_worker, (port, out), nprocs=2)
     train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "averaged", **AVERAGED)
