@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 import qatk
 from commands import call, forked_python
 from qatk.errors import DataError, QatkWarning, RunFolderError, TrainingDiverged
+from qatk.run_folder.lock import LOCK
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 from small import write_recipe
 
@@ -127,11 +127,12 @@ def test_a_killed_run_resumes_to_the_same_end(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, epochs=8)
     whole = qatk.run(recipe, out=tmp_path / "whole")
     log = tmp_path / "run" / "events.jsonl"
-    command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
+    command = [forked_python(), "-m", "qatk", "run", str(recipe), "--out", str(tmp_path / "run")]
     with subprocess.Popen(command, env=ENVIRON, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None and not (log.exists() and '"epoch"' in log.read_text()):
             time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(json.loads((tmp_path / "run" / LOCK).read_text())["pid"], signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert "train" not in manifest["stages"], "killed too late to test anything"
     done = qatk_run(recipe, "--resume")
