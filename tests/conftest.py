@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from importlib.util import find_spec
 
 for name, value in {
     "HF_HUB_OFFLINE": "1",
@@ -18,12 +19,20 @@ os.environ["QATK_CACHE"] = "off"  # each test makes its own windows; those of th
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+from commands import share  # noqa: E402
 from qatk.plugins.host import PluginHost  # noqa: E402
 from strict_skips import pytest_runtest_makereport  # noqa: E402, F401
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """The workers share one process that has loaded the libraries; where there is no torch, no test needs it."""
+    if find_spec("torch"):
+        share()
 
 
 def pytest_collection_finish() -> None:

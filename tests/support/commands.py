@@ -57,9 +57,30 @@ def call(
     return subprocess.CompletedProcess(named, code, *texts)
 
 
+def share() -> None:
+    """Start what ``call`` forks from, for all workers of a pytest-xdist that this process is about to start."""
+    for kind in ((), ("light",)):
+        os.environ[_name(*kind)] = _begin(*kind)[0]
+
+
+def _name(*kind: str) -> str:
+    return "_".join(("WARM_SERVER", *kind)).upper()
+
+
 @cache
 def _server(*kind: str) -> str:
-    """The address of a :mod:`warm`, which ends with this process."""
+    """The address of a :mod:`warm` that is ready: the shared one, or one that ends with this process."""
+    shared = os.environ.get(_name(*kind))
+    address, server = (shared, None) if shared else _begin(*kind)
+    late = time.monotonic() + 300
+    while not Path(address).exists():  # the libraries are still loading
+        assert time.monotonic() < late
+        assert server is None or server.poll() is None
+        time.sleep(0.02)
+    return address
+
+
+def _begin(*kind: str) -> tuple[str, subprocess.Popen[bytes]]:
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
     address = folder / "socket"
     ours, theirs = socket.socketpair()
@@ -69,10 +90,7 @@ def _server(*kind: str) -> str:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(server.wait)
     atexit.register(ours.close)  # before: it is what ends the server
-    while not address.exists():  # the libraries are still loading
-        assert server.poll() is None
-        time.sleep(0.02)
-    return str(address)
+    return str(address), server
 
 
 @cache
@@ -83,7 +101,7 @@ def forked_python(*kind: str) -> str:
     where these or the start are what is tested. ``call(..., FORKED_PYTHON=forked_python())`` gives it to a command.
     With ``"light"`` only small libraries are there, none that a plugin should not import.
     """
-    program = Path(_server(*kind)).with_name("python")
+    program = Path(_server(*kind)).with_name(f"python-{os.getpid()}")
     launcher = (SUPPORT / "launcher.py").read_text("utf-8")
     program.write_text(f"#!{sys.executable} -IS\n{launcher}\nmain({_server(*kind)!r})\n")
     program.chmod(0o755)
