@@ -75,7 +75,7 @@ def form_of(path: Path, form: str | None = None) -> Form:
     return said
 
 
-def save(examples: Examples, path: str | Path, form: str | None = None) -> Saved:
+def save(examples: Examples, path: str | Path, form: str | None = None, *, look: bool = False) -> Saved:
     """Write examples to a file, whole or not at all; its readers give back what was written.
 
     Answers with their alternatives, several spans, unknown places, questions without an answer, data without gold and
@@ -86,6 +86,8 @@ def save(examples: Examples, path: str | Path, form: str | None = None) -> Saved
         path: the file; its ending says the form: .json (SQuAD), .jsonl, .csv or .parquet, the first three also with
             .gz.
         form: what the ending should say; a check.
+        look: whether readers of rows are to look for the answers of questions of which no place is known; otherwise
+            these stay unknown.
 
     Raises:
         UsageError: as :func:`form_of`.
@@ -94,20 +96,20 @@ def save(examples: Examples, path: str | Path, form: str | None = None) -> Saved
     """
     path = Path(path)
     chosen = form_of(path, form)
-    write_atomically(path, rendered(examples, path))
+    write_atomically(path, rendered(examples, path, look=look))
     contexts = len(set(examples.context_index.tolist()))
     return Saved(path, chosen, len(examples), contexts, tuple(examples.columns))
 
 
-def rendered(examples: Examples, path: Path) -> bytes:
+def rendered(examples: Examples, path: Path, *, look: bool = False) -> bytes:
     """What a file of this name is to hold. Raises as :func:`save` does."""
     form, where = form_of(path), str(path)
     if form == "parquet":
-        return _parquet(columns_of(examples, where, cells=False))
+        return _parquet(columns_of(examples, where, cells=False, look=look))
     if form == "csv":
-        data = _csv(columns_of(examples, where, cells=True))
+        data = _csv(columns_of(examples, where, cells=True, look=look))
     elif form == "jsonl":
-        data = _json_lines(columns_of(examples, where, cells=False)).encode()
+        data = _json_lines(columns_of(examples, where, cells=False, look=look)).encode()
     else:
         data = (json.dumps(squad_document(examples, where), ensure_ascii=False) + "\n").encode()
     # Without the time in it, the same data gives the same file.

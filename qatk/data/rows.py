@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +14,12 @@ _SEVERAL = ("id", "question", "context", "title", "spans", "answers")
 _FLAT = ("id", "title", "question", "context")
 
 
-def columns_of(examples: Examples, where: str, *, cells: bool) -> dict[str, list[Any]]:
+def columns_of(examples: Examples, where: str, *, cells: bool, look: bool = False) -> dict[str, list[Any]]:
     """The columns of rows: id, title, question, context, the gold where it is known, and further ones.
 
     The gold stands in ``answers``, as SQuAD's ``{text: [...], answer_start: [...]}``; in files of ``cells`` in
     ``answers`` and ``answer_start``, each a value, or JSON of several. An ``answer_start`` of -1 is an unknown place.
+    With ``look``, questions of which no place is known have no ``answer_start``: a reader looks for their answers.
     Where questions have several spans that are due it stands in ``spans``, a list of spans, each a list of alternatives
     ``{char_start, char_end, text}``.
 
@@ -31,7 +32,8 @@ def columns_of(examples: Examples, where: str, *, cells: bool) -> dict[str, list
     if several:
         gold = {"spans": _spans(examples, where, cells=cells)}
     elif examples.answer_offsets is not None:
-        gold = _cells(examples) if cells else {"answers": _answers(examples)}
+        answers = _answers(examples, look=look)
+        gold = _cells(answers) if cells else {"answers": answers}
     _check_texts(examples, where)
     _check_names(examples, _SEVERAL if several else (*_FLAT, *gold), where, several=several)
     flat = {
@@ -77,16 +79,17 @@ def _bounds(examples: Examples) -> list[tuple[int, int]]:
     return list(pairwise(examples.answer_offsets.tolist()))
 
 
-def _answers(examples: Examples) -> list[dict[str, list[Any]]]:
+def _answers(examples: Examples, *, look: bool) -> list[dict[str, list[Any] | None]]:
     texts, starts = list(examples.answer_text), examples.answer_start.tolist()
-    return [{"text": texts[a:b], "answer_start": starts[a:b]} for a, b in _bounds(examples)]
+    rows = [(texts[a:b], starts[a:b]) for a, b in _bounds(examples)]
+    none = {UNKNOWN} if look else set()
+    return [{"text": said, "answer_start": None if set(at) == none else at} for said, at in rows]
 
 
-def _cells(examples: Examples) -> dict[str, list[Any]]:
-    each = _answers(examples)
+def _cells(answers: Sequence[Mapping[str, list[Any] | None]]) -> dict[str, list[Any]]:
     return {
-        "answers": [_cell(row["text"]) for row in each],
-        "answer_start": [_cell([str(start) for start in row["answer_start"]], numbers=True) for row in each],
+        "answers": [_cell(row["text"] or []) for row in answers],
+        "answer_start": [_cell([str(start) for start in row["answer_start"] or []], numbers=True) for row in answers],
     }
 
 

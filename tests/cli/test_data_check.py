@@ -6,12 +6,15 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
 from qatk.data.quality import KINDS
+from qatk.errors import DataError, DataWarning
+from qatk.evaluation.evaluate import read_data
 from repository import ROOT
 from squad_files import document, qa, write
 
@@ -112,6 +115,30 @@ def test_what_cannot_be_mended_is_left_and_said(tmp_path: Path) -> None:
     assert "misplaced-answer:" in result.stdout.splitlines()[0]
     qas = json.loads(out.read_text())["data"][0]["paragraphs"][0]["qas"]
     assert (qas[0]["answers"], qas[0]["level"]) == ([{"text": "Eve", "answer_start": 0}], "hard")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_places_that_nobody_gave_are_looked_for_as_before(tmp_path: Path, ending: str) -> None:
+    rows = [
+        {"question": "When?", "context": "In 1843 or 1843.", "answers": "1843"},
+        {"question": "Who?", "context": "Ann or Ann.", "answers": json.dumps(["Ann", "Ann"])},
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "rows.csv", index=False)
+    out = tmp_path / f"mended.{ending}"
+    check(str(tmp_path / "rows.csv"), "--fix", str(out))
+    with pytest.warns(DataWarning):
+        before, after = (read_data(path, use="table") for path in (tmp_path / "rows.csv", out))
+    assert [before.spans_of(row) for row in range(2)] == [after.spans_of(row) for row in range(2)]
+    assert after.spans_of(0) == [(3, 7)]
+
+
+def test_what_the_file_cannot_hold_is_said_after_what_was_found(tmp_path: Path) -> None:
+    path = write(tmp_path, document(qa("a", ("Bob", 3)), {**qa("b"), "question": " "}))
+    result = CliRunner().invoke(app, ["data", "check", str(path), "--fix", str(tmp_path / "mended.csv")])
+    assert result.stdout.startswith("a misplaced-answer: 'Bob' at 3 -> 'Bob' at 8")
+    assert "error empty-field" in result.stdout
+    assert isinstance(result.exception, DataError)
+    assert "mended.csv: rows cannot hold 1 question whose question is blank: b" in str(result.exception)
 
 
 @pytest.mark.parametrize("command", SHOWN, ids=[words for words, _ in SHOWN])

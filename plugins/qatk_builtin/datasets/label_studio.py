@@ -61,17 +61,24 @@ def _of_rows(rows: list[dict[str, Any]], where: str) -> Iterator[Task]:
 
 
 def _is_spans(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) and "labels" in v for v in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) and _kinds(v) for v in value)
+
+
+def _kinds(value: Mapping[str, Any]) -> list[str]:
+    """The kinds of labels that a region has: ``labels`` on text, ``hypertextlabels``, ``paragraphlabels`` ..."""
+    return [key for key in value if key.endswith("labels") and isinstance(value[key], list)]
 
 
 def _spans(result: Any, name: str, place: str) -> Iterator[Labelled]:
     """The labelled spans among the results of an annotation; ratings, relations and the like are passed over."""
     for each in result if isinstance(result, list) else ():
         value = each.get("value", each) if isinstance(each, dict) else {}
-        if not isinstance(value, dict) or not isinstance(labels := value.get("labels"), list):
+        kinds = _kinds(value) if isinstance(value, dict) else []
+        if "labels" not in kinds and not (kinds and "start" in value):
             continue
         start, end, text = (value.get(key) for key in ("start", "end", "text"))
-        if type(start) is not int or type(end) is not int or not isinstance(text, str | None):
+        numbers = type(start) is int and type(end) is int and isinstance(text, str | None)
+        if "labels" not in kinds or not numbers:
             what = f"task {name} has a span from {start!r} to {end!r}, no numbers of characters"
             raise DataError(what, where=place, fix="only spans of plain text are read (the tag Text, not HyperText)")
-        yield from (Labelled(str(label), start, end, text) for label in labels)
+        yield from (Labelled(str(label), start, end, text) for label in value["labels"])

@@ -59,12 +59,28 @@ def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: st
     read = done or list(tasks)
     context = _field(read[0], options.context, CONTEXTS, "text")
     asks = _field(read[0], options.question, QUESTIONS, "question", needed=bool(options.question))
-    labels = dict(options.questions) or {name: name for name in sorted(_labels(done))}
+    there = sorted(_labels(done))
+    labels = dict(options.questions) or {name: name for name in there}
+    if done:
+        _check_labels(options, there, where)
     if asks is None and not labels:
         what = "the tasks have no question, and no label asks one"
         raise DataError(what, where=where, fix="name the field of the `question`, or the `questions` of labels")
     questions = [each for task in read for each in _questions(task, context or "", asks, labels, options)]
     return examples_of_questions(questions, gold=bool(done))
+
+
+def _check_labels(options: LabelledOptions, there: Sequence[str], where: str) -> None:
+    """Refuse names of labels of which none occurs, as a slip gives them; one of several may be rare."""
+    absent = [label for label in options.questions if label not in there]
+    if not absent:
+        return
+    named, found = (listed([repr(label) for label in labels]) for labels in (absent, there))
+    what = f"no span has the label {named} (labels found: {found or 'none'})"
+    if len(absent) < len(options.questions):
+        warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=5)
+    elif there:
+        raise DataError(what, where=where, fix="name labels as they stand in the file")
 
 
 def _labels(tasks: Sequence[Task]) -> set[str]:

@@ -77,7 +77,7 @@ def _read(path: Path) -> pa.Table:
             fix=f"endings are {', '.join(ENDINGS)}, each also with .gz or .zst",
         )
     if path.is_dir():
-        raise UsageError("this is a folder", where=str(path), fix=f"name the files in it: {path}/*.jsonl")
+        raise UsageError("this is a folder", where=str(path), fix=f"name the files in it: {path}/*{kind}")
     try:
         if kind in (".parquet", ".arrow", ".feather"):
             return _binary(path, kind)

@@ -74,7 +74,6 @@ def check_command(
     changes: list[Change] = []
     if out is not None:
         raw, changes = fix(raw)
-        _write(raw, out, data)
     quality = check(raw, train, by)
     if json:
         print_json({**quality.plain(), **({} if out is None else {"changes": [vars(each) for each in changes]})})
@@ -82,6 +81,8 @@ def check_command(
         if out is not None:
             _print_changes(output(), changes, out)
         _print(output(), quality)
+    if out is not None:
+        _write(raw, out, data)
     if quality.errors:
         raise typer.Exit(1)
 
@@ -98,7 +99,7 @@ def _write(raw: RawExamples, out: Path, data: str | None) -> None:
     """The mended data, what could not be mended included."""
     from qatk.data import save, unchecked
 
-    save(unchecked(raw, data or str(out)), out)
+    save(unchecked(raw, data or str(out)), out, look=True)
 
 
 def _print_changes(console: Console, changes: Sequence[Change], out: Path) -> None:

@@ -95,7 +95,8 @@ def _windows(host: PluginHost, backbone: str, examples: Examples) -> Int64:
     tokenizer, spec = model_part(LiveBackbone, "backbone", sections, host).prepare(examples)
     featurizer = model_part(LiveFeaturizer, "featurizer", sections, host)
     if featurizer.option("max_length", 0) > spec.max_length:
-        sections["featurizer"]["max_length"] = spec.max_length
+        stride = min(featurizer.option("doc_stride", 0), spec.max_length // 3)  # as `qatk data audit` chooses
+        sections["featurizer"] |= {"max_length": spec.max_length, "doc_stride": stride}
         featurizer = model_part(LiveFeaturizer, "featurizer", sections, host)
     features = featurizer.featurize(examples, tokenizer, spec, split="dev")
     return np.bincount(features.example_index, minlength=len(examples)).astype(np.int64)

@@ -181,12 +181,34 @@ def test_doccano_in_all_its_forms(tmp_path: Path) -> None:
             "half of a surrogate pair in context",
         ),
         ([task(1, ASKED, annotation(1)), task(1, ASKED, annotation(1))], {}, "1 question id occurs more than once: 1"),
+        (
+            [task(1, ASKED, annotation(1, {"value": {"start": "/p[1]", "end": "/p[1]", "hypertextlabels": ["X"]}}))],
+            {},
+            "only spans of plain text are read (the tag Text, not HyperText)",
+        ),
+        (
+            [{"id": 1, "text": TEXT, "dialogue": [{"start": "0", "end": "1", "paragraphlabels": ["X"]}]}],
+            {},
+            "task 1 has a span from '0' to '1', no numbers of characters",
+        ),
+        (
+            [task(1, ASKED, annotation(1, YEAR))],
+            {"questions": {"WHEM": "When?"}},
+            "export.json: no span has the label 'WHEM' (labels found: 'WHEN')\n  name labels as they stand in the file",
+        ),
     ],
 )
 def test_what_is_wrong_in_label_studio_is_said(tmp_path: Path, rows: object, options: Any, says: str) -> None:
     with pytest.raises(DataError) as caught:
         studio(tmp_path, rows, **options)
     assert says in str(caught.value)
+
+
+def test_a_label_that_is_rare_is_warned_of(tmp_path: Path) -> None:
+    asked = {"WHEN": "When?", "WHY": "Why?"}
+    with pytest.warns(DataWarning, match=r"export.json: no span has the label 'WHY' \(labels found: 'WHEN'\)"):
+        found = studio(tmp_path, [task(1, {"text": TEXT}, annotation(1, YEAR))], questions=asked)
+    assert plain(found) == [("1-WHEN", "When?", ["1843"]), ("1-WHY", "Why?", [])]
 
 
 @pytest.mark.parametrize(
