@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -24,6 +25,7 @@ from qatk.types import by_column
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 _BLOCK = 1 << 24
 """Bytes that Arrow's JSON reader parses at a time; one row must fit into it."""
+_NULL_FIRST = re.compile(rb"\[\s*null\b")
 
 
 def read_tables(sources: Sequence[str]) -> pa.Table:
@@ -159,8 +161,10 @@ def _json_lines(text: str, path: Path) -> pa.Table:
     read = partial(pyarrow.json.read_json, read_options=pyarrow.json.ReadOptions(block_size=size, use_threads=False))
     try:
         table = read(pa.BufferReader(data))
-        # Arrow takes texts that look like dates for dates, and would lose how they are written.
-        if (schema := pa.schema([field.with_type(no_dates(field.type)) for field in table.schema])) == table.schema:
+        # Arrow takes texts that look like dates for dates, and would lose how they are written. It moves values that
+        # follow a null at the beginning of a list, unless it is told the types.
+        schema = pa.schema([field.with_type(no_dates(field.type)) for field in table.schema])
+        if schema == table.schema and not _NULL_FIRST.search(data):
             return table
         return read(pa.BufferReader(data), parse_options=pyarrow.json.ParseOptions(explicit_schema=schema))
     except pa.ArrowInvalid:

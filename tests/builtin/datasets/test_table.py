@@ -171,6 +171,8 @@ def test_usual_names_are_guessed_and_said(tmp_path: Path) -> None:
         {"answers": {"text": ["Norway", "city"], "answer_start": [24, 11]}},
         {"answers": [{"text": "Norway", "answer_start": 24}, {"text": "city", "answer_start": 11}]},
         {"answers": ["Norway", "city"], "answer_start": [24, 11]},
+        {"answers": ["Norway", "city"], "answer_start": [None, 11]},
+        {"answers": {"text": ["Norway", "city"], "answer_start": [None, 11]}},
         {"answer_start": [24, 11], "answer_end": [30, 15]},
         {"answers": '["Norway", "city"]'},
         {"answers": "{'text': ['Norway', 'city'], 'answer_start': [24, 11]}"},
