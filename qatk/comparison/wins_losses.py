@@ -40,12 +40,19 @@ def in_slice(comparison: Comparison, text: str) -> Bool:
     Raises:
         UsageError: where there is no such slice, with those that there are.
     """
-    slicer, _, name = (part.strip() for part in text.partition(":"))
-    if name in (groups := comparison.masks.get(slicer, {})):
-        return groups[name]
-    known = [f"{slicer}: {name}" for slicer, groups in comparison.masks.items() for name in groups]
+    known = {_without_blanks(group): names for group, names in comparison.slice_names.items()}
+    if (wanted := _without_blanks(text)) in known:
+        slicer, name = known[wanted]
+        return comparison.masks[slicer][name]
     listed = "; ".join(f"{slicer}: {', '.join(groups)}" for slicer, groups in comparison.masks.items())
-    raise UsageError(f"--slice: there is no {text!r}", fix=suggest(text, known, f"there are: {listed or 'none'}"))
+    raise UsageError(
+        f"--slice: there is no {text!r}", fix=suggest(text, comparison.slice_names, f"there are: {listed or 'none'}")
+    )
+
+
+def _without_blanks(group: str) -> str:
+    """The name of a slice without blanks around its colons, which may be written or not."""
+    return ":".join(part.strip() for part in group.split(":"))
 
 
 def compile_pattern(text: str) -> re.Pattern[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -221,6 +222,11 @@ class Comparison:
     selection: str = ""
     summary: str = ""
     caveat: str = ""
+
+    @cached_property
+    def slice_names(self) -> Mapping[str, tuple[str, str]]:
+        """The slicer and the name of each ``slicer: name``; both may contain colons."""
+        return {f"{slicer}: {name}": (slicer, name) for slicer, groups in self.masks.items() for name in groups}
 
     @property
     def verdicts(self) -> Sequence[str]:

@@ -17,7 +17,7 @@ from compare_tools import answer, articles, evaluation, system
 from qatk.comparison.compare import compare_systems, comparison_to_dict
 from qatk.comparison.systems import read_systems
 from qatk.comparison.verdicts import ALL_ONE_SEED, ONE_SEED, SOME_ONE_SEED
-from qatk.comparison.wins_losses import rank_questions
+from qatk.comparison.wins_losses import in_slice, rank_questions
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
@@ -25,6 +25,7 @@ from qatk.plugins.live import LiveReporter
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, System
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.significance import holm, mcnemar, two_way_error
+from qatk_builtin.reporters.html.intervals import slice_differences
 from qatk_builtin.reporters.shared.comparison import Contrast
 from repository import SHARED, needs_shared_data
 from scoring_cases import examples_of, predictions_of
@@ -37,6 +38,14 @@ def pick(comparison: Comparison, metric: str, group: str = "all", pair: int = 0)
     held = comparison.pairs[pair]
     (found,) = [d for d in [*held.differences, *held.slices] if (d.metric, d.group) == (metric, group)]
     return found
+
+
+def compared(host: PluginHost, comparison: Comparison, folder: Path, width: int = 140) -> tuple[str, str, str]:
+    """The comparison in the terminal, in Markdown and on the page."""
+    shown = Console(width=width, file=io.StringIO())
+    for name, file in (("console", None), ("markdown", folder / "c.md"), ("html", folder / "c.html")):
+        host.live(LiveReporter, "reporter", name).compare(comparison, file, shown, show=1)
+    return shown.file.getvalue(), (folder / "c.md").read_text(), (folder / "c.html").read_text()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -220,10 +229,7 @@ def test_one_system_of_several_seeds_is_summed_up(host: PluginHost, tmp_path: Pa
     reach = stats.t.ppf(0.975, freedom) * math.sqrt(total)
     low, high = max(0.0, scores.mean() - reach), min(100.0, scores.mean() + reach)
     assert found.summary.startswith(f"A, mean of 3 seeds: F1 {scores.mean():.1f} ({low:.1f} to {high:.1f}), EM ")
-    shown = Console(width=100, file=io.StringIO())
-    for name, file in (("console", None), ("markdown", tmp_path / "c.md"), ("html", tmp_path / "c.html")):
-        host.live(LiveReporter, "reporter", name).compare(found, file, shown, show=1)
-    for text in (shown.file.getvalue(), (tmp_path / "c.md").read_text(), (tmp_path / "c.html").read_text()):  # type: ignore[attr-defined]
+    for text in compared(host, found, tmp_path):
         assert "A, mean of 3 seeds: F1 " in text
         assert "seed 2" in text
     assert comparison_to_dict(found)["summary"] == found.summary
@@ -284,10 +290,8 @@ def test_articles_that_differ_alike_have_no_interval(count: int, said: str, host
     assert found.pairs[0].verdict.startswith(said)
     assert found.pairs[0].margin is not None
     assert found.pairs[0].margin.p_no_worse == 2.0**-count
-    shown = Console(width=140, file=io.StringIO())
-    for name, file in (("console", None), ("markdown", tmp_path / "c.md"), ("html", tmp_path / "c.html")):
-        host.live(LiveReporter, "reporter", name).compare(found, file, shown, show=1)
-    assert "nan" not in (shown.file.getvalue() + (tmp_path / "c.md").read_text()).lower()  # type: ignore[attr-defined]
+    terminal, markdown, _ = compared(host, found, tmp_path)
+    assert "nan" not in (terminal + markdown).lower()
     json.dumps(comparison_to_dict(found), allow_nan=False)
 
 
@@ -354,6 +358,26 @@ def test_only_slices_of_the_same_questions_are_compared(host: PluginHost) -> Non
     found = compare_systems([a, replace(b, evaluations=[replace(b.evaluation, masks=other)])], draws=99)
     assert {slicer: list(groups) for slicer, groups in found.masks.items()} == {"question-word": ["who"]}
     assert {d.group for d in found.pairs[0].slices} == {"question-word: who"}
+
+
+def test_names_of_slices_may_have_colons(host: PluginHost, tmp_path: Path) -> None:
+    """Among them a slice within one article, of which a report says so."""
+    first = np.array(DATA.title) == "Article 0"
+    masks = {"type: main": {"a: b": first, "c": ~first}, "type": {"d": DATA.context_index % 2 == 0}}
+    systems = [system(host, name, DATA, [right], i) for i, (name, right) in enumerate((("A", 0.1), ("B", 0.9)))]
+    systems = [replace(s, evaluations=[replace(s.evaluation, masks=masks)]) for s in systems]
+    found = compare_systems(systems, draws=99)
+    texts = compared(host, found, tmp_path)
+    assert all("by context for a slice within one article" in text for text in texts[:2])
+    (chart,) = slice_differences(found)
+    assert {view.name: {row["name"] for row in view.spec["data"]["values"]} for view in chart.views[1:]} == {
+        "type: main": {"a: b", "c"},
+        "type": {"d"},
+    }
+    for asked, rows in (("type: main: a: b", first), ("type:main:a:b", first), ("type: d", masks["type"]["d"])):
+        assert (in_slice(found, asked) == rows).all()
+    with pytest.raises(UsageError, match="--slice: there is no 'type: main: d'"):
+        in_slice(found, "type: main: d")
 
 
 def test_several_seeds_are_tested_by_their_means_and_both_ways(host: PluginHost) -> None:

@@ -112,15 +112,15 @@ def differences(comparison: Comparison) -> Chart:
 
 def slice_differences(comparison: Comparison) -> Iterator[Chart]:
     """The difference of F1 in each slice with its interval; a view of the clearest ones, and one a slicer."""
-    views, kind = [], comparison.clusters.kind
+    views, kind, names = [], comparison.clusters.kind, comparison.slice_names
     for pair in comparison.pairs:
         found = [d for d in pair.slices if d.metric == "f1" and d.total and math.isfinite(d.difference)]
         against = f" - {letter_of(pair.baseline)}" if pair.baseline else ""
         name = f"{letter_of(pair.other)}{against}: " if len(comparison.pairs) > 1 else ""
-        draw = partial(_slice_view, names=_labels(comparison.systems), other=pair.other, clusters=kind)
+        draw = partial(_slice_view, comparison=comparison, other=pair.other)
         views += [draw(f"{name}the clearest", found[:15])] if found else []
-        for slicer in dict.fromkeys(d.group.partition(": ")[0] for d in found):
-            of = [d for d in found if d.group.partition(": ")[0] == slicer][:MOST]
+        for slicer in dict.fromkeys(names[d.group][0] for d in found):
+            of = [d for d in found if names[d.group][0] == slicer][:MOST]
             views.append(draw(f"{name}{slicer.replace('-', ' ')}", of))
     if views:
         said = (
@@ -130,14 +130,17 @@ def slice_differences(comparison: Comparison) -> Iterator[Chart]:
         yield Chart("slices", "Slices", said, views)
 
 
-def _slice_view(name: str, found: Sequence[Difference], *, names: Sequence[str], other: int, clusters: str) -> View:
-    headers = ["", "questions", "difference", f"95 % by {clusters}", "Holm p", "verdict"]
+def _slice_view(title: str, found: Sequence[Difference], *, comparison: Comparison, other: int) -> View:
+    headers = ["", "questions", "difference", f"95 % by {comparison.clusters.kind}", "Holm p", "verdict"]
     told = [[d.group, f"{d.total:,}", *_figures(d)] for d in found]
-    several = len({d.group.partition(": ")[0] for d in found}) > 1
-    labels = [d.group if several else d.group.partition(": ")[2] for d in found]
-    drawn = [_difference(label, names[other], d) for label, d in zip(labels, found, strict=True)]
-    spec = intervals(drawn, "difference of F1 in points", series=[names[other]], names=names, zero=True)
-    return View(name, spec, headers, told)
+    apart = [comparison.slice_names[d.group] for d in found]
+    several = len({slicer for slicer, _ in apart}) > 1
+    systems = _labels(comparison.systems)
+    drawn = [
+        _difference(d.group if several else name, systems[other], d) for (_, name), d in zip(apart, found, strict=True)
+    ]
+    spec = intervals(drawn, "difference of F1 in points", series=[systems[other]], names=systems, zero=True)
+    return View(title, spec, headers, told)
 
 
 def _difference(label: str, series: str, d: Difference) -> Spec:

@@ -164,9 +164,9 @@ class Contrast:
     def slices_note(self, lines: Sequence[SliceLine]) -> str:
         """What the intervals of these slices are drawn by, where it is not what the heading says; empty else."""
         clusters = self.comparison.clusters
-        masks = self.comparison.masks
-        named = [line.f1.group.partition(": ") for line in lines]
-        alone = [name for slicer, _, name in named if len(np.unique(clusters.index[masks[slicer][name]])) == 1]
+        named = [self.comparison.slice_names[line.f1.group] for line in lines]
+        masks = [self.comparison.masks[slicer][name] for slicer, name in named]
+        alone = any(len(np.unique(clusters.index[mask])) == 1 for mask in masks)
         if not alone or clusters.kind == "context":
             return ""
         return f"by {clusters.kind}; by context for a slice within one {clusters.kind}"
