@@ -240,8 +240,7 @@ def _claims(base: str, known: Mapping[str, Runs]) -> dict[str, tuple[str, str, s
         ]
         for pair in compare_systems(systems).pairs:
             f1 = pair.headline
-            interval = f1.two_way or f1.by_cluster
-            found[names[pair.other]] = (f"{f1.difference:+.2f}", _interval(interval), f1.verdict)
+            found[names[pair.other]] = (f"{f1.difference:+.2f}", _interval(f1.bounds), f1.verdict)
     return found
 
 

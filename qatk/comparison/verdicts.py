@@ -54,7 +54,7 @@ def _alike(difference: Difference) -> bool:
 
 
 def _finding(baseline: str, other: str, f1: Difference, clusters: str) -> str:
-    low, high = f1.two_way or f1.by_cluster
+    low, high = f1.bounds
     alike = f" (the same in every {clusters})" if f1.error == 0 else ""
     if f1.verdict in ("better", "worse"):
         by = f"95 % CI by seed and {clusters}" if f1.two_way else f"95 % CI by {clusters}"

@@ -51,13 +51,13 @@ class Compared(NamedTuple):
     verdict: str
 
 
-def comparison_html(verdicts: Iterable[str], differences: Iterable[Compared], clusters: str) -> str:
+def comparison_html(verdicts: Iterable[str], differences: Iterable[Compared], by: str) -> str:
     """The verdicts, and the difference of each pair in each metric and group with its interval.
 
     Args:
         verdicts: one a pair.
         differences: of all pairs.
-        clusters: ``article`` or ``context``.
+        by: what the intervals are by, such as ``article``.
     """
     said = "".join(f"<p><b>{escape(verdict)}</b></p>" for verdict in verdicts)
     rows = [
@@ -67,8 +67,8 @@ def comparison_html(verdicts: Iterable[str], differences: Iterable[Compared], cl
         ]
         for d in differences
     ]
-    by = f"95 % by {clusters}"
-    return said + _table(["", "", "", "questions", "baseline", "other", "difference", by, "verdict"], rows)
+    headers = ["", "", "", "questions", "baseline", "other", "difference", f"95 % by {by}", "verdict"]
+    return said + _table(headers, rows)
 
 
 def _cells(row: Row) -> list[str]:

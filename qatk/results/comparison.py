@@ -145,6 +145,11 @@ class Difference:
     cluster_share: float = 1.0
     level: float = 0.05
 
+    @property
+    def bounds(self) -> Interval:
+        """The interval to show where there is room for one: ``two_way`` with several seeds, else ``by_cluster``."""
+        return self.two_way or self.by_cluster
+
 
 @dataclass(frozen=True)
 class Margin:
@@ -228,6 +233,11 @@ class Comparison:
         """The slicer and the name of each ``slicer: name``; both may contain colons."""
         return {f"{slicer}: {name}": (slicer, name) for slicer, groups in self.masks.items() for name in groups}
 
+    def bounds_by(self, pairs: Sequence[Pair]) -> str:
+        """What the ``bounds`` of some pairs are by: ``article`` or, with several seeds, ``seed and article``."""
+        seeds = any(d.two_way for pair in pairs for d in (*pair.differences, *pair.slices))
+        return f"{'seed and ' if seeds else ''}{self.clusters.kind}"
+
     @property
     def verdicts(self) -> Sequence[str]:
         """The lines to show first: each pair's verdict and the caveat, or the summary of a single system."""
@@ -238,9 +248,9 @@ class Comparison:
         rows = [
             Compared(
                 f"{names[pair.other]} - {names[pair.baseline]}",
-                *(d.metric, d.group, d.total, d.baseline, d.other, d.difference, d.by_cluster, d.verdict),
+                *(d.metric, d.group, d.total, d.baseline, d.other, d.difference, d.bounds, d.verdict),
             )
             for pair in self.pairs
             for d in pair.differences
         ]
-        return comparison_html(self.verdicts, rows, self.clusters.kind)
+        return comparison_html(self.verdicts, rows, self.bounds_by(self.pairs))

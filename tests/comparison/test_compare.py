@@ -25,7 +25,7 @@ from qatk.plugins.live import LiveReporter
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, System
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.significance import holm, mcnemar, two_way_error
-from qatk_builtin.reporters.html.intervals import slice_differences
+from qatk_builtin.reporters.html.intervals import differences, slice_differences
 from qatk_builtin.reporters.shared.comparison import Contrast
 from repository import SHARED, needs_shared_data
 from scoring_cases import examples_of, predictions_of
@@ -400,6 +400,38 @@ def test_several_seeds_are_tested_by_their_means_and_both_ways(host: PluginHost)
     assert "one seed" not in found.pairs[0].verdict
     one = compare_systems([replace(s, evaluations=s.evaluations[:1], seeds=[0]) for s in (a, b)], draws=DRAWS)
     assert pick(one, "f1").two_way is None
+
+
+def test_slices_and_charts_show_the_interval_that_the_verdict_goes_by(host: PluginHost, tmp_path: Path) -> None:
+    many = [system(host, "A", DATA, [0.4, 0.45, 0.5]), system(host, "B", DATA, [0.9, 0.95], 7)]
+    found = compare_systems([replace(s, evaluations=[_with_parts(e) for e in s.evaluations]) for s in many], draws=99)
+    terminal, markdown, _ = compared(host, found, tmp_path)
+    clear = pick(found, "f1", "part: odd")
+    assert clear.two_way is not None
+    assert clear.bounds == clear.two_way != clear.by_cluster
+    over, by_cluster = (f"{low:.1f} to {high:.1f}" for low, high in (clear.bounds, clear.by_cluster))
+    for text in (terminal, markdown):
+        (line,) = [line for line in text.splitlines() if "part: odd" in line]
+        assert over in line
+        assert by_cluster not in line
+        assert "by seed and article; by seed and context for a slice within one article" in text
+    assert "| B - A | 95 % by seed and article | EM B - A |" in markdown
+    (clearest, *_), chart = next(slice_differences(found)).views, differences(found)
+    for view, of in ((clearest, [d for d in found.pairs[0].slices if d.metric == "f1"]), (chart.views[0], None)):
+        assert "95 % by seed and article" in view.headers
+        drawn = [(row["low"], row["high"]) for row in view.spec["data"]["values"]]
+        for ends, d in zip(drawn, of or found.pairs[0].differences, strict=True):
+            assert ends == pytest.approx(d.two_way, rel=1e-3)
+    assert "The line is the 95 % interval by seed and article" in chart.caption
+    assert "<th>95 % by seed and article</th>" in found._repr_html_()
+    alone = compare_systems([replace(s, evaluations=s.evaluations[:1], seeds=[0]) for s in many], draws=99)
+    assert "95 % by article" in next(slice_differences(alone)).views[0].headers
+    assert "<th>95 % by article</th>" in alone._repr_html_()
+
+
+def _with_parts(of: Evaluation) -> Evaluation:
+    odd, first = DATA.context_index % 2 == 1, np.array(DATA.title) == "Article 0"
+    return replace(of, masks={"part": {"odd": odd, "even": ~odd, "first": first}})
 
 
 def test_seeds_that_disagree_leave_a_difference_unresolved(host: PluginHost) -> None:

@@ -132,8 +132,8 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
                 f"Slices in which {a} and {b} differ",
                 note,
                 [
-                    *_slices(lines, a, b, contrast, width),
-                    *([Text(said, "dim")] if (said := contrast.slices_note(lines)) else []),
+                    *_slices(lines, a, b, contrast.comparison.bounds_by([pair]), width),
+                    *([Text(said, "dim")] if (said := contrast.slices_note(pair, lines)) else []),
                 ],
             )
         elif of:
@@ -200,27 +200,27 @@ def _verdict(d: Difference) -> Text:
     return Text(d.verdict, VERDICTS.get(d.verdict, ""))
 
 
-def _slices(lines: list[SliceLine], a: str, b: str, contrast: Contrast, width: int) -> list[Table]:
+def _slices(lines: list[SliceLine], a: str, b: str, by: str, width: int) -> list[Table]:
     """F1 in the slices; where there is room the intervals also as a picture on a common scale."""
     limit = max(abs(bound) for line in lines for bound in _ends(line.f1)) or 1.0
     room = 25 if width >= WIDE else 0
-    clusters = f"by {contrast.comparison.clusters.kind}"
+    by = "by " + by.replace(" and ", "\nand ", 1)
     picture = [_scale(limit, room)] if room else []
-    table = plain_table("", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", clusters, f"EM {b} - {a}", *picture, left=(0, 7))
+    table = plain_table("", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", by, f"EM {b} - {a}", *picture, left=(0, 7))
     for line in lines:
         d = line.f1
         label = printable(shortened(d.group, LONGEST_LABEL))
         exact = signed(line.exact.difference) if line.exact else "-"
         drawn = [_picture(d.difference, _ends(d), limit, room)] if room else []
-        table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.by_cluster), exact, *drawn)
+        table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.bounds), exact, *drawn)
     labels = _fixed(table).columns[0]
     labels.no_wrap, labels.overflow = False, "fold"  # so that names give way, and never figures
     return in_blocks(table, width - INDENT, least=LEAST_NAME)
 
 
 def _ends(d: Difference) -> Interval:
-    """The interval by cluster; where it is not known, the point."""
-    return d.by_cluster if d.by_cluster.low <= d.by_cluster.high else Interval(d.difference, d.difference)
+    """The interval; where it is not known, the point."""
+    return d.bounds if d.bounds.low <= d.bounds.high else Interval(d.difference, d.difference)
 
 
 def _scale(limit: float, width: int) -> str:

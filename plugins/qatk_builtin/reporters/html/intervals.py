@@ -10,7 +10,7 @@ import numpy as np
 
 from qatk.display import METRICS, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
-from qatk.results import UNRESOLVED, Comparison, Difference, SliceRow, System
+from qatk.results import UNRESOLVED, Comparison, Difference, Pair, SliceRow, System
 from qatk.types import Float64
 from qatk_builtin.reporters.html.charts import Chart, Spec, View, bars, intervals, short
 from qatk_builtin.reporters.shared.comparison import letter_of
@@ -99,11 +99,11 @@ def differences(comparison: Comparison) -> Chart:
             label = f"{letter_of(pair.other)} - {letter_of(pair.baseline)}: {label}" if every else label
             drawn.append(_difference(label, name, d))
             told.append([*([name] if many else []), label, *_figures(d)])
-    kind = comparison.clusters.kind
-    headers = [*(["system"] if many else []), "", "difference", f"95 % by {kind}", "Holm p", "verdict"]
+    by = comparison.bounds_by(comparison.pairs)
+    headers = [*(["system"] if many else []), "", "difference", f"95 % by {by}", "Holm p", "verdict"]
     above = "Differences in points" if every else f"Difference from A, {comparison.systems[0].name}, in points"
     said = (
-        f"{above}. The line is the 95 % interval by {kind}, the broad band the one by question. "
+        f"{above}. The line is the 95 % interval by {by}, the broad band the one by question. "
         "An interval that contains 0 leaves open which system is better."
     )
     spec = intervals(drawn, "difference in points", series=names[1:], names=names, zero=True)
@@ -117,7 +117,7 @@ def slice_differences(comparison: Comparison) -> Iterator[Chart]:
         found = [d for d in pair.slices if d.metric == "f1" and d.total and math.isfinite(d.difference)]
         against = f" - {letter_of(pair.baseline)}" if pair.baseline else ""
         name = f"{letter_of(pair.other)}{against}: " if len(comparison.pairs) > 1 else ""
-        draw = partial(_slice_view, comparison=comparison, other=pair.other)
+        draw = partial(_slice_view, comparison=comparison, pair=pair)
         views += [draw(f"{name}the clearest", found[:15])] if found else []
         for slicer in dict.fromkeys(names[d.group][0] for d in found):
             of = [d for d in found if names[d.group][0] == slicer][:MOST]
@@ -130,21 +130,20 @@ def slice_differences(comparison: Comparison) -> Iterator[Chart]:
         yield Chart("slices", "Slices", said, views)
 
 
-def _slice_view(title: str, found: Sequence[Difference], *, comparison: Comparison, other: int) -> View:
-    headers = ["", "questions", "difference", f"95 % by {comparison.clusters.kind}", "Holm p", "verdict"]
+def _slice_view(title: str, found: Sequence[Difference], *, comparison: Comparison, pair: Pair) -> View:
+    headers = ["", "questions", "difference", f"95 % by {comparison.bounds_by([pair])}", "Holm p", "verdict"]
     told = [[d.group, f"{d.total:,}", *_figures(d)] for d in found]
     apart = [comparison.slice_names[d.group] for d in found]
     several = len({slicer for slicer, _ in apart}) > 1
     systems = _labels(comparison.systems)
-    drawn = [
-        _difference(d.group if several else name, systems[other], d) for (_, name), d in zip(apart, found, strict=True)
-    ]
-    spec = intervals(drawn, "difference of F1 in points", series=[systems[other]], names=systems, zero=True)
+    system = systems[pair.other]
+    drawn = [_difference(d.group if several else name, system, d) for (_, name), d in zip(apart, found, strict=True)]
+    spec = intervals(drawn, "difference of F1 in points", series=[system], names=systems, zero=True)
     return View(title, spec, headers, told)
 
 
 def _difference(label: str, series: str, d: Difference) -> Spec:
-    outer, inner = _known(d.by_cluster, d.by_question, d.difference)
+    outer, inner = _known(d.bounds, d.by_question, d.difference)
     return {
         "name": label,
         "s": series,
@@ -170,4 +169,4 @@ def _known(
 def _figures(d: Difference) -> list[str]:
     power = f" (detects {points(d.detectable)})" if d.verdict == UNRESOLVED and math.isfinite(d.detectable) else ""
     verdict = f"{d.verdict}{power}"
-    return [signed(d.difference), interval(d.by_cluster), p_value(d.p_adjusted), verdict]
+    return [signed(d.difference), interval(d.bounds), p_value(d.p_adjusted), verdict]

@@ -101,14 +101,15 @@ def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
     lines, telling, of = contrast.slices(pair, MOST_SLICES)
     rows = [
         [
-            *(escape(line.f1.group), f"{line.f1.total:,}", *_values(line.f1), interval(line.f1.by_cluster)),
+            *(escape(line.f1.group), f"{line.f1.total:,}", *_values(line.f1), interval(line.f1.bounds)),
             signed(line.exact.difference) if line.exact else "-",
         ]
         for line in lines
     ]
-    headers = ["slice", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", by_cluster, f"EM {b} - {a}"]
+    by = f"95 % by {escape(contrast.comparison.bounds_by([pair]))}"
+    headers = ["slice", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", by, f"EM {b} - {a}"]
     title = f"Slices in which {a} and {b} differ: {telling} of {of}"
-    note = f"\n\n{escape(said)}" if (said := contrast.slices_note(lines)) else ""
+    note = f"\n\n{escape(said)}" if (said := contrast.slices_note(pair, lines)) else ""
     yield details(title, table(headers, rows) + note) if rows else f"{title}." if of else ""
 
 

@@ -161,7 +161,7 @@ class Contrast:
             f"{'count' if of[0].clusters > 1 else 'counts'} as {few(of[0].effective_clusters)} of equal size"
         )
 
-    def slices_note(self, lines: Sequence[SliceLine]) -> str:
+    def slices_note(self, pair: Pair, lines: Sequence[SliceLine]) -> str:
         """What the intervals of these slices are drawn by, where it is not what the heading says; empty else."""
         clusters = self.comparison.clusters
         named = [self.comparison.slice_names[line.f1.group] for line in lines]
@@ -169,7 +169,8 @@ class Contrast:
         alone = any(len(np.unique(clusters.index[mask])) == 1 for mask in masks)
         if not alone or clusters.kind == "context":
             return ""
-        return f"by {clusters.kind}; by context for a slice within one {clusters.kind}"
+        by = self.comparison.bounds_by([pair])
+        return f"by {by}; by {by.removesuffix(clusters.kind)}context for a slice within one {clusters.kind}"
 
     def slices(self, pair: Pair, most: int) -> tuple[list[SliceLine], int, int]:
         """The slices in which the two differ, the clearest first; how many do, and how many there are."""
