@@ -14,7 +14,7 @@ from qatk.evaluation.error_kinds import (
 from qatk.evaluation.free_text import ALIGNMENTS, Aligned, AlignedAnswers, Aligner, align_answers
 from qatk.evaluation.metrics import take
 from qatk.evaluation.risk import Point, risk_curve
-from qatk.evaluation.squad import exact_and_f1
+from qatk.evaluation.squad import OFFICIAL, exact_and_f1
 from qatk.evaluation.thresholds import Sweep, threshold_sweep
 from qatk.languages import ENGLISH, Normalisation, normalise_answers
 from qatk.plugins.normalisers import LANGUAGE_KEYS, normalisation_of, recorded_normalisation
@@ -27,6 +27,7 @@ __all__ = [
     "KINDS",
     "LANGUAGE_KEYS",
     "MEANINGS",
+    "OFFICIAL",
     "RIGHT_ANSWER",
     "RIGHT_TO_ABSTAIN",
     "Agreement",

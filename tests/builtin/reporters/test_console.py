@@ -257,10 +257,10 @@ def test_numbers_are_never_cut(host: PluginHost, width: int) -> None:
 
 def test_metrics_by_other_names_are_shown(host: PluginHost) -> None:
     result = make_result(host)
-    more = {**result.metrics, "f1_macro": 12.5, "HasAns_f1_macro": 25.0, "exact_words": 0.25}
+    more = {**result.metrics, "f1_macro": 12.5, "HasAns_f1_macro": 25.0, "exact_words": 0.25, "pr_auc": 0.75}
     text = " ".join(report(replace(result, evaluation=replace(result.evaluation, metrics=more))).split())
     assert "further metrics all questions HasAns NoAns" in text
-    assert "f1_macro 12.500 25.000 - exact_words 0.250 - -" in text
+    assert "f1_macro 12.500 25.000 - exact_words 0.250 - - pr_auc 0.750 - - Run" in text
     assert "further metrics" not in report(result)
     alone = replace(result.evaluation, metrics={"f1": 0.5}, per_question={})
     text = " ".join(report(replace(result, evaluation=alone)).split())

@@ -20,7 +20,7 @@ from qatk.display import (
     plain_table,
     printable,
 )
-from qatk.evaluation import agreement_of
+from qatk.evaluation import OFFICIAL, agreement_of
 from qatk.results import Evaluation, StageTime
 from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, groups_of
 
@@ -91,9 +91,9 @@ def notes(evaluation: Evaluation) -> Iterable[str]:
 
 def further_figures(metrics: Mapping[str, float]) -> list[tuple[str, list[float | None]]]:
     """The figures of further metrics by name: of all questions, HasAns and NoAns; ``None`` where one is not known."""
-    known = {"total"} | ({"exact", "f1"} if "total" in metrics else set())
-    derived = (HAS_ANSWER.prefix, NO_ANSWER.prefix, "best_", "pr_")
-    names = [name for name in metrics if name not in known and not name.startswith(derived)]
+    known = OFFICIAL if "total" in metrics else OFFICIAL - {"exact", "f1"}
+    groups = (HAS_ANSWER.prefix, NO_ANSWER.prefix)
+    names = [name for name in metrics if name not in known and not name.startswith(groups)]
     return [(name, [metrics.get(f"{group.prefix}{name}") for group in GROUPS]) for name in names]
 
 
