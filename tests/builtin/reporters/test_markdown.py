@@ -164,6 +164,20 @@ def test_a_run_writes_its_report(host: PluginHost, tmp_path: Path) -> None:
     assert "<b>«" in markdown
 
 
+def test_figures_of_further_metrics_have_a_table(host: PluginHost, tmp_path: Path) -> None:
+    result = make_result(host)
+    more = {"chr_f": 12.5, "HasAns_chr_f": 25.0, "a|b": 0.25}
+    for metrics in ({**result.metrics, **more}, more):
+        found = replace(result, evaluation=replace(result.evaluation, metrics=metrics))
+        host.build("reporter", "markdown").report(found, tmp_path, Console(quiet=True))
+        markdown = (tmp_path / "report.md").read_text()
+        assert "| further metrics | all questions | HasAns | NoAns |\n" in markdown
+        assert "| chr&#95;f | 12.500 | 25.000 | &#45; |\n| a&#124;b | 0.250 | &#45; | &#45; |\n\n" in markdown
+        assert ("| EM | F1 | questions |" in markdown) == ("f1" in metrics)
+    host.build("reporter", "markdown").report(result, tmp_path, Console(quiet=True))
+    assert "further metrics" not in (tmp_path / "report.md").read_text()
+
+
 def test_nothing_is_written_without_a_folder(host: PluginHost) -> None:
     host.build("reporter", "markdown").report(make_result(host), None, Console(quiet=True))
 

@@ -41,7 +41,7 @@ from qatk_builtin.reporters.html.packing import whole
 from qatk_builtin.reporters.html.questions import browser
 from qatk_builtin.reporters.html.vega import vega_bundle
 from qatk_builtin.reporters.shared.comparison import Contrast
-from qatk_builtin.reporters.shared.facts import FURTHER_HEADERS, facts, further_figures, notes
+from qatk_builtin.reporters.shared.facts import facts, further_table, notes
 from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
 PARTS = ("columns", "charts", "rows", "question", "filters", "browser", "start")
@@ -140,9 +140,8 @@ def _headline(evaluation: Evaluation) -> Iterator[dict[str, str]]:
 
 
 def _further(evaluation: Evaluation) -> dict[str, object] | None:
-    found = further_figures(evaluation.metrics)
-    rows = [[name, *(figure(value, 3) for value in values)] for name, values in found]
-    return {"title": "", "headers": list(FURTHER_HEADERS), "rows": rows, "left": 1} if rows else None
+    headers, rows = further_table(evaluation.metrics)
+    return {"title": "", "headers": headers, "rows": rows, "left": 1} if rows else None
 
 
 def _sets(run: RunResult | None) -> dict[str, object] | None:

@@ -17,7 +17,7 @@ from qatk_builtin.reporters import MarkdownOptions
 from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
 from qatk_builtin.reporters.shared.cases import LONGEST, context_text, golds_of, marks_of, pick_losses, pick_wins
 from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast
-from qatk_builtin.reporters.shared.facts import facts, notes
+from qatk_builtin.reporters.shared.facts import facts, further_table, notes
 from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
 OPEN, CLOSE = "\x01", "\x02"
@@ -182,9 +182,9 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
         yield table(["", "EM", "F1", "questions"], rows)
         said = [evaluation.interval_note, *notes(evaluation)]
         yield "\n".join(f"{escape(note)}  " for note in said).rstrip()
+    yield _escaped(*further_table(metrics))
     if result.sets:
-        headers, rows = sets_table(result)
-        yield table([escape(header) for header in headers], [[escape(cell) for cell in row] for row in rows])
+        yield _escaped(*sets_table(result))
         yield escape(f"{NOTE[0].upper()}{NOTE[1:]}.")
     yield "\n".join(
         f"- {name}: {'; '.join(escape(' '.join(line.split())) for line in lines)}" for name, lines in facts(result)
@@ -198,6 +198,13 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
         yield details(f"Slices of {escape(name)}", "\n\n".join(tables)) if tables else ""
     if "exact" in evaluation.per_question:
         yield from _run_cases(evaluation, wins, losses)
+
+
+def _escaped(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of plain texts; nothing without rows."""
+    return (
+        table([escape(header) for header in headers], [[escape(cell) for cell in row] for row in rows]) if rows else ""
+    )
 
 
 def _slices(groups: Sequence[SliceRow]) -> str:

@@ -97,15 +97,22 @@ def further_figures(metrics: Mapping[str, float]) -> list[tuple[str, list[float 
     return [(name, [metrics.get(f"{group.prefix}{name}") for group in GROUPS]) for name in names]
 
 
-def _other_metrics(metrics: Mapping[str, float]) -> list[RenderableType]:
-    """The figures of further metrics; those of EM and F1 stand in the headline."""
-    if not (further := further_figures(metrics)):
-        return []
+def further_table(metrics: Mapping[str, float]) -> tuple[Sequence[str], list[list[str]]]:
+    """Headers, and a row for each further metric; the columns HasAns and NoAns only if they contain figures."""
+    further = further_figures(metrics)
     by_group = any(value is not None for _, values in further for value in values[1:])
     headers = FURTHER_HEADERS[: None if by_group else 2]
+    return headers, [[name, *(figure(value, 3) for value in values[: len(headers) - 1])] for name, values in further]
+
+
+def _other_metrics(metrics: Mapping[str, float]) -> list[RenderableType]:
+    """The figures of further metrics; those of EM and F1 stand in the headline."""
+    headers, rows = further_table(metrics)
+    if not rows:
+        return []
     table = plain_table(*headers)
-    for name, values in further:
-        table.add_row(Text(printable(name)), *(figure(value, 3) for value in values[: len(headers) - 1]))
+    for name, *cells in rows:
+        table.add_row(Text(printable(name)), *cells)
     return [Padding(table, (1, 0, 0, 0), expand=False)]
 
 
