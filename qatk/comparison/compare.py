@@ -101,7 +101,7 @@ def compare_systems(
     clusters = clusters_of(examples, _common_cluster(systems) if cluster is None else cluster)
     if len(systems) == 1:
         return Comparison(examples, systems, [], masks, clusters, draws, seed, summary=summary(systems[0], clusters))
-    pairs = _pairs(systems, masks, clusters.index, clusters.kind, draws, seed, all_pairs=all_pairs)
+    pairs = _pairs(systems, masks, clusters, draws, seed, all_pairs=all_pairs)
     said = caveat(systems, pairs)
     if said and len(pairs) == 1:
         pairs = [replace(pairs[0], verdict=f"{pairs[0].verdict} {said}")]
@@ -119,8 +119,7 @@ def _common_cluster(systems: Sequence[System]) -> str | None:
 def _pairs(
     systems: Sequence[System],
     masks: Mapping[str, Mapping[str, Bool]],
-    clusters: Int64,
-    kind: str,
+    clusters: Clusters,
     draws: int,
     seed: int,
     *,
@@ -134,7 +133,7 @@ def _pairs(
     scores = [np.stack([system.per_question(metric) for metric in METRICS], axis=1) for system in systems]
     firsts = range(len(systems) - 1 if all_pairs else 1)
     contexts = contexts_of(examples)
-    figures = joined([measure(scores[i:], table, clusters, contexts, draws=draws, seed=seed) for i in firsts])
+    figures = joined([measure(scores[i:], table, clusters.index, contexts, draws=draws, seed=seed) for i in firsts])
     adjusted, sizes = _by_family(figures, len(groups))
     names, totals = [*groups, *sliced], table.sum(axis=1).tolist()
     pairs = []
@@ -146,8 +145,8 @@ def _pairs(
             for m in range(len(METRICS))
         ]
         main, slices = found[: len(groups) * len(METRICS)], found[len(groups) * len(METRICS) :]
-        wins, losses, both_wrong = rank_questions(baseline, other, clusters)
-        said = verdict(baseline, other, main, kind)
+        wins, losses, both_wrong = rank_questions(baseline, other, clusters.index)
+        said = verdict(baseline, other, main, clusters)
         pairs.append(Pair(first, second, main, sorted(slices, key=_clearest), wins, losses, both_wrong, said))
     return pairs
 

@@ -29,14 +29,14 @@ def caveat(systems: Sequence[System], pairs: Sequence[Pair]) -> str:
     return SOME_ONE_SEED if not all(told) else ONE_SEED if len(pairs) == 1 else ALL_ONE_SEED
 
 
-def verdict(baseline: System, other: System, differences: Sequence[Difference], clusters: str) -> str:
+def verdict(baseline: System, other: System, differences: Sequence[Difference], clusters: Clusters) -> str:
     """State in one sentence what F1 over all questions shows; add another where EM shows something else.
 
     Args:
         baseline: the system that the differences are from.
         other: the other system.
         differences: must include EM and F1 over all questions.
-        clusters: ``article`` or ``context``.
+        clusters: of all questions.
     """
     of = {d.metric: d for d in differences if d.group == "all"}
     if _alike(of["f1"]):
@@ -53,15 +53,16 @@ def _alike(difference: Difference) -> bool:
     return not difference.difference and math.isnan(difference.by_question.low)
 
 
-def _finding(baseline: str, other: str, f1: Difference, clusters: str) -> str:
+def _finding(baseline: str, other: str, f1: Difference, clusters: Clusters) -> str:
     low, high = f1.bounds
-    alike = f" (the same in every {clusters})" if f1.error == 0 else ""
+    alike = f" (the same in every {clusters.kind})" if f1.error == 0 else ""
     if f1.verdict in ("better", "worse"):
-        by = f"95 % CI by seed and {clusters}" if f1.two_way else f"95 % CI by {clusters}"
+        by = f"95 % CI by seed and {clusters.kind}" if f1.two_way else f"95 % CI by {clusters.kind}"
         low, high = (low, high) if f1.difference > 0 else (-high, -low)
         known = alike or f" ({by} {low:.1f} to {high:.1f})"
         return f"{other} is {f1.verdict} than {baseline} by {abs(f1.difference):.1f} F1{known}."
-    known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else alike
+    lack = f" ({clusters.no_interval})" if clusters.no_interval else alike
+    known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else lack
     return f"No clear difference: {other} - {baseline} = {f1.difference:+.1f} F1{known}.{_power(f1.detectable)}"
 
 
@@ -80,4 +81,5 @@ def summary(system: System, clusters: Clusters) -> str:
         known = f" ({interval(bounds)})" if bounds.low <= bounds.high else ""
         means.append(f"{METRICS[metric]} {mean:.1f}{known}")
     seeds = len(system.evaluations)
-    return f"{system.name}, mean of {seeds} seeds: {', '.join(means)}. 95 % by seed and {clusters.kind}."
+    by = clusters.no_interval.capitalize() or f"95 % by seed and {clusters.kind}"
+    return f"{system.name}, mean of {seeds} seeds: {', '.join(means)}. {by}."

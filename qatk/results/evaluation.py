@@ -75,6 +75,8 @@ class Evaluation:
     def interval_note(self) -> str:
         """What intervals are computed over, in a sentence or two."""
         kind = self.clusters.kind
+        if lack := self.clusters.no_interval:
+            return f"{lack.capitalize()}."
         by = f"95 % intervals are by {kind}: {counted(self.clusters.count, kind)}."
         return f"{by} {self.clusters.note}.".removesuffix(" .")
 

@@ -38,6 +38,11 @@ class Clusters:
         verb = "question has" if self.unnamed == 1 else "questions have"
         return f"{self.unnamed:,} {verb} {lack}: each of their contexts is a cluster of its own"
 
+    @property
+    def no_interval(self) -> str:
+        """Why there is none: ``no interval: all questions are of one context``; empty for several clusters."""
+        return f"no interval: all questions are of one {self.kind}" if self.count == 1 else ""
+
 
 def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
     """Cluster questions by article, which their title names, or by context if no two titles differ.

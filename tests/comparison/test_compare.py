@@ -470,13 +470,18 @@ def test_what_cannot_be_compared(host: PluginHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "reach"), [([1], " F1."), ([0, 1, 5], " This data is too small to find any difference.")]
+    ("rows", "reach"),
+    [
+        ([1], " F1 (no interval: all questions are of one context)."),
+        ([0, 1, 5], " This data is too small to find any difference."),
+    ],
 )
 def test_hardly_any_questions(rows: list[int], reach: str, host: PluginHost) -> None:
     few = DATA.take(rows)
     found = compare_systems([system(host, name, few, [r]) for name, r in (("A", 0.1), ("B", 1.0))], draws=99)
     assert found.pairs[0].verdict.startswith("No clear difference: B - A = +")
     assert found.pairs[0].verdict.endswith(f"{reach} {ONE_SEED}")
+    assert Contrast(found).intervals_note.startswith("no interval: ") == (len(rows) == 1)
     json.dumps(comparison_to_dict(found), allow_nan=False)
 
 

@@ -220,7 +220,7 @@ def test_command_prints_tables(files: Path) -> None:
         ["with an answer", "2", "50.00", "-", "83.33", "-"],
         ["without an answer", "2", "100.00", "-", "100.00", "-"],
     ]
-    assert rows[6] == ["95 % intervals are by context: 1 context."]
+    assert rows[6] == ["No interval: all questions are of one context."]
     assert "-1.0000" in invoke("data.json", "p.json", "--null-odds", "odds.json").stdout
     assert "Annotators" not in result.stdout
 

@@ -133,7 +133,9 @@ class Contrast:
 
     @property
     def intervals_note(self) -> str:
-        """What the intervals of the table of systems go by."""
+        """What the intervals of the table of systems go by, or why there are none."""
+        if lack := self.comparison.clusters.no_interval:
+            return lack
         seeds = any(len(system.evaluations) > 1 for system in self.comparison.systems)
         return f"95 % intervals by {'seed and ' if seeds else ''}{self.comparison.clusters.kind}"
 
