@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from qatk.display.numbers import p_value
 from qatk.results.comparison import Difference, Margin, Pair, System
 from qatk.statistics.significance import holm
 from qatk.statistics.student import student_p
@@ -50,9 +51,9 @@ def _with_margin(pair: Pair, systems: Sequence[System], found: Margin) -> Pair:
     baseline, other = systems[pair.baseline].name, systems[pair.other].name
     by = f"by a margin of {found.margin:g} F1"
     if found.same:
-        said = f"{other} and {baseline} are the same {by} (p {max(found.p_no_worse, found.p_no_better):.3f})."
+        said = f"{other} and {baseline} are the same {by} (p {p_value(max(found.p_no_worse, found.p_no_better))})."
     elif found.no_worse:
-        said = f"{other} is no worse than {baseline} {by} (p {found.p_no_worse:.3f})."
+        said = f"{other} is no worse than {baseline} {by} (p {p_value(found.p_no_worse)})."
     else:
-        said = f"It is not shown that {other} is no worse than {baseline} {by} (p {found.p_no_worse:.3f})."
+        said = f"It is not shown that {other} is no worse than {baseline} {by} (p {p_value(found.p_no_worse)})."
     return replace(pair, margin=found, verdict=f"{pair.verdict} {said}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qatk.display.numbers import METRICS, interval
+from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.results.comparison import Difference, Pair, System
 from qatk.types import Clusters
 
@@ -44,7 +44,7 @@ def verdict(baseline: System, other: System, differences: Sequence[Difference], 
     else:
         said = _finding(baseline.name, other.name, of["f1"], clusters)
     if of["exact"].verdict in ("better", "worse") and of["exact"].verdict != of["f1"].verdict:
-        said += f" In EM {other.name} is {of['exact'].verdict} by {abs(of['exact'].difference):.1f}."
+        said += f" In EM {other.name} is {of['exact'].verdict} by {points(abs(of['exact'].difference))}."
     return said
 
 
@@ -59,11 +59,11 @@ def _finding(baseline: str, other: str, f1: Difference, clusters: Clusters) -> s
     if f1.verdict in ("better", "worse"):
         by = f"95 % CI by seed and {clusters.kind}" if f1.two_way else f"95 % CI by {clusters.kind}"
         low, high = (low, high) if f1.difference > 0 else (-high, -low)
-        known = alike or f" ({by} {low:.1f} to {high:.1f})"
-        return f"{other} is {f1.verdict} than {baseline} by {abs(f1.difference):.1f} F1{known}."
+        known = alike or f" ({by} {interval((low, high))})"
+        return f"{other} is {f1.verdict} than {baseline} by {points(abs(f1.difference))} F1{known}."
     lack = f" ({clusters.no_interval})" if clusters.no_interval else alike
-    known = f" (95 % CI {low:.1f} to {high:.1f})" if low <= high else lack
-    return f"No clear difference: {other} - {baseline} = {f1.difference:+.1f} F1{known}.{_power(f1.detectable)}"
+    known = f" (95 % CI {interval((low, high))})" if low <= high else lack
+    return f"No clear difference: {other} - {baseline} = {signed(f1.difference)} F1{known}.{_power(f1.detectable)}"
 
 
 def _power(detectable: float) -> str:
@@ -79,7 +79,7 @@ def summary(system: System, clusters: Clusters) -> str:
     for metric in ("f1", "exact"):
         mean, bounds = 100 * float(system.per_question(metric).mean()), system.interval(metric, every, clusters)
         known = f" ({interval(bounds)})" if bounds.low <= bounds.high else ""
-        means.append(f"{METRICS[metric]} {mean:.1f}{known}")
+        means.append(f"{METRICS[metric]} {points(mean)}{known}")
     seeds = len(system.evaluations)
     by = clusters.no_interval.capitalize() or f"95 % by seed and {clusters.kind}"
     return f"{system.name}, mean of {seeds} seeds: {', '.join(means)}. {by}."

@@ -16,13 +16,13 @@ from scipy import stats
 from compare_tools import answer, articles, evaluation, system
 from qatk.comparison.compare import compare_systems, comparison_to_dict
 from qatk.comparison.systems import read_systems
-from qatk.comparison.verdicts import ALL_ONE_SEED, ONE_SEED, SOME_ONE_SEED
+from qatk.comparison.verdicts import ALL_ONE_SEED, ONE_SEED, SOME_ONE_SEED, verdict
 from qatk.comparison.wins_losses import in_slice, rank_questions
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveReporter
-from qatk.results.comparison import UNRESOLVED, Comparison, Difference, System
+from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, System
 from qatk.results.evaluation import Evaluation
 from qatk.statistics.significance import holm, mcnemar, two_way_error
 from qatk_builtin.reporters.html.intervals import differences, slice_differences
@@ -150,6 +150,22 @@ def test_verdicts(clear: Comparison) -> None:
     alone = compare_systems(clear.systems[:2], draws=99)
     assert alone.verdicts == [alone.pairs[0].verdict]
     assert alone.pairs[0].verdict.endswith(f"). {ONE_SEED}")
+
+
+@pytest.mark.parametrize(
+    ("difference", "bounds", "found", "said"),
+    [
+        (-0.04, (-0.041, -0.032), UNRESOLVED, "No clear difference: B - A = 0.0 F1 (95 % CI -0.04 to -0.03)."),
+        (-0.05 + 1e-12, (-0.2, -1e-3), UNRESOLVED, "No clear difference: B - A = -0.1 F1 (95 % CI -0.2 to 0.0)."),
+        (-0.05 + 1e-12, (-0.06, -0.04), "worse", "B is worse than A by 0.1 F1 (95 % CI by article 0.0 to 0.1)."),
+    ],
+)
+def test_verdicts_give_numbers_as_tables_do(
+    difference: float, bounds: tuple[float, float], found: str, said: str, clear: Comparison
+) -> None:
+    given = {"difference": difference, "by_cluster": Interval(*bounds), "verdict": found}
+    differences = [replace(pick(clear, metric), **given) for metric in ("exact", "f1")]
+    assert verdict(*clear.systems[:2], differences, clear.clusters).startswith(said)
 
 
 def test_all_pairs_are_those_of_each_by_itself_under_one_correction(clear: Comparison, host: PluginHost) -> None:
