@@ -164,9 +164,9 @@ def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: i
     over = ["over seeds"] if seeds else []
     wide = width >= (WIDE_WITH_SEEDS if seeds else WIDE)
     if wide:
-        tests = ["by question", "p", f"by {clusters}", *over, "Holm p"]
+        tests = ["by question", "p by\nquestion", f"by {clusters}", *over, "Holm p"]
     else:
-        tests = ["\n".join([f"by {clusters}", *over, "by question"]), "\n".join(["Holm p", *("" for _ in over), "p"])]
+        tests = ["\n".join([f"by {clusters}", *(over or [""]), "by question"]), "Holm p\np by\nquestion"]
     table = plain_table("", "", *sides, *tests, "detects", "", left=(0, 1, 6 + len(tests)))
     for first, second, d in rows:
         between = [interval(d.two_way)] if d.two_way else over and ["-"]
