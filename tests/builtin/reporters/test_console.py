@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -294,6 +295,13 @@ def test_texts_of_all_scripts_and_sizes_keep_to_the_width(host: PluginHost, widt
 def test_bars(percent: float, shown: str) -> None:
     assert bar(percent, 4).plain == shown
     assert bar(float("nan"), 4).plain == "────"
+
+
+def test_the_docs_name_each_part_in_its_order(host: PluginHost) -> None:
+    page = (ROOT / "docs" / "reference" / "report.md").read_text("utf-8")
+    listed = re.findall(r"\*\*(.+?)\*\*", page.partition("From top to bottom:")[2].partition("Each example")[0])
+    assert listed[:2] == ["EM and F1", "Evaluation sets"], "neither has a heading in this report"
+    assert re.findall(r"^[A-Z][a-z]+(?: [a-z]+)*", report(make_result(host)), re.MULTILINE) == listed[2:]
 
 
 def test_the_sample_in_the_docs_is_what_is_printed(host: PluginHost) -> None:
