@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from qatk.sweeps.compare import compare as compare
     from qatk.types import Examples as Examples
 
+    __version__: str
+
 _HOMES = {
     "Examples": "qatk.types",
     "run": "qatk.runs.run",
@@ -56,7 +58,15 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # not for each import of qatk
+
+        return version("qatk")
     if name not in _HOMES:
         raise AttributeError(f"module 'qatk' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from importlib.metadata import version
 
 import pytest
 
+import qatk
 from qatk.errors import DataWarning, Problem, QatkError, RecipeError, UsageError, message, visible, without_secrets
 
 
@@ -57,3 +59,10 @@ def test_a_message_is_not_endless() -> None:
 def test_secrets_are_hidden(text: str, shown: str | None) -> None:
     assert without_secrets(text) == (text if shown is None else shown)
     assert str(QatkError(text)) == (text if shown is None else shown)
+
+
+def test_the_package_says_what_it_has() -> None:
+    assert qatk.__version__ == version("qatk")
+    assert {"run", "compare", "load_model", "__version__"} <= set(dir(qatk))
+    with pytest.raises(AttributeError, match="module 'qatk' has no attribute 'trian'"):
+        getattr(qatk, "trian")  # noqa: B009

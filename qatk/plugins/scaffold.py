@@ -70,7 +70,7 @@ def _content(kind: str, name: str) -> dict[str, str]:
         "kind": kind,
         "name": name,
         "key": name.replace("-", "_"),
-        "Class": name.title().replace("-", ""),
+        "Class": _class(name, kind, own["code"]),
         "package": _package(name),
         "distribution": f"qatk-{name}",
         "version": version("qatk"),
@@ -92,6 +92,13 @@ def _content(kind: str, name: str) -> dict[str, str]:
         f"{folder}/{kind}.py": fill["code"] + "\n",
         f"tests/test_{words['key']}.py": fill["test"] + "\n",
     }
+
+
+def _class(name: str, kind: str, code: str) -> str:
+    """The name of the class, with the kind where the code imports something of that name."""
+    found = name.title().replace("-", "")
+    imports = " ".join(re.findall(r"^(?:from|import) .*", code, re.MULTILINE))
+    return found + kind.title() if re.search(rf"\b{found}\b", imports) else found
 
 
 def _sections(name: str) -> dict[str, str]:

@@ -156,7 +156,7 @@ def key_basis(choice: Choice, tokenizer: Tokenizer, spec: BackboneSpec) -> dict[
         "featurizer": [registered.plugin.name, registered.name, choice.options.model_dump(mode="json")],
         "distribution": [registered.plugin.distribution, registered.plugin.version],
         "source": source,
-        "packages": [_version(name) for name in ("numpy", "tokenizers", "transformers")],
+        "packages": [_version(name) for name in ("numpy", "qatk", "tokenizers", "transformers")],
     }
 
 

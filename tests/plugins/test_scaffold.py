@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -80,6 +81,20 @@ def test_what_is_written_is_tidy(every_kind: tuple[Path, list[Path]]) -> None:
     for command in (["check", "--ignore", "D1"], ["format", "--check"]):
         done = call("ruff", command[0], *config, *command[1:], str(every_kind[0]), cwd=ROOT)
         assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("dataset", "examples", "ExamplesDataset"),
+        ("tracker", "run-result", "RunResultTracker"),
+        ("head", "path", "Path"),
+    ],
+)
+def test_a_class_hides_nothing_that_its_module_imports(kind: str, name: str, expected: str, tmp_path: Path) -> None:
+    folder = new_plugin(kind, name, HOST, tmp_path / "new")
+    tree = ast.parse((folder / f"qatk_{name.replace('-', '_')}" / f"{kind}.py").read_text("utf-8"))
+    assert [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] == [expected]
 
 
 @pytest.mark.parametrize(
