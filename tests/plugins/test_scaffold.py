@@ -88,7 +88,7 @@ def test_what_is_written_is_tidy(every_kind: tuple[Path, list[Path]]) -> None:
     [
         ("dataset", "examples", "ExamplesDataset"),
         ("tracker", "run-result", "RunResultTracker"),
-        ("head", "path", "Path"),
+        ("slicer", "few", "Few"),
     ],
 )
 def test_a_class_hides_nothing_that_its_module_imports(kind: str, name: str, expected: str, tmp_path: Path) -> None:
