@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.word_bounds import cuts_word, whole_words
 from qatk.types import Bool, Examples, Span
+
+if TYPE_CHECKING:
+    import regex
 
 ALIGNMENTS: tuple[str, ...] = ("exact", "normalised", "fuzzy", "not in the context", "no answer")
 """How an answer stands in its context; :class:`Aligner` gives indices into this."""
@@ -39,12 +42,11 @@ ABSTENTION_OPENINGS: tuple[str, ...] = (
     "there is no answer", "there is no information", "there is no mention", "this question cannot be",
     "unable to determine",
 )
-"""Openings of answers that mean "no answer", compared in the same way."""
+"""Openings of answers that mean "no answer", compared in the same way, each up to the end of a word."""
 # fmt: on
 
 _ARTICLES = frozenset({"a", "an", "the"})
-_UNIT = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})[^\W_][\u0300-\u036f]*)+")
-"""What is compared: a word or a number with its accents, or a character of a script without blanks."""
+_OPENS = re.compile(rf"(?:{'|'.join(map(re.escape, ABSTENTION_OPENINGS))})(?!\w)")
 _NUMBER = re.compile(r"\d+")
 _PLAIN = str.maketrans("\u2018\u2019\u02bc`", "''''")
 
@@ -65,7 +67,8 @@ class Aligner:
     The first of these rules that holds decides:
 
     1. *exact*: the context has the text, cutting no word in two.
-    2. *no answer*: the text is empty, one of :data:`ABSTENTIONS`, or begins with one of :data:`ABSTENTION_OPENINGS`.
+    2. *no answer*: the text is empty, one of :data:`ABSTENTIONS`, or begins with one of :data:`ABSTENTION_OPENINGS`
+       in whole words.
     3. *normalised*: the context has the same words and numbers in the same order, whatever their case, form of Unicode,
        punctuation and English articles.
     4. *fuzzy*: some span of the context is as similar as ``fuzzy`` says (rapidfuzz's ``partial_ratio``, extended to
@@ -103,7 +106,7 @@ class Aligner:
 
     def _abstains(self, said: str) -> bool:
         plain = _plain(said)
-        return not plain or plain in self._abstentions or plain.startswith(ABSTENTION_OPENINGS)
+        return not plain or plain in self._abstentions or _OPENS.match(plain) is not None
 
     def _similar(self, said: str, context: str) -> tuple[int, int] | None:
         if self.fuzzy is None or len(said) > len(context):
@@ -207,7 +210,7 @@ def _same_words(said: str, context: str) -> tuple[int, int] | None:
 
 
 def _units(text: str) -> _Units:
-    units = [(_normal(found[0]), found.span()) for found in _UNIT.finditer(text)]
+    units = [(_normal(found[0]), found.span()) for found in _unit().finditer(text)]
     without = [(unit, place) for unit, place in units if unit not in _ARTICLES] or units
     joined = "".join(f"{unit}{_BETWEEN}" for unit, _ in without)
     return _Units(_BETWEEN + joined, [place for _, place in without])
@@ -215,6 +218,15 @@ def _units(text: str) -> _Units:
 
 _units_of_context = lru_cache(maxsize=8)(_units)
 """Questions about one context mostly follow each other."""
+
+
+@cache
+def _unit() -> regex.Pattern[str]:
+    """What is compared: a word or a number, or a character of a script without blanks, each with its marks."""
+    import regex
+
+    unspaced = UNSPACED.pattern
+    return regex.compile(rf"{unspaced}\p{{M}}*|(?:(?!{unspaced})[\p{{L}}\p{{N}}]\p{{M}}*)+")
 
 
 def _normal(word: str) -> str:

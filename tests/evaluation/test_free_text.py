@@ -68,11 +68,38 @@ DATA, ANSWERS = (ROOT / "examples" / "compare" / name for name in ("dev.json", "
         ("I don\u2019t know.", ABSTAINED, ""),
         ("**Unanswerable**", ABSTAINED, ""),
         ("The context does not say who.", ABSTAINED, ""),
+        ("The answer is not here: nobody wrote it down.", ABSTAINED, ""),
+        ("The answer is Nottingham.", ABSENT, "The answer is Nottingham."),
+        ("Not givenchy", ABSENT, "Not givenchy"),
     ],
 )
 def test_a_text_finds_its_span(said: str, kind: int, text: str) -> None:
     found = ALIGNER.align(said, CONTEXT)
     assert (ALIGNMENTS[found.kind], found.text) == (ALIGNMENTS[kind], text)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "text"),
+    [
+        ("दान!", NORMALISED, "दान"),
+        ("दिन", ABSENT, "दिन"),  # "day" is not "donation"
+        ("दीन", ABSENT, "दीन"),
+        (
+            "\u201cमंदिर को\u201d",
+            NORMALISED,
+            "मंदिर को",
+        ),
+        ("(கா)", NORMALISED, "கா"),
+        ("க", ABSENT, "க"),
+        ("ที่!", NORMALISED, "ที่"),
+        ("ที!", ABSENT, "ที!"),
+        ("10\u00b3", ABSENT, "10\u00b3"),
+        ("_10\u00b2_", NORMALISED, "10\u00b2"),
+    ],
+)
+def test_words_are_compared_with_their_signs(said: str, kind: int, text: str) -> None:
+    context = "उसने मंदिर को दान दिया। கா ที่ 10\u00b2"
+    assert Aligner(fuzzy=None).align(said, context) == (kind, text)
 
 
 WORDS = CONTEXT.replace(",", "").split()
