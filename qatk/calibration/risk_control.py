@@ -10,7 +10,7 @@ Questions of one article go together, so a test counts an effective number of an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -23,6 +23,8 @@ from qatk.types import Clusters
 
 Wrong = Literal["exact", "overlap"]
 """When an answer is wrong: it equals no gold answer; or it shares no word with one."""
+WRONG_ANSWERS: Mapping[Wrong, str] = {"exact": "are wrong", "overlap": "share no word with a right answer"}
+"""What is said of such answers."""
 ROWS = 10
 """Rows of the curve."""
 START, START_AT_LEAST, START_SHARE = 8, 2, 0.25
@@ -65,11 +67,13 @@ class KeptPromise:
     Attributes:
         threshold: answer nothing where the null odds are above it.
         at_most, confidence: fractions.
+        wrong: when an answer counts as wrong, see :data:`Wrong`.
     """
 
     threshold: float
     at_most: float
     confidence: float
+    wrong: Wrong = "exact"
 
     @classmethod
     def of(cls, calibration: object) -> KeptPromise | None:
@@ -78,16 +82,17 @@ class KeptPromise:
         if held is None:
             return None
         try:
-            numbers = [float(held["chosen"]["threshold"]), float(held["at_most"]), float(held["confidence"])]
-        except (KeyError, TypeError, ValueError):
-            raise ValueError("the promise lacks a threshold, a share or a confidence") from None
-        return cls(*numbers)
+            threshold, at_most, confidence = held["chosen"]["threshold"], held["at_most"], held["confidence"]
+            wrong = next(known for known in WRONG_ANSWERS if known == held.get("wrong", "exact"))
+            return cls(float(threshold), float(at_most), float(confidence), wrong)
+        except (KeyError, TypeError, ValueError, StopIteration):
+            raise ValueError("the promise lacks a threshold, a share, a confidence or a known kind of wrong") from None
 
     @property
     def says(self) -> str:
         """The promise in a sentence."""
         share, confidence = percent_text(self.at_most), percent_text(self.confidence)
-        return f"at most {share} of the answers are wrong, on data like dev (confidence {confidence})"
+        return f"at most {share} of the answers {WRONG_ANSWERS[self.wrong]}, on data like dev (confidence {confidence})"
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ class Promise:
     @property
     def says(self) -> str:
         """The promise in a sentence."""
-        return KeptPromise(self.threshold, self.at_most, self.confidence).says
+        return KeptPromise(self.threshold, self.at_most, self.confidence, self.wrong).says
 
 
 def percent_text(share: float) -> str:

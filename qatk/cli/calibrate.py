@@ -226,12 +226,11 @@ def _first(found: Calibration) -> str:
 
 def _show_promise(console: Console, promise: Promise) -> None:
     """The risk-coverage curve with its band, and what is promised."""
-    from qatk.calibration.risk_control import percent_text
+    from qatk.calibration.risk_control import WRONG_ANSWERS, percent_text
 
-    confidence = percent_text(promise.confidence)
-    table = plain_table(
-        "threshold", "answered", "wrong", f"{confidence} limits", title="Wrong answers by share answered"
-    )
+    confidence, are_wrong = percent_text(promise.confidence), WRONG_ANSWERS[promise.wrong]
+    title = f"Answers that {are_wrong}, by share answered"
+    table = plain_table("threshold", "answered", "wrong", f"{confidence} limits", title=title)
     for point in promise.curve:
         limits = f"{100 * point.low:.1f} to {100 * point.high:.1f} %"
         answered, wrong = (f"{100 * value:.1f} %" for value in (point.answered, point.wrong))
@@ -243,6 +242,6 @@ def _show_promise(console: Console, promise: Promise) -> None:
     console.print(
         f"\npromise: {promise.says}\n"
         f"threshold {chosen.threshold:.4f} answers {100 * chosen.answered:.1f} % of "
-        f"{answered}; {100 * chosen.wrong:.1f} % of these answers are wrong",
+        f"{answered}; {100 * chosen.wrong:.1f} % of these answers {are_wrong}",
         soft_wrap=True,
     )

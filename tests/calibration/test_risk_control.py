@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from compare_tools import answer, articles, evaluation, write_run
 from qatk.calibration.calibrate import calibrate
 from qatk.calibration.fitting import Questions
-from qatk.calibration.risk_control import Ask, Promise, control_risk
+from qatk.calibration.risk_control import Ask, KeptPromise, Promise, control_risk
 from qatk.cli import app
 from qatk.errors import DataError, UsageError
 from qatk.plugins.host import PluginHost
@@ -192,8 +192,24 @@ def test_the_command_promises_and_takes_back(sure: Evaluation, tmp_path: Path) -
     assert isinstance(promise, Promise)
     assert kept["promise"] == json.loads(json.dumps(promise.as_dict()))
     assert kept["promise"]["says"] in said.stdout
+    weaker = CliRunner().invoke(app, ["calibrate", str(run), "--at-most", "25%", "--wrong", "overlap"])
+    means = "at most 25 % of the answers share no word with a right answer, on data like dev (confidence 90 %)"
+    assert f"promise: {means}" in weaker.stdout
+    assert "Answers that share no word with a right answer, by share answered" in " ".join(weaker.stdout.split())
+    assert "% of these answers share no word with a right answer\n" in weaker.stdout
+    overlap = KeptPromise.of(json.loads((run / "calibration.json").read_text()))
+    assert overlap is not None
+    assert overlap.says == means
     assert CliRunner().invoke(app, ["calibrate", str(run)]).exit_code == 0
     assert "promise" not in json.loads((run / "calibration.json").read_text())
+
+
+@pytest.mark.parametrize("changed", [{"wrong": "often"}, {"wrong": []}, {"at_most": None}, {"confidence": "much"}])
+def test_a_malformed_promise_is_refused(changed: dict[str, object]) -> None:
+    held = {"at_most": 0.05, "confidence": 0.9, "chosen": {"threshold": 1.0}}
+    assert KeptPromise.of({"promise": held}) == KeptPromise(1.0, 0.05, 0.9, "exact")
+    with pytest.raises(ValueError, match="the promise lacks"):
+        KeptPromise.of({"promise": {**held, **changed}})
 
 
 def test_a_promise_that_is_refused_leaves_the_run_as_it_was(sure: Evaluation, tmp_path: Path) -> None:
