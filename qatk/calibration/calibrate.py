@@ -82,6 +82,7 @@ class Calibration:
         full: whether the best spans of abstentions were known; else thresholds only take answers away.
         promise: the error rate that a threshold keeps, where one was asked for.
         normaliser: by which answers were compared.
+        on: the name of the data: an evaluation set of a run, or a file.
     """
 
     fitted: Fitted
@@ -97,6 +98,7 @@ class Calibration:
     full: bool
     promise: Promise | None = None
     normaliser: str = DEFAULT
+    on: str = "dev"
 
     @property
     def held_out(self) -> dict[str, dict[str, float]]:
@@ -125,6 +127,7 @@ class Calibration:
             "unnamed": self.clusters.unnamed,
             "full": self.full,
             "normaliser": self.normaliser,
+            "on": self.on,
             **({} if self.promise is None else {"promise": self.promise.as_dict()}),
         }
 
@@ -142,6 +145,7 @@ def calibrate(
     seed: int = SEED,
     cluster: str | None = None,
     promise: Ask | None = None,
+    on: str = "dev",
 ) -> Calibration:
     """Fit on one half of the articles, score on the other, swap; for several ways to halve them.
 
@@ -153,6 +157,7 @@ def calibrate(
         seed: of these halves.
         cluster: the column whose questions stay together, see :func:`qatk.types.clusters_of`; ``None`` is the article.
         promise: an error rate to promise, see :func:`qatk.calibration.risk_control.control_risk`.
+        on: the name of the data.
 
     Raises:
         DataError: without null odds; where all questions or none have an answer; for fewer than two articles and
@@ -175,8 +180,9 @@ def calibrate(
         **_judged(no_answer_probability(questions.odds), questions),
         clusters=clusters,
         full=predictions.nbest is not None,
-        promise=None if promise is None else control_risk(questions, clusters, promise),
+        promise=None if promise is None else control_risk(questions, clusters, promise, on),
         normaliser=normalisation.name_of(examples),
+        on=on,
     )
 
 

@@ -68,12 +68,14 @@ class KeptPromise:
         threshold: answer nothing where the null odds are above it.
         at_most, confidence: fractions.
         wrong: when an answer counts as wrong, see :data:`Wrong`.
+        on: the evaluation set that it was calibrated on: it holds on data like that.
     """
 
     threshold: float
     at_most: float
     confidence: float
     wrong: Wrong = "exact"
+    on: str = "dev"
 
     @classmethod
     def of(cls, calibration: object) -> KeptPromise | None:
@@ -84,7 +86,7 @@ class KeptPromise:
         try:
             threshold, at_most, confidence = held["chosen"]["threshold"], held["at_most"], held["confidence"]
             wrong = next(known for known in WRONG_ANSWERS if known == held.get("wrong", "exact"))
-            return cls(float(threshold), float(at_most), float(confidence), wrong)
+            return cls(float(threshold), float(at_most), float(confidence), wrong, str(held.get("on", "dev")))
         except (KeyError, TypeError, ValueError, StopIteration):
             raise ValueError("the promise lacks a threshold, a share, a confidence or a known kind of wrong") from None
 
@@ -92,7 +94,8 @@ class KeptPromise:
     def says(self) -> str:
         """The promise in a sentence."""
         share, confidence = percent_text(self.at_most), percent_text(self.confidence)
-        return f"at most {share} of the answers {WRONG_ANSWERS[self.wrong]}, on data like dev (confidence {confidence})"
+        are_wrong = WRONG_ANSWERS[self.wrong]
+        return f"at most {share} of the answers {are_wrong}, on data like {self.on} (confidence {confidence})"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class Promise:
         questions: how many it was fitted on.
         clusters: how many articles they are of, or what else was kept together.
         kind: what these clusters are.
+        on: the name of the data.
     """
 
     at_most: float
@@ -117,6 +121,7 @@ class Promise:
     questions: int
     clusters: int
     kind: str
+    on: str = "dev"
 
     @property
     def threshold(self) -> float:
@@ -130,7 +135,7 @@ class Promise:
     @property
     def says(self) -> str:
         """The promise in a sentence."""
-        return KeptPromise(self.threshold, self.at_most, self.confidence, self.wrong).says
+        return KeptPromise(self.threshold, self.at_most, self.confidence, self.wrong, self.on).says
 
 
 def percent_text(share: float) -> str:
@@ -138,13 +143,14 @@ def percent_text(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def control_risk(questions: Questions, clusters: Clusters, ask: Ask) -> Promise:
+def control_risk(questions: Questions, clusters: Clusters, ask: Ask, on: str = "dev") -> Promise:
     """The loosest threshold at which at most so many of the answers are wrong.
 
     Args:
         questions: with null odds, and EM and F1 of the best spans.
         clusters: of the questions.
         ask: what to promise.
+        on: the name of the data.
 
     Raises:
         DataError: the data cannot promise it: too few articles or answers, or too many of them are wrong.
@@ -175,4 +181,5 @@ def control_risk(questions: Questions, clusters: Clusters, ask: Ask) -> Promise:
             f"{what}: {known}, and up to {percent_text(lowest.high)} may be", fix="promise less, or use more data"
         )
     chosen = walk.point(best, confidence)
-    return Promise(at_most, confidence, ask.wrong, chosen, curve, len(questions.odds), clusters.count, clusters.kind)
+    counts = len(questions.odds), clusters.count, clusters.kind
+    return Promise(at_most, confidence, ask.wrong, chosen, curve, *counts, on)

@@ -13,7 +13,7 @@ from qatk.cli import completion
 from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json, share
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
-from qatk.errors import StorageError, UsageError
+from qatk.errors import StorageError, UsageError, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,6 +55,9 @@ def calibrate_command(
     null_odds: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Null odds of the predictions file.", show_default=False)
     ] = None,
+    on: Annotated[
+        str, typer.Option(metavar="SET", help="Calibrate on this evaluation set of the run, such as test.")
+    ] = "dev",
     splits: Annotated[
         int,
         typer.Option(min=1, max=1000, metavar="N", help="Maximum number of random splits of the articles into halves."),
@@ -86,10 +89,10 @@ def calibrate_command(
 
     plain_warnings()
     asked = _ask(at_most, confidence, wrong)
-    evaluation = _read(context, source, data, null_odds, cluster, (language, language_column))
+    evaluation = _read(context, source, on, data, null_odds, cluster, (language, language_column))
     answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
-    by = cluster or evaluation.cluster
-    found = calibrate(*answers, splits=splits, seed=seed, cluster=by, promise=asked)
+    name, by = on if data is None else visible(data.name), cluster or evaluation.cluster
+    found = calibrate(*answers, splits=splits, seed=seed, cluster=by, promise=asked, on=name)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -116,7 +119,7 @@ def _show(console: Console, found: Calibration, why: str | None) -> None:
     for block in in_blocks(_table(found), console.width):
         console.print(block)
         console.print()
-    console.print(_advice(found), soft_wrap=True)
+    console.print(_advice(found), soft_wrap=True, markup=False)
     if why is not None:
         console.print(why, style="yellow", soft_wrap=True)
     if found.promise is not None:
@@ -139,6 +142,7 @@ def _write(run: Path, found: Calibration) -> Path:
 def _read(
     context: typer.Context,
     source: Path,
+    on: str,
     data: Path | None,
     null_odds: Path | None,
     cluster: str | None,
@@ -148,6 +152,8 @@ def _read(
     if data is not None:
         from qatk.evaluation.evaluate import evaluate, read_data
 
+        if on != "dev":
+            raise UsageError("--on is only for runs: --data names the data of a predictions file", fix="remove it")
         if null_odds is None:
             raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
         examples = read_data(data, host, cluster=cluster, language_column=by[1])
@@ -167,7 +173,7 @@ def _read(
     if any(by):
         what = "--language is only for predictions files: a run has the language of its recipe"
         raise UsageError(what, fix="remove it, or add --data FILE")
-    return load_run(source, host=host).evaluation
+    return load_run(source, on=on, host=host).evaluation
 
 
 def _title(found: Calibration) -> str:
@@ -209,7 +215,7 @@ def _advice(found: Calibration) -> str:
         f"held out, mean of {counted(len(found.splits), 'random split')}: {gain:+.2f} F1 against threshold 0, "
         f"{gap:.2f} below the oracle\n"
         f"{_first(found)}\n"
-        f"fitted on all articles, for new data: threshold {fitted.threshold:.4f}, temperature "
+        f"fitted on all of {found.on}, for new data: threshold {fitted.threshold:.4f}, temperature "
         f"{fitted.temperature:.2f}, offset {fitted.offset:.2f}{known}"
     )
 
@@ -244,4 +250,5 @@ def _show_promise(console: Console, promise: Promise) -> None:
         f"threshold {chosen.threshold:.4f} answers {100 * chosen.answered:.1f} % of "
         f"{answered}; {100 * chosen.wrong:.1f} % of these answers {are_wrong}",
         soft_wrap=True,
+        markup=False,
     )

@@ -62,7 +62,7 @@ class Source:
             raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {self.run} makes it again") from None
 
     def fitted_threshold(self) -> float | None:
-        """The null threshold of ``calibration.json``, fitted on all dev questions for data to come."""
+        """The null threshold of ``calibration.json``, fitted on all questions of a set for data to come."""
         if self.run is None:
             return None
         file = self.run / FILE

@@ -220,6 +220,28 @@ def test_a_promise_that_is_refused_leaves_the_run_as_it_was(sure: Evaluation, tm
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
+def test_a_set_that_chose_nothing_can_be_calibrated_on(sure: Evaluation, host: PluginHost, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", evaluation(host, sure.examples, answer(sure.examples, 0.2, 1)))
+    test = write_run(tmp_path / "other", sure)
+    (run / "sets").mkdir()
+    test.rename(run / "sets" / "test")
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["data"]["test"] = manifest["data"]["dev"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    arguments = ["calibrate", str(run), "--at-most", "25%"]
+    assert CliRunner().invoke(app, arguments).exit_code == 1
+    said = CliRunner().invoke(app, [*arguments, "--on", "test"])
+    assert said.exit_code == 0, said.output
+    assert "on data like test (confidence 90 %)" in said.stdout
+    assert "fitted on all of test, for new data" in said.stdout
+    kept = json.loads((run / "calibration.json").read_text())
+    promise = KeptPromise.of(kept)
+    assert (kept["on"], promise and promise.on) == ("test", "test")
+    assert kept == calibrate(sure.examples, sure.predictions, promise=Ask(0.25), on="test").as_dict()
+    with pytest.raises(UsageError, match="no evaluation set 'tset'"):
+        CliRunner().invoke(app, [*arguments, "--on", "tset"], catch_exceptions=False, standalone_mode=False)
+
+
 def test_the_commands_of_the_page_run(sure: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_run(tmp_path / "runs" / "quickstart", sure)
     monkeypatch.chdir(tmp_path)
