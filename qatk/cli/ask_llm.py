@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set, Use
+from qatk.cli.data.options import Data, Set
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import output, plain_warnings, plugin_host
+from qatk.cli.shared import Use, output, plain_warnings, plugin_host
 from qatk.errors import Interrupted, UsageError, counted
 
 Url = Annotated[

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from qatk.cli import completion
+from qatk.cli.compare_options import Use
 from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json, share
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
@@ -50,8 +51,9 @@ def calibrate_command(
     source: Source,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="SQuAD data that the predictions file answers.", show_default=False),
+        typer.Option(metavar="FILE", help="Data that the predictions file answers.", show_default=False),
     ] = None,
+    use: Use = None,
     null_odds: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Null odds of the predictions file.", show_default=False)
     ] = None,
@@ -89,7 +91,7 @@ def calibrate_command(
 
     plain_warnings()
     asked = _ask(at_most, confidence, wrong)
-    evaluation = _read(context, source, on, data, null_odds, cluster, (language, language_column))
+    evaluation = _read(context, source, on, data, use, null_odds, cluster, (language, language_column))
     answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
     name, by = on if data is None else visible(data.name), cluster or evaluation.cluster
     found = calibrate(*answers, splits=splits, seed=seed, cluster=by, promise=asked, on=name)
@@ -144,6 +146,7 @@ def _read(
     source: Path,
     on: str,
     data: Path | None,
+    use: str | None,
     null_odds: Path | None,
     cluster: str | None,
     by: tuple[str | None, str | None],
@@ -156,7 +159,7 @@ def _read(
             raise UsageError("--on is only for runs: --data names the data of a predictions file", fix="remove it")
         if null_odds is None:
             raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
-        examples = read_data(data, host, cluster=cluster, language_column=by[1])
+        examples = read_data(data, host, cluster=cluster, use=use, language_column=by[1])
         return evaluate(examples, source, null_odds=null_odds, host=host, language=by[0], language_column=by[1])
     from qatk.files import is_there
 
@@ -164,10 +167,10 @@ def _read(
         raise UsageError(
             f"{source} is a file, not a run folder", fix="for a predictions file, add --data and --null-odds"
         )
-    if null_odds is not None:
-        raise UsageError(
-            "--null-odds is only for predictions files: a run has its own", fix="remove it, or add --data FILE"
-        )
+    for option, given in (("--null-odds", null_odds), ("--use", use)):
+        if given is not None:
+            what = f"{option} is only for predictions files: a run has its own"
+            raise UsageError(what, fix="remove it, or add --data FILE")
     from qatk.run_folder.load import load_run
 
     if any(by):

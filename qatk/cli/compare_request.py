@@ -143,7 +143,6 @@ class Request:
 
     def _answer(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.cli.progress import show_progress
-        from qatk.cli.reading import dataset_for
         from qatk.comparison.systems import read_systems
 
         self._refuse(("--on", None if self.on == "dev" else self.on), why="run folders without --data")
@@ -154,7 +153,7 @@ class Request:
                 self.inputs,
                 null_odds,
                 data=data,
-                use=self.use or dataset_for(str(data)),
+                use=self.use,
                 common=self.common,
                 group_seeds=self.group_seeds,
                 cluster=self.cluster,

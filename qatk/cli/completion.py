@@ -135,7 +135,7 @@ def recipe_keys(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 @_quiet
 def dataset_options(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """``OPTION=`` for every option of the dataset that the command reads."""
-    from qatk.cli.reading import dataset_for
+    from qatk.plugins.endings import dataset_for
 
     usual = dataset_for(None)
     by_ending = next((name for word in _words() if (name := dataset_for(word)) != usual), usual)

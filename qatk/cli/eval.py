@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli import completion
 from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
-from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plugin_host, print_json
+from qatk.cli.shared import Cluster, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import METRICS, best_threshold, interval
 from qatk.display.tables import plain_table
 from qatk.errors import visible
@@ -38,7 +37,9 @@ class Extra(str, Enum):
 
 Data = Annotated[
     Path,
-    typer.Argument(metavar="DATA", help="SQuAD data: JSON, v1.1 or v2, plain or .gz; with --use, another form."),
+    typer.Argument(
+        metavar="DATA", help="SQuAD file, or rows (CSV, JSONL, Parquet ...), plain or .gz; with --use, another form."
+    ),
 ]
 PredictionsFile = Annotated[
     Path,
@@ -73,11 +74,6 @@ Threshold = Annotated[
     ),
 ]
 
-Use = Annotated[
-    str,
-    typer.Option(metavar="DATASET", help="Read DATA by this dataset component.", autocompletion=completion.datasets),
-]
-
 
 def evaluate_command(
     context: typer.Context,
@@ -88,7 +84,7 @@ def evaluate_command(
     extra: ExtraOption = Extra.error,
     na_prob_thresh: Threshold = None,
     cluster: Cluster = None,
-    use: Use = "squad",
+    use: Use = None,
     language: Language = None,
     language_column: LanguageColumn = None,
     align: Align = False,
@@ -105,6 +101,7 @@ def evaluate_command(
     from qatk.evaluation.answer_costs import read_costs
     from qatk.evaluation.evaluate import evaluate
 
+    plain_warnings()
     host = plugin_host(context)
     evaluation = evaluate(
         data,

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.data.options import Use
-from qatk.cli.shared import ModelName, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import ModelName, Use, output, plain_warnings, plugin_host, print_json
 
 if TYPE_CHECKING:
     from qatk.inference.exporting import Exported

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set, Use
+from qatk.cli.data.options import Data, Set
 from qatk.cli.predict_shards import Jobs, KeepRunning, Launcher, OneShard, Sharding, Shards
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import (
@@ -20,6 +20,7 @@ from qatk.cli.shared import (
     NoOverlap,
     Passages,
     RuntimeName,
+    Use,
     answering_settings,
     output,
     plain_warnings,

@@ -6,21 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError
-from qatk.files import ending
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveDataset
     from qatk.types import Examples
-
-
-ROWS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
-"""Endings of files of rows; what ends otherwise is taken for a SQuAD file."""
-
-
-def dataset_for(data: str | None) -> str:
-    """The dataset component that reads a file, by its ending."""
-    return "table" if ending(data or "") in ROWS else "squad"
 
 
 def read_examples(
@@ -45,6 +35,7 @@ def with_column(settings: Sequence[str] | None, column: str | None) -> list[str]
 
 def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> LiveDataset:
     """The dataset component that reads DATA, see :func:`read_examples`; without ``use`` the file's ending decides."""
+    from qatk.plugins.endings import dataset_for
     from qatk.plugins.live import LiveDataset
     from qatk.recipes.document import assign, parse
 

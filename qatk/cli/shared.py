@@ -39,6 +39,16 @@ LanguageColumn = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of the data that names each question's normaliser.")
 ]
 
+Use = Annotated[
+    str | None,
+    typer.Option(
+        "--use",
+        metavar="DATASET",
+        help="Dataset component that reads DATA.",
+        show_default="by its ending",
+        autocompletion=completion.datasets,
+    ),
+]
 ModelName = Annotated[
     str,
     typer.Argument(

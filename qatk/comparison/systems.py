@@ -48,7 +48,7 @@ def read_systems(
     nbest: bool = True,
     on: str = "dev",
     host: PluginHost | None = None,
-    use: str = "squad",
+    use: str | None = None,
     align: Aligner | None = None,
     by: Normalisation | None = None,
     runtimes: Sequence[str] = (),
@@ -68,7 +68,7 @@ def read_systems(
         nbest: read the best spans of each question too; comparing needs none.
         on: the evaluation set of the runs to compare on, where no data is given.
         host: the plugins that read the data, answer it and group its questions.
-        use: the dataset that reads a data file.
+        use: the dataset that reads a data file; ``None`` takes it by the ending.
         align: how to align free-text answers of prediction files to spans of their contexts; adds what they cost.
         by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
         runtimes: what models predict with (see :func:`qatk.load_model`): one for all, or one for each source in order.
@@ -86,7 +86,7 @@ def read_systems(
     files = {name: source for name, source in of.items() if Path(source).is_file()}
     answers = read_answers(files, null_odds, align)
     if data is None:
-        _refuse_language(by)
+        _refuse_of_data(by, use)
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
     else:
         asked = read_data(data, host, cluster=cluster, use=use, language_column=(by := by or ENGLISH).column)
@@ -198,8 +198,10 @@ def _shared_with_run(
     return base.examples, base.masks
 
 
-def _refuse_language(by: Normalisation | None) -> None:
-    """Without data a run brings the language."""
+def _refuse_of_data(by: Normalisation | None, use: str | None) -> None:
+    """Without data nothing is read, and a run brings the language."""
+    if use is not None:
+        raise UsageError("--use goes with --data", fix="add the data that it reads, or remove it")
     if by is not None:
         fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
         raise UsageError("--language goes with --data", fix=fix)

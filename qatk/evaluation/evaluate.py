@@ -24,6 +24,7 @@ from qatk.evaluation.prediction_files import (
 from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.squad import exact_and_f1, official_metrics
 from qatk.languages import ENGLISH, Normalisation
+from qatk.plugins.endings import dataset_for
 from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples, clusters_of
@@ -46,7 +47,7 @@ def evaluate(
     extra: Extra = "error",
     na_prob_thresh: float | None = None,
     host: PluginHost | None = None,
-    use: str = "squad",
+    use: str | None = None,
     cluster: str | None = None,
     align: Aligner | None = None,
     language: str | None = None,
@@ -55,7 +56,7 @@ def evaluate(
     """Score predictions as the official SQuAD v2 script does; without a threshold, they are scored as they are.
 
     Args:
-        data: examples with gold answers, or a file that the dataset ``use`` reads.
+        data: examples with gold answers, or a file, see ``use``.
         predictions: a mapping from id to text (``""`` for "no answer") or to the list of the answer's spans; or a file,
             see :func:`qatk.evaluation.prediction_files.read_predictions`.
         null_odds: a mapping from id to null score minus best span score, or a file; adds ``best_*`` and ``pr_*``.
@@ -66,7 +67,9 @@ def evaluate(
         na_prob_thresh: the official script's option: answers with higher null odds become "no answer"; ``best_*`` and
             ``pr_*`` still describe the predictions as they are.
         host: the plugins to use.
-        use: the dataset that reads a file; its first required option is the path.
+        use: the dataset that reads a file; its first required option is the path. ``None`` takes it by the file's
+            ending. ``None`` takes it by the file's
+            ending.
         cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
         align: how to align free-text answers to spans of their contexts before they are scored; adds the groups
             ``alignment`` to the evaluation.
@@ -98,7 +101,7 @@ def read_data(
     host: PluginHost | None = None,
     *,
     cluster: str | None = None,
-    use: str = "squad",
+    use: str | None = None,
     language_column: str | None = None,
 ) -> Examples:
     """Examples to score; a file is read by a dataset of the host, and examples are returned unchanged.
@@ -118,7 +121,7 @@ def read_data(
         return data
     from qatk.plugins.host import PluginHost
 
-    host = host or PluginHost.discover()
+    host, use = host or PluginHost.discover(), use or dataset_for(str(data))
     component = host.find("dataset", use).component
     if not (required := component.required_options):
         raise UsageError(f"the dataset {use!r} reads no file", where=str(data), fix="name another one, such as squad")

@@ -44,6 +44,7 @@ def compare(
     margin: float | None = None,
     all_pairs: bool = False,
     on: str = "dev",
+    use: str | None = None,
     align: Aligner | None = None,
     language: str | None = None,
     language_column: str | None = None,
@@ -70,20 +71,19 @@ def compare(
         margin: the margin in F1, in percentage points, within which a system counts as no worse than the baseline.
         all_pairs: compare every system with every other, not only with the first.
         on: the evaluation set of the runs to compare on.
+        use: the dataset that reads ``data``, as in :func:`qatk.evaluate`.
         align: how to align free-text answers of predictions files, as in :func:`qatk.evaluate`.
         language: the normaliser by which answers to ``data`` are compared, as in :func:`qatk.evaluate`.
         language_column: the column of the data that names each question's.
         host: the plugins to use.
-
-    Raises a :class:`QatkError` for all that a user can correct, for wrong arguments before anything is run.
     """
     check_figures(draws, seed, margin)
-    host = host or PluginHost.discover()
-    if recipes := _recipes_of(sources := tuple(map(here, sources)), data, varied=bool(over) or seeds is not None):
-        systems = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on, bool(margin))
-    elif not (systems := _gathered(sources, host, on)):
-        read = partial(read_systems, by=given_normalisation(language, language_column, host), align=align, host=host)
-        systems = read(sources, null_odds, data=data, common=common, group_seeds=group_seeds, cluster=cluster, on=on)
+    host, sources = host or PluginHost.discover(), tuple(map(here, sources))
+    recipes = _recipes_of(sources, data, varied=bool(over) or seeds is not None)
+    by = given_normalisation(language, language_column, host)
+    made = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on, bool(margin))
+    read = partial(read_systems, data=data, use=use, cluster=cluster, on=on, host=host, align=align, by=by)
+    systems = made or _gathered(sources, host, on) or read(sources, null_odds, common=common, group_seeds=group_seeds)
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
@@ -116,7 +116,9 @@ def _made(
     on: str,
     paired: bool,
 ) -> list[System]:
-    """The systems of recipes, whose missing runs are made."""
+    """The systems of recipes, whose missing runs are made; none without recipes."""
+    if not recipes:
+        return []
     overs = [over_values(key, values) for key, values in over.items()]
     if executor is None or isinstance(executor, Mapping):
         section = launcher_of(recipes[0], settings, host) if executor is None else executor

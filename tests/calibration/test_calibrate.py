@@ -256,6 +256,13 @@ def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path)
     shown = call(tmp_path / "said.json", "--data", tmp_path / "data.json", "--null-odds", tmp_path / "odds.json")
     assert "a threshold can only remove answers" in shown
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.json", "odds.json", "said.json"]
+    qatk.data.save(DATA, tmp_path / "data.jsonl")
+    answered = [tmp_path / "said.json", "--null-odds", tmp_path / "odds.json", "--json", "--data"]
+    by_file = {name: json.loads(call(*answered, tmp_path / name)) for name in ("data.json", "data.jsonl")}
+    assert [of.pop("on") for of in by_file.values()] == ["data.json", "data.jsonl"]
+    assert by_file["data.json"] == by_file["data.jsonl"]
+    with pytest.raises(DataError, match="a second JSON value"):
+        call(*answered, tmp_path / "data.jsonl", "--use", "squad")
 
 
 def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_path: Path) -> None:

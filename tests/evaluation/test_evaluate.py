@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import qatk
+from commands import call
 from qatk.cli.eval import evaluate_command
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
@@ -223,6 +226,25 @@ def test_command_prints_tables(files: Path) -> None:
     assert rows[6] == ["No interval: all questions are of one context."]
     assert "-1.0000" in invoke("data.json", "p.json", "--null-odds", "odds.json").stdout
     assert "Annotators" not in result.stdout
+
+
+def test_data_are_read_by_their_ending(folder: Path) -> None:
+    rows = [["id", "question", "context", "answers"], *([f"q{k}", "Who?", "A red fox.", "red fox"] for k in range(2))]
+    Path("data.csv").write_text("\n".join(map(",".join, rows)))
+    Path("right.json").write_text(json.dumps({"q0": "red fox", "q1": "red fox"}))
+    Path("half.json").write_text(json.dumps({"q0": "red fox", "q1": ""}))
+    assert evaluate("data.csv", "half.json").metrics["exact"] == 50.0
+    compared = qatk.compare("right.json", "half.json", data="data.csv", draws=1000)
+    assert [system.evaluation.metrics["exact"] for system in compared.systems] == [100.0, 50.0]
+    for named in (partial(evaluate, "data.csv"), partial(qatk.compare, "right.json", data="data.csv")):
+        with pytest.raises(DataError, match=r"data\.csv:1:1: this is not JSON"):
+            named("half.json", use="squad")
+    with pytest.raises(UsageError, match="--use goes with --data"):
+        qatk.compare("right.json", "half.json", use="table")
+    Path("data.csv").write_text(Path("data.csv").read_text().replace("context", "passage"))
+    done = call("qatk", "eval", "data.csv", "half.json", "--json", cwd=folder)
+    assert json.loads(done.stdout)["exact"] == 50.0
+    assert re.fullmatch(r"warning: data\.csv: columns by their usual names: .*\n", done.stderr), done.stderr
 
 
 def test_command_tells_how_far_several_annotators_agree(files: Path) -> None:

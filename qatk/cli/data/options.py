@@ -17,16 +17,6 @@ Data = Annotated[
         show_default=False,
     ),
 ]
-Use = Annotated[
-    str | None,
-    typer.Option(
-        "--use",
-        metavar="DATASET",
-        help="Dataset component that reads DATA.",
-        show_default="by its ending",
-        autocompletion=completion.datasets,
-    ),
-]
 Set = Annotated[
     list[str] | None,
     typer.Option(
