@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host
-from qatk.errors import QatkError, UsageError
+from qatk.errors import QatkError, QatkWarning, UsageError
 
 if TYPE_CHECKING:
     from qatk.results import RunResult
@@ -55,7 +56,6 @@ def report_command(
     from qatk.run_folder.load import load_run
     from qatk.run_folder.lock import locked
     from qatk.run_folder.remote import here
-    from qatk.types import clusters_of
 
     plain_warnings()
     if out is not None and not (is_there(out) and out.is_dir()):
@@ -71,13 +71,28 @@ def report_command(
     wanted = _reporters(result, ["html"] if open_page else reporter)
     reporters = [host.live(LiveReporter, "reporter", name, options) for name, options in wanted]
     if cluster is not None:
-        clusters_of(result.evaluation.examples, cluster)
-        result = replace(result, evaluation=replace(result.evaluation, cluster=cluster))
+        result = _clustered(result, cluster)
     with locked(out or run):
         for each in reporters:
             each.report(result, folder, output())
     if open_page:
         _open(folder / PAGE)
+
+
+def _clustered(result: RunResult, column: str) -> RunResult:
+    """The result with intervals by a column, in every set that has it."""
+    from qatk.types import clusters_of
+
+    clusters_of(result.evaluation.examples, column)
+    sets = dict(result.sets)
+    for name, evaluation in sets.items():
+        try:
+            clusters_of(evaluation.examples, column)
+        except UsageError as error:
+            warnings.warn(QatkWarning(f"{name}: {error.what}; its intervals stay as they were"), stacklevel=2)
+        else:
+            sets[name] = replace(evaluation, cluster=column)
+    return replace(result, evaluation=replace(result.evaluation, cluster=column), sets=sets)
 
 
 def _reporters(result: RunResult, names: Sequence[str] | None) -> list[tuple[str, dict[str, Any]]]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import qatk
 from commands import call
+from compare_tools import answer, articles, evaluation, write_run
+from qatk.display import interval
 from qatk.errors import UsageError
+from qatk.plugins.host import PluginHost
 from small import write_recipe
 
 
@@ -44,6 +49,30 @@ def test_later_commands_take_the_column_of_a_run(tmp_path: Path) -> None:
         assert found["clusters"] == "context", command
     other = call("qatk", "run", "recipe.yaml", "--out", "run", "--resume", cwd=tmp_path)
     assert "holds another run: its recipe differs" in other.stderr
+
+
+def test_a_report_is_by_the_column_in_every_set_that_has_it(host: PluginHost, tmp_path: Path) -> None:
+    bare = articles(80, 8)
+    towns = replace(bare, columns={"town": [f"town {k // 27}" for k in range(80)]})
+    run = write_run(tmp_path / "run", evaluation(host, towns, answer(towns, 0.6, 1)))
+    sets = {
+        "test": evaluation(host, towns, answer(towns, 0.4, 2)),
+        "bare": evaluation(host, bare, answer(bare, 0.4, 3)),
+    }
+    for name, found in sets.items():
+        place = write_run(tmp_path / name, found)
+        (run / "sets").mkdir(exist_ok=True)
+        place.rename(run / "sets" / name)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["data"] |= dict.fromkeys(sets, manifest["data"]["dev"])
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    done = call("qatk", "report", "run", "--cluster", "town", "--reporter", "markdown", cwd=tmp_path)
+    said = "warning: bare: cluster town: the data has no such column; its intervals stay as they were\n"
+    assert (done.returncode, done.stderr) == (0, said)
+    rows = {line.split("|")[1].strip(): line for line in (run / "report.md").read_text().splitlines() if "|" in line}
+    for name, column in (("test", "town"), ("bare", None)):
+        by = replace(sets[name], cluster=column)
+        assert f"| {interval(by.interval('f1', np.ones(80, np.bool_)))} |" in rows[name], name
 
 
 def test_halves_keep_a_cluster_whole(tmp_path: Path) -> None:
