@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,17 +13,12 @@ import pyarrow.compute as pc
 
 from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.further import ALL_COLUMNS
-from qatk.types.names import USUAL
+from qatk.types.places import Place, places_of
+from qatk.types.roles import roles_of
 from qatk.types.starts import UNKNOWN
 from qatk.types.tables import Columns, columns_of_table, text_column
 
 _TEXTS = ("id", "question", "context", "title")
-_LIMIT = 1 << 63
-"""What a whole number of Arrow does not reach."""
-Place = tuple[str, int | None]
-"""The text of an answer, and where it starts, ``None`` where the data does not say."""
-
-
 Ambiguous = Literal["first", "last", "unknown"]
 """Which place an answer has that is a text alone and stands several times in its context."""
 
@@ -42,24 +35,25 @@ class Rows:
         table: a ``pyarrow.Table``.
         where: what messages call it.
         roles: the column that holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
-            or ``answer_end``.
+            or ``answer_end``; ``None``: none does.
         columns: further columns to read.
 
     Raises:
-        DataError: for a table without rows, or without a column that is named or needed, with those that it has.
+        DataError: for a table without rows, or without a column that is named or needed, with those that it has;
+            places of answers without answers need the column of these.
     """
 
     def __init__(
-        self, table: pa.Table, where: str, roles: Mapping[str, str] | None = None, columns: Sequence[str] = ()
+        self, table: pa.Table, where: str, roles: Mapping[str, str | None] | None = None, columns: Sequence[str] = ()
     ) -> None:
-        self.table, self.where, self.named, self.further = table, where, roles or {}, columns
+        self.table, self.where, self.further = table, where, columns
         if not table.num_rows:
             raise DataError("there are no rows", where=where, fix="one row a question is due")
         if twice := [name for name, number in Counter(table.column_names).items() if number > 1]:
             raise DataError(
                 f"several columns are called {listed([repr(name) for name in twice])}", where=where, fix="rename them"
             )
-        self.roles = self._roles()
+        self.roles = roles_of(table, where, roles or {})
 
     def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None) -> Columns:
         """The columns of examples; the place of an answer that is a text alone is looked for in its context.
@@ -101,32 +95,6 @@ class Rows:
         columns |= {name: self.table[name] for name in wanted if name in self.table.column_names}
         return columns_of_table(pa.table(columns), self.where, self.further)
 
-    def _roles(self) -> dict[str, str]:
-        """Which column holds what."""
-        names, where = self.table.column_names, self.where
-        roles: dict[str, str] = {}
-        for role, name in self.named.items():
-            if name not in names:
-                raise DataError(
-                    f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {', '.join(names)}"
-                )
-            roles[role] = name
-        for held, usual in USUAL.items():
-            free = (name for name in usual if name in names and name not in roles.values())
-            if held not in roles and (found := next(free, None)) is not None:
-                roles[held] = found
-        if missing := [needed for needed in ("question", "context") if needed not in roles]:
-            what = f"no column is known to hold the {' or the '.join(missing)} (columns found: {', '.join(names)})"
-            fix = f"roles: {{{missing[0]}: NAME}} says which one"
-            raise DataError(what, where=where, fix=fix)
-        if "answer_end" in roles and "answer_start" not in roles:
-            del roles["answer_end"]
-        guesses = {held: name for held, name in roles.items() if held not in self.named}
-        guessed = [f"{held} is {name!r}" for held, name in guesses.items()]
-        if any(held != name for held, name in guesses.items()):
-            warnings.warn(DataWarning(f"{where}: columns by their usual names: {', '.join(guessed)}"), stacklevel=4)
-        return roles
-
     def _answers(self) -> list[list[Place]] | None:
         """The answers of each row, with the places that the row gives; ``None`` without gold."""
         table, roles = self.table, self.roles
@@ -137,7 +105,7 @@ class Rows:
             for role in ("answers", "answer_start", "answer_end", "context")
         }
         rows = zip(*columns.values(), strict=True)
-        return [_places(*values, where=f"{self.where}: row {row}") for row, values in enumerate(rows)]
+        return [places_of(*values, where=f"{self.where}: row {row}") for row, values in enumerate(rows)]
 
     def _located(
         self, answers: list[list[Place]], contexts: Sequence[object], ambiguous: Ambiguous, if_absent: str | None
@@ -189,87 +157,3 @@ def _arrow_answers(answers: Sequence[Sequence[Place]]) -> pa.Array:
     kind = pa.list_(pa.struct([("text", pa.string()), ("answer_start", pa.int64())]))
     rows = [[{"text": text, "answer_start": start} for text, start in places] for places in answers]
     return pa.array(rows, kind)
-
-
-def _places(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
-    """The answers of a row as texts with places."""
-    if isinstance(answers, str):
-        answers = _parsed(answers)
-    if isinstance(answers, Mapping):
-        texts, starts = answers.get("text"), answers.get("answer_start")
-        if texts is None:
-            raise DataError(
-                "the answers are an object without 'text'", where=where, fix="{text: [...], answer_start: [...]}"
-            )
-        return list(_paired(_listed(texts), starts, where))
-    if isinstance(answers, list) and any(isinstance(answer, Mapping) for answer in answers):
-        return [pair for answer in answers for pair in _places(answer, None, None, context, where=where)]
-    if answers is None and start is not None and end is not None and isinstance(context, str):
-        bounds = zip(_numbers(start, where), _numbers(end, where), strict=False)
-        return [(_slice(context, a, b, where), a) for a, b in bounds]
-    texts = [text for text in _listed(answers) if text is not None and text != ""]
-    return list(_paired(texts, start if texts else None, where))
-
-
-def _slice(context: str, start: int | None, end: int | None, where: str) -> str:
-    if start is None or end is None or not 0 <= start < end <= len(context):
-        what = f"the answer from {start} to {end} lies outside the context of {counted(len(context), 'character')}"
-        raise DataError(what, where=where, fix="answer_end is the character after the last")
-    return context[start:end]
-
-
-def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Place]:
-    places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts, where)
-    if len(places) != len(texts):
-        raise DataError(
-            f"{counted(len(texts), 'answer')}, but {counted(len(places), 'start')}",
-            where=where,
-            fix="give each answer its start",
-        )
-    for text, place in zip(texts, places, strict=True):
-        if not isinstance(text, str):
-            raise DataError(f"an answer is no text: {str(text)[:60]!r}", where=where, fix="a text, or a list of texts")
-        yield text, place
-
-
-def _numbers(value: object, where: str) -> list[int | None]:
-    """Character positions from a number, a list, or the JSON of a cell."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise _no_position(value, where) from None
-    found = []
-    for number in _listed(value):
-        if isinstance(number, float) and number.is_integer():
-            number = int(number)
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or abs(number) >= _LIMIT):
-            raise _no_position(number, where)
-        found.append(number)
-    return found
-
-
-def _no_position(value: object, where: str) -> DataError:
-    return DataError(f"{str(value)[:60]!r} is no character position", where=where, fix="a whole number")
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _parsed(cell: str) -> object:
-    """A cell that is the JSON, or the Python, of a list or of SQuAD's object; else the text itself."""
-    if cell[:1] not in "[{" or cell[-1:] not in "]}":
-        return cell
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, dict) and "text" in value:
-            return value
-        if isinstance(value, list) and all(
-            isinstance(each, str) or (isinstance(each, dict) and "text" in each) for each in value
-        ):
-            return value
-    return cell

@@ -89,7 +89,7 @@ def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
         ([1, 2], UsageError, "no rows can be read from an object of type list"),
         ([], DataError, "the rows: there are no rows\n  one row a question is due"),
         (pd.DataFrame({"question": [], "context": []}), DataError, "there are no rows"),
-        (pl.DataFrame({"question": ["Who?"], "body": ["Ann."]}), DataError, "(columns found: question, body)"),
+        (pl.DataFrame({"question": ["Who?"], "body": ["Ann."]}), DataError, "(columns found: 'question', 'body')"),
         ([{"question": "Who?", "context": 3}], DataError, "the column 'context' holds int64, not text"),
         ([{"question": "Who?", "context": "A."}, {"question": 3, "context": "A."}], DataError, "cannot be read"),
         ([{"question": "Wh\ud800?", "context": "A."}], DataError, r"half of a surrogate pair in 'Wh\ud800?'"),
@@ -110,5 +110,24 @@ def test_what_is_wrong_is_said(rows: object, kind: type[QatkError], says: str) -
 
 
 def test_a_column_that_is_not_there() -> None:
-    with pytest.raises(DataError, match=r"no column 'reply' for answers\n  columns found: id, question"):
+    with pytest.raises(DataError, match=r"no column 'reply' for answers\n  columns found: 'id', 'question'"):
         Examples.from_rows(ROWS, roles={"answers": "reply"})
+
+
+def test_a_role_that_no_column_has_is_not_guessed() -> None:
+    rows = [{"question": "Where?", "context": OSLO, "answers": "Bob", "start": 12.5}]
+    says = r"'12\.5' is no character position\n .*roles: {answer_start: null}"
+    with pytest.warns(DataWarning), pytest.raises(DataError, match=says):
+        Examples.from_rows(rows)
+    assert Examples.from_rows(rows, roles={"answer_start": None}).spans_of(0) == [(8, 11)]
+    assert not Examples.from_rows(rows, roles={"answer_start": None, "answers": None}).has_gold
+    with pytest.raises(DataError, match=r"hold the answer_start to 'start', the answer_end"):
+        Examples.from_rows(rows, roles={"answer_end": "start"})
+
+
+def test_text_beside_a_start_is_the_answer() -> None:
+    rows = [{"question": "Who?", "context": OSLO, "text": "Bob", "answer_start": 8}]
+    with pytest.warns(DataWarning, match="answers is 'text'"):
+        assert Examples.from_rows(rows).spans_of(0) == [(8, 11)]
+    with pytest.raises(DataError, match="to hold the answers that start where 'answer_start' says"):
+        Examples.from_rows(rows, roles={"answers": None})

@@ -53,11 +53,11 @@ class TableOptions(Options):
     path: str | list[str]
     """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
     .parquet or .arrow; the first four also with .gz or .zst."""
-    roles: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str] = Field(
-        default_factory=dict
+    roles: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str | None] = (
+        Field(default_factory=dict)
     )
     """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start`` and
-    ``answer_end``; columns with usual names are found without it."""
+    ``answer_end``; columns with usual names are found without it. ``null``: no column holds it, whatever its name."""
     ambiguous: Literal["first", "last", "unknown"] = "first"
     """Position of an answer that is given as a text and occurs several times in its context: the first, the last, or
     unknown (it can be scored but not trained on)."""

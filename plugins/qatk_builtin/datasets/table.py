@@ -40,7 +40,7 @@ class TableDataset:
         if (found := stream_tables(self._paths, size)) is None:
             return None
         names, tables = found
-        known = "id" in self.options.roles or not names.isdisjoint(USUAL["id"])
+        known = self.options.roles["id"] if "id" in self.options.roles else not names.isdisjoint(USUAL["id"])
         return (self._checked(self._rows(table)) for table in tables) if known else None
 
     def _checked(self, rows: Rows) -> Examples:

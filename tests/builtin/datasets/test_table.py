@@ -148,7 +148,7 @@ def test_columns_of_other_names(tmp_path: Path) -> None:
     assert examples.columns == {"level": ["x"] * 3}
     with pytest.raises(DataError, match="the context") as caught:
         load(path)
-    assert "columns found: key, q, body, reply, level" in str(caught.value)
+    assert "columns found: 'key', 'q', 'body', 'reply', 'level'" in str(caught.value)
     with pytest.raises(DataError, match="no column 'bodi' for context"):
         load(path, roles={**columns, "context": "bodi"})
 
@@ -242,6 +242,16 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
         ("a.csv", b"question,context\na,b\na,' '\n".replace(b"'", b'"'), "the column 'context' is null in 1 row"),
         ("a.csv", b"question,context,start,end\na,bcd,2,9\n", "row 0: the answer from 2 to 9 lies outside"),
         ("a.csv", b"question,context,answers,answer_start\na,bcd,b,x\n", "row 0: 'x' is no character position"),
+        (
+            "a.csv",
+            b"question,context,reply,answer_start\na,bcd,b,0\n",
+            "the answers that start where 'answer_start' says (columns found: 'question', 'context', 'reply', 'answer",
+        ),
+        (
+            "a.jsonl",
+            b'{"question": "a", "context": "bcd", "answer_start": [0, 1], "answer_end": [1]}',
+            "2 starts, but 1 e",
+        ),
         ("a.csv", b"id,question,context\n1,a,b\n1,c,d\n", "1 question id occurs more than once: 1"),
         ("a.csv.gz", gzip.compress(b"question,context\na,b\n", mtime=0)[:20], "cut short or damaged"),
         ("a.csv.zst", pa.compress(b"question,context\na,b\n", "zstd", asbytes=True)[:-9], "cut short or damaged"),

@@ -1,0 +1,105 @@
+"""The answers of one row, as texts or as places in its context, in every form that rows write them."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from qatk.errors import DataError, counted
+
+_LIMIT = 1 << 63
+"""What a whole number of Arrow does not reach."""
+Place = tuple[str, int | None]
+"""The text of an answer, and where it starts, ``None`` where the data does not say."""
+
+
+def places_of(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
+    """The answers of a row as texts with places."""
+    if isinstance(answers, str):
+        answers = _parsed(answers)
+    if isinstance(answers, Mapping):
+        texts, starts = answers.get("text"), answers.get("answer_start")
+        if texts is None:
+            raise DataError(
+                "the answers are an object without 'text'", where=where, fix="{text: [...], answer_start: [...]}"
+            )
+        return list(_paired(_listed(texts), starts, where))
+    if isinstance(answers, list) and any(isinstance(answer, Mapping) for answer in answers):
+        return [pair for answer in answers for pair in places_of(answer, None, None, context, where=where)]
+    if answers is None and start is not None and end is not None and isinstance(context, str):
+        starts, ends = _numbers(start, where), _numbers(end, where)
+        if len(starts) != len(ends):
+            what = f"{counted(len(starts), 'start')}, but {counted(len(ends), 'end')}"
+            raise DataError(what, where=where, fix="give each answer its start and its end")
+        return [(_slice(context, a, b, where), a) for a, b in zip(starts, ends, strict=True)]
+    texts = [text for text in _listed(answers) if text is not None and text != ""]
+    return list(_paired(texts, start if texts else None, where))
+
+
+def _slice(context: str, start: int | None, end: int | None, where: str) -> str:
+    if start is None or end is None or not 0 <= start < end <= len(context):
+        what = f"the answer from {start} to {end} lies outside the context of {counted(len(context), 'character')}"
+        raise DataError(what, where=where, fix="answer_end is the character after the last")
+    return context[start:end]
+
+
+def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Place]:
+    places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts, where)
+    if len(places) != len(texts):
+        raise DataError(
+            f"{counted(len(texts), 'answer')}, but {counted(len(places), 'start')}",
+            where=where,
+            fix="give each answer its start",
+        )
+    for text, place in zip(texts, places, strict=True):
+        if not isinstance(text, str):
+            raise DataError(f"an answer is no text: {str(text)[:60]!r}", where=where, fix="a text, or a list of texts")
+        yield text, place
+
+
+def _numbers(value: object, where: str) -> list[int | None]:
+    """Character positions from a number, a list, or the JSON of a cell."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise _no_position(value, where) from None
+    found = []
+    for number in _listed(value):
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or abs(number) >= _LIMIT):
+            raise _no_position(number, where)
+        found.append(number)
+    return found
+
+
+def _no_position(value: object, where: str) -> DataError:
+    return DataError(
+        f"{str(value)[:60]!r} is no character position",
+        where=where,
+        fix="a whole number; roles: {answer_start: null} says that the column holds something else",
+    )
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _parsed(cell: str) -> object:
+    """A cell that is the JSON, or the Python, of a list or of SQuAD's object; else the text itself."""
+    if cell[:1] not in "[{" or cell[-1:] not in "]}":
+        return cell
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, dict) and "text" in value:
+            return value
+        if isinstance(value, list) and all(
+            isinstance(each, str) or (isinstance(each, dict) and "text" in each) for each in value
+        ):
+            return value
+    return cell

@@ -1,0 +1,61 @@
+"""Which column of a table of questions holds what: those that are named, and others by their usual names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from qatk.errors import DataError, DataWarning
+from qatk.types.names import USUAL
+
+
+def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> dict[str, str]:
+    """The column for each of the keys of :data:`USUAL` that has one; what is found by a usual name is said.
+
+    Args:
+        table: rows of questions.
+        where: what messages call it.
+        named: the column for some of them; ``None``: no column holds it, whatever their names are.
+
+    Raises:
+        DataError: for a column that is not there, and where none holds the question, the context, or the answers that
+            another column gives the places of.
+    """
+    names = table.column_names
+    for role, name in named.items():
+        if name is not None and name not in names:
+            raise DataError(f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {_all(names)}")
+    roles = {role: name for role, name in named.items() if name is not None}
+    for role, usual in USUAL.items():
+        free = (name for name in usual if name in names and name not in roles.values())
+        if role not in named and (found := next(free, None)) is not None:
+            roles[role] = found
+    if "answer_start" in roles and not {"answers", "answer_end"} & roles.keys() and "text" in names:
+        roles |= {"answers": "text"} if "text" not in roles.values() and "answers" not in named else {}
+    if "answer_start" not in roles and "answer_end" not in named:
+        roles.pop("answer_end", None)
+    _check(roles, names, where)
+    guesses = {role: name for role, name in roles.items() if role not in named}
+    if any(role != name for role, name in guesses.items()):
+        guessed = ", ".join(f"{role} is {name!r}" for role, name in guesses.items())
+        warnings.warn(DataWarning(f"{where}: columns by their usual names: {guessed}"), stacklevel=4)
+    return roles
+
+
+def _check(roles: Mapping[str, str], names: Sequence[str], where: str) -> None:
+    """Refuse roles without those that they need."""
+    missing, why, none = [role for role in ("question", "context") if role not in roles], "", ""
+    if not missing and "answer_start" in roles and not {"answers", "answer_end"} & roles.keys():
+        missing, why = ["answers"], f" that start where {roles['answer_start']!r} says"
+        none = "; {answer_start: null}: it is something else"
+    elif not missing and "answer_end" in roles and "answer_start" not in roles:
+        missing, why = ["answer_start"], f" to {roles['answer_end']!r}, the answer_end"
+    if missing:
+        what = f"no column is known to hold the {' or the '.join(missing)}{why} (columns found: {_all(names)})"
+        raise DataError(what, where=where, fix=f"roles: {{{missing[0]}: NAME}} says which one{none}")
+
+
+def _all(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
