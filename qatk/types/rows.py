@@ -74,7 +74,7 @@ class Rows:
     def as_they_stand(self) -> tuple[Columns, list[int | None]]:
         """The columns, and the start that each answer is given: blanks stay, null is ``""``, nothing is looked for."""
         texts = {
-            role: text_column(self.table[self.roles[role]], role, self.where, nulls="", numbers=role == "id")
+            role: text_column(self.table[self.roles[role]], role, self.where, nulls="", numbers=role in ("id", "title"))
             for role in _TEXTS
             if role in self.roles
         }
@@ -86,8 +86,6 @@ class Rows:
         self, texts: Mapping[str, pa.ChunkedArray | pa.Array], answers: Sequence[Sequence[Place]] | None
     ) -> Columns:
         columns: dict[str, pa.ChunkedArray | pa.Array] = dict(texts)
-        if "title" in columns:
-            columns["title"] = pc.fill_null(columns["title"], "")
         if answers is not None:
             columns["answers"] = _arrow_answers(answers)
         free = [name for name in self.table.column_names if name not in {*columns, *self.roles.values()}]

@@ -66,12 +66,14 @@ def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -
     encoded = text_column(table["context"], "context", where).dictionary_encode()
     contexts, index = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
     questions = text_column(table["question"], "question", where).to_pylist()
-    titled = "title" in table.column_names
+    titles = [""] * len(questions)
+    if "title" in table.column_names:
+        titles = text_column(table["title"], "title", where, nulls="", numbers=True).to_pylist()
     gold = _answers(table, where)
     return Columns(
         id=_ids(table, contexts, index, questions, where),
         question=questions,
-        title=text_column(table["title"], "title", where, nulls="").to_pylist() if titled else [""] * len(questions),
+        title=titles,
         context=contexts,
         context_index=index.astype(np.int32),
         answer_offsets=gold.offsets if gold else None,

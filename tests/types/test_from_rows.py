@@ -82,6 +82,14 @@ def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("titles", "read"), [([None, None], ["", ""]), ([7, None], ["7", ""]), ([" ", "T"], ["", "T"])]
+)
+def test_titles_of_nulls_and_numbers(titles: list[Any], read: list[str]) -> None:
+    table = pa.table({"question": ["Who?", "When?"], "context": [OSLO, OSLO], "title": titles})
+    assert list(Examples.from_rows(table).title) == read
+
+
+@pytest.mark.parametrize(
     ("rows", "kind", "says"),
     [
         (3, UsageError, "the rows: no rows can be read from an object of type int\n  a pandas or polars frame"),
