@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from common import Row, Timed, alternate, mini_or_generated, speedup
 from table import alone
 
-from qatk_builtin.datasets import TableOptions
 from qatk_builtin.datasets.table import TableDataset
+from qatk_builtin.datasets.table_options import TableOptions
 
 Read = list[tuple[str, str, str, str, int]]
 """Of each row its id, question, context, first answer and where that stands, "" and -1 where there is none."""

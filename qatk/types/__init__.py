@@ -17,7 +17,7 @@ from qatk.types.features import FeatureColumns, Features
 from qatk.types.further import ALL_COLUMNS, column_values
 from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
 from qatk.types.mapped import Spool, TextColumn, release, zeros
-from qatk.types.names import USUAL
+from qatk.types.names import USUAL, usual_name
 from qatk.types.padding import PaddedWindows, batches_by_length, pad_windows
 from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.ragged import ragged_rows
@@ -92,5 +92,6 @@ __all__ = [
     "ragged",
     "ragged_rows",
     "release",
+    "usual_name",
     "zeros",
 ]

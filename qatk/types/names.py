@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "qid", "question_id", "example_id", "uid"),
@@ -14,3 +14,15 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "answer_end": ("answer_end", "end", "end_char", "char_end"),
 }
 """The names that columns usually have, by what they hold; the first that a table has is taken."""
+
+
+def usual_name(names: Iterable[str], role: str) -> str | None:
+    """The first of the usual names for ``role`` that is among the names of columns, in any case, blanks aside."""
+    return find_name(names, USUAL[role])
+
+
+def find_name(names: Iterable[str], wanted: Iterable[str]) -> str | None:
+    """The name of a column that is the first of those wanted, as it is written, else in any case, blanks aside."""
+    names = list(names)
+    written = {name.strip().lower(): name for name in reversed(names)} | {name: name for name in names}
+    return next((written[name] for name in wanted if name in written), None)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from qatk.errors import DataError, DataWarning
-from qatk.types.names import USUAL
+from qatk.types.names import USUAL, find_name
 
 
 def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> dict[str, str]:
@@ -28,12 +28,16 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
         if name is not None and name not in names:
             raise DataError(f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {_all(names)}")
     roles = {role: name for role, name in named.items() if name is not None}
-    for role, usual in USUAL.items():
-        free = (name for name in usual if name in names and name not in roles.values())
-        if role not in named and (found := next(free, None)) is not None:
+
+    def guess(role: str, usual: Sequence[str]) -> None:
+        free = [name for name in names if name not in roles.values()]
+        if role not in named and (found := find_name(free, usual)) is not None:
             roles[role] = found
-    if "answer_start" in roles and not {"answers", "answer_end"} & roles.keys() and "text" in names:
-        roles |= {"answers": "text"} if "text" not in roles.values() and "answers" not in named else {}
+
+    for role, usual in USUAL.items():
+        guess(role, usual)
+    if "answer_start" in roles and not {"answers", "answer_end"} & roles.keys():
+        guess("answers", ["text"])
     if "answer_start" not in roles and "answer_end" not in named:
         roles.pop("answer_end", None)
     _check(roles, names, where)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from qatk.api import AboveZero, Component, DatasetPart, Fraction, Natural, Options, Positive, hookimpl
 from qatk.data import BadAnswers
 from qatk_builtin.datasets.augment_options import AugmentOptions
+from qatk_builtin.datasets.table_options import TableOptions
 
 
 class SquadOptions(Options):
@@ -45,37 +46,6 @@ class HubOptions(Options):
     """As for ``squad``."""
     columns: list[str] = Field(default_factory=list)
     """Additional columns to read, as for ``squad``."""
-
-
-class TableOptions(Options):
-    """Options of the ``table`` dataset."""
-
-    path: str | list[str]
-    """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
-    .parquet or .arrow; the first four also with .gz or .zst."""
-    roles: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str | None] = (
-        Field(default_factory=dict)
-    )
-    """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start`` and
-    ``answer_end``; columns with usual names are found without it. ``null``: no column holds it, whatever its name."""
-    ambiguous: Literal["first", "last", "unknown"] = "first"
-    """Position of an answer that is given as a text and occurs several times in its context: the first, the last, or
-    unknown (it can be scored but not trained on)."""
-    bad_answers: BadAnswers = "error"
-    """As for ``squad``."""
-    columns: list[str] = Field(default_factory=list)
-    """Additional columns to read, as for ``squad``."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_former_names(cls, given: object) -> object:
-        """``roles`` was called ``columns``, and ``columns`` was called ``further``."""
-        if isinstance(given, dict) and isinstance(given.get("columns"), dict):
-            given = {**given, "roles": given["columns"], "columns": []}
-        if isinstance(given, dict) and "further" in given:
-            given = {**given, "columns": given["further"]}
-            del given["further"]
-        return given
 
 
 class PassagesOptions(Options):

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from qatk.api import DataError, Examples, UsageError
-from qatk.data import USUAL
 from qatk.files import ending, read_text
+from qatk.types import USUAL, usual_name
 from qatk_builtin.datasets import PassagesOptions
 from qatk_builtin.datasets.table_files import ENDINGS, files, read_table
 
@@ -63,11 +63,10 @@ class PassagesDataset:
 
     def _rows(self, file: Path) -> list[str]:
         table, wanted = read_table(file), self.options.column
-        names = [wanted] if wanted is not None else USUAL["context"]
-        name = next((each for each in names if each in table.column_names), None)
-        if name is None:
-            what = f"there is no column {' or '.join(map(repr, names))}"
-            there = ", ".join(table.column_names) or "none"
+        name = usual_name(table.column_names, "context") if wanted is None else wanted
+        if name not in table.column_names:
+            what = f"there is no column {' or '.join(map(repr, USUAL['context'] if wanted is None else [wanted]))}"
+            there = ", ".join(map(repr, table.column_names)) or "none"
             fix = f"column: NAME says which one holds the passages; columns found: {there}"
             raise DataError(what, where=str(file), fix=fix)
         column = table[name]

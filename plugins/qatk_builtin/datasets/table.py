@@ -8,11 +8,11 @@ from dataclasses import replace
 import pyarrow as pa
 
 from qatk.api import Examples, RawExamples
-from qatk.data import USUAL, checked
-from qatk.types import Rows
-from qatk_builtin.datasets import TableOptions
+from qatk.data import checked
+from qatk.types import Rows, usual_name
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.table_files import read_tables
+from qatk_builtin.datasets.table_options import TableOptions
 from qatk_builtin.datasets.table_streams import stream_tables
 
 
@@ -33,14 +33,14 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.checked`.
         """
-        return self._checked(self._rows(read_tables(self._paths)))
+        return self._checked(self._rows(read_tables(self._paths, self.options.delimiter)))
 
     def stream(self, size: int) -> Iterator[Examples] | None:
         """Read the files in blocks of rows, where these have ids; see :class:`qatk.api.StreamingDataset`."""
-        if (found := stream_tables(self._paths, size)) is None:
+        if (found := stream_tables(self._paths, size, self.options.delimiter)) is None:
             return None
         names, tables = found
-        known = self.options.roles["id"] if "id" in self.options.roles else not names.isdisjoint(USUAL["id"])
+        known = self.options.roles["id"] if "id" in self.options.roles else usual_name(names, "id")
         return (self._checked(self._rows(table)) for table in tables) if known else None
 
     def _checked(self, rows: Rows) -> Examples:
@@ -53,7 +53,7 @@ class TableDataset:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
-        columns, starts = self._rows(read_tables(self._paths)).as_they_stand()
+        columns, starts = self._rows(read_tables(self._paths, self.options.delimiter)).as_they_stand()
         return replace(RawExamples.of(Examples(**columns)), answer_start=starts)
 
     def load_whole(self) -> Examples:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import glob
-import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,34 +11,34 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.feather
 import pyarrow.json
 import pyarrow.parquet
-from typing_extensions import TypedDict
 
 from qatk.api import DataError, UsageError
 from qatk.files import ending, is_there, parse_json, read_json_lines, read_text
 from qatk.types import by_column
+from qatk_builtin.datasets import table_csv
 
-ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
+ENDINGS = (*table_csv.ENDINGS, ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 _BLOCK = 1 << 24
 """Bytes that Arrow's JSON reader parses at a time; one row must fit into it."""
 _NULL_FIRST = re.compile(rb"\[\s*null\b")
 
 
-def read_tables(sources: Sequence[str]) -> pa.Table:
+def read_tables(sources: Sequence[str], delimiter: str | None = None) -> pa.Table:
     """The rows of all files, one file after the other, in the order of names where a source is a glob.
 
     Args:
         sources: paths or globs.
+        delimiter: what parts the cells of CSV and TSV; ``None``: a tab in TSV, what the header says in CSV.
 
     Raises:
         UsageError: there is no such file, no file of a glob, or one has an unknown ending.
         DataError: a file cannot be read as what its ending says, or the files have columns of different types.
     """
     named = [file for source in sources for file in files(source)]
-    tables = [read_table(file) for file in named]
+    tables = [read_table(file, delimiter) for file in named]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -61,16 +60,16 @@ def files(source: str) -> list[Path]:
     )
 
 
-def read_table(path: Path) -> pa.Table:
+def read_table(path: Path, delimiter: str | None = None) -> pa.Table:
     """The rows of one file, each of whose columns has a name of its own; see :func:`read_tables`."""
-    table = _read(path)
+    table = _read(path, delimiter)
     if twice := [name for name, times in Counter(table.column_names).items() if times > 1]:
         what = f"several columns are called {', '.join(map(repr, twice))}"
         raise DataError(what, where=str(path), fix="give each column a name of its own")
     return table
 
 
-def _read(path: Path) -> pa.Table:
+def _read(path: Path, delimiter: str | None) -> pa.Table:
     kind = ending(path)
     if kind not in ENDINGS:
         raise UsageError(
@@ -86,8 +85,8 @@ def _read(path: Path) -> pa.Table:
         text = read_text(path)
         if not text.strip():
             raise DataError("the file is empty", where=str(path))
-        if kind in (".csv", ".tsv"):
-            return _csv(text, "\t" if kind == ".tsv" else ",")
+        if kind in table_csv.ENDINGS:
+            return table_csv.csv_table(text, kind, delimiter)
         return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
     except UnicodeEncodeError as error:
         what, fix = f"half of a surrogate pair in {error.object[:60]!r}", r"correct the \u escapes in the data"
@@ -113,32 +112,6 @@ def _arrow(data: bytes) -> pa.Table:
         return pa.ipc.open_file(data).read_all()
     except pa.ArrowInvalid:
         return pa.ipc.open_stream(data).read_all()
-
-
-def _csv(text: str, delimiter: str) -> pa.Table:
-    """Every cell as a text, whatever it looks like: an id ``007`` stays one."""
-    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-    size = min(max(_BLOCK, 2 * len(text)), (1 << 31) - 1)
-    return pyarrow.csv.read_csv(pa.BufferReader(text.encode()), **csv_options(names, delimiter, size))
-
-
-class CsvOptions(TypedDict):
-    """The options of Arrow's readers."""
-
-    read_options: pyarrow.csv.ReadOptions
-    parse_options: pyarrow.csv.ParseOptions
-    convert_options: pyarrow.csv.ConvertOptions
-
-
-def csv_options(names: Sequence[str], delimiter: str, size: int) -> CsvOptions:
-    """How a file with these columns is read, in blocks of ``size`` bytes: every cell is a text, "" is null."""
-    return {
-        "read_options": pyarrow.csv.ReadOptions(block_size=size, use_threads=False),
-        "parse_options": pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        "convert_options": pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-        ),
-    }
 
 
 def _json_list(text: str, path: Path) -> pa.Table:

@@ -15,14 +15,17 @@ import pyarrow.parquet
 
 from qatk.api import DataError
 from qatk.files import ending, is_streamable, line_blocks, open_plain
-from qatk_builtin.datasets.table_files import csv_options, files, first_line, no_dates
+from qatk_builtin.datasets import table_csv
+from qatk_builtin.datasets.table_files import files, first_line, no_dates
 
-_CSV, _BINARY, _LINES = (".csv", ".tsv"), (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
+_BINARY, _LINES = (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
 _BLOCK = 1 << 22
 """Bytes of CSV and Parquet that are read at a time; one row of CSV must fit into it."""
 
 
-def stream_tables(sources: Sequence[str], size: int) -> tuple[set[str], Iterator[pa.Table]] | None:
+def stream_tables(
+    sources: Sequence[str], size: int, delimiter: str | None = None
+) -> tuple[set[str], Iterator[pa.Table]] | None:
     """The names of the columns of all files, and their rows by ``size`` at a time.
 
     ``None`` where a file cannot be read twice, or is one JSON list.
@@ -30,36 +33,37 @@ def stream_tables(sources: Sequence[str], size: int) -> tuple[set[str], Iterator
     Args:
         sources: paths or globs.
         size: rows in each table but the last.
+        delimiter: as of :func:`read_tables`.
 
     Raises:
         UsageError: no file has such a name.
         DataError: a file cannot be read in blocks, now or when they are; :func:`read_tables` says more.
     """
     named = [file for source in sources for file in files(source)]
-    if not all(ending(file) in (*_CSV, *_BINARY, *_LINES) and is_streamable(file) for file in named):
+    if not all(ending(file) in (*table_csv.ENDINGS, *_BINARY, *_LINES) and is_streamable(file) for file in named):
         return None
     # Once for the types of the columns, which a block alone does not tell.
     with _readable():
-        schemas = list(dict.fromkeys(schema for file in named for schema in _schemas(file, size)))
+        schemas = list(dict.fromkeys(schema for file in named for schema in _schemas(file, size, delimiter)))
         if not schemas:
             return None
         schema = pa.unify_schemas(schemas, promote_options="permissive")
-    return set(schema.names), _of_size(_tables(named, size, schema), size)
+    return set(schema.names), _of_size(_tables(named, size, schema, delimiter), size)
 
 
-def _schemas(file: Path, size: int) -> Iterator[pa.Schema]:
+def _schemas(file: Path, size: int, delimiter: str | None) -> Iterator[pa.Schema]:
     """The types that the columns of a file have, one after the other; once where they cannot change."""
-    with closing(_blocks(file, size, None)) as tables:
+    with closing(_blocks(file, size, None, delimiter)) as tables:
         for table in tables:
             yield pa.schema([field.with_type(no_dates(field.type)) for field in table.schema])
             if ending(file) not in _LINES:
                 return
 
 
-def _tables(named: Sequence[Path], size: int, schema: pa.Schema) -> Iterator[pa.Table]:
+def _tables(named: Sequence[Path], size: int, schema: pa.Schema, delimiter: str | None) -> Iterator[pa.Table]:
     with _readable():
         for file in named:
-            for table in _blocks(file, size, schema):
+            for table in _blocks(file, size, schema, delimiter):
                 same = table.schema.equals(schema)
                 parts = [table] if same else [schema.empty_table(), table]
                 yield pa.concat_tables(parts, promote_options="permissive")
@@ -84,7 +88,7 @@ def _of_size(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
         yield held
 
 
-def _blocks(file: Path, size: int, schema: pa.Schema | None) -> Generator[pa.Table, None, None]:
+def _blocks(file: Path, size: int, schema: pa.Schema | None, delimiter: str | None) -> Generator[pa.Table, None, None]:
     kind = ending(file)
     if kind in _LINES:
         for block in line_blocks(file):
@@ -95,8 +99,8 @@ def _blocks(file: Path, size: int, schema: pa.Schema | None) -> Generator[pa.Tab
                     read_options=pyarrow.json.ReadOptions(block_size=len(block) + 1, use_threads=False),
                     parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
                 )
-    elif kind in _CSV:
-        yield from _csv(file, "\t" if kind == ".tsv" else ",")
+    elif kind in table_csv.ENDINGS:
+        yield from _csv(file, kind, delimiter)
     elif kind == ".parquet":
         with pyarrow.parquet.ParquetFile(file, buffer_size=_BLOCK) as parquet:
             yield from (pa.Table.from_batches([batch]) for batch in parquet.iter_batches(batch_size=size))
@@ -104,13 +108,10 @@ def _blocks(file: Path, size: int, schema: pa.Schema | None) -> Generator[pa.Tab
         yield from _arrow(file)
 
 
-def _csv(file: Path, delimiter: str) -> Iterator[pa.Table]:
+def _csv(file: Path, kind: str, delimiter: str | None) -> Iterator[pa.Table]:
     with open_plain(file) as plain, io.TextIOWrapper(plain, "utf-8-sig", newline="") as text:
-        names = next(csv.reader(text, delimiter=delimiter), [])
-    with (
-        open_plain(file) as plain,
-        pyarrow.csv.open_csv(plain, **csv_options(names, delimiter, _BLOCK)) as reader,
-    ):
+        options = table_csv.arrow_options(text, kind, delimiter, _BLOCK)
+    with open_plain(file) as plain, pyarrow.csv.open_csv(plain, **options) as reader:
         yield from (pa.Table.from_batches([batch]) for batch in reader)
 
 

@@ -50,7 +50,7 @@ def test_what_holds_no_passages_is_said(folder: Path, host: PluginHost) -> None:
     (folder / "number.jsonl").write_text('{"text": 1}')
     for name, kind, said in (
         ("empty.txt", DataError, "there is no passage"),
-        ("other.csv", DataError, "there is no column 'context' or .*columns found: a, b"),
+        ("other.csv", DataError, "there is no column 'context' or .*columns found: 'a', 'b'"),
         ("word.doc", UsageError, "passages are not read from a file that ends in .doc\n  endings are .txt, .csv"),
         ("gone.txt", UsageError, "gone.txt"),
     ):

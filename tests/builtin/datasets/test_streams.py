@@ -17,10 +17,11 @@ from qatk.errors import DataError
 from qatk.files import json_items, streaming
 from qatk.testing.promises.datasets import streams_what_is_loaded
 from qatk.types import Examples
-from qatk_builtin.datasets import MrqaOptions, SquadOptions, TableOptions
+from qatk_builtin.datasets import MrqaOptions, SquadOptions
 from qatk_builtin.datasets.mrqa import MrqaDataset
 from qatk_builtin.datasets.squad import SquadDataset
 from qatk_builtin.datasets.table import TableDataset
+from qatk_builtin.datasets.table_options import TableOptions
 from small import squad
 
 CONTEXT = 'Ann met Bob in Oslo. \u2028 Oslo is old, \U0001f600 and "quoted".'

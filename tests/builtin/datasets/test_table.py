@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from pydantic import ValidationError
 
 from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
-from qatk_builtin.datasets import TableOptions
 from qatk_builtin.datasets.table import TableDataset
+from qatk_builtin.datasets.table_options import TableOptions
 
 CONTEXT = 'Oslo, "the city",\nis in Norway. Oslo is old.'
 ROWS = [
@@ -129,6 +130,35 @@ def test_byte_order_marks_and_other_line_ends_are_read(change: Callable[[bytes],
     path = write(tmp_path, "a.csv", ROWS)
     path.write_bytes(change(path.read_bytes()))
     assert plain(load(path)) == expected()
+
+
+@pytest.mark.filterwarnings("ignore:.*columns by their usual names:qatk.errors.DataWarning")
+@pytest.mark.parametrize(
+    ("name", "header", "delimiter"),
+    [
+        ("a.csv", "id;question;context;answers", None),
+        ("a.csv", "id\tquestion\tcontext\tanswers", None),
+        ("a.csv", 'id;"question";context;answers', None),
+        ("a.csv", "id|question|context|answers", "|"),
+        ("a.tsv", "id;question;context;answers", ";"),
+        ("a.csv", "ID,Question, Context ,Answer", None),
+    ],
+)
+def test_csv_of_other_programs(name: str, header: str, delimiter: str | None, tmp_path: Path) -> None:
+    by = delimiter or next(each for each in ",;\t" if each in header)
+    cells = [["1", "Where?", "Oslo, a city; is in Norway.", "Norway"], ["2", "Who?", "Ann.\tBob.", ""]]
+    lines = [header, *(by.join(f'"{cell}"' for cell in row) for row in cells)]
+    (tmp_path / name).write_text("\n".join(lines))
+    dataset = TableDataset(TableOptions(path=str(tmp_path / name), delimiter=delimiter))
+    whole = dataset.load()
+    assert [[*row[:3], "".join(row[3])] for row in plain(whole)] == cells
+    assert [block.digest() for block in dataset.stream(2) or ()] == [whole.digest()]
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "\u00a7"])
+def test_a_delimiter_is_one_character(delimiter: str) -> None:
+    with pytest.raises(ValidationError, match="delimiter"):
+        TableOptions(path="a.csv", delimiter=delimiter)
 
 
 def test_several_files_and_globs(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""The options of the ``table`` dataset."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from qatk.api import Options
+from qatk.data import BadAnswers
+
+
+class TableOptions(Options):
+    """Options of the ``table`` dataset."""
+
+    path: str | list[str]
+    """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
+    .parquet or .arrow; the first four also with .gz or .zst."""
+    roles: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str | None] = (
+        Field(default_factory=dict)
+    )
+    """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start`` and
+    ``answer_end``; columns with usual names, in any case, are found without it. ``null``: no column holds it, whatever
+    its name."""
+    delimiter: str | None = None
+    """Character between the cells of .csv and .tsv. ``null`` takes a tab for .tsv, and for .csv a comma, or else the
+    semicolon or tab that the header has in place of one."""
+    ambiguous: Literal["first", "last", "unknown"] = "first"
+    """Position of an answer that is given as a text and occurs several times in its context: the first, the last, or
+    unknown (it can be scored but not trained on)."""
+    bad_answers: BadAnswers = "error"
+    """As for ``squad``."""
+    columns: list[str] = Field(default_factory=list)
+    """Additional columns to read, as for ``squad``."""
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 1 or not value.isascii() or value in '"\r\n'):
+            raise ValueError("should be one character of ASCII, neither a quote nor the end of a line")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_former_names(cls, given: object) -> object:
+        """``roles`` was called ``columns``, and ``columns`` was called ``further``."""
+        if isinstance(given, dict) and isinstance(given.get("columns"), dict):
+            given = {**given, "roles": given["columns"], "columns": []}
+        if isinstance(given, dict) and "further" in given:
+            given = {**given, "columns": given["further"]}
+            del given["further"]
+        return given
