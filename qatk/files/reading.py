@@ -245,6 +245,8 @@ def _near_miss(path: Path) -> str:
 
 def _not_utf8(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
     kind = next((name for magic, name in _ARCHIVES.items() if data.startswith(magic)), None)
+    if kind == "zip" and ending(path) in (".xlsx", ".ods"):
+        return DataError("this is a spreadsheet", where=str(path), fix="save it as CSV UTF-8")
     if kind is not None:
         return DataError(f"this is a {kind} file, not JSON", where=str(path), fix="unpack or convert it first")
     line = data.count(b"\n", 0, error.start) + 1

@@ -86,7 +86,7 @@ def _read(path: Path, delimiter: str | None) -> pa.Table:
         if not text.strip():
             raise DataError("the file is empty", where=str(path))
         if kind in table_csv.ENDINGS:
-            return table_csv.csv_table(text, kind, delimiter)
+            return table_csv.csv_table(text, path, delimiter)
         return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
     except UnicodeEncodeError as error:
         what, fix = f"half of a surrogate pair in {error.object[:60]!r}", r"correct the \u escapes in the data"

@@ -112,7 +112,7 @@ def _csv(file: Path, kind: str, delimiter: str | None) -> Iterator[pa.Table]:
     with open_plain(file) as plain, io.TextIOWrapper(plain, "utf-8-sig", newline="") as text:
         options = table_csv.arrow_options(text, kind, delimiter, _BLOCK)
     with open_plain(file) as plain, pyarrow.csv.open_csv(plain, **options) as reader:
-        yield from (pa.Table.from_batches([batch]) for batch in reader)
+        yield from (table_csv.without_empty(pa.Table.from_batches([batch]), file) for batch in reader)
 
 
 def _arrow(file: Path) -> Iterator[pa.Table]:

@@ -240,6 +240,12 @@ def test_damaged_files(tmp_path: Path, content: bytes, message: str) -> None:
     assert message in failure(write(tmp_path, content))
 
 
+@pytest.mark.parametrize("name", ["questions.xlsx", "questions.ods"])
+def test_a_spreadsheet_is_to_be_saved_as_csv(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04\xff\xff")
+    assert "this is a spreadsheet\n  save it as CSV UTF-8" in failure(tmp_path / name)
+
+
 # ---- JSON of another form
 
 

@@ -155,6 +155,20 @@ def test_csv_of_other_programs(name: str, header: str, delimiter: str | None, tm
     assert [block.digest() for block in dataset.stream(2) or ()] == [whole.digest()]
 
 
+def test_empty_rows_and_columns_of_spreadsheets_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "id,question,context,,note,\n1,Who?,Ann.,,,\n,,,,,\n2,When?,Now.,,,\n,,,,,\n,,,,,\n"
+    )
+    dataset = TableDataset(TableOptions(path=str(tmp_path / "a.csv"), columns=["*"]))
+    said = "a.csv: left out: 2 unnamed empty columns, 3 empty rows"
+    with pytest.warns(DataWarning, match=said):
+        whole = dataset.load()
+    assert list(whole.question) == ["Who?", "When?"]
+    assert whole.columns == {"note": ["", ""]}
+    with pytest.warns(DataWarning, match=said):
+        assert [block.digest() for block in dataset.stream(2) or ()] == [whole.digest()]
+
+
 @pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "\u00a7"])
 def test_a_delimiter_is_one_character(delimiter: str) -> None:
     with pytest.raises(ValidationError, match="delimiter"):
@@ -292,6 +306,8 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
         ("a.json", b'{"data": [{"paragraphs": []}]}', "this is a SQuAD file"),
         ("a.parquet", b"PAR1", "the PARQUET cannot be read"),
         ("a.arrow", b"ARROW1", "the ARROW cannot be read"),
+        ("a.csv", b"question,context,,\na,b,,c\na,b,d,\n", "several columns are called ''"),
+        ("a.xlsx", b"x", "a file that ends in .xlsx"),
         ("a.txt", b"x", "a file that ends in .txt"),
         ("a", b"x", "ends in nothing"),
     ],
