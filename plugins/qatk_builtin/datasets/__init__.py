@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from qatk.api import AboveZero, Component, DatasetPart, Fraction, Natural, Options, Positive, hookimpl
 from qatk.data import BadAnswers
 from qatk_builtin.datasets.augment_options import AugmentOptions
-from qatk_builtin.datasets.table_options import TableOptions
+from qatk_builtin.datasets.table_options import Delimiter, TableOptions
 
 
 class SquadOptions(Options):
@@ -57,6 +57,10 @@ class PassagesOptions(Options):
     column: str | None = None
     """Column of a table that holds the passages; ``null`` takes one with a usual name, such as ``context`` or
     ``text``."""
+    delimiter: Delimiter = None
+    """As for ``table``."""
+    quotes: bool = True
+    """As for ``table``."""
 
 
 class FactsOptions(Options):

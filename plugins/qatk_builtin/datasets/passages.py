@@ -13,6 +13,7 @@ from qatk.api import DataError, Examples, UsageError
 from qatk.files import ending, read_text
 from qatk.types import USUAL, usual_name
 from qatk_builtin.datasets import PassagesOptions
+from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import ENDINGS, files, read_table
 
 TEXT = ".txt"
@@ -62,7 +63,8 @@ class PassagesDataset:
         yield from passages
 
     def _rows(self, file: Path) -> list[str]:
-        table, wanted = read_table(file), self.options.column
+        form = CsvForm(self.options.delimiter, self.options.quotes)
+        table, wanted = read_table(file, form), self.options.column
         name = usual_name(table.column_names, "context") if wanted is None else wanted
         if name not in table.column_names:
             what = f"there is no column {' or '.join(map(repr, USUAL['context'] if wanted is None else [wanted]))}"

@@ -11,6 +11,7 @@ from qatk.api import Examples, RawExamples
 from qatk.data import checked
 from qatk.types import Rows, usual_name
 from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import read_tables
 from qatk_builtin.datasets.table_options import TableOptions
 from qatk_builtin.datasets.table_streams import stream_tables
@@ -33,11 +34,11 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.checked`.
         """
-        return self._checked(self._rows(read_tables(self._paths, self.options.delimiter)))
+        return self._checked(self._rows(read_tables(self._paths, self._form)))
 
     def stream(self, size: int) -> Iterator[Examples] | None:
         """Read the files in blocks of rows, where these have ids; see :class:`qatk.api.StreamingDataset`."""
-        if (found := stream_tables(self._paths, size, self.options.delimiter)) is None:
+        if (found := stream_tables(self._paths, size, self._form)) is None:
             return None
         names, tables = found
         known = self.options.roles["id"] if "id" in self.options.roles else usual_name(names, "id")
@@ -53,7 +54,7 @@ class TableDataset:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
-        columns, starts = self._rows(read_tables(self._paths, self.options.delimiter)).as_they_stand()
+        columns, starts = self._rows(read_tables(self._paths, self._form)).as_they_stand()
         return replace(RawExamples.of(Examples(**columns)), answer_start=starts)
 
     def load_whole(self) -> Examples:
@@ -63,6 +64,10 @@ class TableDataset:
     @property
     def _paths(self) -> list[str]:
         return [self.options.path] if isinstance(self.options.path, str) else self.options.path
+
+    @property
+    def _form(self) -> CsvForm:
+        return CsvForm(self.options.delimiter, self.options.quotes)
 
     def _rows(self, table: pa.Table) -> Rows:
         paths = self._paths

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 from collections.abc import Iterable
 from functools import reduce
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import IO, NamedTuple, TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 from typing_extensions import TypedDict
 
-from qatk.api import DataWarning
+from qatk.api import DataError, DataWarning
 from qatk.display import counted
 from qatk.files import ending
 
@@ -24,6 +25,18 @@ ENDINGS = (".csv", ".tsv")
 _BLOCK = 1 << 24
 _USUAL = ",;\t"
 """What parts cells in files that end in .csv; the first of them that a header has does."""
+
+
+class CsvForm(NamedTuple):
+    """How cells are written in files of CSV and TSV."""
+
+    delimiter: str | None = None
+    """What parts them; ``None``: a tab in TSV, what the header says in CSV."""
+    quotes: bool = True
+    """Whether quotes around a cell are not of it."""
+
+
+AS_USUAL = CsvForm()
 
 
 class ArrowOptions(TypedDict):
@@ -34,11 +47,12 @@ class ArrowOptions(TypedDict):
     convert_options: pyarrow.csv.ConvertOptions
 
 
-def csv_table(text: str, path: Path, delimiter: str | None) -> pa.Table:
+def csv_table(text: str, path: Path, form: CsvForm) -> pa.Table:
     """The rows of a file; see :func:`arrow_options` and :func:`without_empty`."""
     size = min(max(_BLOCK, 2 * len(text)), (1 << 31) - 1)
-    options = arrow_options(io.StringIO(text, newline=""), ending(path), delimiter, size)
-    return without_empty(pyarrow.csv.read_csv(pa.BufferReader(text.encode()), **options), path)
+    options = arrow_options(io.StringIO(text, newline=""), ending(path), form, size)
+    data = CheckedCsv(io.BytesIO(text.encode()), options, path).read()
+    return without_empty(pyarrow.csv.read_csv(pa.BufferReader(data), **options), path)
 
 
 def without_empty(table: pa.Table, path: Path) -> pa.Table:
@@ -59,28 +73,82 @@ def _is_filled(column: pa.ChunkedArray) -> bool:
     return bool(column.null_count < len(column))
 
 
-def arrow_options(text: TextIO, kind: str, delimiter: str | None, size: int) -> ArrowOptions:
+def arrow_options(text: TextIO, kind: str, form: CsvForm, size: int) -> ArrowOptions:
     """How a file is read, in blocks of ``size`` bytes: every cell is a text, whatever it looks like, and "" is null.
 
     Args:
         text: the file, from its beginning.
         kind: its ending.
-        delimiter: what parts its cells; ``None``: what its header says.
+        form: how its cells are written.
         size: the bytes of a block.
     """
-    first = text.readline()
+    first, delimiter = text.readline(), form.delimiter
     if delimiter is None:
-        delimiter = "\t" if kind == ".tsv" else next((each for each in _USUAL if len(_cells([first], each)) > 1), ",")
-    names = _cells(chain([first], text), delimiter)
+        parting = (each for each in _USUAL if len(_cells([first], each, form)) > 1)
+        delimiter = "\t" if kind == ".tsv" else next(parting, ",")
+    names = _cells(chain([first], text), delimiter, form)
     return {
         "read_options": pyarrow.csv.ReadOptions(block_size=size, use_threads=False),
-        "parse_options": pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        "parse_options": pyarrow.csv.ParseOptions(
+            delimiter=delimiter, quote_char='"' if form.quotes else False, newlines_in_values=form.quotes
+        ),
         "convert_options": pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
         ),
     }
 
 
-def _cells(lines: Iterable[str], delimiter: str) -> list[str]:
+def _cells(lines: Iterable[str], delimiter: str, form: CsvForm) -> list[str]:
     """Those of the first row."""
-    return next(csv.reader(lines, delimiter=delimiter), [])
+    quoting = csv.QUOTE_MINIMAL if form.quotes else csv.QUOTE_NONE
+    return next(csv.reader(lines, delimiter=delimiter, quoting=quoting), [])
+
+
+class CheckedCsv(io.RawIOBase):
+    """What a file holds; a quoted cell that goes on behind its closing quote, or has none, is an error.
+
+    Arrow takes such quotes away, and reads the rows up to the next one as a single cell.
+    """
+
+    def __init__(self, source: IO[bytes], options: ArrowOptions, path: Path) -> None:
+        self._source, self._path = source, path
+        self._pending, self._line = b"\n", 0
+        parse = options["parse_options"]
+        self._quoted = _quoted_cells(parse.delimiter) if parse.quote_char else None
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes. Raises :class:`DataError`, with the line."""
+        data = self._source.read(size)
+        if self._quoted is not None:
+            self._check(self._quoted, data, last=size < 0 or not data)
+        return data
+
+    def _check(self, quoted: re.Pattern[bytes], data: bytes, *, last: bool) -> None:
+        data = self._pending + data
+        keep = len(data) - 1  # a quote begins a cell where what parts cells stands before it
+        known = len(data) + 1 if last else len(data.rstrip(b" "))
+        for cell in quoted.finditer(data):
+            if cell.end() >= known:
+                keep = cell.start() - 1  # what comes may be of this cell
+            elif cell["more"] or not cell["close"]:
+                line = self._line + data.count(b"\n", 0, cell.start())
+                what = "goes on behind its closing quote" if cell["close"] else "has no closing quote"
+                shown = cell[0].decode(errors="replace")
+                shown = f"{shown[:30]} ... {shown[-30:]}" if len(shown) > 70 else shown
+                fix = "double the quotes that are of the cell; quotes: false reads all quotes as they stand"
+                raise DataError(f"a cell {what}: {shown!r}", where=f"{self._path}:{line}", fix=fix)
+        self._line += data.count(b"\n", 0, keep)
+        self._pending = data[keep:]
+
+
+def _quoted_cells(delimiter: str) -> re.Pattern[bytes]:
+    """A cell from its opening quote to its closing one, and what comes behind that, blanks aside."""
+    part = re.escape(delimiter.encode())
+    blanks = b"" if delimiter == " " else b" *"
+    within = b'[^"]*(?:""[^"]*)*'
+    more = blanks + b"(?P<more>[^ " + part + b"\\n\\r])"
+    return re.compile(b'"(?<=[' + part + b'\\n\\r]")' + within + b'(?:(?P<close>")(?:' + more + b")?|\\Z)")

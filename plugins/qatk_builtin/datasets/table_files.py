@@ -19,6 +19,7 @@ from qatk.api import DataError, UsageError
 from qatk.files import ending, is_there, parse_json, read_json_lines, read_text
 from qatk.types import by_column
 from qatk_builtin.datasets import table_csv
+from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
 
 ENDINGS = (*table_csv.ENDINGS, ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 _BLOCK = 1 << 24
@@ -26,19 +27,19 @@ _BLOCK = 1 << 24
 _NULL_FIRST = re.compile(rb"\[\s*null\b")
 
 
-def read_tables(sources: Sequence[str], delimiter: str | None = None) -> pa.Table:
+def read_tables(sources: Sequence[str], form: CsvForm = AS_USUAL) -> pa.Table:
     """The rows of all files, one file after the other, in the order of names where a source is a glob.
 
     Args:
         sources: paths or globs.
-        delimiter: what parts the cells of CSV and TSV; ``None``: a tab in TSV, what the header says in CSV.
+        form: how cells of CSV and TSV are written.
 
     Raises:
         UsageError: there is no such file, no file of a glob, or one has an unknown ending.
         DataError: a file cannot be read as what its ending says, or the files have columns of different types.
     """
     named = [file for source in sources for file in files(source)]
-    tables = [read_table(file, delimiter) for file in named]
+    tables = [read_table(file, form) for file in named]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -60,16 +61,16 @@ def files(source: str) -> list[Path]:
     )
 
 
-def read_table(path: Path, delimiter: str | None = None) -> pa.Table:
+def read_table(path: Path, form: CsvForm = AS_USUAL) -> pa.Table:
     """The rows of one file, each of whose columns has a name of its own; see :func:`read_tables`."""
-    table = _read(path, delimiter)
+    table = _read(path, form)
     if twice := [name for name, times in Counter(table.column_names).items() if times > 1]:
         what = f"several columns are called {', '.join(map(repr, twice))}"
         raise DataError(what, where=str(path), fix="give each column a name of its own")
     return table
 
 
-def _read(path: Path, delimiter: str | None) -> pa.Table:
+def _read(path: Path, form: CsvForm) -> pa.Table:
     kind = ending(path)
     if kind not in ENDINGS:
         raise UsageError(
@@ -86,7 +87,7 @@ def _read(path: Path, delimiter: str | None) -> pa.Table:
         if not text.strip():
             raise DataError("the file is empty", where=str(path))
         if kind in table_csv.ENDINGS:
-            return table_csv.csv_table(text, path, delimiter)
+            return table_csv.csv_table(text, path, form)
         return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
     except UnicodeEncodeError as error:
         what, fix = f"half of a surrogate pair in {error.object[:60]!r}", r"correct the \u escapes in the data"

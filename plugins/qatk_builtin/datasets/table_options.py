@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from qatk.api import Options
 from qatk.data import BadAnswers
+
+
+def _one_character(value: str | None) -> str | None:
+    if value is not None and (len(value) != 1 or not value.isascii() or value in '"\r\n'):
+        raise ValueError("should be one character of ASCII, neither a quote nor the end of a line")
+    return value
+
+
+Delimiter = Annotated[str | None, AfterValidator(_one_character)]
 
 
 class TableOptions(Options):
@@ -22,9 +31,12 @@ class TableOptions(Options):
     """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start`` and
     ``answer_end``; columns with usual names, in any case, are found without it. ``null``: no column holds it, whatever
     its name."""
-    delimiter: str | None = None
+    delimiter: Delimiter = None
     """Character between the cells of .csv and .tsv. ``null`` takes a tab for .tsv, and for .csv a comma, or else the
     semicolon or tab that the header has in place of one."""
+    quotes: bool = True
+    """Quotes around a cell of .csv or .tsv are not of it, and two stand for one; ``false`` reads all quotes as they
+    stand, as in files of tools that put none."""
     ambiguous: Literal["first", "last", "unknown"] = "first"
     """Position of an answer that is given as a text and occurs several times in its context: the first, the last, or
     unknown (it can be scored but not trained on)."""
@@ -32,13 +44,6 @@ class TableOptions(Options):
     """As for ``squad``."""
     columns: list[str] = Field(default_factory=list)
     """Additional columns to read, as for ``squad``."""
-
-    @field_validator("delimiter")
-    @classmethod
-    def _check_delimiter(cls, value: str | None) -> str | None:
-        if value is not None and (len(value) != 1 or not value.isascii() or value in '"\r\n'):
-            raise ValueError("should be one character of ASCII, neither a quote nor the end of a line")
-        return value
 
     @model_validator(mode="before")
     @classmethod

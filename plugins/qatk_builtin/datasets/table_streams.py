@@ -16,6 +16,7 @@ import pyarrow.parquet
 from qatk.api import DataError
 from qatk.files import ending, is_streamable, line_blocks, open_plain
 from qatk_builtin.datasets import table_csv
+from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
 from qatk_builtin.datasets.table_files import files, first_line, no_dates
 
 _BINARY, _LINES = (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
@@ -24,7 +25,7 @@ _BLOCK = 1 << 22
 
 
 def stream_tables(
-    sources: Sequence[str], size: int, delimiter: str | None = None
+    sources: Sequence[str], size: int, form: CsvForm = AS_USUAL
 ) -> tuple[set[str], Iterator[pa.Table]] | None:
     """The names of the columns of all files, and their rows by ``size`` at a time.
 
@@ -33,7 +34,7 @@ def stream_tables(
     Args:
         sources: paths or globs.
         size: rows in each table but the last.
-        delimiter: as of :func:`read_tables`.
+        form: as of :func:`read_tables`.
 
     Raises:
         UsageError: no file has such a name.
@@ -44,26 +45,26 @@ def stream_tables(
         return None
     # Once for the types of the columns, which a block alone does not tell.
     with _readable():
-        schemas = list(dict.fromkeys(schema for file in named for schema in _schemas(file, size, delimiter)))
+        schemas = list(dict.fromkeys(schema for file in named for schema in _schemas(file, size, form)))
         if not schemas:
             return None
         schema = pa.unify_schemas(schemas, promote_options="permissive")
-    return set(schema.names), _of_size(_tables(named, size, schema, delimiter), size)
+    return set(schema.names), _of_size(_tables(named, size, schema, form), size)
 
 
-def _schemas(file: Path, size: int, delimiter: str | None) -> Iterator[pa.Schema]:
+def _schemas(file: Path, size: int, form: CsvForm) -> Iterator[pa.Schema]:
     """The types that the columns of a file have, one after the other; once where they cannot change."""
-    with closing(_blocks(file, size, None, delimiter)) as tables:
+    with closing(_blocks(file, size, None, form)) as tables:
         for table in tables:
             yield pa.schema([field.with_type(no_dates(field.type)) for field in table.schema])
             if ending(file) not in _LINES:
                 return
 
 
-def _tables(named: Sequence[Path], size: int, schema: pa.Schema, delimiter: str | None) -> Iterator[pa.Table]:
+def _tables(named: Sequence[Path], size: int, schema: pa.Schema, form: CsvForm) -> Iterator[pa.Table]:
     with _readable():
         for file in named:
-            for table in _blocks(file, size, schema, delimiter):
+            for table in _blocks(file, size, schema, form):
                 same = table.schema.equals(schema)
                 parts = [table] if same else [schema.empty_table(), table]
                 yield pa.concat_tables(parts, promote_options="permissive")
@@ -88,7 +89,7 @@ def _of_size(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
         yield held
 
 
-def _blocks(file: Path, size: int, schema: pa.Schema | None, delimiter: str | None) -> Generator[pa.Table, None, None]:
+def _blocks(file: Path, size: int, schema: pa.Schema | None, form: CsvForm) -> Generator[pa.Table, None, None]:
     kind = ending(file)
     if kind in _LINES:
         for block in line_blocks(file):
@@ -100,7 +101,7 @@ def _blocks(file: Path, size: int, schema: pa.Schema | None, delimiter: str | No
                     parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
                 )
     elif kind in table_csv.ENDINGS:
-        yield from _csv(file, kind, delimiter)
+        yield from _csv(file, kind, form)
     elif kind == ".parquet":
         with pyarrow.parquet.ParquetFile(file, buffer_size=_BLOCK) as parquet:
             yield from (pa.Table.from_batches([batch]) for batch in parquet.iter_batches(batch_size=size))
@@ -108,10 +109,13 @@ def _blocks(file: Path, size: int, schema: pa.Schema | None, delimiter: str | No
         yield from _arrow(file)
 
 
-def _csv(file: Path, kind: str, delimiter: str | None) -> Iterator[pa.Table]:
+def _csv(file: Path, kind: str, form: CsvForm) -> Iterator[pa.Table]:
     with open_plain(file) as plain, io.TextIOWrapper(plain, "utf-8-sig", newline="") as text:
-        options = table_csv.arrow_options(text, kind, delimiter, _BLOCK)
-    with open_plain(file) as plain, pyarrow.csv.open_csv(plain, **options) as reader:
+        options = table_csv.arrow_options(text, kind, form, _BLOCK)
+    with (
+        open_plain(file) as plain,
+        pyarrow.csv.open_csv(table_csv.CheckedCsv(plain, options, file), **options) as reader,
+    ):
         yield from (table_csv.without_empty(pa.Table.from_batches([batch]), file) for batch in reader)
 
 

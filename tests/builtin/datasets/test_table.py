@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from pydantic import ValidationError
 from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
 from qatk_builtin.datasets.table import TableDataset
+from qatk_builtin.datasets.table_csv import AS_USUAL, CheckedCsv, arrow_options
 from qatk_builtin.datasets.table_options import TableOptions
 
 CONTEXT = 'Oslo, "the city",\nis in Norway. Oslo is old.'
@@ -167,6 +170,52 @@ def test_empty_rows_and_columns_of_spreadsheets_are_left_out(tmp_path: Path) -> 
     assert whole.columns == {"note": ["", ""]}
     with pytest.warns(DataWarning, match=said):
         assert [block.digest() for block in dataset.stream(2) or ()] == [whole.digest()]
+
+
+WRITTEN = b"id,question,context\n1,Who?,%s\n2,When?,Now.\n"
+
+
+@pytest.mark.parametrize("read", [0, 1, 2, 7])
+@pytest.mark.parametrize(
+    ("cell", "wrong"),
+    [
+        (b'"Hi" he said.', "goes on behind its closing quote: '\"Hi\" h'"),
+        (b'"a ""b"" c" d', "goes on behind its closing quote"),
+        (b'""Hi"', "goes on behind its closing quote"),
+        (b'"Bye', "has no closing quote"),
+        (b'"Hi, ""Ann""\n,""Bob"",."', None),
+        (b'"Hi"  ', None),
+        (b'""', None),
+        (b'Say "Hi" to ""Ann', None),
+    ],
+)
+def test_quotes_in_and_around_cells(cell: bytes, wrong: str | None, read: int, tmp_path: Path) -> None:
+    data, path = WRITTEN % cell, tmp_path / "a.csv"
+    path.write_bytes(data)
+    options = arrow_options(io.StringIO(data.decode()), ".csv", AS_USUAL, 100)
+    file = CheckedCsv(io.BytesIO(data), options, path)
+    with ExitStack() as raised:
+        if wrong is not None:
+            raised.enter_context(pytest.raises(DataError, match=f"a.csv:2: a cell {wrong}"))
+        parts = [file.read()] if not read else list(iter(partial(file.read, read), b""))
+        assert b"".join(parts) == data
+    dataset = TableDataset(TableOptions(path=str(path)))
+    if wrong is not None:
+        for reading in (dataset.load, lambda: list(dataset.stream(2) or ())):
+            with pytest.raises(DataError, match="a cell"):
+                reading()
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv"])
+def test_quotes_that_are_of_the_cells(name: str, tmp_path: Path) -> None:
+    by = "\t" if name == "a.tsv" else ","
+    cells = [["1", "When?", '"Hi" he said in 1843.', "1843"], ["2", '"Who?"', '"Bye he said.', '"Bye']]
+    lines = [["id", "question", "context", "answers"], *cells]
+    (tmp_path / name).write_text("".join(by.join(row) + "\n" for row in lines))
+    dataset = TableDataset(TableOptions(path=str(tmp_path / name), quotes=False))
+    whole = dataset.load()
+    assert [[*row[:3], *row[3]] for row in plain(whole)] == cells
+    assert [block.digest() for block in dataset.stream(2) or ()] == [whole.digest()]
 
 
 @pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "\u00a7"])
