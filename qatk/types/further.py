@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, time
+from decimal import Decimal
 
 from qatk.errors import DataError, DataWarning
 
@@ -52,14 +53,23 @@ def _all(
 ) -> list[str]:
     names = list(dict.fromkeys(key for row in rows for key in row) if known is None else known)
     free = [name for name in names if name not in used]
-    kept = [name for name in free if not any(isinstance(row.get(name), list | dict) for row in rows)]
-    if left := [name for name in free if name not in kept]:
-        what = f"columns of lists or objects are left out: {', '.join(left)}"
+    left = [name for name in free if any(_text_of(row.get(name)) is None for row in rows)]
+    kept = [name for name in free if name not in left]
+    if left:
+        what = f"columns that hold neither texts nor numbers are left out: {', '.join(left)}"
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
     return kept
 
 
 def _text(value: object, name: str, row: int, where: str) -> str:
+    if (text := _text_of(value)) is not None:
+        return text
+    what = f"{name!r} of question {row} holds {type(value).__name__}, not a text or a number"
+    raise DataError(what, where=where, fix="columns to slice by have one value a question")
+
+
+def _text_of(value: object) -> str | None:
+    """One value as a text; ``None`` for what is none."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -68,5 +78,4 @@ def _text(value: object, name: str, row: int, where: str) -> str:
         return json.dumps(value)
     if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat()
-    what = f"{name!r} of question {row} holds {type(value).__name__}, not a text or a number"
-    raise DataError(what, where=where, fix="columns to slice by have one value a question")
+    return str(value) if isinstance(value, Decimal) else None

@@ -16,6 +16,7 @@ Place = tuple[str, int | None]
 
 def places_of(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
     """The answers of a row as texts with places."""
+    answers, start, end = _given(answers), _given(start), _given(end)
     if isinstance(answers, str):
         answers = _parsed(answers)
     if isinstance(answers, Mapping):
@@ -84,7 +85,12 @@ def _no_position(value: object, where: str) -> DataError:
 
 
 def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return [_given(each) for each in value] if isinstance(value, list) else [] if _given(value) is None else [value]
+
+
+def _given(value: object) -> object:
+    """The value, or ``None`` for NaN, which frames and JSON of Python have in place of null."""
+    return None if isinstance(value, float) and value != value else value
 
 
 def _parsed(cell: str) -> object:

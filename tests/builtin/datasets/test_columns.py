@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,3 +65,12 @@ def test_further_columns_of_a_table() -> None:
     assert read("level", "age").columns == {"level": ["hard", ""], "age": ["1", "2"]}
     with pytest.raises(DataError, match=r"'levels' \(keys found: age, context, id, level, question"):
         read("levels")
+
+
+def test_values_of_frames_as_texts() -> None:
+    rows = {"context": ["c"], "question": ["?"], "price": [Decimal("1.50")], "day": [date(2024, 2, 1)], "raw": [b"x"]}
+    with pytest.warns(DataWarning, match="neither texts nor numbers are left out: raw"):
+        examples = table_examples(pa.table(rows), "here", ["*"])
+    assert examples.columns == {"price": ["1.50"], "day": ["2024-02-01"]}
+    with pytest.raises(DataError, match="'raw' of question 0 holds bytes"):
+        table_examples(pa.table(rows), "here", ["raw"])

@@ -290,6 +290,13 @@ def test_a_place_in_numbers_of_a_csv(tmp_path: Path) -> None:
     assert (examples.answers_of(0), examples.answers_of(1), examples.id) == (["Norway"], [], ["1", "2"])
 
 
+def test_nan_in_json_lines_is_null(tmp_path: Path) -> None:
+    said = ('"answers": NaN', '"answers": null, "answer_start": NaN, "answer_end": NaN')
+    for number, more in enumerate(said):
+        (tmp_path / f"{number}.jsonl").write_text(f'{{"id": "a", "question": "?", "context": "Oslo", {more}}}\n')
+        assert load(tmp_path / f"{number}.jsonl").has_answer.tolist() == [False]
+
+
 def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
     rows = [{name: row[name] for name in ("id", "question", "context")} for row in ROWS]
     assert not load(write(tmp_path, "a.csv", rows)).has_gold
