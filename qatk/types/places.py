@@ -6,12 +6,28 @@ import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+import pyarrow as pa
+
 from qatk.errors import DataError, counted
+from qatk.types.names import usual_name
 
 _LIMIT = 1 << 63
 """What a whole number of Arrow does not reach."""
 Place = tuple[str, int | None]
 """The text of an answer, and where it starts, ``None`` where the data does not say."""
+
+
+def hold_places(answers: pa.ChunkedArray) -> bool:
+    """Whether the answers of rows are objects that say where they start, by their type, or in cells by the first."""
+    kind = answers.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        first = next((cell for cell in answers if cell.as_py()), None)
+        value = None if first is None else _parsed(first.as_py())
+        value = value[0] if isinstance(value, list) and value else value
+        return isinstance(value, Mapping) and usual_name(value, "answer_start") is not None
+    kind = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
+    names = [kind.field(k).name for k in range(kind.num_fields)] if pa.types.is_struct(kind) else []
+    return usual_name(names, "answer_start") is not None
 
 
 def places_of(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
@@ -20,12 +36,12 @@ def places_of(answers: object, start: object, end: object, context: object, *, w
     if isinstance(answers, str):
         answers = _parsed(answers)
     if isinstance(answers, Mapping):
-        texts, starts = answers.get("text"), answers.get("answer_start")
+        texts, own = answers.get("text"), answers.get(usual_name(answers, "answer_start"))
         if texts is None:
             raise DataError(
                 "the answers are an object without 'text'", where=where, fix="{text: [...], answer_start: [...]}"
             )
-        return list(_paired(_listed(texts), starts, where))
+        return list(_paired(_listed(texts), start if own is None else own, where))
     if isinstance(answers, list) and any(isinstance(answer, Mapping) for answer in answers):
         return [pair for answer in answers for pair in places_of(answer, None, None, context, where=where)]
     if answers is None and start is not None and end is not None and isinstance(context, str):

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from qatk.errors import DataError, DataWarning
 from qatk.types.names import USUAL, find_name
+from qatk.types.places import hold_places
 
 
 def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> dict[str, str]:
@@ -34,8 +35,14 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
         if role not in named and (found := find_name(free, usual)) is not None:
             roles[role] = found
 
-    for role, usual in USUAL.items():
-        guess(role, usual)
+    for role in ("id", "question", "context", "title", "answers"):
+        guess(role, USUAL[role])
+    if "answers" not in roles or not hold_places(table[roles["answers"]]):
+        guess("answer_start", USUAL["answer_start"])
+        start = roles.get("answer_start", "")
+        # Beside answers an end is none of theirs unless it is called as their start is: it may be one in seconds.
+        own = start.strip().lower().replace("start", "end").replace("begin", "end")
+        guess("answer_end", [own] if "answers" in roles else USUAL["answer_end"])
     if "answer_start" in roles and not {"answers", "answer_end"} & roles.keys():
         guess("answers", ["text"])
     if "answer_start" not in roles and "answer_end" not in named:

@@ -26,10 +26,10 @@ Ambiguous = Literal["first", "last", "unknown"]
 class Rows:
     """A table of questions, and which of its columns holds what.
 
-    Of what ``roles`` does not name, columns with usual names are taken, which is said. Answers are one text, a list
-    of texts, SQuAD's ``{text: [...], answer_start: [...]}`` (in a cell also as JSON), or places: ``answer_start``
-    beside texts, or ``answer_start`` and ``answer_end`` (exclusive) alone. An empty cell or list is "no answer";
-    without any of these columns gold is absent.
+    Of what ``roles`` does not name, columns with usual names are taken, which is said; places of answers are not
+    looked for where the answers have theirs. Answers are one text, a list of texts, SQuAD's ``{text: [...],
+    answer_start: [...]}`` (in a cell also as JSON), or places: ``answer_start`` beside texts, or ``answer_start`` and
+    ``answer_end`` (exclusive) alone. An empty cell or list is "no answer"; without any of these columns gold is absent.
 
     Args:
         table: a ``pyarrow.Table``.

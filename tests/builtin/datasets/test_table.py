@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
+from qatk.data import save
 from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
 from qatk_builtin.datasets.table import TableDataset
@@ -263,6 +264,8 @@ def test_usual_names_are_guessed_and_said(tmp_path: Path) -> None:
         {"answers": ["Norway", "city"]},
         {"answers": {"text": ["Norway", "city"], "answer_start": [24, 11]}},
         {"answers": [{"text": "Norway", "answer_start": 24}, {"text": "city", "answer_start": 11}]},
+        {"answers": [{"text": "Norway", "start": 24, "end": 30}, {"text": "city", "start": 11, "end": 15}]},
+        {"answers": {"text": ["Norway", "city"]}, "answer_start": [24, 11]},
         {"answers": ["Norway", "city"], "answer_start": [24, 11]},
         {"answers": ["Norway", "city"], "answer_start": [None, 11]},
         {"answers": {"text": ["Norway", "city"], "answer_start": [None, 11]}},
@@ -295,6 +298,26 @@ def test_nan_in_json_lines_is_null(tmp_path: Path) -> None:
     for number, more in enumerate(said):
         (tmp_path / f"{number}.jsonl").write_text(f'{{"id": "a", "question": "?", "context": "Oslo", {more}}}\n')
         assert load(tmp_path / f"{number}.jsonl").has_answer.tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"answers": {"text": ["city"], "answer_start": [11]}, "start": 12.5, "end": 13.5},
+        {"answers": [{"text": "city", "begin": 11}], "start": 12.5, "end": 13.5},
+        {"answers": '{"text": ["city"], "answer_start": [11]}', "start": "12.5", "end": "13.5"},
+        {"answers": "city", "answer_start": 11, "start": 12.5, "end": 13.5},
+    ],
+)
+def test_columns_that_are_no_places_are_kept(cells: dict[str, Any], tmp_path: Path) -> None:
+    row = {"id": "a", "question": "?", "context": f"{CONTEXT} city", **cells}
+    for name in ("a.jsonl", "a.parquet", *(["a.csv"] if isinstance(cells["answers"], str) else [])):
+        examples = load(write(tmp_path, name, [row]), columns=["*"])
+        assert examples.spans_of(0) == [(11, 15)]
+        assert examples.columns == {"start": ["12.5"], "end": ["13.5"]}
+        for to in ("b.csv", "b.jsonl", "b.parquet"):
+            save(examples, tmp_path / to)
+            assert load(tmp_path / to, columns=["*"]).digest() == examples.digest()
 
 
 def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
