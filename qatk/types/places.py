@@ -30,8 +30,10 @@ def hold_places(answers: pa.ChunkedArray) -> bool:
     return usual_name(names, "answer_start") is not None
 
 
-def places_of(answers: object, start: object, end: object, context: object, *, where: str) -> list[Place]:
-    """The answers of a row as texts with places."""
+def places_of(
+    answers: object, start: object, end: object, context: object, *, where: str, outside: list[str]
+) -> list[Place]:
+    """The answers of a row as texts with places; those that lie outside their context are empty, and noted."""
     answers, start, end = _given(answers), _given(start), _given(end)
     if isinstance(answers, str):
         answers = _parsed(answers)
@@ -43,22 +45,24 @@ def places_of(answers: object, start: object, end: object, context: object, *, w
             )
         return list(_paired(_listed(texts), start if own is None else own, where))
     if isinstance(answers, list) and any(isinstance(answer, Mapping) for answer in answers):
-        return [pair for answer in answers for pair in places_of(answer, None, None, context, where=where)]
+        return [
+            pair for answer in answers for pair in places_of(answer, None, None, context, where=where, outside=outside)
+        ]
     if answers is None and start is not None and end is not None and isinstance(context, str):
         starts, ends = _numbers(start, where), _numbers(end, where)
         if len(starts) != len(ends):
             what = f"{counted(len(starts), 'start')}, but {counted(len(ends), 'end')}"
             raise DataError(what, where=where, fix="give each answer its start and its end")
-        return [(_slice(context, a, b, where), a) for a, b in zip(starts, ends, strict=True)]
+        return [(_slice(context, a, b, outside), a) for a, b in zip(starts, ends, strict=True)]
     texts = [text for text in _listed(answers) if text is not None and text != ""]
     return list(_paired(texts, start if texts else None, where))
 
 
-def _slice(context: str, start: int | None, end: int | None, where: str) -> str:
-    if start is None or end is None or not 0 <= start < end <= len(context):
-        what = f"the answer from {start} to {end} lies outside the context of {counted(len(context), 'character')}"
-        raise DataError(what, where=where, fix="answer_end is the character after the last")
-    return context[start:end]
+def _slice(context: str, start: int | None, end: int | None, outside: list[str]) -> str:
+    if start is not None and end is not None and 0 <= start < end <= len(context):
+        return context[start:end]
+    outside.append(f"from {start} to {end}, of {counted(len(context), 'character')}")
+    return ""
 
 
 def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Place]:

@@ -61,13 +61,17 @@ class Rows:
         Args:
             ambiguous: the place of one that stands there several times.
             if_absent: what to do about answers that do not stand in their context, for the error; ``None`` gives them
-                a place where they do not stand.
+                a place where they do not stand, and no text where they lie outside of it.
 
         Raises:
             DataError: for such answers, for nulls, and for values of other types, with the row.
         """
         texts = {role: _filled(self.table[self.roles[role]]) for role in _TEXTS if role in self.roles}
-        if (answers := self._answers()) is not None:
+        answers, outside = self._answers()
+        if outside and if_absent is not None:
+            what = f"{counted(len(outside), 'answer', 'lies')} outside the context:{_below(outside)}"
+            raise DataError(what, where=self.where, fix=f"answer_end is the character after the last; {if_absent}")
+        if answers is not None:
             answers = self._located(answers, texts["context"].to_pylist(), ambiguous, if_absent)
         return self._canonical(texts, answers)
 
@@ -78,7 +82,7 @@ class Rows:
             for role in _TEXTS
             if role in self.roles
         }
-        answers = self._answers()
+        answers, _ = self._answers()
         starts = [None if start == UNKNOWN else start for places in answers or () for _, start in places]
         return self._canonical(texts, answers), starts
 
@@ -93,17 +97,21 @@ class Rows:
         columns |= {name: self.table[name] for name in wanted if name in self.table.column_names}
         return columns_of_table(pa.table(columns), self.where, self.further)
 
-    def _answers(self) -> list[list[Place]] | None:
-        """The answers of each row, with the places that the row gives; ``None`` without gold."""
+    def _answers(self) -> tuple[list[list[Place]] | None, list[str]]:
+        """The answers of each row with the places that it gives, ``None`` without gold; and places out of contexts."""
         table, roles = self.table, self.roles
         if not {"answers", "answer_start"} & roles.keys():
-            return None
+            return None, []
         columns = {
             role: table[roles[role]].to_pylist() if role in roles else [None] * table.num_rows
             for role in ("answers", "answer_start", "answer_end", "context")
         }
-        rows = zip(*columns.values(), strict=True)
-        return [places_of(*values, where=f"{self.where}: row {row}") for row, values in enumerate(rows)]
+        answers, outside = [], []
+        for row, values in enumerate(zip(*columns.values(), strict=True)):
+            noted: list[str] = []
+            answers.append(places_of(*values, where=f"{self.where}: row {row}", outside=noted))
+            outside += [f"row {row}: {note}" for note in noted]
+        return answers, outside
 
     def _located(
         self, answers: list[list[Place]], contexts: Sequence[object], ambiguous: Ambiguous, if_absent: str | None
@@ -128,18 +136,19 @@ class Rows:
                 # What stands nowhere is given a place where it does not stand: its reader decides over it.
                 places[k] = text, first if ambiguous == "first" or first == last else last
         if absent and if_absent is not None:
-            shown = "\n    ".join([*absent[:10], *(["..."] if len(absent) > 10 else [])])
-            raise DataError(
-                f"{counted(len(absent), 'answer', 'is')} not in the context:\n    {shown}",
-                where=self.where,
-                fix=if_absent,
-            )
+            what = f"{counted(len(absent), 'answer', 'is')} not in the context:{_below(absent)}"
+            raise DataError(what, where=self.where, fix=if_absent)
         if several:
             what = f"{counted(len(several), 'answer', 'stands')} several times in the context ({listed(several)})"
             rule = {"first": "the first place is taken", "last": "the last place is taken"}
             said = rule.get(ambiguous, "their places stay unknown: they can be scored but not trained on")
             warnings.warn(DataWarning(f"{self.where}: {what}: {said} (ambiguous: {ambiguous})"), stacklevel=4)
         return answers
+
+
+def _below(lines: Sequence[str]) -> str:
+    """The first lines, below what is said of them."""
+    return "".join(f"\n    {line}" for line in [*lines[:10], *(["..."] if len(lines) > 10 else [])])
 
 
 def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:

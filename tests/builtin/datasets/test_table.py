@@ -18,7 +18,7 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from qatk.data import save
+from qatk.data import check, save
 from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
 from qatk_builtin.datasets.table import TableDataset
@@ -320,6 +320,17 @@ def test_columns_that_are_no_places_are_kept(cells: dict[str, Any], tmp_path: Pa
             assert load(tmp_path / to, columns=["*"]).digest() == examples.digest()
 
 
+@pytest.mark.filterwarnings("ignore::qatk.errors.DataWarning")
+def test_places_outside_of_a_context_are_bad_answers(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,question,context,start,end\n1,a,bcd,2,9\n2,b,bcd,0,1\n3,c,bcd,7,8\n")
+    options = TableOptions(path=str(tmp_path / "a.csv"), bad_answers="skip")
+    assert list(TableDataset(options).load().id) == ["2"]
+    raw = TableDataset(options).raw()
+    assert (list(raw.answer_text), raw.answer_start) == (["", "b", ""], [2, 0, 7])
+    found = {each.kind: each.ids for each in check(raw).findings}
+    assert found["blank-answer"] == ["1", "3"]
+
+
 def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
     rows = [{name: row[name] for name in ("id", "question", "context")} for row in ROWS]
     assert not load(write(tmp_path, "a.csv", rows)).has_gold
@@ -363,7 +374,11 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
         ("a.csv", b"question,context\na,\xff\n", "UTF-8"),
         ("a.csv", b"question,context\na,b\n,b\n", "the column 'question' is null in 1 row, first in row 1"),
         ("a.csv", b"question,context\na,b\na,' '\n".replace(b"'", b'"'), "the column 'context' is null in 1 row"),
-        ("a.csv", b"question,context,start,end\na,bcd,2,9\n", "row 0: the answer from 2 to 9 lies outside"),
+        (
+            "a.csv",
+            b"question,context,start,end\na,bcd,2,9\nb,bcd,0,1\nc,bcd,2,2\n",
+            "2 answers lie outside the context:\n    row 0: from 2 to 9, of 3 characters\n    row 2: from 2 to 2, of 3",
+        ),
         ("a.csv", b"question,context,answers,answer_start\na,bcd,b,x\n", "row 0: 'x' is no character position"),
         (
             "a.csv",
