@@ -138,7 +138,8 @@ class Examples:
             rows: a frame of pandas or polars, a ``datasets.Dataset``, an Arrow table (or whatever else speaks Arrow's
                 PyCapsule interface), a list of dicts, or a dict of columns.
             roles: which column holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
-                or ``answer_end``; those with usual names are found without it, which is said. ``None``: no column does.
+                ``answer_end`` or ``is_impossible``; those with usual names are found without it, which is said.
+                ``None``: no column does.
             columns: further columns to read, such as those to slice by.
             ambiguous: the place of an answer that is given as a text and stands several times in its context.
             where: what messages call the rows.

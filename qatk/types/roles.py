@@ -13,7 +13,7 @@ from qatk.types.places import hold_places
 
 
 def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> dict[str, str]:
-    """The column for each of the keys of :data:`USUAL` that has one; what is found by a usual name is said.
+    """The column for ``is_impossible`` and each key of :data:`USUAL` that has one; those with usual names are said.
 
     Args:
         table: rows of questions.
@@ -37,6 +37,7 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
 
     for role in ("id", "question", "context", "title", "answers"):
         guess(role, USUAL[role])
+    guess("is_impossible", ["is_impossible"])
     if "answers" not in roles or not hold_places(table[roles["answers"]]):
         guess("answer_start", USUAL["answer_start"])
         start = roles.get("answer_start", "")

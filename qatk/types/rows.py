@@ -19,6 +19,11 @@ from qatk.types.starts import UNKNOWN
 from qatk.types.tables import Columns, columns_of_table, text_column
 
 _TEXTS = ("id", "question", "context", "title")
+_FLAGS: dict[str, bool | None] = {
+    **dict.fromkeys(("true", "1", "1.0"), True),
+    **dict.fromkeys(("false", "0", "0.0"), False),
+    **dict.fromkeys(("", "none", "null", "nan"), None),
+}
 Ambiguous = Literal["first", "last", "unknown"]
 """Which place an answer has that is a text alone and stands several times in its context."""
 
@@ -35,7 +40,7 @@ class Rows:
         table: a ``pyarrow.Table``.
         where: what messages call it.
         roles: the column that holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
-            or ``answer_end``; ``None``: none does.
+            or ``answer_end``, or says by true and false that a question ``is_impossible``; ``None``: none does.
         columns: further columns to read.
 
     Raises:
@@ -85,6 +90,18 @@ class Rows:
         answers, _ = self._answers()
         starts = [None if start == UNKNOWN else start for places in answers or () for _, start in places]
         return self._canonical(texts, answers), starts
+
+    def impossible(self) -> list[bool | None]:
+        """What each row says of whether its question has no answer. Raises :class:`DataError` for other values."""
+        if "is_impossible" not in self.roles:
+            return [None] * self.table.num_rows
+        values = self.table[self.roles["is_impossible"]].to_pylist()
+        for row, value in enumerate(values):
+            if str(value).strip().lower() not in _FLAGS:
+                fix = "true, false or nothing; roles: {is_impossible: null} says that the column holds something else"
+                what = f"{str(value)[:60]!r} does not say whether there is an answer"
+                raise DataError(what, where=f"{self.where}: row {row}", fix=fix)
+        return [_FLAGS[str(value).strip().lower()] for value in values]
 
     def _canonical(
         self, texts: Mapping[str, pa.ChunkedArray | pa.Array], answers: Sequence[Sequence[Place]] | None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from qatk.api import Examples, RawExamples
-from qatk.data import checked
+from qatk.data import checked, strict
 from qatk.types import Rows, usual_name
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.table_csv import CsvForm
@@ -32,7 +32,7 @@ class TableDataset:
 
         Raises:
             UsageError: where a file is not there or has an unknown ending.
-            DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.checked`.
+            DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.strict`.
         """
         return self._checked(self._rows(read_tables(self._paths, self._form)))
 
@@ -48,14 +48,17 @@ class TableDataset:
         fix = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
         refused = fix if self.options.bad_answers == "error" else None
         examples = Examples(**rows.columns(self.options.ambiguous, if_absent=refused))
+        if "is_impossible" in rows.roles:
+            return strict(_flagged(examples, rows), self.options.bad_answers, rows.where)
         return checked(examples, self.options.bad_answers, rows.where)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
-        columns, starts = self._rows(read_tables(self._paths, self._form)).as_they_stand()
-        return replace(RawExamples.of(Examples(**columns)), answer_start=starts)
+        rows = self._rows(read_tables(self._paths, self._form))
+        columns, starts = rows.as_they_stand()
+        return replace(_flagged(Examples(**columns), rows), answer_start=starts)
 
     def load_whole(self) -> Examples:
         """With all further columns."""
@@ -74,3 +77,8 @@ class TableDataset:
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         roles = {str(role): name for role, name in self.options.roles.items()}
         return Rows(table, where, roles, self.options.columns)
+
+
+def _flagged(examples: Examples, rows: Rows) -> RawExamples:
+    """The examples with what the rows say of ``is_impossible``."""
+    return replace(RawExamples.of(examples), impossible=rows.impossible())

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from qatk.api import Options
 from qatk.data import BadAnswers
 
+Role = Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end", "is_impossible"]
+
 
 def _one_character(value: str | None) -> str | None:
     if value is not None and (len(value) != 1 or not value.isascii() or value in '"\r\n'):
@@ -25,12 +27,10 @@ class TableOptions(Options):
     path: str | list[str]
     """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
     .parquet or .arrow; the first four also with .gz or .zst."""
-    roles: dict[Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end"], str | None] = (
-        Field(default_factory=dict)
-    )
-    """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start`` and
-    ``answer_end``; columns with usual names, in any case, are found without it. ``null``: no column holds it, whatever
-    its name."""
+    roles: dict[Role, str | None] = Field(default_factory=dict)
+    """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``,
+    ``answer_end`` and ``is_impossible``; columns with usual names, in any case, are found without it. ``null``: no
+    column holds it, whatever its name."""
     delimiter: Delimiter = None
     """Character between the cells of .csv and .tsv. ``null`` takes a tab for .tsv, and for .csv a comma, or else the
     semicolon or tab that the header has in place of one."""

@@ -331,6 +331,38 @@ def test_places_outside_of_a_context_are_bad_answers(tmp_path: Path) -> None:
     assert found["blank-answer"] == ["1", "3"]
 
 
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("a.csv", ["true", "False", "", "TRUE"]),
+        ("a.jsonl", [True, False, None, True]),
+        ("a.parquet", [1.0, 0.0, None, 1.0]),
+    ],
+)
+def test_is_impossible_is_held_against_the_answers(name: str, flags: list[Any], tmp_path: Path) -> None:
+    answers = ["", "Norway", "Norway", "Norway"]
+    rows: list[Mapping[str, Any]] = [
+        {"id": str(k), "question": f"{k}?", "context": CONTEXT, "answers": answers[k], "is_impossible": flags[k]}
+        for k in range(4)
+    ]
+    dataset = TableDataset(TableOptions(path=str(write(tmp_path, name, rows)), columns=["*"]))
+    with pytest.warns(DataWarning, match="1 question whose is_impossible and answers differ; answers hold: 3"):
+        examples = dataset.load()
+    assert examples.has_answer.tolist() == [False, True, True, True]
+    assert examples.columns == {}
+    save(examples, tmp_path / "squad.json")
+    raw = dataset.raw()
+    assert raw.impossible == [True, False, None, True]
+    assert {each.kind: each.ids for each in check(raw).findings}["contradictory-flag"] == ["3"]
+
+
+def test_a_column_is_impossible_that_holds_something_else(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", [{**row, "is_impossible": "hard"} for row in ROWS])
+    with pytest.raises(DataError, match=r"row 0: 'hard' does not say .*\n.*roles: {is_impossible: null}"):
+        load(path)
+    assert load(path, roles={"is_impossible": None}, columns=["*"]).columns == {"is_impossible": ["hard"] * 3}
+
+
 def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
     rows = [{name: row[name] for name in ("id", "question", "context")} for row in ROWS]
     assert not load(write(tmp_path, "a.csv", rows)).has_gold
