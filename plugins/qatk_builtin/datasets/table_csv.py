@@ -100,8 +100,8 @@ def arrow_options(text: TextIO, kind: str, form: CsvForm, size: int) -> ArrowOpt
 
 def _cells(lines: Iterable[str], delimiter: str, form: CsvForm) -> list[str]:
     """Those of the first row."""
-    quoting = csv.QUOTE_MINIMAL if form.quotes else csv.QUOTE_NONE
-    return next(csv.reader(lines, delimiter=delimiter, quoting=quoting), [])
+    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if form.quotes else csv.QUOTE_NONE)
+    return next(reader, [])
 
 
 class CheckedCsv(io.RawIOBase):
