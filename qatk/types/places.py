@@ -83,7 +83,7 @@ def _numbers(value: object, where: str) -> list[int | None]:
     """Character positions from a number, a list, or the JSON of a cell."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = json.loads(value, parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise _no_position(value, where) from None
     found = []
@@ -94,6 +94,10 @@ def _numbers(value: object, where: str) -> list[int | None]:
             raise _no_position(number, where)
         found.append(number)
     return found
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(name)
 
 
 def _no_position(value: object, where: str) -> DataError:

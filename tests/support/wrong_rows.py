@@ -52,7 +52,7 @@ def _tables() -> dict[str, str | bytes]:
         "bom-crlf.csv": b"\xef\xbb\xbf" + CSV.replace("\n", "\r\n").replace("1905\r", "1906\r").encode(),
         "no-context.parquet": _parquet(without),
         "null.parquet": _parquet({**columns, "question": pa.array([None], pa.string())}),
-        "nan.jsonl": json.dumps({**ROW, "answers": float("nan")}) + "\n",
+        "nan.jsonl": json.dumps({**ROW, "question": float("nan")}) + "\n",
         "null.jsonl": _lines(ROW, {**ROW, "id": "b", "context": None}),
         "number.jsonl": _lines({**ROW, "question": 3}),
         "cut.parquet": sound[:200],
