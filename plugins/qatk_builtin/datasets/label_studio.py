@@ -77,8 +77,7 @@ def _spans(result: Any, name: str, place: str) -> Iterator[Labelled]:
         if "labels" not in kinds and not (kinds and "start" in value):
             continue
         start, end, text = (value.get(key) for key in ("start", "end", "text"))
-        numbers = type(start) is int and type(end) is int and isinstance(text, str | None)
-        if "labels" not in kinds or not numbers:
+        if "labels" not in kinds or type(start) is not int or type(end) is not int or not isinstance(text, str | None):
             what = f"task {name} has a span from {start!r} to {end!r}, no numbers of characters"
             raise DataError(what, where=place, fix="only spans of plain text are read (the tag Text, not HyperText)")
         yield from (Labelled(str(label), start, end, text) for label in value["labels"])
