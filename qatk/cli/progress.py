@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleRenderable, RenderHook
 
+from qatk.display.live import LiveView, Works
+from qatk.display.numbers import headline
 from qatk.errors import visible
 from qatk.progress import listen
 
@@ -26,12 +28,12 @@ def show_progress(title: str = "", results: Console | None = None) -> Iterator[N
     """
     from rich.live import Live
 
-    from qatk.display.live import LiveView
     from qatk.memory import peak_memory
 
     console = Console(stderr=True)
-    if not console.is_terminal:
-        with listen(Lines()):
+    if not is_live(console):
+        lines = Lines()
+        with listen(lines, lines.epoch):
             yield
         return
     view = LiveView(title, peak_memory)
@@ -41,6 +43,11 @@ def show_progress(title: str = "", results: Console | None = None) -> Iterator[N
         _away(live, results),
     ):
         yield
+
+
+def is_live(console: Console) -> bool:
+    """Whether it is a terminal where what is shown can be redrawn; ``FORCE_COLOR`` makes no terminal of a file."""
+    return console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
 
 
 @contextmanager
@@ -66,27 +73,33 @@ class _Away(RenderHook):
 
 
 class Lines:
-    """A line at the start of each piece of work, and at every tenth of it, with the time that is left."""
+    """A line at the start of each piece of work, at every tenth of it, with the time that is left, and each epoch."""
 
     def __init__(self) -> None:
-        self.last: dict[str, int] = {}
-        self.begun: dict[str, tuple[float, int]] = {}
+        self.works = Works()
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
         """Write a line, if one is due."""
-        what = visible(what)
-        begun, before = self.begun.setdefault(what, (time.monotonic(), done))
-        tenth = 10 * done // total if total else 0
-        if self.last.get(what, -1) < tenth or (done == 0 and what not in self.last):
-            self.last[what] = tenth
-            with suppress(OSError):  # a run does not end because nobody can be told how far it came
-                left = _left(time.monotonic() - begun, done - before, total - done) if total else ""
-                sys.stderr.write(f"{what}: {done}/{total}{left}\n" if total else f"{what}\n")
-                sys.stderr.flush()
+        before = self.works.works.get(what)
+        last = None if before is None else (before.began, before.tenth)
+        self.works.progress(what, done, total)
+        work = self.works.works[what]
+        if last != (work.began, work.tenth):
+            left = _left(work.left(time.time()) or 0)
+            _write(f"{visible(what)}: {done}/{total}{left}" if total else visible(what))
+
+    def epoch(self, epoch: float, metrics: Mapping[str, float]) -> None:
+        """Write the dev figures of a finished epoch: :data:`qatk.progress.EpochListener`."""
+        _write(", ".join([f"epoch {epoch:g}", *headline(metrics)]))
 
 
-def _left(seconds: float, done: int, due: int) -> str:
-    """``, 3 min left``, after so many seconds for what is done; nothing while it is less than a minute."""
-    minutes = round(seconds * due / done / 60) if done > 0 else 0
-    hours, rest = divmod(minutes, 60)
-    return f", {hours} h {rest} min left" if hours else f", {minutes} min left" if minutes else ""
+def _write(line: str) -> None:
+    with suppress(OSError):  # a run does not end because nobody can be told how far it came
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def _left(seconds: float) -> str:
+    """``, 3 min left``; nothing while it is less than a minute."""
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f", {hours} h {rest} min left" if hours else f", {rest} min left" if rest else ""

@@ -9,9 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from qatk.cli.progress import Lines
+from qatk.cli.progress import Lines, is_live
 from qatk.display.live import LiveView, Works
-from qatk.display.numbers import headline
 from qatk.run_folder.watching import Sight, Watched
 
 
@@ -23,7 +22,7 @@ def watch(folder: Path) -> Sight:
     """
     watched, console = Watched(folder), Console(stderr=True)
     sight = watched.look()
-    shown = _View(sight.name) if console.is_terminal else _Log()
+    shown = _View(sight.name) if is_live(console) else _Log()
     with Live(shown.view, console=console, transient=True) if isinstance(shown, _View) else nullcontext():
         while sight.state == "running":
             shown.show(sight)
@@ -61,5 +60,5 @@ class _Log:
             self._lines(work.name, work.done, work.total)
         epochs = [event for event in sight.events if event.kind == "epoch"]
         for event in epochs[self._epochs :]:
-            self._lines(", ".join([f"epoch {event.epoch:g}", *headline(event.metrics)]), 0, None)
+            self._lines.epoch(event.epoch, event.metrics)
         self._epochs = len(epochs)

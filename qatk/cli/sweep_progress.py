@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from qatk.cli.progress import is_live
 from qatk.display.live import Works
 from qatk.display.numbers import METRICS, clock, counted, figure, headline
 from qatk.display.tables import plain_table
@@ -44,7 +45,7 @@ _BESIDE = 4
 def show_sweep() -> Iterator[Listener]:
     """Show the events of a sweep; one that has nothing to make shows nothing."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not is_live(console):
         yield _Lines()
         return
     table = RunTable()

@@ -45,6 +45,11 @@ class Work:
             return None
         return (now - self.began) / (self.done - self.first) * (self.total - self.done)
 
+    @property
+    def tenth(self) -> int:
+        """How many tenths are done; 0 where nobody knows."""
+        return 10 * self.done // self.total if self.total else 0
+
 
 class Works:
     """The stage that goes on, and the pieces of work in it."""
@@ -59,7 +64,7 @@ class Works:
                 self.works = {}
             self.works = {**self.works, what: Work(what, done, total, done, time.time())}
         work = self.works[what]
-        if done < work.done:  # the same work again, as the predictions of the next epoch
+        if done < work.done or work.total not in (None, total):  # again, as the predictions of the next epoch
             work.first, work.began, work.ended = done, time.time(), None
         work.done, work.total = done, total
         if done == total and work.ended is None:

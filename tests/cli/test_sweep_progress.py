@@ -73,7 +73,10 @@ def test_nothing_to_make_shows_nothing() -> None:
     assert drawn(table) == []
 
 
-def test_lines_say_how_long_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_say_how_long_it_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which makes no terminal of what is captured
     [run] = runs(tmp_path, 1)
     with show_sweep() as show:
         show(Begun([run]))

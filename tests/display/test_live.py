@@ -130,6 +130,8 @@ def test_a_stage_that_begins_ends_those_before_and_work_may_begin_again() -> Non
     assert Works.of(works.plain()).plain() == works.plain()
     assert Works.of("damaged").plain() == Works.of([{"name": "x"}]).plain() == []
     assert works.works["training"].left(now=0.0) is None
+    works.progress("predicting", 4, 50)
+    assert works.works["predicting"].first == 4, "another set of questions"
 
 
 def test_control_characters_are_not_drawn() -> None:
