@@ -25,6 +25,8 @@ from qatk.types import Examples
 
 SECONDS = 5.0
 """How long each case is measured, at least."""
+_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from qatk.inference.bench_process import main; main()"
+"""Modules are looked for where this process looks for them, not in the folder it happens to run in."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,8 @@ def _prepared(model: str, runtime: str | None, folder: Path, host: PluginHost) -
 
 def _measure(job: dict[str, object]) -> dict[str, Any]:
     """Run a job in a process of its own."""
-    words = [sys.executable, "-m", "qatk.inference.bench_process"]
-    done = subprocess.run(words, input=json.dumps(job), capture_output=True, text=True, check=False, env=_environment())
+    words, environ = [sys.executable, "-c", _PROGRAM, *sys.path], {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    done = subprocess.run(words, input=json.dumps(job), capture_output=True, text=True, check=False, env=environ)
     try:
         found = json.loads(done.stdout)
     except ValueError:
@@ -138,13 +140,6 @@ def _measure(job: dict[str, object]) -> dict[str, Any]:
         kind = UsageError if found["exit_code"] == UsageError.exit_code else QatkError
         raise kind(found["what"], where=found["where"], fix=found["fix"])
     return dict(found)
-
-
-def _environment() -> dict[str, str]:
-    """Of the process: it finds qatk where this one did."""
-    home = str(Path(__file__).parents[2])
-    paths = [home, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def size_of(place: str) -> int:

@@ -92,7 +92,3 @@ def _scores(model: AnsweringModel, examples: Examples) -> dict[str, float]:
     metrics = [model.host.live(LiveMetric, "metric", str(choice["use"])) for choice in DEFAULTS["metrics"]]
     found = judge(examples, model.predict(examples), metrics).metrics
     return {name: found[name] for name in ("exact", "f1")}
-
-
-if __name__ == "__main__":
-    main()

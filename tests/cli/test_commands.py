@@ -30,6 +30,15 @@ def test_misuse_exits_2_with_one_message(tmp_path: Path) -> None:
     )
 
 
+def test_a_module_in_the_working_folder_stands_in_for_no_library(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(GOOD)
+    for name in ("typer", "rich", "yaml", "code"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger')\n")
+    command = [sys.executable, "-m", "qatk", "recipe", "check", "r.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_recipe_check_as_json(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(GOOD + "haed: 3\n")
     done = qatk("recipe", "check", "r.yaml", "--json", cwd=tmp_path)

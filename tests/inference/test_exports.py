@@ -26,7 +26,7 @@ from qatk.errors import ModelError, PluginError, QatkError, RecipeError, UsageEr
 from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import runtime_section
 from qatk.hub.push import package
-from qatk.inference.bench import Measured
+from qatk.inference.bench import Measured, _measure
 from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export_model
 from qatk.inference.sources import backbone_section
@@ -264,6 +264,15 @@ def test_what_bench_cannot_measure_is_told(exported: tuple[Path, dict[str, Any]]
         done = CliRunner().invoke(app, ["bench", str(exported[0]), *words])
         assert isinstance(done.exception, UsageError)
         assert message in str(done.exception)
+
+
+def test_a_module_in_the_working_folder_stands_in_for_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numpy.py").write_text("raise SystemExit('a stranger')\n")
+    with pytest.raises(QatkError, match=r"the process that measures x failed: FileNotFoundError: .*'gone'"):
+        _measure({"model": "x", "data": "gone"})
 
 
 def test_bench_shows_what_it_measured_before_a_failure(exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
