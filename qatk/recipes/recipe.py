@@ -92,11 +92,8 @@ class Recipe:
         return {key: value for key, value in self._written(Choice.computed).items() if key not in NO_RESULT}
 
     def decides(self, key: str) -> bool:
-        """Whether a key, such as ``trainer.epochs``, changes what a run computes.
-
-        None of data does: the examples do that they give, wherever they lie.
-        """
-        return key.partition(".")[0] not in (*NO_RESULT, "data") and key not in self._incidental
+        """Whether a key, such as ``trainer.epochs``, changes what a run computes."""
+        return key.partition(".")[0] not in NO_RESULT and key not in self._incidental
 
     def has_default(self, key: str) -> bool:
         """Whether a key has the value that it has where nothing sets it."""

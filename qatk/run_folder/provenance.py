@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from qatk.display.keys import flat
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.registered import Registered
 from qatk.plugins.sources import sources_digest
+from qatk.recipes.keys import differences
+from qatk.recipes.recipe import Recipe
 from qatk.run_folder.manifest import ComponentRecord
+from qatk.run_folder.secrets import hidden
 
 PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")
 
@@ -29,6 +33,26 @@ def describe_component(registered: Registered) -> ComponentRecord:
         version=plugin.version,
         source=sources_digest(registered) or "",
     )
+
+
+def differing(recipe: Recipe, held: Mapping[str, object], *, data: bool = False) -> Sequence[str]:
+    """In what the recipe of a run folder computes something else than this one, without a word of secrets.
+
+    An option that came after the run began counts if it is set: by default it leaves things as they were.
+
+    Args:
+        recipe: this one.
+        held: the one of the run folder.
+        data: whether the keys of data count; if not, the examples do that they give, wherever they lie.
+    """
+    known = flat(held)
+
+    def counts(key: str) -> bool:
+        if key.partition(".")[0] == "data" and not data:
+            return False
+        return recipe.decides(key) and (key in known or not recipe.has_default(key))
+
+    return differences(held, hidden(recipe.filled()), counts)
 
 
 def check_suppliers(components: Iterable[ComponentRecord], host: PluginHost, where: str) -> None:

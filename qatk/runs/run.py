@@ -13,7 +13,6 @@ from rich.console import Console
 
 from qatk.calibration.calibrate import write_calibration
 from qatk.calibration.transfer import misleading
-from qatk.display.keys import flat
 from qatk.errors import ModelError, QatkWarning
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
@@ -24,7 +23,6 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
 from qatk.progress import listen_too
 from qatk.recipes.compose import compose
-from qatk.recipes.keys import differences
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
 from qatk.run_folder.examples_table import write_examples
@@ -33,10 +31,10 @@ from qatk.run_folder.load import NORMALISER, load_run
 from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
-from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
+from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine, differing
 from qatk.run_folder.remote import Mirror, followed, speaking_of, working_folder
 from qatk.run_folder.remote_lock import locked_there
-from qatk.run_folder.secrets import hidden, hidden_in_yaml
+from qatk.run_folder.secrets import hidden_in_yaml
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.data import load_data
 from qatk.runs.features import make_features
@@ -120,22 +118,9 @@ def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, 
     mirror = None
     if remote is not None:
         mirror = Mirror(remote, path, stack.enter_context(locked_there(remote, lock)).check)
-    folder = RunFolder.open(path, identity, resume=resume, differing=partial(_differences, recipe))
+    folder = RunFolder.open(path, identity, resume=resume, differing=partial(differing, recipe))
     folder.mirror = mirror
     return folder
-
-
-def _differences(recipe: Recipe, held: Mapping[str, object]) -> Sequence[str]:
-    """In what the recipe of a run folder computes something else than this one, without a word of secrets.
-
-    An option that came after the run began counts if it is set: by default it leaves things as they were.
-    """
-    known = flat(held)
-
-    def counts(key: str) -> bool:
-        return recipe.decides(key) and (key in known or not recipe.has_default(key))
-
-    return differences(held, hidden(recipe.filled()), counts)
 
 
 def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:

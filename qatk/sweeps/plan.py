@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.run_folder.manifest import Identity, read_manifest
+from qatk.run_folder.provenance import differing
 from qatk.sweeps.overrides import Over, value_name
 
 _LONGEST_NAME = 60
@@ -35,7 +37,7 @@ class Planned:
         recipe: the recipe's path.
         settings: ``KEY=VALUE`` texts, the seed among them.
         limit: the first so many questions of each split; ``None`` for all.
-        folder: the run folder, whose name follows from recipe, settings and limit.
+        folder: the run folder, whose name follows from recipe, settings and limit; or one that holds this run already.
         data: digest of what the recipe says of its data.
     """
 
@@ -110,7 +112,7 @@ def plan(
     choices: Sequence[int | None] = [None] if seeds is None else seeds
     stems = Counter(Path(path).stem for path in recipes)
     names = {str(path): Path(path).stem if stems[Path(path).stem] == 1 else str(path) for path in recipes}
-    planned: list[Planned] = []
+    planned: list[tuple[Planned, Recipe]] = []
     problems: list[Problem] = []
     for path, values, seed in product(recipes, product(*(range(len(o.values)) for o in overs)), choices):
         varied = [f"{over.key}={over.values[i]}" for over, i in zip(overs, values, strict=True)]
@@ -122,12 +124,14 @@ def plan(
             continue
         labels = [value_name(over, i) for over, i in zip(overs, values, strict=True)]
         system = ", ".join([*([names[str(path)]] if len(recipes) > 1 or not labels else []), *labels])
-        planned.append(_planned(system, recipe, given, limit, Path(out or Path("runs") / f"{recipe.name}-compare")))
+        folder = Path(out or Path("runs") / f"{recipe.name}-compare")
+        planned.append((_planned(system, recipe, given, limit, folder), recipe))
     if problems:
         raise RecipeError(_merged(problems, overs))
     if len(planned) < 2:
         raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
-    return _all_different(planned)
+    _check_all_different([run for run, _ in planned])
+    return [_found(run, recipe) for run, recipe in planned]
 
 
 def _planned(system: str, recipe: Recipe, settings: Sequence[str], limit: int | None, out: Path) -> Planned:
@@ -136,6 +140,19 @@ def _planned(system: str, recipe: Recipe, settings: Sequence[str], limit: int | 
     folder = out / f"{slug}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     data = hashlib.sha256(json.dumps(recipe.filled()["data"], sort_keys=True).encode()).hexdigest()
     return Planned(system, recipe.seed, Path(recipe.source), tuple(settings), limit, folder, data)
+
+
+def _found(run: Planned, recipe: Recipe) -> Planned:
+    """The run, in the folder that holds it: one of an earlier version, with other options, has another digest."""
+    if run.folder.exists():
+        return run
+    slug = run.folder.name.rpartition("-")[0]
+    for folder in sorted(run.folder.parent.glob(f"{slug}-{'[0-9a-f]' * 8}")):
+        with suppress(RunFolderError):
+            held = read_manifest(folder)
+            if held.identity.limit == run.limit and not differing(recipe, held.recipe, data=True):
+                return replace(run, folder=folder)
+    return run
 
 
 def _blame(source: str, varied: Sequence[str]) -> str:
@@ -157,15 +174,14 @@ def _merged(problems: Iterable[Problem], overs: Sequence[Over]) -> list[Problem]
     return list(merged)
 
 
-def _all_different(planned: Sequence[Planned]) -> list[Planned]:
-    """The runs, after a check that no two are the same run under different names."""
+def _check_all_different(planned: Iterable[Planned]) -> None:
+    """Refuse runs that are the same under different names."""
     first: dict[str, Planned] = {}
     for run in planned:
         digest = run.folder.name.rpartition("-")[2]
         if digest in first:
             raise UsageError(f"{first[digest].name} and {run.name} are the same run", fix="leave one of them out")
         first[digest] = run
-    return list(planned)
 
 
 def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], None]) -> None:

@@ -11,6 +11,8 @@ import pytest
 from commands import forked_python
 from qatk.errors import QatkError, RecipeError, UsageError
 from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import load_recipe
+from qatk.run_folder.manifest import Identity, Manifest, StageRecord, write_manifest
 from qatk.sweeps.events import Advanced, EpochEnded, Finished, RunEvent, StageBegun, SweepEvent
 from qatk.sweeps.overrides import parse_over, parse_seeds
 from qatk.sweeps.plan import Planned, check_data, plan
@@ -74,6 +76,34 @@ def test_the_folder_follows_from_what_is_run(tmp_path: Path, host: PluginHost) -
     assert one.folder == other.folder
     limited = plan([recipe], [parse_over("backbone.layers=1,2")], None, host=host, out=tmp_path / "out", limit=5)
     assert limited[0].folder != one.folder
+
+
+def test_a_run_is_found_that_was_made_before_an_option_came(tmp_path: Path, host: PluginHost) -> None:
+    recipe = write_recipe(tmp_path)
+    text = recipe.read_text()
+    new = planned(recipe, host, "backbone.layers=1,2")
+    filled = load_recipe(recipe, host, new[0].settings).filled()
+    assert filled["trainer"].pop("max_grad_norm", None) is not None
+    assert filled["data"]["dev"].pop("bad_answers", None) is not None
+    old = new[0].folder.with_name(f"{new[0].folder.name.rpartition('-')[0]}-0123abcd")
+    (old.with_name(old.name.replace("0123abcd", "00000000"))).mkdir(parents=True)  # holds no run
+    old.mkdir()
+    manifest = Manifest(identity=Identity(recipe="old"), recipe=filled, stages={"score": StageRecord()})
+    write_manifest(old, manifest)
+    (old / "examples.parquet").touch()
+    again = planned(recipe, host, "backbone.layers=1,2")
+    assert [run.folder for run in again] == [old, new[1].folder]
+    assert [run.finished for run in again] == [True, False]
+    overs = [parse_over("backbone.layers=1,2")]
+    for setting in ("trainer.max_grad_norm=0.5", "data.dev.bad_answers=skip", "trainer.epochs=7"):
+        other = plan([recipe], overs, None, host=host, settings=[setting], out=old.parent)[0]
+        assert other.folder not in (old, new[0].folder), setting
+    assert plan([recipe], overs, None, host=host, out=old.parent, limit=5)[0].folder != old
+    recipe.write_text(text.replace("dev.json", "train.json"))
+    assert planned(recipe, host, "backbone.layers=1,2")[0].folder != old
+    recipe.write_text(text)
+    new[0].folder.mkdir()
+    assert planned(recipe, host, "backbone.layers=1,2")[0].folder == new[0].folder
 
 
 def test_recipes_side_by_side(tmp_path: Path, host: PluginHost) -> None:
