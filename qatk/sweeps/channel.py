@@ -11,12 +11,11 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from qatk.errors import QatkError, QatkWarning, UsageError
-from qatk.files import storage_errors
 from qatk.plugins.attribution import explain
 from qatk.progress import listen
 from qatk.sweeps.events import Advanced, EpochEnded, Failed, Finished, Piece, RunEvent, StageBegun, Warned
@@ -52,16 +51,16 @@ def reporting(
     """Report the run made inside this block to the sweep that started this process.
 
     Progress, epochs, warnings and an exception are sent as they come. The block calls what it is given with the
-    metrics of the finished run; it is given ``None`` where no sweep listens.
+    metrics of the finished run; it is given ``None`` where no sweep listens. What cannot be sent, as to a full disk, is
+    lost: the run goes on.
 
     Raises:
-        UsageError: where :data:`VARIABLE` names a file that cannot be written.
+        UsageError: where :data:`VARIABLE` names a file that cannot be opened.
     """
     if (name := environ.pop(VARIABLE, None)) is None:  # popped: the run's own processes report nothing
         yield None
         return
-    with _open(name) as file:
-        report = _Report(file)
+    with closing(_Report(_open(name))) as report:
         shown = warnings.showwarning
         warnings.showwarning = report.warning(shown)
         try:
@@ -74,9 +73,9 @@ def reporting(
             warnings.showwarning = shown
 
 
-def _open(name: str) -> TextIO:
+def _open(name: str) -> FileIO:
     try:
-        return Path(name).open("a", encoding="utf-8", buffering=1)
+        return Path(name).open("ab", buffering=0)
     except OSError as error:
         fix = "this machine needs to reach the folder of the runs under the same name, and to write there"
         raise UsageError(f"{name} cannot be written: {error.strerror}", where=VARIABLE, fix=fix) from None
@@ -89,13 +88,17 @@ def _said(error: BaseException) -> str:
 
 
 class _Report:
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: FileIO) -> None:
         self.file = file
         self.sent: dict[str, float] = {}
 
     def send(self, kind: str, **values: object) -> None:
-        with storage_errors(Path(self.file.name)):
-            self.file.write(json.dumps({"event": kind, **values}) + "\n")
+        with suppress(OSError):
+            self.file.write(json.dumps({"event": kind, **values}).encode() + b"\n")
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.file.close()
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         if done == 0 and total is None:

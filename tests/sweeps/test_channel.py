@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from commands import call
+from qatk.errors import DataError
 from qatk.plugins.host import PluginHost
-from qatk.sweeps.channel import VARIABLE, read_event
+from qatk.progress import advance
+from qatk.sweeps.channel import VARIABLE, read_event, reporting
 from qatk.sweeps.events import Advanced, EpochEnded, Failed, StageBegun
 from qatk.sweeps.overrides import parse_over
 from qatk.sweeps.plan import Planned, plan
@@ -34,6 +36,15 @@ def test_a_file_that_cannot_be_written_is_misuse(tmp_path: Path) -> None:
     done = call("qatk", "run", "recipe.yaml", cwd=tmp_path, **{VARIABLE: "gone/events"})
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {VARIABLE}: gone/events cannot be written: No such file or directory")
+
+
+def test_what_cannot_be_sent_is_lost_and_the_run_goes_on() -> None:
+    with reporting({VARIABLE: "/dev/full"}) as finished:
+        assert finished is not None
+        advance("train", 0)
+        finished({"f1": 50.0})
+    with pytest.raises(DataError, match="the real reason"), reporting({VARIABLE: "/dev/full"}):
+        raise DataError("the real reason")
 
 
 def test_a_run_that_is_killed_is_told_with_the_signal(tmp_path: Path, host: PluginHost) -> None:
