@@ -126,6 +126,8 @@ def scalar(text: str) -> object:
 def assign(marked: Marked, setting: str) -> None:
     """Apply one ``--set path.to.key=value``; the value is read as YAML, lists take an index as a step.
 
+    A section that is left empty is one that is not there.
+
     Raises:
         RecipeError: where the setting has no ``=``, its path runs into a scalar, past a list or too deep, or its value
             has mistakes.
@@ -134,28 +136,36 @@ def assign(marked: Marked, setting: str) -> None:
     dotted, equals, text = setting.partition("=")
     if not equals or not dotted:
         raise RecipeError([Problem(label, 0, 0, "should be KEY=VALUE", "for example decoder.n_best_size=5")])
-    path = tuple(int(step) if _INDEX.fullmatch(step) else step for step in dotted.split("."))
-    if len(path) > DEEPEST:
+    *steps, last = dotted.split(".")
+    if len(steps) >= DEEPEST:
         raise RecipeError([Problem(label, 0, 0, f"nested deeper than {DEEPEST} levels")])
-    value = marked.value
-    for depth, step in enumerate(path[:-1]):
+    value, path = marked.value, list[str | int]()
+    for name in steps:
+        step = _step(value, name)
         if isinstance(value, dict):
-            value = value.setdefault(step, {})
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            raise RecipeError([Problem(label, 0, 0, f"{'.'.join(map(str, path[:depth]))} has no {step!r} inside")])
-    last: Any = path[-1]
-    if not isinstance(value, dict) and not (isinstance(value, list) and last in range(len(value))):
+            value[step] = {} if value.get(step) is None else value[step]
+        elif not isinstance(step, int):
+            raise RecipeError([Problem(label, 0, 0, f"{'.'.join(map(str, path))} has no {name!r} inside")])
+        value = value[step]
+        path.append(step)
+    step = _step(value, last)
+    if not isinstance(value, dict) and not isinstance(step, int):
         raise RecipeError([Problem(label, 0, 0, f"there is no {dotted} to set")])
     given = parse(text, label)
     if given.problems:
         raise RecipeError(given.problems)
-    value[last] = given.value
+    value[step] = given.value
+    place = (*path, step)
     for places in (marked.keys, marked.values):
-        for known in [p for p in places if p[: len(path)] == path]:
+        for known in [p for p in places if p[: len(place)] == place]:
             del places[known]
-    marked.settings[path] = label
+    marked.settings[place] = label
+
+
+def _step(value: object, name: str) -> str | int:
+    """Where a step leads: in a list to the item of that number, if it is there, else to the key of that name."""
+    is_index = isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value)
+    return int(name) if is_index else name
 
 
 def _convert(node: yaml.Node, path: Path, marked: Marked, above: tuple[yaml.Node, ...]) -> object:

@@ -76,11 +76,19 @@ def test_syntax_errors_have_a_position(text: str) -> None:
 
 
 def test_assign_goes_into_mappings_and_lists() -> None:
-    marked = parse("a: {b: 1}\nl: [{use: x}]\n", "f")
-    for setting in ("a.b=2", "a.c=[1, 2.5]", "l.0.use=y", "new.deep=no"):
+    marked = parse("a: {b: 1}\nl: [{use: x}]\n2024: {b: 1}\nempty:\n", "f")
+    for setting in ("a.b=2", "a.c=[1, 2.5]", "l.0.use=y", "new.deep=no", "2024.b=2", "empty.7.b=x"):
         assign(marked, setting)
-    assert marked.value == {"a": {"b": 2, "c": [1, 2.5]}, "l": [{"use": "y"}], "new": {"deep": "no"}}
+    assert marked.value == {
+        "a": {"b": 2, "c": [1, 2.5]},
+        "l": [{"use": "y"}],
+        "2024": {"b": 2},
+        "empty": {"7": {"b": "x"}},
+        "new": {"deep": "no"},
+    }
     assert str(marked.problem(("a", "b"), "bad")) == "--set a.b=2: bad"
+    assert str(marked.problem(("2024", "b"), "bad")) == "--set 2024.b=2: bad"
+    assert str(marked.problem(("l", 0, "use"), "bad")) == "--set l.0.use=y: bad"
 
 
 @pytest.mark.parametrize("setting", ["a.b", "=1", "a.b.c=1", "l.7=1", "l.x=1"])
