@@ -48,7 +48,7 @@ def list_command(
     if json:
         print_json({"components": rows, "broken": broken})
         return
-    output().print(_components_table(rows))
+    output(listing=True).print(_components_table(rows))
     for row in rows:
         if row["use"] != row["name"]:
             typer.echo(message(f"{row['use']}: {row['name']!r} alone is {_alone(host, row)}"), err=True)

@@ -69,7 +69,7 @@ def list_command(
     if json:
         print_json([_plain(run) for run in found])
     elif found:
-        output().print(_table(found, folder, show or ()))
+        output(listing=True).print(_table(found, folder, show or ()))
     else:
         place = place_of(folder)
         typer.echo(f"no runs in {place}" if not every else f"none of {len(every)} runs in {place}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import warnings
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ Passages = Annotated[
         autocompletion=completion.retrievers,
     ),
 ]
+_WIDEST = 10_000
+"""Columns of a listing at most."""
 MOST = 1000
 """Spans that ``-k`` may ask for: all there are of a long document are millions."""
 NoOverlap = Annotated[
@@ -162,11 +165,15 @@ def found_plugins(context: typer.Context) -> PluginHost:
     return PluginHost.discover(files=settings.files, block=settings.block)
 
 
-def output(*, quiet: bool = False) -> Console:
-    """Where results go; wide enough to keep a table whole where no terminal sets the width. ``quiet`` goes nowhere."""
+def output(*, quiet: bool = False, listing: bool = False) -> Console:
+    """Where results go; ``quiet`` goes nowhere.
+
+    A ``listing`` has a line for each row, for ``grep``, where neither a terminal nor ``COLUMNS`` sets the width.
+    """
     from qatk.cli.console import SafeConsole
 
-    return SafeConsole(highlight=False, quiet=quiet)
+    wide = listing and not os.environ.get("COLUMNS") and not sys.stdout.isatty()
+    return SafeConsole(highlight=False, quiet=quiet, width=_WIDEST if wide else None)
 
 
 def print_json(value: object) -> None:

@@ -72,6 +72,18 @@ def test_the_table_has_a_row_for_each_run(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", ["runs", "plugins"])
+def test_a_listing_in_a_pipe_has_a_line_for_each_row(tmp_path: Path, command: str) -> None:
+    run = RunFolder.open(tmp_path / ("long-" * 40), Identity(recipe="x"), resume=False)
+    run.update(recipe={"backbone": {"use": "tiny"}}, stages={"train": StageRecord(seconds=5)})
+    run.save()
+    words = [command, "list", *([str(tmp_path)] if command == "runs" else [])]
+    found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    wide, narrow = (CliRunner().invoke(app, words, env={"COLUMNS": columns}).stdout for columns in (None, "80"))
+    assert len(wide.splitlines()) == 2 + len(found["components"] if command == "plugins" else found)
+    assert max(map(len, wide.splitlines())) > 80 == max(map(len, narrow.splitlines()))
+
+
 def test_json_has_recipes_and_figures(folder: Path) -> None:
     done = CliRunner().invoke(app, ["runs", "list", str(folder / "b"), "--json"])
     (run,) = json.loads(done.stdout)
