@@ -17,6 +17,7 @@ from qatk.component import (
     Options,
     Positive,
 )
+from qatk.cores import usable_cores
 from qatk.errors import (
     DataError,
     DataWarning,
@@ -186,6 +187,7 @@ __all__ = [
     "pause_requested",
     "spans_of_window",
     "track",
+    "usable_cores",
     "without_secrets",
 ]
 # fmt: on

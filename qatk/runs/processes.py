@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import BinaryIO
 
+from qatk.cores import usable_cores
 from qatk.errors import ProcessLost, QatkError, UsageError
 from qatk.runs.pause import SIGNALS
 
@@ -161,7 +162,7 @@ def held_port() -> Iterator[int]:
 
 def _places(number: int, port: int) -> Iterator[dict[str, str]]:
     """The environment of each process: what torch calls its rank, where they meet, and its share of the cores."""
-    threads = str(max(1, (os.cpu_count() or 1) // number))
+    threads = str(max(1, usable_cores() // number))
     for rank in range(number):
         yield {
             **{name: str(rank) for name in ("RANK", "LOCAL_RANK")},

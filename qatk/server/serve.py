@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 
+from qatk.cores import usable_cores
 from qatk.errors import UsageError
 from qatk.inference.model import AnsweringModel
 from qatk.server.app import Routes
@@ -87,6 +88,5 @@ def default_workers(models: Mapping[str, AnsweringModel]) -> int:
     """As many as there are cores, with the threads that each of them uses, where all models are on the CPU."""
     if not all(computes_on_cpu(model) for model in models.values()):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, cores // max(1, int(threads))) if threads.isdecimal() else 1
+    return max(1, usable_cores() // max(1, int(threads))) if threads.isdecimal() else 1

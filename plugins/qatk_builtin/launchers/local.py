@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from qatk.api import Job, JobState, QatkWarning
+from qatk.api import Job, JobState, QatkWarning, usable_cores
 from qatk_builtin.launchers import LocalOptions
 from qatk_builtin.launchers.starting import born, start
 
@@ -28,9 +28,9 @@ class LocalLauncher:
         """Jobs by their ids, whose processes keep their exit codes; ``None`` of one that another process started."""
 
     def connect(self) -> int:
-        """As many as asked for, but no more than this machine takes."""
-        if self.jobs > 1 and self.jobs > (most := len(_gpus()) or os.cpu_count() or 1):
-            what = f"--jobs {self.jobs}: this machine takes {most} at a time (one a GPU, or one a core)"
+        """As many as asked for, but no more than there are GPUs or cores for them."""
+        if self.jobs > 1 and self.jobs > (most := len(_gpus()) or usable_cores()):
+            what = f"--jobs {self.jobs}: there is room for {most} at a time (one a GPU, or one a core)"
             warnings.warn(what, QatkWarning, stacklevel=2)
             self.jobs = most
         self.slots = _environments(self.jobs)
@@ -98,7 +98,7 @@ def _gpus() -> list[str]:
 def _environments(jobs: int) -> list[Mapping[str, str]]:
     """What the environment of each slot's processes has beside this one's: its GPU, or its share of the cores."""
     gpus = _gpus() if jobs > 1 else []
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    threads = str(max(1, usable_cores() // jobs))
     if gpus:
         return [{"CUDA_VISIBLE_DEVICES": gpus[job % len(gpus)]} for job in range(jobs)]
     shared = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")}

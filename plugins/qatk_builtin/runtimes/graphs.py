@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.api import BackboneSpec, Features, ModelError, SpanCandidates, SpanScores, TokenScores, Trained, advance
+from qatk.api import (
+    BackboneSpec,
+    Features,
+    ModelError,
+    SpanCandidates,
+    SpanScores,
+    TokenScores,
+    Trained,
+    advance,
+    usable_cores,
+)
 from qatk.files import parse_json
 from qatk.types import Int64, PaddedWindows, batches_by_length, pad_windows
 
@@ -103,7 +113,7 @@ def threads_of(wanted: int | None) -> int:
     said = os.environ.get("OMP_NUM_THREADS", "")
     if said.isdecimal() and int(said) > 0:
         return int(said)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 def _spans(windows: PaddedWindows, found: Arrays) -> Arrays:

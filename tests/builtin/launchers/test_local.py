@@ -14,6 +14,7 @@ import pytest
 
 from commands import forked_python
 from qatk.api import Job, QatkWarning
+from qatk.runs.processes import _places
 from qatk_builtin.launchers import LocalOptions
 from qatk_builtin.launchers.local import LocalLauncher
 from small import write_recipe
@@ -38,8 +39,20 @@ def test_each_job_has_a_gpu_where_there_are_several(
 
 def test_no_more_jobs_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    with pytest.warns(QatkWarning, match="--jobs 3: this machine takes 2 at a time"):
+    with pytest.warns(QatkWarning, match="--jobs 3: there is room for 2 at a time"):
         assert LocalLauncher(LocalOptions(jobs=3)).connect() == 2
+
+
+def test_cores_are_shared_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3000, 3006)), raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    launcher = LocalLauncher(LocalOptions(jobs=3))
+    assert launcher.connect() == 3
+    places = _places(2, 1234)
+    assert [slot["OMP_NUM_THREADS"] for slot in (*launcher.slots, *places)] == ["2", "2", "2", "3", "3"]
+    with pytest.warns(QatkWarning, match="--jobs 7: there is room for 6 at a time"):
+        assert LocalLauncher(LocalOptions(jobs=7)).connect() == 6
 
 
 def test_another_process_of_the_same_number_is_not_the_job(tmp_path: Path) -> None:
