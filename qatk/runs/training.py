@@ -133,22 +133,20 @@ class _Training:
             found = answer(parts.decoder, dev, windows, event.scores, passing=True, normalisation=by, cluster=cluster)
             evaluation = evaluate(parts, dev, found.predictions, sliced=False, cluster=cluster)
             metrics |= {**evaluation.metrics, **_bounds(evaluation)}
-        if self._is_best(metrics):
+        if (best := self._better(metrics)) is not None:
             write_checkpoint(self._checkpoints.folder / "best", partial(self._save_into, state=False))
+            self.context.folder.update(best=best)  # after the weights: where they cannot be written, it stays as it was
         self.context.folder.save()
         end_epoch(event.epoch, metrics)
         return replace(event, metrics=metrics, scores=None)
 
-    def _is_best(self, metrics: Mapping[str, float]) -> bool:
-        key, folder = self.context.recipe.keep_best, self.context.folder
+    def _better(self, metrics: Mapping[str, float]) -> Best | None:
+        """What the manifest is to say of these figures; ``None`` where an earlier epoch is as good, or none is kept."""
+        key, best = self.context.recipe.keep_best, self.context.folder.manifest.best
         if key is None:
-            return False
+            return None
         check_keep_best(key, metrics)  # a decoder without null odds has none of the figures that need them
-        best = folder.manifest.best
-        if best is not None and best.value >= metrics[key]:
-            return False
-        folder.update(best=Best(metric=key, value=metrics[key]))
-        return True
+        return None if best is not None and best.value >= metrics[key] else Best(metric=key, value=metrics[key])
 
     def _explain_divergence(self, error: TrainingDiverged, features: Features) -> None:
         """Keep the weights from before, and name the examples of the batch."""

@@ -19,7 +19,7 @@ SCRIPTED = """
 import os
 from pathlib import Path
 import numpy as np
-from qatk.api import Component, Options, SpanScores, TrainEvent, hookimpl
+from qatk.api import Component, Options, SpanScores, StorageError, TrainEvent, hookimpl
 
 class Script(Options):
     shares: list[float]
@@ -51,6 +51,8 @@ class Scripted:
         return SpanScores(null, start, end)
 
     def save(self, model, folder, *, state):
+        if "best" in folder.name and str(model["epoch"]) == os.environ.get("FULL_AFTER"):
+            raise StorageError("the disk is full", where=str(folder))
         (folder / "epoch.txt").write_text(str(model["epoch"]))
 
     def load(self, model, folder):
@@ -112,6 +114,15 @@ def test_epochs_without_scores_end_in_the_same_model_and_figures(tmp_path: Path)
     assert [event["metrics"] for event in events if event.get("kind") == "epoch"] == [{}, {}]
     for name in ("metrics.json", "predictions.json", "model/model.safetensors"):
         assert (tmp_path / "unscored" / name).read_bytes() == (tmp_path / "scored" / name).read_bytes()
+
+
+def test_an_epoch_whose_weights_could_not_be_written_is_kept_once_they_can(tmp_path: Path) -> None:
+    shares = [0.5, 1.0, 0.75]
+    assert run(tmp_path, shares, FULL_AFTER="2") == 1
+    assert run(tmp_path, shares, "--resume") == 0
+    epoch, metrics = kept(tmp_path)
+    assert epoch == 2
+    assert metrics["NoAns_exact"] == 100.0
 
 
 @pytest.mark.parametrize("after", [1, 2])
