@@ -23,6 +23,8 @@ from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
 from qatk_builtin.backbones.qa_class import factory_for, head_of, span_layers
 
 _UNFIT = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, SafetensorError)
+_BY_LAYER = ("layer_types", "attention_window")
+"""Settings with a value for each layer."""
 _NO_LIMIT = 1_000_000  # a tokenizer without a limit says 10**30
 
 
@@ -197,7 +199,14 @@ class HfBackbone:
             has = getattr(config, "num_hidden_layers", 0)
             if layers > has:
                 raise self._refusal(f"has {has} layers, so layers cannot be {layers}")
-            config.num_hidden_layers = layers
+            try:
+                config.num_hidden_layers = layers
+            except NotImplementedError as error:  # Funnel counts blocks
+                fix = "leave out the backbone's layers"
+                raise self._refusal("does not let its number of layers be set", fix) from error
+            for name in _BY_LAYER:
+                if isinstance(values := getattr(config, name, None), list):
+                    setattr(config, name, values[:layers])
 
     def _refusal(self, what: str, fix: str | None = None) -> ModelError:
         return ModelError(f"{self.options.model} {what}", fix=fix)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save
+from transformers import FunnelConfig
 
 from commands import forked_python
 from hub_stub import serving
@@ -17,6 +18,7 @@ from model_tools import FORMS, save_model
 from qatk.api import ModelError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
+from trainer_tools import same
 
 
 def backbone(model: object, **options: Any) -> HfBackbone:
@@ -111,14 +113,23 @@ def test_max_length_is_the_least_of_model_and_tokenizer_unless_chosen(tmp_path: 
         backbone(tmp_path, max_length=65).spec()
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, "modernbert", "longformer"])
 def test_layers_keeps_the_first_of_them(form: str, tmp_path: Path) -> None:
     save_model(tmp_path, form)
     whole, cut = backbone(tmp_path).encoder(), backbone(tmp_path, layers=1).encoder()
     assert 0 < len(cut.state_dict()) < len(whole.state_dict())
     assert all(torch.equal(value, whole.state_dict()[name]) for name, value in cut.state_dict().items())
+    cut.save_pretrained(tmp_path / "cut")
+    backbone(tmp_path).tokenizer().save_pretrained(tmp_path / "cut")
+    assert same(backbone(tmp_path / "cut").encoder().state_dict(), cut.state_dict())
     with pytest.raises(ModelError, match="has 2 layers, so layers cannot be 3"):
         backbone(tmp_path, layers=3).spec()
+
+
+def test_layers_of_a_model_that_counts_blocks_are_refused(tmp_path: Path) -> None:
+    FunnelConfig().save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="does not let its number of layers be set"):
+        backbone(tmp_path, layers=2).spec()
 
 
 def test_a_folder_with_pickled_weights_only_is_refused(tmp_path: Path) -> None:
