@@ -141,7 +141,8 @@ def swap_questions(source: Source, row: int, random: np.random.Generator) -> Mad
 def swap_entities(source: Source, row: int, random: np.random.Generator) -> Made | None:
     """A question without an answer: a name or a number in it gives way to another one of the context.
 
-    Never to one that shares a sentence with the answer, of which the question might be true too.
+    Never to one that shares a sentence with the answer, of which the question might be true too, nor to one that may
+    be another form of itself.
     """
     examples = source.examples
     question, context = examples.question[row], examples.context_of(row)
@@ -153,7 +154,10 @@ def swap_entities(source: Source, row: int, random: np.random.Generator) -> Made
     for find in (names, numbers):
         there = {context[low:high] for low, high in find(context)}
         fit = sorted(each for each in there if each not in near and each not in question)
-        choices += [(place, new) for place in find(question) for new in fit if question[slice(*place)] in context]
+        for place in find(question):
+            old = question[slice(*place)]
+            if re.search(rf"(?<!\w){re.escape(old)}(?!\w)", context):
+                choices += [(place, new) for new in fit if not _beginnings(old) & _beginnings(new)]
     if not choices:
         return None
     (low, high), new = choices[int(random.integers(len(choices)))]
@@ -184,6 +188,11 @@ def cloze(source: Source, row: int, random: np.random.Generator) -> Made | None:
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w{4,}", text.casefold()))
+
+
+def _beginnings(name: str) -> set[str]:
+    """The first four letters of the words with a capital: names with none in common are of different things."""
+    return {word[:4].casefold() for word in re.findall(r"(?<!\w)[A-Z]\w*", name)}
 
 
 def _shifted(spans: Spans, shift: int) -> Spans:

@@ -11,6 +11,7 @@ Place = tuple[int, int]
 _WORD = r"[\w'\u2019-]+"
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
 _NAME = re.compile(r"(?<!\w)[A-Z][\w'\u2019-]*(?:[ \t](?:of[ \t]|the[ \t]|de[ \t])?[A-Z][\w'\u2019-]*)*")
+_POSSESSIVE = re.compile(r"(?:['\u2019]s?|-)+$")
 _END = re.compile(r"[.!?][\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]?[A-Z0-9])")
 _BEGINNINGS = (
     "A After All Although An And As At Because Before But By During For From He Her His How However If In It Its Many "
@@ -26,10 +27,13 @@ def numbers(text: str) -> list[Place]:
 
 
 def names(text: str) -> list[Place]:
-    """Words with a capital, as far as they belong together; the common words that begin sentences are left out."""
+    """Words with a capital, as far as they belong together, without a possessive ending.
+
+    The common words that begin sentences are left out.
+    """
     found = []
     for match in _NAME.finditer(text):
-        low, high = match.span()
+        low, high = match.start(), match.start() + len(_POSSESSIVE.sub("", match[0]))
         while (word := re.match(_WORD, text[low:high])) and word[0] in _COMMON:
             low += len(word[0])
             low += len(text[low:high]) - len(text[low:high].lstrip())

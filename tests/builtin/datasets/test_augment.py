@@ -71,7 +71,9 @@ def texts(places: list[tuple[int, int]], text: str) -> list[str]:
 def test_names_numbers_and_sentences() -> None:
     assert texts(names(MILL), MILL) == ["Arlen", "Ada Lovelace", "Dr", "Stone"]
     said = "In Rome, However, the Duke of York said IBM's pay."
-    assert texts(names(said), said) == ["Rome", "Duke of York", "IBM's"]
+    assert texts(names(said), said) == ["Rome", "Duke of York", "IBM"]
+    owned = "In King\u2019s College, the Jones' and O'Hara's."
+    assert texts(names(owned), owned) == ["King\u2019s College", "Jones", "O'Hara"]
     assert texts(numbers("1,204.5 m in 1990, B2 and 3."), "1,204.5 m in 1990, B2 and 3.") == ["1,204.5", "1990", "3"]
     assert [len(part) for part in texts(sentences(MILL), MILL)] == [36, 31, 25, 11]
     whole = (MILL.index("Dr."), MILL.index("Stone") + 5)
@@ -150,6 +152,23 @@ def test_a_swapped_entity_stands_in_no_sentence_with_the_answer() -> None:
     rows = [{"id": "a", "question": "When was the mill of Arlen built?", "context": near, "answers": "1204"}]
     asked = {made(swap_entities, 0, seed, Examples.from_rows(rows)).question for seed in range(20)}
     assert asked == {"When was the mill of Zoe Stone built?"}
+
+
+@pytest.mark.parametrize(
+    ("question", "rest"),
+    [
+        ("When did Ratzel die?", "Friedrich Ratzel of Trent was born. RATZEL left. Bonn was new."),
+        ("When was Germany new?", "Germany is old. German towns are. The German's land. Bonn was new."),
+        ("When did ABC burn?", "ABC's tower stood. Bonn was new, said ABC."),
+        ("When is Is met?", "Islam came. Bonn was new."),
+    ],
+)
+def test_a_name_gives_way_to_no_other_form_of_itself(question: str, rest: str) -> None:
+    rows = [{"id": "a", "question": question, "context": f"It burnt in 1204. {rest}", "answers": "1204"}]
+    source = Source(Examples.from_rows(rows))
+    asked = [new.question for seed in range(20) if (new := swap_entities(source, 0, RANDOM(seed))) is not None]
+    assert all("Bonn" in text for text in asked)
+    assert bool(asked) == ("Is met" not in question)
 
 
 def test_a_cloze_question_is_a_sentence_without_its_answer() -> None:
