@@ -82,15 +82,19 @@ class AugmentDataset:
         return whole_set.take(range(len(examples), len(whole_set)))
 
     def _made(self, way: str, source: Source, due: int) -> list[Made]:
-        """So many questions of one way, each different; fewer, with a warning, where no more can be made."""
+        """So many questions of one way, each different, and none of them the set's own about the same context.
+
+        Fewer, with a warning, where no more can be made.
+        """
         random = np.random.default_rng([self.options.seed, zlib.crc32(way.encode())])
         found: dict[tuple[str, str], Made] = {}
         for _ in range(ROUNDS if due else 0):
             for row in random.permutation(len(source.examples)).tolist():
                 if len(found) == due:
                     return list(found.values())
-                if (new := WAYS[way](source, row, random)) is not None:
-                    found.setdefault((new.question, new.context), new)
+                new = WAYS[way](source, row, random)
+                if new is not None and (asked := (new.question, new.context)) not in source.asked:
+                    found.setdefault(asked, new)
         if len(found) < due:
             what = f"augment: {way} made {counted(len(found), 'question')} where {due:,} are due"
             warnings.warn(DataWarning(f"{what}: the data give no more"), stacklevel=4)
@@ -101,8 +105,10 @@ def _with(examples: Examples, made: dict[str, list[Made]], column: str) -> Examp
     """The examples, and after them those that were made."""
     new = [one for ways in made.values() for one in ways]
     rows = [*range(len(examples)), *(one.row for one in new)]
-    contexts = {text: place for place, text in enumerate(examples.context)}
-    index = [*examples.context_index.tolist(), *(contexts.setdefault(one.context, len(contexts)) for one in new)]
+    contexts: dict[str, int] = {}
+    places = np.array([contexts.setdefault(text, len(contexts)) for text in examples.context], np.int64)
+    added = [contexts.setdefault(one.context, len(contexts)) for one in new]
+    index = [*places[examples.context_index].tolist(), *added]
     spans = [*(examples.spans_of_answer(row) for row in range(len(examples))), *(one.spans for one in new)]
     flat = [(answer, number) for each in spans for number, span in enumerate(each) for answer in span]
     kinds = ["original"] * len(examples) + [way for way, ways in made.items() for _ in ways]

@@ -45,6 +45,11 @@ class Source:
         self.examples, self.word_dropout, self.blank = examples, word_dropout, blank
 
     @cached_property
+    def asked(self) -> frozenset[tuple[str, str]]:
+        """The questions that there are, each with its context."""
+        return frozenset((text, self.examples.context_of(row)) for row, text in enumerate(self.examples.question))
+
+    @cached_property
     def contexts_of_title(self) -> Mapping[str, list[int]]:
         """The contexts of each article, in their order."""
         found: dict[str, dict[int, None]] = {}

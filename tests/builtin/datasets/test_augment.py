@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qatk.api import DataError, DataWarning, Examples, UsageError
+from qatk.api import DataError, DatasetPart, DataWarning, Examples, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.testing import check_component
 from qatk_builtin.datasets.augment import WAYS
@@ -253,6 +254,33 @@ def test_a_way_does_not_depend_on_the_others(host: PluginHost) -> None:
         ]
 
     assert questions() == questions(cloze=0.5, drop_words=1.0)
+
+
+def test_a_question_that_the_set_answers_from_a_context_is_not_made_for_it(host: PluginHost, tmp_path: Path) -> None:
+    lines = ["id,title,question,context,answers", "a,t,Who left?,Ann left the old mill.,Ann"]
+    lines += ["b,t,Who left?,Bob left the mill.,Bob", "c,t,Who burnt the bell?,Eve burnt the bell.,Eve"]
+    lines += ["d,t,When did Rome burn?,It burnt in 1204. Rome and Bonn are old.,1204"]
+    lines += ["e,t,When did Bonn burn?,It burnt in 1204. Rome and Bonn are old.,1204"]
+    (tmp_path / "own.csv").write_text("\n".join(lines))
+    options = {"set": {"use": "table", "path": str(tmp_path / "own.csv")}, "swap_questions": 1.0, "swap_entities": 1.0}
+    with pytest.warns(DataWarning, match="swap_"):
+        found = host.build("dataset", "augment", options).load()
+    asked = [(question, found.context_of(row)) for row, question in enumerate(found.question)]
+    assert len(set(asked)) == len(asked)
+    assert Counter(found.columns["augmentation"])["swap_questions"] == 3
+
+
+def test_each_question_has_its_context_where_the_set_stores_one_twice(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = examples()
+    index = base.context_index + np.array([0, 1, 1, 1], np.int32)
+    twice = replace(base, context=[MILL, *base.context], context_index=index)
+    monkeypatch.setattr(DatasetPart, "load", lambda *_, **__: twice)
+    found = augmented(host, distract=0.5, shuffle=0.5)
+    assert [found.context_of(row) for row in range(4)] == [base.context_of(row) for row in range(4)]
+    for row in range(len(found)):
+        assert [found.context_of(row)[low:high] for low, high in found.spans_of(row)] == found.answers_of(row)
 
 
 def test_answers_of_several_spans_and_further_columns_stay(host: PluginHost, tmp_path: Path) -> None:
