@@ -103,12 +103,13 @@ def drop_words(source: Source, row: int, random: np.random.Generator) -> Made | 
     words = [match.span() for match in re.finditer(r"\S+", context)]
     drawn = random.random(len(words)) < source.word_dropout
     held = [any(low < b and a < high for a, b in answers) for low, high in words]
-    kept = [word for word, is_drawn, is_held in zip(words, drawn, held, strict=True) if is_held or not is_drawn]
+    kept = [k for k, (is_drawn, is_held) in enumerate(zip(drawn, held, strict=True)) if is_held or not is_drawn]
     if len(kept) in (0, len(words)):
         return None
     together: list[Place] = []  # what stood side by side stays as it was, so that answers do
-    for low, high in kept:
-        if together and not any(together[-1][1] <= a < low for a, _ in words):
+    for before, word in zip([None, *kept], kept, strict=False):
+        low, high = words[word]
+        if before == word - 1:
             together[-1] = (together[-1][0], high)
         else:
             together.append((low, high))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,27 @@ def test_dropped_words_are_none_of_the_answer(seed: int) -> None:
     rest = iter(words)
     assert all(word in rest for word in left), "the words that are left keep their order"
     assert "Ada Lovelace" in new.context
+
+
+def test_words_that_stood_side_by_side_keep_what_is_between_them() -> None:
+    context = "a  b c\nd e   f  g"
+    row = {"id": "a", "question": "?", "context": context, "answers": {"text": ["c"], "answer_start": [5]}}
+    source = Source(Examples.from_rows([row]), 0.5)
+    found = {new.context for seed in range(30) if (new := drop_words(source, 0, RANDOM(seed))) is not None}
+    assert len(found) > 20
+    for text in found:
+        left, places = text.split(), [context.index(word) for word in text.split()]
+        for word, place, following, behind in zip(left, places, left[1:], places[1:], strict=False):
+            between = context[place + 1 : behind]
+            assert f"{word}{between if not between.strip() else ' '}{following}" in text
+
+
+def test_words_of_a_long_context_are_dropped_in_linear_time() -> None:
+    context = "word " * 16_000
+    row = {"id": "a", "question": "?", "context": context, "answers": {"text": ["word"], "answer_start": [0]}}
+    source, began = Source(Examples.from_rows([row])), time.process_time()
+    assert drop_words(source, 0, RANDOM(0)) is not None
+    assert time.process_time() - began < 5, "where it is quadratic, it takes half a minute"
 
 
 @given(
