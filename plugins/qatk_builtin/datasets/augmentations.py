@@ -39,10 +39,14 @@ class Source:
         examples: with gold answers.
         word_dropout: the probability with which ``drop_words`` leaves out a word.
         blank: what stands in place of words in ``recurring`` questions.
+
+    Attributes:
+        blanks: what ``recurring`` may blank in the contexts that it has seen.
     """
 
     def __init__(self, examples: Examples, word_dropout: float = 0.1, blank: str = "[MASK]") -> None:
         self.examples, self.word_dropout, self.blank = examples, word_dropout, blank
+        self.blanks: dict[int, Sequence[tuple[Place, Place]]] = {}
 
     @cached_property
     def asked(self) -> frozenset[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -28,8 +27,9 @@ def recurring(source: Source, row: int, random: np.random.Generator) -> Made | N
 
     Span selection before fine-tuning (Glass et al. 2020), with the recurring spans of Splinter (Ram et al. 2021).
     """
-    context = source.examples.context_of(row)
-    choices = blanks(context)
+    context, index = source.examples.context_of(row), int(source.examples.context_index[row])
+    if (choices := source.blanks.get(index)) is None:
+        choices = source.blanks[index] = blanks(context)
     if not choices:
         return None
     part, (low, high) = choices[int(random.integers(len(choices)))]
@@ -40,16 +40,15 @@ def recurring(source: Source, row: int, random: np.random.Generator) -> Made | N
     return Made(row, question, rest, [answers]) if answers else None
 
 
-@lru_cache(1 << 14)
-def blanks(context: str) -> tuple[tuple[Place, Place], ...]:
+def blanks(context: str) -> list[tuple[Place, Place]]:
     """The places to blank in a context, each after its sentence, which has these words once and is not too long."""
     parts = [part for part in sentences(context) if len(context[slice(*part)].split()) <= MOST_WORDS]
-    return tuple(
+    return [
         (part, inside[0])
         for places in recurring_places(context)
         for part in parts
         if len(inside := [place for place in places if part[0] <= place[0] and place[1] <= part[1]]) == 1
-    )
+    ]
 
 
 def recurring_places(context: str) -> list[list[Place]]:

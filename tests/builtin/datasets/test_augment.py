@@ -231,6 +231,9 @@ def test_a_recurring_question_is_a_sentence_with_a_blank_and_the_rest_of_its_con
     assert recurring(Source(examples()), 3, RANDOM(0)) is None
     twice = Examples.from_rows([{**rows[0], "context": "Old fire meets new fire. A fire burns."}])
     assert {made(recurring, 0, seed, twice).question for seed in range(20)} == {"A [MASK] burns."}
+    source = Source(of)
+    assert recurring(source, 0, RANDOM(0)) is not None
+    assert list(source.blanks) == [0], "they are found once, and kept no longer than the source"
 
 
 SET = {"use": "facts", "questions": 60}
