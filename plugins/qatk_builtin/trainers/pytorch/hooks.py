@@ -17,8 +17,13 @@ from qatk_builtin.trainers.pytorch.state import Stateful
 
 
 class TrainingHooks:
-    """What the loop asks of a trainer. Each hook does the plain thing until it is overridden."""
+    """What the loop asks of a trainer. Each hook does the plain thing until it is overridden.
 
+    Attributes:
+        epoch: the epoch whose batches are made, counted from 0; the loop sets it before the first of them.
+    """
+
+    epoch = 0
     _average: MovingAverage | LatestWeights | None = None
 
     def __init__(self, options: TorchOptions) -> None:
@@ -36,8 +41,8 @@ class TrainingHooks:
         """Called for every training batch as it is made, on a GPU in another thread; the batch to train on.
 
         ``rows`` are its windows among those that training was given. What a loss needs beside the windows goes into
-        ``extra``. What it draws at random must follow from a seed and from ``rows`` alone, by a generator of its own:
-        on a GPU it is called ahead of its step, and for some batches again.
+        ``extra``. What it draws at random must follow from a seed, ``epoch`` and ``rows`` alone, by a generator of its
+        own: on a GPU it is called ahead of its step, and for some batches again.
         """
         return batch
 

@@ -218,6 +218,7 @@ class Loop:
 
     def _seed_epoch(self, epoch: int, done: int) -> None:
         """What an epoch draws at random depends on the seed and the epoch; its middle goes on with the generators."""
+        self.hooks.epoch = epoch
         set_seed(_mix(self.seed, epoch, 0))
         if done and self.state.course.generators:
             restore_generators(self.state.course.generators, self.engine.device)

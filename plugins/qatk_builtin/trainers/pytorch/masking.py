@@ -31,7 +31,7 @@ class Masking:
     Args:
         options: of the trainer.
         examples, windows: what is trained on.
-        seed: what is hidden follows from it and from the windows of a batch, so that training may resume anywhere.
+        seed: what is hidden follows from it, the epoch and a batch's windows, so that training may resume anywhere.
     """
 
     def __init__(self, options: TorchOptions, examples: Examples, windows: Features, seed: int) -> None:
@@ -57,10 +57,10 @@ class Masking:
             handle.remove()
             model.masked_words = None
 
-    def on_batch(self, batch: Batch, rows: Int64) -> Batch:
+    def on_batch(self, batch: Batch, rows: Int64, epoch: int) -> Batch:
         """The batch with words hidden from the encoder, and what they were."""
         tokens, begins = ragged_rows(self._windows.token_offsets, rows)
-        draw = np.random.default_rng([self._seed, *rows.tolist()])
+        draw = np.random.default_rng([self._seed, epoch, *rows.tolist()])
         word = self._words(tokens, ragged.owners(begins), rows)
         luck = draw.random(len(tokens))[word] / self._share
         chosen = np.flatnonzero((word >= 0) & (luck < 1))

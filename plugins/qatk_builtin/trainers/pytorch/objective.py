@@ -50,11 +50,11 @@ class Objective:
         """Around all steps of a training. Raises as :meth:`Adversary.listening`."""
         return nullcontext() if self._adversary is None else self._adversary.listening(model)
 
-    def on_batch(self, batch: Batch, rows: Int64) -> Batch:
-        """The batch with the spans that are right, and with hidden words."""
+    def on_batch(self, batch: Batch, rows: Int64, epoch: int) -> Batch:
+        """The batch with the spans that are right, and with the words hidden that this epoch hides."""
         if self._gold is not None:
             batch = replace(batch, extra={**batch.extra, _SPANS: self._gold.of(rows, batch)})
-        return batch if self._masking is None else self._masking.on_batch(batch, rows)
+        return batch if self._masking is None else self._masking.on_batch(batch, rows, epoch)
 
     def loss(self, model: QAModel, output: Output, batch: Batch) -> Tensor:
         """The mean over the batch's windows.

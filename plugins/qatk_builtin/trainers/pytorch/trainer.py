@@ -184,7 +184,7 @@ class TorchTrainer(TrainingHooks):
 
     def on_batch(self, batch: Batch, rows: Int64) -> Batch:
         """See :class:`TrainingHooks`."""
-        return super().on_batch(self._objective.on_batch(batch, rows), rows) if self._objective else batch
+        return super().on_batch(self._objective.on_batch(batch, rows, self.epoch), rows) if self._objective else batch
 
     def loss(self, model: QAModel, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
         """See :class:`TrainingHooks` and :class:`Objective`."""
