@@ -45,7 +45,8 @@ class TorchOptions(Options):
     """Learn all places of the window where an annotated answer, or its text, stands, as alternatives, and not only the
     first annotated one."""
     impossible_weight: AboveZero = 1.0
-    """Weight in the loss of windows without an answer, beside the 1 of those with one."""
+    """Weight of windows without an answer in the losses of start and end, beside the 1 of those with one; the
+    verifier of the head ``answerability`` weighs all windows alike."""
     r_drop: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the divergence between two passes through each batch with dropout of their own; above 0, a step takes
     twice the time."""
