@@ -1,6 +1,6 @@
 """Files: written completely or not at all, and read with one clear message for everything that can be wrong."""
 
-from qatk.files.cache import LIMIT, PLACE, cache_folder
+from qatk.files.cache import LIMIT, PLACE, cache_folder, cache_limit, least_used
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
 from qatk.files.reading import (
     ending,
@@ -34,6 +34,7 @@ __all__ = [
     "RemoteFolder",
     "append_json_line",
     "cache_folder",
+    "cache_limit",
     "causes",
     "discard",
     "ending",
@@ -46,6 +47,7 @@ __all__ = [
     "is_streamable",
     "is_there",
     "json_items",
+    "least_used",
     "line_blocks",
     "local_place",
     "mend_lines",

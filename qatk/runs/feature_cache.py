@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import math
 import os
 import shutil
 import time
@@ -27,8 +26,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.errors import QatkWarning, UsageError, counted
-from qatk.files import LIMIT, PLACE, cache_folder, storage_errors, write_atomically
+from qatk.errors import QatkWarning, counted
+from qatk.files import LIMIT, PLACE, cache_folder, cache_limit, least_used, storage_errors, write_atomically
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Tokenizer
 from qatk.plugins.sources import sources_digest
@@ -39,7 +38,6 @@ from qatk.types.mapped import map_array, release
 FORMAT = 2
 """To be raised where the columns of :class:`Features` change their meaning, or what is kept of them its form."""
 ABOUT = "about.json"
-LIMIT_GB = 10
 STRETCH = 2**22
 """Values of a column that are read at once."""
 ABANDONED_S = 24 * 3600
@@ -78,7 +76,7 @@ class FeatureCache:
         Raises:
             UsageError: ``QATK_CACHE_GB`` is no number above 0.
         """
-        limit, place = _limit(environ), cache_folder(environ)
+        limit, place = cache_limit(environ), cache_folder(environ)
         basis = key_basis(choice, tokenizer, spec) if place and cacheable else None
         return cls(place if basis else None, limit, basis or {})
 
@@ -121,7 +119,8 @@ class FeatureCache:
             return False
         try:
             _write(entry, features)
-            make_room(entry.parent, self.limit, entry)
+            for old in least_used(_entries(entry.parent), self.limit, entry):
+                _remove(old)
         except Exception as error:  # counts that JSON does not know, too
             reason = getattr(error, "what", error)
             self._warn(f"no features are cached in {self.place}: {reason}; set {PLACE} to another folder, or to off")
@@ -208,16 +207,6 @@ def _digest_of(column: NDArray[np.generic]) -> str:
     return sha.hexdigest()
 
 
-def make_room(place: Path, limit: int, keep: Path) -> None:
-    """Remove the entries used longest ago until all take at most ``limit`` bytes, but never ``keep``."""
-    entries = sorted(_entries(place))
-    excess = sum(size for _, size, _ in entries) - limit
-    for _, size, entry in entries:
-        if excess > 0 and entry != keep:
-            _remove(entry)
-            excess -= size
-
-
 def _entries(place: Path) -> Iterator[tuple[float, int, Path]]:
     """When each entry was last used, its bytes, and its folder. Abandoned ones are removed on the way."""
     for folder in list(place.iterdir()):
@@ -265,11 +254,3 @@ def _map(path: Path) -> NDArray[Any]:
     if column.shape != shape:
         raise ValueError(f"{path.name} has {counted(len(column), 'value')}, expected {shape[0]}")
     return column
-
-
-def _limit(environ: Mapping[str, str]) -> int:
-    text = environ.get(LIMIT, str(LIMIT_GB))
-    with suppress(ValueError):
-        if math.isfinite(value := float(text)) and value > 0:
-            return int(value * 1e9)
-    raise UsageError(f"{text!r} is no number of GB above 0", where=LIMIT, fix=f"the default is {LIMIT_GB}")

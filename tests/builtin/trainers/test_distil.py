@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from qatk.api import (
     TokenScores,
     UsageError,
 )
-from qatk.files import PLACE
+from qatk.files import LIMIT, PLACE
 from qatk.plugins.host import PluginHost
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
@@ -34,6 +35,7 @@ from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearSpans
 from qatk_builtin.trainers import DistilOptions
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets, mean_targets, moved, soft_targets
+from qatk_builtin.trainers.distil.store import Store
 from qatk_builtin.trainers.distil.trainer import DistilTrainer
 from qatk_builtin.trainers.pytorch.losses import divergence
 from small import write_recipe
@@ -229,7 +231,29 @@ def test_teachers_are_asked_once(bench: Bench, folder: Path, tmp_path: Path, mon
     bench.fit(made(both))  # and are whole again
 
 
-def test_training_goes_on_with_the_teacher_that_it_began_with(bench: Bench, folder: Path, tmp_path: Path) -> None:
+def test_soft_targets_used_longest_ago_make_room(tmp_path: Path) -> None:
+    one = SoftTargets(*[np.zeros(200, "f")] * 2)
+    measured = Store({PLACE: str(tmp_path / "measured")})
+    measured.write("a", one)
+    assert measured.folder is not None
+    size = (measured.folder / "a.safetensors").stat().st_size
+    store = Store({PLACE: str(tmp_path), LIMIT: str(3.5 * size / 1e9)})
+    assert store.folder is not None
+    for age, key in enumerate("abc"):
+        store.write(key, one)
+        os.utime(store.folder / f"{key}.safetensors", (1000 + age,) * 2)
+    assert store.read("a") is not None
+    store.write("d", one)
+    assert sorted(file.stem for file in store.folder.iterdir()) == ["a", "c", "d"]
+    with pytest.warns(QatkWarning, match=r"soft targets of 0.0 GB are not stored: QATK_CACHE_GB allows "):
+        store.write("e", SoftTargets(*[np.zeros(2000, "f")] * 2))
+    assert store.read("e") is None
+
+
+def test_training_goes_on_with_the_teacher_that_it_began_with(
+    bench: Bench, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PLACE, "off")
     teacher = str(folder / "bert")
     first = made(teacher)
     model = assemble(first, HfBackbone(bench.student.options), seed=1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from qatk.api import QatkError, QatkWarning
-from qatk.files import cache_folder, storage_errors, write_atomically
+from qatk.files import LIMIT, cache_folder, cache_limit, least_used, storage_errors, write_atomically
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets
 
 FORM = "1"
@@ -24,10 +25,13 @@ class Store:
     """Soft targets by key, as float16 with a digest; ``QATK_CACHE=off`` keeps none.
 
     What goes wrong with it is warned of, and never stops a training.
+
+    Raises:
+        UsageError: ``QATK_CACHE_GB`` is no number above 0.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self.folder = cache_folder(environ, "soft-targets")
+        self.folder, self._limit = cache_folder(environ, "soft-targets"), cache_limit(environ)
 
     def read(self, key: str) -> SoftTargets | None:
         """What was stored under a key; ``None`` where there is nothing, or it is not as it was written."""
@@ -42,23 +46,38 @@ class Store:
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             warnings.warn(f"damaged soft targets in {path} are made anew: {error}", QatkWarning, stacklevel=2)
             return None
+        with suppress(OSError):  # a cache that others fill may be read-only
+            os.utime(path)
         return SoftTargets(*(columns[name].astype(np.float32) for name in ("start", "end")))
 
     def write(self, key: str, targets: SoftTargets) -> None:
-        """Store targets under a key."""
+        """Store targets under a key; those used longest ago make room."""
         if (path := self._path(key)) is None:
             return
         columns = {name: getattr(targets, name).astype(np.float16) for name in ("start", "end")}
-        sha256 = digest(column.tobytes() for column in columns.values())
+        data = save(columns, {"sha256": digest(column.tobytes() for column in columns.values())})
+        if len(data) > self._limit:
+            what = f"soft targets of {len(data) / 1e9:.1f} GB are not stored: {LIMIT} allows {self._limit / 1e9:g}"
+            warnings.warn(what, QatkWarning, stacklevel=2)
+            return
         try:
             with storage_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, save(columns, {"sha256": sha256}))
+                write_atomically(path, data)
+                for old in least_used(_entries(path.parent), self._limit, path):
+                    old.unlink(missing_ok=True)
         except QatkError as error:
             warnings.warn(f"soft targets are not stored: {error}", QatkWarning, stacklevel=2)
 
     def _path(self, key: str) -> Path | None:
         return None if self.folder is None else self.folder / f"{key}.safetensors"
+
+
+def _entries(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """When each file was last used, its bytes, and its path."""
+    for path in folder.glob("*.safetensors"):
+        with suppress(OSError):  # another process may remove it meanwhile
+            yield (stat := path.stat()).st_mtime, stat.st_size, path
 
 
 def as_stored(targets: SoftTargets) -> SoftTargets:
