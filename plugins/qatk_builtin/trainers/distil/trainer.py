@@ -48,13 +48,16 @@ class DistilTrainer(TorchTrainer):
             UsageError: the head does not score starts and ends.
         """
         self.check_head(model, train)
-        self._windows, self._targets = train, self._ask(model, train)
+        self._windows = train
+        self._targets, self._identity = self._ask(model, train)
         yield from super().fit(model, train, dev, seed=seed, resume=resume)
 
     def on_start(self, model: QAModel) -> Mapping[str, Stateful]:
-        """Keep a digest with the state, so that training goes on with the teachers that it began with."""
-        columns = (self._targets.start.tobytes(), self._targets.end.tobytes())
-        return {**super().on_start(model), "teacher": _Same(digest(columns))}
+        """Keep a digest with the state, so that training goes on with the teachers that it began with.
+
+        Not one of their targets, of which the last bits follow from the hardware.
+        """
+        return {**super().on_start(model), "teacher": _Same(self._identity)}
 
     def on_batch(self, batch: Batch, rows: Int64) -> Batch:
         """Give the batch its soft targets."""
@@ -74,13 +77,16 @@ class DistilTrainer(TorchTrainer):
         soft = torch.stack([divergence(scores, due, temperature) for scores, due in pairs]).mean()
         return torch.lerp(super().loss(model, output, batch), temperature**2 * soft, self.options.weight)
 
-    def _ask(self, model: QAModel, windows: Features) -> SoftTargets:
-        """The mean of the teachers' targets, out of the store or computed by all processes."""
+    def _ask(self, model: QAModel, windows: Features) -> tuple[SoftTargets, str]:
+        """The mean of the teachers' targets, out of the store or computed by all processes.
+
+        And a digest of what they follow from.
+        """
         examples = self._examples
         if examples is None:
             raise RuntimeError("take_examples comes before fit")
         names = [self.options.teacher] if isinstance(self.options.teacher, str) else self.options.teacher
-        store, parts = Store(), []
+        store, parts, keys = Store(), [], []
         for name in names:
             teacher = Teacher(name, self.options.device, model.tokenizer, model.spec)
             held = store.read(key := teacher.identity(examples, windows))
@@ -88,7 +94,8 @@ class DistilTrainer(TorchTrainer):
                 store.write(key, held := as_stored(teacher.targets(examples, windows)))
             assert held is not None
             parts.append(held)
-        return mean_targets(parts)
+            keys.append(key)
+        return mean_targets(parts), digest(key.encode() for key in keys)
 
 
 class _Same:
@@ -104,4 +111,4 @@ class _Same:
     def load_state_dict(self, state: Mapping[str, str], /) -> None:
         """Compare. Raises ``ValueError`` where it is another."""
         if state["sha256"] != self.value:
-            raise ValueError("its teachers gave other targets than these do")
+            raise ValueError("its teachers, or the windows that they were asked about, were others")
