@@ -82,6 +82,8 @@ def main() -> None:
     SIGINT and SIGTERM end it from within, so that nothing is left half-written, and then as they would have ended it:
     a shell sees 130 and 143, and stops its loop.
     """
+    # Read when torch loads: threads that spin while they wait make training ten times slower on a shared machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     received = [signal.SIGINT]
 
     def stop(*_: object) -> None:

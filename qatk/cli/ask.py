@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -73,7 +72,6 @@ def ask_command(
 
     For example: qatk ask runs/quickstart -q "Who built the mill?" -c mill.txt.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.inference.documents import read_document
     from qatk.inference.model import load_model
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +54,6 @@ def export_command(
     For example: qatk export runs/quickstart --to onnx --precision int8 --out exports/quickstart. The folder is a MODEL
     for qatk predict, ask, serve, compare and bench.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.cli.progress import show_progress
     from qatk.cli.reading import read_examples
     from qatk.inference.exporting import export_model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,7 +63,6 @@ def predict_command(
 
     For example: qatk predict runs/quickstart questions.json --out answers.jsonl.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.evaluation import normalisation_of
     from qatk.inference.asked import read_asked
     from qatk.inference.model import load_model

@@ -68,8 +68,6 @@ def run_command(
     json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON instead of the report.")] = False,
 ) -> None:
     """Train and evaluate the model of a recipe, and report the results."""
-    # Read when torch loads: threads that spin while they wait make training ten times slower on a shared machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from qatk.run_folder.folder import is_first_process
     from qatk.runs.processes import LAUNCHED, run_together
 

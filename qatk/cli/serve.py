@@ -52,7 +52,6 @@ def serve_command(
     For example: qatk serve runs/quickstart, then open the address that it prints. SIGTERM and Ctrl-C end it when all
     that it took is answered, with exit code 0; a second one ends it at once.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if device in (None, "cpu"):  # a batch a core: fast, and one question's scores are always equal
         os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -54,7 +54,6 @@ class Answerability:
         risk_coverage: the share of questions kept, the most confident ones first, and the share of these that is wrong
             by EM (El-Yaniv & Wiener 2010). Confidence is the probability of the decision taken (to answer or to
             abstain), which need not be the more probable one; equal confidences are averaged over their orders.
-        risk_coverage_area: the mean risk over all coverages.
         precision_recall: recall and precision by ``exact``, ``f1`` and ``oracle``, as in the official script.
     """
 
@@ -65,7 +64,6 @@ class Answerability:
     log_loss: float
     reliability: Sequence[ReliabilityBin]
     risk_coverage: Curve
-    risk_coverage_area: float
     precision_recall: Mapping[str, Curve]
 
 
@@ -88,7 +86,6 @@ def answerability_of(evaluation: Evaluation) -> Answerability | None:
         log_loss=log_loss(probability, ~has_answer),
         reliability=bins,
         risk_coverage=risk,
-        risk_coverage_area=float(risk.y.mean()),
         precision_recall=_precision_recall(odds, has_answer, scores),
     )
 

@@ -22,12 +22,6 @@ PAUSE_S = 0.5
 _STEP = re.compile(r"\x1b\[(\??\d*)(?:;\d+)*([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
-def shown_by(command: Sequence[str], *, cwd: Path, columns: int = 80) -> tuple[list[str], int]:
-    """The lines that stay when a command has ended whose output and messages go to one terminal; its exit code."""
-    written, code = written_by(command, cwd=cwd, columns=columns)
-    return screen(written), code
-
-
 def written_by(
     command: Sequence[str], *, cwd: Path, columns: int = 80, typed: str = "", then: Sequence[tuple[str, str]] = ()
 ) -> tuple[str, int]:

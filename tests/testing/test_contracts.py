@@ -16,8 +16,8 @@ from small import squad
 
 HOST = PluginHost.discover(environ={})
 ELSEWHERE = {
-    ("metric", "evaluate"): "scores whole sets; tests/test_metrics.py checks it on a local metric",
-    ("backbone", "exported"): "reads what qatk export wrote; tests/exports/test_exports.py exports a model",
+    ("metric", "evaluate"): "scores whole sets; tests/builtin/metrics/test_metrics.py checks it on a local metric",
+    ("backbone", "exported"): "reads what qatk export wrote; tests/inference/test_exports.py exports a model",
     ("tracker", "trackio"): "needs what no test has; tools/try_trackio.py tries it",
     ("launcher", "ray"): "needs a cluster; tests/builtin/launchers/test_ray.py has one",
     ("dataset", "given"): "gives nothing by itself; tests/runs/test_given_data.py gives it examples",
