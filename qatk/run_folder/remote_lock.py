@@ -79,13 +79,16 @@ class RemoteLock:
             time.sleep(_LOOK_S)
 
     def check(self) -> None:
-        """Raise :class:`RunFolderError` where another process has taken the run over.
+        """Raise :class:`RunFolderError` where another process has taken the run over, even if it has ended since.
 
         Raises:
             StorageError: the storage does not say.
         """
         held = self._remote.read(LOCK)
-        if held is not None and (token := _said(held).get(_TOKEN)) and token != self._token:
+        if held is None:
+            what = f"{self._remote.url} was taken over by a process that has ended, as this one gave no sign for a while"
+            raise RunFolderError(what, fix="nothing more is sent there; --resume goes on from what that process sent")
+        if (token := _said(held).get(_TOKEN)) and token != self._token:
             what = f"{self._remote.url} was taken over by {owner_of(held)}, as this process gave no sign for a while"
             raise RunFolderError(what, fix="nothing more is sent there; the run goes on in that process")
 

@@ -133,6 +133,9 @@ def test_one_machine_at_a_time_makes_the_run_of_a_url(kind: str, tmp_path: Path)
     cut_off.give_back()
     other.check()
     assert remote.read(LOCK), "it was not its own any more"
+    other.give_back()
+    with pytest.raises(RunFolderError, match="was taken over by a process that has ended, .*\n.* --resume goes on"):
+        cut_off.check()
     remote.write(LOCK, b"{half")
     with pytest.warns(QatkWarning, match="was left by a process that did not say which"):
         RemoteLock(remote, Lock(None)).take()
