@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +13,13 @@ from typing import TypeVar
 
 from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError
 from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, replacing, storage_errors, url_of
-from qatk.run_folder.checkpoints import DIGESTS
+from qatk.run_folder.checkpoints import DIGESTS, damage_of, step_of
 from qatk.run_folder.lock import LOCK
+from qatk.run_folder.manifest import read_manifest
 
 _STATES = "checkpoints/"
+_NEVER = (-1, -1)
+"""The version of a file that is to be sent again."""
 P = TypeVar("P", bound=str | Path)
 
 
@@ -28,7 +31,7 @@ class Mirror:
 
     Args:
         remote: the run folder at the URL.
-        folder: of this machine; what is at the URL replaces its content.
+        folder: of this machine; what is at the URL replaces its content, unless the same run came further in it.
         check: called before anything is sent; raises where the run is another's by now.
 
     Raises:
@@ -40,6 +43,11 @@ class Mirror:
         self.remote, self.folder, self.check = remote, folder, check
         if (names := remote.names()) and RUN_MARK not in names:
             raise RunFolderError(f"{remote.url} holds something that is not a run", fix="name another URL with --out")
+        if _is_further(folder, remote, names):
+            what = f"{folder} came further in this run than {remote.url}: it goes on there, and is sent"
+            warnings.warn(QatkWarning(what), stacklevel=2)
+            self.sent = dict.fromkeys(names, _NEVER)
+            return
         for old in folder.iterdir() if folder.is_dir() else ():
             if old.name != LOCK:
                 discard(old)
@@ -57,7 +65,8 @@ class Mirror:
             self._send()
         except StorageError as error:
             if final:
-                error.fix = f"the run is finished in {self.folder}: copy it from there; {error.fix}"
+                kept = f"the run is finished in {self.folder}: copy it from there, or send it by --resume"
+                error.fix = f"{kept}; {error.fix}"
                 raise
             warnings.warn(QatkWarning(f"{error.where}: {error.what}; it will be tried again"), stacklevel=3)
 
@@ -83,6 +92,28 @@ def _turn(name: str) -> tuple[int, str]:
 
 def _version(path: Path) -> tuple[int, int]:
     return path.stat().st_size, path.stat().st_mtime_ns
+
+
+def _is_further(folder: Path, remote: RemoteFolder, names: Sequence[str]) -> bool:
+    """Whether the run at a URL came further in a folder of this machine, from which it could not be sent any more."""
+    with TemporaryDirectory(prefix="qatk-manifest-") as there:
+        try:
+            made = read_manifest(folder)
+            remote.fetch_all([name for name in names if name == RUN_MARK], Path(there))
+            sent = read_manifest(Path(there))
+        except RunFolderError:
+            return False
+    if made.identity != sent.identity:
+        return False
+    if len(made.stages) != len(sent.stages):
+        return len(made.stages) > len(sent.stages)
+    digests = [path for path in (folder / _STATES).glob(f"*/{DIGESTS}") if damage_of(path.parent) is None]
+    whole = {step: path.parent for path in digests if (step := step_of(path.parent)) is not None}
+    steps = [step_of(Path(*Path(name).parts[:2])) or 0 for name in names if name.startswith(_STATES)]
+    if not whole or max(whole) < max(steps, default=0):
+        return False
+    state = whole[max(whole)]
+    return any(path.relative_to(folder).as_posix() not in names for path in state.rglob("*") if path.is_file())
 
 
 def working_folder(url: str) -> Path:
@@ -119,10 +150,13 @@ def here(path: P) -> P | Path:
 
 @contextmanager
 def followed(url: str) -> Iterator[Path]:
-    """A copy of a run folder for a process that is not the first; it goes when the block ends."""
+    """What a process that is not the first follows: a copy that goes when the block ends, or what came further."""
+    remote, further = RemoteFolder(url), working_folder(url)
+    if _is_further(further, remote, names := remote.names()):
+        yield further
+        return
     with TemporaryDirectory(prefix="qatk-follower-") as folder:
-        remote = RemoteFolder(url)
-        remote.fetch_all(remote.names(), Path(folder))
+        remote.fetch_all(names, Path(folder))
         yield Path(folder)
 
 

@@ -86,7 +86,9 @@ class RemoteLock:
         """
         held = self._remote.read(LOCK)
         if held is None:
-            what = f"{self._remote.url} was taken over by a process that has ended, as this one gave no sign for a while"
+            what = (
+                f"{self._remote.url} was taken over by a process that has ended, as this one gave no sign for a while"
+            )
             raise RunFolderError(what, fix="nothing more is sent there; --resume goes on from what that process sent")
         if (token := _said(held).get(_TOKEN)) and token != self._token:
             what = f"{self._remote.url} was taken over by {owner_of(held)}, as this process gave no sign for a while"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from qatk.errors import QatkWarning, RunFolderError, StorageError, UsageError
 from qatk.files import RemoteFolder, url_of
+from qatk.run_folder.checkpoints import Checkpoints
 from qatk.run_folder.listing import list_runs
 from qatk.run_folder.lock import LOCK, Lock
 from qatk.run_folder.manifest import Identity, Manifest, StageRecord, write_manifest
-from qatk.run_folder.remote import Mirror, here
+from qatk.run_folder.remote import Mirror, followed, here
 from qatk.run_folder.remote_lock import RemoteLock, locked_there
 from qatk.run_folder.watching import Watched
 
@@ -44,7 +47,9 @@ def test_a_manifest_says_no_more_than_what_is_there(tmp_path: Path) -> None:
     with pytest.warns(QatkWarning, match="cannot write: .*; it will be tried again"):
         mirror.send()
     assert files(store) == {"manifest.json": "begun", "checkpoints/a": "state", "checkpoints/b/digests.json": "{}"}
-    with pytest.raises(StorageError, match=f"the run is finished in {folder}: copy it from there"):
+    with pytest.raises(
+        StorageError, match=f"the run is finished in {folder}: copy it from there, or send it by --resume"
+    ):
         mirror.send(final=True)
     (store / "model" / "weights").rmdir()
     mirror.send(final=True)
@@ -56,6 +61,56 @@ def test_a_manifest_says_no_more_than_what_is_there(tmp_path: Path) -> None:
     write(other, left_over="of an earlier run", _lock="mine")
     Mirror(RemoteFolder(f"file://{store}"), other)
     assert files(other) == files(folder)
+
+
+def came_to(folder: Path, *stages: str, step: int = 0, recipe: str = "mine", lacks: str = "") -> Path:
+    """A run that came so far, but for one file of its state."""
+    folder.mkdir()
+    identity = Identity(recipe=recipe)
+    write_manifest(folder, Manifest(identity=identity, stages={stage: StageRecord() for stage in stages}))
+    if step:
+        state = Checkpoints(folder / "checkpoints", 1).write(step, lambda new: write(new, weights=f"{folder} {step}"))
+        (state / lacks).unlink() if lacks else None
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "kept"),
+    [
+        pytest.param({"stages": ("train", "score")}, {"stages": ("train",)}, True, id="finished"),
+        pytest.param({"step": 8}, {"step": 4}, True, id="more steps"),
+        pytest.param({"step": 8}, {"step": 8, "lacks": "weights"}, True, id="killed as it sent"),
+        pytest.param({"step": 8}, {"step": 8}, False, id="all was sent"),
+        pytest.param({"step": 4}, {"step": 8}, False, id="fewer steps"),
+        pytest.param({"step": 8, "lacks": "weights"}, {"step": 4}, False, id="damaged"),
+        pytest.param({"step": 8, "recipe": "other"}, {"step": 4}, False, id="another run"),
+        pytest.param({"stages": ("train",)}, {"stages": ("train", "score")}, False, id="finished elsewhere"),
+        pytest.param({"stages": ("train",)}, None, False, id="removed at the URL"),
+    ],
+)
+def test_what_could_not_be_sent_is_sent_by_the_next_call(
+    here: dict[str, Any], there: dict[str, Any] | None, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(name: str, stages: tuple[str, ...] = (), **more: Any) -> Path:
+        return came_to(tmp_path / name, *stages, **more)
+
+    folder, store, url = made("folder", **here), tmp_path / "store", f"file://{tmp_path}/store"
+    expected = files(folder)
+    if there is None or not kept:
+        expected = {} if there is None else files(made("store", **there))
+    elif made("store", **there):
+        write(store, left="by an older state")
+    monkeypatch.setattr("qatk.run_folder.remote.working_folder", lambda _: folder)
+    with followed(url) as other:
+        assert files(other) == expected, "processes of one run go on from the same"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        mirror = Mirror(RemoteFolder(url), folder)
+    said = f"{folder} came further in this run than {url}: it goes on there, and is sent"
+    assert [str(warning.message) for warning in told] == [said] * kept
+    assert files(folder) == expected
+    mirror.send(final=True)
+    assert (files(store) if store.exists() else {}) == expected
 
 
 def test_a_copy_is_made_of_each_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +189,7 @@ def test_one_machine_at_a_time_makes_the_run_of_a_url(kind: str, tmp_path: Path)
     other.check()
     assert remote.read(LOCK), "it was not its own any more"
     other.give_back()
-    with pytest.raises(RunFolderError, match="was taken over by a process that has ended, .*\n.* --resume goes on"):
+    with pytest.raises(RunFolderError, match=r"was taken over by a process that has ended, .*\n.* --resume goes on"):
         cut_off.check()
     remote.write(LOCK, b"{half")
     with pytest.warns(QatkWarning, match="was left by a process that did not say which"):
