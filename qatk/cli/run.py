@@ -100,17 +100,17 @@ class _Request:
         from qatk.cli.progress import show_progress
         from qatk.files import url_of
         from qatk.run_folder.folder import is_first_process
+        from qatk.runs.pause import requeuing
         from qatk.runs.processes import in_team
         from qatk.sweeps.channel import reporting
 
         first = is_first_process()
         console = output() if first and not self.json else None
         with in_team(), reporting() as finished:
-            host = plugin_host(context)
             try:
                 title = self.task or self.recipe.stem
-                with show_progress(title, console) if first and finished is None else nullcontext():
-                    result = self._run(host, console)
+                with requeuing(), show_progress(title, console) if first and finished is None else nullcontext():
+                    result = self._run(plugin_host(context), console)
             except KeyboardInterrupt:
                 again = "the same command" if self.task else "the same command with --resume"
                 raise Interrupted("interrupted", fix=f"run {again} to continue") from None

@@ -1,4 +1,4 @@
-"""Signals that end a training: the first one after the current step, with its state saved; a second one at once."""
+"""Signals that end a run: a training after the current step, with its state saved; a second one at once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from qatk.errors import ProcessLost, Requeue
 from qatk.progress import notice, pausing
 from qatk.run_folder.folder import is_first_process
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 """Those that ask for a pause."""
 ECHO_S = 2.0
 """Seconds in which one of several processes takes another signal for the same: a terminal or a scheduler signals all
 processes, and the launcher passes on what it got itself."""
 _SAID = "stopping after this step; the same signal again stops at once"
+_GOING_ON = "run the same command with --resume to continue from there"
 
 
 class Pause:
@@ -45,18 +46,43 @@ class Pause:
         Raises:
             Requeue: for SIGUSR1, with which batch schedulers announce the end of a job's time.
             KeyboardInterrupt: as the handlers of SIGINT and SIGTERM do that were there before.
-            SystemExit: where nobody handles the signal, with 128 and its number, as a shell sees it.
+            SystemExit: where nobody handles the signal, as SIGHUP, with 128 and its number, as a shell sees it.
             ProcessLost: the signal came to another process of this run.
         """
         if self.signal is None:
-            fix = "run the same command with --resume to continue from there"
-            raise ProcessLost(f"another process of this run was stopped at step {step}, saved", fix=fix)
-        if self.signal not in (signal.SIGINT, signal.SIGTERM):
-            fix = "run the same command with --resume to continue from there"
-            raise Requeue(f"stopped by {self.signal.name} at step {step}, saved", fix=fix)
+            raise ProcessLost(f"another process of this run was stopped at step {step}, saved", fix=_GOING_ON)
+        if self.signal is signal.SIGUSR1:
+            raise Requeue(f"stopped by {self.signal.name} at step {step}, saved", fix=_GOING_ON)
         if signal.getsignal(self.signal) is signal.SIG_DFL:
             raise SystemExit(128 + self.signal)  # not by the signal: what holds the folder is given back
         signal.raise_signal(self.signal)
+
+
+class _Stopped(KeyboardInterrupt):
+    """SIGUSR1, which nothing that bears the failure of a part may take for one."""
+
+
+@contextmanager
+def requeuing() -> Iterator[None]:
+    """End the block by SIGUSR1 too, at once, but for a training inside it that pauses.
+
+    Raises:
+        Requeue: the signal came.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN:
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _Stopped
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        yield
+    except _Stopped:
+        raise Requeue(f"stopped by {signal.SIGUSR1.name}, what was complete is saved", fix=_GOING_ON) from None
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @contextmanager

@@ -97,7 +97,8 @@ class _Team:
             for process in self._running():
                 process.send_signal(number)
 
-        before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+        heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup, background
+        before = {number: signal.signal(number, pass_on) for number in heeded}
         try:
             yield
         finally:

@@ -64,7 +64,9 @@ def test_a_run_that_is_killed_twenty_times_ends_like_one_that_never_stopped(
         assert contents(out) == undisturbed.contents, f"{kind} {which}"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGUSR1, 75)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGUSR1, 75), (signal.SIGHUP, 129)]
+)
 def test_a_signal_saves_the_step(number: signal.Signals, code: int, undisturbed: Undisturbed, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = call("survival", undisturbed.recipe, out, number.name, 4, cwd=tmp_path, paths=[SUPPORT])
@@ -75,6 +77,39 @@ def test_a_signal_saves_the_step(number: signal.Signals, code: int, undisturbed:
     assert [event.step for event in read_events(out / "events.jsonl") if event.kind == "step"] == [1, 2, 3, 4, 5]
     qatk.run(undisturbed.recipe, out=out, resume=True)
     assert contents(out) == undisturbed.contents
+
+
+HEARS = """
+import os, signal
+from qatk.api import Component, hookimpl
+
+class Hears:
+    def __init__(self, options): ...
+    def start(self, manifest, out_dir): self.at("start")
+    def event(self, event): ...
+    def finish(self, result): self.at("finish")
+    def at(self, moment):
+        if os.environ.get("MOMENT") == moment:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+@hookimpl
+def qatk_trackers(): return [Component("hears", Hears)]
+"""
+
+
+@pytest.mark.parametrize("moment", ["start", "finish"])
+def test_a_run_is_queued_again_whatever_it_is_at(moment: str, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    (tmp_path / "hears.py").write_text(HEARS)
+    recipe = small_recipe(tmp_path, trackers=[{"use": "hears"}])
+    words = ["qatk", "--plugin", "hears.py", "run", recipe, "--out", "run", "--resume"]
+    done = call(*words, cwd=tmp_path, MOMENT=moment)
+    assert done.returncode == 75, done.stderr
+    assert "error: stopped by SIGUSR1, what was complete is saved\n  run the same command with --res" in done.stderr
+    assert "switched off" not in done.stderr
+    assert call(*words, cwd=tmp_path).returncode == 0
+    same = ("metrics.json", "predictions.json", "model/model.safetensors")
+    found = contents(tmp_path / "run")
+    assert {name: found[name] for name in same} == {name: undisturbed.contents[name] for name in same}
 
 
 def test_a_second_signal_stops_at_once(undisturbed: Undisturbed, tmp_path: Path) -> None:

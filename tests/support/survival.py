@@ -107,6 +107,7 @@ def main() -> None:
             if seen["step"] == int(number):
                 signal.raise_signal(signal.Signals[name])
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup of the tests would have ignored
     sys.addaudithook(audited)
     with listen(stepped):
         try:
