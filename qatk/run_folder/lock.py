@@ -84,7 +84,8 @@ def holder_of(path: Path) -> Holder | None:
     try:
         owner = json.loads(os.pread(file, _LONGEST, 0))
         pid, host, since = int(owner["pid"]), str(owner["host"]), datetime.strptime(owner["since"], _SINCE)
-        alive = is_alive(pid, host) and (_was_seen(owner[SEEN]) if SEEN in owner else _is_held(file))
+        gone = is_of_here(owner) and not is_alive(pid)
+        alive = not gone and (_was_seen(owner[SEEN]) if SEEN in owner else _is_held(file))
         return Holder(pid, host, since, alive, dict(owner.get("noted", {})))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -97,10 +98,13 @@ def _was_seen(when: float) -> bool:
     return time.time() - when < 2 * LEASE_S
 
 
-def is_alive(pid: int, host: str) -> bool:
-    """Whether the process runs, as far as this host can say."""
-    if host != socket.gethostname():
-        return True
+def is_of_here(owner: Mapping[str, object]) -> bool:
+    """Whether the number of a lock's owner is one of this host's: a container has numbers of its own."""
+    return all(owner.get(name) == value for name, value in _here().items())
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this host runs."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -211,7 +215,16 @@ def _sign(file: int, path: Path) -> None:
 
 def mine() -> dict[str, object]:
     """What the lock of this process says of it."""
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():{_SINCE}}"}
+    return {"pid": os.getpid(), **_here(), "since": f"{datetime.now():{_SINCE}}"}
+
+
+def _here() -> dict[str, str]:
+    """The host, and which of its containers, since it was started, has these numbers of processes."""
+    numbers = ""
+    with suppress(OSError):  # where there is no /proc
+        started = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        numbers = f"{started} {Path('/proc/self/ns/pid').readlink()}"
+    return {"host": socket.gethostname(), "numbers": numbers}
 
 
 def warn_of_a_lock_left(place: str, held: bytes) -> None:

@@ -3,15 +3,14 @@
 A file is created there only where there is none, in one step (S3, GCS, Azure and disks do that; of other storage, two
 that begin in the same moment may both succeed). Its owner writes it again every ten seconds. A process that finds it
 waits for that: if it changes, its owner is at work; if it stays the same for a minute, or its owner was a process of
-this machine that is gone, it is taken over. No clocks are compared. An owner that was cut off, and taken over, finds
-that out before it sends anything more.
+this machine and container that is gone, it is taken over. No clocks are compared. An owner that was cut off, and taken
+over, finds that out before it sends anything more.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from qatk.run_folder.lock import (
     Lock,
     in_use,
     is_alive,
+    is_of_here,
     mine,
     owner_of,
     warn_of_a_lock_left,
@@ -140,7 +140,7 @@ def _said(held: bytes) -> Mapping[str, object]:
 
 def _is_gone(held: bytes) -> bool:
     """Whether the owner was a process of this machine that has ended."""
-    pid, host = (said := _said(held)).get("pid"), said.get("host")
-    if not isinstance(pid, int) or host != socket.gethostname():
+    pid = (said := _said(held)).get("pid")
+    if not isinstance(pid, int) or not is_of_here(said):
         return False
-    return pid == os.getpid() or not is_alive(pid, str(host))
+    return pid == os.getpid() or not is_alive(pid)

@@ -127,6 +127,13 @@ def test_a_clock_that_was_put_back_gives_no_negative_time(runs: Path) -> None:
         assert read_summary(runs / "sweep" / "old").seconds == 0.0
 
 
+def test_a_process_of_another_container_is_asked_for_by_its_lock(runs: Path) -> None:
+    with locked(runs / "sweep" / "old"):
+        lock = runs / "sweep" / "old" / LOCK
+        lock.write_text(json.dumps({**json.loads(lock.read_text()), "pid": 1 << 30, "numbers": "others"}))
+        assert read_summary(runs / "sweep" / "old").state == "running"
+
+
 def test_a_run_that_is_over_shows_nothing_of_its_work(runs: Path) -> None:
     held = {"pid": os.getpid(), "host": os.uname().nodename, "since": "2026-01-01 10:00:00", "noted": {"epoch": 1}}
     (runs / "done" / LOCK).write_text(json.dumps(held))

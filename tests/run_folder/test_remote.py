@@ -198,6 +198,20 @@ def test_one_machine_at_a_time_makes_the_run_of_a_url(kind: str, tmp_path: Path)
         RemoteLock(remote, Lock(None)).take()
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("other", [{}, {"numbers": "of another container"}])
+def test_a_number_says_nothing_of_a_process_in_another_container(other: dict[str, str]) -> None:
+    remote, local = RemoteFolder(somewhere("memory", Path())), Lock(None)
+    local.said = {"pid": 1 << 30, **other}  # of this host
+    with locked_there(remote, local):
+        if other:
+            with pytest.raises(RunFolderError, match="is in use by process"):
+                RemoteLock(remote, Lock(None)).take()
+        else:
+            with pytest.warns(QatkWarning, match="was left by process"):
+                RemoteLock(remote, Lock(None)).take()
+
+
 def test_a_url_where_nothing_can_be_written_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^file:///proc/run: cannot write: .*\n.* your right to write there"):
         RemoteLock(RemoteFolder("file:///proc/run"), Lock(None)).take()
