@@ -90,6 +90,8 @@ def calibrate_command(
     from qatk.calibration.transfer import misleading
 
     plain_warnings()
+    if write and data is None:
+        _check_can_write(source)
     asked = _ask(at_most, confidence, wrong)
     evaluation = _read(context, source, on, data, use, null_odds, cluster, (language, language_column))
     answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
@@ -103,6 +105,13 @@ def calibrate_command(
         written = _write(source, found)
         if not as_json:
             output().print(f"written to {written}", style="dim", soft_wrap=True)
+
+
+def _check_can_write(run: Path) -> None:
+    from qatk.files import url_of
+
+    if (url := url_of(run)) is not None:
+        raise UsageError("a run at a URL is only read", where=url, fix="add --no-write, or name a copy of the run")
 
 
 def _ask(at_most: float | None, confidence: float | None, wrong: Literal["exact", "overlap"] | None) -> Ask | None:
