@@ -122,6 +122,7 @@ class Manifest(_Record):
         spent: seconds that each stage which is not complete has taken, over all executions, when this was written.
         peak_memory_bytes: the most memory that a process of the run held.
         ended: how its last execution ended, if it did not finish and could still say so.
+        untold: whether trackers, which heard that it began, have yet to hear that it is finished.
     """
 
     format: int = FORMAT
@@ -138,6 +139,7 @@ class Manifest(_Record):
     spent: Mapping[str, float] = Field(default_factory=dict)
     peak_memory_bytes: int = 0
     ended: Ended | None = None
+    untold: bool = False
 
     @field_validator("recipe")
     @classmethod

@@ -128,6 +128,8 @@ def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:
     data = load_data(context)
     if context.folder.done("score"):
         context.stages.skip("features", "train", "predict", "score")
+        if context.folder.manifest.untold:
+            context.trackers.start(context.folder.manifest.plain(), context.folder.path)
     else:
         rehearse(context, data)
         _begin(context, data)
@@ -154,6 +156,7 @@ def _begin(context: Context, data: Data) -> None:
         recipe=context.recipe.filled(),
         components=components,
         machine=describe_machine({row.distribution for row in components}),
+        untold=True,
     )
     write_atomically(context.folder / "recipe.yaml", hidden_in_yaml(context.recipe.text))
     context.folder.save()
@@ -235,12 +238,13 @@ def _write_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _report(context: Context, console: Console) -> RunResult:
-    """The result as it stands in the folder, told to reporters, and to trackers where it is new."""
-    executed = context.stages.executed
+    """The result as it stands in the folder, told to reporters, and to trackers that have not heard it."""
     result = load_run(context.folder.path, host=context.parts.host)
-    result = replace(result, stages=context.folder.manifest.stage_times(executed))
+    result = replace(result, stages=context.folder.manifest.stage_times(context.stages.executed))
     for reporter in context.parts.reporters:
         reporter.report(result, context.folder.path, console)
-    if "score" in executed:
+    if context.parts.trackers and context.folder.manifest.untold:  # of several processes, the first has them
         context.trackers.finish(result)
+        context.folder.update(untold=False)
+        context.folder.save()
     return result

@@ -63,8 +63,9 @@ class Trackers:
         self._tell("event", lambda tracker: tracker.event(event))
 
     def finish(self, result: RunResult) -> None:
-        """Tell every active tracker that the run is scored and reported."""
+        """Tell every active tracker that the run is scored and reported; it hears nothing more."""
         self._tell("finish", lambda tracker: tracker.finish(result), _AT_THE_END)
+        self.active.clear()
 
     @contextmanager
     def hearing_the_end(self) -> Iterator[None]:

@@ -85,28 +85,49 @@ from qatk.api import Component, hookimpl
 
 class Hears:
     def __init__(self, options): ...
-    def start(self, manifest, out_dir): self.at("start")
+    def start(self, manifest, out_dir):
+        self.heard = out_dir / "heard"
+        self.at("start")
     def event(self, event): ...
     def finish(self, result): self.at("finish")
     def at(self, moment):
-        if os.environ.get("MOMENT") == moment:
-            os.kill(os.getpid(), signal.SIGUSR1)
+        with self.heard.open("a") as file:
+            file.write(moment + " ")
+        stop(moment)
+
+class Reports:
+    def __init__(self, options): ...
+    def report(self, result, out_dir, console): stop("report")
+
+def stop(moment):
+    if os.environ.get("MOMENT") == moment:
+        os.kill(os.getpid(), signal.SIGUSR1)
 
 @hookimpl
 def qatk_trackers(): return [Component("hears", Hears)]
+
+@hookimpl
+def qatk_reporters(): return [Component("reports", Reports)]
 """
 
 
-@pytest.mark.parametrize("moment", ["start", "finish"])
-def test_a_run_is_queued_again_whatever_it_is_at(moment: str, undisturbed: Undisturbed, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("moment", "heard"),
+    [("start", "start start finish"), ("report", "start start finish"), ("finish", "start finish start finish")],
+)
+def test_a_run_is_queued_again_whatever_it_is_at(
+    moment: str, heard: str, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
     (tmp_path / "hears.py").write_text(HEARS)
-    recipe = small_recipe(tmp_path, trackers=[{"use": "hears"}])
+    recipe = small_recipe(tmp_path, trackers=[{"use": "hears"}], reporters=[{"use": "reports"}])
     words = ["qatk", "--plugin", "hears.py", "run", recipe, "--out", "run", "--resume"]
     done = call(*words, cwd=tmp_path, MOMENT=moment)
     assert done.returncode == 75, done.stderr
     assert "error: stopped by SIGUSR1, what was complete is saved\n  run the same command with --res" in done.stderr
     assert "switched off" not in done.stderr
-    assert call(*words, cwd=tmp_path).returncode == 0
+    for _ in range(2):
+        assert call(*words, cwd=tmp_path).returncode == 0
+        assert (tmp_path / "run" / "heard").read_text().split() == heard.split(), "once is enough"
     same = ("metrics.json", "predictions.json", "model/model.safetensors")
     found = contents(tmp_path / "run")
     assert {name: found[name] for name in same} == {name: undisturbed.contents[name] for name in same}
