@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlflow.entities import Metric, Param, RunStatus
+from mlflow.entities import LifecycleStage, Metric, Param, RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 from mlflow.utils.async_logging.run_operations import RunOperations
 
-from qatk.api import RunResult, TrainEvent, without_secrets
+from qatk.api import QatkWarning, RunResult, TrainEvent, without_secrets
 from qatk.display import flat
 from qatk_builtin.trackers import MlflowOptions
 from qatk_builtin.trackers.shared import (
@@ -57,9 +60,13 @@ class MlflowTracker:
         remember(out_dir, "mlflow", run_id=self._id, tracking_uri=without_secrets(str(self._client.tracking_uri)))
 
     def _known(self, noted: Mapping[str, str]) -> str:
-        """The run of an earlier execution, running again; nothing where it is of another store."""
+        """The run of an earlier execution, running again; nothing where it is of another store, or was deleted."""
         client, store = self._client, without_secrets(noted.get("tracking_uri", ""))
         if client is None or not noted.get("run_id") or store != without_secrets(str(client.tracking_uri)):
+            return ""
+        if _is_deleted(client, noted["run_id"]):
+            what = f"run {noted['run_id']} was deleted in MLflow: a new one begins; events.jsonl has its figures"
+            warnings.warn(QatkWarning(what), stacklevel=2)
             return ""
         client.update_run(noted["run_id"], status=RunStatus.to_string(RunStatus.RUNNING))
         return noted["run_id"]
@@ -118,3 +125,13 @@ class MlflowTracker:
         for sent in self._sent:
             sent.wait()
         self._sent.clear()
+
+
+def _is_deleted(client: MlflowClient, run_id: str) -> bool:
+    """Whether a run went to the trash of its store, or is gone."""
+    try:
+        return bool(client.get_run(run_id).info.lifecycle_stage != LifecycleStage.ACTIVE)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
+        return True

@@ -12,6 +12,7 @@ import wandb
 from qatk.api import RunResult, TrainEvent, UsageError
 from qatk_builtin.trackers import WandbOptions
 from qatk_builtin.trackers.shared import (
+    PLACE,
     artefacts,
     configuration,
     figures,
@@ -39,8 +40,12 @@ class WandbTracker:
     def start(self, manifest: Mapping[str, object], out_dir: Path) -> None:
         """Begin, or go on with, a run. Raises :class:`UsageError` without a login or a network."""
         options = self.options
-        run_id = recall(out_dir, "wandb").get("id") or secrets.token_hex(4)
-        with starting("wandb", _OFFLINE):
+        known = recall(out_dir, "wandb").get("id")
+        run_id = known or secrets.token_hex(4)
+        deleted = (
+            f"if run {known} was deleted there, remove {out_dir / PLACE / 'wandb.json'}, and a new one begins; or "
+        )
+        with starting("wandb", f"{deleted if known else ''}{_OFFLINE}"):
             self._check_login()
             if (before := _OPEN.pop(run_id, None)) is not None:
                 before.finish()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import wandb
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -164,6 +166,33 @@ def test_a_resumed_run_goes_on_in_the_same_run(tmp_path: Path, host: PluginHost)
     assert len(client.search_runs([run.info.experiment_id])) == 1
     steps = {metric.step for metric in client.get_metric_history(run.info.run_id, "train/loss")}
     assert steps == {event.step for event in told if event.kind == "step"}
+
+
+def test_a_run_that_was_deleted_in_its_tool_does_not_stand_in_the_way(
+    tmp_path: Path, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = MlflowOptions(tracking_uri=(tmp_path / "store").as_uri())
+    MlflowTracker(mlflow).start(manifest(host), tmp_path)
+    client, first = of_mlflow(tmp_path)
+    client.delete_run(first.info.run_id)
+    with pytest.warns(QatkWarning, match=f"run {first.info.run_id} was deleted in MLflow: a new one begins"):
+        MlflowTracker(mlflow).start(manifest(host), tmp_path)
+    client, second = of_mlflow(tmp_path)
+    shutil.rmtree(tmp_path / "store" / second.info.experiment_id / second.info.run_id)  # as `mlflow gc` does
+    with pytest.warns(QatkWarning, match=f"run {second.info.run_id} was deleted in MLflow: a new one begins"):
+        MlflowTracker(mlflow).start(manifest(host), tmp_path)
+    assert of_mlflow(tmp_path)[1].info.status == "RUNNING"
+
+    def refuse(**_: object) -> None:
+        raise wandb.errors.CommError("run abc was previously created and deleted; try a new run name")
+
+    (tmp_path / "trackers" / "wandb.json").write_text('{"id": "abc"}')
+    monkeypatch.setattr(wandb, "init", refuse)
+    said = (
+        r"created and deleted; try a new run name\n  if run abc was deleted there, remove .*/wandb\.json, and a new one"
+    )
+    with pytest.raises(qatk.errors.UsageError, match=said):
+        WandbTracker(WandbOptions(mode="offline")).start(manifest(host), tmp_path)
 
 
 def test_steps_that_are_taken_again_are_drawn_once(tmp_path: Path, host: PluginHost) -> None:
