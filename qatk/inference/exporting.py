@@ -18,7 +18,7 @@ from qatk.exports.runtimes import PRECISION, export_files, exporter_of
 from qatk.files import file_digest, is_there, replacing, storage_errors
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.samples import sample_examples
-from qatk.inference.sources import find_source, is_run
+from qatk.inference.sources import find_source, folder_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
@@ -124,10 +124,9 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
     about = {name: value for name, value in model.described.items() if name in kept} | {"versions": said}
     with storage_errors(folder):
         model.tokenizer.save_pretrained(folder)
-        beside = Path(str(model.sections["backbone"].get("model", "")))
-        for source in (Path(model.name) / CALIBRATION, beside / PARAMETERS):
-            if source.is_file() and (source.name != CALIBRATION or is_run(model.name)):
-                shutil.copy(source, folder / source.name)
+        for place, name in ((model.run, CALIBRATION), (folder_of(parts.backbone), PARAMETERS)):
+            if place is not None and (place / name).is_file():
+                shutil.copy(place / name, folder / name)
     sections = plain_sections(model.sections)
     manifest = ExportManifest(
         model=model.name,

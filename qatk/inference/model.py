@@ -50,6 +50,7 @@ class AnsweringModel:
         spec: of the backbone.
         promise: the error rate that its threshold keeps, see ``qatk calibrate --at-most``.
         trained: the folder of weights that its run saved; ``None`` of other models.
+        run: the folder with the calibration of its run; ``None`` of models without a run.
     """
 
     name: str
@@ -63,6 +64,7 @@ class AnsweringModel:
     spec: BackboneSpec
     promise: KeptPromise | None = None
     trained: Path | None = None
+    run: Path | None = None
 
     @property
     def threshold(self) -> float | None:
@@ -218,9 +220,8 @@ def load_model(
     kept = not settings or _keeps_promise(compose_model(source.sections, host), parts)
     promise = source.promise() if kept else None
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
-    return AnsweringModel(
-        str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, promise, source.weights
-    )
+    known_by = (promise, source.weights, source.run)
+    return AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, *known_by)
 
 
 def _keeps_promise(before: ModelParts, after: ModelParts) -> bool:

@@ -31,7 +31,7 @@ from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export_model
 from qatk.inference.sources import backbone_section
 from qatk.server.served import described
-from serving import send, start
+from serving import PROMISE, send, start
 from small import write_recipe
 
 
@@ -71,6 +71,25 @@ def test_an_export_needs_no_torch(exported: tuple[Path, dict[str, Any]]) -> None
 def test_an_export_is_not_published(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
     with pytest.raises(ModelError, match=rf"publish the model that it was exported from, {run}"):
         package(exported[0], "someone/mill")
+
+
+def test_an_export_of_a_published_run_keeps_what_the_run_fitted(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published, fitted = tmp_path / "qatk_test_published", {"decoder": "other", "whole": {}, "halves": []}
+    for name, content in package(run, "someone/mill").files.items():
+        (published / name).parent.mkdir(parents=True, exist_ok=True)
+        (published / name).write_bytes(content.encode() if isinstance(content, str) else content.read_bytes())
+    (published / "__init__.py").touch()
+    (published / "decoder.json").write_text(json.dumps(fitted))
+    (published / "qatk" / "calibration.json").write_text(json.dumps({"promise": PROMISE}))
+    monkeypatch.syspath_prepend(tmp_path)
+    for number, model in enumerate((published, "package:qatk_test_published")):
+        out = export_model(model, "onnx", tmp_path / str(number)).folder
+        promise = qatk.load_model(out).promise
+        assert promise is not None
+        assert promise == qatk.load_model(model).promise
+        assert json.loads((out / "decoder.json").read_text()) == fitted
 
 
 def test_an_export_serves_and_is_compared(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
