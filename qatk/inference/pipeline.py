@@ -13,6 +13,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 from typing_extensions import TypedDict
@@ -156,6 +157,7 @@ class QuestionAnsweringPipeline:
         self.model = model
         self._defaults = checked_options(options)
         self._changed: dict[tuple[int, ...], AnsweringModel] = {}
+        self._changing = Lock()
 
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Return the answers; see the class. Their form depends on the call, as in transformers."""
@@ -195,13 +197,14 @@ class QuestionAnsweringPipeline:
         longest, question = options.get("max_answer_len", 15), options.get("max_question_len", 64)
         top_k = options.get("top_k", 1) + _MORE
         key = (max_seq_len, doc_stride, longest, question, top_k)
-        if key not in self._changed:
-            while len(self._changed) >= KEPT:
-                self._changed.pop(next(iter(self._changed)))
-            windows = {"max_length": max_seq_len, "doc_stride": doc_stride, "max_question_length": question}
-            model = self.model.changed(featurizer=windows, decoder={"max_answer_length": longest})
-            self._changed[key] = model.keeping(top_k)
-        return self._changed[key]
+        with self._changing:
+            if key not in self._changed:
+                while len(self._changed) >= KEPT:
+                    self._changed.pop(next(iter(self._changed)))
+                windows = {"max_length": max_seq_len, "doc_stride": doc_stride, "max_question_length": question}
+                model = self.model.changed(featurizer=windows, decoder={"max_answer_length": longest})
+                self._changed[key] = model.keeping(top_k)
+            return self._changed[key]
 
 
 class _Registered(QuestionAnsweringPipeline):

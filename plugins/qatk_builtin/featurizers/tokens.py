@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -160,19 +161,45 @@ def join_rows(parts: Iterable[TokenRows]) -> TokenRows:
     return TokenRows(offsets, ids.column(), char_start.column(), char_end.column())
 
 
+_USED: dict[int, tuple[int, Callable[[], None]]] = {}
+"""Of each backend that is bare, by its ``id``: how many users it has, and what ends that."""
+_USING = Lock()
+
+
 @contextmanager
 def bare(backend: tokenizers.Tokenizer) -> Iterator[tokenizers.Tokenizer]:
-    """The backend without the truncation and padding that a ``tokenizer.json`` may bring; both come back."""
-    truncation, padding = backend.truncation, backend.padding
-    backend.no_truncation()
-    backend.no_padding()
+    """The backend without the truncation and padding that a ``tokenizer.json`` may bring.
+
+    Threads may share it: both come back when the last of its users is done.
+    """
+    key = id(backend)
+    with _USING:
+        users, restore = _USED.get(key) or (0, _strip(backend))
+        _USED[key] = (users + 1, restore)
     try:
         yield backend
     finally:
+        with _USING:
+            users, restore = _USED.pop(key)
+            if users > 1:
+                _USED[key] = (users - 1, restore)
+            else:
+                restore()
+
+
+def _strip(backend: tokenizers.Tokenizer) -> Callable[[], None]:
+    """Take truncation and padding away; what puts them back."""
+    truncation, padding = backend.truncation, backend.padding
+    backend.no_truncation()
+    backend.no_padding()
+
+    def restore() -> None:
         if truncation:
             backend.enable_truncation(**truncation)
         if padding:
             backend.enable_padding(**padding)
+
+    return restore
 
 
 def _trim_blanks(texts: Sequence[str], lengths: Int64, start: Int32, end: Int32) -> None:

@@ -13,7 +13,7 @@ from tokenizers import AddedToken
 from transformers import BertTokenizerFast
 
 from qatk_builtin.featurizers import splicing, words
-from qatk_builtin.featurizers.tokens import TokenRows, encode_texts
+from qatk_builtin.featurizers.tokens import TokenRows, bare, encode_texts
 from qatk_builtin.featurizers.words import divides_at_blanks, encode_words
 from stride_tools import CORPUS, FORMS, examples_of, featurize, make
 
@@ -48,6 +48,19 @@ def test_words_are_found_across_batches(monkeypatch: pytest.MonkeyPatch) -> None
     texts = [" ".join(CORPUS), "", "  ", *CORPUS] * 3
     one = tokenizer(BERT[0])
     assert_same(encode_words(one, texts, "", spans=True), encode_texts(one, texts, "", spans=True))
+
+
+def test_a_tokenizer_truncates_again_when_the_last_thread_is_done() -> None:
+    backend = make.__wrapped__(BERT[0])[0].backend_tokenizer
+    backend.enable_truncation(4)
+    backend.enable_padding(length=5)
+    before, one, other = (backend.truncation, backend.padding), bare(backend), bare(backend)
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert (backend.truncation, backend.padding) == (None, None)
+    other.__exit__(None, None, None)
+    assert (backend.truncation, backend.padding) == before
 
 
 @pytest.mark.parametrize("form", FORMS)
