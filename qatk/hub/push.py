@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,20 @@ from qatk.exports.folder import is_export, read_export
 from qatk.hub.card import About, model_card
 from qatk.hub.refusals import check_repo, token_or_refuse, writing_errors
 from qatk.inference.sources import CONFIG, PUBLISHED, is_run
+from qatk.plugins.model_types import HEAD_WEIGHTS
 from qatk.results import RunResult
 from qatk.run_folder.load import load_run
+from qatk.run_folder.parameters import FILE as PARAMETERS
 
 CARD = "README.md"
-OF_RUN = ("manifest.json", "recipe.yaml", "metrics.json", "report.md", "calibration.json", "decoder.json")
+OF_RUN = ("manifest.json", "recipe.yaml", "metrics.json", "report.md", "calibration.json", PARAMETERS)
 """Files of a run that go along; its data and its answers do not."""
 _PLAIN = (".json", ".md", ".yaml", ".txt", ".jinja", ".py")
 """Endings of files that are looked through for the token."""
+_OF_A_MODEL = re.compile(
+    rf"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?|{HEAD_WEIGHTS}|{PARAMETERS}|{PUBLISHED}/.*"
+)
+"""Paths of what answers depend on, which a model may have or lack."""
 _WHOLE = "ForQuestionAnswering"
 """Of the name of a class of transformers that has encoder and head."""
 
@@ -88,7 +95,7 @@ def package(model: str | Path, repo: str, about: About | None = None) -> Package
             "the model has a card already", where=str(files[CARD]), fix="edit it, and leave out the options"
         )
     if CARD not in files:
-        loads = _WHOLE in (folder / CONFIG).read_text("utf-8") and "head.safetensors" not in files
+        loads = _WHOLE in (folder / CONFIG).read_text("utf-8") and HEAD_WEIGHTS not in files
         files[CARD] = model_card(repo, result, about or About(), loads=loads)
     return Package(repo, dict(sorted(files.items())))
 
@@ -135,7 +142,8 @@ def push(
         model: a run folder, or the folder of a saved model.
         repo: ``OWNER/NAME``.
         public: whether everybody may see it.
-        update: add a version to a repository that exists, whose visibility stays as it is.
+        update: add a version to a repository that exists, whose visibility stays as it is. Weights and files of a run
+            that this version lacks are deleted there: they would decide its answers.
         about: what the card says beside the run.
 
     Raises:
@@ -147,7 +155,7 @@ def push(
     packed = package(model, repo, about)
     token = token_or_refuse()
     _refuse_token(packed, token)
-    from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard
 
     api = HfApi(token=token)
     with writing_errors(repo):
@@ -155,13 +163,18 @@ def push(
             ModelCard(card).validate()
         if private is not None:
             api.create_repo(repo, private=private)
-    adds = [
-        CommitOperationAdd(name, content.encode() if isinstance(content, str) else str(content))
-        for name, content in packed.files.items()
+        there = api.list_repo_files(repo) if update else []
+    gone = [name for name in there if _OF_A_MODEL.fullmatch(name) and name not in packed.files]
+    changes = [
+        *(CommitOperationDelete(name) for name in gone),
+        *(
+            CommitOperationAdd(name, content.encode() if isinstance(content, str) else str(content))
+            for name, content in packed.files.items()
+        ),
     ]
     try:
         with writing_errors(repo):
-            done = api.create_commit(repo, adds, commit_message="Publish with qatk")
+            done = api.create_commit(repo, changes, commit_message="Publish with qatk")
     except QatkError as error:
         if not update:
             error.fix = f"{error.fix or 'look at it'}; {repo} was created and is empty: go on with --update"

@@ -137,8 +137,13 @@ def test_a_recipe_of_the_hub_names_its_data_and_its_encoder(folder: Path) -> Non
 
 
 def test_a_new_version_and_a_model_without_a_run(folder: Path, hub: Hub, tmp_path: Path) -> None:
-    assert qatk.push(folder / "checkpoint", "someone/taken", update=True).private is None
-    assert "model.safetensors" in hub.repositories["someone/taken"]
+    old = ("head.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors", "decoder.json")
+    held = (*old, "qatk/manifest.json", "qatk/calibration.json", "notes.md", "onnx/model.onnx")
+    hub.repositories["someone/taken"] |= dict.fromkeys(held, b"of an earlier version")
+    updated = qatk.push(folder / "checkpoint", "someone/taken", update=True)
+    assert updated.private is None
+    assert set(hub.repositories["someone/taken"]) == {*updated.files, "notes.md", "onnx/model.onnx"}
+    assert "model.safetensors" in updated.files
     assert not any("repos/create" in line for line in hub.log)
     words = ["push", str(folder / "checkpoint"), "someone/open", "--public"]
     assert "(public)" in CliRunner().invoke(app, words).stdout

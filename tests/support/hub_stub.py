@@ -170,6 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
     def commit(self, files: dict[str, bytes], lines: list[dict[str, Any]]) -> None:
         for line in lines[1:]:
             value = line["value"]
+            if line["key"] == "deletedFile":
+                del files[value["path"]]
+                continue
             sent = base64.b64decode(value["content"]) if line["key"] == "file" else self.server.uploads[value["oid"]]
             files[value["path"]] = sent
 
