@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openvino
 
-from qatk.api import Features, SpanScores, Trained
+from qatk.api import Features, SpanScores, Trained, usable_cores
 from qatk_builtin.runtimes import OpenvinoOptions
 from qatk_builtin.runtimes.graphs import Arrays, Graph, damaged, open_folder, threads_of
 
@@ -24,8 +24,13 @@ class OpenvinoRuntime:
     def open(self, trained: Trained) -> Graph:
         """A compiled model. Raises :class:`ModelError` for a damaged file."""
         file, spec, least = open_folder(trained, FILE)
-        # By itself OpenVINO computes float32 models in bf16 where the processor can.
-        settings = {"INFERENCE_NUM_THREADS": threads_of(self.options.threads), "INFERENCE_PRECISION_HINT": "f32"}
+        threads = threads_of(self.options.threads)
+        streams = max(1, usable_cores() // threads)
+        settings = {
+            "NUM_STREAMS": streams,  # as many calls as there are cores for are computed at once
+            "INFERENCE_NUM_THREADS": streams * threads,
+            "INFERENCE_PRECISION_HINT": "f32",  # by itself OpenVINO takes bf16 where the processor can
+        }
         try:
             core = openvino.Core()
             core.set_property({"ENABLE_MMAP": False})  # the folder may go away

@@ -155,15 +155,28 @@ def test_lower_precision_keeps_the_scores_near(how: str, layered: tuple[Path, Sp
     assert {"dynamic": "MatMulInteger", "static": "QuantizeLinear", "fp16": "Cast"}[how] in " ".join(kinds)
 
 
-def test_openvino_opens_what_it_wrote(layered: tuple[Path, SpanScores], tmp_path: Path) -> None:
+def test_openvino_opens_what_it_wrote(
+    layered: tuple[Path, SpanScores], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import openvino
 
+    asked = []
+
+    def compiling(core: Any, model: Any, device: str, settings: dict[str, Any]) -> Any:
+        asked.append((settings["NUM_STREAMS"], settings["INFERENCE_NUM_THREADS"]))
+        return compile_model(core, model, device, settings)
+
+    compile_model = openvino.Core.compile_model
+    monkeypatch.setattr(openvino.Core, "compile_model", compiling)
+    monkeypatch.setattr("qatk_builtin.runtimes.openvino.cores", lambda: 6)
     folder, due = layered
     openvino.save_model(openvino.convert_model(folder / "model.onnx"), tmp_path / "model.xml", compress_to_fp16=False)
     (tmp_path / "graph.json").write_text((folder / "graph.json").read_text())
-    runtime = OpenvinoRuntime(OpenvinoOptions())
-    found = runtime.predict(runtime.open(Trained(folder=tmp_path, spec=SPEC)), FEATURES)
-    assert found.null == pytest.approx(due.null, abs=1e-4)
+    for threads, streams in ((1, 6), (2, 3), (4, 1), (8, 1)):
+        runtime = OpenvinoRuntime(OpenvinoOptions(threads=threads))
+        found = runtime.predict(runtime.open(Trained(folder=tmp_path, spec=SPEC)), FEATURES)
+        assert asked.pop() == (streams, streams * threads)
+        assert found.null == pytest.approx(due.null, abs=1e-4)
     (tmp_path / "model.xml").write_text("<net")
     with pytest.raises(ModelError, match="the file is damaged, or not qatk's"):
         runtime.open(Trained(folder=tmp_path, spec=SPEC))
