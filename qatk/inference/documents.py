@@ -11,6 +11,8 @@ from qatk.files import read_text, text_of
 
 CONVERTED = (".pdf", ".docx", ".pptx", ".html", ".htm", ".epub")
 """Endings of files that ``markitdown`` turns into text."""
+_BEGINS, _ENDS = ("./", "../", "~/"), (*CONVERTED, ".txt", ".md")
+"""How a line begins or ends that is a path, though it has blanks."""
 _RAW = ("%PDF-", "PK")
 """How files begin that the library gives back as they are, because it cannot read them."""
 _STDIN = "standard input"
@@ -23,7 +25,7 @@ def read_document(source: str) -> str:
 
     Args:
         source: ``-`` for standard input; the path of a file, of which those in :data:`CONVERTED` need the extra
-            ``qatk[documents]``; or the text itself, told by the blanks in it.
+            ``qatk[documents]``; or the text itself, told by the blanks in it, unless it looks like a path.
 
     Raises:
         UsageError: there is no such file, the extra is missing, or the text is blank or too long.
@@ -49,11 +51,15 @@ def read_document(source: str) -> str:
 
 
 def _is_text(source: str) -> bool:
-    """Whether a source is the text itself: it has several words, and no file has this name."""
+    """Whether a source is the text itself: it has several words, and is neither a file nor like the path of one."""
+    if len(source.split()) < 2:
+        return False
     try:
-        return len(source.split()) > 1 and not Path(source).is_file()
+        if Path(source).is_file():
+            return False
     except OSError:  # too long for a name
         return True
+    return "\n" in source or not (source.startswith(_BEGINS) or source.lower().endswith(_ENDS))
 
 
 def _converted(path: Path) -> str:

@@ -81,6 +81,20 @@ def test_a_damaged_document_is_refused(name: str, content: bytes, tmp_path: Path
     assert str(tmp_path / name) in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["my report.pdf", "my Report.TXT", "./old notes", "../my data/notes", "~/my notes"])
+def test_a_mistyped_path_with_a_blank_is_no_text(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no such file"):
+        read_document(name)
+    for text in (f"{name} is old.", f"The mill is old.\n{name}"):
+        if not text.startswith((".", "~")):
+            assert read_document(text) == text
+    if not name.startswith("~"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(FILES["a.pdf" if name.endswith(".pdf") else "a.md"])
+        assert LINES[0] in read_document(name)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [(b"It was built in caf\xe9.", "the text is not UTF-8: byte 19"), (b"a\0b", "NUL"), (b"\x1f\x8bcut", "gzip")],
