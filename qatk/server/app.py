@@ -52,7 +52,7 @@ REFUSED = {
     422: "Something in the request cannot be answered.",
     429: "The queue is full; Retry-After says when to come again.",
     500: "The model failed; the server's log says how.",
-    503: "The answer took too long; Retry-After says when to come again.",
+    503: "The answer took too long; Retry-After says when to come again, unless it always would.",
 }
 
 
@@ -192,7 +192,9 @@ class Routes:
             return await self.batcher.answers(work, pairs)
         except TookTooLong as error:
             what = f"the answer took more than {self.limits.seconds:g} seconds"
-            raise Refusal(503, what, fix="ask less at once", headers={"retry-after": str(error.seconds)}) from None
+            if error.seconds is None:
+                raise Refusal(503, what, fix="ask about less text at once, or raise --timeout of the server") from None
+            raise Refusal(503, what, fix="come again later", headers={"retry-after": str(error.seconds)}) from None
         except QueueFull as error:
             what = f"{counted(self.batcher.waiting, 'question', 'is')} waiting already"
             raise Refusal(429, what, fix="come again later", headers={"retry-after": str(error.seconds)}) from None

@@ -32,8 +32,14 @@ class QueueFull(Exception):
         self.seconds = seconds
 
 
-class TookTooLong(QueueFull):
-    """A request was not answered in time."""
+class TookTooLong(Exception):
+    """A request was not answered in time.
+
+    ``seconds`` says when it may be; ``None`` where it takes too long by itself.
+    """
+
+    def __init__(self, seconds: int | None) -> None:
+        self.seconds = seconds
 
 
 class Failed(Exception):
@@ -60,6 +66,17 @@ class _Job:
         self.taken, self.over = 0, False
         self.answered: asyncio.Future[list[object]] = loop.create_future()
         self._found: dict[int, object] = {}
+        self._busy, self._idle, self._since = 0, 0.0, time.monotonic()
+
+    def work_on(self, more: int) -> None:
+        """Count a worker that begins with a part of it (1), or that has ended (-1)."""
+        self._idle, self._since = self.idle, time.monotonic()
+        self._busy += more
+
+    @property
+    def idle(self) -> float:
+        """The seconds in which no worker was at it."""
+        return self._idle + (0.0 if self._busy else time.monotonic() - self._since)
 
     def give(self, begin: int, found: Sequence[object]) -> None:
         """Take answers, or what kept a question from being answered, on the loop's thread."""
@@ -109,7 +126,7 @@ class Batcher:
         try:
             return await asyncio.wait_for(job.answered, self.limits.seconds)
         except asyncio.TimeoutError:
-            raise TookTooLong(self._wait()) from None
+            raise TookTooLong(self._wait() if job.idle > self.limits.seconds / 2 else None) from None
         finally:
             self._leave(job)
 
@@ -158,6 +175,9 @@ class Batcher:
         while parts := self._take():
             began = time.perf_counter()
             self._answer(parts, answer)
+            with self._change:
+                for job, _, _ in parts:
+                    job.work_on(-1)
             size = sum(len(pairs) for _, _, pairs in parts)
             took = (time.perf_counter() - began) / size
             self._pace = took if not self._pace else 0.8 * self._pace + 0.2 * took
@@ -183,6 +203,7 @@ class Batcher:
                     size += 1
                 if job.taken > begin:
                     parts.append((job, begin, job.pairs[begin : job.taken]))
+                    job.work_on(1)
                     self._jobs.remove(job)
                     if job.taken < len(job.pairs):
                         self._jobs.append(job)

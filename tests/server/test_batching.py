@@ -13,6 +13,7 @@ from qatk.progress import advance
 from qatk.server.app import Routes
 from qatk.server.batching import CHARACTERS, QUESTIONS, Batcher, Failed, QueueFull, TookTooLong
 from qatk.server.gauges import Gauges
+from qatk.server.guard import Refusal
 from qatk.server.limits import Limits
 from qatk.server.served import Pair, Work
 
@@ -121,6 +122,25 @@ def test_a_question_that_fails_is_the_failure_of_its_request_alone() -> None:
     assert (failed.index, str(failed.error)) == (1, "bad")
     assert isinstance(panicked, Failed)
     assert (panicked.index, repr(panicked.error)) == (0, "RuntimeError('Panic: at the disco')")
+
+
+def test_only_a_request_that_had_to_wait_is_told_to_come_again() -> None:
+    answering = Answering()
+    answering.looks = False
+
+    async def run() -> list[Refusal]:
+        routes = Routes({}, Batcher([answering], Limits(seconds=1), Gauges()))
+        long = asyncio.ensure_future(routes._answers(ONE, pairs(*map(str, range(2 * QUESTIONS)))))
+        await asyncio.to_thread(answering.busy.wait, 10)
+        found = await asyncio.gather(long, routes._answers(TWO, pairs("1")), return_exceptions=True)
+        answering.open.set()
+        routes.batcher.close()
+        return [refusal for refusal in found if isinstance(refusal, Refusal)]
+
+    long, late = asyncio.run(run())
+    assert (long.status, late.status) == (503, 503)
+    assert (long.headers, late.headers) == ({}, {"retry-after": "1"})
+    assert "--timeout" in str(long.body["fix"])
 
 
 @pytest.mark.parametrize(("end", "code", "status"), [(False, 200, "ok"), (True, 503, "failed")])
