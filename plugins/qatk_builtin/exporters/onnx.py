@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from torch import nn
 
@@ -23,15 +24,16 @@ class OnnxExporter:
 
     def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> dict[str, object]:
         """Write the files; see :class:`qatk.api.Exporter`."""
-        file, whole = folder / FILE, folder / "whole.onnx"
-        program = trace(module, spec, sample, folder)
+        file = folder / FILE
+        program, least = trace(module, spec, sample, folder)
         if self.options.precision == "fp32":
             program.save(file, external_data=False)
         else:
-            program.save(whole, external_data=False)
-            if self.options.precision == "fp16":
-                halve(whole, file)
-            else:
-                quantize(whole, file, spec, sample, static=self.options.quantization == "static")
-            whole.unlink()
+            with TemporaryDirectory(dir=folder) as place:  # torch writes a large graph's weights beside it
+                whole = Path(place) / "whole.onnx"
+                program.save(whole, external_data=False)
+                if self.options.precision == "fp16":
+                    halve(whole, file)
+                else:
+                    quantize(whole, file, spec, sample, least, static=self.options.quantization == "static")
         return {name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import openvino
 from torch import nn
@@ -27,16 +28,15 @@ class OpenvinoExporter:
 
     def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> dict[str, object]:
         """Write the files; see :class:`qatk.api.Exporter`."""
-        graph, whole = folder / "graph.onnx", folder / "whole.onnx"
-        program = trace(module, spec, sample, folder)
-        if self.options.precision == "int8":
-            program.save(whole, external_data=False)
-            quantize(whole, graph, spec, sample, static=True)
-            whole.unlink()
-        else:
-            program.save(graph, external_data=False)
-        model = openvino.convert_model(graph)
-        openvino.save_model(model, folder / FILE, compress_to_fp16=self.options.precision == "fp16")
-        del model  # which maps the file
-        graph.unlink()
+        program, least = trace(module, spec, sample, folder)
+        with TemporaryDirectory(dir=folder) as place:  # torch writes a large graph's weights beside it
+            graph, whole = Path(place) / "graph.onnx", Path(place) / "whole.onnx"
+            if self.options.precision == "int8":
+                program.save(whole, external_data=False)
+                quantize(whole, graph, spec, sample, least, static=True)
+            else:
+                program.save(graph, external_data=False)
+            model = openvino.convert_model(graph)
+            openvino.save_model(model, folder / FILE, compress_to_fp16=self.options.precision == "fp16")
+            del model  # which maps the file
         return {name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript", "openvino")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ CALIBRATION_BATCH = 8
 _SCOPES, _ENCODER = "pkg.torch.onnx.name_scopes", "'module.encoder"
 
 
-def quantize(source: Path, target: Path, spec: BackboneSpec, sample: Features, *, static: bool) -> None:
+def quantize(source: Path, target: Path, spec: BackboneSpec, sample: Features, least: int, *, static: bool) -> None:
     """Write a graph whose products with the encoder's weights are in int8; those of the head stay in float32.
 
     Weights have a scale for each output, activations are unsigned: what the int8 units of processors multiply.
@@ -31,6 +30,7 @@ def quantize(source: Path, target: Path, spec: BackboneSpec, sample: Features, *
         target: file to write.
         spec: of the backbone.
         sample: windows on which ``static`` finds the ranges of activations.
+        least: columns that the graph takes, at least.
         static: whether ranges are found once, or in each batch.
     """
     kept = _outside_the_encoder(source)
@@ -39,7 +39,7 @@ def quantize(source: Path, target: Path, spec: BackboneSpec, sample: Features, *
             quantize_static(
                 source,
                 target,
-                _Sample(spec, sample, _inputs_of_graph(source), _least(source)),
+                _Sample(spec, sample, _inputs_of_graph(source), least),
                 op_types_to_quantize=PRODUCTS,
                 nodes_to_exclude=kept,
                 per_channel=True,
@@ -84,11 +84,6 @@ def _outside_the_encoder(file: Path) -> list[str]:
     nodes = onnx.load(file, load_external_data=False).graph.node
     inside = {n.name for n in nodes if any(p.key == _SCOPES and _ENCODER in p.value for p in n.metadata_props)}
     return [node.name for node in nodes if node.name not in inside] if inside else []
-
-
-def _least(file: Path) -> int:
-    """The least number of columns that a graph takes, as ``graph.json`` beside it says."""
-    return int(json.loads((file.parent / "graph.json").read_text("utf-8"))["least"])
 
 
 def _inputs_of_graph(file: Path) -> set[str]:

@@ -65,8 +65,10 @@ class ScoringGraph(nn.Module):
         return tuple(self.scores(*tensors).values())
 
 
-def trace(module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> ONNXProgram:
-    """The graph of a model, with any number of windows of any length; writes ``graph.json``.
+def trace(module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> tuple[ONNXProgram, int]:
+    """The graph of a model, with any number of windows of any length, and the least columns that it takes.
+
+    Writes ``graph.json``.
 
     Raises:
         ModelError: the head, or the encoder, computes something that no graph can hold.
@@ -93,7 +95,7 @@ def trace(module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path)
             ) from error
     assert written is not None
     write_json(folder / "graph.json", {"least": least, "inputs": graph.names, "outputs": outputs})
-    return written
+    return written, least
 
 
 def _program(

@@ -17,8 +17,11 @@ from qatk.api import Batch, ModelError, PairLogits, SpanLogits, SpanScores, Toke
 from qatk.testing.inputs.graphs import SPEC, Small, small_features
 from qatk.types import Features, pad_windows
 from qatk_builtin.exporters import OnnxOptions as ExporterOptions
+from qatk_builtin.exporters import OpenvinoOptions as OpenvinoExporterOptions
 from qatk_builtin.exporters.onnx import OnnxExporter
+from qatk_builtin.exporters.openvino import OpenvinoExporter
 from qatk_builtin.exporters.quantizing import halve, quantize
+from qatk_builtin.exporters.tracing import LEAST
 from qatk_builtin.heads import TaggerOptions
 from qatk_builtin.heads.tagger import TaggerHead
 from qatk_builtin.runtimes import OnnxOptions, OpenvinoOptions
@@ -144,7 +147,7 @@ def test_lower_precision_keeps_the_scores_near(how: str, layered: tuple[Path, Sp
     if how == "fp16":
         halve(folder / "model.onnx", tmp_path / "model.onnx")
     else:
-        quantize(folder / "model.onnx", tmp_path / "model.onnx", SPEC, FEATURES, static=how == "static")
+        quantize(folder / "model.onnx", tmp_path / "model.onnx", SPEC, FEATURES, LEAST[0], static=how == "static")
     (tmp_path / "graph.json").write_text((folder / "graph.json").read_text())
     runtime = OnnxRuntime(OnnxOptions())
     found = runtime.predict(runtime.open(Trained(folder=tmp_path, spec=SPEC)), FEATURES)
@@ -153,6 +156,15 @@ def test_lower_precision_keeps_the_scores_near(how: str, layered: tuple[Path, Sp
     assert np.abs(found.null - due.null).max() > 0
     kinds = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
     assert {"dynamic": "MatMulInteger", "static": "QuantizeLinear", "fp16": "Cast"}[how] in " ".join(kinds)
+
+
+def test_the_weights_of_a_large_graph_are_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 0)
+    module = Headed(head("answerability", width=8).build(SPEC)).eval()
+    OnnxExporter(ExporterOptions(precision="int8")).export(module, SPEC, FEATURES, tmp_path)
+    OpenvinoExporter(OpenvinoExporterOptions()).export(module, SPEC, FEATURES, tmp_path)
+    found = sorted(file.name for file in tmp_path.iterdir())
+    assert found == ["graph.json", "model.bin", "model.onnx", "model.xml"]
 
 
 def test_openvino_opens_what_it_wrote(
