@@ -114,9 +114,12 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host, origin = headers.get("host", ""), headers.get("origin")
         if self.token is None and _name(host) not in LOOPBACK:
-            raise Refusal(421, f"this server is not {host or 'named'}", fix="ask it by localhost or 127.0.0.1")
-        if scope["method"] == "POST" and origin is not None and _site(origin) != host:
-            raise Refusal(403, "a page of another site may not ask this server", where="origin")
+            fix = "ask it by localhost or 127.0.0.1, or give it a token, which makes it answer to any name"
+            raise Refusal(421, f"this server is not {host or 'named'}", fix=fix)
+        own = origin is None or _site(origin) == host or headers.get("sec-fetch-site") == "same-origin"
+        if scope["method"] == "POST" and not own:
+            fix = f"a proxy must pass on the Host header, which is {host!r} here and not that of {origin!r}"
+            raise Refusal(403, "a page of another site may not ask this server", where="origin", fix=fix)
         if self.token is not None and (scope["path"] not in OPEN or scope["method"] == "POST"):
             kind, _, given = headers.get("authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode("latin-1"), self.token.encode())

@@ -177,10 +177,15 @@ def test_requests_that_are_none_of_this_machine(server: Server) -> None:
     host = urlsplit(server.url).netloc
     assert send(server.url, body=ASKED, headers={"content-type": "text/plain"}).status == 415
     for origin in ("https://example.org", "http://[", "null"):
-        assert send(server.url, body=ASKED, headers={"origin": origin}).status == 403
+        found = send(server.url, body=ASKED, headers={"origin": origin})
+        assert (found.status, found.json["fix"].partition(",")[0]) == (403, "a proxy must pass on the Host header")
+    proxied = {"origin": "https://example.org", "sec-fetch-site": "same-origin"}
+    assert send(server.url, body=ASKED, headers=proxied).status == 200
+    assert send(server.url, body=ASKED, headers={**proxied, "sec-fetch-site": "same-site"}).status == 403
     assert send(server.url, body=ASKED, headers={"origin": f"http://{host}"}).status == 200
     for name in ("example.org", f"example.org:{host.partition(':')[2]}", "", "[", "127.0.0.1.example.org"):
-        assert send(server.url, "/models", headers={"host": name}).status == 421
+        found = send(server.url, "/models", headers={"host": name})
+        assert (found.status, "give it a token" in found.json["fix"]) == (421, True)
     assert send(server.url, "/models", headers={"host": "localhost:1"}).status == 200
 
 
