@@ -206,6 +206,13 @@ def test_head_is_get_without_the_body(server: Server) -> None:
         found, whole = send(server.url, path, method="HEAD"), send(server.url, path)
         assert (found.status, found.body, found.headers["content-length"]) == (200, b"", str(len(whole.body)))
 
+def test_pages_may_lie_under_a_path_of_a_proxy(server: Server) -> None:
+    for path in ("/", "/docs"):
+        page = send(server.url, path).body.decode()
+        assert re.findall(r'(?:(?:href|src|action)=|call\()"(/[^"]*)"', page) == []
+        assert 'href="' in page
+
+
 
 def test_browsers_are_told_to_be_strict(server: Server) -> None:
     for path in ("/", "/docs", "/openapi.json", "/models", "/nowhere"):

@@ -29,7 +29,7 @@ async function call(path, body) {
 
 /** Learn what models there are; all are chosen where no link says which. */
 async function learn() {
-  const known = await call("/models");
+  const known = await call("models");
   limits = known.limits;
   const choices = known.models.map(({ name }) => make("label", {}, make("input", { type: "checkbox", value: name, checked: !wanted.length || wanted.includes(name) }), name));
   wanted = [];
@@ -90,7 +90,7 @@ async function ask({ remember }) {
     byId("status").textContent = "Reading …";
     byId("go").disabled = true;
     const began = performance.now();
-    const asked = (model) => call("/answer", { question: state.question, context: state.text, model, top_k: state.many });
+    const asked = (model) => call("answer", { question: state.question, context: state.text, model, top_k: state.many });
     const found = await Promise.allSettled(state.models.map(asked));
     if (mine !== turn) return;
     const cards = found.flatMap((each) => (each.status === "fulfilled" ? [new Card(state.text, each.value)] : []));
