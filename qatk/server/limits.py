@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,8 @@ class Limits:
     def __post_init__(self) -> None:
         for each in fields(self):
             if not getattr(self, each.name) > 0:
+        if not math.isfinite(self.seconds):
+            raise UsageError(f"{self.seconds} is no number of seconds", where="--timeout", fix="give one, such as 60")
                 raise UsageError(f"{getattr(self, each.name)} is no limit", where=each.name, fix="give more than 0")
         if self.queue < self.questions:
             what = f"a queue of {counted(self.queue, 'question')} has no room for a request of {self.questions}"
