@@ -46,6 +46,9 @@ def serve_command(
     max_questions: Annotated[int, typer.Option(min=1, metavar="N", help="Questions of a request.")] = 256,
     max_queue: Annotated[int, typer.Option(min=1, metavar="N", help="Questions that may wait.")] = 1024,
     timeout: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time to answer a request.")] = 60.0,
+    keep_alive: Annotated[
+        int, typer.Option(min=1, metavar="SECONDS", help="Time that an idle connection stays open.")
+    ] = 75,
 ) -> None:
     """Answer questions over HTTP: a page, a JSON interface, and the hub's inference protocol.
 
@@ -58,7 +61,7 @@ def serve_command(
     from qatk.server.limits import Limits, check_extra, read_token
 
     check_extra()
-    limits = Limits(max_body, max_context, max_question, max_questions, max_queue, timeout)
+    limits = Limits(max_body, max_context, max_question, max_questions, max_queue, timeout, keep_alive=keep_alive)
     token = read_token(token_file, os.environ.pop(TOKEN, None))
     import logging
 

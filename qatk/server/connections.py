@@ -17,8 +17,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from qatk.server.guard import Guard
 from qatk.server.limits import Limits
 
-IDLE = 15
-"""Seconds for which a connection stays open for another request."""
 LINGER = 1.0
 """Seconds for which a server that ends answers on connections that are open, telling clients to close them."""
 GRACE = 5
@@ -26,9 +24,13 @@ GRACE = 5
 
 
 class Connection(H11Protocol):
-    """A connection that is closed where nothing goes on for too long: no whole head of a request, an answer unread."""
+    """A connection that is closed where nothing goes on for too long: no whole head of a request, an answer unread.
+
+    How long it may be idle between two requests is not its concern, but its parent's.
+    """
 
     _clock: asyncio.TimerHandle | None = None
+    _answered = False  # and no other request has begun
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a request."""
@@ -38,12 +40,16 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A part of a request."""
+        if self._answered:
+            self._answered = False
+            self._stop()
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
         """An answer was written, and should be read."""
         super().on_response_complete()
+        self._answered = True
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,7 +71,8 @@ class Connection(H11Protocol):
 
     def _end(self) -> None:
         self._clock = None
-        if not self.transport.is_closing() or self.transport.get_write_buffer_size():
+        unread = self.transport.get_write_buffer_size()
+        if unread or not (self._answered or self.transport.is_closing()):
             self.transport.abort()
 
 
@@ -91,7 +98,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=IDLE,
+                timeout_keep_alive=limits.keep_alive,
                 timeout_notify=max(1, round(limits.seconds)),  # for Connection: nothing is notified
                 timeout_graceful_shutdown=round(limits.seconds) + GRACE,
             )

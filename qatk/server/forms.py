@@ -177,6 +177,7 @@ class Bounds(BaseModel):
     queue: int
     seconds: float
     top_k: int
+    keep_alive: int
 
 
 class Models(BaseModel):

@@ -26,6 +26,7 @@ class Limits:
         queue: questions that wait for a worker; what comes then is 429.
         seconds: that a client has for sending its request (then 408), and the server for answering it (then 503).
         top_k: the most alternatives of a question.
+        keep_alive: seconds for which a connection stays open for another request.
     """
 
     body: int = 8 << 20
@@ -35,12 +36,13 @@ class Limits:
     queue: int = 1024
     seconds: float = 60.0
     top_k: int = 100
+    keep_alive: int = 75
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            if not getattr(self, each.name) > 0:
         if not math.isfinite(self.seconds):
             raise UsageError(f"{self.seconds} is no number of seconds", where="--timeout", fix="give one, such as 60")
+        for each in fields(self):
+            if not getattr(self, each.name) > 0:
                 raise UsageError(f"{getattr(self, each.name)} is no limit", where=each.name, fix="give more than 0")
         if self.queue < self.questions:
             what = f"a queue of {counted(self.queue, 'question')} has no room for a request of {self.questions}"

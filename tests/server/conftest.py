@@ -18,6 +18,7 @@ STRICT = {
     "--max-questions": 4,
     "--max-queue": 4,
     "--timeout": 2,
+    "--keep-alive": 20,
     "--workers": 1,
 }
 

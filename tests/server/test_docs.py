@@ -136,5 +136,6 @@ def test_the_table_of_limits_is_that_of_the_command() -> None:
         ("--max-questions", f"{limits.questions:,}"),
         ("--max-queue", f"{limits.queue:,}"),
         ("--timeout", f"{limits.seconds:g} s"),
+        ("--keep-alive", f"{limits.keep_alive} s"),
     ):
         assert f"| `{option}` | {value} |" in PAGE

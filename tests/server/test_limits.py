@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from serving import QUESTION, TEXT, TOKEN, Server, figure, send, until
@@ -85,6 +86,21 @@ def test_a_slow_client_is_told_and_cut_off(strict: Server) -> None:
         for each in (slower, silent):
             assert _closed(each)
         assert 1.5 < time.monotonic() - began < 15
+
+
+def test_an_idle_connection_stays_open_for_longer_than_a_request_may_take(strict: Server) -> None:
+    address = urlsplit(strict.url)
+    talk = HTTPConnection(str(address.hostname), address.port or 80, timeout=20)
+    assert send(strict.url, "/health", connection=talk).status == 200
+    assert talk.sock is not None
+    before = talk.sock
+    time.sleep(4)
+    assert send(strict.url, "/health", connection=talk).status == 200
+    assert talk.sock is before
+    time.sleep(1)
+    before.sendall(b"GET /health HT")
+    assert _closed(before), "half a request is cut off"
+    talk.close()
 
 
 def test_a_client_that_goes_away_costs_no_more_work(strict: Server) -> None:
