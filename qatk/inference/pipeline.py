@@ -21,7 +21,15 @@ from typing_extensions import TypedDict
 from qatk.display import in_whole_words
 from qatk.exports.folder import is_export
 from qatk.inference.model import AnsweringModel, load_model
-from qatk.inference.pipeline_call import OPTIONS, CallOptions, Question, checked_options, question_of, questions_of
+from qatk.inference.pipeline_call import (
+    OPTIONS,
+    CallOptions,
+    Question,
+    checked_options,
+    in_its_names,
+    question_of,
+    questions_of,
+)
 from qatk.inference.reply import Candidate, Reply
 from qatk.inference.sources import is_run
 
@@ -181,10 +189,10 @@ class QuestionAnsweringPipeline:
     def _answers(self, asked: Sequence[Question], options: CallOptions) -> list[Answers]:
         if not asked:
             return []
-        model = self._model(options)
         top_k = options.get("top_k", 1)
         questions, contexts = [item["question"] for item in asked], [item["context"] for item in asked]
-        replies = model.answers(questions, contexts, top_k=top_k + _MORE)
+        with in_its_names():
+            replies = self._model(options).answers(questions, contexts, top_k=top_k + _MORE)
         return [_form(reply, top_k, options) for reply in replies]
 
     def _model(self, options: CallOptions) -> AnsweringModel:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral
 from typing import cast
 
 from typing_extensions import TypedDict
 
-from qatk.errors import counted
+from qatk.errors import UsageError, counted
 
 
 class Question(TypedDict):
@@ -35,6 +37,9 @@ class CallOptions(TypedDict, total=False):
 
 OPTIONS = tuple(CallOptions.__annotations__)
 """All of them, by their names of today."""
+NAMES = {"max_length": "max_seq_len", "max_question_length": "max_question_len", "max_answer_length": "max_answer_len"}
+"""What featurizers and decoders call some of them."""
+_OWN = re.compile(rf"\b({'|'.join(NAMES)})\b")
 IDLE = ("framework", "use_fast", "num_workers")
 """What transformers took, and what changes no answer: PyTorch, fast tokenizers and one process are all there is."""
 
@@ -53,6 +58,20 @@ def checked_options(options: Mapping[str, object]) -> CallOptions:
         if (value := found.get(name)) is not None and not (isinstance(value, Integral) and int(value) >= 1):
             raise ValueError(f"{name} should be 1 or more, not {value}")
     return cast(CallOptions, {name: value for name, value in found.items() if value is not None})
+
+
+@contextmanager
+def in_its_names() -> Iterator[None]:
+    """Errors of the model name options as the pipeline does."""
+    try:
+        yield
+    except UsageError as error:
+        error.what, error.fix = _renamed(error.what), error.fix and _renamed(error.fix)
+        raise
+
+
+def _renamed(text: str) -> str:
+    return _OWN.sub(lambda found: NAMES[found[0]], text)
 
 
 def questions_of(arguments: Sequence[object], given: Mapping[str, object]) -> list[Question] | Iterable[object]:

@@ -199,7 +199,9 @@ class Routes:
             what = f"{counted(self.batcher.waiting, 'question', 'is')} waiting already"
             raise Refusal(429, what, fix="come again later", headers={"retry-after": str(error.seconds)}) from None
         except Failed as failed:
-            raise _failure(failed, f"questions.{failed.index}" if len(pairs) > 1 else "question") from failed.error
+            own = f"questions.{failed.index}" if len(pairs) > 1 else "question"
+            places = ("inputs", "parameters") if work.form == "pipeline" else (own, own)
+            raise _failure(failed.error, *places) from failed.error
 
 
 _ABOUT = """Answers questions about texts. What is wrong comes as a Problem.
@@ -218,16 +220,18 @@ def _over(where: str, what: str, most: int) -> Refusal:
     return Refusal(422, f"{what} are too many", where=where, fix=f"send {most:,} or fewer")
 
 
-def _failure(failed: Failed, where: str) -> Refusal:
-    """What a client is told of a question that could not be answered: whether it is to blame, or the server."""
-    error = failed.error
+def _failure(error: Exception, question: str, options: str) -> Refusal:
+    """What a client is told of a question that could not be answered: whether it is to blame, or the server.
+
+    ``question`` and ``options`` say where both are in the request.
+    """
     if isinstance(error, UsageError):
-        return Refusal(422, error.what, where=where, fix=error.fix)
+        return Refusal(422, error.what, where=options, fix=error.fix)
     if isinstance(error, ValueError) and not hasattr(error, "qatk_blame"):
-        return Refusal(422, str(error), where=where)
+        return Refusal(422, str(error), where=options)
     said = str(error) if isinstance(error, QatkError) else explain(error) or f"{type(error).__name__}: {error}"
     gauges.log(f"error: {said}")
-    return Refusal(500, "the model failed", where=where, fix="the server's log says how")
+    return Refusal(500, "the model failed", where=question, fix="the server's log says how")
 
 
 def _limit(properties: dict[str, Any], limits: Mapping[str, int]) -> None:

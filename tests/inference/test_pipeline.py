@@ -184,7 +184,18 @@ def test_data_sets_of_datasets_go_in(ask: Any) -> None:
         (
             {"question": QUESTION, "context": CONTEXT, "max_seq_len": 0, "doc_stride": 0},
             UsageError,
-            "max_length: should be",
+            "max_seq_len: should be",
+        ),
+        (
+            {"question": QUESTION, "context": CONTEXT, "max_seq_len": 1000},
+            UsageError,
+            "(?s)max_seq_len 1000 .* set max_seq",
+        ),
+        ({"question": QUESTION, "context": CONTEXT, "max_question_len": 0}, UsageError, "max_question_len: should be"),
+        (
+            {"question": QUESTION, "context": CONTEXT, "max_seq_len": 9},
+            UsageError,
+            "(?s)of max_seq_len 9 .* max_question_len",
         ),
         ({"question": QUESTION, "context": CONTEXT, "doc_stride": -1}, UsageError, "doc_stride: should be 0 or more"),
         ({"data": iter([]), "batch_size": 0}, ValueError, "batch_size should be 1 or more"),

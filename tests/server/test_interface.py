@@ -151,7 +151,12 @@ def test_the_hubs_javascript_client_is_understood(server: Server, offline: dict[
         ("/answer", {"questions": ["Who?", ""], "context": TEXT}, 422, "questions.1"),
         ("/answer", {"questions": ["Who?"]}, 422, "questions.0"),
         ("/", {"inputs": ASKED, "parameters": {"doc_stride": 64, "max_seq_len": 32}}, 422, "doc_stride"),
-        ("/", {"inputs": ASKED, "parameters": {"max_seq_len": 100_000}}, 422, "max_length"),
+        (
+            "/",
+            {"inputs": ASKED, "parameters": {"max_seq_len": 100_000}},
+            422,
+            '"parameters", "fix": "set max_seq_len to',
+        ),
         ("/", {"inputs": ASKED, "parameters": {"top_k": 10**9}}, 422, "top_k"),
         ("/models/nobody", {"inputs": ASKED}, 404, "nobody"),
         ("/nowhere", {}, 404, "/docs"),
@@ -201,17 +206,17 @@ def test_fifty_megabytes_are_refused_before_they_are_read(server: Server) -> Non
     assert send(server.url, body=ASKED).status == 200
 
 
-def test_head_is_get_without_the_body(server: Server) -> None:
-    for path in ("/", "/health", "/models"):
-        found, whole = send(server.url, path, method="HEAD"), send(server.url, path)
-        assert (found.status, found.body, found.headers["content-length"]) == (200, b"", str(len(whole.body)))
-
 def test_pages_may_lie_under_a_path_of_a_proxy(server: Server) -> None:
     for path in ("/", "/docs"):
         page = send(server.url, path).body.decode()
         assert re.findall(r'(?:(?:href|src|action)=|call\()"(/[^"]*)"', page) == []
         assert 'href="' in page
 
+
+def test_head_is_get_without_the_body(server: Server) -> None:
+    for path in ("/", "/health", "/models"):
+        found, whole = send(server.url, path, method="HEAD"), send(server.url, path)
+        assert (found.status, found.body, found.headers["content-length"]) == (200, b"", str(len(whole.body)))
 
 
 def test_browsers_are_told_to_be_strict(server: Server) -> None:

@@ -125,7 +125,7 @@ class StrideFeaturizer:
         if self.options.max_length > spec.max_length:
             raise FeatureError(
                 f"max_length {self.options.max_length} is more than the {spec.max_length} tokens {spec.name} takes",
-                fix=f"set the featurizer's max_length to {spec.max_length} or less",
+                fix=f"set max_length to {spec.max_length} or less",
             )
         if targets and not examples.has_gold:
             raise DataError("these examples carry no gold answers to train on", fix="train on data with answers")

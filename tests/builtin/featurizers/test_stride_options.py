@@ -81,7 +81,7 @@ def test_a_doc_stride_without_room() -> None:
 def test_max_length_beyond_the_model() -> None:
     with pytest.raises(FeatureError, match="max_length 513 is more than the 512 tokens words takes") as caught:
         featurize(words(), examples_of([("who", TEN)]), max_length=513)
-    assert caught.value.fix == "set the featurizer's max_length to 512 or less"
+    assert caught.value.fix == "set max_length to 512 or less"
 
 
 def test_a_slow_tokenizer_is_refused_by_name() -> None:
