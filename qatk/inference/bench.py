@@ -21,6 +21,7 @@ from qatk.inference.samples import sample_examples
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
 from qatk.progress import advance
+from qatk.run_folder.remote import here
 from qatk.types import Examples
 
 SECONDS = 5.0
@@ -89,13 +90,14 @@ def bench(
     if data is not None and not len(data):
         raise UsageError("the data has no question", where="--data")
     host = host or PluginHost.discover()
-    cases = [(model, runtime) for model in models for runtime in _runtimes_of(model, runtimes, host)]
+    local = {model: str(here(model)) for model in models}
+    cases = [(model, runtime) for model in models for runtime in _runtimes_of(local[model], runtimes, host)]
     with TemporaryDirectory(prefix="qatk-bench-") as folder:
         questions = Path(folder) / "questions.pickle"
         questions.write_bytes(pickle.dumps(sample_examples() if data is None else data))
         for number, (model, runtime) in enumerate(cases):
             advance("measuring", number, len(cases))
-            place, chosen = _prepared(model, runtime, Path(folder) / str(number), host)
+            place, chosen = _prepared(local[model], runtime, Path(folder) / str(number), host)
             scores = None
             for size in batch_sizes:
                 job: dict[str, object] = {"model": place, "runtime": chosen, "device": device}

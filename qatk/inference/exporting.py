@@ -24,6 +24,7 @@ from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
 from qatk.recipes.sections import DEFAULTS, RETRIEVAL
 from qatk.run_folder.parameters import FILE as PARAMETERS
+from qatk.run_folder.remote import here
 from qatk.types import Examples, Predictions
 
 CLOSE = 1e-4
@@ -76,11 +77,12 @@ def export_model(
     host, folder = host or PluginHost.discover(), Path(out)
     options = {**(settings or {}), **({} if precision is None else {PRECISION: precision})}
     exporter = exporter_of({"use": to, **options}, host)
-    if is_export(model):
+    local = here(model)
+    if is_export(local):
         raise UsageError(f"{model} is exported already", fix="name the model that it was made of")
     if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", fix="name another folder with --out")
-    own = load_model(model, device="cpu", settings=_exact(model, host), runtime=_own_runtime(), host=host)
+    own = load_model(local, device="cpu", settings=_exact(local, host), runtime=_own_runtime(), host=host)
     examples = sample_examples() if data is None else data
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
@@ -88,7 +90,7 @@ def export_model(
         opened = load_model(new, host=host)
         checks = _checks(own, opened, rest, "sample questions" if data is None else "data")
         _refuse_changed(manifest, checks)
-        manifest.model_copy(update={"checks": checks}).write(new)
+        manifest.model_copy(update={"model": str(model), "checks": checks}).write(new)
         size = sum((new / name).stat().st_size for name in manifest.files)
     return Exported(folder, size, checks)
 

@@ -32,6 +32,7 @@ from qatk.inference.pipeline_call import (
 )
 from qatk.inference.reply import Candidate, Reply
 from qatk.inference.sources import is_run
+from qatk.run_folder.remote import here
 
 TASK = "question-answering"
 DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"
@@ -260,13 +261,13 @@ def _load(
     """A model by name, or one of transformers that a program holds, which is written and read back."""
     settings: dict[str, dict[str, object]] = {"trainer": {"precision": _precision(dtype)}}
     if isinstance(model, str | Path) and (tokenizer is None or isinstance(tokenizer, str | Path)):
-        told = dict(source or {})
+        local, told = here(model), dict(source or {})
         if tokenizer is not None and str(tokenizer) != str(model):
             told["tokenizer"] = str(tokenizer)
-        if is_run(model) or is_export(model):
+        if is_run(local) or is_export(local):
             settings = {}
         settings |= {"backbone": told} if told else {}
-        return load_model(model, device=device, settings=settings, runtime=runtime)
+        return load_model(local, device=device, settings=settings, runtime=runtime)
     if isinstance(model, str | Path) or not hasattr(model, "save_pretrained"):
         raise ValueError("give the names of model and tokenizer, or a model and a tokenizer of transformers")
     if not hasattr(tokenizer, "save_pretrained"):

@@ -26,7 +26,7 @@ from qatk.errors import ModelError, PluginError, QatkError, RecipeError, UsageEr
 from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import runtime_section
 from qatk.hub.push import package
-from qatk.inference.bench import Measured, _measure
+from qatk.inference.bench import Measured, _measure, bench
 from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export_model
 from qatk.inference.sources import backbone_section
@@ -90,6 +90,19 @@ def test_an_export_of_a_published_run_keeps_what_the_run_fitted(
         assert promise is not None
         assert promise == qatk.load_model(model).promise
         assert json.loads((out / "decoder.json").read_text()) == fitted
+
+
+def test_a_run_at_a_url_is_exported_measured_and_asked(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
+    url, asked = run.absolute().as_uri(), {"question": "When was it built?", "context": "It was built in 1843."}
+    out = export_model(url, "onnx", tmp_path / "out").folder
+    assert json.loads((out / "export.json").read_text())["model"] == url
+    (measured,) = bench([url], batch_sizes=[1], seconds=0.1)
+    assert (measured.model, measured.model_bytes > 0) == (url, True)
+    assert qatk.pipeline(model=url)(**asked) == qatk.pipeline(model=run)(**asked)
+    assert qatk.pipeline(model=url).model.sections["trainer"] == qatk.load_model(run).sections["trainer"]
 
 
 def test_an_export_serves_and_is_compared(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
