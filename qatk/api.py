@@ -41,6 +41,7 @@ from qatk.plugins.observers import ComparisonReporter, EndingTracker
 from qatk.plugins.optional import (
     AnswerSlicer,
     CalibratedDecoder,
+    CalibratingExporter,
     CappedAnswers,
     CheckpointModule,
     CorpusMetric,
@@ -106,6 +107,7 @@ __all__ = [
     "BackboneSpec",
     "Batch",
     "CalibratedDecoder",
+    "CalibratingExporter",
     "CappedAnswers",
     "CheckpointModule",
     "ComparisonReporter",

@@ -59,7 +59,7 @@ def open_trained(
     runtime: LiveRuntime,
     trainer: LiveTrainer,
     model: Model,
-    sample: Callable[[], tuple[BackboneSpec, Features]],
+    sample: Callable[[LiveExporter], tuple[BackboneSpec, Features]],
     host: PluginHost,
 ) -> OpenModel:
     """A trainer's model, opened by a runtime; where the runtime needs files, they are exported on the way.
@@ -68,7 +68,7 @@ def open_trained(
         runtime: of the recipe.
         trainer: of the model.
         model: trained.
-        sample: the backbone's spec, and windows for the exporter; called where something is exported.
+        sample: gives the backbone's spec, and windows for an exporter; called where something is exported.
         host: the plugins, for the exporter.
 
     Raises:
@@ -76,8 +76,8 @@ def open_trained(
     """
     if (needed := runtime.needs()) is None:
         return OpenModel(runtime, runtime.open(Trained(predict=partial(trainer.predict, model))))
-    spec, windows = sample()
     exporter = exporter_of(needed, host)
+    spec, windows = sample(exporter)
     with TemporaryDirectory(prefix="qatk-export-") as folder:
         export_files(exporter, trainer, model, spec, windows, Path(folder))
         return open_exported(runtime, Path(folder), spec)

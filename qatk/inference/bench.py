@@ -13,10 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from qatk.errors import QatkError, UsageError
 from qatk.exports.folder import is_export, read_export
 from qatk.exports.runtimes import PRECISION, runtime_section
-from qatk.inference.exporting import export_model
+from qatk.inference.exporting import SAMPLE, export_model
 from qatk.inference.samples import sample_examples
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
@@ -97,7 +99,7 @@ def bench(
         questions.write_bytes(pickle.dumps(sample_examples() if data is None else data))
         for number, (model, runtime) in enumerate(cases):
             advance("measuring", number, len(cases))
-            place, chosen = _prepared(local[model], runtime, Path(folder) / str(number), host)
+            place, chosen = _prepared(local[model], runtime, Path(folder) / str(number), data, host)
             scores = None
             for size in batch_sizes:
                 job: dict[str, object] = {"model": place, "runtime": chosen, "device": device}
@@ -115,7 +117,9 @@ def _runtimes_of(model: str, runtimes: Sequence[str], host: PluginHost) -> list[
     return [None] if not runtimes or is_export(model) else list(runtimes)
 
 
-def _prepared(model: str, runtime: str | None, folder: Path, host: PluginHost) -> tuple[str, str | None]:
+def _prepared(
+    model: str, runtime: str | None, folder: Path, data: Examples | None, host: PluginHost
+) -> tuple[str, str | None]:
     """What a process loads: the model, or where a runtime needs files, these, so that no memory goes into exporting."""
     if runtime is None:
         return model, None
@@ -125,7 +129,9 @@ def _prepared(model: str, runtime: str | None, folder: Path, host: PluginHost) -
     needed = host.live(LiveRuntime, "runtime", str(section["use"]), options).needs()
     if needed is None:
         return model, runtime
-    export_model(model, str(needed["use"]), folder, precision=str(needed.get(PRECISION, "fp32")), host=host)
+    sample = None if data is None else data.take(np.arange(min(SAMPLE, len(data))))
+    precision = str(needed.get(PRECISION, "fp32"))
+    export_model(model, str(needed["use"]), folder, precision=precision, data=sample, host=host)
     return str(folder), None
 
 

@@ -17,7 +17,7 @@ from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sec
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
 from qatk.files import file_digest, is_there, replacing, storage_errors
 from qatk.inference.model import AnsweringModel, load_model
-from qatk.inference.samples import sample_examples
+from qatk.inference.samples import sample_for
 from qatk.inference.sources import find_source, folder_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
@@ -83,7 +83,7 @@ def export_model(
     if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", fix="name another folder with --out")
     own = load_model(local, device="cpu", settings=_exact(local, host), runtime=_own_runtime(), host=host)
-    examples = sample_examples() if data is None else data
+    examples = sample_for(exporter) if data is None else data
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
         manifest = _write(own, exporter, sample, new)

@@ -19,7 +19,7 @@ from qatk.exports.folder import read_export
 from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trained, runtime_section
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
-from qatk.inference.samples import sample_examples
+from qatk.inference.samples import sample_for
 from qatk.inference.sources import find_source, folder_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
@@ -214,7 +214,7 @@ def load_model(
         loaded = _assembled(parts, source.weights, str(model))
         windows = partial(parts.featurizer.featurize, split="prediction")
         opened = open_trained(
-            parts.runtime, parts.trainer, loaded, lambda: (spec, windows(sample_examples(), tokenizer, spec)), host
+            parts.runtime, parts.trainer, loaded, lambda to: (spec, windows(sample_for(to), tokenizer, spec)), host
         )
     _restore(parts)
     kept = not settings or _keeps_promise(compose_model(source.sections, host), parts)

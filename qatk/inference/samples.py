@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 from qatk.data import pairs
+from qatk.errors import QatkWarning
+from qatk.plugins.live_exports import LiveExporter
 from qatk.types import Examples
 
 _CONTEXTS = (
@@ -18,6 +22,14 @@ _QUESTIONS = (
     ("Which metal conducts better than copper?", "What is copper used for?", "Who discovered copper?"),
     ("How deep is Lake Ohrid?", "Where does the water come from?", "Which river leaves the lake?"),
 )
+
+
+def sample_for(exporter: LiveExporter) -> Examples:
+    """The questions for an exporter where no data is given, with a warning where they decide what it writes."""
+    if exporter.calibrates:
+        what = f"{exporter.registered.name} finds the ranges of int8 on a few built-in questions in English: "
+        warnings.warn(QatkWarning(f"{what}give some of yours to qatk export --data"), stacklevel=3)
+    return sample_examples()
 
 
 def sample_examples() -> Examples:

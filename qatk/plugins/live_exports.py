@@ -42,6 +42,11 @@ class LiveRuntime(Live[protocols.Runtime]):
 class LiveExporter(Live[protocols.Exporter]):
     """Writes models in another format."""
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether the sample decides what the exported model computes."""
+        return isinstance(self.component, optional.CalibratingExporter) and self.component.calibrates
+
     def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> dict[str, Plain]:
         """Write the files; what the export's manifest says of them."""
         with self.during("export"):

@@ -190,6 +190,19 @@ class ModuleTrainer(Protocol):
 
 
 @runtime_checkable
+class CalibratingExporter(Protocol):
+    """Optional, for exporters: says whether the sample decides what the exported model computes.
+
+    Users who give no data are then warned: the sample is a few built-in questions in English.
+    """
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether, with its options, ranges of numbers are those of the sample."""
+        ...
+
+
+@runtime_checkable
 class CalibratedDecoder(Protocol):
     """Optional, for decoders: whether a run fits the null threshold on held-out articles after decoding."""
 
@@ -280,6 +293,7 @@ OPTIONAL: Mapping[str, Sequence[type]] = {
     "decoder": (CalibratedDecoder, FittedDecoder, CappedAnswers, Normalising),
     "metric": (CorpusMetric, Normalising),
     "slicer": (TitledSlicer, AnswerSlicer, Normalising),
+    "exporter": (CalibratingExporter,),
     "reporter": (ComparisonReporter,),
     "tracker": (EndingTracker,),
 }

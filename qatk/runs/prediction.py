@@ -14,6 +14,7 @@ from qatk.exports.runtimes import open_trained
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
+from qatk.plugins.live_exports import LiveExporter
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import Pipeline
@@ -32,7 +33,7 @@ def predict(context: Context, model: Model, windows: Windows, host: PluginHost) 
     sets = {"dev": windows.dev, **windows.sets}
     parts = context.parts
 
-    def sample() -> tuple[BackboneSpec, Features]:
+    def sample(_: LiveExporter) -> tuple[BackboneSpec, Features]:
         return windows.spec, windows.dev.take(np.arange(min(SAMPLE, len(windows.dev))))
 
     with context.stages.stage("predict") as counts:

@@ -22,15 +22,18 @@ from page_tools import find_chromium, launched
 from qatk.cli import app
 from qatk.cli.bench import _tables
 from qatk.comparison.systems import read_systems
-from qatk.errors import ModelError, PluginError, QatkError, RecipeError, UsageError
+from qatk.errors import ModelError, PluginError, QatkError, QatkWarning, RecipeError, UsageError
 from qatk.evaluation.evaluate import read_data
-from qatk.exports.runtimes import runtime_section
+from qatk.exports.runtimes import exporter_of, runtime_section
 from qatk.hub.push import package
 from qatk.inference.bench import Measured, _measure, bench
 from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export_model
+from qatk.inference.samples import sample_examples, sample_for
 from qatk.inference.sources import backbone_section
+from qatk.plugins.host import PluginHost
 from qatk.server.served import described
+from qatk.types import Examples
 from serving import PROMISE, send, start
 from small import write_recipe
 
@@ -284,6 +287,28 @@ def test_bench_measures_each_runtime_in_a_process(
             row["model_bytes"]
             == (exported[0] / "model.onnx").stat().st_size + (exported[0] / "graph.json").stat().st_size
         )
+
+
+def test_static_int8_is_of_the_data_or_says_that_it_is_not(
+    run: Path, exported: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, given = PluginHost.discover(), list[int]()
+    for section in ({"use": "openvino"}, {"use": "onnx", "quantization": "static"}):
+        assert len(sample_for(exporter_of(section, host))) == len(sample_examples())
+        with pytest.warns(QatkWarning, match=f"{section['use']} finds the ranges of int8 on a few built-in questions"):
+            sample_for(exporter_of({**section, "precision": "int8"}, host))
+    sample_for(exporter_of({"use": "onnx", "precision": "int8"}, host))
+    with pytest.warns(QatkWarning, match="built-in questions in English"):
+        qatk.load_model(run, runtime="openvino:int8")
+
+    def noting(model: str, to: str, folder: Path, *, data: Examples, **options: object) -> None:
+        given.append(len(data))
+        shutil.copytree(exported[0], folder)
+
+    monkeypatch.setattr("qatk.inference.bench.export_model", noting)
+    monkeypatch.setattr("qatk.inference.bench.SAMPLE", 10)
+    list(bench([str(run)], ["openvino:int8"], [1], data=read_data(run.parent / "dev.json"), seconds=0.1))
+    assert given == [10]
 
 
 def test_what_bench_cannot_measure_is_told(exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

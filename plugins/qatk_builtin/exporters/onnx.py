@@ -22,6 +22,11 @@ class OnnxExporter:
     def __init__(self, options: OnnxOptions) -> None:
         self.options = options
 
+    @property
+    def calibrates(self) -> bool:
+        """See :class:`qatk.api.CalibratingExporter`."""
+        return self.options.precision == "int8" and self.options.quantization == "static"
+
     def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> dict[str, object]:
         """Write the files; see :class:`qatk.api.Exporter`."""
         file = folder / FILE

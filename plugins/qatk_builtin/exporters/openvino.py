@@ -26,6 +26,11 @@ class OpenvinoExporter:
     def __init__(self, options: OpenvinoOptions) -> None:
         self.options = options
 
+    @property
+    def calibrates(self) -> bool:
+        """See :class:`qatk.api.CalibratingExporter`."""
+        return self.options.precision == "int8"
+
     def export(self, module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path) -> dict[str, object]:
         """Write the files; see :class:`qatk.api.Exporter`."""
         program, least = trace(module, spec, sample, folder)
