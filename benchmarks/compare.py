@@ -22,9 +22,10 @@ from table import alone
 
 from qatk.evaluation.metrics import judge
 from qatk.files import write_json
+from qatk.languages import ENGLISH
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric, LiveSlicer
-from qatk.recipes.sections import DEFAULTS
+from qatk.recipes.compose import default_parts
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.manifest import DataRecord, Identity, StageRecord
@@ -108,8 +109,8 @@ def _columns(
 
 def make_run(path: Path, examples: Examples, skill: float, seed: int, host: PluginHost) -> None:
     """A run folder with all that comparing reads."""
-    metrics = [host.live(LiveMetric, "metric", choice["use"]) for choice in DEFAULTS["metrics"]]
-    slicers = [host.live(LiveSlicer, "slicer", choice["use"]) for choice in DEFAULTS["slicers"]]
+    metrics = default_parts(LiveMetric, "metrics", ENGLISH, host)
+    slicers = default_parts(LiveSlicer, "slicers", ENGLISH, host)
     evaluation = judge(examples, answers(examples, skill, seed), metrics, slicers)
     folder = RunFolder.open(path, Identity(recipe=f"{skill}"), resume=False)
     folder.update(

@@ -64,7 +64,7 @@ def export_command(
     chosen = parse("{}", "--set")
     for setting in settings or []:
         assign(chosen, setting)
-    examples = None if data is None else read_examples(host, use, data, [])
+    examples = None if data is None else read_examples(host, use, data, [], whole=True)
     with show_progress():
         exported = export_model(
             model,

@@ -54,7 +54,7 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
     from qatk.evaluation.metrics import judge
     from qatk.inference.sources import is_run
     from qatk.plugins.live import LiveMetric
-    from qatk.recipes.sections import DEFAULTS
+    from qatk.recipes.compose import default_parts
     from qatk.run_folder.manifest import read_finished
 
     began = time.perf_counter()
@@ -65,9 +65,7 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
     folder = Path(str(model.sections["backbone"].get("model", "")))
     if folder.is_dir():
         facts["model_bytes"] = folder_size(folder)
-    metrics = [model.host.live(LiveMetric, "metric", str(choice["use"])) for choice in DEFAULTS["metrics"]]
-    for metric in metrics:
-        metric.normalise_by(by)
+    metrics = default_parts(LiveMetric, "metrics", by, model.host)
     manifest = read_finished(Path(source)).plain() if is_run(source) else {}
     return Found(judge(examples, predictions, metrics), manifest, facts)
 

@@ -236,10 +236,6 @@ def _default_masks(examples: Examples, by: Normalisation, host: PluginHost | Non
     from qatk.evaluation.metrics import slice_masks
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveSlicer
-    from qatk.recipes.sections import DEFAULTS
+    from qatk.recipes.compose import default_parts
 
-    found = host or PluginHost.discover()
-    slicers = [found.live(LiveSlicer, "slicer", choice["use"]) for choice in DEFAULTS["slicers"]]
-    for slicer in slicers:
-        slicer.normalise_by(by)
-    return slice_masks(examples, slicers)
+    return slice_masks(examples, default_parts(LiveSlicer, "slicers", by, host or PluginHost.discover()))

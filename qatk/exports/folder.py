@@ -57,6 +57,8 @@ class ExportManifest(_Record):
         files: digest of each of the exporter's files, by name.
         about: what exporter and trainer say of them.
         checks: how the answers differ from those of the model that was exported.
+        language: the normaliser by which its run compared answers.
+        language_column: the column of the data that names each question's.
     """
 
     format: int = FORMAT
@@ -68,6 +70,8 @@ class ExportManifest(_Record):
     files: Mapping[str, str] = Field(default_factory=dict)
     about: Mapping[str, object] = Field(default_factory=dict)
     checks: Mapping[str, object] = Field(default_factory=dict)
+    language: str | None = None
+    language_column: str | None = None
 
     @property
     def precision(self) -> str:

@@ -16,10 +16,11 @@ from qatk.errors import QatkError
 from qatk.exports.runtimes import PRECISION
 from qatk.inference.bench import size_of
 from qatk.inference.model import AnsweringModel, load_model
+from qatk.inference.sources import normalisation_of_run
 from qatk.memory import peak_memory
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
-from qatk.recipes.sections import DEFAULTS
+from qatk.recipes.compose import default_parts
 from qatk.types import Examples
 
 WARM_UP = 3
@@ -89,6 +90,6 @@ def _times(model: AnsweringModel, examples: Examples, size: int, seconds: float)
 def _scores(model: AnsweringModel, examples: Examples) -> dict[str, float]:
     from qatk.evaluation.metrics import judge
 
-    metrics = [model.host.live(LiveMetric, "metric", str(choice["use"])) for choice in DEFAULTS["metrics"]]
+    metrics = default_parts(LiveMetric, "metrics", normalisation_of_run(model.run, model.host), model.host)
     found = judge(examples, model.predict(examples), metrics).metrics
     return {name: found[name] for name in ("exact", "f1")}

@@ -18,10 +18,11 @@ from qatk.exports.runtimes import PRECISION, export_files, exporter_of
 from qatk.files import file_digest, is_there, replacing, storage_errors
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.samples import sample_for
-from qatk.inference.sources import find_source, folder_of
+from qatk.inference.sources import find_source, folder_of, normalisation_of_run
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
+from qatk.recipes.compose import default_parts
 from qatk.recipes.sections import DEFAULTS, RETRIEVAL
 from qatk.run_folder.parameters import FILE as PARAMETERS
 from qatk.run_folder.remote import here
@@ -129,7 +130,7 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
         for place, name in ((model.run, CALIBRATION), (folder_of(parts.backbone), PARAMETERS)):
             if place is not None and (place / name).is_file():
                 shutil.copy(place / name, folder / name)
-    sections = plain_sections(model.sections)
+    sections, by = plain_sections(model.sections), normalisation_of_run(model.run, model.host)
     manifest = ExportManifest(
         model=model.name,
         exporter={"use": exporter.registered.name, **exporter.options.model_dump(mode="json")},
@@ -137,6 +138,8 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
         sections={name: sections[name] for name in ("featurizer", "head", "decoder", RETRIEVAL) if name in sections},
         files=files,
         about=about,
+        language=by.language,
+        language_column=by.column,
     )
     manifest.write(folder)
     return manifest
@@ -155,9 +158,11 @@ def _checks(own: AnsweringModel, opened: AnsweringModel, examples: Examples, on:
         "questions_per_second": {"before": len(examples) / seconds, "after": len(examples) / seconds_after},
     }
     if examples.has_gold:
-        metrics = [own.host.live(LiveMetric, "metric", str(choice["use"])) for choice in DEFAULTS["metrics"]]
+        by = normalisation_of_run(own.run, own.host)
+        metrics = default_parts(LiveMetric, "metrics", by, own.host)
         judged = [judge(examples, found, metrics).metrics for found in (before, after)]
         checks |= {name: {"before": judged[0][name], "after": judged[1][name]} for name in ("exact", "f1")}
+        checks["language"] = by.name_of(examples)
     return checks
 
 

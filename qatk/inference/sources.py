@@ -15,9 +15,11 @@ from qatk.calibration.risk_control import KeptPromise
 from qatk.errors import ModelError, RunFolderError
 from qatk.exports.folder import is_export, read_export, refuse_foreign
 from qatk.files import is_there
+from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins import values
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveBackbone
+from qatk.plugins.normalisers import recorded_normalisation
 from qatk.plugins.optional import LocatedBackbone
 from qatk.recipes.compose import Sections, model_part
 from qatk.recipes.sections import RETRIEVAL
@@ -106,6 +108,14 @@ def find_source(model: str | Path, host: PluginHost, revision: object = None) ->
     manifest = _checked(published, host, str(model))
     backbone = _saved_backbone(manifest.recipe["backbone"], str(model))
     return Source({**_sections(manifest), "backbone": backbone}, published)
+
+
+def normalisation_of_run(run: Path | None, host: PluginHost) -> Normalisation:
+    """By which the run of a model compared answers, see :attr:`Source.run`; the default of a model without one."""
+    if run is None:
+        return ENGLISH
+    recipe = {"metrics": [vars(read_export(run))]} if is_export(run) else read_finished(run).recipe
+    return recorded_normalisation(recipe, host)
 
 
 def is_run(model: str | Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from qatk.languages import DEFAULT, Normalisation
-from qatk.plugins.adapter import Live
+from qatk.plugins.adapter import Live, Normalised
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import (
     LiveBackbone,
@@ -29,6 +29,7 @@ from qatk.recipes.sections import DEFAULTS, RETRIEVAL, Choice
 from qatk.types import Examples
 
 L = TypeVar("L", bound=Live[object])
+N = TypeVar("N", bound=Normalised[object])
 Sections = Mapping[str, Mapping[str, object]]
 """Sections of a recipe by name, each with ``use`` and the options of a component."""
 
@@ -113,6 +114,14 @@ def model_part(adapter: type[L], kind: str, sections: Sections, host: PluginHost
     given = sections.get(kind, {})
     chosen = {**(DEFAULTS[kind] if "use" not in given else {}), **given}
     return host.live(adapter, kind, str(chosen["use"]), {k: v for k, v in chosen.items() if k != "use"})
+
+
+def default_parts(adapter: type[N], section: str, by: Normalisation, host: PluginHost) -> list[N]:
+    """The components of a recipe that names none of a section, such as its metrics, comparing by one normalisation."""
+    parts = [host.live(adapter, section.removesuffix("s"), str(chosen["use"])) for chosen in DEFAULTS[section]]
+    for part in parts:
+        part.normalise_by(by)
+    return parts
 
 
 def compose(recipe: Recipe, host: PluginHost) -> Pipeline:

@@ -108,6 +108,25 @@ def test_a_run_at_a_url_is_exported_measured_and_asked(
     assert qatk.pipeline(model=url).model.sections["trainer"] == qatk.load_model(run).sections["trainer"]
 
 
+def test_answers_are_compared_in_the_language_of_the_run(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, german := tmp_path / "german")
+    content = json.loads((german / "manifest.json").read_text())
+    content["recipe"]["metrics"] = [{"use": "squad", "language_column": "lang"}]
+    (german / "manifest.json").write_text(json.dumps(content))
+    data, said = json.loads((run.parent / "dev.json").read_text()), json.loads((run / "predictions.json").read_text())
+    for qa in [qa for paragraph in data["data"][0]["paragraphs"] for qa in paragraph["qas"]]:
+        text = said[qa["id"]]
+        qa |= {"lang": "de", "answers": [{"text": f"die {text}", "answer_start": 0}] if text else []}
+        qa["is_impossible"] = not text
+    (tmp_path / "data.json").write_text(json.dumps(data))
+    examples = read_data(tmp_path / "data.json", language_column="lang")
+    exported = export_model(german, "onnx", tmp_path / "out", data=examples)
+    assert (exported.checks["language"], exported.checks["exact"]) == ("de", {"before": 100, "after": 100})
+    words = ["bench", str(exported.folder), "--batch-size", "1", "--seconds", "0.1", "--json"]
+    done = CliRunner().invoke(app, [*words, "--data", str(tmp_path / "data.json"), "--set", "bad_answers=keep"])
+    assert json.loads(done.stdout)[0]["exact"] == 100
+
+
 def test_an_export_serves_and_is_compared(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
     model = qatk.load_model(exported[0])
     twin, reply = model.twin(), model.answer("When was it built?", "It was built in 1843.", top_k=30)
