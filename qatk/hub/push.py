@@ -165,7 +165,7 @@ def push(
             api.create_repo(repo, private=private)
         there = api.list_repo_files(repo) if update else []
     gone = [name for name in there if _OF_A_MODEL.fullmatch(name) and name not in packed.files]
-    changes = [
+    changes: list[CommitOperationAdd | CommitOperationDelete] = [
         *(CommitOperationDelete(name) for name in gone),
         *(
             CommitOperationAdd(name, content.encode() if isinstance(content, str) else str(content))
