@@ -145,7 +145,9 @@ def assign(marked: Marked, setting: str) -> None:
         if isinstance(value, dict):
             value[step] = {} if value.get(step) is None else value[step]
         elif not isinstance(step, int):
-            raise RecipeError([Problem(label, 0, 0, f"{'.'.join(map(str, path))} has no {name!r} inside")])
+            within = ".".join(map(str, path))
+            shown = name if _INDEX.fullmatch(name) else repr(name)
+            raise RecipeError([Problem(label, 0, 0, f"{within} has no {shown} inside")])
         value = value[step]
         path.append(step)
     step = _step(value, last)

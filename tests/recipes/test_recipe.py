@@ -111,7 +111,7 @@ def test_something_that_is_no_recipe(text: str, host: PluginHost) -> None:
         ("data={use: facts}", "'use' cannot name an evaluation set"),
         ("data.out_of_reach={use: facts}", "'out_of_reach' cannot name an evaluation set (letters, digits"),
         ("data.-test={use: facts}", "'-test' cannot name an evaluation set"),
-        ("data.3={use: facts}", "3 cannot name an evaluation set"),
+        ("data.3 4={use: facts}", "'3 4' cannot name an evaluation set"),
         ("data.test={use: fact}", "no dataset is called 'fact' (did you mean 'facts'?)"),
         ("data.dev=null", "the key 'data.dev' is missing"),
         ("keep_best=3", "keep_best: should be a text"),

@@ -180,7 +180,7 @@ def test_openvino_opens_what_it_wrote(
 
     compile_model = openvino.Core.compile_model
     monkeypatch.setattr(openvino.Core, "compile_model", compiling)
-    monkeypatch.setattr("qatk_builtin.runtimes.openvino.cores", lambda: 6)
+    monkeypatch.setattr("qatk_builtin.runtimes.openvino.usable_cores", lambda: 6)
     folder, due = layered
     openvino.save_model(openvino.convert_model(folder / "model.onnx"), tmp_path / "model.xml", compress_to_fp16=False)
     (tmp_path / "graph.json").write_text((folder / "graph.json").read_text())
