@@ -82,8 +82,7 @@ def _bounds(examples: Examples) -> list[tuple[int, int]]:
 def _answers(examples: Examples, *, look: bool) -> list[dict[str, list[Any] | None]]:
     texts, starts = list(examples.answer_text), examples.answer_start.tolist()
     rows = [(texts[a:b], starts[a:b]) for a, b in _bounds(examples)]
-    none = {UNKNOWN} if look else set()
-    return [{"text": said, "answer_start": None if set(at) == none else at} for said, at in rows]
+    return [{"text": said, "answer_start": None if look and set(at) == {UNKNOWN} else at} for said, at in rows]
 
 
 def _cells(answers: Sequence[Mapping[str, list[Any] | None]]) -> dict[str, list[Any]]:
