@@ -30,9 +30,16 @@ if TYPE_CHECKING:
     from qatk.types.frames import arrow_table as arrow_table
     from qatk.types.frames import by_column as by_column
     from qatk.types.rows import Rows as Rows
+    from qatk.types.tables import check_names as check_names
     from qatk.types.tables import columns_of_table as columns_of_table
 
-_WITH_ARROW = {"Rows": "rows", "arrow_table": "frames", "by_column": "frames", "columns_of_table": "tables"}
+_WITH_ARROW = {
+    "Rows": "rows",
+    "arrow_table": "frames",
+    "by_column": "frames",
+    "check_names": "tables",
+    "columns_of_table": "tables",
+}
 """What needs pyarrow, which scoring does not load."""
 
 
@@ -81,6 +88,7 @@ __all__ = [
     "as_starts",
     "batches_by_length",
     "by_column",
+    "check_names",
     "clusters_of",
     "column_values",
     "columns_of_table",

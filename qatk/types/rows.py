@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -16,7 +15,7 @@ from qatk.types.further import ALL_COLUMNS
 from qatk.types.places import Place, places_of
 from qatk.types.roles import roles_of
 from qatk.types.starts import UNKNOWN
-from qatk.types.tables import Columns, columns_of_table, text_column
+from qatk.types.tables import Columns, check_names, columns_of_table, text_column
 
 _TEXTS = ("id", "question", "context", "title")
 _FLAGS: dict[str, bool | None] = {
@@ -54,10 +53,7 @@ class Rows:
         self.table, self.where, self.further = table, where, columns
         if not table.num_rows:
             raise DataError("there are no rows", where=where, fix="one row a question is due")
-        if twice := [name for name, number in Counter(table.column_names).items() if number > 1]:
-            raise DataError(
-                f"several columns are called {listed([repr(name) for name in twice])}", where=where, fix="rename them"
-            )
+        check_names(table, where)
         self.roles = roles_of(table, where, roles or {})
 
     def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None) -> Columns:

@@ -42,6 +42,13 @@ class _Answers(NamedTuple):
     starts: list[int | None]
 
 
+def check_names(table: pa.Table, where: str) -> None:
+    """Raise :class:`DataError` where several columns have one name."""
+    if twice := [name for name, number in Counter(table.column_names).items() if number > 1]:
+        what = f"several columns are called {', '.join(map(repr, twice))}"
+        raise DataError(what, where=where, fix="give each column a name of its own")
+
+
 def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Columns:
     """The columns of examples that a ``pyarrow.Table`` holds; answers are not checked against their contexts.
 

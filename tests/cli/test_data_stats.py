@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
+from repository import ROOT
 from squad_files import document, qa, write
 
 
@@ -52,6 +53,12 @@ def test_windows_of_a_backbone() -> None:
     found = json.loads(stats(*options, "--backbone", "{use: tiny, max_length: 256}").stdout)
     [windows] = [each for each in found["spreads"] if each["name"] == "windows of a question"]
     assert (windows["count"], windows["most"] > 1) == (40, True)
+
+
+def test_windows_fit_a_model_of_short_ones() -> None:
+    found = stats(str(ROOT / "examples/compare/dev.json"), "--backbone", "{use: tiny, max_length: 96}")
+    assert found.exit_code == 0
+    assert "windows" in found.stdout
 
 
 def test_no_model_is_loaded(data: str) -> None:

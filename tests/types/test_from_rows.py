@@ -107,7 +107,7 @@ def test_titles_of_nulls_and_numbers(titles: list[Any], read: list[str]) -> None
         (
             pa.table([["Who?"], ["A."], ["B."]], ["question", "context", "context"]),
             DataError,
-            "called 'context'\n  rename",
+            "called 'context'\n  give each column a name",
         ),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import glob
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow.parquet
 
 from qatk.api import DataError, UsageError
 from qatk.files import ending, is_there, parse_json, read_json_lines, read_text
-from qatk.types import by_column
+from qatk.types import by_column, check_names
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
 
@@ -64,9 +63,7 @@ def files(source: str) -> list[Path]:
 def read_table(path: Path, form: CsvForm = AS_USUAL) -> pa.Table:
     """The rows of one file, each of whose columns has a name of its own; see :func:`read_tables`."""
     table = _read(path, form)
-    if twice := [name for name, times in Counter(table.column_names).items() if times > 1]:
-        what = f"several columns are called {', '.join(map(repr, twice))}"
-        raise DataError(what, where=str(path), fix="give each column a name of its own")
+    check_names(table, str(path))
     return table
 
 

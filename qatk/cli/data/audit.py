@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Json, Set, backbone_of
+from qatk.cli.data.options import Data, Json, Set, backbone_of, fitting
 from qatk.cli.reading import read_examples, with_column
 from qatk.cli.shared import Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
@@ -110,10 +110,8 @@ def _parts(
         part = model_part(LiveFeaturizer, "featurizer", {"featurizer": chosen}, host)
         return part.featurize(among, tokenizer, spec, split="dev")
 
-    if "max_length" not in sections["featurizer"] and sizes["max_length"] > spec.max_length:
-        sizes["max_length"] = spec.max_length
-        if "doc_stride" not in sections["featurizer"]:
-            sizes["doc_stride"] = min(sizes["doc_stride"], spec.max_length // 3)
+    if "max_length" not in (given := sections["featurizer"]):
+        sizes |= {name: size for name, size in fitting(sizes, spec.max_length).items() if name not in given}
     return featurize, {**sizes, "longest": spec.max_length}, cap
 
 

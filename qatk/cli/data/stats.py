@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.convert import another
-from qatk.cli.data.options import Data, Json, Set, backbone_of
+from qatk.cli.data.options import Data, Json, Set, backbone_of, fitting
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.errors import visible
@@ -94,9 +94,9 @@ def _windows(host: PluginHost, backbone: str, examples: Examples) -> Int64:
     sections: dict[str, dict[str, object]] = {"backbone": backbone_of(backbone), "featurizer": {}}
     tokenizer, spec = model_part(LiveBackbone, "backbone", sections, host).prepare(examples)
     featurizer = model_part(LiveFeaturizer, "featurizer", sections, host)
-    if featurizer.option("max_length", 0) > spec.max_length:
-        stride = min(featurizer.option("doc_stride", 0), spec.max_length // 3)  # as `qatk data audit` chooses
-        sections["featurizer"] |= {"max_length": spec.max_length, "doc_stride": stride}
+    sizes = {name: featurizer.option(name, 0) for name in ("max_length", "doc_stride")}
+    if sizes != (fit := fitting(sizes, spec.max_length)):
+        sections["featurizer"] |= fit
         featurizer = model_part(LiveFeaturizer, "featurizer", sections, host)
     features = featurizer.featurize(examples, tokenizer, spec, split="dev")
     return np.bincount(features.example_index, minlength=len(examples)).astype(np.int64)
