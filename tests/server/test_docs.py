@@ -111,7 +111,8 @@ class Followed:
         """Standard output of a block of Python."""
         code = block.replace("8000", self.port)
         online = {**self.environ, "HF_HUB_OFFLINE": "0"}
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=self.folder, env=online)
+        words = [forked_python(), "-c", code]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=self.folder, env=online)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
