@@ -9,7 +9,7 @@ from qatk.data.answers import BadAnswers, checked, overlapping_spans
 from qatk.data.collector import without_collector
 from qatk.data.joining import joined
 from qatk.data.pairs import pairs
-from qatk.data.strict import strict, unchecked
+from qatk.data.strict import gold_given, strict, unchecked
 from qatk.errors import listed
 from qatk.types import USUAL, as_starts
 
@@ -75,6 +75,7 @@ __all__ = [
     "describe",
     "fix",
     "form_of",
+    "gold_given",
     "joined",
     "length_rows",
     "listed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from itertools import compress
 
 import numpy as np
@@ -52,10 +53,27 @@ def unchecked(raw: RawExamples, where: str) -> Examples:
         raise
 
 
+def gold_given(
+    lacking: Sequence[str],
+    of: int,
+    key: str,
+    where: str,
+    *,
+    fix: str = "a question without an answer has an empty list",
+) -> bool:
+    """Whether questions have gold, of which those named lack the ``key``: all have it or none.
+
+    Raises:
+        DataError: where some have it.
+    """
+    if 0 < len(lacking) < of:
+        what = f"{counted(len(lacking), 'question', 'has')} no {key!r} while others have: {listed(lacking)}"
+        raise DataError(what, where=where, fix=fix)
+    return not lacking
+
+
 def _check_gold(raw: RawExamples, where: str) -> None:
-    if lacking := [raw.id[row] for row in np.flatnonzero(lacks_answers(raw)).tolist()]:
-        what = f"{counted(len(lacking), 'question', 'has')} no 'answers' while others have: {listed(lacking)}"
-        raise DataError(what, where=where, fix="a question without an answer has an empty list")
+    gold_given(list(compress(raw.id, lacks_answers(raw).tolist())), len(raw), "answers", where)
     if names := list(compress(raw.id, contradicts_flag(raw).tolist())):
         what = (
             f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"

@@ -10,12 +10,13 @@ from typing import cast
 from typing_extensions import NotRequired, TypedDict
 
 from qatk.api import Answer, DataError, Examples, RawExamples
-from qatk.data import checked, listed
+from qatk.data import gold_given
 from qatk.display import counted
 from qatk.files import read_rows
 from qatk.types import column_values
 from qatk_builtin.datasets import EvidenceOptions
 from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.one_file import OneFile
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 _ROW = "a row has id, question, context, and spans: a list of {'char_start': 3, 'char_end': 8}, empty for no answer"
@@ -31,20 +32,13 @@ class _Row(TypedDict):
     spans: NotRequired[object]
 
 
-class EvidenceDataset:
+class EvidenceDataset(OneFile[EvidenceOptions]):
     """The ``evidence`` dataset: rows of ``id``, ``question``, ``context``, ``spans`` and, where known, ``title``.
 
     All spans of a question are due. A span is an object of ``char_start`` and ``char_end`` (exclusive), or of
     ``char_start`` and ``text``; or a list of such objects, which are alternatives. An empty list of spans says that the
     context does not answer the question. Without ``spans`` in any row gold is absent.
     """
-
-    def __init__(self, options: EvidenceOptions) -> None:
-        self.options = options
-
-    def load(self) -> Examples:
-        """Read the file. Raises :class:`DataError`, with row and question, or :class:`UsageError`."""
-        return checked(self._read(), self.options.bad_answers, self.options.path)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, wherever its spans stand."""
@@ -56,10 +50,8 @@ class EvidenceDataset:
         if not rows:
             raise DataError("the file has no rows", where=where, fix=_ROW)
         lacking = [str(row["id"]) for _, row in rows if row.get("spans") is None]
-        if 0 < len(lacking) < len(rows):
-            what = f"{counted(len(lacking), 'question', 'has')} no 'spans' while others have: {listed(lacking)}"
-            raise DataError(what, where=where, fix="a question without an answer has an empty list")
-        examples = examples_of_questions([_question(row, place) for place, row in rows], gold=not lacking)
+        gold = gold_given(lacking, len(rows), "spans", where)
+        examples = examples_of_questions([_question(row, place) for place, row in rows], gold=gold)
         if self.options.columns:
             values = column_values([row for _, row in rows], self.options.columns, where, used=_USED)
             examples = replace(examples, columns=values)

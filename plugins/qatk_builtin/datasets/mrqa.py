@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qatk.api import Answer, DataError, Examples
-from qatk.data import checked, listed
-from qatk.display import counted
+from qatk.data import checked, gold_given
 from qatk.files import is_streamable, read_json_lines, stream_json_lines
 from qatk_builtin.datasets import MrqaOptions
 from qatk_builtin.datasets.one_file import OneFile
@@ -52,12 +51,8 @@ class MrqaDataset(OneFile[MrqaOptions]):
         if not found:
             raise DataError("the file has no questions", where=self.options.path, fix=_FORM)
         lacking = [question.id for question, gold in found if not gold]
-        if 0 < len(lacking) < len(found):
-            what = (
-                f"{counted(len(lacking), 'question', 'has')} no 'detected_answers' while others have: {listed(lacking)}"
-            )
-            raise DataError(what, where=self.options.path, fix="a question without an answer has an empty list")
-        examples = examples_of_questions([question for question, _ in found], gold=not lacking)
+        gold = gold_given(lacking, len(found), "detected_answers", self.options.path)
+        examples = examples_of_questions([question for question, _ in found], gold=gold)
         name = header.get("dataset") if isinstance(header, dict) else None
         return replace(examples, columns={"dataset": [str(name)] * len(examples)}) if name else examples
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from qatk.api import Answer, DataError, Examples
-from qatk.data import checked, listed
+from qatk.data import checked, gold_given
 from qatk.display import counted
 from qatk.files import parse_json, read_text
 from qatk.types import column_values
@@ -35,11 +35,8 @@ class MultiSpanQaDataset:
         path, where = Path(self.options.path), self.options.path
         rows = _rows(parse_json(read_text(path), path), where)
         lacking = [str(row["id"]) for row in rows if "label" not in row]
-        if 0 < len(lacking) < len(rows):
-            what = f"{counted(len(lacking), 'question', 'has')} no 'label' while others have: {listed(lacking)}"
-            raise DataError(what, where=where, fix="a question without an answer has labels O alone")
-        questions = [_question(row, where, gold=not lacking) for row in rows]
-        examples = examples_of_questions(questions, gold=not lacking)
+        gold = gold_given(lacking, len(rows), "label", where, fix="a question without an answer has labels O alone")
+        examples = examples_of_questions([_question(row, where, gold=gold) for row in rows], gold=gold)
         if self.options.columns:
             examples = replace(examples, columns=column_values(rows, self.options.columns, where, used=_USED))
         return checked(examples, "error", where)

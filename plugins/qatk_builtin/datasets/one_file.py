@@ -21,7 +21,7 @@ O = TypeVar("O", bound=_OfFile)  # noqa: E741
 
 
 class OneFile(ABC, Generic[O]):
-    """A dataset that reads the file ``path`` of its options, and has no further columns to choose."""
+    """A dataset that reads the file ``path`` of its options."""
 
     def __init__(self, options: O) -> None:
         self.options = options
