@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import runtime_settings
+from qatk.cli.shared import runtime_settings, section_of
 from qatk.errors import UsageError
 
 Inputs = Annotated[
@@ -166,17 +166,7 @@ Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of these draws
 
 def launcher_section(text: str | None) -> dict[str, object] | None:
     """The section of a recipe that ``--launcher`` stands for. Raises :class:`UsageError` where it names none."""
-    from qatk.recipes.document import parse
-
-    if text is None:
-        return None
-    section = parse(text, "--launcher").value
-    if isinstance(section, str):
-        section = {"use": section}
-    if not isinstance(section, dict) or not isinstance(section.get("use"), str):
-        fix = "--launcher slurm, or --launcher '{use: slurm, partition: gpu}'"
-        raise UsageError(f"{text!r} names no launcher", where="--launcher", fix=fix)
-    return section
+    return None if text is None else section_of(text, "--launcher", "launcher", "{use: slurm, partition: gpu}")
 
 
 def recipe_runtime(runtimes: Sequence[str]) -> list[str]:

@@ -94,20 +94,29 @@ def answering_settings(passages: str | None, no_overlap: bool = False) -> dict[s
     Raises:
         UsageError: where ``--passages`` names no component.
     """
-    from qatk.recipes.document import parse
     from qatk.recipes.sections import RETRIEVAL
 
     found: dict[str, dict[str, object]] = {"decoder": {"overlapping": False}} if no_overlap else {}
     if passages is None:
         return found
-    section = parse(passages, "--passages").value
+    chosen = {} if passages == "none" else section_of(passages, "--passages", "retriever", "{use: bm25, keep: 8}")
+    return {**found, RETRIEVAL: chosen}
+
+
+def section_of(text: str, option: str, kind: str, example: str) -> dict[str, object]:
+    """The section of a recipe that an option gives: the name of a component, or ``{use: ...}`` with its options.
+
+    Raises:
+        UsageError: where it names no component.
+    """
+    from qatk.recipes.document import parse
+
+    section = parse(text, option).value
     if isinstance(section, str):
-        section = {} if section == "none" else {"use": section}
-    if not isinstance(section, dict) or (section and "use" not in section):
-        raise UsageError(
-            f"{passages!r} names no retriever", where="--passages", fix="--passages '{use: bm25, keep: 8}'"
-        )
-    return {**found, RETRIEVAL: section}
+        section = {"use": section}
+    if not isinstance(section, dict) or not isinstance(section.get("use"), str):
+        raise UsageError(f"{text!r} names no {kind}", where=option, fix=f"{option} '{example}'")
+    return section
 
 
 RuntimeName = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.errors import UsageError
+from qatk.cli.shared import section_of
 
 Data = Annotated[
     str | None,
@@ -44,11 +44,7 @@ def backbone_of(text: str) -> dict[str, object]:
         UsageError: where the section names no component.
     """
     from qatk.inference.sources import backbone_section
-    from qatk.recipes.document import parse
 
-    if not text.lstrip().startswith("{"):
-        return backbone_section(text)
-    section = parse(text, "--backbone").value
-    if not isinstance(section, dict) or "use" not in section:
-        raise UsageError("the section names no component", where="--backbone", fix="--backbone '{use: tiny}'")
-    return section
+    if text.lstrip().startswith("{"):
+        return section_of(text, "--backbone", "backbone", "{use: tiny}")
+    return backbone_section(text)
