@@ -85,12 +85,9 @@ def ask_llm_command(
 
 def _fields(settings: list[str]) -> dict[str, object]:
     """The fields of a request that ``KEY=VALUE`` texts give, each value as in a recipe."""
-    from qatk.recipes.document import assign, parse
+    from qatk.recipes.document import assigned
 
-    chosen = parse("{}", "--request")
-    for setting in settings:
-        assign(chosen, setting)
-    fields: dict[str, object] = chosen.value
+    fields = assigned(settings, "--request")
     if taken := sorted({"model", "messages", "stream"} & set(fields)):
         raise UsageError(f"--request sets {taken[0]!r}, which qatk sets itself", fix="leave it out")
     return fields

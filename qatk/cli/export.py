@@ -57,13 +57,11 @@ def export_command(
     from qatk.cli.progress import show_progress
     from qatk.cli.reading import read_examples
     from qatk.inference.exporting import export_model
-    from qatk.recipes.document import assign, parse
+    from qatk.recipes.document import assigned
 
     plain_warnings()
     host = plugin_host(context)
-    chosen = parse("{}", "--set")
-    for setting in settings or []:
-        assign(chosen, setting)
+    chosen = assigned(settings or [])
     examples = None if data is None else read_examples(host, use, data, [], whole=True)
     with show_progress():
         exported = export_model(
@@ -71,7 +69,7 @@ def export_command(
             to,
             out,
             precision=precision,
-            settings=chosen.value,
+            settings=chosen,
             data=examples,
             host=host,
         )

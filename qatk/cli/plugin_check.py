@@ -68,6 +68,7 @@ def check_command(
     input and what was observed, and makes the exit code 1.
     """
     from qatk.plugins.protocols import PROTOCOLS
+    from qatk.recipes.document import assigned
     from qatk.testing.limits import SECONDS
 
     if kind is not None and kind not in PROTOCOLS:
@@ -76,7 +77,7 @@ def check_command(
     if not 0 < seconds < math.inf:
         raise UsageError(f"--seconds is {seconds:g}", fix="give a number above 0, such as 60")
     host = _with_file(context, name)
-    chosen, values = _chosen(host, name, kind), _values(settings)
+    chosen, values = _chosen(host, name, kind), assigned(settings or ())
     if values and len(chosen) > 1:
         names = ", ".join(f"{r.kind} {r.name}" for r in chosen)
         fix = "name one" if kind else "name one, or add --kind"
@@ -117,15 +118,6 @@ def _names(registered: Registered) -> tuple[str, ...]:
     former = (each for name in registered.component.formerly for each in (name, f"{name}/{registered.name}"))
     own = (registered.name, f"{plugin.name}/{registered.name}", plugin.name, plugin.distribution, plugin.target)
     return (*own, *former)
-
-
-def _values(settings: list[str] | None) -> dict[str, object]:
-    from qatk.recipes.document import assign, parse
-
-    marked = parse("{}", "--set")
-    for setting in settings or ():
-        assign(marked, setting)
-    return dict(marked.value)
 
 
 def _check(

@@ -37,13 +37,10 @@ def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: 
     """The dataset component that reads DATA, see :func:`read_examples`; without ``use`` the file's ending decides."""
     from qatk.plugins.endings import dataset_for
     from qatk.plugins.live import LiveDataset
-    from qatk.recipes.document import assign, parse
+    from qatk.recipes.document import assigned
 
     use = use or dataset_for(data)
-    chosen = parse("{}", "--set")
-    for setting in settings:
-        assign(chosen, setting)
-    options: dict[str, object] = chosen.value
+    options = assigned(settings)
     required = host.find("dataset", use).component.required_options
     if data is not None:
         if not required:

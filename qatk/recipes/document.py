@@ -8,6 +8,7 @@ length, its depth, its values with every alias unfolded and the digits of its wh
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,16 +124,24 @@ def scalar(text: str) -> object:
     return _SPECIAL.get(text, text)
 
 
-def assign(marked: Marked, setting: str) -> None:
+def assigned(settings: Iterable[str], option: str = "--set") -> dict[str, object]:
+    """What ``KEY=VALUE`` texts of an option give, all of them alone. Raises as :func:`assign`."""
+    marked = parse("{}", option)
+    for setting in settings:
+        assign(marked, setting, option)
+    return dict(marked.value)
+
+
+def assign(marked: Marked, setting: str, option: str = "--set") -> None:
     """Apply one ``--set path.to.key=value``; the value is read as YAML, lists take an index as a step.
 
-    A section that is left empty is one that is not there.
+    A section that is left empty is one that is not there. Problems name the ``option``.
 
     Raises:
         RecipeError: where the setting has no ``=``, its path runs into a scalar, past a list or too deep, or its value
             has mistakes.
     """
-    label = f"--set {setting}"
+    label = f"{option} {setting}"
     dotted, equals, text = setting.partition("=")
     if not equals or not dotted:
         raise RecipeError([Problem(label, 0, 0, "should be KEY=VALUE", "for example decoder.n_best_size=5")])

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qatk.errors import RecipeError
-from qatk.recipes.document import assign, parse, scalar
+from qatk.recipes.document import assign, assigned, parse, scalar
 from qatk.recipes.recipe import to_yaml
 
 
@@ -138,3 +138,5 @@ def test_a_setting_is_bounded_and_its_tags_are_refused() -> None:
     ):
         with pytest.raises(RecipeError, match=said):
             assign(parse("{}", "x"), setting)
+    with pytest.raises(RecipeError, match="--request n: should be KEY=VALUE"):
+        assigned(["m=1", "n"], "--request")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +58,7 @@ def audit_command(
     """
     from qatk.data import audit
     from qatk.evaluation import normalisation_of
+    from qatk.recipes.document import assigned
 
     plain_warnings()
     if backbone is None:
@@ -65,7 +66,8 @@ def audit_command(
         raise UsageError("the option --backbone is missing", fix=fix)
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
-    sections = {"backbone": backbone_of(backbone), "featurizer": _options(featurizer or []), "decoder": {}}
+    chosen = assigned(featurizer or [], "--featurizer")
+    sections = {"backbone": backbone_of(backbone), "featurizer": chosen, "decoder": {}}
     examples = read_examples(host, use, data, with_column(settings, language_column))
     featurize, sizes, cap = _parts(host, sections, examples)
     found = audit(examples, featurize, **sizes, cap=max_answer_length or cap, show=show, normalisation=by)
@@ -76,16 +78,6 @@ def audit_command(
         _print(output(), found)
     if found.failed:
         raise typer.Exit(1)
-
-
-def _options(settings: Sequence[str]) -> dict[str, object]:
-    from qatk.recipes.document import assign, parse
-
-    chosen = parse("{}", "--featurizer")
-    for setting in settings:
-        assign(chosen, setting)
-    options: dict[str, object] = chosen.value
-    return options
 
 
 def _parts(
