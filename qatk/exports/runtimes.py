@@ -85,8 +85,7 @@ def open_trained(
 
 def exporter_of(section: Mapping[str, Plain], host: PluginHost) -> LiveExporter:
     """The exporter of a section. Raises :class:`UsageError` where it, or an option of it, is unknown."""
-    options = {name: value for name, value in section.items() if name != "use"}
-    return host.live(LiveExporter, "exporter", str(section["use"]), options)
+    return host.live_section(LiveExporter, "exporter", section)
 
 
 def export_files(

@@ -125,8 +125,8 @@ def _prepared(
         return model, None
     section = runtime_section(runtime)
     known = host.find("runtime", str(section["use"])).component.options.model_fields
-    options = {name: value for name, value in section.items() if name != "use" and name in known}
-    needed = host.live(LiveRuntime, "runtime", str(section["use"]), options).needs()
+    chosen = {name: value for name, value in section.items() if name in ("use", *known)}
+    needed = host.live_section(LiveRuntime, "runtime", chosen).needs()
     if needed is None:
         return model, runtime
     sample = None if data is None else data.take(np.arange(min(SAMPLE, len(data))))

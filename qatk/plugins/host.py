@@ -159,6 +159,11 @@ class PluginHost:
             options = checked_options(registered.component, options or {}, self)
         return adapter.build(registered, options)
 
+    def live_section(self, adapter: type[L], kind: str, section: Mapping[str, object]) -> L:
+        """As :meth:`live`, from a recipe's section: ``use``, and the options beside it."""
+        options = {name: value for name, value in section.items() if name != "use"}
+        return self.live(adapter, kind, str(section.get("use", "")), options)
+
     def _instead(self, name: str, known: list[str]) -> str:
         text = suggest(name, known)
         broken = [p for p in self.plugins if p.error]

@@ -103,22 +103,19 @@ def compose_model(sections: Sections, host: PluginHost) -> ModelParts:
 
 def retriever_part(sections: Sections, host: PluginHost) -> LiveRetriever | None:
     """What chooses a model's windows; ``None`` where its section is missing or empty."""
-    if not (chosen := sections.get(RETRIEVAL)):
-        return None
-    options = {name: value for name, value in chosen.items() if name != "use"}
-    return host.live(LiveRetriever, "retriever", str(chosen.get("use", "")), options)
+    chosen = sections.get(RETRIEVAL)
+    return host.live_section(LiveRetriever, "retriever", chosen) if chosen else None
 
 
 def model_part(adapter: type[L], kind: str, sections: Sections, host: PluginHost) -> L:
     """One component of a model; raises as :func:`compose_model` does."""
     given = sections.get(kind, {})
-    chosen = {**(DEFAULTS[kind] if "use" not in given else {}), **given}
-    return host.live(adapter, kind, str(chosen["use"]), {k: v for k, v in chosen.items() if k != "use"})
+    return host.live_section(adapter, kind, {**(DEFAULTS[kind] if "use" not in given else {}), **given})
 
 
 def default_parts(adapter: type[N], section: str, by: Normalisation, host: PluginHost) -> list[N]:
     """The components of a recipe that names none of a section, such as its metrics, comparing by one normalisation."""
-    parts = [host.live(adapter, section.removesuffix("s"), str(chosen["use"])) for chosen in DEFAULTS[section]]
+    parts = [host.live_section(adapter, section.removesuffix("s"), chosen) for chosen in DEFAULTS[section]]
     for part in parts:
         part.normalise_by(by)
     return parts

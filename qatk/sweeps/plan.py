@@ -217,7 +217,6 @@ def _digests(data: Mapping[str, Mapping[str, object]], limit: int | None, host: 
     found = {}
     for name, chosen in data.items():
         if chosen:
-            options = {key: value for key, value in chosen.items() if key != "use"}
-            examples = host.live(LiveDataset, "dataset", str(chosen["use"]), options).load()
+            examples = host.live_section(LiveDataset, "dataset", chosen).load()
             found[name] = (examples if limit is None else examples.take(range(min(limit, len(examples))))).digest()
     return found

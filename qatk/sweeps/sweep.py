@@ -171,10 +171,10 @@ def launched(
     Raises:
         UsageError: for a section that names no launcher.
     """
-    options = {**(section or DEFAULTS["launcher"]), **({} if jobs is None else {"jobs": jobs})}
-    if not isinstance(use := options.pop("use", None), str):
+    chosen = {**(section or DEFAULTS["launcher"]), **({} if jobs is None else {"jobs": jobs})}
+    if not isinstance(chosen.get("use"), str):
         raise UsageError(f"{section} names no launcher", fix="for example {'use': 'local', 'jobs': 2}")
-    launcher = host.live(LiveLauncher, "launcher", use, options)
+    launcher = host.live_section(LiveLauncher, "launcher", chosen)
     files = [word for file in host.files for word in ("--plugin", file)]
     return Launched(launcher, [*files, *(word for name in host.block for word in ("--no-plugin", name))], keep=keep)
 
