@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -24,11 +24,17 @@ EventListener = Callable[[Mapping[str, object]], None]
 NoticeListener = Callable[[str], None]
 """Called with what the user should see at once, also from a signal's handler: it may do no more than note it."""
 
-_listener: ContextVar[Listener | None] = ContextVar("qatk_progress", default=None)
+
+class _Listeners(NamedTuple):
+    progress: Listener | None = None
+    epochs: EpochListener | None = None
+    events: EventListener | None = None
+    notices: NoticeListener | None = None
+
+
+_NOBODY = _Listeners()
+_listeners = ContextVar("qatk_listeners", default=_NOBODY)
 _pause: ContextVar[Callable[[], bool] | None] = ContextVar("qatk_pause", default=None)
-_epoch_listener: ContextVar[EpochListener | None] = ContextVar("qatk_epochs", default=None)
-_event_listener: ContextVar[EventListener | None] = ContextVar("qatk_events", default=None)
-_notice_listener: ContextVar[NoticeListener | None] = ContextVar("qatk_notices", default=None)
 
 
 @contextmanager
@@ -42,46 +48,38 @@ def listen(
 
     Finished epochs go to ``epochs``, all events of trainings to ``events``, and notices to ``notices``.
     """
-    tokens = (
-        _listener.set(listener),
-        _epoch_listener.set(epochs),
-        _event_listener.set(events),
-        _notice_listener.set(notices),
-    )
-    try:
+    with _within(_listeners, _Listeners(listener, epochs, events, notices)):
         yield
-    finally:
-        _listener.reset(tokens[0])
-        _epoch_listener.reset(tokens[1])
-        _event_listener.reset(tokens[2])
-        _notice_listener.reset(tokens[3])
 
 
 @contextmanager
 def listen_too(listener: Listener) -> Iterator[None]:
     """Send the progress inside this block to ``listener`` too, beside whoever listens already."""
-    before = _listener.get()
+    before = _listeners.get()
 
     def both(what: str, done: int, total: int | None) -> None:
-        if before is not None:
-            before(what, done, total)
+        if before.progress is not None:
+            before.progress(what, done, total)
         listener(what, done, total)
 
-    token = _listener.set(both)
-    try:
+    with _within(_listeners, before._replace(progress=both)):
         yield
-    finally:
-        _listener.reset(token)
 
 
 @contextmanager
 def pausing(requested: Callable[[], bool]) -> Iterator[None]:
     """Let trainers inside this block ask ``requested`` whether to pause."""
-    token = _pause.set(requested)
+    with _within(_pause, requested):
+        yield
+
+
+@contextmanager
+def _within(variable: ContextVar[T], value: T) -> Iterator[None]:
+    token = variable.set(value)
     try:
         yield
     finally:
-        _pause.reset(token)
+        variable.reset(token)
 
 
 def pause_requested() -> bool:
@@ -92,26 +90,26 @@ def pause_requested() -> bool:
 
 def end_epoch(epoch: float, metrics: Mapping[str, float]) -> None:
     """Report that an epoch is finished, with the metrics of the dev data."""
-    if listener := _epoch_listener.get():
+    if listener := _listeners.get().epochs:
         listener(epoch, metrics)
 
 
 def training_event(values: Mapping[str, object]) -> None:
     """Report an event of a training by its fields."""
-    if listener := _event_listener.get():
+    if listener := _listeners.get().events:
         listener(values)
 
 
 def notice(text: str) -> bool:
     """Have a text shown where progress is; whether anybody shows it."""
-    if listener := _notice_listener.get():
+    if listener := _listeners.get().notices:
         listener(text)
     return listener is not None
 
 
 def advance(what: str, done: int, total: int | None = None) -> None:
     """Report that ``done`` of ``total`` units of ``what`` are finished."""
-    if listener := _listener.get():
+    if listener := _listeners.get().progress:
         listener(what, done, total)
 
 
