@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -17,14 +16,8 @@ DEFAULT = "en"
 Normalise = Callable[[Sequence[str]], Sequence[str]]
 """Normal forms of texts: tokens, separated by single blanks."""
 Data = Examples | RawExamples
-
-
-class Find(Protocol):
-    """Finds normalisers."""
-
-    def __call__(self, name: str) -> Normalise:
-        """The normaliser of a name. Raises :class:`qatk.errors.UsageError` for an unknown one."""
-        ...
+Find = Callable[[str], Normalise]
+"""Finds the normaliser of a name. Raises :class:`qatk.errors.UsageError` for an unknown one."""
 
 
 def _no_other(name: str) -> Normalise:

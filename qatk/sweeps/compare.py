@@ -17,7 +17,8 @@ from qatk.results import Comparison
 from qatk.results.comparison import System
 from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
-from qatk.sweeps.events import Executor, SweepEvent
+from qatk.sweeps.events import SweepEvent
+from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
 from qatk.types import Examples
@@ -35,7 +36,7 @@ def compare(
     out: Source | None = None,
     limit: int | None = None,
     jobs: int | None = None,
-    executor: Executor | Mapping[str, object] | None = None,
+    executor: Launched | Mapping[str, object] | None = None,
     common: bool = False,
     group_seeds: bool = False,
     draws: int = DRAWS,
@@ -110,7 +111,7 @@ def _made(
     settings: Sequence[str],
     out: Source | None,
     limit: int | None,
-    executor: Executor | Mapping[str, object] | None,
+    executor: Launched | Mapping[str, object] | None,
     jobs: int | None,
     host: PluginHost,
     on: str,

@@ -1,13 +1,11 @@
-"""What happens while the runs of a sweep are made, and the protocol of whatever makes them."""
+"""What happens while the runs of a sweep are made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-from qatk.sweeps.plan import Planned
 
 
 class Piece(Protocol):
@@ -113,18 +111,3 @@ class Failed(RunEvent):
 SweepEvent = Begun | RunEvent
 Listener = Callable[[SweepEvent], None]
 """Called with every event, from the thread that called the sweep."""
-
-
-class Executor(Protocol):
-    """Where the runs of a sweep go: processes on this machine, or a cluster."""
-
-    def execute(self, runs: Sequence[Planned]) -> Generator[RunEvent, None, None]:
-        """Make these runs; one that fails does not stop the others.
-
-        Each run ends with one :class:`Finished` or :class:`Failed`, whatever comes before. Closing the generator stops
-        the runs in progress and starts no others.
-
-        Args:
-            runs: none of them finished, in the order to start them; their folders may be read from here afterwards.
-        """
-        ...

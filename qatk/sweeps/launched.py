@@ -41,7 +41,14 @@ class Launched:
         self.launcher, self.options, self.keep = launcher, options, keep
 
     def execute(self, runs: Sequence[Piece]) -> Generator[RunEvent, None, None]:
-        """Make these runs, see :class:`qatk.sweeps.events.Executor`, or follow the jobs of earlier that make them."""
+        """Make these runs, or follow the jobs of earlier that make them; one that fails does not stop the others.
+
+        Each run ends with one :class:`Finished` or :class:`Failed`, whatever comes before. Closing the generator stops
+        the runs in progress, unless they are to be kept, and starts no others.
+
+        Args:
+            runs: none of them finished, in the order to start them; their folders may be read from here afterwards.
+        """
         if not runs:
             return
         places = self.launcher.connect()

@@ -19,7 +19,7 @@ from qatk.plugins.live_launchers import LiveLauncher
 from qatk.recipes.recipe import load_recipe
 from qatk.recipes.sections import DEFAULTS
 from qatk.results.comparison import System
-from qatk.sweeps.events import Begun, Executor, Failed, Listener, Reused
+from qatk.sweeps.events import Begun, Failed, Listener, Reused
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import Over
 from qatk.sweeps.plan import Planned, check_data, plan
@@ -49,7 +49,7 @@ def sweep(
     seeds: Sequence[int] | None,
     *,
     host: PluginHost,
-    executor: Executor,
+    executor: Launched,
     listener: Listener,
     settings: Sequence[str] = (),
     out: str | Path | None = None,
@@ -124,7 +124,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, QatkWarning, stacklevel=4)
 
 
-def make_runs(runs: Sequence[Planned], executor: Executor, listener: Listener) -> list[Outcome]:
+def make_runs(runs: Sequence[Planned], executor: Launched, listener: Listener) -> list[Outcome]:
     """Make the runs that are not finished; one that fails does not stop the others.
 
     Returns:

@@ -17,7 +17,8 @@ from qatk.api import Job
 from qatk.errors import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
-from qatk.sweeps.events import EpochEnded, Executor, Finished, Queued, SweepEvent
+from qatk.sweeps.events import EpochEnded, Finished, Queued, SweepEvent
+from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import parse_over
 from qatk.sweeps.sweep import Outcome, launched, sweep
 from qatk.testing import check_component
@@ -70,7 +71,7 @@ def test_a_job_without_a_place_is_taken_away_at_once(cluster: Any, tmp_path: Pat
 
 
 def compare(
-    folder: Path, executor: Executor, heard: list[SweepEvent], cluster: Any = None
+    folder: Path, executor: Launched, heard: list[SweepEvent], cluster: Any = None
 ) -> tuple[list[System], list[Outcome]]:
     """A comparison of two values; where there is a cluster, a raylet is killed once its run has ended an epoch."""
 
