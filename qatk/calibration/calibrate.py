@@ -252,7 +252,7 @@ def _questions(examples: Examples, predictions: Predictions, normalisation: Norm
     return Questions(predictions.null_odds, examples.has_answer, answered, *scores)
 
 
-def check_can_calibrate(examples: Examples, cluster: str | None = None) -> None:
+def check_can_calibrate(examples: Examples, cluster: str | None) -> None:
     """Raise :class:`DataError` where no threshold can be fitted on one part of these examples for the other."""
     if len(set(examples.has_answer.tolist())) < 2:
         kind = "every question has an answer" if examples.has_answer.all() else "no question has an answer"

@@ -68,9 +68,9 @@ def cut_after(text: str, at: int) -> int:
     return begin if begin >= min(max(at, 0), len(text)) else begin + len(clusters(text[begin : begin + _NEAR])[0])
 
 
-def shortened(text: str, length: int, ellipsis: str = "…") -> str:
-    """The first ``length`` characters of a text, fewer where the last cluster would be cut; then ``ellipsis``."""
-    return text if len(text) <= length else text[: cut_before(text, length)] + ellipsis
+def shortened(text: str, length: int) -> str:
+    """The first ``length`` characters of a text, fewer where the last cluster would be cut; then an ellipsis."""
+    return text if len(text) <= length else text[: cut_before(text, length)] + "…"
 
 
 def word_places(text: str) -> list[tuple[int, int]]:

@@ -44,17 +44,16 @@ class Point:
     high: float
 
 
-def risk_curve(evaluation: Evaluation, number: int, confidence: float = 0.9) -> Sequence[Point]:
+def risk_curve(evaluation: Evaluation, number: int) -> Sequence[Point]:
     """Wrong answers by the share of questions that get one: ``qatk calibrate --at-most`` chooses a point of it.
 
     Args:
         evaluation: with null odds and EM. An answer is wrong if it equals no gold answer.
-        number: of points, at most.
-        confidence: of each limit, for its point alone.
+        number: of points, at most; the limits of each have a confidence of 0.9, for it alone.
     """
     answered, (exact, _) = best_answers(evaluation)
     walk = Walk.over(evaluation.predictions.null_odds, answered, exact <= 0, evaluation.clusters.index)
-    return [walk.point(at, confidence) for at in walk.rows(number)]
+    return [walk.point(at, 0.9) for at in walk.rows(number)]
 
 
 @dataclass(frozen=True, eq=False)

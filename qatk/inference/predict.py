@@ -119,9 +119,7 @@ def predict_file(
     return Written(out, asked.count, answered, resumed, scores, tally.several)
 
 
-def answer_shard(
-    model: AnsweringModel, asked: Asked, out: Path, shard: Shard, *, top_k: int = 5, block: int = BLOCK
-) -> int:
+def answer_shard(model: AnsweringModel, asked: Asked, out: Path, shard: Shard, *, top_k: int = 5) -> int:
     """Answer the blocks of a shard that are not answered, into the folder of parts; :func:`predict_file` joins them.
 
     Several processes may do so at once, and while another one waits in ``elsewhere`` of that function.
@@ -136,7 +134,7 @@ def answer_shard(
     parts = parts_of(out)
     with storage_errors(parts):
         parts.mkdir(exist_ok=True)
-    open_parts(parts, _identity(model, asked, top_k, block), resume=True)
+    open_parts(parts, _identity(model, asked, top_k, BLOCK), resume=True)
     _note_survey(parts, asked)
     blocks = shard.blocks(asked)
     _answer(model, asked, parts, top_k, blocks)

@@ -24,13 +24,13 @@ class LiveLauncher(Live[protocols.Launcher]):
         """Have jobs run; the id of each."""
         with self.during("launching"):
             ids = [values.expect(each, str) for each in self.component.submit(jobs)]
-            return _one_each(ids, len(jobs), "ids", "jobs")
+            return _one_each(ids, len(jobs), "ids")
 
     def states(self, ids: Sequence[str]) -> list[JobState]:
         """How each job stands."""
         with self.during("launching"):
             found = [values.expect(each, JobState) for each in self.component.states(ids)]
-            return _one_each(found, len(ids), "states", "jobs")
+            return _one_each(found, len(ids), "states")
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Ask jobs to end."""
@@ -43,7 +43,7 @@ class LiveLauncher(Live[protocols.Launcher]):
             self.component.close()
 
 
-def _one_each(found: list[values.T], due: int, what: str, of: str) -> list[values.T]:
+def _one_each(found: list[values.T], due: int, what: str) -> list[values.T]:
     if len(found) != due:
-        raise ValueError(f"{len(found)} {what} for {due} {of}")
+        raise ValueError(f"{len(found)} {what} for {due} jobs")
     return found

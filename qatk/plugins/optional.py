@@ -111,22 +111,22 @@ Stream: TypeAlias = Callable[[Examples, Tokenizer, BackboneSpec], Iterator[Featu
 
 def stream_of(featurizer: object) -> Stream | None:
     """The ``stream`` of a featurizer, if it has one that belongs to its ``featurize``."""
-    if not isinstance(featurizer, StreamingFeaturizer) or not _belongs(featurizer, "stream", "featurize"):
+    if not isinstance(featurizer, StreamingFeaturizer) or not _stream_belongs(featurizer, "featurize"):
         return None
     return featurizer.stream
 
 
 def blocks_of(dataset: object) -> Callable[[int], Iterator[Examples] | None] | None:
     """The ``stream`` of a dataset, if it has one that belongs to its ``load``."""
-    if not isinstance(dataset, StreamingDataset) or not _belongs(dataset, "stream", "load"):
+    if not isinstance(dataset, StreamingDataset) or not _stream_belongs(dataset, "load"):
         return None
     return dataset.stream
 
 
-def _belongs(component: object, name: str, to: str) -> bool:
-    """Whether no class overrides the method ``to`` of another without the method ``name``."""
+def _stream_belongs(component: object, to: str) -> bool:
+    """Whether no class overrides the method ``to`` of another without its ``stream``."""
     kind = type(component)
-    owner, other = (next((cls for cls in kind.__mro__ if each in vars(cls)), kind) for each in (name, to))
+    owner, other = (next((cls for cls in kind.__mro__ if each in vars(cls)), kind) for each in ("stream", to))
     return issubclass(owner, other)
 
 

@@ -14,7 +14,6 @@ from typing import Literal
 from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.files import RUN_MARK, is_there, url_of
 from qatk.run_folder.event_log import read_events
-from qatk.run_folder.load import NORMALISER
 from qatk.run_folder.lock import Holder, holder_of
 from qatk.run_folder.manifest import Manifest, read_manifest
 from qatk.run_folder.reading import read_figures
@@ -144,7 +143,7 @@ def _backbone(recipe: Mapping[str, object]) -> str:
 
 def _figures(path: Path, state: State) -> Mapping[str, float]:
     if state == "finished":
-        return read_figures(path / "metrics.json", but=NORMALISER)
+        return read_figures(path / "metrics.json")
     epochs = [event for event in read_events(path / "events.jsonl") if event.kind == "epoch"]
     return epochs[-1].metrics if epochs else {}
 

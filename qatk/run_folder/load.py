@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
 
-NORMALISER = "normaliser"
-"""The key of ``metrics.json`` that names the normaliser; all others are figures."""
-
 
 def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: PluginHost | None = None) -> RunResult:
     """Read the result of a finished run.
@@ -59,9 +56,9 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: P
     )
 
 
-def read_evaluation(path: Path, by: Normalisation, *, nbest: bool = True) -> Evaluation:
+def read_evaluation(path: Path, by: Normalisation, *, nbest: bool) -> Evaluation:
     """Predictions, gold answers and metrics of a run folder, with n-best spans if wanted; ``by`` normalises."""
-    metrics = read_figures(path / "metrics.json", but=NORMALISER)
+    metrics = read_figures(path / "metrics.json")
     evaluation = read_examples(path / "examples.parquet", metrics, nbest=nbest)
     if evaluation.per_question and not metrics:
         raise unreadable(path / "metrics.json", "it holds none of the metrics that the questions have")

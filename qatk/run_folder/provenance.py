@@ -93,7 +93,7 @@ def _how_to_get(row: ComponentRecord) -> str:
     return f"pip install {row.distribution}=={row.version}"
 
 
-def describe_machine(distributions: Iterable[str] = ()) -> dict[str, object]:
+def describe_machine(distributions: Iterable[str]) -> dict[str, object]:
     """Python, platform, cores and the versions of the packages that numbers depend on."""
     names = [*PACKAGES, *sorted(set(distributions) - set(PACKAGES))]
     versions = {name: found for name in names if (found := _version(name))}

@@ -7,6 +7,9 @@ from pathlib import Path
 from qatk.errors import DataError, RunFolderError
 from qatk.files import parse_json
 
+NORMALISER = "normaliser"
+"""The key of ``metrics.json`` that names the normaliser; all others are figures."""
+
 
 def unreadable(place: Path | str, why: str) -> RunFolderError:
     """The error of a file, or a line of it, that is not as qatk wrote it."""
@@ -36,8 +39,8 @@ def read_part(path: Path) -> object:
         raise unreadable(error.where or path, error.what) from None
 
 
-def read_figures(path: Path, but: str = "") -> dict[str, float]:
-    """Names and numbers; ``null`` is NaN, as JSON has none. The key ``but`` is left out.
+def read_figures(path: Path) -> dict[str, float]:
+    """The names and numbers of ``metrics.json``; ``null`` is NaN, as JSON has none.
 
     Raises:
         RunFolderError: as :func:`read_part`, and where it holds something else.
@@ -45,7 +48,7 @@ def read_figures(path: Path, but: str = "") -> dict[str, float]:
     content = read_part(path)
     if not isinstance(content, dict):
         raise unreadable(path, f"expected an object of names and numbers, not a {type(content).__name__}")
-    content.pop(but, None)
+    content.pop(NORMALISER, None)
     for name, value in content.items():
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             raise unreadable(path, f"{name!r} is {str(value)[:60]!r}, not a number")

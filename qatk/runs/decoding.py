@@ -58,7 +58,7 @@ def decode(
     return answers, Parameters(whole, fits)
 
 
-def check_can_fit(examples: Examples, cluster: str | None = None) -> None:
+def check_can_fit(examples: Examples, cluster: str | None) -> None:
     """Raise :class:`DataError` where parameters cannot be fitted on one part of these examples for the other."""
     if not examples.has_gold:
         raise DataError("the decoder's parameters are fitted on gold answers, and there are none")

@@ -97,7 +97,7 @@ def shuffle(source: Source, row: int, random: np.random.Generator) -> Made | Non
     order = list(range(len(parts)))
     while order == sorted(order):
         order = random.permutation(len(parts)).tolist()
-    return _rebuilt(examples, row, [parts[k] for k in order], " ")
+    return _rebuilt(examples, row, [parts[k] for k in order])
 
 
 def drop_words(source: Source, row: int, random: np.random.Generator) -> Made | None:
@@ -117,7 +117,7 @@ def drop_words(source: Source, row: int, random: np.random.Generator) -> Made | 
             together[-1] = (together[-1][0], high)
         else:
             together.append((low, high))
-    return _rebuilt(examples, row, together, " ")
+    return _rebuilt(examples, row, together)
 
 
 def distract(source: Source, row: int, random: np.random.Generator) -> Made | None:
@@ -209,13 +209,13 @@ def _shifted(spans: Spans, shift: int) -> Spans:
     return [[Answer(a.text, a.start + shift if a.start >= 0 else a.start) for a in span] for span in spans]
 
 
-def _rebuilt(examples: Examples, row: int, parts: Sequence[Place], between: str) -> Made | None:
+def _rebuilt(examples: Examples, row: int, parts: Sequence[Place]) -> Made | None:
     """The question about these parts of its context, its answers moved; none where an answer lies in no part."""
     context, place, moved = examples.context_of(row), 0, []
     for low, high in parts:
         moved.append((low, high, place - low))
-        place += high - low + len(between)
-    text = between.join(context[low:high] for low, high in parts)
+        place += high - low + 1
+    text = " ".join(context[low:high] for low, high in parts)
     spans: list[list[Answer]] = []
     for span in examples.spans_of_answer(row):
         spans.append([])

@@ -103,9 +103,9 @@ def _same(one: TokenRows, other: TokenRows) -> bool:
     return all(np.array_equal(getattr(one, column), getattr(other, column)) for column in columns)
 
 
-def _sample(examples: Examples, size: int = 8) -> list[tuple[str, str]]:
+def _sample(examples: Examples) -> list[tuple[str, str]]:
     """Some pairs of the data, evenly spread, cut to a length that costs nothing."""
-    rows = range(0, len(examples), max(1, len(examples) // size))
+    rows = range(0, len(examples), max(1, len(examples) // 8))
     return [(examples.question[row].lstrip()[:500], examples.context_of(row)[:2000]) for row in rows]
 
 

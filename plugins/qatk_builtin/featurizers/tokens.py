@@ -81,10 +81,10 @@ def _parts(tokenizer: Tokenizer, texts: Sequence[str], what: str, spans: bool) -
             advance(what, rows.stop, len(texts))
 
 
-def encode_batch(tokenizer: Tokenizer, texts: Sequence[str], *, spans: bool) -> TokenRows:
-    """As :func:`encode_texts`, all at once and silently."""
+def encode_batch(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenRows:
+    """As :func:`encode_texts` with spans, all at once and silently."""
     with bare(tokenizer.backend_tokenizer) as backend:
-        return _rows(texts, _encode(backend, texts, spans), spans)
+        return _rows(texts, _encode(backend, texts, spans=True), spans=True)
 
 
 def _encode(backend: tokenizers.Tokenizer, texts: Sequence[str], spans: bool) -> list[Encoding]:

@@ -72,7 +72,7 @@ def _encode(tokenizer: Tokenizer, texts: Sequence[str], spans: bool) -> TokenRow
 def _encode_distinct(tokenizer: Tokenizer, words: Sequence[str]) -> TokenRows:
     """The tokens of each word. They go through the tokenizer in lines, since each call costs more than a word does."""
     lines = [" ".join(words[k : k + LINE]) for k in range(0, len(words), LINE)]
-    rows = encode_batch(tokenizer, lines, spans=True)
+    rows = encode_batch(tokenizer, lines)
     begin = _begins(words)
     shift = np.repeat(_begins(lines), rows.lengths)
     # The word of each token: the last that begins at or before it.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from qatk.data.answers import nearest_place, overlap_of
 from qatk.data.quality.findings import Found, short
 from qatk.evaluation.word_bounds import cuts_word
-from qatk.languages import ENGLISH, Normalisation
+from qatk.languages import Normalisation
 from qatk.types import Answer, RawExamples
 
 _AHEAD, _BEHIND = ",;:!?)]}\u201d\u3002\uff0c", ",;:([{\u201c\uff0c"
@@ -31,7 +31,7 @@ class _Place(NamedTuple):
     context: str
 
 
-def answer_findings(raw: RawExamples, by: Normalisation = ENGLISH) -> Iterator[Found]:
+def answer_findings(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
     """Finds about answers, one kind after the other."""
     found: dict[str, list[_Place]] = defaultdict(list)
     contexts, rows = raw.context, raw.answer_owners.tolist()

@@ -9,11 +9,11 @@ import numpy as np
 
 from qatk.data.quality.findings import Found, short
 from qatk.data.strict import contradicts_flag, lacks_answers
-from qatk.languages import ENGLISH, Normalisation
+from qatk.languages import Normalisation
 from qatk.types import RawExamples
 
 
-def question_findings(raw: RawExamples, by: Normalisation = ENGLISH) -> Iterator[Found]:
+def question_findings(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
     """Finds about questions, one kind after the other; answers are the same where their normal forms are."""
     yield _duplicate_ids(raw)
     yield _empty_fields(raw)
