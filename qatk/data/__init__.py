@@ -11,7 +11,6 @@ from qatk.data.joining import joined
 from qatk.data.pairs import pairs
 from qatk.data.strict import gold_given, strict, unchecked
 from qatk.errors import listed
-from qatk.types import USUAL, as_starts
 
 if TYPE_CHECKING:
     from qatk.data.auditing import Audit as Audit
@@ -19,12 +18,10 @@ if TYPE_CHECKING:
     from qatk.data.auditing import best_choice as best_choice
     from qatk.data.convert import ENDINGS as ENDINGS
     from qatk.data.convert import FORMS as FORMS
-    from qatk.data.convert import Form as Form
     from qatk.data.convert import Saved as Saved
     from qatk.data.convert import form_of as form_of
     from qatk.data.convert import rendered as rendered
     from qatk.data.convert import save as save
-    from qatk.data.convert import squad_document as squad_document
     from qatk.data.parts import Split as Split
     from qatk.data.parts import sample as sample
     from qatk.data.parts import split as split
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from qatk.data.quality import Quality as Quality
     from qatk.data.quality import check as check
     from qatk.data.quality import fix as fix
-    from qatk.data.stats import Spread as Spread
     from qatk.data.stats import Stats as Stats
     from qatk.data.stats import describe as describe
     from qatk.data.stats_page import HEADERS as HEADERS
@@ -43,10 +39,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "qatk.data.auditing": ("Audit", "audit", "best_choice"),
-    "qatk.data.convert": ("ENDINGS", "FORMS", "Form", "Saved", "form_of", "rendered", "save", "squad_document"),
+    "qatk.data.convert": ("ENDINGS", "FORMS", "Saved", "form_of", "rendered", "save"),
     "qatk.data.parts": ("Split", "sample", "split"),
     "qatk.data.quality": ("Change", "Finding", "Quality", "check", "fix"),
-    "qatk.data.stats": ("Spread", "Stats", "describe"),
+    "qatk.data.stats": ("Stats", "describe"),
     "qatk.data.stats_page": ("HEADERS", "charts_of", "length_rows", "stats_html"),
 }
 """Imported at first use: a command that reads data needs none of what checks, converts and describes them."""
@@ -55,18 +51,14 @@ __all__ = [
     "ENDINGS",
     "FORMS",
     "HEADERS",
-    "USUAL",
     "Audit",
     "BadAnswers",
     "Change",
     "Finding",
-    "Form",
     "Quality",
     "Saved",
     "Split",
-    "Spread",
     "Stats",
-    "as_starts",
     "audit",
     "best_choice",
     "charts_of",
@@ -85,7 +77,6 @@ __all__ = [
     "sample",
     "save",
     "split",
-    "squad_document",
     "stats_html",
     "strict",
     "unchecked",

@@ -3,8 +3,6 @@
 from qatk.display.graphemes import (
     UNSPACED,
     clusters,
-    cut_after,
-    cut_before,
     in_whole_words,
     occurrences,
     shortened,
@@ -29,11 +27,10 @@ from qatk.display.numbers import (
 )
 from qatk.display.page import content_policy, page_script, page_style, page_template
 from qatk.display.tables import bar, in_blocks, plain_table
-from qatk.display.text import ELLIPSIS, Mark, excerpt, printable, undirected
+from qatk.display.text import Mark, excerpt, printable, undirected
 
 __all__ = [
     "ANSWER_NOTHING",
-    "ELLIPSIS",
     "METRICS",
     "UNSPACED",
     "Mark",
@@ -42,8 +39,6 @@ __all__ = [
     "clusters",
     "content_policy",
     "counted",
-    "cut_after",
-    "cut_before",
     "detects",
     "excerpt",
     "figure",

@@ -24,6 +24,7 @@ KINDS: tuple[str, ...] = (
     "missing spans", "superfluous spans", "some spans right",
 )
 """All kinds, right ones first; :func:`error_kinds_of` returns indices into it."""
+RIGHT_KINDS = frozenset(KINDS[:2])
 
 MEANINGS: dict[str, str] = {
     "right answer": "exact match",

@@ -7,17 +7,8 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qatk.display import (
-    clusters,
-    cut_after,
-    cut_before,
-    excerpt,
-    in_whole_words,
-    occurrences,
-    shortened,
-    word_places,
-    words_of,
-)
+from qatk.display import clusters, excerpt, in_whole_words, occurrences, shortened, word_places, words_of
+from qatk.display.graphemes import cut_after, cut_before
 from qatk.display.text import Mark
 
 PIECES = ["a", "e\u0301", " ", "ที่", "नि", "\u1100\u1161", "👩\u200d🔬", "東京", "か\u3099", "שָׁ", "\r\n", "."]

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.api import Answer, Examples
-from qatk.data import as_starts
-from qatk.types import ragged
+from qatk.types import as_starts, ragged
 
 
 class Question(NamedTuple):

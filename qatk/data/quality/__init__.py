@@ -1,8 +1,8 @@
 """Whether data are in order: what is wrong with questions, contexts and answers, what it costs, and what is mended."""
 
 from qatk.data.quality.check import check
-from qatk.data.quality.findings import Finding, Found, Quality
+from qatk.data.quality.findings import Finding, Quality
 from qatk.data.quality.fix import Change, fix
-from qatk.data.quality.kinds import KINDS, Kind
+from qatk.data.quality.kinds import KINDS
 
-__all__ = ["KINDS", "Change", "Finding", "Found", "Kind", "Quality", "check", "fix"]
+__all__ = ["KINDS", "Change", "Finding", "Quality", "check", "fix"]

@@ -22,9 +22,10 @@ from qatk.display import (
     shortened,
     signed,
 )
+from qatk.evaluation import RIGHT_KINDS
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
 from qatk_builtin.reporters.shared.cases import context_text, gold_text, said_text, short
-from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast, SliceLine
+from qatk_builtin.reporters.shared.comparison import Contrast, SliceLine
 
 INDENT = 2
 WIDE, WIDE_WITH_SEEDS = 108, 128

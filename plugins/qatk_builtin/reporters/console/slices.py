@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qatk.display import METRICS, bar, figure, interval, plain_table, printable, shortened, signed
-from qatk.evaluation import KINDS, MEANINGS, RIGHT_ANSWER, RIGHT_TO_ABSTAIN, percent, right_elsewhere
+from qatk.evaluation import KINDS, MEANINGS, RIGHT_KINDS, percent, right_elsewhere
 from qatk.results import Evaluation, SliceRow
 from qatk.types import Int8
 from qatk_builtin.reporters.shared.facts import SCALE
@@ -37,11 +37,10 @@ def kinds_table(codes: Int8, width: int) -> Table:
     words = ["meaning"] if width >= WIDE else []
     table = plain_table("", "questions", "share", "", *words, left=(0, 3, 4))
     counts = np.bincount(codes, minlength=len(KINDS)).tolist()
-    for code, (kind, number) in enumerate(zip(KINDS, counts, strict=True)):
+    for kind, number in zip(KINDS, counts, strict=True):
         if number:
             share = 100 * number / len(codes)
-            right = code in (RIGHT_ANSWER, RIGHT_TO_ABSTAIN)
-            name = Text(kind, "green" if right else "red")
+            name = Text(kind, "green" if kind in RIGHT_KINDS else "red")
             meaning = [Text(MEANINGS[kind], "dim")] if words else []
             table.add_row(name, f"{number:,}", f"{share:.1f} %", bar(share), *meaning)
     return table

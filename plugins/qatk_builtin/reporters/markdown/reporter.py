@@ -9,14 +9,14 @@ from rich.console import Console
 
 from qatk.api import RunResult
 from qatk.display import METRICS, Mark, detects, figure, interval, p_value, points, shortened, signed
-from qatk.evaluation import KINDS, error_kinds_of
+from qatk.evaluation import KINDS, RIGHT_KINDS, error_kinds_of
 from qatk.files import write_atomically
 from qatk.results import Comparison, Difference, Evaluation, Pair, SliceRow
 from qatk.types import groups_of
 from qatk_builtin.reporters import MarkdownOptions
 from qatk_builtin.reporters.markdown.escape import code, details, escape, escape_printable, table
 from qatk_builtin.reporters.shared.cases import LONGEST, context_text, golds_of, marks_of, pick_losses, pick_wins
-from qatk_builtin.reporters.shared.comparison import RIGHT_KINDS, Contrast
+from qatk_builtin.reporters.shared.comparison import Contrast
 from qatk_builtin.reporters.shared.facts import facts, further_table, notes
 from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 

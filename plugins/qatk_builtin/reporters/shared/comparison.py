@@ -16,8 +16,6 @@ from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, grou
 from qatk_builtin.reporters.shared.cases import golds_near, places_said
 from qatk_builtin.reporters.shared.system_figures import COSTS, KEYS, SCORES, few, figures_of, scores_of
 
-RIGHT_KINDS = frozenset({"right answer", "right to abstain"})
-
 
 @dataclass(frozen=True)
 class Line:
