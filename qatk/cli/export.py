@@ -10,6 +10,7 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.shared import ModelName, Use, output, plain_warnings, plugin_host, print_json
+from qatk.display.numbers import byte_size
 
 if TYPE_CHECKING:
     from qatk.inference.exporting import Exported
@@ -88,4 +89,4 @@ def _say(exported: Exported) -> None:
     for name, title, digits in (("exact", "EM", 2), ("f1", "F1", 2), ("questions_per_second", "questions/s", 1)):
         if isinstance(both := checks.get(name), Mapping):
             console.print(f"{title}: {both['before']:.{digits}f} before, {both['after']:.{digits}f} after")
-    console.print(f"{exported.folder} ({exported.size / 1e6:.1f} MB)", soft_wrap=True)
+    console.print(f"{exported.folder} ({byte_size(exported.size)})", soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.shared import output, plain_warnings, print_json
+from qatk.display.numbers import byte_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,6 @@ BaseModel = Annotated[
     typer.Option(metavar="ID", help="Hub id of the encoder in the card.", show_default="that of the recipe"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_SIZES = ("B", "KiB", "MiB", "GiB")
 
 
 def push_command(
@@ -86,7 +86,7 @@ def push_command(
         return
     console = output()
     who = {None: "", True: " (private)", False: " (public)"}[done.private]
-    console.print(f"{len(done.files)} files, {_size(sum(done.files.values()))}{who}", soft_wrap=True)
+    console.print(f"{len(done.files)} files, {byte_size(sum(done.files.values()))}{who}", soft_wrap=True)
     console.print(done.url, soft_wrap=True, highlight=False)
 
 
@@ -99,19 +99,11 @@ def _show(console: Console, packed: Package, private: bool | None) -> None:
     would = {None: "be updated", True: "be private", False: "be public"}[private]
     table = plain_table("file", "size", title=f"{packed.repo} would {would}")
     for name, size in packed.sizes().items():
-        table.add_row(name, _size(size))
+        table.add_row(name, byte_size(size))
     console.print(table)
     if isinstance(card := packed.files.get("README.md"), str):
         console.print()
         console.print(Text(card), soft_wrap=True)
-
-
-def _size(number: float) -> str:
-    for unit in _SIZES[:-1]:
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} {_SIZES[-1]}"
 
 
 def pull_command(

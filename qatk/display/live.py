@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from qatk.display.numbers import METRICS, clock, figure, scaled
+from qatk.display.numbers import METRICS, byte_size, clock, figure
 from qatk.display.tables import bar
 from qatk.display.text import printable
 
@@ -163,7 +163,7 @@ def _speed_line(step: Mapping[str, object], memory: int) -> Text:
         f"rate {_number(step, 'learning_rate'):.1e}",
     ]
     if memory:
-        said.append(f"memory {scaled(memory, 1000, (' B', ' kB', ' MB', ' GB', ' TB'))}")
+        said.append(f"memory {byte_size(memory)}")
     return Text(", ".join(said), "dim")
 
 

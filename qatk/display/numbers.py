@@ -85,6 +85,11 @@ def scaled(value: float, base: int, units: Sequence[str]) -> str:
     return f"{value:.0f}{units[power]}" if value >= 100 or power == 0 else f"{value:.1f}{units[power]}"
 
 
+def byte_size(number: float) -> str:
+    """``91.0 MB``."""
+    return scaled(number, 1000, (" B", " kB", " MB", " GB", " TB"))
+
+
 def figure(value: float | None, digits: int) -> str:
     """A number with ``digits`` digits after the decimal point; ``-`` if unknown."""
     if value is None or not math.isfinite(value):

@@ -78,7 +78,7 @@ def test_figures_are_whole(host: PluginHost, width: int) -> None:
         "130,319 questions 19,029 contexts 131,754 windows 20,123,456 tokens",
         "data skipped (took 0.5 s)",
         "train 7,412.5 s (1,234 windows/s)",
-        "1.50 GiB (peak)",
+        "1.6 GB (peak)",
         "questions truncated to max_question_length: 2 in dev",
         "2 20 0.50 1.00 50.0 25.0 12.5 32.0 42.0 kept",
         "loss 4.00 ┤",

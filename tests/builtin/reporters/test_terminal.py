@@ -98,7 +98,7 @@ def test_what_a_reader_must_see(host: PluginHost, width: int) -> None:
         "questions truncated to max_question_length: 2 in dev",
         "data skipped",
         "train 61.0 s (12 windows/s)",
-        "1.00 GiB",
+        "1.1 GB (peak)",
         "loss start end both",
         "44.4",
         "question word: who",

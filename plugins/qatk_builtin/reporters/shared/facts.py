@@ -13,6 +13,7 @@ from qatk.api import RunResult
 from qatk.display import (
     ANSWER_NOTHING,
     best_threshold,
+    byte_size,
     counted,
     figure,
     interval,
@@ -158,7 +159,7 @@ def facts(result: RunResult) -> Iterable[tuple[str, list[str]]]:
     if result.stages:
         yield "time", _aligned([_time(stage) for stage in result.stages], left=1)
     if peak := result.manifest.get("peak_memory_bytes"):
-        yield "memory", [f"{peak / 2**30:.2f} GiB (peak)"]
+        yield "memory", [f"{byte_size(peak)} (peak)"]
 
 
 def _groups(stages: Sequence[StageTime]) -> Mapping[str, Mapping[str, float]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qatk.display import METRICS, figure, points, scaled
+from qatk.display import METRICS, byte_size, figure, points, scaled
 from qatk.evaluation import answerability_of
 from qatk.results import Evaluation, System
 from qatk.types import HAS_ANSWER, NO_ANSWER
@@ -36,7 +36,7 @@ def _figures(system: System) -> dict[str, str]:
     if "parameters" in facts:
         figures["parameters"] = scaled(facts["parameters"], 1000, ("", " k", " M", " B"))
     if "model_bytes" in facts:
-        figures["size"] = scaled(facts["model_bytes"], 1000, (" B", " kB", " MB", " GB"))
+        figures["size"] = byte_size(facts["model_bytes"])
     return figures
 
 
