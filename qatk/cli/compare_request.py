@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from qatk.cli.compare_options import recipe_runtime
+from qatk.cli.compare_options import launcher_section, recipe_runtime
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
+    from qatk.sweeps.plan import Planned
     from qatk.sweeps.sweep import Outcome
 
 _OF_FILES = (".json", ".jsonl", ".parquet", ".gz", ".yaml", ".yml")
@@ -106,7 +107,8 @@ class Request:
         return systems, []
 
     def _read_recipes(self, host: PluginHost, recipes: Sequence[Path]) -> tuple[list[System], list[Outcome]]:
-        from qatk.cli.compare_recipes import Runs
+        from qatk.cli.compare_recipes import make, write
+        from qatk.sweeps.sweep import launched, launcher_of
 
         if others := [str(path) for path in self.inputs if path not in recipes]:
             what = f"not a recipe: {', '.join(others)}"
@@ -120,14 +122,27 @@ class Request:
             ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
         )
         settings = [*self.settings, *recipe_runtime(self.runtimes)]
-        varied = recipes, self.over, self.seeds, settings, self.out, self.limit
-        runs = Runs(*varied, self.jobs, self.launcher, self.keep)
         if self.plan is not None:
             given = (("--jobs", self.jobs), ("--launcher", self.launcher), ("--keep-running", self.keep or None))
             self._refuse(*given, why="runs that this command makes")
-            runs.write(self.plan, host, json=self.json)
+            write(self.plan, self._planned(host, settings), host, json=self.json)
             raise typer.Exit
-        return runs.make(host, nbest=self.nbest, on=self.on, paired=self.paired)
+        runs = self._planned(host, settings)
+        section = launcher_section(self.launcher) or launcher_of(recipes[0], settings, host)
+        executor = launched(section, host, jobs=self.jobs, keep=self.keep)
+        return make(runs, executor, host, nbest=self.nbest, on=self.on, paired=self.paired)
+
+    def _planned(self, host: PluginHost, settings: Sequence[str]) -> list[Planned]:
+        """All runs of the recipes."""
+        from qatk.sweeps.overrides import parse_over, parse_seeds
+        from qatk.sweeps.plan import plan
+
+        seeds = None if self.seeds is None else parse_seeds(self.seeds)
+        if len(self.inputs) == 1 and not self.over and len(seeds or ()) < 2:
+            fix = "vary it with --over KEY=A,B, give it several --seeds, or add another recipe"
+            raise UsageError("one recipe is only one system", fix=fix)
+        overs = [parse_over(text) for text in self.over]
+        return plan(self.inputs, overs, seeds, host=host, settings=settings, out=self.out, limit=self.limit)
 
     def _gather(self, host: PluginHost, plan: Path) -> tuple[list[System], list[Outcome]]:
         from qatk.sweeps.sweep import gather

@@ -20,6 +20,7 @@ from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.events import SweepEvent
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values
+from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
 from qatk.types import Examples
 
@@ -124,20 +125,8 @@ def _made(
     if executor is None or isinstance(executor, Mapping):
         section = launcher_of(recipes[0], settings, host) if executor is None else executor
         executor = launched(section, host, jobs=jobs)
-    made = sweep(
-        recipes,
-        overs,
-        seeds,
-        host=host,
-        executor=executor,
-        listener=_ignore,
-        settings=settings,
-        out=out,
-        limit=limit,
-        on=on,
-        paired=paired,
-    )
-    return made[0]
+    runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
+    return sweep(runs, executor, _ignore, host=host, on=on, paired=paired)[0]
 
 
 def _ignore(event: SweepEvent) -> None:

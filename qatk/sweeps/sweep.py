@@ -21,8 +21,7 @@ from qatk.recipes.sections import DEFAULTS
 from qatk.results.comparison import System
 from qatk.sweeps.events import Begun, Failed, Listener, Reused
 from qatk.sweeps.launched import Launched
-from qatk.sweeps.overrides import Over
-from qatk.sweeps.plan import Planned, check_data, plan
+from qatk.sweeps.plan import Planned, check_data
 from qatk.sweeps.plan_folder import read_plan
 
 _WITHOUT_RESULT = ("failed", "missing")
@@ -44,41 +43,30 @@ class Outcome:
 
 
 def sweep(
-    recipes: Sequence[str | Path],
-    overs: Sequence[Over],
-    seeds: Sequence[int] | None,
-    *,
-    host: PluginHost,
+    runs: Sequence[Planned],
     executor: Launched,
     listener: Listener,
-    settings: Sequence[str] = (),
-    out: str | Path | None = None,
-    limit: int | None = None,
+    *,
+    host: PluginHost,
     nbest: bool = True,
     on: str = "dev",
     paired: bool = False,
 ) -> tuple[list[System], list[Outcome]]:
-    """Plan the runs, make those that are missing, and read the systems of all that succeeded.
+    """Make those of the planned runs that are missing, and read the systems of all that succeeded.
 
     Args:
-        recipes: paths; with several of them a system's name begins with its recipe's.
-        overs: each varies one key.
-        seeds: of every system; ``None`` takes the recipe's.
-        host: the plugins to use.
+        runs: see :func:`qatk.sweeps.plan.plan`.
         executor: where the runs go.
         listener: called with every event.
-        settings: ``KEY=VALUE`` texts for all runs.
-        out: the folder of the run folders; ``runs/RECIPE-compare`` where it is not given.
-        limit: use only the first so many questions of each split.
+        host: the plugins to use.
         nbest: read the best spans of each question too.
         on: the evaluation set to compare on.
         paired: whether something is asked that a single system has no answer to.
 
     Raises:
-        UsageError: for anything wrong with the options or a recipe, before any run starts.
+        UsageError: for a single system where two are due, or a folder that cannot hold runs, before any run starts.
         QatkError: where fewer than two systems succeeded, or of one system fewer than two seeds.
     """
-    runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
     if paired:
         refuse_no_pair(len({run.system for run in runs}))
     _make_folder(runs[0].folder.parent)

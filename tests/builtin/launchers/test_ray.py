@@ -20,6 +20,7 @@ from qatk.results.comparison import System
 from qatk.sweeps.events import EpochEnded, Finished, Queued, SweepEvent
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import parse_over
+from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import Outcome, launched, sweep
 from qatk.testing import check_component
 from small import write_recipe
@@ -83,17 +84,9 @@ def compare(
             cluster.lost = None
 
     over = [parse_over("backbone.layers=1,2")]
-    settings = ["save_every=5 steps"]
-    return sweep(
-        [folder / "recipe.yaml"],
-        over,
-        None,
-        host=HOST,
-        executor=executor,
-        listener=listen,
-        out=folder / ("here" if cluster is None else "there"),
-        settings=settings,
-    )
+    settings, out = ["save_every=5 steps"], folder / ("here" if cluster is None else "there")
+    runs = plan([folder / "recipe.yaml"], over, None, host=HOST, settings=settings, out=out)
+    return sweep(runs, executor, listen, host=HOST)
 
 
 def raylet_of(folder: Path) -> str:
