@@ -36,7 +36,18 @@ from qatk.errors import (
 from qatk.hookspecs import hookimpl
 from qatk.languages import Normalisation
 from qatk.plugins.launch_protocols import Job, JobState
-from qatk.plugins.model_types import HEAD_WEIGHTS, BackboneSpec, Batch, PairLogits, SpanLogits, TokenLogits, Trained
+from qatk.plugins.model_types import (
+    HEAD_WEIGHTS,
+    BackboneSpec,
+    Batch,
+    Logits,
+    Model,
+    PairLogits,
+    Plain,
+    SpanLogits,
+    TokenLogits,
+    Trained,
+)
 from qatk.plugins.observers import ComparisonReporter, EndingTracker
 from qatk.plugins.optional import (
     AnswerSlicer,
@@ -80,6 +91,7 @@ from qatk.plugins.protocols import (
     Trainer,
 )
 from qatk.progress import advance, pause_requested, track
+from qatk.results.comparison import Comparison
 from qatk.results.run import RunResult
 from qatk.types import (
     Answer,
@@ -110,6 +122,7 @@ __all__ = [
     "CalibratingExporter",
     "CappedAnswers",
     "CheckpointModule",
+    "Comparison",
     "ComparisonReporter",
     "Component",
     "CorpusMetric",
@@ -137,7 +150,9 @@ __all__ = [
     "LanguageOptions",
     "Launcher",
     "LocatedBackbone",
+    "Logits",
     "Metric",
+    "Model",
     "ModelError",
     "ModuleTrainer",
     "NBest",
@@ -149,6 +164,7 @@ __all__ = [
     "Options",
     "PairLogits",
     "PausingTrainer",
+    "Plain",
     "PluginError",
     "Positive",
     "Predictions",

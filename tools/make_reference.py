@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer
 
-from qatk import api, hookspecs, results
+from qatk import api, component, hookspecs, results
 from qatk.cli import app
 from qatk.cli.plugins import options_of
 from qatk.files import reading
+from qatk.plugins import model_types
 from qatk.plugins.host import PluginHost
 from qatk.plugins.optional import OPTIONAL
 from qatk.plugins.protocols import PROTOCOLS, methods_of, required_methods
@@ -91,15 +95,20 @@ def components(host: PluginHost) -> str:
 def hooks() -> str:
     """``docs/reference/hooks.md``: every hook, and the protocol of its components."""
     lines = ["# Hooks", MADE, *_markdown(hookspecs.__doc__).splitlines(), "", *_HOOKS_INTRO]
+    lines += [*_described(api.Component, "##")]
     for kind in PROTOCOLS:
         hook = getattr(hookspecs, f"qatk_{kind}s")
         protocol = getattr(api, kind.capitalize())
         lines += [f"## `{hook.__name__}()`", "", _markdown(hook.__doc__), ""]
         lines += _methods(protocol, required_methods(kind))
-        for optional in OPTIONAL.get(kind, ()):
+        for optional in (*_BUILT.get(kind, ()), *OPTIONAL.get(kind, ())):
             lines += [f"### `{optional.__name__}`", "", _markdown(optional.__doc__), ""]
             lines += [*_attributes(optional), *_methods(optional, methods_of(optional))]
     return "\n".join(lines)
+
+
+_BUILT = {"head": (api.SpanModule,)}
+"""Protocols of what components of a kind return."""
 
 
 def _attributes(protocol: type) -> list[str]:
@@ -162,17 +171,28 @@ def types() -> str:
     """``docs/reference/types.md``: every field of every type that authors of plugins use."""
     lines = ["# Types", MADE, *_TYPES_INTRO]
     for title, described in _TYPES.items():
-        lines += [f"## {title}", ""]
-        for described_type in described:
-            about, _, attributes = inspect.cleandoc(described_type.__doc__ or "").partition("\n\nAttributes:\n")
-            lines += [
-                f"### `{described_type.__name__}`",
-                "",
-                _markdown(about),
-                "",
-                *_fields(described_type, attributes),
-            ]
+        lines += [f"## {title}", "", *(line for one in described for line in _described(one, "###"))]
+    lines += [*_OPTIONS_INTRO, *_named(component, _OPTIONS), *_NAMES_INTRO, *_named(model_types, _NAMES)]
     return "\n".join(lines)
+
+
+def _described(described: type, level: str) -> list[str]:
+    """What a type is, and a table of its fields."""
+    about, _, attributes = inspect.cleandoc(described.__doc__ or "").partition("\n\nAttributes:\n")
+    return [f"{level} `{described.__name__}`", "", _markdown(about), "", *_fields(described, attributes)]
+
+
+def _named(module: ModuleType, names: tuple[str, ...]) -> list[str]:
+    """A table of names of :mod:`qatk.api` and their meanings: a class's docstring, or the text below a name."""
+    below = {
+        name.id: text.value.value
+        for node, text in pairwise(ast.parse(inspect.getsource(module)).body)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+        for name in ast.walk(node)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+    rows = [(f"`{name}`", below.get(name) or getattr(api, name).__doc__) for name in names]
+    return _table(("name", "meaning"), [(name, _markdown(re.sub(r"\s+", " ", text.strip()))) for name, text in rows])
 
 
 def _fields(described: type, attributes: str) -> list[str]:
@@ -189,16 +209,43 @@ def _fields(described: type, attributes: str) -> list[str]:
 _TYPES = {
     "Between components": [
         *(api.Examples, api.RawExamples, api.Features, api.SpanScores, api.SpanCandidates, api.TokenScores),
-        *(api.Predictions, api.Spans, api.NBest, api.TrainEvent),
+        *(api.Predictions, api.Spans, api.NBest, api.TrainEvent, api.Normalisation),
     ],
-    "Models": [api.BackboneSpec, api.Batch, api.SpanLogits, api.PairLogits, api.TokenLogits],
+    "Models": [api.BackboneSpec, api.Batch, api.SpanLogits, api.PairLogits, api.TokenLogits, api.Trained],
+    "Jobs": [api.Job, api.JobState],
     "Results": [results.RunResult, results.StageTime, results.Evaluation, results.SliceRow],
     "Comparisons": [results.Comparison, results.System, results.Pair, results.Difference],
 }
 
+_OPTIONS = (
+    *("Options", "NoOptions", "LanguageOptions"),
+    *("Positive", "Natural", "Fraction", "AboveZero", "Incidental", "DatasetPart"),
+)
+_OPTIONS_INTRO = [
+    "## Options",
+    "",
+    "The options of a component are the fields of a class, each with a text below it:",
+    "",
+    "```python",
+    "from qatk.api import Fraction, Options, Positive",
+    "",
+    "",
+    "class MyOptions(Options):",
+    "    n_best_size: Positive = 20",
+    '    """Greatest number of answers in the n-best list."""',
+    "    penalty: Fraction = 0.1",
+    '    """Share of the score that a repeated answer loses."""',
+    "```",
+    "",
+]
+
+_NAMES = ("Tokenizer", "Model", "Logits", "Plain")
+_NAMES_INTRO = ["## Names in signatures", ""]
+
 _TYPES_INTRO = [
-    "Every type is a frozen dataclass. Plugins import them from `qatk.api`; reporters find the last two groups in",
-    "`qatk.results`. The methods are in the documentation site (`make docs`), under *Python reference*.",
+    "Plugins import all of them from `qatk.api`, and reporters the other types of *Results* and *Comparisons* from",
+    "`qatk.results`. Those with a table of fields are frozen dataclasses. The methods are in the documentation site",
+    "(`make docs`), under *Python reference*.",
     "",
     "Columns are read-only numpy arrays; `Int32` is an array of int32. Shapes and dtypes are checked on creation.",
     "Ragged columns have Arrow's layout, flat values and offsets: row i is `values[offsets[i] : offsets[i + 1]]`.",

@@ -231,7 +231,7 @@ class Tracker(Protocol):
     """
 
     def start(self, manifest: Mapping[str, Plain], out_dir: Path) -> None:
-        """Called once, before the first stage."""
+        """Called before the first stage, and again, on a new tracker, when the run is resumed in the same folder."""
         ...
 
     def event(self, event: TrainEvent) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from string import Template
 from types import ModuleType
@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from commands import call
+from qatk import api, types
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.recipes.recipe import Recipe, load_recipe, parse_recipe
@@ -54,6 +55,22 @@ def test_a_field_that_is_not_described_is_refused() -> None:
 
     with pytest.raises(ValueError, match="Half should describe known, forgotten"):
         maker()._fields(Half, "    known: int, how many.")
+
+
+FOREIGN = {"Console", "False", "Iterator", "Mapping", "Module", "None", "Path", "Sequence", "Tensor"}
+"""Names of Python and of other packages that signatures of hooks have."""
+
+
+def test_what_authors_type_can_be_imported_and_is_described() -> None:
+    hooks, described = ((ROOT / "docs" / "reference" / f"{page}.md").read_text("utf-8") for page in ("hooks", "types"))
+    signatures = re.findall(r"^(?:def |- `).*", hooks, re.MULTILINE)
+    names = set(re.findall(r"\b[A-Z]\w+", " ".join(re.sub(r"`: .*", "", line) for line in signatures)))
+    names -= FOREIGN | set(types.__all__)
+    assert len(names) > 10
+    assert names <= set(api.__all__)
+    options = {"Options", "Positive", "Natural", "Fraction", "AboveZero", "DatasetPart"}
+    known = {*(kind.capitalize() for kind in PROTOCOLS), *re.findall(r"^(?:###? |\| )`(\w+)`", hooks + described, re.M)}
+    assert {*names, *options, "SpanModule", *(field.name for field in fields(api.Component))} <= known
 
 
 def test_every_hook_component_and_option_is_documented(host: PluginHost) -> None:
