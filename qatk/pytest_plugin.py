@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
     from qatk.plugins.registered import Registered
     from qatk.testing import Promise
+    from qatk.testing.promise import Noticed
     from qatk.types import Examples
 
 
@@ -58,8 +60,8 @@ def qatk_examples() -> Examples:
 class _Check:
     """A promise of a component, to be called in a test."""
 
-    def __init__(self, promise: Promise, registered: Registered, host: PluginHost) -> None:
-        self.promise, self.registered, self.host = promise, registered, host
+    def __init__(self, promise: Promise, registered: Registered, host: PluginHost, noticed: dict[str, Noticed]) -> None:
+        self.promise, self.registered, self.host, self.noticed = promise, registered, host, noticed
 
     def __call__(self, options: Mapping[str, Mapping[str, object]] | None = None) -> None:
         """Check it. ``options`` has those of each component that needs some, by its name or ``kind-name``."""
@@ -73,7 +75,7 @@ class _Check:
             example = ", ".join(f'"{option}": ...' for option in missing)
             pytest.skip(f'{self.registered.kind} {name} needs options: qatk_promise({{"{name}": {{{example}}}}})')
         subject = subject_of(self.registered.kind, self.registered, values, host=self.host)
-        verdict = self.promise.verify(subject)
+        verdict = self.promise.verify(replace(subject, noticed=self.noticed))
         if verdict.waived:
             pytest.xfail(f"waived: {verdict.waived}")
         if verdict.skipped:
@@ -103,9 +105,10 @@ def _cases(config: pytest.Config) -> list[object]:
 def _of_component(registered: Registered, host: PluginHost) -> list[object]:
     from qatk.testing import promises_of
 
-    label = f"{registered.kind}-{registered.name}"
+    label, noticed = f"{registered.kind}-{registered.name}", dict[str, "Noticed"]()
     return [
-        pytest.param(_Check(one, registered, host), id=f"{label}-{one.name}") for one in promises_of(registered.kind)
+        pytest.param(_Check(one, registered, host, noticed), id=f"{label}-{one.name}")
+        for one in promises_of(registered.kind)
     ]
 
 

@@ -156,7 +156,7 @@ def _plain(verdict: Verdict) -> dict[str, str]:
     """A verdict for JSON: ``reason`` says why something was not checked; ``on`` and ``seen`` how it is broken."""
     row = {"name": verdict.promise.name, "promise": verdict.promise.text, "outcome": verdict.outcome}
     if (broken := verdict.broken) is not None:
-        return {**row, "promise": broken.promise, "on": broken.on, "seen": broken.seen}
+        return {**row, "on": broken.on, "seen": broken.seen}
     return {**row, "reason": reason} if (reason := verdict.waived or verdict.skipped) else row
 
 

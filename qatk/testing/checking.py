@@ -48,9 +48,8 @@ def check_component(
 
 
 def find_broken(subject: Subject, *, seconds: float = SECONDS) -> list[Broken]:
-    """Every promise that a component breaks, each once."""
-    found = [verdict.broken for verdict in verdicts(subject, seconds=seconds) if verdict.broken]
-    return list({one.promise: one for one in reversed(found)}.values())[::-1]
+    """Every promise that a component breaks."""
+    return [verdict.broken for verdict in verdicts(subject, seconds=seconds) if verdict.broken]
 
 
 def verdicts(subject: Subject, *, seconds: float = SECONDS) -> Iterator[Verdict]:
@@ -73,13 +72,13 @@ def verdicts(subject: Subject, *, seconds: float = SECONDS) -> Iterator[Verdict]
 
 
 def promises_of(kind: str) -> list[Promise]:
-    """The promises of a kind, those of every kind first. Raises :class:`UsageError` for an unknown kind."""
-    return [*every_promise(), *own_promises(kind)]
+    """The promises of a kind among those of every kind. Raises :class:`UsageError` for an unknown kind."""
+    return [*promises_in("every"), *own_promises(kind), *promises_in("throughout")]
 
 
 def every_promise() -> list[Promise]:
     """The promises of components of every kind."""
-    return promises_in("every")
+    return [*promises_in("every"), *promises_in("throughout")]
 
 
 def own_promises(kind: str) -> list[Promise]:

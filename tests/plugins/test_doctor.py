@@ -86,13 +86,13 @@ def test_check_says_what_came_of_each_promise(tmp_path: Path) -> None:
     lines = good.stdout.splitlines()
     assert lines[0] == "slicer mine/long of mine (file mine.py)"
     assert "   kept     row-order-does-not-matter" in lines
-    assert lines[-1] == "ok slicer mine/long: 10 kept"
+    assert lines[-1] == "ok slicer mine/long: 12 kept"
     (tmp_path / "mine.py").write_text(GOOD.replace(" if mask.any()", ""))
     bad = call("qatk", "plugins", "check", "./mine.py", cwd=tmp_path)
     assert bad.returncode == 1
     assert "   broken   no-group-is-empty\n            no group is empty" in bad.stdout
     assert re.search(r"^ {12}on: one question\n {12}seen: empty groups: '(long|short)'$", bad.stdout, re.MULTILINE)
-    assert bad.stdout.endswith("NO slicer mine/long: 1 of 10 promises broken\n")
+    assert bad.stdout.endswith("NO slicer mine/long: 1 of 12 promises broken\n")
     listed = json.loads(call("qatk", "plugins", "check", "mine.py", "--json", cwd=tmp_path).stdout)
     assert [row["name"] for row in listed] == ["mine/long"]
     broken = [one for one in listed[0]["promises"] if one["outcome"] == "broken"]
@@ -106,7 +106,7 @@ def test_check_shows_why_a_promise_is_waived(tmp_path: Path) -> None:
     done = call("qatk", "plugins", "check", "mine.py", cwd=tmp_path)
     assert done.returncode == 0
     assert "   waived   no-group-is-empty: zero is news too\n" in done.stdout
-    assert done.stdout.endswith("ok slicer mine/long: 9 kept, 1 waived\n")
+    assert done.stdout.endswith("ok slicer mine/long: 11 kept, 1 waived\n")
     done = call("qatk", "plugins", "check", "mine.py", "--json", cwd=tmp_path)
     waived = [one for one in json.loads(done.stdout)[0]["promises"] if one["outcome"] != "kept"]
     assert [(one["outcome"], one["reason"]) for one in waived] == [("waived", "zero is news too")]
@@ -137,7 +137,7 @@ def test_outcomes_are_told_as_they_come(tmp_path: Path) -> None:
 
 def test_check_takes_options_and_names(tmp_path: Path) -> None:
     done = call("qatk", "plugins", "check", "column", "--set", "name=level", cwd=tmp_path)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ok slicer slicers/column: 10 kept")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ok slicer slicers/column: 12 kept")
     done = call("qatk", "plugins", "check", "column", cwd=tmp_path)
     assert done.returncode == 2
     assert "slicer 'column' of plugin slicers (qatk 0.1.0): it needs name\n  qatk plugins check column --set name=" in (
@@ -145,7 +145,7 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
     )
     done = call("qatk", "plugins", "check", "squad", cwd=tmp_path)
     assert "-  dataset datasets/squad: not checked: it needs path: --set path=...\n" in done.stdout
-    assert "ok metric metrics/squad: 12 kept\n" in done.stdout
+    assert "ok metric metrics/squad: 14 kept\n" in done.stdout
     for words, message in (
         (["min-nul"], "no component or plugin is called 'min-nul'\n  did you mean 'min-null'?"),
         (["slicer"], "no component or plugin is called 'slicer'\n  to test all components of that kind: --kind slicer"),

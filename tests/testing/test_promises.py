@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -27,9 +28,9 @@ from qatk.api import Component, NoOptions, Options
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
-from qatk.testing import ContractBroken, check_component, find_broken, promises_of, subject_of, verdicts
+from qatk.testing import ContractBroken, check_component, promises_of, subject_of, verdicts
 from qatk.testing.checking import every_promise, own_promises
-from qatk.testing.promise import SILENCE, Promise, Subject
+from qatk.testing.promise import Noticed, Promise, Subject
 
 HOST = PluginHost.discover(environ={})
 
@@ -119,12 +120,6 @@ def test_an_exception_is_shown_once_with_its_line() -> None:
     assert "the same failure breaks 1" in str(caught.value)
 
 
-def test_printing_is_caught() -> None:
-    assert [broken.promise for broken in find_broken(subject("decoder", decoders.Prints, decoders.GoodOptions))] == [
-        SILENCE
-    ]
-
-
 class Silent(Options):
     """Options without help."""
 
@@ -133,6 +128,14 @@ class Silent(Options):
 
 class Unbuilt:
     def decode(self) -> None: ...
+
+
+class Draws(decoders.Good):
+    """Takes from numpy's global generator, which training uses."""
+
+    def decode(self, *arguments: Any) -> Any:
+        np.random.rand()
+        return super().decode(*arguments)
 
 
 class Lax(Options):
@@ -153,6 +156,8 @@ GENERAL = [
         Component("under-test", decoders.Good, decoders.GoodOptions, "x", waives={"no-such": "x"}),
         "waives-promises-with-reasons",
     ),
+    (Component("under-test", decoders.Prints, decoders.GoodOptions, "x"), "prints-nothing"),
+    (Component("under-test", Draws, decoders.GoodOptions, "x"), "leaves-random-generators-alone"),
 ]
 
 
@@ -183,14 +188,6 @@ class Hangs:
             time.sleep(0.01)
 
 
-class Draws(decoders.Good):
-    """Takes from numpy's global generator, which training uses."""
-
-    def decode(self, *arguments: Any) -> Any:
-        np.random.rand()
-        return super().decode(*arguments)
-
-
 def test_a_check_that_hangs_ends_and_so_do_those_after_it() -> None:
     found = list(verdicts(subject("decoder", Hangs), seconds=0.2))
     assert [verdict.timed_out for verdict in found].count(True) == 2
@@ -198,9 +195,31 @@ def test_a_check_that_hangs_ends_and_so_do_those_after_it() -> None:
     assert next(v for v in found if v.timed_out).broken.seen.startswith("no result after 0.2 seconds")  # type: ignore[union-attr]
 
 
-def test_global_randomness_is_left_as_it_is() -> None:
-    broken = find_broken(subject("decoder", Draws, decoders.GoodOptions))
-    assert [one.seen for one in broken] == ["the state of numpy.random changed"]
+@pytest.mark.parametrize(
+    ("cls", "name", "seen"),
+    [
+        (decoders.Prints, "prints-nothing", "'decoding\\n"),
+        (Draws, "leaves-random-generators-alone", "the state of numpy.random changed"),
+    ],
+)
+def test_what_all_checks_watch_is_reported_once_and_can_be_waived(cls: type, name: str, seen: str) -> None:
+    of = subject("decoder", cls, decoders.GoodOptions)
+    (broken,) = [verdict for verdict in verdicts(of) if verdict.broken]
+    assert broken.promise.name == name
+    assert broken.broken is not None
+    assert broken.broken.seen.startswith(seen)
+    assert re.fullmatch("the check of one-prediction-an-example and [0-9]+ more", broken.broken.on)
+    component = replace(of.registered.component, waives={name: "it is for people"})
+    waived = replace(of, registered=replace(of.registered, component=component))
+    assert named("decoder", name).verify(waived).outcome == "waived"
+    assert named("decoder", "waives-promises-with-reasons").verify(waived).outcome == "kept"
+
+
+@pytest.mark.parametrize("kind", ["backbone", "head", "trainer"])
+def test_kinds_whose_generators_are_seeded_may_draw_from_them(kind: str) -> None:
+    verdict = named(kind, "leaves-random-generators-alone")
+    drawn = {"learns": Noticed("", "torch")} | {one.name: Noticed("", "") for one in promises_of(kind)}
+    assert verdict.verify(replace(subject(kind, Hangs), noticed=drawn)).outcome == "skipped"
 
 
 def test_a_waived_promise_is_shown_with_its_reason_and_never_as_kept() -> None:

@@ -1,4 +1,4 @@
-"""The promises of components: a module for each kind, and one for those of every kind."""
+"""The promises of components: a module for each kind, and two for those of every kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MORE = {
 
 
 def promises_in(kind: str) -> list[Promise]:
-    """The promises of a kind, in their order; ``every`` is a kind here."""
-    modules = ["every"] if kind == "every" else [f"{kind}s", *_MORE.get(kind, ())]
+    """The promises of a kind, in their order; ``every`` and ``throughout`` are kinds here."""
+    modules = [kind] if kind in ("every", "throughout") else [f"{kind}s", *_MORE.get(kind, ())]
     values = (value for name in modules for value in vars(import_module(f"{__name__}.{name}")).values())
     return [value for value in values if isinstance(value, Promise)]

@@ -65,7 +65,7 @@ def options_are_plain(subject: Subject) -> None:
 def waives_promises_with_reasons(subject: Subject) -> None:
     """A misspelled name would waive nothing."""
     waived = subject.registered.component.waives
-    known = {one.name for one in promises_in(subject.kind)}
+    known = {one.name for kind in (subject.kind, "throughout") for one in promises_in(kind)}
     unknown = [name for name in waived if name not in known]
     expect(not unknown, f"{', '.join(map(repr, unknown))}, not a promise of {subject.kind}s")
     silent = [name for name, reason in waived.items() if not reason.strip()]
