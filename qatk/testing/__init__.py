@@ -14,12 +14,14 @@ A component that breaks a promise on purpose says so: ``Component(..., waives={"
 Runs import nothing from here.
 """
 
+from qatk.plugins.host import PluginHost
 from qatk.testing.checking import check_component, find_broken, promises_of, subject_of, verdicts
 from qatk.testing.promise import Broken, ContractBroken, Promise, Subject, Verdict
 
 __all__ = [
     "Broken",
     "ContractBroken",
+    "PluginHost",
     "Promise",
     "Subject",
     "Verdict",

@@ -149,6 +149,23 @@ def test_built_ins_import_the_core_by_its_front_doors() -> None:
     assert not {(file, module) for file, module in wanted if module not in allowed}
 
 
+def test_packages_to_copy_import_what_stays() -> None:
+    files = [*(ROOT / "examples" / "plugins").rglob("*.py"), *(ROOT / "qatk" / "plugins" / "templates").glob("*.txt")]
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    wanted = set(re.findall(r"^ *(?:from|import) (qatk(?:_builtin)?(?:\.\w+)*)(?: |$)", text, re.MULTILINE))
+    core = {name for name in wanted if name.split(".")[0] == "qatk"}
+    assert len(core) > 1
+    assert core <= {"qatk", "qatk.testing", *(f"qatk.{name}" for name in PUBLISHED)}
+    built_in = {name for name in wanted - core if name.count(".") > 1}
+    assert len(built_in) > 3
+    for name in built_in:
+        home = ROOT.joinpath("plugins", *name.split(".")).with_suffix(".py")
+        promised = [
+            ast.get_docstring(ast.parse(f.read_text("utf-8"))) or "" for f in (home, home.parent / "__init__.py")
+        ]
+        assert any("``QATK_API``" in docstring for docstring in promised), f"{name} says nothing to rely on"
+
+
 def test_the_core_imports_neither_its_facade_nor_what_is_heavy() -> None:
     files = [file for file in (ROOT / "qatk").rglob("*.py") if "testing" not in file.parts]
     assert len(files) > 80

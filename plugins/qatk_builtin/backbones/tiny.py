@@ -1,4 +1,10 @@
-"""The ``tiny`` backbone: a small BERT from scratch, with a WordPiece vocabulary from the training text."""
+"""The ``tiny`` backbone: a small BERT from scratch, with a WordPiece vocabulary from the training text.
+
+A plugin's backbone may be a subclass of :class:`TinyBackbone`, its options one of
+:class:`qatk_builtin.backbones.TinyOptions`. Both may rely on the options that there are, the methods of
+:class:`qatk.api.Backbone` and the attribute ``options``, which stay as they are for as long as the version of qatk's
+hooks (``QATK_API``) does. All else in this module is for qatk alone, and may change with any version.
+"""
 
 from __future__ import annotations
 

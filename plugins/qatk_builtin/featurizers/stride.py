@@ -2,6 +2,11 @@
 
 A question is stripped on the left and cut first; then only the context is divided. The windows, ids, type ids
 and characters equal those of the tokenizer's own pair encoding with ``return_overflowing_tokens``.
+
+A plugin's featurizer may be a subclass of :class:`StrideFeaturizer`, its options one of
+:class:`qatk_builtin.featurizers.StrideOptions`. Both may rely on the options that there are, the methods ``featurize``
+and ``stream`` and the attribute ``options``, which stay as they are for as long as the version of qatk's hooks
+(``QATK_API``) does. All else in this module is for qatk alone, and may change with any version.
 """
 
 from __future__ import annotations

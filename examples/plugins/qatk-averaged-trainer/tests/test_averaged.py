@@ -7,8 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from qatk.api import Features, SpanLogits, UsageError
-from qatk.plugins.host import PluginHost
-from qatk.testing import check_component
+from qatk.testing import PluginHost, check_component
 
 HOST = PluginHost.discover()
 SMALL = {"epochs": 3.0, "batch_size": 8, "learning_rate": 2e-3, "device": "cpu", "precision": "fp32"}
