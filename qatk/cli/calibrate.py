@@ -11,7 +11,7 @@ from rich.text import Text
 
 from qatk.cli import completion
 from qatk.cli.compare_options import Use
-from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json, share
+from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json, share
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
 from qatk.errors import StorageError, UsageError, visible
@@ -65,7 +65,7 @@ def calibrate_command(
         typer.Option(min=1, max=1000, metavar="N", help="Maximum number of random splits of the articles into halves."),
     ] = 20,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the splits.")] = 13,
-    cluster: Cluster = None,
+    cluster: RunCluster = None,
     language: Language = None,
     language_column: LanguageColumn = None,
     at_most: Annotated[

@@ -42,7 +42,7 @@ from qatk.cli.compare_options import (
 )
 from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
 from qatk.cli.compare_request import Request
-from qatk.cli.shared import Cluster, Language, LanguageColumn, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def compare_command(
     keep_running: KeepRunning = False,
     common: Common = False,
     group_seeds: GroupSeeds = False,
-    cluster: Cluster = None,
+    cluster: RunCluster = None,
     language: Language = None,
     language_column: LanguageColumn = None,
     margin: MarginOption = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import Cluster, output, plain_warnings, plugin_host
+from qatk.cli.shared import RunCluster, output, plain_warnings, plugin_host
 from qatk.errors import QatkError, QatkWarning, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def report_command(
             autocompletion=completion.reporters,
         ),
     ] = None,
-    cluster: Cluster = None,
+    cluster: RunCluster = None,
 ) -> None:
     """Report a finished run again, without loading a model.
 

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import Cluster, RuntimeName, output, plain_warnings, plugin_host, print_json, runtime_settings
+from qatk.cli.shared import (
+    RecipeCluster,
+    RuntimeName,
+    output,
+    plain_warnings,
+    plugin_host,
+    print_json,
+    runtime_settings,
+)
 from qatk.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +56,7 @@ def run_command(
     ] = None,
     runtime: RuntimeName = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the recipe's seed.")] = None,
-    cluster: Cluster = None,
+    cluster: RecipeCluster = None,
     task: Annotated[
         str | None,
         typer.Option(

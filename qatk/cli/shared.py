@@ -17,18 +17,19 @@ from qatk.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from typer.models import OptionInfo
 
     from qatk.plugins.host import PluginHost
 
 
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Column of the data (or title, context) whose values group related questions.",
-        show_default="title",
-    ),
-]
+def _cluster(default: str) -> OptionInfo:
+    text = "Column of the data (or title, context) whose values group related questions."
+    return typer.Option(metavar="COLUMN", help=text, show_default=default)
+
+
+Cluster = Annotated[str | None, _cluster("title")]
+RecipeCluster = Annotated[str | None, _cluster("the recipe's, or title")]
+RunCluster = Annotated[str | None, _cluster("the run's, or title")]
 
 Language = Annotated[
     str | None,

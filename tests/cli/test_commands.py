@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from commands import call
+from qatk.cli import app
 
 GOOD = "qatk: 1\nbackbone: {use: tiny}\ndata: {dev: {use: squad, path: dev.json}}\n"
 
@@ -28,6 +30,18 @@ def test_misuse_exits_2_with_one_message(tmp_path: Path) -> None:
         "error: r.yaml:4:16: no decoder is called 'min-nul' (did you mean 'min-null'?)\n"
         "r.yaml:5:1: unknown key 'haed' (did you mean 'head'?)\n"
     )
+
+
+def test_help_says_where_the_default_cluster_comes_from() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    found = {
+        name: parameter.show_default
+        for name, command in commands.items()
+        for parameter in command.params
+        if parameter.name == "cluster"
+    }
+    of_runs = dict.fromkeys(("calibrate", "compare", "report"), "the run's, or title")
+    assert found == {"run": "the recipe's, or title", "eval": "title", **of_runs}
 
 
 def test_a_module_in_the_working_folder_stands_in_for_no_library(tmp_path: Path) -> None:
