@@ -102,13 +102,17 @@ def in_whole_words(text: str, start: int, end: int) -> tuple[int, int]:
 def occurrences(part: str, text: str) -> int:
     """How often a text stands in another, not as part of a longer word; nothing stands nowhere."""
     found = text.count(part) if part else 0
-    if found <= 1:
-        return found
+    return found if found <= 1 else max(len(places_of(part, text)), 1)
+
+
+def places_of(part: str, text: str, *, any_case: bool = False) -> list[tuple[int, int]]:
+    """First character and end of each place where a text stands in another, not as part of a longer word."""
     import regex
 
-    before, after = ("" if UNSPACED.match(edge) else r"[\w\p{M}]" for edge in (part[0], part[-1]))
+    before, after = ("" if UNSPACED.match(edge) else _LETTERS for edge in (part[0], part[-1]))
     before, after = before and f"(?<!{before})", after and f"(?!{after})"
-    return max(len(regex.findall(f"{before}{regex.escape(part)}{after}", text)), 1)
+    whole = f"{before}{regex.escape(part)}{after}"
+    return [found.span() for found in regex.finditer(whole, text, regex.IGNORECASE if any_case else 0)]
 
 
 def words_of(text: str) -> list[str]:

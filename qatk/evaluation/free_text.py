@@ -198,15 +198,16 @@ _BETWEEN = "\x1f"
 
 
 def _same_words(said: str, context: str) -> tuple[int, int] | None:
-    """Where a context has the words of a text, in the same order and without others between."""
+    """Where a context has the words of a text, in the same order, without others between and no number cut in two."""
     wanted, there = _units(said), _units_of_context(context)
-    if not wanted.places:
-        return None
-    at = there.joined.find(wanted.joined)
-    if at < 0:
-        return None
-    first = there.joined.count(_BETWEEN, 0, at)
-    return there.places[first][0], there.places[first + len(wanted.places) - 1][1]
+    at = there.joined.find(wanted.joined) if wanted.places else -1
+    while at >= 0:
+        first = there.joined.count(_BETWEEN, 0, at)
+        span = there.places[first][0], there.places[first + len(wanted.places) - 1][1]
+        if not cuts_word(context, *span):
+            return span
+        at = there.joined.find(wanted.joined, at + 1)
+    return None
 
 
 def _units(text: str) -> _Units:

@@ -12,6 +12,7 @@ import pytest
 from qatk.data import check, strict
 from qatk.data.quality import KINDS, Finding, overlap
 from qatk.data.quality.answers import core
+from qatk.data.quality.near import words_of
 from qatk.data.quality.overlap import jaccard, shingles
 from qatk.evaluation import agreement_of
 from qatk.plugins.host import PluginHost
@@ -244,3 +245,9 @@ def test_the_mini_sets_are_as_described() -> None:
     assert quality.agreement is not None
     assert (quality.agreement.questions, round(quality.agreement.f1, 1)) == (1086, 93.1)
     assert {f.kind: f.count for f in check(train).errors} == {"contradictory-answerability": 4}
+
+
+def test_words_keep_their_marks() -> None:
+    assert words_of("दिन में café") == ["दिन", "में", "café"]
+    assert words_of("東京 1") == ["東", "京", "1"]
+    assert words_of("?!") == ["?", "!"]

@@ -114,6 +114,23 @@ def test_words_of_the_context_in_capitals_are_found_in_it(first: int, number: in
     assert found.text in CONTEXT
 
 
+@pytest.mark.parametrize(
+    ("said", "context", "kind"),
+    [
+        ("5", "It cost 5,000 dollars.", ABSENT),
+        ("3.", "It grew by 3.5 per cent.", ABSENT),
+        ("500 rooms", "It has 1,500 rooms.", ABSENT),
+        ("500 Rooms", "Of 1,500 rooms, 500 rooms are free.", NORMALISED),
+        ("1,500 Rooms", "It has 1,500 rooms.", NORMALISED),
+        ("room 5", "It is in Room 5, on the left.", NORMALISED),
+    ],
+)
+def test_a_number_is_not_found_in_another(said: str, context: str, kind: int) -> None:
+    found = ALIGNER.align(said, context)
+    assert found.kind == kind
+    assert found.text in context or kind == ABSENT
+
+
 def test_what_means_no_answer_can_be_added_to() -> None:
     assert ALIGNER.align("pass", CONTEXT).kind == ABSENT
     assert Aligner(abstentions=["Pass!"]).align("pass.", CONTEXT).kind == ABSTAINED

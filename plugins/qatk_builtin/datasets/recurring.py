@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import regex
 
 from qatk.api import Answer
+from qatk.display import places_of
 from qatk_builtin.datasets.augmentations import MOST_WORDS, Made, Source
 from qatk_builtin.datasets.entities import Place, sentences
 
 LONGEST = 5
 """Words of a recurring span."""
-_WORD = re.compile(r"\w[\w'\u2019-]*")
+_WORD = regex.compile(r"[\w\p{M}][\w\p{M}'\u2019-]*")
+_APART = regex.compile(r"[^\w\p{M}\s'\u2019-]")
 _LIGHT = (
     "about after also although among because been before being between both could during each from have having into "
     "many more most much only other over same should some such than that their them then there these they this those "
@@ -35,8 +37,8 @@ def recurring(source: Source, row: int, random: np.random.Generator) -> Made | N
     part, (low, high) = choices[int(random.integers(len(choices)))]
     rest = " ".join(context[slice(*other)] for other in sentences(context) if other != part)
     question = f"{context[part[0] : low]}{source.blank}{context[high : part[1]]}"
-    found = re.finditer(rf"(?<!\w){re.escape(context[low:high])}(?!\w)", rest, re.IGNORECASE)
-    answers = [Answer(match[0], match.start()) for match in found]
+    found = places_of(context[low:high], rest, any_case=True)
+    answers = [Answer(rest[start:end], start) for start, end in found]
     return Made(row, question, rest, [answers]) if answers else None
 
 
@@ -68,7 +70,7 @@ def recurring_places(context: str) -> list[list[Place]]:
         for first in range(len(words) - length + 1):
             last = first + length - 1
             between = context[words[first][0] : words[last][1]]
-            if weighty[first] and weighty[last] and not re.search(r"[^\w\s'\u2019-]", between):
+            if weighty[first] and weighty[last] and not _APART.search(between):
                 found.setdefault(" ".join(lower[first : last + 1]), []).append((first, last))
     twice = {places[0]: places for places in found.values() if len(places) > 1}
     return [[(words[a][0], words[b][1]) for a, b in each] for each in twice.values() if not _within(each, twice)]

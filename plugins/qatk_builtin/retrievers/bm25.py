@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
 from qatk.api import Examples, Features, UsageError
-from qatk.display import UNSPACED
+from qatk.display import word_places
 from qatk.types import Bool, Float32, Int64, ragged
 from qatk_builtin.retrievers import Bm25Options
 
 DOCUMENTS, DIVISIONS = 8, 32
 """Contexts whose words are kept, and divisions into windows of which the index is: questions of one length share it."""
-_WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\w)+")
-"""A word; of scripts without blanks a character."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -26,9 +24,9 @@ V = TypeVar("V")
 class Bm25Retriever:
     """Keeps the ``keep`` windows of each question that BM25 ranks best among the windows of its context.
 
-    A window's text is what its tokens cover, a word a run of letters and digits, without case; in scripts without
-    blanks each character is one. Windows of equal rank go by their order. A question with no more windows than ``keep``
-    keeps all.
+    A window's text is what its tokens cover, a word a run of letters, digits and marks, without case; in scripts
+    without blanks each character is one. Windows of equal rank go by their order. A question with no more windows than
+    ``keep`` keeps all.
     The ranking is that of ``bm25s`` (method ``lucene``, k1 1.5, b 0.75), for each context by itself.
     """
 
@@ -58,7 +56,7 @@ class _Document:
     """The words of a context, and rankings of its windows."""
 
     def __init__(self, text: str) -> None:
-        found = [(word.start(), word.group().casefold()) for word in _WORD.finditer(text)]
+        found = list(_words(text))
         self._numbers: dict[str, int] = {}
         self._start = np.array([start for start, _ in found], np.int64)
         self._words = np.array([self._numbers.setdefault(word, len(self._numbers)) for _, word in found], np.int64)
@@ -72,7 +70,7 @@ class _Document:
             question: what is asked.
             places: int64[windows, 2], the characters of each, end exclusive.
         """
-        asked = [self._numbers.get(word.casefold()) for word in _WORD.findall(question)]
+        asked = [self._numbers.get(word) for _, word in _words(question)]
         known = [number for number in asked if number is not None]
         if not known:
             return np.zeros(len(places), np.float32)
@@ -87,6 +85,12 @@ class _Document:
         ranking = _recent(self._rankings, places.tobytes(), ranked, DIVISIONS)
         scores: Float32 = ranking.get_scores_from_ids(known)
         return scores
+
+
+def _words(text: str) -> Iterator[tuple[int, str]]:
+    """The first character of each word, and the word however it is typed: without case, its accents composed."""
+    for start, end in word_places(text):
+        yield start, unicodedata.normalize("NFC", text[start:end].casefold())
 
 
 def _places(features: Features, begin: int, end: int) -> Int64:

@@ -8,7 +8,6 @@ numbers from the beginning: hashes of 64 bits of their words.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain, count
@@ -17,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from qatk.display import word_places
 from qatk.types import Int64, ragged
 
 SIZE = 3
@@ -29,7 +29,6 @@ _DOUBT = 0.17
 """How much lower than the similarity the share of equal values may be: of 128 values, four standard deviations."""
 _BLOCK = 1 << 10
 """Texts whose candidates are sought together."""
-_WORDS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\\w+")
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 UInt32: TypeAlias = NDArray[np.uint32]
@@ -38,7 +37,7 @@ UInt64: TypeAlias = NDArray[np.uint64]
 
 def words_of(text: str) -> list[str]:
     """The words of a text: characters where a script has no blanks, and where nothing is a word."""
-    return _WORDS.findall(text) or list(text)
+    return [text[slice(*place)] for place in word_places(text)] or list(text)
 
 
 def near(texts: Sequence[str], others: Sequence[str], threshold: float) -> Iterator[tuple[int, list[int]]]:

@@ -213,6 +213,8 @@ AGAIN = (
 def test_recurring_spans_are_the_longest_and_of_weight() -> None:
     found = [[AGAIN[low:high] for low, high in places] for places in recurring_places(AGAIN)]
     assert found == [["fire", "fire"], ["great mill of Arlen", "great mill of Arlen"]]
+    hindi = "दिल्ली में एक किताब मिली। वह किताब पुरानी है।"
+    assert [[hindi[low:high] for low, high in places] for places in recurring_places(hindi)] == [["किताब", "किताब"]]
 
 
 def test_a_recurring_question_is_a_sentence_with_a_blank_and_the_rest_of_its_context() -> None:

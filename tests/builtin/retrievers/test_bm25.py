@@ -106,6 +106,19 @@ def test_characters_are_words_where_a_script_has_no_blanks(before: str) -> None:
     assert np.flatnonzero(found).tolist() == [len(features) - 1]
 
 
+@pytest.mark.parametrize(
+    ("question", "others", "telling"),
+    [
+        ("दिन", "दान दीन", "वह दिन अच्छा"),
+        ("cafe\u0301 ?", "caf\u00e9s cafe", "the caf\u00e9"),
+        ("CAF\u00c9 ?", "cafes cafe", "the cafe\u0301"),
+    ],
+)
+def test_a_word_keeps_its_marks_however_they_are_typed(question: str, others: str, telling: str) -> None:
+    context = f"{others} " * 8 + telling
+    assert kept([(question, context)], 1) == [[len(_divided(context)) - 1]]
+
+
 def test_what_is_missing_or_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     host = PluginHost.discover()
     with pytest.raises(UsageError, match=r"keep"):

@@ -103,6 +103,8 @@ def test_right_places_are_the_annotated_ones_and_whole_words() -> None:
     places = [TEXT.index("Paris"), TEXT.index("Paris,"), TEXT.index("Paris)")]
     assert {low for low, _ in right_places(asked(["Paris"], [places[1]]), 0)} == set(places)
     assert set(right_places(asked(["old. P", "is"], [9, 6]), 0)) == {(9, 15), (6, 8), (29, 31), (56, 58)}
+    rows = [{"question": "?", "context": "काली बिल्ली, काल", "answers": {"text": ["काल"], "answer_start": [13]}}]
+    assert set(right_places(Examples.from_rows(rows), 0)) == {(13, 16)}
 
 
 @pytest.mark.parametrize("form", ["bert", "left"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from qatk.api import Batch, Examples, Features
+from qatk.display import places_of
 from qatk.types import Int32, Int64, ragged, ragged_rows
 
 
@@ -55,7 +55,7 @@ def right_places(examples: Examples, row: int) -> Iterator[tuple[int, int]]:
             if answer.start >= 0:
                 yield answer.start, answer.start + len(answer.text)
             if answer.text.strip():
-                yield from (m.span() for m in re.finditer(rf"(?<!\w){re.escape(answer.text)}(?!\w)", context))
+                yield from places_of(answer.text, context)
 
 
 def _tokens_of(windows: Features, row: int, places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
