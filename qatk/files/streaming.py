@@ -128,7 +128,7 @@ def json_items(path: Path, key: str) -> Iterator[object]:
         text = _Text(io.TextIOWrapper(file, "utf-8-sig", newline=""))
         try:
             text.take("{")
-            while text.peek() != "}":
+            while True:
                 name = text.value()
                 text.take(":")
                 if name != key:
@@ -139,12 +139,15 @@ def json_items(path: Path, key: str) -> Iterator[object]:
                     yield from text.elements()
                     seen = True
                 if text.take(",}") == "}":
-                    text.at -= 1
-            text.take("}")
+                    break
             if text.peek() or not seen:
                 raise ValueError(f"one object with {key!r} is due")
         except (ValueError, RecursionError) as error:
             raise DataError(f"the file cannot be read: {error}", where=str(path)) from error
+
+
+_OF_NUMBERS = re.compile(r"[-+.eE\d]*\Z")
+"""What a number may go on with, up to the end of what is held."""
 
 
 class _Text:
@@ -188,10 +191,10 @@ class _Text:
                 if not self.more():
                     raise
                 continue
-            # A number may go on behind what is held.
-            if end < len(self.text) or not self.more():
-                self.at = end
-                return found
+            if isinstance(found, int | float) and _OF_NUMBERS.match(self.text, end) and self.more():
+                continue
+            self.at = end
+            return found
 
     def elements(self) -> Iterator[object]:
         """Go past a list, element by element."""

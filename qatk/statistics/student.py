@@ -19,7 +19,7 @@ def student_p(t: float, freedom: float) -> float:
     """
     if math.isnan(t) or math.isnan(freedom):
         return math.nan
-    if math.isinf(t):
+    if math.isinf(t * t):
         return 0.0
     if freedom >= NORMAL_FROM:
         return math.erfc(abs(t) / math.sqrt(2))

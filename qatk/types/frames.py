@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from qatk.errors import DataError, UsageError
@@ -17,8 +18,8 @@ def arrow_table(data: object, where: str) -> pa.Table:
 
     Args:
         data: what speaks Arrow's PyCapsule interface (``__arrow_c_stream__``: frames of pandas and polars, tables of
-            pyarrow and others), a ``datasets.Dataset``, a list of mappings, or a mapping of columns. NaN in pandas,
-            and in lists of mappings, is null.
+            pyarrow and others), a ``datasets.Dataset``, a list of mappings, or a mapping of columns. NaN and NaT in
+            pandas, and in lists of mappings or of values, are null.
         where: what messages call it.
 
     Raises:
@@ -59,7 +60,13 @@ def _converted(data: Any) -> pa.Table:
 
 
 def _without_nan(column: Any) -> list[Any]:
-    return [None if isinstance(value, float) and value != value else value for value in column]
+    return [None if _is_nan(value) else value for value in column]
+
+
+def _is_nan(value: Any) -> bool:
+    """Of single values, NaN and the NaT of NumPy and pandas alone are unequal to themselves."""
+    unequal = value != value
+    return isinstance(unequal, bool | np.bool_) and bool(unequal)
 
 
 def _name(data: object) -> str:

@@ -27,7 +27,7 @@ def test_p_of_many_degrees_of_freedom(t: float, freedom: float) -> None:
 def test_what_no_statistic_is() -> None:
     assert math.isnan(student_p(math.nan, 5))
     assert math.isnan(student_p(2.0, math.nan))
-    assert (student_p(math.inf, 5), student_p(-math.inf, 5)) == (0.0, 0.0)
+    assert (student_p(math.inf, 5), student_p(-math.inf, 5), student_p(1e200, 2)) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3.6, 5, 34, 200, 201, 11_872, 2e6])

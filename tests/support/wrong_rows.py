@@ -85,3 +85,14 @@ def _labelled() -> dict[str, str | bytes]:
         "far.jsonl": _lines({"id": 1, "text": "It was.", "label": [[0, 70, "WHEN"]]}),
         "null-text.jsonl": _lines({"id": 7, "text": None, "label": [[0, 2, "WHEN"]]}),
     }
+
+
+def damaged(make: Any) -> bytes:
+    """An Arrow file or stream, by what makes its writer, with an offset far beyond the texts of its second column."""
+    table = pa.table({"question": ["When?", "Who?"], "context": ["It was built.", "Nobody knows."]})
+    sink = io.BytesIO()
+    with make(sink, table.schema) as writer:
+        writer.write_table(table)
+    offsets = b"".join(number.to_bytes(4, "little") for number in (0, 13, 26))
+    assert sink.getvalue().count(offsets) == 1
+    return sink.getvalue().replace(offsets, offsets[:-2] + b"\x7f" + offsets[-1:])

@@ -73,6 +73,7 @@ def test_a_column_map_guesses_and_ambiguous_answers(form: str) -> None:
 
 def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
     columns = {**COLUMNS, "answers": ["Oslo. Oslo", math.nan, "Bob"], "title": ["T", math.nan, "U"]}
+    columns["seen"] = [pd.Timestamp(2026, 1, 1), pd.NaT, pd.NaT]
     for form in ("list", "dict", "pandas"):
         examples = Examples.from_rows(FORMS[form](columns))
         assert [examples.answers_of(row) for row in range(3)] == [["Oslo. Oslo"], [], ["Bob"]]

@@ -107,12 +107,14 @@ def _cells(lines: Iterable[str], delimiter: str, form: CsvForm) -> list[str]:
 class CheckedCsv(io.RawIOBase):
     """What a file holds; a quoted cell that goes on behind its closing quote, or has none, is an error.
 
-    Arrow takes such quotes away, and reads the rows up to the next one as a single cell.
+    Arrow takes such quotes away, and reads the rows up to the next one as a single cell. It reads ahead in a
+    thread, and may be done before that fails at the end of the file: ``error`` says so.
     """
 
     def __init__(self, source: IO[bytes], options: ArrowOptions, path: Path) -> None:
         self._source, self._path = source, path
         self._pending, self._line = b"\n", 0
+        self.error: DataError | None = None
         parse = options["parse_options"]
         self._quoted = _quoted_cells(parse.delimiter) if parse.quote_char else None
 
@@ -140,7 +142,8 @@ class CheckedCsv(io.RawIOBase):
                 shown = cell[0].decode(errors="replace")
                 shown = f"{shown[:30]} ... {shown[-30:]}" if len(shown) > 70 else shown
                 fix = "double the quotes that are of the cell; quotes: false reads all quotes as they stand"
-                raise DataError(f"a cell {what}: {shown!r}", where=f"{self._path}:{line}", fix=fix)
+                self.error = DataError(f"a cell {what}: {shown!r}", where=f"{self._path}:{line}", fix=fix)
+                raise self.error
         self._line += data.count(b"\n", 0, keep)
         self._pending = data[keep:]
 

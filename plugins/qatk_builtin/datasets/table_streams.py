@@ -62,9 +62,12 @@ def _schemas(file: Path, size: int, form: CsvForm) -> Iterator[pa.Schema]:
 
 
 def _tables(named: Sequence[Path], size: int, schema: pa.Schema, form: CsvForm) -> Iterator[pa.Table]:
+    known = set(schema.names)
     with _readable():
         for file in named:
             for table in _blocks(file, size, schema, form):
+                # A column without a name may be empty in the blocks that tell the types, and hold a note later.
+                table = table.select([name for name in table.column_names if name in known])
                 same = table.schema.equals(schema)
                 parts = [table] if same else [schema.empty_table(), table]
                 yield pa.concat_tables(parts, promote_options="permissive")
@@ -112,11 +115,12 @@ def _blocks(file: Path, size: int, schema: pa.Schema | None, form: CsvForm) -> G
 def _csv(file: Path, kind: str, form: CsvForm) -> Iterator[pa.Table]:
     with open_plain(file) as plain, io.TextIOWrapper(plain, "utf-8-sig", newline="") as text:
         options = table_csv.arrow_options(text, kind, form, _BLOCK)
-    with (
-        open_plain(file) as plain,
-        pyarrow.csv.open_csv(table_csv.CheckedCsv(plain, options, file), **options) as reader,
-    ):
-        yield from (table_csv.without_empty(pa.Table.from_batches([batch]), file) for batch in reader)
+    with open_plain(file) as plain:
+        checked = table_csv.CheckedCsv(plain, options, file)
+        with pyarrow.csv.open_csv(checked, **options) as reader:
+            yield from (table_csv.without_empty(pa.Table.from_batches([batch]), file) for batch in reader)
+        if checked.error is not None:
+            raise checked.error
 
 
 def _arrow(file: Path) -> Iterator[pa.Table]:
@@ -126,7 +130,9 @@ def _arrow(file: Path) -> Iterator[pa.Table]:
             opened = pa.ipc.open_file(data)
         except pa.ArrowInvalid:
             data.seek(0)
-            yield from (pa.Table.from_batches([batch]) for batch in pa.ipc.open_stream(data))
+            batches = iter(pa.ipc.open_stream(data))
         else:
-            places = range(opened.num_record_batches)
-            yield from (pa.Table.from_batches([opened.get_batch(place)]) for place in places)
+            batches = map(opened.get_batch, range(opened.num_record_batches))
+        for batch in batches:
+            batch.validate(full=True)  # as where a file is read at once
+            yield pa.Table.from_batches([batch])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from qatk.data import save
-from qatk.errors import DataError
+from qatk.errors import DataError, DataWarning
 from qatk.files import json_items, streaming
 from qatk.testing.promises.datasets import streams_what_is_loaded
 from qatk.types import Examples
-from qatk_builtin.datasets import MrqaOptions, SquadOptions
+from qatk_builtin.datasets import MrqaOptions, SquadOptions, table_csv, table_streams
 from qatk_builtin.datasets.mrqa import MrqaDataset
 from qatk_builtin.datasets.squad import SquadDataset
 from qatk_builtin.datasets.table import TableDataset
+from qatk_builtin.datasets.table_csv import CheckedCsv
 from qatk_builtin.datasets.table_options import TableOptions
 from small import squad
+from wrong_rows import damaged
 
 CONTEXT = 'Ann met Bob in Oslo. \u2028 Oslo is old, \U0001f600 and "quoted".'
 
@@ -137,6 +140,21 @@ def test_columns_have_one_type_over_all_files(tmp_path: Path) -> None:
     assert [block.title[0] for block in blocks] == list(whole.title)
 
 
+def test_a_note_without_a_name_far_below_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_streams, "_BLOCK", 256)
+    body = "".join(f"{k},Where?,Oslo is a town.,Oslo,{'note' if k == 30 else ''}\n" for k in range(40))
+    (tmp_path / "a.csv").write_text(f"id,question,context,answers,\n{body}")
+    dataset = TableDataset(TableOptions(path=str(tmp_path / "a.csv")))
+    with pytest.warns(DataWarning, match="1 unnamed empty column"):
+        assert [name for block in dataset.stream(16) or () for name in block.id] == list(dataset.load().id)
+
+
+def test_a_damaged_arrow_file_is_refused_in_parts_too(tmp_path: Path) -> None:
+    (tmp_path / "a.arrow").write_bytes(damaged(pa.ipc.new_file))
+    with pytest.raises(DataError, match="cannot be read in blocks"):
+        list(TableDataset(TableOptions(path=str(tmp_path / "a.arrow"))).stream(16) or ())
+
+
 def test_what_cannot_be_read_in_parts_says_so(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(json.dumps(rows()))
     (tmp_path / "bare.jsonl").write_bytes(lines([{k: v for k, v in row.items() if k != "id"} for row in rows()]))
@@ -154,6 +172,7 @@ def test_what_cannot_be_read_in_parts_says_so(tmp_path: Path) -> None:
         '{"data": [1, 2]',
         '{"data": [1, 2]} 3',
         '{"data": [1], "data": [2]}',
+        '{"data": [1],}',
         '{"version": "1"}',
         '{"data": 1}',
         '["data"]',
@@ -173,6 +192,30 @@ def test_elements_are_parsed_as_a_whole_is(tmp_path: Path) -> None:
     assert list(json_items(tmp_path / "x.json", "data")) == json.loads(text)["data"]
     (tmp_path / "y.json").write_text(' {"data" : [ ] } ')
     assert list(json_items(tmp_path / "y.json", "data")) == []
+
+
+@pytest.mark.parametrize("block", range(1, 9))
+def test_numbers_are_not_cut_where_a_block_ends(block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "BLOCK", block)
+    (tmp_path / "x.json").write_text('{"a": 0.1, "data": [1.25e-3, true, -70.5E+10, 12], "b": 3.5}')
+    assert list(json_items(tmp_path / "x.json", "data")) == [1.25e-3, True, -70.5e10, 12]
+
+
+def test_a_quote_that_is_never_closed_is_seen_though_arrow_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow reads ahead in a thread, whose failure at the end of a file it now and then loses."""
+
+    class Lost(CheckedCsv):
+        def read(self, size: int = -1, /) -> bytes:
+            with suppress(DataError):
+                return super().read(size)
+            return b""
+
+    monkeypatch.setattr(table_csv, "CheckedCsv", Lost)
+    (tmp_path / "a.csv").write_text('id,question,context\na,Who?,Bob.\nb,Where?,"Oslo.\n')
+    with pytest.raises(DataError, match=r"a\.csv:3: a cell has no closing quote"):
+        list(TableDataset(TableOptions(path=str(tmp_path / "a.csv"))).stream(2) or ())
 
 
 @pytest.mark.parametrize("name", ["x.jsonl.gz", "x.csv.gz"])

@@ -24,6 +24,7 @@ from qatk.types import Examples
 from qatk_builtin.datasets.table import TableDataset
 from qatk_builtin.datasets.table_csv import AS_USUAL, CheckedCsv, arrow_options
 from qatk_builtin.datasets.table_options import TableOptions
+from wrong_rows import damaged
 
 CONTEXT = 'Oslo, "the city",\nis in Norway. Oslo is old.'
 ROWS = [
@@ -432,6 +433,8 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
         ("a.json", b'{"data": [{"paragraphs": []}]}', "this is a SQuAD file"),
         ("a.parquet", b"PAR1", "the PARQUET cannot be read"),
         ("a.arrow", b"ARROW1", "the ARROW cannot be read"),
+        ("a.arrow", damaged(pa.ipc.new_file), "the ARROW cannot be read: Column 1"),
+        ("a.feather", damaged(pa.ipc.new_stream), "the FEATHER cannot be read: Column 1"),
         ("a.csv", b"question,context,,\na,b,,c\na,b,d,\n", "several columns are called ''"),
         ("a.xlsx", b"x", "a file that ends in .xlsx"),
         ("a.txt", b"x", "a file that ends in .txt"),
