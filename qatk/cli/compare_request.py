@@ -128,7 +128,7 @@ class Request:
             write(self.plan, self._planned(host, settings), host, json=self.json)
             raise typer.Exit
         runs = self._planned(host, settings)
-        section = launcher_section(self.launcher) or launcher_of(recipes[0], settings, host)
+        section = launcher_section(self.launcher) or launcher_of(runs[0], host)
         executor = launched(section, host, jobs=self.jobs, keep=self.keep)
         return make(runs, executor, host, nbest=self.nbest, on=self.on, paired=self.paired)
 

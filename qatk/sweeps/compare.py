@@ -123,10 +123,10 @@ def _made(
     if not recipes:
         return []
     overs = [over_values(key, values) for key, values in over.items()]
-    if executor is None or isinstance(executor, Mapping):
-        section = launcher_of(recipes[0], settings, host) if executor is None else executor
-        executor = launched(section, host, jobs=jobs)
     runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
+    if executor is None or isinstance(executor, Mapping):
+        section = launcher_of(runs[0], host) if executor is None else executor
+        executor = launched(section, host, jobs=jobs)
     return sweep(runs, executor, _ignore, host=host, on=on, paired=paired)[0]
 
 

@@ -167,9 +167,9 @@ def launched(
     return Launched(launcher, [*files, *(word for name in host.block for word in ("--no-plugin", name))], keep=keep)
 
 
-def launcher_of(recipe: str | Path, settings: Sequence[str], host: PluginHost) -> Mapping[str, object] | None:
-    """The launcher that a recipe names, with its options; ``None`` where it names none."""
-    choice = load_recipe(recipe, host, settings, importing=True).one("launcher")
+def launcher_of(run: Planned, host: PluginHost) -> Mapping[str, object] | None:
+    """The launcher that the recipe of a run names, with its options; ``None`` where it names none."""
+    choice = load_recipe(run.recipe, host, run.settings, importing=True).one("launcher")
     return None if choice is None else choice.filled()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import qatk
 from qatk.errors import QatkError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.sweeps.events import Failed, RunEvent
@@ -96,6 +97,14 @@ def test_a_job_that_went_on_is_not_explained_by_what_stopped_it_before(tmp_path:
     found = list(execute(noting, planned(tmp_path, noting)[:1], tmp_path, events=lines))
     [failed] = [event for event in found if isinstance(event, Failed)]
     assert failed.message.startswith("last words (killed by SIGKILL")
+
+
+def test_a_recipe_names_the_launcher_even_if_it_lacks_what_is_varied(tmp_path: Path, noting: PluginHost) -> None:
+    recipe = write_recipe(tmp_path, train=16, dev=8, use="distil")
+    over, settings = {"trainer.teacher": ["a", "b"]}, [f"launcher={{use: noting, log: {tmp_path / 'asked'}}}"]
+    with pytest.raises(QatkError, match="2 of 2 runs failed: a, seed 13; b, seed 13"):
+        qatk.compare(recipe, over=over, settings=settings, out=tmp_path / "made", host=noting)
+    assert [said[0] for said in asked(tmp_path)] == ["submit", "close"]
 
 
 def test_a_launcher_must_be_named_and_have_a_place(tmp_path: Path, noting: PluginHost) -> None:
