@@ -25,6 +25,7 @@ KINDS: tuple[str, ...] = (
 )
 """All kinds, right ones first; :func:`error_kinds_of` returns indices into it."""
 RIGHT_KINDS = frozenset(KINDS[:2])
+"""The right ones among them."""
 
 MEANINGS: dict[str, str] = {
     "right answer": "exact match",
