@@ -26,6 +26,7 @@ myst_heading_anchors = 3  # links to headings, as on GitHub
 napoleon_use_ivar = True  # one "Attributes:" entry may describe several fields
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_mock_imports = ["haystack", "langchain_core", "llama_index"]  # what adapters need need not be installed
 python_use_unqualified_type_names = True
 add_module_names = False
 

@@ -26,7 +26,7 @@ class Evidence(BaseDocumentCompressor):
     language: str = "en"
 
     def compress_documents(
-        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+        self, documents: Sequence[Document], query: str, callbacks: "Callbacks | None" = None
     ) -> Sequence[Document]:
         """The documents with an answer, cut to its sentences; ``qatk_score`` in their metadata is its probability."""
         texts = [document.page_content for document in documents]

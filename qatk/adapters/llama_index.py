@@ -26,7 +26,7 @@ class Evidence(BaseNodePostprocessor):
     language: str = "en"
 
     def _postprocess_nodes(
-        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+        self, nodes: list[NodeWithScore], query_bundle: "QueryBundle | None" = None
     ) -> list[NodeWithScore]:
         if query_bundle is None:
             return nodes

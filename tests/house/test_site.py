@@ -48,6 +48,20 @@ def test_the_public_names_are_described(site: Path, module: ModuleType) -> None:
     assert not [name for name in public if f'id="{module.__name__}.{name}"' not in page]
 
 
+CALLED = {
+    "data": ("check", "fix", "split", "sample", "save"),
+    "evaluation": ("Aligner",),
+    "adapters": ("haystack.Reader", "langchain.Evidence", "llama_index.Evidence", "txtai.Questions"),
+}
+"""What users call of modules whose other names are for the core and its built-ins."""
+
+
+@pytest.mark.parametrize("module", CALLED)
+def test_what_users_call_is_described(site: Path, module: str) -> None:
+    page = (site / "reference" / "python" / f"{module}.html").read_text("utf-8")
+    assert not [name for name in CALLED[module] if f'id="qatk.{module}.{name}"' not in page]
+
+
 def _has_a_docstring(value: object) -> bool:
     return inspect.isclass(value) or inspect.isfunction(value)
 
