@@ -65,6 +65,8 @@ def _package(name: str) -> str:
 def _content(kind: str, name: str) -> dict[str, str]:
     """Path -> text of every file of the package."""
     package, own = _sections("package"), _sections(kind)
+    usages = {way: package.pop(way) for way in ("recipe", "command")}
+    way = "command" if "command" in own else "recipe"
     base, _, home = own.get("base", "Options").partition(" from ")
     words = {
         "kind": kind,
@@ -82,7 +84,8 @@ def _content(kind: str, name: str) -> dict[str, str]:
         "settings": f" {own['settings']}" if "settings" in own else "",
         "description": f"The {kind} {name} for qatk",
     }
-    words |= {part: Template(own[part]).substitute(words) for part in ("options", "recipe")}
+    words |= {part: Template(own[part]).substitute(words) for part in ("options", way)}
+    words["usage"] = Template(usages[way]).substitute(words)
     fill = {part: Template(text).substitute(words) for part, text in {**package, **own}.items()}
     folder = words["package"]
     return {

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from commands import PYTEST, call, forked_python, pretend_to_install
 from qatk.errors import UsageError
@@ -74,6 +75,18 @@ def test_every_kind_is_listed_and_well(every_kind: tuple[Path, list[Path]]) -> N
     (folder / "own.yaml").write_text("\n".join(recipe))
     checked = call("qatk", "recipe", "check", "own.yaml", cwd=folder, paths=paths)
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("kind", PROTOCOLS)
+def test_the_readme_says_how_the_component_is_used(kind: str, every_kind: tuple[Path, list[Path]]) -> None:
+    readme = (every_kind[0] / f"qatk-own-{kind}" / "README.md").read_text("utf-8")
+    usage, _, block = readme.rpartition("\n```")[0].rpartition("\n\n```")
+    if kind == "exporter":
+        assert usage.endswith("After training:")
+        assert block == "console\n$ qatk export MODEL --to own-exporter --out FOLDER"
+    else:
+        assert usage.endswith("In a recipe:")
+        assert f"own-{kind}" in repr(yaml.safe_load(block.removeprefix("yaml\n")))
 
 
 def test_what_is_written_is_tidy(every_kind: tuple[Path, list[Path]]) -> None:
