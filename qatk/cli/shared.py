@@ -17,19 +17,15 @@ from qatk.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from typer.models import OptionInfo
 
     from qatk.plugins.host import PluginHost
 
-
-def _cluster(default: str) -> OptionInfo:
-    text = "Column of the data (or title, context) whose values group related questions."
-    return typer.Option(metavar="COLUMN", help=text, show_default=default)
-
-
-Cluster = Annotated[str | None, _cluster("title")]
-RecipeCluster = Annotated[str | None, _cluster("the recipe's, or title")]
-RunCluster = Annotated[str | None, _cluster("the run's, or title")]
+_CLUSTER = "Column of the data (or title, context) whose values group related questions."
+Cluster = Annotated[str | None, typer.Option(metavar="COLUMN", help=_CLUSTER, show_default="title")]
+RecipeCluster = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help=_CLUSTER, show_default="the recipe's, or title")
+]
+RunCluster = Annotated[str | None, typer.Option(metavar="COLUMN", help=_CLUSTER, show_default="the run's, or title")]
 
 Language = Annotated[
     str | None,

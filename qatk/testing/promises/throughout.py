@@ -51,5 +51,5 @@ def prints_nothing(subject: Subject) -> None:
 def leaves_random_generators_alone(subject: Subject) -> None:
     """Trackers, decoding and scoring after each epoch would otherwise change the training that goes on after them."""
     if subject.kind in _SEEDED_KINDS:
-        skip(f"a {subject.kind} draws from them, and the trainer seeds them")
+        skip(f"{subject.kind}s may draw from them: the trainer seeds them")
     _expect_none(subject, lambda noticed: f"the state of {noticed.moved} changed" if noticed.moved else "")
