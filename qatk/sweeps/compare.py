@@ -69,7 +69,7 @@ def compare(
         group_seeds: treat run folders whose recipes differ only in their seed as one system.
         draws: the number of draws of the bootstrap and the randomisation.
         seed: of the draws.
-        cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; by default the runs', or articles.
+        cluster: the column of clusters, see :func:`qatk.types.clusters_of`; ``None`` uses the runs', or articles.
         margin: the margin in F1, in percentage points, within which a system counts as no worse than the baseline.
         all_pairs: compare every system with every other, not only with the first.
         on: the evaluation set of the runs to compare on.

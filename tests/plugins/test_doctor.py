@@ -213,10 +213,13 @@ def test_the_pytest_plugin_finds_what_a_distribution_registers(tmp_path: Path) -
     assert done.returncode == 0, done.stdout
     assert "test_promises[slicer-own-groups-row-order-does-not-matter] PASSED" in done.stdout
     code = folder / "qatk_own_groups" / "slicer.py"
-    code.write_text(code.read_text().replace("in examples.question]", "in sorted(examples.question)]"))
+    spoiled = code.read_text().replace("in examples.question]", "in sorted(examples.question)]")
+    code.write_text(spoiled.replace("        long =", "        print(len(examples))\n        long ="))
     done = call(*arguments, cwd=folder, paths=paths)
     assert done.returncode == 1
     assert "the order of questions does not matter" in done.stdout
+    failed = re.findall(r"own-groups-(\S+)\] FAILED", done.stdout)
+    assert failed == ["row-order-does-not-matter", "prints-nothing"]
     done = call(*arguments, "--qatk-distribution", "qatk-nothing", cwd=folder, paths=paths)
     assert done.returncode != 0
     assert "the distribution 'qatk-nothing' registers no qatk component; is it installed?" in done.stdout + done.stderr
