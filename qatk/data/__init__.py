@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qatk.data.quality import Quality as Quality
     from qatk.data.quality import check as check
     from qatk.data.quality import fix as fix
+    from qatk.data.stats import Spread as Spread
     from qatk.data.stats import Stats as Stats
     from qatk.data.stats import describe as describe
     from qatk.data.stats_page import HEADERS as HEADERS
@@ -42,7 +43,7 @@ _HOMES = {
     "qatk.data.convert": ("ENDINGS", "FORMS", "Saved", "form_of", "rendered", "save"),
     "qatk.data.parts": ("Split", "sample", "split"),
     "qatk.data.quality": ("Change", "Finding", "Quality", "check", "fix"),
-    "qatk.data.stats": ("Stats", "describe"),
+    "qatk.data.stats": ("Spread", "Stats", "describe"),
     "qatk.data.stats_page": ("HEADERS", "charts_of", "length_rows", "stats_html"),
 }
 """Imported at first use: a command that reads data needs none of what checks, converts and describes them."""
@@ -58,6 +59,7 @@ __all__ = [
     "Quality",
     "Saved",
     "Split",
+    "Spread",
     "Stats",
     "audit",
     "best_choice",

@@ -10,7 +10,7 @@ from qatk.evaluation.error_kinds import (
     error_kinds_of,
     right_elsewhere,
 )
-from qatk.evaluation.free_text import Aligner
+from qatk.evaluation.free_text import Aligned, Aligner
 from qatk.evaluation.metrics import take
 from qatk.evaluation.risk import risk_curve
 from qatk.evaluation.squad import OFFICIAL, exact_and_f1
@@ -26,6 +26,7 @@ __all__ = [
     "MEANINGS",
     "OFFICIAL",
     "RIGHT_KINDS",
+    "Aligned",
     "Aligner",
     "Answerability",
     "Sweep",
