@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qatk.errors import UsageError
+from qatk.errors import DataWarning, UsageError
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -14,17 +15,34 @@ if TYPE_CHECKING:
 
 
 def read_examples(
-    host: PluginHost, use: str | None, data: str | None, settings: Sequence[str], *, whole: bool = False
+    host: PluginHost,
+    use: str | None,
+    data: str | None,
+    settings: Sequence[str],
+    *,
+    whole: bool = False,
+    gold: bool = False,
 ) -> Examples:
     """The examples of a dataset component; ``data`` is its first required option, ``settings`` are further ones.
 
     Where ``use`` names no component, the file's ending does. ``whole`` reads every further column, unless the settings
-    name some.
+    name some. Where ``gold`` is due, a column of answers that was not found is warned of.
 
     Raises:
         UsageError: where the component takes no DATA, or needs it.
     """
-    return live_dataset(host, use, data, settings).load(whole=whole)
+    live = live_dataset(host, use, data, settings)
+    examples = live.load(whole=whole)
+    if gold and not examples.has_gold:
+        warn_without_gold(live, data)
+    return examples
+
+
+def warn_without_gold(live: LiveDataset, data: str | None) -> None:
+    """Warn of data without gold answers where its columns are why."""
+    if (why := live.without_answers()) is not None:
+        said = f"{data or live.registered.name}: no gold answers: {why}; --set roles.answers=NAME says which one"
+        warnings.warn(DataWarning(said), stacklevel=3)
 
 
 def with_column(settings: Sequence[str] | None, column: str | None) -> list[str]:

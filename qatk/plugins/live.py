@@ -6,6 +6,7 @@ gives. A value of the wrong type is the component's error, noted as such, before
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -66,6 +67,15 @@ class LiveDataset(Live[protocols.Dataset]):
             return RawExamples.of(self.load(whole=whole))
         with self.during("load"):
             return values.expect(self.component.raw(whole=whole), RawExamples)
+
+    def without_answers(self) -> str | None:
+        """Why there is no gold: its ``roles`` find no column of answers; ``None`` where it is not due to them."""
+        if "answers" in self.option("roles", {"answers": None}):
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of has been said
+            further = self.raw(whole=True).columns
+        return f"no column is known to hold the answers (further columns: {', '.join(map(repr, further)) or 'none'})"
 
 
 class LiveBackbone(Live[protocols.Backbone]):

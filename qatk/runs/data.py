@@ -40,7 +40,12 @@ def _load(name: str, dataset: LiveDataset, limit: int | None) -> Examples:
     if not len(examples):
         raise DataError(f"the {name} data holds no questions", where=f"data.{name}", fix="name another file or split")
     if not examples.has_gold:
-        raise DataError(f"the {name} data has no gold answers", where=f"data.{name}", fix="a run trains and scores")
+        why = dataset.without_answers()
+        raise DataError(
+            f"the {name} data has no gold answers{f': {why}' if why else ''}",
+            where=f"data.{name}",
+            fix="roles: {answers: NAME} says which one" if why else "a run trains and scores",
+        )
     return examples
 
 

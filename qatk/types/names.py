@@ -16,6 +16,11 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 """The names that columns usually have, by what they hold; the first that a table has is taken."""
 
 
+def setting_of(role: str, value: str = "NAME") -> str:
+    """How a recipe, and how a command, says which column holds what, for messages."""
+    return f"roles: {{{role}: {value}}} in a recipe, --set roles.{role}={value} in a command"
+
+
 def usual_name(names: Iterable[str], role: str) -> str | None:
     """The first of the usual names for ``role`` that is among the names of columns, in any case, blanks aside."""
     return find_name(names, USUAL[role])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from qatk.errors import DataError, counted
-from qatk.types.names import usual_name
+from qatk.types.names import setting_of, usual_name
 
 _LIMIT = 1 << 63
 """What a whole number of Arrow does not reach."""
@@ -104,7 +104,7 @@ def _no_position(value: object, where: str) -> DataError:
     return DataError(
         f"{str(value)[:60]!r} is no character position",
         where=where,
-        fix="a whole number; roles: {answer_start: null} says that the column holds something else",
+        fix=f"a whole number; if the column holds something else: {setting_of('answer_start', 'null')}",
     )
 
 

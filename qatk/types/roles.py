@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from qatk.errors import DataError, DataWarning
-from qatk.types.names import USUAL, find_name
+from qatk.types.names import USUAL, find_name, setting_of
 from qatk.types.places import hold_places
 
 
@@ -58,15 +58,15 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
 
 def _check(roles: Mapping[str, str], names: Sequence[str], where: str) -> None:
     """Refuse roles without those that they need."""
-    missing, why, none = [role for role in ("question", "context") if role not in roles], "", ""
+    missing, why, other = [role for role in ("question", "context") if role not in roles], "", ""
     if not missing and "answer_start" in roles and not {"answers", "answer_end"} & roles.keys():
         missing, why = ["answers"], f" that start where {roles['answer_start']!r} says"
-        none = "; {answer_start: null}: it is something else"
+        other = f"; if it holds something else: {setting_of('answer_start', 'null')}"
     elif not missing and "answer_end" in roles and "answer_start" not in roles:
         missing, why = ["answer_start"], f" to {roles['answer_end']!r}, the answer_end"
     if missing:
         what = f"no column is known to hold the {' or the '.join(missing)}{why} (columns found: {_all(names)})"
-        raise DataError(what, where=where, fix=f"roles: {{{missing[0]}: NAME}} says which one{none}")
+        raise DataError(what, where=where, fix=f"{setting_of(missing[0])}, says which one{other}")
 
 
 def _all(names: Sequence[str]) -> str:

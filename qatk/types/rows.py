@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.further import ALL_COLUMNS
+from qatk.types.names import setting_of
 from qatk.types.places import Place, places_of
 from qatk.types.roles import roles_of
 from qatk.types.starts import UNKNOWN
@@ -94,7 +95,8 @@ class Rows:
         values = self.table[self.roles["is_impossible"]].to_pylist()
         for row, value in enumerate(values):
             if str(value).strip().lower() not in _FLAGS:
-                fix = "true, false or nothing; roles: {is_impossible: null} says that the column holds something else"
+                other = setting_of("is_impossible", "null")
+                fix = f"true, false or nothing; if the column holds something else: {other}"
                 what = f"{str(value)[:60]!r} does not say whether there is an answer"
                 raise DataError(what, where=f"{self.where}: row {row}", fix=fix)
         return [_FLAGS[str(value).strip().lower()] for value in values]

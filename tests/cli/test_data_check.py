@@ -117,6 +117,38 @@ def test_what_cannot_be_mended_is_left_and_said(tmp_path: Path) -> None:
     assert (qas[0]["answers"], qas[0]["level"]) == ([{"text": "Eve", "answer_start": 0}], "hard")
 
 
+@pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        (["check"], True),
+        (["show"], True),
+        (["split", "--out", "parts", "--shares", "train=0.5,dev=0.5"], True),
+        (["sample", "few.csv", "-n", "1"], True),
+        (["convert", "rows.json"], True),
+        (["check", "--set", "roles.answers=Antwort"], False),
+        (["check", "--set", "roles.answers=null"], False),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_column_of_answers_that_is_not_found_is_said(
+    words: list[str], warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = ["Wann?;Die Mühle ist von 1843.;1843", "Wer?;Anna malt die Türen.;Anna"]
+    Path("rows.csv").write_text("\n".join(["Question;Context;Antwort", *rows]), "utf-8")
+    result = CliRunner().invoke(app, ["data", words[0], "rows.csv", *words[1:]], catch_exceptions=False)
+    assert result.exit_code == 0
+    guessed, *said = result.stderr.splitlines()
+    assert guessed == "warning: rows.csv: columns by their usual names: question is 'Question', context is 'Context'"
+    missing = (
+        "warning: rows.csv: no gold answers: no column is known to hold the answers (further columns: 'Antwort'); "
+        "--set roles.answers=NAME says which one"
+    )
+    assert said == ([missing] if warned else [])
+    if words[0] == "check":
+        assert ("warning no-gold: 2 questions" in result.stdout) == ("roles.answers=Antwort" not in words)
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_places_that_nobody_gave_are_looked_for_as_before(tmp_path: Path, ending: str) -> None:
     rows = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -206,6 +207,21 @@ def test_dev_without_gold(tmp_path: Path) -> None:
     (tmp_path / "dev.json").write_text(json.dumps(data))
     with pytest.raises(DataError, match=r"data\.dev: the dev data has no gold answers"):
         qatk.run(recipe, out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("roles", "says"),
+    [
+        ("", "no column is known to hold the answers (further columns: 'Antwort')\n  roles: {answers: NAME} says"),
+        (", roles: {answers: null}", "the train data has no gold answers\n  a run trains and scores"),
+    ],
+)
+def test_a_column_of_answers_that_is_not_found(roles: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("question,context,Antwort\nWho?,Ann.,Ann\n")
+    recipe = write_recipe(tmp_path, max_steps=1)
+    train = f"data.train={{use: table, path: {tmp_path / 'train.csv'}{roles}}}"
+    with pytest.raises(DataError, match=re.escape(says)):
+        qatk.run(recipe, out=tmp_path / "run", settings=[train])
 
 
 def test_two_processes_share_a_run(tmp_path: Path) -> None:

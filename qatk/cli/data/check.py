@@ -10,7 +10,7 @@ import typer
 
 from qatk.cli.data.convert import another
 from qatk.cli.data.options import Data, Json, Set
-from qatk.cli.reading import live_dataset, with_column
+from qatk.cli.reading import live_dataset, warn_without_gold, with_column
 from qatk.cli.shared import Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.graphemes import shortened
 from qatk.display.numbers import counted, figure
@@ -92,6 +92,8 @@ def _raw(live: LiveDataset, data: str | None, *, whole: bool = False) -> RawExam
     raw = live.raw(whole=whole)
     if not len(raw):
         raise DataError("there are no questions", where=data or live.registered.name, fix="name another file or split")
+    if not raw.has_gold.any():
+        warn_without_gold(live, data)
     return raw
 
 

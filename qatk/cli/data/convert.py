@@ -53,7 +53,7 @@ def convert_command(
     plain_warnings()
     data, out = both(data, out)
     form_of(out, to)
-    saved = save(read_examples(plugin_host(context), use, data, settings or [], whole=True), out, to)
+    saved = save(read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True), out, to)
     if json:
         print_json(plain(saved))
     else:

@@ -37,7 +37,7 @@ def sample_command(
     plain_warnings()
     data, out = both(data, out)
     form_of(out)
-    examples = read_examples(plugin_host(context), use, data, settings or [], whole=True)
+    examples = read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True)
     saved = save(examples.take(sample(examples, number, by=by, seed=seed)), out)
     if json:
         print_json({**plain(saved), "of": len(examples), "seed": seed, "by": by or "question"})

@@ -45,7 +45,7 @@ def show_command(
     Examples: qatk data show dev-v2.0.json; qatk data show rajpurkar/squad_v2 --use hub --set split=validation.
     """
     plain_warnings()
-    examples = read_examples(plugin_host(context), use, data, settings or [])
+    examples = read_examples(plugin_host(context), use, data, settings or [], gold=True)
     rows = _rows_of(examples, ids) if ids else _random_rows(examples, number, seed, answerable)
     if json:
         print_json([_plain(examples, row) for row in rows])

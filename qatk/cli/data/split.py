@@ -73,7 +73,7 @@ def split_command(
     if out is None:
         raise UsageError("the option --out is missing", fix="name the folder for the files: --out DIR")
     by_share, by_count = _parts("--shares", shares, float), _parts("--counts", counts, int)
-    examples = read_examples(plugin_host(context), use, data, settings or [], whole=True)
+    examples = read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True)
     made = split(examples, shares=by_share, counts=by_count, by=by, seed=seed, stratify=stratify)
     end = _form(to, data, examples)
     files = {name: another(data, out / f"{name}{end}") for name in made.rows}

@@ -110,6 +110,12 @@ KINDS: dict[str, Kind] = {
         "stands twice for a context, with answers that have nothing in common",
         "training pulls both ways, and each prediction is wrong for one of the two",
     ),
+    "no-gold": Kind(
+        "warning",
+        "question",
+        "has no gold answers",
+        "no question has them, and such data can neither train a model nor score it",
+    ),
     "cut-word": Kind(
         "warning",
         "answer",

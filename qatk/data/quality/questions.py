@@ -19,6 +19,8 @@ def question_findings(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
     yield _empty_fields(raw)
     lacking = np.flatnonzero(lacks_answers(raw)).tolist()
     yield Found("missing-answers", lacking, lambda number: short(raw.question[lacking[number]]))
+    asked = [] if raw.has_gold.any() else [row for row, question in enumerate(raw.question) if question.strip()]
+    yield Found("no-gold", asked, lambda number: short(raw.question[asked[number]]))
     differing = np.flatnonzero(contradicts_flag(raw)).tolist()
     yield Found("contradictory-flag", differing, lambda number: _flag(raw, differing[number]))
     yield from _repeated(raw, by)
