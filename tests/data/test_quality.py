@@ -205,6 +205,13 @@ def _contexts(texts: list[str]) -> RawExamples:
         ("(Oslo", "Oslo"),
         ('"Oslo"', '"Oslo"'),
         ('"Oslo', "Oslo"),
+        ("“Bob” und „Adler“", "“Bob” und „Adler“"),
+        ("“Oslo", "Oslo"),
+        ("Oslo”", "Oslo"),
+        ("”Oslo", "Oslo"),
+        ("Oslo“", "Oslo"),
+        ("„Oslo“ “", "„Oslo“"),
+        ("“Oslo” ”", "“Oslo”"),
         ("37\u00b0 9' 58\"", "37\u00b0 9' 58\""),
         ("the U.S.", "the U.S."),
         ("Inc.", "Inc."),
@@ -220,6 +227,12 @@ def _contexts(texts: list[str]) -> RawExamples:
 def test_what_pads_an_answer(text: str, inner: str) -> None:
     begin, end = core(text)
     assert text[begin:end] == inner
+
+
+@pytest.mark.parametrize("pair", ["„“", "„”", "””", "“”", "»«", "«»", "»»", "\u201a\u2018", "\u2019\u2019"])
+def test_quotes_of_all_languages_stay(pair: str) -> None:
+    for text in (f"{pair[0]}Oslo{pair[1]}", f"In {pair[0]}Oslo{pair[1]}", f"{pair[0]}Oslo{pair[1]} now"):
+        assert core(text) == (0, len(text))
 
 
 def test_agreement_is_the_mean_over_annotators_left_out(tmp_path: Path) -> None:

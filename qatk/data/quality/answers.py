@@ -14,8 +14,8 @@ from qatk.evaluation.word_bounds import cuts_word
 from qatk.languages import Normalisation
 from qatk.types import Answer, RawExamples
 
-_AHEAD, _BEHIND = ",;:!?)]}\u201d\u3002\uff0c", ",;:([{\u201c\uff0c"
-_OPEN = {"(": ")", "[": "]", "{": "}", "\u201c": "\u201d"}
+_AHEAD, _BEHIND = ",;:!?)]}\u3002\uff0c", ",;:([{\uff0c"
+_OPEN = {"(": ")", "[": "]", "{": "}"}
 _CLOSED = {close: opening for opening, close in _OPEN.items()}
 _STOP = re.compile(r"(?:[a-z]{4,}|\d{2,})\.\Z")
 """A full stop that ends a sentence: behind a long word in lower case, not an abbreviation."""
@@ -89,6 +89,8 @@ def _pads(text: str, at: int, part: str, *, ahead: bool) -> bool:
         return True
     if char == '"':
         return part.count(char) % 2 == 1 and (ahead or not text[at - 1 : at].isdigit())  # 58.23" are seconds, or inches
+    if char in "\u201c\u201d":
+        return _unpaired(char, part)
     if char in _OPEN:
         return part.count(_OPEN[char]) < part.count(char)
     if char in _CLOSED:
@@ -96,6 +98,14 @@ def _pads(text: str, at: int, part: str, *, ahead: bool) -> bool:
     if ahead:
         return char in _AHEAD
     return char in _BEHIND or _STOP.search(part) is not None
+
+
+def _unpaired(quote: str, part: str) -> bool:
+    """Whether one of the quotes “ and ” has no partner: “English”, „German“, „Polish” or ”Swedish”."""
+    low, upper, lower = (part.count(each) for each in "\u201e\u201c\u201d")
+    if low or not (upper and lower):
+        return (low + upper + lower) % 2 == 1
+    return upper > lower if quote == "\u201c" else lower > upper
 
 
 class _Teller:
