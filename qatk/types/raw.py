@@ -35,6 +35,7 @@ class RawExamples:
         answer_start: the number that is given for each answer, whatever it is; ``None`` where none is.
         has_gold: bool[n], whether it is given what the answers of a question are, be they none.
         impossible: n values of ``is_impossible``, ``None`` where it is not given.
+        places_found: whether its reader looks for the places of answers that are given none.
         answer_span: as of :class:`Examples`.
         columns: further columns by name, n strings each.
         place: says where a question stands in its source, by its row: ``data[0].paragraphs[2].qas[1]``.
@@ -50,6 +51,7 @@ class RawExamples:
     answer_start: Sequence[int | None]
     has_gold: Bool
     impossible: Sequence[bool | None]
+    places_found: bool = False
     answer_span: Int32 | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     place: Callable[[int], str] = _row

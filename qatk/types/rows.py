@@ -77,16 +77,20 @@ class Rows:
             answers = self._located(answers, texts["context"].to_pylist(), ambiguous, if_absent)
         return self._canonical(texts, answers)
 
-    def as_they_stand(self) -> tuple[Columns, list[int | None]]:
-        """The columns, and the start that each answer is given: blanks stay, null is ``""``, nothing is looked for."""
+    def as_they_stand(self) -> tuple[Columns, list[int | None], bool]:
+        """The columns, the start that each answer is given, and whether :meth:`columns` looks for all that are not.
+
+        Blanks stay, null is ``""``.
+        """
         texts = {
             role: text_column(self.table[self.roles[role]], role, self.where, nulls="", numbers=role in ("id", "title"))
             for role in _TEXTS
             if role in self.roles
         }
         answers, _ = self._answers()
-        starts = [None if start == UNKNOWN else start for places in answers or () for _, start in places]
-        return self._canonical(texts, answers), starts
+        starts = [start for places in answers or () for _, start in places]
+        known = [None if start == UNKNOWN else start for start in starts]
+        return self._canonical(texts, answers), known, UNKNOWN not in starts
 
     def impossible(self) -> list[bool | None]:
         """What each row says of whether its question has no answer. Raises :class:`DataError` for other values."""

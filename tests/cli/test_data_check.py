@@ -149,6 +149,25 @@ def test_a_column_of_answers_that_is_not_found_is_said(
         assert ("warning no-gold: 2 questions" in result.stdout) == ("roles.answers=Antwort" not in words)
 
 
+@pytest.mark.parametrize(
+    ("rows", "kinds"),
+    [
+        (["answers", "Ann", "Riga"], []),
+        (["answers", "Ann", "iga"], ["cut-word"]),
+        (["answers", "Ann", "Oslo"], ["absent-answer"]),
+        (["answers", "Ann", "n"], ["ambiguous-place"]),
+        (["answers,answer_start", "Ann,", "Riga,-1"], ["unknown-place"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_a_place_that_the_reader_finds_is_not_unknown(rows: list[str], kinds: list[str], tmp_path: Path) -> None:
+    head, one, other = rows
+    path = tmp_path / "rows.csv"
+    path.write_text(f"question,context,{head}\nWho?,Ann met a man.,{one}\nWhere?,Ann was in Riga.,{other}\n")
+    found = json.loads(check(str(path), "--json").stdout)["findings"]
+    assert [finding["kind"] for finding in found] == kinds
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_places_that_nobody_gave_are_looked_for_as_before(tmp_path: Path, ending: str) -> None:
     rows = [

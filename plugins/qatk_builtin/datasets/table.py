@@ -53,12 +53,12 @@ class TableDataset:
         return checked(examples, self.options.bad_answers, rows.where)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
-        """What stands in the files: blanks are kept, null is ``""``, and answers are not looked for."""
+        """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
         rows = self._rows(read_tables(self._paths, self._form))
-        columns, starts = rows.as_they_stand()
-        return replace(_flagged(Examples(**columns), rows), answer_start=starts)
+        columns, starts, found = rows.as_they_stand()
+        return replace(_flagged(Examples(**columns), rows), answer_start=starts, places_found=found)
 
     def load_whole(self) -> Examples:
         """With all further columns."""

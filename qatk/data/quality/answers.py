@@ -37,7 +37,10 @@ def answer_findings(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
     contexts, rows = raw.context, raw.answer_owners.tolist()
     index = raw.context_index.tolist()
     for number, (row, text, start) in enumerate(zip(rows, raw.answer_text, raw.answer_start, strict=True)):
-        place = _Place(number, row, text, start, contexts[index[row]])
+        context = contexts[index[row]]
+        if start is None and raw.places_found:
+            start = _only_place(context, text)
+        place = _Place(number, row, text, start, context)
         if (kind := _kind(place)) is not None:
             found[kind].append(place)
         if core(text) != (0, len(text)) and text.strip():
@@ -61,12 +64,17 @@ def _kind(place: _Place) -> str | None:
         return "blank-answer"
     if start is not None and 0 <= start <= len(context) and context.startswith(text, start):
         return "cut-word" if cuts_word(context, start, start + len(text)) else None
-    first = context.find(text)
-    if first < 0:
+    if text not in context:
         return "absent-answer" if nearest_place(context, text, start or 0) is None else "misspelt-answer"
     if start is not None:
         return "misplaced-answer"
-    return "unknown-place" if first == context.rfind(text) else "ambiguous-place"
+    return "ambiguous-place" if _only_place(context, text) is None else "unknown-place"
+
+
+def _only_place(context: str, text: str) -> int | None:
+    """Where a text stands in a context, if in one place."""
+    first = context.find(text)
+    return first if first >= 0 and first == context.rfind(text) else None
 
 
 def core(text: str) -> tuple[int, int]:

@@ -139,7 +139,7 @@ KINDS: dict[str, Kind] = {
         "warning",
         "answer",
         "has no answer_start and stands in its context once",
-        "in SQuAD files it is scored but not trained on",
+        "it is scored but not trained on",
         "given the place where it stands",
     ),
     "ambiguous-place": Kind(
