@@ -43,7 +43,8 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
         double = [name for name, times in Counter(examples.id).items() if times > 1]
         verb = "occurs" if len(double) == 1 else "occur"
         what = f"{counted(len(double), 'question id')} {verb} more than once: {listed(double)}"
-        raise DataError(what, where=where, fix="ids must be unique: predictions are kept by id")
+        fix = "ids must be unique: predictions are kept by id; alternative answers of one question stand in one row"
+        raise DataError(what, where=where, fix=fix)
     if examples.answer_offsets is None:
         return examples
     if unknown := int((examples.answer_start == UNKNOWN).sum()):

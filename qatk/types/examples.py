@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qatk.errors import DataError, counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
 from qatk.types.mapped import release
+from qatk.types.names import NamedColumns
 from qatk.types.ragged import owners, ragged_rows
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Examples:
         cls,
         rows: object,
         *,
-        roles: Mapping[str, str | None] | None = None,
+        roles: NamedColumns | None = None,
         columns: Sequence[str] = (),
         ambiguous: Ambiguous = "first",
         where: str = "the rows",
@@ -139,7 +140,7 @@ class Examples:
                 PyCapsule interface), a list of dicts, or a dict of columns.
             roles: which column holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
                 ``answer_end`` or ``is_impossible``; those with usual names are found without it, which is said.
-                ``None``: no column does.
+                ``None``: no column does. A list of columns for ``answers``: each holds an alternative.
             columns: further columns to read, such as those to slice by.
             ambiguous: the place of an answer that is given as a text and stands several times in its context.
             where: what messages call the rows.

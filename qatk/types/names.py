@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "qid", "question_id", "example_id", "uid"),
@@ -14,6 +14,10 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "answer_end": ("answer_end", "end", "end_char", "char_end"),
 }
 """The names that columns usually have, by what they hold; the first that a table has is taken."""
+
+
+NamedColumns = Mapping[str, str | Sequence[str] | None]
+"""The column for some roles, of alternative answers also several; ``None``: no column holds it, whatever its name."""
 
 
 def setting_of(role: str, value: str = "NAME") -> str:

@@ -8,8 +8,27 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from qatk.errors import DataError, DataWarning
-from qatk.types.names import USUAL, find_name, setting_of
+from qatk.types.names import USUAL, NamedColumns, find_name, setting_of
 from qatk.types.places import hold_places
+
+
+def one_each(table: pa.Table, where: str, named: NamedColumns) -> tuple[dict[str, str | None], list[str]]:
+    """The column that is named for each role, of answers the first, and the further columns of answers.
+
+    Raises:
+        DataError: for several columns of something else, and further ones that are not there.
+    """
+    single, further = dict[str, str | None](), list[str]()
+    for role, names in named.items():
+        if names is None or isinstance(names, str):
+            single[role] = names
+        elif role == "answers" and names:
+            single[role], *further = dict.fromkeys(names)
+        else:
+            raise DataError(f"one column is due for {role}", where=where, fix="answers alone may have several")
+    for name in further:
+        _look_for(name, "answers", table.column_names, where)
+    return single, further
 
 
 def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> dict[str, str]:
@@ -26,8 +45,8 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
     """
     names = table.column_names
     for role, name in named.items():
-        if name is not None and name not in names:
-            raise DataError(f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {_all(names)}")
+        if name is not None:
+            _look_for(name, role, names, where)
     roles = {role: name for role, name in named.items() if name is not None}
 
     def guess(role: str, usual: Sequence[str]) -> None:
@@ -54,6 +73,11 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
         guessed = ", ".join(f"{role} is {name!r}" for role, name in guesses.items())
         warnings.warn(DataWarning(f"{where}: columns by their usual names: {guessed}"), stacklevel=4)
     return roles
+
+
+def _look_for(name: str, role: str, names: Sequence[str], where: str) -> None:
+    if name not in names:
+        raise DataError(f"there is no column {name!r} for {role}", where=where, fix=f"columns found: {_all(names)}")
 
 
 def _check(roles: Mapping[str, str], names: Sequence[str], where: str) -> None:

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.further import ALL_COLUMNS
-from qatk.types.names import setting_of
+from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of
-from qatk.types.roles import roles_of
+from qatk.types.roles import one_each, roles_of
 from qatk.types.starts import UNKNOWN
 from qatk.types.tables import Columns, check_names, columns_of_table, text_column
 
@@ -31,31 +31,37 @@ Ambiguous = Literal["first", "last", "unknown"]
 class Rows:
     """A table of questions, and which of its columns holds what.
 
-    Of what ``roles`` does not name, columns with usual names are taken, which is said; places of answers are not
-    looked for where the answers have theirs. Answers are one text, a list of texts, SQuAD's ``{text: [...],
-    answer_start: [...]}`` (in a cell also as JSON), or places: ``answer_start`` beside texts, or ``answer_start`` and
-    ``answer_end`` (exclusive) alone. An empty cell or list is "no answer"; without any of these columns gold is absent.
+    Of what ``roles`` does not name, columns with usual names are taken, which is said; places of answers are not looked
+    for where the answers have theirs. Answers are one text, a list of texts, SQuAD's ``{text: [...], answer_start:
+    [...]}`` (in a cell also as JSON), or places: ``answer_start`` beside texts, or ``answer_start`` and ``answer_end``
+    (exclusive) alone. Several columns of answers hold alternatives, one each. An empty cell or list is "no answer";
+    without any of these columns gold is absent.
 
     Args:
         table: a ``pyarrow.Table``.
         where: what messages call it.
         roles: the column that holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
-            or ``answer_end``, or says by true and false that a question ``is_impossible``; ``None``: none does.
+            or ``answer_end``, or says by true and false that a question ``is_impossible``; ``None``: none does. A list
+            of several columns for ``answers``.
         columns: further columns to read.
 
     Raises:
         DataError: for a table without rows, or without a column that is named or needed, with those that it has;
-            places of answers without answers need the column of these.
+            places of answers without answers need the column of these, and several columns of answers have none.
     """
 
     def __init__(
-        self, table: pa.Table, where: str, roles: Mapping[str, str | None] | None = None, columns: Sequence[str] = ()
+        self, table: pa.Table, where: str, roles: NamedColumns | None = None, columns: Sequence[str] = ()
     ) -> None:
         self.table, self.where, self.further = table, where, columns
         if not table.num_rows:
             raise DataError("there are no rows", where=where, fix="one row a question is due")
         check_names(table, where)
-        self.roles = roles_of(table, where, roles or {})
+        single, self._alternatives = one_each(table, where, roles or {})
+        self.roles = roles_of(table.drop_columns(self._alternatives), where, single)
+        if self._alternatives and "answer_start" in self.roles:
+            what = f"answers in several columns cannot have places, which {self.roles['answer_start']!r} would give"
+            raise DataError(what, where=where, fix=f"{setting_of('answer_start', 'null')}, has them looked for")
 
     def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None) -> Columns:
         """The columns of examples; the place of an answer that is a text alone is looked for in its context.
@@ -111,7 +117,8 @@ class Rows:
         columns: dict[str, pa.ChunkedArray | pa.Array] = dict(texts)
         if answers is not None:
             columns["answers"] = _arrow_answers(answers)
-        free = [name for name in self.table.column_names if name not in {*columns, *self.roles.values()}]
+        taken = [*self.roles.values(), *self._alternatives]
+        free = [name for name in self.table.column_names if name not in {*columns, *taken}]
         wanted = free if ALL_COLUMNS in self.further else self.further
         columns |= {name: self.table[name] for name in wanted if name in self.table.column_names}
         return columns_of_table(pa.table(columns), self.where, self.further)
@@ -125,6 +132,9 @@ class Rows:
             role: table[roles[role]].to_pylist() if role in roles else [None] * table.num_rows
             for role in ("answers", "answer_start", "answer_end", "context")
         }
+        if self._alternatives:
+            several = [columns["answers"], *(table[name].to_pylist() for name in self._alternatives)]
+            columns["answers"] = list(map(list, zip(*several, strict=True)))
         answers, outside = [], []
         for row, values in enumerate(zip(*columns.values(), strict=True)):
             noted: list[str] = []

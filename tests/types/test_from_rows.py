@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +135,39 @@ def test_a_role_that_no_column_has_is_not_guessed() -> None:
     assert not Examples.from_rows(rows, roles={"answer_start": None, "answers": None}).has_gold
     with pytest.raises(DataError, match=r"hold the answer_start to 'start', the answer_end"):
         Examples.from_rows(rows, roles={"answer_end": "start"})
+
+
+@pytest.mark.parametrize("form", ["list", "dict", "pandas", "polars"])
+def test_columns_of_alternative_answers(form: str) -> None:
+    columns = {
+        "question": ["Where?", "When?", "Who?"],
+        "context": [OSLO] * 3,
+        "text": ["in Oslo", "", "Bob"],
+        "more": ["Ann met", None, None],
+        "last": [None, None, "Ann met Bob"],
+    }
+    read = Examples.from_rows(FORMS[form](columns), roles={"answers": ["text", "more", "last"]}, columns=["*"])
+    assert [read.answers_of(row) for row in range(3)] == [["in Oslo", "Ann met"], [], ["Bob", "Ann met Bob"]]
+    assert read.answer_start.tolist() == [12, 0, 8, 0]
+    assert not read.columns
+
+
+@pytest.mark.filterwarnings("ignore:.*by their usual names:qatk.errors.DataWarning")
+@pytest.mark.parametrize(
+    ("roles", "says"),
+    [
+        ({"answers": ["text", "more"]}, "cannot have places, which 'start' would give\n  roles: {answer_start: null}"),
+        ({"answers": ["text", "most"]}, "no column 'most' for answers\n  columns found: 'question', 'context', 'text'"),
+        ({"question": ["question", "text"]}, "one column is due for question\n  answers alone may have several"),
+        ({"answers": []}, "one column is due for answers"),
+    ],
+)
+def test_columns_of_alternatives_that_cannot_be(roles: dict[str, list[str]], says: str) -> None:
+    rows = [{"question": "Who?", "context": OSLO, "text": "Bob", "more": "Ann", "start": 8}]
+    with pytest.raises(DataError, match=re.escape(says)):
+        Examples.from_rows(rows, roles=roles)
+    both = Examples.from_rows(rows, roles={"answers": ["text", "more"], "answer_start": None})
+    assert both.answers_of(0) == ["Bob", "Ann"]
 
 
 def test_text_beside_a_start_is_the_answer() -> None:

@@ -18,6 +18,13 @@ def _one_character(value: str | None) -> str | None:
     return value
 
 
+def _one_each(value: dict[Role, str | list[str] | None]) -> dict[Role, str | list[str] | None]:
+    if wrong := [role for role, names in value.items() if isinstance(names, list) and (role != "answers" or not names)]:
+        raise ValueError(f"{wrong[0]}: should be one column; a list of columns is for answers")
+    return value
+
+
+Roles = Annotated[dict[Role, str | list[str] | None], AfterValidator(_one_each)]
 Delimiter = Annotated[str | None, AfterValidator(_one_character)]
 
 
@@ -27,10 +34,10 @@ class TableOptions(Options):
     path: str | list[str]
     """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
     .parquet or .arrow; the first four also with .gz or .zst."""
-    roles: dict[Role, str | None] = Field(default_factory=dict)
+    roles: Roles = Field(default_factory=dict)
     """Column of the file for each of ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``,
     ``answer_end`` and ``is_impossible``; columns with usual names, in any case, are found without it. ``null``: no
-    column holds it, whatever its name."""
+    column holds it, whatever its name. A list of columns for ``answers``: each holds an alternative, or nothing."""
     delimiter: Delimiter = None
     """Character between the cells of .csv and .tsv. ``null`` takes a tab for .tsv, and for .csv a comma, or else the
     semicolon or tab that the header has in place of one."""

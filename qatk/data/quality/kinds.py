@@ -107,8 +107,8 @@ KINDS: dict[str, Kind] = {
     "contradictory-answers": Kind(
         "warning",
         "question",
-        "stands twice for a context, with answers that have nothing in common",
-        "training pulls both ways, and each prediction is wrong for one of the two",
+        "stands twice for a context, with no answer in common",
+        "training pulls both ways, and no prediction is an exact match for both; F1 may still give part of the mark",
     ),
     "no-gold": Kind(
         "warning",

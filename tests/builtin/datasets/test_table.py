@@ -18,7 +18,7 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from qatk.data import check, save
+from qatk.data import check, save, unchecked
 from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
 from qatk_builtin.datasets.table import TableDataset
@@ -246,6 +246,22 @@ def test_columns_of_other_names(tmp_path: Path) -> None:
     assert "columns found: 'key', 'q', 'body', 'reply', 'level'" in str(caught.value)
     with pytest.raises(DataError, match="no column 'bodi' for context"):
         load(path, roles={**columns, "context": "bodi"})
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_alternatives_in_columns_of_their_own(ending: str, tmp_path: Path) -> None:
+    answers = [("Norway", "in Norway"), ("", ""), ("", "Norway")]
+    rows: list[Mapping[str, Any]] = [
+        {"id": str(k), "question": f"{k}?", "context": "It is in Norway.", "answer1": one, "answer2": other}
+        for k, (one, other) in enumerate(answers)
+    ]
+    path = write(tmp_path, f"a.{ending}", rows)
+    dataset = TableDataset(TableOptions(path=str(path), roles={"answers": ["answer1", "answer2"]}))
+    read, [streamed] = dataset.load(), dataset.stream(9) or []
+    for examples in (read, streamed, unchecked(dataset.raw(), "x")):
+        assert [examples.answers_of(row) for row in range(3)] == [["Norway", "in Norway"], [], ["Norway"]]
+    with pytest.raises(ValueError, match="question: should be one column; a list of columns is for answers"):
+        TableOptions(path=str(path), roles={"question": ["answer1", "answer2"]})
 
 
 def test_usual_names_are_guessed_and_said(tmp_path: Path) -> None:
