@@ -22,7 +22,7 @@ NamedColumns = Mapping[str, str | Sequence[str] | None]
 
 def setting_of(role: str, value: str = "NAME") -> str:
     """How a recipe, and how a command, says which column holds what, for messages."""
-    return f"roles: {{{role}: {value}}} in a recipe, --set roles.{role}={value} in a command"
+    return f"roles: {{{role}: {value}}} in a recipe, --set roles.{role}={value} in commands that take it"
 
 
 def usual_name(names: Iterable[str], role: str) -> str | None:
