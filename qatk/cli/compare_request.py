@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qatk.sweeps.plan import Planned
     from qatk.sweeps.sweep import Outcome
 
-_OF_FILES = (".json", ".jsonl", ".parquet", ".gz", ".yaml", ".yml")
+_OF_FILES = (".json", ".jsonl", ".parquet", ".csv", ".tsv", ".gz", ".yaml", ".yml")
 """Endings that the name of no model has: what ends so and is not there was to be a file."""
 
 

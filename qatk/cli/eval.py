@@ -45,7 +45,7 @@ PredictionsFile = Annotated[
     Path,
     typer.Argument(
         metavar="PREDICTIONS",
-        help="Predictions: JSON, question id to answer text or list of texts; or .jsonl or .parquet, a row each.",
+        help="Predictions: JSON, question id to answer text or list of texts; or .jsonl, .parquet or .csv, a row each.",
     ),
 ]
 NullOdds = Annotated[

@@ -13,7 +13,8 @@ from typing import TypeGuard, TypeVar
 from qatk.display.numbers import counted
 from qatk.errors import DataError, PredictionsError
 from qatk.evaluation.prediction_rows import ROWS, Said, read_said
-from qatk.files import parse_json, read_text
+from qatk.evaluation.prediction_tables import DELIMITERS
+from qatk.files import ending, parse_json, read_text
 from qatk.types import Predictions
 
 Source = str | Path
@@ -30,13 +31,14 @@ def read_predictions(path: Source) -> dict[str, Said]:
     - JSON Lines (``.jsonl``): objects with ``id`` and ``prediction``, or ``id`` and ``spans``: texts, or objects of
       ``text`` and, where known, ``char_start``, ``char_end`` and ``score``.
     - Parquet (``.parquet``) with columns of these names, such as ``examples.parquet`` of a run.
+    - CSV and TSV (``.csv``, ``.tsv``) with columns of these names; ``spans`` is JSON.
 
     Raises:
         DataError: where it is cut short or of another form, with the place.
         PredictionsError: where an id occurs in it twice.
         UsageError: where it cannot be opened.
     """
-    if str(path).endswith(ROWS):
+    if str(path).endswith(ROWS) or ending(path) in DELIMITERS:
         return read_said(Path(path))
     fix = "a list holds texts, none of them empty; [] is no answer"
     said = dict[str, Said](_read_object(path, "answer texts", _is_said, fix))

@@ -1,4 +1,4 @@
-"""Predictions a row a question, in JSON Lines and Parquet: as a run, ``qatk predict`` and other programs write them.
+"""Predictions a row a question, as a run, ``qatk predict`` and other programs write them: JSON Lines, Parquet, CSV.
 
 A row has ``id``, ``prediction`` (``""`` for no answer), ``char_start`` and ``char_end``; where an answer has several
 spans, ``spans`` holds them. Files that ``qatk predict`` wrote before say ``answer``, ``start`` and ``end``.
@@ -12,7 +12,8 @@ from pathlib import Path
 from types import UnionType
 
 from qatk.errors import DataError, PredictionsError
-from qatk.files import read_rows
+from qatk.evaluation.prediction_tables import DELIMITERS, read_table
+from qatk.files import ending, read_rows
 from qatk.types import Predictions, Span
 
 Said = str | Sequence[str | Span]
@@ -30,7 +31,9 @@ _SPAN = (
 
 def read_said(path: Path) -> dict[str, Said]:
     """What each row says of its question; see :func:`qatk.evaluation.prediction_files.read_predictions`."""
-    said = [_said(row, where) for where, row in read_rows(path, (*COLUMNS, *_FORMER.values()))]
+    table = ending(path) in DELIMITERS
+    rows = read_table(path) if table else read_rows(path, (*COLUMNS, *_FORMER.values()))
+    said = [_said(row, where) for where, row in rows]
     if not said:
         raise DataError("the file has no rows", where=str(path), fix=_DUE)
     found = dict(said)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from qatk.evaluation.prediction_rows import read_said, row_of
+from qatk.evaluation.prediction_tables import DELIMITERS, write_table
 from qatk.evaluation.tally import Tally
 from qatk.files import finite, storage_errors, write_atomically
 from qatk.inference.asked import BLOCK, Asked, Survey, held
@@ -22,9 +23,9 @@ from qatk.results.evaluation import Evaluation
 from qatk.run_folder.lock import locked
 from qatk.types import Examples
 
-FORMS = (".json", ".jsonl", ".parquet")
+FORMS = (".json", ".jsonl", ".parquet", *DELIMITERS)
 PARTS = "[0-9]*.jsonl"
-FORM = 3
+FORM = 4
 """Of the rows in the parts: those of another form cannot be gone on with."""
 _SURE = ("probability", "no_answer_probability", "null_odds")
 
@@ -86,8 +87,9 @@ def predict_file(
     Args:
         model: that answers.
         examples: what is asked; gold is not needed. Of :func:`qatk.inference.asked.read_asked` a block is in memory.
-        out: ``.json``, the official form, id to text; ``.jsonl`` or ``.parquet``, a row a question with its place, its
-            probabilities, the null odds and the best spans.
+        out: ``.json``, the official form, id to text; ``.jsonl`` or ``.parquet``, a row a question with its text, the
+            answer's place, its probabilities, the null odds and the best spans; ``.csv`` or ``.tsv``, the same without
+            the best spans. Rows are in the order of the examples.
         top_k: how many best spans a row has.
         resume: go on with what a killed call left.
         block: questions answered between two writes; those that are read in blocks have their own.
@@ -186,7 +188,8 @@ def _answer(
 def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[str]:
     predictions = model.keeping(top_k).predict(examples)
     for row, reply in enumerate(replies_of(examples, predictions, top_k=top_k)):
-        found = row_of(examples.id[row], predictions, row) | _certainty(reply)
+        found = {"id": examples.id[row], "question": reply.question}
+        found |= row_of(examples.id[row], predictions, row) | _certainty(reply)
         yield json.dumps(finite(found), ensure_ascii=False) + "\n"
 
 
@@ -228,24 +231,37 @@ def _texts(row: Row) -> list[str]:
 def _join(parts: Path, out: Path) -> int:
     """Put all parts into one file, by way of a file beside them; how many questions got an answer."""
     whole, answered = parts / f"whole{out.suffix}", 0
+
+    def counted() -> Iterator[Row]:
+        nonlocal answered
+        for row in _rows(parts):
+            answered += row["char_start"] >= 0
+            yield row
+
     with storage_errors(out):
         if out.suffix == ".parquet":
             answered = _write_parquet(parts, whole)
         else:
-            several = out.suffix == ".json" and any("spans" in row for row in _rows(parts))
-            with whole.open("w", encoding="utf-8") as file:
-                for place, row in enumerate(_rows(parts)):
-                    answered += row["char_start"] >= 0
-                    if out.suffix == ".jsonl":
-                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                    else:
-                        said = (row["id"], _texts(row) if several else row["prediction"])
-                        key, text = (json.dumps(value, ensure_ascii=False) for value in said)
-                        file.write(f"{',' if place else '{'}\n {key}: {text}")
-                if out.suffix == ".json":
-                    file.write("\n}\n" if any(parts.glob(PARTS)) else "{}\n")
+            several = out.suffix != ".jsonl" and any("spans" in row for row in _rows(parts))
+            with whole.open("w", encoding="utf-8", newline="") as file:
+                if out.suffix in DELIMITERS:
+                    write_table(file, counted(), DELIMITERS[out.suffix], several=several)
+                elif out.suffix == ".jsonl":
+                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in counted())
+                else:
+                    _write_official(file, counted(), several=several)
         whole.replace(out)
     return answered
+
+
+def _write_official(file: TextIO, rows: Iterable[Row], *, several: bool) -> None:
+    between = "{"
+    for row in rows:
+        said = (row["id"], _texts(row) if several else row["prediction"])
+        key, text = (json.dumps(value, ensure_ascii=False) for value in said)
+        file.write(f"{between}\n {key}: {text}")
+        between = ","
+    file.write("\n}\n" if between == "," else "{}\n")
 
 
 def _write_parquet(parts: Path, whole: Path) -> int:
@@ -256,7 +272,8 @@ def _write_parquet(parts: Path, whole: Path) -> int:
     span = [("text", pa.string()), *place, ("score", pa.float32())]
     best = pa.struct([*span, ("probability", pa.float32())])
     numbers = [(name, pa.float32()) for name in _SURE]
-    said = [("id", pa.string()), ("prediction", pa.string()), *place, ("spans", pa.list_(pa.struct(span)))]
+    texts = [(name, pa.string()) for name in ("id", "question", "prediction")]
+    said = [*texts, *place, ("spans", pa.list_(pa.struct(span)))]
     schema = pa.schema([*said, *numbers, ("nbest", pa.list_(best))])
     answered = 0
     with pq.ParquetWriter(whole, schema) as writer:

@@ -16,6 +16,7 @@ from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.evaluation.prediction_files import official_form, read_predictions
 from qatk.evaluation.prediction_rows import row_of
+from qatk.evaluation.prediction_tables import DELIMITERS, write_table
 from qatk.types import Examples, Span
 from several_cases import examples_of_spans
 
@@ -108,6 +109,52 @@ def test_rows_that_are_refused(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(QatkError, match=message) as caught:
         read_predictions(tmp_path / "p.jsonl")
     assert caught.value.exit_code == 1
+
+
+def test_cells_hold_every_text(tmp_path: Path) -> None:
+    texts = ['a "b", c', "two\nlines\r\nand\ra\ttab", "=1+1", "", "12"]
+    places = [(3, 3 + len(text)) if text else (-1, -1) for text in texts]
+    sure = {"probability": 0.25, "no_answer_probability": 0.5, "null_odds": None}
+    rows: list[dict[str, Any]] = [
+        {"id": str(row), "question": text, "prediction": text, "char_start": start, "char_end": end, **sure}
+        for row, (text, (start, end)) in enumerate(zip(texts, places, strict=True))
+    ]
+    rows[4]["spans"] = [{"text": "1", "char_start": 3, "char_end": 4, "score": 0.5}, {"text": "2"}]
+    for name, delimiter in DELIMITERS.items():
+        path = tmp_path / f"p{name}"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            write_table(file, rows, delimiter, several=True)
+        found = read_predictions(path)
+        assert [[span.text for span in spans] for spans in list(found.values())[:4]] == [[t] for t in texts[:3]] + [[]]
+        assert [span[:3] for span in found["4"]] == [("1", 3, 4), ("2", -1, -1)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_table_of_another_program_needs_two_columns(tmp_path: Path, packed: bool) -> None:
+    text = "\ufeffprediction,more,id\r\nArlen,1,q0\r\n\r\n,2,q2\r\n".encode()
+    path = tmp_path / ("p.csv.gz" if packed else "p.csv")
+    path.write_bytes(gzip.compress(text) if packed else text)
+    assert read_predictions(path) == {"q0": ["Arlen"], "q2": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"p\.csv:1: the header has no column 'id' and no column 'prediction'\n.*with commas between"),
+        ("id;prediction\nq0;x", r"p\.csv:1: the header has no column 'id' and"),
+        ("id,answer\nq0,x", r"p\.csv:1: the header has no column 'prediction'"),
+        ("id,prediction\n", "the file has no rows"),
+        ("id,prediction\nq0", r"p\.csv:2: question 'q0' has neither a 'prediction' nor 'spans'"),
+        ("id,prediction,char_start\nq0,x,here", r"p\.csv:2: 'char_start' is 'here'"),
+        ("id,prediction,spans\nq0,x,[", r"p\.csv:2: 'spans' is '\['"),
+        ("id,prediction\nq0,x\nq0,y", "1 question id occurs twice: q0"),
+        (f"id,prediction\nq0,{'x' * 200_000}", r"p\.csv:2: the row cannot be read: field larger"),
+    ],
+)
+def test_tables_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(QatkError, match=message):
+        read_predictions(tmp_path / "p.csv")
 
 
 @pytest.mark.parametrize(

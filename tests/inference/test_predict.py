@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -54,7 +55,10 @@ def killed(run: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return call("killed", run, out, cwd=out.parent)
 
 
-@pytest.mark.parametrize("ending", [".json", ".jsonl", ".parquet"])
+ENDINGS = (".json", ".jsonl", ".parquet", ".csv", ".tsv")
+
+
+@pytest.mark.parametrize("ending", [".json", ".jsonl", ".parquet", ".csv"])
 def test_a_killed_call_goes_on_to_the_same_bytes(run: Path, ending: str, tmp_path: Path) -> None:
     model, examples = qatk.load_model(run), read_data(run.parent / "dev.json")
     whole = predict_file(model, examples, tmp_path / f"whole{ending}", block=8)
@@ -102,9 +106,6 @@ def test_data_that_are_read_in_blocks_give_the_same_bytes(run: Path, tmp_path: P
         assert written.scores.metrics == due.metrics
 
 
-ENDINGS = (".json", ".jsonl", ".parquet")
-
-
 def test_the_forms_hold_the_same_answers(run: Path, tmp_path: Path) -> None:
     model, examples = qatk.load_model(run), read_data(run.parent / "dev.json")
     files = [predict_file(model, examples, tmp_path / f"a{ending}", top_k=3) for ending in ENDINGS]
@@ -125,8 +126,15 @@ def test_the_forms_hold_the_same_answers(run: Path, tmp_path: Path) -> None:
             )
         assert row["null_odds"] == pytest.approx(odds[row["id"]])
         assert len(best) == 3
+        assert row["question"] == examples.question[list(examples.id).index(row["id"])]
         context = examples.context_of(list(examples.id).index(row["id"]))
         assert all(context[span["char_start"] : span["char_end"]] == span["text"] for span in best)
+    assert [row["id"] for row in rows] == list(examples.id)
+    for written, delimiter in zip(files[3:], (",", "\t"), strict=True):
+        with written.path.open(encoding="utf-8", newline="") as file:
+            cells = list(csv.DictReader(file, delimiter=delimiter))
+        assert cells == [{name: str(row[name]) for name in cells[0]} for row in rows]
+        assert [*cells[0]][:3] == ["id", "question", "prediction"]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -1,0 +1,68 @@
+"""Predictions as a spreadsheet opens them: CSV, or TSV, with a row for each question."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from qatk.errors import DataError
+from qatk.files import ending, read_text
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+"""What is between two cells, by the ending of a file."""
+_WRITTEN = (
+    "id",
+    "question",
+    "prediction",
+    "probability",
+    "char_start",
+    "char_end",
+    "no_answer_probability",
+    "null_odds",
+)
+_TEXTS, _VALUES = ("id", "prediction"), ("char_start", "char_end", "spans")
+
+
+def write_table(file: TextIO, rows: Iterable[Mapping[str, object]], delimiter: str, *, several: bool) -> None:
+    """Write a header and the rows, with all texts in quotes; ``several`` adds the column ``spans``, in JSON."""
+    columns = (*_WRITTEN, *(("spans",) if several else ()))
+    table = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    table.writerow(columns)
+    for row in rows:
+        spans = json.dumps(row["spans"], ensure_ascii=False) if "spans" in row else None
+        table.writerow([spans if name == "spans" else row[name] for name in columns])
+
+
+def read_table(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    """Read the rows of such a table, of qatk or of another program, each with its position for messages.
+
+    Raises:
+        DataError: if it has no column ``id`` or ``prediction``, or a row cannot be read.
+        UsageError: if the file cannot be opened.
+    """
+    delimiter = DELIMITERS[ending(path)]
+    table = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+    try:
+        if absent := [name for name in _TEXTS if name not in (table.fieldnames or ())]:
+            between = "commas" if delimiter == "," else "tabs"
+            what = f"the header has no column {' and no column '.join(map(repr, absent))}"
+            raise DataError(what, where=f"{path}:1", fix=f"name the columns in the first row, with {between} between")
+        for row in table:
+            where = f"{path}:{table.line_num}"
+            texts: dict[str, object] = {name: row[name] for name in _TEXTS}
+            yield where, texts | {name: _value(row[name], name, where) for name in _VALUES if row.get(name)}
+    except csv.Error as error:
+        raise DataError(f"the row cannot be read: {error}", where=f"{path}:{table.line_num + 1}") from error
+
+
+def _value(cell: str, name: str, where: str) -> object:
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"'{name}' is {cell[:60]!r}", where=where, fix="give a number; of spans, a JSON list"
+        ) from error
