@@ -7,20 +7,17 @@ equal texts at different positions remain different answers (transformers merged
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
 from typing_extensions import TypedDict
 
 from qatk.display import in_whole_words
-from qatk.exports.folder import is_export
-from qatk.inference.model import AnsweringModel, load_model
+from qatk.inference.model import AnsweringModel
 from qatk.inference.pipeline_call import (
     OPTIONS,
     CallOptions,
@@ -30,9 +27,8 @@ from qatk.inference.pipeline_call import (
     question_of,
     questions_of,
 )
+from qatk.inference.pipeline_model import device_name, loaded_model
 from qatk.inference.reply import Candidate, Reply
-from qatk.inference.sources import is_run
-from qatk.run_folder.remote import here
 
 TASK = "question-answering"
 DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"
@@ -79,8 +75,9 @@ def pipeline(
         tokenizer: a folder, a hub id or a fast tokenizer; by default the model's own.
         device: as in transformers: -1 or ``"cpu"``, a number or ``"cuda"``, a ``torch.device``. The GPU is always the
             first that ``CUDA_VISIBLE_DEVICES`` shows.
-        dtype: of a checkpoint, as in transformers: ``"float32"`` (the default), ``"bfloat16"``, ``"float16"``;
-            ``"auto"`` is the fastest on this machine. A run uses its own precision.
+        dtype: as in transformers: ``"float32"`` (the default of a checkpoint), ``"bfloat16"``, ``"float16"``;
+            ``"auto"`` is the fastest on this machine. The default of a run is its own precision; that of an export is
+            fixed.
         torch_dtype: the old name of ``dtype``.
         revision: of a model of the hub: a branch, tag or commit.
         trust_remote_code: whether the checkpoint may run Python code of its own.
@@ -102,8 +99,8 @@ def pipeline(
     if isinstance(model, AnsweringModel):
         return QuestionAnsweringPipeline(model, **options)
     source = {"revision": revision, "trust_remote_code": trust_remote_code or None}
-    kind = dtype or torch_dtype or "float32"
-    loaded = _load(model, tokenizer, _device(device), kind, runtime, {k: v for k, v in source.items() if v is not None})
+    source = {name: value for name, value in source.items() if value is not None}
+    loaded = loaded_model(model, tokenizer, device_name(device), dtype or torch_dtype, runtime, source)
     return QuestionAnsweringPipeline(loaded, **options)
 
 
@@ -220,7 +217,7 @@ class _Registered(QuestionAnsweringPipeline):
     """What the registry of transformers builds: from a loaded model and tokenizer."""
 
     def __init__(self, model: object, tokenizer: object = None, device: object = None, **options: object) -> None:
-        loaded = _load(model, tokenizer, _device(device), getattr(model, "dtype", "float32"))
+        loaded = loaded_model(model, tokenizer, device_name(device), getattr(model, "dtype", None))
         super().__init__(loaded, **{name: value for name, value in options.items() if name in OPTIONS})
 
 
@@ -248,49 +245,3 @@ def _aligned(context: str, spans: Sequence[Candidate]) -> list[Candidate]:
         start, end = in_whole_words(context, span.start, span.end)
         found.setdefault((start, end), replace(span, start=start, end=end, text=context[start:end]))
     return list(found.values())
-
-
-def _load(
-    model: object,
-    tokenizer: object,
-    device: str | None,
-    dtype: object,
-    runtime: str | None = None,
-    source: Mapping[str, object] | None = None,
-) -> AnsweringModel:
-    """A model by name, or one of transformers that a program holds, which is written and read back."""
-    settings: dict[str, dict[str, object]] = {"trainer": {"precision": _precision(dtype)}}
-    if isinstance(model, str | Path) and (tokenizer is None or isinstance(tokenizer, str | Path)):
-        local, told = here(model), dict(source or {})
-        if tokenizer is not None and str(tokenizer) != str(model):
-            told["tokenizer"] = str(tokenizer)
-        if is_run(local) or is_export(local):
-            settings = {}
-        settings |= {"backbone": told} if told else {}
-        return load_model(local, device=device, settings=settings, runtime=runtime)
-    if isinstance(model, str | Path) or not hasattr(model, "save_pretrained"):
-        raise ValueError("give the names of model and tokenizer, or a model and a tokenizer of transformers")
-    if not hasattr(tokenizer, "save_pretrained"):
-        raise ValueError("a model of transformers needs its tokenizer: tokenizer=...")
-    with TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        return load_model(folder, device=device, settings=settings, runtime=runtime)
-
-
-def _precision(dtype: object) -> str:
-    """The trainer's name of a type of numbers."""
-    name = str(dtype).removeprefix("torch.")
-    return {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "half": "fp16"}.get(name, name)
-
-
-def _device(device: object) -> str | None:
-    """The trainer's name of a device."""
-    if device is None or (isinstance(device, str) and ":" not in device):
-        return device
-    name, _, number = str(device).partition(":")
-    if isinstance(device, int):
-        name, number = ("cpu", "") if device < 0 else ("cuda", str(device))
-    if number not in ("", "0"):
-        warnings.warn(f"device {device}: the first GPU that CUDA_VISIBLE_DEVICES shows is taken", stacklevel=4)
-    return name

@@ -223,6 +223,8 @@ def test_the_pipeline_takes_exports_and_runtimes(run: Path, exported: tuple[Path
     for words in ({}, {"runtime": "onnx"}):
         found = qatk.pipeline(model=str(exported[0]), device=-1, **words)(**asked)
         assert found == {**own, "score": pytest.approx(own["score"], abs=1e-4)}
+    with pytest.raises(UsageError, match=r"(?s)dtype='bfloat16': the precision of an exported model is fixed"):
+        qatk.pipeline(model=str(exported[0]), dtype="bfloat16")
     with pytest.raises(UsageError, match="no runtime is called 'tensorrt'"):
         qatk.pipeline(model=str(run), runtime="tensorrt")
 

@@ -229,6 +229,14 @@ def test_what_old_programs_say_of_a_model_is_taken(ask: Any, folder: Path, run: 
         qatk.pipeline(model="nobody/nothing", device_map="auto")  # before anything is fetched
 
 
+def test_the_precision_of_a_run_is_its_own_unless_another_is_asked_for(run: Path) -> None:
+    own = qatk.load_model(run, device="cpu").described["precision"]
+    for dtype, precision in ((None, own), ("bfloat16", "bf16"), (torch.float16, "fp16"), ("float32", "fp32")):
+        assert qatk.pipeline(model=run, device="cpu", dtype=dtype).model.described["precision"] == precision
+    with pytest.raises(UsageError, match="precision: should be"):
+        qatk.pipeline(model=run, dtype="nonsense")
+
+
 def test_a_model_that_a_program_holds_is_taken(ask: Any, folder: Path) -> None:
     model = AutoModelForQuestionAnswering.from_pretrained(folder)
     held = qatk.pipeline(model=model, tokenizer=AutoTokenizer.from_pretrained(folder), device="cpu", **SIZES)
