@@ -20,7 +20,7 @@ from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trai
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.samples import sample_for
-from qatk.inference.sources import find_source, folder_of
+from qatk.inference.sources import find_source, folder_of, with_device
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
 from qatk.plugins.live_windows import LiveFeaturizer
@@ -51,6 +51,7 @@ class AnsweringModel:
         promise: the error rate that its threshold keeps, see ``qatk calibrate --at-most``.
         trained: the folder of weights that its run saved; ``None`` of other models.
         run: the folder with the calibration of its run; ``None`` of models without a run.
+        among: how many of the best spans probabilities are among, if the decoder's list is longer; see :meth:`keeping`.
     """
 
     name: str
@@ -65,6 +66,7 @@ class AnsweringModel:
     promise: KeptPromise | None = None
     trained: Path | None = None
     run: Path | None = None
+    among: int | None = None
 
     @property
     def threshold(self) -> float | None:
@@ -109,12 +111,16 @@ class AnsweringModel:
         if not questions and not contexts:
             return []
         examples = pairs(questions, contexts)
-        return list(replies_of(examples, self.keeping(top_k).predict(examples), top_k=top_k, promise=self.promise))
+        kept = self.keeping(top_k)
+        found = kept.predict(examples)
+        return list(replies_of(examples, found, top_k=top_k, among=kept.among, promise=self.promise))
 
     def keeping(self, top_k: int) -> AnsweringModel:
-        """The same model with an n-best list of at least ``top_k`` spans."""
+        """The same model with an n-best list of at least ``top_k`` spans; probabilities stay what they are."""
         kept = self.parts.decoder.option("n_best_size", top_k)
-        return self.changed(decoder={"n_best_size": top_k}) if top_k > kept else self
+        if top_k <= kept:
+            return self
+        return replace(self.changed(decoder={"n_best_size": top_k}), among=self.among or kept)
 
     def twin(self) -> AnsweringModel:
         """The same model for another thread: its weights are shared, its tokenizer, featurizer and decoder are new."""
@@ -195,7 +201,7 @@ def load_model(
     model = here(model)
     changes = {name: dict(options) for name, options in (settings or {}).items()}
     source = find_source(model, host, changes.get("backbone", {}).get("revision"))
-    sections = source.sections if device is None else _with_device(source.sections, device)
+    sections = source.sections if device is None else with_device(source.sections, device)
     known = [*(name for name in sections if name != RETRIEVAL), RETRIEVAL]
     if unknown := [name for name in changes if name not in known]:
         raise UsageError(f"a model has no section {unknown[0]!r}", fix=f"known: {', '.join(known)}")
@@ -251,14 +257,6 @@ def _assembled(parts: ModelParts, weights: Path | None, name: str) -> Model:
             fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
         )
     return loaded
-
-
-def _with_device(sections: Sections, device: str) -> Sections:
-    if "trainer" in sections:
-        return {**sections, "trainer": {**sections["trainer"], "device": device}}
-    if device != "cpu":
-        raise UsageError("exported for the CPU", where=f"--device {device}", fix="leave --device out")
-    return sections
 
 
 def _with_runtime(sections: Sections, chosen: Mapping[str, object], host: PluginHost) -> Sections:

@@ -34,7 +34,8 @@ class Candidate(Place):
     """A span that may be the answer.
 
     Attributes:
-        probability: of this span, among the n-best spans and "no answer".
+        probability: of this span, among "no answer" and the best spans, of which the decoder's own ``n_best_size``
+            count: spans beyond them are on the same scale, and asking for more of them changes none.
     """
 
     probability: float
@@ -49,7 +50,7 @@ class Reply:
         text: an exact slice of the context; ``""`` is "no answer".
         start, end: its characters, end exclusive; both -1 for "no answer".
         probability: of the answer that was given, including "no answer"; of several spans, all together.
-        no_answer_probability: of "no answer", among it and the n-best spans.
+        no_answer_probability: of "no answer", among it and the best spans, see :class:`Candidate`.
         null_odds: null score minus best span score; the higher, the more likely there is no answer.
         spans: all spans of the answer, in the order of the context: one of most models, none for "no answer"; of
             several, ``text`` is the best.
@@ -90,9 +91,22 @@ class Reply:
 
 
 def replies_of(
-    examples: Examples, predictions: Predictions, *, top_k: int, promise: KeptPromise | None = None
+    examples: Examples,
+    predictions: Predictions,
+    *,
+    top_k: int,
+    among: int | None = None,
+    promise: KeptPromise | None = None,
 ) -> Iterator[Reply]:
-    """A reply for each example, with up to ``top_k`` candidates: of predictions without an n-best list, the answer."""
+    """A reply for each example.
+
+    Args:
+        examples: the questions.
+        predictions: the answers.
+        top_k: the maximum number of candidates; of predictions without an n-best list there is the answer alone.
+        among: how many of the best spans add up to 1 with "no answer", whatever the length of the list; by default all.
+        promise: the error rate of the answers.
+    """
     best = predictions.nbest
     if best is None:
         place = predictions.char_start, predictions.char_end
@@ -103,6 +117,9 @@ def replies_of(
         found = list(islice(texts, stop - begin))
         starts, ends, scores, probabilities = (column[begin:stop].tolist() for column in columns)
         none = max(0.0, 1.0 - float(np.sum(probabilities)))
+        if among is not None and len(probabilities) > among:
+            whole = none + float(np.sum(probabilities[:among]))
+            none, probabilities = none / whole, [min(1.0, share / whole) for share in probabilities]
         start, end = int(predictions.char_start[row]), int(predictions.char_end[row])
         shares = dict(zip(zip(starts, ends, strict=True), probabilities, strict=True))
         spans = [Place(*span) for span in predictions.spans(row)]

@@ -12,7 +12,7 @@ import yaml
 
 from qatk.calibration.calibrate import FILE
 from qatk.calibration.risk_control import KeptPromise
-from qatk.errors import ModelError, RunFolderError
+from qatk.errors import ModelError, RunFolderError, UsageError
 from qatk.exports.folder import is_export, read_export, refuse_foreign
 from qatk.files import is_there
 from qatk.languages import ENGLISH, Normalisation
@@ -183,3 +183,12 @@ def _defaults() -> dict[str, dict[str, object]]:
         files("qatk.inference").joinpath("defaults.yaml").read_text("utf-8")
     )
     return found
+
+
+def with_device(sections: Sections, device: str) -> Sections:
+    """Sections with the trainer on a device. Raises :class:`UsageError` for an export on another than the CPU."""
+    if "trainer" in sections:
+        return {**sections, "trainer": {**sections["trainer"], "device": device}}
+    if device != "cpu":
+        raise UsageError("exported for the CPU", where=f"--device {device}", fix="leave --device out")
+    return sections

@@ -121,6 +121,24 @@ def test_a_custom_head_and_a_calibrated_threshold_travel_with_a_run(
     assert [text != "" for text in found.text] == (best & (found.null_odds <= model.threshold)).tolist()
 
 
+def test_probabilities_are_among_the_models_own_best_spans(run: Path) -> None:
+    """However many are asked for: a limit on the probability would mean another thing with each number."""
+    model = qatk.load_model(run)
+    size = model.parts.decoder.option("n_best_size", 0)
+    few, many = (model.answer(QUESTION, CONTEXT, top_k=top_k) for top_k in (size, 3 * size))
+    assert len(few.candidates) == size < len(many.candidates)
+    assert few.no_answer_probability + sum(span.probability for span in few.candidates) == pytest.approx(1)
+    assert many.probability == pytest.approx(few.probability, rel=1e-5)
+    assert many.no_answer_probability == pytest.approx(few.no_answer_probability, rel=1e-5)
+    for one, other in zip(few.candidates, many.candidates, strict=False):
+        assert (other.start, other.end, other.score) == (one.start, one.end, one.score)
+        assert other.probability == pytest.approx(one.probability, rel=1e-5)
+    last, beyond = many.candidates[size - 1 : size + 1]
+    assert beyond.probability / last.probability == pytest.approx(np.exp(beyond.score - last.score), rel=1e-4)
+    alike = model.keeping(2 * size).keeping(3 * size).answer(QUESTION, CONTEXT)
+    assert alike.probability == pytest.approx(few.probability, rel=1e-5)
+
+
 def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(run, folder)

@@ -96,6 +96,17 @@ def test_top_k_gives_the_best_first(ask: Any) -> None:
         assert ask(question=QUESTION, context=CONTEXT, topk=4) == found
 
 
+def test_a_score_is_the_same_whatever_is_asked_for_beside_it(ask: Any, folder: Path) -> None:
+    few, many = (ask(question=QUESTION, context=CONTEXT, top_k=top_k) for top_k in (3, 60))
+    assert len(many) > 20
+    assert [answer["score"] for answer in few] == pytest.approx([answer["score"] for answer in many[:3]], rel=1e-5)
+    windows = {"max_length": SIZES["max_seq_len"], "doc_stride": SIZES["doc_stride"]}
+    settings = {"featurizer": windows, "decoder": {"max_answer_length": SIZES["max_answer_len"]}}
+    reply = qatk.load_model(folder, settings=settings).answer(QUESTION, CONTEXT)
+    unaligned = ask(question=QUESTION, context=CONTEXT, align_to_words=False)
+    assert unaligned["score"] == pytest.approx(reply.candidates[0].probability, rel=1e-5)
+
+
 def test_no_answer_is_among_the_answers_where_it_may_be(ask: Any) -> None:
     with_none = ask(question=QUESTION, context=CONTEXT, top_k=1000, handle_impossible_answer=True)
     none = [answer for answer in with_none if not answer["answer"]]

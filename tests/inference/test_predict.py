@@ -152,6 +152,17 @@ def test_a_written_file_scores_as_the_run_did(run: Path, ending: str, tmp_path: 
     assert pair.headline.difference == 0
 
 
+def test_longer_lists_change_no_probability(run: Path, tmp_path: Path) -> None:
+    model, examples = qatk.load_model(run), read_data(run.parent / "dev.json").take(range(8))
+    paths = [predict_file(model, examples, tmp_path / f"{k}.jsonl", top_k=k).path for k in (5, 60)]
+    few, many = ([json.loads(line) for line in path.read_text().splitlines()] for path in paths)
+    for one, other in zip(few, many, strict=True):
+        assert len(other["nbest"]) > 20
+        for name in ("probability", "no_answer_probability"):
+            assert other[name] == pytest.approx(one[name], rel=1e-4)
+        assert other["nbest"][0]["probability"] == pytest.approx(one["nbest"][0]["probability"], rel=1e-4)
+
+
 class Pairs(MinNullDecoder):
     """Answers by the best span and, where there is one beside it, by the next best."""
 
