@@ -19,7 +19,6 @@ from typing_extensions import TypedDict
 from qatk.display import in_whole_words
 from qatk.inference.model import AnsweringModel
 from qatk.inference.pipeline_call import (
-    OPTIONS,
     CallOptions,
     Question,
     checked_options,
@@ -29,6 +28,7 @@ from qatk.inference.pipeline_call import (
 )
 from qatk.inference.pipeline_model import device_name, loaded_model
 from qatk.inference.reply import Candidate, Reply
+from qatk.plugins.protocols import Tokenizer
 
 TASK = "question-answering"
 DEFAULT_MODEL = "distilbert/distilbert-base-cased-distilled-squad"
@@ -179,6 +179,17 @@ class QuestionAnsweringPipeline:
 
     predict = transform = __call__
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model."""
+        return self.model.tokenizer
+
+    @property
+    def device(self) -> object:
+        """The ``torch.device`` that computes the answers."""
+        name = self.model.described.get("device", "cpu")
+        return import_module("torch").device(name if name in ("cpu", "mps") else "cuda:0")
+
     def _lazily(self, asked: Iterator[object], options: CallOptions) -> Iterator[Answers]:
         size = options.get("batch_size", LAZY)
         while few := [question_of(item) for item in islice(asked, size)]:
@@ -217,8 +228,17 @@ class _Registered(QuestionAnsweringPipeline):
     """What the registry of transformers builds: from a loaded model and tokenizer."""
 
     def __init__(self, model: object, tokenizer: object = None, device: object = None, **options: object) -> None:
+        # Before the model is written and read back.
+        asked = checked_options({name: value for name, value in options.items() if name not in _OF_TRANSFORMERS})
         loaded = loaded_model(model, tokenizer, device_name(device), getattr(model, "dtype", None))
-        super().__init__(loaded, **{name: value for name, value in options.items() if name in OPTIONS})
+        super().__init__(loaded, **asked)
+
+
+_OF_TRANSFORMERS = {
+    *("task", "dtype", "torch_dtype", "local_files_only", "args_parser", "binary_output", "modelcard"),
+    *("feature_extractor", "image_processor", "video_processor", "processor"),
+}
+"""What transformers gives each of its pipelines, and this one has no use for."""
 
 
 def _form(reply: Reply, top_k: int, options: CallOptions) -> Answers:

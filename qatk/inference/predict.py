@@ -189,7 +189,7 @@ def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[st
     model = model.keeping(top_k)
     predictions = model.predict(examples)
     for row, reply in enumerate(replies_of(examples, predictions, top_k=top_k, among=model.among)):
-        found = {"id": examples.id[row], "question": reply.question}
+        found: dict[str, object] = {"id": examples.id[row], "question": reply.question}
         found |= row_of(examples.id[row], predictions, row) | _certainty(reply)
         yield json.dumps(finite(found), ensure_ascii=False) + "\n"
 

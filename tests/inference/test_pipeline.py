@@ -260,3 +260,10 @@ def test_transformers_knows_the_task_again(ask: Any, folder: Path) -> None:
     qatk.install_pipeline()
     pipe = transformers.pipeline("question-answering", model=str(folder), device=-1)
     assert pipe(question=QUESTION, context=CONTEXT, **SIZES) == ask(question=QUESTION, context=CONTEXT)
+    assert pipe.device == ask.device == torch.device("cpu")
+    assert pipe.tokenizer("mill")["input_ids"] == ask.tokenizer("mill")["input_ids"]
+    asked = {"max_answer_len": 1, "num_workers": 2, "torch_dtype": torch.float32, "local_files_only": True}
+    short = transformers.pipeline("question-answering", model=str(folder), device=-1, **asked)
+    assert len(short(question=QUESTION, context=CONTEXT)["answer"].split()) == 1
+    with pytest.raises(TypeError, match="unknown option 'max_answer_length'"):
+        transformers.pipeline("question-answering", model=str(folder), max_answer_length=1)
