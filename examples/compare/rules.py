@@ -11,7 +11,7 @@ import json
 import re
 from pathlib import Path
 
-from qatk.plugins.host import PluginHost
+from qatk.testing import PluginHost
 from qatk.types import Examples
 
 HERE = Path(__file__).parent
