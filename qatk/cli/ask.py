@@ -15,6 +15,7 @@ from qatk.cli.shared import (
     Device,
     ModelName,
     NoOverlap,
+    NullThreshold,
     Passages,
     RuntimeName,
     answering_settings,
@@ -64,6 +65,7 @@ def ask_command(
     ] = 3,
     passages: Passages = None,
     no_overlap: NoOverlap = False,
+    null_threshold: NullThreshold = None,
     device: Device = None,
     runtime: RuntimeName = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each question.")] = False,
@@ -80,7 +82,7 @@ def ask_command(
         raise UsageError("a conversation reads questions from standard input", where="-c -", fix="name a file, or -q")
     text = read_document(document)
     host = plugin_host(context)
-    settings = answering_settings(passages, no_overlap)
+    settings = answering_settings(passages, null_threshold, no_overlap=no_overlap)
     load = partial(load_model, device=device, settings=settings, runtime=runtime, host=host)
     loaded = load(model)
     console = output()

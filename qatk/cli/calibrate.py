@@ -104,7 +104,7 @@ def calibrate_command(
     if write and data is None:
         written = _write(source, found)
         if not as_json:
-            output().print(f"written to {written}", style="dim", soft_wrap=True)
+            output().print(f"written to {written}\n{_use(source, found)}", style="dim", soft_wrap=True, markup=False)
 
 
 def _check_can_write(run: Path) -> None:
@@ -148,6 +148,13 @@ def _write(run: Path, found: Calibration) -> Path:
         fix = "print the result without writing it: --no-write"
         raise StorageError(error.what, where=error.where, fix=fix) from error
     return run / FILE
+
+
+def _use(run: Path, found: Calibration) -> str:
+    """How the threshold is used from now on."""
+    if found.promise is not None:
+        return "qatk predict, ask, serve and export use the promised threshold"
+    return f"to use the threshold: qatk predict {run} DATA --null-threshold calibrated; so do ask, serve and export"
 
 
 def _read(

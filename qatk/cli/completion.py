@@ -177,6 +177,16 @@ def retrievers(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     return [*_names(_host(ctx), "retriever"), "none"]
 
 
+NULL_THRESHOLDS = ("calibrated", "never")
+"""What a null threshold may be other than a number."""
+
+
+@_quiet
+def null_thresholds(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Null thresholds that are no numbers."""
+    return NULL_THRESHOLDS
+
+
 @_quiet
 def reporters(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Names of reporters."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import ModelName, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import (
+    ModelName,
+    NullThreshold,
+    Use,
+    answering_settings,
+    output,
+    plain_warnings,
+    plugin_host,
+    print_json,
+)
 from qatk.display.numbers import byte_size
 
 if TYPE_CHECKING:
@@ -44,6 +53,7 @@ def export_command(
         ),
     ] = None,
     use: Use = None,
+    null_threshold: NullThreshold = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the exporter. May be repeated."),
@@ -72,6 +82,7 @@ def export_command(
             precision=precision,
             settings=chosen,
             data=examples,
+            answering=answering_settings(None, null_threshold),
             host=host,
         )
     if json:

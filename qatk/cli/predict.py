@@ -17,6 +17,7 @@ from qatk.cli.shared import (
     LanguageColumn,
     ModelName,
     NoOverlap,
+    NullThreshold,
     Passages,
     RuntimeName,
     Use,
@@ -47,6 +48,7 @@ def predict_command(
     ] = 5,
     passages: Passages = None,
     no_overlap: NoOverlap = False,
+    null_threshold: NullThreshold = None,
     device: Device = None,
     runtime: RuntimeName = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where a killed call stopped.")] = False,
@@ -77,7 +79,8 @@ def predict_command(
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
     dataset = live_dataset(host, use, data, with_column(settings, language_column))
-    settings_of_model, elsewhere = answering_settings(passages, no_overlap), how.elsewhere(context, host)
+    settings_of_model = answering_settings(passages, null_threshold, no_overlap=no_overlap)
+    elsewhere = how.elsewhere(context, host)
     again = resume or shards is not None
     try:
         with how.reporting():

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import Device, Passages, RuntimeName, answering_settings, plain_warnings, plugin_host
+from qatk.cli.shared import (
+    Device,
+    NullThreshold,
+    Passages,
+    RuntimeName,
+    answering_settings,
+    plain_warnings,
+    plugin_host,
+)
 
 TOKEN = "QATK_TOKEN"
 
@@ -35,6 +43,7 @@ def serve_command(
     ] = None,
     device: Device = None,
     passages: Passages = None,
+    null_threshold: NullThreshold = None,
     runtime: RuntimeName = None,
     workers: Annotated[
         int | None,
@@ -72,7 +81,7 @@ def serve_command(
     plain_warnings()
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with bind(host, port, has_token=token is not None) as listener:
-        plugins, settings = plugin_host(context), answering_settings(passages)
+        plugins, settings = plugin_host(context), answering_settings(passages, null_threshold)
         loaded = {
             name: load_model(model, device=device, settings=settings, runtime=runtime, host=plugins)
             for name, model in zip(distinct_names(models), models, strict=True)

@@ -76,6 +76,16 @@ Passages = Annotated[
         autocompletion=completion.retrievers,
     ),
 ]
+NullThreshold = Annotated[
+    str | None,
+    typer.Option(
+        "--null-threshold",
+        metavar="X|calibrated|never",
+        help="Null odds above which there is no answer: a number, calibrated (what qatk calibrate fitted), or never.",
+        show_default="as in the run",
+        autocompletion=completion.null_thresholds,
+    ),
+]
 _WIDEST = 10_000
 """Columns of a listing at most."""
 MOST = 1000
@@ -85,19 +95,37 @@ NoOverlap = Annotated[
 ]
 
 
-def answering_settings(passages: str | None, no_overlap: bool = False) -> dict[str, dict[str, object]]:
-    """What ``--passages`` and ``--no-overlap`` set of a model.
+def answering_settings(
+    passages: str | None, null_threshold: str | None, *, no_overlap: bool = False
+) -> dict[str, dict[str, object]]:
+    """What ``--passages``, ``--null-threshold`` and ``--no-overlap`` set of a model.
 
     Raises:
-        UsageError: where ``--passages`` names no component.
+        UsageError: where ``--passages`` names no component, or ``--null-threshold`` is no threshold.
     """
     from qatk.recipes.sections import RETRIEVAL
 
-    found: dict[str, dict[str, object]] = {"decoder": {"overlapping": False}} if no_overlap else {}
+    decoder: dict[str, object] = {"overlapping": False} if no_overlap else {}
+    if null_threshold is not None:
+        decoder["null_threshold"] = _threshold(null_threshold)
+    found = {"decoder": decoder} if decoder else {}
     if passages is None:
         return found
     chosen = {} if passages == "none" else section_of(passages, "--passages", "retriever", "{use: bm25, keep: 8}")
     return {**found, RETRIEVAL: chosen}
+
+
+def _threshold(text: str) -> float | str:
+    if text in completion.NULL_THRESHOLDS:
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        fix = "write a number, calibrated or never"
+        raise UsageError(f"{text!r} is no threshold", where="--null-threshold", fix=fix)
+    return value
 
 
 def section_of(text: str, option: str, kind: str, example: str) -> dict[str, object]:

@@ -15,16 +15,17 @@ from qatk.errors import ModelError, UsageError
 from qatk.evaluation.metrics import judge
 from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sections
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
-from qatk.files import file_digest, is_there, replacing, storage_errors
+from qatk.files import file_digest, is_there, replacing, storage_errors, write_json
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.samples import sample_for
 from qatk.inference.sources import find_source, folder_of, normalisation_of_run
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
-from qatk.recipes.compose import default_parts
+from qatk.recipes.compose import Sections, default_parts
 from qatk.recipes.sections import DEFAULTS, RETRIEVAL
 from qatk.run_folder.parameters import FILE as PARAMETERS
+from qatk.run_folder.reading import read_part
 from qatk.run_folder.remote import here
 from qatk.types import Examples, Predictions
 
@@ -58,6 +59,7 @@ def export_model(
     precision: str | None = None,
     settings: Mapping[str, object] | None = None,
     data: Examples | None = None,
+    answering: Sections | None = None,
     host: PluginHost | None = None,
 ) -> Exported:
     """Write a model in another format, check its answers, and note in ``export.json`` how they differ.
@@ -69,6 +71,7 @@ def export_model(
         precision: an option of the exporter: ``fp32``, ``fp16`` or ``int8``.
         settings: further options of the exporter.
         data: examples to check on, and with gold to measure EM, F1 and speed on; by default a few sample questions.
+        answering: what the export answers by otherwise than the model, as the ``settings`` of :func:`qatk.load_model`.
         host: the plugins to use.
 
     Raises:
@@ -83,7 +86,8 @@ def export_model(
         raise UsageError(f"{model} is exported already", fix="name the model that it was made of")
     if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", fix="name another folder with --out")
-    own = load_model(local, device="cpu", settings=_exact(local, host), runtime=_own_runtime(), host=host)
+    changes = {**(answering or {}), **_exact(local, host)}
+    own = load_model(local, device="cpu", settings=changes, runtime=_own_runtime(), host=host)
     examples = sample_for(exporter) if data is None else data
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
@@ -130,6 +134,8 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
         for place, name in ((model.run, CALIBRATION), (folder_of(parts.backbone), PARAMETERS)):
             if place is not None and (place / name).is_file():
                 shutil.copy(place / name, folder / name)
+        if model.promise is None and (file := folder / CALIBRATION).exists():
+            _drop_promise(file)
     sections, by = plain_sections(model.sections), normalisation_of_run(model.run, model.host)
     manifest = ExportManifest(
         model=model.name,
@@ -143,6 +149,13 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
     )
     manifest.write(folder)
     return manifest
+
+
+def _drop_promise(file: Path) -> None:
+    """Of a run whose threshold the export does not use, the error rate that this threshold keeps."""
+    content = read_part(file)
+    if isinstance(content, dict) and content.pop("promise", None) is not None:
+        write_json(file, content)
 
 
 def _checks(own: AnsweringModel, opened: AnsweringModel, examples: Examples, on: str) -> Checks:

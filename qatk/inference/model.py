@@ -20,7 +20,7 @@ from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trai
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.samples import sample_for
-from qatk.inference.sources import find_source, folder_of, with_device
+from qatk.inference.sources import Source, find_source, folder_of, with_device
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
 from qatk.plugins.live_windows import LiveFeaturizer
@@ -154,7 +154,7 @@ class AnsweringModel:
         """The same weights with other options of featurizer and decoder.
 
         Raises:
-            UsageError: if a component has no such option, or does not accept the value.
+            UsageError: if a component has no such option, does not accept the value, or nothing was calibrated.
         """
         if not featurizer and not decoder:
             return self
@@ -168,6 +168,8 @@ class AnsweringModel:
             _restore(parts)
         promise = self.promise if _keeps_promise(self.parts, parts) else None
         fitted = self.fitted if parts.decoder.calibrated else None
+        if parts.decoder.calibrated and not self.parts.decoder.calibrated:
+            fitted = Source(sections, self.run).fitted_threshold()
         return replace(self, sections=sections, parts=parts, fitted=fitted, promise=promise)
 
 

@@ -63,11 +63,20 @@ class Source:
         except ValueError as error:
             raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {self.run} makes it again") from None
 
-    def fitted_threshold(self) -> float | None:
-        """The null threshold of ``calibration.json``, fitted on all questions of a set for data to come."""
+    def fitted_threshold(self) -> float:
+        """The null threshold of ``calibration.json``, fitted on all questions of a set for data to come.
+
+        Raises:
+            UsageError: for a model without a run.
+            RunFolderError: where nothing was fitted, or the file cannot be read.
+        """
         if self.run is None:
-            return None
-        file = self.run / FILE
+            what = "the model has no run, so no null threshold was fitted for it"
+            raise UsageError(what, where="null_threshold: calibrated", fix="give a number")
+        file, export = self.run / FILE, is_export(self.run)
+        if not file.exists():
+            fix = "calibrate its run, and export that again" if export else f"fit one: qatk calibrate {self.run}"
+            raise RunFolderError(f"no null threshold was fitted: {file} is missing", fix=fix)
         try:
             content = self._calibration
             threshold = content.get("threshold") if isinstance(content, dict) else None

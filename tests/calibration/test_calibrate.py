@@ -241,6 +241,7 @@ def test_the_command_writes_into_the_run(shifted: Evaluation, tmp_path: Path) ->
     shown = call(run)
     assert "oracle" in shown
     assert "held out" in shown
+    assert f"to use the threshold: qatk predict {run} DATA --null-threshold calibrated" in shown
     written = json.loads((run / "calibration.json").read_text())
     assert written == json.loads(call(run, "--json"))
     assert written["count"] == 8

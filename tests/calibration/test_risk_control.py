@@ -192,6 +192,7 @@ def test_the_command_promises_and_takes_back(sure: Evaluation, tmp_path: Path) -
     assert isinstance(promise, Promise)
     assert kept["promise"] == json.loads(json.dumps(promise.as_dict()))
     assert kept["promise"]["says"] in said.stdout
+    assert said.stdout.endswith("calibration.json\nqatk predict, ask, serve and export use the promised threshold\n")
     weaker = CliRunner().invoke(app, ["calibrate", str(run), "--at-most", "25%", "--wrong", "overlap"])
     means = "at most 25 % of the answers share no word with a right answer, on data like dev (confidence 90 %)"
     assert f"promise: {means}" in weaker.stdout

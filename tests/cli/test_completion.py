@@ -91,6 +91,7 @@ def test_every_shell_is_answered(folder: Path, shell: str, monkeypatch: pytest.M
         ("qatk bench runs/base --runtime torch,openvino:i", ["torch,openvino:int8"]),
         ("qatk bench runs/b", ["runs/base"]),
         ("qatk predict runs/base data.csv --passages b", ["bm25"]),
+        ("qatk predict runs/base data.csv --null-threshold c", ["calibrated"]),
         ("qatk export runs/base --to op", ["openvino"]),
         ("qatk export runs/base --to openvino --precision f", ["fp16", "fp32"]),
     ],

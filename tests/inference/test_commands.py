@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 from io import StringIO
@@ -46,6 +47,26 @@ def test_predict_writes_answers_and_scores_them_where_it_can(run: Path, tmp_path
     bare = qatk("predict", run, tmp_path / "asked.json", "--out", tmp_path / "b.json", "--json")
     assert json.loads(bare.stdout)["metrics"] == {}
     assert (tmp_path / "b.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_the_threshold_that_calibrate_wrote_answers(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, folder := tmp_path / "run")
+    odds = json.loads((run / "null_odds.json").read_text())
+    threshold = -sorted(-value for value in odds.values())[len(odds) // 3]
+    (folder / "calibration.json").write_text(json.dumps({"threshold": threshold}))
+    said = {}
+    for given in ("calibrated", str(threshold), "never"):
+        words = ["predict", folder, run.parent / "dev.json", "--null-threshold", given]
+        for shards in ([], ["--shards", 2]):
+            done = qatk(*words, "--out", tmp_path / "a.json", *shards)
+            assert done.returncode == 0, done.stderr
+            said[given, len(shards)] = json.loads((tmp_path / "a.json").read_text())
+        assert said[given, 0] == said[given, 2]
+    assert {name for name, text in said["calibrated", 0].items() if text} == {
+        name for name, value in odds.items() if value <= threshold
+    }
+    assert said["calibrated", 0] == said[str(threshold), 0]
+    assert all(said["never", 0].values())
 
 
 def test_ask_shows_the_answer_in_its_place(run: Path, tmp_path: Path) -> None:
@@ -163,6 +184,13 @@ def test_a_signal_ends_commands_that_read_or_answer(run: Path, monkeypatch: pyte
         (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "--device", "toaster"], 2, "device"),
         (["ask", "./nowhere", "-q", QUESTION, "-c", TEXT], 2, "there is no folder ./nowhere"),
         (["ask", ".", "-q", QUESTION, "-c", TEXT], 2, "is not a model: it has no config.json"),
+        (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "--null-threshold", "nan"], 2, "'nan' is no threshold"),
+        (
+            ["ask", "RUN", "-q", QUESTION, "-c", TEXT, "--null-threshold", "calibrated"],
+            2,
+            "no null threshold was fitted",
+        ),
+        (["serve", "RUN", "--port", "0", "--null-threshold", "calibrated"], 2, "calibration.json is missing"),
         (["predict", "RUN"], 2, "DATA is missing"),
         (["predict", "RUN", "nowhere.json"], 2, "there is no such file"),
         (["predict", "RUN", "DEV", "--out", "a.txt"], 2, "unknown ending"),

@@ -95,6 +95,21 @@ def test_an_export_of_a_published_run_keeps_what_the_run_fitted(
         assert json.loads((out / "decoder.json").read_text()) == fitted
 
 
+def test_an_export_answers_by_the_threshold_that_is_asked_for(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, folder := tmp_path / "run")
+    (folder / "calibration.json").write_text(json.dumps({"threshold": -0.125, "promise": PROMISE}))
+    for number, (given, threshold) in enumerate((("calibrated", -0.125), ("-0.25", None))):
+        words = ["export", str(folder), "--to", "onnx", "--out", str(out := tmp_path / str(number))]
+        done = CliRunner().invoke(app, [*words, "--null-threshold", given])
+        assert done.exit_code == 0, done.output
+        model = qatk.load_model(out)
+        assert (model.threshold, model.promise) == (threshold, None)
+    assert model.parts.decoder.option("null_threshold", 0.0) == -0.25
+    (out / "calibration.json").unlink()
+    with pytest.raises(QatkError, match="calibrate its run, and export that again"):
+        model.changed(decoder={"null_threshold": "calibrated"})
+
+
 def test_a_run_at_a_url_is_exported_measured_and_asked(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,8 +184,33 @@ def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> 
         qatk.load_model(folder)
 
 
+def test_a_threshold_fitted_after_the_run_is_used_where_it_is_asked_for(
+    run: Path, model: AnsweringModel, tmp_path: Path
+) -> None:
+    calibrated: dict[str, Any] = {"null_threshold": "calibrated"}
+    shutil.copytree(run, folder := tmp_path / "run")
+    for ask in (
+        partial(qatk.load_model, run, settings={"decoder": calibrated}),
+        partial(model.changed, decoder=calibrated),
+    ):
+        with pytest.raises(RunFolderError, match=f"calibration.json is missing\n  fit one: qatk calibrate {run}"):
+            ask()
+    (folder / "calibration.json").write_text(json.dumps({"threshold": -0.125}))
+    plain = qatk.load_model(folder)
+    assert plain.threshold is None
+    for changed in (qatk.load_model(folder, settings={"decoder": calibrated}), plain.changed(decoder=calibrated)):
+        assert changed.threshold == changed.changed(decoder={"n_best_size": 3}).threshold == -0.125
+        assert changed.changed(decoder={"null_threshold": 1.0}).threshold is None
+
+
 def test_a_checkpoint_answers_without_training(tmp_path: Path) -> None:
     model = qatk.load_model(save_model(tmp_path, answers=True, initializer_range=0.5), device="cpu")
+    for ask in (
+        partial(qatk.load_model, tmp_path, settings={"decoder": {"null_threshold": "calibrated"}}),
+        partial(model.changed, decoder={"null_threshold": "calibrated"}),
+    ):
+        with pytest.raises(UsageError, match="the model has no run, so no null threshold was fitted for it"):
+            ask()
     assert model.parts.featurizer.option("max_length", 0) == 64  # what the model takes
     long = " ".join(f"{year}. {CONTEXT}" for year in range(1800, 1840))
     reply = model.answer(QUESTION, long)
