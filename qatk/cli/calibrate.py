@@ -55,7 +55,8 @@ def calibrate_command(
     ] = None,
     use: Use = None,
     null_odds: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Null odds of the predictions file.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Null odds of the predictions file.", show_default="those of its rows"),
     ] = None,
     on: Annotated[
         str, typer.Option(metavar="SET", help="Calibrate on this evaluation set of the run, such as test.")
@@ -170,13 +171,14 @@ def _read(
     host = plugin_host(context)
     if data is not None:
         from qatk.evaluation.evaluate import evaluate, read_data
+        from qatk.evaluation.prediction_files import null_odds_of
 
         if on != "dev":
             raise UsageError("--on is only for runs: --data names the data of a predictions file", fix="remove it")
-        if null_odds is None:
+        if (odds := null_odds_of(source, null_odds)) is None:
             raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
         examples = read_data(data, host, cluster=cluster, use=use, language_column=by[1])
-        return evaluate(examples, source, null_odds=null_odds, host=host, language=by[0], language_column=by[1])
+        return evaluate(examples, source, null_odds=odds, host=host, language=by[0], language_column=by[1])
     from qatk.files import is_there
 
     if is_there(source) and source.is_file():

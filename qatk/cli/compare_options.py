@@ -43,7 +43,9 @@ Use = Annotated[
 NullOdds = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="FILE", help="Null odds of the prediction files: one --null-odds for each in order, - if it has none."
+        metavar="FILE",
+        help="Null odds of the prediction files: one --null-odds for each in order, - if it has none.",
+        show_default="those of their rows",
     ),
 ]
 Over = Annotated[

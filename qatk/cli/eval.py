@@ -52,7 +52,8 @@ NullOdds = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Null odds: JSON, question id to null score minus best span score. Adds the best thresholds.",
+        help="Null odds: JSON, question id to null score minus best span score, or rows. Adds the best thresholds.",
+        show_default="those of the rows of PREDICTIONS",
     ),
 ]
 MissingOption = Annotated[

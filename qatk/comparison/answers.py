@@ -12,7 +12,7 @@ from qatk.errors import UsageError, counted
 from qatk.evaluation.answer_costs import read_costs
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
-from qatk.evaluation.prediction_files import check_null_odds, read_null_odds, read_predictions
+from qatk.evaluation.prediction_files import check_null_odds, null_odds_of, read_predictions
 from qatk.evaluation.prediction_rows import Said
 from qatk.languages import Normalisation
 from qatk.results.evaluation import Evaluation
@@ -73,7 +73,7 @@ def read_answers(
     answers = {}
     for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
         texts = read_predictions(file)
-        odds = None if odds_file is None else read_null_odds(odds_file)
+        odds = null_odds_of(file, odds_file)
         if odds is not None:
             check_null_odds(texts, odds, where=name)
         answers[name] = Answers(texts, odds, align, {} if align is None else read_costs(Path(file)))

@@ -17,7 +17,7 @@ from qatk.evaluation.prediction_files import (
     Source,
     check_null_odds,
     list_ids,
-    read_null_odds,
+    null_odds_of,
     read_predictions,
     same_order,
 )
@@ -60,6 +60,7 @@ def evaluate(
         predictions: a mapping from id to text (``""`` for "no answer") or to the list of the answer's spans; or a file,
             see :func:`qatk.evaluation.prediction_files.read_predictions`.
         null_odds: a mapping from id to null score minus best span score, or a file; adds ``best_*`` and ``pr_*``.
+            ``None`` takes those that the rows of a predictions file hold, if all do.
         missing: what to do about questions without a prediction: ``"error"`` lists them, ``"wrong"`` scores them 0,
             even unanswerable ones.
         extra: what to do about predictions for other questions: ``"error"`` lists them, ``"ignore"`` drops them, as the
@@ -68,7 +69,6 @@ def evaluate(
             ``pr_*`` still describe the predictions as they are.
         host: the plugins to use.
         use: the dataset that reads a file; its first required option is the path. ``None`` takes it by the file's
-            ending. ``None`` takes it by the file's
             ending.
         cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
         align: how to align free-text answers to spans of their contexts before they are scored; adds the groups
@@ -84,15 +84,13 @@ def evaluate(
     normalisation = normalisation_of(language, language_column, host)
     examples = read_data(data, host, cluster=cluster, use=use, language_column=language_column)
     clusters_of(examples, cluster)
-    if not isinstance(predictions, Mapping):
-        predictions = read_predictions(predictions)
-    if null_odds is not None and not isinstance(null_odds, Mapping):
-        null_odds = read_null_odds(null_odds)
+    said = predictions if isinstance(predictions, Mapping) else read_predictions(predictions)
+    odds = null_odds if isinstance(null_odds, Mapping) else null_odds_of(predictions, null_odds)
     masks = {}
     if align is not None:
-        aligned = align_answers(examples, predictions, align)
-        predictions, masks = aligned.said, {ALIGNMENT: aligned.masks(examples)}
-    found = evaluate_examples(examples, predictions, null_odds, missing, extra, na_prob_thresh, normalisation)
+        aligned = align_answers(examples, said, align)
+        said, masks = aligned.said, {ALIGNMENT: aligned.masks(examples)}
+    found = evaluate_examples(examples, said, odds, missing, extra, na_prob_thresh, normalisation)
     return replace(found, cluster=cluster, masks=masks)
 
 

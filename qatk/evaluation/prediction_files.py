@@ -14,7 +14,7 @@ from qatk.display.numbers import counted
 from qatk.errors import DataError, PredictionsError
 from qatk.evaluation.prediction_rows import ROWS, Said, read_said
 from qatk.evaluation.prediction_tables import DELIMITERS
-from qatk.files import ending, parse_json, read_text
+from qatk.files import ending, parse_json, read_rows, read_text
 from qatk.types import Predictions
 
 Source = str | Path
@@ -62,12 +62,46 @@ def official_form(ids: Sequence[str], predictions: Predictions) -> dict[str, str
 
 
 def read_null_odds(path: Source) -> dict[str, float]:
-    """Read a null odds file: one JSON object, question id to number, in the order of the file, plain or .gz.
+    """Read a null odds file in its order: one JSON object, question id to number, plain or .gz; or rows.
+
+    Rows are read by the ending, as those of :func:`read_predictions`; each has ``id`` and ``null_odds``.
 
     Raises:
         DataError, PredictionsError, UsageError: as :func:`read_predictions` does, and for NaN.
     """
-    return _read_object(path, "numbers", _is_number)
+    if not str(path).endswith(ROWS):
+        return _read_object(path, "numbers", _is_number)
+    found = _odds_of_rows(Path(path))
+    odds = {name: value for name, value in found if _is_number(value)}
+    if len(odds) < len(found):
+        lacking = [name for name, value in found if not _is_number(value)]
+        fix = "each row has an 'id' and its 'null_odds', a number"
+        raise PredictionsError(list_ids({"have no null odds": lacking}), where=str(path), fix=fix)
+    return odds
+
+
+def null_odds_of(predictions: Source | Mapping[str, Said], null_odds: Source | None) -> dict[str, float] | None:
+    """The null odds in a file of their own; without one, those that the rows of the predictions hold, if all do."""
+    if null_odds is not None:
+        return read_null_odds(null_odds)
+    if isinstance(predictions, Mapping) or not str(predictions).endswith(ROWS):
+        return None
+    found = _odds_of_rows(Path(predictions))
+    odds = {name: value for name, value in found if _is_number(value)}
+    return odds if len(odds) == len(found) else None
+
+
+def _odds_of_rows(path: Path) -> list[tuple[str, object]]:
+    """The id of each row and what it has as null odds."""
+    found = []
+    for where, row in read_rows(path, ("id", "null_odds")):
+        name = row.get("id") if isinstance(row, dict) else None
+        if not isinstance(row, dict) or isinstance(name, bool) or not isinstance(name, str | int):
+            raise DataError("the row has no 'id'", where=where, fix="a row has an 'id' and its 'null_odds'")
+        value = row.get("null_odds")
+        found.append((str(name), float(value) if type(value) is int else value))
+    _refuse_double([name for name, _ in found], path)
+    return found
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -89,10 +123,13 @@ def _read_object(
             seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
             raise DataError(f"question {name!r} has {seen} instead of {kind}", where=str(path), fix=fix)
         values[name] = value
-    if len(values) < len(pairs):
-        double = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
-        raise PredictionsError(list_ids({"occur twice": double}), where=str(path), fix="keep one line for each id")
+    _refuse_double([name for name, _ in pairs], path)
     return values
+
+
+def _refuse_double(names: Sequence[str], path: Path) -> None:
+    if double := [name for name, times in Counter(names).items() if times > 1]:
+        raise PredictionsError(list_ids({"occur twice": double}), where=str(path), fix="keep one line for each id")
 
 
 def same_order(values: Mapping[str, object], ids: Sequence[str]) -> bool:

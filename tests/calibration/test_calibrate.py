@@ -250,6 +250,12 @@ def test_the_command_writes_into_the_run(shifted: Evaluation, tmp_path: Path) ->
     assert not (run / "calibration.json").exists()
 
 
+def rows_of(predictions: Predictions) -> str:
+    columns = zip(DATA.id, predictions.text, predictions.null_odds.tolist(), strict=True)
+    rows = [{"id": name, "prediction": text, "null_odds": odds} for name, text, odds in columns]
+    return "\n".join(map(json.dumps, rows))
+
+
 def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text(json.dumps(squad_of(DATA)))
     for name, values in (("said", shifted.predictions.text), ("odds", shifted.predictions.null_odds.tolist())):
@@ -262,6 +268,9 @@ def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path)
     by_file = {name: json.loads(call(*answered, tmp_path / name)) for name in ("data.json", "data.jsonl")}
     assert [of.pop("on") for of in by_file.values()] == ["data.json", "data.jsonl"]
     assert by_file["data.json"] == by_file["data.jsonl"]
+    (tmp_path / "said.jsonl").write_text(rows_of(shifted.predictions))
+    of_rows = json.loads(call(tmp_path / "said.jsonl", "--data", tmp_path / "data.jsonl", "--json"))
+    assert of_rows == {**by_file["data.jsonl"], "on": "data.jsonl"}
     with pytest.raises(DataError, match="a second JSON value"):
         call(*answered, tmp_path / "data.jsonl", "--use", "squad")
 
@@ -272,12 +281,14 @@ def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_pat
     begun = write_run(tmp_path / "begun", shifted, stages=["predict"])
     file = tmp_path / "said.json"
     file.write_text("{}")
+    (rows := tmp_path / "said.jsonl").write_text('{"id": "q0", "prediction": ""}')
     for arguments, message in (
         ([bare], "no null odds"),
         ([begun], "unfinished"),
         ([tmp_path / "nowhere"], "nowhere"),
         ([file], "is a file"),
         ([file, "--data", file], "needs the null odds"),
+        ([rows, "--data", file], "needs the null odds"),
         ([begun.parent / "told", "--cluster", "genre"], "the data has no such column"),
         ([bare, "--null-odds", file], "a run has its own"),
     ):
@@ -341,9 +352,10 @@ def test_the_commands_of_the_page_run(shifted: Evaluation, tmp_path: Path, monke
     (tmp_path / "dev.json").write_text(json.dumps(squad_of(DATA)))
     for name, values in (("predictions", shifted.predictions.text), ("null_odds", shifted.predictions.null_odds)):
         (tmp_path / f"{name}.json").write_text(json.dumps(dict(zip(DATA.id, np.asarray(values).tolist(), strict=True))))
+    (tmp_path / "answers.jsonl").write_text(rows_of(shifted.predictions))
     monkeypatch.chdir(tmp_path)
     ran = [words for words in commands() if not any("$QATK_SHARED" in word for word in words)]
-    assert len(ran) == 2
+    assert len(ran) == 3
     for words in ran:
         assert words[:2] == ["qatk", "calibrate"]
         assert "held out" in call(*words[2:])

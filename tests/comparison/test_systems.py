@@ -220,6 +220,11 @@ def test_prediction_files_become_systems_with_slices(tmp_path: Path, host: Plugi
     assert {row.name for row in two.evaluation.slices} >= {"who", "when", "where"}
     assert "best_f1" in two.evaluation.metrics
     assert "best_f1" not in one.evaluation.metrics
+    rows = [json.dumps({"id": name, "prediction": text, "null_odds": 0.5}) for name, text in said.items()]
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows))
+    for given in ([], [None, paths[2]]):
+        own, _ = read_systems([tmp_path / "rows.jsonl", paths[1]], given, data=DATA, host=host)
+        assert own.evaluation.metrics["best_f1"] == pytest.approx(one.evaluation.metrics["f1"])
 
 
 def test_files_that_lack_questions(tmp_path: Path, host: PluginHost) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
-from qatk.evaluation.prediction_files import official_form, read_predictions
+from qatk.evaluation.prediction_files import official_form, read_null_odds, read_predictions
 from qatk.evaluation.prediction_rows import row_of
 from qatk.evaluation.prediction_tables import DELIMITERS, write_table
 from qatk.types import Examples, Span
@@ -53,6 +53,13 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
+TEXTS: list[dict[str, Any]] = [
+    {"id": "q0", "prediction": "Arlen"},
+    {"id": "q1", "prediction": "Borsk"},
+    {"id": "q2", "prediction": "x"},
+]
+
+
 @pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz", "p.ndjson"])
 def test_json_lines(tmp_path: Path, name: str) -> None:
     text = "\n\n".join(map(json.dumps, ROWS)).encode()
@@ -76,6 +83,47 @@ def test_parquet_as_a_run_writes_it(tmp_path: Path) -> None:
 def test_parquet_of_single_answers(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["q0", "q1", "q2"], "prediction": ["Arlen", "", "x"]}), tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet") == {"q0": ["Arlen"], "q1": [], "q2": ["x"]}
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.parquet"])
+def test_rows_bring_their_null_odds(tmp_path: Path, name: str) -> None:
+    odds = {"q0": -2.0, "q1": 1.5, "q2": 3}
+
+    def write(values: dict[str, float], to: str) -> Path:
+        rows = [{**row, "null_odds": values.get(row["id"])} for row in TEXTS]
+        if name.endswith(".parquet"):
+            pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{to}.parquet")
+        else:
+            (tmp_path / f"{to}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        return tmp_path / f"{to}{Path(name).suffix}"
+
+    due = evaluate(EXAMPLES, said := {row["id"]: row["prediction"] for row in TEXTS}, null_odds=odds).metrics
+    assert "best_f1" in due
+    full = write(odds, "p")
+    assert evaluate(EXAMPLES, full).metrics == due
+    assert evaluate(EXAMPLES, said, null_odds=full).metrics == due
+    other = evaluate(EXAMPLES, full, null_odds={"q0": 9.0, "q1": 1.5, "q2": -3.0}).metrics
+    assert other["best_f1_thresh"] != due["best_f1_thresh"]
+    for lacking in ({"q0": -2.0, "q2": 3.0}, {**odds, "q1": float("nan")}):
+        part = write(lacking, "part")
+        assert "best_f1" not in evaluate(EXAMPLES, part).metrics
+        with pytest.raises(PredictionsError, match=rf"part{Path(name).suffix}: 1 question id has no null odds: q1"):
+            read_null_odds(part)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('["q1", 1.0]', r"odds\.jsonl:2: the row has no 'id'"),
+        ('{"null_odds": 1}', r"odds\.jsonl:2: the row has no 'id'"),
+        ('{"id": "q0", "null_odds": 1}', "1 question id occurs twice: q0"),
+        ('{"id": "q1", "null_odds": "high"}', "1 question id has no null odds: q1"),
+    ],
+)
+def test_odds_that_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "odds.jsonl").write_text(f'{{"id": "q0", "null_odds": 0}}\n{line}\n')
+    with pytest.raises(QatkError, match=message):
+        read_null_odds(tmp_path / "odds.jsonl")
 
 
 def test_ids_that_are_numbers_are_texts(tmp_path: Path) -> None:

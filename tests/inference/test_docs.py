@@ -130,21 +130,23 @@ def test_data_are_converted_split_and_sampled_as_the_page_says(tmp_path: Path) -
 
 
 def test_a_model_is_exported_and_compared_as_the_page_says(run: Path, tmp_path: Path) -> None:
-    """One export and one comparison run; of the other commands the words are read: tests of exports run their like."""
+    """What is about one export runs; of the other commands the words are read: tests of exports run their like."""
     page = (ROOT / "docs" / "how-to" / "export.md").read_text("utf-8")
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "quickstart").symlink_to(run)
     (tmp_path / "exports").mkdir()
     (tmp_path / "exports" / "static").symlink_to("quickstart")
-    (tmp_path / "dev.json").write_text((run.parent / "dev.json").read_text())
+    for file in ("dev.json", "questions.json"):
+        (tmp_path / file).write_text((run.parent / "dev.json").read_text())
     commands = [shlex.split(command)[1:] for command in re.findall(r"^\$ (.*)$", page, re.M)]
     ran = 0
     for name, *words in commands:
         known = get_command(app).commands[name]  # type: ignore[attr-defined]
         known.make_context(name, list(words), parent=None, resilient_parsing=False)
-        if "exports/quickstart" in words:
+        if {"exports/quickstart", "dev.jsonl"} & {*words}:
             done = call("qatk", name, *words, cwd=tmp_path)
             assert done.returncode == 0, f"{name} {words}\n{done.stderr}"
             ran += 1
-    assert [name for name, *_ in commands] == ["export", "export", "compare", "predict", "compare", "bench"]
-    assert ran == 2
+    fitted = ["predict", "calibrate", "predict"]
+    assert [name for name, *_ in commands] == ["export", "export", *fitted, "compare", "predict", "compare", "bench"]
+    assert ran == 5
