@@ -55,6 +55,11 @@ class Questions:
         return np.where(answers, self.exact, nothing), np.where(answers, self.f1, nothing)
 
 
+def look_like_probabilities(odds: Float64) -> bool:
+    """Whether all lie from 0 to 1 and some between: then 0 is the strictest threshold of all, and no middle."""
+    return bool(((odds >= 0) & (odds <= 1)).all() and ((odds > 0) & (odds < 1)).any())
+
+
 def fit(questions: Questions) -> Fitted:
     """The threshold and the curve that are best on these very questions."""
     return Fitted(best_threshold(questions), *logistic(questions.odds, ~questions.has_answer))

@@ -14,7 +14,7 @@ from qatk.cli.compare_options import Use
 from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json, share
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
-from qatk.errors import StorageError, UsageError, visible
+from qatk.errors import QatkWarning, StorageError, UsageError, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,6 +97,7 @@ def calibrate_command(
     evaluation = _read(context, source, on, data, use, null_odds, cluster, (language, language_column))
     answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
     name, by = on if data is None else visible(data.name), cluster or evaluation.cluster
+    _warn_of_probabilities(evaluation)
     found = calibrate(*answers, splits=splits, seed=seed, cluster=by, promise=asked, on=name)
     if as_json:
         print_json(found.as_dict())
@@ -106,6 +107,17 @@ def calibrate_command(
         written = _write(source, found)
         if not as_json:
             output().print(f"written to {written}\n{_use(source, found)}", style="dim", soft_wrap=True, markup=False)
+
+
+def _warn_of_probabilities(evaluation: Evaluation) -> None:
+    import warnings
+
+    from qatk.calibration.fitting import look_like_probabilities
+
+    if look_like_probabilities(evaluation.predictions.null_odds):
+        what = "the null odds look like probabilities: all are from 0 to 1, where threshold 0 answers next to nothing"
+        fix = "do not read the gain against it as one; give log-odds instead: log(p / (1 - p))"
+        warnings.warn(f"{what}; {fix}", QatkWarning, stacklevel=2)
 
 
 def _check_can_write(run: Path) -> None:

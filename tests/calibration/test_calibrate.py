@@ -275,6 +275,19 @@ def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path)
         call(*answered, tmp_path / "data.jsonl", "--use", "squad")
 
 
+def test_probabilities_are_not_taken_for_odds_in_silence(shifted: Evaluation, tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text(json.dumps(squad_of(DATA)))
+    (tmp_path / "said.json").write_text(json.dumps(dict(zip(DATA.id, shifted.predictions.text, strict=True))))
+    odds = shifted.predictions.null_odds.astype(np.float64)
+    sure = np.where(np.arange(len(odds)) % 2, 0.0, 1.0)
+    for values, warned in ((odds, False), (1 / (1 + np.exp(-odds)), True), (sure, False)):
+        (tmp_path / "odds.json").write_text(json.dumps(dict(zip(DATA.id, values.tolist(), strict=True))))
+        said, data, file = (str(tmp_path / f"{name}.json") for name in ("said", "data", "odds"))
+        done = CliRunner().invoke(app, ["calibrate", said, "--data", data, "--null-odds", file, "--json"])
+        assert ("look like probabilities" in done.stderr) == warned
+        assert json.loads(done.stdout)["count"] == 8
+
+
 def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_path: Path) -> None:
     bare = write_run(tmp_path / "bare", evaluation(host, DATA, answer(DATA, 0.5, 1, odds=False)))
     write_run(tmp_path / "told", shifted)
