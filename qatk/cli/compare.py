@@ -38,6 +38,7 @@ from qatk.cli.compare_options import (
     Settings,
     Show,
     Slice,
+    Thresholds,
     Use,
 )
 from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
@@ -65,6 +66,7 @@ def compare_command(
     data: Data = None,
     use: Use = None,
     null_odds: NullOdds = None,
+    na_prob_thresh: Thresholds = None,
     over: Over = None,
     seeds: Seeds = None,
     settings: Settings = None,
@@ -107,7 +109,8 @@ def compare_command(
     check_figures(draws, seed, margin, detect)
     check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
     reporters = reporters_of(host := plugin_host(context), outputs, to_terminal=not json)
-    given = (inputs, data, use, null_odds or [], over or [], seeds, settings or [], runtime or [], out, limit, jobs)
+    odds = (null_odds or [], na_prob_thresh or [])
+    given = (inputs, data, use, *odds, over or [], seeds, settings or [], runtime or [], out, limit, jobs)
     how = (common, group_seeds, cluster, on, bool(html or report), aligner_of(align, fuzzy, abstention or []))
     paired, by = bool(margin or detect), given_normalisation(language, language_column, host)
     systems, outcomes = Request(*given, *how, by, plan, json, launcher, keep_running, paired).read(host)

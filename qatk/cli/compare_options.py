@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -46,6 +47,15 @@ NullOdds = Annotated[
         metavar="FILE",
         help="Null odds of the prediction files: one --null-odds for each in order, - if it has none.",
         show_default="those of their rows",
+    ),
+]
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--na-prob-thresh",
+        metavar="X",
+        help="Score answers of prediction files whose null odds are above X as no answer, as qatk eval does. Repeated: "
+        "one for each file in order, - for none.",
     ),
 ]
 Over = Annotated[
@@ -164,6 +174,21 @@ Draws = Annotated[
     typer.Option(min=1000, max=1_000_000, metavar="N", help="Number of draws for bootstrap and randomisation test."),
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of these draws.")]
+
+
+def thresholds(texts: Sequence[str]) -> list[float | None]:
+    """What each ``--na-prob-thresh`` says, ``-`` being none. Raises :class:`UsageError` for what is no number."""
+    found: list[float | None] = []
+    for text in texts:
+        try:
+            value = None if text == "-" else float(text)
+        except ValueError:
+            value = math.nan
+        if value is not None and math.isnan(value):
+            fix = "give a number on the scale of the null odds, or - for none"
+            raise UsageError(f"{text!r} is no number", where="--na-prob-thresh", fix=fix)
+        found.append(value)
+    return found
 
 
 def launcher_section(text: str | None) -> dict[str, object] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from qatk.cli.compare_options import launcher_section, recipe_runtime
+from qatk.cli.compare_options import launcher_section, recipe_runtime, thresholds
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Request:
     data: Path | None
     use: str | None
     null_odds: Sequence[str]
+    na_prob_thresh: Sequence[str]
     over: Sequence[str]
     seeds: str | None
     settings: Sequence[str]
@@ -90,7 +91,7 @@ class Request:
             return self._answer(host, self.data, odds), []
         self._refuse(("--use", self.use), ("--runtime", self.runtimes), why="--data or recipes")
         if all(path.is_dir() for path in self.inputs):
-            self._refuse(("--null-odds", self.null_odds), why="prediction files")
+            self._refuse(*self._of_odds, why="prediction files")
         from qatk.comparison.systems import read_systems
 
         systems = read_systems(
@@ -103,6 +104,7 @@ class Request:
             align=self.align,
             by=self.by,
             host=host,
+            na_prob_thresh=thresholds(self.na_prob_thresh),
         )
         return systems, []
 
@@ -114,7 +116,7 @@ class Request:
             what = f"not a recipe: {', '.join(others)}"
             fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
             raise UsageError(what, fix=fix)
-        self._refuse(("--data", self.data), ("--null-odds", self.null_odds), why="models and prediction files")
+        self._refuse(("--data", self.data), *self._of_odds, why="models and prediction files")
         self._refuse(("--use", self.use), ("--language", self.by), why="--data")
         self._refuse(("--align", self.align), why="prediction files")
         self._refuse(("--common", self.common or None), why="run folders and prediction files")
@@ -151,7 +153,7 @@ class Request:
             raise UsageError(
                 f"{plan} is a plan, which is compared alone", fix="name only the plan, or only run folders"
             )
-        given = (("--data", self.data), ("--null-odds", self.null_odds), ("--use", self.use), ("--align", self.align))
+        given = (("--data", self.data), *self._of_odds, ("--use", self.use), ("--align", self.align))
         self._refuse(*given, ("--runtime", self.runtimes), ("--language", self.by), why="models and prediction files")
         self._refuse(("--common", self.common or None), ("--group-seeds", self.group_seeds or None), why="run folders")
         return gather(plan, host=host, nbest=self.nbest, on=self.on)
@@ -176,7 +178,13 @@ class Request:
                 align=self.align,
                 by=self.by,
                 runtimes=self.runtimes,
+                na_prob_thresh=thresholds(self.na_prob_thresh),
             )
+
+    @property
+    def _of_odds(self) -> tuple[tuple[str, object], ...]:
+        """The options that are about null odds of prediction files."""
+        return (("--null-odds", self.null_odds), ("--na-prob-thresh", self.na_prob_thresh))
 
     def _refuse(self, *options: tuple[str, object], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:

@@ -36,12 +36,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a predictions file says, its null odds, and what its answers cost."""
+    """What a predictions file says, its null odds with the threshold on them, and what its answers cost."""
 
     texts: Mapping[str, Said]
     odds: Mapping[str, float] | None
     align: Aligner | None
     costs: Mapping[str, float]
+    threshold: float | None = None
 
     def evaluate(
         self,
@@ -57,26 +58,39 @@ class Answers:
             texts, absent = aligned.said, list(aligned.kind.values()).count(ABSENT)
             facts["not_in_context"] = absent / len(examples)
         odds = None if self.odds is None else _only(self.odds, examples.id)
-        scored = evaluate_examples(examples, texts, odds, normalisation=by)
+        scored = evaluate_examples(examples, texts, odds, na_prob_thresh=self.threshold, normalisation=by)
         return Found(replace(scored, masks=masks, cluster=cluster), {}, facts)
 
 
 def read_answers(
-    files: Mapping[str, Source], null_odds: Sequence[Source | None], align: Aligner | None
+    files: Mapping[str, Source],
+    null_odds: Sequence[Source | None],
+    align: Aligner | None,
+    na_prob_thresh: Sequence[float | None] = (),
 ) -> dict[str, Answers]:
-    """What prediction files say, by the name of each, with the odds files in their order."""
+    """What prediction files say, by the name of each, with the odds files, and thresholds on the odds, in their order.
+
+    One threshold is that of all files.
+    """
+    thresholds = list(na_prob_thresh) * (len(files) if len(na_prob_thresh) == 1 else 1) or [None] * len(files)
+    if len(thresholds) != len(files) or (na_prob_thresh and not files):
+        what = f"{counted(len(na_prob_thresh), 'threshold')} for {counted(len(files), 'prediction file')}"
+        raise UsageError(what, where="--na-prob-thresh", fix="give one for all, or one for each (- for none)")
     if null_odds and len(null_odds) != len(files):
         what = f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions"
         raise UsageError(what, fix="give one for each")
     if align is not None and not files:
         raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")
     answers = {}
-    for (name, file), odds_file in zip(files.items(), null_odds or [None] * len(files), strict=True):
+    odds_files = null_odds or [None] * len(files)
+    for (name, file), odds_file, threshold in zip(files.items(), odds_files, thresholds, strict=True):
         texts = read_predictions(file)
         odds = null_odds_of(file, odds_file)
         if odds is not None:
             check_null_odds(texts, odds, where=name)
-        answers[name] = Answers(texts, odds, align, {} if align is None else read_costs(Path(file)))
+        elif threshold is not None:
+            raise UsageError("a threshold needs null odds", where=str(file), fix="add --null-odds FILE")
+        answers[name] = Answers(texts, odds, align, {} if align is None else read_costs(Path(file)), threshold)
     return answers
 
 

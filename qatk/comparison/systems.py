@@ -52,6 +52,7 @@ def read_systems(
     align: Aligner | None = None,
     by: Normalisation | None = None,
     runtimes: Sequence[str] = (),
+    na_prob_thresh: Sequence[float | None] = (),
 ) -> list[System]:
     """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
@@ -72,6 +73,7 @@ def read_systems(
         align: how to align free-text answers of prediction files to spans of their contexts; adds what they cost.
         by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
         runtimes: what models predict with (see :func:`qatk.load_model`): one for all, or one for each source in order.
+        na_prob_thresh: as in :func:`qatk.evaluate`: one for all prediction files, or one or ``None`` for each in order.
 
     Raises:
         RunFolderError, ModelError: where a folder is no finished run; where a model cannot be loaded.
@@ -84,7 +86,7 @@ def read_systems(
     refuse_too_few(len(sources))
     of = dict(zip(distinct_names(sources), sources, strict=True))
     files = {name: source for name, source in of.items() if Path(source).is_file()}
-    answers = read_answers(files, null_odds, align)
+    answers = read_answers(files, null_odds, align, na_prob_thresh)
     if data is None:
         _refuse_of_data(by, use)
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)

@@ -218,6 +218,14 @@ def test_odds_are_optional_one_by_one(folders: Path) -> None:
     assert ["best_f1" in system["metrics"] for system in found["systems"]] == [False, True]
 
 
+def test_a_threshold_on_the_odds_of_files_is_taken(folders: Path) -> None:
+    odds = ["--null-odds", "bad.odds.json", "--null-odds", "good.odds.json"]
+    found = json.loads(compare(folders, *FILES, *odds, "--na-prob-thresh", "-999", "--na-prob-thresh", "-", "--json"))
+    plain = json.loads(compare(folders, *FILES, *odds, "--json"))
+    assert found["systems"][0] != plain["systems"][0]
+    assert found["systems"][1] == plain["systems"][1]
+
+
 def test_questions_in_common(folders: Path) -> None:
     found = json.loads(compare(folders, "bad", "few", "--common", "--json"))
     assert found["questions"] == 90
@@ -267,6 +275,9 @@ def test_markdown_goes_to_a_file_or_the_terminal(folders: Path, tmp_path: Path) 
     assert compare(folders, "bad", "good", "--markdown", "-") == written
 
 
+FILES = ["bad.json", "good.json", "--data", "data.json"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -280,6 +291,12 @@ def test_markdown_goes_to_a_file_or_the_terminal(folders: Path, tmp_path: Path) 
         (["begun", "good", "--data", "data.json"], 2, "the run in begun is unfinished"),
         (["bad.json", "good.json", "--data", "data.json", "--null-odds", "bad.odds.json"], 2, "for 2 of predictions"),
         (["bad", "good", "--null-odds", "bad.odds.json"], 2, "--null-odds: only for prediction files"),
+        (["bad", "good", "--na-prob-thresh", "0"], 2, "--na-prob-thresh: only for prediction files"),
+        (["bad", "good", "--data", "data.json", "--na-prob-thresh", "0"], 2, "1 threshold for 0 prediction files"),
+        ([*FILES, "--na-prob-thresh", "0"], 2, "bad.json: a threshold needs null odds"),
+        ([*FILES, *["--na-prob-thresh", "0"] * 3], 2, "3 thresholds for 2 prediction files"),
+        ([*FILES, "--na-prob-thresh", "nan"], 2, "--na-prob-thresh: 'nan' is no number"),
+        (["recipe.yaml", "--seeds", "0,1", "--na-prob-thresh", "0"], 2, "--na-prob-thresh: only for models"),
         (["bad", "good", "--over", "head.use=a,b"], 2, "not a recipe: bad, good"),
         (["recipe.yaml", "good", "--over", "head.use=a,b"], 2, "not a recipe: good"),
         (["recipe.yaml"], 2, "one recipe is only one system"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,23 @@ def test_prediction_files_become_systems_with_slices(tmp_path: Path, host: Plugi
     for given in ([], [None, paths[2]]):
         own, _ = read_systems([tmp_path / "rows.jsonl", paths[1]], given, data=DATA, host=host)
         assert own.evaluation.metrics["best_f1"] == pytest.approx(one.evaluation.metrics["f1"])
+
+
+def test_prediction_files_are_scored_by_a_threshold_as_eval_does(tmp_path: Path, host: PluginHost) -> None:
+    said = [dict(zip(DATA.id, answer(DATA, 0.9, seed).text, strict=True)) for seed in (1, 2)]
+    odds = {name: 0.1 * (row % 10) for row, name in enumerate(DATA.id)}
+    paths = files(tmp_path, one=said[0], two=said[1], odds=odds)
+    read = partial(read_systems, paths[:2], data=DATA, host=host)
+    edge = odds[DATA.id[3]]  # not of float32
+    due = [evaluate(DATA, each, null_odds=odds, na_prob_thresh=edge).metrics for each in said]
+    plain = [evaluate(DATA, each, null_odds=odds).metrics for each in said]
+    assert due[0]["f1"] != plain[0]["f1"]
+    for thresholds, expected in (((edge,), due), ((None, edge), [plain[0], due[1]]), ((), plain)):
+        found = read([paths[2]] * 2, na_prob_thresh=thresholds)
+        assert [system.evaluation.metrics for system in found] == expected
+    with pytest.raises(UsageError, match=r"one\.json: a threshold needs null odds"):
+        read([None, paths[2]], na_prob_thresh=[0.5])
+    assert read([None, paths[2]], na_prob_thresh=[None, edge])[1].evaluation.metrics == due[1]
 
 
 def test_files_that_lack_questions(tmp_path: Path, host: PluginHost) -> None:
