@@ -39,9 +39,7 @@ def predict_command(
     data: Data = None,
     out: Annotated[
         Path,
-        typer.Option(
-            metavar="FILE", help="Output: .json (id to text); .jsonl, .parquet, .csv or .tsv (also places and scores)."
-        ),
+        typer.Option(metavar="FILE", help="Output: .json (id to text), or rows in .jsonl, .parquet, .csv or .tsv."),
     ] = Path("answers.json"),
     top_k: Annotated[
         int, typer.Option("-k", "--top-k", min=1, max=MOST, metavar="N", help="Number of best spans in a row.")

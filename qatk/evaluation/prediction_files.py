@@ -12,9 +12,8 @@ from typing import TypeGuard, TypeVar
 
 from qatk.display.numbers import counted
 from qatk.errors import DataError, PredictionsError
-from qatk.evaluation.prediction_rows import ROWS, Said, read_said
-from qatk.evaluation.prediction_tables import DELIMITERS
-from qatk.files import ending, parse_json, read_rows, read_text
+from qatk.evaluation.prediction_rows import Said, has_rows, read_said, rows_of
+from qatk.files import parse_json, read_text
 from qatk.types import Predictions
 
 Source = str | Path
@@ -38,7 +37,7 @@ def read_predictions(path: Source) -> dict[str, Said]:
         PredictionsError: where an id occurs in it twice.
         UsageError: where it cannot be opened.
     """
-    if str(path).endswith(ROWS) or ending(path) in DELIMITERS:
+    if has_rows(path):
         return read_said(Path(path))
     fix = "a list holds texts, none of them empty; [] is no answer"
     said = dict[str, Said](_read_object(path, "answer texts", _is_said, fix))
@@ -69,9 +68,9 @@ def read_null_odds(path: Source) -> dict[str, float]:
     Raises:
         DataError, PredictionsError, UsageError: as :func:`read_predictions` does, and for NaN.
     """
-    if not str(path).endswith(ROWS):
+    if not has_rows(path):
         return _read_object(path, "numbers", _is_number)
-    found = _odds_of_rows(Path(path))
+    found = _odds_of_rows(Path(path), ("id", "null_odds"))
     odds = {name: value for name, value in found if _is_number(value)}
     if len(odds) < len(found):
         lacking = [name for name, value in found if not _is_number(value)]
@@ -84,17 +83,17 @@ def null_odds_of(predictions: Source | Mapping[str, Said], null_odds: Source | N
     """The null odds in a file of their own; without one, those that the rows of the predictions hold, if all do."""
     if null_odds is not None:
         return read_null_odds(null_odds)
-    if isinstance(predictions, Mapping) or not str(predictions).endswith(ROWS):
+    if isinstance(predictions, Mapping) or not has_rows(predictions):
         return None
-    found = _odds_of_rows(Path(predictions))
+    found = _odds_of_rows(Path(predictions), ("id",))
     odds = {name: value for name, value in found if _is_number(value)}
     return odds if len(odds) == len(found) else None
 
 
-def _odds_of_rows(path: Path) -> list[tuple[str, object]]:
+def _odds_of_rows(path: Path, needed: Sequence[str]) -> list[tuple[str, object]]:
     """The id of each row and what it has as null odds."""
     found = []
-    for where, row in read_rows(path, ("id", "null_odds")):
+    for where, row in rows_of(path, ("id", "null_odds"), needed):
         name = row.get("id") if isinstance(row, dict) else None
         if not isinstance(row, dict) or isinstance(name, bool) or not isinstance(name, str | int):
             raise DataError("the row has no 'id'", where=where, fix="a row has an 'id' and its 'null_odds'")

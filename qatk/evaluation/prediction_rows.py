@@ -7,7 +7,7 @@ spans, ``spans`` holds them. Files that ``qatk predict`` wrote before say ``answ
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 
@@ -29,10 +29,19 @@ _SPAN = (
 )
 
 
+def has_rows(path: str | Path) -> bool:
+    """Whether a file, by its ending, holds a row for each question."""
+    return str(path).endswith(ROWS) or ending(Path(path)) in DELIMITERS
+
+
+def rows_of(path: Path, columns: Sequence[str], needed: Sequence[str]) -> Iterator[tuple[str, object]]:
+    """The rows of a file, each with its place for messages; a table must have the columns that are needed."""
+    return read_table(path, needed) if ending(path) in DELIMITERS else read_rows(path, columns)
+
+
 def read_said(path: Path) -> dict[str, Said]:
     """What each row says of its question; see :func:`qatk.evaluation.prediction_files.read_predictions`."""
-    table = ending(path) in DELIMITERS
-    rows = read_table(path) if table else read_rows(path, (*COLUMNS, *_FORMER.values()))
+    rows = rows_of(path, (*COLUMNS, *_FORMER.values()), needed=("id", "prediction"))
     said = [_said(row, where) for where, row in rows]
     if not said:
         raise DataError("the file has no rows", where=str(path), fix=_DUE)

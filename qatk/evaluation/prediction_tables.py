@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -24,7 +24,7 @@ _WRITTEN = (
     "no_answer_probability",
     "null_odds",
 )
-_TEXTS, _VALUES = ("id", "prediction"), ("char_start", "char_end", "spans")
+_TEXTS, _VALUES = ("id", "prediction"), ("char_start", "char_end", "null_odds", "spans")
 
 
 def write_table(file: TextIO, rows: Iterable[Mapping[str, object]], delimiter: str, *, several: bool) -> None:
@@ -37,23 +37,23 @@ def write_table(file: TextIO, rows: Iterable[Mapping[str, object]], delimiter: s
         table.writerow([spans if name == "spans" else row[name] for name in columns])
 
 
-def read_table(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
+def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
     """Read the rows of such a table, of qatk or of another program, each with its position for messages.
 
     Raises:
-        DataError: if it has no column ``id`` or ``prediction``, or a row cannot be read.
+        DataError: if it lacks a column that is needed, or a row cannot be read.
         UsageError: if the file cannot be opened.
     """
     delimiter = DELIMITERS[ending(path)]
     table = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
     try:
-        if absent := [name for name in _TEXTS if name not in (table.fieldnames or ())]:
+        if absent := [name for name in needed if name not in (table.fieldnames or ())]:
             between = "commas" if delimiter == "," else "tabs"
             what = f"the header has no column {' and no column '.join(map(repr, absent))}"
             raise DataError(what, where=f"{path}:1", fix=f"name the columns in the first row, with {between} between")
         for row in table:
             where = f"{path}:{table.line_num}"
-            texts: dict[str, object] = {name: row[name] for name in _TEXTS}
+            texts: dict[str, object] = {name: row.get(name) for name in _TEXTS}
             yield where, texts | {name: _value(row[name], name, where) for name in _VALUES if row.get(name)}
     except csv.Error as error:
         raise DataError(f"the row cannot be read: {error}", where=f"{path}:{table.line_num + 1}") from error

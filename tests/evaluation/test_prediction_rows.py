@@ -85,7 +85,7 @@ def test_parquet_of_single_answers(tmp_path: Path) -> None:
     assert read_predictions(tmp_path / "p.parquet") == {"q0": ["Arlen"], "q1": [], "q2": ["x"]}
 
 
-@pytest.mark.parametrize("name", ["p.jsonl", "p.parquet"])
+@pytest.mark.parametrize("name", ["p.jsonl", "p.parquet", "p.csv"])
 def test_rows_bring_their_null_odds(tmp_path: Path, name: str) -> None:
     odds = {"q0": -2.0, "q1": 1.5, "q2": 3}
 
@@ -93,6 +93,11 @@ def test_rows_bring_their_null_odds(tmp_path: Path, name: str) -> None:
         rows = [{**row, "null_odds": values.get(row["id"])} for row in TEXTS]
         if name.endswith(".parquet"):
             pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{to}.parquet")
+        elif name.endswith(".csv"):
+            cells = [
+                ["" if value is None else str(value).replace("nan", "NaN") for value in row.values()] for row in rows
+            ]
+            (tmp_path / f"{to}.csv").write_text("\n".join(map(",".join, [list(rows[0]), *cells])))
         else:
             (tmp_path / f"{to}.jsonl").write_text("\n".join(map(json.dumps, rows)))
         return tmp_path / f"{to}{Path(name).suffix}"
