@@ -97,7 +97,6 @@ def calibrate_command(
     evaluation = _read(context, source, on, data, use, null_odds, cluster, (language, language_column))
     answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
     name, by = on if data is None else visible(data.name), cluster or evaluation.cluster
-    _warn_of_probabilities(evaluation)
     found = calibrate(*answers, splits=splits, seed=seed, cluster=by, promise=asked, on=name)
     if as_json:
         print_json(found.as_dict())
@@ -190,7 +189,9 @@ def _read(
         if (odds := null_odds_of(source, null_odds)) is None:
             raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
         examples = read_data(data, host, cluster=cluster, use=use, language_column=by[1])
-        return evaluate(examples, source, null_odds=odds, host=host, language=by[0], language_column=by[1])
+        scored = evaluate(examples, source, null_odds=odds, host=host, language=by[0], language_column=by[1])
+        _warn_of_probabilities(scored)
+        return scored
     from qatk.files import is_there
 
     if is_there(source) and source.is_file():

@@ -109,15 +109,13 @@ def compare_command(
     check_figures(draws, seed, margin, detect)
     check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
     reporters = reporters_of(host := plugin_host(context), outputs, to_terminal=not json)
-    odds = (null_odds or [], na_prob_thresh or [])
-    given = (inputs, data, use, *odds, over or [], seeds, settings or [], runtime or [], out, limit, jobs)
-    how = (common, group_seeds, cluster, on, bool(html or report), aligner_of(align, fuzzy, abstention or []))
-    paired, by = bool(margin or detect), given_normalisation(language, language_column, host)
-    systems, outcomes = Request(*given, *how, by, plan, json, launcher, keep_running, paired).read(host)
+    given = (inputs, data, use, null_odds or [], na_prob_thresh or [], over or [], seeds, settings or [], runtime or [])
+    how = (out, limit, jobs, common, group_seeds, cluster, on, bool(html or report))
+    rest = (aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host), plan)
+    systems, outcomes = Request(*given, *how, *rest, json, launcher, keep_running, bool(margin or detect)).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
-    plans = [] if detect is None else _plans(comparison, systems, detect)
-    shown, console = _narrowed(comparison, only, pattern), output(quiet=json)
-    _report(shown, reporters, console, _number_shown(show, comparison))
+    shown, plans = _narrowed(comparison, only, pattern), _plans(comparison, systems, detect)
+    _report(shown, reporters, console := output(quiet=json), _number_shown(show, comparison))
     if json:
         print_json(comparison_to_dict(shown) | further(plans, outcomes))
     _print_plans(console, plans if all(wanted.file is not None for wanted in outputs) else [])
@@ -135,10 +133,10 @@ def _report(shown: Comparison, reporters: Sequence[tuple[LiveReporter, Path | No
         reporter.compare(shown, file, console, show=n)
 
 
-def _plans(comparison: Comparison, systems: Sequence[System], detect: float) -> list[Needed]:
+def _plans(comparison: Comparison, systems: Sequence[System], detect: float | None) -> list[Needed]:
     from qatk.comparison.planning import needed
 
-    return needed(comparison.pairs, systems, detect, comparison.clusters.kind)
+    return [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
 
 
 def _raise_failures(outcomes: Sequence[Outcome], plan: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -91,7 +92,7 @@ def evaluate_command(
     align: Align = False,
     fuzzy: Fuzzy = FUZZY,
     abstention: Abstention = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the official metrics as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics, with intervals, as JSON.")] = False,
 ) -> None:
     """Score a predictions file with the official EM and F1; no model is needed.
 
@@ -119,20 +120,35 @@ def evaluate_command(
         language_column=language_column,
     )
     costs = read_costs(predictions) if align else {}
-    metrics = evaluation.metrics
+    metrics, agreement = evaluation.metrics, agreement_of(evaluation.examples, evaluation.normalisation)
     if as_json:
-        print_json({**metrics, "normaliser": evaluation.normaliser, **alignment_counts(evaluation), **costs})
+        of_data = {**_intervals(evaluation), "agreement": None if agreement is None else agreement.plain()}
+        aligned = {**alignment_counts(evaluation), **costs}
+        print_json({**metrics, "normaliser": evaluation.normaliser, **aligned, **of_data})
         return
     console = output()
     console.print(figures_table(evaluation))
     console.print(visible(evaluation.interval_note), style="dim", soft_wrap=True, markup=False)
-    if (agreement := agreement_of(evaluation.examples, evaluation.normalisation)) is not None:
+    if agreement is not None:
         console.print(agreement.said, style="dim", soft_wrap=True)
     if align:
         show_alignment(console, evaluation, costs)
     if "best_f1" in metrics:
         console.print()
         console.print(_thresholds(metrics))
+
+
+def _intervals(evaluation: Evaluation) -> dict[str, object]:
+    """The 95 % interval of each EM and F1 by its official key, ``None`` for none, and what they are computed over."""
+    from qatk.types import groups_of
+
+    groups = groups_of(evaluation.examples.has_answer)
+    found = {
+        f"{prefix}{name}": None if math.isnan((bounds := evaluation.interval(name, rows))[0]) else list(bounds)
+        for (_, prefix, _), rows in groups.items()
+        for name in METRICS
+    }
+    return {"intervals": found, "clusters": {"kind": evaluation.clusters.kind, "count": evaluation.clusters.count}}
 
 
 def figures_table(evaluation: Evaluation, *, several: bool = False) -> Table:

@@ -57,9 +57,8 @@ def read_systems(
     """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
     Args:
-        sources: the first is the baseline. Without data, finished runs with the answers that they gave, and prediction
-            files (question id to text or texts, plain or .gz), which are scored on the data of the first run. With
-            data, prediction files, and models (run folders, saved models, checkpoints), which answer it now.
+        sources: the first is the baseline. Without data, finished runs and prediction files, scored on the data of the
+            first run. With data, prediction files and models (run folders, saved models, checkpoints).
         null_odds: the odds file of each predictions file, ``None`` where it has none; nothing at all for none.
         data: the examples with gold, or a file of them; ``None`` where a run brings its own.
         names: the system of each source; ``None`` makes a system of each, named after what distinguishes its path.

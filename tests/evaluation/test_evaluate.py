@@ -213,6 +213,10 @@ def test_command_prints_the_official_keys(files: Path) -> None:
     metrics = json.loads(result.stdout)
     assert list(metrics)[:3] == ["exact", "f1", "total"]
     assert (metrics["exact"], metrics["total"], metrics["best_f1_thresh"]) == (75.0, 4, -1.0)
+    none = dict.fromkeys(("exact", "f1", "HasAns_exact", "HasAns_f1", "NoAns_exact", "NoAns_f1"))  # of one context
+    further = {name: metrics.pop(name) for name in ("intervals", "clusters", "agreement")}
+    assert further == {"intervals": none, "clusters": {"kind": "context", "count": 1}, "agreement": None}
+    assert metrics == {**evaluate("data.json", "p.json", null_odds="odds.json").metrics, "normaliser": "en"}
 
 
 def test_command_prints_tables(files: Path) -> None:
@@ -254,6 +258,20 @@ def test_command_tells_how_far_several_annotators_agree(files: Path) -> None:
     Path("data.json").write_text(json.dumps(data))
     said = invoke("data.json", "p.json").stdout
     assert "each scored against the others: EM 66.7, F1 88.9 (1 question with 3.0 answers on average)." in said
+    told = json.loads(invoke("data.json", "p.json", "--json").stdout)["agreement"]
+    assert told == pytest.approx({"exact": 200 / 3, "f1": 800 / 9, "questions": 1, "answers": 3.0}, abs=0.05)
+
+
+def test_json_has_the_intervals_that_are_printed(files: Path) -> None:
+    data = json.loads(Path("data.json").read_text())
+    (paragraph,) = data["data"][0]["paragraphs"]
+    data["data"] = [{"title": qa["id"], "paragraphs": [{**paragraph, "qas": [qa]}]} for qa in paragraph["qas"]]
+    Path("data.json").write_text(json.dumps(data))
+    told = json.loads(invoke("data.json", "p.json", "--json").stdout)
+    assert told["clusters"] == {"kind": "article", "count": 4}
+    low, high = told["intervals"]["exact"]
+    assert re.search(rf" 75\.00 +{low:.1f} to {high:.1f} ", invoke("data.json", "p.json").stdout)
+    assert told["intervals"]["NoAns_f1"] == told["intervals"]["NoAns_exact"]
 
 
 @pytest.mark.parametrize(

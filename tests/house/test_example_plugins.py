@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -110,3 +111,7 @@ def test_a_comparison_as_a_latex_table(site: Path, tmp_path: Path) -> None:
     assert [line.split(" & ")[0] for line in lines[2:6]] == ["System", r"\hline", "bold", "careful"]
     printed = call("qatk", *words[:-1], "latex=-", cwd=tmp_path, paths=[site])
     assert printed.stdout.splitlines() == lines
+    page = (ROOT / "docs" / "how-to" / "compare.md").read_text("utf-8")
+    (package,) = re.findall(r"^\$ pip install \./(\S*latex\S*)$", page, re.M)
+    assert (ROOT / package / "pyproject.toml").is_file()
+    assert f"$ qatk compare runs/a runs/b {' '.join(words[-2:])}" in page
