@@ -42,7 +42,7 @@ from qatk.cli.compare_options import (
     Use,
 )
 from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
-from qatk.cli.compare_request import Request
+from qatk.cli.compare_request import Request, Sources, Sweep
 from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
 
@@ -109,10 +109,10 @@ def compare_command(
     check_figures(draws, seed, margin, detect)
     check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
     reporters = reporters_of(host := plugin_host(context), outputs, to_terminal=not json)
-    given = (inputs, data, use, null_odds or [], na_prob_thresh or [], over or [], seeds, settings or [], runtime or [])
-    how = (out, limit, jobs, common, group_seeds, cluster, on, bool(html or report))
-    rest = (aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host), plan)
-    systems, outcomes = Request(*given, *how, *rest, json, launcher, keep_running, bool(margin or detect)).read(host)
+    how = (aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host))
+    sources = Sources(inputs, data, use, null_odds, na_prob_thresh, runtime, common, group_seeds, *how)
+    sweep = Sweep(over, seeds, settings, out, limit, jobs, plan, launcher, keep_running, json)
+    systems, outcomes = Request(sources, sweep, on, cluster, bool(html or report), bool(margin or detect)).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
     shown, plans = _narrowed(comparison, only, pattern), _plans(comparison, systems, detect)
     _report(shown, reporters, console := output(quiet=json), _number_shown(show, comparison))

@@ -25,86 +25,104 @@ _OF_FILES = (".json", ".jsonl", ".parquet", ".csv", ".tsv", ".gz", ".yaml", ".ym
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to compare: run folders, prediction files, or recipes to run.
-
-    ``nbest`` reads the best spans for a page; ``paired``: something is asked that a single system has no answer to.
-    """
+class Sources:
+    """What is compared: run folders, prediction files, models that answer now, or recipes; and how answers are read."""
 
     inputs: Sequence[Path]
     data: Path | None
     use: str | None
-    null_odds: Sequence[str]
-    na_prob_thresh: Sequence[str]
-    over: Sequence[str]
+    null_odds: Sequence[str] | None
+    na_prob_thresh: Sequence[str] | None
+    runtimes: Sequence[str] | None
+    common: bool
+    group_seeds: bool
+    align: Aligner | None
+    by: Normalisation | None
+
+    @property
+    def of_odds(self) -> tuple[tuple[str, object], ...]:
+        """The options that are about null odds of prediction files."""
+        return (("--null-odds", self.null_odds), ("--na-prob-thresh", self.na_prob_thresh))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How recipes are varied and run; ``json`` is the form in which a plan is shown."""
+
+    over: Sequence[str] | None
     seeds: str | None
-    settings: Sequence[str]
-    runtimes: Sequence[str]
+    settings: Sequence[str] | None
     out: Path | None
     limit: int | None
     jobs: int | None
-    common: bool
-    group_seeds: bool
-    cluster: str | None
-    on: str
-    nbest: bool
-    align: Aligner | None
-    by: Normalisation | None
     plan: Path | None
-    json: bool
     launcher: str | None
     keep: bool
+    json: bool
+
+    @property
+    def of_runs(self) -> tuple[tuple[str, object], ...]:
+        """The options that are about making runs."""
+        return (("--jobs", self.jobs), ("--launcher", self.launcher), ("--keep-running", self.keep or None))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compare; ``nbest`` reads the best spans for a page.
+
+    ``paired``: something is asked that a single system has no answer to.
+    """
+
+    sources: Sources
+    sweep: Sweep
+    on: str
+    cluster: str | None
+    nbest: bool
     paired: bool
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
         from qatk.run_folder.remote import here
 
-        return replace(self, inputs=[here(path) for path in self.inputs])._read(host)
+        sources = replace(self.sources, inputs=[here(path) for path in self.sources.inputs])
+        return replace(self, sources=sources)._read(host)
 
     def _read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         from qatk.files import is_there
         from qatk.recipes import is_plan, is_recipe
 
-        recipes = [path for path in self.inputs if is_recipe(path)]
-        if absent := [str(path) for path in self.inputs if path not in recipes and not is_there(path)]:
-            answering = self.data is not None
+        sources, sweep = self.sources, self.sweep
+        recipes = [path for path in sources.inputs if is_recipe(path)]
+        if absent := [str(path) for path in sources.inputs if path not in recipes and not is_there(path)]:
+            answering = sources.data is not None
             if not answering or (absent := [name for name in absent if name.endswith(_OF_FILES)]):
                 fix = "name run folders, prediction files or recipes; models need data to answer: --data DATA"
                 raise UsageError(f"not found: {', '.join(absent)}", fix=fix)
-        if self.over or self.seeds is not None or recipes:
+        if sweep.over or sweep.seeds is not None or recipes:
             return self._read_recipes(host, recipes)
-        self._refuse(
-            ("--set", self.settings),
-            ("--out", self.out),
-            ("--limit", self.limit),
-            ("--jobs", self.jobs),
-            ("--plan", self.plan),
-            ("--launcher", self.launcher),
-            ("--keep-running", self.keep or None),
-            why="a recipe",
-        )
-        if plan := next((path for path in self.inputs if is_plan(path)), None):
+        of_recipes = (("--set", sweep.settings), ("--out", sweep.out), ("--limit", sweep.limit), ("--plan", sweep.plan))
+        self._refuse(*of_recipes, *sweep.of_runs, why="a recipe")
+        if plan := next((path for path in sources.inputs if is_plan(path)), None):
             return self._gather(host, plan)
-        odds = [None if name == "-" else name for name in self.null_odds]
-        if self.data is not None:
-            return self._answer(host, self.data, odds), []
-        self._refuse(("--use", self.use), ("--runtime", self.runtimes), why="--data or recipes")
-        if all(path.is_dir() for path in self.inputs):
-            self._refuse(*self._of_odds, why="prediction files")
+        odds = [None if name == "-" else name for name in sources.null_odds or ()]
+        if sources.data is not None:
+            return self._answer(host, sources.data, odds), []
+        self._refuse(("--use", sources.use), ("--runtime", sources.runtimes), why="--data or recipes")
+        if all(path.is_dir() for path in sources.inputs):
+            self._refuse(*sources.of_odds, why="prediction files")
         from qatk.comparison.systems import read_systems
 
         systems = read_systems(
-            self.inputs,
+            sources.inputs,
             odds,
-            common=self.common,
-            group_seeds=self.group_seeds,
+            common=sources.common,
+            group_seeds=sources.group_seeds,
             nbest=self.nbest,
             on=self.on,
-            align=self.align,
-            by=self.by,
+            align=sources.align,
+            by=sources.by,
             host=host,
-            na_prob_thresh=thresholds(self.na_prob_thresh),
+            na_prob_thresh=thresholds(sources.na_prob_thresh or ()),
         )
         return systems, []
 
@@ -112,26 +130,25 @@ class Request:
         from qatk.cli.compare_recipes import make, write
         from qatk.sweeps.sweep import launched, launcher_of
 
-        if others := [str(path) for path in self.inputs if path not in recipes]:
+        sources, sweep = self.sources, self.sweep
+        if others := [str(path) for path in sources.inputs if path not in recipes]:
             what = f"not a recipe: {', '.join(others)}"
             fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
             raise UsageError(what, fix=fix)
-        self._refuse(("--data", self.data), *self._of_odds, why="models and prediction files")
-        self._refuse(("--use", self.use), ("--language", self.by), why="--data")
-        self._refuse(("--align", self.align), why="prediction files")
-        self._refuse(("--common", self.common or None), why="run folders and prediction files")
-        self._refuse(
-            ("--group-seeds", self.group_seeds or None), why="run folders; the seeds of a recipe are grouped anyway"
-        )
-        settings = [*self.settings, *recipe_runtime(self.runtimes)]
-        if self.plan is not None:
-            given = (("--jobs", self.jobs), ("--launcher", self.launcher), ("--keep-running", self.keep or None))
-            self._refuse(*given, why="runs that this command makes")
-            write(self.plan, self._planned(host, settings), host, json=self.json)
+        self._refuse(("--data", sources.data), *sources.of_odds, why="models and prediction files")
+        self._refuse(("--use", sources.use), ("--language", sources.by), why="--data")
+        self._refuse(("--align", sources.align), why="prediction files")
+        self._refuse(("--common", sources.common or None), why="run folders and prediction files")
+        why = "run folders; the seeds of a recipe are grouped anyway"
+        self._refuse(("--group-seeds", sources.group_seeds or None), why=why)
+        settings = [*(sweep.settings or ()), *recipe_runtime(sources.runtimes or ())]
+        if sweep.plan is not None:
+            self._refuse(*sweep.of_runs, why="runs that this command makes")
+            write(sweep.plan, self._planned(host, settings), host, json=sweep.json)
             raise typer.Exit
         runs = self._planned(host, settings)
-        section = launcher_section(self.launcher) or launcher_of(runs[0], host)
-        executor = launched(section, host, jobs=self.jobs, keep=self.keep)
+        section = launcher_section(sweep.launcher) or launcher_of(runs[0], host)
+        executor = launched(section, host, jobs=sweep.jobs, keep=sweep.keep)
         return make(runs, executor, host, nbest=self.nbest, on=self.on, paired=self.paired)
 
     def _planned(self, host: PluginHost, settings: Sequence[str]) -> list[Planned]:
@@ -139,52 +156,55 @@ class Request:
         from qatk.sweeps.overrides import parse_over, parse_seeds
         from qatk.sweeps.plan import plan
 
-        seeds = None if self.seeds is None else parse_seeds(self.seeds)
-        if len(self.inputs) == 1 and not self.over and len(seeds or ()) < 2:
+        sources, sweep = self.sources, self.sweep
+        seeds = None if sweep.seeds is None else parse_seeds(sweep.seeds)
+        if len(sources.inputs) == 1 and not sweep.over and len(seeds or ()) < 2:
             fix = "vary it with --over KEY=A,B, give it several --seeds, or add another recipe"
             raise UsageError("one recipe is only one system", fix=fix)
-        overs = [parse_over(text) for text in self.over]
-        return plan(self.inputs, overs, seeds, host=host, settings=settings, out=self.out, limit=self.limit)
+        overs = [parse_over(text) for text in sweep.over or ()]
+        return plan(sources.inputs, overs, seeds, host=host, settings=settings, out=sweep.out, limit=sweep.limit)
 
     def _gather(self, host: PluginHost, plan: Path) -> tuple[list[System], list[Outcome]]:
         from qatk.sweeps.sweep import gather
 
-        if len(self.inputs) > 1:
+        sources = self.sources
+        if len(sources.inputs) > 1:
             raise UsageError(
                 f"{plan} is a plan, which is compared alone", fix="name only the plan, or only run folders"
             )
-        given = (("--data", self.data), *self._of_odds, ("--use", self.use), ("--align", self.align))
-        self._refuse(*given, ("--runtime", self.runtimes), ("--language", self.by), why="models and prediction files")
-        self._refuse(("--common", self.common or None), ("--group-seeds", self.group_seeds or None), why="run folders")
+        self._refuse(
+            *(("--data", sources.data), *sources.of_odds, ("--use", sources.use), ("--align", sources.align)),
+            *(("--runtime", sources.runtimes), ("--language", sources.by)),
+            why="models and prediction files",
+        )
+        self._refuse(
+            ("--common", sources.common or None), ("--group-seeds", sources.group_seeds or None), why="run folders"
+        )
         return gather(plan, host=host, nbest=self.nbest, on=self.on)
 
     def _answer(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.cli.progress import show_progress
         from qatk.comparison.systems import read_systems
 
+        sources = self.sources
         self._refuse(("--on", None if self.on == "dev" else self.on), why="run folders without --data")
-        if all(path.is_file() for path in self.inputs):
-            self._refuse(("--group-seeds", self.group_seeds or None), why="run folders")
+        if all(path.is_file() for path in sources.inputs):
+            self._refuse(("--group-seeds", sources.group_seeds or None), why="run folders")
         with show_progress():
             return read_systems(
-                self.inputs,
+                sources.inputs,
                 null_odds,
                 data=data,
-                use=self.use,
-                common=self.common,
-                group_seeds=self.group_seeds,
+                use=sources.use,
+                common=sources.common,
+                group_seeds=sources.group_seeds,
                 cluster=self.cluster,
                 host=host,
-                align=self.align,
-                by=self.by,
-                runtimes=self.runtimes,
-                na_prob_thresh=thresholds(self.na_prob_thresh),
+                align=sources.align,
+                by=sources.by,
+                runtimes=sources.runtimes or (),
+                na_prob_thresh=thresholds(sources.na_prob_thresh or ()),
             )
-
-    @property
-    def _of_odds(self) -> tuple[tuple[str, object], ...]:
-        """The options that are about null odds of prediction files."""
-        return (("--null-odds", self.null_odds), ("--na-prob-thresh", self.na_prob_thresh))
 
     def _refuse(self, *options: tuple[str, object], why: str) -> None:
         if given := [name for name, value in options if value not in (None, [], ())]:
