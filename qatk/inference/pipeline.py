@@ -17,6 +17,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from qatk.display import in_whole_words
+from qatk.errors import UsageError
 from qatk.inference.model import AnsweringModel
 from qatk.inference.pipeline_call import (
     CallOptions,
@@ -71,7 +72,8 @@ def pipeline(
 
     Args:
         task: ``question-answering``.
-        model: what :func:`qatk.load_model` takes, or a model of transformers together with its ``tokenizer``.
+        model: what :func:`qatk.load_model` takes or returns, or a model of transformers together with its
+            ``tokenizer``.
         tokenizer: a folder, a hub id or a fast tokenizer; by default the model's own.
         device: as in transformers: -1 or ``"cpu"``, a number or ``"cuda"``, a ``torch.device``. The GPU is always the
             first that ``CUDA_VISIBLE_DEVICES`` shows.
@@ -86,7 +88,7 @@ def pipeline(
 
     Raises:
         KeyError: for another task.
-        QatkError: as in :func:`qatk.load_model`.
+        QatkError: as in :func:`qatk.load_model`, and for a loaded model with another device, say.
     """
     if task != TASK:
         raise KeyError(f"unknown task {task!r}: qatk.pipeline does {TASK!r} alone")
@@ -96,10 +98,14 @@ def pipeline(
     checked_options(options)  # before a model is fetched
     if torch_dtype is not None:
         warnings.warn("torch_dtype is deprecated: use dtype", UserWarning, stacklevel=2)
-    if isinstance(model, AnsweringModel):
-        return QuestionAnsweringPipeline(model, **options)
     source = {"revision": revision, "trust_remote_code": trust_remote_code or None}
     source = {name: value for name, value in source.items() if value is not None}
+    if isinstance(model, AnsweringModel):
+        chosen = {"tokenizer": tokenizer, "device": device, "dtype": dtype or torch_dtype, "runtime": runtime, **source}
+        if given := [name for name, value in chosen.items() if value is not None]:
+            fix = "load it with them: qatk.load_model, or qatk.pipeline with its name"
+            raise UsageError("a loaded model keeps what it was loaded with", where=", ".join(given), fix=fix)
+        return QuestionAnsweringPipeline(model, **options)
     loaded = loaded_model(model, tokenizer, device_name(device), dtype or torch_dtype, runtime, source)
     return QuestionAnsweringPipeline(loaded, **options)
 
