@@ -37,6 +37,7 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "adversarial: 1.0": {"adversarial": 1.0},
     "masked_words: 0.5": {"masked_words": 0.5},
     "distil": {"use": "distil"},
+    "frozen_layers: 3": {"frozen_layers": 3},
     "lora_rank: 8": {"lora_rank": 8},
     "lora_targets: [query, value]": {"lora_rank": 8, "lora_targets": ["query", "value"]},
     "lora_dora: true": {"lora_rank": 8, "lora_dora": True},

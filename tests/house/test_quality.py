@@ -96,7 +96,7 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     assert order(pretrained)[:4] == ["pretrain seed0", "pretrained seed0", "pretrain seed1", "pretrained seed1"]
     larger = rounds[1].configurations["from-larger"]
     assert order(larger) == ["larger seed0", "from-larger seed0", "from-larger seed1", "from-larger seed2"]
-    assert stages["larger"].times == 8
+    assert stages["larger"].times == 6
     back = {name: Configuration.of(name, given).on(larger) for name, given in table["back"].items()}
     settings = {name: one.all_settings(seeds["seed0"], common) for name, one in back.items()}
     assert "backbone.model=runs/from-larger/seed0/model" in settings["ensemble"]

@@ -35,6 +35,8 @@ class TorchOptions(Options):
     of the top layer, and embeddings lie below the first one."""
     reinitialise_layers: Natural = 0
     """Number of top encoder layers whose pretrained weights are drawn anew before training."""
+    frozen_layers: Natural = 0
+    """Number of lowest encoder layers that stay as they are, with the embeddings: a step takes less time and memory."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Evaluate and save an exponential moving average of the weights: what it keeps at each step, such as 0.999."""
     average_epochs: Positive | None = None
@@ -109,6 +111,8 @@ class TorchOptions(Options):
             raise ValueError(f"{idle[0]} is given without lora_rank; name a rank, such as 8")
         if self.lora_rank is not None and self.reinitialise_layers:
             raise ValueError("reinitialise_layers draws weights that lora_rank does not train; name one")
+        if self.lora_rank is not None and self.frozen_layers:
+            raise ValueError("lora_rank leaves the weights of all layers as they are; leave out frozen_layers")
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -19,7 +20,8 @@ from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.averages import LatestWeights
-from qatk_builtin.trainers.pytorch.depth import draw_anew, heights, layers_of
+from qatk_builtin.trainers.pytorch.batches import make_batch
+from qatk_builtin.trainers.pytorch.depth import draw_anew, frozen, heights, layers_of, lowest
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.optimizer import rate_factor
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
@@ -151,6 +153,62 @@ def test_only_a_training_that_begins_draws_layers_anew(tmp_path: Path) -> None:
     untouched = assemble(plain, HfBackbone(hf.options))
     train(plain, untouched, features)
     assert not same(weights(untouched), weights(model))
+
+
+@pytest.mark.parametrize("form", [*ARCHITECTURES, "deberta-v3"])
+def test_no_gradients_go_through_frozen_layers_in_any_architecture(form: str, tmp_path: Path) -> None:
+    kind, config = ("deberta-v2", {"norm_rel_ebd": "layer_norm"}) if form == "deberta-v3" else (form, {})
+    hf = HfBackbone(HfOptions(model=str(save_model(tmp_path, kind, **config)), max_length=64))
+    engine = trainer(frozen_layers=1, max_steps=2)
+    model = assemble(engine, hf)
+    learns = {name: p.requires_grad for name, p in model.named_parameters()}
+    below, *above = layers_of(model.encoder)
+    seen: dict[nn.Module, set[bool]] = {layer: set() for layer in (below, *above)}
+    for layer, found in seen.items():
+        for part in (m for m in layer.modules() if isinstance(m, nn.Linear)):
+            part.register_forward_hook(lambda part, given, out, found=found: found.add(out.requires_grad))
+    before, low = weights(model), {id(p) for p in lowest(model, 1)}
+    with frozen(model, engine.options):
+        model.train()(make_batch(windows(LENGTHS, hf.spec()), np.arange(8), hf.spec(), torch.device("cpu")))
+    assert list(seen.values()) == [{False}, *({True} for _ in above)]
+    train(engine, model, windows(LENGTHS, hf.spec()))
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, before[name]) or (id(parameter) not in low and learns[name]), name
+    assert low >= {id(p) for p in below.parameters()}
+    heads = [name for name in before if name.startswith("head.")]
+    assert not any(torch.equal(weights(model)[name], before[name]) for name in heads)
+    assert {name: p.requires_grad for name, p in model.named_parameters()} == learns
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"gradient_checkpointing": True, "adversarial": 0.1, "layer_decay": 0.9, "average_decay": 0.5}],
+    ids=["alone", "with-others"],
+)
+def test_training_with_frozen_layers_goes_on_bit_for_bit(options: dict[str, Any], tmp_path: Path) -> None:
+    hf = backbone(tmp_path / "base")
+    features = windows(LENGTHS, hf.spec())
+    engine = trainer(frozen_layers=1, log_every=1, **options)
+    model = assemble(engine, HfBackbone(hf.options))
+    (tmp_path / "state").mkdir()
+    for event in engine.fit(model, features, None, seed=3):
+        if event.kind == "step" and event.step == 2:
+            engine.save(model, tmp_path / "state", state=True)
+    other = trainer(frozen_layers=1, **options)
+    resumed = assemble(other, HfBackbone(hf.options), seed=9)
+    train(other, resumed, features, resume=tmp_path / "state")
+    assert same(weights(resumed), weights(model))
+
+
+def test_a_manifest_says_how_many_parameters_are_trained(tmp_path: Path) -> None:
+    model, engine = assemble(trainer(), backbone(tmp_path)), trainer(frozen_layers=2)
+    due = sum(p.numel() for p in model.head.parameters())
+    assert engine.describe(model)["trained_parameters"] == due
+    assert "trained_parameters" not in trainer().describe(model)
+    with pytest.raises(UsageError, match="frozen_layers is 3, but BertModel has 2"):
+        train(trainer(frozen_layers=3), model, windows(LENGTHS, model.spec))
+    with pytest.raises(UsageError, match="frozen_layers and reinitialise_layers are more than the 2 layers"):
+        train(trainer(frozen_layers=1, reinitialise_layers=2), model, windows(LENGTHS, model.spec))
 
 
 class Bag(nn.Module):

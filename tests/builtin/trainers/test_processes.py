@@ -38,6 +38,7 @@ AVERAGED: dict[str, Any] = {
     "gradient_checkpointing": True,
 }
 CUT: dict[str, Any] = {**AVERAGED, "sharding": "fsdp2"}
+FROZEN: dict[str, Any] = {"frozen_layers": 1}
 UNEVEN: dict[str, Any] = {"batch_size": 3}  # two parts for the first process, one for the second
 PLAIN: dict[str, Any] = {
     "device": "cpu",
@@ -133,6 +134,8 @@ def _worker(rank: int, port: int, out: Path) -> None:
     train(out / "dropping", out / "second" / str(rank), resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "cut" / str(rank), **CUT)
     train(out / "base", out / "uneven" / str(rank), **CUT, **UNEVEN)
+    train(out / "base", out / "frozen" / str(rank), **FROZEN)
+    train(out / "base", out / "frozen, cut" / str(rank), **CUT, **FROZEN)
     train(out / "base", out / "hungry" / str(rank), kind=Hungry)
     with pytest.raises(UsageError, match="a hook of the trainer copies the model, whose weights are cut"):
         train(out / "base", out / "copied" / str(rank), kind=Copying, **CUT)
@@ -157,6 +160,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train(out / "dropping", out / "alone, second", resume=out / "first" / "0" / "state", **MASKED)
     train(out / "base", out / "averaged", **AVERAGED)
     train(out / "base", out / "averaged, uneven", **AVERAGED, **UNEVEN)
+    train(out / "base", out / "frozen, alone", **FROZEN)
+    train(out / "base", out / "averaged, frozen", **AVERAGED, **FROZEN)
     train(out / "base", out / "cut, second", resume=out / "cut" / "0" / "state", **AVERAGED)
     return out
 
@@ -178,11 +183,12 @@ def test_both_processes_end_with_the_same_weights_and_scores(found: Path) -> Non
         np.testing.assert_array_equal(np.load(found / "straight/0" / name), np.load(found / "straight/1" / name))
 
 
-def test_two_processes_do_what_one_does(found: Path) -> None:
-    together, alone = load(found / "together/0"), load(found / "alone")
+@pytest.mark.parametrize(("two", "one"), [("together", "alone"), ("frozen", "frozen, alone")])
+def test_two_processes_do_what_one_does(two: str, one: str, found: Path) -> None:
+    together, alone = load(found / two / "0"), load(found / one)
     assert alone["processes"] == 1
     assert np.array(together["events"]) == pytest.approx(np.array(alone["events"]), rel=1e-3)
-    np.testing.assert_allclose(np.load(found / "together/0/start.npy"), np.load(found / "alone/start.npy"), atol=0.01)
+    np.testing.assert_allclose(np.load(found / two / "0/start.npy"), np.load(found / one / "start.npy"), atol=0.01)
 
 
 def test_all_processes_halve_their_parts_where_one_has_too_little_memory(found: Path) -> None:
@@ -217,7 +223,9 @@ def test_training_goes_on_with_another_number_of_processes(found: Path) -> None:
     assert steps[0][2:] == steps[1]
 
 
-@pytest.mark.parametrize(("name", "by_one"), [("cut", "averaged"), ("uneven", "averaged, uneven")])
+@pytest.mark.parametrize(
+    ("name", "by_one"), [("cut", "averaged"), ("uneven", "averaged, uneven"), ("frozen, cut", "averaged, frozen")]
+)
 def test_weights_that_are_cut_learn_what_whole_ones_do(name: str, by_one: str, found: Path) -> None:
     cut, whole = load(found / name / "0"), load(found / by_one)
     assert cut["processes"] == 2

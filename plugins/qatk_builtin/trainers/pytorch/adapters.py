@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from qatk.api import UsageError
 from qatk_builtin.trainers import TorchOptions
-from qatk_builtin.trainers.pytorch.depth import layers_of
+from qatk_builtin.trainers.pytorch.depth import layers_of, lowest
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 _NAME = "default"
@@ -68,9 +68,14 @@ def encoder_state(model: QAModel) -> dict[str, Tensor]:
 
 
 def trained_parameters(model: QAModel, options: TorchOptions) -> int:
-    """The number of parameters that training changes: those of adapters, where it has any, and the head's."""
+    """The number of parameters that training changes: those of adapters, where it has any, and the head's.
+
+    Raises:
+        UsageError: the encoder has fewer layers than ``frozen_layers``.
+    """
     if options.lora_rank is None or model.adapted:
-        return sum(p.numel() for p in model.parameters() if p.requires_grad)
+        held = {id(p) for p in lowest(model, options.frozen_layers)}
+        return sum(p.numel() for p in model.parameters() if p.requires_grad and id(p) not in held)
     layers = targets(model.encoder, options.lora_targets).values()
     sizes = [options.lora_rank * (layer.in_features + layer.out_features) for layer in layers]
     magnitudes = sum(layer.out_features for layer in layers) if options.lora_dora else 0

@@ -1,13 +1,15 @@
-"""How deep each weight lies in an encoder: what layer-wise learning rates and drawing layers anew go by."""
+"""How deep each weight lies in an encoder: what rates by layer, frozen layers and layers drawn anew go by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from qatk.api import UsageError
+from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 
@@ -23,7 +25,7 @@ def layers_of(encoder: nn.Module) -> list[nn.Module]:
     if found := list(_stacked(encoder)):
         return found
     what = f"{type(encoder).__name__} keeps its layers in no list, so that nobody knows which are deep"
-    raise UsageError(what, where="trainer", fix="leave out layer_decay and reinitialise_layers")
+    raise UsageError(what, where="trainer", fix="leave out layer_decay, frozen_layers and reinitialise_layers")
 
 
 def _stacked(module: nn.Module) -> Iterator[nn.Module]:
@@ -57,9 +59,49 @@ def heights(model: QAModel) -> dict[int, int]:
     for module in model.encoder.modules():
         if isinstance(module, nn.Embedding):  # of relative positions too
             found |= {id(parameter): len(layers) for parameter in module.parameters()}
+        elif hasattr(module, "rel_embeddings") and isinstance(norm := getattr(module, "LayerNorm", None), nn.Module):
+            found |= {id(parameter): len(layers) for parameter in norm.parameters()}  # of DeBERTa's table
     for above, layer in enumerate(reversed(layers)):
         found |= {id(parameter): above for parameter in layer.parameters()}
     return found
+
+
+def lowest(model: QAModel, number: int) -> list[nn.Parameter]:
+    """The parameters of the embeddings and of so many of the lowest layers; none of 0 layers.
+
+    Raises:
+        UsageError: the encoder has fewer layers.
+    """
+    if not number:
+        return []
+    above, layers = heights(model), layers_of(model.encoder)
+    if number > len(layers):
+        what = f"frozen_layers is {number}, but {type(model.encoder).__name__} has {len(layers)}"
+        raise UsageError(what, where="trainer", fix="lower it")
+    embeddings = [parameter for parameter in model.parameters() if above[id(parameter)] == len(layers)]
+    return [*embeddings, *(parameter for layer in layers[:number] for parameter in layer.parameters())]
+
+
+@contextmanager
+def frozen(model: QAModel, options: TorchOptions) -> Iterator[None]:
+    """Within the block, leave the lowest layers as they are where the options say so: no gradients go through them.
+
+    Raises:
+        UsageError: as :func:`lowest`, or some of these layers are drawn anew.
+    """
+    held = [parameter for parameter in lowest(model, options.frozen_layers) if parameter.requires_grad]
+    if held and options.frozen_layers + options.reinitialise_layers > (depth := len(layers_of(model.encoder))):
+        what = (
+            f"frozen_layers and reinitialise_layers are more than the {depth} layers of {type(model.encoder).__name__}"
+        )
+        raise UsageError(what, where="trainer", fix="a layer that is drawn anew has to be trained: lower either")
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
 
 
 def draw_anew(model: QAModel, number: int) -> None:

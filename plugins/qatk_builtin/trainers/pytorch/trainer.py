@@ -37,7 +37,7 @@ from qatk_builtin.trainers.pytorch.adapters import adapted, trained_parameters
 from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
 from qatk_builtin.trainers.pytorch.computing import set_computing
-from qatk_builtin.trainers.pytorch.depth import draw_anew
+from qatk_builtin.trainers.pytorch.depth import draw_anew, frozen
 from qatk_builtin.trainers.pytorch.device import Engine, settings_of
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
@@ -131,6 +131,7 @@ class TorchTrainer(TrainingHooks):
 
     def describe(self, model: QAModel) -> dict[str, object]:
         """Device, precision, size, and whether the head began untrained, for the manifest."""
+        fewer = self.options.lora_rank or self.options.frozen_layers
         return {
             "device": self.engine.name,
             "precision": self.engine.precision,
@@ -141,7 +142,7 @@ class TorchTrainer(TrainingHooks):
             "head": model.head_begins,
             "saved_as": saved_form(model),
             **({"sharding": "fsdp2"} if self._sharding is not None and self.engine.several else {}),
-            **({"trained_parameters": trained_parameters(model, self.options)} if self.options.lora_rank else {}),
+            **({"trained_parameters": trained_parameters(model, self.options)} if fewer else {}),
             **({} if self._splits == 1 else {"parts_of_a_batch": self._splits * self.options.gradient_accumulation}),
         }
 
@@ -158,7 +159,8 @@ class TorchTrainer(TrainingHooks):
             set_seed(seed)
             draw_anew(model, self.options.reinitialise_layers)
         self._objective = self._objective_of(train, seed)
-        with adapted(model, self.options, seed), self.engine.together(), self._objective.hiding(model):
+        trained = frozen(model, self.options), adapted(model, self.options, seed)
+        with trained[0], trained[1], self.engine.together(), self._objective.hiding(model):
             saved = None if resume is None else (load_weights(model, resume), resume)
             network = self._cut(model)
             with self._objective.begun(network):
