@@ -33,7 +33,7 @@ from qatk.run_folder.remote import here
 from qatk.types import Examples, Predictions
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnsweringModel:
     """A model with everything that determines its answers: windows, decoder, null threshold.
 
@@ -67,6 +67,9 @@ class AnsweringModel:
     trained: Path | None = None
     run: Path | None = None
     among: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<AnsweringModel: {self.name}>"
 
     @property
     def threshold(self) -> float | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.display.html import Compared, comparison_html
+from qatk.errors import counted
 from qatk.files import folder_size
 from qatk.results.evaluation import Evaluation, clusters_within
 from qatk.results.run import RunResult
@@ -200,7 +201,7 @@ class Pair:
         return next(d for d in self.differences if (d.metric, d.group) == ("f1", "all"))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Systems compared on the same questions.
 
@@ -242,6 +243,9 @@ class Comparison:
     def verdicts(self) -> Sequence[str]:
         """The lines to show first: each pair's verdict and the caveat, or the summary of a single system."""
         return [*(pair.verdict for pair in self.pairs), *filter(None, [self.caveat])] or [self.summary]
+
+    def __repr__(self) -> str:
+        return "\n".join([f"<Comparison: {counted(len(self.examples), 'question')}", *self.verdicts]) + ">"
 
     def _repr_html_(self) -> str:
         names = [system.name for system in self.systems]

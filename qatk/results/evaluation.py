@@ -15,7 +15,7 @@ from qatk.statistics.intervals import mean_interval, percent
 from qatk.types import Bool, Clusters, Examples, Float64, Int8, Int32, Int64, Predictions, clusters_of, groups_of
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Predictions scored against gold answers.
 
@@ -98,6 +98,15 @@ class Evaluation:
         means = {metric: percent(column) for metric, column in values.items()}
         intervals = {metric: self.interval(metric, rows) for metric in values}
         return SliceRow(slicer, name, int(rows.sum()), means, intervals)
+
+    def __repr__(self) -> str:
+        return f"<Evaluation: {self.summary}>"
+
+    @property
+    def summary(self) -> str:
+        """The number of questions and the mean of each per-question metric, in per cent."""
+        means = (f"{metric} {percent(column):.2f}" for metric, column in self.per_question.items())
+        return ", ".join([counted(len(self.examples), "question"), *means])
 
     def _repr_html_(self) -> str:
         groups, slices = ([_row(s) for s in rows] for rows in (self.groups, self.slices))

@@ -31,7 +31,7 @@ class StageTime:
     groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunResult:
     """A finished run.
 
@@ -69,6 +69,9 @@ class RunResult:
     def title(self) -> str:
         """The name, and the evaluation set unless it is ``dev``."""
         return self.name if self.on == "dev" else f"{self.name} on {self.on}"
+
+    def __repr__(self) -> str:
+        return f"<RunResult: {self.title}, {self.evaluation.summary}>"
 
     def _repr_html_(self) -> str:
         sets = {name: evaluation._repr_html_() for name, evaluation in self.sets.items()}

@@ -33,7 +33,7 @@ class Answer(NamedTuple):
     start: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Examples:
     r"""Questions with their contexts and, if known, their gold answers.
 
@@ -158,6 +158,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def __repr__(self) -> str:
+        gold = "no gold answers" if self.answer_offsets is None else f"{self.has_answer.sum():,} with an answer"
+        columns = f", columns {', '.join(self.columns)}" if self.columns else ""
+        return f"<Examples: {counted(len(self), 'question')}, {gold}, {counted(len(self.context), 'context')}{columns}>"
 
     @property
     def has_gold(self) -> bool:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qatk.errors import counted
 from qatk.types.arrays import Bool, Float32, Float64, Int32, Int64, check_offsets, freeze
 from qatk.types.ragged import owners, ragged_rows
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NBest:
     """The best spans of each example, best first, without "no answer"; ragged over examples.
 
@@ -39,6 +40,9 @@ class NBest:
         for name in ("score", "probability"):
             freeze(self, name, np.float32, k)
 
+    def __repr__(self) -> str:
+        return f"<NBest: {counted(len(self.text), 'span')} of {counted(len(self.offsets) - 1, 'question')}>"
+
     def take(self, rows: Int64) -> NBest:
         """The spans of these examples only, in this order."""
         positions, offsets = ragged_rows(self.offsets, rows)
@@ -55,7 +59,7 @@ class Span(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Spans:
     """The spans of answers that have several, in the order of the context; ragged over examples.
 
@@ -79,6 +83,9 @@ class Spans:
             freeze(self, name, np.int32, k)
         freeze(self, "score", np.float32, k)
 
+    def __repr__(self) -> str:
+        return f"<Spans: {counted(len(self.text), 'span')} of {counted(len(self.offsets) - 1, 'question')}>"
+
     def take(self, rows: Int64) -> Spans:
         """The spans of these examples only, in this order."""
         positions, offsets = ragged_rows(self.offsets, rows)
@@ -92,7 +99,7 @@ class Spans:
         return [Span(self.text[k], *(column[k].item() for column in numbers)) for k in among]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Predictions:
     """One answer per example, in the order of :class:`Examples`; text ``""`` means "no answer".
 
@@ -143,6 +150,9 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.text)
+
+    def __repr__(self) -> str:
+        return f"<Predictions: {counted(len(self), 'question')}, {int(self.answered.sum()):,} answered>"
 
     def take(self, rows: Int64) -> Predictions:
         """The answers to these examples only, in this order."""

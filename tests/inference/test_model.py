@@ -37,6 +37,7 @@ def model(run: Path) -> AnsweringModel:
 
 
 def test_the_questions_of_a_run_are_answered_as_the_run_did(run: Path, model: AnsweringModel) -> None:
+    assert repr(model) == f"<AnsweringModel: {run}>"
     examples = read_data(run.parent / "dev.json")
     found = model.predict(examples)
     for name, values in (("predictions.json", found.text), ("null_odds.json", found.null_odds.tolist())):

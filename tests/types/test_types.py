@@ -235,6 +235,18 @@ def test_predictions_and_null_odds() -> None:
         Predictions(["x"], i32(0), i32(1), f32(2), f32(1), nbest)
 
 
+def test_columns_print_as_a_line() -> None:
+    nbest = NBest(i64(0, 1, 1), ["x"], i32(0), i32(1), f32(2), f32(0.5))
+    p = Predictions(["x", ""], i32(0, -1), i32(1, -1), f32(2, -np.inf), f32(1, 3), nbest)
+    asked = replace(examples(), answer_offsets=None, answer_text=(), answer_start=i32(), columns={"topic": ["a"] * 3})
+    assert [repr(each) for each in (examples(), asked, p, nbest)] == [
+        "<Examples: 3 questions, 2 with an answer, 3 contexts>",
+        "<Examples: 3 questions, no gold answers, 3 contexts, columns topic>",
+        "<Predictions: 2 questions, 1 answered>",
+        "<NBest: 1 span of 2 questions>",
+    ]
+
+
 @given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=6), st.data())
 def test_ragged_rows_picks_the_rows(rows: list[list[int]], data: st.DataObject) -> None:
     wanted = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=8)) if rows else []

@@ -243,6 +243,15 @@ def test_results_show_themselves_in_a_notebook(host: PluginHost) -> None:
     assert sum(tag == "b" for tag, _ in elements.found) == len(comparison.pairs)
 
 
+def test_results_print_as_a_few_lines(host: PluginHost) -> None:
+    result, comparison = make_result(host), two_systems(host, names=("bold", "careful"))
+    of = f"{result.metrics['total']} questions, exact {result.metrics['exact']:.2f}, f1 {result.metrics['f1']:.2f}"
+    assert repr(result) == f"<RunResult: arlen, {of}>"
+    assert repr(result.evaluation) == f"<Evaluation: {of}>"
+    verdicts = "\n".join(comparison.verdicts)
+    assert repr(comparison) == f"<Comparison: {len(comparison.examples)} questions\n{verdicts}>"
+
+
 def test_epochs_are_drawn_and_told_with_their_intervals(host: PluginHost) -> None:
     result = make_result(host)
     (plain,) = learning_chart(result)
