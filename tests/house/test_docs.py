@@ -17,6 +17,7 @@ from qatk import api, types
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.recipes.recipe import Recipe, load_recipe, parse_recipe
+from reference_hooks import fields_of
 from repository import ROOT, SHARED, needs_shared_data
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -54,7 +55,7 @@ def test_a_field_that_is_not_described_is_refused() -> None:
         forgotten: int
 
     with pytest.raises(ValueError, match="Half should describe known, forgotten"):
-        maker()._fields(Half, "    known: int, how many.")
+        fields_of(Half, "    known: int, how many.")
 
 
 FOREIGN = {"Console", "False", "Iterator", "Mapping", "Module", "None", "Path", "Sequence", "Tensor"}
