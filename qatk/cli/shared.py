@@ -13,7 +13,7 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.standard_output import takes_unicode
-from qatk.errors import UsageError
+from qatk.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,11 +132,15 @@ def section_of(text: str, option: str, kind: str, example: str) -> dict[str, obj
     """The section of a recipe that an option gives: the name of a component, or ``{use: ...}`` with its options.
 
     Raises:
+        RecipeError: where it is not valid YAML, or gives a key twice.
         UsageError: where it names no component.
     """
     from qatk.recipes.document import parse
 
-    section = parse(text, option).value
+    marked = parse(text, option)
+    if marked.problems:
+        raise RecipeError(marked.problems)
+    section = marked.value
     if isinstance(section, str):
         section = {"use": section}
     if not isinstance(section, dict) or not isinstance(section.get("use"), str):
