@@ -112,12 +112,13 @@ def read_data(
         language_column: a further column to read, see :class:`qatk.languages.Normalisation`.
 
     Raises:
-        DataError: if the content of the file cannot be used.
+        DataError: if the content of the file cannot be used, or it has no gold answers.
         UsageError: if it cannot be opened, or the dataset reads no files.
     """
     if isinstance(data, Examples):
         return data
     from qatk.plugins.host import PluginHost
+    from qatk.plugins.live import LiveDataset
 
     host, use = host or PluginHost.discover(), use or dataset_for(str(data))
     component = host.find("dataset", use).component
@@ -129,7 +130,12 @@ def read_data(
     columns = [*([cluster] if cluster not in ("title", "context") else []), language_column]
     if any(columns):
         options["columns"] = list(dict.fromkeys(filter(None, columns)))
-    examples: Examples = host.build("dataset", use, options).load()
+    live = host.live(LiveDataset, "dataset", use, options)
+    examples = live.load()
+    if not examples.has_gold:
+        why, convert = live.without_answers(), f"qatk data convert {data} OUT --set roles.answers=NAME"
+        fix = f"rename that column to answers, or write the data with {convert}" if why else "scores need labelled data"
+        raise DataError(f"it has no gold answers{f': {why}' if why else ''}", where=str(data), fix=fix)
     return examples
 
 

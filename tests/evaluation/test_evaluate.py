@@ -143,6 +143,13 @@ def test_nothing_to_score() -> None:
         evaluate_examples(EXAMPLES, RIGHT, missing="ignore")  # type: ignore[arg-type]
 
 
+def test_a_table_without_gold_names_its_columns(folder: Path) -> None:
+    Path("asked.csv").write_text("id,question,context,gold_span\nq0,Who wrote it?,Ada wrote it.,Ada\n")
+    with pytest.raises(DataError, match=r"asked\.csv: it has no gold answers.*'gold_span'") as told:
+        evaluate("asked.csv", {"q0": "Ada"})
+    assert "qatk data convert asked.csv OUT --set roles.answers=NAME" in str(told.value)
+
+
 def test_files_are_read_plain_and_gzipped(folder: Path) -> None:
     text = json.dumps(RIGHT).encode()
     Path("p.json").write_bytes(b"\xef\xbb\xbf" + text)
