@@ -41,7 +41,7 @@ class Candidate(Place):
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reply:
     """The answer to one question.
 
@@ -69,6 +69,10 @@ class Reply:
     spans: Sequence[Place]
     candidates: Sequence[Candidate]
     promise: str | None = None
+
+    def __repr__(self) -> str:
+        said = f"{self.text!r} at {self.start}" if self.is_answered else "no answer"
+        return f"<Reply: {said}, probability {self.probability:.4f}>"
 
     @property
     def is_answered(self) -> bool:

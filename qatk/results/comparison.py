@@ -171,7 +171,7 @@ class Margin:
     same: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pair:
     """The baseline and one other system.
 
@@ -194,6 +194,9 @@ class Pair:
     both_wrong: Int64
     verdict: str
     margin: Margin | None = None
+
+    def __repr__(self) -> str:
+        return f"<Pair of systems {self.baseline} and {self.other}: {self.verdict}>"
 
     @property
     def headline(self) -> Difference:

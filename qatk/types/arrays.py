@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,6 +48,26 @@ def freeze(owner: object, name: str, dtype: type, length: int | None = None) -> 
     view.flags.writeable = False
     # The way around a frozen dataclass, for use before anybody else has seen it.
     object.__setattr__(owner, name, view)
+
+
+def row_numbers(rows: NDArray[np.generic] | Sequence[int], total: int) -> Int64:
+    """The numbers of rows that are chosen by their numbers, in any order, or by a bool for each row.
+
+    Raises:
+        IndexError: for a number that is no row's, and a mask of another length.
+        TypeError: for neither numbers nor bools.
+    """
+    found = np.asarray(rows)
+    if found.dtype == np.bool_:
+        if found.shape != (total,):
+            raise IndexError(f"a mask of the shape {list(found.shape)} chooses among {counted(total, 'row')}")
+        return np.flatnonzero(found)
+    if found.ndim != 1 or (found.dtype.kind not in "iu" and len(found)):
+        raise TypeError(f"rows are chosen by a list of numbers or of bools, not by {found.dtype}{list(found.shape)}")
+    numbers = found.astype(np.int64)
+    if len(outside := numbers[(numbers < 0) | (numbers >= total)]):
+        raise IndexError(f"there is no row {outside[0]}: there are {counted(total, 'row')}, from 0")
+    return numbers
 
 
 def check_offsets(owner: object, name: str, rows: int, values: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qatk.errors import DataError, counted
-from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
+from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_numbers
 from qatk.types.mapped import release
 from qatk.types.names import NamedColumns
 from qatk.types.ragged import owners, ragged_rows
@@ -216,9 +216,13 @@ class Examples:
         starts = ((int(self.answer_start[k]), len(self.answer_text[k])) for k in among)
         return [(start, start + length) for start, length in starts if start >= 0]
 
-    def take(self, rows: NDArray[np.integer] | Sequence[int]) -> Examples:
-        """These examples only, in this order; contexts that are no longer used are dropped."""
-        rows = np.asarray(rows, np.int64)
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_] | Sequence[int]) -> Examples:
+        """These examples only, by number in this order or by a bool each; contexts that are no longer used are dropped.
+
+        Raises:
+            IndexError, TypeError: as :func:`qatk.types.arrays.row_numbers`.
+        """
+        rows = row_numbers(rows, len(self))
         # The inverse is each row's place among the contexts that are still used: the new index.
         used, index = np.unique(self.context_index[rows], return_inverse=True)
         kept = Examples(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qatk.errors import counted
-from qatk.types.arrays import Int8, Int32, Int64, check_offsets, freeze
+from qatk.types.arrays import Int8, Int32, Int64, check_offsets, freeze, row_numbers
 from qatk.types.examples import Examples
 from qatk.types.mapped import Spool, release
 from qatk.types.ragged import ragged_rows
@@ -122,6 +122,7 @@ class Features:
 
     def take(self, rows: Int64) -> Features:
         """These windows only; ``rows`` must keep the order of the examples."""
+        rows = row_numbers(rows, len(self))
         positions, offsets = ragged_rows(self.token_offsets, rows)
         flat = {name: getattr(self, name)[positions] for name in ("input_ids", "type_ids", "char_start", "char_end")}
         each = {name: getattr(self, name)[rows] for name in ("example_index", "null_index")}

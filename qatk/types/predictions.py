@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.errors import counted
-from qatk.types.arrays import Bool, Float32, Float64, Int32, Int64, check_offsets, freeze
+from qatk.types.arrays import Bool, Float32, Float64, Int32, Int64, check_offsets, freeze, row_numbers
 from qatk.types.ragged import owners, ragged_rows
 
 
@@ -154,8 +154,9 @@ class Predictions:
     def __repr__(self) -> str:
         return f"<Predictions: {counted(len(self), 'question')}, {int(self.answered.sum()):,} answered>"
 
-    def take(self, rows: Int64) -> Predictions:
-        """The answers to these examples only, in this order."""
+    def take(self, rows: Int64 | Bool) -> Predictions:
+        """The answers to these examples only, by number in this order or by a bool each."""
+        rows = row_numbers(rows, len(self))
         numbers = {n: getattr(self, n)[rows] for n in ("char_start", "char_end", "score", "null_score")}
         nbest = None if self.nbest is None else self.nbest.take(rows)
         several = None if self.several is None else self.several.take(rows)

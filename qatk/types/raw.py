@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from qatk.errors import counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
 from qatk.types.examples import Examples
 from qatk.types.ragged import owners
@@ -19,7 +20,7 @@ def _row(row: int) -> str:
     return f"row {row}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RawExamples:
     """Questions as they stand in a file, before any check: ids may stand twice, answers anywhere.
 
@@ -55,6 +56,10 @@ class RawExamples:
     answer_span: Int32 | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     place: Callable[[int], str] = _row
+
+    def __repr__(self) -> str:
+        texts = f"{counted(len(self.context), 'context')}, {counted(len(self.answer_text), 'answer')}"
+        return f"<RawExamples: {counted(len(self.id), 'question')}, {texts}>"
 
     def __post_init__(self) -> None:
         n = len(self.id)

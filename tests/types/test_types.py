@@ -235,6 +235,24 @@ def test_predictions_and_null_odds() -> None:
         Predictions(["x"], i32(0), i32(1), f32(2), f32(1), nbest)
 
 
+def test_rows_are_taken_by_numbers_or_by_a_bool_each() -> None:
+    asked, nbest = examples(), NBest(i64(0, 1, 1, 1), ["x"], i32(0), i32(1), f32(2), f32(0.5))
+    p = Predictions(["x", "", "y"], i32(0, -1, 0), i32(1, -1, 1), f32(2, 1, 0), f32(1, 3, 5), nbest)
+    for rows in (asked.has_answer, [True, False, True], [0, 2], range(0, 3, 2), i64(0, 2)):
+        assert asked.take(rows).id == ["a", "c"]
+        assert p.take(rows).text == ["x", "y"]  # type: ignore[arg-type]
+    assert features().take(np.array([True, False, True])).example_index.tolist() == [0, 2]
+    assert len(asked.take([])) == 0
+    for wrong, said in (([3], "there is no row 3: there are 3 rows, from 0"), ([-1], "no row -1"), ([True], "a mask")):
+        with pytest.raises(IndexError, match=said):
+            asked.take(wrong)
+        with pytest.raises(IndexError, match=said):
+            p.take(wrong)  # type: ignore[arg-type]
+    for wrong in ([0.5], 0, ["a"]):
+        with pytest.raises(TypeError, match="rows are chosen by a list of numbers or of bools"):
+            asked.take(wrong)  # type: ignore[arg-type]
+
+
 def test_columns_print_as_a_line() -> None:
     nbest = NBest(i64(0, 1, 1), ["x"], i32(0), i32(1), f32(2), f32(0.5))
     p = Predictions(["x", ""], i32(0, -1), i32(1, -1), f32(2, -np.inf), f32(1, 3), nbest)
