@@ -105,7 +105,7 @@ def _option(option: Any) -> str:
 def _meaning(parameter: Any) -> str:
     """The help of an argument or option, with its default."""
     shown = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
-    if shown in (None, False) or parameter.show_default is False:
+    if shown is None or shown is False or parameter.show_default is False:
         return parameter.help or ""
     if shown is True:
         shown = parameter.opts[0]

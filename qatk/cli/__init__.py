@@ -48,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: no panels, and no type beside a flag
     context_settings={"max_content_width": 100},
-    help="Train, evaluate and compare extractive question answering models.",
+    help="Train, evaluate, compare and serve extractive question answering models.",
 )
 
 

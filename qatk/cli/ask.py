@@ -72,7 +72,7 @@ def ask_command(
 ) -> None:
     """Ask a model about a document; the answer is shown where it stands.
 
-    For example: qatk ask runs/quickstart -q "Who built the mill?" -c mill.txt.
+    For example: qatk ask runs/quickstart -q "When was the mill built?" -c "The mill was built in 1843."
     """
     from qatk.inference.documents import read_document
     from qatk.inference.model import load_model

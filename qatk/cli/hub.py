@@ -30,8 +30,8 @@ Dataset = Annotated[
     list[str] | None,
     typer.Option(
         metavar="ID",
-        help="Hub id of training data in the card. May be repeated.",
-        show_default="those that the recipe names",
+        help="Hub id of training data in the card, beside those that the recipe names. May be repeated.",
+        show_default=False,
     ),
 ]
 BaseModel = Annotated[

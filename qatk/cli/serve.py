@@ -25,7 +25,7 @@ Models = Annotated[
     list[str],
     typer.Argument(
         metavar="MODEL",
-        help="Run folder, saved model, or checkpoint of the hub. Several stand side by side.",
+        help="Run folder, saved or exported model, or checkpoint of the hub. Several stand side by side.",
         autocompletion=completion.runs,
     ),
 ]

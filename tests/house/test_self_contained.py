@@ -12,6 +12,7 @@ from repository import ROOT, SHARED
 
 OUTSIDE = re.compile(r"""\.\./shared|shared["' ]*/["' ]*data""")
 HOME = "benchmarks/shared_data.py"
+CONFLICT = re.compile(r"^(<{7} |>{7} |={7}$)", re.MULTILINE)
 
 
 def test_only_one_file_knows_where_the_shared_data_are() -> None:
@@ -20,6 +21,7 @@ def test_only_one_file_knows_where_the_shared_data_are() -> None:
     assert {"README.md", "benchmarks", "docs", "examples", "plugins", "qatk", "tests", "tools"} <= folders
     texts = {name: (ROOT / name).read_bytes().decode("utf-8", "replace") for name in listed if (ROOT / name).is_file()}
     assert [name for name, text in texts.items() if OUTSIDE.search(text)] == [HOME]
+    assert [name for name, text in texts.items() if CONFLICT.search(text)] == []
 
 
 @pytest.mark.skipif(not os.environ.get("CI"), reason="the shared data may be absent outside CI")
