@@ -20,7 +20,7 @@ from table import alone
 from qatk.comparison.compare import compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.plugins.host import PluginHost
-from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.document import write_page
 
 SIZE, FILTER = 12.0, 200.0
 """Megabytes that the file may have, and milliseconds that a filter may take."""

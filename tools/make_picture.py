@@ -18,7 +18,7 @@ import qatk
 from qatk.results import System
 from qatk_builtin.reporters import ConsoleOptions
 from qatk_builtin.reporters.console.reporter import ConsoleReporter
-from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.document import write_page
 
 DOCS = Path(__file__).parents[1] / "docs" / "reference"
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,20 +19,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qatk.results.evaluation import Evaluation
-
-
-class Missing(str, Enum):
-    """How to treat questions without a prediction."""
-
-    error = "error"
-    wrong = "wrong"
-
-
-class Extra(str, Enum):
-    """How to treat predictions of questions that the data does not have."""
-
-    error = "error"
-    ignore = "ignore"
 
 
 Data = Annotated[
@@ -57,14 +42,14 @@ NullOdds = Annotated[
         show_default="those of the rows of PREDICTIONS",
     ),
 ]
-MissingOption = Annotated[
-    Missing,
+Missing = Annotated[
+    Literal["error", "wrong"],
     typer.Option(
         metavar="error|wrong", help="Refuse questions without a prediction (error) or score them as wrong (wrong)."
     ),
 ]
-ExtraOption = Annotated[
-    Extra,
+Extra = Annotated[
+    Literal["error", "ignore"],
     typer.Option(
         metavar="error|ignore", help="Refuse predictions of questions that the data lacks (error) or skip them."
     ),
@@ -82,8 +67,8 @@ def evaluate_command(
     data: Data,
     predictions: PredictionsFile,
     null_odds: NullOdds = None,
-    missing: MissingOption = Missing.error,
-    extra: ExtraOption = Extra.error,
+    missing: Missing = "error",
+    extra: Extra = "error",
     na_prob_thresh: Threshold = None,
     cluster: Cluster = None,
     use: Use = None,
@@ -109,8 +94,8 @@ def evaluate_command(
         data,
         predictions,
         null_odds=null_odds,
-        missing=missing.value,
-        extra=extra.value,
+        missing=missing,
+        extra=extra,
         na_prob_thresh=na_prob_thresh,
         host=host,
         use=use,

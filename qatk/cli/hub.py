@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import output, plain_warnings, print_json
+from qatk.cli.shared import Json, output, plain_warnings, print_json
 from qatk.display.numbers import byte_size
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ BaseModel = Annotated[
     str | None,
     typer.Option(metavar="ID", help="Hub id of the encoder in the card.", show_default="that of the recipe"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def push_command(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections import UserDict
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,28 +30,13 @@ class Commands(TyperGroup):
         self.commands = _Found({**self.lazy, **self.commands})
 
 
-class _Found(MutableMapping[str, Any]):
+class _Found(UserDict[str, Any]):
     """Commands by name, of which each is imported when it is asked for."""
 
-    def __init__(self, of: Mapping[str, object]) -> None:
-        self._of = dict(of)
-
     def __getitem__(self, name: str) -> Any:
-        if isinstance(found := self._of[name], Lazy):
-            self._of[name] = found = _import(name, found)
+        if isinstance(found := self.data[name], Lazy):
+            self.data[name] = found = _import(name, found)
         return found
-
-    def __setitem__(self, name: str, command: object) -> None:
-        self._of[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._of[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._of)
-
-    def __len__(self) -> int:
-        return len(self._of)
 
 
 def _import(name: str, where: Lazy) -> object:

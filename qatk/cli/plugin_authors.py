@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import found_plugins, output, plugin_host, print_json
+from qatk.cli.shared import Json, found_plugins, output, plugin_host, print_json
 from qatk.display.numbers import counted
 from qatk.display.tables import plain_table
 from qatk.errors import QatkError, message
 
 if TYPE_CHECKING:
     from qatk.plugins.doctor import Ailment, Finding
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def new_command(

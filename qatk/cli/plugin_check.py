@@ -11,7 +11,7 @@ import typer
 from typing_extensions import TypedDict
 
 from qatk.cli import completion
-from qatk.cli.shared import Settings, output, plugin_host, print_json
+from qatk.cli.shared import Json, Settings, output, plugin_host, print_json
 from qatk.errors import UsageError, suggest
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check_command(
         float | None,
         typer.Option(metavar="N", help="Time limit for each promise, in seconds.", show_default="60"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Test components against their contract.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qatk.cli import completion, plugin_authors, plugin_check
-from qatk.cli.shared import output, plugin_host, print_json
+from qatk.cli.shared import Json, output, plugin_host, print_json
 from qatk.display.tables import plain_table
 from qatk.errors import UsageError, message, suggest, visible
 
@@ -21,8 +21,6 @@ plugins_app = typer.Typer(no_args_is_help=True)
 plugins_app.command("new")(plugin_authors.new_command)
 plugins_app.command("check")(plugin_check.check_command)
 plugins_app.command("doctor")(plugin_authors.doctor_command)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @plugins_app.command("list")

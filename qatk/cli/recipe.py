@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import plugin_host, print_json
+from qatk.cli.shared import Json, plugin_host, print_json
 from qatk.cli.standard_output import takes_unicode
 from qatk.errors import RecipeError, message
 
@@ -24,7 +24,6 @@ Set = Annotated[
         autocompletion=completion.recipe_keys,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @recipe_app.command()

@@ -86,6 +86,7 @@ NullThreshold = Annotated[
         autocompletion=completion.null_thresholds,
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _WIDEST = 10_000
 """Columns of a listing at most."""
 MOST = 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from qatk.display.numbers import counted, points
 from qatk.evaluation.squad import exact_and_f1
 from qatk.languages import ENGLISH, Normalisation
-from qatk.types import Examples, Float64, Int64, ragged
+from qatk.types import Examples, Float64, Int32, Int64, ragged
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,20 +103,29 @@ def _left_out(examples: Examples, rows: Int64, normalisation: Normalisation) -> 
             sizes.append(len(rest))
             owner.append(number)
             weight.append(times)
-    n, names = len(said), normalisation.names_of_rows(examples)
+    names = normalisation.names_of_rows(examples)
     column = {normalisation.column: [names[int(rows[k])] for k in owner]} if normalisation.column is not None else {}
-    asked = Examples(
+    asked = answers_alone(ragged.offsets_of(np.array(sizes)), others, column)
+    total = np.bincount(owner, weight)
+    scores = exact_and_f1(asked, said, normalisation=normalisation)
+    exact, f1 = (np.bincount(owner, values * weight) / total for values in scores)
+    return exact, f1
+
+
+def answers_alone(
+    offsets: Int64, texts: Sequence[str], columns: Mapping[str, Sequence[str]], span: Int32 | None = None
+) -> Examples:
+    """Answers without their questions and contexts, to be compared with each other."""
+    n = len(offsets) - 1
+    return Examples(
         id=list(map(str, range(n))),
         question=[""] * n,
         title=[""] * n,
         context=[""],
         context_index=np.zeros(n, np.int32),
-        answer_offsets=ragged.offsets_of(np.array(sizes)),
-        answer_text=others,
-        answer_start=np.full(len(others), -1, np.int32),
-        columns=column,
+        answer_offsets=offsets,
+        answer_text=texts,
+        answer_start=np.full(len(texts), -1, np.int32),
+        answer_span=span,
+        columns=columns,
     )
-    total = np.bincount(owner, weight)
-    scores = exact_and_f1(asked, said, normalisation=normalisation)
-    exact, f1 = (np.bincount(owner, values * weight) / total for values in scores)
-    return exact, f1

@@ -10,16 +10,13 @@ from operator import eq
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
-from qatk.display.numbers import counted
-from qatk.errors import DataError, PredictionsError
+from qatk.errors import DataError, PredictionsError, counted, listed
 from qatk.evaluation.prediction_rows import Said, has_rows, read_said, rows_of
 from qatk.files import parse_json, read_text
 from qatk.types import Predictions
 
 Source = str | Path
 V = TypeVar("V")
-
-_LISTED = 10
 
 
 def read_predictions(path: Source) -> dict[str, Said]:
@@ -166,9 +163,6 @@ def list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
     lines = []
     for what, ids in kinds.items():
         if ids:
-            more = ", ..." if len(ids) > _LISTED else ""
             verb, _, rest = what.partition(" ")
-            verb = _SINGULAR[verb] if len(ids) == 1 else verb
-            said = f"{counted(len(ids), 'question id')} {verb} {rest}".rstrip()
-            lines.append(f"{said}: {', '.join(ids[:_LISTED])}{more}")
+            lines.append(f"{counted(len(ids), 'question id', _SINGULAR[verb])} {rest}: {listed(ids)}")
     return "\n  ".join(lines)

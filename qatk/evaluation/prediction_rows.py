@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 
-from qatk.errors import DataError, PredictionsError
+from qatk.errors import DataError, PredictionsError, counted, listed
 from qatk.evaluation.prediction_tables import DELIMITERS, read_table
 from qatk.files import ending, read_rows
 from qatk.types import Predictions, Span
@@ -48,9 +48,8 @@ def read_said(path: Path) -> dict[str, Said]:
     found = dict(said)
     if len(found) < len(said):
         double = [name for name, times in Counter(name for name, _ in said).items() if times > 1]
-        listed = ", ".join(double[:10])
-        ids = "question id occurs" if len(double) == 1 else "question ids occur"
-        raise PredictionsError(f"{len(double)} {ids} twice: {listed}", where=str(path))
+        what = f"{counted(len(double), 'question id', 'occurs')} twice: {listed(double)}"
+        raise PredictionsError(what, where=str(path))
     return found
 
 

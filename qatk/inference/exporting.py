@@ -87,7 +87,7 @@ def export_model(
     if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", fix="name another folder with --out")
     changes = {**(answering or {}), **_exact(local, host)}
-    own = load_model(local, device="cpu", settings=changes, runtime=_own_runtime(), host=host)
+    own = load_model(local, device="cpu", settings=changes, runtime=DEFAULTS["runtime"]["use"], host=host)
     examples = sample_for(exporter) if data is None else data
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
@@ -98,10 +98,6 @@ def export_model(
         manifest.model_copy(update={"model": str(model), "checks": checks}).write(new)
         size = sum((new / name).stat().st_size for name in manifest.files)
     return Exported(folder, size, checks)
-
-
-def _own_runtime() -> str:
-    return str(DEFAULTS["runtime"]["use"])
 
 
 def _exact(model: str | Path, host: PluginHost) -> dict[str, dict[str, object]]:

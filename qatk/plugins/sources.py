@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import qatk.types
@@ -38,11 +38,13 @@ def digest_of(files: Iterable[Path]) -> str:
 
 
 def _digest(folder: Path) -> str:
+    """Of all files of a package; of a folder that is none, of those that lie in it, not below."""
     sha = hashlib.sha256()
-    for path in _readable(folder, _pattern(folder)):
-        content = path.read_bytes()
-        sha.update(f"{path.relative_to(folder).as_posix()}:{len(content)}:".encode())
-        sha.update(content)
+    for path in sorted(folder.glob("**/*.py" if (folder / "__init__.py").exists() else "*.py")):
+        if path.is_file() and os.access(path, os.R_OK):
+            content = path.read_bytes()
+            sha.update(f"{path.relative_to(folder).as_posix()}:{len(content)}:".encode())
+            sha.update(content)
     return sha.hexdigest()
 
 
@@ -57,12 +59,3 @@ def _home(file: Path) -> Path:
             break
         folder = folder.parent
     return folder
-
-
-def _pattern(folder: Path) -> str:
-    """All of a package; of a folder that is none, only what lies in it."""
-    return "**/*.py" if (folder / "__init__.py").exists() else "*.py"
-
-
-def _readable(folder: Path, pattern: str) -> Iterator[Path]:
-    return (path for path in sorted(folder.glob(pattern)) if path.is_file() and os.access(path, os.R_OK))

@@ -47,24 +47,9 @@ class Recipe:
         return self.scalars.cluster
 
     @property
-    def keep_best(self) -> str | None:
-        """The dev metric whose best epoch is kept; ``None`` keeps the last epoch."""
-        return self.scalars.keep_best
-
-    @property
-    def score_epochs(self) -> bool:
-        """Whether dev is scored after each epoch of training, and not only after the last one."""
-        return self.scalars.score_epochs
-
-    @property
     def save_every(self) -> Interval:
         """When to save the state of training between epochs."""
         return Interval.of(self.scalars.save_every)
-
-    @property
-    def keep_last(self) -> int:
-        """The number of saved states of training to keep."""
-        return self.scalars.keep_last
 
     @property
     def sets(self) -> list[str]:

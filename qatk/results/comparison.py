@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qatk.display.html import Compared, comparison_html
+from qatk.display.html import comparison_html
+from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.errors import counted
 from qatk.files import folder_size
 from qatk.results.evaluation import Evaluation, clusters_within
@@ -253,10 +254,10 @@ class Comparison:
     def _repr_html_(self) -> str:
         names = [system.name for system in self.systems]
         rows = [
-            Compared(
-                f"{names[pair.other]} - {names[pair.baseline]}",
-                *(d.metric, d.group, d.total, d.baseline, d.other, d.difference, d.bounds, d.verdict),
-            )
+            [
+                *(f"{names[pair.other]} - {names[pair.baseline]}", METRICS[d.metric], d.group, f"{d.total:,}"),
+                *(points(d.baseline), points(d.other), signed(d.difference), interval(d.bounds), d.verdict),
+            ]
             for pair in self.pairs
             for d in pair.differences
         ]

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from qatk.display.html import Row, figures_html
+from qatk.display.html import figures_html
+from qatk.display.numbers import interval, points
 from qatk.errors import counted
 from qatk.languages import ENGLISH, Normalisation
 from qatk.statistics.intervals import mean_interval, percent
@@ -109,7 +110,7 @@ class Evaluation:
         return ", ".join([counted(len(self.examples), "question"), *means])
 
     def _repr_html_(self) -> str:
-        groups, slices = ([_row(s) for s in rows] for rows in (self.groups, self.slices))
+        groups, slices = ([_cells(s) for s in rows] for rows in (self.groups, self.slices))
         return figures_html(self.per_question, groups, slices, self.normaliser)
 
 
@@ -120,9 +121,10 @@ def clusters_within(examples: Examples, clusters: Int64, rows: Bool) -> Int64:
     return examples.context_index[rows].astype(np.int64) if alone else index
 
 
-def _row(row: SliceRow) -> Row:
-    name = f"{row.slicer}: {row.name}" if row.slicer else row.name
-    return Row(name, row.total, [(value, row.intervals.get(metric)) for metric, value in row.metrics.items()])
+def _cells(row: SliceRow) -> list[str]:
+    bounds = {metric: f" ({interval(of)})" for metric, of in row.intervals.items()}
+    figures = (f"{points(value)}{bounds.get(metric, '')}" for metric, value in row.metrics.items())
+    return [f"{row.slicer}: {row.name}" if row.slicer else row.name, f"{row.total:,}", *figures]
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,11 @@ import yaml
 from qatk.errors import without_secrets
 from qatk.recipes.document import scalar
 
-NAMES = frozenset(
-    (
-        "token",
-        "hf_token",
-        "hub_token",
-        "api_token",
-        "auth_token",
-        "access_token",
-        "use_auth_token",
-        "password",
-        "passwd",
-    )
-) | frozenset(
-    ("secret", "secret_key", "client_secret", "api_key", "apikey", "access_key", "private_key", "credentials")
+_NAMES = (
+    "token hf_token hub_token api_token auth_token access_token use_auth_token password passwd secret secret_key "
+    "client_secret api_key apikey access_key private_key credentials"
 )
+NAMES = frozenset(_NAMES.split())
 """Names of options, in lower case, whose values are written down nowhere but in the recipes of a plan.
 
 Jobs read those recipes, and nobody but their owner (:func:`qatk.sweeps.plan_folder.write_plan`).

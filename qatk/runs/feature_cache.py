@@ -40,6 +40,7 @@ FORMAT = 2
 ABOUT = "about.json"
 STRETCH = 2**22
 """Values of a column that are read at once."""
+_version = cache(version)
 ABANDONED_S = 24 * 3600
 """The age in seconds at which a half-written entry is taken for a killed process's."""
 
@@ -157,11 +158,6 @@ def key_basis(choice: Choice, tokenizer: Tokenizer, spec: BackboneSpec) -> dict[
         "source": source,
         "packages": [_version(name) for name in ("numpy", "qatk", "tokenizers", "transformers")],
     }
-
-
-@cache
-def _version(package: str) -> str:
-    return version(package)
 
 
 def digest(parts: Mapping[str, object]) -> str:

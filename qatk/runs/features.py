@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from qatk.plugins.model_types import BackboneSpec
-from qatk.plugins.protocols import Tokenizer
 from qatk.runs.context import Context, Data, Windows
 from qatk.runs.feature_cache import FeatureCache
-from qatk.runs.stages import Counts
 from qatk.types import Examples, Features
 
 
 def make_features(context: Context, data: Data) -> Windows:
     """The windows of all splits; those for training only where training is not completed yet."""
-    tokenizer, spec = context.parts.backbone.prepare(data.train)
+    parts = context.parts
+    tokenizer, spec = parts.backbone.prepare(data.train)
     with context.stages.stage("features") as counts:
         choice = context.recipe.one("featurizer")
         assert choice is not None
-        cache = FeatureCache.of_run(choice, context.parts.featurizer.cacheable, tokenizer, spec)
+        cache = FeatureCache.of_run(choice, parts.featurizer.cacheable, tokenizer, spec)
 
         def featurize(split: str, examples: Examples) -> Features:
-            return _featurize(context, cache, counts, tokenizer, spec, split, examples)
+            with parts.featurizer.during(f"featurizing of {split}"):
+                features, cached = cache.fetch(
+                    lambda: parts.featurizer.featurize(examples, tokenizer, spec, split=split),
+                    data=context.folder.manifest.data[split].digest,
+                    targets=split == "train",
+                )
+            if parts.retriever is not None and split != "train":
+                features = parts.retriever.chosen(examples, features)
+            sizes = {"windows": len(features), "tokens": len(features.input_ids), "cached": int(cached)}
+            counts.groups[split] = {**sizes, **features.counts}
+            return features
 
         to_train = data.train is not None and not context.folder.done("train")
         train = featurize("train", data.train) if to_train and data.train is not None else None
         dev = featurize("dev", data.dev)
         return Windows(train, dev, spec, {name: featurize(name, examples) for name, examples in data.sets.items()})
-
-
-def _featurize(
-    context: Context,
-    cache: FeatureCache,
-    counts: Counts,
-    tokenizer: Tokenizer,
-    spec: BackboneSpec,
-    split: str,
-    examples: Examples,
-) -> Features:
-    featurizer = context.parts.featurizer
-    with featurizer.during(f"featurizing of {split}"):
-        features, cached = cache.fetch(
-            lambda: featurizer.featurize(examples, tokenizer, spec, split=split),
-            data=context.folder.manifest.data[split].digest,
-            targets=split == "train",
-        )
-    if (retriever := context.parts.retriever) is not None and split != "train":
-        features = retriever.chosen(examples, features)
-    sizes = {"windows": len(features), "tokens": len(features.input_ids), "cached": int(cached)}
-    counts.groups[split] = {**sizes, **features.counts}
-    return features

@@ -26,7 +26,7 @@ def rehearse(context: Context, data: Data) -> None:
         few = few_of(examples)
         metrics = evaluate(context.parts, few, _made_up(few)).metrics
         if name == "dev" and data.train is not None:
-            check_keep_best(context.recipe.keep_best, metrics)
+            check_keep_best(context.recipe.scalars.keep_best, metrics)
 
 
 def check_keep_best(key: str | None, metrics: Mapping[str, float]) -> None:

@@ -82,7 +82,7 @@ class _Training:
         assert self.data.train is not None
         trainer.take_examples(self.data.train)
         try:
-            dev = self.windows.dev if self.context.recipe.score_epochs else None
+            dev = self.windows.dev if self.context.recipe.scalars.score_epochs else None
             for event in trainer.fit(self.model, features, dev, seed=seed, resume=resume):
                 if event.kind == "epoch":
                     event = self._end_epoch(event)
@@ -101,7 +101,7 @@ class _Training:
 
     @property
     def _checkpoints(self) -> Checkpoints:
-        folder, keep = self.context.folder / "checkpoints", self.context.recipe.keep_last
+        folder, keep = self.context.folder / "checkpoints", self.context.recipe.scalars.keep_last
         return Checkpoints(folder, keep, self.context.folder.manifest.identity.model_dump())
 
     def _load_best(self, best: Path) -> None:
@@ -142,7 +142,7 @@ class _Training:
 
     def _better(self, metrics: Mapping[str, float]) -> Best | None:
         """What the manifest is to say of these figures; ``None`` where an earlier epoch is as good, or none is kept."""
-        key, best = self.context.recipe.keep_best, self.context.folder.manifest.best
+        key, best = self.context.recipe.scalars.keep_best, self.context.folder.manifest.best
         if key is None:
             return None
         check_keep_best(key, metrics)  # a decoder without null odds has none of the figures that need them

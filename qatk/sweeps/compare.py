@@ -17,7 +17,6 @@ from qatk.results import Comparison
 from qatk.results.comparison import System
 from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
-from qatk.sweeps.events import SweepEvent
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values
 from qatk.sweeps.plan import plan
@@ -126,8 +125,4 @@ def _made(
     if executor is None or isinstance(executor, Mapping):
         section = launcher_of(runs[0], host) if executor is None else executor
         executor = launched(section, host, jobs=jobs)
-    return sweep(runs, executor, _ignore, host=host, on=on, paired=paired)[0]
-
-
-def _ignore(event: SweepEvent) -> None:
-    """Nobody watches."""
+    return sweep(runs, executor, lambda event: None, host=host, on=on, paired=paired)[0]

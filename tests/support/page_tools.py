@@ -24,7 +24,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric, LiveSlicer
 from qatk.results.comparison import Comparison, System
 from qatk.results.evaluation import Evaluation
-from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.document import write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 

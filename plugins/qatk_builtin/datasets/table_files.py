@@ -15,7 +15,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from qatk.api import DataError, UsageError
-from qatk.files import ending, is_there, parse_json, read_json_lines, read_text
+from qatk.files import ending, first_line, is_there, parse_json, read_json_lines, read_text
 from qatk.types import by_column, check_names
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
@@ -155,8 +155,3 @@ def no_dates(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(kind):
         return pa.struct([kind.field(k).with_type(no_dates(kind.field(k).type)) for k in range(kind.num_fields)])
     return kind
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -14,10 +14,10 @@ import pyarrow.json
 import pyarrow.parquet
 
 from qatk.api import DataError
-from qatk.files import ending, is_streamable, line_blocks, open_plain
+from qatk.files import ending, first_line, is_streamable, line_blocks, open_plain
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
-from qatk_builtin.datasets.table_files import files, first_line, no_dates
+from qatk_builtin.datasets.table_files import files, no_dates
 
 _BINARY, _LINES = (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
 _BLOCK = 1 << 22

@@ -20,8 +20,3 @@ data_app.command("stats")(stats_command)
 data_app.command("convert")(convert_command)
 data_app.command("split")(split_command)
 data_app.command("sample")(sample_command)
-
-
-@data_app.callback()
-def _group() -> None:
-    """Inspect and prepare data."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Json, Set, backbone_of, fitting
+from qatk.cli.data.options import Data, Set, backbone_of, fitting
 from qatk.cli.reading import read_examples, with_column
-from qatk.cli.shared import Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
 from qatk.errors import UsageError, visible
 

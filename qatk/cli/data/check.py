@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.convert import another
-from qatk.cli.data.options import Data, Json, Set
+from qatk.cli.data.options import Data, Set
 from qatk.cli.reading import live_dataset, warn_without_gold, with_column
-from qatk.cli.shared import Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.graphemes import shortened
 from qatk.display.numbers import counted, figure
 from qatk.errors import DataError, visible

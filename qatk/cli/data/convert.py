@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Json, Set
+from qatk.cli.data.options import Data, Set
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
 from qatk.errors import UsageError, visible
 from qatk.files import is_there

@@ -27,7 +27,6 @@ Set = Annotated[
         autocompletion=completion.dataset_options,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def fitting(sizes: Mapping[str, int], longest: int) -> dict[str, int]:

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from qatk.cli.data.convert import Out, both, plain, said
-from qatk.cli.data.options import Data, Json, Set
+from qatk.cli.data.options import Data, Set
 from qatk.cli.data.split import By, Seed
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
 from qatk.errors import visible
 
 

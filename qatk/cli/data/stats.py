@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.convert import another
-from qatk.cli.data.options import Data, Json, Set, backbone_of, fitting
+from qatk.cli.data.options import Data, Set, backbone_of, fitting
 from qatk.cli.reading import live_dataset, with_column
-from qatk.cli.shared import LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Json, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.errors import visible
 
 if TYPE_CHECKING:

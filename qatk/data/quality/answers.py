@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from functools import partial
 from typing import NamedTuple
 
 from qatk.data.answers import nearest_place, overlap_of
@@ -52,7 +53,7 @@ def answer_findings(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
                 _Place(number, row, raw.answer_text[number], raw.answer_start[number], contexts[index[row]])
             )
     for kind, places in found.items():
-        yield Found(kind, [place.row for place in places], _Teller(kind, places))
+        yield Found(kind, [place.row for place in places], partial(_tell, kind, places))
     if raw.answer_span is not None:
         yield _overlaps(raw)
 
@@ -116,37 +117,32 @@ def _unpaired(quote: str, part: str) -> bool:
     return upper > lower if quote == "\u201c" else lower > upper
 
 
-class _Teller:
-    """Says what is wrong with each of some answers, when asked."""
+def _tell(kind: str, places: list[_Place], number: int) -> str:
+    """An answer, and what there is about it."""
+    place = places[number]
+    at = "" if place.start is None else f" at {place.start}"
+    return f"{short(place.text)}{at}{_more(kind, place)}"
 
-    def __init__(self, kind: str, places: list[_Place]) -> None:
-        self._kind, self._places = kind, places
 
-    def __call__(self, number: int) -> str:
-        """The answer, and what there is about it."""
-        place = self._places[number]
-        at = "" if place.start is None else f" at {place.start}"
-        return f"{short(place.text)}{at}{self._more(place)}"
-
-    def _more(self, place: _Place) -> str:
-        context, start = place.context, place.start or 0
-        if self._kind in ("misplaced-answer", "misspelt-answer"):
-            found = nearest_place(context, place.text, start)
-            assert found is not None
-            here = short(context[start : start + len(place.text)]) if 0 <= start < len(context) else "nothing"
-            has = "" if place.start is None else f", where the context has {here}"
-            return f"{has}; nearest is {short(found[1])} at {found[0]}"
-        if self._kind == "absent-answer":
-            return f"; most like it is {_most_like(context, place.text)}"
-        if self._kind == "cut-word":
-            end = start + len(place.text)
-            return f", in {short(context[max(start - 15, 0) : end + 15])}"
-        if self._kind == "padded-answer":
-            a, b = core(place.text)
-            return f", which is {short(place.text[a:b])}"
-        if self._kind == "ambiguous-place":
-            return f", which stands {context.count(place.text)} times"
-        return f", which stands at {context.find(place.text)}" if self._kind == "unknown-place" else ""
+def _more(kind: str, place: _Place) -> str:
+    context, start = place.context, place.start or 0
+    if kind in ("misplaced-answer", "misspelt-answer"):
+        found = nearest_place(context, place.text, start)
+        assert found is not None
+        here = short(context[start : start + len(place.text)]) if 0 <= start < len(context) else "nothing"
+        has = "" if place.start is None else f", where the context has {here}"
+        return f"{has}; nearest is {short(found[1])} at {found[0]}"
+    if kind == "absent-answer":
+        return f"; most like it is {_most_like(context, place.text)}"
+    if kind == "cut-word":
+        end = start + len(place.text)
+        return f", in {short(context[max(start - 15, 0) : end + 15])}"
+    if kind == "padded-answer":
+        a, b = core(place.text)
+        return f", which is {short(place.text[a:b])}"
+    if kind == "ambiguous-place":
+        return f", which stands {context.count(place.text)} times"
+    return f", which stands at {context.find(place.text)}" if kind == "unknown-place" else ""
 
 
 def _most_like(context: str, text: str) -> str:

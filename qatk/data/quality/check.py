@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from qatk.data.collector import without_collector
 from qatk.data.quality.answers import answer_findings
 from qatk.data.quality.findings import Found, Quality, findings_of, short
 from qatk.data.quality.overlap import overlap_findings
 from qatk.data.quality.questions import question_findings
 from qatk.data.quality.texts import text_findings
-from qatk.evaluation.agreement import Agreement, agreement_among
+from qatk.evaluation.agreement import Agreement, agreement_among, answers_alone
 from qatk.languages import ENGLISH, Normalisation
-from qatk.types import Examples, RawExamples, as_starts
+from qatk.types import RawExamples
 
 
 def check(raw: RawExamples, against: RawExamples | None = None, normalisation: Normalisation = ENGLISH) -> Quality:
@@ -43,23 +41,9 @@ def _agreement(raw: RawExamples, normalisation: Normalisation) -> Agreement | No
     """The agreement of alternative answers; of texts that no examples hold the broken characters are replaced."""
     if not raw.has_gold.any():
         return None
-    n = len(raw)
     columns = {name: raw.columns[name] for name in (normalisation.column,) if name is not None}
-    return agreement_among(
-        Examples(
-            id=list(map(str, range(n))),
-            question=[""] * n,
-            title=[""] * n,
-            context=[""],
-            context_index=np.zeros(n, np.int32),
-            answer_offsets=raw.answer_offsets,
-            answer_text=[text.encode("utf-8", "replace").decode() for text in raw.answer_text],
-            answer_start=as_starts([None] * len(raw.answer_text)),
-            answer_span=raw.answer_span,
-            columns=columns,
-        ),
-        normalisation,
-    )
+    texts = [text.encode("utf-8", "replace").decode() for text in raw.answer_text]
+    return agreement_among(answers_alone(raw.answer_offsets, texts, columns, raw.answer_span), normalisation)
 
 
 def _disagreement(raw: RawExamples, agreement: Agreement | None) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 from qatk.data.quality.findings import Found, short
 from qatk.data.quality.near import near, words_of
@@ -23,7 +23,7 @@ def overlap_findings(raw: RawExamples, train: RawExamples) -> Iterator[Found]:
     rows = first_rows(raw).tolist()
     for kind, wanted in (("context-in-train", True), ("near-context-in-train", False)):
         found = [k for k, match in contexts.items() if match.exact is wanted and rows[k] >= 0]
-        yield Found(kind, [rows[k] for k in found], _Contexts(raw, train, found, contexts))
+        yield Found(kind, [rows[k] for k in found], partial(_context, raw, train, found, contexts))
     yield from _questions(raw, train, contexts)
 
 
@@ -84,7 +84,7 @@ def _questions(raw: RawExamples, train: RawExamples, contexts: Mapping[int, _Mat
         elif text in by_text:
             found["question-of-other-context"].append((row, by_text[text]))
     for kind, pairs in found.items():
-        yield Found(kind, [row for row, _ in pairs], _Questions(raw, train, pairs))
+        yield Found(kind, [row for row, _ in pairs], partial(_question, raw, train, pairs))
 
 
 def _nearest(text: str, words_of_row: Callable[[int], set[str]], among: Iterable[int]) -> int | None:
@@ -94,24 +94,15 @@ def _nearest(text: str, words_of_row: Callable[[int], set[str]], among: Iterable
     return -place if best >= QUESTION else None
 
 
-class _Questions:
-    def __init__(self, raw: RawExamples, train: RawExamples, pairs: Sequence[tuple[int, int]]) -> None:
-        self._raw, self._train, self._pairs = raw, train, pairs
-
-    def __call__(self, number: int) -> str:
-        row, other = self._pairs[number]
-        return f"{short(self._raw.question[row])} is {short(self._train.question[other])} of {self._train.id[other]}"
+def _question(raw: RawExamples, train: RawExamples, pairs: Sequence[tuple[int, int]], number: int) -> str:
+    row, other = pairs[number]
+    return f"{short(raw.question[row])} is {short(train.question[other])} of {train.id[other]}"
 
 
-class _Contexts:
-    def __init__(
-        self, raw: RawExamples, train: RawExamples, found: Sequence[int], matches: Mapping[int, _Match]
-    ) -> None:
-        self._raw, self._train, self._found, self._matches = raw, train, found, matches
-
-    def __call__(self, number: int) -> str:
-        k = self._found[number]
-        other = self._matches[k].others[0]
-        row = int(first_rows(self._train)[other])
-        of = f" of {self._train.id[row]}" if row >= 0 else ""
-        return f"{short(self._raw.context[k])} is {short(self._train.context[other])}{of}"
+def _context(
+    raw: RawExamples, train: RawExamples, found: Sequence[int], matches: Mapping[int, _Match], number: int
+) -> str:
+    other = matches[found[number]].others[0]
+    row = int(first_rows(train)[other])
+    of = f" of {train.id[row]}" if row >= 0 else ""
+    return f"{short(raw.context[found[number]])} is {short(train.context[other])}{of}"

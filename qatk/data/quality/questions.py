@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def _repeated(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
             if raw.has_gold[first] and raw.has_gold[row]:
                 found[_agreement(_answers(raw, normal, first), _answers(raw, normal, row))].append((row, first))
     for kind, pairs in found.items():
-        yield Found(kind, [row for row, _ in pairs], _Pairs(raw, pairs))
+        yield Found(kind, [row for row, _ in pairs], partial(_pair, raw, pairs))
 
 
 def _answers(raw: RawExamples, normal: Sequence[str], row: int) -> set[str]:
@@ -89,17 +90,12 @@ def _agreement(one: set[str], other: set[str]) -> str:
     return "contradictory-answers" if one and not one & other else "repeated-question"
 
 
-class _Pairs:
-    """Says of a question what it is beside an earlier one."""
+def _pair(raw: RawExamples, pairs: Sequence[tuple[int, int]], number: int) -> str:
+    """What a question is beside an earlier one."""
+    row, first = pairs[number]
+    return f"{short(raw.question[row])} has {_said(raw, row)}, and {_said(raw, first)} as {raw.id[first]}"
 
-    def __init__(self, raw: RawExamples, pairs: Sequence[tuple[int, int]]) -> None:
-        self._raw, self._pairs = raw, pairs
 
-    def __call__(self, number: int) -> str:
-        row, first = self._pairs[number]
-        said = (self._said(row), self._said(first))
-        return f"{short(self._raw.question[row])} has {said[0]}, and {said[1]} as {self._raw.id[first]}"
-
-    def _said(self, row: int) -> str:
-        begin, end = self._raw.answer_offsets[row : row + 2]
-        return short(self._raw.answer_text[begin]) if end > begin else "no answer"
+def _said(raw: RawExamples, row: int) -> str:
+    begin, end = raw.answer_offsets[row : row + 2]
+    return short(raw.answer_text[begin]) if end > begin else "no answer"

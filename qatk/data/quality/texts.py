@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from html.entities import html5
 from itertools import chain
 
@@ -33,7 +34,7 @@ def text_findings(raw: RawExamples) -> Iterator[Found]:
             for kind in _kinds(text):
                 found[kind].append((row, name, text))
     for kind, finds in found.items():
-        yield Found(kind, [row for row, _, _ in finds], _Teller(kind, finds))
+        yield Found(kind, [row for row, _, _ in finds], partial(_tell, kind, finds))
 
 
 def _texts(raw: RawExamples) -> Iterator[tuple[int, str, str]]:
@@ -85,27 +86,22 @@ def html_of(text: str) -> str | None:
     return None
 
 
-class _Teller:
-    """Says what each of some texts has."""
+def _tell(kind: str, finds: list[tuple[int, str, str]], number: int) -> str:
+    _, name, text = finds[number]
+    return f"the {name} has {_seen(kind, text)}"
 
-    def __init__(self, kind: str, finds: list[tuple[int, str, str]]) -> None:
-        self._kind, self._finds = kind, finds
 
-    def __call__(self, number: int) -> str:
-        _, name, text = self._finds[number]
-        return f"the {name} has {self._seen(text)}"
-
-    def _seen(self, text: str) -> str:
-        if self._kind == "html-remains":
-            return short(html_of(text) or "")
-        if self._kind == "mixed-unicode":
-            pairs = (at for at, char in enumerate(text) if unicodedata.combining(char))
-            at = next(pairs, next((k for k, c in enumerate(text) if not unicodedata.is_normalized("NFC", c)), 0))
-            return f"{_around(text, at)}: {_names(text[max(at - 1, 0) : at + 1])}"
-        wanted = {"control-characters": CONTROL, "broken-character": SURROGATE}.get(self._kind, re.compile("\ufffd"))
-        match = wanted.search(text)
-        at = match.start() if match else 0
-        return f"U+{ord(text[at]):04X} in {_around(text, at)}"
+def _seen(kind: str, text: str) -> str:
+    if kind == "html-remains":
+        return short(html_of(text) or "")
+    if kind == "mixed-unicode":
+        pairs = (at for at, char in enumerate(text) if unicodedata.combining(char))
+        at = next(pairs, next((k for k, c in enumerate(text) if not unicodedata.is_normalized("NFC", c)), 0))
+        return f"{_around(text, at)}: {_names(text[max(at - 1, 0) : at + 1])}"
+    wanted = {"control-characters": CONTROL, "broken-character": SURROGATE}.get(kind, re.compile("\ufffd"))
+    match = wanted.search(text)
+    at = match.start() if match else 0
+    return f"U+{ord(text[at]):04X} in {_around(text, at)}"
 
 
 def _around(text: str, at: int) -> str:

@@ -36,10 +36,10 @@ from qatk.errors import RunFolderError, UsageError
 from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
-from qatk_builtin.reporters.html import write_page
 from qatk_builtin.reporters.html.charts import curve, diagonal
 from qatk_builtin.reporters.html.costs import costs_chart, frontier
 from qatk_builtin.reporters.html.curves import learning_chart
+from qatk_builtin.reporters.html.document import write_page
 from qatk_builtin.reporters.html.intervals import kinds_chart, slice_differences
 from qatk_builtin.reporters.html.vega import keep_text
 from qatk_builtin.reporters.shared.comparison import Contrast

@@ -25,7 +25,7 @@ from page_tools import (
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
-from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.document import write_page
 from several_cases import examples_of_spans
 
 CHROMIUM = find_chromium()

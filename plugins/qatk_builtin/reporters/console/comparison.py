@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -24,10 +24,10 @@ from qatk.display import (
 )
 from qatk.evaluation import RIGHT_KINDS
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
-from qatk_builtin.reporters.shared.cases import context_text, gold_text, said_text, short
+from qatk_builtin.reporters.console.parts import INDENT, print_parts
+from qatk_builtin.reporters.shared.cases import case_text, said_text
 from qatk_builtin.reporters.shared.comparison import Contrast, SliceLine
 
-INDENT = 2
 WIDE, WIDE_WITH_SEEDS = 108, 128
 """Columns from which a difference fits in one line; the second with an interval over seeds."""
 MOST_SLICES = 8
@@ -50,7 +50,7 @@ def print_comparison(comparison: Comparison, console: Console, show: int) -> Non
     contrast = Contrast(comparison)
     _title(console, printable(contrast.title))
     verdicts = [Text(printable(verdict), "bold") for verdict in comparison.verdicts]
-    _print(console, [*verdicts, Text(contrast.basis, "dim")])
+    print_parts(console, [*verdicts, Text(contrast.basis, "dim")])
     _section(console, "Systems", [*_systems(contrast, console.width)], _systems_note(contrast))
     for name, note, parts in _differences(contrast, console.width):
         _section(console, name, parts, note)
@@ -78,12 +78,7 @@ def _section(console: Console, title: str | Text, parts: list[RenderableType], n
     console.print()
     heading = Text(title, "bold cyan") if isinstance(title, str) else title.copy()
     console.print(heading.append(f"   {note}", "not bold dim") if note else heading)
-    _print(console, parts)
-
-
-def _print(console: Console, parts: list[RenderableType]) -> None:
-    for part in parts:
-        console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
+    print_parts(console, parts)
 
 
 def _systems(contrast: Contrast, width: int) -> list[Table]:
@@ -271,7 +266,6 @@ def _cases(contrast: Contrast, pair: Pair, show: int) -> Iterator[tuple[Text, li
 
 def _case(contrast: Contrast, pair: Pair, row: int, *, last: bool) -> RenderableType:
     """One question: what was asked, what is right, what both said, and where in the context."""
-    examples = contrast.comparison.examples
     sides = (pair.baseline, pair.other)
     colours = {side: "green" if contrast.kind(side, row) in RIGHT_KINDS else "red" for side in sides}
     head = Text("   ").join(
@@ -282,16 +276,8 @@ def _case(contrast: Contrast, pair: Pair, row: int, *, last: bool) -> Renderable
         )
         for side in sides
     )
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    asked = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
-    grid.add_row("question", asked)
-    grid.add_row("gold", gold_text(examples, row))
-    for side in sides:
-        grid.add_row(
-            contrast.letters[side], said_text(contrast.comparison.systems[side].evaluation, row, colours[side])
-        )
+    systems = contrast.comparison.systems
+    said = {contrast.letters[side]: said_text(systems[side].evaluation, row, colours[side]) for side in sides}
     marks = contrast.marks(pair, row, {side: f"bold {colours[side]}" for side in sides})
-    grid.add_row("context", context_text(examples.context_of(row), marks))
-    return Padding(Group(head, Padding(grid, (0, 0, 0, 2), expand=False)), (1 if last else 0, 0, 0, 0), expand=False)
+    case = case_text(head, contrast.comparison.examples, row, said, marks)
+    return Padding(case, (1 if last else 0, 0, 0, 0), expand=False)

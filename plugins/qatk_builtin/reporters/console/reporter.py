@@ -16,13 +16,13 @@ from qatk.evaluation import KINDS, error_kinds_of
 from qatk.results import Comparison
 from qatk_builtin.reporters import ConsoleOptions
 from qatk_builtin.reporters.console.answerability import answerability_lines
+from qatk_builtin.reporters.console.parts import INDENT, print_parts
 from qatk_builtin.reporters.console.slices import kinds_note, kinds_table, pick_slices, slices_note, slices_table
 from qatk_builtin.reporters.console.training import epochs, loss_chart
 from qatk_builtin.reporters.shared.cases import LEGEND, pick_losses, pick_wins, show_case
 from qatk_builtin.reporters.shared.facts import facts_of_run, headline
 from qatk_builtin.reporters.shared.sets import NOTE, sets_table
 
-INDENT = 2
 WIDEST_CHART = 76
 """Columns that the chart of the loss takes where there is room."""
 
@@ -36,7 +36,7 @@ class ConsoleReporter:
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Print everything to ``console``; nothing is written to ``out_dir``."""
         console.print(Rule(Text(printable(result.title), "bold"), characters="━", align="left", style="cyan"))
-        _print(console, headline(result))
+        print_parts(console, headline(result))
         if result.sets:
             _section(console, Text.assemble(("Evaluation sets", "bold cyan"), (f"   {NOTE}", "dim")), [_sets(result)])
         _section(console, "Run", [facts_of_run(result)])
@@ -98,9 +98,4 @@ def _section(console: Console, title: Text | str, parts: list[RenderableType]) -
     if parts or "none" in title:
         console.print()
         console.print(title if isinstance(title, Text) else Text(title, "bold cyan"))
-        _print(console, parts)
-
-
-def _print(console: Console, parts: list[RenderableType]) -> None:
-    for part in parts:
-        console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
+        print_parts(console, parts)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
@@ -30,7 +31,7 @@ from qatk.display import (
     printable,
     signed,
 )
-from qatk.files import finite
+from qatk.files import finite, write_atomically
 from qatk.results import Comparison, Evaluation, System
 from qatk.types import ALL, groups_of
 from qatk_builtin.reporters.html.charts import Chart
@@ -48,8 +49,26 @@ PARTS = ("columns", "charts", "rows", "question", "filters", "browser", "start")
 """Of the page's script, in the order in which they need each other."""
 
 
-def page_text(systems: Sequence[System], comparison: Comparison | None, run: RunResult | None, questions: int) -> str:
-    """The whole file; see :func:`qatk_builtin.reporters.html.write_page`."""
+def write_page(
+    path: Path,
+    systems: Sequence[System],
+    comparison: Comparison | None = None,
+    run: RunResult | None = None,
+    *,
+    questions: int,
+) -> None:
+    """Write the page of a run, or of a comparison.
+
+    Args:
+        path: the file to write, whole or not at all.
+        systems: one for a run; those of the comparison.
+        comparison: of these systems, where there are several.
+        run: what was run, for a page of one system.
+        questions: how many to hold; of more, those that some system has wrong come first.
+
+    Raises:
+        StorageError: where the file cannot be written.
+    """
     charts = list(_charts(systems, comparison, run))
     held = browser(systems, comparison, questions)
     style, script, vega = page_style(), _script(), vega_bundle()
@@ -67,7 +86,7 @@ def page_text(systems: Sequence[System], comparison: Comparison | None, run: Run
         systems=systems,
         **(_of_comparison(comparison) if comparison else _of_run(systems[0], run)),
     )
-    return whole(text)
+    write_atomically(path, whole(text))
 
 
 def _charts(systems: Sequence[System], comparison: Comparison | None, run: RunResult | None) -> Iterator[Chart]:

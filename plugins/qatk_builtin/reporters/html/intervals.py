@@ -11,9 +11,8 @@ import numpy as np
 from qatk.display import METRICS, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Pair, SliceRow, System
-from qatk.types import Float64
 from qatk_builtin.reporters.html.charts import Chart, Spec, View, bars, intervals, short
-from qatk_builtin.reporters.shared.comparison import letter_of
+from qatk_builtin.reporters.shared.comparison import count_kinds, letter_of
 
 MOST = 30
 """Rows of a chart of slices."""
@@ -58,7 +57,7 @@ def _told(row: SliceRow, metric: str) -> list[str]:
 def kinds_chart(systems: Sequence[System]) -> Chart:
     """How many questions of each kind of right and wrong, side by side; means over seeds."""
     names = _labels(systems) if len(systems) > 1 else [""]
-    counts = np.stack([_mean_counts(system) for system in systems])
+    counts = np.stack([count_kinds([error_kinds_of(each) for each in system.evaluations]) for system in systems])
     known = [i for i in range(len(KINDS)) if counts[:, i].any()]
     drawn: list[Spec] = [
         {
@@ -79,12 +78,6 @@ def kinds_chart(systems: Sequence[System]) -> Chart:
 
 def _labels(systems: Sequence[System]) -> list[str]:
     return [f"{letter_of(i)} {system.name}" for i, system in enumerate(systems)]
-
-
-def _mean_counts(system: System) -> Float64:
-    each = [np.bincount(error_kinds_of(evaluation), minlength=len(KINDS)) for evaluation in system.evaluations]
-    counts: Float64 = np.mean(np.stack(each), axis=0)
-    return counts
 
 
 def differences(comparison: Comparison) -> Chart:

@@ -9,7 +9,7 @@ from rich.console import Console
 from qatk.api import RunResult
 from qatk.results import Comparison, System
 from qatk_builtin.reporters import HtmlOptions
-from qatk_builtin.reporters.html import write_page
+from qatk_builtin.reporters.html.document import write_page
 
 
 class HtmlReporter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rich.console import Group
@@ -58,16 +58,20 @@ def _in_turn(evaluation: Evaluation, rows: Int64, order: Float64, number: int) -
 def show_case(evaluation: Evaluation, row: int, kind: str) -> Group:
     """One question: the gold answer, the prediction and its kind, and both marked in the context."""
     colour = "green" if evaluation.per_question["exact"][row] == 1 else "red"
-    examples = evaluation.examples
     head = Text.assemble((kind, f"bold {colour}"), ("  " + _figures(evaluation, row), "dim"))
+    said = {"predicted": said_text(evaluation, row, colour)}
+    return case_text(head, evaluation.examples, row, said, marks_of(evaluation, row, colour))
+
+
+def case_text(head: Text, examples: Examples, row: int, said: Mapping[str, Text], marks: Sequence[Mark]) -> Group:
+    """Below a head what was asked, what is right, what was said, by whom, and where in the context."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    question = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
-    grid.add_row("question", question)
-    grid.add_row("gold", gold_text(examples, row))
-    grid.add_row("predicted", said_text(evaluation, row, colour))
-    grid.add_row("context", context_text(examples.context_of(row), marks_of(evaluation, row, colour)))
+    asked = Text.assemble((short(examples.question[row]), "bold"), (f"  {printable(examples.id[row])}", "dim"))
+    context = context_text(examples.context_of(row), marks)
+    for name, text in {"question": asked, "gold": gold_text(examples, row), **said, "context": context}.items():
+        grid.add_row(name, text)
     return Group(head, Padding(grid, (0, 0, 0, 2), expand=False))
 
 

@@ -182,7 +182,7 @@ class Contrast:
     @cached_property
     def kinds(self) -> dict[str, Float64]:
         """By kind of error (right ones first), the number of questions of each system: float64[systems], seed means."""
-        counts = np.stack([_count_kinds(codes) for codes in self._codes], axis=1)
+        counts = np.stack([count_kinds(codes) for codes in self._codes], axis=1)
         return {kind: counts[i] for i, kind in enumerate(KINDS) if counts[i].any()}
 
     @cached_property
@@ -242,7 +242,8 @@ def _resolved(difference: Difference | None) -> bool:
     return difference is not None and difference.verdict != UNRESOLVED
 
 
-def _count_kinds(codes: Sequence[Int8]) -> Float64:
+def count_kinds(codes: Sequence[Int8]) -> Float64:
+    """float64[kinds]: how many questions are of each kind, the mean over seeds."""
     counts = [np.bincount(each, minlength=len(KINDS)) for each in codes]
     means: Float64 = np.mean(np.stack(counts), axis=0)
     return means
