@@ -29,6 +29,7 @@ from qatk.types.starts import NOWHERE, UNKNOWN, as_starts
 if TYPE_CHECKING:
     from qatk.types.frames import arrow_table as arrow_table
     from qatk.types.frames import by_column as by_column
+    from qatk.types.roles import check_answers_alike as check_answers_alike
     from qatk.types.rows import Rows as Rows
     from qatk.types.tables import check_names as check_names
     from qatk.types.tables import columns_of_table as columns_of_table
@@ -37,6 +38,7 @@ _WITH_ARROW = {
     "Rows": "rows",
     "arrow_table": "frames",
     "by_column": "frames",
+    "check_answers_alike": "roles",
     "check_names": "tables",
     "columns_of_table": "tables",
 }
@@ -88,6 +90,7 @@ __all__ = [
     "as_starts",
     "batches_by_length",
     "by_column",
+    "check_answers_alike",
     "check_names",
     "clusters_of",
     "column_values",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 
-from qatk.errors import DataError, DataWarning
-from qatk.types.names import USUAL, NamedColumns, find_name, setting_of
+from qatk.errors import DataError, DataWarning, counted
+from qatk.types.names import USUAL, NamedColumns, find_name, setting_of, usual_name
 from qatk.types.places import hold_places
 
 
@@ -47,6 +48,70 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
     for role, name in named.items():
         if name is not None:
             _look_for(name, role, names, where)
+    roles = _found(names, named, lambda name: hold_places(table[name]))
+    _check(roles, names, where)
+    guesses = {role: name for role, name in roles.items() if role not in named}
+    if any(role != name for role, name in guesses.items()):
+        guessed = ", ".join(f"{role} is {name!r}" for role, name in guesses.items())
+        warnings.warn(DataWarning(f"{where}: columns by their usual names: {guessed}"), stacklevel=4)
+    return roles
+
+
+def check_answers_alike(files: Mapping[str, Sequence[str]], named: NamedColumns) -> None:
+    """Refuse files whose answers are in columns of different names, or in no column beside others that have them.
+
+    Args:
+        files: the names of the columns of each file.
+        named: as of :class:`qatk.types.Rows`.
+
+    Raises:
+        DataError: for such files: read together, the questions of one would have no answer.
+    """
+    homes: dict[str | None, str] = {}
+    for file, names in files.items():
+        homes.setdefault(_home_of_answers(names, named), file)
+    if len(homes) > 1:
+        (one, first), (other, second) = sorted(homes.items(), key=lambda home: home[0] is None)[:2]
+        what = f"the answers are in {one!r} in {first}, "
+        what += f"and in no column that is known to hold them (columns found: {_all(files[second])})"
+        if other is not None:
+            what = f"the answers are in {other!r}, in {first} in {one!r}"
+        fix = "give their column one name in all files, or read the files apart: the dataset mix joins them"
+        raise DataError(what, where=second, fix=fix)
+
+
+def _home_of_answers(names: Sequence[str], named: NamedColumns) -> str | None:
+    """The column of a file that holds the answers, or else where they start; of several named, the first of all."""
+    said = named.get("answers")
+    if isinstance(said, str) or said:
+        several = [said] if isinstance(said, str) else said
+        return several[0] if {*several} & {*names} else None
+    single = {role: name for role, name in named.items() if name is None or isinstance(name, str)}
+    roles = _found(names, single, lambda _: False)
+    return roles.get("answers") or roles.get("answer_start")
+
+
+def check_one_column(table: pa.Table, where: str, answers: str, roles: Mapping[str, str]) -> None:
+    """Refuse rows whose answers are in a column of another usual name than those of other rows.
+
+    Raises:
+        DataError: where such a column is filled in rows without ``answers`` alone.
+    """
+    given = table[answers].is_valid().to_numpy()
+    for name in table.column_names:
+        if name in roles.values() or usual_name([name], "answers") is None:
+            continue
+        filled = np.array([value not in (None, "", []) for value in table[name].to_pylist()])
+        others = np.flatnonzero(filled & ~given)
+        if len(others) and (given & ~filled).any() and not (given & filled).any():
+            what = f"the answers are in {answers!r}, but in {counted(len(others), 'row')} in {name!r}, first in row"
+            both = setting_of("answers", f"[{answers}, {name}]")
+            fix = f"{both}, takes both; {setting_of('answers')}, one alone"
+            raise DataError(f"{what} {others[0]}", where=where, fix=fix)
+
+
+def _found(names: Sequence[str], named: Mapping[str, str | None], have_places: Callable[[str], bool]) -> dict[str, str]:
+    """The column for each role that is named, or has one by its usual name."""
     roles = {role: name for role, name in named.items() if name is not None}
 
     def guess(role: str, usual: Sequence[str]) -> None:
@@ -57,7 +122,7 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
     for role in ("id", "question", "context", "title", "answers"):
         guess(role, USUAL[role])
     guess("is_impossible", ["is_impossible"])
-    if "answers" not in roles or not hold_places(table[roles["answers"]]):
+    if "answers" not in roles or not have_places(roles["answers"]):
         guess("answer_start", USUAL["answer_start"])
         start = roles.get("answer_start", "")
         # Beside answers an end is none of theirs unless it is called as their start is: it may be one in seconds.
@@ -67,11 +132,6 @@ def roles_of(table: pa.Table, where: str, named: Mapping[str, str | None]) -> di
         guess("answers", ["text"])
     if "answer_start" not in roles and "answer_end" not in named:
         roles.pop("answer_end", None)
-    _check(roles, names, where)
-    guesses = {role: name for role, name in roles.items() if role not in named}
-    if any(role != name for role, name in guesses.items()):
-        guessed = ", ".join(f"{role} is {name!r}" for role, name in guesses.items())
-        warnings.warn(DataWarning(f"{where}: columns by their usual names: {guessed}"), stacklevel=4)
     return roles
 
 

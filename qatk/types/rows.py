@@ -14,7 +14,7 @@ from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of
-from qatk.types.roles import one_each, roles_of
+from qatk.types.roles import check_one_column, one_each, roles_of
 from qatk.types.starts import UNKNOWN
 from qatk.types.tables import Columns, check_names, columns_of_table, text_column
 
@@ -47,7 +47,8 @@ class Rows:
 
     Raises:
         DataError: for a table without rows, or without a column that is named or needed, with those that it has;
-            places of answers without answers need the column of these, and several columns of answers have none.
+            places of answers without answers need the column of these, and several columns of answers have none. Also
+            where answers are in another column with a usual name in some rows.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Rows:
         check_names(table, where)
         single, self._alternatives = one_each(table, where, roles or {})
         self.roles = roles_of(table.drop_columns(self._alternatives), where, single)
+        if "answers" in self.roles and "answers" not in single:
+            check_one_column(table, where, self.roles["answers"], self.roles)
         if self._alternatives and "answer_start" in self.roles:
             what = f"answers in several columns cannot have places, which {self.roles['answer_start']!r} would give"
             raise DataError(what, where=where, fix=f"{setting_of('answer_start', 'null')}, has them looked for")

@@ -170,6 +170,28 @@ def test_columns_of_alternatives_that_cannot_be(roles: dict[str, list[str]], say
     assert both.answers_of(0) == ["Bob", "Ann"]
 
 
+@pytest.mark.filterwarnings("ignore:.*by their usual names:qatk.errors.DataWarning")
+@pytest.mark.parametrize("form", ["list", "pandas"])
+def test_answers_in_a_column_of_another_name_in_some_rows(form: str) -> None:
+    columns: dict[str, list[Any]] = {
+        "question": ["Where?", "When?", "Who?"],
+        "context": [OSLO] * 3,
+        "answers": ["Oslo.", None, None],
+        "answer": [None, None, "Bob"],
+    }
+    says = (
+        r"the rows: the answers are in 'answers', but in 1 row in 'answer', first in row 2\n"
+        r"  roles: {answers: \[answers, answer\]} in a recipe, .*, takes both; roles: {answers: NAME}"
+    )
+    with pytest.raises(DataError, match=says):
+        Examples.from_rows(FORMS[form](columns))
+    both = Examples.from_rows(FORMS[form](columns), roles={"answers": ["answers", "answer"]})
+    assert [both.answers_of(row) for row in range(3)] == [["Oslo."], [], ["Bob"]]
+    assert not Examples.from_rows(FORMS[form](columns), roles={"answers": "answers"}).has_answer[2]
+    for kept in (["easy", None, "Bob"], [None, "", None]):
+        assert Examples.from_rows(FORMS[form]({**columns, "answer": kept})).has_answer.tolist() == [True, False, False]
+
+
 def test_text_beside_a_start_is_the_answer() -> None:
     rows = [{"question": "Who?", "context": OSLO, "text": "Bob", "answer_start": 8}]
     with pytest.warns(DataWarning, match="answers is 'text'"):

@@ -34,11 +34,11 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.strict`.
         """
-        return self._checked(self._rows(read_tables(self._paths, self._form)))
+        return self._checked(self._rows(read_tables(self._paths, self._form, self._roles)))
 
     def stream(self, size: int) -> Iterator[Examples] | None:
         """Read the files in blocks of rows, where these have ids; see :class:`qatk.api.StreamingDataset`."""
-        if (found := stream_tables(self._paths, size, self._form)) is None:
+        if (found := stream_tables(self._paths, size, self._form, self._roles)) is None:
             return None
         names, tables = found
         known = self.options.roles["id"] if "id" in self.options.roles else usual_name(names, "id")
@@ -56,7 +56,7 @@ class TableDataset:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
-        rows = self._rows(read_tables(self._paths, self._form))
+        rows = self._rows(read_tables(self._paths, self._form, self._roles))
         columns, starts, found = rows.as_they_stand()
         return replace(_flagged(Examples(**columns), rows), answer_start=starts, places_found=found)
 
@@ -72,11 +72,14 @@ class TableDataset:
     def _form(self) -> CsvForm:
         return CsvForm(self.options.delimiter, self.options.quotes)
 
+    @property
+    def _roles(self) -> dict[str, str | list[str] | None]:
+        return {str(role): name for role, name in self.options.roles.items()}
+
     def _rows(self, table: pa.Table) -> Rows:
         paths = self._paths
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        roles = {str(role): name for role, name in self.options.roles.items()}
-        return Rows(table, where, roles, self.options.columns)
+        return Rows(table, where, self._roles, self.options.columns)
 
 
 def _flagged(examples: Examples, rows: Rows) -> RawExamples:

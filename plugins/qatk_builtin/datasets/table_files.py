@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from qatk.api import DataError, UsageError
 from qatk.files import ending, first_line, is_there, parse_json, read_json_lines, read_text
-from qatk.types import by_column, check_names
+from qatk.types import by_column, check_answers_alike, check_names
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
 
@@ -26,19 +26,22 @@ _BLOCK = 1 << 24
 _NULL_FIRST = re.compile(rb"\[\s*null\b")
 
 
-def read_tables(sources: Sequence[str], form: CsvForm = AS_USUAL) -> pa.Table:
+def read_tables(sources: Sequence[str], form: CsvForm, roles: Mapping[str, str | Sequence[str] | None]) -> pa.Table:
     """The rows of all files, one file after the other, in the order of names where a source is a glob.
 
     Args:
         sources: paths or globs.
         form: how cells of CSV and TSV are written.
+        roles: the columns that are named; see :class:`qatk.types.Rows`.
 
     Raises:
         UsageError: there is no such file, no file of a glob, or one has an unknown ending.
-        DataError: a file cannot be read as what its ending says, or the files have columns of different types.
+        DataError: a file cannot be read as what its ending says, the files have columns of different types, or
+            have their answers in columns of different names; see :func:`qatk.types.check_answers_alike`.
     """
     named = [file for source in sources for file in files(source)]
     tables = [read_table(file, form) for file in named]
+    check_answers_alike({str(file): table.column_names for file, table in zip(named, tables, strict=True)}, roles)
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,8 +16,9 @@ import pyarrow.parquet
 
 from qatk.api import DataError
 from qatk.files import ending, first_line, is_streamable, line_blocks, open_plain
+from qatk.types import check_answers_alike
 from qatk_builtin.datasets import table_csv
-from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
+from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import files, no_dates
 
 _BINARY, _LINES = (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
@@ -25,7 +27,7 @@ _BLOCK = 1 << 22
 
 
 def stream_tables(
-    sources: Sequence[str], size: int, form: CsvForm = AS_USUAL
+    sources: Sequence[str], size: int, form: CsvForm, roles: Mapping[str, str | Sequence[str] | None]
 ) -> tuple[set[str], Iterator[pa.Table]] | None:
     """The names of the columns of all files, and their rows by ``size`` at a time.
 
@@ -35,6 +37,7 @@ def stream_tables(
         sources: paths or globs.
         size: rows in each table but the last.
         form: as of :func:`read_tables`.
+        roles: as of :func:`read_tables`.
 
     Raises:
         UsageError: no file has such a name.
@@ -45,9 +48,13 @@ def stream_tables(
         return None
     # Once for the types of the columns, which a block alone does not tell.
     with _readable():
-        schemas = list(dict.fromkeys(schema for file in named for schema in _schemas(file, size, form)))
-        if not schemas:
+        of_files = {str(file): list(dict.fromkeys(_schemas(file, size, form))) for file in named}
+        if not (schemas := list(dict.fromkeys(chain.from_iterable(of_files.values())))):
             return None
+        names = {
+            file: list(pa.unify_schemas(of, promote_options="permissive").names) for file, of in of_files.items() if of
+        }
+        check_answers_alike({file: each for file, each in names.items() if each}, roles)
         schema = pa.unify_schemas(schemas, promote_options="permissive")
     return set(schema.names), _of_size(_tables(named, size, schema, form), size)
 

@@ -232,6 +232,39 @@ def test_several_files_and_globs(tmp_path: Path) -> None:
     assert plain(load([f"{tmp_path}/part-0.csv", f"{tmp_path}/part-[12].*"])) == expected()
 
 
+ASKED = {"question": "Where?", "context": "Oslo is in Norway."}
+
+
+@pytest.mark.filterwarnings("ignore:.*by their usual names:qatk.errors.DataWarning")
+@pytest.mark.parametrize(
+    ("one", "other", "roles", "says"),
+    [
+        ({"answer": "Oslo"}, {"answers": "Oslo"}, {}, "the answers are in 'answers', in {0} in 'answer'"),
+        ({"answer": "Oslo"}, {}, {}, "the answers are in 'answer' in {0}, and in no column that is known to hold them"),
+        ({}, {"reply": "Oslo"}, {"answers": "reply"}, "(columns found: 'question', 'context')"),
+        ({"answers": "Oslo"}, {"text": "Oslo", "start": "0"}, {}, "in 'text', in {0} in 'answers'"),
+        ({"answers": "Oslo"}, {"answer": "Oslo"}, {"answers": ["answers", "answer"]}, ""),
+        ({"answers": "Oslo"}, {"answers": "Oslo", "label": "easy"}, {}, ""),
+        ({"answers": "Oslo"}, {}, {"answers": None}, ""),
+        ({"label": "easy"}, {}, {"answers": None}, ""),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_answers_in_other_columns_of_other_files(
+    one: dict[str, str], other: dict[str, str], roles: dict[str, Any], says: str, ending: str, tmp_path: Path
+) -> None:
+    paths = [write(tmp_path, f"{k}.{ending}", [{**ASKED, **more}]) for k, more in enumerate((one, other))]
+    dataset = TableDataset(TableOptions(path=[str(path) for path in paths], roles=roles, bad_answers="keep"))
+    for reading in (dataset.load, dataset.raw, lambda: list(dataset.stream(9) or ())):
+        if not says:
+            reading()
+            continue
+        with pytest.raises(DataError) as caught:
+            reading()
+        assert says.format(*paths) in str(caught.value)
+        assert "one name in all files, or read the files apart: the dataset mix" in str(caught.value)
+
+
 def test_columns_of_other_names(tmp_path: Path) -> None:
     rows = [
         {"key": r["id"], "q": r["question"], "body": r["context"], "reply": r["answers"], "level": "x"} for r in ROWS
