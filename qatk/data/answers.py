@@ -15,6 +15,7 @@ from qatk.data.mending import mended_text
 from qatk.display.numbers import counted
 from qatk.errors import LISTED, DataError, DataWarning, listed
 from qatk.types import UNKNOWN, Answer, Bool, Examples, Int64, ragged
+from qatk.word_bounds import cuts_word, starts_of
 
 
 def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
@@ -201,14 +202,13 @@ def _keep_answers(examples: Examples, keep: Bool, lost: Sequence[int]) -> Exampl
 def nearest_place(context: str, text: str, start: int) -> tuple[int, str] | None:
     """Where a text stands nearest to ``start``, and as what; the earlier place of two equally near; ``None``: nowhere.
 
-    Where it does not stand letter by letter, other blanks, case, quotes and dashes will do, and last another form of
-    Unicode.
+    Places within words are taken where there are no others. Where it does not stand letter by letter, other blanks,
+    case, quotes and dashes will do, and last another form of Unicode.
     """
     if not text.strip():
         return None
     start = min(max(start, 0), len(context))
-    places = [context.rfind(text, 0, start + len(text)), context.find(text, start)]
-    if places := [place for place in places if place >= 0]:
+    if places := starts_of(text, context):
         return min(places, key=lambda place: abs(place - start)), text
     return _loosely(context, text, start) or _in_other_form(context, text, start)
 
@@ -219,8 +219,9 @@ def _loosely(context: str, text: str, start: int) -> tuple[int, str] | None:
     if not all(word.lower() in lower for word in words):
         return None  # soon told, while an expression takes long to make
     loose = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
-    match = min(loose.finditer(among), key=lambda match: abs(match.start() - start), default=None)
-    return None if match is None else (match.start(), context[match.start() : match.end()])
+    found = [match.span() for match in loose.finditer(among)]
+    begin, end = min(found, key=lambda span: (cuts_word(context, *span), abs(span[0] - start)), default=(0, 0))
+    return (begin, context[begin:end]) if found else None
 
 
 def _in_other_form(context: str, text: str, start: int) -> tuple[int, str] | None:

@@ -1,7 +1,6 @@
 """What terminal, Markdown, HTML and notebook output share: text, numbers, tables."""
 
 from qatk.display.graphemes import (
-    UNSPACED,
     clusters,
     in_whole_words,
     occurrences,
@@ -30,6 +29,7 @@ from qatk.display.numbers import (
 from qatk.display.page import content_policy, page_script, page_style, page_template
 from qatk.display.tables import bar, in_blocks, plain_table
 from qatk.display.text import Mark, excerpt, printable, undirected
+from qatk.word_bounds import UNSPACED
 
 __all__ = [
     "ANSWER_NOTHING",

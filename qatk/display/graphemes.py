@@ -7,14 +7,11 @@ from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from qatk.word_bounds import UNSPACED
+
 if TYPE_CHECKING:
     import regex
 
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
-    "\ua9e0-\ua9fe\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Characters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
 _NEAR = 64
 """Characters around a place that are looked at; longer clusters are no writing, and may be cut."""
 _LONG = 4096

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
-from qatk.display.graphemes import UNSPACED, cut_after, cut_before
+from qatk.display.graphemes import cut_after, cut_before
+from qatk.word_bounds import UNSPACED
 
 ELLIPSIS = "…"
 """Stands for text that was cut."""

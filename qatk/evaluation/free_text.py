@@ -14,8 +14,8 @@ import numpy as np
 from qatk.display import UNSPACED
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
-from qatk.evaluation.word_bounds import cuts_word, whole_words
 from qatk.types import Bool, Examples, Span
+from qatk.word_bounds import cuts_word, whole_words
 
 if TYPE_CHECKING:
     import regex

@@ -15,8 +15,9 @@ from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of
 from qatk.types.roles import check_one_column, one_each, roles_of
-from qatk.types.starts import UNKNOWN
+from qatk.types.starts import NOWHERE, UNKNOWN
 from qatk.types.tables import Columns, check_names, columns_of_table, text_column
+from qatk.word_bounds import starts_of
 
 _TEXTS = ("id", "question", "context", "title")
 _FLAGS: dict[str, bool | None] = {
@@ -25,7 +26,7 @@ _FLAGS: dict[str, bool | None] = {
     **dict.fromkeys(("", "none", "null", "nan"), None),
 }
 Ambiguous = Literal["first", "last", "unknown"]
-"""Which place an answer has that is a text alone and stands several times in its context."""
+"""Which place an answer has that is a text alone and stands several times in its context, within words aside."""
 
 
 class Rows:
@@ -158,15 +159,15 @@ class Rows:
                     places[k] = text, None
                 if start is not None or not isinstance(context := contexts[row], str):
                     continue
-                first, last = context.find(text), context.rfind(text)
-                if first < 0:
+                starts = starts_of(text, context)
+                if not starts:
                     absent.append(f"{ids[row]}: {text[:60]!r}")
-                elif first != last:
+                elif len(starts) > 1:
                     several.append(str(ids[row]))
                     if ambiguous == "unknown":
                         continue
                 # What stands nowhere is given a place where it does not stand: its reader decides over it.
-                places[k] = text, first if ambiguous == "first" or first == last else last
+                places[k] = text, (starts or [NOWHERE])[0 if ambiguous == "first" else -1]
         if absent and if_absent is not None:
             what = f"{counted(len(absent), 'answer', 'is')} not in the context:{_below(absent)}"
             raise DataError(what, where=self.where, fix=if_absent)

@@ -156,6 +156,7 @@ def test_a_column_of_answers_that_is_not_found_is_said(
         (["answers", "Ann", "iga"], ["cut-word"]),
         (["answers", "Ann", "Oslo"], ["absent-answer"]),
         (["answers", "Ann", "n"], ["ambiguous-place"]),
+        (["answers", "Ann", "in"], []),
         (["answers,answer_start", "Ann,", "Riga,-1"], ["unknown-place"]),
     ],
     ids=lambda value: " ".join(value),
@@ -163,7 +164,7 @@ def test_a_column_of_answers_that_is_not_found_is_said(
 def test_a_place_that_the_reader_finds_is_not_unknown(rows: list[str], kinds: list[str], tmp_path: Path) -> None:
     head, one, other = rows
     path = tmp_path / "rows.csv"
-    path.write_text(f"question,context,{head}\nWho?,Ann met a man.,{one}\nWhere?,Ann was in Riga.,{other}\n")
+    path.write_text(f"question,context,{head}\nWho?,Ann met a man.,{one}\nWhere?,Ann was in Riga; inland.,{other}\n")
     found = json.loads(check(str(path), "--json").stdout)["findings"]
     assert [finding["kind"] for finding in found] == kinds
 

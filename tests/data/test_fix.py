@@ -50,6 +50,12 @@ def test_answers_are_put_where_they_stand(
     assert {change.id for change in changes} == {"a"}
 
 
+@pytest.mark.parametrize("before", [("he", 9), ("He", 0), ("he", None), ("HE", 9)])
+def test_answers_are_put_at_whole_words(before: tuple[str, Any], tmp_path: Path) -> None:
+    found, _ = fix(raw(tmp_path, qa("a", before), context="The other day he rang them."))
+    assert answers(found) == [("he", 14)]
+
+
 def test_a_context_in_another_form_of_unicode_takes_its_answers_along(tmp_path: Path) -> None:
     start = NFD.index("A\u030arhus")
     found, changes = fix(raw(tmp_path, qa("a", ("A\u030arhus", start), ("Zoe", 0), ("Bob", 9)), context=NFD))

@@ -62,6 +62,7 @@ ALONE = [
     ("padded-answer", [qa("a", (" Oslo", 14))], "which is 'Oslo'"),
     ("nothing-to-score", [qa("a", (".", 19))], "'.' at 19"),
     ("unknown-place", [qa("a", ("Bob", None))], "'Bob', which stands at 8"),
+    ("ambiguous-place", [qa("a", ("n", None))], "'n', which stands 6 times"),
     ("ambiguous-place", [qa("a", ("Oslo", None))], "'Oslo', which stands 2 times"),
     ("html-remains", [asked("a", "Who is <b>Bob</b>?", ("Bob", 8))], "the question has '<b>'"),
     ("html-remains", [asked("a", "Bob &amp; who?", ("Bob", 8))], "the question has '&amp;'"),

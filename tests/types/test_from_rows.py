@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import datasets
 import pandas as pd
@@ -16,6 +16,7 @@ import pytest
 import qatk
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples
+from qatk.types.rows import Ambiguous
 
 OSLO = "Ann met Bob in Oslo. Oslo is old."
 ROWS: list[dict[str, Any]] = [
@@ -70,6 +71,13 @@ def test_a_column_map_guesses_and_ambiguous_answers(form: str) -> None:
         assert Examples.from_rows(FORMS[form](columns), roles=said, ambiguous="last").spans_of(0) == [(21, 25)]
     with pytest.warns(DataWarning):
         assert Examples.from_rows(FORMS[form](columns), roles=said).id == first.id
+
+
+def test_an_answer_stands_at_whole_words(recwarn: pytest.WarningsRecorder) -> None:
+    context = "In 1985 the start of the art school: it had 5 bells, and he rang them."
+    rows = [{"question": f"{text}?", "context": context, "answers": text} for text in ("5", "art", "he")]
+    for ambiguous in get_args(Ambiguous):
+        assert Examples.from_rows(rows, ambiguous=ambiguous).answer_start.tolist() == [44, 25, 57]
 
 
 def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:

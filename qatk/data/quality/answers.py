@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from qatk.data.answers import nearest_place, overlap_of
 from qatk.data.quality.findings import Found, short
-from qatk.evaluation.word_bounds import cuts_word
 from qatk.languages import Normalisation
 from qatk.types import Answer, RawExamples
+from qatk.word_bounds import cuts_word, starts_of
 
 _AHEAD, _BEHIND = ",;:!?)]}\u3002\uff0c", ",;:([{\uff0c"
 _OPEN = {"(": ")", "[": "]", "{": "}"}
@@ -40,7 +40,7 @@ def answer_findings(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
     for number, (row, text, start) in enumerate(zip(rows, raw.answer_text, raw.answer_start, strict=True)):
         context = contexts[index[row]]
         if start is None and raw.places_found:
-            start = _only_place(context, text)
+            start = only_place(context, text)
         place = _Place(number, row, text, start, context)
         if (kind := _kind(place)) is not None:
             found[kind].append(place)
@@ -69,13 +69,13 @@ def _kind(place: _Place) -> str | None:
         return "absent-answer" if nearest_place(context, text, start or 0) is None else "misspelt-answer"
     if start is not None:
         return "misplaced-answer"
-    return "ambiguous-place" if _only_place(context, text) is None else "unknown-place"
+    return "ambiguous-place" if only_place(context, text) is None else "unknown-place"
 
 
-def _only_place(context: str, text: str) -> int | None:
-    """Where a text stands in a context, if in one place."""
-    first = context.find(text)
-    return first if first >= 0 and first == context.rfind(text) else None
+def only_place(context: str, text: str) -> int | None:
+    """Where a text stands in a context, if in one place; those within words count where there are no others."""
+    starts = starts_of(text, context)
+    return starts[0] if len(starts) == 1 else None
 
 
 def core(text: str) -> tuple[int, int]:
@@ -141,8 +141,8 @@ def _more(kind: str, place: _Place) -> str:
         a, b = core(place.text)
         return f", which is {short(place.text[a:b])}"
     if kind == "ambiguous-place":
-        return f", which stands {context.count(place.text)} times"
-    return f", which stands at {context.find(place.text)}" if kind == "unknown-place" else ""
+        return f", which stands {len(starts_of(place.text, context))} times"
+    return f", which stands at {only_place(context, place.text)}" if kind == "unknown-place" else ""
 
 
 def _most_like(context: str, text: str) -> str:

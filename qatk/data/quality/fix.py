@@ -11,7 +11,7 @@ import numpy as np
 
 from qatk.data.answers import nearest_place
 from qatk.data.mending import SURROGATE, Mended, mended_text, unseen
-from qatk.data.quality.answers import core
+from qatk.data.quality.answers import core, only_place
 from qatk.data.quality.texts import first_rows
 from qatk.data.strict import contradicts_flag
 from qatk.types import RawExamples, ragged
@@ -151,9 +151,9 @@ class _Answers:
         text, start, context = self.texts[k], self.starts[k], self.raw.context_of(row)
         if start is not None and 0 <= start <= len(context) and context.startswith(text, start):
             return
-        if start is None and (first := context.find(text)) >= 0:
-            if first == context.rfind(text):
-                self._change(k, row, "unknown-place", text, first)
+        if start is None and text in context:
+            if (only := only_place(context, text)) is not None:
+                self._change(k, row, "unknown-place", text, only)
         elif (found := nearest_place(context, text, start or 0)) is not None:
             self._change(k, row, "misplaced-answer" if found[1] == text else "misspelt-answer", found[1], found[0])
             self._trim(k, row)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from qatk.errors import DataWarning, UsageError
 from qatk.evaluation.squad import exact_and_f1
 from qatk.types import Examples
+from qatk.word_bounds import starts_of
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.squad import SquadDataset, read_squad
 from repository import SHARED, needs_shared_data
@@ -206,7 +207,7 @@ def test_fix_finds_what_stands_somewhere(
         return
     [(found, end)] = examples.spans_of(1)
     assert context[found:end] == text
-    near = min(abs(k - start - shift) for k in range(len(context)) if context.startswith(text, k))
+    near = min(abs(k - start - shift) for k in starts_of(text, context))
     assert abs(found - start - shift) <= max(near, 0) or not 0 <= start + shift <= len(context)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qatk.evaluation.word_bounds import cuts_word, whole_words
+from qatk.word_bounds import cuts_word, starts_of, whole_words
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,19 @@ def test_a_span_grows_to_whole_words(marked: str, whole: str) -> None:
     context = before + inner + after
     start, end = whole_words(context, len(before), len(before + inner))
     assert context[start:end] == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "starts"),
+    [
+        ("5", "In 1985 it had 5 bells.", [15]),
+        ("art", "art to start an art", [0, 16]),
+        ("tar", "a start, tarred", [3, 9]),
+        ("art", "a start", [4]),
+        ("art", "a bell", []),
+        ("aa aa", "aa aa aaa", [0]),
+        ("寺", "京都の寺と寺", [3, 5]),
+    ],
+)
+def test_places_within_words_count_where_there_are_no_others(text: str, context: str, starts: list[int]) -> None:
+    assert starts_of(text, context) == starts

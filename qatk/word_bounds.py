@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-from qatk.display import UNSPACED
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
+    "\ua9e0-\ua9fe\uaa60-\uaa7f\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Characters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
 
 
 def cuts_word(context: str, start: int, end: int) -> bool:
     """Whether a span begins or ends where a word, a number or a character of several code points goes on."""
     return (start > 0 and _goes_on(context, start)) or (end < len(context) and _goes_on(context, end))
+
+
+def starts_of(text: str, context: str) -> list[int]:
+    """Where a text starts in a context: the places that cut no word, or all of them where each cuts one."""
+    start, last = context.find(text), context.rfind(text)
+    if start == last:
+        return [start] if start >= 0 else []
+    starts = [start]
+    while start < last:
+        starts.append(start := context.find(text, start + 1))
+    return [start for start in starts if not cuts_word(context, start, start + len(text))] or starts
 
 
 def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
