@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -36,7 +39,10 @@ def places_of(
     """The answers of a row as texts with places; those that lie outside their context are empty, and noted."""
     answers, start, end = _given(answers), _given(start), _given(end)
     if isinstance(answers, str):
-        answers = _parsed(answers)
+        cell, answers = answers, _parsed(answers)
+        if answers == cell and _lacks_commas(cell):
+            what = f"{cell[:60]!r} is how NumPy prints arrays, which a CSV of pandas has in place of lists"
+            raise DataError(what, where=where, fix="save the data as Parquet or JSON Lines")
     if isinstance(answers, Mapping):
         texts, own = answers.get("text"), answers.get(usual_name(answers, "answer_start"))
         if texts is None:
@@ -121,7 +127,7 @@ def _parsed(cell: str) -> object:
     """A cell that is the JSON, or the Python, of a list or of SQuAD's object; else the text itself."""
     if cell[:1] not in "[{" or cell[-1:] not in "]}":
         return cell
-    for read in (json.loads, ast.literal_eval):
+    for read in (json.loads, _python):
         try:
             value = read(cell)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
@@ -133,3 +139,30 @@ def _parsed(cell: str) -> object:
         ):
             return value
     return cell
+
+
+class _Lists(ast.NodeTransformer):
+    """The lists in arrays of NumPy, as they are printed in lists and dicts: ``array(['a'], dtype=object)``."""
+
+    def visit_Call(self, node: ast.Call) -> object:
+        """The list of an array; other calls stay, and are no literals."""
+        is_array = isinstance(node.func, ast.Name) and node.func.id == "array" and node.args
+        return self.visit(node.args[0]) if is_array else node
+
+
+def _python(cell: str) -> object:
+    if _lacks_commas(cell):
+        raise ValueError("Python would join the texts")
+    return ast.literal_eval(_Lists().visit(ast.parse(cell, mode="eval")))
+
+
+def _lacks_commas(cell: str) -> bool:
+    """Whether a cell is a list of texts or objects with blanks between them, as NumPy prints an array."""
+    if cell[:1] != "[" or cell[-1:] != "]":
+        return False
+    try:
+        tokens = [each.string for each in tokenize.generate_tokens(io.StringIO(cell).readline) if each.string.strip()]
+    except (tokenize.TokenError, SyntaxError):
+        return False
+    apart = any(one[-1] in "'\"}" and (other[0] in "'\"{" or other == "...") for one, other in pairwise(tokens))
+    return apart and tokens[1][0] in "'\"{"

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -331,6 +333,48 @@ def test_every_way_to_write_answers(cells: dict[str, Any], tmp_path: Path) -> No
         examples = load(write(tmp_path, name, [row]))
         assert examples.answers_of(0) == ["Norway", "city"]
         assert examples.spans_of(0) == [(24, 30), (11, 15)]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"text": np.array(["Norway", "city"], object), "answer_start": np.array([24, 11])},
+        {"text": np.array(['"the city"', 'Oslo, "the city",\nis in Norway. Oslo is old.'], object)},
+        {"text": np.array([], object), "answer_start": np.array([], np.int32)},
+    ],
+)
+def test_arrays_that_pandas_wrote_into_a_csv(answers: dict[str, Any], tmp_path: Path) -> None:
+    rows = pd.DataFrame([{"id": "a", "question": "?", "context": CONTEXT, "answers": answers}])
+    rows.to_csv(tmp_path / "a.csv")
+    examples = load(tmp_path / "a.csv")
+    assert examples.answers_of(0) == answers["text"].tolist()
+    if len(starts := answers.get("answer_start", ())):
+        assert [start for start, _ in examples.spans_of(0)] == starts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("answers", "printed"),
+    [
+        (np.array(["Norway", "city"], object), "['Norway' 'city']"),
+        (np.array(["it's", "city"], object), "[\"it's\" 'city']"),
+        (np.array([f"w{k}" for k in range(1200)], object), "['w0' 'w1' 'w2' ... 'w1197' 'w1198' 'w1199']"),
+        (np.array([{"text": "city", "answer_start": 11}] * 2, object), "[{'text': 'city', 'answer_start': 11} {'text"),
+    ],
+)
+def test_lists_that_pandas_wrote_as_numpy_prints_them(answers: object, printed: str, tmp_path: Path) -> None:
+    rows = pd.DataFrame([{"id": "a", "question": "?", "context": CONTEXT, "answers": answers}])
+    rows.to_csv(tmp_path / "a.csv")
+    with pytest.raises(
+        DataError, match=r"is how NumPy prints arrays.*\n  save the data as Parquet or JSON Lines"
+    ) as caught:
+        load(tmp_path / "a.csv")
+    assert repr(printed)[1:-1] in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["['a' of 'b']", "[x 'a' 'b']", "['a']b]", '["a]', "[b] 'a' 'b' [c]"])
+def test_texts_in_brackets_that_are_no_lists(text: str, tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", [{"id": "a", "question": "?", "context": f"So {text}.", "answers": text}])
+    assert load(path).answers_of(0) == [text]
 
 
 def test_a_place_in_numbers_of_a_csv(tmp_path: Path) -> None:
