@@ -189,8 +189,11 @@ def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return column
     blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), False).to_numpy()
+    if not blank.any():
+        return column
     # if_else would say it shorter, but pyarrow 18 to 23 gives it wrong offsets for slices, as blocks of a file are.
-    return column.take(pa.array(np.arange(len(blank)), mask=blank)) if blank.any() else column
+    column = column.cast(pa.large_string())  # take makes it one array, and one of strings ends at 2 GiB
+    return column.take(pa.array(np.arange(len(blank)), mask=blank))
 
 
 def _arrow_answers(answers: Sequence[Sequence[Place]]) -> pa.Array:

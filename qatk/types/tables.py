@@ -114,16 +114,15 @@ def text_column(
     Raises:
         DataError: for another type, and for nulls.
     """
-    column = _one_array(chunks)
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = chunks.type.value_type if pa.types.is_dictionary(chunks.type) else chunks.type
     known = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     if not (known or (numbers and pa.types.is_integer(kind)) or (nulls is not None and pa.types.is_null(kind))):
         raise DataError(f"the column {name!r} holds {kind}, not text", where=where, fix=_FIX)
-    if column.null_count and nulls is None:
-        row = column.is_null().index(True).as_py()
-        what = f"the column {name!r} is null in {counted(column.null_count, 'row')}, first in row {row}"
+    if chunks.null_count and nulls is None:
+        row = chunks.is_null().index(True).as_py()
+        what = f"the column {name!r} is null in {counted(chunks.null_count, 'row')}, first in row {row}"
         raise DataError(what, where=where, fix="give every row a value, or leave these rows out")
-    column = column.cast(pa.large_string())
+    column = _one_array(chunks.cast(pa.large_string()))  # one array of strings ends at 2 GiB
     return column if nulls is None else column.fill_null(nulls)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import datasets
@@ -15,8 +15,9 @@ import pytest
 
 import qatk
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
-from qatk.types import Examples
+from qatk.types import Examples, tables
 from qatk.types.rows import Ambiguous
+from qatk.types.tables import Columns
 
 OSLO = "Ann met Bob in Oslo. Oslo is old."
 ROWS: list[dict[str, Any]] = [
@@ -97,6 +98,26 @@ def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
 def test_titles_of_nulls_and_numbers(titles: list[Any], read: list[str]) -> None:
     table = pa.table({"question": ["Who?", "When?"], "context": [OSLO, OSLO], "title": titles})
     assert list(Examples.from_rows(table).title) == read
+
+
+def test_texts_are_joined_as_large_strings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow refuses to join chunks of other strings of more than 2 GiB; so it does where it takes rows of them."""
+    joined, taken = list[pa.DataType](), list[pa.DataType]()
+    one_array, columns_of_table = tables._one_array, tables.columns_of_table
+
+    def join(column: pa.ChunkedArray) -> pa.Array:
+        joined.append(column.type)
+        return one_array(column)
+
+    def read(table: pa.Table, where: str, columns: Sequence[str]) -> Columns:
+        taken.append(table["title"].type)
+        return columns_of_table(table, where, columns)
+
+    monkeypatch.setattr(tables, "_one_array", join)
+    monkeypatch.setattr("qatk.types.rows.columns_of_table", read)
+    parts = [pa.table({"question": ["Who?"], "context": [OSLO], "title": [title]}) for title in ("T", " ")]
+    assert list(Examples.from_rows(pa.concat_tables(parts)).title) == ["T", ""]
+    assert {*joined} == {*taken} == {pa.large_string()}
 
 
 @pytest.mark.parametrize(
