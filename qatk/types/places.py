@@ -80,8 +80,10 @@ def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Pla
             fix="give each answer its start",
         )
     for text, place in zip(texts, places, strict=True):
+        if isinstance(text, int) and not isinstance(text, bool):
+            text = str(text)
         if not isinstance(text, str):
-            raise DataError(f"an answer is no text: {str(text)[:60]!r}", where=where, fix="a text, or a list of texts")
+            raise DataError(f"an answer is no text: {quoted(text)}", where=where, fix="a text, or a list of texts")
         yield text, place
 
 
@@ -108,10 +110,15 @@ def _no_number(name: str) -> object:
 
 def _no_position(value: object, where: str) -> DataError:
     return DataError(
-        f"{str(value)[:60]!r} is no character position",
+        f"{quoted(value)} is no character position",
         where=where,
         fix=f"a whole number; if the column holds something else: {setting_of('answer_start', 'null')}",
     )
+
+
+def quoted(value: object) -> str:
+    """A value as messages show it, where it is long in part: texts in quotes, numbers without."""
+    return repr(value[:60]) if isinstance(value, str) else repr(value)[:60]
 
 
 def _listed(value: object) -> list[object]:

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
-from qatk.types.places import Place, places_of
+from qatk.types.places import Place, places_of, quoted
 from qatk.types.roles import check_one_column, one_each, roles_of
 from qatk.types.starts import NOWHERE, UNKNOWN
-from qatk.types.tables import Columns, check_names, columns_of_table, text_column
+from qatk.types.tables import Columns, check_names, columns_of_table, text_column, with_texts
 from qatk.word_bounds import starts_of
 
 _TEXTS = ("id", "question", "context", "title")
@@ -35,8 +35,9 @@ class Rows:
     Of what ``roles`` does not name, columns with usual names are taken, which is said; places of answers are not looked
     for where the answers have theirs. Answers are one text, a list of texts, SQuAD's ``{text: [...], answer_start:
     [...]}`` (in a cell also as JSON), or places: ``answer_start`` beside texts, or ``answer_start`` and ``answer_end``
-    (exclusive) alone. Several columns of answers hold alternatives, one each. An empty cell or list is "no answer";
-    without any of these columns gold is absent.
+    (exclusive) alone. Several columns of answers hold alternatives, one each. A whole number is an answer by its
+    digits, and bytes in UTF-8 are a text. An empty cell or list is "no answer"; without any of these columns gold is
+    absent.
 
     Args:
         table: a ``pyarrow.Table``.
@@ -55,6 +56,7 @@ class Rows:
     def __init__(
         self, table: pa.Table, where: str, roles: NamedColumns | None = None, columns: Sequence[str] = ()
     ) -> None:
+        table = with_texts(table)
         self.table, self.where, self.further = table, where, columns
         if not table.num_rows:
             raise DataError("there are no rows", where=where, fix="one row a question is due")
@@ -111,7 +113,7 @@ class Rows:
             if str(value).strip().lower() not in _FLAGS:
                 other = setting_of("is_impossible", "null")
                 fix = f"true, false or nothing; if the column holds something else: {other}"
-                what = f"{str(value)[:60]!r} does not say whether there is an answer"
+                what = f"{quoted(value)} does not say whether there is an answer"
                 raise DataError(what, where=f"{self.where}: row {row}", fix=fix)
         return [_FLAGS[str(value).strip().lower()] for value in values]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -47,6 +48,26 @@ def check_names(table: pa.Table, where: str) -> None:
     if twice := [name for name, number in Counter(table.column_names).items() if number > 1]:
         what = f"several columns are called {', '.join(map(repr, twice))}"
         raise DataError(what, where=where, fix="give each column a name of its own")
+
+
+def with_texts(table: pa.Table) -> pa.Table:
+    """The table, with texts in place of bytes where those of a column are all UTF-8."""
+    for k, field in enumerate(table.schema):
+        if (kind := _as_text(field.type)) != field.type:
+            with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                table = table.set_column(k, field.with_type(kind), table.column(k).cast(kind))
+    return table
+
+
+def _as_text(kind: pa.DataType) -> pa.DataType:
+    """The type with texts in place of bytes."""
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pa.large_string()
+    if pa.types.is_list(kind):
+        return pa.list_(_as_text(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([kind.field(k).with_type(_as_text(kind.field(k).type)) for k in range(kind.num_fields)])
+    return kind
 
 
 def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Columns:

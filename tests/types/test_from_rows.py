@@ -155,9 +155,7 @@ def test_a_column_that_is_not_there() -> None:
 
 def test_a_role_that_no_column_has_is_not_guessed() -> None:
     rows = [{"question": "Where?", "context": OSLO, "answers": "Bob", "start": 12.5}]
-    says = (
-        r"'12\.5' is no character position\n .*roles: {answer_start: null} in a recipe, --set roles\.answer_start=null"
-    )
+    says = r"row 0: 12\.5 is no character position\n .*{answer_start: null} in a recipe, --set roles\.answer_start=null"
     with pytest.warns(DataWarning), pytest.raises(DataError, match=says):
         Examples.from_rows(rows)
     assert Examples.from_rows(rows, roles={"answer_start": None}).spans_of(0) == [(8, 11)]

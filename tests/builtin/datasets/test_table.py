@@ -335,6 +335,29 @@ def test_every_way_to_write_answers(cells: dict[str, Any], tmp_path: Path) -> No
         assert examples.spans_of(0) == [(24, 30), (11, 15)]
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "json", "parquet"])
+@pytest.mark.parametrize("answers", [1843, [1843], {"text": [1843], "answer_start": [15]}])
+def test_whole_numbers_are_answers(answers: object, ending: str, tmp_path: Path) -> None:
+    row = {"id": "a", "question": "When?", "context": "It is built in 1843.", "answers": answers}
+    examples = load(write(tmp_path, f"a.{ending}", [row]))
+    assert (examples.answers_of(0), examples.spans_of(0)) == (["1843"], [(15, 19)])
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+@pytest.mark.parametrize("answers", [b"3 m", [b"3 m"], {"text": [b"3 m"], "answer_start": [14]}])
+def test_bytes_are_texts_in_utf_8(answers: object, ending: str, tmp_path: Path) -> None:
+    row = {"id": b"009", "question": "Größe?".encode(), "context": "Die Größe ist 3 m.".encode(), "answers": answers}
+    path = write(tmp_path, f"a.{ending}", [{**row, "image": b"\xff"}])
+    dataset = TableDataset(TableOptions(path=str(path)))
+    for examples in (dataset.load(), *(dataset.stream(9) or ())):
+        assert plain(examples) == expected()[2:]
+    assert list(dataset.raw().answer_text) == ["3 m"]
+    with pytest.raises(DataError, match="the column 'context' holds binary, not text"):
+        load(write(tmp_path, f"b.{ending}", [{**row, "context": b"\xff"}]))
+    with pytest.raises(DataError, match=r"an answer is no text: b'\\xff'"):
+        load(write(tmp_path, f"c.{ending}", [{**row, "answers": [b"\xff"]}]))
+
+
 @pytest.mark.parametrize(
     "answers",
     [
@@ -522,7 +545,8 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
         ("a.csv.gz", gzip.compress(b"question,context\na,b\n", mtime=0)[:20], "cut short or damaged"),
         ("a.csv.zst", pa.compress(b"question,context\na,b\n", "zstd", asbytes=True)[:-9], "cut short or damaged"),
         ("a.jsonl", b'{"question": "a", "context": "b"}\n{"question": \n', ":2"),
-        ("a.jsonl", b'{"question": "a", "context": "b", "answers": 3}\n', "row 0: an answer is no text: '3'"),
+        ("a.jsonl", b'{"question": "a", "context": "b", "answers": 3.5}\n', "row 0: an answer is no text: 3.5\n"),
+        ("a.jsonl", b'{"question": "a", "context": "b", "answers": true}\n', "row 0: an answer is no text: True\n"),
         ("a.jsonl", b'{"question": "a", "context": null}\n', "'context'"),
         ("a.json", b"{}", "a list of objects is due"),
         ("a.json", b'{"data": [{"paragraphs": []}]}', "this is a SQuAD file"),
