@@ -93,6 +93,34 @@ def test_the_file_that_is_read_is_not_written(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_file_that_exists_is_overwritten_by_force_alone(tmp_path: Path) -> None:
+    source, there = write(tmp_path, document(qa("a")), "dev.json"), tmp_path / "train.json"
+    for command in (
+        ["convert", source, there],
+        ["sample", source, there, "-n", "1"],
+        ["split", source, "--out", tmp_path, "--shares", "train=1"],
+        ["check", source, "--fix", there],
+        ["convert", there, "--use", "facts", "--set", "questions=1"],
+    ):
+        there.write_text("kept", "utf-8")
+        with pytest.raises(UsageError, match="exists already"):
+            CliRunner().invoke(app, ["data", *map(str, command)], catch_exceptions=False)
+        assert there.read_text("utf-8") == "kept"
+        CliRunner().invoke(app, ["data", *map(str, command), "--force"], catch_exceptions=False)
+        assert len(shown(there)) == 1
+
+
+def test_the_files_of_a_glob_without_quotes_are_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
+    for path in paths:
+        path.write_text("question,context\nWho?,Ann.\n", "utf-8")
+    for command in ("show", "check", "audit", "stats", "convert", "split"):
+        with pytest.raises(UsageError, match=r"extra argument .*[bc].csv'\n.*in quotes.*--set \"path="):
+            CliRunner().invoke(app, ["data", command, *map(str, paths)], catch_exceptions=False)
+    listed = ["data", "show", "--use", "table", "--set", f"path=[{', '.join(map(str, paths[:2]))}]", "--json"]
+    assert len(json.loads(CliRunner().invoke(app, listed, catch_exceptions=False).stdout)) == 2
+
+
 def test_a_dataset_without_data_is_given_out_alone(tmp_path: Path) -> None:
     out = tmp_path / "facts.parquet"
     assert convert(out, "--use", "facts", "--set", "questions=6").startswith(f"{out}: 6 questions, ")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.convert import another
-from qatk.cli.data.options import Data, Set
+from qatk.cli.data.convert import another, unwritten
+from qatk.cli.data.options import Data, Force, Set
 from qatk.cli.reading import live_dataset, warn_without_gold, with_column
 from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.graphemes import shortened
@@ -47,6 +47,7 @@ def check_command(
             ".csv or .parquet; the first three also with .gz. Findings are then those that are left.",
         ),
     ] = None,
+    force: Force = False,
     language: Language = None,
     language_column: LanguageColumn = None,
     use: Use = None,
@@ -68,7 +69,7 @@ def check_command(
     by = normalisation_of(language, language_column, host)
     settings = with_column(settings, None if out is not None else language_column)
     if out is not None:
-        form_of(another(against, another(data, out), "TRAIN"))
+        form_of(unwritten(another(against, another(data, out), "TRAIN"), force=force))
     raw = _raw(live_dataset(host, use, data, settings), data, whole=out is not None)
     train = None if against is None else _raw(live_dataset(host, use, against, settings), against)
     changes: list[Change] = []

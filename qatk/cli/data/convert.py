@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set
+from qatk.cli.data.options import Data, Force, Set
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
@@ -36,6 +36,7 @@ def convert_command(
         str | None,
         typer.Option(metavar="FORM", help="squad, jsonl, csv or parquet.", show_default="by the ending of OUT"),
     ] = None,
+    force: Force = False,
     use: Use = None,
     settings: Set = None,
     json: Json = False,
@@ -51,7 +52,7 @@ def convert_command(
     from qatk.data import form_of, save
 
     plain_warnings()
-    data, out = both(data, out)
+    data, out = both(data, out, force=force)
     form_of(out, to)
     saved = save(read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True), out, to)
     if json:
@@ -60,17 +61,17 @@ def convert_command(
         output().print(f"{visible(str(out))}: {said(saved)}", soft_wrap=True, markup=False)
 
 
-def both(data: str | None, out: Path | None) -> tuple[str | None, Path]:
+def both(data: str | None, out: Path | None, *, force: bool) -> tuple[str | None, Path]:
     """DATA and OUT; of one argument, OUT alone.
 
     Raises:
-        UsageError: without any, and where the file to write is the one to read.
+        UsageError: without any, and as of :func:`another` and :func:`unwritten`.
     """
     if data is None:
         raise UsageError("OUT is missing", fix="name the file to read and the file to write")
     if out is None:
-        return None, Path(data)
-    return data, another(data, out)
+        return None, unwritten(Path(data), force=force)
+    return data, unwritten(another(data, out), force=force)
 
 
 def another(data: str | None, out: Path, named: str = "DATA") -> Path:
@@ -80,6 +81,14 @@ def another(data: str | None, out: Path, named: str = "DATA") -> Path:
     read = [data] if is_there(Path(data)) else glob.glob(data, recursive=True)  # noqa: PTH207  # also of absolute paths
     if any(out.samefile(file) for file in read):
         raise UsageError(f"the file to write is one that {named} names", where=str(out), fix="name another file")
+    return out
+
+
+def unwritten(out: Path, *, force: bool) -> Path:
+    """A file to write that does not exist, unless it may be overwritten. Raises :class:`UsageError`."""
+    if not force and is_there(out) and out.is_file():
+        fix = "name another file, or overwrite it with --force; a glob as DATA stands in quotes"
+        raise UsageError("the file exists already", where=str(out), fix=fix)
     return out
 
 

@@ -27,6 +27,7 @@ Set = Annotated[
         autocompletion=completion.dataset_options,
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 
 def fitting(sizes: Mapping[str, int], longest: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli.data.convert import Out, both, plain, said
-from qatk.cli.data.options import Data, Set
+from qatk.cli.data.options import Data, Force, Set
 from qatk.cli.data.split import By, Seed
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
@@ -21,6 +21,7 @@ def sample_command(
     out: Out = None,
     by: By = None,
     seed: Seed = 0,
+    force: Force = False,
     use: Use = None,
     settings: Set = None,
     json: Json = False,
@@ -35,7 +36,7 @@ def sample_command(
     from qatk.data import form_of, sample, save
 
     plain_warnings()
-    data, out = both(data, out)
+    data, out = both(data, out, force=force)
     form_of(out)
     examples = read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True)
     saved = save(examples.take(sample(examples, number, by=by, seed=seed)), out)

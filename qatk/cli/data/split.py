@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from qatk.cli.data.convert import another
-from qatk.cli.data.options import Data, Set
+from qatk.cli.data.convert import another, unwritten
+from qatk.cli.data.options import Data, Force, Set
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
@@ -55,6 +55,7 @@ def split_command(
         str | None,
         typer.Option(metavar="FORM", help="squad, jsonl, csv or parquet.", show_default="as DATA, or squad"),
     ] = None,
+    force: Force = False,
     use: Use = None,
     settings: Set = None,
     json: Json = False,
@@ -76,7 +77,7 @@ def split_command(
     examples = read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True)
     made = split(examples, shares=by_share, counts=by_count, by=by, seed=seed, stratify=stratify)
     end = _form(to, data, examples)
-    files = {name: another(data, out / f"{name}{end}") for name in made.rows}
+    files = {name: unwritten(another(data, out / f"{name}{end}"), force=force) for name in made.rows}
     _write(examples, made, files, out)
     if json:
         print_json(_plain(examples, made, files, seed, stratify))
