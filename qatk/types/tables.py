@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import TypedDict
 
-from qatk.errors import DataError, counted
+from qatk.errors import DataError, counted, listed
 from qatk.types import ragged
 from qatk.types.arrays import Int32, Int64
 from qatk.types.further import ALL_COLUMNS, column_values
@@ -44,7 +44,12 @@ class _Answers(NamedTuple):
 
 
 def check_names(table: pa.Table, where: str) -> None:
-    """Raise :class:`DataError` where several columns have one name."""
+    """Raise :class:`DataError` where several columns have one name, or none."""
+    if (nameless := sum(not name.strip() for name in table.column_names)) > 1:
+        what = (
+            f"{counted(nameless, 'column')} have no name in the header ({listed(list(map(repr, table.column_names)))})"
+        )
+        raise DataError(what, where=where, fix="name each column; if this is no header, leave out what stands above it")
     if twice := [name for name, number in Counter(table.column_names).items() if number > 1]:
         what = f"several columns are called {', '.join(map(repr, twice))}"
         raise DataError(what, where=where, fix="give each column a name of its own")

@@ -24,14 +24,16 @@ from qatk.files import ending
 ENDINGS = (".csv", ".tsv")
 _BLOCK = 1 << 24
 _USUAL = ",;\t"
-"""What parts cells in files that end in .csv; the first of them that a header has does."""
+"""What may part cells in files that end in .csv: what the header has most of outside of quotes, or the first."""
+_SEP = re.compile(r'"?sep=(?P<by>[ -~\t])"?', re.IGNORECASE)
+"""The line above the header in which Excel names what parts cells."""
 
 
 class CsvForm(NamedTuple):
     """How cells are written in files of CSV and TSV."""
 
     delimiter: str | None = None
-    """What parts them; ``None``: a tab in TSV, what the header says in CSV."""
+    """What parts them; ``None``: what a line ``sep=`` says, else a tab in TSV and what the header says in CSV."""
     quotes: bool = True
     """Whether quotes around a cell are not of it."""
 
@@ -76,19 +78,24 @@ def _is_filled(column: pa.ChunkedArray) -> bool:
 def arrow_options(text: TextIO, kind: str, form: CsvForm, size: int) -> ArrowOptions:
     """How a file is read, in blocks of ``size`` bytes: every cell is a text, whatever it looks like, and "" is null.
 
+    Lines above the header without any text, and one that says ``sep=``, are skipped.
+
     Args:
         text: the file, from its beginning.
         kind: its ending.
         form: how its cells are written.
         size: the bytes of a block.
     """
-    first, delimiter = text.readline(), form.delimiter
+    skipped, first, delimiter = 0, text.readline(), form.delimiter
+    while first and ((said := _SEP.fullmatch(first.rstrip("\r\n"))) or not first.strip(f" \t\r\n{delimiter or ',;'}")):
+        delimiter = delimiter or (said and said["by"])
+        skipped, first = skipped + 1, text.readline()
     if delimiter is None:
-        parting = (each for each in _USUAL if len(_cells([first], each, form)) > 1)
-        delimiter = "\t" if kind == ".tsv" else next(parting, ",")
+        bare = re.sub('"[^"]*"', "", first) if form.quotes else first
+        delimiter = "\t" if kind == ".tsv" else max(_USUAL, key=bare.count)
     names = _cells(chain([first], text), delimiter, form)
     return {
-        "read_options": pyarrow.csv.ReadOptions(block_size=size, use_threads=False),
+        "read_options": pyarrow.csv.ReadOptions(block_size=size, use_threads=False, skip_rows=skipped),
         "parse_options": pyarrow.csv.ParseOptions(
             delimiter=delimiter, quote_char='"' if form.quotes else False, newlines_in_values=form.quotes
         ),

@@ -39,8 +39,8 @@ class TableOptions(Options):
     ``answer_end`` and ``is_impossible``; columns with usual names, in any case, are found without it. ``null``: no
     column holds it, whatever its name. A list of columns for ``answers``: each holds an alternative, or nothing."""
     delimiter: Delimiter = None
-    """Character between the cells of .csv and .tsv. ``null`` takes a tab for .tsv, and for .csv a comma, or else the
-    semicolon or tab that the header has in place of one."""
+    """Character between the cells of .csv and .tsv. ``null`` takes that of a first line ``sep=;``, else a tab for .tsv,
+    and for .csv what the header has most of: commas, semicolons or tabs."""
     quotes: bool = True
     """Quotes around a cell of .csv or .tsv are not of it, and two stand for one; ``false`` reads all quotes as they
     stand, as in files of tools that put none."""

@@ -149,13 +149,23 @@ def test_byte_order_marks_and_other_line_ends_are_read(change: Callable[[bytes],
         ("a.csv", "id|question|context|answers", "|"),
         ("a.tsv", "id;question;context;answers", ";"),
         ("a.csv", "ID,Question, Context ,Answer", None),
+        ("a.csv", "\nid;question;context;answers", None),
+        ("a.csv", ";;;\n \r\nid;question;context;answers", None),
+        ("a.tsv", "\t\t\nid\tquestion\tcontext\tanswers", None),
+        ("a.csv", "sep=;\nid;question;context;answers", None),
+        ("a.tsv", '\n"sep=|"\r\nid|question|context|answers', None),
+        ("a.csv", "sep=,\n|\nid|question|context|answers", "|"),
+        ("a.csv", 'id;question;context;answers;"by, as; is, said, once, more"', None),
+        ("a.csv", "id;question;context;answers;by, as is said", None),
+        ("a.csv", 'id,question,context,answers,"by;as;is;said;once;more"', None),
     ],
 )
 def test_csv_of_other_programs(name: str, header: str, delimiter: str | None, tmp_path: Path) -> None:
-    by = delimiter or next(each for each in ",;\t" if each in header)
-    cells = [["1", "Where?", "Oslo, a city; is in Norway.", "Norway"], ["2", "Who?", "Ann.\tBob.", ""]]
-    lines = [header, *(by.join(f'"{cell}"' for cell in row) for row in cells)]
-    (tmp_path / name).write_text("\n".join(lines))
+    by = delimiter or header[header.lower().index("id") + 2]
+    cells = [["007", "Where?", "Oslo, a city; is in Norway.", "Norway"], ["2", "Who?", "Ann.\tBob.", ""]]
+    more = [""] * ("answers" + by in header)
+    lines = [header, *(by.join(f'"{cell}"' for cell in [*row, *more]) for row in cells)]
+    (tmp_path / name).write_bytes("\n".join(lines).encode())
     dataset = TableDataset(TableOptions(path=str(tmp_path / name), delimiter=delimiter))
     whole = dataset.load()
     assert [[*row[:3], "".join(row[3])] for row in plain(whole)] == cells
@@ -554,7 +564,12 @@ def test_answers_that_are_not_in_their_context(tmp_path: Path) -> None:
         ("a.arrow", b"ARROW1", "the ARROW cannot be read"),
         ("a.arrow", damaged(pa.ipc.new_file), "the ARROW cannot be read: Column 1"),
         ("a.feather", damaged(pa.ipc.new_stream), "the FEATHER cannot be read: Column 1"),
-        ("a.csv", b"question,context,,\na,b,,c\na,b,d,\n", "several columns are called ''"),
+        ("a.csv", b"question,context,,\na,b,,c\na,b,d,\n", "2 columns have no name in the header ('question', 'c"),
+        (
+            "a.csv",
+            b"Pilot questions,,\nid,question,context\n1,a,b\n",
+            "if this is no header, leave out what stands above it",
+        ),
         ("a.xlsx", b"x", "a file that ends in .xlsx"),
         ("a.txt", b"x", "a file that ends in .txt"),
         ("a", b"x", "ends in nothing"),
