@@ -63,10 +63,23 @@ def test_a_program_gets_all_of_it(broken: str) -> None:
     assert (found["questions"], found["contexts"], found["answers"]) == (3, 1, 6)
     kinds = {finding["kind"]: finding for finding in found["findings"]}
     assert set(kinds["misplaced-answer"]) == {
-        *("kind", "severity", "unit", "count", "of", "title", "cost", "mend", "ids", "examples")
+        *("kind", "severity", "unit", "count", "of", "title", "cost", "mend", "ids", "places", "examples")
     }
     assert kinds["misplaced-answer"]["ids"] == ["a\x1b[2J"]
+    assert kinds["misplaced-answer"]["places"] == ["data[0].paragraphs[0].qas[0]"]
     assert set(found["agreement"]) == {"exact", "f1", "questions", "answers"}
+
+
+def test_as_many_examples_are_shown_as_are_wanted(tmp_path: Path) -> None:
+    path = str(write(tmp_path, document(*(qa(f"a{k}", ("Eve", 0)) for k in range(6)))))
+    for arguments, shown in (([], 3), (["--show", "5"], 5), (["--show", "9"], 6), (["--show", "0"], 0)):
+        said = check(path, *arguments).stdout
+        assert said.count("'Eve' at 0") == shown
+        assert (f"and {6 - shown} more" in said) is (shown < 6)
+        absent = {each["kind"]: each for each in json.loads(check(path, *arguments, "--json").stdout)["findings"]}[
+            "absent-answer"
+        ]
+        assert (len(absent["examples"]), len(absent["places"])) == (shown, 6)
 
 
 def test_train_is_read_as_data_is(tmp_path: Path) -> None:

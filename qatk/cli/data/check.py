@@ -48,6 +48,7 @@ def check_command(
         ),
     ] = None,
     force: Force = False,
+    show: Annotated[int, typer.Option(min=0, metavar="N", help="Number of examples of each kind.")] = 3,
     language: Language = None,
     language_column: LanguageColumn = None,
     use: Use = None,
@@ -75,7 +76,7 @@ def check_command(
     changes: list[Change] = []
     if out is not None:
         raw, changes = fix(raw)
-    quality = check(raw, train, by)
+    quality = check(raw, train, by, show=show)
     if json:
         print_json({**quality.plain(), **({} if out is None else {"changes": [vars(each) for each in changes]})})
     else:

@@ -13,13 +13,16 @@ from qatk.languages import ENGLISH, Normalisation
 from qatk.types import RawExamples
 
 
-def check(raw: RawExamples, against: RawExamples | None = None, normalisation: Normalisation = ENGLISH) -> Quality:
+def check(
+    raw: RawExamples, against: RawExamples | None = None, normalisation: Normalisation = ENGLISH, *, show: int = 3
+) -> Quality:
     """What is wrong with a data set; it may be broken in any way, and nothing is raised.
 
     Args:
         raw: as a reader gives it; see :class:`qatk.plugins.optional.RawDataset`.
         against: the training data of which an evaluation set must hold nothing.
         normalisation: by which normaliser two answers are the same.
+        show: how many finds of each kind to put in words.
     """
     with without_collector():
         agreement = _agreement(raw, normalisation)
@@ -31,7 +34,7 @@ def check(raw: RawExamples, against: RawExamples | None = None, normalisation: N
             questions=len(raw),
             contexts=len(raw.context),
             answers=len(raw.answer_text),
-            findings=findings_of(raw, iter(found)),
+            findings=findings_of(raw, iter(found), show),
             agreement=agreement if agreement is not None and agreement.repeated else None,
             normaliser=normalisation.name_of(raw),
         )

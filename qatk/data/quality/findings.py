@@ -11,9 +11,6 @@ from qatk.evaluation.agreement import Agreement
 from qatk.languages import DEFAULT
 from qatk.types import RawExamples
 
-SHOWN = 3
-"""Examples of each finding."""
-
 
 @dataclass(frozen=True)
 class Found:
@@ -42,6 +39,7 @@ class Finding:
         of: how many there are in all.
         title, cost, mend: as of :class:`qatk.data.quality.kinds.Kind`.
         ids: the questions, each once.
+        places: where the question of each find stands, as of :attr:`RawExamples.place`.
         examples: some of them in words.
     """
 
@@ -54,6 +52,7 @@ class Finding:
     cost: str
     mend: str
     ids: Sequence[str]
+    places: Sequence[str]
     examples: Sequence[str]
 
 
@@ -86,23 +85,23 @@ class Quality:
         return {**asdict(self), "agreement": agreement}
 
 
-def findings_of(raw: RawExamples, found: Iterator[Found]) -> list[Finding]:
-    """The finds in words, by severity and kind."""
+def findings_of(raw: RawExamples, found: Iterator[Found], show: int) -> list[Finding]:
+    """The finds by severity and kind, so many of each in words."""
     sizes: dict[Unit, int] = {
         "question": len(raw),
         "answer": len(raw.answer_text),
         "context": len(raw.context),
         "text": len(raw) + len(raw.answer_text) + len(raw.context) + len(set(raw.title)),
     }
-    made = {each.kind: _finding(raw, each, sizes) for each in found if each.rows}
+    made = {each.kind: _finding(raw, each, sizes, show) for each in found if each.rows}
     grave = sorted(KINDS, key=lambda name: SEVERITIES.index(KINDS[name].severity))
     return [made[name] for name in grave if name in made]
 
 
-def _finding(raw: RawExamples, found: Found, sizes: dict[Unit, int]) -> Finding:
+def _finding(raw: RawExamples, found: Found, sizes: dict[Unit, int], show: int) -> Finding:
     kind = KINDS[found.kind]
     examples = [
-        f"{raw.id[row]} ({raw.place(row)}): {found.say(number)}" for number, row in enumerate(found.rows[:SHOWN])
+        f"{raw.id[row]} ({raw.place(row)}): {found.say(number)}" for number, row in enumerate(found.rows[:show])
     ]
     return Finding(
         kind=found.kind,
@@ -114,6 +113,7 @@ def _finding(raw: RawExamples, found: Found, sizes: dict[Unit, int]) -> Finding:
         cost=kind.cost,
         mend=kind.mend,
         ids=list(dict.fromkeys(raw.id[row] for row in found.rows)),
+        places=[raw.place(row) for row in found.rows],
         examples=examples,
     )
 
