@@ -81,11 +81,12 @@ class TorchOptions(Options):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device; ``auto`` uses a GPU if there is one."""
     attention: Literal["auto", "padded"] = "auto"
-    """``auto`` packs windows without padding if torch's variable-length attention supports it (CUDA, 16 bits, no
-    attention dropout in training, an encoder that gives the same states); ``padded`` always pads."""
+    """``auto`` packs windows without padding if torch's variable-length attention supports it (CUDA, 16 bits, an
+    encoder that gives the same states; in training no attention dropout and no ``gradient_checkpointing``); ``padded``
+    always pads."""
     gradient_checkpointing: Incidental[bool] = False
     """Keep only the input of each encoder layer and compute the rest again in the backward pass: much less memory for
-    activations, and about a third more time."""
+    activations, and about a third more time. Training pads its windows then."""
     sharding: Incidental[Literal["fsdp2"] | None] = None
     """``fsdp2``: several processes share the weights, gradients and optimizer state of a training, and put each layer
     together as they need it; by default, each has all of them. Not with ``lora_rank`` or

@@ -155,11 +155,17 @@ def test_only_a_training_that_begins_draws_layers_anew(tmp_path: Path) -> None:
     assert not same(weights(untouched), weights(model))
 
 
-@pytest.mark.parametrize("form", [*ARCHITECTURES, "deberta-v3"])
-def test_no_gradients_go_through_frozen_layers_in_any_architecture(form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [*((form, {}) for form in (*ARCHITECTURES, "deberta-v3")), ("bert", {"gradient_checkpointing": True})],
+    ids=str,
+)
+def test_no_gradients_go_through_frozen_layers_in_any_architecture(
+    form: str, options: dict[str, Any], tmp_path: Path
+) -> None:
     kind, config = ("deberta-v2", {"norm_rel_ebd": "layer_norm"}) if form == "deberta-v3" else (form, {})
     hf = HfBackbone(HfOptions(model=str(save_model(tmp_path, kind, **config)), max_length=64))
-    engine = trainer(frozen_layers=1, max_steps=2)
+    engine = trainer(frozen_layers=1, max_steps=2, **options)
     model = assemble(engine, hf)
     learns = {name: p.requires_grad for name, p in model.named_parameters()}
     below, *above = layers_of(model.encoder)

@@ -102,15 +102,15 @@ def test_attention_dropout_keeps_training_padded(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_packed")
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_training_and_prediction_are_the_same(share: float, tmp_path: Path) -> None:
-    """Of hidden words too."""
+@pytest.mark.parametrize("options", [{}, {"masked_words": 0.5}, {"gradient_checkpointing": True}], ids=str)
+def test_training_and_prediction_are_the_same(options: dict[str, Any], tmp_path: Path) -> None:
+    """Of hidden words too, and where training pads because it computes activations again."""
     found = []
     for attention in ("auto", "padded"):
         hf = backbone(tmp_path / attention, "bert", attention_probs_dropout_prob=0.0, hidden_dropout_prob=0.0)
         hf.tokenizer().mask_token = hf.tokenizer().sep_token
         features = windows(LENGTHS * 4, hf.spec(), targets=True)
-        engine = trainer(attention=attention, max_steps=6, learning_rate=1e-3, masked_words=share)
+        engine = trainer(attention=attention, max_steps=6, learning_rate=1e-3, **options)
         engine.take_examples(Examples.from_rows([ROW | {"id": str(n)} for n in range(len(features))]))
         model = assemble(engine, hf)
         assert engine.describe(model)["attention"] == ("varlen" if attention == "auto" else "padded")

@@ -31,6 +31,7 @@ def set_computing(encoder: nn.Module, options: TorchOptions, device: str) -> Non
         encoder.config.use_cache = False  # of a decoder, for generating; transformers warns of it otherwise
         old = encoder.gradient_checkpointing_enable  # the name that transformers 5.0 has
         getattr(encoder, "activation_checkpointing_enable", old)({"use_reentrant": False})
+        encoder.disable_input_require_grads()  # for reentrant recomputing alone; gradients would go to frozen layers
     if options.compile:
         compiler = os.environ.get("CXX", "g++")
         if device == "cpu" and shutil.which(compiler) is None:

@@ -81,14 +81,19 @@ class Packing:
 
     def __init__(self, encoder: nn.Module, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.attention_dropout = _attention_dropout(encoder.config)
+        recomputes = any(getattr(module, "gradient_checkpointing", False) for module in encoder.modules())
+        self.trains = not recomputes and _attention_dropout(encoder.config) == 0
         self.first_position = _first_position(encoder)
         AttentionInterface.register(NAME, _attend)
         AttentionMaskInterface.register(NAME, _no_mask)
 
     def suits(self, batch: Batch, training: bool) -> bool:
-        """Whether this batch can go without padding; the kernel takes no dropout."""
-        return isinstance(batch, PackedBatch) and not (training and self.attention_dropout > 0)
+        """Whether this batch can go without padding.
+
+        In training it cannot where attention has dropout, which the kernel does not take, nor where the backward pass
+        computes activations again: the windows are known only while the forward pass lasts.
+        """
+        return isinstance(batch, PackedBatch) and (self.trains or not training)
 
     def states(self, encoder: nn.Module, batch: PackedBatch) -> Tensor:
         """What the encoder says of each token: [B, L, H], zeros at padding."""
