@@ -143,6 +143,27 @@ def test_probabilities_find_the_tokens_of_another_tokenizer() -> None:
     np.testing.assert_allclose(np.exp(found.end), [0.2, 0.1, 0.4, 0.3, 0.4, 0.3, 0.3, 1, 0], atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("sure", "due"),
+    [
+        ([0.01, 0.9], [0.1, 0, 0, 0, 0, 0.9]),  # the answer is in what the second window alone has
+        ([0.3, 0.2], [0.7, 0, 0.3, 0, 0, 0]),
+        ([0.0, 0.0], [1, 0, 0, 0, 0, 0]),
+        ([0.5, 0.5], [0.5, 0, 0.5, 0, 0, 0]),  # as sure, of which the first shares more
+    ],
+)
+def test_a_window_that_two_of_theirs_cover_learns_the_surer_one(sure: list[float], due: list[float]) -> None:
+    """Both have "no answer" first; the first window lacks the last two words, the second one the first three."""
+    words = [(0, 3), (4, 8), (9, 12), (13, 16), (17, 20)]
+    theirs = columns([4, 3], [NO, *words[:3], NO, *words[3:]], [0, 0], [0, 0])
+    ours = columns([6], [NO, *words], [0], [0])
+    (one, other), never = sure, 1e-30
+    column = np.log([1 - one, never, one, never, 1 - other, never, other]).astype("f")
+    found = moved(theirs, SoftTargets(column, column), ours, np.zeros(1, np.int32))
+    np.testing.assert_allclose(np.exp(found.start), due, atol=1e-6)
+    np.testing.assert_allclose(np.exp(found.end), due, atol=1e-6)
+
+
 def test_several_teachers_are_averaged_by_probability() -> None:
     one, other = np.log([[0.2, 0.8, 1e-30], [0.6, 0.1, 0.3]]).astype("f")
     found = mean_targets([SoftTargets(one, other), SoftTargets(other, one)])

@@ -83,44 +83,45 @@ def mean_targets(parts: list[SoftTargets]) -> SoftTargets:
 def moved(theirs: Features, targets: SoftTargets, ours: Features, examples: Int32) -> SoftTargets:
     """The targets for other windows of the same examples, cut by another tokenizer: characters say which tokens match.
 
-    A window takes those of the window that shares most of its context. The probability of a start goes to the token
-    that has its first character, that of an end to the token with its last one; what begins or ends outside of the
-    window is "no answer" there. ``examples`` int32[F]: the example of each of our windows, as theirs count them.
+    Of the windows that share some of its context, a window takes the targets of the one that is surest of an answer
+    in what they share, as decoders take the least "no answer" of all windows; of those equally sure, of the one that
+    shares most. The probability of a start goes to the token that has its first character, that of an end to the token
+    with its last one; what begins or ends outside of the window is "no answer" there. ``examples`` int32[F]: the
+    example of each of our windows, as theirs count them.
     """
-    found = {name: np.full(len(ours.input_ids), -np.inf, np.float64) for name in ("start", "end")}
-    spans, windows = _context_spans(theirs), np.searchsorted(theirs.example_index, examples)
+    found = np.full((2, len(ours.input_ids)), -np.inf)
+    spans, first = _context_spans(theirs), np.searchsorted(theirs.example_index, examples)
     stops = np.searchsorted(theirs.example_index, examples, "right")
     for row, (low, high) in enumerate(_context_spans(ours)):
-        null = int(ours.token_offsets[row] + ours.null_index[row])
-        found["start"][null] = found["end"][null] = 0.0
-        if windows[row] == stops[row]:
-            continue
-        near = spans[windows[row] : stops[row]]
-        window = int(windows[row] + np.argmax(np.minimum(near[:, 1], high) - np.maximum(near[:, 0], low)))
-        _move(theirs, targets, window, ours, row, found)
-    return SoftTargets(*(_normal(ours, found[name]) for name in ("start", "end")))
+        begin, stop = ours.token_offsets[row : row + 2]
+        null = ours.null_index[row]
+        found[:, begin + null] = 0.0
+        near = spans[first[row] : stops[row]]
+        shared = np.minimum(near[:, 1], high) - np.maximum(near[:, 0], low)
+        nearest = [window for window in np.argsort(-shared, kind="stable") if shared[window] > 0]
+        tables = [_seen_from(theirs, targets, int(first[row] + window), ours, row) for window in nearest]
+        if tables:
+            found[:, begin:stop] = min(tables, key=lambda table: float(table[:, null].sum()))
+    return SoftTargets(*(_normal(ours, column) for column in found))
 
 
-def _move(
-    theirs: Features, targets: SoftTargets, window: int, ours: Features, row: int, found: dict[str, Float64]
-) -> None:
-    """Fill the places of one of our windows with the log-probabilities of one of theirs."""
+def _seen_from(theirs: Features, targets: SoftTargets, window: int, ours: Features, row: int) -> Float64:
+    """float64[2, tokens]: what one of their windows says of the starts and ends of one of ours, which share context."""
     source, place = _context_tokens(theirs, window), _context_tokens(ours, row)
-    if not len(place):
-        return
+    begin, stop = ours.token_offsets[row : row + 2]
+    found: Float64 = np.full((2, stop - begin), -np.inf)
     first, last = ours.char_start[place], ours.char_end[place]
-    null = int(ours.token_offsets[row] + ours.null_index[row])
     # Characters between two tokens (blanks) belong to the next one as a start, and to the one before as an end.
     begins = np.searchsorted(last, theirs.char_start[source], "right")
     ends = np.searchsorted(first, theirs.char_end[source], "left") - 1
-    inside = {
-        "start": (begins < len(place)) & (theirs.char_start[source] >= first[0]),
-        "end": (ends >= 0) & (theirs.char_end[source] <= last[-1]),
-    }
-    for name, at in (("start", begins), ("end", ends)):
-        column, logs, fits = found[name], getattr(targets, name)[source].astype(np.float64), inside[name]
-        np.logaddexp.at(column, place[at[fits]], logs[fits])
-        column[null] = np.log(max(1.0 - np.exp(column[place]).sum(), np.exp(np.float64(NEVER))))
+    inside = (
+        (begins < len(place)) & (theirs.char_start[source] >= first[0]),
+        (ends >= 0) & (theirs.char_end[source] <= last[-1]),
+    )
+    for column, logs, at, fits in zip(found, (targets.start, targets.end), (begins, ends), inside, strict=True):
+        np.logaddexp.at(column, place[at[fits]] - begin, logs[source][fits].astype(np.float64))
+        column[ours.null_index[row]] = np.log(max(1.0 - np.exp(column).sum(), np.finfo(np.float64).tiny))
+    return found
 
 
 def _context_tokens(features: Features, window: int) -> Int64:

@@ -17,7 +17,7 @@ from qatk.api import QatkError, QatkWarning
 from qatk.files import LIMIT, cache_folder, cache_limit, least_used, storage_errors, write_atomically
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets
 
-FORM = "1"
+FORM = "2"
 """To be raised where the meaning of what is stored changes."""
 
 
