@@ -92,7 +92,8 @@ class TorchOptions(Options):
     together as they need it; by default, each has all of them. Not with ``lora_rank`` or
     ``masked_words``."""
     compile: bool = False
-    """Compile the encoder by ``torch.compile``, which takes a minute or more at the start."""
+    """Compile the encoder by ``torch.compile`` to train, which takes a minute or more at the start. A trained model,
+    once it is loaded, answers without."""
     log_every: Incidental[Positive] = 10
     """Number of steps between two ``step`` events."""
     batch_tokens: Positive | None = None

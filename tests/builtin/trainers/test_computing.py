@@ -15,7 +15,7 @@ from model_tools import windows
 from qatk.api import UsageError
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers import TorchOptions
-from qatk_builtin.trainers.pytorch.computing import set_computing
+from qatk_builtin.trainers.pytorch.computing import check_compiler, set_recomputing
 from qatk_builtin.trainers.pytorch.sharding import units
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
 
@@ -48,8 +48,9 @@ def test_a_compiled_encoder_keeps_its_names_and_its_results(tmp_path: Path) -> N
         for wanted in (False, True):
             engine = trainer(compile=wanted)
             model = assemble(engine, HfBackbone(hf.options))
-            assert (model.encoder._compiled_call_impl is not None) == wanted
+            assert model.encoder._compiled_call_impl is None  # a model that only answers is not
             train(engine, model, features)
+            assert (model.encoder._compiled_call_impl is not None) == wanted
             found.append(weights(model))
             assert engine.module(model).encoder._compiled_call_impl is None  # type: ignore[union-attr]
     assert same(*found)
@@ -108,14 +109,16 @@ def test_accelerate_may_ask_to_recompute_activations(monkeypatch: pytest.MonkeyP
     assert trainer().options.gradient_checkpointing
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"gradient_checkpointing": True}, "Linear cannot recompute its activations"),
-        ({"compile": True}, "torch.compile needs a C\\+\\+ compiler, and there is no gone"),
-    ],
-)
-def test_what_cannot_be_done_is_refused(options: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_that_cannot_recompute_is_refused() -> None:
+    with pytest.raises(UsageError, match="Linear cannot recompute its activations"):
+        set_recomputing(nn.Linear(2, 2), TorchOptions(gradient_checkpointing=True))
+
+
+def test_only_training_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "gone")
-    with pytest.raises(UsageError, match=said):
-        set_computing(nn.Linear(2, 2), TorchOptions(**options), "cpu")
+    hf, engine = backbone(tmp_path), trainer(compile=True)
+    model, features = assemble(engine, hf), windows(LENGTHS, hf.spec())
+    assert engine.predict(model, features).start is not None
+    with pytest.raises(UsageError, match=r"torch.compile needs a C\+\+ compiler, and there is no gone"):
+        train(engine, model, features)
+    check_compiler(engine.options, "cuda")

@@ -45,9 +45,9 @@ class DistilTrainer(TorchTrainer):
 
         Raises:
             QatkError: a subclass of it, where a teacher cannot be loaded.
-            UsageError: the head does not score starts and ends.
+            UsageError: the head does not score starts and ends, or as in :class:`TorchTrainer`.
         """
-        self.check_head(model, train)
+        self.check_training(model, train)
         self._windows = train
         self._targets, self._identity = self._ask(model, train)
         yield from super().fit(model, train, dev, seed=seed, resume=resume)

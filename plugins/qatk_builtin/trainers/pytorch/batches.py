@@ -75,6 +75,26 @@ def make_batch(
     )
 
 
+def probe_batch(tokens: int, spec: BackboneSpec, device: torch.device) -> PackedBatch:
+    """Three windows of different lengths, of a vocabulary of so many tokens: packing must give what padding does."""
+    lengths = [min(length, spec.max_length) for length in (5, 11, 8)]
+    zeros = np.zeros(sum(lengths), np.int32)
+    ids = np.arange(sum(lengths), dtype=np.int32) * 37 % tokens
+    ids[ids == spec.pad_id] = spec.null_id
+    windows = Features(
+        example_index=np.arange(3, dtype=np.int32),
+        token_offsets=np.cumsum([0, *lengths]),
+        input_ids=ids,
+        type_ids=zeros.astype(np.int8),
+        char_start=zeros,
+        char_end=zeros,
+        null_index=np.zeros(3, np.int32),
+    )
+    batch = make_batch(windows, np.arange(3), spec, device, packing=True)
+    assert isinstance(batch, PackedBatch)
+    return batch
+
+
 def shares(rows: Int64, process: int, processes: int, parts: int) -> list[tuple[Int64, float]]:
     """The parts of a step's windows that one process computes, each with its share of the step's windows.
 

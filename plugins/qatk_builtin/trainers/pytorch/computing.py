@@ -12,16 +12,11 @@ from qatk.api import UsageError
 from qatk_builtin.trainers import TorchOptions
 
 
-def set_computing(encoder: nn.Module, options: TorchOptions, device: str) -> None:
-    """Let an encoder recompute activations in the backward pass, and compile it, where the options ask for that.
-
-    Args:
-        encoder: on its device.
-        options: of the trainer.
-        device: its type, such as ``cpu``.
+def set_recomputing(encoder: nn.Module, options: TorchOptions) -> None:
+    """Let an encoder recompute activations in the backward pass, where the options ask for that.
 
     Raises:
-        UsageError: the encoder cannot recompute, or there is no compiler.
+        UsageError: the encoder cannot.
     """
     if options.gradient_checkpointing:
         if not (isinstance(encoder, PreTrainedModel) and encoder.supports_gradient_checkpointing):
@@ -32,9 +27,11 @@ def set_computing(encoder: nn.Module, options: TorchOptions, device: str) -> Non
         old = encoder.gradient_checkpointing_enable  # the name that transformers 5.0 has
         getattr(encoder, "activation_checkpointing_enable", old)({"use_reentrant": False})
         encoder.disable_input_require_grads()  # for reentrant recomputing alone; gradients would go to frozen layers
-    if options.compile:
-        compiler = os.environ.get("CXX", "g++")
-        if device == "cpu" and shutil.which(compiler) is None:
-            what = f"torch.compile needs a C++ compiler, and there is no {compiler}"
-            raise UsageError(what, where="trainer.compile", fix="install one, name one in CXX, or leave compile out")
-        encoder.compile(dynamic=True)  # in place: names of weights stay, and copies are not compiled
+
+
+def check_compiler(options: TorchOptions, device: str) -> None:
+    """Raise :class:`UsageError` where the options ask to compile for a device, such as ``cpu``, without a compiler."""
+    compiler = os.environ.get("CXX", "g++")
+    if options.compile and device == "cpu" and shutil.which(compiler) is None:
+        what = f"torch.compile needs a C++ compiler, and there is no {compiler}"
+        raise UsageError(what, where="trainer.compile", fix="install one, name one in CXX, or leave compile out")

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from qatk.api import (
     Backbone,
-    BackboneSpec,
     Batch,
     Examples,
     Features,
@@ -34,9 +33,9 @@ from qatk.api import (
 from qatk.types import Int64, batches_by_length
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.adapters import adapted, trained_parameters
-from qatk_builtin.trainers.pytorch.batches import make_batch
+from qatk_builtin.trainers.pytorch.batches import make_batch, probe_batch
 from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, saved_form, take_over
-from qatk_builtin.trainers.pytorch.computing import set_computing
+from qatk_builtin.trainers.pytorch.computing import check_compiler, set_recomputing
 from qatk_builtin.trainers.pytorch.depth import draw_anew, frozen
 from qatk_builtin.trainers.pytorch.device import Engine, settings_of
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
@@ -46,7 +45,7 @@ from qatk_builtin.trainers.pytorch.masking import Masking
 from qatk_builtin.trainers.pytorch.memory import in_halves
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans
-from qatk_builtin.trainers.pytorch.packing import PackedBatch, find_packing, kernel_for
+from qatk_builtin.trainers.pytorch.packing import find_packing, kernel_for
 from qatk_builtin.trainers.pytorch.prefetch import prepared
 from qatk_builtin.trainers.pytorch.scores import Collected
 from qatk_builtin.trainers.pytorch.sharding import Shards, shards_of, whole
@@ -90,7 +89,7 @@ class TorchTrainer(TrainingHooks):
         """The model with the checkpoint's weights; the head's too, where head and checkpoint fit."""
         set_seed(seed)
         spec = backbone.spec()
-        encoder = backbone.encoder()
+        encoder: Any = backbone.encoder()
         module = head.build(spec)
         state = backbone.head_state()
         taken_over = bool(state) and take_over(module, state)
@@ -99,35 +98,16 @@ class TorchTrainer(TrainingHooks):
             what = f"{type(module).__name__} cannot take over the head of {spec.name} ({held})"
             warnings.warn(f"{what}: it starts untrained", QatkWarning, stacklevel=2)
         model = QAModel(encoder, module, backbone.tokenizer(), spec).to(self.engine.device)
-        set_computing(encoder, self.options, self.engine.device.type)
+        set_recomputing(encoder, self.options)
         learnt = any(True for _ in module.parameters())
         model.head_begins = "checkpoint" if taken_over else "untrained" if learnt else "without weights"
         kernel = kernel_for(self.engine.device, self.engine.precision)
         if self.options.attention == "auto" and kernel is not None and not self.options.adversarial:
             model.eval()
             with torch.inference_mode(), self.engine.autocast():
-                model.packing = find_packing(encoder, kernel, self._probe(encoder, spec), model.padded_states)
+                probe = probe_batch(encoder.get_input_embeddings().num_embeddings, spec, self.engine.device)
+                model.packing = find_packing(encoder, kernel, probe, model.padded_states)
         return model
-
-    def _probe(self, encoder: Any, spec: BackboneSpec) -> PackedBatch:
-        """Three windows of different lengths, on which packing must give what padding does."""
-        tokens = encoder.get_input_embeddings().num_embeddings
-        lengths = [min(length, spec.max_length) for length in (5, 11, 8)]
-        zeros = np.zeros(sum(lengths), np.int32)
-        ids = np.arange(sum(lengths), dtype=np.int32) * 37 % tokens
-        ids[ids == spec.pad_id] = spec.null_id
-        windows = Features(
-            example_index=np.arange(3, dtype=np.int32),
-            token_offsets=np.cumsum([0, *lengths]),
-            input_ids=ids,
-            type_ids=zeros.astype(np.int8),
-            char_start=zeros,
-            char_end=zeros,
-            null_index=np.zeros(3, np.int32),
-        )
-        batch = make_batch(windows, np.arange(3), spec, self.engine.device, packing=True)
-        assert isinstance(batch, PackedBatch)
-        return batch
 
     def describe(self, model: QAModel) -> dict[str, object]:
         """Device, precision, size, and whether the head began untrained, for the manifest."""
@@ -154,7 +134,9 @@ class TorchTrainer(TrainingHooks):
         Training that resumes after any event gives the same weights on a CPU, bit for bit, as training that never
         stopped, with the same number of processes; with another number it goes on from the same weights and windows.
         """
-        self.check_head(model, train)
+        self.check_training(model, train)
+        if self.options.compile:
+            model.encoder.compile(dynamic=True)  # in place: names of weights stay, and copies are not compiled
         if self.options.reinitialise_layers and resume is None:
             set_seed(seed)
             draw_anew(model, self.options.reinitialise_layers)
@@ -201,8 +183,9 @@ class TorchTrainer(TrainingHooks):
         """The options in use that need a head with scores of starts and ends."""
         return [*changes_spans(self.options), *(["r_drop"] if self.options.r_drop else [])]
 
-    def check_head(self, model: QAModel, train: Features) -> None:
-        """Raise :class:`UsageError` where an option in use needs another head."""
+    def check_training(self, model: QAModel, train: Features) -> None:
+        """Raise :class:`UsageError` where an option in use needs another head, or a compiler that is not there."""
+        check_compiler(self.options, self.engine.device.type)
         needed = self.needs_span_scores
         if needed and len(train) and self.predict(model, train.take(np.zeros(1, np.int64))).start is None:
             what = f"{needed[0]} needs a head that scores starts and ends; this one scores whole spans, or tags tokens"
