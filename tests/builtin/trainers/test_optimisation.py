@@ -186,6 +186,19 @@ def test_no_gradients_go_through_frozen_layers_in_any_architecture(
     assert {name: p.requires_grad for name, p in model.named_parameters()} == learns
 
 
+@pytest.mark.parametrize("form", ARCHITECTURES)
+def test_all_that_several_processes_train_has_gradients_in_every_architecture(form: str, tmp_path: Path) -> None:
+    model = assemble(trainer(), of_form(tmp_path, form))
+    batch = make_batch(windows(LENGTHS, model.spec), np.arange(8), model.spec, torch.device("cpu"))
+    learns = {name for name, p in model.named_parameters() if p.requires_grad}
+    model.freeze_idle(batch)
+    model.train().loss(model(batch), batch).backward()
+    assert not any(p.requires_grad and p.grad is None for p in model.parameters())
+    idle = {name for name in learns if not model.get_parameter(name).requires_grad}
+    words = {"xlnet": ["mask_emb"], "longformer": ["query_global", "key_global", "value_global"]}.get(form, [])
+    assert idle == {name for name in learns if any(word in name for word in words)}  # no window here has a separator
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"gradient_checkpointing": True, "adversarial": 0.1, "layer_decay": 0.9, "average_decay": 0.5}],

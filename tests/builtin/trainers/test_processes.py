@@ -78,6 +78,15 @@ class Weighed(TorchTrainer):
         self.elements = {name: sum(part_of(each).numel() for each in tensors) for name, tensors in every.items()}
 
 
+class Idle(Weighed):
+    """A weight of its encoder takes no part."""
+
+    def assemble(self, *given: Any, **more: Any) -> QAModel:
+        model = super().assemble(*given, **more)
+        model.encoder.idle = torch.nn.Linear(2, 2)
+        return model
+
+
 class Copying(TorchTrainer):
     """Copies the model, as some averages of torch do."""
 
@@ -137,6 +146,7 @@ def _worker(rank: int, port: int, out: Path) -> None:
     train(out / "base", out / "frozen" / str(rank), **FROZEN)
     train(out / "base", out / "frozen, cut" / str(rank), **CUT, **FROZEN)
     train(out / "base", out / "hungry" / str(rank), kind=Hungry)
+    train(out / "base", out / "idle" / str(rank), kind=Idle)
     with pytest.raises(UsageError, match="a hook of the trainer copies the model, whose weights are cut"):
         train(out / "base", out / "copied" / str(rank), kind=Copying, **CUT)
     with pytest.raises(UsageError) as refused:
@@ -183,7 +193,7 @@ def test_both_processes_end_with_the_same_weights_and_scores(found: Path) -> Non
         np.testing.assert_array_equal(np.load(found / "straight/0" / name), np.load(found / "straight/1" / name))
 
 
-@pytest.mark.parametrize(("two", "one"), [("together", "alone"), ("frozen", "frozen, alone")])
+@pytest.mark.parametrize(("two", "one"), [("together", "alone"), ("frozen", "frozen, alone"), ("idle", "alone")])
 def test_two_processes_do_what_one_does(two: str, one: str, found: Path) -> None:
     together, alone = load(found / two / "0"), load(found / one)
     assert alone["processes"] == 1

@@ -15,7 +15,7 @@ import torch
 from accelerate.utils import gather_object, set_seed
 
 from qatk.api import Features, SpanScores, TrainEvent, UsageError, advance, pause_requested
-from qatk_builtin.trainers.pytorch.batches import training_batches
+from qatk_builtin.trainers.pytorch.batches import make_batch, training_batches
 from qatk_builtin.trainers.pytorch.checkpoint import Interrupted
 from qatk_builtin.trainers.pytorch.course import Totals, generator_states, restore_generators
 from qatk_builtin.trainers.pytorch.dev_metrics import dev_metrics
@@ -80,6 +80,8 @@ class Loop:
         self._check_processes()
         self._rate = self._schedule.set(max(0, self.state.step - 1)) if self.total else 0.0
         self._meters = {name: _Meter(self.state.course.meters.get(name)) for name in ("step", "epoch")}
+        if self.total and engine.several and model.shards is None:
+            model.freeze_idle(make_batch(train, np.argsort(train.lengths)[:1], model.spec, engine.device))
         self._step = Step(hooks, engine, self.state, late=late)
 
     def _begin(self, resume: tuple[Interrupted, Path] | None) -> tuple[TrainingState, Schedule]:

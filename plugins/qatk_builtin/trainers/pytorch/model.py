@@ -68,6 +68,21 @@ class QAModel(nn.Module):
         states: Tensor = self.encoder(**inputs).last_hidden_state
         return states
 
+    def freeze_idle(self, batch: Batch) -> None:
+        """Freeze the weights of the encoder that have no part in its states, such as those that see entities (LUKE).
+
+        They learn nothing, and several processes would wait for their gradients.
+        """
+        idle = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+        with torch.compiler.set_stance("force_eager"):
+            for training in (True, False):  # what a mode leaves out at random or by itself is not idle
+                states = self.train(training).padded_states(batch)
+                if idle and states.requires_grad:
+                    found = torch.autograd.grad(states.sum(), idle, allow_unused=True)
+                    idle = [parameter for parameter, gradient in zip(idle, found, strict=True) if gradient is None]
+        for parameter in idle:
+            parameter.requires_grad_(False)
+
     def _before_separator(self, ids: Tensor) -> Tensor:
         """int64[B, L]: CLS and the question, to which all attend, as ``LongformerForQuestionAnswering`` has it."""
         config: Any = self.encoder.config
