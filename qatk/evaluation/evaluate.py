@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from qatk.errors import DataError, PredictionsError, UsageError
 from qatk.evaluation.free_text import ALIGNMENT, Aligner, align_answers
+from qatk.evaluation.given import given_odds, given_predictions
 from qatk.evaluation.locating import locate
 from qatk.evaluation.metrics import Odds, summarise
 from qatk.evaluation.prediction_files import (
     Source,
     check_null_odds,
     list_ids,
-    null_odds_of,
-    read_predictions,
+    refuse_double,
     same_order,
 )
 from qatk.evaluation.prediction_rows import Said
@@ -84,8 +85,7 @@ def evaluate(
     normalisation = normalisation_of(language, language_column, host)
     examples = read_data(data, host, cluster=cluster, use=use, language_column=language_column)
     clusters_of(examples, cluster)
-    said = predictions if isinstance(predictions, Mapping) else read_predictions(predictions)
-    odds = null_odds if isinstance(null_odds, Mapping) else null_odds_of(predictions, null_odds)
+    said, odds = given_predictions(predictions), given_odds(null_odds, predictions)
     masks = {}
     if align is not None:
         aligned = align_answers(examples, said, align)
@@ -163,6 +163,8 @@ def evaluate_examples(
     _check_threshold(na_prob_thresh, null_odds)
     if not len(examples):
         raise DataError("there are no questions to score")
+    if len(set(examples.id)) < len(examples):
+        refuse_double(examples.id, "the data")
     if extra == "ignore":
         known = set(examples.id)
         predictions = {name: text for name, text in predictions.items() if name in known}
@@ -197,6 +199,11 @@ def _check_threshold(threshold: float | None, null_odds: Mapping[str, float] | N
         return
     if null_odds is None:
         raise UsageError("a threshold needs null odds", fix="give them: --null-odds FILE (null_odds=)")
+    fix = "give a number on the scale of the null odds"
+    if not isinstance(threshold, Real) or isinstance(threshold, bool):
+        raise UsageError(
+            f"na_prob_thresh is {threshold!r}, no number", fix="give a number on the scale of the null odds"
+        )
     if math.isnan(threshold):
         raise UsageError("the threshold is NaN", fix="give a number on the scale of the null odds")
 

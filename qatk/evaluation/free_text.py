@@ -148,7 +148,12 @@ def align_answers(examples: Examples, said: Mapping[str, Said], aligner: Aligner
     """Align what is said of each question; of questions that the examples lack nothing is changed.
 
     A text that stands in the context in several places is put where scoring puts it: nearest to a gold answer.
+
+    Raises:
+        UsageError: for what is no aligner.
     """
+    if not isinstance(aligner, Aligner):
+        raise UsageError(f"align is {aligner!r}", fix="say how to align: align=qatk.evaluation.Aligner()")
     row = {name: i for i, name in enumerate(examples.id)}
     found: dict[str, Said] = {}
     kinds: dict[str, int] = {}

@@ -96,7 +96,7 @@ def _odds_of_rows(path: Path, needed: Sequence[str]) -> list[tuple[str, object]]
             raise DataError("the row has no 'id'", where=where, fix="a row has an 'id' and its 'null_odds'")
         value = row.get("null_odds")
         found.append((str(name), float(value) if type(value) is int else value))
-    _refuse_double([name for name, _ in found], path)
+    refuse_double([name for name, _ in found], str(path))
     return found
 
 
@@ -119,13 +119,14 @@ def _read_object(
             seen = "an object" if isinstance(value, tuple) else json.dumps(value)[:60]
             raise DataError(f"question {name!r} has {seen} instead of {kind}", where=str(path), fix=fix)
         values[name] = value
-    _refuse_double([name for name, _ in pairs], path)
+    refuse_double([name for name, _ in pairs], str(path))
     return values
 
 
-def _refuse_double(names: Sequence[str], path: Path) -> None:
+def refuse_double(names: Sequence[str], where: str) -> None:
+    """Refuse ids of which one occurs twice. Raises :class:`PredictionsError`, with the ids."""
     if double := [name for name, times in Counter(names).items() if times > 1]:
-        raise PredictionsError(list_ids({"occur twice": double}), where=str(path), fix="keep one line for each id")
+        raise PredictionsError(list_ids({"occur twice": double}), where=where, fix="keep one line for each id")
 
 
 def same_order(values: Mapping[str, object], ids: Sequence[str]) -> bool:

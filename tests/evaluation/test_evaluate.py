@@ -150,6 +150,43 @@ def test_a_table_without_gold_names_its_columns(folder: Path) -> None:
     assert "qatk data convert asked.csv OUT --set roles.answers=NAME" in str(told.value)
 
 
+def test_ids_that_are_numbers_are_those_of_rows_with_numbers() -> None:
+    rows = [{"id": k, "question": "Who?", "context": "A red fox.", "answers": ["red fox"]} for k in (1, 2)]
+    examples = qatk.Examples.from_rows(rows)
+    found = evaluate(examples, {1: "red fox", np.int64(2): ["red fox"]}, null_odds={1: 3, np.int64(2): np.float32(1)})
+    assert (found.metrics["exact"], found.predictions.null_odds.tolist()) == (100.0, [3.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("predictions", "others", "error", "message"),
+    [
+        ({**RIGHT, "q1": None}, {}, DataError, "predictions: question 'q1' has None instead of an answer text"),
+        ({**RIGHT, "q1": math.nan}, {}, DataError, "predictions: question 'q1' has nan instead of an answer text"),
+        ({**RIGHT, "q1": ["hen", ""]}, {}, DataError, "predictions: question 'q1' has ['hen', ''] instead of"),
+        ({**RIGHT, 1.5: "hen"}, {}, DataError, "predictions: 1.5 is no question id"),
+        ({**RIGHT, True: "hen"}, {}, DataError, "predictions: True is no question id"),
+        ({1: "red", "1": "red"}, {}, PredictionsError, "predictions: 1 question id occurs twice: 1"),
+        (["red fox"], {}, UsageError, "predictions: nothing can be read from an object of type list"),
+        (RIGHT, {"null_odds": {**RIGHT, "q1": None}}, DataError, "null_odds: question 'q0' has 'red fox' instead of a"),
+        (RIGHT, {"null_odds": dict.fromkeys(RIGHT)}, DataError, "null_odds: question 'q0' has None instead of a"),
+        (RIGHT, {"null_odds": [1.0]}, UsageError, "null_odds: nothing can be read from an object of type list"),
+        (RIGHT, {"null_odds": dict.fromkeys(RIGHT, 1), "na_prob_thresh": "0.5"}, UsageError, "na_prob_thresh is '0.5'"),
+        (RIGHT, {"align": True}, UsageError, "align is True"),
+    ],
+)
+def test_what_python_gives_is_held_to_what_files_must_be(
+    predictions: Any, others: dict[str, Any], error: type[QatkError], message: str
+) -> None:
+    with pytest.raises(error) as caught:
+        evaluate(EXAMPLES, predictions, **others)
+    assert str(caught.value).startswith(message)
+
+
+def test_questions_that_are_twice_in_the_data_are_refused() -> None:
+    with pytest.raises(PredictionsError, match="the data: 1 question id occurs twice: q0"):
+        evaluate(EXAMPLES.take([0, 1, 0]), {"q0": "red fox", "q1": "hen"})
+
+
 def test_files_are_read_plain_and_gzipped(folder: Path) -> None:
     text = json.dumps(RIGHT).encode()
     Path("p.json").write_bytes(b"\xef\xbb\xbf" + text)
