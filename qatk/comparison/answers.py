@@ -12,11 +12,15 @@ from qatk.errors import UsageError, counted
 from qatk.evaluation.answer_costs import read_costs
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
-from qatk.evaluation.prediction_files import check_null_odds, null_odds_of, read_predictions
+from qatk.evaluation.given import Given, given_odds, given_predictions
+from qatk.evaluation.prediction_files import check_null_odds
 from qatk.evaluation.prediction_rows import Said
 from qatk.languages import Normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples
+
+Odds = Source | Mapping[str, float] | None
+"""Null odds of predictions: a file of them, or numbers by id."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,12 @@ class Answers:
 
 
 def read_answers(
-    files: Mapping[str, Source],
-    null_odds: Sequence[Source | None],
+    files: Mapping[str, Given],
+    null_odds: Sequence[Odds],
     align: Aligner | None,
     na_prob_thresh: Sequence[float | None] = (),
 ) -> dict[str, Answers]:
-    """What prediction files say, by the name of each, with the odds files, and thresholds on the odds, in their order.
+    """What predictions say, by the name of each, with their odds, and thresholds on the odds, in their order.
 
     One threshold is that of all files.
     """
@@ -84,13 +88,14 @@ def read_answers(
     answers = {}
     odds_files = null_odds or [None] * len(files)
     for (name, file), odds_file, threshold in zip(files.items(), odds_files, thresholds, strict=True):
-        texts = read_predictions(file)
-        odds = null_odds_of(file, odds_file)
+        where = f"predictions {name}" if isinstance(file, Mapping) else str(file)
+        texts, odds = given_predictions(file, where=where), given_odds(odds_file, file)
         if odds is not None:
             check_null_odds(texts, odds, where=name)
         elif threshold is not None:
-            raise UsageError("a threshold needs null odds", where=str(file), fix="add --null-odds FILE")
-        answers[name] = Answers(texts, odds, align, {} if align is None else read_costs(Path(file)), threshold)
+            raise UsageError("a threshold needs null odds", where=where, fix="add --null-odds FILE")
+        costs = {} if align is None or isinstance(file, Mapping) else read_costs(Path(file))
+        answers[name] = Answers(texts, odds, align, costs, threshold)
     return answers
 
 

@@ -14,6 +14,15 @@ Source = str | Path
 T = TypeVar("T")
 
 
+def names_of(sources: Sequence[Source | Mapping[str, Any]]) -> list[str]:
+    """The name of each: of a path what distinguishes it, of predictions at hand their number among all."""
+    named = distinct_names([source for source in sources if not isinstance(source, Mapping)])
+    paths = iter(named)
+    numbers = [str(k) if str(k) not in named else f"mapping {k}" for k in range(1, len(sources) + 1)]
+    each = zip(sources, numbers, strict=True)
+    return [number if isinstance(source, Mapping) else next(paths) for source, number in each]
+
+
 def distinct_names(paths: Sequence[Source]) -> list[str]:
     """What distinguishes paths, as short names: folders above and below that all share are left out.
 

@@ -18,12 +18,13 @@ from qatk.comparison.alignment import (
     refuse_too_few,
     shared_ids,
 )
-from qatk.comparison.answers import Answers, Found, read_answers
+from qatk.comparison.answers import Answers, Found, Odds, read_answers
 from qatk.comparison.models import ask_models, runtimes_of
-from qatk.comparison.names import Source, distinct_names, names_of_groups
+from qatk.comparison.names import Source, names_of, names_of_groups
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.evaluation.free_text import Aligner
+from qatk.evaluation.given import Given
 from qatk.evaluation.metrics import take
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.normalisers import LANGUAGE_KEYS
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
 
 
 def read_systems(
-    sources: Sequence[Source],
-    null_odds: Sequence[Source | None] = (),
+    sources: Sequence[Given],
+    null_odds: Sequence[Odds] = (),
     *,
-    data: Source | Examples | None = None,
+    data: object = None,
     names: Sequence[str] | None = None,
     group_seeds: bool = False,
     common: bool = False,
@@ -57,10 +58,10 @@ def read_systems(
     """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
     Args:
-        sources: the first is the baseline. Without data, finished runs and prediction files, scored on the data of the
-            first run. With data, prediction files and models (run folders, saved models, checkpoints).
-        null_odds: the odds file of each predictions file, ``None`` where it has none; nothing at all for none.
-        data: the examples with gold, or a file of them; ``None`` where a run brings its own.
+        sources: the first is the baseline. Without data, finished runs and predictions (files, or mappings by id),
+            scored on the data of the first run. With data, predictions and models (run folders, saved models, hub ids).
+        null_odds: the odds of each of the predictions, ``None`` where it has none; nothing at all for none.
+        data: the examples with gold, rows or a file of them; ``None`` where a run brings its own.
         names: the system of each source; ``None`` makes a system of each, named after what distinguishes its path.
         group_seeds: without names, make one system of runs whose recipes differ in nothing but their seed.
         common: where they share only some questions, go on with those.
@@ -83,9 +84,9 @@ def read_systems(
             number of odds than of files; where data, metrics or normalisers differ; where a file cannot be opened.
     """
     refuse_too_few(len(sources))
-    of = dict(zip(distinct_names(sources), sources, strict=True))
-    files = {name: source for name, source in of.items() if Path(source).is_file()}
-    answers = read_answers(files, null_odds, align, na_prob_thresh)
+    given = dict(zip(names_of(sources), sources, strict=True))
+    answers = read_answers(_said(given), null_odds, align, na_prob_thresh)
+    of = {name: name if isinstance(source, Mapping) else source for name, source in given.items()}
     if data is None:
         _refuse_of_data(by, use)
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
@@ -95,7 +96,12 @@ def read_systems(
     if names is None:
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests) if group_seeds else list(of)
-    return _grouped(names, found, sources)
+    return _grouped(names, found, list(of.values()))
+
+
+def _said(given: Mapping[str, Given]) -> dict[str, Given]:
+    """The sources that are predictions, not runs or models."""
+    return {name: source for name, source in given.items() if isinstance(source, Mapping) or Path(source).is_file()}
 
 
 def _reader(nbest: bool, on: str, host: PluginHost | None) -> Callable[[Source], RunResult]:
@@ -115,7 +121,7 @@ def _of_runs(
     """Runs as they answered, and prediction files on the questions of the first."""
     runs = {name: read(source) for name, source in of.items() if name not in answers}
     if not runs:
-        what = f"{next(iter(of.values()))} is a file, not a run folder"
+        what = f"{next(iter(of.values()))} holds predictions, and no system is a run folder"
         raise UsageError(what, fix="prediction files need the data: --data DATA")
     refuse_other_normalisers({name: run.evaluation for name, run in runs.items()})
     refuse_other_metrics(_metrics(runs, answers))
@@ -138,7 +144,7 @@ def _on_data(
     of: Mapping[str, Source],
     answers: Mapping[str, Answers],
     asked: Examples,
-    data: Source | Examples,
+    data: object,
     by: Normalisation,
     host: PluginHost | None,
     *,
@@ -208,8 +214,8 @@ def _refuse_of_data(by: Normalisation | None, use: str | None) -> None:
         raise UsageError("--language goes with --data", fix=fix)
 
 
-def _name_of(data: Source | Examples) -> str:
-    return "the data" if isinstance(data, Examples) else Path(data).name
+def _name_of(data: object) -> str:
+    return Path(data).name if isinstance(data, str | Path) else "the data"
 
 
 def _shared_with_data(

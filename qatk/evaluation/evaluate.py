@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from qatk.errors import DataError, PredictionsError, UsageError
 from qatk.evaluation.free_text import ALIGNMENT, Aligner, align_answers
-from qatk.evaluation.given import given_odds, given_predictions
+from qatk.evaluation.given import Given, given_examples, given_odds, given_predictions
 from qatk.evaluation.locating import locate
 from qatk.evaluation.metrics import Odds, summarise
 from qatk.evaluation.prediction_files import (
@@ -28,7 +29,7 @@ from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.endings import dataset_for
 from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
-from qatk.types import Examples, clusters_of
+from qatk.types import Examples, Predictions, clusters_of
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -40,8 +41,8 @@ Extra = Literal["error", "ignore"]
 
 
 def evaluate(
-    data: Source | Examples,
-    predictions: Source | Mapping[str, Said],
+    data: object,
+    predictions: Given | Predictions,
     *,
     null_odds: Source | Mapping[str, float] | None = None,
     missing: Missing = "error",
@@ -57,11 +58,12 @@ def evaluate(
     """Score predictions as the official SQuAD v2 script does; without a threshold, they are scored as they are.
 
     Args:
-        data: examples with gold answers, or a file, see ``use``.
-        predictions: a mapping from id to text (``""`` for "no answer") or to the list of the answer's spans; or a file,
-            see :func:`qatk.evaluation.prediction_files.read_predictions`.
+        data: examples with gold answers, rows of them as :meth:`qatk.Examples.from_rows` reads, or a file, see ``use``.
+        predictions: what a model predicts for these examples; a mapping from id to text (``""`` for "no answer") or to
+            the list of the answer's spans; or a file, see
+            :func:`qatk.evaluation.prediction_files.read_predictions`.
         null_odds: a mapping from id to null score minus best span score, or a file; adds ``best_*`` and ``pr_*``.
-            ``None`` takes those that the rows of a predictions file hold, if all do.
+            ``None`` takes those of what a model predicts, or in the rows of a predictions file, if all have them.
         missing: what to do about questions without a prediction: ``"error"`` lists them, ``"wrong"`` scores them 0,
             even unanswerable ones.
         extra: what to do about predictions for other questions: ``"error"`` lists them, ``"ignore"`` drops them, as the
@@ -85,17 +87,16 @@ def evaluate(
     normalisation = normalisation_of(language, language_column, host)
     examples = read_data(data, host, cluster=cluster, use=use, language_column=language_column)
     clusters_of(examples, cluster)
-    said, odds = given_predictions(predictions), given_odds(null_odds, predictions)
-    masks = {}
-    if align is not None:
-        aligned = align_answers(examples, said, align)
-        said, masks = aligned.said, {ALIGNMENT: aligned.masks(examples)}
-    found = evaluate_examples(examples, said, odds, missing, extra, na_prob_thresh, normalisation)
+    said, odds = given_predictions(predictions, examples.id), given_odds(null_odds, predictions, examples.id)
+    aligned = None if align is None else align_answers(examples, said, align)
+    masks = {} if aligned is None else {ALIGNMENT: aligned.masks(examples)}
+    answers = said if aligned is None else aligned.said
+    found = evaluate_examples(examples, answers, odds, missing, extra, na_prob_thresh, normalisation)
     return replace(found, cluster=cluster, masks=masks)
 
 
 def read_data(
-    data: Source | Examples,
+    data: object,
     host: PluginHost | None = None,
     *,
     cluster: str | None = None,
@@ -105,7 +106,7 @@ def read_data(
     """Examples to score; a file is read by a dataset of the host, and examples are returned unchanged.
 
     Args:
-        data: a file, or examples.
+        data: a file, examples, or rows of them.
         host: the plugins to use.
         cluster: an additional column to read, see :func:`qatk.types.clusters_of`.
         use: the dataset that reads a file; its first required option is the path.
@@ -117,6 +118,10 @@ def read_data(
     """
     if isinstance(data, Examples):
         return data
+    further = [*([cluster] if cluster not in ("title", "context") else []), language_column]
+    columns = list(dict.fromkeys(filter(None, further)))
+    if not isinstance(data, str | Path):
+        return given_examples(data, columns)
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveDataset
 
@@ -127,9 +132,8 @@ def read_data(
     options: dict[str, object] = {required[0]: str(data)}
     if "bad_answers" in component.options.model_fields:
         options["bad_answers"] = "keep"  # scoring reads texts only, as the official script does
-    columns = [*([cluster] if cluster not in ("title", "context") else []), language_column]
-    if any(columns):
-        options["columns"] = list(dict.fromkeys(filter(None, columns)))
+    if columns:
+        options["columns"] = columns
     live = host.live(LiveDataset, "dataset", use, options)
     examples = live.load()
     if not examples.has_gold:
@@ -201,11 +205,9 @@ def _check_threshold(threshold: float | None, null_odds: Mapping[str, float] | N
         raise UsageError("a threshold needs null odds", fix="give them: --null-odds FILE (null_odds=)")
     fix = "give a number on the scale of the null odds"
     if not isinstance(threshold, Real) or isinstance(threshold, bool):
-        raise UsageError(
-            f"na_prob_thresh is {threshold!r}, no number", fix="give a number on the scale of the null odds"
-        )
+        raise UsageError(f"na_prob_thresh is {threshold!r}, no number", fix=fix)
     if math.isnan(threshold):
-        raise UsageError("the threshold is NaN", fix="give a number on the scale of the null odds")
+        raise UsageError("the threshold is NaN", fix=fix)
 
 
 def _odds_in_order(examples: Examples, null_odds: Mapping[str, float]) -> Odds:

@@ -1,45 +1,74 @@
-"""Predictions and null odds that a program gives to be scored, held to what files of them must be."""
+"""What a program gives to be scored, brought to the form in which files are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeVar, cast
 
-from qatk.errors import DataError, UsageError
-from qatk.evaluation.prediction_files import Source, null_odds_of, read_predictions, refuse_double
-from qatk.evaluation.prediction_rows import Said
-from qatk.types import Span
+import numpy as np
 
+from qatk.errors import DataError, UsageError, counted
+from qatk.evaluation.prediction_files import Source, null_odds_of, read_null_odds, read_predictions, refuse_double
+from qatk.evaluation.prediction_rows import Said
+from qatk.types import Examples, Predictions, Span
+
+Given = Source | Mapping[str, Said]
+"""Predictions: a file of them, or what is said by id."""
 V = TypeVar("V")
 
 
-def given_predictions(predictions: Source | Mapping[str, Said]) -> dict[str, Said]:
-    """What is said of each question, of a file or a mapping.
+def given_examples(rows: object, columns: Sequence[str] = ()) -> Examples:
+    """Examples of rows, with further columns.
+
+    Raises:
+        UsageError, DataError: as :meth:`qatk.Examples.from_rows`.
+    """
+    if rows is None:
+        raise UsageError("there is nothing to score: data is None", fix="give examples, rows, or the path of a file")
+    return Examples.from_rows(rows, columns=columns, where="data")
+
+
+def given_predictions(
+    predictions: Given | Predictions, ids: Sequence[str] = (), where: str = "predictions"
+) -> dict[str, Said]:
+    """What is said of each question, of a file, a mapping, or predictions of the questions with these ids.
+
+    ``where`` is what messages call what is no file.
 
     Raises:
         DataError: for a key that is no id, and an answer that is neither a text nor a list of spans.
         PredictionsError: for an id that occurs twice, as a number and as a text.
-        UsageError: for what is neither a file nor a mapping.
+        UsageError: for what is none of these, and for another number of predictions than of ids.
     """
     if isinstance(predictions, str | Path):
         return read_predictions(predictions)
+    if isinstance(predictions, Predictions):
+        if len(predictions) != len(ids):
+            what = f"{counted(len(predictions), 'prediction')} for {counted(len(ids), 'question')}"
+            raise UsageError(what, where=where, fix="predict all questions of the data, in their order")
+        return {name: predictions.spans(row) for row, name in enumerate(ids)}
     fix = "an answer is a text ('' for no answer) or a list of texts, none of them empty"
-    return _accepted(predictions, "predictions", "an answer text", _said, fix)
+    return _accepted(predictions, where, "an answer text", _said, fix)
 
 
 def given_odds(
-    null_odds: Source | Mapping[str, float] | None, predictions: Source | Mapping[str, Said]
+    null_odds: Source | Mapping[str, float] | None, predictions: Given | Predictions, ids: Sequence[str] = ()
 ) -> dict[str, float] | None:
-    """The null odds, of a file or a mapping; ``None`` takes those in the rows of the predictions, if all have them.
+    """The null odds, of a file or a mapping; ``None`` takes those that the predictions have, if they are of all.
 
     Raises:
         DataError, PredictionsError, UsageError: as :func:`given_predictions`.
     """
-    if null_odds is None or isinstance(null_odds, str | Path):
-        return null_odds_of(predictions, null_odds)
-    return _accepted(null_odds, "null_odds", "a number", _number, None)
+    if isinstance(null_odds, str | Path):
+        return read_null_odds(null_odds)
+    if null_odds is not None:
+        return _accepted(null_odds, "null_odds", "a number", _number, None)
+    if isinstance(predictions, Predictions):
+        odds = predictions.null_odds
+        return None if np.isnan(odds).any() else dict(zip(ids, odds.tolist(), strict=True))
+    return null_odds_of(predictions, None)
 
 
 def _said(value: object) -> Said | None:

@@ -20,7 +20,7 @@ from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trai
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.samples import sample_for
-from qatk.inference.sources import Source, find_source, folder_of, with_device
+from qatk.inference.sources import Source, find_source, folder_of, with_device, with_runtime
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
 from qatk.plugins.live_windows import LiveFeaturizer
@@ -28,6 +28,7 @@ from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
 from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
 from qatk.recipes.sections import RETRIEVAL
+from qatk.results import RunResult
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.remote import here
 from qatk.types import Examples, Predictions
@@ -177,7 +178,7 @@ class AnsweringModel:
 
 
 def load_model(
-    model: str | Path,
+    model: str | Path | RunResult,
     *,
     device: str | None = None,
     settings: Sections | None = None,
@@ -187,9 +188,9 @@ def load_model(
     """Load a model that answers questions.
 
     Args:
-        model: a run folder, or its URL; the folder of a saved or an exported model; the hub id of a question-answering
-            checkpoint; or ``package:NAME/sub/path``. Windows, decoder and null threshold are those of the run; for a
-            model that qatk did not train, they are the defaults of a recipe.
+        model: a run folder, its URL, or the result of the run; the folder of a saved or an exported model; the hub id
+            of a question-answering checkpoint; or ``package:NAME/sub/path``. Windows, decoder and null threshold are
+            those of the run; for a model that qatk did not train, they are the defaults of a recipe.
         device: as in the trainer's option, such as ``cpu`` or ``cuda``.
         settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``. ``passages`` replaces the
             run's: ``{"passages": {"use": "bm25", "keep": 8}}`` scores the best windows only, ``{}`` all windows.
@@ -214,7 +215,7 @@ def load_model(
     sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items() if name != RETRIEVAL}
     sections |= {RETRIEVAL: passages} if passages else {}
     if runtime is not None:
-        sections = _with_runtime(sections, runtime_section(runtime), host)
+        sections = with_runtime(sections, runtime_section(runtime), host)
     parts = compose_model(sections, host)
     tokenizer, spec = parts.backbone.prepare(None)
     if source.run is None and "max_length" not in changes.get("featurizer", {}):
@@ -262,23 +263,6 @@ def _assembled(parts: ModelParts, weights: Path | None, name: str) -> Model:
             fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
         )
     return loaded
-
-
-def _with_runtime(sections: Sections, chosen: Mapping[str, object], host: PluginHost) -> Sections:
-    """Sections with another runtime. The precision of one that has no such option is the trainer's."""
-    own = sections["runtime"]
-    if "trainer" not in sections and chosen not in (own, {"use": own["use"]}):
-        host.find("runtime", str(chosen["use"]))
-        wanted = ":".join(map(str, chosen.values()))
-        what = f"the model is exported for {own['use']}:{own.get(PRECISION)}, not for {wanted}"
-        raise UsageError(what, where="--runtime", fix="leave --runtime out, or export the model again")
-    if "trainer" not in sections:
-        return sections
-    options = host.find("runtime", str(chosen["use"])).component.options.model_fields
-    if PRECISION not in chosen or PRECISION in options:
-        return {**sections, "runtime": chosen}
-    trainer = {**sections["trainer"], PRECISION: chosen[PRECISION]}
-    return {**sections, "trainer": trainer, "runtime": {"use": chosen["use"]}}
 
 
 def _shorter_windows(

@@ -14,6 +14,7 @@ from qatk.calibration.calibrate import FILE
 from qatk.calibration.risk_control import KeptPromise
 from qatk.errors import ModelError, RunFolderError, UsageError
 from qatk.exports.folder import is_export, read_export, refuse_foreign
+from qatk.exports.runtimes import PRECISION
 from qatk.files import is_there
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins import values
@@ -201,3 +202,24 @@ def with_device(sections: Sections, device: str) -> Sections:
     if device != "cpu":
         raise UsageError("exported for the CPU", where=f"--device {device}", fix="leave --device out")
     return sections
+
+
+def with_runtime(sections: Sections, chosen: Mapping[str, object], host: PluginHost) -> Sections:
+    """Sections with another runtime. The precision of one that has no such option is the trainer's.
+
+    Raises:
+        UsageError: for another runtime than an export is for, and one that is not there.
+    """
+    own = sections["runtime"]
+    if "trainer" not in sections and chosen not in (own, {"use": own["use"]}):
+        host.find("runtime", str(chosen["use"]))
+        wanted = ":".join(map(str, chosen.values()))
+        what = f"the model is exported for {own['use']}:{own.get(PRECISION)}, not for {wanted}"
+        raise UsageError(what, where="--runtime", fix="leave --runtime out, or export the model again")
+    if "trainer" not in sections:
+        return sections
+    options = host.find("runtime", str(chosen["use"])).component.options.model_fields
+    if PRECISION not in chosen or PRECISION in options:
+        return {**sections, "runtime": chosen}
+    trainer = {**sections["trainer"], PRECISION: chosen[PRECISION]}
+    return {**sections, "trainer": trainer, "runtime": {"use": chosen["use"]}}

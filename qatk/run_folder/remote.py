@@ -11,8 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError
+from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError, UsageError
 from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, replacing, storage_errors, url_of
+from qatk.results.run import RunResult
 from qatk.run_folder.checkpoints import DIGESTS, damage_of, step_of
 from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import read_manifest
@@ -125,17 +126,23 @@ def working_folder(url: str) -> Path:
     return local_place(url, "made") / _key(url) / _ending(url)
 
 
-def here(path: P) -> P | Path:
+def here(named: P | RunResult) -> P | Path:
     """What a user named, on this machine: itself, or a copy of the run at a URL, without its saved states.
 
-    A copy is made once for each version of the manifest.
+    A copy is made once for each version of the manifest. Of the result of a run it is the folder.
 
     Raises:
-        RunFolderError: there is no run at the URL.
-        StorageError, UsageError: it cannot be reached.
+        RunFolderError: there is no run at the URL, or a result is of no folder.
+        StorageError, UsageError: it cannot be reached, or is no path.
     """
-    if (url := url_of(path)) is None:
-        return path
+    if isinstance(named, RunResult):
+        if named.folder is None:
+            raise RunFolderError(f"the run {named.name} has no folder", fix="load it by load_run, or name its folder")
+        return here(named.folder)
+    if not isinstance(named, str | Path):
+        raise UsageError(f"no path but an object of type {type(named).__name__}", fix="name a run or a model")
+    if (url := url_of(named)) is None:
+        return named
     remote = RemoteFolder(url)
     if (manifest := remote.read(RUN_MARK)) is None:
         raise RunFolderError(f"there is no run: no {RUN_MARK}", where=remote.url, fix="name the URL of a run folder")

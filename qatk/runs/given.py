@@ -31,6 +31,9 @@ class GivenData:
             UsageError: for what has no rows.
             DataError: for rows that are no questions, and answers that do not stand where they say.
         """
+        if data is not None and not isinstance(data, Mapping):
+            what = f"data maps each split to its rows, and is an object of type {type(data).__name__}"
+            raise UsageError(what, where="data", fix="for example data={'train': rows, 'dev': others}")
         for name in data or {}:
             if name not in ("train", "dev") and not may_name(name):
                 raise UsageError(

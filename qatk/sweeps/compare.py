@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from qatk.comparison.answers import Odds
 from qatk.comparison.compare import check_figures, compare_systems
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
+from qatk.evaluation.given import Given
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
 from qatk.recipes import is_plan, is_recipe
-from qatk.results import Comparison
+from qatk.results import Comparison, RunResult
 from qatk.results.comparison import System
 from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
@@ -21,15 +23,14 @@ from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values
 from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
-from qatk.types import Examples
 
 Source = str | Path
 
 
 def compare(
-    *sources: Source,
-    data: Source | Examples | None = None,
-    null_odds: Sequence[Source | None] = (),
+    *sources: Given | RunResult,
+    data: object = None,
+    null_odds: Sequence[Odds] = (),
     over: Mapping[str, Sequence[object]] | None = None,
     seeds: Sequence[int] | None = None,
     settings: Sequence[str] = (),
@@ -51,12 +52,12 @@ def compare(
     language_column: str | None = None,
     host: PluginHost | None = None,
 ) -> Comparison:
-    """Compare systems with the first one, question by question; for recipes, make missing runs first.
+    """Compare systems with the first one, the baseline, question by question; for recipes, make missing runs first.
 
     Args:
-        sources: run folders or URLs, predictions files, models with ``data``; recipes; a plan. The baseline is first.
+        sources: run folders, URLs or results, predictions (files, mappings), models with ``data``; recipes; a plan.
         data: the data for models to answer, and to score predictions files on, as in :func:`qatk.evaluate`.
-        null_odds: the odds file of each predictions file, or ``None``.
+        null_odds: the odds of each of the predictions, a file or a mapping, or ``None``.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
         seeds: for recipes: the seeds of every system.
         settings: for recipes: ``KEY=VALUE`` texts for all runs.
@@ -79,24 +80,31 @@ def compare(
         host: the plugins to use.
     """
     check_figures(draws, seed, margin)
-    host, sources = host or PluginHost.discover(), tuple(map(here, sources))
-    recipes = _recipes_of(sources, data, varied=bool(over) or seeds is not None)
+    host, systems = host or PluginHost.discover(), list(map(_named, sources))
+    recipes = _recipes_of(systems, data, varied=bool(over) or seeds is not None)
     by = given_normalisation(language, language_column, host)
     made = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on, bool(margin))
     read = partial(read_systems, data=data, use=use, cluster=cluster, on=on, host=host, align=align, by=by)
-    systems = made or _gathered(sources, host, on) or read(sources, null_odds, common=common, group_seeds=group_seeds)
-    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+    found = made or _gathered(systems, host, on) or read(systems, null_odds, common=common, group_seeds=group_seeds)
+    return compare_systems(found, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
-def _gathered(sources: Sequence[Source], host: PluginHost, on: str) -> list[System]:
+def _named(source: Given | RunResult) -> Given:
+    """What is compared, on this machine."""
+    if isinstance(source, list | tuple):
+        raise UsageError("systems are given one by one, not in a list", fix="qatk.compare(*systems)")
+    return source if isinstance(source, Mapping) else here(source)
+
+
+def _gathered(sources: Sequence[Given], host: PluginHost, on: str) -> list[System]:
     """The systems of a plan; none where something else is compared."""
-    found = len(sources) == 1 and is_plan(Path(sources[0]))
-    return gather(Path(sources[0]), host=host, on=on)[0] if found else []
+    plans = [source for source in sources if not isinstance(source, Mapping) and is_plan(source)]
+    return gather(Path(plans[0]), host=host, on=on)[0] if len(sources) == len(plans) == 1 else []
 
 
-def _recipes_of(sources: Sequence[Source], data: Source | Examples | None, *, varied: bool) -> list[Source]:
+def _recipes_of(sources: Sequence[Given], data: object, *, varied: bool) -> list[Source]:
     """The recipes among what is compared: all of it, or none."""
-    recipes = [source for source in sources if is_recipe(source)]
+    recipes = [source for source in sources if not isinstance(source, Mapping) and is_recipe(source)]
     if recipes and (len(recipes) < len(sources) or data is not None):
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     if varied and not recipes:

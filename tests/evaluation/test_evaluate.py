@@ -22,7 +22,7 @@ from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.evaluation.prediction_files import read_null_odds, read_predictions
 from qatk.statistics.intervals import mean_interval
 from repository import SHARED, needs_shared_data
-from scoring_cases import examples_of, squad_json, without_gold
+from scoring_cases import examples_of, predictions_of, squad_json, without_gold
 
 SYSTEMS = ["nlnet-v2", "bidaf-elmo-v2", "r-net-v1", "match-lstm-v1", "reference"]
 EXAMPLES = examples_of([["red fox"], ["hen"], [], []])
@@ -155,6 +155,31 @@ def test_ids_that_are_numbers_are_those_of_rows_with_numbers() -> None:
     examples = qatk.Examples.from_rows(rows)
     found = evaluate(examples, {1: "red fox", np.int64(2): ["red fox"]}, null_odds={1: 3, np.int64(2): np.float32(1)})
     assert (found.metrics["exact"], found.predictions.null_odds.tolist()) == (100.0, [3.0, 1.0])
+
+
+def test_what_a_model_predicts_is_scored_with_its_odds() -> None:
+    said = predictions_of(["red fox", "", "cow", ""], odds=[-2.0, 1.0, -1.0, 2.0])
+    found, mapped = evaluate(EXAMPLES, said), evaluate(EXAMPLES, {**RIGHT, "q1": "", "q2": "cow"})
+    odds = dict(zip(RIGHT, said.null_odds.tolist(), strict=True))
+    assert found.metrics == evaluate(EXAMPLES, {**RIGHT, "q1": "", "q2": "cow"}, null_odds=odds).metrics
+    assert {name: found.metrics[name] for name in mapped.metrics} == mapped.metrics
+    assert evaluate(EXAMPLES, predictions_of(list(RIGHT.values()))).metrics == evaluate(EXAMPLES, RIGHT).metrics
+    with pytest.raises(UsageError, match="predictions: 4 predictions for 2 questions"):
+        evaluate(EXAMPLES.take([0, 1]), said)
+
+
+def test_rows_are_data_to_score() -> None:
+    row = {"question": "Who?", "context": "A red fox.", "answers": "red fox", "lang": "en"}
+    rows = [{**row, "id": "q0", "part": "a"}, {**row, "id": "q1", "part": "b"}]
+    found = evaluate(rows, {"q0": "red fox", "q1": "fox"}, language_column="lang", cluster="part")
+    assert found.metrics == evaluate(qatk.Examples.from_rows(rows), {"q0": "red fox", "q1": "fox"}).metrics
+    assert found.clusters.kind == "part"
+    compared = qatk.compare({"q0": "red fox", "q1": "fox"}, {"q0": "", "q1": ""}, data=rows, draws=1000)
+    assert [(system.name, system.evaluation.metrics["exact"]) for system in compared.systems] == [("1", 50), ("2", 0)]
+    with pytest.raises(UsageError, match="data is None"):
+        evaluate(None, {})
+    with pytest.raises(UsageError, match="data: no rows can be read from an object of type int"):
+        evaluate(3, {})
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,11 @@ def test_the_questions_of_a_run_are_answered_as_the_run_did(run: Path, model: An
     found = model.predict(examples)
     for name, values in (("predictions.json", found.text), ("null_odds.json", found.null_odds.tolist())):
         assert dict(zip(examples.id, values, strict=True)) == json.loads((run / name).read_text())
+    result = qatk.load_run(run)
+    assert qatk.evaluate(examples, found).metrics["f1"] == result.metrics["f1"]
+    assert qatk.load_model(result).name == str(run)
+    with pytest.raises(RunFolderError, match="has no folder"):
+        qatk.load_model(replace(result, folder=None))
 
 
 def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringModel) -> None:
@@ -251,6 +256,8 @@ def test_what_cannot_be_answered(model: AnsweringModel, question: str, context: 
 def test_folders_that_are_no_model(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"is not a model: it has no config\.json\n  name a run folder"):
         qatk.load_model(tmp_path)
+    with pytest.raises(UsageError, match="no path but an object of type list"):
+        qatk.load_model([run])  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="no model is named"):
         qatk.load_model("")
     with pytest.raises(QatkError, match="there is no folder"):

@@ -94,6 +94,8 @@ def test_wrong_data_is_named_by_its_split(tmp_path: Path) -> None:
         settings = ["data={dev: {use: facts}}"] if "trian" in data else []
         with pytest.raises(kind, match=says):
             qatk.run(recipe, out=tmp_path / "run", data=data, settings=settings)
+    with pytest.raises(UsageError, match="data maps each split to its rows, and is an object of type DataFrame"):
+        qatk.run(recipe, out=tmp_path / "run", data=pd.DataFrame(rows(1, 2)))  # type: ignore[arg-type]
     assert not (tmp_path / "run" / "model").exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import qatk
 from commands import forked_python
-from qatk.errors import QatkError, UsageError
+from qatk.errors import DataError, QatkError, UsageError
 from qatk.sweeps.overrides import over_values, parse_over
 from repository import ROOT
 from small import write_recipe
@@ -34,8 +34,8 @@ def test_recipes_are_run_and_their_folders_can_be_compared_again(
     assert [list(system.seeds) for system in made.systems] == [[0, 1], [0, 1]]
     folders = sorted(path for path in (tmp_path / "made").iterdir() if path.is_dir())
     assert len(folders) == 4
-    again = qatk.compare(*folders, group_seeds=True, draws=1000)
-    assert len(again.systems) == 2
+    again = qatk.compare(*map(qatk.load_run, folders), group_seeds=True, draws=1000)
+    assert [list(system.sources) for system in again.systems] == [[*map(str, folders[:2])], [*map(str, folders[2:])]]
     alone = qatk.compare(recipe, seeds=[0, 1], out=tmp_path / "made", draws=1000)  # its runs are there
     assert (len(alone.systems), list(alone.systems[0].seeds), list(alone.pairs)) == (1, [0, 1], [])
     assert "mean of 2 seeds: F1 " in alone.summary
@@ -53,6 +53,10 @@ def test_mistakes(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     with pytest.raises(UsageError, match="over and seeds vary a recipe"):
         qatk.compare(FILES / "bold.json", FILES / "careful.json", over={"seed": [1]})
+    with pytest.raises(UsageError, match="systems are given one by one, not in a list"):
+        qatk.compare([FILES / "bold.json", FILES / "careful.json"], data=FILES / "dev.json")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="predictions 2: question 'a' has None instead of an answer text"):
+        qatk.compare({"a": ""}, {"a": None}, data=FILES / "dev.json")  # type: ignore[dict-item]
     with pytest.raises(UsageError, match="recipes are compared with recipes"):
         qatk.compare(recipe, FILES / "bold.json")
     with pytest.raises(UsageError, match="one value is one system"):
