@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
+    from qatk.sweeps.fitting import Compared
     from qatk.sweeps.plan import Planned
     from qatk.sweeps.sweep import Outcome
 
 _OF_FILES = (".json", ".jsonl", ".parquet", ".csv", ".tsv", ".gz", ".yaml", ".yml")
 """Endings that the name of no model has: what ends so and is not there was to be a file."""
+
+_OPTIONS = {"settings": "--set", "executor": "--launcher", "keep": "--keep-running"}
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,11 @@ class Sources:
     use: str | None
     null_odds: Sequence[str] | None
     na_prob_thresh: Sequence[str] | None
-    runtimes: Sequence[str] | None
+    runtime: Sequence[str] | None
     common: bool
     group_seeds: bool
     align: Aligner | None
-    by: Normalisation | None
-
-    @property
-    def of_odds(self) -> tuple[tuple[str, object], ...]:
-        """The options that are about null odds of prediction files."""
-        return (("--null-odds", self.null_odds), ("--na-prob-thresh", self.na_prob_thresh))
+    language: Normalisation | None
 
 
 @dataclass(frozen=True)
@@ -56,14 +54,9 @@ class Sweep:
     limit: int | None
     jobs: int | None
     plan: Path | None
-    launcher: str | None
+    executor: str | None
     keep: bool
     json: bool
-
-    @property
-    def of_runs(self) -> tuple[tuple[str, object], ...]:
-        """The options that are about making runs."""
-        return (("--jobs", self.jobs), ("--launcher", self.launcher), ("--keep-running", self.keep or None))
 
 
 @dataclass(frozen=True)
@@ -100,16 +93,13 @@ class Request:
                 raise UsageError(f"not found: {', '.join(absent)}", fix=fix)
         if sweep.over or sweep.seeds is not None or recipes:
             return self._read_recipes(host, recipes)
-        of_recipes = (("--set", sweep.settings), ("--out", sweep.out), ("--limit", sweep.limit), ("--plan", sweep.plan))
-        self._refuse(*of_recipes, *sweep.of_runs, why="a recipe")
+        self._refuse("no recipe")
         if plan := next((path for path in sources.inputs if is_plan(path)), None):
             return self._gather(host, plan)
         odds = [None if name == "-" else name for name in sources.null_odds or ()]
         if sources.data is not None:
             return self._answer(host, sources.data, odds), []
-        self._refuse(("--use", sources.use), ("--runtime", sources.runtimes), why="--data or recipes")
-        if all(path.is_dir() for path in sources.inputs):
-            self._refuse(*sources.of_odds, why="prediction files")
+        self._refuse("no data", *(["run folders"] if all(path.is_dir() for path in sources.inputs) else []))
         from qatk.comparison.systems import read_systems
 
         systems = read_systems(
@@ -120,7 +110,7 @@ class Request:
             nbest=self.nbest,
             on=self.on,
             align=sources.align,
-            by=sources.by,
+            by=sources.language,
             host=host,
             na_prob_thresh=thresholds(sources.na_prob_thresh or ()),
         )
@@ -135,19 +125,14 @@ class Request:
             what = f"not a recipe: {', '.join(others)}"
             fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
             raise UsageError(what, fix=fix)
-        self._refuse(("--data", sources.data), *sources.of_odds, why="models and prediction files")
-        self._refuse(("--use", sources.use), ("--language", sources.by), why="--data")
-        self._refuse(("--align", sources.align), why="prediction files")
-        self._refuse(("--common", sources.common or None), why="run folders and prediction files")
-        why = "run folders; the seeds of a recipe are grouped anyway"
-        self._refuse(("--group-seeds", sources.group_seeds or None), why=why)
-        settings = [*(sweep.settings or ()), *recipe_runtime(sources.runtimes or ())]
+        self._refuse("recipes")
+        settings = [*(sweep.settings or ()), *recipe_runtime(sources.runtime or ())]
         if sweep.plan is not None:
-            self._refuse(*sweep.of_runs, why="runs that this command makes")
+            self._refuse("a written plan")
             write(sweep.plan, self._planned(host, settings), host, json=sweep.json)
             raise typer.Exit
         runs = self._planned(host, settings)
-        section = launcher_section(sweep.launcher) or launcher_of(runs[0], host)
+        section = launcher_section(sweep.executor) or launcher_of(runs[0], host)
         executor = launched(section, host, jobs=sweep.jobs, keep=sweep.keep)
         return make(runs, executor, host, nbest=self.nbest, on=self.on, paired=self.paired)
 
@@ -172,14 +157,7 @@ class Request:
             raise UsageError(
                 f"{plan} is a plan, which is compared alone", fix="name only the plan, or only run folders"
             )
-        self._refuse(
-            *(("--data", sources.data), *sources.of_odds, ("--use", sources.use), ("--align", sources.align)),
-            *(("--runtime", sources.runtimes), ("--language", sources.by)),
-            why="models and prediction files",
-        )
-        self._refuse(
-            ("--common", sources.common or None), ("--group-seeds", sources.group_seeds or None), why="run folders"
-        )
+        self._refuse("a plan")
         return gather(plan, host=host, nbest=self.nbest, on=self.on)
 
     def _answer(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
@@ -187,9 +165,7 @@ class Request:
         from qatk.comparison.systems import read_systems
 
         sources = self.sources
-        self._refuse(("--on", None if self.on == "dev" else self.on), why="run folders without --data")
-        if all(path.is_file() for path in sources.inputs):
-            self._refuse(("--group-seeds", sources.group_seeds or None), why="run folders")
+        self._refuse("data", *(["files"] if all(path.is_file() for path in sources.inputs) else []))
         with show_progress():
             return read_systems(
                 sources.inputs,
@@ -201,11 +177,18 @@ class Request:
                 cluster=self.cluster,
                 host=host,
                 align=sources.align,
-                by=sources.by,
-                runtimes=sources.runtimes or (),
+                by=sources.language,
+                runtimes=sources.runtime or (),
                 na_prob_thresh=thresholds(sources.na_prob_thresh or ()),
             )
 
-    def _refuse(self, *options: tuple[str, object], why: str) -> None:
-        if given := [name for name, value in options if value not in (None, [], ())]:
-            raise UsageError(f"{', '.join(given)}: only for {why}", fix="see qatk compare --help")
+    def _refuse(self, *compared: Compared) -> None:
+        from qatk.sweeps.fitting import refuse_unfit
+
+        given = {**vars(self.sources), **vars(self.sweep), "on": None if self.on == "dev" else self.on}
+        refuse_unfit(compared, given, _option, "see qatk compare --help")
+
+
+def _option(name: str) -> str:
+    """An option by the name that ``qatk.compare`` has for it."""
+    return _OPTIONS.get(name) or f"--{name.replace('_', '-')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 from qatk.comparison.answers import Odds
@@ -19,6 +19,7 @@ from qatk.results import Comparison, RunResult
 from qatk.results.comparison import System
 from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
+from qatk.sweeps.fitting import Compared, refuse_unfit
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values
 from qatk.sweeps.plan import plan
@@ -80,13 +81,66 @@ def compare(
         host: the plugins to use.
     """
     check_figures(draws, seed, margin)
-    host, systems = host or PluginHost.discover(), list(map(_named, sources))
-    recipes = _recipes_of(systems, data, varied=bool(over) or seeds is not None)
-    by = given_normalisation(language, language_column, host)
-    made = _made(recipes, over or {}, seeds, settings, out, limit, executor, jobs, host, on, bool(margin))
-    read = partial(read_systems, data=data, use=use, cluster=cluster, on=on, host=host, align=align, by=by)
-    found = made or _gathered(systems, host, on) or read(systems, null_odds, common=common, group_seeds=group_seeds)
-    return compare_systems(found, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+    runs = _Runs(over, seeds, settings, out, limit, jobs, executor)
+    answers = _Answers(data, null_odds, use, align, language, language_column, common, group_seeds, cluster)
+    systems = _systems(list(map(_named, sources)), runs, answers, on, host or PluginHost.discover(), bool(margin))
+    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """How recipes are varied and run, as :func:`compare` takes it."""
+
+    over: Mapping[str, Sequence[object]] | None
+    seeds: Sequence[int] | None
+    settings: Sequence[str]
+    out: Source | None
+    limit: int | None
+    jobs: int | None
+    executor: Launched | Mapping[str, object] | None
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What runs and predictions are scored on and by, as :func:`compare` takes it."""
+
+    data: object
+    null_odds: Sequence[Odds]
+    use: str | None
+    align: Aligner | None
+    language: str | None
+    language_column: str | None
+    common: bool
+    group_seeds: bool
+    cluster: str | None
+
+
+def _systems(
+    sources: Sequence[Given], runs: _Runs, answers: _Answers, on: str, host: PluginHost, paired: bool
+) -> list[System]:
+    """The systems of what is compared. Raises :class:`UsageError` for options that do not go with it."""
+    recipes = _recipes_of(sources, varied=bool(runs.over) or runs.seeds is not None)
+    language = answers.language or answers.language_column
+    given = {**vars(runs), **vars(answers), "language": language, "on": None if on == "dev" else on}
+    refuse_unfit(_compared(sources, bool(recipes), answers.data is not None), given, str, "see help(qatk.compare)")
+    by = given_normalisation(answers.language, answers.language_column, host)
+    if recipes:
+        return _made(recipes, runs, host, on, paired)
+    if (planned := _plan_of(sources)) is not None:
+        return gather(planned, host=host, on=on)[0]
+    return read_systems(
+        sources,
+        answers.null_odds,
+        data=answers.data,
+        group_seeds=answers.group_seeds,
+        common=answers.common,
+        cluster=answers.cluster,
+        on=on,
+        host=host,
+        use=answers.use,
+        align=answers.align,
+        by=by,
+    )
 
 
 def _named(source: Given | RunResult) -> Given:
@@ -96,41 +150,40 @@ def _named(source: Given | RunResult) -> Given:
     return source if isinstance(source, Mapping) else here(source)
 
 
-def _gathered(sources: Sequence[Given], host: PluginHost, on: str) -> list[System]:
-    """The systems of a plan; none where something else is compared."""
-    plans = [source for source in sources if not isinstance(source, Mapping) and is_plan(source)]
-    return gather(Path(plans[0]), host=host, on=on)[0] if len(sources) == len(plans) == 1 else []
+def _plan_of(sources: Sequence[Given]) -> Path | None:
+    """The plan that is compared; ``None`` for anything else."""
+    paths = [Path(source) for source in sources if not isinstance(source, Mapping)]
+    return paths[0] if len(sources) == len(paths) == 1 and is_plan(paths[0]) else None
 
 
-def _recipes_of(sources: Sequence[Given], data: object, *, varied: bool) -> list[Source]:
+def _compared(sources: Sequence[Given], recipes: bool, data: bool) -> list[Compared]:
+    """What is compared, as far as options are concerned."""
+    if recipes:
+        return ["recipes"]
+    if _plan_of(sources) is not None:
+        return ["no recipe", "a plan"]
+    files = [isinstance(source, Mapping) or Path(source).is_file() for source in sources]
+    if data:
+        return ["no recipe", "data", *(["files"] if all(files) else [])]
+    return ["no recipe", "no data", *(["run folders"] if not any(files) else [])]
+
+
+def _recipes_of(sources: Sequence[Given], *, varied: bool) -> list[Source]:
     """The recipes among what is compared: all of it, or none."""
     recipes = [source for source in sources if not isinstance(source, Mapping) and is_recipe(source)]
-    if recipes and (len(recipes) < len(sources) or data is not None):
+    if recipes and len(recipes) < len(sources):
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     if varied and not recipes:
         raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
     return recipes
 
 
-def _made(
-    recipes: Sequence[Source],
-    over: Mapping[str, Sequence[object]],
-    seeds: Sequence[int] | None,
-    settings: Sequence[str],
-    out: Source | None,
-    limit: int | None,
-    executor: Launched | Mapping[str, object] | None,
-    jobs: int | None,
-    host: PluginHost,
-    on: str,
-    paired: bool,
-) -> list[System]:
-    """The systems of recipes, whose missing runs are made; none without recipes."""
-    if not recipes:
-        return []
-    overs = [over_values(key, values) for key, values in over.items()]
-    runs = plan(recipes, overs, seeds, host=host, settings=settings, out=out, limit=limit)
+def _made(recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, paired: bool) -> list[System]:
+    """The systems of recipes, whose missing runs are made."""
+    overs = [over_values(key, values) for key, values in (runs.over or {}).items()]
+    planned = plan(recipes, overs, runs.seeds, host=host, settings=runs.settings, out=runs.out, limit=runs.limit)
+    executor = runs.executor
     if executor is None or isinstance(executor, Mapping):
-        section = launcher_of(runs[0], host) if executor is None else executor
-        executor = launched(section, host, jobs=jobs)
-    return sweep(runs, executor, lambda event: None, host=host, on=on, paired=paired)[0]
+        section = launcher_of(planned[0], host) if executor is None else executor
+        executor = launched(section, host, jobs=runs.jobs)
+    return sweep(planned, executor, lambda event: None, host=host, on=on, paired=paired)[0]

@@ -312,7 +312,7 @@ def test_data_are_read_by_their_ending(folder: Path) -> None:
     for named in (partial(evaluate, "data.csv"), partial(qatk.compare, "right.json", data="data.csv")):
         with pytest.raises(DataError, match=r"data\.csv:1:1: this is not JSON"):
             named("half.json", use="squad")
-    with pytest.raises(UsageError, match="--use goes with --data"):
+    with pytest.raises(UsageError, match="use: only for data or recipes"):
         qatk.compare("right.json", "half.json", use="table")
     Path("data.csv").write_text(Path("data.csv").read_text().replace("context", "passage"))
     done = call("qatk", "eval", "data.csv", "half.json", "--json", cwd=folder)

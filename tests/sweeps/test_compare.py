@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,51 @@ def test_values_from_python_are_those_of_the_command() -> None:
     assert over_values("head.use", ["linear", "biaffine"]).labels == ["linear", "biaffine"]
     assert over_values("trainer.learning_rate", [1e-3, 2e-3]).values == ["0.001", "0.002"]
     assert over_values("backbone.layers", [None, 3]).values == parse_over("backbone.layers=[null, 3]").values
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "message"),
+    [
+        (
+            "files",
+            {"limit": 2, "out": "x", "jobs": 4, "settings": ["no=1"]},
+            "settings, out, limit, jobs: only for a recipe",
+        ),
+        ("files", {"executor": {"use": "nope"}}, "executor: only for a recipe"),
+        ("files", {"on": "nope"}, "on: only for run folders without data"),
+        ("files", {"group_seeds": True}, "group_seeds: only for run folders"),
+        ("recipe", {"null_odds": ["o.json"]}, "null_odds: only for models and prediction files"),
+        ("recipe", {"use": "table", "language": "de"}, "use, language: only for data"),
+        ("recipe", {"language_column": "lang"}, "language: only for data"),
+        ("recipe", {"common": True}, "common: only for run folders and prediction files"),
+        (
+            "recipe",
+            {"group_seeds": True},
+            "group_seeds: only for run folders; the seeds of a recipe are grouped anyway",
+        ),
+        ("plan", {"data": FILES / "dev.json", "use": "squad"}, "data, use: only for models and prediction files"),
+        ("plan", {"seeds": [1]}, "over and seeds vary a recipe"),
+        ("plan", {"common": True}, "common: only for run folders"),
+        ("folders", {"null_odds": ["o.json"]}, "null_odds: only for prediction files"),
+        ("folders", {"use": "squad"}, "use: only for data or recipes"),
+    ],
+)
+def test_options_without_effect_are_refused_as_by_the_command(
+    tmp_path: Path, sources: str, options: dict[str, Any], message: str
+) -> None:
+    plan = tmp_path / "plan"
+    plan.mkdir()
+    (plan / "plan.json").write_text("{}")
+    given = {
+        "files": [FILES / "bold.json", FILES / "careful.json"],
+        "recipe": [write_recipe(tmp_path)],
+        "plan": [plan],
+        "folders": [tmp_path, plan],
+    }
+    data = {"data": FILES / "dev.json"} if sources == "files" else {}
+    with pytest.raises(UsageError) as told:
+        qatk.compare(*given[sources], **data, **options)
+    assert str(told.value).partition("\n")[0] == message
 
 
 def test_mistakes(tmp_path: Path) -> None:

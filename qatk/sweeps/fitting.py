@@ -1,0 +1,60 @@
+"""Which options of a comparison go with what is compared: of the command and of ``qatk.compare`` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from qatk.errors import UsageError
+
+Compared = Literal["recipes", "a written plan", "no recipe", "a plan", "data", "files", "no data", "run folders"]
+"""What is compared; several of these may hold."""
+
+_ONLY_FOR: Mapping[Compared, Sequence[tuple[Sequence[str], str]]] = {
+    "recipes": [
+        (("data", "null_odds", "na_prob_thresh"), "models and prediction files"),
+        (("use", "language"), "{data}"),
+        (("align",), "prediction files"),
+        (("common",), "run folders and prediction files"),
+        (("group_seeds",), "run folders; the seeds of a recipe are grouped anyway"),
+    ],
+    "a written plan": [(("jobs", "executor", "keep"), "runs that this command makes")],
+    "no recipe": [(("settings", "out", "limit", "plan", "jobs", "executor", "keep"), "a recipe")],
+    "a plan": [
+        (
+            ("data", "null_odds", "na_prob_thresh", "use", "align", "runtime", "language"),
+            "models and prediction files",
+        ),
+        (("common", "group_seeds"), "run folders"),
+    ],
+    "data": [(("on",), "run folders without {data}")],
+    "files": [(("group_seeds",), "run folders")],
+    "no data": [(("use", "runtime"), "{data} or recipes")],
+    "run folders": [(("null_odds", "na_prob_thresh"), "prediction files")],
+}
+"""The options that do not go with what is compared, and what each is for."""
+
+
+def refuse_unfit(
+    compared: Sequence[Compared], given: Mapping[str, object], named: Callable[[str], str], fix: str
+) -> None:
+    """Refuse options that would have no effect.
+
+    Args:
+        compared: what is compared.
+        given: the values of options by name; ``None``, ``False`` and what is empty is not given.
+        named: what the caller calls an option.
+        fix: where the options are described.
+
+    Raises:
+        UsageError: for options that are not for what is compared.
+    """
+    for what in compared:
+        for options, why in _ONLY_FOR[what]:
+            if unfit := [named(name) for name in options if _is_given(given.get(name))]:
+                raise UsageError(f"{', '.join(unfit)}: only for {why.format(data=named('data'))}", fix=fix)
+
+
+def _is_given(value: object) -> bool:
+    """Frames are given, and say nothing of it as a truth value."""
+    return value is not None and value is not False and not (isinstance(value, list | tuple | Mapping) and not value)
