@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import metadata, packages_distributions
 from pathlib import Path
 
 import requirements  # of tools/
@@ -37,6 +38,8 @@ IMPORTED_BY_TORCH = {"onnxscript", "tensorboard"}
 """torch.onnx writes graphs with it, and torch.utils.tensorboard event files."""
 BY_HAND = {"s3fs", "trackio"}
 """What brings so much that no test has it: ``tools/try_s3fs.py`` and ``tools/try_trackio.py`` try it."""
+INTERNAL = {"QATK_API", "QATK_COMPLETE", "QATK_EVENTS", "QATK_LAUNCHED"}
+"""Names in the code that are no variables for users."""
 NOT_RUN = {"_typeshed"}
 """Only for types."""
 
@@ -75,6 +78,16 @@ def test_what_is_adapted_to_is_an_extra() -> None:
     found = set[str]().union(*(imported(file) for file in (ROOT / "qatk" / "adapters").glob("*.py")))
     assert found >= set(ADAPTED)
     assert set(requirements.bounds("adapters")) == set(ADAPTED.values())
+
+
+def test_the_page_on_installing_names_every_extra_and_variable() -> None:
+    page = (ROOT / "docs" / "how-to" / "install.md").read_text("utf-8")
+    rows = {name for row in re.findall(r"^\| (`.+?) \|", page, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
+    extras = metadata("qatk").get_all("Provides-Extra") or []
+    assert {name for name in rows if name.islower()} == set(extras) - {"dev", "docs"}
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "qatk").rglob("*.py"))
+    known = set(re.findall(r"\bQATK_[A-Z_]+\b", code)) - INTERNAL
+    assert {name for name in rows if name.startswith("QATK_")} == known
 
 
 def normal(name: str) -> str:
