@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
-from transformers import AutoModel, BartConfig, PretrainedConfig, XLMConfig
+from transformers import AutoModel, BartConfig, DebertaV2Config, MBartConfig, PretrainedConfig, XLMConfig
 
-from model_tools import ARCHITECTURES, save_model, windows
+from model_tools import ARCHITECTURES, SHAPE, save_model, windows
 from qatk.api import UsageError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
@@ -86,27 +87,54 @@ def test_rates_fall_with_depth_in_every_architecture(form: str, tmp_path: Path) 
     assert all(id(p) in bare for name, p in trained.items() if name.endswith("bias"))
 
 
+def needing_gradients(model: QAModel, run: Callable[[], object]) -> list[set[bool]]:
+    """Whether what linear layers give needs gradients, in each layer of the encoder."""
+    seen: list[set[bool]] = []
+    for layer in layers_of(model.encoder):
+        seen.append(set())
+        for part in (m for m in layer.modules() if isinstance(m, nn.Linear)):
+            part.register_forward_hook(lambda part, given, out, found=seen[-1]: found.add(out.requires_grad))
+    run()
+    return seen
+
+
+_TWO = {"encoder.layers.0.": 3, "encoder.layers.1.": 2, "decoder.layers.0.": 1, "decoder.layers.1.": 0}
+_RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c"], "position_buckets": 8, "conv_kernel_size": 3}
+
+
 @pytest.mark.parametrize(
-    ("config", "below"),
+    ("config", "due"),
     [
-        (BartConfig(**_SIZES, d_model=16), ["encoder.layers.0.", "encoder.layers.1.", "decoder.layers.0."]),
-        (XLMConfig(vocab_size=60, emb_dim=16, n_layers=2, n_heads=2), ["attentions.0.", "ffns.0.", "layer_norm2.0."]),
+        (BartConfig(**_SIZES, d_model=16), _TWO),
+        (MBartConfig(**_SIZES, d_model=16), _TWO | {"encoder.layer_norm.": 2, "decoder.layer_norm.": 0}),
+        (
+            XLMConfig(vocab_size=60, emb_dim=16, n_layers=2, n_heads=2),
+            {"attentions.0.": 1, "ffns.0.": 1, "layer_norm2.0.": 1},
+        ),
+        (
+            DebertaV2Config(vocab_size=60, **SHAPE | {"num_hidden_layers": 3}, **_RELATIVE),
+            {"encoder.layer.0.": 2, "encoder.conv.": 2, "encoder.layer.1.": 1, "encoder.layer.2.": 0},
+        ),
     ],
-    ids=["bart", "xlm"],
+    ids=lambda given: getattr(given, "model_type", ""),
 )
-def test_what_lies_beside_or_before_the_heaviest_list_is_no_top_layer(
-    config: PretrainedConfig, below: list[str], tmp_path: Path
+def test_what_lies_beside_layers_is_no_part_of_the_top_one(
+    config: PretrainedConfig, due: dict[str, int], tmp_path: Path
 ) -> None:
     hf = backbone(tmp_path)
     model = QAModel(AutoModel.from_config(config), nn.Linear(16, 2), hf.tokenizer(), hf.spec())
     found = heights(model)
     named = {name: found[id(p)] for name, p in model.encoder.named_parameters()}
     depth = len(layers_of(model.encoder))
-    assert depth == (4 if "encoder.layers.0." in below else 2)
+    assert depth == max(due.values()) + 1
     assert all(height == depth for name, height in named.items() if "emb" in name)
-    for number, start in enumerate(below):
-        height = depth - 1 - (number if depth == 4 else 0)
-        assert {value for name, value in named.items() if name.startswith(start)} == {height}
+    assert {start: {h for n, h in named.items() if n.startswith(start)} for start in due} == {
+        start: {height} for start, height in due.items()
+    }
+    ids = torch.full((2, 9), 7)
+    with frozen(model, TorchOptions(frozen_layers=depth - 1)):
+        seen = needing_gradients(model, lambda: model.encoder(input_ids=ids, attention_mask=torch.ones_like(ids)))
+    assert seen == [{False}] * (depth - 1) + [{True}]
 
 
 def test_lower_layers_move_less(tmp_path: Path) -> None:
@@ -169,14 +197,10 @@ def test_no_gradients_go_through_frozen_layers_in_any_architecture(
     model = assemble(engine, hf)
     learns = {name: p.requires_grad for name, p in model.named_parameters()}
     below, *above = layers_of(model.encoder)
-    seen: dict[nn.Module, set[bool]] = {layer: set() for layer in (below, *above)}
-    for layer, found in seen.items():
-        for part in (m for m in layer.modules() if isinstance(m, nn.Linear)):
-            part.register_forward_hook(lambda part, given, out, found=found: found.add(out.requires_grad))
+    batch = make_batch(windows(LENGTHS, hf.spec()), np.arange(8), hf.spec(), torch.device("cpu"))
     before, low = weights(model), {id(p) for p in lowest(model, 1)}
     with frozen(model, engine.options):
-        model.train()(make_batch(windows(LENGTHS, hf.spec()), np.arange(8), hf.spec(), torch.device("cpu")))
-    assert list(seen.values()) == [{False}, *({True} for _ in above)]
+        assert needing_gradients(model, lambda: model.train()(batch)) == [{False}, *({True} for _ in above)]
     train(engine, model, windows(LENGTHS, hf.spec()))
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, before[name]) or (id(parameter) not in low and learns[name]), name

@@ -22,23 +22,23 @@ def layers_of(encoder: nn.Module) -> list[nn.Module]:
     Raises:
         UsageError: the encoder has no list of modules.
     """
-    if found := list(_stacked(encoder)):
+    if found := [layer for _, layers in _stacks(encoder) for layer in layers]:
         return found
     what = f"{type(encoder).__name__} keeps its layers in no list, so that nobody knows which are deep"
     raise UsageError(what, where="trainer", fix="leave out layer_decay, frozen_layers and reinitialise_layers")
 
 
-def _stacked(module: nn.Module) -> Iterator[nn.Module]:
-    """The layers in a module; lists of embeddings are none."""
+def _stacks(module: nn.Module) -> Iterator[tuple[nn.Module, list[nn.Module]]]:
+    """The modules that keep layers in lists, each with its layers; lists of embeddings are none."""
     children = [child for name, child in module.named_children() if "emb" not in name]
     lists = [_flat(child) for child in children if isinstance(child, nn.ModuleList) and len(child)]
     if lists:
         heaviest = max(lists, key=lambda layers: sum(p.numel() for layer in layers for p in layer.parameters()))
-        for parts in zip(*(layers for layers in lists if len(layers) == len(heaviest)), strict=True):
-            yield parts[0] if len(parts) == 1 else nn.ModuleList(parts)
+        by_layer = zip(*(layers for layers in lists if len(layers) == len(heaviest)), strict=True)
+        yield module, [parts[0] if len(parts) == 1 else nn.ModuleList(parts) for parts in by_layer]
     for child in children:
         if not isinstance(child, nn.ModuleList):
-            yield from _stacked(child)
+            yield from _stacks(child)
 
 
 def _flat(layers: nn.ModuleList) -> list[nn.Module]:
@@ -49,25 +49,31 @@ def _flat(layers: nn.ModuleList) -> list[nn.Module]:
 def heights(model: QAModel) -> dict[int, int]:
     """The number of encoder layers above each parameter, by its ``id``: 0 in the top layer and in the head.
 
-    Embeddings lie below the first layer; what comes after the last layer, such as a norm, counts as part of it.
+    Embeddings lie below the first layer; what else an encoder, or a decoder, keeps beside its layers, such as a norm,
+    counts as part of its last one.
     """
     layers = layers_of(model.encoder)
-    found = {id(parameter): 0 for parameter in model.parameters()}
+    found, above = {id(parameter): 0 for parameter in model.parameters()}, len(layers)
+    for stack, own in _stacks(model.encoder):
+        above -= len(own)
+        found |= {id(parameter): above for parameter in stack.parameters()}
     for name, parameter in model.encoder.named_parameters():
         if "emb" in name:
             found[id(parameter)] = len(layers)
     for module in model.encoder.modules():
         if isinstance(module, nn.Embedding):  # of relative positions too
             found |= {id(parameter): len(layers) for parameter in module.parameters()}
-        elif hasattr(module, "rel_embeddings") and isinstance(norm := getattr(module, "LayerNorm", None), nn.Module):
-            found |= {id(parameter): len(layers) for parameter in norm.parameters()}  # of DeBERTa's table
+        elif hasattr(module, "rel_embeddings"):  # DeBERTa: the table's norm, and what comes after the first layer
+            for name, height in (("LayerNorm", len(layers)), ("conv", len(layers) - 1)):
+                if isinstance(part := getattr(module, name, None), nn.Module):
+                    found |= {id(parameter): height for parameter in part.parameters()}
     for above, layer in enumerate(reversed(layers)):
         found |= {id(parameter): above for parameter in layer.parameters()}
     return found
 
 
 def lowest(model: QAModel, number: int) -> list[nn.Parameter]:
-    """The parameters of the embeddings and of so many of the lowest layers; none of 0 layers.
+    """The parameters of the embeddings and of so many of the lowest layers, by :func:`heights`; none of 0 layers.
 
     Raises:
         UsageError: the encoder has fewer layers.
@@ -78,8 +84,7 @@ def lowest(model: QAModel, number: int) -> list[nn.Parameter]:
     if number > len(layers):
         what = f"frozen_layers is {number}, but {type(model.encoder).__name__} has {len(layers)}"
         raise UsageError(what, where="trainer", fix="lower it")
-    embeddings = [parameter for parameter in model.parameters() if above[id(parameter)] == len(layers)]
-    return [*embeddings, *(parameter for layer in layers[:number] for parameter in layer.parameters())]
+    return [parameter for parameter in model.encoder.parameters() if above[id(parameter)] >= len(layers) - number]
 
 
 @contextmanager
