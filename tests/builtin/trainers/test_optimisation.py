@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch._subclasses import FakeTensorMode
 from transformers import AutoModel, BartConfig, DebertaV2Config, MBartConfig, PretrainedConfig, XLMConfig
 
 from model_tools import ARCHITECTURES, SHAPE, save_model, windows
-from qatk.api import UsageError
+from qatk.api import QatkWarning, UsageError
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers import TorchOptions
@@ -199,9 +200,15 @@ def test_no_gradients_go_through_frozen_layers_in_any_architecture(
     below, *above = layers_of(model.encoder)
     batch = make_batch(windows(LENGTHS, hf.spec()), np.arange(8), hf.spec(), torch.device("cpu"))
     before, low = weights(model), {id(p) for p in lowest(model, 1)}
-    with frozen(model, engine.options):
+
+    def told() -> Any:
+        said = "frozen_layers is 1: nothing of AlbertModel is left to train, the head learns alone"
+        return nullcontext() if above else pytest.warns(QatkWarning, match=said)
+
+    with told(), frozen(model, engine.options):
         assert needing_gradients(model, lambda: model.train()(batch)) == [{False}, *({True} for _ in above)]
-    train(engine, model, windows(LENGTHS, hf.spec()))
+    with told():
+        train(engine, model, windows(LENGTHS, hf.spec()))
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, before[name]) or (id(parameter) not in low and learns[name]), name
     assert low >= {id(p) for p in below.parameters()}
@@ -252,6 +259,13 @@ def test_a_manifest_says_how_many_parameters_are_trained(tmp_path: Path) -> None
         train(trainer(frozen_layers=3), model, windows(LENGTHS, model.spec))
     with pytest.raises(UsageError, match="frozen_layers and reinitialise_layers are more than the 2 layers"):
         train(trainer(frozen_layers=1, reinitialise_layers=2), model, windows(LENGTHS, model.spec))
+
+
+def test_one_layer_that_is_used_again_and_again_is_frozen_whole(tmp_path: Path) -> None:
+    model = assemble(trainer(), of_form(tmp_path, "albert"))
+    said = "frozen_layers is 2, but AlbertModel has 1 layer, used 2 times: none of these can be frozen alone"
+    with pytest.raises(UsageError, match=rf"{said}.*\n.*leave it out"):
+        lowest(model, 2)
 
 
 class Bag(nn.Module):

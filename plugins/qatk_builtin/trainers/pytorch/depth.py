@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-from qatk.api import UsageError
+from qatk.api import QatkWarning, UsageError
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.model import QAModel
 
@@ -82,8 +83,11 @@ def lowest(model: QAModel, number: int) -> list[nn.Parameter]:
         return []
     above, layers = heights(model), layers_of(model.encoder)
     if number > len(layers):
-        what = f"frozen_layers is {number}, but {type(model.encoder).__name__} has {len(layers)}"
-        raise UsageError(what, where="trainer", fix="lower it")
+        what, fix = f"frozen_layers is {number}, but {type(model.encoder).__name__} has {len(layers)}", "lower it"
+        times = getattr(getattr(model.encoder, "config", None), "num_hidden_layers", 1)
+        if len(layers) == 1 and times > 1:
+            what, fix = f"{what} layer, used {times} times: none of these can be frozen alone", "leave it out"
+        raise UsageError(what, where="trainer", fix=fix)
     return [parameter for parameter in model.encoder.parameters() if above[id(parameter)] >= len(layers) - number]
 
 
@@ -102,6 +106,9 @@ def frozen(model: QAModel, options: TorchOptions) -> Iterator[None]:
         raise UsageError(what, where="trainer", fix="a layer that is drawn anew has to be trained: lower either")
     for parameter in held:
         parameter.requires_grad_(False)
+    if held and not any(parameter.requires_grad for parameter in model.encoder.parameters()):
+        what = f"frozen_layers is {options.frozen_layers}: nothing of {type(model.encoder).__name__} is left to train"
+        warnings.warn(f"{what}, the head learns alone", QatkWarning, stacklevel=2)
     try:
         yield
     finally:
