@@ -207,7 +207,7 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tupl
         file = pq.ParquetFile(path)
         present = [name for name in file.schema_arrow.names if columns is None or name in columns]
         rows = (row for batch in file.iter_batches(columns=present) for row in batch.to_pylist())
-        yield from ((f"{path}: row {number}", row) for number, row in enumerate(rows))
+        yield from ((f"{path}: row {number}", row) for number, row in enumerate(rows, 2))  # as a spreadsheet shows it
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise _cannot_read(path, error) from error

@@ -23,6 +23,11 @@ Bool = NDArray[np.bool_]
 """An array of bool."""
 
 
+def row_number(row: int) -> str:
+    """What a message calls a row of which no file is known; the first is 0."""
+    return f"row {row}"
+
+
 def freeze(owner: object, name: str, dtype: type, length: int | None = None) -> None:
     """Replace the array ``owner.name`` by a read-only view.
 

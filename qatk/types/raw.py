@@ -8,16 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from qatk.errors import counted
-from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze
+from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number
 from qatk.types.examples import Examples
 from qatk.types.ragged import owners
 
 UNKNOWN_START = -1
 """The ``answer_start`` in :class:`Examples` of an answer whose place is not known."""
-
-
-def _row(row: int) -> str:
-    return f"row {row}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +36,7 @@ class RawExamples:
         answer_span: as of :class:`Examples`.
         columns: further columns by name, n strings each.
         place: says where a question stands in its source, by its row: ``data[0].paragraphs[2].qas[1]``.
+        ids_made: whether the source has no ids, so that these stand nowhere in it.
     """
 
     id: Sequence[str]
@@ -55,7 +52,8 @@ class RawExamples:
     places_found: bool = False
     answer_span: Int32 | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    place: Callable[[int], str] = _row
+    place: Callable[[int], str] = row_number
+    ids_made: bool = False
 
     def __repr__(self) -> str:
         texts = f"{counted(len(self.context), 'context')}, {counted(len(self.answer_text), 'answer')}"
@@ -84,8 +82,12 @@ class RawExamples:
         """The context of question ``row``."""
         return self.context[int(self.context_index[row])]
 
+    def name_of(self, row: int) -> str:
+        """How a message calls question ``row``: its id, or where it stands if its source has none."""
+        return self.place(row) if self.ids_made else self.id[row]
+
     @classmethod
-    def of(cls, examples: Examples, place: Callable[[int], str] = _row) -> RawExamples:
+    def of(cls, examples: Examples, place: Callable[[int], str] = row_number) -> RawExamples:
         """What examples say, as if a file said so."""
         n = len(examples)
         gold = examples.answer_offsets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qatk.errors import DataError, DataWarning, counted, listed
+from qatk.types.arrays import row_number
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of, quoted
@@ -46,6 +47,7 @@ class Rows:
             or ``answer_end``, or says by true and false that a question ``is_impossible``; ``None``: none does. A list
             of several columns for ``answers``.
         columns: further columns to read.
+        place: says where a row stands, its file included, for messages; ``None`` counts rows from 0.
 
     Raises:
         DataError: for a table without rows, or without a column that is named or needed, with those that it has;
@@ -54,10 +56,16 @@ class Rows:
     """
 
     def __init__(
-        self, table: pa.Table, where: str, roles: NamedColumns | None = None, columns: Sequence[str] = ()
+        self,
+        table: pa.Table,
+        where: str,
+        roles: NamedColumns | None = None,
+        columns: Sequence[str] = (),
+        place: Callable[[int], str] | None = None,
     ) -> None:
         table = with_texts(table)
         self.table, self.where, self.further = table, where, columns
+        self._place, self._files_named = place or row_number, place is not None
         if not table.num_rows:
             raise DataError("there are no rows", where=where, fix="one row a question is due")
         check_names(table, where)
@@ -114,8 +122,12 @@ class Rows:
                 other = setting_of("is_impossible", "null")
                 fix = f"true, false or nothing; if the column holds something else: {other}"
                 what = f"{quoted(value)} does not say whether there is an answer"
-                raise DataError(what, where=f"{self.where}: row {row}", fix=fix)
+                raise DataError(what, where=self._at(row), fix=fix)
         return [_FLAGS[str(value).strip().lower()] for value in values]
+
+    def _at(self, row: int) -> str:
+        """Where a row stands, its file included."""
+        return self._place(row) if self._files_named else f"{self.where}: {self._place(row)}"
 
     def _canonical(
         self, texts: Mapping[str, pa.ChunkedArray | pa.Array], answers: Sequence[Sequence[Place]] | None
@@ -127,7 +139,7 @@ class Rows:
         free = [name for name in self.table.column_names if name not in {*columns, *taken}]
         wanted = free if ALL_COLUMNS in self.further else self.further
         columns |= {name: self.table[name] for name in wanted if name in self.table.column_names}
-        return columns_of_table(pa.table(columns), self.where, self.further)
+        return columns_of_table(pa.table(columns), self.where, self.further, self._place)
 
     def _answers(self) -> tuple[list[list[Place]] | None, list[str]]:
         """The answers of each row with the places that it gives, ``None`` without gold; and places out of contexts."""
@@ -144,8 +156,8 @@ class Rows:
         answers, outside = [], []
         for row, values in enumerate(zip(*columns.values(), strict=True)):
             noted: list[str] = []
-            answers.append(places_of(*values, where=f"{self.where}: row {row}", outside=noted))
-            outside += [f"row {row}: {note}" for note in noted]
+            answers.append(places_of(*values, where=self._at(row), outside=noted))
+            outside += [f"{self._place(row)}: {note}" for note in noted]
         return answers, outside
 
     def _located(
@@ -154,7 +166,7 @@ class Rows:
         """The answers with the places of those that are texts alone."""
         absent, several = [], []
         rows = range(len(answers))
-        ids = self.table[self.roles["id"]].to_pylist() if "id" in self.roles else [f"row {row}" for row in rows]
+        ids = self.table[self.roles["id"]].to_pylist() if "id" in self.roles else list(map(self._place, rows))
         for row, places in enumerate(answers):
             for k, (text, start) in enumerate(places):
                 if start == UNKNOWN:  # which says so, and is not to be looked for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha1
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from qatk.errors import DataError, counted, listed
 from qatk.types import ragged
-from qatk.types.arrays import Int32, Int64
+from qatk.types.arrays import Int32, Int64, row_number
 from qatk.types.further import ALL_COLUMNS, column_values
 from qatk.types.starts import as_starts
 
@@ -75,7 +75,9 @@ def _as_text(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Columns:
+def columns_of_table(
+    table: pa.Table, where: str, columns: Sequence[str] = (), place: Callable[[int], str] = row_number
+) -> Columns:
     """The columns of examples that a ``pyarrow.Table`` holds; answers are not checked against their contexts.
 
     ``context`` and ``question`` must be there. Without ``id``, ids are made from context and question, the same
@@ -86,6 +88,7 @@ def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -
         table: rows; ``answers`` is a struct of lists or a list of structs, with ``text`` and ``answer_start``.
         where: the data set, for messages.
         columns: further columns to read; see :func:`qatk.types.column_values`.
+        place: says where a row stands, for messages.
 
     Raises:
         DataError: for columns that are missing, of another type, or hold nulls.
@@ -96,15 +99,15 @@ def columns_of_table(table: pa.Table, where: str, columns: Sequence[str] = ()) -
         found = ", ".join(table.column_names) or "none"
         what = f"no column {' and no '.join(map(repr, missing))} (columns found: {found})"
         raise DataError(what, where=where, fix=fix)
-    encoded = text_column(table["context"], "context", where).dictionary_encode()
+    encoded = text_column(table["context"], "context", where, place=place).dictionary_encode()
     contexts, index = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
-    questions = text_column(table["question"], "question", where).to_pylist()
+    questions = text_column(table["question"], "question", where, place=place).to_pylist()
     titles = [""] * len(questions)
     if "title" in table.column_names:
         titles = text_column(table["title"], "title", where, nulls="", numbers=True).to_pylist()
-    gold = _answers(table, where)
+    gold = _answers(table, where, place)
     return Columns(
-        id=_ids(table, contexts, index, questions, where),
+        id=_ids(table, contexts, index, questions, where, place),
         question=questions,
         title=titles,
         context=contexts,
@@ -126,7 +129,13 @@ def _further(table: pa.Table, columns: Sequence[str], where: str) -> dict[str, l
 
 
 def text_column(
-    chunks: pa.ChunkedArray, name: str, where: str, *, nulls: str | None = None, numbers: bool = False
+    chunks: pa.ChunkedArray,
+    name: str,
+    where: str,
+    *,
+    nulls: str | None = None,
+    numbers: bool = False,
+    place: Callable[[int], str] = row_number,
 ) -> pa.Array:
     """A column of texts as one array of strings.
 
@@ -136,6 +145,7 @@ def text_column(
         where: the data set, for messages.
         nulls: stands in for null, which is an error where it is ``None``.
         numbers: whether whole numbers are texts too, as ids may be.
+        place: says where a row stands, for messages.
 
     Raises:
         DataError: for another type, and for nulls.
@@ -146,7 +156,7 @@ def text_column(
         raise DataError(f"the column {name!r} holds {kind}, not text", where=where, fix=_FIX)
     if chunks.null_count and nulls is None:
         row = chunks.is_null().index(True).as_py()
-        what = f"the column {name!r} is null in {counted(chunks.null_count, 'row')}, first in row {row}"
+        what = f"the column {name!r} is null in {counted(chunks.null_count, 'row')}, first in {place(row)}"
         raise DataError(what, where=where, fix="give every row a value, or leave these rows out")
     column = _one_array(chunks.cast(pa.large_string()))  # one array of strings ends at 2 GiB
     return column if nulls is None else column.fill_null(nulls)
@@ -157,9 +167,16 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(chunks.chunks) if isinstance(chunks, pa.ChunkedArray) else chunks
 
 
-def _ids(table: pa.Table, contexts: Sequence[str], index: Int64, questions: Sequence[str], where: str) -> list[str]:
+def _ids(
+    table: pa.Table,
+    contexts: Sequence[str],
+    index: Int64,
+    questions: Sequence[str],
+    where: str,
+    place: Callable[[int], str],
+) -> list[str]:
     if "id" in table.column_names:
-        ids: list[str] = text_column(table["id"], "id", where, numbers=True).to_pylist()
+        ids: list[str] = text_column(table["id"], "id", where, numbers=True, place=place).to_pylist()
         return ids
     seen: Counter[str] = Counter()
     made = []
@@ -170,7 +187,7 @@ def _ids(table: pa.Table, contexts: Sequence[str], index: Int64, questions: Sequ
     return made
 
 
-def _answers(table: pa.Table, where: str) -> _Answers | None:
+def _answers(table: pa.Table, where: str, place: Callable[[int], str]) -> _Answers | None:
     """The gold as ragged columns, or ``None`` where there is none."""
     if "answers" not in table.column_names:
         return None
@@ -180,12 +197,12 @@ def _answers(table: pa.Table, where: str) -> _Answers | None:
     if column.null_count:
         row = column.is_null().index(True).as_py()
         nulls = counted(column.null_count, "row")
-        what = f"the column 'answers' is null in {nulls}, first in row {row}, and given in others"
+        what = f"the column 'answers' is null in {nulls}, first in {place(row)}, and given in others"
         raise DataError(what, where=where, fix="a question without an answer has empty lists")
     texts, starts = _answer_lists(column, where)
     lengths = _lengths(texts)
     if starts is not None and len(uneven := np.flatnonzero(_lengths(starts) != lengths)):
-        where_so = f"in {counted(len(uneven), 'row')}, first in row {uneven[0]}"
+        where_so = f"in {counted(len(uneven), 'row')}, first in {place(int(uneven[0]))}"
         what = f"answers.text and answers.answer_start differ in length {where_so}"
         raise DataError(what, where=where, fix=_FIX)
     flat = _text_values(pc.list_flatten(texts), where)

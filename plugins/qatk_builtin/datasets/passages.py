@@ -64,7 +64,7 @@ class PassagesDataset:
 
     def _rows(self, file: Path) -> list[str]:
         form = CsvForm(self.options.delimiter, self.options.quotes)
-        table, wanted = read_table(file, form), self.options.column
+        table, wanted = read_table(file, form).table, self.options.column
         name = usual_name(table.column_names, "context") if wanted is None else wanted
         if name not in table.column_names:
             what = f"there is no column {' or '.join(map(repr, USUAL['context'] if wanted is None else [wanted]))}"

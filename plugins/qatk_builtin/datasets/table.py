@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.strict`.
         """
-        return self._checked(self._rows(read_tables(self._paths, self._form, self._roles)))
+        return self._checked(self._rows(*read_tables(self._paths, self._form, self._roles)))
 
     def stream(self, size: int) -> Iterator[Examples] | None:
         """Read the files in blocks of rows, where these have ids; see :class:`qatk.api.StreamingDataset`."""
@@ -56,9 +56,11 @@ class TableDataset:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
-        rows = self._rows(read_tables(self._paths, self._form, self._roles))
+        table, place = read_tables(self._paths, self._form, self._roles)
+        rows = self._rows(table, place)
         columns, starts, found = rows.as_they_stand()
-        return replace(_flagged(Examples(**columns), rows), answer_start=starts, places_found=found)
+        raw = _flagged(Examples(**columns), rows)
+        return replace(raw, answer_start=starts, places_found=found, place=place, ids_made="id" not in rows.roles)
 
     def load_whole(self) -> Examples:
         """With all further columns."""
@@ -76,10 +78,10 @@ class TableDataset:
     def _roles(self) -> dict[str, str | list[str] | None]:
         return {str(role): name for role, name in self.options.roles.items()}
 
-    def _rows(self, table: pa.Table) -> Rows:
+    def _rows(self, table: pa.Table, place: Callable[[int], str] | None = None) -> Rows:
         paths = self._paths
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        return Rows(table, where, self._roles, self.options.columns)
+        return Rows(table, where, self._roles, self.options.columns, place)
 
 
 def _flagged(examples: Examples, rows: Rows) -> RawExamples:

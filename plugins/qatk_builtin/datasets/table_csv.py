@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, TextIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -20,6 +21,8 @@ from typing_extensions import TypedDict
 from qatk.api import DataError, DataWarning
 from qatk.display import counted
 from qatk.files import ending
+from qatk.types import Int64
+from qatk_builtin.datasets.table_places import FileRows, spreadsheet_rows
 
 ENDINGS = (".csv", ".tsv")
 _BLOCK = 1 << 24
@@ -27,6 +30,8 @@ _USUAL = ",;\t"
 """What may part cells in files that end in .csv: what the header has most of outside of quotes, or the first."""
 _SEP = re.compile(r'"?sep=(?P<by>[ -~\t])"?', re.IGNORECASE)
 """The line above the header in which Excel names what parts cells."""
+_HIDDEN = re.compile(rf"[\s,;]*{_SEP.pattern}[\r\n]", re.IGNORECASE)
+"""It shows no such line."""
 
 
 class CsvForm(NamedTuple):
@@ -49,26 +54,34 @@ class ArrowOptions(TypedDict):
     convert_options: pyarrow.csv.ConvertOptions
 
 
-def csv_table(text: str, path: Path, form: CsvForm) -> pa.Table:
+def csv_rows(text: str, path: Path, form: CsvForm) -> FileRows:
     """The rows of a file; see :func:`arrow_options` and :func:`without_empty`."""
     size = min(max(_BLOCK, 2 * len(text)), (1 << 31) - 1)
     options = arrow_options(io.StringIO(text, newline=""), ending(path), form, size)
     data = CheckedCsv(io.BytesIO(text.encode()), options, path).read()
-    return without_empty(pyarrow.csv.read_csv(pa.BufferReader(data), **options), path)
+    table = pyarrow.csv.read_csv(pa.BufferReader(data), **options)
+    skipped, hidden = options["read_options"].skip_rows, _HIDDEN.match(text) is not None
+    numbers = spreadsheet_rows(text, table.num_rows, skipped=skipped, hidden=hidden, quotes=form.quotes)
+    table, kept = without_empty(table, path)
+    return FileRows(table, path, numbers if len(kept) == len(numbers) else [numbers[row] for row in kept.tolist()])
 
 
-def without_empty(table: pa.Table, path: Path) -> pa.Table:
-    """The table without what spreadsheets leave: empty rows, empty columns without a name; a warning counts them."""
+def without_empty(table: pa.Table, path: Path) -> tuple[pa.Table, Int64]:
+    """The table without what spreadsheets leave: empty rows, empty columns without a name; a warning counts them.
+
+    Returns:
+        the table, and which of the rows are kept.
+    """
     named = [k for k, name in enumerate(table.column_names) if name.strip() or _is_filled(table.column(k))]
     left = {"unnamed empty column": table.num_columns - len(named)}
-    table = table.select(named)
+    table, kept = table.select(named), np.arange(table.num_rows)
     if named and all(column.null_count for column in table.columns):
-        filled = table.filter(reduce(pc.or_, map(pc.is_valid, table.columns)))
-        left["empty row"] = table.num_rows - filled.num_rows
-        table = filled
+        kept = np.flatnonzero(reduce(pc.or_, map(pc.is_valid, table.columns)).to_numpy())
+        left["empty row"] = table.num_rows - len(kept)
+        table = table.take(kept) if left["empty row"] else table
     if said := [counted(number, what) for what, number in left.items() if number]:
         warnings.warn(DataWarning(f"{path}: left out: {', '.join(said)}"), stacklevel=2)
-    return table
+    return table, kept
 
 
 def _is_filled(column: pa.ChunkedArray) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from qatk.files import ending, first_line, is_there, parse_json, read_json_lines
 from qatk.types import by_column, check_answers_alike, check_names
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
+from qatk_builtin.datasets.table_places import HEADER, FileRows, lines_of, place_in
 
 ENDINGS = (*table_csv.ENDINGS, ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 _BLOCK = 1 << 24
@@ -26,8 +27,13 @@ _BLOCK = 1 << 24
 _NULL_FIRST = re.compile(rb"\[\s*null\b")
 
 
-def read_tables(sources: Sequence[str], form: CsvForm, roles: Mapping[str, str | Sequence[str] | None]) -> pa.Table:
+def read_tables(
+    sources: Sequence[str], form: CsvForm, roles: Mapping[str, str | Sequence[str] | None]
+) -> tuple[pa.Table, Callable[[int], str]]:
     """The rows of all files, one file after the other, in the order of names where a source is a glob.
+
+    Returns:
+        the rows, and what says where each of them stands.
 
     Args:
         sources: paths or globs.
@@ -40,10 +46,10 @@ def read_tables(sources: Sequence[str], form: CsvForm, roles: Mapping[str, str |
             have their answers in columns of different names; see :func:`qatk.types.check_answers_alike`.
     """
     named = [file for source in sources for file in files(source)]
-    tables = [read_table(file, form) for file in named]
-    check_answers_alike({str(file): table.column_names for file, table in zip(named, tables, strict=True)}, roles)
+    read = [read_table(file, form) for file in named]
+    check_answers_alike({str(file): each.table.column_names for file, each in zip(named, read, strict=True)}, roles)
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
+        return pa.concat_tables([each.table for each in read], promote_options="permissive"), place_in(read)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
             f"the files do not fit together: {first_line(error)}",
@@ -63,14 +69,14 @@ def files(source: str) -> list[Path]:
     )
 
 
-def read_table(path: Path, form: CsvForm = AS_USUAL) -> pa.Table:
+def read_table(path: Path, form: CsvForm = AS_USUAL) -> FileRows:
     """The rows of one file, each of whose columns has a name of its own; see :func:`read_tables`."""
-    table = _read(path, form)
-    check_names(table, str(path))
-    return table
+    read = _read(path, form)
+    check_names(read.table, str(path))
+    return read
 
 
-def _read(path: Path, form: CsvForm) -> pa.Table:
+def _read(path: Path, form: CsvForm) -> FileRows:
     kind = ending(path)
     if kind not in ENDINGS:
         raise UsageError(
@@ -82,12 +88,13 @@ def _read(path: Path, form: CsvForm) -> pa.Table:
         raise UsageError("this is a folder", where=str(path), fix=f"name the files in it: {path}/*{kind}")
     try:
         if kind in (".parquet", ".arrow", ".feather"):
-            return _binary(path, kind)
+            table = _binary(path, kind)
+            return FileRows(table, path, range(HEADER + 1, HEADER + 1 + table.num_rows))
         text = read_text(path)
         if not text.strip():
             raise DataError("the file is empty", where=str(path))
         if kind in table_csv.ENDINGS:
-            return table_csv.csv_table(text, path, form)
+            return table_csv.csv_rows(text, path, form)
         return _json_list(text, path) if kind == ".json" else _json_lines(text, path)
     except UnicodeEncodeError as error:
         what, fix = f"half of a surrogate pair in {error.object[:60]!r}", r"correct the \u escapes in the data"
@@ -117,9 +124,9 @@ def _arrow(data: bytes) -> pa.Table:
     return table
 
 
-def _json_list(text: str, path: Path) -> pa.Table:
-    rows = parse_json(text, path)
-    rows = rows["data"] if isinstance(rows, dict) and isinstance(rows.get("data"), list) else rows
+def _json_list(text: str, path: Path) -> FileRows:
+    parsed = parse_json(text, path)
+    rows = parsed["data"] if isinstance(parsed, dict) and isinstance(parsed.get("data"), list) else parsed
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(
             "a list of objects is due, one a question", where=str(path), fix="or one object a line, in .jsonl"
@@ -128,10 +135,16 @@ def _json_list(text: str, path: Path) -> pa.Table:
         raise DataError(
             "this is a SQuAD file", where=str(path), fix="read it by the dataset squad: {use: squad, path: ...}"
         )
-    return pa.table(by_column(rows))
+    form = f"{{path}}: {'' if rows is parsed else 'data'}[{{number}}]"
+    return FileRows(pa.table(by_column(rows)), path, range(len(rows)), form)
 
 
-def _json_lines(text: str, path: Path) -> pa.Table:
+def _json_lines(text: str, path: Path) -> FileRows:
+    table = _of_lines(text, path)
+    return FileRows(table, path, lines_of(text, table.num_rows), "{path}:{number}")
+
+
+def _of_lines(text: str, path: Path) -> pa.Table:
     data = text.encode()
     size = min(max(_BLOCK, len(data) + 1), (1 << 31) - 1)
     read = partial(pyarrow.json.read_json, read_options=pyarrow.json.ReadOptions(block_size=size, use_threads=False))

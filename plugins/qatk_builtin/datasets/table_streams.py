@@ -125,7 +125,7 @@ def _csv(file: Path, kind: str, form: CsvForm) -> Iterator[pa.Table]:
     with open_plain(file) as plain:
         checked = table_csv.CheckedCsv(plain, options, file)
         with pyarrow.csv.open_csv(checked, **options) as reader:
-            yield from (table_csv.without_empty(pa.Table.from_batches([batch]), file) for batch in reader)
+            yield from (table_csv.without_empty(pa.Table.from_batches([batch]), file)[0] for batch in reader)
         if checked.error is not None:
             raise checked.error
 

@@ -100,9 +100,6 @@ def findings_of(raw: RawExamples, found: Iterator[Found], show: int) -> list[Fin
 
 def _finding(raw: RawExamples, found: Found, sizes: dict[Unit, int], show: int) -> Finding:
     kind = KINDS[found.kind]
-    examples = [
-        f"{raw.id[row]} ({raw.place(row)}): {found.say(number)}" for number, row in enumerate(found.rows[:show])
-    ]
     return Finding(
         kind=found.kind,
         severity=kind.severity,
@@ -114,8 +111,13 @@ def _finding(raw: RawExamples, found: Found, sizes: dict[Unit, int], show: int) 
         mend=kind.mend,
         ids=list(dict.fromkeys(raw.id[row] for row in found.rows)),
         places=[raw.place(row) for row in found.rows],
-        examples=examples,
+        examples=[f"{_called(raw, row)}: {found.say(number)}" for number, row in enumerate(found.rows[:show])],
     )
+
+
+def _called(raw: RawExamples, row: int) -> str:
+    """A question's id, and where it stands; of made ids the place alone."""
+    return raw.place(row) if raw.ids_made else f"{raw.id[row]} ({raw.place(row)})"
 
 
 def short(text: str, most: int = 60) -> str:

@@ -96,7 +96,7 @@ def _nearest(text: str, words_of_row: Callable[[int], set[str]], among: Iterable
 
 def _question(raw: RawExamples, train: RawExamples, pairs: Sequence[tuple[int, int]], number: int) -> str:
     row, other = pairs[number]
-    return f"{short(raw.question[row])} is {short(train.question[other])} of {train.id[other]}"
+    return f"{short(raw.question[row])} is {short(train.question[other])} of {train.name_of(other)}"
 
 
 def _context(
@@ -104,5 +104,5 @@ def _context(
 ) -> str:
     other = matches[found[number]].others[0]
     row = int(first_rows(train)[other])
-    of = f" of {train.id[row]}" if row >= 0 else ""
+    of = f" of {train.name_of(row)}" if row >= 0 else ""
     return f"{short(raw.context[found[number]])} is {short(train.context[other])}{of}"

@@ -93,7 +93,7 @@ def _agreement(one: set[str], other: set[str]) -> str:
 def _pair(raw: RawExamples, pairs: Sequence[tuple[int, int]], number: int) -> str:
     """What a question is beside an earlier one."""
     row, first = pairs[number]
-    return f"{short(raw.question[row])} has {_said(raw, row)}, and {_said(raw, first)} as {raw.id[first]}"
+    return f"{short(raw.question[row])} has {_said(raw, row)}, and {_said(raw, first)} as {raw.name_of(first)}"
 
 
 def _said(raw: RawExamples, row: int) -> str:

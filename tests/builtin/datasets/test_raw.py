@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from qatk.data import strict
@@ -57,7 +59,45 @@ def test_rows_keep_their_blanks_and_starts(host: PluginHost, tmp_path: Path) -> 
     raw = raw_of(host, "table", path=str(path))
     assert (list(raw.id), list(raw.question), list(raw.context)) == (["7", "7"], ["  ", "Where?"], ["In Oslo.", ""])
     assert (list(raw.answer_text), list(raw.answer_start)) == (["Rome", "x", "y"], [3, None, None])
-    assert raw.place(1) == "row 1"
+    assert raw.place(1) == f"{path}: row 3"
+
+
+LEFT_OUT = "ignore:.*(left out|usual names):qatk.errors.DataWarning"
+
+
+@pytest.mark.filterwarnings(LEFT_OUT)
+@pytest.mark.parametrize(
+    ("name", "text", "places"),
+    [
+        ("a.csv", "question,context\nq,c\nq,d\n", [": row 2", ": row 3"]),
+        ("a.csv", 'question,context\r\nq,c\r\n,\r\n\r\nq,"c\n\n""d"""\r\n\r\nq,d', [": row 2", ": row 5", ": row 7"]),
+        ("a.csv", "\n,\nquestion,context\nq,c\n\nq,d\n", [": row 4", ": row 6"]),
+        ("a.csv", "sep=;\nquestion;context\nq;c\nq;d\n", [": row 2", ": row 3"]),
+        ("a.csv", 'question,context\nq,say "\n\nq,d"\n', [": row 2", ": row 3"]),
+        ("a.jsonl", '\n{"question": "q", "context": "c"}\n\n{"question": "q", "context": "d"}\n', [":2", ":4"]),
+        ("a.json", '[{"question": "q", "context": "c"}, {"question": "q", "context": "d"}]', [": [0]", ": [1]"]),
+        ("a.json", '{"data": [{"question": "q", "context": "c"}]}', [": data[0]"]),
+    ],
+)
+def test_places_are_those_that_an_editor_shows(
+    name: str, text: str, places: list[str], host: PluginHost, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    raw = raw_of(host, "table", path=str(tmp_path / name))
+    assert [raw.place(row) for row in range(len(raw))] == [f"{tmp_path / name}{place}" for place in places]
+    assert [raw.name_of(row) for row in range(len(raw))] == [raw.place(row) for row in range(len(raw))]
+
+
+@pytest.mark.filterwarnings(LEFT_OUT)
+def test_rows_of_several_files_are_found_in_their_own(host: PluginHost, tmp_path: Path) -> None:
+    for name, rows in (("a.csv", "1,q,c\n,,\n2,q,d\n"), ("b.csv", "3,q,e\n")):
+        (tmp_path / name).write_text(f"id,question,context\n{rows}")
+    pq.write_table(pa.table({"id": ["4"], "question": ["q"], "context": ["f"]}), tmp_path / "c.parquet")
+    raw = raw_of(host, "table", path=str(tmp_path / "*.*"))
+    assert [raw.place(row).removeprefix(f"{tmp_path}/") for row in range(4)] == [
+        *("a.csv: row 2", "a.csv: row 4", "b.csv: row 2", "c.parquet: row 2")
+    ]
+    assert [raw.name_of(row) for row in range(4)] == ["1", "2", "3", "4"]
 
 
 def test_what_is_in_order_is_what_is_loaded(host: PluginHost, tmp_path: Path) -> None:
