@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
@@ -51,6 +52,24 @@ def unchecked(raw: RawExamples, where: str) -> Examples:
     except DataError as error:
         error.where = error.where or where  # the columns refuse texts without knowing their file
         raise
+
+
+def located(raw: RawExamples, ambiguous: object = "first") -> RawExamples:
+    """The questions with the places that their reader looks for, where it does, as :class:`qatk.types.Rows` has them.
+
+    Args:
+        raw: questions.
+        ambiguous: the place of an answer that stands several times in its context: ``first``, ``last`` or none.
+    """
+    if not raw.places_found:
+        return raw
+    starts = list(raw.answer_start)
+    for k, (row, text) in enumerate(zip(raw.answer_owners.tolist(), raw.answer_text, strict=True)):
+        context = raw.context_of(row)
+        first, last = context.find(text), context.rfind(text)
+        if starts[k] is None and first >= 0 and (first == last or ambiguous in ("first", "last")):
+            starts[k] = last if ambiguous == "last" else first
+    return replace(raw, answer_start=starts)
 
 
 def gold_given(

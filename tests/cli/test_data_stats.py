@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.cells import cell_len
@@ -11,6 +12,10 @@ from typer.testing import CliRunner, Result
 
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
+from qatk.data import describe
+from qatk.types.rows import Ambiguous
+from qatk_builtin.datasets.table import TableDataset
+from qatk_builtin.datasets.table_options import TableOptions
 from repository import ROOT
 from squad_files import document, qa, write
 
@@ -33,6 +38,17 @@ def test_tables_and_charts_of_data_that_are_broken(data: str) -> None:
     assert "words of a question 2 2 3 3.0 4 4" in rows
     assert "who ━━━━━━━━━━━━━━━━ 1 50.0 %" in rows
     assert max(map(cell_len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.filterwarnings("ignore:.*several times in the context:qatk.errors.DataWarning")
+@pytest.mark.parametrize("ambiguous", get_args(Ambiguous))
+def test_places_that_the_reader_finds_are_known(ambiguous: Ambiguous, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,question,context,answers\na,Who?,Bob met Bob.,Bob\nb,Who?,Ann met Eve.,Eve\nc,Who?,Ann.,Tom\n")
+    found = json.loads(stats(str(path), "--set", f"ambiguous={ambiguous}", "--json").stdout)
+    loaded = TableDataset(TableOptions(path=str(path), ambiguous=ambiguous, bad_answers="keep")).load()
+    assert found["counts"]["answers of unknown position"] == (loaded.answer_start < 0).sum()
+    assert found["spreads"] == json.loads(json.dumps(describe(loaded).plain()["spreads"]))
 
 
 def test_a_page_instead(data: str, tmp_path: Path) -> None:
