@@ -140,6 +140,8 @@ class LabelledOptions(Options):
     (then one annotation of each task is read)."""
     bad_answers: BadAnswers = "error"
     """As for ``squad``; ``skip`` leaves out questions whose spans overlap too."""
+    columns: list[str] = Field(default_factory=list)
+    """Further fields of the tasks to read, such as ``page``, as for ``squad``; the field ``title`` is the title."""
 
 
 class LabelStudioOptions(LabelledOptions):

@@ -9,14 +9,14 @@ from typing import Any
 from qatk.api import DataError, Examples
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import DoccanoOptions
-from qatk_builtin.datasets.labelled import Labelled, Task, examples_of_tasks
-from qatk_builtin.datasets.one_file import OneFile
+from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, examples_of_tasks
 
 _FORM = "expected the export JSONL: {'id': 1, 'text': ..., 'label': [[start, end, label], ...]} a line"
 _LABELS = ("label", "labels", "entities")
+_OF_TASK = (*_LABELS, "id")
 
 
-class DoccanoDataset(OneFile[DoccanoOptions]):
+class DoccanoDataset(LabelledFile[DoccanoOptions]):
     """The ``doccano`` dataset: a JSONL file that doccano exported of a project of sequence labelling.
 
     Spans are ``[start, end, label]`` in ``label`` (or ``labels``, as versions before 1.5 have it), or objects in
@@ -36,8 +36,9 @@ def _task(row: Any, line: int, place: str) -> Task:
     key = next((name for name in _LABELS if name in row), None)
     if key is None:
         raise DataError(f"this text has no labels (keys found: {', '.join(map(repr, row))})", where=place, fix=_FORM)
-    inner = [row[name] for name in ("meta", "metadata") if isinstance(row.get(name), dict)]
-    fields = {name: value for each in (*inner, row) for name, value in each.items() if name not in (*_LABELS, "id")}
+    inner = {name: row[name] for name in ("meta", "metadata") if isinstance(row.get(name), dict)}
+    own = {name: value for name, value in row.items() if name not in inner}
+    fields = {name: value for each in (*inner.values(), own) for name, value in each.items() if name not in _OF_TASK}
     return Task(str(row.get("id", line)), fields, [list(_spans(row[key], place))], place)
 
 

@@ -9,14 +9,13 @@ from typing import Any
 from qatk.api import DataError, Examples
 from qatk.files import parse_json, read_text
 from qatk_builtin.datasets import LabelStudioOptions
-from qatk_builtin.datasets.labelled import Labelled, Task, examples_of_tasks
-from qatk_builtin.datasets.one_file import OneFile
+from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, examples_of_tasks
 
 _FORM = "expected the export JSON (tasks with 'data' and 'annotations') or JSON-MIN of a project that labels text"
 _OF_ANNOTATION = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
 
 
-class LabelStudioDataset(OneFile[LabelStudioOptions]):
+class LabelStudioDataset(LabelledFile[LabelStudioOptions]):
     """The ``label-studio`` dataset: a file that Label Studio exported as JSON or JSON-MIN.
 
     Annotations that were cancelled are not read; one that is marked as ground truth comes first. In JSON-MIN each row

@@ -5,18 +5,37 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from qatk.api import Answer, DataError, DataWarning, Examples
+from qatk.api import Answer, DataError, DataWarning, Examples, RawExamples
 from qatk.data import listed
 from qatk.display import counted
+from qatk.types import column_values, usual_name
 from qatk_builtin.datasets import LabelledOptions
+from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.one_file import OneFile
 from qatk_builtin.datasets.span_rows import Question, examples_of_questions
 
 CONTEXTS = ("text", "context", "passage", "paragraph", "document")
 QUESTIONS = ("question", "query", "q")
 _MAPPING = "`context` and `question` name the fields that hold them"
+
+
+O = TypeVar("O", bound=LabelledOptions)  # noqa: E741
+
+
+class LabelledFile(OneFile[O]):
+    """A dataset that reads what a tool exported, whose tasks may have further fields."""
+
+    def raw(self, *, whole: bool = False) -> RawExamples:
+        """Read the file, wherever its spans stand."""
+        return RawExamples.of(type(self)(with_all(self.options))._read() if whole else self._read())
+
+    def load_whole(self) -> Examples:
+        """With all further fields."""
+        return type(self)(with_all(self.options)).load()
 
 
 class Labelled(NamedTuple):
@@ -66,8 +85,25 @@ def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: st
     if asks is None and not labels:
         what = "the tasks have no question, and no label asks one"
         raise DataError(what, where=where, fix="name the field of the `question`, or the `questions` of labels")
-    questions = [each for task in read for each in _questions(task, context or "", asks, labels, options)]
-    return examples_of_questions(questions, gold=bool(done))
+    title = _title(read)
+    asked = [list(_questions(task, context or "", asks, title, labels, options)) for task in read]
+    examples = examples_of_questions([question for each in asked for question in each], gold=bool(done))
+    if not options.columns:
+        return examples
+    rows = [_filled(task.fields) for task, each in zip(read, asked, strict=True) for _ in each]
+    return replace(examples, columns=column_values(rows, options.columns, where, used={context, asks, title, "id"}))
+
+
+def _title(tasks: Sequence[Task]) -> str | None:
+    """The field that holds the titles of the texts, if all of them are such."""
+    name = usual_name(tasks[0].fields, "title")
+    titles = [task.fields.get(name) for task in tasks] if name is not None else []
+    return name if all(isinstance(title, str | int | None) for title in titles) else None
+
+
+def _filled(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields without lists and objects in which nothing is, as tools add them."""
+    return {name: value for name, value in fields.items() if value not in ([], {})}
 
 
 def _check_labels(options: LabelledOptions, there: Sequence[str], where: str) -> None:
@@ -98,15 +134,21 @@ def _field(task: Task, named: str, usual: Sequence[str], what: str, *, needed: b
 
 
 def _questions(
-    task: Task, context: str, asks: str | None, labels: Mapping[str, str], options: LabelledOptions
+    task: Task,
+    context: str,
+    asks: str | None,
+    title: str | None,
+    labels: Mapping[str, str],
+    options: LabelledOptions,
 ) -> Iterator[Question]:
-    text = _text(task, context)
+    text, given = _text(task, context), task.fields.get(title) if title is not None else None
+    about = "" if given is None else str(given)
     if asks is not None:
         among = set(options.questions) or None
-        yield Question(task.id, _text(task, asks), "", text, _spans(task, text, among, options))
+        yield Question(task.id, _text(task, asks), about, text, _spans(task, text, among, options))
         return
     for label, question in labels.items():
-        yield Question(f"{task.id}-{label}", question, "", text, _spans(task, text, {label}, options))
+        yield Question(f"{task.id}-{label}", question, about, text, _spans(task, text, {label}, options))
 
 
 def _text(task: Task, field: str) -> str:

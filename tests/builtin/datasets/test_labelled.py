@@ -228,3 +228,22 @@ def test_what_is_wrong_in_doccano_is_said(tmp_path: Path, rows: list[object], sa
     with pytest.raises(DataError) as caught:
         doccano(tmp_path, *rows)
     assert says in str(caught.value)
+
+
+def test_further_fields_are_columns_and_a_title_is_one(tmp_path: Path) -> None:
+    about = {"title": "Mills", "doc": "manual-3.pdf", "page": 4, "tags": [], "id": "d7"}
+    columns = {"doc": ["manual-3.pdf"], "page": ["4"]}
+    span = [TEXT.index("1843"), TEXT.index("1843") + 4, "WHEN"]
+    studio(tmp_path, [task(1, {**ASKED, **about}, annotation(1, YEAR))])
+    doccano(tmp_path, {"text": TEXT, "label": [span], "Comments": [], "meta": {"question": "When?", **about}})
+    for dataset in (
+        LabelStudioDataset(LabelStudioOptions(path=str(tmp_path / "export.json"))),
+        DoccanoDataset(DoccanoOptions(path=str(tmp_path / "all.jsonl"))),
+    ):
+        assert (dataset.load().title, dataset.load().columns) == (["Mills"], {})
+        assert dataset.load_whole().columns == columns
+        assert dataset.raw(whole=True).columns == columns
+    page = studio(tmp_path, [task(1, {"text": TEXT, **about}, annotation(1, YEAR, WHO))], columns=["page"])
+    assert (page.columns, page.title) == ({"page": ["4", "4"]}, ["Mills", "Mills"])
+    nested = studio(tmp_path, [task(1, {**ASKED, "title": ["a", "b"]}, annotation(1, YEAR))])
+    assert list(nested.title) == [""]
