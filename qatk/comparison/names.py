@@ -14,7 +14,7 @@ Source = str | Path
 T = TypeVar("T")
 
 
-def names_of(sources: Sequence[Source | Mapping[str, Any]]) -> list[str]:
+def names_of(sources: Sequence[Source | Mapping[str, object]]) -> list[str]:
     """The name of each: of a path what distinguishes it, of predictions at hand their number among all."""
     named = distinct_names([source for source in sources if not isinstance(source, Mapping)])
     paths = iter(named)

@@ -109,9 +109,9 @@ def test_texts_are_joined_as_large_strings(monkeypatch: pytest.MonkeyPatch) -> N
         joined.append(column.type)
         return one_array(column)
 
-    def read(table: pa.Table, where: str, columns: Sequence[str]) -> Columns:
+    def read(table: pa.Table, where: str, columns: Sequence[str], place: Callable[[int], str]) -> Columns:
         taken.append(table["title"].type)
-        return columns_of_table(table, where, columns)
+        return columns_of_table(table, where, columns, place)
 
     monkeypatch.setattr(tables, "_one_array", join)
     monkeypatch.setattr("qatk.types.rows.columns_of_table", read)

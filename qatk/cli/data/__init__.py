@@ -22,7 +22,7 @@ class _OnData(TyperCommand):
 
     allow_extra_args = True
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         if ctx.args:
             fix = 'put a glob in quotes ("part-*.csv"), or list files: --use table --set "path=[a.csv, b.csv]"'
             raise UsageError(f"unexpected extra argument {ctx.args[0]!r}", fix=fix)
