@@ -336,6 +336,15 @@ def test_the_mean_of_the_latest_epochs(number: int, ends: list[int], tmp_path: P
         torch.testing.assert_close(value, torch.stack([engine.steps[k][name] for k in ends]).mean(0), msg=name)
 
 
+def test_the_mean_of_weights_that_stay_is_these_weights(tmp_path: Path) -> None:
+    model = assemble(trainer(), backbone(tmp_path))
+    due, average = weights(model), LatestWeights(model, 3)
+    for _ in range(3):
+        average.after_step(model)
+        found = average.weights(model)
+    assert same(found, due)
+
+
 def test_the_mean_is_had_where_a_gpu_goes_on_from_a_state_in_main_memory() -> None:
     saved = {"kept": {2: {"0": torch.ones(2)}}, "steps": 2}
     with FakeTensorMode(allow_non_fake_inputs=True):  # on devices that this machine need not have

@@ -60,13 +60,16 @@ class LatestWeights:
         self._steps += 1
 
     def weights(self, model: QAModel) -> Mapping[str, Tensor]:
-        """The mean; asked at an epoch's end, which it takes in once however often it is asked."""
+        """The mean; asked at an epoch's end, which it takes in once however often it is asked.
+
+        In double precision, so that the mean of equal values, such as those of frozen layers, is this value.
+        """
         if self._steps not in self._kept:
             self._kept[self._steps] = {name: value.cpu() for name, value in _copied(model).items()}
         for step in sorted(self._kept)[: -self._number]:
             del self._kept[step]
         return {
-            name: torch.stack([kept[name] for kept in self._kept.values()]).mean(0).to(value.device)
+            name: torch.stack([kept[name].double() for kept in self._kept.values()]).mean(0).to(value)
             if value.is_floating_point()
             else value
             for name, value in model.state_dict().items()
