@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from qatk_builtin.heads.linear import LinearSpans
 from qatk_builtin.trainers import DistilOptions
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets, mean_targets, moved, soft_targets
 from qatk_builtin.trainers.distil.store import Store
+from qatk_builtin.trainers.distil.teacher import Teacher
 from qatk_builtin.trainers.distil.trainer import DistilTrainer
 from qatk_builtin.trainers.pytorch.losses import divergence
 from small import write_recipe
@@ -250,6 +253,21 @@ def test_teachers_are_asked_once(bench: Bench, folder: Path, tmp_path: Path, mon
     with pytest.warns(QatkWarning, match="damaged soft targets in .* are made anew"):
         assert same(weights(bench.fit(made(both))), stored)
     bench.fit(made(both))  # and are whole again
+
+
+def test_one_teacher_is_held_at_a_time(bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[weakref.ref[Teacher]] = []
+
+    class Watched(Teacher):
+        def __init__(self, *given: Any) -> None:
+            gc.collect()
+            assert not any(teacher() for teacher in asked)
+            super().__init__(*given)
+            asked.append(weakref.ref(self))
+
+    monkeypatch.setattr("qatk_builtin.trainers.distil.trainer.Teacher", Watched)
+    bench.fit(made([str(folder / "bert"), str(folder / "left")], max_steps=1))
+    assert len(asked) == 2
 
 
 def test_soft_targets_used_longest_ago_make_room(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,21 @@ def test_events_tell_the_course_of_training(tmp_path: Path) -> None:
     assert all(e.examples_per_second > 0 and e.loss > 0 for e in events)
     for event in events:
         assert (event.scores is not None) == (event.kind == "epoch") == bool(event.metrics)
+
+
+def test_nothing_of_the_optimizer_is_kept_after_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hf, engine = backbone(tmp_path), trainer()
+    made: list[weakref.ref[Any]] = []
+    plain = engine.optimizer
+
+    def watched(model: Any) -> Any:
+        made.append(weakref.ref(optimizer := plain(model)))
+        return optimizer
+
+    monkeypatch.setattr(engine, "optimizer", watched)
+    train(engine, assemble(engine, hf), windows(LENGTHS, hf.spec()))
+    gc.collect()
+    assert [optimizer() for optimizer in made] == [None]
 
 
 def test_max_steps_ends_training(tmp_path: Path) -> None:

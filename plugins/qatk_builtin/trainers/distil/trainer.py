@@ -95,6 +95,7 @@ class DistilTrainer(TorchTrainer):
             assert held is not None
             parts.append(held)
             keys.append(key)
+            del teacher  # before the next one is loaded
         return mean_targets(parts), digest(key.encode() for key in keys)
 
 

@@ -66,6 +66,8 @@ class TorchTrainer(TrainingHooks):
 
     pauses = True
     _loop: Loop | None = None
+    _splits = 1
+    """The parts that each part of a batch was split into for want of memory, in the last training."""
     _objective: Objective | None = None
     _examples: Examples | None = None
 
@@ -152,7 +154,7 @@ class TorchTrainer(TrainingHooks):
                 yield from self._loop.events()
             if (shards := shards_of(model)) is not None:
                 shards.end()
-                self._loop = None  # and with it the optimizer's state
+            self._splits, self._loop = self._loop.state.course.splits, None  # and with it the optimizer's state
 
     def _objective_of(self, train: Features, seed: int) -> Objective:
         gold = masking = None
@@ -236,11 +238,6 @@ class TorchTrainer(TrainingHooks):
         if self._sharding is None or not self.engine.several:
             return model
         return Shards(model, self._sharding, self.engine.device, compiled=self.options.compile).network
-
-    @property
-    def _splits(self) -> int:
-        """The parts that each part of a batch was split into for want of memory."""
-        return 1 if self._loop is None else self._loop.state.course.splits
 
     def _breaks_off(self, number: int, batches: int) -> bool:
         """Whether to pause after this process's batch of an evaluation, of so many that all processes share.
