@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import weakref
@@ -268,6 +269,13 @@ def test_one_teacher_is_held_at_a_time(bench: Bench, folder: Path, monkeypatch: 
     monkeypatch.setattr("qatk_builtin.trainers.distil.trainer.Teacher", Watched)
     bench.fit(made([str(folder / "bert"), str(folder / "left")], max_steps=1))
     assert len(asked) == 2
+
+
+def test_targets_follow_from_the_options_of_the_teachers_head(bench: Bench, folder: Path) -> None:
+    teacher = Teacher(str(folder / "bert"), "cpu", bench.student.tokenizer(), bench.student.spec())
+    plain, known = teacher._model, teacher.identity(bench.examples, bench.windows)
+    teacher._model = dataclasses.replace(plain, sections={**plain.sections, "head": {"use": "linear", "layers": 2}})
+    assert teacher.identity(bench.examples, bench.windows) != known
 
 
 def test_soft_targets_used_longest_ago_make_room(tmp_path: Path) -> None:

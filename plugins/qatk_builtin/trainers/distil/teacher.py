@@ -52,8 +52,9 @@ class Teacher:
         return moved(theirs, found, windows, rows.astype(np.int32))
 
     def identity(self, examples: Examples, windows: Features) -> str:
-        """Changes with whatever its targets follow from: weights, windows and, where it reads its own, how."""
-        parts = [*self._weights(), *(getattr(windows, name).tobytes() for name in _COLUMNS)]
+        """Changes with whatever its targets follow from: weights, head, windows and, where it reads its own, how."""
+        head = _plain(self._model.sections.get("head", {}))
+        parts = [*self._weights(), head, *(getattr(windows, name).tobytes() for name in _COLUMNS)]
         if not self._reads(windows):
             parts += [_plain(self._model.sections.get("featurizer", {})), examples.digest().encode()]
         return digest(parts)
