@@ -108,14 +108,25 @@ class TorchOptions(Options):
 
     @model_validator(mode="after")
     def _rank_for_lora(self) -> Self:
-        names = ("lora_dropout", "lora_dora", "lora_targets")
-        if self.lora_rank is None and (idle := [name for name in names if getattr(self, name)]):
+        if self.lora_rank is None and (
+            idle := self._changed("lora_alpha", "lora_dropout", "lora_dora", "lora_targets")
+        ):
             raise ValueError(f"{idle[0]} is given without lora_rank; name a rank, such as 8")
         if self.lora_rank is not None and self.reinitialise_layers:
             raise ValueError("reinitialise_layers draws weights that lora_rank does not train; name one")
         if self.lora_rank is not None and self.frozen_layers:
             raise ValueError("lora_rank leaves the weights of all layers as they are; leave out frozen_layers")
         return self
+
+    @model_validator(mode="after")
+    def _words_to_hide(self) -> Self:
+        if not self.masked_words and self._changed("masked_share"):
+            raise ValueError("masked_share is given without masked_words; name its share of the loss, such as 0.5")
+        return self
+
+    def _changed(self, *names: str) -> list[str]:
+        """Which of these options differ from their defaults."""
+        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
 
     @model_validator(mode="after")
     def _embeddings_in_sight(self) -> Self:

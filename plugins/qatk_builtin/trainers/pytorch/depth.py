@@ -13,6 +13,8 @@ from qatk.api import QatkWarning, UsageError
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.model import QAModel
 
+_BY_DEPTH = "layer_decay, frozen_layers, reinitialise_layers or lora_rank"
+
 
 def layers_of(encoder: nn.Module) -> list[nn.Module]:
     """The layers of an encoder from the first to the last: the outermost lists of modules, one after the other.
@@ -26,7 +28,7 @@ def layers_of(encoder: nn.Module) -> list[nn.Module]:
     if found := [layer for _, layers in _stacks(encoder) for layer in layers]:
         return found
     what = f"{type(encoder).__name__} keeps its layers in no list, so that nobody knows which are deep"
-    raise UsageError(what, where="trainer", fix="leave out layer_decay, frozen_layers and reinitialise_layers")
+    raise UsageError(what, where="trainer", fix=f"leave out {_BY_DEPTH}, whichever is given")
 
 
 def _stacks(module: nn.Module) -> Iterator[tuple[nn.Module, list[nn.Module]]]:
