@@ -23,8 +23,8 @@ class SquadOptions(Options):
     for scoring with an unknown position (keep); leave out the answer (skip); or move it to the nearest place where its
     text occurs (fix)."""
     columns: list[str] = Field(default_factory=list)
-    """Additional keys of the questions to read, such as ``difficulty``, for the ``column`` slicer and for plugins;
-    ``["*"]`` reads all that have one value a question."""
+    """Additional keys of the questions, their paragraphs and articles to read, such as ``difficulty``, for the
+    ``column`` slicer and for plugins; ``["*"]`` reads all that have one value a question."""
 
 
 class HubOptions(Options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +13,13 @@ from typing import cast
 
 import numpy as np
 
-from qatk.api import Examples, RawExamples
+from qatk.api import DataWarning, Examples, RawExamples
 from qatk.data import BadAnswers, strict, without_collector
 from qatk.files import is_streamable, json_items, parse_json, read_text
-from qatk.types import column_values
+from qatk.types import ALL_COLUMNS, column_values
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.columns import with_all
-from qatk_builtin.datasets.squad_form import Qa, SquadFile, check_form
+from qatk_builtin.datasets.squad_form import Answer, Article, Paragraph, Qa, SquadFile, check_form
 
 
 class SquadDataset:
@@ -62,7 +63,7 @@ def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Seq
         path: the file.
         bad_answers: what to do with answers that do not stand at their ``answer_start``; see
             :func:`qatk.data.answers.checked`.
-        columns: further keys of the questions to read; see :func:`qatk.types.column_values`.
+        columns: further keys of questions, paragraphs and articles to read; see :func:`qatk.types.column_values`.
 
     Raises:
         UsageError: where the file cannot be opened.
@@ -85,7 +86,10 @@ def _raw(parsed: object, path: Path, columns: Sequence[str]) -> RawExamples:
     document = check_form(parsed, str(path))
     read = _Columns()
     read.read(document)
-    questions = _questions(cast(SquadFile, parsed)) if columns else []
+    whole = cast(SquadFile, parsed)
+    questions = [{**above, **qa} if above else qa for above, qa in _questions(whole)] if columns else []
+    if ALL_COLUMNS in columns:
+        _warn_of_lost_keys(whole, str(path))
     return read.raw(column_values(questions, columns, str(path), used=Qa.__annotations__))
 
 
@@ -107,10 +111,26 @@ def _together(path: Path, size: int) -> Iterator[list[object]]:
         yield held
 
 
-def _questions(document: SquadFile) -> list[Qa]:
-    """The questions of a checked document as the file has them, every key included."""
-    paragraphs = (paragraph for article in document["data"] for paragraph in article["paragraphs"])
-    return [qa for paragraph in paragraphs for qa in paragraph["qas"]]
+def _questions(document: SquadFile) -> Iterator[tuple[dict[str, object], Qa]]:
+    """The questions of a checked document as the file has them, with the further keys of paragraph and article."""
+    for article in document["data"]:
+        of_article = {key: value for key, value in article.items() if key not in Article.__annotations__}
+        for paragraph in article["paragraphs"]:
+            of_paragraph = {key: value for key, value in paragraph.items() if key not in Paragraph.__annotations__}
+            yield from (({**of_article, **of_paragraph}, qa) for qa in paragraph["qas"])
+
+
+def _warn_of_lost_keys(document: SquadFile, where: str) -> None:
+    """Warn of keys that no column has: those of answers, and of paragraphs and articles where questions have them."""
+    shadowed, of_answers = dict[str, None](), dict[str, None]()
+    for above, qa in _questions(document):
+        shadowed |= dict.fromkeys(key for key in above if key in qa or key in Qa.__annotations__)
+        of_answers |= dict.fromkeys(key for answer in qa.get("answers") or () for key in answer)
+    lost = [key for key in of_answers if key not in Answer.__annotations__]
+    for of, keys in (("answers", lost), ("paragraphs or articles that questions have too", list(shadowed))):
+        if keys:
+            what = f"keys of {of} are left out: {', '.join(keys)}"
+            warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
 
 
 @dataclass

@@ -40,6 +40,24 @@ def test_further_columns_are_read_where_they_are_asked_for(tmp_path: Path) -> No
     )
 
 
+def test_keys_of_articles_and_paragraphs_are_columns_too(tmp_path: Path) -> None:
+    data = document({**qa("a", ("Oslo", 15)), "level": "hard"}, qa("b"))
+    data["data"][0] |= {"source": "wiki", "level": "easy", "authors": ["Ann"]}
+    data["data"][0]["paragraphs"][0] |= {"page": 4, "id": "p1"}
+    data["data"][0]["paragraphs"][0]["qas"][0]["answers"][0]["worker"] = 7
+    dataset = SquadDataset(SquadOptions(path=str(write(tmp_path, data))))
+    with pytest.warns(DataWarning) as caught:
+        examples = dataset.load_whole()
+    assert examples.columns == {"source": ["wiki"] * 2, "level": ["hard", "easy"], "page": ["4", "4"]}
+    assert [str(each.message).partition(": ")[2] for each in caught] == [
+        "keys of answers are left out: worker",
+        "keys of paragraphs or articles that questions have too are left out: level, id",
+        "columns that hold neither texts nor numbers are left out: authors",
+    ]
+    named = SquadDataset(SquadOptions(path=dataset.options.path, columns=["page"]))
+    assert named.load().columns == {"page": ["4", "4"]}
+
+
 def test_columns_that_are_not_there_or_hold_more_than_a_value(tmp_path: Path) -> None:
     path = write(tmp_path, document(qa("a", ("Oslo", 15), level=["hard"])))
     assert "no question has a value for 'levle' (keys found: answers, id, level, question)" in failure(
