@@ -4,6 +4,7 @@ from qatk.files.cache import LIMIT, PLACE, cache_folder, cache_limit, least_used
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
 from qatk.files.reading import (
     ending,
+    expanded,
     file_digest,
     folder_size,
     is_there,
@@ -38,6 +39,7 @@ __all__ = [
     "causes",
     "discard",
     "ending",
+    "expanded",
     "file_digest",
     "finite",
     "first_line",

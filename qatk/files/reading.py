@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from qatk.errors import DataError, UsageError, nearest
+from qatk.files.remote import url_of
 
 
 def is_there(path: Path) -> bool:
@@ -29,6 +30,11 @@ def is_there(path: Path) -> bool:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"cannot be used: {reason}", where=str(path), fix="name another one") from error
     return True
+
+
+def expanded(path: str) -> str:
+    """The path, with the home of a user in place of a ``~`` at its beginning, as a shell has it."""
+    return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111  # leaves names of no user
 
 
 _PACKED = (".gz", ".zst")
@@ -226,6 +232,8 @@ def _explain(text: str, error: json.JSONDecodeError) -> tuple[str, str]:
 
 def _cannot_read(path: Path, error: OSError) -> UsageError:
     if isinstance(error, FileNotFoundError):
+        if (url := url_of(path)) is not None:
+            return UsageError("this is a URL, and files are read from disk", where=url, fix="fetch it first")
         return UsageError("there is no such file", where=str(path), fix=_near_miss(path))
     if isinstance(error, IsADirectoryError):
         return UsageError("this is a folder", where=str(path), fix="name a file in it")

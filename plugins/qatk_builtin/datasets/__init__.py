@@ -10,13 +10,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from qatk.api import AboveZero, Component, DatasetPart, Fraction, Natural, Options, Positive, hookimpl
 from qatk.data import BadAnswers
 from qatk_builtin.datasets.augment_options import AugmentOptions
-from qatk_builtin.datasets.table_options import Delimiter, TableOptions
+from qatk_builtin.datasets.table_options import DataPath, Delimiter, TableOptions
 
 
 class SquadOptions(Options):
     """Options of the ``squad`` dataset."""
 
-    path: str
+    path: DataPath
     """SQuAD file (JSON, v1.1 or v2, plain or .gz), relative to the working directory."""
     bad_answers: BadAnswers = "error"
     """How to treat an answer that is blank or not at its answer_start: stop with a list of them (error); keep its text
@@ -51,7 +51,7 @@ class HubOptions(Options):
 class PassagesOptions(Options):
     """Options of the ``passages`` dataset."""
 
-    path: str | list[str]
+    path: DataPath | list[DataPath]
     """File, glob, or list of them: .txt, in which blank lines separate passages, or those of ``table``, with one a row;
     plain, .gz or .zst."""
     column: str | None = None
@@ -84,7 +84,7 @@ class FactsOptions(Options):
 class MultiSpanQaOptions(Options):
     """Options of the ``multispanqa`` dataset."""
 
-    path: str
+    path: DataPath
     """MultiSpanQA file: JSON, plain or .gz; relative to the working directory."""
     columns: list[str] = Field(default_factory=list)
     """Further keys of the questions to read, such as ``structure``: for the ``column`` slicer and for plugins."""
@@ -93,7 +93,7 @@ class MultiSpanQaOptions(Options):
 class QedOptions(Options):
     """Options of the ``qed`` dataset."""
 
-    path: str
+    path: DataPath
     """QED file: JSON Lines, plain or .gz; relative to the working directory."""
     spans: Literal["sentence", "answer"] = "sentence"
     """Spans to ask for: the sentence that answers the question, or the answers, where the paragraph names them."""
@@ -104,7 +104,7 @@ class QedOptions(Options):
 class EvidenceOptions(Options):
     """Options of the ``evidence`` dataset."""
 
-    path: str
+    path: DataPath
     """A .jsonl (plain or .gz) or .parquet file of questions with spans by characters; relative to the working
     directory."""
     bad_answers: BadAnswers = "error"
@@ -116,7 +116,7 @@ class EvidenceOptions(Options):
 class MrqaOptions(Options):
     """Options of the ``mrqa`` dataset."""
 
-    path: str
+    path: DataPath
     """MRQA file: JSON Lines with a header line, plain or .gz; relative to the working directory."""
     bad_answers: BadAnswers = "error"
     """As for ``squad``."""
@@ -125,7 +125,7 @@ class MrqaOptions(Options):
 class LabelledOptions(Options):
     """Options that the exports of labelling tools share."""
 
-    path: str
+    path: DataPath
     """File that the tool exported, plain or .gz; relative to the working directory."""
     context: str = ""
     """Field of a task that holds its text; by default the first of text, context, passage, paragraph, document."""

@@ -35,6 +35,8 @@ WAYS: Mapping[str, Way] = {
     "recurring": recurring,
 }
 """All ways, by the names of their options."""
+OF_ARTICLES = ("distract", "swap_questions")
+"""The ways that need other contexts of an article."""
 ROUNDS = 4
 """How often each question is tried, before a way gives fewer questions than are due."""
 
@@ -97,7 +99,11 @@ class AugmentDataset:
                     found.setdefault(asked, new)
         if len(found) < due:
             what = f"augment: {way} made {counted(len(found), 'question')} where {due:,} are due"
-            warnings.warn(DataWarning(f"{what}: the data give no more"), stacklevel=4)
+            bare = way in OF_ARTICLES and not any(source.examples.title)
+            why = (
+                "it takes contexts of the same title, and the data have no titles" if bare else "the data give no more"
+            )
+            warnings.warn(DataWarning(f"{what}: {why}"), stacklevel=4)
         return list(found.values())
 
 

@@ -14,7 +14,7 @@ from qatk.files import ending, read_text
 from qatk.types import USUAL, usual_name
 from qatk_builtin.datasets import PassagesOptions
 from qatk_builtin.datasets.table_csv import CsvForm
-from qatk_builtin.datasets.table_files import ENDINGS, files, read_table
+from qatk_builtin.datasets.table_files import ENDINGS, files, read_table, refuse_folder
 
 TEXT = ".txt"
 _APART = re.compile(r"\n\s*\n")
@@ -53,6 +53,7 @@ class PassagesDataset:
 
     def _of(self, file: Path) -> Iterator[str]:
         """The passages of a file, in their order, without blanks around them."""
+        refuse_folder(file)
         if (kind := ending(file)) not in (TEXT, *ENDINGS):
             what = f"passages are not read from a file that ends in {kind or 'nothing'}"
             raise UsageError(what, where=str(file), fix=f"endings are {', '.join((TEXT, *ENDINGS))}")

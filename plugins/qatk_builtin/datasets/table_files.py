@@ -69,6 +69,14 @@ def files(source: str) -> list[Path]:
     )
 
 
+def refuse_folder(path: Path) -> None:
+    """Raise :class:`UsageError` where a path is a folder, with the glob of files in it."""
+    if path.is_dir():
+        kinds = sorted({ending(file) for file in path.iterdir()} & set(ENDINGS))
+        fix = f'name the files in it by a glob in quotes: "{path}/*{kinds[0] if kinds else ENDINGS[0]}"'
+        raise UsageError("this is a folder", where=str(path), fix=fix)
+
+
 def read_table(path: Path, form: CsvForm = AS_USUAL) -> FileRows:
     """The rows of one file, each of whose columns has a name of its own; see :func:`read_tables`."""
     read = _read(path, form)
@@ -78,14 +86,13 @@ def read_table(path: Path, form: CsvForm = AS_USUAL) -> FileRows:
 
 def _read(path: Path, form: CsvForm) -> FileRows:
     kind = ending(path)
+    refuse_folder(path)
     if kind not in ENDINGS:
         raise UsageError(
             f"rows are not read from a file that ends in {kind or 'nothing'}",
             where=str(path),
             fix=f"endings are {', '.join(ENDINGS)}, each also with .gz or .zst",
         )
-    if path.is_dir():
-        raise UsageError("this is a folder", where=str(path), fix=f"name the files in it: {path}/*{kind}")
     try:
         if kind in (".parquet", ".arrow", ".feather"):
             table = _binary(path, kind)

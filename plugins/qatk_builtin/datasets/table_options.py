@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from qatk.api import Options
 from qatk.data import BadAnswers
+from qatk.files import expanded
 
 Role = Literal["id", "question", "context", "title", "answers", "answer_start", "answer_end", "is_impossible"]
 
@@ -25,13 +26,15 @@ def _one_each(value: dict[Role, str | list[str] | None]) -> dict[Role, str | lis
 
 
 Roles = Annotated[dict[Role, str | list[str] | None], AfterValidator(_one_each)]
+DataPath = Annotated[str, AfterValidator(expanded)]
+"""A path or glob of data, in which ``~`` is the home of the user."""
 Delimiter = Annotated[str | None, AfterValidator(_one_character)]
 
 
 class TableOptions(Options):
     """Options of the ``table`` dataset."""
 
-    path: str | list[str]
+    path: DataPath | list[DataPath]
     """File, glob, or list of them, relative to the working directory: .csv, .tsv, .jsonl, .json (a list of objects),
     .parquet or .arrow; the first four also with .gz or .zst."""
     roles: Roles = Field(default_factory=dict)

@@ -335,6 +335,11 @@ def test_what_is_wrong_is_said(host: PluginHost, tmp_path: Path) -> None:
         host.build("dataset", "augment", {"set": {"use": "augment", "set": SET}}).load()
     with pytest.warns(DataWarning), pytest.raises(DataError, match="no question was made, and the set's own are left"):
         augmented(host, distract=1.0, originals=False)
+    (tmp_path / "own.csv").write_text("id,question,context,answers\na,Who?,Ann did.,Ann\nb,Who?,Bob did.,Bob\n")
+    for way in ("distract", "swap_questions"):
+        untitled = {"set": {"use": "table", "path": str(tmp_path / "own.csv")}, way: 1.0}
+        with pytest.warns(DataWarning, match=f"{way} made 0 questions where 2 are due: it takes .* have no titles"):
+            host.build("dataset", "augment", untitled).load()
     (tmp_path / "bare.csv").write_text("question,context\nWho?,Ann did.\n")
     with pytest.raises(DataError, match="the set has no gold answers"):
         host.build("dataset", "augment", {"set": {"use": "table", "path": str(tmp_path / "bare.csv")}}).load()

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from qatk.data import check, save, unchecked
 from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
+from qatk_builtin.datasets import qatk_datasets
 from qatk_builtin.datasets.table import TableDataset
 from qatk_builtin.datasets.table_csv import AS_USUAL, CheckedCsv, arrow_options
 from qatk_builtin.datasets.table_options import TableOptions
@@ -606,3 +607,13 @@ def test_a_large_context_and_many_rows(tmp_path: Path) -> None:
     long = "word " * 10_000_000
     path = write(tmp_path, "a.jsonl", [{"id": "a", "question": "?", "context": long + "Oslo", "answers": "Oslo"}])
     assert load(path).spans_of(0) == [(50_000_000, 50_000_004)]
+
+
+def test_a_tilde_is_the_home_in_the_path_of_every_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    of_files = [each.options for each in qatk_datasets() if "path" in each.options.model_fields]
+    assert len(of_files) > 5
+    for options in of_files:
+        for given, read in (("~/a.csv", f"{tmp_path}/a.csv"), ("~~a", "~~a"), ("a~", "a~")):
+            assert options.model_validate({"path": given}).model_dump()["path"] == read
+    assert TableOptions(path=["~/a", "b"]).path == [f"{tmp_path}/a", "b"]
