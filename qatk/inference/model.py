@@ -5,12 +5,13 @@ It uses the same featurizer, prediction and decoder as a run, so it answers a ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Integral
 from pathlib import Path
+from typing import cast
 
+from qatk.arguments import list_of, settings_of, whole
 from qatk.calibration.calibrate import apply_threshold
 from qatk.calibration.risk_control import KeptPromise
 from qatk.data import pairs
@@ -27,6 +28,7 @@ from qatk.plugins.live_windows import LiveFeaturizer
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
 from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
+from qatk.recipes.document import assigned
 from qatk.recipes.sections import RETRIEVAL
 from qatk.results import RunResult
 from qatk.run_folder.parameters import read_parameters
@@ -102,20 +104,20 @@ class AnsweringModel:
         """
         return self.answers([question], [context], top_k=top_k)[0]
 
-    def answers(self, questions: Sequence[str], contexts: Sequence[str], *, top_k: int = 5) -> list[Reply]:
+    def answers(self, questions: Iterable[str], contexts: Iterable[str], *, top_k: int = 5) -> list[Reply]:
         """Return the answers to many questions, each about its context; this is faster than one call per question.
 
         Equal contexts are tokenized once.
 
         Raises:
-            UsageError: as in :meth:`answer`, with the number of the question.
+            UsageError: as in :meth:`answer`, with the number of the question, and for a text in place of a list.
         """
-        if not isinstance(top_k, Integral) or top_k < 1:
-            raise UsageError(f"top_k is {top_k!r}", fix="ask for 1 answer or more")
+        kept = self.keeping(whole(top_k, "top_k", 1))
+        fix = "answers takes lists; for one question use answer"
+        questions, contexts = list_of(questions, "questions", fix), list_of(contexts, "contexts", fix)
         if not questions and not contexts:
             return []
         examples = pairs(questions, contexts)
-        kept = self.keeping(top_k)
         found = kept.predict(examples)
         return list(replies_of(examples, found, top_k=top_k, among=kept.among, promise=self.promise))
 
@@ -181,7 +183,7 @@ def load_model(
     model: str | Path | RunResult,
     *,
     device: str | None = None,
-    settings: Sections | None = None,
+    settings: Sections | Iterable[str] | None = None,
     runtime: str | None = None,
     host: PluginHost | None = None,
 ) -> AnsweringModel:
@@ -192,8 +194,9 @@ def load_model(
             of a question-answering checkpoint; or ``package:NAME/sub/path``. Windows, decoder and null threshold are
             those of the run; for a model that qatk did not train, they are the defaults of a recipe.
         device: as in the trainer's option, such as ``cpu`` or ``cuda``.
-        settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``. ``passages`` replaces the
-            run's: ``{"passages": {"use": "bm25", "keep": 8}}`` scores the best windows only, ``{}`` all windows.
+        settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``, or ``KEY=VALUE`` texts such as
+            ``["decoder.max_answer_length=50"]``. ``passages`` replaces the run's: ``{"passages": {"use": "bm25",
+            "keep": 8}}`` scores the best windows only, ``{}`` all windows.
         runtime: what predicts, ``NAME`` or ``NAME:PRECISION``, such as ``onnx:int8``; by default that of the run or of
             the export, else the trainer itself.
         host: the plugins to use.
@@ -205,7 +208,7 @@ def load_model(
     """
     host = host or PluginHost.discover()
     model = here(model)
-    changes = {name: dict(options) for name, options in (settings or {}).items()}
+    changes = _changes(settings or {})
     source = find_source(model, host, changes.get("backbone", {}).get("revision"))
     sections = source.sections if device is None else with_device(source.sections, device)
     known = [*(name for name in sections if name != RETRIEVAL), RETRIEVAL]
@@ -234,6 +237,15 @@ def load_model(
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
     known_by = (promise, source.weights, source.run)
     return AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, *known_by)
+
+
+def _changes(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
+    """The options to change by section. Raises :class:`UsageError` for a section without options."""
+    sections = settings if isinstance(settings, Mapping) else assigned(settings_of(settings), "settings")
+    if wrong := [name for name, options in sections.items() if not isinstance(options, Mapping)]:
+        what = f"settings hold {sections[wrong[0]]!r} for {wrong[0]!r}, where its options are due"
+        raise UsageError(what, fix="for example {'decoder': {'n_best_size': 5}}, or ['decoder.n_best_size=5']")
+    return {name: dict(cast("Mapping[str, object]", options)) for name, options in sections.items()}
 
 
 def _keeps_promise(before: ModelParts, after: ModelParts) -> bool:

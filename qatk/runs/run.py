@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from qatk.arguments import settings_of, whole
 from qatk.calibration.calibrate import write_calibration
 from qatk.calibration.transfer import misleading
 from qatk.errors import ModelError, QatkWarning
@@ -56,7 +57,7 @@ def run(
     resume: bool = False,
     limit: int | None = None,
     seed: int | None = None,
-    settings: Sequence[str] = (),
+    settings: Iterable[str] | Mapping[str, object] = (),
     data: Mapping[str, object] | None = None,
     host: PluginHost | None = None,
     console: Console | None = None,
@@ -69,7 +70,7 @@ def run(
         resume: continue the run in that folder and skip its completed stages.
         limit: the number of questions to use from each split; by default all.
         seed: overrides the recipe's seed.
-        settings: ``KEY=VALUE`` texts, as for ``--set``.
+        settings: ``KEY=VALUE`` texts, as for ``--set``, or a mapping such as ``{"trainer.epochs": 1}``.
         data: examples at hand by split (``train``, ``dev``, or the name of a further set), in place of the recipe's:
             what :meth:`qatk.Examples.from_rows` reads (frames of pandas and polars, a ``datasets.Dataset``, lists of
             dicts), or examples. The manifest keeps the digest of their content.
@@ -79,7 +80,9 @@ def run(
     Raises:
         QatkError: a subclass of it, for everything that a user can correct.
     """
-    given = GivenData.of(data)
+    given, settings = GivenData.of(data), settings_of(settings)
+    if limit is not None:
+        whole(limit, "limit", 1)
     host = host or PluginHost.discover()
     if isinstance(recipe, Recipe):
         recipe = given.into(recipe, host)

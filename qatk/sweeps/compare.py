@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qatk.arguments import list_of, settings_of
 from qatk.comparison.answers import Odds
 from qatk.comparison.compare import check_figures, compare_systems
 from qatk.comparison.systems import read_systems
@@ -21,7 +22,7 @@ from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.fitting import Compared, refuse_unfit
 from qatk.sweeps.launched import Launched
-from qatk.sweeps.overrides import over_values
+from qatk.sweeps.overrides import over_values, parse_seeds
 from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
 
@@ -34,11 +35,11 @@ def compare(
     null_odds: Sequence[Odds] = (),
     over: Mapping[str, Sequence[object]] | None = None,
     seeds: Sequence[int] | None = None,
-    settings: Sequence[str] = (),
+    settings: Iterable[str] | Mapping[str, object] = (),
     out: Source | None = None,
     limit: int | None = None,
     jobs: int | None = None,
-    executor: Launched | Mapping[str, object] | None = None,
+    executor: Launched | Mapping[str, object] | str | None = None,
     common: bool = False,
     group_seeds: bool = False,
     draws: int = DRAWS,
@@ -61,11 +62,11 @@ def compare(
         null_odds: the odds of each of the predictions, a file or a mapping, or ``None``.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
         seeds: for recipes: the seeds of every system.
-        settings: for recipes: ``KEY=VALUE`` texts for all runs.
+        settings: for recipes: ``KEY=VALUE`` texts for all runs, or a mapping of keys to values.
         out: for recipes: the parent folder of the run folders.
         limit: for recipes: the number of questions to use from each split.
         jobs: for recipes: the number of runs at the same time; on this machine 1 by default.
-        executor: for recipes: what runs them elsewhere, or a launcher such as ``{"use": "ray"}``; else the recipe's.
+        executor: for recipes: a launcher by its name or section, such as ``{"use": "ray"}``; else the recipe's.
         common: if systems share only some questions, compare on those.
         group_seeds: treat run folders whose recipes differ only in their seed as one system.
         draws: the number of draws of the bootstrap and the randomisation.
@@ -81,8 +82,11 @@ def compare(
         host: the plugins to use.
     """
     check_figures(draws, seed, margin)
-    runs = _Runs(over, seeds, settings, out, limit, jobs, executor)
-    answers = _Answers(data, null_odds, use, align, language, language_column, common, group_seeds, cluster)
+    runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
+    odds = list_of(
+        null_odds, "null_odds", "one for each of the predictions, None for none: null_odds=['odds.json', None]"
+    )
+    answers = _Answers(data, odds, use, align, language, language_column, common, group_seeds, cluster)
     systems = _systems(list(map(_named, sources)), runs, answers, on, host or PluginHost.discover(), bool(margin))
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
@@ -91,13 +95,13 @@ def compare(
 class _Runs:
     """How recipes are varied and run, as :func:`compare` takes it."""
 
-    over: Mapping[str, Sequence[object]] | None
+    over: Mapping[str, Sequence[object]]
     seeds: Sequence[int] | None
     settings: Sequence[str]
     out: Source | None
     limit: int | None
     jobs: int | None
-    executor: Launched | Mapping[str, object] | None
+    executor: Launched | Mapping[str, object] | str | None
 
 
 @dataclass(frozen=True)
@@ -180,10 +184,16 @@ def _recipes_of(sources: Sequence[Given], *, varied: bool) -> list[Source]:
 
 def _made(recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, paired: bool) -> list[System]:
     """The systems of recipes, whose missing runs are made."""
-    overs = [over_values(key, values) for key, values in (runs.over or {}).items()]
-    planned = plan(recipes, overs, runs.seeds, host=host, settings=runs.settings, out=runs.out, limit=runs.limit)
-    executor = runs.executor
+    if not isinstance(runs.over, Mapping):
+        raise UsageError(f"over is {runs.over!r}", fix="map keys to values: over={'decoder.n_best_size': [5, 20]}")
+    overs = [over_values(key, values) for key, values in runs.over.items()]
+    listed = None if runs.seeds is None else list_of(runs.seeds, "seeds", "for example seeds=[0, 1, 2]")
+    seeds = None if listed is None else parse_seeds(",".join(map(str, listed)))
+    planned = plan(recipes, overs, seeds, host=host, settings=runs.settings, out=runs.out, limit=runs.limit)
+    executor = {"use": runs.executor} if isinstance(runs.executor, str) else runs.executor
     if executor is None or isinstance(executor, Mapping):
         section = launcher_of(planned[0], host) if executor is None else executor
         executor = launched(section, host, jobs=runs.jobs)
+    if not isinstance(executor, Launched):
+        raise UsageError(f"executor is {executor!r}, no launcher", fix="for example executor='local'")
     return sweep(planned, executor, lambda event: None, host=host, on=on, paired=paired)[0]

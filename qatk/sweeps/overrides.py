@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qatk.arguments import as_json, list_of
 from qatk.errors import RecipeError, UsageError
 from qatk.recipes.document import parse, scalar
 
@@ -52,7 +53,9 @@ def parse_over(text: str) -> Over:
 
 def over_values(key: str, values: Sequence[object]) -> Over:
     """One key and the values to compare, from Python. Raises :class:`UsageError` as :func:`parse_over` does."""
-    return parse_over(f"{key}={json.dumps(list(values), ensure_ascii=False)}")
+    name = f"over[{key!r}]"
+    listed = list_of(values, name, f"for example over={{{key!r}: [5, 20]}}")
+    return parse_over(f"{key}={as_json(listed, name)}")
 
 
 def _values(text: str, given: str) -> tuple[list[str], list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -60,7 +61,10 @@ def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringMod
     assert [span.text for span in reply.spans] == [reply.text] * reply.is_answered
     both = model.answers([QUESTION] * 2, [CONTEXT] * 2, top_k=3)
     assert [(r.text, r.start) for r in both] == [(reply.text, reply.start)] * 2
-    assert model.answers([], []) == []
+    assert model.answers([], []) == model.answers(pd.Series([]), np.array([])) == []
+    series, array = pd.Series([QUESTION] * 2), np.array([CONTEXT] * 2)
+    for questions, contexts in ((series, array), (iter([QUESTION] * 2), (CONTEXT for _ in range(2)))):
+        assert [r.text for r in model.answers(questions, contexts, top_k=3)] == [reply.text] * 2
     assert len(model.answer(QUESTION, CONTEXT, top_k=60).candidates) == 60
 
 
@@ -232,6 +236,13 @@ def test_a_model_without_a_head_is_refused(tmp_path: Path) -> None:
 def test_options_can_be_changed_and_are_checked(run: Path, model: AnsweringModel) -> None:
     short = qatk.load_model(run, settings={"decoder": {"max_answer_length": 1}})
     assert all(" " not in c.text for c in short.answer(QUESTION, CONTEXT, top_k=20).candidates)
+    listed = qatk.load_model(run, settings=["decoder.max_answer_length=1", "decoder.n_best_size=3"])
+    assert (listed.sections["decoder"]["max_answer_length"], listed.sections["decoder"]["n_best_size"]) == (1, 3)
+    for wrong in (["decoder=min_null"], {"decoder": 5}):
+        with pytest.raises(UsageError, match=r"settings hold .* for 'decoder', where its options are due"):
+            qatk.load_model(run, settings=wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"settings is 'decoder\.n_best_size=5', where a list is due"):
+        qatk.load_model(run, settings="decoder.n_best_size=5")
     assert model.changed() is model
     with pytest.raises(UsageError, match="max_length"):
         model.changed(decoder={"max_length": 3})
@@ -251,6 +262,15 @@ def test_options_can_be_changed_and_are_checked(run: Path, model: AnsweringModel
 def test_what_cannot_be_answered(model: AnsweringModel, question: str, context: str, top_k: Any, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         model.answer(question, context, top_k=top_k)
+
+
+def test_texts_are_no_lists_of_questions(model: AnsweringModel) -> None:
+    with pytest.raises(UsageError, match=r"questions is .*, where a list is due\n  answers takes lists; for one"):
+        model.answers(QUESTION, CONTEXT)
+    with pytest.raises(UsageError, match="contexts is 3, where a list is due"):
+        model.answers([QUESTION], 3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="question 1 is no text but float"):
+        model.answers(pd.Series([QUESTION, math.nan]), [CONTEXT] * 2)
 
 
 def test_folders_that_are_no_model(run: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -71,7 +72,7 @@ def test_data_given_is_scored_as_data_read(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, train=64, dev=24)
     read = qatk.run(recipe, out=tmp_path / "read", settings=["trainer.epochs=1"])
     given = qatk.run(
-        recipe, out=tmp_path / "given", settings=["trainer.epochs=1"], data={"dev": read.evaluation.examples}
+        recipe, out=tmp_path / "given", settings={"trainer.epochs": np.int64(1)}, data={"dev": read.evaluation.examples}
     )
     assert dict(given.metrics) == dict(read.metrics)
     checked = load_recipe(recipe, PluginHost.discover(), ["trainer.epochs=1"])
@@ -96,6 +97,8 @@ def test_wrong_data_is_named_by_its_split(tmp_path: Path) -> None:
             qatk.run(recipe, out=tmp_path / "run", data=data, settings=settings)
     with pytest.raises(UsageError, match="data maps each split to its rows, and is an object of type DataFrame"):
         qatk.run(recipe, out=tmp_path / "run", data=pd.DataFrame(rows(1, 2)))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"settings is 'trainer\.epochs=1', where a list is due"):
+        qatk.run(recipe, out=tmp_path / "run", settings="trainer.epochs=1")
     assert not (tmp_path / "run" / "model").exists()
 
 

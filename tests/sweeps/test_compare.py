@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import qatk
@@ -48,6 +49,9 @@ def test_values_from_python_are_those_of_the_command() -> None:
     assert over_values("head.use", ["linear", "biaffine"]).labels == ["linear", "biaffine"]
     assert over_values("trainer.learning_rate", [1e-3, 2e-3]).values == ["0.001", "0.002"]
     assert over_values("backbone.layers", [None, 3]).values == parse_over("backbone.layers=[null, 3]").values
+    assert over_values("decoder.n_best_size", np.array([5, 20])).labels == ["5", "20"]
+    assert over_values("decoder.n_best_size", [np.int64(5), np.float32(0.5)]).labels == ["5", "0.5"]
+    assert over_values("backbone.model", [Path("runs/a"), "b"]).labels == ["runs/a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,24 @@ def test_mistakes(tmp_path: Path) -> None:
         qatk.compare([FILES / "bold.json", FILES / "careful.json"], data=FILES / "dev.json")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="predictions 2: question 'a' has None instead of an answer text"):
         qatk.compare({"a": ""}, {"a": None}, data=FILES / "dev.json")  # type: ignore[dict-item]
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"over": {"head.use": "linear"}}, "over['head.use'] is 'linear', where a list is due"),
+        ({"over": {"head.use": [{1}]}}, "over['head.use'] is [{1}], which no recipe can hold"),
+        ({"over": "head.use=linear,tagger"}, "over is 'head.use=linear,tagger'"),
+        ({"seeds": "0,1"}, "seeds is '0,1', where a list is due"),
+        ({"seeds": 3}, "seeds is 3, where a list is due"),
+        ({"seeds": [0, -1]}, "--seeds 0,-1: expected whole numbers from 0"),
+        ({"seeds": [0, 1], "settings": "trainer.epochs=1"}, "settings is 'trainer.epochs=1', where a list is due"),
+        ({"seeds": [0, 1], "settings": [1]}, "settings hold 1, which is no text"),
+        ({"seeds": [0, 1], "settings": {"trainer.epochs": "many"}}, "--set trainer.epochs"),
+        ({"seeds": [0, 1], "null_odds": "o.json"}, "null_odds is 'o.json', where a list is due"),
+        ({"seeds": [0, 1], "executor": "nope"}, "no launcher is called 'nope'"),
+        ({"seeds": [0, 1], "executor": 3}, "executor is 3, no launcher"),
+    ]
+    for options, said in wrong:
+        with pytest.raises(UsageError) as told:
+            qatk.compare(recipe, out=tmp_path / "made", **options)
+        assert str(told.value).startswith(said), options
     with pytest.raises(UsageError, match="recipes are compared with recipes"):
         qatk.compare(recipe, FILES / "bold.json")
     with pytest.raises(UsageError, match="one value is one system"):
