@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from numbers import Real
 
 import numpy as np
 
@@ -171,7 +172,7 @@ def refuse_too_few(systems: int, runs: int = 1) -> None:
 
 def refuse_no_points(option: str, points: float) -> None:
     """Raise :class:`qatk.errors.UsageError` for a margin, or a difference to detect, that is not above 0."""
-    if not 0 < points < math.inf:
+    if isinstance(points, bool) or not isinstance(points, Real) or not 0 < points < math.inf:
         raise UsageError(f"{option} {points}: expected points of F1 above 0", fix=f"for example --{option} 1.0")
 
 

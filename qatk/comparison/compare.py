@@ -23,6 +23,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from qatk.arguments import whole
 from qatk.comparison.alignment import (
     common_masks,
     refuse_no_pair,
@@ -56,8 +57,8 @@ def check_figures(draws: int, seed: int, margin: float | None = None, detect: fl
     Raises:
         UsageError: for no draws, a negative seed, and points that are not above 0.
     """
-    if draws < 1 or seed < 0:
-        raise UsageError(f"{draws} draws with seed {seed}", fix="draws are 1 or more, a seed is 0 or more")
+    whole(draws, "draws", 1)
+    whole(seed, "seed", 0)
     for option, points in (("margin", margin), ("detect", detect)):
         if points is not None:
             refuse_no_points(option, points)

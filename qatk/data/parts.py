@@ -10,13 +10,18 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 
+from qatk.arguments import whole
 from qatk.display.numbers import counted
 from qatk.errors import DataError, UsageError
 from qatk.types import Clusters, Examples, Int64, clusters_of, contexts_of
 
+Size = float | Literal["rest"] | None
+"""How much a part is to have; ``"rest"`` or ``None``: what the others leave."""
 _PASSES = 8
 """How often all groups are looked at again for a better part; it is at rest after two or three."""
 
@@ -43,8 +48,8 @@ class Split:
 def split(
     examples: Examples,
     *,
-    shares: Mapping[str, float | None] | None = None,
-    counts: Mapping[str, int | None] | None = None,
+    shares: Mapping[str, Size] | None = None,
+    counts: Mapping[str, Size] | None = None,
     by: str | None = None,
     seed: int = 0,
     stratify: bool = False,
@@ -56,7 +61,8 @@ def split(
 
     Args:
         examples: to divide.
-        shares: of the questions by name of the part, together 1 at the most; ``None`` takes what the others leave.
+        shares: of the questions by name of the part, together 1 at the most; ``"rest"`` or ``None`` takes what
+            the others leave.
         counts: of questions by name of the part, instead.
         by: what to keep together: ``title``, ``context`` or a further column; articles by default, contexts where no
             two titles differ.
@@ -97,9 +103,9 @@ def sample(examples: Examples, number: int, *, by: str | None = None, seed: int 
         seed: of the draw.
 
     Raises:
-        UsageError: where there are fewer questions, and for a column that is not there.
+        UsageError: where there are fewer questions, for a number below 1, and for a column that is not there.
     """
-    if number > len(examples):
+    if whole(number, "number", 1) > len(examples):
         fix = f"choose {len(examples):,} or fewer"
         raise UsageError(f"there are {counted(len(examples), 'question')}, and {number:,} are to be drawn", fix=fix)
     group = np.arange(len(examples)) if by is None else _clusters(examples, by).index
@@ -109,13 +115,11 @@ def sample(examples: Examples, number: int, *, by: str | None = None, seed: int 
     return np.flatnonzero(np.isin(group, order[: last + 1]))
 
 
-def _wanted(
-    n: int, shares: Mapping[str, float | None] | None, counts: Mapping[str, int | None] | None
-) -> dict[str, float]:
+def _wanted(n: int, shares: Mapping[str, Size] | None, counts: Mapping[str, Size] | None) -> dict[str, float]:
     """How many questions each part is to have."""
     if (shares is None) == (counts is None):
         raise UsageError("say shares or counts", fix="shares train=0.8,dev=0.2, or counts dev=500,train=rest")
-    given: Mapping[str, float | None] = shares if shares is not None else counts or {}
+    given = _sizes("shares", shares) if shares is not None else _sizes("counts", counts)
     of = n if shares is not None else 1
     known = {name: value * of for name, value in given.items() if value is not None}
     if not given or not all(math.isfinite(value) and value > 0 for value in known.values()):
@@ -130,6 +134,18 @@ def _wanted(
     if len(rest) > 1:
         raise UsageError(f"{' and '.join(rest)} are both to take the rest", fix="one part can")
     return {name: left if value is None else known[name] for name, value in given.items()}
+
+
+def _sizes(name: str, given: object) -> dict[str, float | None]:
+    """The size of each part, ``None`` for the rest."""
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{name} is {given!r}", fix=f"map parts to sizes: {name}={{'train': 0.8, 'dev': 'rest'}}")
+    found = {part: None if size == "rest" else size for part, size in given.items()}
+    kind, said = (Real, "a number") if name == "shares" else (Integral, "a whole number")
+    for part, size in found.items():
+        if size is not None and (isinstance(size, bool) or not isinstance(size, kind)):
+            raise UsageError(f"{name}[{part!r}] is {size!r}", fix=f"give {said}, or 'rest' for what the others leave")
+    return found
 
 
 def _clusters(examples: Examples, by: str | None) -> Clusters:

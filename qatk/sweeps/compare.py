@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qatk.arguments import list_of, settings_of
+from qatk.arguments import list_of, settings_of, whole
 from qatk.comparison.answers import Odds
 from qatk.comparison.compare import check_figures, compare_systems
 from qatk.comparison.systems import read_systems
@@ -83,9 +83,7 @@ def compare(
     """
     check_figures(draws, seed, margin)
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
-    odds = list_of(
-        null_odds, "null_odds", "one for each of the predictions, None for none: null_odds=['odds.json', None]"
-    )
+    odds = list_of(null_odds, "null_odds", "one for each of the predictions: null_odds=['odds.json', None]")
     answers = _Answers(data, odds, use, align, language, language_column, common, group_seeds, cluster)
     systems = _systems(list(map(_named, sources)), runs, answers, on, host or PluginHost.discover(), bool(margin))
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
@@ -127,6 +125,9 @@ def _systems(
     language = answers.language or answers.language_column
     given = {**vars(runs), **vars(answers), "language": language, "on": None if on == "dev" else on}
     refuse_unfit(_compared(sources, bool(recipes), answers.data is not None), given, str, "see help(qatk.compare)")
+    for name, number in (("limit", runs.limit), ("jobs", runs.jobs)):
+        if number is not None:
+            whole(number, name, 1)
     by = given_normalisation(answers.language, answers.language_column, host)
     if recipes:
         return _made(recipes, runs, host, on, paired)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -477,9 +479,13 @@ def test_what_cannot_be_compared(host: PluginHost) -> None:
     bare = replace(one.evaluation, per_question={"exact": one.evaluation.per_question["exact"]})
     with pytest.raises(UsageError, match="B has no f1"):
         compare_systems([one, System("B", [bare])])
-    for draws, seed in ((0, 13), (99, -1)):
-        with pytest.raises(UsageError, match=f"{draws} draws with seed {seed}"):
-            compare_systems([one, one], draws=draws, seed=seed)
+    cases: list[tuple[str, Any]] = [("draws", 0), ("draws", 1e4), ("draws", True), ("seed", -1), ("seed", "13")]
+    for name, value in cases:
+        with pytest.raises(UsageError, match=re.escape(f"{name} is {value!r}\n  give a whole number")):
+            compare_systems([one, one], **{name: value})
+    for margin in ("1", math.nan, True):
+        with pytest.raises(UsageError, match=f"margin {margin}: expected points of F1 above 0"):
+            compare_systems([one, one], margin=margin)  # type: ignore[arg-type]
     others = system(host, "B", articles(40), [0.5])
     with pytest.raises(UsageError, match="B is not over the questions of A"):
         compare_systems([one, others])

@@ -91,9 +91,10 @@ def test_counts_leave_the_rest_out_or_to_a_part() -> None:
     made = split(examples, counts={"dev": 60, "test": 40})
     assert [abs(len(rows) - made.wanted[name]) <= 3 for name, rows in made.rows.items()] == [True, True]
     assert len(made.left) == len(examples) - sum(map(len, made.rows.values()))
-    rest = split(examples, counts={"dev": 60, "train": None})
-    assert not len(rest.left)
-    assert rest.wanted == {"dev": 60, "train": len(examples) - 60}
+    for size in (None, "rest"):
+        rest = split(examples, counts={"dev": 60, "train": size})  # type: ignore[dict-item]
+        assert not len(rest.left)
+        assert rest.wanted == {"dev": 60, "train": len(examples) - 60}
 
 
 def test_the_seed_decides_and_neither_machine_nor_order_does() -> None:
@@ -129,6 +130,12 @@ def test_a_sample_holds_the_smaller_ones_whatever_the_order() -> None:
     assert set(sample(examples, 20, seed=4).tolist()) != small
 
 
+@pytest.mark.parametrize("number", [0, -5, 0.5, True, "3"])
+def test_a_sample_is_of_a_whole_number(number: Any) -> None:
+    with pytest.raises(UsageError, match=r"number is .*\n  give a whole number, 1 or more"):
+        sample(articles(), number)
+
+
 def test_a_sample_of_whole_articles() -> None:
     examples = articles()
     rows = sample(examples, 100, by="title")
@@ -149,6 +156,9 @@ def test_a_sample_of_whole_articles() -> None:
         ({"shares": {"a": float("nan")}}, "needs a share or count above 0"),
         ({"counts": {"a": 9000}}, "the parts are 9,000 together, of 6"),
         ({"shares": {"a": 0.5, "b": 0.5}, "by": "level"}, "no column 'level' to go by"),
+        ({"shares": [0.8, 0.2]}, r"shares is \[0.8, 0.2\]\n  map parts to sizes"),
+        ({"shares": {"a": "0.5"}}, r"shares\['a'\] is '0.5'\n  give a number, or 'rest'"),
+        ({"counts": {"a": 1.5}}, r"counts\['a'\] is 1.5\n  give a whole number, or 'rest'"),
     ],
 )
 def test_what_cannot_be(wanted: dict[str, Any], said: str) -> None:

@@ -99,6 +99,9 @@ def test_wrong_data_is_named_by_its_split(tmp_path: Path) -> None:
         qatk.run(recipe, out=tmp_path / "run", data=pd.DataFrame(rows(1, 2)))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"settings is 'trainer\.epochs=1', where a list is due"):
         qatk.run(recipe, out=tmp_path / "run", settings="trainer.epochs=1")
+    for limit in (0, -3, 1.5):
+        with pytest.raises(UsageError, match=f"limit is {limit}\n  give a whole number, 1 or more"):
+            qatk.run(recipe, out=tmp_path / "run", limit=limit)  # type: ignore[arg-type]
     assert not (tmp_path / "run" / "model").exists()
 
 

@@ -120,6 +120,8 @@ def test_mistakes(tmp_path: Path) -> None:
         ({"seeds": [0, 1], "null_odds": "o.json"}, "null_odds is 'o.json', where a list is due"),
         ({"seeds": [0, 1], "executor": "nope"}, "no launcher is called 'nope'"),
         ({"seeds": [0, 1], "executor": 3}, "executor is 3, no launcher"),
+        ({"seeds": [0, 1], "limit": 0}, "limit is 0"),
+        ({"seeds": [0, 1], "jobs": 1.5}, "jobs is 1.5"),
     ]
     for options, said in wrong:
         with pytest.raises(UsageError) as told:
@@ -129,7 +131,7 @@ def test_mistakes(tmp_path: Path) -> None:
         qatk.compare(recipe, FILES / "bold.json")
     with pytest.raises(UsageError, match="one value is one system"):
         qatk.compare(recipe, over={"backbone.layers": [1]}, out=tmp_path / "made")
-    for margin, draws, said in ((0.0, 99, "points of F1 above 0"), (1.0, 0, "0 draws with seed 13")):
+    for margin, draws, said in ((0.0, 99, "points of F1 above 0"), (1.0, 0, "draws is 0")):
         with pytest.raises(UsageError, match=said):
             qatk.compare(recipe, over={"backbone.layers": [1, 2]}, out=tmp_path / "made", margin=margin, draws=draws)
     with pytest.raises(UsageError, match="between two systems, and this is one"):
