@@ -31,8 +31,13 @@ def unchecked(raw: RawExamples, where: str) -> Examples:
     """The examples wherever their answers stand, and whatever their ids are: to write them, not to train or score.
 
     Raises:
-        DataError: for questions without ``answers`` beside others, and texts with half of a surrogate pair.
+        DataError: for cells that cannot be read, questions without ``answers`` beside others, and texts with half of a
+            surrogate pair.
     """
+    if raw.unread:
+        rows = listed([f"{raw.id[row]} ({raw.place(row)}): {what}" for row, what in raw.unread])
+        what = f"{counted(len(raw.unread), 'cell')} cannot be read: {rows}"
+        raise DataError(what, where=where, fix="correct them, or leave these rows out")
     gold = bool(raw.has_gold.any())
     if gold:
         _check_gold(raw, where)

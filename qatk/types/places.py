@@ -33,35 +33,34 @@ def hold_places(answers: pa.ChunkedArray) -> bool:
     return usual_name(names, "answer_start") is not None
 
 
-def places_of(
-    answers: object, start: object, end: object, context: object, *, where: str, outside: list[str]
-) -> list[Place]:
-    """The answers of a row as texts with places; those that lie outside their context are empty, and noted."""
+def places_of(answers: object, start: object, end: object, context: object, *, outside: list[str]) -> list[Place]:
+    """The answers of a row as texts with places; those that lie outside their context are empty, and noted.
+
+    Raises:
+        DataError: without a place, for answers that are no texts, starts that are no positions, and another number of
+            them than of answers.
+    """
     answers, start, end = _given(answers), _given(start), _given(end)
     if isinstance(answers, str):
         cell, answers = answers, _parsed(answers)
         if answers == cell and _lacks_commas(cell):
             what = f"{cell[:60]!r} is how NumPy prints arrays, which a CSV of pandas has in place of lists"
-            raise DataError(what, where=where, fix="save the data as Parquet or JSON Lines")
+            raise DataError(what, fix="save the data as Parquet or JSON Lines")
     if isinstance(answers, Mapping):
         texts, own = answers.get("text"), answers.get(usual_name(answers, "answer_start"))
         if texts is None:
-            raise DataError(
-                "the answers are an object without 'text'", where=where, fix="{text: [...], answer_start: [...]}"
-            )
-        return list(_paired(_listed(texts), start if own is None else own, where))
+            raise DataError("the answers are an object without 'text'", fix="{text: [...], answer_start: [...]}")
+        return list(_paired(_listed(texts), start if own is None else own))
     if isinstance(answers, list) and any(isinstance(answer, Mapping) for answer in answers):
-        return [
-            pair for answer in answers for pair in places_of(answer, None, None, context, where=where, outside=outside)
-        ]
+        return [pair for answer in answers for pair in places_of(answer, None, None, context, outside=outside)]
     if answers is None and start is not None and end is not None and isinstance(context, str):
-        starts, ends = _numbers(start, where), _numbers(end, where)
+        starts, ends = _numbers(start), _numbers(end)
         if len(starts) != len(ends):
             what = f"{counted(len(starts), 'start')}, but {counted(len(ends), 'end')}"
-            raise DataError(what, where=where, fix="give each answer its start and its end")
+            raise DataError(what, fix="give each answer its start and its end")
         return [(_slice(context, a, b, outside), a) for a, b in zip(starts, ends, strict=True)]
     texts = [text for text in _listed(answers) if text is not None and text != ""]
-    return list(_paired(texts, start if texts else None, where))
+    return list(_paired(texts, start if texts else None))
 
 
 def _slice(context: str, start: int | None, end: int | None, outside: list[str]) -> str:
@@ -71,35 +70,32 @@ def _slice(context: str, start: int | None, end: int | None, outside: list[str])
     return ""
 
 
-def _paired(texts: Sequence[object], starts: object, where: str) -> Iterator[Place]:
-    places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts, where)
+def _paired(texts: Sequence[object], starts: object) -> Iterator[Place]:
+    places: Sequence[int | None] = [None] * len(texts) if starts is None else _numbers(starts)
     if len(places) != len(texts):
-        raise DataError(
-            f"{counted(len(texts), 'answer')}, but {counted(len(places), 'start')}",
-            where=where,
-            fix="give each answer its start",
-        )
+        what = f"{counted(len(texts), 'answer')}, but {counted(len(places), 'start')}"
+        raise DataError(what, fix="give each answer its start")
     for text, place in zip(texts, places, strict=True):
         if isinstance(text, int) and not isinstance(text, bool):
             text = str(text)
         if not isinstance(text, str):
-            raise DataError(f"an answer is no text: {quoted(text)}", where=where, fix="a text, or a list of texts")
+            raise DataError(f"an answer is no text: {quoted(text)}", fix="a text, or a list of texts")
         yield text, place
 
 
-def _numbers(value: object, where: str) -> list[int | None]:
+def _numbers(value: object) -> list[int | None]:
     """Character positions from a number, a list, or the JSON of a cell."""
     if isinstance(value, str):
         try:
             value = json.loads(value, parse_constant=_no_number)
         except (ValueError, RecursionError):
-            raise _no_position(value, where) from None
+            raise _no_position(value) from None
     found = []
     for number in _listed(value):
         if isinstance(number, float) and number.is_integer():
             number = int(number)
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or abs(number) >= _LIMIT):
-            raise _no_position(number, where)
+            raise _no_position(number)
         found.append(number)
     return found
 
@@ -108,10 +104,9 @@ def _no_number(name: str) -> object:
     raise ValueError(name)
 
 
-def _no_position(value: object, where: str) -> DataError:
+def _no_position(value: object) -> DataError:
     return DataError(
         f"{quoted(value)} is no character position",
-        where=where,
         fix=f"a whole number; if the column holds something else: {setting_of('answer_start', 'null')}",
     )
 

@@ -35,6 +35,8 @@ class RawExamples:
         places_found: whether its reader looks for the places of answers that are given none.
         answer_span: as of :class:`Examples`.
         columns: further columns by name, n strings each.
+        unread: the rows with cells that cannot be read as what they should be, each with what is wrong there. Nothing
+            stands for such a cell in the other columns.
         place: says where a question stands in its source, by its row: ``data[0].paragraphs[2].qas[1]``.
         ids_made: whether the source has no ids, so that these stand nowhere in it.
     """
@@ -52,6 +54,7 @@ class RawExamples:
     places_found: bool = False
     answer_span: Int32 | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unread: Sequence[tuple[int, str]] = ()
     place: Callable[[int], str] = row_number
     ids_made: bool = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import numpy as np
@@ -22,8 +23,8 @@ from qatk.word_bounds import starts_of
 
 _TEXTS = ("id", "question", "context", "title")
 _FLAGS: dict[str, bool | None] = {
-    **dict.fromkeys(("true", "1", "1.0"), True),
-    **dict.fromkeys(("false", "0", "0.0"), False),
+    **dict.fromkeys(("true", "yes", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "0", "0.0"), False),
     **dict.fromkeys(("", "none", "null", "nan"), None),
 }
 Ambiguous = Literal["first", "last", "unknown"]
@@ -97,37 +98,46 @@ class Rows:
             answers = self._located(answers, texts["context"].to_pylist(), ambiguous, if_absent)
         return self._canonical(texts, answers)
 
-    def as_they_stand(self) -> tuple[Columns, list[int | None], bool]:
+    def as_they_stand(self, unread: list[tuple[int, str]]) -> tuple[Columns, list[int | None], bool]:
         """The columns, the start that each answer is given, and whether :meth:`columns` looks for all that are not.
 
-        Blanks stay, null is ``""``.
+        Blanks stay, null is ``""``. Rows with cells that cannot be read are noted in ``unread``, with what is wrong: a
+        start that is no position counts as not given, an answer that is no text is left out.
         """
         texts = {
             role: text_column(self.table[self.roles[role]], role, self.where, nulls="", numbers=role in ("id", "title"))
             for role in _TEXTS
             if role in self.roles
         }
-        answers, _ = self._answers()
+        answers, _ = self._answers(unread)
         starts = [start for places in answers or () for _, start in places]
         known = [None if start == UNKNOWN else start for start in starts]
         return self._canonical(texts, answers), known, UNKNOWN not in starts
 
-    def impossible(self) -> list[bool | None]:
-        """What each row says of whether its question has no answer. Raises :class:`DataError` for other values."""
+    def impossible(self, unread: list[tuple[int, str]] | None = None) -> list[bool | None]:
+        """What each row says of whether its question has no answer.
+
+        Other values raise :class:`DataError`, or are noted in ``unread``; the rows in it say nothing.
+        """
         if "is_impossible" not in self.roles:
             return [None] * self.table.num_rows
         values = self.table[self.roles["is_impossible"]].to_pylist()
         for row, value in enumerate(values):
             if str(value).strip().lower() not in _FLAGS:
-                other = setting_of("is_impossible", "null")
-                fix = f"true, false or nothing; if the column holds something else: {other}"
                 what = f"{quoted(value)} does not say whether there is an answer"
-                raise DataError(what, where=self._at(row), fix=fix)
-        return [_FLAGS[str(value).strip().lower()] for value in values]
+                if unread is None:
+                    other = setting_of("is_impossible", "null")
+                    fix = f"true, false or nothing; if the column holds something else: {other}"
+                    raise DataError(what, where=self._at(row), fix=fix)
+                unread.append((row, what))
+        unknown = {row for row, _ in unread or ()}
+        return [None if row in unknown else _FLAGS[str(value).strip().lower()] for row, value in enumerate(values)]
 
     def _at(self, row: int) -> str:
-        """Where a row stands, its file included."""
-        return self._place(row) if self._files_named else f"{self.where}: {self._place(row)}"
+        """Where a row stands, its file included, and its id where it has one."""
+        at = self._place(row) if self._files_named else f"{self.where}: {self._place(row)}"
+        name = self.table[self.roles["id"]][row].as_py() if "id" in self.roles else None
+        return at if name is None else f"{at} ({name})"
 
     def _canonical(
         self, texts: Mapping[str, pa.ChunkedArray | pa.Array], answers: Sequence[Sequence[Place]] | None
@@ -141,8 +151,11 @@ class Rows:
         columns |= {name: self.table[name] for name in wanted if name in self.table.column_names}
         return columns_of_table(pa.table(columns), self.where, self.further, self._place)
 
-    def _answers(self) -> tuple[list[list[Place]] | None, list[str]]:
-        """The answers of each row with the places that it gives, ``None`` without gold; and places out of contexts."""
+    def _answers(self, unread: list[tuple[int, str]] | None = None) -> tuple[list[list[Place]] | None, list[str]]:
+        """The answers of each row with the places that it gives, ``None`` without gold; and places out of contexts.
+
+        What cannot be read raises :class:`DataError`, or is noted in ``unread``.
+        """
         table, roles = self.table, self.roles
         if not {"answers", "answer_start"} & roles.keys():
             return None, []
@@ -156,7 +169,14 @@ class Rows:
         answers, outside = [], []
         for row, values in enumerate(zip(*columns.values(), strict=True)):
             noted: list[str] = []
-            answers.append(places_of(*values, where=self._at(row), outside=noted))
+            try:
+                answers.append(places_of(*values, outside=noted))
+            except DataError as error:
+                if unread is None:
+                    error.where = self._at(row)
+                    raise
+                unread.append((row, error.what))
+                answers.append(_without_starts(values[0]))
             outside += [f"{self._place(row)}: {note}" for note in noted]
         return answers, outside
 
@@ -191,6 +211,13 @@ class Rows:
             said = rule.get(ambiguous, "their places stay unknown: they can be scored but not trained on")
             warnings.warn(DataWarning(f"{self.where}: {what}: {said} (ambiguous: {ambiguous})"), stacklevel=4)
         return answers
+
+
+def _without_starts(answers: object) -> list[Place]:
+    """The answers of a row that is wrong, as far as they are texts."""
+    with suppress(DataError):
+        return places_of(answers, None, None, None, outside=[])
+    return []
 
 
 def _below(lines: Sequence[str]) -> str:

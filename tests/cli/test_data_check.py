@@ -182,6 +182,39 @@ def test_a_place_that_the_reader_finds_is_not_unknown(rows: list[str], kinds: li
     assert [finding["kind"] for finding in found] == kinds
 
 
+def test_cells_that_cannot_be_read_are_findings(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "answers": "Ann", "answer_start": "n/a"},
+        {"id": "b", "answers": "Bob", "answer_start": "0", "is_impossible": "perhaps"},
+        {"id": "c", "answers": ["Ann", "man"], "answer_start": "0", "is_impossible": "yes"},
+        {"id": "d", "answers": [], "is_impossible": "no"},
+        {"id": "e", "answers": '{"text": null}', "answer_start": "-", "is_impossible": "no"},
+        {"id": "f", "answers": "Ann", "answer_start": "0", "is_impossible": "No"},
+    ]
+    asked = [{**row, "question": f"{row['id']}?", "context": "Ann met a man."} for row in rows]
+    path = tmp_path / "rows.csv"
+    pd.DataFrame(asked).map(lambda cell: json.dumps(cell) if isinstance(cell, list) else cell).to_csv(path, index=False)
+    result = check(str(path), "--json")
+    found = {finding["kind"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert result.exit_code == 1
+    assert found["unreadable-cell"]["examples"] == [
+        "a (row 0): 'n/a' is no character position",
+        "b (row 1): 'perhaps' does not say whether there is an answer",
+        "c (row 2): 2 answers, but 1 start",
+    ]
+    assert {kind: finding["ids"] for kind, finding in found.items()} == {
+        "unreadable-cell": ["a", "b", "c", "e"],
+        "absent-answer": ["b"],
+        "contradictory-flag": ["d"],
+        "annotators-disagree": ["c"],
+    }
+    with pytest.raises(DataError, match=r"4 cells cannot be read: a \(row 0\): 'n/a' is no"):
+        check(str(path), "--fix", str(tmp_path / "mended.csv"))
+    assert not (tmp_path / "mended.csv").exists()
+    with pytest.raises(DataError, match=r"rows.csv: row 0 \(a\): 'n/a' is no character position"):
+        read_data(path, use="table")
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_places_that_nobody_gave_are_looked_for_as_before(tmp_path: Path, ending: str) -> None:
     rows = [

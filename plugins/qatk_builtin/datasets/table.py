@@ -49,7 +49,8 @@ class TableDataset:
         refused = fix if self.options.bad_answers == "error" else None
         examples = Examples(**rows.columns(self.options.ambiguous, if_absent=refused))
         if "is_impossible" in rows.roles:
-            return strict(_flagged(examples, rows), self.options.bad_answers, rows.where)
+            flagged = replace(RawExamples.of(examples), impossible=rows.impossible())
+            return strict(flagged, self.options.bad_answers, rows.where)
         return checked(examples, self.options.bad_answers, rows.where)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
@@ -57,10 +58,11 @@ class TableDataset:
         if whole:
             return TableDataset(with_all(self.options)).raw()
         table, place = read_tables(self._paths, self._form, self._roles)
-        rows = self._rows(table, place)
-        columns, starts, found = rows.as_they_stand()
-        raw = _flagged(Examples(**columns), rows)
-        return replace(raw, answer_start=starts, places_found=found, place=place, ids_made="id" not in rows.roles)
+        rows, unread = self._rows(table, place), list[tuple[int, str]]()
+        columns, starts, found = rows.as_they_stand(unread)
+        raw = replace(RawExamples.of(Examples(**columns)), answer_start=starts, places_found=found)
+        raw = replace(raw, impossible=rows.impossible(unread), unread=unread)
+        return replace(raw, place=place, ids_made="id" not in rows.roles)
 
     def load_whole(self) -> Examples:
         """With all further columns."""
@@ -82,8 +84,3 @@ class TableDataset:
         paths = self._paths
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         return Rows(table, where, self._roles, self.options.columns, place)
-
-
-def _flagged(examples: Examples, rows: Rows) -> RawExamples:
-    """The examples with what the rows say of ``is_impossible``."""
-    return replace(RawExamples.of(examples), impossible=rows.impossible())

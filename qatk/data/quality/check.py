@@ -27,7 +27,7 @@ def check(
     with without_collector():
         agreement = _agreement(raw, normalisation)
         found = [*question_findings(raw, normalisation), *answer_findings(raw, normalisation), *text_findings(raw)]
-        found.append(_disagreement(raw, agreement))
+        found += [_disagreement(raw, agreement), _unread(raw)]
         if against is not None:
             found += overlap_findings(raw, against)
         return Quality(
@@ -47,6 +47,13 @@ def _agreement(raw: RawExamples, normalisation: Normalisation) -> Agreement | No
     columns = {name: raw.columns[name] for name in (normalisation.column,) if name is not None}
     texts = [text.encode("utf-8", "replace").decode() for text in raw.answer_text]
     return agreement_among(answers_alone(raw.answer_offsets, texts, columns, raw.answer_span), normalisation)
+
+
+def _unread(raw: RawExamples) -> Found:
+    said: dict[int, list[str]] = {}
+    for row, what in sorted(raw.unread, key=lambda cell: cell[0]):
+        said.setdefault(row, []).append(what)
+    return Found("unreadable-cell", list(said), lambda number: "; ".join(list(said.values())[number]))
 
 
 def _disagreement(raw: RawExamples, agreement: Agreement | None) -> Found:

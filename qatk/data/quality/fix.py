@@ -269,6 +269,7 @@ def _rows_of(raw: RawExamples, rows: list[int]) -> RawExamples:
         return [values[row] for row in rows]
 
     place: Callable[[int], str] = raw.place
+    kept = {row: new for new, row in enumerate(rows)}
     return replace(
         raw,
         id=take(raw.id),
@@ -282,5 +283,6 @@ def _rows_of(raw: RawExamples, rows: list[int]) -> RawExamples:
         impossible=[raw.impossible[row] for row in rows],
         answer_span=None if raw.answer_span is None else raw.answer_span[among],
         columns={name: take(values) for name, values in raw.columns.items()},
+        unread=[(kept[row], what) for row, what in raw.unread if row in kept],
         place=lambda row: place(rows[row]),
     )

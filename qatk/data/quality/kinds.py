@@ -61,6 +61,12 @@ KINDS: dict[str, Kind] = {
         "it is neither an answer nor 'no answer', which is an empty list: qatk stops at it",
         "left out where other answers remain or is_impossible says that there are none",
     ),
+    "unreadable-cell": Kind(
+        "error",
+        "question",
+        "has an answer that is no text, a start that is no position or an is_impossible that is neither true nor false",
+        f"{_REFUSED}; roles.answer_start=null (or another role) says that no column holds it",
+    ),
     "duplicate-id": Kind(
         "error",
         "question",

@@ -463,6 +463,7 @@ def test_places_outside_of_a_context_are_bad_answers(tmp_path: Path) -> None:
     ("name", "flags"),
     [
         ("a.csv", ["true", "False", "", "TRUE"]),
+        ("a.csv", ["yes", "No", "", "1"]),
         ("a.jsonl", [True, False, None, True]),
         ("a.parquet", [1.0, 0.0, None, 1.0]),
     ],
@@ -487,7 +488,7 @@ def test_is_impossible_is_held_against_the_answers(name: str, flags: list[Any], 
 def test_a_column_is_impossible_that_holds_something_else(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", [{**row, "is_impossible": "hard"} for row in ROWS])
     with pytest.raises(
-        DataError, match=r": row 2: 'hard' does not say .*\n.*roles: {is_impossible: null} .* --set roles\.is_imp"
+        DataError, match=r"row 2 \(007\): 'hard' does not say .*\n.*roles: {is_impossible: null} .* --set roles\.is_imp"
     ):
         load(path)
     assert load(path, roles={"is_impossible": None}, columns=["*"]).columns == {"is_impossible": ["hard"] * 3}
