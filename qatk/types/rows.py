@@ -72,8 +72,12 @@ class Rows:
         check_names(table, where)
         single, self._alternatives = one_each(table, where, roles or {})
         self.roles = roles_of(table.drop_columns(self._alternatives), where, single)
+        self._otherwise = ""
         if "answers" in self.roles and "answers" not in single:
-            check_one_column(table, where, self.roles["answers"], self.roles)
+            name = self.roles["answers"]
+            check_one_column(table, where, name, self.roles)
+            if name != "answers":
+                self._otherwise = f"; if {name!r} holds something else: {setting_of('answers', 'null')}"
         if self._alternatives and "answer_start" in self.roles:
             what = f"answers in several columns cannot have places, which {self.roles['answer_start']!r} would give"
             raise DataError(what, where=where, fix=f"{setting_of('answer_start', 'null')}, has them looked for")
@@ -173,8 +177,7 @@ class Rows:
                 answers.append(places_of(*values, outside=noted))
             except DataError as error:
                 if unread is None:
-                    error.where = self._at(row)
-                    raise
+                    raise DataError(error.what, where=self._at(row), fix=f"{error.fix}{self._otherwise}") from None
                 unread.append((row, error.what))
                 answers.append(_without_starts(values[0]))
             outside += [f"{self._place(row)}: {note}" for note in noted]
@@ -204,7 +207,7 @@ class Rows:
                 places[k] = text, (starts or [NOWHERE])[0 if ambiguous == "first" else -1]
         if absent and if_absent is not None:
             what = f"{counted(len(absent), 'answer', 'is')} not in the context:{_below(absent)}"
-            raise DataError(what, where=self.where, fix=if_absent)
+            raise DataError(what, where=self.where, fix=if_absent + self._otherwise)
         if several:
             what = f"{counted(len(several), 'answer', 'stands')} several times in the context ({listed(several)})"
             rule = {"first": "the first place is taken", "last": "the last place is taken"}

@@ -164,6 +164,20 @@ def test_a_role_that_no_column_has_is_not_guessed() -> None:
         Examples.from_rows(rows, roles={"answer_end": "start"})
 
 
+@pytest.mark.filterwarnings("ignore:.*by their usual names:qatk.errors.DataWarning")
+@pytest.mark.parametrize("label", ["easy", 1, 0.5])
+def test_a_column_of_labels_that_are_no_answers(label: object) -> None:
+    rows = [{"question": "Where?", "context": OSLO, "label": label}]
+    says = r"; if 'label' holds something else: roles: {answers: null} in a recipe, --set roles\.answers=null in"
+    with pytest.raises(DataError, match=says):
+        Examples.from_rows(rows)
+    assert not Examples.from_rows(rows, roles={"answers": None}).has_gold
+    for named, roles in (("answers", {}), ("label", {"answers": "label"})):
+        with pytest.raises(DataError) as caught:
+            Examples.from_rows([{**rows[0], named: "hard"}], roles=roles)
+        assert "something else" not in str(caught.value)
+
+
 @pytest.mark.parametrize("form", ["list", "dict", "pandas", "polars"])
 def test_columns_of_alternative_answers(form: str) -> None:
     columns = {
