@@ -13,11 +13,11 @@ from qatk.cli.compare_options import launcher_section, recipe_runtime, threshold
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
+    from qatk.comparison.fitting import Compared
     from qatk.evaluation.free_text import Aligner
     from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
     from qatk.results.comparison import System
-    from qatk.sweeps.fitting import Compared
     from qatk.sweeps.plan import Planned
     from qatk.sweeps.sweep import Outcome
 
@@ -183,7 +183,7 @@ class Request:
             )
 
     def _refuse(self, *compared: Compared) -> None:
-        from qatk.sweeps.fitting import refuse_unfit
+        from qatk.comparison.fitting import refuse_unfit
 
         given = {**vars(self.sources), **vars(self.sweep), "on": None if self.on == "dev" else self.on}
         refuse_unfit(compared, given, _option, "see qatk compare --help")

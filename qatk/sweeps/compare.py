@@ -9,6 +9,7 @@ from pathlib import Path
 from qatk.arguments import list_of, settings_of, whole
 from qatk.comparison.answers import Odds
 from qatk.comparison.compare import check_figures, compare_systems
+from qatk.comparison.fitting import Compared, refuse_unfit
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
@@ -20,7 +21,6 @@ from qatk.results import Comparison, RunResult
 from qatk.results.comparison import System
 from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
-from qatk.sweeps.fitting import Compared, refuse_unfit
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values, parse_seeds
 from qatk.sweeps.plan import plan
