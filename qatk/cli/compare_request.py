@@ -99,7 +99,9 @@ class Request:
         odds = [None if name == "-" else name for name in sources.null_odds or ()]
         if sources.data is not None:
             return self._answer(host, sources.data, odds), []
-        self._refuse("no data", *(["run folders"] if all(path.is_dir() for path in sources.inputs) else []))
+        self._refuse("no data")
+        if all(path.is_dir() for path in sources.inputs):
+            self._refuse("run folders")
         from qatk.comparison.systems import read_systems
 
         systems = read_systems(
@@ -165,7 +167,9 @@ class Request:
         from qatk.comparison.systems import read_systems
 
         sources = self.sources
-        self._refuse("data", *(["files"] if all(path.is_file() for path in sources.inputs) else []))
+        self._refuse("data")
+        if all(path.is_file() for path in sources.inputs):
+            self._refuse("files")
         with show_progress():
             return read_systems(
                 sources.inputs,

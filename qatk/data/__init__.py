@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from qatk.data.quality import Quality as Quality
     from qatk.data.quality import check as check
     from qatk.data.quality import fix as fix
+    from qatk.data.reading import read as read
     from qatk.data.stats import Spread as Spread
     from qatk.data.stats import Stats as Stats
     from qatk.data.stats import describe as describe
@@ -43,6 +44,7 @@ _HOMES = {
     "qatk.data.convert": ("ENDINGS", "FORMS", "Saved", "form_of", "rendered", "save"),
     "qatk.data.parts": ("Split", "sample", "split"),
     "qatk.data.quality": ("Change", "Finding", "Quality", "check", "fix"),
+    "qatk.data.reading": ("read",),
     "qatk.data.stats": ("Spread", "Stats", "describe"),
     "qatk.data.stats_page": ("HEADERS", "charts_of", "length_rows", "stats_html"),
 }
@@ -75,6 +77,7 @@ __all__ = [
     "listed",
     "overlapping_spans",
     "pairs",
+    "read",
     "rendered",
     "sample",
     "save",

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from qatk.data.rows import columns_of, refusal
+from qatk.data.strict import examples_of
 from qatk.errors import DataError, UsageError
 from qatk.files import ending, write_atomically
-from qatk.types import UNKNOWN, Answer, Examples
+from qatk.types import UNKNOWN, Answer, Examples, RawExamples
 
 Form = Literal["squad", "jsonl", "csv", "parquet"]
 """A format of files that :func:`save` writes."""
@@ -75,14 +76,14 @@ def form_of(path: Path, form: str | None = None) -> Form:
     return said
 
 
-def save(examples: Examples, path: str | Path, form: str | None = None, *, look: bool = False) -> Saved:
+def save(data: Examples | RawExamples, path: str | Path, form: str | None = None, *, look: bool = False) -> Saved:
     """Write examples to a file, whole or not at all; its readers give back what was written.
 
     Answers with their alternatives, several spans, unknown places, questions without an answer, data without gold and
     further columns are kept. What a form cannot hold is refused.
 
     Args:
-        examples: to write.
+        data: examples to write, or as :func:`qatk.data.read` gives them.
         path: the file; its ending says the form: .json (SQuAD), .jsonl, .csv or .parquet, the first three also with
             .gz.
         form: what the ending should say; a check.
@@ -95,7 +96,7 @@ def save(examples: Examples, path: str | Path, form: str | None = None, *, look:
         StorageError: where the file cannot be written.
     """
     path = Path(path)
-    chosen = form_of(path, form)
+    chosen, examples = form_of(path, form), examples_of(data, str(path))
     write_atomically(path, rendered(examples, path, look=look))
     contexts = len(set(examples.context_index.tolist()))
     return Saved(path, chosen, len(examples), contexts, tuple(examples.columns))

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.types import Bool, Examples, Int64
+from qatk.data.strict import examples_of
+from qatk.types import Bool, Examples, Int64, RawExamples
 
 BINS = 12
 """Bars of a chart of lengths, at most."""
@@ -57,15 +58,18 @@ class Stats:
 
 
 def describe(
-    examples: Examples, groups: Mapping[str, Mapping[str, Bool]] | None = None, windows: Int64 | None = None
+    data: Examples | RawExamples,
+    groups: Mapping[str, Mapping[str, Bool]] | None = None,
+    windows: Int64 | None = None,
 ) -> Stats:
     """What a data set is like; answers need not stand where they say.
 
     Args:
-        examples: with or without gold.
+        data: examples with or without gold, or as :func:`qatk.data.read` gives them.
         groups: by name, groups of questions as slicers make them, bool[n] each.
         windows: int64[n], the windows of each question with some tokenizer.
     """
+    examples = examples_of(data)
     found = {name: {group: int(mask.sum()) for group, mask in masks.items()} for name, masks in (groups or {}).items()}
     return Stats(_counts(examples), list(_spreads(examples, windows)), {k: v for k, v in found.items() if v})
 

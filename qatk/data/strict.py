@@ -10,11 +10,12 @@ from itertools import compress
 import numpy as np
 
 from qatk.data.answers import BadAnswers, checked
-from qatk.errors import DataError, DataWarning, counted, listed
+from qatk.errors import DataError, DataWarning, UsageError, counted, listed
 from qatk.types import Bool, Examples, RawExamples, as_starts
+from qatk.word_bounds import starts_of
 
 
-def strict(raw: RawExamples, policy: BadAnswers, where: str) -> Examples:
+def strict(raw: RawExamples, policy: BadAnswers = "error", where: str = "the data") -> Examples:
     """The examples that a reader gives: see :func:`checked` for what is refused or mended.
 
     ``answers`` alone say whether a question has an answer: ``is_impossible`` that says otherwise is warned of and not
@@ -70,11 +71,25 @@ def located(raw: RawExamples, ambiguous: object = "first") -> RawExamples:
         return raw
     starts = list(raw.answer_start)
     for k, (row, text) in enumerate(zip(raw.answer_owners.tolist(), raw.answer_text, strict=True)):
-        context = raw.context_of(row)
-        first, last = context.find(text), context.rfind(text)
-        if starts[k] is None and first >= 0 and (first == last or ambiguous in ("first", "last")):
-            starts[k] = last if ambiguous == "last" else first
+        found = starts_of(text, raw.context_of(row)) if starts[k] is None else []
+        if found and (len(found) == 1 or ambiguous in ("first", "last")):
+            starts[k] = found[-1] if ambiguous == "last" else found[0]
     return replace(raw, answer_start=starts)
+
+
+def raw_of(data: object) -> RawExamples:
+    """Examples as if a file said so; what is raw is returned unchanged. Raises :class:`UsageError` for other things."""
+    if isinstance(data, RawExamples):
+        return data
+    if isinstance(data, Examples):
+        return RawExamples.of(data)
+    fix = "read a file by qatk.data.read, or rows by qatk.Examples.from_rows"
+    raise UsageError(f"no examples but an object of type {type(data).__name__}", fix=fix)
+
+
+def examples_of(data: object, where: str = "the data") -> Examples:
+    """Examples, of what is raw unchecked. Raises :class:`UsageError` for other things."""
+    return data if isinstance(data, Examples) else unchecked(raw_of(data), where)
 
 
 def gold_given(

@@ -26,7 +26,7 @@ from qatk.evaluation.prediction_files import (
 from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.squad import exact_and_f1, official_metrics
 from qatk.languages import ENGLISH, Normalisation
-from qatk.plugins.endings import dataset_for
+from qatk.plugins.endings import reader_of
 from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples, Predictions, clusters_of
@@ -125,12 +125,10 @@ def read_data(
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveDataset
 
-    host, use = host or PluginHost.discover(), use or dataset_for(str(data))
-    component = host.find("dataset", use).component
-    if not (required := component.required_options):
-        raise UsageError(f"the dataset {use!r} reads no file", where=str(data), fix="name another one, such as squad")
-    options: dict[str, object] = {required[0]: str(data)}
-    if "bad_answers" in component.options.model_fields:
+    host = host or PluginHost.discover()
+    use, option = reader_of(str(data), use, host)
+    options: dict[str, object] = {option: str(data)}
+    if "bad_answers" in host.find("dataset", use).component.options.model_fields:
         options["bad_answers"] = "keep"  # scoring reads texts only, as the official script does
     if columns:
         options["columns"] = columns

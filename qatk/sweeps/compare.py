@@ -169,8 +169,8 @@ def _compared(sources: Sequence[Given], recipes: bool, data: bool) -> list[Compa
         return ["no recipe", "a plan"]
     files = [isinstance(source, Mapping) or Path(source).is_file() for source in sources]
     if data:
-        return ["no recipe", "data", *(["files"] if all(files) else [])]
-    return ["no recipe", "no data", *(["run folders"] if not any(files) else [])]
+        return ["no recipe", "data", "files"] if all(files) else ["no recipe", "data"]
+    return ["no recipe", "no data"] if any(files) else ["no recipe", "no data", "run folders"]
 
 
 def _recipes_of(sources: Sequence[Given], *, varied: bool) -> list[Source]:

@@ -8,28 +8,37 @@ from qatk.data.quality.findings import Found, Quality, findings_of, short
 from qatk.data.quality.overlap import overlap_findings
 from qatk.data.quality.questions import question_findings
 from qatk.data.quality.texts import text_findings
+from qatk.data.strict import raw_of
 from qatk.evaluation.agreement import Agreement, agreement_among, answers_alone
 from qatk.languages import ENGLISH, Normalisation
-from qatk.types import RawExamples
+from qatk.types import Examples, RawExamples
 
 
 def check(
-    raw: RawExamples, against: RawExamples | None = None, normalisation: Normalisation = ENGLISH, *, show: int = 3
+    data: Examples | RawExamples,
+    against: Examples | RawExamples | None = None,
+    normalisation: Normalisation = ENGLISH,
+    *,
+    show: int = 3,
 ) -> Quality:
-    """What is wrong with a data set; it may be broken in any way, and nothing is raised.
+    """What is wrong with a data set; it may be broken in any way.
 
     Args:
-        raw: as a reader gives it; see :class:`qatk.plugins.optional.RawDataset`.
+        data: as :func:`qatk.data.read` gives it, or examples.
         against: the training data of which an evaluation set must hold nothing.
         normalisation: by which normaliser two answers are the same.
         show: how many finds of each kind to put in words.
+
+    Raises:
+        UsageError: for what is neither.
     """
+    raw = raw_of(data)
     with without_collector():
         agreement = _agreement(raw, normalisation)
         found = [*question_findings(raw, normalisation), *answer_findings(raw, normalisation), *text_findings(raw)]
         found += [_disagreement(raw, agreement), _unread(raw)]
         if against is not None:
-            found += overlap_findings(raw, against)
+            found += overlap_findings(raw, raw_of(against))
         return Quality(
             questions=len(raw),
             contexts=len(raw.context),

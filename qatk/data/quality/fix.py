@@ -13,8 +13,8 @@ from qatk.data.answers import nearest_place
 from qatk.data.mending import SURROGATE, Mended, mended_text, unseen
 from qatk.data.quality.answers import core, only_place
 from qatk.data.quality.texts import first_rows
-from qatk.data.strict import contradicts_flag
-from qatk.types import RawExamples, ragged
+from qatk.data.strict import contradicts_flag, raw_of
+from qatk.types import Examples, RawExamples, ragged
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,16 @@ class Change:
     after: str | None
 
 
-def fix(raw: RawExamples) -> tuple[RawExamples, list[Change]]:
+def fix(data: Examples | RawExamples) -> tuple[RawExamples, list[Change]]:
     """The data with all mended that :data:`qatk.data.quality.KINDS` promises to mend, and what was changed.
 
     What is not safe to mend stays as it is: :func:`check` finds it again.
+
+    Args:
+        data: as :func:`qatk.data.read` gives it, or examples.
     """
     changes: list[Change] = []
-    raw = _with_ids(_with_answers(_with_texts(raw, changes), changes), changes)
+    raw = _with_ids(_with_answers(_with_texts(raw_of(data), changes), changes), changes)
     return raw, changes
 
 

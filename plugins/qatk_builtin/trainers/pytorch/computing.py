@@ -26,7 +26,8 @@ def set_recomputing(encoder: nn.Module, options: TorchOptions) -> None:
         encoder.config.use_cache = False  # of a decoder, for generating; transformers warns of it otherwise
         old = encoder.gradient_checkpointing_enable  # the name that transformers 5.0 has
         getattr(encoder, "activation_checkpointing_enable", old)({"use_reentrant": False})
-        encoder.disable_input_require_grads()  # for reentrant recomputing alone; gradients would go to frozen layers
+        # For reentrant recomputing alone: gradients would go to frozen layers.
+        encoder.disable_input_require_grads()  # type: ignore[no-untyped-call]
 
 
 def check_compiler(options: TorchOptions, device: str) -> None:
