@@ -91,7 +91,8 @@ def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: st
     if not options.columns:
         return examples
     rows = [_filled(task.fields) for task, each in zip(read, asked, strict=True) for _ in each]
-    return replace(examples, columns=column_values(rows, options.columns, where, used={context, asks, title, "id"}))
+    used = [name for name in ("id", context, asks, title) if name is not None]
+    return replace(examples, columns=column_values(rows, options.columns, where, used=used))
 
 
 def _title(tasks: Sequence[Task]) -> str | None:
@@ -101,7 +102,7 @@ def _title(tasks: Sequence[Task]) -> str | None:
     return name if all(isinstance(title, str | int | None) for title in titles) else None
 
 
-def _filled(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+def _filled(fields: Mapping[str, object]) -> Mapping[str, object]:
     """The fields without lists and objects in which nothing is, as tools add them."""
     return {name: value for name, value in fields.items() if value not in ([], {})}
 
