@@ -186,11 +186,11 @@ class Request:
                 na_prob_thresh=thresholds(sources.na_prob_thresh or ()),
             )
 
-    def _refuse(self, *compared: Compared) -> None:
+    def _refuse(self, compared: Compared) -> None:
         from qatk.comparison.fitting import refuse_unfit
 
         given = {**vars(self.sources), **vars(self.sweep), "on": None if self.on == "dev" else self.on}
-        refuse_unfit(compared, given, _option, "see qatk compare --help")
+        refuse_unfit([compared], given, _option, "see qatk compare --help")
 
 
 def _option(name: str) -> str:

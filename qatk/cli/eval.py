@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -107,9 +106,8 @@ def evaluate_command(
     costs = read_costs(predictions) if align else {}
     metrics, agreement = evaluation.metrics, agreement_of(evaluation.examples, evaluation.normalisation)
     if as_json:
-        of_data = {**_intervals(evaluation), "agreement": None if agreement is None else agreement.plain()}
-        aligned = {**alignment_counts(evaluation), **costs}
-        print_json({**metrics, "normaliser": evaluation.normaliser, **aligned, **of_data})
+        of_data = {"agreement": None if agreement is None else agreement.plain()}
+        print_json({**evaluation.as_dict(), **alignment_counts(evaluation), **costs, **of_data})
         return
     console = output()
     console.print(figures_table(evaluation))
@@ -121,19 +119,6 @@ def evaluate_command(
     if "best_f1" in metrics:
         console.print()
         console.print(_thresholds(metrics))
-
-
-def _intervals(evaluation: Evaluation) -> dict[str, object]:
-    """The 95 % interval of each EM and F1 by its official key, ``None`` for none, and what they are computed over."""
-    from qatk.types import groups_of
-
-    groups = groups_of(evaluation.examples.has_answer)
-    found = {
-        f"{prefix}{name}": None if math.isnan((bounds := evaluation.interval(name, rows))[0]) else list(bounds)
-        for (_, prefix, _), rows in groups.items()
-        for name in METRICS
-    }
-    return {"intervals": found, "clusters": {"kind": evaluation.clusters.kind, "count": evaluation.clusters.count}}
 
 
 def figures_table(evaluation: Evaluation, *, several: bool = False) -> Table:

@@ -67,7 +67,7 @@ def list_command(
         found = [run for run in found if _has(run, key, value)]
     found = _sorted(found, sort, reverse)
     if json:
-        print_json([_plain(run) for run in found])
+        print_json([run.as_dict() for run in found])
     elif found:
         output(listing=True).print(_table(found, folder, show or ()))
     else:
@@ -173,17 +173,6 @@ def _has(run: RunSummary, key: str, value: str) -> bool:
 
     held = _value(run, key)
     return held is not _ABSENT and (held == scalar(value) or str(held) == value)
-
-
-def _plain(run: RunSummary) -> dict[str, object]:
-    fields = ("name", "state", "backbone", "seconds", "why", "recipe")
-    return {
-        "folder": place_of(run.folder),
-        **{name: getattr(run, name) for name in fields},
-        "updated": run.updated.isoformat(timespec="seconds"),
-        "metrics": dict(run.metrics),
-        "stages": list(run.stages),
-    }
 
 
 _STYLES = {"finished": "green", "running": "cyan", "stopped": "yellow", "killed": "red", "failed": "red"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from qatk.display.html import figures_html
-from qatk.display.numbers import interval, points
+from qatk.display.numbers import METRICS, interval, points
 from qatk.errors import counted
 from qatk.languages import ENGLISH, Normalisation
 from qatk.statistics.intervals import mean_interval, percent
@@ -93,6 +94,21 @@ class Evaluation:
         """
         index = clusters_within(self.examples, self.clusters.index, rows)
         return mean_interval(self.per_question[metric][rows], index)
+
+    def as_dict(self) -> dict[str, object]:
+        """The figures as plain values, as ``qatk eval --json`` prints them.
+
+        These are the metrics by their keys, ``normaliser``, ``intervals`` (the 95 % interval of each EM and F1 by its
+        key, ``None`` for none) and ``clusters`` (what they are computed over: ``kind``, ``count``).
+        """
+        intervals = {
+            f"{group.prefix}{name}": None if math.isnan((bounds := self.interval(name, rows))[0]) else list(bounds)
+            for group, rows in groups_of(self.examples.has_answer).items()
+            for name in METRICS
+            if name in self.per_question
+        }
+        clusters = {"kind": self.clusters.kind, "count": self.clusters.count}
+        return {**self.metrics, "normaliser": self.normaliser, "intervals": intervals, "clusters": clusters}
 
     def _figures(self, slicer: str, name: str, rows: Bool) -> SliceRow:
         values = {metric: column[rows] for metric, column in self.per_question.items()}

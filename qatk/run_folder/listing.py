@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from qatk.errors import QatkError, QatkWarning, UsageError
-from qatk.files import RUN_MARK, is_there, url_of
+from qatk.files import RUN_MARK, is_there, place_of, url_of
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.lock import Holder, holder_of
 from qatk.run_folder.manifest import Manifest, read_manifest
@@ -51,6 +51,17 @@ class RunSummary:
     why: str = ""
     recipe: Mapping[str, object] = field(default_factory=dict, repr=False)
     stages: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it as plain values, as ``qatk runs list --json`` prints it."""
+        fields = ("name", "state", "backbone", "seconds", "why", "recipe")
+        return {
+            "folder": place_of(self.folder),
+            **{name: getattr(self, name) for name in fields},
+            "updated": self.updated.isoformat(timespec="seconds"),
+            "metrics": dict(self.metrics),
+            "stages": list(self.stages),
+        }
 
 
 def list_runs(folder: str | Path = "runs") -> list[RunSummary]:

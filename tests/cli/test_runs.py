@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from qatk.cli import app
 from qatk.run_folder.folder import RunFolder
+from qatk.run_folder.listing import list_runs
 from qatk.run_folder.manifest import Identity, StageRecord
 
 RUNS = {
@@ -87,6 +88,7 @@ def test_a_listing_in_a_pipe_has_a_line_for_each_row(tmp_path: Path, command: st
 def test_json_has_recipes_and_figures(folder: Path) -> None:
     done = CliRunner().invoke(app, ["runs", "list", str(folder / "b"), "--json"])
     (run,) = json.loads(done.stdout)
+    assert [run] == [each.as_dict() for each in list_runs(folder / "b")]
     assert run["metrics"] == {"exact": 60.0, "f1": 80.0}
     assert run["recipe"]["head"] == {"use": "biaffine"}
     assert run["stages"] == ["train", "score"]

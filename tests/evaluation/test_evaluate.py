@@ -337,6 +337,7 @@ def test_json_has_the_intervals_that_are_printed(files: Path) -> None:
     data["data"] = [{"title": qa["id"], "paragraphs": [{**paragraph, "qas": [qa]}]} for qa in paragraph["qas"]]
     Path("data.json").write_text(json.dumps(data))
     told = json.loads(invoke("data.json", "p.json", "--json").stdout)
+    assert {**evaluate("data.json", "p.json").as_dict(), "agreement": None} == told
     assert told["clusters"] == {"kind": "article", "count": 4}
     low, high = told["intervals"]["exact"]
     assert re.search(rf" 75\.00 +{low:.1f} to {high:.1f} ", invoke("data.json", "p.json").stdout)
