@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from typing import cast
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -27,7 +29,7 @@ def set_recomputing(encoder: nn.Module, options: TorchOptions) -> None:
         old = encoder.gradient_checkpointing_enable  # the name that transformers 5.0 has
         getattr(encoder, "activation_checkpointing_enable", old)({"use_reentrant": False})
         # For reentrant recomputing alone: gradients would go to frozen layers.
-        encoder.disable_input_require_grads()  # type: ignore[no-untyped-call]
+        cast(Callable[[], None], encoder.disable_input_require_grads)()
 
 
 def check_compiler(options: TorchOptions, device: str) -> None:
