@@ -153,6 +153,7 @@ def test_probabilities_find_the_tokens_of_another_tokenizer() -> None:
         ([0.01, 0.9], [0.1, 0, 0, 0, 0, 0.9]),  # the answer is in what the second window alone has
         ([0.3, 0.2], [0.7, 0, 0.3, 0, 0, 0]),
         ([0.0, 0.0], [1, 0, 0, 0, 0, 0]),
+        ([0.0, 1.0], [0, 0, 0, 0, 0, 1]),
         ([0.5, 0.5], [0.5, 0, 0.5, 0, 0, 0]),  # as sure, of which the first shares more
     ],
 )
@@ -161,8 +162,8 @@ def test_a_window_that_two_of_theirs_cover_learns_the_surer_one(sure: list[float
     words = [(0, 3), (4, 8), (9, 12), (13, 16), (17, 20)]
     theirs = columns([4, 3], [NO, *words[:3], NO, *words[3:]], [0, 0], [0, 0])
     ours = columns([6], [NO, *words], [0], [0])
-    (one, other), never = sure, 1e-30
-    column = np.log([1 - one, never, one, never, 1 - other, never, other]).astype("f")
+    one, other = sure
+    column = np.log(np.maximum([1 - one, 0, one, 0, 1 - other, 0, other], 1e-30)).astype("f")
     found = moved(theirs, SoftTargets(column, column), ours, np.zeros(1, np.int32))
     np.testing.assert_allclose(np.exp(found.start), due, atol=1e-6)
     np.testing.assert_allclose(np.exp(found.end), due, atol=1e-6)
