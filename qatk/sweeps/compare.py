@@ -33,6 +33,7 @@ def compare(
     *sources: Given | RunResult,
     data: object = None,
     null_odds: Sequence[Odds] = (),
+    na_prob_thresh: Sequence[float | None] = (),
     over: Mapping[str, Sequence[object]] | None = None,
     seeds: Sequence[int] | None = None,
     settings: Iterable[str] | Mapping[str, object] = (),
@@ -60,6 +61,7 @@ def compare(
         sources: run folders, URLs or results, predictions (files, mappings), models with ``data``; recipes; a plan.
         data: the data for models to answer, and to score predictions files on, as in :func:`qatk.evaluate`.
         null_odds: the odds of each of the predictions, a file or a mapping, or ``None``.
+        na_prob_thresh: thresholds on the odds, as in :func:`qatk.evaluate`: one for all, or one or ``None`` for each.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
         seeds: for recipes: the seeds of every system.
         settings: for recipes: ``KEY=VALUE`` texts for all runs, or a mapping of keys to values.
@@ -83,8 +85,8 @@ def compare(
     """
     check_figures(draws, seed, margin)
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
-    odds = list_of(null_odds, "null_odds", "one for each of the predictions: null_odds=['odds.json', None]")
-    answers = _Answers(data, odds, use, align, language, language_column, common, group_seeds, cluster)
+    scored = (data, null_odds, na_prob_thresh, use, align, language, language_column)
+    answers = _Answers(*scored, common, group_seeds, cluster)
     systems = _systems(list(map(_named, sources)), runs, answers, on, host or PluginHost.discover(), bool(margin))
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
@@ -108,6 +110,7 @@ class _Answers:
 
     data: object
     null_odds: Sequence[Odds]
+    na_prob_thresh: Sequence[float | None]
     use: str | None
     align: Aligner | None
     language: str | None
@@ -121,6 +124,9 @@ def _systems(
     sources: Sequence[Given], runs: _Runs, answers: _Answers, on: str, host: PluginHost, paired: bool
 ) -> list[System]:
     """The systems of what is compared. Raises :class:`UsageError` for options that do not go with it."""
+    fix = "one for each of the predictions: "
+    odds = list_of(answers.null_odds, "null_odds", f"{fix}null_odds=['odds.json', None]")
+    thresholds = list_of(answers.na_prob_thresh, "na_prob_thresh", f"{fix}na_prob_thresh=[1.5, None]")
     recipes = _recipes_of(sources, varied=bool(runs.over) or runs.seeds is not None)
     language = answers.language or answers.language_column
     given = {**vars(runs), **vars(answers), "language": language, "on": None if on == "dev" else on}
@@ -135,7 +141,8 @@ def _systems(
         return gather(planned, host=host, on=on)[0]
     return read_systems(
         sources,
-        answers.null_odds,
+        odds,
+        na_prob_thresh=thresholds,
         data=answers.data,
         group_seeds=answers.group_seeds,
         common=answers.common,

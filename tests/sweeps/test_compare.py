@@ -26,6 +26,19 @@ def test_prediction_files() -> None:
     assert found.pairs[0].verdict
 
 
+def test_prediction_files_are_scored_by_a_threshold() -> None:
+    odds, names = FILES / "odds.json", [FILES / "careful.json"] * 2
+    found = qatk.compare(
+        *names, data=FILES / "dev.json", null_odds=[odds, odds], na_prob_thresh=[None, -1.0], draws=1000
+    )
+    for system, threshold in zip(found.systems, (None, -1.0), strict=True):
+        due = qatk.evaluate(FILES / "dev.json", names[0], null_odds=odds, na_prob_thresh=threshold)
+        assert system.evaluation.metrics == due.metrics
+    assert found.pairs[0].headline.difference
+    with pytest.raises(UsageError, match=r"na_prob_thresh"):
+        qatk.compare(*names, data=FILES / "dev.json", na_prob_thresh="1.5")  # type: ignore[arg-type]
+
+
 def test_recipes_are_run_and_their_folders_can_be_compared_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
