@@ -198,9 +198,9 @@ def test_cells_that_cannot_be_read_are_findings(tmp_path: Path) -> None:
     found = {finding["kind"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert result.exit_code == 1
     assert found["unreadable-cell"]["examples"] == [
-        "a (row 0): 'n/a' is no character position",
-        "b (row 1): 'perhaps' does not say whether there is an answer",
-        "c (row 2): 2 answers, but 1 start",
+        f"a ({path}: row 2): 'n/a' is no character position",
+        f"b ({path}: row 3): 'perhaps' does not say whether there is an answer",
+        f"c ({path}: row 4): 2 answers, but 1 start",
     ]
     assert {kind: finding["ids"] for kind, finding in found.items()} == {
         "unreadable-cell": ["a", "b", "c", "e"],
@@ -208,10 +208,10 @@ def test_cells_that_cannot_be_read_are_findings(tmp_path: Path) -> None:
         "contradictory-flag": ["d"],
         "annotators-disagree": ["c"],
     }
-    with pytest.raises(DataError, match=r"4 cells cannot be read: a \(row 0\): 'n/a' is no"):
+    with pytest.raises(DataError, match=r"4 cells cannot be read: a \(.*rows\.csv: row 2\): 'n/a' is no"):
         check(str(path), "--fix", str(tmp_path / "mended.csv"))
     assert not (tmp_path / "mended.csv").exists()
-    with pytest.raises(DataError, match=r"rows.csv: row 0 \(a\): 'n/a' is no character position"):
+    with pytest.raises(DataError, match=r"rows.csv: row 2 \(a\): 'n/a' is no character position"):
         read_data(path, use="table")
 
 
