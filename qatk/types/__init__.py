@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qatk.types.rows import Rows as Rows
     from qatk.types.tables import check_names as check_names
     from qatk.types.tables import columns_of_table as columns_of_table
+    from qatk.types.tables import retyped as retyped
 
 _WITH_ARROW = {
     "Rows": "rows",
@@ -41,6 +42,7 @@ _WITH_ARROW = {
     "check_answers_alike": "roles",
     "check_names": "tables",
     "columns_of_table": "tables",
+    "retyped": "tables",
 }
 """What needs pyarrow, which scoring does not load."""
 
@@ -103,6 +105,7 @@ __all__ = [
     "ragged",
     "ragged_rows",
     "release",
+    "retyped",
     "usual_name",
     "zeros",
 ]

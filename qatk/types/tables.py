@@ -58,21 +58,24 @@ def check_names(table: pa.Table, where: str) -> None:
 def with_texts(table: pa.Table) -> pa.Table:
     """The table, with texts in place of bytes where those of a column are all UTF-8."""
     for k, field in enumerate(table.schema):
-        if (kind := _as_text(field.type)) != field.type:
+        if (kind := retyped(field.type, _as_text)) != field.type:
             with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 table = table.set_column(k, field.with_type(kind), table.column(k).cast(kind))
     return table
 
 
 def _as_text(kind: pa.DataType) -> pa.DataType:
-    """The type with texts in place of bytes."""
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pa.large_string()
+    return pa.large_string() if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else kind
+
+
+def retyped(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """The type, with each type in its lists and structs changed."""
     if pa.types.is_list(kind):
-        return pa.list_(_as_text(kind.value_type))
+        return pa.list_(retyped(kind.value_type, change))
     if pa.types.is_struct(kind):
-        return pa.struct([kind.field(k).with_type(_as_text(kind.field(k).type)) for k in range(kind.num_fields)])
-    return kind
+        fields = [kind.field(k) for k in range(kind.num_fields)]
+        return pa.struct([field.with_type(retyped(field.type, change)) for field in fields])
+    return change(kind)
 
 
 def columns_of_table(

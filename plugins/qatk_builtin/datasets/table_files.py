@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from qatk.api import DataError, UsageError
 from qatk.files import ending, first_line, is_there, parse_json, read_json_lines, read_text
-from qatk.types import by_column, check_answers_alike, check_names
+from qatk.types import by_column, check_answers_alike, check_names, retyped
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
 from qatk_builtin.datasets.table_places import HEADER, FileRows, lines_of, place_in
@@ -171,10 +171,9 @@ def _of_lines(text: str, path: Path) -> pa.Table:
 
 def no_dates(kind: pa.DataType) -> pa.DataType:
     """The type with texts in place of dates."""
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
-        return pa.string()
-    if pa.types.is_list(kind):
-        return pa.list_(no_dates(kind.value_type))
-    if pa.types.is_struct(kind):
-        return pa.struct([kind.field(k).with_type(no_dates(kind.field(k).type)) for k in range(kind.num_fields)])
-    return kind
+    return retyped(kind, _text_of_date)
+
+
+def _text_of_date(kind: pa.DataType) -> pa.DataType:
+    is_date = pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind)
+    return pa.string() if is_date else kind
