@@ -13,6 +13,7 @@ from types import FrameType
 from qatk.errors import ProcessLost, Requeue
 from qatk.progress import notice, pausing
 from qatk.run_folder.folder import is_first_process
+from qatk.signals import handling
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 """Those that ask for a pause."""
@@ -69,20 +70,18 @@ def requeuing() -> Iterator[None]:
     Raises:
         Requeue: the signal came.
     """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN:
+    if signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN:
         yield
         return
 
     def stop(*_: object) -> None:
         raise _Stopped
 
-    before = signal.signal(signal.SIGUSR1, stop)
     try:
-        yield
+        with handling(stop, signal.SIGUSR1):
+            yield
     except _Stopped:
         raise Requeue(f"stopped by {signal.SIGUSR1.name}, what was complete is saved", fix=_GOING_ON) from None
-    finally:
-        signal.signal(signal.SIGUSR1, before)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from qatk.cores import usable_cores
 from qatk.errors import ProcessLost, QatkError, UsageError
 from qatk.runs.pause import SIGNALS
+from qatk.signals import handling
 
 LAUNCHED = "QATK_LAUNCHED"
 """The environment variable by which a process knows that :func:`run_together` started it."""
@@ -98,12 +99,8 @@ class _Team:
                 process.send_signal(number)
 
         heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup, background
-        before = {number: signal.signal(number, pass_on) for number in heeded}
-        try:
+        with handling(pass_on, *heeded):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def wait(self) -> int | None:
         """Wait until all have ended; the rank of the one that failed, unless all did by a signal that was passed on."""

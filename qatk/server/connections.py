@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from qatk.server.guard import Guard
 from qatk.server.limits import Limits
+from qatk.signals import handling
 
 LINGER = 1.0
 """Seconds for which a server that ends answers on connections that are open, telling clients to close them."""
@@ -125,13 +126,8 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Signals end the server, and are otherwise as before when it has ended."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
-        try:
+        with handling(self.handle_exit, signal.SIGINT, signal.SIGTERM):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @property
     def forced_by(self) -> int | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import signal
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from qatk.plugins.live_launchers import LiveLauncher
 from qatk.recipes.recipe import load_recipe
 from qatk.recipes.sections import DEFAULTS
 from qatk.results.comparison import System
+from qatk.signals import handling
 from qatk.sweeps.events import Begun, Failed, Listener, Reused
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.plan import Planned, check_data
@@ -188,16 +188,10 @@ def terminated_as_interrupted() -> Iterator[None]:
 
     Only the main thread receives signals; elsewhere nothing changes, and neither where SIGTERM is heeded already.
     """
-    heeded = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    if heeded or threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
+    heeded = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    with nullcontext() if heeded else handling(interrupt, signal.SIGTERM):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
