@@ -67,12 +67,12 @@ def check_command(
     Each promise of the contract is reported as kept, broken, waived or skipped. A broken promise is shown with the
     input and what was observed, and makes the exit code 1.
     """
-    from qatk.plugins.protocols import PROTOCOLS
+    from qatk.plugins.protocols import check_kind
     from qatk.recipes.document import assigned
     from qatk.testing.limits import SECONDS
 
-    if kind is not None and kind not in PROTOCOLS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
+    if kind is not None:
+        check_kind(kind)
     seconds = SECONDS if seconds is None else seconds
     if not 0 < seconds < math.inf:
         raise UsageError(f"--seconds is {seconds:g}", fix="give a number above 0, such as 60")

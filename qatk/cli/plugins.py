@@ -35,10 +35,10 @@ def list_command(
     json: Json = False,
 ) -> None:
     """List all components with their plugins, and the plugins that failed to load."""
-    from qatk.plugins.protocols import PROTOCOLS
+    from qatk.plugins.protocols import check_kind
 
-    if kind is not None and kind not in PROTOCOLS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
+    if kind is not None:
+        check_kind(kind)
     host = plugin_host(context)
     rows = [_row(registered, host) for registered in host.components(kind)]
     out = [p for p in host.plugins if p.error]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import get_protocol_members
 
+from qatk.errors import UsageError, suggest
 from qatk.plugins.export_protocols import Exporter as Exporter
 from qatk.plugins.export_protocols import Runtime as Runtime
 from qatk.plugins.launch_protocols import Launcher as Launcher
@@ -261,6 +262,12 @@ PROTOCOLS: Mapping[str, type] = {
     "tracker": Tracker,
 }
 """The protocol of each kind of component. The hook of a kind is ``qatk_<kind>s``."""
+
+
+def check_kind(kind: str) -> None:
+    """Raise :class:`UsageError` where there is no such kind of component."""
+    if kind not in PROTOCOLS:
+        raise UsageError(f"there is no kind {kind!r}", fix=suggest(kind, PROTOCOLS, f"known: {', '.join(PROTOCOLS)}"))
 
 
 def required_methods(kind: str) -> list[str]:

@@ -9,11 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from qatk.errors import UsageError, suggest
+from qatk.errors import UsageError
 from qatk.files import is_there, replacing
 from qatk.hookspecs import API_VERSION
 from qatk.plugins.host import PluginHost
-from qatk.plugins.protocols import PROTOCOLS
+from qatk.plugins.protocols import check_kind
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -46,8 +46,7 @@ def new_plugin(kind: str, name: str, host: PluginHost, out: Path | None = None) 
 
 
 def _check(kind: str, name: str, host: PluginHost) -> None:
-    if kind not in PROTOCOLS:
-        raise UsageError(f"there is no kind {kind!r}", fix=suggest(kind, list(PROTOCOLS)))
+    check_kind(kind)
     if not _NAME.fullmatch(name):
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         fix = f"such as {plain}" if _NAME.fullmatch(plain) else "small letters, digits and single hyphens"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from qatk.component import Component, NoOptions, Options
-from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.options import checked_options
-from qatk.plugins.protocols import PROTOCOLS
+from qatk.plugins.protocols import check_kind
 from qatk.plugins.registered import Plugin, Registered
 from qatk.testing.limits import SECONDS
 from qatk.testing.promise import Broken, ContractBroken, Promise, Subject, Verdict
@@ -83,8 +82,7 @@ def every_promise() -> list[Promise]:
 
 def own_promises(kind: str) -> list[Promise]:
     """The promises of one kind alone. Raises :class:`UsageError` for an unknown kind."""
-    if kind not in PROTOCOLS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
+    check_kind(kind)
     return promises_in(kind)
 
 
@@ -96,8 +94,7 @@ def subject_of(
     host: PluginHost | None = None,
 ) -> Subject:
     """A component with its options, ready to be checked; see :func:`check_component`."""
-    if kind not in PROTOCOLS:
-        raise UsageError(f"there is no kind {kind!r}", fix=f"known: {', '.join(PROTOCOLS)}")
+    check_kind(kind)
     host = host or PluginHost.discover()
     if isinstance(component, type):
         of = type(options) if isinstance(options, Options) else NoOptions

@@ -87,7 +87,7 @@ def test_a_filled_recipe_is_a_recipe(tmp_path: Path) -> None:
             "error: --no-plugin: no plugin is called 'heds'\n  did you mean 'heads'?",
         ),
         (["plugins", "show", "min-nul"], "error: no component is called 'min-nul'\n  did you mean 'min-null'?"),
-        (["plugins", "list", "--kind", "decodr"], "error: there is no kind 'decodr'"),
+        (["plugins", "list", "--kind", "decodr"], "error: there is no kind 'decodr'\n  did you mean 'decoder'?"),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_check_takes_options_and_names(tmp_path: Path) -> None:
         (["slicer"], "no component or plugin is called 'slicer'\n  to test all components of that kind: --kind slicer"),
         (["heads", "--set", "x=1"], "--set is for one component, but these match: head linear,"),
         (["min-null", "--set", "x=1"], "min-null: x: unknown option 'x'"),
-        (["--kind", "decodr"], "there is no kind 'decodr'"),
+        (["--kind", "decodr"], "there is no kind 'decodr'\n  did you mean 'decoder'?"),
     ):
         done = call("qatk", "plugins", "check", *words, cwd=tmp_path)
         assert done.returncode == 2
