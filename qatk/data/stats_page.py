@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from qatk.data.stats import Spread, Stats
 from qatk.display.numbers import figure
-from qatk.display.page import content_policy, page_style, page_template
+from qatk.display.page import still_page
 
 HEADERS = ("", "number", "least", "median", "mean", "90 %", "most")
 """Of the table of lengths; 90 % of the numbers are not above the one under ``90 %``."""
@@ -64,16 +64,11 @@ def _chart(title: str, counts: Sequence[tuple[str, int]]) -> Chart:
 
 def stats_html(stats: Stats, title: str) -> str:
     """The page: one file that runs no script and asks no network."""
-    from markupsafe import Markup
-
-    style = page_style()
-    text: str = page_template((files("qatk.data") / "stats.html.jinja").read_text("utf-8")).render(
-        policy=content_policy([], style),
-        style=Markup(style),
+    return still_page(
+        (files("qatk.data") / "stats.html.jinja").read_text("utf-8"),
         title=title,
         counts=[(name, f"{number:,}") for name, number in stats.counts.items()],
         headers=HEADERS,
         rows=list(length_rows(stats)),
         charts=list(charts_of(stats)),
     )
-    return text

@@ -26,7 +26,7 @@ from qatk.display.numbers import (
     signed,
     threshold_text,
 )
-from qatk.display.page import content_policy, page_script, page_style, page_template
+from qatk.display.page import content_policy, page_script, page_style, page_template, still_page
 from qatk.display.tables import bar, in_blocks, plain_table
 from qatk.display.text import Mark, excerpt, printable, undirected
 from qatk.word_bounds import UNSPACED
@@ -62,6 +62,7 @@ __all__ = [
     "scaled",
     "shortened",
     "signed",
+    "still_page",
     "threshold_text",
     "undirected",
     "word_places",

@@ -53,6 +53,15 @@ def page_template(text: str) -> jinja2.Template:
     return environment.from_string(text)
 
 
+def still_page(template: str, **values: object) -> str:
+    """A page, from the text of its template, that runs no script and asks no network."""
+    from markupsafe import Markup
+
+    style = page_style()
+    page: str = page_template(template).render(policy=content_policy([], style), style=Markup(style), **values)
+    return page
+
+
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from qatk.display import METRICS, content_policy, page_style, page_template
+from qatk.display import METRICS, still_page
 from qatk.errors import counted
 from qatk.inference.bench import Measured
 
@@ -69,12 +69,8 @@ def rows_of(measured: Sequence[Measured], models: Sequence[str]) -> Iterator[lis
 
 def bench_html(measured: Sequence[Measured], models: Sequence[str]) -> str:
     """The page: one file that runs no script and asks no network. ``models``: as of :func:`rows_of`."""
-    from markupsafe import Markup
-
-    style = page_style()
-    text: str = page_template((files("qatk.inference") / "bench.html.jinja").read_text("utf-8")).render(
-        policy=content_policy([], style),
-        style=Markup(style),
+    return still_page(
+        (files("qatk.inference") / "bench.html.jinja").read_text("utf-8"),
         title=", ".join(dict.fromkeys(row.model for row in measured)),
         machine=f"{platform.processor() or platform.machine()}, {counted(os.cpu_count() or 1, 'processor')}",
         charts=list(_charts(measured, models)),
@@ -82,7 +78,6 @@ def bench_html(measured: Sequence[Measured], models: Sequence[str]) -> str:
         labels=len(LABELS) - 1,
         rows=list(rows_of(measured, models)),
     )
-    return text
 
 
 def _charts(measured: Sequence[Measured], models: Sequence[str]) -> Iterator[Chart]:
