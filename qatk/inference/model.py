@@ -221,8 +221,10 @@ def load_model(
         sections = with_runtime(sections, runtime_section(runtime), host)
     parts = compose_model(sections, host)
     tokenizer, spec = parts.backbone.prepare(None)
-    if source.run is None and "max_length" not in changes.get("featurizer", {}):
-        sections, parts = _shorter_windows(sections, parts, spec, host)
+    own_windows = source.run is not None or "max_length" in changes.get("featurizer", {})
+    if not own_windows and (shorter := parts.featurizer.fitted(spec.max_length)):
+        sections = {**sections, "featurizer": {**sections["featurizer"], **shorter}}
+        parts = replace(parts, featurizer=model_part(LiveFeaturizer, "featurizer", sections, host))
     if parts.trainer is None:
         loaded, opened = None, open_exported(parts.runtime, Path(model), spec)
     else:
@@ -275,18 +277,6 @@ def _assembled(parts: ModelParts, weights: Path | None, name: str) -> Model:
             fix="name a question-answering checkpoint, or train one: qatk run RECIPE with it as the backbone",
         )
     return loaded
-
-
-def _shorter_windows(
-    sections: Sections, parts: ModelParts, spec: BackboneSpec, host: PluginHost
-) -> tuple[Sections, ModelParts]:
-    """Windows as long as the model takes, where the default is more."""
-    if parts.featurizer.option("max_length", 0) <= spec.max_length:
-        return sections, parts
-    shared = min(parts.featurizer.option("doc_stride", 0), spec.max_length // 3)
-    shorter = {**sections["featurizer"], "max_length": spec.max_length, "doc_stride": shared}
-    sections = {**sections, "featurizer": shorter}
-    return sections, replace(parts, featurizer=model_part(LiveFeaturizer, "featurizer", sections, host))
 
 
 def _restore(parts: ModelParts) -> None:

@@ -25,6 +25,12 @@ class LiveFeaturizer(Live[protocols.Featurizer]):
         """Whether its windows may be kept from run to run."""
         return self.component.cacheable if isinstance(self.component, optional.FeaturizerCaching) else True
 
+    def fitted(self, longest: int) -> dict[str, int]:
+        """The sizes of windows to change for a model that takes so many tokens: none where they are short enough."""
+        if self.option("max_length", 0) <= longest:
+            return {}
+        return {"max_length": longest, "doc_stride": min(self.option("doc_stride", 0), longest // 3)}
+
     def featurize(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, *, split: str) -> Features:
         """Windows that belong to the examples; those of the split ``train`` carry targets."""
         targets = split == "train"

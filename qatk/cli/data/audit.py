@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set, backbone_of, fitting
+from qatk.cli.data.options import Data, Set, backbone_of
 from qatk.cli.reading import read_examples, with_column
 from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
@@ -103,7 +103,7 @@ def _parts(
         return part.featurize(among, tokenizer, spec, split="dev")
 
     if "max_length" not in (given := sections["featurizer"]):
-        sizes |= {name: size for name, size in fitting(sizes, spec.max_length).items() if name not in given}
+        sizes |= {name: size for name, size in first.fitted(spec.max_length).items() if name not in given}
     return featurize, {**sizes, "longest": spec.max_length}, cap
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -28,13 +27,6 @@ Set = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
-
-
-def fitting(sizes: Mapping[str, int], longest: int) -> dict[str, int]:
-    """Sizes of windows for a model of so many tokens: ``max_length``, and ``doc_stride`` of at most a third of it."""
-    if sizes["max_length"] <= longest:
-        return dict(sizes)
-    return {"max_length": longest, "doc_stride": min(sizes["doc_stride"], longest // 3)}
 
 
 def backbone_of(text: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.convert import another
-from qatk.cli.data.options import Data, Set, backbone_of, fitting
+from qatk.cli.data.options import Data, Set, backbone_of
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import Json, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.errors import visible
@@ -95,9 +95,8 @@ def _windows(host: PluginHost, backbone: str, examples: Examples) -> Int64:
     sections: dict[str, dict[str, object]] = {"backbone": backbone_of(backbone), "featurizer": {}}
     tokenizer, spec = model_part(LiveBackbone, "backbone", sections, host).prepare(examples)
     featurizer = model_part(LiveFeaturizer, "featurizer", sections, host)
-    sizes = {name: featurizer.option(name, 0) for name in ("max_length", "doc_stride")}
-    if sizes != (fit := fitting(sizes, spec.max_length)):
-        sections["featurizer"] |= fit
+    if fitted := featurizer.fitted(spec.max_length):
+        sections["featurizer"] |= fitted
         featurizer = model_part(LiveFeaturizer, "featurizer", sections, host)
     features = featurizer.featurize(examples, tokenizer, spec, split="dev")
     return np.bincount(features.example_index, minlength=len(examples)).astype(np.int64)
