@@ -14,7 +14,7 @@ import numpy as np
 from qatk.data.mending import mended_text
 from qatk.display.numbers import counted
 from qatk.errors import LISTED, DataError, DataWarning, listed
-from qatk.types import UNKNOWN, Answer, Bool, Examples, Int64, ragged
+from qatk.types import NOWHERE, UNKNOWN, Answer, Bool, Examples, Int64, ragged
 from qatk.word_bounds import cuts_word, starts_of
 
 
@@ -137,6 +137,8 @@ def _describe(examples: Examples, row: int, k: int) -> str:
     text, start, context = examples.answer_text[k], int(examples.answer_start[k]), examples.context_of(row)
     if not text.strip():
         return f"{examples.id[row]}: the answer is {_short(text) if text else 'empty'}"
+    if start == NOWHERE and text not in context:
+        return f"{examples.id[row]}: {_short(text)} is not in the context"
     if not 0 <= start < len(context):
         return f"{examples.id[row]}: {_short(text)} starts outside the context of {counted(len(context), 'character')}"
     there = _short(context[start : start + len(text)])

@@ -87,8 +87,8 @@ def save(data: Examples | RawExamples, path: str | Path, form: str | None = None
         path: the file; its ending says the form: .json (SQuAD), .jsonl, .csv or .parquet, the first three also with
             .gz.
         form: what the ending should say; a check.
-        look: whether readers of rows are to look for the answers of questions of which no place is known; otherwise
-            these stay unknown.
+        look: whether readers of rows are to look for the answers that nobody gave a place; otherwise they have the
+            place that the reader of ``data`` finds, or stay unknown.
 
     Raises:
         UsageError: as :func:`form_of`.
@@ -96,7 +96,8 @@ def save(data: Examples | RawExamples, path: str | Path, form: str | None = None
         StorageError: where the file cannot be written.
     """
     path = Path(path)
-    chosen, examples = form_of(path, form), examples_of(data, str(path))
+    chosen = form_of(path, form)
+    examples = examples_of(data, str(path), look=not look or chosen == "squad")
     write_atomically(path, rendered(examples, path, look=look))
     contexts = len(set(examples.context_index.tolist()))
     return Saved(path, chosen, len(examples), contexts, tuple(examples.columns))

@@ -19,7 +19,7 @@ def columns_of(examples: Examples, where: str, *, cells: bool, look: bool = Fals
 
     The gold stands in ``answers``, as SQuAD's ``{text: [...], answer_start: [...]}``; in files of ``cells`` in
     ``answers`` and ``answer_start``, each a value, or JSON of several. An ``answer_start`` of -1 is an unknown place.
-    With ``look``, questions of which no place is known have no ``answer_start``: a reader looks for their answers.
+    With ``look`` it is null, or nothing where all of a question are: a reader looks for these answers.
     Where questions have several spans that are due it stands in ``spans``, a list of spans, each a list of alternatives
     ``{char_start, char_end, text}``.
 
@@ -81,14 +81,16 @@ def _bounds(examples: Examples) -> list[tuple[int, int]]:
 
 def _answers(examples: Examples, *, look: bool) -> list[dict[str, list[Any] | None]]:
     texts, starts = list(examples.answer_text), examples.answer_start.tolist()
+    if look:
+        starts = [None if start == UNKNOWN else start for start in starts]
     rows = [(texts[a:b], starts[a:b]) for a, b in _bounds(examples)]
-    return [{"text": said, "answer_start": None if look and set(at) == {UNKNOWN} else at} for said, at in rows]
+    return [{"text": said, "answer_start": None if set(at) == {None} else at} for said, at in rows]
 
 
 def _cells(answers: Sequence[Mapping[str, list[Any] | None]]) -> dict[str, list[Any]]:
     return {
         "answers": [_cell(row["text"] or []) for row in answers],
-        "answer_start": [_cell([str(start) for start in row["answer_start"] or []], numbers=True) for row in answers],
+        "answer_start": [_cell(list(map(json.dumps, row["answer_start"] or ())), numbers=True) for row in answers],
     }
 
 

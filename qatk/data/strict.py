@@ -11,7 +11,7 @@ import numpy as np
 
 from qatk.data.answers import BadAnswers, checked
 from qatk.errors import DataError, DataWarning, UsageError, counted, listed
-from qatk.types import Bool, Examples, RawExamples, as_starts
+from qatk.types import NOWHERE, Bool, Examples, RawExamples, as_starts
 from qatk.word_bounds import starts_of
 
 
@@ -25,11 +25,16 @@ def strict(raw: RawExamples, policy: BadAnswers = "error", where: str = "the dat
     Raises:
         DataError: as :func:`checked`, and for questions without ``answers`` and texts with half of a surrogate pair.
     """
-    return checked(unchecked(raw, where), policy, where)
+    return checked(unchecked(_located(raw, NOWHERE), where, look=False), policy, where)
 
 
-def unchecked(raw: RawExamples, where: str) -> Examples:
+def unchecked(raw: RawExamples, where: str, *, look: bool = True) -> Examples:
     """The examples wherever their answers stand, and whatever their ids are: to write them, not to train or score.
+
+    Args:
+        raw: questions.
+        where: what messages call them.
+        look: whether to look for answers that are given no place, where their reader does.
 
     Raises:
         DataError: for cells that cannot be read, questions without ``answers`` beside others, and texts with half of a
@@ -51,7 +56,7 @@ def unchecked(raw: RawExamples, where: str) -> Examples:
             context_index=raw.context_index,
             answer_offsets=raw.answer_offsets if gold else None,
             answer_text=raw.answer_text,
-            answer_start=as_starts(raw.answer_start),
+            answer_start=as_starts((_located(raw) if look else raw).answer_start),
             answer_span=raw.answer_span if gold else None,
             columns=raw.columns,
         )
@@ -60,20 +65,21 @@ def unchecked(raw: RawExamples, where: str) -> Examples:
         raise
 
 
-def located(raw: RawExamples, ambiguous: object = "first") -> RawExamples:
+def _located(raw: RawExamples, absent: int | None = None) -> RawExamples:
     """The questions with the places that their reader looks for, where it does, as :class:`qatk.types.Rows` has them.
 
     Args:
         raw: questions.
-        ambiguous: the place of an answer that stands several times in its context: ``first``, ``last`` or none.
+        absent: the start of an answer that does not stand in its context.
     """
-    if not raw.places_found:
+    if raw.ambiguous is None:
         return raw
     starts = list(raw.answer_start)
     for k, (row, text) in enumerate(zip(raw.answer_owners.tolist(), raw.answer_text, strict=True)):
-        found = starts_of(text, raw.context_of(row)) if starts[k] is None else []
-        if found and (len(found) == 1 or ambiguous in ("first", "last")):
-            starts[k] = found[-1] if ambiguous == "last" else found[0]
+        if starts[k] is None:
+            found = starts_of(text, raw.context_of(row))
+            if len(found) <= 1 or raw.ambiguous != "unknown":
+                starts[k] = (found or [absent])[-1 if raw.ambiguous == "last" else 0]
     return replace(raw, answer_start=starts)
 
 
@@ -87,9 +93,9 @@ def raw_of(data: object) -> RawExamples:
     raise UsageError(f"no examples but an object of type {type(data).__name__}", fix=fix)
 
 
-def examples_of(data: object, where: str = "the data") -> Examples:
-    """Examples, of what is raw unchecked. Raises :class:`UsageError` for other things."""
-    return data if isinstance(data, Examples) else unchecked(raw_of(data), where)
+def examples_of(data: object, where: str = "the data", *, look: bool = True) -> Examples:
+    """Examples, of what is raw as by :func:`unchecked`. Raises :class:`UsageError` for other things."""
+    return data if isinstance(data, Examples) else unchecked(raw_of(data), where, look=look)
 
 
 def gold_given(

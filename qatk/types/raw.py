@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from qatk.errors import counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number
 from qatk.types.examples import Examples
 from qatk.types.ragged import owners
+
+if TYPE_CHECKING:
+    from qatk.types.rows import Ambiguous
 
 UNKNOWN_START = -1
 """The ``answer_start`` in :class:`Examples` of an answer whose place is not known."""
@@ -32,7 +36,8 @@ class RawExamples:
         answer_start: the number that is given for each answer, whatever it is; ``None`` where none is.
         has_gold: bool[n], whether it is given what the answers of a question are, be they none.
         impossible: n values of ``is_impossible``, ``None`` where it is not given.
-        places_found: whether its reader looks for the places of answers that are given none.
+        ambiguous: the place that its reader takes of an answer that is given none and stands several times in its
+            context; ``None``: it looks for no places.
         answer_span: as of :class:`Examples`.
         columns: further columns by name, n strings each.
         unread: the rows with cells that cannot be read as what they should be, each with what is wrong there. Nothing
@@ -51,7 +56,7 @@ class RawExamples:
     answer_start: Sequence[int | None]
     has_gold: Bool
     impossible: Sequence[bool | None]
-    places_found: bool = False
+    ambiguous: Ambiguous | None = None
     answer_span: Int32 | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unread: Sequence[tuple[int, str]] = ()

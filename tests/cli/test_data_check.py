@@ -215,19 +215,22 @@ def test_cells_that_cannot_be_read_are_findings(tmp_path: Path) -> None:
         read_data(path, use="table")
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "json"])
 def test_places_that_nobody_gave_are_looked_for_as_before(tmp_path: Path, ending: str) -> None:
     rows = [
         {"question": "When?", "context": "In 1843 or 1843.", "answers": "1843"},
         {"question": "Who?", "context": "Ann or Ann.", "answers": json.dumps(["Ann", "Ann"])},
+        {"question": "Who?", "context": "Ann, Ann or Bob.", "answers": json.dumps(["Ann", "Bob"])},
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "rows.csv", index=False)
     out = tmp_path / f"mended.{ending}"
     check(str(tmp_path / "rows.csv"), "--fix", str(out))
     with pytest.warns(DataWarning):
-        before, after = (read_data(path, use="table") for path in (tmp_path / "rows.csv", out))
-    assert [before.spans_of(row) for row in range(2)] == [after.spans_of(row) for row in range(2)]
-    assert after.spans_of(0) == [(3, 7)]
+        before, after = (
+            read_data(path, use="squad" if path.suffix == ".json" else "table") for path in (tmp_path / "rows.csv", out)
+        )
+    assert [before.spans_of(row) for row in range(3)] == [after.spans_of(row) for row in range(3)]
+    assert (after.spans_of(0), after.spans_of(2)) == ([(3, 7)], [(0, 3), (12, 15)])
 
 
 def test_what_the_file_cannot_hold_is_said_after_what_was_found(tmp_path: Path) -> None:

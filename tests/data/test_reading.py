@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from qatk.data import check, describe, fix, read, save, strict
-from qatk.errors import DataError, UsageError
+from qatk.data import BadAnswers, check, describe, fix, read, save, strict
+from qatk.errors import DataError, DataWarning, UsageError
+from qatk.plugins.endings import reader_of
+from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveDataset
+from qatk.types import Examples
 from repository import ROOT
 
 FOLDER = ROOT / "examples" / "check"
+
+
+def loaded_by(host: PluginHost, path: Path, **options: object) -> Examples:
+    use, option = reader_of(str(path), None, host)
+    return host.live(LiveDataset, "dataset", use, {option: str(path), **options}).load()
 
 
 def test_a_file_is_read_as_it_stands_mended_and_saved(tmp_path: Path) -> None:
@@ -29,6 +39,35 @@ def test_a_file_is_read_as_it_stands_mended_and_saved(tmp_path: Path) -> None:
     assert check(saved).plain() == check(replace(mended, place=saved.place)).plain()
     assert describe(mended).plain() == describe(strict(mended)).plain()
     assert describe(raw).counts["questions"] == 8
+
+
+@pytest.mark.filterwarnings("ignore:.*(several times in the context|no answer_start):qatk.errors.DataWarning")
+@pytest.mark.parametrize("ambiguous", ["first", "last", "unknown"])
+def test_places_of_a_table_are_those_that_its_reader_finds(ambiguous: str, tmp_path: Path, host: PluginHost) -> None:
+    path = tmp_path / "rows.csv"
+    answers = '"[""Ada"", ""Rome""]"'
+    path.write_text(f"id,question,context,answers\na,Who?,Ada met Ada in Rome.,{answers}\nb,Who?,Eve and Ada.,Ada\n")
+    raw, loaded = read(path, ambiguous=ambiguous), loaded_by(host, path, ambiguous=ambiguous)
+    assert strict(raw).digest() == loaded.digest()
+    assert describe(raw).plain() == describe(loaded).plain()
+    for name in ("saved.json", "saved.jsonl", "saved.csv", "saved.parquet"):
+        save(raw, tmp_path / name)
+        assert loaded_by(host, tmp_path / name).answer_start.tolist() == loaded.answer_start.tolist()
+
+
+@pytest.mark.parametrize("policy", get_args(BadAnswers))
+def test_answers_that_stand_nowhere_are_bad_however_they_are_read(
+    policy: BadAnswers, tmp_path: Path, host: PluginHost
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,question,context,answers\na,Who?,Ada met Eve.,Bob\nb,Who?,Ada met Eve.,EVE\nc,Who?,Ada.,Ada\n")
+    if policy == "error":
+        with pytest.raises(DataError, match="a: 'Bob' is not in the context\n    b: 'EVE' is not in the context"):
+            strict(read(path))
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        assert strict(read(path), policy).digest() == loaded_by(host, path, bad_answers=policy).digest()
 
 
 def test_examples_are_checked_and_mended_too() -> None:

@@ -60,9 +60,14 @@ class TableDataset:
         table, place = read_tables(self._paths, self._form, self._roles)
         rows, unread = self._rows(table, place), list[tuple[int, str]]()
         columns, starts, found = rows.as_they_stand(unread)
-        raw = replace(RawExamples.of(Examples(**columns)), answer_start=starts, places_found=found)
-        raw = replace(raw, impossible=rows.impossible(unread), unread=unread)
-        return replace(raw, place=place, ids_made="id" not in rows.roles)
+        return replace(
+            RawExamples.of(Examples(**columns), place),
+            answer_start=starts,
+            ambiguous=self.options.ambiguous if found else None,
+            impossible=rows.impossible(unread),
+            unread=unread,
+            ids_made="id" not in rows.roles,
+        )
 
     def load_whole(self) -> Examples:
         """With all further columns."""

@@ -101,9 +101,9 @@ def _raw(live: LiveDataset, data: str | None, *, whole: bool = False) -> RawExam
 
 def _write(raw: RawExamples, out: Path, data: str | None) -> None:
     """The mended data, what could not be mended included."""
-    from qatk.data import save, unchecked
+    from qatk.data import form_of, save, unchecked
 
-    save(unchecked(raw, data or str(out)), out, look=True)
+    save(unchecked(raw, data or str(out), look=form_of(out) == "squad"), out, look=True)
 
 
 def _print_changes(console: Console, changes: Sequence[Change], out: Path) -> None:

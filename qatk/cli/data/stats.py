@@ -54,7 +54,6 @@ def stats_command(
     Examples: qatk data stats dev-v2.0.json; qatk data stats train.csv --html train.html.
     """
     from qatk.data import describe, unchecked
-    from qatk.data.strict import located
     from qatk.evaluation import normalisation_of
 
     plain_warnings()
@@ -64,7 +63,7 @@ def stats_command(
     by = normalisation_of(language, language_column, host)
     live = live_dataset(host, use, data, with_column(settings, language_column))
     where = data or live.registered.name
-    examples = unchecked(located(live.raw(), live.option("ambiguous", "first")), where)
+    examples = unchecked(live.raw(), where)
     windows = None if backbone is None else _windows(host, backbone, examples)
     stats = describe(examples, _groups(host, examples, by), windows)
     if page is not None:

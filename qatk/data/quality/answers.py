@@ -39,7 +39,7 @@ def answer_findings(raw: RawExamples, by: Normalisation) -> Iterator[Found]:
     index = raw.context_index.tolist()
     for number, (row, text, start) in enumerate(zip(rows, raw.answer_text, raw.answer_start, strict=True)):
         context = contexts[index[row]]
-        if start is None and raw.places_found:
+        if start is None and raw.ambiguous is not None:
             start = only_place(context, text)
         place = _Place(number, row, text, start, context)
         if (kind := _kind(place)) is not None:
