@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
@@ -85,7 +85,7 @@ def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: st
     if asks is None and not labels:
         what = "the tasks have no question, and no label asks one"
         raise DataError(what, where=where, fix="name the field of the `question`, or the `questions` of labels")
-    title = _title(read)
+    title = _title(read, besides=(context, asks))
     asked = [list(_questions(task, context or "", asks, title, labels, options)) for task in read]
     examples = examples_of_questions([question for each in asked for question in each], gold=bool(done))
     if not options.columns:
@@ -95,9 +95,9 @@ def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: st
     return replace(examples, columns=column_values(rows, options.columns, where, used=used))
 
 
-def _title(tasks: Sequence[Task]) -> str | None:
-    """The field that holds the titles of the texts, if all of them are such."""
-    name = usual_name(tasks[0].fields, "title")
+def _title(tasks: Sequence[Task], besides: Collection[str | None]) -> str | None:
+    """The field that holds the titles of the texts, if all of them are such; none that holds something else."""
+    name = usual_name([name for name in tasks[0].fields if name not in besides], "title")
     titles = [task.fields.get(name) for task in tasks] if name is not None else []
     return name if all(isinstance(title, str | int | None) for title in titles) else None
 

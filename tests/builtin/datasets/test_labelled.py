@@ -247,3 +247,13 @@ def test_further_fields_are_columns_and_a_title_is_one(tmp_path: Path) -> None:
     assert (page.columns, page.title) == ({"page": ["4", "4"]}, ["Mills", "Mills"])
     nested = studio(tmp_path, [task(1, {**ASKED, "title": ["a", "b"]}, annotation(1, YEAR))])
     assert list(nested.title) == [""]
+
+
+@pytest.mark.parametrize(("named", "title"), [({}, ""), ({"headline": "Mills"}, ""), ({"title": "Mills"}, "Mills")])
+def test_the_field_of_the_text_or_the_question_is_no_title(named: dict[str, str], title: str, tmp_path: Path) -> None:
+    fields = {"article": TEXT, "question": "When?", **named}
+    asked = studio(tmp_path, [task(1, fields, annotation(1, YEAR))], context="article")
+    assert (list(asked.title), list(asked.context)) == ([title], [TEXT])
+    swapped = {"text": TEXT, "article": "When?", **named}
+    asked = studio(tmp_path, [task(1, swapped, annotation(1, YEAR))], question="article")
+    assert (list(asked.title), list(asked.question)) == ([title], ["When?"])
