@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import itemgetter
@@ -20,6 +20,9 @@ from qatk.types import ALL_COLUMNS, column_values
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.squad_form import Answer, Article, Paragraph, Qa, SquadFile, check_form
+
+_OF_QUESTIONS = (*Qa.__annotations__, "context", "title")
+"""What each question has, so that no further column of it can be called so."""
 
 
 class SquadDataset:
@@ -87,8 +90,9 @@ def _raw(parsed: object, path: Path, columns: Sequence[str]) -> RawExamples:
     read = _Columns()
     read.read(document)
     whole = cast(SquadFile, parsed)
-    questions = [{**above, **qa} if above else qa for above, qa in _questions(whole)] if columns else []
-    if ALL_COLUMNS in columns:
+    left = _OF_QUESTIONS if ALL_COLUMNS in columns else ()
+    questions = [{**above, **qa} if above else qa for above, qa in _questions(whole, left)] if columns else []
+    if left:
         _warn_of_lost_keys(whole, str(path))
     return read.raw(column_values(questions, columns, str(path), used=Qa.__annotations__))
 
@@ -111,12 +115,16 @@ def _together(path: Path, size: int) -> Iterator[list[object]]:
         yield held
 
 
-def _questions(document: SquadFile) -> Iterator[tuple[dict[str, object], Qa]]:
-    """The questions of a checked document as the file has them, with the further keys of paragraph and article."""
+def _questions(document: SquadFile, left: Collection[str] = ()) -> Iterator[tuple[dict[str, object], Qa]]:
+    """The questions of a checked document as the file has them, with the further keys of paragraph and article.
+
+    Keys of these that are to be ``left`` out are not among them.
+    """
+    in_article, in_paragraph = {*Article.__annotations__, *left}, {*Paragraph.__annotations__, *left}
     for article in document["data"]:
-        of_article = {key: value for key, value in article.items() if key not in Article.__annotations__}
+        of_article = {key: value for key, value in article.items() if key not in in_article}
         for paragraph in article["paragraphs"]:
-            of_paragraph = {key: value for key, value in paragraph.items() if key not in Paragraph.__annotations__}
+            of_paragraph = {key: value for key, value in paragraph.items() if key not in in_paragraph}
             yield from (({**of_article, **of_paragraph}, qa) for qa in paragraph["qas"])
 
 
@@ -124,7 +132,7 @@ def _warn_of_lost_keys(document: SquadFile, where: str) -> None:
     """Warn of keys that no column has: those of answers, and of paragraphs and articles where questions have them."""
     shadowed, of_answers = dict[str, None](), dict[str, None]()
     for above, qa in _questions(document):
-        shadowed |= dict.fromkeys(key for key in above if key in qa or key in Qa.__annotations__)
+        shadowed |= dict.fromkeys(key for key in above if key in qa or key in _OF_QUESTIONS)
         of_answers |= dict.fromkeys(key for answer in qa.get("answers") or () for key in answer)
     lost = [key for key in of_answers if key not in Answer.__annotations__]
     for of, keys in (("answers", lost), ("paragraphs or articles that questions have too", list(shadowed))):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from qatk.data import save
 from qatk.errors import DataError, DataWarning
 from qatk.types import Examples, columns_of_table
 from qatk_builtin.datasets import SquadOptions
@@ -43,7 +44,7 @@ def test_further_columns_are_read_where_they_are_asked_for(tmp_path: Path) -> No
 def test_keys_of_articles_and_paragraphs_are_columns_too(tmp_path: Path) -> None:
     data = document({**qa("a", ("Oslo", 15)), "level": "hard"}, qa("b"))
     data["data"][0] |= {"source": "wiki", "level": "easy", "authors": ["Ann"]}
-    data["data"][0]["paragraphs"][0] |= {"page": 4, "id": "p1"}
+    data["data"][0]["paragraphs"][0] |= {"page": 4, "id": "p1", "title": "Section 1"}
     data["data"][0]["paragraphs"][0]["qas"][0]["answers"][0]["worker"] = 7
     dataset = SquadDataset(SquadOptions(path=str(write(tmp_path, data))))
     with pytest.warns(DataWarning) as caught:
@@ -51,11 +52,13 @@ def test_keys_of_articles_and_paragraphs_are_columns_too(tmp_path: Path) -> None
     assert examples.columns == {"source": ["wiki"] * 2, "level": ["hard", "easy"], "page": ["4", "4"]}
     assert [str(each.message).partition(": ")[2] for each in caught] == [
         "keys of answers are left out: worker",
-        "keys of paragraphs or articles that questions have too are left out: level, id",
+        "keys of paragraphs or articles that questions have too are left out: level, id, title",
         "columns that hold neither texts nor numbers are left out: authors",
     ]
-    named = SquadDataset(SquadOptions(path=dataset.options.path, columns=["page"]))
-    assert named.load().columns == {"page": ["4", "4"]}
+    for name in ("saved.jsonl", "saved.csv"):
+        save(examples, tmp_path / name)
+    named = SquadDataset(SquadOptions(path=dataset.options.path, columns=["page", "title"]))
+    assert named.load().columns == {"page": ["4", "4"], "title": ["Section 1"] * 2}
 
 
 def test_columns_that_are_not_there_or_hold_more_than_a_value(tmp_path: Path) -> None:
