@@ -76,6 +76,7 @@ def _paired(texts: Sequence[object], starts: object) -> Iterator[Place]:
         what = f"{counted(len(texts), 'answer')}, but {counted(len(places), 'start')}"
         raise DataError(what, fix="give each answer its start")
     for text, place in zip(texts, places, strict=True):
+        text = _whole(text)
         if isinstance(text, int) and not isinstance(text, bool):
             text = str(text)
         if not isinstance(text, str):
@@ -91,9 +92,7 @@ def _numbers(value: object) -> list[int | None]:
         except (ValueError, RecursionError):
             raise _no_position(value) from None
     found = []
-    for number in _listed(value):
-        if isinstance(number, float) and number.is_integer():
-            number = int(number)
+    for number in map(_whole, _listed(value)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or abs(number) >= _LIMIT):
             raise _no_position(number)
         found.append(number)
@@ -118,6 +117,11 @@ def quoted(value: object) -> str:
 
 def _listed(value: object) -> list[object]:
     return [_given(each) for each in value] if isinstance(value, list) else [] if _given(value) is None else [value]
+
+
+def _whole(value: object) -> object:
+    """The value; a float that is a whole number, as frames have them in columns with gaps, as such."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _given(value: object) -> object:

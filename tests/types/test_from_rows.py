@@ -55,6 +55,13 @@ def test_every_form_gives_the_same_examples(form: str) -> None:
     assert examples.columns == {"n": ["1", "2", "3"]}
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_whole_numbers_are_answers_beside_questions_without_one(form: str) -> None:
+    columns = {"question": ["When?", "Who?", "How many?"], "context": ["In 1843.", "Nobody.", "Of 3 men."]}
+    examples = Examples.from_rows(FORMS[form]({**columns, "answers": [1843, None, 3]}))
+    assert [examples.answers_of(row) for row in range(3)] == [["1843"], [], ["3"]]
+
+
 @pytest.mark.parametrize("form", ["list", "dict", "pandas", "polars", "datasets"])
 def test_a_column_map_guesses_and_ambiguous_answers(form: str) -> None:
     columns = {"query": ["Where?", "When?"], "body": [OSLO, "Riga is old."], "reply": ["Oslo", None]}

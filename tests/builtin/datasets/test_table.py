@@ -347,7 +347,7 @@ def test_every_way_to_write_answers(cells: dict[str, Any], tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json", "parquet"])
-@pytest.mark.parametrize("answers", [1843, [1843], {"text": [1843], "answer_start": [15]}])
+@pytest.mark.parametrize("answers", [1843, [1843], {"text": [1843], "answer_start": [15]}, 1843.0])
 def test_whole_numbers_are_answers(answers: object, ending: str, tmp_path: Path) -> None:
     row = {"id": "a", "question": "When?", "context": "It is built in 1843.", "answers": answers}
     examples = load(write(tmp_path, f"a.{ending}", [row]))
