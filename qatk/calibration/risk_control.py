@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -69,6 +69,7 @@ class KeptPromise:
         at_most, confidence: fractions.
         wrong: when an answer counts as wrong, see :data:`Wrong`.
         on: the evaluation set that it was calibrated on: it holds on data like that.
+        precision: in which the null odds that it was calibrated on were computed; ``""`` where nothing says.
     """
 
     threshold: float
@@ -76,9 +77,10 @@ class KeptPromise:
     confidence: float
     wrong: Wrong = "exact"
     on: str = "dev"
+    precision: str = field(default="", compare=False)
 
     @classmethod
-    def of(cls, calibration: object) -> KeptPromise | None:
+    def of(cls, calibration: object, precision: str = "") -> KeptPromise | None:
         """That of a ``calibration.json``; ``None`` without one. Raises ``ValueError`` where it is malformed."""
         held = calibration.get("promise") if isinstance(calibration, dict) else None
         if held is None:
@@ -86,9 +88,15 @@ class KeptPromise:
         try:
             threshold, at_most, confidence = held["chosen"]["threshold"], held["at_most"], held["confidence"]
             wrong = next(known for known in WRONG_ANSWERS if known == held.get("wrong", "exact"))
-            return cls(float(threshold), float(at_most), float(confidence), wrong, str(held.get("on", "dev")))
+            return cls(
+                float(threshold), float(at_most), float(confidence), wrong, str(held.get("on", "dev")), precision
+            )
         except (KeyError, TypeError, ValueError, StopIteration):
             raise ValueError("the promise lacks a threshold, a share, a confidence or a known kind of wrong") from None
+
+    def holds_in(self, precision: str) -> bool:
+        """Whether it holds for odds computed in this precision: the same, or fp32, which bf16 and fp16 round."""
+        return precision == self.precision or (precision == "fp32" and self.precision in ("", "bf16", "fp16"))
 
     @property
     def says(self) -> str:

@@ -17,6 +17,7 @@ from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sec
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
 from qatk.files import file_digest, is_there, replacing, storage_errors, write_json
 from qatk.inference.model import AnsweringModel, load_model
+from qatk.inference.promised import still_holds
 from qatk.inference.samples import sample_for
 from qatk.inference.sources import find_source, folder_of, normalisation_of_run
 from qatk.plugins.host import PluginHost
@@ -130,7 +131,8 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
         for place, name in ((model.run, CALIBRATION), (folder_of(parts.backbone), PARAMETERS)):
             if place is not None and (place / name).is_file():
                 shutil.copy(place / name, folder / name)
-        if model.promise is None and (file := folder / CALIBRATION).exists():
+        kept = model.promise is not None and still_holds(model.promise, exporter.option(PRECISION, "fp32"))
+        if not kept and (file := folder / CALIBRATION).exists():
             _drop_promise(file)
     sections, by = plain_sections(model.sections), normalisation_of_run(model.run, model.host)
     manifest = ExportManifest(

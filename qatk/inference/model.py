@@ -19,6 +19,7 @@ from qatk.errors import ModelError, UsageError
 from qatk.exports.folder import read_export
 from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trained, runtime_section
 from qatk.inference.portions import predict_in_portions
+from qatk.inference.promised import kept_promise, names_threshold, same_odds
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.samples import sample_for
 from qatk.inference.sources import Source, find_source, folder_of, with_device, with_runtime
@@ -145,6 +146,11 @@ class AnsweringModel:
         return {**manifest.about, "device": "cpu", PRECISION: manifest.precision}
 
     @property
+    def precision(self) -> str:
+        """In which the runtime computes, such as ``fp32`` or ``int8``; ``""`` where neither it nor the trainer says."""
+        return self.parts.runtime.option(PRECISION, "") or str(self.described.get(PRECISION, ""))
+
+    @property
     def weights(self) -> str:
         """Identifies the weights: name, size and time of their files; only the name for a model of the hub."""
         if self.trained is None:
@@ -172,7 +178,7 @@ class AnsweringModel:
             sections["decoder"] = {**sections["decoder"], **decoder}
             parts = replace(parts, decoder=model_part(LiveDecoder, "decoder", sections, self.host))
             _restore(parts)
-        promise = self.promise if _keeps_promise(self.parts, parts) else None
+        promise = None if names_threshold(decoder) or not same_odds(self.parts, parts) else self.promise
         fitted = self.fitted if parts.decoder.calibrated else None
         if parts.decoder.calibrated and not self.parts.decoder.calibrated:
             fitted = Source(sections, self.run).fitted_threshold()
@@ -214,7 +220,7 @@ def load_model(
     known = [*(name for name in sections if name != RETRIEVAL), RETRIEVAL]
     if unknown := [name for name in changes if name not in known]:
         raise UsageError(f"a model has no section {unknown[0]!r}", fix=f"known: {', '.join(known)}")
-    passages = changes.pop(RETRIEVAL, sections.get(RETRIEVAL, {}))
+    passages = changes.get(RETRIEVAL, sections.get(RETRIEVAL, {}))
     sections = {name: {**options, **changes.get(name, {})} for name, options in sections.items() if name != RETRIEVAL}
     sections |= {RETRIEVAL: passages} if passages else {}
     if runtime is not None:
@@ -234,11 +240,10 @@ def load_model(
             parts.runtime, parts.trainer, loaded, lambda to: (spec, windows(sample_for(to), tokenizer, spec)), host
         )
     _restore(parts)
-    kept = not settings or _keeps_promise(compose_model(source.sections, host), parts)
-    promise = source.promise() if kept else None
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
-    known_by = (promise, source.weights, source.run)
-    return AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, *known_by)
+    known_by = (None, source.weights, source.run)
+    found = AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, *known_by)
+    return replace(found, promise=kept_promise(source, found, changes))
 
 
 def _changes(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
@@ -248,20 +253,6 @@ def _changes(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]
         what = f"settings hold {sections[wrong[0]]!r} for {wrong[0]!r}, where its options are due"
         raise UsageError(what, fix="for example {'decoder': {'n_best_size': 5}}, or ['decoder.n_best_size=5']")
     return {name: dict(cast("Mapping[str, object]", options)) for name, options in sections.items()}
-
-
-def _keeps_promise(before: ModelParts, after: ModelParts) -> bool:
-    """Whether windows and decoder, which make the odds that a promise is about, are the same but for the list."""
-
-    def told(parts: ModelParts) -> list[object]:
-        chosen = [part for part in (parts.featurizer, parts.retriever, parts.decoder) if part is not None]
-        return [(part.registered.name, part.options.model_dump(exclude=_OF_THE_LIST)) for part in chosen]
-
-    return told(before) == told(after)
-
-
-_OF_THE_LIST = {"n_best_size", "overlapping"}
-"""Options of decoders that change the n-best list alone."""
 
 
 def _assembled(parts: ModelParts, weights: Path | None, name: str) -> Model:

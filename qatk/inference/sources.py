@@ -43,11 +43,13 @@ class Source:
             its ``passages`` if it has them.
         run: the folder with the calibration of the run that trained it; ``None`` of other models.
         weights: the folder of trained weights, where the backbone does not bring them.
+        precision: in which its answers were computed, those of the run or of the export; ``""`` where nothing says.
     """
 
     sections: Sections
     run: Path | None = None
     weights: Path | None = None
+    precision: str = ""
 
     @cached_property
     def _calibration(self) -> object:
@@ -60,7 +62,7 @@ class Source:
         if self.run is None or not (file := self.run / FILE).exists():
             return None
         try:
-            return KeptPromise.of(self._calibration)
+            return KeptPromise.of(self._calibration, self.precision)
         except ValueError as error:
             raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {self.run} makes it again") from None
 
@@ -104,7 +106,9 @@ def find_source(model: str | Path, host: PluginHost, revision: object = None) ->
         raise ModelError("no model is named", fix="name a run folder, the folder of a model, or a hub id")
     folder = Path(model)
     if is_export(folder):
-        return Source(read_export(folder).model_sections(folder, _defaults()["exported"]), folder)
+        export = read_export(folder)
+        sections = export.model_sections(folder, _defaults()["exported"])
+        return Source(sections, folder, precision=export.precision)
     if is_run(folder):
         return _of_run(folder, host)
     refuse_foreign(folder)
@@ -117,7 +121,7 @@ def find_source(model: str | Path, host: PluginHost, revision: object = None) ->
         return Source(sections)
     manifest = _checked(published, host, str(model))
     backbone = _saved_backbone(manifest.recipe["backbone"], str(model))
-    return Source({**_sections(manifest), "backbone": backbone}, published)
+    return Source({**_sections(manifest), "backbone": backbone}, published, precision=_precision(manifest))
 
 
 def normalisation_of_run(run: Path | None, host: PluginHost) -> Normalisation:
@@ -150,7 +154,7 @@ def _of_run(folder: Path, host: PluginHost) -> Source:
     sections = _sections(manifest)
     if (weights / CONFIG).is_file():
         sections["backbone"] = _saved_backbone(sections["backbone"], str(weights))
-    return Source(sections, folder, weights)
+    return Source(sections, folder, weights, _precision(manifest))
 
 
 _PARTS = ("backbone", "featurizer", "head", "trainer", "decoder")
@@ -168,6 +172,11 @@ def _checked(run: Path, host: PluginHost, where: str) -> Manifest:
 def _sections(manifest: Manifest) -> dict[str, Mapping[str, object]]:
     found = {name: manifest.recipe[name] for name in (*_PARTS, RETRIEVAL) if name in manifest.recipe}
     return {**found, "runtime": manifest.recipe.get("runtime", {})}
+
+
+def _precision(manifest: Manifest) -> str:
+    """In which the run predicted: that of its runtime, else that of its trainer."""
+    return str(manifest.recipe.get("runtime", {}).get(PRECISION) or manifest.model.get(PRECISION, ""))
 
 
 _OF_ORIGIN = ("model", "revision", "tokenizer", "layers")

@@ -98,7 +98,8 @@ def test_an_export_of_a_published_run_keeps_what_the_run_fitted(
 def test_an_export_answers_by_the_threshold_that_is_asked_for(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, folder := tmp_path / "run")
     (folder / "calibration.json").write_text(json.dumps({"threshold": -0.125, "promise": PROMISE}))
-    for number, (given, threshold) in enumerate((("calibrated", -0.125), ("-0.25", None))):
+    own = str(qatk.load_model(run).parts.decoder.option("null_threshold", 0.0))
+    for number, (given, threshold) in enumerate((("calibrated", -0.125), (own, None), ("-0.25", None))):
         words = ["export", str(folder), "--to", "onnx", "--out", str(out := tmp_path / str(number))]
         done = CliRunner().invoke(app, [*words, "--null-threshold", given])
         assert done.exit_code == 0, done.output
@@ -108,6 +109,18 @@ def test_an_export_answers_by_the_threshold_that_is_asked_for(run: Path, tmp_pat
     (out / "calibration.json").unlink()
     with pytest.raises(QatkError, match="calibrate its run, and export that again"):
         model.changed(decoder={"null_threshold": "calibrated"})
+
+
+def test_an_export_in_another_precision_promises_no_error_rate(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, folder := tmp_path / "run")
+    (folder / "calibration.json").write_text(json.dumps({"threshold": -0.125, "promise": PROMISE}))
+    said = (
+        r'the promise "at most .* wrong" does not hold in int8: it was calibrated in (fp32|bf16); its null threshold is'
+    )
+    with pytest.warns(QatkWarning, match=said):
+        out = export_model(folder, "onnx", tmp_path / "out", precision="int8").folder
+    assert json.loads((out / "calibration.json").read_text()) == {"threshold": -0.125}
+    assert qatk.load_model(out).threshold is None
 
 
 def test_a_run_at_a_url_is_exported_measured_and_asked(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,13 +20,14 @@ import qatk
 from model_tools import save_model
 from qatk.calibration.risk_control import KeptPromise
 from qatk.cli import app
-from qatk.errors import ModelError, QatkError, RunFolderError, UsageError
+from qatk.errors import ModelError, QatkError, QatkWarning, RunFolderError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.inference import sources
 from qatk.inference.model import AnsweringModel
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
 from qatk.recipes.compose import model_part
+from serving import PROMISE
 from small import write_recipe
 
 CONTEXT = "The mill of Delft is old. It was built in 1843 by the guild."
@@ -169,19 +171,24 @@ def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> 
     assert model.answer(QUESTION, CONTEXT).as_dict()["promise"] == says
     assert model.keeping(60).promise == model.promise
     own = model.parts.decoder.option("max_answer_length", 0)
+    named = {"null_threshold": model.parts.decoder.option("null_threshold", 0.0)}
     for section, options, kept in (
         ("decoder", {"overlapping": False, "n_best_size": 7}, True),
         ("decoder", {"max_answer_length": own}, True),
         ("decoder", {"max_answer_length": 3}, False),
-        ("decoder", {"null_threshold": 0.0}, False),
+        ("decoder", {"null_threshold": -1.0}, False),
+        ("decoder", named, False),
         ("featurizer", {"doc_stride": 9}, False),
         ("passages", {}, True),
         ("passages", {"use": "bm25"}, False),
     ):
-        loaded = qatk.load_model(folder, settings={section: options})
+        warned = nullcontext() if kept or "null_threshold" in options else pytest.warns(QatkWarning, match="with other")
+        with warned:
+            loaded = qatk.load_model(folder, settings={section: options})
         assert loaded.promise == (model.promise if kept else None), (section, options)
         if section != "passages":
             assert model.changed(**{section: options}).promise == loaded.promise
+    assert qatk.load_model(folder, settings={"decoder": named}).threshold is None
     asked = ["predict", str(folder), str(run.parent / "dev.json"), "--out", str(tmp_path / "said.json")]
     assert f"promise: {says}" in CliRunner().invoke(app, asked).stdout
     said = (tmp_path / "said.json").read_text()
@@ -192,6 +199,35 @@ def test_a_promised_error_rate_travels_with_a_run(run: Path, tmp_path: Path) -> 
     (folder / "calibration.json").write_text(json.dumps({"threshold": 0.0, "promise": promise}))
     with pytest.raises(RunFolderError, match="the promise lacks a threshold"):
         qatk.load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("measured", "loaded", "kept"),
+    [
+        ("fp32", {"settings": ["trainer.precision=fp32"]}, True),
+        ("fp32", {"runtime": "onnx"}, True),
+        ("bf16", {"settings": ["trainer.precision=fp32"]}, True),
+        ("bf16", {"settings": ["trainer.precision=bf16"]}, True),
+        ("fp32", {"settings": ["trainer.precision=bf16"]}, False),
+        ("fp32", {"runtime": "torch:bf16"}, False),
+        ("fp32", {"runtime": "onnx:int8"}, False),
+        ("int8", {"settings": ["trainer.precision=fp32"], "runtime": "torch"}, False),
+        ("int8", {"settings": ["trainer.precision=fp32"]}, True),
+    ],
+)
+def test_a_promise_holds_in_the_precision_of_the_odds_that_it_is_about(
+    run: Path, tmp_path: Path, measured: str, loaded: dict[str, Any], kept: bool
+) -> None:
+    shutil.copytree(run, folder := tmp_path / "run")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["model"]["precision"] = measured
+    if measured == "int8":
+        manifest["recipe"]["runtime"] = {"use": "onnx", "precision": "int8"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "calibration.json").write_text(json.dumps({"threshold": 0.0, "promise": PROMISE}))
+    with nullcontext() if kept else pytest.warns(QatkWarning, match=f"does not hold in .*: it was .* in {measured};"):
+        model = qatk.load_model(folder, **loaded)
+    assert model.threshold == (PROMISE["chosen"]["threshold"] if kept else None)
 
 
 def test_a_threshold_fitted_after_the_run_is_used_where_it_is_asked_for(
