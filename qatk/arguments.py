@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import TypeVar
@@ -27,16 +27,28 @@ def list_of(values: Iterable[T], name: str, fix: str) -> list[T]:
 def settings_of(settings: Iterable[str] | Mapping[str, object]) -> list[str]:
     """``KEY=VALUE`` texts of settings: of texts these, of a mapping of keys to values one each.
 
+    A mapping within a mapping sets what it names and leaves the rest: ``{"trainer": {"epochs": 1}}`` is
+    ``trainer.epochs=1``.
+
     Raises:
         UsageError: for anything else.
     """
     if isinstance(settings, Mapping):
-        return [f"{key}={as_json(value, f'settings[{key!r}]')}" for key, value in settings.items()]
+        return [f"{key}={as_json(value, f'settings[{key!r}]')}" for key, value in _leaves(settings)]
     fix = "for example settings=['trainer.epochs=1'], or {'trainer.epochs': 1}"
     texts = list_of(settings, "settings", fix)
     if others := [text for text in texts if not isinstance(text, str)]:
         raise UsageError(f"settings hold {others[0]!r}, which is no text", fix=fix)
     return texts
+
+
+def _leaves(settings: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """Each value that is no mapping, or an empty one, by its dotted key."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def as_json(value: object, name: str) -> str:

@@ -70,7 +70,8 @@ def run(
         resume: continue the run in that folder and skip its completed stages.
         limit: the number of questions to use from each split; by default all.
         seed: overrides the recipe's seed.
-        settings: ``KEY=VALUE`` texts, as for ``--set``, or a mapping such as ``{"trainer.epochs": 1}``.
+        settings: ``KEY=VALUE`` texts, as for ``--set``, or a mapping such as ``{"trainer.epochs": 1}`` or
+            ``{"trainer": {"epochs": 1}}``, which leaves the trainer's other options as they are.
         data: examples at hand by split (``train``, ``dev``, or the name of a further set), in place of the recipe's:
             what :meth:`qatk.Examples.from_rows` reads (frames of pandas and polars, a ``datasets.Dataset``, lists of
             dicts), or examples. The manifest keeps the digest of their content.

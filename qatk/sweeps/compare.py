@@ -64,7 +64,7 @@ def compare(
         na_prob_thresh: thresholds on the odds, as in :func:`qatk.evaluate`: one for all, or one or ``None`` for each.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
         seeds: for recipes: the seeds of every system.
-        settings: for recipes: ``KEY=VALUE`` texts for all runs, or a mapping of keys to values.
+        settings: for recipes: for all runs, as in :func:`qatk.run`.
         out: for recipes: the parent folder of the run folders.
         limit: for recipes: the number of questions to use from each split.
         jobs: for recipes: the number of runs at the same time; on this machine 1 by default.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from qatk.arguments import settings_of
 from qatk.errors import RecipeError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe, parse_recipe, to_yaml
@@ -49,6 +51,18 @@ def test_the_digest_ignores_what_only_reports_and_sees_what_computes(host: Plugi
     assert parse_recipe(GOOD + "reporters: []\ntrackers: []\n", "other", host).digest() == digest
     assert parse_recipe(GOOD, "r", host, ["seed=14"]).digest() != digest
     assert parse_recipe(GOOD, "r", host, ["decoder.n_best_size=5"]).digest() != digest
+
+
+def test_settings_of_a_program_are_those_of_the_command() -> None:
+    given = {
+        "trainer": {"epochs": 1, "layer_decay": np.float64(0.5)},
+        "data.dev": {"columns": {"id": "key"}},
+        "passages": {},
+    }
+    texts = ["trainer.epochs=1", "trainer.layer_decay=0.5", 'data.dev.columns.id="key"', "passages={}"]
+    assert settings_of(given) == settings_of(texts) == texts
+    with pytest.raises(UsageError, match=r"settings\['trainer.epochs'\] is \{1\}, which no recipe can hold"):
+        settings_of({"trainer": {"epochs": {1}}})
 
 
 def test_every_mistake_comes_at_once_with_its_place(host: PluginHost) -> None:
