@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeVar, cast
@@ -12,7 +13,7 @@ import numpy as np
 from qatk.errors import DataError, UsageError, counted
 from qatk.evaluation.prediction_files import Source, null_odds_of, read_null_odds, read_predictions, refuse_double
 from qatk.evaluation.prediction_rows import Said
-from qatk.types import Examples, Predictions, Span
+from qatk.types import UNKNOWN, Examples, Predictions, RawExamples, Span
 
 Given = Source | Mapping[str, Said]
 """Predictions: a file of them, or what is said by id."""
@@ -20,14 +21,27 @@ V = TypeVar("V")
 
 
 def given_examples(rows: object, columns: Sequence[str] = ()) -> Examples:
-    """Examples of rows, with further columns.
+    """Examples of rows, with further columns. The place of an answer that does not stand there is unknown.
+
+    Scoring reads texts only, as the official script does.
 
     Raises:
-        UsageError, DataError: as :meth:`qatk.Examples.from_rows`.
+        UsageError, DataError: as :meth:`qatk.Examples.from_rows`, but for answers that do not stand in their context.
     """
     if rows is None:
         raise UsageError("there is nothing to score: data is None", fix="give examples, rows, or the path of a file")
-    return Examples.from_rows(rows, columns=columns, where="data")
+    if isinstance(rows, RawExamples):
+        what, fix = "questions as a file has them are no examples", "make some of them: qatk.data.strict(data, 'keep')"
+        raise UsageError(what, where="data", fix=fix)
+    from qatk.types import Rows, arrow_table  # with Arrow, which other data need not load
+
+    found = Examples(**Rows(arrow_table(rows, "data"), "data", columns=columns).columns("first", if_absent=None))
+    answers = zip(found.answer_owners.tolist(), found.answer_text, found.answer_start.tolist(), strict=True)
+    there = [
+        bool(text.strip()) and start >= 0 and found.context_of(row).startswith(text, start)
+        for row, text, start in answers
+    ]
+    return replace(found, answer_start=np.where(there, found.answer_start, np.int32(UNKNOWN)))
 
 
 def given_predictions(

@@ -180,6 +180,29 @@ def test_rows_are_data_to_score() -> None:
         evaluate(None, {})
     with pytest.raises(UsageError, match="data: no rows can be read from an object of type int"):
         evaluate(3, {})
+    with pytest.raises(
+        UsageError, match=r"data: questions as a file has them .*\n  make some of them: qatk.data.strict"
+    ):
+        evaluate(qatk.types.RawExamples.of(EXAMPLES), RIGHT)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"answers": "zzz"},
+        {"answers": ["red fox", "zzz"]},
+        {"answers": {"text": ["red fox"], "answer_start": [3]}},
+        {"answer_start": 2, "answer_end": 400},
+        {"answers": "red"},
+    ],
+)
+def test_rows_are_scored_as_the_same_rows_of_a_file(folder: Path, answers: dict[str, Any]) -> None:
+    """Scoring reads texts only, as the official script does: wherever they stand."""
+    rows = [{"id": "q0", "question": "Who?", "context": "A red fox.", **answers}]
+    Path("rows.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    found, read = (evaluate(data, {"q0": "red fox"}) for data in (rows, "rows.jsonl"))
+    assert found.metrics == read.metrics
+    assert found.examples.digest() == read.examples.digest()
 
 
 @pytest.mark.parametrize(
