@@ -7,7 +7,7 @@ from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from qatk.word_bounds import UNSPACED
+from qatk.word_bounds import UNSPACED, cuts_word
 
 if TYPE_CHECKING:
     import regex
@@ -97,19 +97,20 @@ def in_whole_words(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def occurrences(part: str, text: str) -> int:
-    """How often a text stands in another, not as part of a longer word; nothing stands nowhere."""
+    """How often a text stands in another, not as part of a longer word or number; nothing stands nowhere."""
     found = text.count(part) if part else 0
     return found if found <= 1 else max(len(places_of(part, text)), 1)
 
 
 def places_of(part: str, text: str, *, any_case: bool = False) -> list[tuple[int, int]]:
-    """First character and end of each place where a text stands in another, not as part of a longer word."""
+    """First character and end of each place where a text stands in another, not as part of a longer word or number."""
     import regex
 
     before, after = ("" if UNSPACED.match(edge) else _LETTERS for edge in (part[0], part[-1]))
     before, after = before and f"(?<!{before})", after and f"(?!{after})"
     whole = f"{before}{regex.escape(part)}{after}"
-    return [found.span() for found in regex.finditer(whole, text, regex.IGNORECASE if any_case else 0)]
+    spans = (found.span() for found in regex.finditer(whole, text, regex.IGNORECASE if any_case else 0))
+    return [(start, end) for start, end in spans if not cuts_word(text, start, end)]
 
 
 def words_of(text: str) -> list[str]:

@@ -7,7 +7,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qatk.display import clusters, excerpt, in_whole_words, occurrences, shortened, word_places, words_of
+from qatk.display import clusters, excerpt, in_whole_words, occurrences, places_of, shortened, word_places, words_of
 from qatk.display.graphemes import cut_after, cut_before
 from qatk.display.text import Mark
 
@@ -74,4 +74,7 @@ def test_an_answer_is_counted_where_no_longer_word_holds_it() -> None:
     assert occurrences("mill", "a mill, a windmill, mill") == 2
     assert occurrences("京", "東京と京都") == 2
     assert occurrences("नि", "नि निक नि") == 2
+    assert occurrences("400", "It weighs 2,400 kg, not 400 g or 400.5 g.") == 1
+    assert places_of("kg", "5 kg of 2.5 KG, 2.5kg", any_case=True) == [(2, 4), (12, 14)]
+    assert places_of("5", "5 of 2.5 and 5,000") == [(0, 1)]
     assert occurrences("", "x") == 0

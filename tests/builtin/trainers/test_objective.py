@@ -105,6 +105,8 @@ def test_right_places_are_the_annotated_ones_and_whole_words() -> None:
     assert set(right_places(asked(["old. P", "is"], [9, 6]), 0)) == {(9, 15), (6, 8), (29, 31), (56, 58)}
     rows = [{"question": "?", "context": "काली बिल्ली, काल", "answers": {"text": ["काल"], "answer_start": [13]}}]
     assert set(right_places(Examples.from_rows(rows), 0)) == {(13, 16)}
+    rows = [{"question": "How light?", "context": "It weighs 2,400 kg, not 400 g.", "answers": "400"}]
+    assert set(right_places(Examples.from_rows(rows), 0)) == {(24, 27)}
 
 
 @pytest.mark.parametrize("form", ["bert", "left"])
