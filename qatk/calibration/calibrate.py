@@ -19,7 +19,7 @@ from qatk.evaluation.squad import exact_and_f1
 from qatk.evaluation.thresholds import best_answers, best_of_abstentions
 from qatk.files import write_json
 from qatk.languages import DEFAULT, ENGLISH, Normalisation
-from qatk.results.evaluation import Evaluation
+from qatk.results.evaluation import Evaluation, plain_interval
 from qatk.statistics.classification import brier_score, calibration_error, log_loss, reliability
 from qatk.statistics.intervals import mean_interval, percent
 from qatk.statistics.logistic import no_answer_probability
@@ -111,25 +111,25 @@ class Calibration:
             "threshold": self.fitted.threshold,
             "temperature": self.fitted.temperature,
             "offset": self.fitted.offset,
-            "held_out": self.held_out,
+            "held_out": {**self.held_out, "intervals": self._plain_intervals("held_out")},
             "folds": [asdict(fold) for fold in self.splits[0].folds],
             "thresholds": [list(split.thresholds) for split in self.splits],
             "splits": len(self.splits),
             "seed": self.seed,
-            "at_zero": dict(self.at_zero),
+            "at_zero": {**self.at_zero, "intervals": self._plain_intervals("at_zero")},
             "oracle": dict(self.oracle),
-            "intervals": {name: {m: list(bounds) for m, bounds in of.items()} for name, of in self.intervals.items()},
             "calibration_error": self.calibration_error,
             "brier": self.brier,
             "log_loss": self.log_loss,
-            "clusters": self.clusters.kind,
-            "count": self.clusters.count,
-            "unnamed": self.clusters.unnamed,
+            "clusters": self.clusters.as_dict(),
             "full": self.full,
             "normaliser": self.normaliser,
             "on": self.on,
             **({} if self.promise is None else {"promise": self.promise.as_dict()}),
         }
+
+    def _plain_intervals(self, of: str) -> dict[str, list[float] | None]:
+        return {name: plain_interval(bounds) for name, bounds in self.intervals[of].items()}
 
 
 def _spread(of: Sequence[float]) -> dict[str, float]:

@@ -38,6 +38,7 @@ from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
+from qatk.results.evaluation import plain_interval, plain_intervals
 from qatk.statistics.significance import DRAWS, SEED, detectable_difference, holm
 from qatk.types import Bool, Clusters, Float64, Int64, clusters_of, contexts_of, groups_of
 
@@ -202,7 +203,7 @@ def _difference(
         detectable=100 * float(detectable),
         verdict=("better" if other > baseline else "worse") if clear else UNRESOLVED,
         two_way=two_way,
-        clusters=int(figures.clusters[g]),
+        cluster_count=int(figures.clusters[g]),
         effective_clusters=float(figures.effective[g]),
         design_effect=float(figures.design_effect[at]),
         error=100 * float(figures.error[at]),
@@ -230,8 +231,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
     plain = {
         "questions": len(ids),
         "normaliser": systems[0].evaluation.normaliser,
-        "clusters": comparison.clusters.kind,
-        "unnamed": comparison.clusters.unnamed,
+        "clusters": comparison.clusters.as_dict(),
         "draws": comparison.draws,
         "seed": comparison.seed,
         "systems": [_system_to_dict(system, comparison.clusters) for system in systems],
@@ -259,14 +259,9 @@ def _system_to_dict(system: System, clusters: Clusters) -> dict[str, object]:
     return {"name": system.name, "metrics": means, "intervals": intervals, "facts": dict(system.facts), "runs": runs}
 
 
-def _intervals(system: System, clusters: Clusters) -> dict[str, Interval]:
-    """The 95 % intervals of EM and F1 under the official keys."""
-    groups = groups_of(system.evaluation.examples.has_answer, distinct=True)
-    return {
-        f"{group.prefix}{metric}": system.interval(metric, rows, clusters)
-        for group, rows in groups.items()
-        for metric in METRICS
-    }
+def _intervals(system: System, clusters: Clusters) -> dict[str, list[float] | None]:
+    examples = system.evaluation.examples
+    return plain_intervals(examples, METRICS, lambda metric, rows: system.interval(metric, rows, clusters))
 
 
 def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> dict[str, object]:
@@ -276,6 +271,10 @@ def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> 
         "other": systems[pair.other].name,
         "verdict": pair.verdict,
         "margin": None if pair.margin is None else asdict(pair.margin),
-        **{name: [asdict(d) for d in getattr(pair, name)] for name in ("differences", "slices")},
+        **{name: [_difference_to_dict(d) for d in getattr(pair, name)] for name in ("differences", "slices")},
         **rows,
     }
+
+
+def _difference_to_dict(difference: Difference) -> dict[str, object]:
+    return {k: plain_interval(v) if isinstance(v, Interval) else v for k, v in vars(difference).items()}

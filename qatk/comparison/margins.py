@@ -39,10 +39,10 @@ def with_margins(pairs: Sequence[Pair], systems: Sequence[System], margin: float
 
 def _one_sided(above: float, d: Difference) -> float:
     """P of so large a value, or a larger one, were the true one 0."""
-    if math.isnan(d.error) or d.clusters < 2:
+    if math.isnan(d.error) or d.cluster_count < 2:
         return 1.0
     if d.error == 0:
-        return math.pow(2.0, -d.clusters) if above > 0 else 1.0
+        return math.pow(2.0, -d.cluster_count) if above > 0 else 1.0
     p = student_p(above / d.error, d.freedom) / 2
     return p if above > 0 else 1 - p
 

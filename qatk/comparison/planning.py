@@ -25,9 +25,9 @@ class Needed:
         kind: of the clusters.
         now: clusters that there are.
         seeds_now: of the baseline and of the other.
-        clusters: by the number of seeds of each system, how many clusters of this size; ``None`` where a million do not
-            do. With one seed each the seeds' part is not known, and there is only that number.
-        unknown: why nothing can be said, after the names of both; then there are no ``clusters``. Else empty.
+        clusters_needed: by the number of seeds of each system, how many clusters of this size; ``None`` where a
+            million do not do. With one seed each the seeds' part is not known, and there is only that number.
+        unknown: why nothing can be said, after the names of both; then there are no ``clusters_needed``. Else empty.
     """
 
     baseline: str
@@ -36,7 +36,7 @@ class Needed:
     kind: str
     now: int
     seeds_now: tuple[int, int]
-    clusters: Mapping[int, int | None]
+    clusters_needed: Mapping[int, int | None]
     unknown: str = ""
 
     @property
@@ -48,7 +48,7 @@ class Needed:
         counts = [
             f"{'more than a million' if count is None else f'{count:,}'} {self.kind}s"
             + (f" with {seeds} seeds each" if several else "")
-            for seeds, count in self.clusters.items()
+            for seeds, count in self.clusters_needed.items()
         ]
         what = f"To find a true difference of {self.difference:g} F1 4 times in 5, {self.other} against {self.baseline}"
         said = f"{what} takes {'; or '.join(counts)} (now {self.now:,}"
@@ -84,13 +84,13 @@ def needed(pairs: Sequence[Pair], systems: Sequence[System], difference: float, 
         each = 2 / (1 / now[0] + 1 / now[1])  # so many seeds of both tell as much, see `two_way_error`
         unknown = _unknown(d, kind)
         clusters = {} if unknown else {count: _clusters(d, each, count, difference) for count in seeds}
-        found.append(Needed(sides[0].name, sides[1].name, difference, kind, d.clusters, now, clusters, unknown))
+        found.append(Needed(sides[0].name, sides[1].name, difference, kind, d.cluster_count, now, clusters, unknown))
     return found
 
 
 def _unknown(d: Difference, kind: str) -> str:
     """Why nothing says what it takes; empty where something does."""
-    if d.clusters < 2:
+    if d.cluster_count < 2:
         return f"answer questions of one {kind}"
     if d.error > 0:
         return ""
@@ -111,7 +111,7 @@ def _clusters(d: Difference, now: float, seeds: int, wanted: float) -> int | Non
 
 def _detectable(d: Difference, now: float, seeds: int, clusters: int) -> float:
     """The difference that so many clusters and seeds detect, in points."""
-    of_clusters = d.error**2 * d.cluster_share * d.clusters / clusters
+    of_clusters = d.error**2 * d.cluster_share * d.cluster_count / clusters
     of_seeds = d.error**2 * (1 - d.cluster_share) * now / seeds
     total = of_clusters + of_seeds
     free = of_clusters**2 / max(clusters - 1, 1) + (of_seeds**2 / (2 * (seeds - 1)) if of_seeds and seeds > 1 else 0.0)

@@ -117,7 +117,7 @@ class Difference:
             ``error`` is 0 or NaN.
         verdict: ``better``, ``worse`` or ``inconclusive``.
         two_way: with several seeds, the same from the standard error over seeds and clusters.
-        clusters: the number of clusters in the group.
+        cluster_count: the number of clusters in the group.
         effective_clusters: the number of clusters of equal size that would carry as much information.
         design_effect: the ratio of the variance by cluster to the variance by question; NaN if nothing varies.
         error, freedom: the standard error of the difference, in percentage points, and its degrees of freedom.
@@ -139,7 +139,7 @@ class Difference:
     detectable: float
     verdict: str
     two_way: Interval | None = None
-    clusters: int = 0
+    cluster_count: int = 0
     effective_clusters: float = 0.0
     design_effect: float = float("nan")
     error: float = float("nan")

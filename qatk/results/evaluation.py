@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -99,15 +99,10 @@ class Evaluation:
         """The figures as plain values, as ``qatk eval --json`` prints them.
 
         These are the metrics by their keys, ``normaliser``, ``intervals`` (the 95 % interval of each EM and F1 by its
-        key, ``None`` for none) and ``clusters`` (what they are computed over: ``kind``, ``count``).
+        key, ``None`` for none) and ``clusters`` (what they are computed over: ``kind``, ``count``, ``unnamed``).
         """
-        intervals = {
-            f"{group.prefix}{name}": None if math.isnan((bounds := self.interval(name, rows))[0]) else list(bounds)
-            for group, rows in groups_of(self.examples.has_answer).items()
-            for name in METRICS
-            if name in self.per_question
-        }
-        clusters = {"kind": self.clusters.kind, "count": self.clusters.count}
+        intervals = plain_intervals(self.examples, filter(self.per_question.__contains__, METRICS), self.interval)
+        clusters = self.clusters.as_dict()
         return {**self.metrics, "normaliser": self.normaliser, "intervals": intervals, "clusters": clusters}
 
     def _figures(self, slicer: str, name: str, rows: Bool) -> SliceRow:
@@ -128,6 +123,29 @@ class Evaluation:
     def _repr_html_(self) -> str:
         groups, slices = ([_cells(s) for s in rows] for rows in (self.groups, self.slices))
         return figures_html(self.per_question, groups, slices, self.normaliser)
+
+
+def plain_interval(bounds: tuple[float, float]) -> list[float] | None:
+    """An interval as each ``--json`` has it: ``[low, high]``, or ``None`` where there is none."""
+    return None if math.isnan(bounds[0]) else list(bounds)
+
+
+def plain_intervals(
+    examples: Examples, metrics: Iterable[str], interval: Callable[[str, Bool], tuple[float, float]]
+) -> dict[str, list[float] | None]:
+    """The 95 % interval of each metric under its official keys, for JSON.
+
+    Args:
+        examples: with gold.
+        metrics: per-question metrics.
+        interval: of a metric over some questions, bool[n].
+    """
+    groups, names = groups_of(examples.has_answer), list(metrics)
+    return {
+        f"{group.prefix}{name}": plain_interval(interval(name, rows))
+        for group, rows in groups.items()
+        for name in names
+    }
 
 
 def clusters_within(examples: Examples, clusters: Int64, rows: Bool) -> Int64:

@@ -29,6 +29,10 @@ class Clusters:
     count: int
     unnamed: int = 0
 
+    def as_dict(self) -> dict[str, object]:
+        """``kind``, ``count`` and ``unnamed``: what each ``--json`` calls ``clusters``."""
+        return {"kind": self.kind, "count": self.count, "unnamed": self.unnamed}
+
     @property
     def note(self) -> str:
         """A remark on questions without a name for their cluster; empty if there are none."""

@@ -87,7 +87,7 @@ def test_an_untitled_question_leaves_the_articles_whole(shifted: Evaluation) -> 
     rest = np.array(untitled.title) != ""
     assert all(len(set(half[rest & (np.array(untitled.title) == title)])) == 1 for title in set(untitled.title[1:]))
     by_context = module.calibrate(untitled, shifted.predictions, splits=2, cluster="context")
-    assert (by_context.clusters.kind, by_context.as_dict()["count"]) == ("context", len(DATA.context))
+    assert (by_context.clusters.kind, by_context.clusters.count) == ("context", len(DATA.context))
 
 
 def test_no_two_ways_to_halve_are_alike() -> None:
@@ -244,7 +244,7 @@ def test_the_command_writes_into_the_run(shifted: Evaluation, tmp_path: Path) ->
     assert f"to use the threshold: qatk predict {run} DATA --null-threshold calibrated" in shown
     written = json.loads((run / "calibration.json").read_text())
     assert written == json.loads(call(run, "--json"))
-    assert written["count"] == 8
+    assert written["clusters"]["count"] == 8
     (run / "calibration.json").unlink()
     call(run, "--no-write")
     assert not (run / "calibration.json").exists()
@@ -285,7 +285,7 @@ def test_probabilities_are_not_taken_for_odds_in_silence(shifted: Evaluation, tm
         said, data, file = (str(tmp_path / f"{name}.json") for name in ("said", "data", "odds"))
         done = CliRunner().invoke(app, ["calibrate", said, "--data", data, "--null-odds", file, "--json"])
         assert ("look like probabilities" in done.stderr) == warned
-        assert json.loads(done.stdout)["count"] == 8
+        assert json.loads(done.stdout)["clusters"]["count"] == 8
 
 
 def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_run_is_scored_by_thresholds_of_other_contexts(tmp_path: Path, monkeyp
     with pytest.warns(QatkWarning, match="they mislead; the oracle of `qatk calibrate` ranks"):
         result = qatk.run(recipe, out=tmp_path / "run", settings=setting)
     written = json.loads((tmp_path / "run" / "calibration.json").read_text())
-    assert written["clusters"] == "context"
+    assert written["clusters"]["kind"] == "context"
     assert result.metrics["f1"] == pytest.approx(written["held_out"]["f1"]["first"])
     assert result.manifest["calibration"]["thresholds"] == written["thresholds"][0]
     assert written == json.loads(json.dumps(calibrate(load_run(tmp_path / "run").evaluation).as_dict()))
@@ -386,7 +386,7 @@ def test_the_example_of_the_page_is_what_is_found(monkeypatch: pytest.MonkeyPatc
     exact, f1, held_exact, held_f1 = (
         f"{low:.1f} to {high:.1f}"
         for name in ("at_zero", "held_out")
-        for low, high in (found["intervals"][name][metric] for metric in ("exact", "f1"))
+        for low, high in (found[name]["intervals"][metric] for metric in ("exact", "f1"))
     )
     for cells in (
         f"| 0 | {zero['exact']:.2f} | {exact} | {zero['f1']:.2f} | {f1} | | {found['calibration_error']:.3f} "

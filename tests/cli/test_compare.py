@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -199,10 +200,28 @@ def test_what_the_data_says_is_shown_and_not_obeyed(host: PluginHost) -> None:
 
 def test_json_holds_everything(folders: Path) -> None:
     found = json.loads(compare(folders, "bad", "good", "--json", "--draws", "1000", "--seed", "3"))
-    assert (found["questions"], found["clusters"], found["draws"], found["seed"]) == (96, "article", 1000, 3)
+    assert (found["questions"], found["draws"], found["seed"]) == (96, 1000, 3)
     (pair,) = found["pairs"]
     assert pair["differences"][0]["verdict"] == "better"
     assert set(pair["wins"]) <= set(DATA.id)
+
+
+def test_json_of_eval_compare_and_calibrate_has_one_form(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folders)
+
+    def told(*words: str) -> dict[str, Any]:
+        plain: dict[str, Any] = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
+        return plain
+
+    compared = told("compare", *FILES, "--draws", "1000")
+    scored = told("eval", "data.json", "bad.json")
+    calibrated = told("calibrate", "bad.json", "--data", "data.json", "--null-odds", "bad.odds.json")
+    assert compared["clusters"] == scored["clusters"] == calibrated["clusters"]
+    assert compared["clusters"] == {"kind": "article", "count": 4, "unnamed": 0}
+    assert compared["systems"][0]["intervals"] == scored["intervals"]
+    assert scored["intervals"].keys() <= scored.keys() & compared["systems"][0]["metrics"].keys()
+    for figures in (calibrated["at_zero"], calibrated["held_out"]):
+        assert figures["intervals"].keys() == {"exact", "f1"} <= figures.keys()
 
 
 def test_prediction_files_give_the_same_as_their_runs(folders: Path) -> None:

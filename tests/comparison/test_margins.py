@@ -69,9 +69,9 @@ def test_the_plan_of_one_seed_turns_the_detectable_difference_round(systems: lis
     found = compare(systems[:2])
     d = found.pairs[0].headline
     (plan,) = needed(found.pairs, systems, d.detectable, "article")
-    assert plan.clusters == {1: 24}
+    assert plan.clusters_needed == {1: 24}
     (more,) = needed(found.pairs, systems, d.detectable / 2, "article")
-    count = more.clusters[1]
+    count = more.clusters_needed[1]
     assert count is not None
     error = np.array([d.error * math.sqrt(24 / count)])
     assert detectable_difference(error, count - 1, d.level)[0] <= d.detectable / 2
@@ -80,7 +80,7 @@ def test_the_plan_of_one_seed_turns_the_detectable_difference_round(systems: lis
     wanted = f"To find a true difference of {d.detectable / 2:g} F1 4 times in 5, B against A takes {count:,} articles"
     assert more.text.startswith(wanted)
     assert "--seeds" in more.text
-    assert needed(found.pairs, systems, 1e-4, "article")[0].clusters == {1: None}
+    assert needed(found.pairs, systems, 1e-4, "article")[0].clusters_needed == {1: None}
     with pytest.raises(UsageError, match="points of F1 above 0"):
         needed(found.pairs, systems, 0.0, "article")
 
@@ -98,8 +98,8 @@ def test_the_plan_of_several_seeds_says_what_more_seeds_save(host: PluginHost) -
     several = [system(host, "A", DATA, [0.68, 0.7, 0.72]), system(host, "B", DATA, [0.78, 0.8, 0.82], 9)]
     found = compare(several)
     (plan,) = needed(found.pairs, several, 8.0, "article")
-    assert list(plan.clusters) == [3, 5, 10]
-    counts = [math.inf if count is None else count for count in plan.clusters.values()]
+    assert list(plan.clusters_needed) == [3, 5, 10]
+    counts = [math.inf if count is None else count for count in plan.clusters_needed.values()]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[2]
     assert "with 10 seeds each" in plan.text
@@ -114,11 +114,11 @@ def test_the_plan_is_the_same_whatever_number_of_seeds_told_of_the_variances(
     wanted = (stats.t.ppf(0.975, freedom) + stats.t.ppf(0.8, freedom)) * math.sqrt(5 / 3)
     of_seeds = 1 / second + 1 / first
     d = compare(systems[:2]).pairs[0].headline
-    d = replace(d, error=math.sqrt(1 + of_seeds), cluster_share=1 / (1 + of_seeds), clusters=50, level=0.05)
+    d = replace(d, error=math.sqrt(1 + of_seeds), cluster_share=1 / (1 + of_seeds), cluster_count=50, level=0.05)
     sides = [System("A", systems[0].evaluations * first), System("B", systems[1].evaluations * second)]
     pair = replace(compare(systems[:2]).pairs[0], differences=[d])
     (plan,) = needed([pair], sides, wanted, "article")
-    assert plan.clusters[3] == 50
+    assert plan.clusters_needed[3] == 50
     now = "3" if first == 3 else f"3 of B and {first} of A"
     assert plan.text.endswith(f"(now 50 with {now}).")
     assert "takes 50 articles with 3 seeds each; or " in plan.text

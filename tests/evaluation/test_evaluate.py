@@ -307,7 +307,7 @@ def test_command_prints_the_official_keys(files: Path) -> None:
     assert (metrics["exact"], metrics["total"], metrics["best_f1_thresh"]) == (75.0, 4, -1.0)
     none = dict.fromkeys(("exact", "f1", "HasAns_exact", "HasAns_f1", "NoAns_exact", "NoAns_f1"))  # of one context
     further = {name: metrics.pop(name) for name in ("intervals", "clusters", "agreement")}
-    assert further == {"intervals": none, "clusters": {"kind": "context", "count": 1}, "agreement": None}
+    assert further == {"intervals": none, "clusters": {"kind": "context", "count": 1, "unnamed": 0}, "agreement": None}
     assert metrics == {**evaluate("data.json", "p.json", null_odds="odds.json").metrics, "normaliser": "en"}
 
 
@@ -361,7 +361,7 @@ def test_json_has_the_intervals_that_are_printed(files: Path) -> None:
     Path("data.json").write_text(json.dumps(data))
     told = json.loads(invoke("data.json", "p.json", "--json").stdout)
     assert {**evaluate("data.json", "p.json").as_dict(), "agreement": None} == told
-    assert told["clusters"] == {"kind": "article", "count": 4}
+    assert told["clusters"] == {"kind": "article", "count": 4, "unnamed": 0}
     low, high = told["intervals"]["exact"]
     assert re.search(rf" 75\.00 +{low:.1f} to {high:.1f} ", invoke("data.json", "p.json").stdout)
     assert told["intervals"]["NoAns_f1"] == told["intervals"]["NoAns_exact"]

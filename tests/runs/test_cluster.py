@@ -44,9 +44,9 @@ def test_later_commands_take_the_column_of_a_run(tmp_path: Path) -> None:
     words = (["compare", "run", "run", "--draws", "1000"], ["calibrate", "run"])
     for command in words:
         found = json.loads(call("qatk", *command, "--json", cwd=tmp_path).stdout)
-        assert found["clusters"] == "town", command
+        assert found["clusters"]["kind"] == "town", command
         found = json.loads(call("qatk", *command, "--json", "--cluster", "context", cwd=tmp_path).stdout)
-        assert found["clusters"] == "context", command
+        assert found["clusters"]["kind"] == "context", command
     other = call("qatk", "run", "recipe.yaml", "--out", "run", "--resume", cwd=tmp_path)
     assert "holds another run: its recipe differs" in other.stderr
 

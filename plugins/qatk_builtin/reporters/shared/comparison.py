@@ -154,11 +154,11 @@ class Contrast:
             return ""
         low, high = f"{effects[0]:.1f}", f"{effects[-1]:.1f}"
         worth = counted(max(1, round(of[0].total / effects[-1])), "independent one")
-        clusters = counted(of[0].clusters, self.comparison.clusters.kind)
+        clusters = counted(of[0].cluster_count, self.comparison.clusters.kind)
         return (
             f"design effect {low if low == high else f'{low} to {high}'}: {counted(of[0].total, 'question')} carry "
             f"{'as much' if low == high else 'at least as much'} information as {worth}; {clusters} "
-            f"{'count' if of[0].clusters > 1 else 'counts'} as {few(of[0].effective_clusters)} of equal size"
+            f"{'count' if of[0].cluster_count > 1 else 'counts'} as {few(of[0].effective_clusters)} of equal size"
         )
 
     def slices_note(self, pair: Pair, lines: Sequence[SliceLine]) -> str:
