@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from qatk.data.stats import describe as describe
     from qatk.data.stats_page import HEADERS as HEADERS
     from qatk.data.stats_page import charts_of as charts_of
+    from qatk.data.stats_page import count_rows as count_rows
     from qatk.data.stats_page import length_rows as length_rows
     from qatk.data.stats_page import stats_html as stats_html
 
@@ -46,7 +47,7 @@ _HOMES = {
     "qatk.data.quality": ("Change", "Finding", "Quality", "check", "fix"),
     "qatk.data.reading": ("read",),
     "qatk.data.stats": ("Spread", "Stats", "describe"),
-    "qatk.data.stats_page": ("HEADERS", "charts_of", "length_rows", "stats_html"),
+    "qatk.data.stats_page": ("HEADERS", "charts_of", "count_rows", "length_rows", "stats_html"),
 }
 """Imported at first use: a command that reads data needs none of what checks, converts and describes them."""
 
@@ -68,6 +69,7 @@ __all__ = [
     "charts_of",
     "check",
     "checked",
+    "count_rows",
     "describe",
     "fix",
     "form_of",

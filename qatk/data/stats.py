@@ -15,6 +15,28 @@ BINS = 12
 """Bars of a chart of lengths, at most."""
 _WHOLE = 0.98
 """A chart of lengths ends where this share of them lies below; the last bar holds what is longer."""
+COUNTS = {
+    "questions": "questions",
+    "contexts": "contexts",
+    "articles": "articles",
+    "answers": "answers",
+    "questions_without_answer": "questions without an answer",
+    "questions_of_several_spans": "questions of several spans",
+    "answers_of_unknown_position": "answers of unknown position",
+}
+"""What is counted: names for programs, and in words."""
+LENGTHS = {
+    "words_per_question": "words of a question",
+    "words_per_context": "words of a context",
+    "characters_per_context": "characters of a context",
+    "questions_per_context": "questions of a context",
+    "words_per_answer": "words of an answer",
+    "characters_per_answer": "characters of an answer",
+    "answers_per_answered_question": "answers of a question that has any",
+    "answer_position_percent": "place of an answer in its context, per cent",
+    "windows_per_question": "windows of a question",
+}
+"""Whose spread is shown: names for programs, and in words."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +44,11 @@ class Spread:
     """How a number spreads over questions, contexts or answers.
 
     Attributes:
-        name: what is counted of what: ``words of a context``.
         count: how many numbers there are.
         least, median, mean, p90, most: of them.
         bars: the upper end of each bar (inclusive) and how many numbers lie in it.
     """
 
-    name: str
     count: int
     least: float
     median: float
@@ -43,13 +63,14 @@ class Stats:
     """What a data set is like.
 
     Attributes:
-        counts: by name, how many questions, contexts, articles and answers there are, and of which kinds.
-        spreads: the lengths.
+        counts: how many questions, contexts, articles and answers there are, and of which kinds, by the names of
+            :data:`COUNTS`.
+        spreads: the lengths, by the names of :data:`LENGTHS`.
         groups: by name, how many questions fall into each group.
     """
 
     counts: Mapping[str, int]
-    spreads: Sequence[Spread]
+    spreads: Mapping[str, Spread]
     groups: Mapping[str, Mapping[str, int]]
 
     def plain(self) -> dict[str, object]:
@@ -71,7 +92,7 @@ def describe(
     """
     examples = examples_of(data)
     found = {name: {group: int(mask.sum()) for group, mask in masks.items()} for name, masks in (groups or {}).items()}
-    return Stats(_counts(examples), list(_spreads(examples, windows)), {k: v for k, v in found.items() if v})
+    return Stats(_counts(examples), dict(_spreads(examples, windows)), {k: v for k, v in found.items() if v})
 
 
 def _counts(examples: Examples) -> dict[str, int]:
@@ -83,35 +104,35 @@ def _counts(examples: Examples) -> dict[str, int]:
     if examples.has_gold:
         found |= {
             "answers": len(examples.answer_text),
-            "questions without an answer": int((~examples.has_answer).sum()),
-            "questions of several spans": int((examples.spans_due > 1).sum()),
-            "answers of unknown position": int((examples.answer_start < 0).sum()),
+            "questions_without_answer": int((~examples.has_answer).sum()),
+            "questions_of_several_spans": int((examples.spans_due > 1).sum()),
+            "answers_of_unknown_position": int((examples.answer_start < 0).sum()),
         }
     return found
 
 
-def _spreads(examples: Examples, windows: Int64 | None) -> Iterable[Spread]:
+def _spreads(examples: Examples, windows: Int64 | None) -> Iterable[tuple[str, Spread]]:
     per_context = np.bincount(examples.context_index, minlength=len(examples.context))
     columns: dict[str, Iterable[int]] = {
-        "words of a question": _words(examples.question),
-        "words of a context": _words(examples.context),
-        "characters of a context": map(len, examples.context),
-        "questions of a context": per_context[per_context > 0].tolist(),
+        "words_per_question": _words(examples.question),
+        "words_per_context": _words(examples.context),
+        "characters_per_context": map(len, examples.context),
+        "questions_per_context": per_context[per_context > 0].tolist(),
     }
     if examples.answer_offsets is not None:
         counts = np.diff(examples.answer_offsets)
         columns |= {
-            "words of an answer": _words(examples.answer_text),
-            "characters of an answer": map(len, examples.answer_text),
-            "answers of a question that has any": counts[counts > 0].tolist(),
-            "place of an answer in its context, per cent": _places(examples).tolist(),
+            "words_per_answer": _words(examples.answer_text),
+            "characters_per_answer": map(len, examples.answer_text),
+            "answers_per_answered_question": counts[counts > 0].tolist(),
+            "answer_position_percent": _places(examples).tolist(),
         }
     if windows is not None:
-        columns["windows of a question"] = windows.tolist()
+        columns["windows_per_question"] = windows.tolist()
     for name, values in columns.items():
         numbers = np.fromiter(values, np.int64)
         if len(numbers):
-            yield spread(name, numbers)
+            yield name, spread(numbers)
 
 
 def _words(texts: Sequence[str]) -> Iterable[int]:
@@ -127,10 +148,9 @@ def _places(examples: Examples) -> Int64:
     return places
 
 
-def spread(name: str, numbers: NDArray[np.int64]) -> Spread:
+def spread(numbers: NDArray[np.int64]) -> Spread:
     """How whole numbers spread, at least one of them."""
     return Spread(
-        name=name,
         count=len(numbers),
         least=int(numbers.min()),
         median=float(np.median(numbers)),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from qatk.data.stats import Spread, Stats
+from qatk.data.stats import COUNTS, LENGTHS, Spread, Stats
 from qatk.display.numbers import figure
 from qatk.display.page import still_page
 
@@ -32,17 +32,23 @@ class Chart(NamedTuple):
 
 def length_rows(stats: Stats) -> Iterator[list[str]]:
     """The rows of the table of lengths."""
-    for each in stats.spreads:
+    for name, each in stats.spreads.items():
         middle = (f"{each.median:,.{0 if each.median.is_integer() else 1}f}", f"{each.mean:,.1f}", f"{each.p90:,.0f}")
-        yield [each.name, f"{each.count:,}", f"{each.least:,}", *middle, f"{each.most:,}"]
+        yield [LENGTHS[name], f"{each.count:,}", f"{each.least:,}", *middle, f"{each.most:,}"]
+
+
+def count_rows(stats: Stats) -> Iterator[tuple[str, str]]:
+    """The rows of the table of counts."""
+    for name, number in stats.counts.items():
+        yield COUNTS[name], f"{number:,}"
 
 
 def charts_of(stats: Stats) -> Iterator[Chart]:
     """A chart of each group and of each length."""
     for name, groups in stats.groups.items():
         yield _chart(name.replace("-", " "), list(groups.items()))
-    for each in stats.spreads:
-        yield _chart(each.name, list(zip(_ranges(each), (count for _, count in each.bars), strict=True)))
+    for name, each in stats.spreads.items():
+        yield _chart(LENGTHS[name], list(zip(_ranges(each), (count for _, count in each.bars), strict=True)))
 
 
 def _ranges(spread: Spread) -> Iterator[str]:
@@ -67,7 +73,7 @@ def stats_html(stats: Stats, title: str) -> str:
     return still_page(
         (files("qatk.data") / "stats.html.jinja").read_text("utf-8"),
         title=title,
-        counts=[(name, f"{number:,}") for name, number in stats.counts.items()],
+        counts=list(count_rows(stats)),
         headers=HEADERS,
         rows=list(length_rows(stats)),
         charts=list(charts_of(stats)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -47,7 +48,7 @@ def test_places_that_the_reader_finds_are_known(ambiguous: Ambiguous, tmp_path: 
     path.write_text("id,question,context,answers\na,Who?,Bob met Bob.,Bob\nb,Who?,Ann met Eve.,Eve\nc,Who?,Ann.,Tom\n")
     found = json.loads(stats(str(path), "--set", f"ambiguous={ambiguous}", "--json").stdout)
     loaded = TableDataset(TableOptions(path=str(path), ambiguous=ambiguous, bad_answers="keep")).load()
-    assert found["counts"]["answers of unknown position"] == (loaded.answer_start < 0).sum()
+    assert found["counts"]["answers_of_unknown_position"] == (loaded.answer_start < 0).sum()
     assert found["spreads"] == json.loads(json.dumps(describe(loaded).plain()["spreads"]))
 
 
@@ -61,13 +62,16 @@ def test_a_program_gets_all_of_it(data: str) -> None:
     found = json.loads(stats(data, "--json").stdout)
     assert found["counts"]["questions"] == 2
     assert found["groups"]["question-word"] == {"who": 1, "how many/much": 1}
-    assert {"name", "least", "median", "mean", "p90", "most", "bars", "count"} == set(found["spreads"][0])
+    shown = {"least", "median", "mean", "p90", "most", "bars", "count"}
+    assert all(shown == set(spread) for spread in found["spreads"].values())
+    names = [*found, *found["counts"], *found["spreads"], *shown]
+    assert [name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name)] == []
 
 
 def test_windows_of_a_backbone() -> None:
     options = ["--use", "facts", "--set", "questions=40", "--set", "long=1", "--json"]
     found = json.loads(stats(*options, "--backbone", "{use: tiny, max_length: 256}").stdout)
-    [windows] = [each for each in found["spreads"] if each["name"] == "windows of a question"]
+    windows = found["spreads"]["windows_per_question"]
     assert (windows["count"], windows["most"] > 1) == (40, True)
 
 

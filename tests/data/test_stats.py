@@ -32,9 +32,9 @@ def test_figures(tmp_path: Path) -> None:
         "contexts": 1,
         "articles": 1,
         "answers": 3,
-        "questions without an answer": 1,
-        "questions of several spans": 0,
-        "answers of unknown position": 1,
+        "questions_without_answer": 1,
+        "questions_of_several_spans": 0,
+        "answers_of_unknown_position": 1,
     }
     rows = {row[0]: row[1:] for row in length_rows(stats)}
     assert rows["words of an answer"] == ["3", "1", "1", "1.3", "2", "2"]
@@ -49,12 +49,12 @@ def test_data_without_gold_has_no_answers(tmp_path: Path) -> None:
     raw = read_raw_squad(write(tmp_path, document({"id": "a", "question": "Who?"})))
     stats = describe(strict(raw, "error", "x"))
     assert set(stats.counts) == {"questions", "contexts", "articles"}
-    assert not [each.name for each in stats.spreads if "answer" in each.name]
+    assert not [name for name in stats.spreads if "answer" in name]
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1))
 def test_every_number_is_in_its_bar(numbers: list[int]) -> None:
-    found = spread("x", np.array(numbers))
+    found = spread(np.array(numbers))
     assert sum(count for _, count in found.bars) == found.count == len(numbers)
     assert len(found.bars) <= BINS + 1
     low = -1

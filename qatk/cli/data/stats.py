@@ -111,13 +111,13 @@ def _write(stats: Stats, page: Path, title: str) -> None:
 def _print(console: Console, stats: Stats) -> None:
     from rich.text import Text
 
-    from qatk.data import HEADERS, charts_of, length_rows
+    from qatk.data import HEADERS, charts_of, count_rows, length_rows
     from qatk.display.tables import bar, plain_table
 
     counts = plain_table("", "")
     counts.show_header = False
-    for name, number in stats.counts.items():
-        counts.add_row(name, f"{number:,}")
+    for name, number in count_rows(stats):
+        counts.add_row(name, number)
     lengths = plain_table(*HEADERS, title="Lengths")
     for row in length_rows(stats):
         lengths.add_row(*row)
