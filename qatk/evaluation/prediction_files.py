@@ -24,9 +24,10 @@ def read_predictions(path: Source) -> dict[str, Said]:
 
     - One JSON object, question id to answer text: the official form. ``""`` is "no answer".
     - One JSON object, question id to a list of texts, the spans of the answer; an empty list is "no answer".
-    - JSON Lines (``.jsonl``): objects with ``id`` and ``prediction``, or ``id`` and ``spans``: texts, or objects of
-      ``text`` and, where known, ``char_start``, ``char_end`` and ``score``.
-    - Parquet (``.parquet``) with columns of these names, such as ``examples.parquet`` of a run.
+    - JSON Lines (``.jsonl``): objects with ``id`` and ``answer``, or ``id`` and ``spans``: texts, or objects of
+      ``text`` and, where known, ``start``, ``end`` and ``score``.
+    - Parquet (``.parquet``) with columns of these names, or ``examples.parquet`` of a run, which has gold answers too
+      and says ``prediction``, ``char_start`` and ``char_end``.
     - CSV and TSV (``.csv``, ``.tsv``) with columns of these names; ``spans`` is JSON.
 
     Raises:

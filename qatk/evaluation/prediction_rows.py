@@ -1,7 +1,7 @@
 """Predictions a row a question, as a run, ``qatk predict`` and other programs write them: JSON Lines, Parquet, CSV.
 
-A row has ``id``, ``prediction`` (``""`` for no answer), ``char_start`` and ``char_end``; where an answer has several
-spans, ``spans`` holds them. Files that ``qatk predict`` wrote before say ``answer``, ``start`` and ``end``.
+A row has ``id``, ``answer`` (``""`` for no answer), ``start`` and ``end``; ``spans`` holds all spans of the answer. The
+table of a run, where gold answers stand beside, says ``prediction``, ``char_start`` and ``char_end``.
 """
 
 from __future__ import annotations
@@ -9,24 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
 
 from qatk.errors import DataError, PredictionsError, counted, listed
-from qatk.evaluation.prediction_tables import DELIMITERS, read_table
+from qatk.evaluation.prediction_tables import BESIDE_GOLD, DELIMITERS, read_table
 from qatk.files import ending, read_rows
-from qatk.types import Predictions, Span
+from qatk.types import Span
 
 Said = str | Sequence[str | Span]
 """What is said of a question: one text, ``""`` for no answer; or the spans of an answer, texts alone where no place is
 known, an empty list for no answer."""
 ROWS = (".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
 """Endings of files that hold a row for each question."""
-COLUMNS = ("id", "prediction", "spans", "char_start", "char_end")
-_FORMER = {"prediction": "answer", "char_start": "start", "char_end": "end"}
-_DUE = "a row has an 'id', and 'prediction' (a text, \"\" for no answer) or 'spans' (a list of texts, or of objects)"
-_SPAN = (
-    "a span is a text, or {'text': ..., 'char_start': ..., 'char_end': ..., 'score': ...}, all but the text optional"
-)
+COLUMNS = ("id", "answer", "spans", "start", "end")
+_DUE = "a row has an 'id', and 'answer' (a text, \"\" for no answer) or 'spans' (a list of texts, or of objects)"
+_SPAN = "a span is a text, or {'text': ..., 'start': ..., 'end': ..., 'score': ...}, all but the text optional"
 
 
 def has_rows(path: str | Path) -> bool:
@@ -41,7 +37,7 @@ def rows_of(path: Path, columns: Sequence[str], needed: Sequence[str]) -> Iterat
 
 def read_said(path: Path) -> dict[str, Said]:
     """What each row says of its question; see :func:`qatk.evaluation.prediction_files.read_predictions`."""
-    rows = rows_of(path, (*COLUMNS, *_FORMER.values()), needed=("id", "prediction"))
+    rows = rows_of(path, (*COLUMNS, *BESIDE_GOLD.values()), needed=("id", "answer"))
     said = [_said(row, where) for where, row in rows]
     if not said:
         raise DataError("the file has no rows", where=str(path), fix=_DUE)
@@ -56,34 +52,22 @@ def read_said(path: Path) -> dict[str, Said]:
 def _said(row: object, where: str) -> tuple[str, Said]:
     if not isinstance(row, dict):
         raise DataError(f"{_shown(row)} instead of an object", where=where, fix=_DUE)
-    former = "answer" in row and "prediction" not in row
-    name, text, spans, start, end = (row.get(_FORMER.get(name, name) if former else name) for name in COLUMNS)
+    keys = {name: BESIDE_GOLD.get(name, name) if row.get("prediction") is not None else name for name in COLUMNS}
+    name, text, spans, start, end = (row.get(key) for key in keys.values())
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise DataError(f"'id' is {_shown(name)}", where=where, fix=_DUE)
     if text is None and spans is None:
-        raise DataError(f"question {name!r} has neither a 'prediction' nor 'spans'", where=where, fix=_DUE)
+        raise DataError(f"question {name!r} has neither an 'answer' nor 'spans'", where=where, fix=_DUE)
     if not isinstance(text, str | None):
-        raise DataError(f"the 'prediction' of question {name!r} is {_shown(text)}", where=where, fix=_DUE)
+        raise DataError(f"the {keys['answer']!r} of question {name!r} is {_shown(text)}", where=where, fix=_DUE)
     if not isinstance(spans, list | None):
         raise DataError(f"the 'spans' of question {name!r} are {_shown(spans)}", where=where, fix=_DUE)
     if text == "" or (not text and not spans):
         return str(name), []
     if text and not spans and start is None:
         return str(name), [text]
-    said = spans or [{"text": text, "char_start": start, "char_end": end}]
+    said = spans or [{"text": text, "start": start, "end": end}]
     return str(name), [_span(span, str(name), where) for span in said]
-
-
-def row_of(name: str, predictions: Predictions, row: int) -> dict[str, object]:
-    """The row of a question, as :func:`read_said` reads it."""
-    spans = predictions.spans(row)
-    return {
-        "id": name,
-        "prediction": predictions.text[row],
-        "char_start": predictions.char_start[row].item(),
-        "char_end": predictions.char_end[row].item(),
-        **({"spans": [span._asdict() for span in spans]} if len(spans) > 1 else {}),
-    }
 
 
 def _span(value: object, name: str, where: str) -> Span:
@@ -91,19 +75,19 @@ def _span(value: object, name: str, where: str) -> Span:
         value = {"text": value}
     if not isinstance(value, Mapping) or not isinstance(text := value.get("text"), str) or not text:
         raise DataError(f"question {name!r} has the span {_shown(value)}", where=where, fix=_SPAN)
-    numbers = {key: value.get(key) for key in ("char_start", "char_end", "score")}
-    for key, number in numbers.items():
-        if number is not None and (isinstance(number, bool) or not isinstance(number, _KINDS[key])):
+    keys = [key if value.get(key) is not None else BESIDE_GOLD.get(key, key) for key in ("start", "end", "score")]
+    numbers = [value.get(key) for key in keys]
+    for key, number in zip(keys, numbers, strict=True):
+        kind = int | float if key == "score" else int
+        if number is not None and (isinstance(number, bool) or not isinstance(number, kind)):
             raise DataError(f"{key} of a span of question {name!r} is {_shown(number)}", where=where, fix=_SPAN)
-    start = -1 if numbers["char_start"] is None else max(numbers["char_start"], -1)
+    said_start, said_end, score = numbers
+    start = -1 if said_start is None else max(said_start, -1)
     end = start + len(text) if start >= 0 else -1
-    if start >= 0 and numbers["char_end"] not in (None, end):
-        what = f"the span {_shown(text)} of question {name!r} is at {start} to {numbers['char_end']}, but ends at {end}"
-        raise DataError(what, where=where, fix="char_end is the character after the last")
-    return Span(text, start, end, float("nan") if numbers["score"] is None else float(numbers["score"]))
-
-
-_KINDS: dict[str, type | UnionType] = {"char_start": int, "char_end": int, "score": int | float}
+    if start >= 0 and said_end not in (None, end):
+        what = f"the span {_shown(text)} of question {name!r} is at {start} to {said_end}, but ends at {end}"
+        raise DataError(what, where=where, fix=f"{keys[1]} is the character after the last")
+    return Span(text, start, end, float("nan") if score is None else float(score))
 
 
 def _shown(value: object) -> str:

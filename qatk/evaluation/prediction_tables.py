@@ -17,14 +17,16 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _WRITTEN = (
     "id",
     "question",
-    "prediction",
+    "answer",
     "probability",
-    "char_start",
-    "char_end",
+    "start",
+    "end",
     "no_answer_probability",
     "null_odds",
 )
-_TEXTS, _VALUES = ("id", "prediction"), ("char_start", "char_end", "null_odds", "spans")
+BESIDE_GOLD = {"answer": "prediction", "start": "char_start", "end": "char_end"}
+"""Columns of predictions in tables that have gold answers too, by what they are called in those that have none."""
+_TEXTS, _VALUES = ("id", "answer", "prediction"), ("start", "end", "char_start", "char_end", "null_odds", "spans")
 
 
 def write_table(file: TextIO, rows: Iterable[Mapping[str, object]], delimiter: str, *, several: bool) -> None:
@@ -47,7 +49,8 @@ def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[st
     delimiter = DELIMITERS[ending(path)]
     table = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
     try:
-        if absent := [name for name in needed if name not in (table.fieldnames or ())]:
+        known = set(table.fieldnames or ())
+        if absent := [name for name in needed if not {name, BESIDE_GOLD.get(name, name)} & known]:
             between = "commas" if delimiter == "," else "tabs"
             what = f"the header has no column {' and no column '.join(map(repr, absent))}"
             raise DataError(what, where=f"{path}:1", fix=f"name the columns in the first row, with {between} between")

@@ -95,7 +95,7 @@ def ask_language_model(
 ) -> Asked:
     """Ask a language model all questions, and write a row for each in their order.
 
-    A row has ``id``, ``prediction`` (the text as it was said), ``latency`` in seconds (repeated requests included), the
+    A row has ``id``, ``answer`` (the text as it was said), ``latency`` in seconds (repeated requests included), the
     numbers of tokens if the server tells them, and ``cost`` if prices are given: the form that ``qatk eval --align``
     reads. Rows are kept in the folder ``OUT.parts`` until all are there.
 
@@ -192,7 +192,7 @@ def _row(client: OpenAI, model: LanguageModel, examples: Examples, row: int) -> 
             what, where=model.url, fix="check that the address ends in /v1 and names such a server"
         ) from error
     latency = round(time.perf_counter() - began, 4)
-    return {"id": name, "prediction": said.strip(), "latency": latency, **_spent(model, found.usage)}
+    return {"id": name, "answer": said.strip(), "latency": latency, **_spent(model, found.usage)}
 
 
 def _spent(model: LanguageModel, usage: object) -> dict[str, object]:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from qatk.evaluation.prediction_rows import read_said, row_of
+from qatk.evaluation.prediction_rows import read_said
 from qatk.evaluation.prediction_tables import DELIMITERS, write_table
 from qatk.evaluation.tally import Tally
 from qatk.files import finite, storage_errors, write_atomically
 from qatk.inference.asked import BLOCK, Asked, Survey, held
 from qatk.inference.model import AnsweringModel
 from qatk.inference.parts import SURVEY, check_out, leave_parts, open_parts, parts_of, remove_parts
-from qatk.inference.reply import Reply, replies_of
+from qatk.inference.reply import replies_of
 from qatk.languages import ENGLISH, Normalisation
 from qatk.progress import advance
 from qatk.results.evaluation import Evaluation
@@ -25,9 +25,8 @@ from qatk.types import Examples
 
 FORMS = (".json", ".jsonl", ".parquet", *DELIMITERS)
 PARTS = "[0-9]*.jsonl"
-FORM = 4
+FORM = 5
 """Of the rows in the parts: those of another form cannot be gone on with."""
-_SURE = ("probability", "no_answer_probability", "null_odds")
 
 Row = dict[str, Any]
 Elsewhere = Callable[[Path, Asked], None]
@@ -87,9 +86,9 @@ def predict_file(
     Args:
         model: that answers.
         examples: what is asked; gold is not needed. Of :func:`qatk.inference.asked.read_asked` a block is in memory.
-        out: ``.json``, the official form, id to text; ``.jsonl`` or ``.parquet``, a row a question with its text, the
-            answer's place, its probabilities, the null odds and the best spans; ``.csv`` or ``.tsv``, the same without
-            the best spans. Rows are in the order of the examples.
+        out: ``.json``, the official form, id to text; ``.jsonl`` or ``.parquet``, a row a question: its id, and what
+            :meth:`qatk.inference.reply.Reply.as_dict` says; ``.csv`` or ``.tsv``, the same without the best spans. Rows
+            are in the order of the examples.
         top_k: how many best spans a row has.
         resume: go on with what a killed call left.
         block: questions answered between two writes; those that are read in blocks have their own.
@@ -189,18 +188,7 @@ def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[st
     model = model.keeping(top_k)
     predictions = model.predict(examples)
     for row, reply in enumerate(replies_of(examples, predictions, top_k=top_k, among=model.among)):
-        found: dict[str, object] = {"id": examples.id[row], "question": reply.question}
-        found |= row_of(examples.id[row], predictions, row) | _certainty(reply)
-        yield json.dumps(finite(found), ensure_ascii=False) + "\n"
-
-
-def _certainty(reply: Reply) -> dict[str, object]:
-    """How sure an answer is, and what else was thought of."""
-    nbest = [
-        {"text": c.text, "char_start": c.start, "char_end": c.end, "score": c.score, "probability": c.probability}
-        for c in reply.candidates
-    ]
-    return {**{name: getattr(reply, name) for name in _SURE}, "nbest": nbest}
+        yield json.dumps(finite({"id": examples.id[row], **reply.as_dict()}), ensure_ascii=False) + "\n"
 
 
 def _identity(model: AnsweringModel, asked: Asked, top_k: int, block: int) -> dict[str, object]:
@@ -222,13 +210,6 @@ def _rows(parts: Path) -> Iterator[Row]:
             yield from map(json.loads, lines)
 
 
-def _texts(row: Row) -> list[str]:
-    """The texts of an answer's spans."""
-    if "spans" in row:
-        return [span["text"] for span in row["spans"]]
-    return [row["prediction"]] if row["prediction"] else []
-
-
 def _join(parts: Path, out: Path) -> int:
     """Put all parts into one file, by way of a file beside them; how many questions got an answer."""
     whole, answered = parts / f"whole{out.suffix}", 0
@@ -236,14 +217,14 @@ def _join(parts: Path, out: Path) -> int:
     def counted() -> Iterator[Row]:
         nonlocal answered
         for row in _rows(parts):
-            answered += row["char_start"] >= 0
+            answered += row["start"] >= 0
             yield row
 
     with storage_errors(out):
         if out.suffix == ".parquet":
             answered = _write_parquet(parts, whole)
         else:
-            several = out.suffix != ".jsonl" and any("spans" in row for row in _rows(parts))
+            several = out.suffix != ".jsonl" and any(len(row["spans"]) > 1 for row in _rows(parts))
             with whole.open("w", encoding="utf-8", newline="") as file:
                 if out.suffix in DELIMITERS:
                     write_table(file, counted(), DELIMITERS[out.suffix], several=several)
@@ -258,7 +239,7 @@ def _join(parts: Path, out: Path) -> int:
 def _write_official(file: TextIO, rows: Iterable[Row], *, several: bool) -> None:
     between = "{"
     for row in rows:
-        said = (row["id"], _texts(row) if several else row["prediction"])
+        said = (row["id"], [span["text"] for span in row["spans"]] if several else row["answer"])
         key, text = (json.dumps(value, ensure_ascii=False) for value in said)
         file.write(f"{between}\n {key}: {text}")
         between = ","
@@ -269,18 +250,18 @@ def _write_parquet(parts: Path, whole: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    place = [("char_start", pa.int32()), ("char_end", pa.int32())]
+    place = [("start", pa.int32()), ("end", pa.int32())]
     span = [("text", pa.string()), *place, ("score", pa.float32())]
     best = pa.struct([*span, ("probability", pa.float32())])
-    numbers = [(name, pa.float32()) for name in _SURE]
-    texts = [(name, pa.string()) for name in ("id", "question", "prediction")]
+    numbers = [(name, pa.float32()) for name in ("probability", "no_answer_probability", "null_odds")]
+    texts = [(name, pa.string()) for name in ("id", "question", "answer")]
     said = [*texts, *place, ("spans", pa.list_(pa.struct(span)))]
-    schema = pa.schema([*said, *numbers, ("nbest", pa.list_(best))])
+    schema = pa.schema([*said, *numbers, ("candidates", pa.list_(best))])
     answered = 0
     with pq.ParquetWriter(whole, schema) as writer:
         for part in sorted(parts.glob(PARTS)):
             with part.open(encoding="utf-8") as lines:
                 rows = list(map(json.loads, lines))
-            answered += sum(row["char_start"] >= 0 for row in rows)
+            answered += sum(row["start"] >= 0 for row in rows)
             writer.write_table(pa.Table.from_pylist(rows, schema))
     return answered

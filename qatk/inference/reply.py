@@ -87,11 +87,10 @@ class Reply:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values for JSON, without the context, and with ``promise`` if there is one."""
-        plain = {name: value for name, value in asdict(self).items() if name != "context"}
-        if self.promise is None:
-            del plain["promise"]
-        return {"answer": plain.pop("text"), **plain}
+        """Plain values for JSON: ``text`` as ``answer``, without the context, and with ``promise`` if there is one."""
+        left_out = ("context",) if self.promise is not None else ("context", "promise")
+        named = {"answer" if name == "text" else name: value for name, value in asdict(self).items()}
+        return {name: value for name, value in named.items() if name not in left_out}
 
 
 def replies_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -15,7 +16,6 @@ import pytest
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
 from qatk.evaluation.prediction_files import official_form, read_null_odds, read_predictions
-from qatk.evaluation.prediction_rows import row_of
 from qatk.evaluation.prediction_tables import DELIMITERS, write_table
 from qatk.types import Examples, Span
 from several_cases import examples_of_spans
@@ -47,16 +47,16 @@ def test_lists_of_one_text_are_the_official_form() -> None:
 
 
 ROWS: list[dict[str, Any]] = [
-    {"id": "q0", "spans": [{"text": "Borsk", "char_start": 11, "char_end": 16, "score": 2.5}, "Arlen"]},
-    {"id": "q1", "prediction": "Cadiz"},
-    {"id": "q2", "prediction": "", "spans": [{"text": "1", "char_start": 0, "score": 9}]},
+    {"id": "q0", "spans": [{"text": "Borsk", "start": 11, "end": 16, "score": 2.5}, "Arlen"]},
+    {"id": "q1", "answer": "Cadiz"},
+    {"id": "q2", "answer": "", "spans": [{"text": "1", "start": 0, "score": 9}]},
 ]
 
 
 TEXTS: list[dict[str, Any]] = [
-    {"id": "q0", "prediction": "Arlen"},
-    {"id": "q1", "prediction": "Borsk"},
-    {"id": "q2", "prediction": "x"},
+    {"id": "q0", "answer": "Arlen"},
+    {"id": "q1", "answer": "Borsk"},
+    {"id": "q2", "answer": "x"},
 ]
 
 
@@ -81,7 +81,7 @@ def test_parquet_as_a_run_writes_it(tmp_path: Path) -> None:
 
 
 def test_parquet_of_single_answers(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"id": ["q0", "q1", "q2"], "prediction": ["Arlen", "", "x"]}), tmp_path / "p.parquet")
+    pq.write_table(pa.table({"id": ["q0", "q1", "q2"], "answer": ["Arlen", "", "x"]}), tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet") == {"q0": ["Arlen"], "q1": [], "q2": ["x"]}
 
 
@@ -102,7 +102,7 @@ def test_rows_bring_their_null_odds(tmp_path: Path, name: str) -> None:
             (tmp_path / f"{to}.jsonl").write_text("\n".join(map(json.dumps, rows)))
         return tmp_path / f"{to}{Path(name).suffix}"
 
-    due = evaluate(EXAMPLES, said := {row["id"]: row["prediction"] for row in TEXTS}, null_odds=odds).metrics
+    due = evaluate(EXAMPLES, said := {row["id"]: row["answer"] for row in TEXTS}, null_odds=odds).metrics
     assert "best_f1" in due
     full = write(odds, "p")
     assert evaluate(EXAMPLES, full).metrics == due
@@ -140,17 +140,17 @@ def test_ids_that_are_numbers_are_texts(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ('["Arlen"]', r"p\.jsonl:2: \['Arlen'\] instead of an object"),
-        ('{"prediction": "x"}', r"p\.jsonl:2: 'id' is nothing"),
-        ('{"id": true, "prediction": "x"}', "'id' is True"),
-        ('{"id": "q9"}', "question 'q9' has neither a 'prediction' nor 'spans'"),
-        ('{"id": "q9", "prediction": ["x"]}', r"the 'prediction' of question 'q9' is \['x'\]"),
+        ('{"answer": "x"}', r"p\.jsonl:2: 'id' is nothing"),
+        ('{"id": true, "answer": "x"}', "'id' is True"),
+        ('{"id": "q9"}', "question 'q9' has neither an 'answer' nor 'spans'"),
+        ('{"id": "q9", "answer": ["x"]}', r"the 'answer' of question 'q9' is \['x'\]"),
         ('{"id": "q9", "spans": "x"}', "the 'spans' of question 'q9' are 'x'"),
         ('{"id": "q9", "spans": [""]}', "question 'q9' has the span"),
-        ('{"id": "q9", "spans": [{"char_start": 1}]}', "question 'q9' has the span {'char_start': 1}"),
-        ('{"id": "q9", "spans": [{"text": "ab", "char_start": "1"}]}', "char_start of a span of question 'q9' is '1'"),
+        ('{"id": "q9", "spans": [{"start": 1}]}', "question 'q9' has the span {'start': 1}"),
+        ('{"id": "q9", "spans": [{"text": "ab", "start": "1"}]}', "start of a span of question 'q9' is '1'"),
         ('{"id": "q9", "spans": [{"text": "ab", "score": "high"}]}', "score of a span of question 'q9' is 'high'"),
         (
-            '{"id": "q9", "spans": [{"text": "ab", "char_start": 1, "char_end": 4}]}',
+            '{"id": "q9", "spans": [{"text": "ab", "start": 1, "end": 4}]}',
             "the span 'ab' of question 'q9' is at 1 to 4, but ends at 3",
         ),
         ('{"id": "q0", "spans": []}', "1 question id occurs twice: q0"),
@@ -169,10 +169,10 @@ def test_cells_hold_every_text(tmp_path: Path) -> None:
     places = [(3, 3 + len(text)) if text else (-1, -1) for text in texts]
     sure = {"probability": 0.25, "no_answer_probability": 0.5, "null_odds": None}
     rows: list[dict[str, Any]] = [
-        {"id": str(row), "question": text, "prediction": text, "char_start": start, "char_end": end, **sure}
+        {"id": str(row), "question": text, "answer": text, "start": start, "end": end, **sure}
         for row, (text, (start, end)) in enumerate(zip(texts, places, strict=True))
     ]
-    rows[4]["spans"] = [{"text": "1", "char_start": 3, "char_end": 4, "score": 0.5}, {"text": "2"}]
+    rows[4]["spans"] = [{"text": "1", "start": 3, "end": 4, "score": 0.5}, {"text": "2"}]
     for name, delimiter in DELIMITERS.items():
         path = tmp_path / f"p{name}"
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -184,7 +184,7 @@ def test_cells_hold_every_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_table_of_another_program_needs_two_columns(tmp_path: Path, packed: bool) -> None:
-    text = "\ufeffprediction,more,id\r\nArlen,1,q0\r\n\r\n,2,q2\r\n".encode()
+    text = "\ufeffanswer,more,id\r\nArlen,1,q0\r\n\r\n,2,q2\r\n".encode()
     path = tmp_path / ("p.csv.gz" if packed else "p.csv")
     path.write_bytes(gzip.compress(text) if packed else text)
     assert read_predictions(path) == {"q0": ["Arlen"], "q2": []}
@@ -193,15 +193,15 @@ def test_a_table_of_another_program_needs_two_columns(tmp_path: Path, packed: bo
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"p\.csv:1: the header has no column 'id' and no column 'prediction'\n.*with commas between"),
-        ("id;prediction\nq0;x", r"p\.csv:1: the header has no column 'id' and"),
-        ("id,answer\nq0,x", r"p\.csv:1: the header has no column 'prediction'"),
-        ("id,prediction\n", "the file has no rows"),
-        ("id,prediction\nq0", r"p\.csv:2: question 'q0' has neither a 'prediction' nor 'spans'"),
-        ("id,prediction,char_start\nq0,x,here", r"p\.csv:2: 'char_start' is 'here'"),
-        ("id,prediction,spans\nq0,x,[", r"p\.csv:2: 'spans' is '\['"),
-        ("id,prediction\nq0,x\nq0,y", "1 question id occurs twice: q0"),
-        (f"id,prediction\nq0,{'x' * 200_000}", r"p\.csv:2: the row cannot be read: field larger"),
+        ("", r"p\.csv:1: the header has no column 'id' and no column 'answer'\n.*with commas between"),
+        ("id;answer\nq0;x", r"p\.csv:1: the header has no column 'id' and"),
+        ("id,said\nq0,x", r"p\.csv:1: the header has no column 'answer'"),
+        ("id,answer\n", "the file has no rows"),
+        ("id,answer\nq0", r"p\.csv:2: question 'q0' has neither an 'answer' nor 'spans'"),
+        ("id,answer,start\nq0,x,here", r"p\.csv:2: 'start' is 'here'"),
+        ("id,answer,spans\nq0,x,[", r"p\.csv:2: 'spans' is '\['"),
+        ("id,answer\nq0,x\nq0,y", "1 question id occurs twice: q0"),
+        (f"id,answer\nq0,{'x' * 200_000}", r"p\.csv:2: the row cannot be read: field larger"),
     ],
 )
 def test_tables_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -267,8 +267,25 @@ def test_equal_texts_stand_in_different_places_next_to_the_gold() -> None:
     assert placed("a ab", [("a", 0)], ["ab", "a"]) == [0, 2]
 
 
-def test_a_row_has_spans_where_there_are_several() -> None:
-    found = evaluate_examples(EXAMPLES, LISTS).predictions
-    rows = [row_of(name, found, row) for row, name in enumerate(EXAMPLES.id)]
-    assert ["spans" in row for row in rows] == [True, False, False]
-    assert rows[1] == {"id": "q1", "prediction": "Cadiz", "char_start": 3, "char_end": 8}
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet", ".csv"])
+def test_names_beside_gold_are_read_too(ending: str, tmp_path: Path) -> None:
+    """As in ``examples.parquet``; an ``answer`` beside a ``prediction`` is gold."""
+    spans = [{"text": "Arlen", "char_start": 3, "char_end": 8, "score": None}, {"text": "Borsk", "char_start": 11}]
+    rows: list[dict[str, Any]] = [
+        {"id": "q0", "answer": "Cadiz", "prediction": "Arlen", "spans": spans, "char_start": 3, "char_end": 8},
+        {"id": "q1", "answer": "Cadiz", "prediction": "Cadiz", "spans": [], "char_start": 3, "char_end": 8},
+        {"id": "q2", "answer": "Arlen", "prediction": "", "spans": [], "char_start": -1, "char_end": -1},
+    ]
+    path = tmp_path / f"p{ending}"
+    if ending == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif ending == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, list(rows[0]))
+            table.writeheader()
+            table.writerows({**row, "spans": json.dumps(row["spans"])} for row in rows)
+    found = read_predictions(path)
+    places = [[span[:3] for span in said if isinstance(span, Span)] for said in found.values()]
+    assert places == [[("Arlen", 3, 8), ("Borsk", 11, 16)], [("Cadiz", 3, 8)], []]

@@ -47,7 +47,7 @@ def test_answers_stand_in_order_with_their_costs_and_can_be_scored(stub: Languag
     assert (asked.questions, asked.resumed) == (9, 0)
     found = rows(out)
     assert [row["id"] for row in found] == EXAMPLES.id
-    assert {row["prediction"] for row in found} == {"The red fox"}
+    assert {row["answer"] for row in found} == {"The red fox"}
     assert {row["cost"] for row in found} == {(100 * 2 + 10 * 10) / 1_000_000}
     assert all(isinstance(row["latency"], float) and row["latency"] > 0 for row in found)
     assert not list(tmp_path.glob("*.parts"))
@@ -143,7 +143,7 @@ def test_the_command(stub: LanguageModelStub, tmp_path: Path) -> None:
     done = call(*words, "--request", "max_tokens=9", cwd=tmp_path, OPENAI_API_KEY=KEY)
     assert done.returncode == 0, done.stderr
     assert "2 questions answered by stub" in done.stdout
-    assert [row["prediction"] for row in rows(tmp_path / "answers.jsonl")] == ["The red fox", "The fat hen"]
+    assert [row["answer"] for row in rows(tmp_path / "answers.jsonl")] == ["The red fox", "The fat hen"]
     assert stub.asked[0]["max_tokens"] == 9
     assert all(KEY not in path.read_text("utf-8") for path in tmp_path.iterdir())
     scored = call("qatk", "eval", "q.csv", "answers.jsonl", "--use", "table", "--align", "--json", cwd=tmp_path)

@@ -104,7 +104,7 @@ def test_commands_take_passages_and_answers_apart(run: Path, tmp_path: Path) -> 
     done = CliRunner().invoke(app, ["predict", *asked])
     assert done.exit_code == 0, done.output
     for row in map(json.loads, out.read_text().splitlines()):
-        spans = [(span["char_start"], span["char_end"]) for span in row["nbest"]]
+        spans = [(span["start"], span["end"]) for span in row["candidates"]]
         assert len(spans) > 1
         assert all(a[1] <= b[0] or b[1] <= a[0] for k, a in enumerate(spans) for b in spans[:k])
     context = read_data(data).context[0]

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -116,8 +115,7 @@ def test_the_forms_hold_the_same_answers(run: Path, tmp_path: Path) -> None:
     table = pq.read_table(files[2].path).to_pylist()
     odds = json.loads((run / "null_odds.json").read_text())
     for row, other in zip(rows, table, strict=True):
-        assert other.pop("spans") is None
-        best, others = row.pop("nbest"), other.pop("nbest")
+        best, others = row.pop("candidates"), other.pop("candidates")
         for one, two in zip([row, *best], [other, *others], strict=True):
             assert one.keys() == two.keys()
             assert all(
@@ -128,13 +126,16 @@ def test_the_forms_hold_the_same_answers(run: Path, tmp_path: Path) -> None:
         assert len(best) == 3
         assert row["question"] == examples.question[list(examples.id).index(row["id"])]
         context = examples.context_of(list(examples.id).index(row["id"]))
-        assert all(context[span["char_start"] : span["char_end"]] == span["text"] for span in best)
+        assert all(context[span["start"] : span["end"]] == span["text"] for span in best)
     assert [row["id"] for row in rows] == list(examples.id)
+    replies = model.answers(examples.question, [examples.context_of(row) for row in range(len(examples))], top_k=3)
+    assert rows[0].keys() | {"candidates"} == {"id", *replies[0].as_dict()}
+    assert [row["answer"] for row in rows] == [reply.text for reply in replies]
     for written, delimiter in zip(files[3:], (",", "\t"), strict=True):
         with written.path.open(encoding="utf-8", newline="") as file:
             cells = list(csv.DictReader(file, delimiter=delimiter))
         assert cells == [{name: str(row[name]) for name in cells[0]} for row in rows]
-        assert [*cells[0]][:3] == ["id", "question", "prediction"]
+        assert [*cells[0]][:3] == ["id", "question", "answer"]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -157,10 +158,10 @@ def test_longer_lists_change_no_probability(run: Path, tmp_path: Path) -> None:
     paths = [predict_file(model, examples, tmp_path / f"{k}.jsonl", top_k=k).path for k in (5, 60)]
     few, many = ([json.loads(line) for line in path.read_text().splitlines()] for path in paths)
     for one, other in zip(few, many, strict=True):
-        assert len(other["nbest"]) > 20
+        assert len(other["candidates"]) > 20
         for name in ("probability", "no_answer_probability"):
             assert other[name] == pytest.approx(one[name], rel=1e-4)
-        assert other["nbest"][0]["probability"] == pytest.approx(one["nbest"][0]["probability"], rel=1e-4)
+        assert other["candidates"][0]["probability"] == pytest.approx(one["candidates"][0]["probability"], rel=1e-4)
 
 
 class Pairs(MinNullDecoder):
@@ -204,22 +205,6 @@ def test_answers_of_several_spans_are_read_as_they_were_given(run: Path, ending:
     assert [[s.text for s in found.predictions.spans(k)] for k in range(len(examples))] == [
         [s.text for s in answers.spans(k)] for k in range(len(examples))
     ]
-
-
-@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
-def test_rows_of_before_are_still_read(ending: str, tmp_path: Path) -> None:
-    rows = [
-        {"id": "q0", "answer": "Arlen", "start": 3, "end": 8, "null_odds": -1.0},
-        {"id": "q1", "answer": "", "start": -1, "end": -1, "null_odds": 2.0},
-    ]
-    path = tmp_path / f"old{ending}"
-    if ending == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    else:
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    found = {name: list(spans) for name, spans in read_predictions(path).items()}
-    assert [(span.text, span.char_start, span.char_end) for span in found["q0"]] == [("Arlen", 3, 8)]
-    assert found["q1"] == []
 
 
 def test_what_was_begun_with_something_else_is_refused(run: Path, tmp_path: Path) -> None:
