@@ -134,10 +134,7 @@ class LiveTrainer(Live[protocols.Trainer]):
     def predict(self, model: Model, features: Features, *, stage: str = "prediction") -> SpanScores:
         """Scores of every window."""
         with self.during(stage):
-            scores = values.expect(self.component.predict(model, features), SpanScores)
-            scores.check(features)
-            values.check_scores(scores)
-            return scores
+            return values.scores(self.component.predict(model, features), features)
 
     def save(self, model: Model, folder: Path, *, state: bool) -> None:
         """Write the model into an empty folder."""

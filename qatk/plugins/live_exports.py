@@ -33,10 +33,7 @@ class LiveRuntime(Live[protocols.Runtime]):
     def predict(self, model: Model, features: Features) -> SpanScores:
         """Scores of every window."""
         with self.during("prediction"):
-            scores = values.expect(self.component.predict(model, features), SpanScores)
-            scores.check(features)
-            values.check_scores(scores)
-            return scores
+            return values.scores(self.component.predict(model, features), features)
 
 
 class LiveExporter(Live[protocols.Exporter]):

@@ -48,6 +48,14 @@ def columns(found: object, rows: int, dtype: type[Kind]) -> Mapping[str, NDArray
     return found
 
 
+def scores(found: object, features: Features) -> SpanScores:
+    """Scores of these windows that a component gave."""
+    given = expect(found, SpanScores)
+    given.check(features)
+    check_scores(given)
+    return given
+
+
 def texts(found: object, count: int) -> Sequence[str]:
     """Texts that a component gave, so many."""
     if not isinstance(found, Sequence) or isinstance(found, str):

@@ -12,7 +12,6 @@ from qatk.evaluation.metrics import judge
 from qatk.evaluation.reachability import Reach
 from qatk.exports.runtimes import open_trained
 from qatk.languages import ENGLISH, Normalisation
-from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
 from qatk.plugins.live_exports import LiveExporter
 from qatk.plugins.model_types import BackboneSpec
@@ -28,7 +27,7 @@ SAMPLE = 64
 """Windows of ``dev`` that an exporter gets, where the runtime needs one."""
 
 
-def predict(context: Context, model: Model, windows: Windows, host: PluginHost) -> dict[str, SpanScores]:
+def predict(context: Context, model: Model, windows: Windows) -> dict[str, SpanScores]:
     """Scores of all windows of ``dev`` and of each further evaluation set, by the runtime."""
     sets = {"dev": windows.dev, **windows.sets}
     parts = context.parts
@@ -37,7 +36,7 @@ def predict(context: Context, model: Model, windows: Windows, host: PluginHost) 
         return windows.spec, windows.dev.take(np.arange(min(SAMPLE, len(windows.dev))))
 
     with context.stages.stage("predict") as counts:
-        opened = open_trained(parts.runtime, parts.trainer, model, sample, host)
+        opened = open_trained(parts.runtime, parts.trainer, model, sample, parts.host)
         began = time.perf_counter()
         scores = {name: opened.predict(features) for name, features in sets.items()}
         counts.whole["windows_per_second"] = sum(map(len, sets.values())) / (time.perf_counter() - began)

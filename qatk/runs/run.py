@@ -102,7 +102,7 @@ def run(
         with folder.noting_the_end(), blaming(pipeline.suppliers()):
             context = Context(recipe, pipeline, folder, Stages(folder), Trackers(pipeline.trackers), limit)
             with context.trackers.hearing_the_end():
-                result = _execute(context, host, console or Console(quiet=True))
+                result = _execute(context, console or Console(quiet=True))
                 folder.send(final=True)
                 return result
 
@@ -128,7 +128,7 @@ def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, 
     return folder
 
 
-def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:
+def _execute(context: Context, console: Console) -> RunResult:
     """The straight line of a run; a run that is scored already is only reported again."""
     data = load_data(context)
     if context.folder.done("score"):
@@ -141,7 +141,7 @@ def _execute(context: Context, host: PluginHost, console: Console) -> RunResult:
         windows = make_features(context, data)
         model = _assemble(context, data)
         train(context, model, data, windows)
-        scores = predict(context, model, windows, host)
+        scores = predict(context, model, windows)
         _score(context, data, windows, scores)
     return _report(context, console)
 
