@@ -77,17 +77,17 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def scaled(value: float, base: int, units: Sequence[str]) -> str:
-    """A size in the largest unit in which it is at least 1; each unit is ``base`` times the previous one."""
+def scaled(value: float, units: Sequence[str]) -> str:
+    """A size in the largest unit in which it is at least 1; each unit is 1,000 times the previous one."""
     power = 0
-    while value >= base and power < len(units) - 1:
-        value, power = value / base, power + 1
+    while value >= 1000 and power < len(units) - 1:
+        value, power = value / 1000, power + 1
     return f"{value:.0f}{units[power]}" if value >= 100 or power == 0 else f"{value:.1f}{units[power]}"
 
 
 def byte_size(number: float) -> str:
     """``91.0 MB``."""
-    return scaled(number, 1000, (" B", " kB", " MB", " GB", " TB"))
+    return scaled(number, (" B", " kB", " MB", " GB", " TB"))
 
 
 def figure(value: float | None, digits: int) -> str:

@@ -31,14 +31,11 @@ class Trackers:
     One that cannot even start is a mistake to mend first: a run of hours should not go untracked for it.
 
     Each works in a thread of its own, which the run waits for, so that one that hangs can be left behind.
-
-    Args:
-        trackers: of the run.
-        patience: seconds that a call may take; those of ``$QATK_TRACKER_SECONDS`` where it is not given.
+    ``$QATK_TRACKER_SECONDS`` says how long a call may take.
     """
 
-    def __init__(self, trackers: Iterable[LiveTracker], patience: float | None = None) -> None:
-        self.patience = _patience(os.environ) if patience is None else patience
+    def __init__(self, trackers: Iterable[LiveTracker]) -> None:
+        self.patience = _patience(os.environ)
         self._waiting = [(tracker, _Thread()) for tracker in trackers]
         self.active: list[tuple[LiveTracker, _Thread]] = []
 

@@ -120,6 +120,6 @@ def _called(raw: RawExamples, row: int) -> str:
     return raw.place(row) if raw.ids_made else f"{raw.id[row]} ({raw.place(row)})"
 
 
-def short(text: str, most: int = 60) -> str:
+def short(text: str) -> str:
     """A text as a finding quotes it."""
-    return repr(text if len(text) <= most else shortened(text, most - 1))
+    return repr(text if len(text) <= 60 else shortened(text, 59))

@@ -109,8 +109,8 @@ def problem(name: str, contexts: Sequence[str], windows: Sequence[Window], *answ
     return Problem(name, examples_of(contexts), features, scores, answer)
 
 
-def as_candidates(given: Problem, limit: int = 12) -> Problem:
-    """The same scores as scored spans: each of at most ``limit`` tokens between context tokens, backward ones not."""
+def as_candidates(given: Problem) -> Problem:
+    """The same scores as scored spans: each of at most 12 tokens between context tokens, backward ones not."""
     assert given.scores.start is not None
     assert given.scores.end is not None
     rows: list[tuple[int, int, int, float]] = []
@@ -119,7 +119,7 @@ def as_candidates(given: Problem, limit: int = 12) -> Problem:
     ):
         start, end = given.scores.start[begin:stop], given.scores.end[begin:stop]
         inside = np.flatnonzero(given.features.char_start[begin:stop] >= 0)
-        pairs = ((i, j) for i in inside for j in range(i, min(i + limit, inside[-1] + 1)))
+        pairs = ((i, j) for i in inside for j in range(i, min(i + 12, inside[-1] + 1)))
         sums = ((int(i), int(j), float(start[i] + end[j])) for i, j in pairs)
         rows += [(f, i, j, score) for i, j, score in sums if score > -np.inf]
     feature, first, last = (np.array([row[k] for row in rows], np.int32) for k in range(3))
@@ -156,9 +156,9 @@ def with_null(given: Problem, null: Float32, name: str) -> Problem:
     return replace(given, name=f"{given.name}, {name}", scores=replace(given.scores, null=null))
 
 
-def peak(at: tuple[int, int], size: int, height: float = 6.0) -> tuple[list[float], list[float]]:
-    """Start and end scores of so many tokens: 0, but for the first and the last token of a span."""
-    return [height * (k == at[0]) for k in range(size)], [height * (k == at[1]) for k in range(size)]
+def peak(at: tuple[int, int], size: int) -> tuple[list[float], list[float]]:
+    """Start and end scores of so many tokens: 0, but 6 for the first and the last token of a span."""
+    return [6.0 * (k == at[0]) for k in range(size)], [6.0 * (k == at[1]) for k in range(size)]
 
 
 def decoding_problems() -> list[Problem]:

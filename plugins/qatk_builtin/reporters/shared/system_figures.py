@@ -34,7 +34,7 @@ def _figures(system: System) -> dict[str, str]:
     if "cost_per_1000" in facts:
         figures["cost/1,000"] = f"{facts['cost_per_1000']:,.2f}"
     if "parameters" in facts:
-        figures["parameters"] = scaled(facts["parameters"], 1000, ("", " k", " M", " B"))
+        figures["parameters"] = scaled(facts["parameters"], ("", " k", " M", " B"))
     if "model_bytes" in facts:
         figures["size"] = byte_size(facts["model_bytes"])
     return figures
