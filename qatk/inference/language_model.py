@@ -76,7 +76,7 @@ class LanguageModel:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Replies:
     """What :func:`ask_language_model` wrote.
 
     Attributes:
@@ -92,7 +92,7 @@ class Asked:
 
 def ask_language_model(
     model: LanguageModel, examples: Examples, out: Path, *, parallel: int = 4, resume: bool = False
-) -> Asked:
+) -> Replies:
     """Ask a language model all questions, and write a row for each in their order.
 
     A row has ``id``, ``answer`` (the text as it was said), ``latency`` in seconds (repeated requests included), the
@@ -123,7 +123,7 @@ def ask_language_model(
         with storage_errors(out):
             (parts / "answers.jsonl").replace(out)
         remove_parts(parts)
-    return Asked(out, len(examples), done)
+    return Replies(out, len(examples), done)
 
 
 def _answer(client: OpenAI, model: LanguageModel, examples: Examples, rows: Path, parallel: int) -> int:

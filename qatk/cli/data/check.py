@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.convert import another, unwritten
 from qatk.cli.data.options import Data, Force, Set
+from qatk.cli.data.written import another, unwritten
 from qatk.cli.reading import live_dataset, warn_without_gold, with_column
 from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.graphemes import shortened

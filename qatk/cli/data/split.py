@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from qatk.cli.data.convert import another, unwritten
 from qatk.cli.data.options import Data, Force, Set
+from qatk.cli.data.written import another, unwritten
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import counted
