@@ -28,6 +28,23 @@ def starts_of(text: str, context: str) -> list[int]:
     return [start for start in starts if not cuts_word(context, start, start + len(text))] or starts
 
 
+def nearest_start(text: str, context: str, at: int) -> int | None:
+    """The one of :func:`starts_of` nearest to a place of the context, of two the earlier; ``None`` where there is none.
+
+    It looks outward from that place, and at no more than it has to.
+    """
+    left, right, nearest = context.rfind(text, 0, at + len(text)), context.find(text, at + 1), None
+    while left >= 0 or right >= 0:
+        if right < 0 or (left >= 0 and at - left <= right - at):
+            start, left = left, context.rfind(text, 0, left + len(text) - 1)
+        else:
+            start, right = right, context.find(text, right + 1)
+        if not cuts_word(context, start, start + len(text)):
+            return start
+        nearest = start if nearest is None else nearest
+    return nearest
+
+
 def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
     """A span, extended at both ends until it cuts no word in two."""
     while start > 0 and _goes_on(context, start):

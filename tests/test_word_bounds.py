@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from qatk.word_bounds import cuts_word, starts_of, whole_words
+from qatk.word_bounds import cuts_word, nearest_start, starts_of, whole_words
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,14 @@ def test_a_span_grows_to_whole_words(marked: str, whole: str) -> None:
 )
 def test_places_within_words_count_where_there_are_no_others(text: str, context: str, starts: list[int]) -> None:
     assert starts_of(text, context) == starts
+
+
+@given(
+    context=st.text("aab1 ,\u0e01\u0308", max_size=40), begin=st.integers(0, 39), size=st.integers(1, 4), data=st.data()
+)
+def test_the_nearest_start_is_that_of_all(context: str, begin: int, size: int, data: st.DataObject) -> None:
+    text = context[begin : begin + size] or "a"
+    at = data.draw(st.integers(0, len(context)))
+    assert nearest_start(text, context, at) == min(
+        starts_of(text, context), key=lambda start: abs(start - at), default=None
+    )

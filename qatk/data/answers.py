@@ -15,7 +15,7 @@ from qatk.data.mending import mended_text
 from qatk.display.numbers import counted
 from qatk.errors import LISTED, DataError, DataWarning, listed
 from qatk.types import NOWHERE, UNKNOWN, Answer, Bool, Examples, Int64, ragged
-from qatk.word_bounds import cuts_word, starts_of
+from qatk.word_bounds import cuts_word, nearest_start
 
 
 def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
@@ -210,8 +210,8 @@ def nearest_place(context: str, text: str, start: int) -> tuple[int, str] | None
     if not text.strip():
         return None
     start = min(max(start, 0), len(context))
-    if places := starts_of(text, context):
-        return min(places, key=lambda place: abs(place - start)), text
+    if (place := nearest_start(text, context, start)) is not None:
+        return place, text
     return _loosely(context, text, start) or _in_other_form(context, text, start)
 
 
