@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.shared import runtime_settings, section_of
+from qatk.cli.shared import number_of, runtime_settings, section_of
 from qatk.errors import UsageError
 
 Inputs = Annotated[
@@ -180,10 +180,7 @@ def thresholds(texts: Sequence[str]) -> list[float | None]:
     """What each ``--na-prob-thresh`` says, ``-`` being none. Raises :class:`UsageError` for what is no number."""
     found: list[float | None] = []
     for text in texts:
-        try:
-            value = None if text == "-" else float(text)
-        except ValueError:
-            value = math.nan
+        value = None if text == "-" else number_of(text)
         if value is not None and math.isnan(value):
             fix = "give a number on the scale of the null odds, or - for none"
             raise UsageError(f"{text!r} is no number", where="--na-prob-thresh", fix=fix)

@@ -119,14 +119,19 @@ def answering_settings(
 def _threshold(text: str) -> float | str:
     if text in completion.NULL_THRESHOLDS:
         return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = number_of(text)
     if not math.isfinite(value):
         fix = "write a number, calibrated or never"
         raise UsageError(f"{text!r} is no threshold", where="--null-threshold", fix=fix)
     return value
+
+
+def number_of(text: str) -> float:
+    """The number that a text says; NaN where it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def section_of(text: str, option: str, kind: str, example: str) -> dict[str, object]:
@@ -170,11 +175,7 @@ def runtime_settings(runtime: str | None) -> list[str]:
 
 def share(text: str) -> float:
     """A share as people write it, ``5%`` or ``0.05``, between 0 and 1 exclusive."""
-    number = text.strip().removesuffix("%").strip()
-    try:
-        value = float(number) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        value = math.nan
+    value = number_of(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
     if not 0 < value < 1:
         raise typer.BadParameter(f"{text!r} is not a share between 0 and 1: write 5% or 0.05")
     return value

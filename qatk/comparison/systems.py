@@ -70,7 +70,7 @@ def read_systems(
         on: the evaluation set of the runs to compare on, where no data is given.
         host: the plugins that read the data, answer it and group its questions.
         use: the dataset that reads a data file; ``None`` takes it by the ending.
-        align: how to align free-text answers of prediction files to spans of their contexts; adds what they cost.
+        align: how to align free-text answers of files to spans; adds what they cost, and the share not in its context.
         by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
         runtimes: what models predict with (see :func:`qatk.load_model`): one for all, or one for each source in order.
         na_prob_thresh: as in :func:`qatk.evaluate`: one for all prediction files, or one or ``None`` for each in order.
