@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
-from transformers import AutoModel, BartConfig, DebertaV2Config, MBartConfig, PretrainedConfig, XLMConfig
+from transformers import (
+    AutoModel,
+    BartConfig,
+    CanineConfig,
+    DebertaV2Config,
+    MBartConfig,
+    OPTConfig,
+    PretrainedConfig,
+    XLMConfig,
+)
 
 from model_tools import ARCHITECTURES, SHAPE, save_model, windows
 from qatk.api import QatkWarning, UsageError
@@ -116,6 +125,21 @@ _RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c"], "position_buck
             DebertaV2Config(vocab_size=60, **SHAPE | {"num_hidden_layers": 3}, **_RELATIVE),
             {"encoder.layer.0.": 2, "encoder.conv.": 2, "encoder.layer.1.": 1, "encoder.layer.2.": 0},
         ),
+        (
+            OPTConfig(vocab_size=60, **SHAPE, word_embed_proj_dim=8, ffn_dim=16, do_layer_norm_before=False),
+            {"decoder.layers.0.": 1, "decoder.layers.1.": 0, "decoder.project_out.": 0},
+        ),
+        (
+            CanineConfig(**SHAPE, num_hash_buckets=16, upsampling_kernel_size=3),
+            {
+                "initial_char_encoder.": 3,
+                "chars_to_molecules.": 3,
+                "encoder.layer.0.": 2,
+                "encoder.layer.1.": 1,
+                "projection.": 1,
+                "final_char_encoder.": 0,
+            },
+        ),
     ],
     ids=lambda given: getattr(given, "model_type", ""),
 )
@@ -128,7 +152,7 @@ def test_what_lies_beside_layers_is_no_part_of_the_top_one(
     named = {name: found[id(p)] for name, p in model.encoder.named_parameters()}
     depth = len(layers_of(model.encoder))
     assert depth == max(due.values()) + 1
-    assert all(height == depth for name, height in named.items() if "emb" in name)
+    assert all(height == depth for name, height in named.items() if "emb" in name or "project_in" in name)
     assert {start: {h for n, h in named.items() if n.startswith(start)} for start in due} == {
         start: {height} for start, height in due.items()
     }

@@ -52,16 +52,14 @@ def _flat(layers: nn.ModuleList) -> list[nn.Module]:
 def heights(model: QAModel) -> dict[int, int]:
     """The number of encoder layers above each parameter, by its ``id``: 0 in the top layer and in the head.
 
-    Embeddings lie below the first layer; what else an encoder, or a decoder, keeps beside its layers, such as a norm,
-    counts as part of its last one.
+    Embeddings, and what brings them to the width of the layers, lie below the first layer; what else an encoder, or a
+    decoder, keeps beside or behind its layers, such as a norm, counts as part of its last one.
     """
     layers = layers_of(model.encoder)
-    found, above = {id(parameter): 0 for parameter in model.parameters()}, len(layers)
-    for stack, own in _stacks(model.encoder):
-        above -= len(own)
-        found |= {id(parameter): above for parameter in stack.parameters()}
+    found = {id(parameter): 0 for parameter in model.parameters()}
+    _mark(model.encoder, len(layers), found)
     for name, parameter in model.encoder.named_parameters():
-        if "emb" in name:
+        if "emb" in name or "project_in." in name:  # OPT
             found[id(parameter)] = len(layers)
     for module in model.encoder.modules():
         if isinstance(module, nn.Embedding):  # of relative positions too
@@ -73,6 +71,16 @@ def heights(model: QAModel) -> dict[int, int]:
     for above, layer in enumerate(reversed(layers)):
         found |= {id(parameter): above for parameter in layer.parameters()}
     return found
+
+
+def _mark(module: nn.Module, above: int, found: dict[int, int]) -> int:
+    """Note the layers above all that a module keeps, by the order of what it is made of; those above what follows."""
+    above -= sum(len(own) for stack, own in _stacks(module) if stack is module)
+    found |= {id(parameter): above for parameter in module.parameters()}
+    for name, child in module.named_children():
+        if "emb" not in name and not isinstance(child, nn.ModuleList):
+            above = _mark(child, above, found)
+    return above
 
 
 def lowest(model: QAModel, number: int) -> list[nn.Parameter]:
