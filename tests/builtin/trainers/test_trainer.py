@@ -52,19 +52,19 @@ def test_events_tell_the_course_of_training(tmp_path: Path) -> None:
         assert (event.scores is not None) == (event.kind == "epoch") == bool(event.metrics)
 
 
-def test_nothing_of_the_optimizer_is_kept_after_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hf, engine = backbone(tmp_path), trainer()
+def test_neither_optimizer_nor_average_is_kept_after_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hf, engine = backbone(tmp_path), trainer(average_decay=0.9)
     made: list[weakref.ref[Any]] = []
     plain = engine.optimizer
 
     def watched(model: Any) -> Any:
-        made.append(weakref.ref(optimizer := plain(model)))
+        made.extend((weakref.ref(engine._average), weakref.ref(optimizer := plain(model))))
         return optimizer
 
     monkeypatch.setattr(engine, "optimizer", watched)
     train(engine, assemble(engine, hf), windows(LENGTHS, hf.spec()))
     gc.collect()
-    assert [optimizer() for optimizer in made] == [None]
+    assert [each() for each in made] == [None, None]
 
 
 def test_max_steps_ends_training(tmp_path: Path) -> None:

@@ -87,6 +87,11 @@ class Packing:
         AttentionInterface.register(NAME, _attend)
         AttentionMaskInterface.register(NAME, _no_mask)
 
+    @property
+    def used(self) -> str:
+        """What it is used for, in words for the manifest."""
+        return "varlen" if self.trains else "padded in training, varlen in prediction"
+
     def suits(self, batch: Batch, training: bool) -> bool:
         """Whether this batch can go without padding.
 

@@ -119,7 +119,7 @@ class TorchTrainer(TrainingHooks):
             "precision": self.engine.precision,
             "processes": self.engine.accelerator.num_processes,
             "threads": torch.get_num_threads(),
-            "attention": "padded" if model.packing is None else "varlen",
+            "attention": "padded" if model.packing is None else model.packing.used,
             "parameters": sum(p.numel() for p in model.parameters()),
             "head": model.head_begins,
             "saved_as": saved_form(model),
@@ -154,7 +154,8 @@ class TorchTrainer(TrainingHooks):
                 yield from self._loop.events()
             if (shards := shards_of(model)) is not None:
                 shards.end()
-            self._splits, self._loop = self._loop.state.course.splits, None  # and with it the optimizer's state
+            self._splits = self._loop.state.course.splits
+            self._loop = self._average = None  # and with them the optimizer's state, and all other weights
 
     def _objective_of(self, train: Features, seed: int) -> Objective:
         gold = masking = None
