@@ -29,6 +29,7 @@ from qatk.types.starts import NOWHERE, UNKNOWN, as_starts
 if TYPE_CHECKING:
     from qatk.types.frames import arrow_table as arrow_table
     from qatk.types.frames import by_column as by_column
+    from qatk.types.roles import OneColumn as OneColumn
     from qatk.types.roles import check_answers_alike as check_answers_alike
     from qatk.types.rows import Rows as Rows
     from qatk.types.tables import check_names as check_names
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from qatk.types.tables import retyped as retyped
 
 _WITH_ARROW = {
+    "OneColumn": "roles",
     "Rows": "rows",
     "arrow_table": "frames",
     "by_column": "frames",

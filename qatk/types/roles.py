@@ -91,23 +91,36 @@ def _home_of_answers(names: Sequence[str], named: NamedColumns) -> str | None:
     return roles.get("answers") or roles.get("answer_start")
 
 
-def check_one_column(table: pa.Table, where: str, answers: str, roles: Mapping[str, str]) -> None:
-    """Refuse rows whose answers are in a column of another usual name than those of other rows.
+class OneColumn:
+    """Refuses rows whose answers are in a column of another usual name than those of other rows, in whatever block."""
 
-    Raises:
-        DataError: where such a column is filled in rows without ``answers`` alone.
-    """
-    given = table[answers].is_valid().to_numpy()
-    for name in table.column_names:
-        if name in roles.values() or usual_name([name], "answers") is None:
-            continue
-        filled = np.array([value not in (None, "", []) for value in table[name].to_pylist()])
-        others = np.flatnonzero(filled & ~given)
-        if len(others) and (given & ~filled).any() and not (given & filled).any():
-            what = f"the answers are in {answers!r}, but in {counted(len(others), 'row')} in {name!r}, first in row"
-            both = setting_of("answers", f"[{answers}, {name}]")
-            fix = f"{both}, takes both; {setting_of('answers')}, one alone"
-            raise DataError(f"{what} {others[0]}", where=where, fix=fix)
+    def __init__(self) -> None:
+        self._seen: dict[str, set[tuple[bool, bool]]] = {}
+        self._others: dict[str, tuple[int, str]] = {}
+
+    def check(
+        self, table: pa.Table, where: str, answers: str, roles: Mapping[str, str], place: Callable[[int], str]
+    ) -> None:
+        """Look at a block of rows.
+
+        Raises:
+            DataError: where such a column is filled in rows without ``answers`` alone, here or in blocks before.
+        """
+        given = table[answers].is_valid().to_numpy()
+        for name in table.column_names:
+            if name in roles.values() or usual_name([name], "answers") is None:
+                continue
+            filled = np.array([value not in (None, "", []) for value in table[name].to_pylist()])
+            seen = self._seen.setdefault(name, set())
+            seen |= set(zip(given.tolist(), filled.tolist(), strict=True))
+            others, first = self._others.get(name, (0, ""))
+            if len(here := np.flatnonzero(filled & ~given)):
+                others, first = self._others[name] = others + len(here), first or place(int(here[0]))
+            if {(True, False), (False, True)} <= seen and (True, True) not in seen:
+                what = f"the answers are in {answers!r}, but in {counted(others, 'row')} in {name!r}, first in"
+                both = setting_of("answers", f"[{answers}, {name}]")
+                fix = f"{both}, takes both; {setting_of('answers')}, one alone"
+                raise DataError(f"{what} {first}", where=where, fix=fix)
 
 
 def _found(names: Sequence[str], named: Mapping[str, str | None], have_places: Callable[[str], bool]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from qatk.types.arrays import row_number
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of, quoted
-from qatk.types.roles import check_one_column, one_each, roles_of
+from qatk.types.roles import OneColumn, one_each, roles_of
 from qatk.types.starts import NOWHERE, UNKNOWN
 from qatk.types.tables import Columns, check_names, columns_of_table, text_column, with_texts
 from qatk.word_bounds import starts_of
@@ -49,6 +49,7 @@ class Rows:
             of several columns for ``answers``.
         columns: further columns to read.
         place: says where a row stands, its file included, for messages; ``None`` counts rows from 0.
+        one_column: what has looked at the rows before these, where they are a block of more.
 
     Raises:
         DataError: for a table without rows, or without a column that is named or needed, with those that it has;
@@ -63,6 +64,7 @@ class Rows:
         roles: NamedColumns | None = None,
         columns: Sequence[str] = (),
         place: Callable[[int], str] | None = None,
+        one_column: OneColumn | None = None,
     ) -> None:
         table = with_texts(table)
         self.table, self.where, self.further = table, where, columns
@@ -75,7 +77,7 @@ class Rows:
         self._otherwise = ""
         if "answers" in self.roles and "answers" not in single:
             name = self.roles["answers"]
-            check_one_column(table, where, name, self.roles)
+            (one_column or OneColumn()).check(table, where, name, self.roles, self._place)
             if name != "answers":
                 self._otherwise = f"; if {name!r} holds something else: {setting_of('answers', 'null')}"
         if self._alternatives and "answer_start" in self.roles:

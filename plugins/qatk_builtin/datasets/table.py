@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from qatk.api import Examples, RawExamples
 from qatk.data import checked, strict
-from qatk.types import Rows, usual_name
+from qatk.types import OneColumn, Rows, usual_name
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import read_tables
@@ -42,7 +42,8 @@ class TableDataset:
             return None
         names, tables = found
         known = self.options.roles["id"] if "id" in self.options.roles else usual_name(names, "id")
-        return (self._checked(self._rows(table)) for table in tables) if known else None
+        alike = OneColumn()
+        return (self._checked(self._rows(table, one_column=alike)) for table in tables) if known else None
 
     def _checked(self, rows: Rows) -> Examples:
         fix = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
@@ -85,7 +86,9 @@ class TableDataset:
     def _roles(self) -> dict[str, str | list[str] | None]:
         return {str(role): name for role, name in self.options.roles.items()}
 
-    def _rows(self, table: pa.Table, place: Callable[[int], str] | None = None) -> Rows:
+    def _rows(
+        self, table: pa.Table, place: Callable[[int], str] | None = None, one_column: OneColumn | None = None
+    ) -> Rows:
         paths = self._paths
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        return Rows(table, where, self._roles, self.options.columns, place)
+        return Rows(table, where, self._roles, self.options.columns, place, one_column)

@@ -618,3 +618,24 @@ def test_a_tilde_is_the_home_in_the_path_of_every_dataset(tmp_path: Path, monkey
         for given, read in (("~/a.csv", f"{tmp_path}/a.csv"), ("~~a", "~~a"), ("a~", "a~")):
             assert options.model_validate({"path": given}).model_dump()["path"] == read
     assert TableOptions(path=["~/a", "b"]).path == [f"{tmp_path}/a", "b"]
+
+
+@pytest.mark.filterwarnings("ignore:.*by their usual names:qatk.errors.DataWarning")
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_answers_in_another_column_many_rows_later(name: str, swapped: bool, tmp_path: Path) -> None:
+    row = {"question": "When?", "context": "In 1843."}
+    rows = [{"id": "a", **row, "answers": "1843"}, {"id": "b", **row}, {"id": "c", **row, "answer": "1843"}]
+    rows = rows[::-1] if swapped else rows
+    if name == "a.jsonl":
+        (tmp_path / name).write_text("".join(json.dumps(each) + "\n" for each in rows))
+    else:
+        columns = {key: [each.get(key) for each in rows] for key in ("id", *row, "answers", "answer")}
+        pyarrow.parquet.write_table(pa.table(columns), tmp_path / name)
+    dataset = TableDataset(TableOptions(path=str(tmp_path / name)))
+    place = {"a.jsonl": f"a.jsonl:{1 if swapped else 3}", "a.parquet": f"a.parquet: row {2 if swapped else 4}"}[name]
+    says = "the answers are in 'answers', but in 1 row in 'answer', first in "
+    with pytest.raises(DataError, match=f"{says}.*{place}"):
+        dataset.load()
+    with pytest.raises(DataError, match=says):
+        list(dataset.stream(1) or ())
