@@ -77,6 +77,7 @@ __all__ = [
     "Int32",
     "Int64",
     "NBest",
+    "OneColumn",
     "PaddedWindows",
     "Predictions",
     "RawExamples",
