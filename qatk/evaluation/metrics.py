@@ -119,7 +119,8 @@ def _merge(into: dict[str, V], more: Mapping[str, V]) -> None:
 def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) -> Evaluation:
     """Only these questions of an evaluation, in this order.
 
-    Means over questions are recomputed; figures that a metric gave for the whole data set are dropped.
+    Where some are left out, means over questions are recomputed, and figures that a metric gave for the whole data set
+    are dropped.
 
     Args:
         evaluation: the evaluation of all questions.
@@ -130,11 +131,12 @@ def take(evaluation: Evaluation, rows: Int64, examples: Examples | None = None) 
     examples = evaluation.examples.take(rows) if examples is None else examples
     per_question = {name: values[rows] for name, values in evaluation.per_question.items()}
     masks = {slicer: {name: mask[rows] for name, mask in groups.items()} for slicer, groups in evaluation.masks.items()}
+    every = len(rows) == len(np.unique(rows)) == len(evaluation.examples)
     return replace(
         evaluation,
         examples=examples,
         predictions=predictions,
-        metrics=summarise(examples, predictions, per_question),
+        metrics=evaluation.metrics if every else summarise(examples, predictions, per_question),
         per_question=per_question,
         masks=masks,
         reach=None if evaluation.reach is None else evaluation.reach[rows],

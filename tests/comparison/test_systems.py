@@ -243,6 +243,10 @@ def test_prediction_files_are_scored_by_a_threshold_as_eval_does(tmp_path: Path,
     with pytest.raises(UsageError, match=r"one\.json: a threshold needs null odds"):
         read([None, paths[2]], na_prob_thresh=[0.5])
     assert read([None, paths[2]], na_prob_thresh=[None, edge])[1].evaluation.metrics == due[1]
+    run = write_run(tmp_path / "run", evaluation(host, DATA, answer(DATA, 0.5, 1)))
+    for sources in ([run, paths[0]], [paths[0], run]):
+        found = read_systems(sources, [paths[2]], na_prob_thresh=[edge], host=host)
+        assert [system.evaluation.metrics for system in found if system.sources == [str(paths[0])]] == due[:1]
 
 
 def test_files_that_lack_questions(tmp_path: Path, host: PluginHost) -> None:
