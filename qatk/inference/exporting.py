@@ -131,8 +131,8 @@ def _write(model: AnsweringModel, exporter: LiveExporter, sample: Examples, fold
         for place, name in ((model.run, CALIBRATION), (folder_of(parts.backbone), PARAMETERS)):
             if place is not None and (place / name).is_file():
                 shutil.copy(place / name, folder / name)
-        kept = model.promise is not None and still_holds(model.promise, exporter.option(PRECISION, "fp32"))
-        if not kept and (file := folder / CALIBRATION).exists():
+        holds = model.promise is not None and still_holds(model.promise, exporter.option(PRECISION, "fp32"))
+        if not holds and (file := folder / CALIBRATION).exists():
             _drop_promise(file)
     sections, by = plain_sections(model.sections), normalisation_of_run(model.run, model.host)
     manifest = ExportManifest(

@@ -243,7 +243,7 @@ def load_model(
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
     known_by = (None, source.weights, source.run)
     found = AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, *known_by)
-    return replace(found, promise=kept_promise(source, found, changes))
+    return replace(found, promise=kept_promise(source, changes, parts, found.precision, host))
 
 
 def _changes(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:

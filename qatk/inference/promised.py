@@ -11,25 +11,27 @@ from qatk.recipes.compose import ModelParts, compose_model
 
 if TYPE_CHECKING:
     from qatk.calibration.risk_control import KeptPromise
-    from qatk.inference.model import AnsweringModel
     from qatk.inference.sources import Source
+    from qatk.plugins.host import PluginHost
 
 
 def kept_promise(
-    source: Source, model: AnsweringModel, changes: Mapping[str, Mapping[str, object]]
+    source: Source, changes: Mapping[str, Mapping[str, object]], parts: ModelParts, precision: str, host: PluginHost
 ) -> KeptPromise | None:
     """The promise of a model's source that the model keeps, with a warning where it keeps none that was made.
 
     Args:
         source: what the model was loaded from.
-        model: as it was loaded.
         changes: options by section that the user gave; a null threshold among them is used in place of the promised.
+        parts: the model's, with these changes.
+        precision: in which the model computes.
+        host: the plugins.
     """
     if names_threshold(changes.get("decoder")) or (promise := source.promise()) is None:
         return None
-    if not still_holds(promise, model.precision):
+    if not still_holds(promise, precision):
         return None
-    if changes and not same_odds(compose_model(source.sections, model.host), model.parts):
+    if changes and not same_odds(compose_model(source.sections, host), parts):
         _warn_of_dropped(promise, "with other options of featurizer, passages or decoder than those of the run")
         return None
     return promise
