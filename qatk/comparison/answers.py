@@ -12,12 +12,12 @@ from qatk.errors import UsageError, counted
 from qatk.evaluation.answer_costs import read_costs
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
-from qatk.evaluation.given import Given, given_odds, given_predictions
+from qatk.evaluation.given import AT_HAND, Given, given_odds, given_predictions
 from qatk.evaluation.prediction_files import check_null_odds
 from qatk.evaluation.prediction_rows import Said
 from qatk.languages import Normalisation
 from qatk.results.evaluation import Evaluation
-from qatk.types import Bool, Examples
+from qatk.types import Bool, Examples, Predictions
 
 Odds = Source | Mapping[str, float] | None
 """Null odds of predictions: a file of them, or numbers by id."""
@@ -71,10 +71,11 @@ def read_answers(
     null_odds: Sequence[Odds],
     align: Aligner | None,
     na_prob_thresh: Sequence[float | None] = (),
+    ids: Sequence[str] = (),
 ) -> dict[str, Answers]:
     """What predictions say, by the name of each, with their odds, and thresholds on the odds, in their order.
 
-    One threshold is that of all files.
+    One threshold is that of all files. What a model predicts is of the questions with these ``ids``.
     """
     thresholds = list(na_prob_thresh) * (len(files) if len(na_prob_thresh) == 1 else 1) or [None] * len(files)
     if len(thresholds) != len(files) or (na_prob_thresh and not files):
@@ -88,13 +89,16 @@ def read_answers(
     answers = {}
     odds_files = null_odds or [None] * len(files)
     for (name, file), odds_file, threshold in zip(files.items(), odds_files, thresholds, strict=True):
-        where = f"predictions {name}" if isinstance(file, Mapping) else str(file)
-        texts, odds = given_predictions(file, where=where), given_odds(odds_file, file)
+        where = f"predictions {name}" if isinstance(file, AT_HAND) else str(file)
+        if isinstance(file, Predictions) and not ids:
+            fix = "give the questions that it answers: data="
+            raise UsageError("what a model predicts has no ids of questions", where=where, fix=fix)
+        texts, odds = given_predictions(file, ids, where), given_odds(odds_file, file, ids)
         if odds is not None:
             check_null_odds(texts, odds, where=name)
         elif threshold is not None:
             raise UsageError("a threshold needs null odds", where=where, fix="add --null-odds FILE")
-        costs = {} if align is None or isinstance(file, Mapping) else read_costs(Path(file))
+        costs = {} if align is None or isinstance(file, AT_HAND) else read_costs(Path(file))
         answers[name] = Answers(texts, odds, align, costs, threshold)
     return answers
 

@@ -10,17 +10,19 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
+from qatk.evaluation.given import AT_HAND, Given
+
 Source = str | Path
 T = TypeVar("T")
 
 
-def names_of(sources: Sequence[Source | Mapping[str, object]]) -> list[str]:
+def names_of(sources: Sequence[Given]) -> list[str]:
     """The name of each: of a path what distinguishes it, of predictions at hand their number among all."""
-    named = distinct_names([source for source in sources if not isinstance(source, Mapping)])
+    named = distinct_names([source for source in sources if not isinstance(source, AT_HAND)])
     paths = iter(named)
     numbers = [str(k) if str(k) not in named else f"mapping {k}" for k in range(1, len(sources) + 1)]
     each = zip(sources, numbers, strict=True)
-    return [number if isinstance(source, Mapping) else next(paths) for source, number in each]
+    return [number if isinstance(source, AT_HAND) else next(paths) for source, number in each]
 
 
 def distinct_names(paths: Sequence[Source]) -> list[str]:

@@ -24,7 +24,7 @@ from qatk.comparison.names import Source, names_of, names_of_groups
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.evaluation.free_text import Aligner
-from qatk.evaluation.given import Given
+from qatk.evaluation.given import AT_HAND, Given
 from qatk.evaluation.metrics import take
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.normalisers import LANGUAGE_KEYS
@@ -58,8 +58,8 @@ def read_systems(
     """Systems from run folders, from prediction files beside them, or from models and prediction files on some data.
 
     Args:
-        sources: the first is the baseline. Without data, finished runs and predictions (files, or mappings by id),
-            scored on the data of the first run. With data, predictions and models (run folders, saved models, hub ids).
+        sources: the first is the baseline. Without data, finished runs and predictions (files, mappings by id), scored
+            on the data of the first run. With data, models (run folders, hub ids ...) and predictions, also of models.
         null_odds: the odds of each of the predictions, ``None`` where it has none; nothing at all for none.
         data: the examples with gold, rows or a file of them; ``None`` where a run brings its own.
         names: the system of each source; ``None`` makes a system of each, named after what distinguishes its path.
@@ -85,14 +85,14 @@ def read_systems(
     """
     refuse_too_few(len(sources))
     given = dict(zip(names_of(sources), sources, strict=True))
-    answers = read_answers(_said(given), null_odds, align, na_prob_thresh)
-    of = {name: name if isinstance(source, Mapping) else source for name, source in given.items()}
-    if data is None:
+    of = {name: name if isinstance(source, AT_HAND) else source for name, source in given.items()}
+    asked = None if data is None else read_data(data, host, cluster=cluster, use=use, language_column=_column(by))
+    answers = read_answers(_said(given), null_odds, align, na_prob_thresh, () if asked is None else asked.id)
+    if asked is None:
         _refuse_of_data(by, use)
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
     else:
-        asked = read_data(data, host, cluster=cluster, use=use, language_column=(by := by or ENGLISH).column)
-        found = _on_data(of, answers, asked, data, by, host, common=common, runtimes=runtimes_of(of, runtimes))
+        found = _on_data(of, answers, asked, data, by or ENGLISH, host, common=common, runtimes=runtimes)
     if names is None:
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests) if group_seeds else list(of)
@@ -101,7 +101,7 @@ def read_systems(
 
 def _said(given: Mapping[str, Given]) -> dict[str, Given]:
     """The sources that are predictions, not runs or models."""
-    return {name: source for name, source in given.items() if isinstance(source, Mapping) or Path(source).is_file()}
+    return {name: source for name, source in given.items() if isinstance(source, AT_HAND) or Path(source).is_file()}
 
 
 def _reader(nbest: bool, on: str, host: PluginHost | None) -> Callable[[Source], RunResult]:
@@ -149,13 +149,14 @@ def _on_data(
     host: PluginHost | None,
     *,
     common: bool,
-    runtimes: Mapping[str, str],
+    runtimes: Sequence[str],
 ) -> list[Found]:
     """Prediction files on the data, and models that answer it now."""
+    chosen = runtimes_of(of, runtimes)
     ids = {name: list(answer.texts) for name, answer in answers.items()}
     examples, masks = _shared_with_data(asked, _name_of(data), ids, by, host, common=common)
     asking = {name: source for name, source in of.items() if name not in answers}
-    found = ask_models(asking, examples, by, host, runtimes)
+    found = ask_models(asking, examples, by, host, chosen)
     found = {name: replace(each, evaluation=replace(each.evaluation, masks=masks)) for name, each in found.items()}
     found |= {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
     evaluations = align(list(of), [found[name].evaluation for name in of], [None] * len(of))
@@ -212,6 +213,10 @@ def _refuse_of_data(by: Normalisation | None, use: str | None) -> None:
     if by is not None:
         fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
         raise UsageError("--language goes with --data", fix=fix)
+
+
+def _column(by: Normalisation | None) -> str | None:
+    return None if by is None else by.column
 
 
 def _name_of(data: object) -> str:

@@ -29,7 +29,7 @@ from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.endings import reader_of
 from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
-from qatk.types import Examples, Predictions, clusters_of
+from qatk.types import Examples, clusters_of
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -42,7 +42,7 @@ Extra = Literal["error", "ignore"]
 
 def evaluate(
     data: object,
-    predictions: Given | Predictions,
+    predictions: Given,
     *,
     null_odds: Source | Mapping[str, float] | None = None,
     missing: Missing = "error",

@@ -15,8 +15,10 @@ from qatk.evaluation.prediction_files import Source, null_odds_of, read_null_odd
 from qatk.evaluation.prediction_rows import Said
 from qatk.types import UNKNOWN, Examples, Predictions, RawExamples, Span
 
-Given = Source | Mapping[str, Said]
-"""Predictions: a file of them, or what is said by id."""
+Given = Source | Mapping[str, Said] | Predictions
+"""Predictions: a file of them, what is said by id, or what a model predicts for all questions of the data."""
+AT_HAND = (Mapping, Predictions)
+"""The types of predictions that are no file."""
 V = TypeVar("V")
 
 
@@ -44,9 +46,7 @@ def given_examples(rows: object, columns: Sequence[str] = ()) -> Examples:
     return replace(found, answer_start=np.where(there, found.answer_start, np.int32(UNKNOWN)))
 
 
-def given_predictions(
-    predictions: Given | Predictions, ids: Sequence[str] = (), where: str = "predictions"
-) -> dict[str, Said]:
+def given_predictions(predictions: Given, ids: Sequence[str] = (), where: str = "predictions") -> dict[str, Said]:
     """What is said of each question, of a file, a mapping, or predictions of the questions with these ids.
 
     ``where`` is what messages call what is no file.
@@ -68,7 +68,7 @@ def given_predictions(
 
 
 def given_odds(
-    null_odds: Source | Mapping[str, float] | None, predictions: Given | Predictions, ids: Sequence[str] = ()
+    null_odds: Source | Mapping[str, float] | None, predictions: Given, ids: Sequence[str] = ()
 ) -> dict[str, float] | None:
     """The null odds, of a file or a mapping; ``None`` takes those that the predictions have, if they are of all.
 

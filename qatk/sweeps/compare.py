@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qatk.arguments import list_of, settings_of, whole
@@ -13,7 +13,8 @@ from qatk.comparison.fitting import Compared, refuse_unfit
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
-from qatk.evaluation.given import Given
+from qatk.evaluation.given import AT_HAND, Given
+from qatk.exports.runtimes import runtime_section
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
 from qatk.recipes import is_plan, is_recipe
@@ -32,6 +33,7 @@ Source = str | Path
 def compare(
     *sources: Given | RunResult,
     data: object = None,
+    runtime: str | Sequence[str] = (),
     null_odds: Sequence[Odds] = (),
     na_prob_thresh: Sequence[float | None] = (),
     over: Mapping[str, Sequence[object]] | None = None,
@@ -58,8 +60,9 @@ def compare(
     """Compare systems with the first one, the baseline, question by question; for recipes, make missing runs first.
 
     Args:
-        sources: run folders, URLs or results, predictions (files, mappings), models with ``data``; recipes; a plan.
-        data: the data for models to answer, and to score predictions files on, as in :func:`qatk.evaluate`.
+        sources: run folders, URLs or results, predictions as of :func:`qatk.evaluate`; models, with ``data``; recipes.
+        data: the data for models to answer, and to score predictions on, as in :func:`qatk.evaluate`.
+        runtime: what models predict ``data`` with, or recipes, such as ``onnx:int8``: one for all, or one for each.
         null_odds: the odds of each of the predictions, a file or a mapping, or ``None``.
         na_prob_thresh: thresholds on the odds, as in :func:`qatk.evaluate`: one for all, or one or ``None`` for each.
         over: for recipes: the values to compare by key, such as ``{"backbone.layers": [3, 6]}``.
@@ -83,11 +86,9 @@ def compare(
         language_column: the column of the data that names each question's.
         host: the plugins to use.
     """
-    check_figures(draws, seed, margin)
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
-    scored = (data, null_odds, na_prob_thresh, use, align, language, language_column)
-    answers = _Answers(*scored, common, group_seeds, cluster)
-    systems = _systems(list(map(_named, sources)), runs, answers, on, host or PluginHost.discover(), bool(margin))
+    scored = (data, runtime, null_odds, na_prob_thresh, use, align, language, language_column)
+    systems = _systems(sources, runs, _Answers(*scored, common, group_seeds, cluster), on, host, (draws, seed, margin))
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
@@ -109,6 +110,7 @@ class _Answers:
     """What runs and predictions are scored on and by, as :func:`compare` takes it."""
 
     data: object
+    runtime: str | Sequence[str]
     null_odds: Sequence[Odds]
     na_prob_thresh: Sequence[float | None]
     use: str | None
@@ -121,12 +123,25 @@ class _Answers:
 
 
 def _systems(
-    sources: Sequence[Given], runs: _Runs, answers: _Answers, on: str, host: PluginHost, paired: bool
+    compared: Sequence[Given | RunResult],
+    runs: _Runs,
+    answers: _Answers,
+    on: str,
+    host: PluginHost | None,
+    figures: tuple[int, int, float | None],
 ) -> list[System]:
-    """The systems of what is compared. Raises :class:`UsageError` for options that do not go with it."""
+    """The systems of what is compared, for ``figures`` of so many draws, with a seed and maybe a margin.
+
+    Raises:
+        UsageError: for options that do not go with it.
+    """
+    check_figures(*figures)
+    sources, host = list(map(_named, compared)), host or PluginHost.discover()
     fix = "one for each of the predictions: "
     odds = list_of(answers.null_odds, "null_odds", f"{fix}null_odds=['odds.json', None]")
     thresholds = list_of(answers.na_prob_thresh, "na_prob_thresh", f"{fix}na_prob_thresh=[1.5, None]")
+    named = [answers.runtime] if isinstance(answers.runtime, str) else answers.runtime
+    runtimes = list_of(named, "runtime", "for example runtime='onnx', or runtime=['torch', 'onnx:int8']")
     recipes = _recipes_of(sources, varied=bool(runs.over) or runs.seeds is not None)
     language = answers.language or answers.language_column
     given = {**vars(runs), **vars(answers), "language": language, "on": None if on == "dev" else on}
@@ -136,7 +151,8 @@ def _systems(
             whole(number, name, 1)
     by = given_normalisation(answers.language, answers.language_column, host)
     if recipes:
-        return _made(recipes, runs, host, on, paired)
+        runs = replace(runs, settings=[*runs.settings, *_runtime_settings(runtimes)])
+        return _made(recipes, runs, host, on, paired=bool(figures[-1]))
     if (planned := _plan_of(sources)) is not None:
         return gather(planned, host=host, on=on)[0]
     return read_systems(
@@ -152,19 +168,27 @@ def _systems(
         use=answers.use,
         align=answers.align,
         by=by,
+        runtimes=runtimes,
     )
+
+
+def _runtime_settings(runtimes: Sequence[str]) -> list[str]:
+    """The settings of recipes that a runtime stands for. Raises :class:`UsageError` for several."""
+    if len(runtimes) > 1:
+        raise UsageError("recipes take one runtime", fix="vary it: over={'runtime.use': ['torch', 'onnx']}")
+    return [f"runtime.{key}={value}" for name in runtimes for key, value in runtime_section(name).items()]
 
 
 def _named(source: Given | RunResult) -> Given:
     """What is compared, on this machine."""
     if isinstance(source, list | tuple):
         raise UsageError("systems are given one by one, not in a list", fix="qatk.compare(*systems)")
-    return source if isinstance(source, Mapping) else here(source)
+    return source if isinstance(source, AT_HAND) else here(source)
 
 
 def _plan_of(sources: Sequence[Given]) -> Path | None:
     """The plan that is compared; ``None`` for anything else."""
-    paths = [Path(source) for source in sources if not isinstance(source, Mapping)]
+    paths = [Path(source) for source in sources if not isinstance(source, AT_HAND)]
     return paths[0] if len(sources) == len(paths) == 1 and is_plan(paths[0]) else None
 
 
@@ -174,7 +198,7 @@ def _compared(sources: Sequence[Given], recipes: bool, data: bool) -> list[Compa
         return ["recipes"]
     if _plan_of(sources) is not None:
         return ["no recipe", "a plan"]
-    files = [isinstance(source, Mapping) or Path(source).is_file() for source in sources]
+    files = [isinstance(source, AT_HAND) or Path(source).is_file() for source in sources]
     if data:
         return ["no recipe", "data", "files"] if all(files) else ["no recipe", "data"]
     return ["no recipe", "no data"] if any(files) else ["no recipe", "no data", "run folders"]
@@ -182,7 +206,7 @@ def _compared(sources: Sequence[Given], recipes: bool, data: bool) -> list[Compa
 
 def _recipes_of(sources: Sequence[Given], *, varied: bool) -> list[Source]:
     """The recipes among what is compared: all of it, or none."""
-    recipes = [source for source in sources if not isinstance(source, Mapping) and is_recipe(source)]
+    recipes = [source for source in sources if not isinstance(source, AT_HAND) and is_recipe(source)]
     if recipes and len(recipes) < len(sources):
         raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
     if varied and not recipes:
@@ -190,7 +214,7 @@ def _recipes_of(sources: Sequence[Given], *, varied: bool) -> list[Source]:
     return recipes
 
 
-def _made(recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, paired: bool) -> list[System]:
+def _made(recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, *, paired: bool) -> list[System]:
     """The systems of recipes, whose missing runs are made."""
     if not isinstance(runs.over, Mapping):
         raise UsageError(f"over is {runs.over!r}", fix="map keys to values: over={'decoder.n_best_size': [5, 20]}")

@@ -12,6 +12,7 @@ import pytest
 import qatk
 from commands import forked_python
 from qatk.errors import DataError, QatkError, UsageError
+from qatk.evaluation.evaluate import read_data
 from qatk.sweeps.overrides import over_values, parse_over
 from repository import ROOT
 from small import write_recipe
@@ -37,6 +38,21 @@ def test_prediction_files_are_scored_by_a_threshold() -> None:
     assert found.pairs[0].headline.difference
     with pytest.raises(UsageError, match=r"na_prob_thresh"):
         qatk.compare(*names, data=FILES / "dev.json", na_prob_thresh="1.5")  # type: ignore[arg-type]
+
+
+def test_what_a_model_predicts_is_compared_with_its_odds() -> None:
+    data, odds = read_data(FILES / "dev.json"), FILES / "odds.json"
+    careful = qatk.evaluate(data, FILES / "careful.json", null_odds=odds)
+    found = qatk.compare(FILES / "bold.json", careful.predictions, data=data, draws=1000)
+    assert [(system.name, "best_f1" in system.evaluation.metrics) for system in found.systems] == [
+        ("bold", False),
+        ("2", True),
+    ]
+    assert found.systems[1].evaluation.metrics["f1"] == careful.metrics["f1"]
+    with pytest.raises(UsageError, match="predictions 1: 1 prediction for 240 questions"):
+        qatk.compare(careful.predictions.take(np.array([0])), FILES / "bold.json", data=data)
+    with pytest.raises(UsageError, match=r"predictions 1: what a model predicts has no ids .*\n  give .*: data="):
+        qatk.compare(careful.predictions, FILES / "bold.json")
 
 
 def test_recipes_are_run_and_their_folders_can_be_compared_again(
@@ -77,6 +93,7 @@ def test_values_from_python_are_those_of_the_command() -> None:
         ),
         ("files", {"executor": {"use": "nope"}}, "executor: only for a recipe"),
         ("files", {"on": "nope"}, "on: only for run folders without data"),
+        ("folders", {"runtime": "onnx"}, "runtime: only for data or recipes"),
         ("files", {"group_seeds": True}, "group_seeds: only for run folders"),
         ("recipe", {"null_odds": ["o.json"]}, "null_odds: only for models and prediction files"),
         ("recipe", {"use": "table", "language": "de"}, "use, language: only for data"),
@@ -133,6 +150,9 @@ def test_mistakes(tmp_path: Path) -> None:
         ({"seeds": [0, 1], "null_odds": "o.json"}, "null_odds is 'o.json', where a list is due"),
         ({"seeds": [0, 1], "executor": "nope"}, "no launcher is called 'nope'"),
         ({"seeds": [0, 1], "executor": 3}, "executor is 3, no launcher"),
+        ({"seeds": [0, 1], "runtime": 3}, "runtime is 3, where a list is due"),
+        ({"seeds": [0, 1], "runtime": ["torch", "onnx"]}, "recipes take one runtime"),
+        ({"seeds": [0, 1], "runtime": "nope:int8"}, "--set runtime.use=nope"),
         ({"seeds": [0, 1], "limit": 0}, "limit is 0"),
         ({"seeds": [0, 1], "jobs": 1.5}, "jobs is 1.5"),
     ]
