@@ -37,7 +37,7 @@ def rows_of(path: Path, columns: Sequence[str], needed: Sequence[str]) -> Iterat
 
 def read_said(path: Path) -> dict[str, Said]:
     """What each row says of its question; see :func:`qatk.evaluation.prediction_files.read_predictions`."""
-    rows = rows_of(path, (*COLUMNS, *BESIDE_GOLD.values()), needed=("id", "answer"))
+    rows = rows_of(path, (*COLUMNS, *BESIDE_GOLD.values()), needed=("id",))
     said = [_said(row, where) for where, row in rows]
     if not said:
         raise DataError("the file has no rows", where=str(path), fix=_DUE)

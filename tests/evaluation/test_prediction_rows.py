@@ -190,12 +190,21 @@ def test_a_table_of_another_program_needs_two_columns(tmp_path: Path, packed: bo
     assert read_predictions(path) == {"q0": ["Arlen"], "q2": []}
 
 
+def test_a_table_of_spans_alone(tmp_path: Path) -> None:
+    (tmp_path / "p.tsv").write_text('id\tspans\nq0\t["Arlen", {"text": "Bree", "char_start": 9}]\nq1\t[]\n')
+    found = read_predictions(tmp_path / "p.tsv")
+    assert {name: [span[:2] for span in spans] for name, spans in found.items()} == {
+        "q0": [("Arlen", -1), ("Bree", 9)],
+        "q1": [],
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"p\.csv:1: the header has no column 'id' and no column 'answer'\n.*with commas between"),
-        ("id;answer\nq0;x", r"p\.csv:1: the header has no column 'id' and"),
-        ("id,said\nq0,x", r"p\.csv:1: the header has no column 'answer'"),
+        ("", r"p\.csv:1: the header has no column 'id'\n.*with commas between"),
+        ("id;answer\nq0;x", r"p\.csv:1: the header has no column 'id'"),
+        ("id,said\nq0,x", r"p\.csv:2: question 'q0' has neither an 'answer' nor 'spans'"),
         ("id,answer\n", "the file has no rows"),
         ("id,answer\nq0", r"p\.csv:2: question 'q0' has neither an 'answer' nor 'spans'"),
         ("id,answer,start\nq0,x,here", r"p\.csv:2: 'start' is 'here'"),
