@@ -77,9 +77,9 @@ def _located(raw: RawExamples, absent: int | None = None) -> RawExamples:
     starts = list(raw.answer_start)
     for k, (row, text) in enumerate(zip(raw.answer_owners.tolist(), raw.answer_text, strict=True)):
         if starts[k] is None:
-            found = starts_of(text, raw.context_of(row))
-            if len(found) <= 1 or raw.ambiguous != "unknown":
-                starts[k] = (found or [absent])[-1 if raw.ambiguous == "last" else 0]
+            found: Sequence[int | None] = starts_of(text, raw.context_of(row)) or [absent]
+            if len(found) == 1 or raw.ambiguous != "unknown":
+                starts[k] = found[-1 if raw.ambiguous == "last" else 0]
     return replace(raw, answer_start=starts)
 
 

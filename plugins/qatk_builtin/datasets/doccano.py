@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from qatk.api import DataError, Examples
+from qatk.api import DataError, RawExamples
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import DoccanoOptions
-from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, examples_of_tasks
+from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, raw_of_tasks
 
 _FORM = "expected the export JSONL: {'id': 1, 'text': ..., 'label': [[start, end, label], ...]} a line"
 _LABELS = ("label", "labels", "entities")
@@ -24,10 +24,10 @@ class DoccanoDataset(LabelledFile[DoccanoOptions]):
     not answer: export approved documents alone to tell them apart. Metadata of a text may hold its question.
     """
 
-    def _read(self) -> Examples:
+    def _read(self) -> RawExamples:
         path = self.options.path
         tasks = [_task(row, line, f"{path}:{line}") for line, row in read_json_lines(Path(path))]
-        return examples_of_tasks(tasks, self.options, path)
+        return raw_of_tasks(tasks, self.options, path)
 
 
 def _task(row: Any, line: int, place: str) -> Task:

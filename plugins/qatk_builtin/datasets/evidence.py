@@ -17,7 +17,7 @@ from qatk.types import column_values
 from qatk_builtin.datasets import EvidenceOptions
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.one_file import OneFile
-from qatk_builtin.datasets.span_rows import Question, examples_of_questions
+from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 _ROW = "a row has id, question, context, and spans: a list of {'char_start': 3, 'char_end': 8}, empty for no answer"
 _SPAN = "a span is {'char_start': 3, 'char_end': 8}, {'char_start': 3, 'text': ...}, or a list of such alternatives"
@@ -42,20 +42,20 @@ class EvidenceDataset(OneFile[EvidenceOptions]):
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, wherever its spans stand."""
-        return RawExamples.of(EvidenceDataset(with_all(self.options))._read() if whole else self._read())
+        return EvidenceDataset(with_all(self.options))._read() if whole else self._read()
 
-    def _read(self) -> Examples:
+    def _read(self) -> RawExamples:
         where = self.options.path
         rows = list(_rows(Path(where)))
         if not rows:
             raise DataError("the file has no rows", where=where, fix=_ROW)
         lacking = [str(row["id"]) for _, row in rows if row.get("spans") is None]
         gold = gold_given(lacking, len(rows), "spans", where)
-        examples = examples_of_questions([_question(row, place) for place, row in rows], gold=gold)
+        raw = raw_of_questions([_question(row, place) for place, row in rows], gold=gold)
         if self.options.columns:
             values = column_values([row for _, row in rows], self.options.columns, where, used=_USED)
-            examples = replace(examples, columns=values)
-        return examples
+            raw = replace(raw, columns=values)
+        return raw
 
     def load_whole(self) -> Examples:
         """With all further columns."""
@@ -90,7 +90,7 @@ def _question(row: _Row, where: str) -> Question:
         what = f"a span of question {name!r} is an empty list: it is due, and has no alternative"
         raise DataError(what, where=where, fix="leave it out; a question without an answer has no spans at all")
     found = [[_answer(one, context, f"question {name!r}", where) for one in span] for span in each]
-    return Question(str(name), row["question"], row.get("title") or "", context, found)
+    return Question(str(name), row["question"], row.get("title") or "", context, found, where)
 
 
 def _answer(value: object, context: str, of: str, where: str) -> Answer:

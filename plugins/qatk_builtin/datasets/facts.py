@@ -20,10 +20,11 @@ from typing import Any
 import yaml
 
 from qatk.api import Answer, Examples
+from qatk.data import unchecked
 from qatk_builtin.datasets import FactsOptions
 from qatk_builtin.datasets.facts_lists import NAMES, list_passage
 from qatk_builtin.datasets.facts_names import invented_name
-from qatk_builtin.datasets.span_rows import Question, examples_of_questions
+from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 Form = dict[str, Any]
 """What ``facts.yaml`` says of a kind of thing, or of a fact."""
@@ -63,7 +64,7 @@ class FactsDataset:
             for one in asked[: self.options.questions - len(questions)]:
                 name = f"facts-{self.options.seed}-{len(questions)}"
                 questions.append(Question(name, one.text, title, context, _spans(context, one)))
-        return examples_of_questions(questions)
+        return unchecked(raw_of_questions(questions), "the facts")
 
     def _passages(self) -> Iterator[tuple[str, str, list[Asked]]]:
         o = self.options

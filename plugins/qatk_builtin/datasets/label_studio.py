@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from qatk.api import DataError, Examples
+from qatk.api import DataError, RawExamples
 from qatk.files import parse_json, read_text
 from qatk_builtin.datasets import LabelStudioOptions
-from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, examples_of_tasks
+from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, raw_of_tasks
 
 _FORM = "expected the export JSON (tasks with 'data' and 'annotations') or JSON-MIN of a project that labels text"
 _OF_ANNOTATION = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
@@ -23,14 +23,14 @@ class LabelStudioDataset(LabelledFile[LabelStudioOptions]):
     the text of their span.
     """
 
-    def _read(self) -> Examples:
+    def _read(self) -> RawExamples:
         where = self.options.path
         rows = parse_json(read_text(Path(where)), Path(where))
         if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
             raise DataError("this is no list of tasks with ids", where=where, fix=_FORM)
         whole = bool(rows) and isinstance(rows[0].get("data"), dict)
         tasks = [_task(row, f"{where}: [{k}]") for k, row in enumerate(rows)] if whole else list(_of_rows(rows, where))
-        return examples_of_tasks(tasks, self.options, where)
+        return raw_of_tasks(tasks, self.options, where)
 
 
 def _task(row: Mapping[str, Any], place: str) -> Task:

@@ -16,7 +16,7 @@ from qatk.types import column_values, usual_name
 from qatk_builtin.datasets import LabelledOptions
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.one_file import OneFile
-from qatk_builtin.datasets.span_rows import Question, examples_of_questions
+from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 CONTEXTS = ("text", "context", "passage", "paragraph", "document")
 QUESTIONS = ("question", "query", "q")
@@ -31,7 +31,7 @@ class LabelledFile(OneFile[O]):
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, wherever its spans stand."""
-        return RawExamples.of(type(self)(with_all(self.options))._read() if whole else self._read())
+        return type(self)(with_all(self.options))._read() if whole else self._read()
 
     def load_whole(self) -> Examples:
         """With all further fields."""
@@ -59,7 +59,7 @@ class Task(NamedTuple):
     place: str
 
 
-def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: str) -> Examples:
+def raw_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: str) -> RawExamples:
     """Questions of labelled texts; see :class:`LabelledOptions` for what asks and what answers.
 
     A text without a span of the label that asks is one that does not answer. Texts that nobody labelled are left out
@@ -87,12 +87,12 @@ def examples_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: st
         raise DataError(what, where=where, fix="name the field of the `question`, or the `questions` of labels")
     title = _title(read, besides=(context, asks))
     asked = [list(_questions(task, context or "", asks, title, labels, options)) for task in read]
-    examples = examples_of_questions([question for each in asked for question in each], gold=bool(done))
+    raw = raw_of_questions([question for each in asked for question in each], gold=bool(done))
     if not options.columns:
-        return examples
+        return raw
     rows = [_filled(task.fields) for task, each in zip(read, asked, strict=True) for _ in each]
     used = [name for name in ("id", context, asks, title) if name is not None]
-    return replace(examples, columns=column_values(rows, options.columns, where, used=used))
+    return replace(raw, columns=column_values(rows, options.columns, where, used=used))
 
 
 def _title(tasks: Sequence[Task], besides: Collection[str | None]) -> str | None:
@@ -146,10 +146,11 @@ def _questions(
     about = "" if given is None else str(given)
     if asks is not None:
         among = set(options.questions) or None
-        yield Question(task.id, _text(task, asks), about, text, _spans(task, text, among, options))
+        yield Question(task.id, _text(task, asks), about, text, _spans(task, text, among, options), task.place)
         return
     for label, question in labels.items():
-        yield Question(f"{task.id}-{label}", question, about, text, _spans(task, text, {label}, options))
+        spans = _spans(task, text, {label}, options)
+        yield Question(f"{task.id}-{label}", question, about, text, spans, task.place)
 
 
 def _text(task: Task, field: str) -> str:

@@ -8,12 +8,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from qatk.api import Answer, DataError, Examples
-from qatk.data import checked, gold_given
+from qatk.api import Answer, DataError, Examples, RawExamples
+from qatk.data import gold_given, strict
 from qatk.files import is_streamable, read_json_lines, stream_json_lines
 from qatk_builtin.datasets import MrqaOptions
 from qatk_builtin.datasets.one_file import OneFile
-from qatk_builtin.datasets.span_rows import Question, examples_of_questions
+from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 _FORM = "expected a line {'header': ...}, then lines {'context': ..., 'qas': [{'qid', 'question', 'detected_answers'}]}"
 _SPAN = "expected {'text': ..., 'char_spans': [[first, last]]}, both characters inside of the answer"
@@ -27,9 +27,9 @@ class MrqaDataset(OneFile[MrqaOptions]):
     slicer. Without ``detected_answers`` in any question gold is absent.
     """
 
-    def _read(self) -> Examples:
+    def _read(self) -> RawExamples:
         header, found = self._asked(read_json_lines(Path(self.options.path)))
-        return self._examples(list(found), header)
+        return self._raw(list(found), header)
 
     def stream(self, size: int) -> Iterator[Examples] | None:
         """Read the file in blocks; see :class:`qatk.api.StreamingDataset`."""
@@ -38,7 +38,7 @@ class MrqaDataset(OneFile[MrqaOptions]):
     def _blocks(self, size: int) -> Iterator[Examples]:
         header, found = self._asked(stream_json_lines(Path(self.options.path)))
         while few := list(islice(found, size)):
-            yield checked(self._examples(few, header), self.options.bad_answers, self.options.path)
+            yield strict(self._raw(few, header), self.options.bad_answers, self.options.path)
 
     def _asked(self, rows: Iterator[tuple[int, object]]) -> tuple[object, Iterator[tuple[Question, bool]]]:
         """The header, ``None`` without one, and the questions of all lines, with whether their answers are given."""
@@ -47,14 +47,14 @@ class MrqaDataset(OneFile[MrqaOptions]):
         lines = chain([] if header is not None or first is None else [first], rows)
         return header, (each for line, row in lines for each in self._questions(line, row))
 
-    def _examples(self, found: Sequence[tuple[Question, bool]], header: object) -> Examples:
+    def _raw(self, found: Sequence[tuple[Question, bool]], header: object) -> RawExamples:
         if not found:
             raise DataError("the file has no questions", where=self.options.path, fix=_FORM)
         lacking = [question.id for question, gold in found if not gold]
         gold = gold_given(lacking, len(found), "detected_answers", self.options.path)
-        examples = examples_of_questions([question for question, _ in found], gold=gold)
+        raw = raw_of_questions([question for question, _ in found], gold=gold)
         name = header.get("dataset") if isinstance(header, dict) else None
-        return replace(examples, columns={"dataset": [str(name)] * len(examples)}) if name else examples
+        return replace(raw, columns={"dataset": [str(name)] * len(raw)}) if name else raw
 
     def _questions(self, line: int, row: Any) -> Iterator[tuple[Question, bool]]:
         """The questions of a line, and whether their answers are given."""
@@ -72,7 +72,8 @@ class MrqaDataset(OneFile[MrqaOptions]):
             if not isinstance(answers, list | None):
                 raise DataError(f"detected_answers of question {name!r} are no list", where=where, fix=_FORM)
             places = [place for each in answers or () for place in _places(each, context, name, where)]
-            yield Question(name, asked, "", context, [places] if places else []), answers is not None
+            spans = [places] if places else []
+            yield Question(name, asked, "", context, spans, f"{where}: qas[{number}]"), answers is not None
 
 
 def _text(row: dict[str, Any], key: str, of: str, where: str) -> str:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from qatk.api import Answer, DataError, Examples
-from qatk.data import checked, gold_given
+from qatk.api import Answer, DataError, Examples, RawExamples
+from qatk.data import gold_given, strict
 from qatk.display import counted
 from qatk.files import parse_json, read_text
 from qatk.types import column_values
 from qatk_builtin.datasets import MultiSpanQaOptions
 from qatk_builtin.datasets.columns import with_all
-from qatk_builtin.datasets.span_rows import Question, examples_of_questions
+from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 _FORM = "{'data': [{'id': ..., 'question': [tokens], 'context': [tokens], 'label': ['B', 'I', 'O', ...]}]} is expected"
 _USED = ("id", "question", "context", "label", "num_span")
@@ -32,14 +32,21 @@ class MultiSpanQaDataset:
 
     def load(self) -> Examples:
         """Read the file. Raises :class:`DataError`, with the question, or :class:`UsageError`."""
+        return strict(self.raw(), "error", self.options.path)
+
+    def raw(self, *, whole: bool = False) -> RawExamples:
+        """Read the file, wherever its spans stand."""
+        if whole:
+            return MultiSpanQaDataset(with_all(self.options)).raw()
         path, where = Path(self.options.path), self.options.path
         rows = _rows(parse_json(read_text(path), path), where)
         lacking = [str(row["id"]) for row in rows if "label" not in row]
         gold = gold_given(lacking, len(rows), "label", where, fix="a question without an answer has labels O alone")
-        examples = examples_of_questions([_question(row, where, gold=gold) for row in rows], gold=gold)
+        questions = [_question(row, where, gold=gold)._replace(place=f"data[{k}]") for k, row in enumerate(rows)]
+        raw = raw_of_questions(questions, gold=gold)
         if self.options.columns:
-            examples = replace(examples, columns=column_values(rows, self.options.columns, where, used=_USED))
-        return checked(examples, "error", where)
+            raw = replace(raw, columns=column_values(rows, self.options.columns, where, used=_USED))
+        return raw
 
     def load_whole(self) -> Examples:
         """With all further columns."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Generic, Protocol, TypeVar
 
 from qatk.api import Examples, RawExamples
-from qatk.data import BadAnswers, checked
+from qatk.data import BadAnswers, strict
 
 
 class _OfFile(Protocol):
@@ -28,12 +28,12 @@ class OneFile(ABC, Generic[O]):
 
     def load(self) -> Examples:
         """Read the file. Raises :class:`DataError`, with the place in it, or :class:`UsageError`."""
-        return checked(self._read(), self.options.bad_answers, self.options.path)
+        return strict(self._read(), self.options.bad_answers, self.options.path)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, wherever its spans stand; there are no further columns to choose."""
-        return RawExamples.of(self._read())
+        return self._read()
 
     @abstractmethod
-    def _read(self) -> Examples:
-        """The examples of the file, whose answers nobody has checked."""
+    def _read(self) -> RawExamples:
+        """The questions of the file, whose answers nobody has checked."""

@@ -6,12 +6,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from qatk.api import Answer, DataError, DataWarning, Examples
+from qatk.api import Answer, DataError, DataWarning, RawExamples
 from qatk.display import counted
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import QedOptions
 from qatk_builtin.datasets.one_file import OneFile
-from qatk_builtin.datasets.span_rows import Question, examples_of_questions
+from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 _FORM = "QED's JSON Lines have example_id, question_text, paragraph_text and annotation, with places as characters"
 
@@ -25,15 +25,14 @@ class QedDataset(OneFile[QedOptions]):
     for they are not without an answer either.
     """
 
-    def _read(self) -> Examples:
+    def _read(self) -> RawExamples:
         questions, rows = [], 0
         for line, row in read_json_lines(Path(self.options.path)):
-            rows += 1
+            rows, where = rows + 1, f"{self.options.path}:{line}"
             try:
-                if (found := self._question(row)) is not None:
+                if (found := self._question(row, where)) is not None:
                     questions.append(found)
             except (KeyError, TypeError, AttributeError) as error:
-                where = f"{self.options.path}:{line}"
                 what = f"this is no question of QED ({type(error).__name__}: {error})"
                 raise DataError(what, where=where, fix=_FORM) from error
         if not questions:
@@ -41,9 +40,9 @@ class QedDataset(OneFile[QedOptions]):
         if left_out := rows - len(questions):
             what = f"{left_out} of {counted(rows, 'question')} left out: without a single sentence of evidence"
             warnings.warn(DataWarning(f"{self.options.path}: {what}"), stacklevel=2)
-        return examples_of_questions(questions)
+        return raw_of_questions(questions)
 
-    def _question(self, row: Any) -> Question | None:
+    def _question(self, row: Any, place: str) -> Question | None:
         annotation = row["annotation"]
         if annotation["explanation_type"] != "single_sentence":
             return None
@@ -57,6 +56,7 @@ class QedDataset(OneFile[QedOptions]):
             title=_text(row.get("title_text") or ""),
             context=_text(row["paragraph_text"]),
             spans=[[_trimmed(span)] for span in chosen],
+            place=place,
         )
 
 

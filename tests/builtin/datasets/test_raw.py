@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from qatk.data import strict
-from qatk.errors import DataError
+from qatk.errors import DataError, DataWarning
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
 from qatk.types import RawExamples
@@ -86,6 +87,54 @@ def test_places_are_those_that_an_editor_shows(
     raw = raw_of(host, "table", path=str(tmp_path / name))
     assert [raw.place(row) for row in range(len(raw))] == [f"{tmp_path / name}{place}" for place in places]
     assert [raw.name_of(row) for row in range(len(raw))] == [raw.place(row) for row in range(len(raw))]
+
+
+@pytest.mark.parametrize(
+    ("use", "lines", "places"),
+    [
+        ("evidence", [{"id": name, "question": "q", "context": "c", "spans": []} for name in "ab"], [":2", ":4"]),
+        ("doccano", [{"text": "c", "question": "q", "label": []}] * 2, [":2", ":4"]),
+        (
+            "mrqa",
+            [{"context": "c", "qas": [{"qid": name, "question": "q"} for name in names]} for names in ("a", "bc")],
+            [":2: qas[0]", ":4: qas[0]", ":4: qas[1]"],
+        ),
+        (
+            "qed",
+            [
+                {
+                    "example_id": 1,
+                    "question_text": "q",
+                    "paragraph_text": "c",
+                    "annotation": {"explanation_type": kind, "selected_sentence": {"string": "c", "start": 0}},
+                }
+                for kind in ("none", "single_sentence")
+            ],
+            [":4"],
+        ),
+    ],
+)
+def test_places_of_lines_are_their_numbers(
+    use: str, lines: list[dict[str, Any]], places: list[str], host: PluginHost, tmp_path: Path
+) -> None:
+    (path := tmp_path / "a.jsonl").write_text("".join(f"\n{json.dumps(line)}\n" for line in lines))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        raw = raw_of(host, use, path=str(path))
+    assert [raw.place(row) for row in range(len(raw))] == [f"{path}{place}" for place in places]
+
+
+def test_places_in_lists_are_their_numbers(host: PluginHost, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    tasks = [{"id": k, "data": {"text": "c", "question": "q"}, "annotations": []} for k in range(2)]
+    tokens = [{"id": k, "question": ["q"], "context": ["c"]} for k in range(2)]
+    for use, document_of, expected in (
+        ("label-studio", tasks, [f"{path}: [0]", f"{path}: [1]"]),
+        ("multispanqa", {"data": tokens}, ["data[0]", "data[1]"]),
+    ):
+        path.write_text(json.dumps(document_of))
+        raw = raw_of(host, use, path=str(path))
+        assert [raw.place(row) for row in range(len(raw))] == expected
 
 
 @pytest.mark.filterwarnings(LEFT_OUT)
