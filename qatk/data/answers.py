@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -18,7 +18,7 @@ from qatk.types import NOWHERE, UNKNOWN, Answer, Bool, Examples, Int64, ragged
 from qatk.word_bounds import cuts_word, nearest_start
 
 
-def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
+def checked(examples: Examples, policy: BadAnswers, where: str, name: Callable[[int], str] | None = None) -> Examples:
     """Check that ids are unique and that answers are at their start, and repair answers as the policy says.
 
     An answer is bad if its text is empty or blank, or not at its start. Another whose start is :data:`UNKNOWN` is kept,
@@ -33,6 +33,7 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
             occurrence of their text, either exact or with other whitespace, case, quotes, dashes or form of Unicode
             (the text then becomes the context's), and drops those that do not occur.
         where: the file or data set, for messages.
+        name: what messages call a question, by its row; ``None`` calls it by its id.
 
     Raises:
         DataError: if there are no questions; for duplicate ids; for bad answers under ``error``; for overlapping spans
@@ -53,18 +54,20 @@ def checked(examples: Examples, policy: BadAnswers, where: str) -> Examples:
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=2)
     bad = _bad_answers(examples)
     if len(bad):
-        examples = _without_bad(examples, bad, policy, where)
+        examples = _without_bad(examples, bad, policy, where, name or examples.id.__getitem__)
     return examples if examples.answer_span is None else _without_overlaps(examples, policy, where)
 
 
-def _without_bad(examples: Examples, bad: Int64, policy: BadAnswers, where: str) -> Examples:
+def _without_bad(
+    examples: Examples, bad: Int64, policy: BadAnswers, where: str, name: Callable[[int], str]
+) -> Examples:
     if policy == "error":
-        raise _bad_answers_error(examples, bad, where)
+        raise _bad_answers_error(examples, bad, where, name)
     if policy == "keep":
         starts = examples.answer_start.copy()
         starts[bad] = UNKNOWN
         return replace(examples, answer_start=starts)
-    return _mend(examples, bad, policy, where)
+    return _mend(examples, bad, policy, where, name)
 
 
 def overlapping_spans(examples: Examples, row: int) -> tuple[Answer, Answer] | None:
@@ -121,9 +124,11 @@ def _bad_answers(examples: Examples) -> Int64:
     return np.array(bad, np.int64)
 
 
-def _bad_answers_error(examples: Examples, bad: Int64, where: str) -> DataError:
+def _bad_answers_error(examples: Examples, bad: Int64, where: str, name: Callable[[int], str]) -> DataError:
     owners = examples.answer_owners[bad].tolist()
-    lines = [_describe(examples, row, int(k)) for row, k in list(zip(owners, bad, strict=True))[:LISTED]]
+    lines = [
+        f"{name(row)}: {_describe(examples, row, int(k))}" for row, k in list(zip(owners, bad, strict=True))[:LISTED]
+    ]
     more = ["..."] if len(bad) > LISTED else []
     many = f"{counted(len(bad), 'answer')} of {counted(len(set(owners)), 'question')}"
     blank = any(not examples.answer_text[k].strip() for k in bad.tolist())
@@ -136,20 +141,20 @@ def _bad_answers_error(examples: Examples, bad: Int64, where: str) -> DataError:
 def _describe(examples: Examples, row: int, k: int) -> str:
     text, start, context = examples.answer_text[k], int(examples.answer_start[k]), examples.context_of(row)
     if not text.strip():
-        return f"{examples.id[row]}: the answer is {_short(text) if text else 'empty'}"
+        return f"the answer is {_short(text) if text else 'empty'}"
     if start == NOWHERE and text not in context:
-        return f"{examples.id[row]}: {_short(text)} is not in the context"
+        return f"{_short(text)} is not in the context"
     if not 0 <= start < len(context):
-        return f"{examples.id[row]}: {_short(text)} starts outside the context of {counted(len(context), 'character')}"
+        return f"{_short(text)} starts outside the context of {counted(len(context), 'character')}"
     there = _short(context[start : start + len(text)])
-    return f"{examples.id[row]}: {_short(text)} at {start}, where the context has {there}"
+    return f"{_short(text)} at {start}, where the context has {there}"
 
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
-def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
+def _mend(examples: Examples, bad: Int64, policy: str, where: str, name: Callable[[int], str]) -> Examples:
     owners = examples.answer_owners.tolist()
     texts, starts = list(examples.answer_text), examples.answer_start.copy()
     keep = np.ones(len(texts), np.bool_)
@@ -161,12 +166,12 @@ def _mend(examples: Examples, bad: Int64, policy: str, where: str) -> Examples:
             starts[k], texts[k] = found
     lost = _rows_losing_a_span(examples, keep)
     mended = _keep_answers(replace(examples, answer_text=texts, answer_start=starts), keep, lost)
-    owner_ids = {k: examples.id[owners[k]] for k in bad.tolist()}
+    names = {k: name(owners[k]) for k in bad.tolist()}
     all_of_it = "all answers" if examples.answer_span is None else "all answers, or all of one of their spans"
     counts = {
-        ("answer", "moved to where the text stands"): [name for k, name in owner_ids.items() if keep[k]],
-        ("answer", "left out"): [name for k, name in owner_ids.items() if not keep[k]],
-        ("question", f"left out, having lost {all_of_it}"): [examples.id[row] for row in lost],
+        ("answer", "moved to where the text stands"): [each for k, each in names.items() if keep[k]],
+        ("answer", "left out"): [each for k, each in names.items() if not keep[k]],
+        ("question", f"left out, having lost {all_of_it}"): list(map(name, lost)),
     }
     said = "; ".join(f"{counted(len(ids), what)} {done} ({listed(ids)})" for (what, done), ids in counts.items() if ids)
     warnings.warn(DataWarning(f"{where}: bad_answers: {policy}: {said}"), stacklevel=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 
@@ -25,7 +24,7 @@ def strict(raw: RawExamples, policy: BadAnswers = "error", where: str = "the dat
     Raises:
         DataError: as :func:`checked`, and for questions without ``answers`` and texts with half of a surrogate pair.
     """
-    return checked(unchecked(_located(raw, NOWHERE), where, look=False), policy, where)
+    return checked(unchecked(_located(raw, NOWHERE), where, look=False), policy, where, raw.name_of)
 
 
 def unchecked(raw: RawExamples, where: str, *, look: bool = True) -> Examples:
@@ -41,7 +40,7 @@ def unchecked(raw: RawExamples, where: str, *, look: bool = True) -> Examples:
             surrogate pair.
     """
     if raw.unread:
-        rows = listed([f"{raw.id[row]} ({raw.place(row)}): {what}" for row, what in raw.unread])
+        rows = listed([f"{raw.name_and_place(row)}: {what}" for row, what in raw.unread])
         what = f"{counted(len(raw.unread), 'cell')} cannot be read: {rows}"
         raise DataError(what, where=where, fix="correct them, or leave these rows out")
     gold = bool(raw.has_gold.any())
@@ -118,12 +117,16 @@ def gold_given(
 
 
 def _check_gold(raw: RawExamples, where: str) -> None:
-    gold_given(list(compress(raw.id, lacks_answers(raw).tolist())), len(raw), "answers", where)
-    if names := list(compress(raw.id, contradicts_flag(raw).tolist())):
+    gold_given(_names(raw, lacks_answers(raw)), len(raw), "answers", where)
+    if names := _names(raw, contradicts_flag(raw)):
         what = (
             f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"
         )
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
+
+
+def _names(raw: RawExamples, rows: Bool) -> list[str]:
+    return list(map(raw.name_of, np.flatnonzero(rows).tolist()))
 
 
 def lacks_answers(raw: RawExamples) -> Bool:

@@ -94,6 +94,10 @@ class RawExamples:
         """How a message calls question ``row``: its id, or where it stands if its source has none."""
         return self.place(row) if self.ids_made else self.id[row]
 
+    def name_and_place(self, row: int) -> str:
+        """The id of question ``row`` and where it stands; the place alone if its source has no ids."""
+        return self.place(row) if self.ids_made else f"{self.id[row]} ({self.place(row)})"
+
     @classmethod
     def of(cls, examples: Examples, place: Callable[[int], str] = row_number) -> RawExamples:
         """What examples say, as if a file said so."""

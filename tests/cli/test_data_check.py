@@ -112,11 +112,27 @@ def test_a_program_gets_the_changes(broken: str, tmp_path: Path) -> None:
     found = json.loads(check(broken, "--fix", str(tmp_path / "mended.csv"), "--json").stdout)
     assert found["changes"][-1] == {
         "id": "b",
+        "place": "data[0].paragraphs[0].qas[1]",
         "kind": "padded-answer",
         "before": "'Oslo ' at 30",
         "after": "'Oslo' at 30",
     }
     assert [finding["kind"] for finding in found["findings"]] == []
+
+
+def test_rows_without_ids_are_called_by_their_places(tmp_path: Path) -> None:
+    path, out = tmp_path / "rows.csv", tmp_path / "mended.csv"
+    rows = ["Who?,Ann met Bob.,Ann ,0,no", "Where?,In Oslo.,Oslo,2,yes", "When?,In 1843.,1843,3,no"]
+    path.write_text("\n".join(["question,context,answers,answer_start,is_impossible", *rows]))
+    said = check(str(path), "--fix", str(out)).stdout.splitlines()
+    assert said[:3] == [
+        f"{path}: row 2 padded-answer: 'Ann ' at 0 -> 'Ann' at 0",
+        f"{path}: row 3 misplaced-answer: 'Oslo' at 2 -> 'Oslo' at 3",
+        f"{path}: row 3 contradictory-flag: true -> false",
+    ]
+    places = {"padded-answer": f"{path}: row 2", "misplaced-answer": f"{path}: row 3"}
+    changes = json.loads(check(str(path), "--fix", str(out), "--force", "--json").stdout)["changes"]
+    assert places.items() <= {change["kind"]: change["place"] for change in changes}.items()
 
 
 def test_what_cannot_be_mended_is_left_and_said(tmp_path: Path) -> None:

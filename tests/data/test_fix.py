@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qatk.data import check, fix, strict
+from qatk.data import Change, check, fix, strict
 from qatk.data.mending import mended_text
 from qatk.data.quality import KINDS
 from qatk.types import RawExamples
@@ -86,8 +86,8 @@ def test_a_broken_further_column_is_found_and_its_change_listed(tmp_path: Path) 
     assert (finding.ids, "the column 'by' has U+D800 in" in finding.examples[0]) == (["a"], True)
     found, changes = fix(rows)
     assert found.columns == {"by": ["Zo\ufffd", "Zoë"]}
-    assert [vars(change) for change in changes] == [
-        {"id": "a", "kind": "broken-character", "before": "Zo\ud800", "after": "Zo\ufffd"}
+    assert changes == [
+        Change("a", "data[0].paragraphs[0].qas[0]", "broken-character", "Zo\ud800", "Zo\ufffd"),
     ]
 
 

@@ -34,7 +34,8 @@ class TableDataset:
             UsageError: where a file is not there or has an unknown ending.
             DataError: where a file or a row cannot be read, with the row, or as :func:`qatk.data.strict`.
         """
-        return self._checked(self._rows(*read_tables(self._paths, self._form, self._roles)))
+        table, place = read_tables(self._paths, self._form, self._roles)
+        return self._checked(self._rows(table, place), place)
 
     def stream(self, size: int) -> Iterator[Examples] | None:
         """Read the files in blocks of rows, where these have ids; see :class:`qatk.api.StreamingDataset`."""
@@ -45,14 +46,16 @@ class TableDataset:
         alike = OneColumn()
         return (self._checked(self._rows(table, one_column=alike)) for table in tables) if known else None
 
-    def _checked(self, rows: Rows) -> Examples:
+    def _checked(self, rows: Rows, place: Callable[[int], str] | None = None) -> Examples:
+        """Without ``place`` rows are called by their ids."""
         fix = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
         refused = fix if self.options.bad_answers == "error" else None
         examples = Examples(**rows.columns(self.options.ambiguous, if_absent=refused))
+        name = None if "id" in rows.roles else place
         if "is_impossible" in rows.roles:
-            flagged = replace(RawExamples.of(examples), impossible=rows.impossible())
-            return strict(flagged, self.options.bad_answers, rows.where)
-        return checked(examples, self.options.bad_answers, rows.where)
+            raw = RawExamples.of(examples) if name is None else replace(RawExamples.of(examples, name), ids_made=True)
+            return strict(replace(raw, impossible=rows.impossible()), self.options.bad_answers, rows.where)
+        return checked(examples, self.options.bad_answers, rows.where, name)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""

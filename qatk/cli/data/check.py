@@ -81,7 +81,7 @@ def check_command(
         print_json({**quality.plain(), **({} if out is None else {"changes": [vars(each) for each in changes]})})
     else:
         if out is not None:
-            _print_changes(output(), changes, out)
+            _print_changes(output(), changes, out, placed=raw.ids_made)
         _print(output(), quality)
     if out is not None:
         _write(raw, out, data)
@@ -106,12 +106,13 @@ def _write(raw: RawExamples, out: Path, data: str | None) -> None:
     save(unchecked(raw, data or str(out), look=form_of(out) == "squad"), out, look=True)
 
 
-def _print_changes(console: Console, changes: Sequence[Change], out: Path) -> None:
+def _print_changes(console: Console, changes: Sequence[Change], out: Path, *, placed: bool) -> None:
+    """The changes, each with its question's id, or its place where the data has no ids."""
     from rich.text import Text
 
     for change in changes:
         before, after = _pieces(change)
-        line = Text(f"{visible(change.id)} {change.kind}: {before} -> {after}")
+        line = Text(f"{visible(change.place if placed else change.id)} {change.kind}: {before} -> {after}")
         console.print(line, soft_wrap=True)
     console.print(f"{visible(str(out))}: {counted(len(changes), 'change')}\n", soft_wrap=True, markup=False)
 

@@ -111,13 +111,8 @@ def _finding(raw: RawExamples, found: Found, sizes: dict[Unit, int], show: int) 
         mend=kind.mend,
         ids=list(dict.fromkeys(raw.id[row] for row in found.rows)),
         places=[raw.place(row) for row in found.rows],
-        examples=[f"{_called(raw, row)}: {found.say(number)}" for number, row in enumerate(found.rows[:show])],
+        examples=[f"{raw.name_and_place(row)}: {found.say(number)}" for number, row in enumerate(found.rows[:show])],
     )
-
-
-def _called(raw: RawExamples, row: int) -> str:
-    """A question's id, and where it stands; of made ids the place alone."""
-    return raw.place(row) if raw.ids_made else f"{raw.id[row]} ({raw.place(row)})"
 
 
 def short(text: str) -> str:

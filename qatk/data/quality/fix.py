@@ -23,14 +23,20 @@ class Change:
 
     Attributes:
         id: the question, by the id that it had.
+        place: where it stands, as of :attr:`RawExamples.place`.
         kind: the kind of finding that it mends.
         before, after: what stood there, and what stands there now; ``None``: it is left out.
     """
 
     id: str
+    place: str
     kind: str
     before: str
     after: str | None
+
+
+def _change(raw: RawExamples, row: int, kind: str, before: str, after: str | None) -> Change:
+    return Change(raw.id[row], raw.place(row), kind, before, after)
 
 
 def fix(data: Examples | RawExamples) -> tuple[RawExamples, list[Change]]:
@@ -52,7 +58,7 @@ def _with_texts(raw: RawExamples, changes: list[Change]) -> RawExamples:
     rows = first_rows(raw).tolist()
     for k, mended in contexts.items():
         if rows[k] >= 0:
-            _note(changes, raw.id[rows[k]], mended, raw.context[k])
+            _note(changes, raw, rows[k], mended, raw.context[k])
     texts, starts = _moved(raw, contexts, changes)
     context = [contexts[k].text if k in contexts else text for k, text in enumerate(raw.context)]
     made = replace(
@@ -72,7 +78,7 @@ def _plain(raw: RawExamples, texts: Sequence[str], changes: list[Change]) -> lis
     for row, text in enumerate(texts):
         mended = mended_text(text)
         if mended.text != text:
-            _note(changes, raw.id[row], mended, text)
+            _note(changes, raw, row, mended, text)
         found.append(mended.text)
     return found
 
@@ -80,16 +86,16 @@ def _plain(raw: RawExamples, texts: Sequence[str], changes: list[Change]) -> lis
 def _whole(raw: RawExamples, texts: Sequence[str], changes: list[Change]) -> list[str]:
     """Texts of which nothing but halves of surrogate pairs is mended: ids and further columns."""
     found = []
-    for name, text in zip(raw.id, texts, strict=True):
+    for row, text in enumerate(texts):
         whole = SURROGATE.sub("\ufffd", text)
         if whole != text:
-            changes.append(Change(name, "broken-character", text, whole))
+            changes.append(_change(raw, row, "broken-character", text, whole))
         found.append(whole)
     return found
 
 
-def _note(changes: list[Change], name: str, mended: Mended, before: str) -> None:
-    changes.extend(Change(name, kind, before, mended.text) for kind in mended.kinds)
+def _note(changes: list[Change], raw: RawExamples, row: int, mended: Mended, before: str) -> None:
+    changes.extend(_change(raw, row, kind, before, mended.text) for kind in mended.kinds)
 
 
 def _moved(raw: RawExamples, contexts: dict[int, Mended], changes: list[Change]) -> tuple[list[str], list[int | None]]:
@@ -100,13 +106,13 @@ def _moved(raw: RawExamples, contexts: dict[int, Mended], changes: list[Change])
         text, start, mended = texts[k], starts[k], contexts.get(index[row])
         alone = mended_text(text)
         if alone.text != text:
-            _note(changes, raw.id[row], alone, text)
+            _note(changes, raw, row, alone, text)
         if mended is None or start is None:
             texts[k] = alone.text
         else:
             texts[k], starts[k] = _along(text, start, raw.context[index[row]], mended, alone)
         if texts[k] != text and alone.text == text and mended is not None:
-            changes.append(Change(raw.id[row], mended.kinds[0], text, texts[k]))
+            changes.append(_change(raw, row, mended.kinds[0], text, texts[k]))
     return texts, starts
 
 
@@ -169,7 +175,7 @@ class _Answers:
 
     def _change(self, k: int, row: int, kind: str, text: str, start: int | None) -> None:
         before, after = (_shown(*each) for each in ((self.texts[k], self.starts[k]), (text, start)))
-        self.changes.append(Change(self.raw.id[row], kind, before, after))
+        self.changes.append(_change(self.raw, row, kind, before, after))
         self.texts[k], self.starts[k] = text, start
 
     def drop_blanks(self, row: int) -> None:
@@ -179,9 +185,8 @@ class _Answers:
         if blank and (self._due(row, among, blank) or self.raw.impossible[row] is True):
             for k in blank:
                 self.keep[k] = False
-                self.changes.append(
-                    Change(self.raw.id[row], "blank-answer", _shown(self.texts[k], self.starts[k]), None)
-                )
+                before = _shown(self.texts[k], self.starts[k])
+                self.changes.append(_change(self.raw, row, "blank-answer", before, None))
 
     def _due(self, row: int, among: range, blank: Sequence[int]) -> bool:
         """Whether every span of a question keeps an answer without the blank ones."""
@@ -221,7 +226,7 @@ def _with_ids(raw: RawExamples, changes: list[Change]) -> RawExamples:
     flags = list(raw.impossible)
     for row in np.flatnonzero(contradicts_flag(raw)).tolist():
         after = not flags[row]
-        changes.append(Change(raw.id[row], "contradictory-flag", str(flags[row]).lower(), str(after).lower()))
+        changes.append(_change(raw, row, "contradictory-flag", str(flags[row]).lower(), str(after).lower()))
         flags[row] = after
     raw = replace(raw, id=_whole(raw, raw.id, changes), impossible=flags)
     if len(set(raw.id)) == len(raw):
@@ -240,7 +245,7 @@ def _single_ids(raw: RawExamples, changes: list[Change]) -> tuple[list[int], lis
         if times[name] > 1:
             content = _content(raw, row)
             if content in known:
-                changes.append(Change(name, "duplicate-id", name, None))
+                changes.append(_change(raw, row, "duplicate-id", name, None))
                 continue
             known.add(content)
         seen[name] += 1
@@ -249,7 +254,7 @@ def _single_ids(raw: RawExamples, changes: list[Change]) -> tuple[list[int], lis
             seen[name] += 1
         if new != name:
             taken.add(new)
-            changes.append(Change(name, "duplicate-id", name, new))
+            changes.append(_change(raw, row, "duplicate-id", name, new))
         rows.append(row)
         ids.append(new)
     return rows, ids

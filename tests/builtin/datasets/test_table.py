@@ -278,6 +278,25 @@ def test_answers_in_other_columns_of_other_files(
         assert "one name in all files, or read the files apart: the dataset mix" in str(caught.value)
 
 
+@pytest.mark.parametrize("roles", [{"is_impossible": None}, {}])
+def test_rows_without_ids_are_called_by_their_places(roles: dict[str, None], tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = ["Who?,Ann met Bob.,Ann,0,no", "Where?,In Oslo.,Oslo,2,yes", "When?,In 1843.,1843,3,no"]
+    path.write_text("\n".join(["question,context,answers,answer_start,is_impossible", *rows]))
+    contradicted = f"{path}: 1 question whose is_impossible and answers differ; answers hold: {path}: row 3"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(DataError) as refused:
+            TableDataset(TableOptions(path=str(path), roles=roles)).load()
+        mended = TableDataset(TableOptions(path=str(path), roles=roles, bad_answers="fix")).load()
+    assert mended.answer_start.tolist() == [0, 3, 3]
+    assert f":\n    {path}: row 3: 'Oslo' at 2, where the context has" in str(refused.value)
+    assert [str(each.message) for each in caught] == [
+        *([] if roles else [contradicted, contradicted]),
+        f"{path}: bad_answers: fix: 1 answer moved to where the text stands ({path}: row 3)",
+    ]
+
+
 def test_columns_of_other_names(tmp_path: Path) -> None:
     rows = [
         {"key": r["id"], "q": r["question"], "body": r["context"], "reply": r["answers"], "level": "x"} for r in ROWS
