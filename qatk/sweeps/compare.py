@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qatk.arguments import list_of, settings_of, whole
+from qatk.arguments import list_of, named_in_python, settings_of, whole
 from qatk.comparison.answers import Odds
 from qatk.comparison.compare import check_figures, compare_systems
 from qatk.comparison.fitting import Compared, refuse_unfit
@@ -23,7 +23,7 @@ from qatk.results.comparison import System
 from qatk.run_folder.remote import here
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.launched import Launched
-from qatk.sweeps.overrides import over_values, parse_seeds
+from qatk.sweeps.overrides import over_values, seed_values
 from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
 
@@ -88,7 +88,9 @@ def compare(
     """
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
     scored = (data, runtime, null_odds, na_prob_thresh, use, align, language, language_column)
-    systems = _systems(sources, runs, _Answers(*scored, common, group_seeds, cluster), on, host, (draws, seed, margin))
+    answers = _Answers(*scored, common, group_seeds, cluster)
+    with named_in_python():
+        systems = _systems(sources, runs, answers, on, host, (draws, seed, margin))
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
@@ -219,8 +221,7 @@ def _made(recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, *, 
     if not isinstance(runs.over, Mapping):
         raise UsageError(f"over is {runs.over!r}", fix="map keys to values: over={'decoder.n_best_size': [5, 20]}")
     overs = [over_values(key, values) for key, values in runs.over.items()]
-    listed = None if runs.seeds is None else list_of(runs.seeds, "seeds", "for example seeds=[0, 1, 2]")
-    seeds = None if listed is None else parse_seeds(",".join(map(str, listed)))
+    seeds = None if runs.seeds is None else seed_values(runs.seeds)
     planned = plan(recipes, overs, seeds, host=host, settings=runs.settings, out=runs.out, limit=runs.limit)
     executor = {"use": runs.executor} if isinstance(runs.executor, str) else runs.executor
     if executor is None or isinstance(executor, Mapping):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from qatk.arguments import as_json, list_of
 from qatk.errors import RecipeError, UsageError
@@ -93,9 +94,20 @@ def parse_seeds(text: str) -> list[int]:
         UsageError: for anything but different whole numbers from 0 to 4294967295.
     """
     pieces = [piece.strip() for piece in text.split(",")]
-    if not all(re.fullmatch("[0-9]{1,10}", piece) and int(piece) < 2**32 for piece in pieces):
-        raise UsageError(f"--seeds {text}: expected whole numbers from 0", fix="for example --seeds 0,1,2")
-    seeds = [int(piece) for piece in pieces]
+    seeds = [int(piece) if re.fullmatch("[0-9]{1,10}", piece) else -1 for piece in pieces]
+    return _checked(seeds, f"--seeds {text}", "for example --seeds 0,1,2")
+
+
+def seed_values(seeds: Iterable[object]) -> list[int]:
+    """Seeds from Python. Raises :class:`UsageError` as :func:`parse_seeds` does."""
+    listed = list_of(seeds, "seeds", fix := "for example seeds=[0, 1, 2]")
+    whole = [int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else -1 for seed in listed]
+    return _checked(whole, f"seeds={listed}"[:80], fix)
+
+
+def _checked(seeds: list[int], where: str, fix: str) -> list[int]:
+    if not seeds or not all(0 <= seed < 2**32 for seed in seeds):
+        raise UsageError(f"{where}: expected whole numbers from 0", fix=fix)
     if double := [str(seed) for seed, times in Counter(seeds).items() if times > 1]:
-        raise UsageError(f"--seeds {text}: {', '.join(double)} is given twice")
+        raise UsageError(f"{where}: {', '.join(double)} is given twice")
     return seeds

@@ -143,7 +143,10 @@ def test_mistakes(tmp_path: Path) -> None:
         ({"over": "head.use=linear,tagger"}, "over is 'head.use=linear,tagger'"),
         ({"seeds": "0,1"}, "seeds is '0,1', where a list is due"),
         ({"seeds": 3}, "seeds is 3, where a list is due"),
-        ({"seeds": [0, -1]}, "--seeds 0,-1: expected whole numbers from 0"),
+        ({"seeds": [0, -1]}, "seeds=[0, -1]: expected whole numbers from 0\n  for example seeds=[0, 1, 2]"),
+        ({"seeds": [0, 1.0]}, "seeds=[0, 1.0]: expected whole numbers from 0"),
+        ({"seeds": [1, 1]}, "seeds=[1, 1]: 1 is given twice"),
+        ({"over": {"seed": [1, 2]}}, "over seed=[1, 2]: seeds are no systems\n  give them with seeds 0,1,2"),
         ({"seeds": [0, 1], "settings": "trainer.epochs=1"}, "settings is 'trainer.epochs=1', where a list is due"),
         ({"seeds": [0, 1], "settings": [1]}, "settings hold 1, which is no text"),
         ({"seeds": [0, 1], "settings": {"trainer.epochs": "many"}}, "--set trainer.epochs"),
@@ -160,6 +163,9 @@ def test_mistakes(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as told:
             qatk.compare(recipe, out=tmp_path / "made", **options)
         assert str(told.value).startswith(said), options
+    for options, said in (({"language": "de"}, "language goes with data"), ({"use": "table"}, "use: only for data or")):
+        with pytest.raises(UsageError, match=said):
+            qatk.compare(FILES / "bold.json", FILES / "careful.json", **options)
     with pytest.raises(UsageError, match="recipes are compared with recipes"):
         qatk.compare(recipe, FILES / "bold.json")
     with pytest.raises(UsageError, match="one value is one system"):
