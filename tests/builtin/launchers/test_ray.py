@@ -23,10 +23,11 @@ from qatk.sweeps.overrides import parse_over
 from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import Outcome, launched, sweep
 from qatk.testing import check_component
+from repository import SUPPORT
 from small import write_recipe
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.filterwarnings("error::qatk.errors.QatkWarning")]
-HOST = PluginHost.discover(environ={})
+HOST = PluginHost.discover(files=[str(SUPPORT / "waiting_plugin.py")], environ={})
 QUICK = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 300, "health_check_failure_threshold": 3}
 """Ray tells after a second that a node is lost, instead of after half a minute."""
 
@@ -74,7 +75,10 @@ def test_a_job_without_a_place_is_taken_away_at_once(cluster: Any, tmp_path: Pat
 def compare(
     folder: Path, executor: Launched, heard: list[SweepEvent], cluster: Any = None
 ) -> tuple[list[System], list[Outcome]]:
-    """A comparison of two values; where there is a cluster, a raylet is killed once its run has ended an epoch."""
+    """A comparison of two values; where there is a cluster, a raylet is killed once its run has ended an epoch.
+
+    No run goes beyond its second epoch until then.
+    """
 
     def listen(event: SweepEvent) -> None:
         heard.append(event)
@@ -82,6 +86,7 @@ def compare(
         if isinstance(event, EpochEnded) and lost and raylet_of(event.run.folder) == pid_of_raylet(lost):
             cluster.remove_node(lost, allow_graceful=False)
             cluster.lost = None
+            (folder / "lost").touch()
 
     over = [parse_over("backbone.layers=1,2")]
     settings, out = ["save_every=5 steps"], folder / ("here" if cluster is None else "there")
@@ -108,7 +113,7 @@ def test_a_run_of_a_lost_node_goes_on_elsewhere_to_the_same_figures(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("qatk.sweeps.launched.sys", SimpleNamespace(executable=forked_python()))
-    write_recipe(tmp_path, train=96, dev=8, epochs=12)
+    write_recipe(tmp_path, train=96, dev=8, epochs=12, use="waiting", until=str(tmp_path / "lost"))
     heard: list[SweepEvent] = []
     there, outcomes = compare(tmp_path, launched({"use": "ray", "address": cluster.address}, HOST), heard, cluster)
     assert cluster.lost is None
