@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -84,7 +84,7 @@ class PluginHost:
             environ: ``QATK_PLUGINS`` is an allow-list (empty: none), ``QATK_STRICT_PLUGINS=1`` makes a broken
                 plugin an error at once.
         """
-        found, taken = _by_name(entry_points(group=GROUP))
+        found, taken = _by_name(_entries())
         block = list(block)
         allow = _names(environ["QATK_PLUGINS"]) if "QATK_PLUGINS" in environ else None
         former = _former_names(found.values(), {*block, *(allow or ())} - set(found))
@@ -221,6 +221,13 @@ class _Found:
     def may_have(self, kind: str | None) -> bool:
         """Whether it may have components of a kind: a built-in plugin has those alone that it is called after."""
         return kind is None or self.plugin.distribution != "qatk" or self.plugin.name == f"{kind}s"
+
+
+def _entries() -> Iterator[EntryPoint]:
+    """``entry_points(group=GROUP)`` in half the time: distributions without any are not parsed."""
+    found = [dist.name for dist in distributions() if f"[{GROUP}]" in (dist.read_text("entry_points.txt") or "")]
+    for name in filter(None, dict.fromkeys(found)):  # one that is shadowed on the path counts by what shadows it
+        yield from Distribution.from_name(name).entry_points.select(group=GROUP)
 
 
 def _by_name(entries: Iterable[EntryPoint]) -> tuple[dict[str, EntryPoint], list[EntryPoint]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_the_built_ins_come_through_the_entry_points(host: PluginHost) -> None:
     assert found["decoder", "min-null"].distribution == "qatk"
     assert {kind for kind, _ in found} == set(PROTOCOLS)
     assert not [p for p in host.plugins if p.error]
+
+
+def test_entry_points_are_those_that_python_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for site, groups in (("later", {"both": "qatk", "mine": "qatk", "other": "qatk"}), ("first", {"both": "console"})):
+        for name, group in groups.items():
+            info = tmp_path / site / f"x_{name}-1.dist-info"
+            info.mkdir(parents=True)
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: x-{name}\nVersion: 1\n")
+            (info / "entry_points.txt").write_text(f"[{group}]\nx-{name} = nothing\n")
+        monkeypatch.syspath_prepend(tmp_path / site)
+    found = [(entry.name, entry.value) for entry in PluginHost.discover(environ={}).entries]
+    assert sorted(found) == sorted((entry.name, entry.value) for entry in entry_points(group="qatk"))
+    assert {name for name, value in found if value == "nothing"} == {"x-mine", "x-other"}
 
 
 def test_every_built_in_keeps_its_protocol(host: PluginHost) -> None:
