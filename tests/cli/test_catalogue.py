@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import signal
-import stat
 import sys
 import warnings
 from collections import Counter
@@ -67,14 +66,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory, host: PluginHost) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def left() -> dict[Path, dict[str, tuple[int, int]]]:
+    """The contents of the folder as the last row left it, if it passed: what the next one finds."""
+    return {}
+
+
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{row.line}-{row.command}"[:60]) for row in rows()])
 def test_a_wrong_input_gives_one_message(
-    row: Row, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    row: Row,
+    folder: Path,
+    left: dict[Path, dict[str, tuple[int, int]]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "1000")
     monkeypatch.setattr(sys, "argv", ["qatk", *(replaced(word) for word in shlex.split(row.command))])
-    before = contents(folder)
+    before = left.pop(folder, None) or contents(folder)
     with warnings.catch_warnings(), limited(), pytest.raises(SystemExit) as ended:
         main()
     out, err = capsys.readouterr()
@@ -90,7 +99,8 @@ def test_a_wrong_input_gives_one_message(
     assert len(said) <= LONGEST
     assert re.fullmatch(r"[\n -\x7e\xa0-\U0010ffff]*", out + err), "control characters"
     shutil.rmtree("runs", ignore_errors=True)  # a run that came to nothing, which the next start takes over
-    assert contents(folder) == before, "something was written"
+    left[folder] = contents(folder)
+    assert left[folder] == before, "something was written"
 
 
 def replaced(word: str) -> str:
@@ -101,12 +111,17 @@ def replaced(word: str) -> str:
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
     """Every file with its size and time, and every folder; a lock that comes and goes changes a folder's time alone."""
-    found = {}
-    for root, folders, files in os.walk(folder):  # four times as fast as rglob; it runs before and after each row
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for path in (os.path.join(root, name) for name in (*folders, *files)):  # noqa: PTH118
-            state = os.lstat(path)
-            found[path] = (0, 0) if stat.S_ISDIR(state.st_mode) else (state.st_size, state.st_mtime_ns)
+    found: dict[str, tuple[int, int]] = {}
+    folders = [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:  # faster than rglob and os.walk; it runs for each row
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    state = entry.stat(follow_symlinks=False)
+                    found[entry.path] = (state.st_size, state.st_mtime_ns)
+                elif entry.name != "__pycache__":
+                    found[entry.path] = (0, 0)
+                    folders.append(entry.path)
     return found
 
 
