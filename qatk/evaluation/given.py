@@ -28,7 +28,7 @@ def given_examples(rows: object, columns: Sequence[str] = ()) -> Examples:
     Scoring reads texts only, as the official script does.
 
     Raises:
-        UsageError, DataError: as :meth:`qatk.Examples.from_rows`, but for answers that do not stand in their context.
+        UsageError, DataError: as :meth:`qatk.Examples.from_rows`, but for texts that do not stand in their context.
     """
     if rows is None:
         raise UsageError("there is nothing to score: data is None", fix="give examples, rows, or the path of a file")
@@ -37,7 +37,8 @@ def given_examples(rows: object, columns: Sequence[str] = ()) -> Examples:
         raise UsageError(what, where="data", fix=fix)
     from qatk.types import Rows, arrow_table  # with Arrow, which other data need not load
 
-    found = Examples(**Rows(arrow_table(rows, "data"), "data", columns=columns).columns("first", if_absent=None))
+    read = Rows(arrow_table(rows, "data"), "data", columns=columns)
+    found = Examples(**read.columns("first", if_outside="mend these rows, or leave them out"))
     answers = zip(found.answer_owners.tolist(), found.answer_text, found.answer_start.tolist(), strict=True)
     there = [
         bool(text.strip()) and start >= 0 and found.context_of(row).startswith(text, start)

@@ -154,7 +154,8 @@ class Examples:
         from qatk.types.rows import Rows
 
         read = Rows(arrow_table(rows, where), where, roles, columns)
-        return cls(**read.columns(ambiguous, if_absent="mend these rows, or leave them out"))
+        fix = "mend these rows, or leave them out"
+        return cls(**read.columns(ambiguous, if_absent=fix, if_outside=fix))
 
     def __len__(self) -> int:
         return len(self.id)

@@ -84,22 +84,24 @@ class Rows:
             what = f"answers in several columns cannot have places, which {self.roles['answer_start']!r} would give"
             raise DataError(what, where=where, fix=f"{setting_of('answer_start', 'null')}, has them looked for")
 
-    def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None) -> Columns:
+    def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None, if_outside: str | None = None) -> Columns:
         """The columns of examples; the place of an answer that is a text alone is looked for in its context.
 
         Args:
             ambiguous: the place of one that stands there several times.
             if_absent: what to do about answers that do not stand in their context, for the error; ``None`` gives them
-                a place where they do not stand, and no text where they lie outside of it.
+                a place where they do not stand.
+            if_outside: what to do about places outside of the context, for the error; ``None`` leaves them without
+                text, which is for readers that leave such answers out.
 
         Raises:
             DataError: for such answers, for nulls, and for values of other types, with the row.
         """
         texts = {role: _filled(self.table[self.roles[role]]) for role in _TEXTS if role in self.roles}
         answers, outside = self._answers()
-        if outside and if_absent is not None:
+        if outside and if_outside is not None:
             what = f"{counted(len(outside), 'answer', 'lies')} outside the context:{_below(outside)}"
-            raise DataError(what, where=self.where, fix=f"answer_end is the character after the last; {if_absent}")
+            raise DataError(what, where=self.where, fix=f"answer_end is the character after the last; {if_outside}")
         if answers is not None:
             answers = self._located(answers, texts["context"].to_pylist(), ambiguous, if_absent)
         return self._canonical(texts, answers)

@@ -192,7 +192,6 @@ def test_rows_are_data_to_score() -> None:
         {"answers": "zzz"},
         {"answers": ["red fox", "zzz"]},
         {"answers": {"text": ["red fox"], "answer_start": [3]}},
-        {"answer_start": 2, "answer_end": 400},
         {"answers": "red"},
     ],
 )
@@ -203,6 +202,14 @@ def test_rows_are_scored_as_the_same_rows_of_a_file(folder: Path, answers: dict[
     found, read = (evaluate(data, {"q0": "red fox"}) for data in (rows, "rows.jsonl"))
     assert found.metrics == read.metrics
     assert found.examples.digest() == read.examples.digest()
+
+
+def test_places_outside_of_a_context_are_no_answer_to_score(folder: Path) -> None:
+    rows = [{"id": "q0", "question": "Who?", "context": "A red fox.", "answer_start": 2, "answer_end": 400}]
+    Path("rows.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    for data in (rows, "rows.jsonl"):
+        with pytest.raises(DataError, match=r"1 answer lies outside the context:\n .*: from 2 to 400, of 10 char"):
+            evaluate(data, {"q0": ""})
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,12 @@ class TableDataset:
 
     def _checked(self, rows: Rows, place: Callable[[int], str] | None = None) -> Examples:
         """Without ``place`` rows are called by their ids."""
-        fix = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
-        refused = fix if self.options.bad_answers == "error" else None
-        examples = Examples(**rows.columns(self.options.ambiguous, if_absent=refused))
+        policy = self.options.bad_answers
+        absent = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
+        outside = "correct them, or leave them out (bad_answers: skip)"  # they have no text to keep
+        refused = absent if policy == "error" else None, outside if policy in ("error", "keep") else None
+        columns = rows.columns(self.options.ambiguous, if_absent=refused[0], if_outside=refused[1])
+        examples = Examples(**columns)
         name = None if "id" in rows.roles else place
         if "is_impossible" in rows.roles:
             raw = RawExamples.of(examples) if name is None else replace(RawExamples.of(examples, name), ids_made=True)

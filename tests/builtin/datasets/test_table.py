@@ -472,6 +472,9 @@ def test_places_outside_of_a_context_are_bad_answers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,question,context,start,end\n1,a,bcd,2,9\n2,b,bcd,0,1\n3,c,bcd,7,8\n")
     options = TableOptions(path=str(tmp_path / "a.csv"), bad_answers="skip")
     assert list(TableDataset(options).load().id) == ["2"]
+    for policy in ("error", "keep"):
+        with pytest.raises(DataError, match=r"correct them, or leave them out \(bad_answers: skip\)"):
+            TableDataset(options.model_copy(update={"bad_answers": policy})).load()
     raw = TableDataset(options).raw()
     assert (list(raw.answer_text), raw.answer_start) == (["", "b", ""], [2, 0, 7])
     found = {each.kind: each.ids for each in check(raw).findings}
