@@ -67,8 +67,10 @@ def _check_texts(examples: Examples, where: str) -> None:
 
 def _check_names(examples: Examples, written: Sequence[str], where: str, *, several: bool) -> None:
     """Refuse further columns that a reader would take for something else."""
-    free = set() if several or "answers" in written else USUAL.keys() - set(written)
-    taken = {name for held in free for name in USUAL[held]} | ({"answer_end"} if "answer_start" in written else set())
+    gold = "answers" in written and not several
+    free = set() if several or gold else USUAL.keys() - set(written)
+    taken = {name for held in free for name in USUAL[held]} | ({"is_impossible"} if gold else set())
+    taken |= {"answer_end"} if "answer_start" in written else set()
     if bad := [name for name in examples.columns if name in written or name.strip().lower() in taken]:
         what = f"a further column called {' or '.join(map(repr, bad))} would be read as something else"
         raise DataError(what, where=where, fix="rename it in the data, or convert to another form")

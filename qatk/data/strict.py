@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from qatk.data.answers import BadAnswers, checked
-from qatk.errors import DataError, DataWarning, UsageError, counted, listed
+from qatk.errors import DataError, UsageError, counted, listed
 from qatk.types import NOWHERE, Bool, Examples, RawExamples, as_starts
+from qatk.types.raw import flags_differ
 from qatk.word_bounds import starts_of
 
 
@@ -119,10 +120,7 @@ def gold_given(
 def _check_gold(raw: RawExamples, where: str) -> None:
     gold_given(_names(raw, lacks_answers(raw)), len(raw), "answers", where)
     if names := _names(raw, contradicts_flag(raw)):
-        what = (
-            f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"
-        )
-        warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
+        warnings.warn(flags_differ(names, where), stacklevel=4)
 
 
 def _names(raw: RawExamples, rows: Bool) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qatk.errors import counted
+from qatk.errors import DataWarning, counted, listed
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number
 from qatk.types.examples import Examples
 from qatk.types.ragged import owners
@@ -119,3 +119,9 @@ class RawExamples:
             columns=examples.columns,
             place=place,
         )
+
+
+def flags_differ(names: Sequence[str], where: str) -> DataWarning:
+    """What is said of questions, by their names, whose ``is_impossible`` says other than their answers."""
+    what = f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"
+    return DataWarning(f"{where}: {what}")

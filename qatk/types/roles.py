@@ -145,6 +145,8 @@ def _found(names: Sequence[str], named: Mapping[str, str | None], have_places: C
         guess("answers", ["text"])
     if "answer_start" not in roles and "answer_end" not in named:
         roles.pop("answer_end", None)
+    if not {"answers", "answer_start"} & roles.keys():
+        roles.pop("is_impossible", None)  # there is nothing to hold it against: a further column
     return roles
 
 

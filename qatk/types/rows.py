@@ -16,6 +16,7 @@ from qatk.types.arrays import row_number
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of, quoted
+from qatk.types.raw import flags_differ
 from qatk.types.roles import OneColumn, one_each, roles_of
 from qatk.types.starts import NOWHERE, UNKNOWN
 from qatk.types.tables import Columns, check_names, columns_of_table, text_column, with_texts
@@ -45,8 +46,8 @@ class Rows:
         table: a ``pyarrow.Table``.
         where: what messages call it.
         roles: the column that holds the ``id``, ``question``, ``context``, ``title``, ``answers``, ``answer_start``
-            or ``answer_end``, or says by true and false that a question ``is_impossible``; ``None``: none does. A list
-            of several columns for ``answers``.
+            or ``answer_end``, or says by true and false that a question ``is_impossible``, which is held against the
+            answers: without gold it is a further column. ``None``: none does. A list of several for ``answers``.
         columns: further columns to read.
         place: says where a row stands, its file included, for messages; ``None`` counts rows from 0.
         one_column: what has looked at the rows before these, where they are a block of more.
@@ -87,6 +88,8 @@ class Rows:
     def columns(self, ambiguous: Ambiguous, *, if_absent: str | None = None, if_outside: str | None = None) -> Columns:
         """The columns of examples; the place of an answer that is a text alone is looked for in its context.
 
+        ``is_impossible`` that says other than the answers is warned of and not followed.
+
         Args:
             ambiguous: the place of one that stands there several times.
             if_absent: what to do about answers that do not stand in their context, for the error; ``None`` gives them
@@ -103,6 +106,7 @@ class Rows:
             what = f"{counted(len(outside), 'answer', 'lies')} outside the context:{_below(outside)}"
             raise DataError(what, where=self.where, fix=f"answer_end is the character after the last; {if_outside}")
         if answers is not None:
+            self._check_flags(answers)
             answers = self._located(answers, texts["context"].to_pylist(), ambiguous, if_absent)
         return self._canonical(texts, answers)
 
@@ -140,6 +144,18 @@ class Rows:
                 unread.append((row, what))
         unknown = {row for row, _ in unread or ()}
         return [None if row in unknown else _FLAGS[str(value).strip().lower()] for row, value in enumerate(values)]
+
+    def _check_flags(self, answers: Sequence[Sequence[Place]]) -> None:
+        flags = enumerate(zip(self.impossible(), answers, strict=True))
+        if differing := [row for row, (flag, places) in flags if flag is not None and flag is bool(places)]:
+            ids = self._names()
+            warnings.warn(flags_differ([ids[row] for row in differing], self.where), stacklevel=4)
+
+    def _names(self) -> list[str]:
+        """What messages call each row: its id, else where it stands."""
+        if "id" in self.roles:
+            return list(map(str, self.table[self.roles["id"]].to_pylist()))
+        return list(map(self._place, range(self.table.num_rows)))
 
     def _at(self, row: int) -> str:
         """Where a row stands, its file included, and its id where it has one."""
@@ -192,8 +208,7 @@ class Rows:
     ) -> list[list[Place]]:
         """The answers with the places of those that are texts alone."""
         absent, several = [], []
-        rows = range(len(answers))
-        ids = self.table[self.roles["id"]].to_pylist() if "id" in self.roles else list(map(self._place, rows))
+        ids = self._names()
         for row, places in enumerate(answers):
             for k, (text, start) in enumerate(places):
                 if start == UNKNOWN:  # which says so, and is not to be looked for
@@ -204,7 +219,7 @@ class Rows:
                 if not starts:
                     absent.append(f"{ids[row]}: {text[:60]!r}")
                 elif len(starts) > 1:
-                    several.append(str(ids[row]))
+                    several.append(ids[row])
                     if ambiguous == "unknown":
                         continue
                 # What stands nowhere is given a place where it does not stand: its reader decides over it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -14,13 +15,15 @@ from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError, 
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageError
-from qatk.data import checked
+from qatk.data import strict
 from qatk.files import causes, ending, first_line, hub_errors, is_of_network, is_there, unreachable
 from qatk.types import columns_of_table
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.columns import with_all
 
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
+_FLAG = "is_impossible"
+"""The column that says by true and false that a question has no answer."""
 _TIMEOUT = 20.0
 _BATCH = 1000
 """Rows of a stream that are read together."""
@@ -44,21 +47,26 @@ class HubDataset:
             HubUnreachable: where the hub does not answer.
             DataError: where the rows are no questions, or as :func:`qatk.data.answers.checked`.
         """
-        return checked(self._read(), self.options.bad_answers, self._where)
+        return strict(self.raw(), self.options.bad_answers, self._where)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Fetch or read the rows, right or wrong."""
-        return RawExamples.of(HubDataset(with_all(self.options))._read() if whole else self._read())
+        return HubDataset(with_all(self.options))._read() if whole else self._read()
 
     @property
     def _where(self) -> str:
         return f"{self.options.name} ({self.options.split})"
 
-    def _read(self) -> Examples:
+    def _read(self) -> RawExamples:
         with _quiet():
             rows = _load(self.options, self._where)
             table = _table(rows, self.options.limit, self._where, is_there(Path(self.options.name)))
-        return Examples(**columns_of_table(table, self._where, self.options.columns))
+        flags: list[bool | None] = [None] * table.num_rows
+        if {"answers", _FLAG} <= {*table.column_names} and pa.types.is_boolean(table[_FLAG].type):
+            flags = table[_FLAG].to_pylist()
+            table = table if _FLAG in self.options.columns else table.drop_columns([_FLAG])
+        examples = Examples(**columns_of_table(table, self._where, self.options.columns))
+        return replace(RawExamples.of(examples), impossible=flags)
 
     def load_whole(self) -> Examples:
         """With all further columns."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from qatk.api import Examples, RawExamples
-from qatk.data import checked, strict
+from qatk.data import checked
 from qatk.types import OneColumn, Rows, usual_name
 from qatk_builtin.datasets.columns import with_all
 from qatk_builtin.datasets.table_csv import CsvForm
@@ -53,12 +53,7 @@ class TableDataset:
         outside = "correct them, or leave them out (bad_answers: skip)"  # they have no text to keep
         refused = absent if policy == "error" else None, outside if policy in ("error", "keep") else None
         columns = rows.columns(self.options.ambiguous, if_absent=refused[0], if_outside=refused[1])
-        examples = Examples(**columns)
-        name = None if "id" in rows.roles else place
-        if "is_impossible" in rows.roles:
-            raw = RawExamples.of(examples) if name is None else replace(RawExamples.of(examples, name), ids_made=True)
-            return strict(replace(raw, impossible=rows.impossible()), self.options.bad_answers, rows.where)
-        return checked(examples, self.options.bad_answers, rows.where, name)
+        return checked(Examples(**columns), policy, rows.where, None if "id" in rows.roles else place)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""

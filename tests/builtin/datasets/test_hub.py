@@ -19,6 +19,7 @@ import pytest
 
 from commands import forked_python
 from hub_stub import serving
+from qatk.data import check, save
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples, columns_of_table
 from qatk_builtin.datasets import HubOptions
@@ -76,6 +77,25 @@ def check_whole(examples: Examples) -> None:
 
 
 # ---- folders and files
+
+
+def test_is_impossible_is_held_against_the_answers(tmp_path: Path) -> None:
+    def written(**columns: list[Any]) -> str:
+        pq.write_table(pa.table({**COLUMNS, **columns}), tmp_path / "a.parquet")
+        return str(tmp_path / "a.parquet")
+
+    dataset = HubDataset(HubOptions(name=written(is_impossible=[False, True, True])))
+    with pytest.warns(DataWarning, match="1 question whose is_impossible and answers differ; answers hold: c"):
+        examples = dataset.load_whole()
+    assert examples.columns == {}
+    save(examples, tmp_path / "squad.json")
+    assert {each.kind: each.ids for each in check(dataset.raw()).findings}["contradictory-flag"] == ["c"]
+    for further in ("*", "is_impossible"):
+        kept = load(written(is_impossible=["hard", None, ""]), columns=[further])
+        assert kept.columns == {"is_impossible": ["hard", "", ""]}
+    with pytest.warns(DataWarning, match="answers hold: a"):
+        kept = load(written(is_impossible=[True, None, False]), columns=["is_impossible"])
+    assert kept.columns == {"is_impossible": ["true", "", "false"]}
 
 
 def test_folders_of_parquet_and_json_by_split(tmp_path: Path) -> None:

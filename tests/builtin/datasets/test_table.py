@@ -497,8 +497,11 @@ def test_is_impossible_is_held_against_the_answers(name: str, flags: list[Any], 
         for k in range(4)
     ]
     dataset = TableDataset(TableOptions(path=str(write(tmp_path, name, rows)), columns=["*"]))
-    with pytest.warns(DataWarning, match="1 question whose is_impossible and answers differ; answers hold: 3"):
+    says = "1 question whose is_impossible and answers differ; answers hold: 3"
+    with pytest.warns(DataWarning, match=says):
         examples = dataset.load()
+    with pytest.warns(DataWarning, match=f"the rows: {says}"):
+        assert Examples.from_rows(rows).digest() == examples.digest()
     assert examples.has_answer.tolist() == [False, True, True, True]
     assert examples.columns == {}
     save(examples, tmp_path / "squad.json")
@@ -513,7 +516,20 @@ def test_a_column_is_impossible_that_holds_something_else(tmp_path: Path) -> Non
         DataError, match=r"row 2 \(007\): 'hard' does not say .*\n.*roles: {is_impossible: null} .* --set roles\.is_imp"
     ):
         load(path)
-    assert load(path, roles={"is_impossible": None}, columns=["*"]).columns == {"is_impossible": ["hard"] * 3}
+    examples = load(path, roles={"is_impossible": None}, columns=["*"])
+    assert examples.columns == {"is_impossible": ["hard"] * 3}
+    with pytest.raises(DataError, match="a further column called 'is_impossible' would be read as something else"):
+        save(examples, tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize(("flag", "kept"), [(True, "true"), ("hard", "hard")])
+def test_without_answers_is_impossible_is_a_further_column(flag: object, kept: str, tmp_path: Path) -> None:
+    row = {"id": "a", "question": "?", "context": CONTEXT, "is_impossible": flag}
+    dataset = TableDataset(TableOptions(path=str(write(tmp_path, "a.jsonl", [row]))))
+    assert unchecked(dataset.raw(whole=True), "x").columns == {"is_impossible": [kept]}
+    for to in ("b.csv", "b.jsonl", "b.parquet"):
+        save(dataset.load_whole(), tmp_path / to)
+        assert load(tmp_path / to, columns=["*"]).columns == {"is_impossible": [kept]}
 
 
 def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
