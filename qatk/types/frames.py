@@ -39,9 +39,9 @@ def arrow_table(data: object, where: str) -> pa.Table:
 
 
 def by_column(rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[Any]]:
-    """Rows as columns: all keys that any row has, with ``None`` where a row lacks one."""
+    """Rows as columns: all keys that any row has, with ``None`` where a row lacks one or has NaN."""
     names = dict.fromkeys(name for row in rows for name in row)
-    return {str(name): [row.get(name) for row in rows] for name in names}
+    return {str(name): [_without_nan(row.get(name)) for row in rows] for name in names}
 
 
 def _converted(data: Any) -> pa.Table:
@@ -53,14 +53,19 @@ def _converted(data: Any) -> pa.Table:
     if hasattr(data, "with_format"):
         return _converted(data.with_format("arrow")[:])  # a datasets.Dataset, whatever it selects of its rows
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and all(isinstance(r, Mapping) for r in data):
-        data = by_column(data)
+        return pa.table(by_column(data))
     if isinstance(data, Mapping):
-        return pa.table({str(name): pa.array(_without_nan(column)) for name, column in data.items()})
+        return pa.table({str(name): [_without_nan(value) for value in column] for name, column in data.items()})
     raise TypeError
 
 
-def _without_nan(column: Any) -> list[Any]:
-    return [None if _is_nan(value) else value for value in column]
+def _without_nan(value: Any) -> Any:
+    """The value with ``None`` for NaN, in lists and mappings too."""
+    if isinstance(value, Mapping):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if _is_nan(value) else value
 
 
 def _is_nan(value: Any) -> bool:

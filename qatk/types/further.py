@@ -22,7 +22,7 @@ def column_values(
     known: Sequence[str] | None = None,
     used: Collection[str] = (),
 ) -> dict[str, list[str]]:
-    """The values of some keys as texts: numbers, true and false as JSON writes them, ``""`` for null or nothing.
+    """The values of some keys as texts: numbers, true and false as JSON writes them, ``""`` for null, NaN or nothing.
 
     Args:
         rows: one a question, whatever keys they have.
@@ -72,7 +72,7 @@ def _text_of(value: object) -> str | None:
     """One value as a text; ``None`` for what is none."""
     if isinstance(value, str):
         return value
-    if value is None:
+    if value is None or value != value:  # NaN, which JSON of Python has in place of null
         return ""
     if isinstance(value, bool | int | float):
         return json.dumps(value)

@@ -153,9 +153,11 @@ def text_column(
     Raises:
         DataError: for another type, and for nulls.
     """
+    if nulls is not None and pc.all(pc.is_null(chunks, nan_is_null=True), min_count=0).as_py():
+        return pa.array([nulls] * len(chunks), pa.large_string())
     kind = chunks.type.value_type if pa.types.is_dictionary(chunks.type) else chunks.type
     known = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    if not (known or (numbers and pa.types.is_integer(kind)) or (nulls is not None and pa.types.is_null(kind))):
+    if not (known or (numbers and pa.types.is_integer(kind))):
         raise DataError(f"the column {name!r} holds {kind}, not text", where=where, fix=_FIX)
     if chunks.null_count and nulls is None:
         row = chunks.is_null().index(True).as_py()

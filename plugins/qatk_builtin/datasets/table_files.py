@@ -25,6 +25,7 @@ ENDINGS = (*table_csv.ENDINGS, ".jsonl", ".ndjson", ".json", ".parquet", ".arrow
 _BLOCK = 1 << 24
 """Bytes that Arrow's JSON reader parses at a time; one row must fit into it."""
 _NULL_FIRST = re.compile(rb"\[\s*null\b")
+_NAN = re.compile(r"[:\[,]\s*NaN\b")
 
 
 def read_tables(
@@ -164,9 +165,10 @@ def _of_lines(text: str, path: Path) -> pa.Table:
             return table
         return read(pa.BufferReader(data), parse_options=pyarrow.json.ParseOptions(explicit_schema=schema))
     except pa.ArrowInvalid:
-        for _ in read_json_lines(path):  # names the line that is no JSON
-            pass
-        raise
+        rows = [row for _, row in read_json_lines(path)]  # which names the line that is no JSON
+        if not _NAN.search(text) or not all(isinstance(row, dict) for row in rows):
+            raise
+        return pa.table(by_column(rows))  # Arrow takes NaN for a number, which a column of texts has none of
 
 
 def no_dates(kind: pa.DataType) -> pa.DataType:

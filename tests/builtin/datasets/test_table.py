@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -445,6 +446,21 @@ def test_nan_in_json_lines_is_null(tmp_path: Path) -> None:
     for number, more in enumerate(said):
         (tmp_path / f"{number}.jsonl").write_text(f'{{"id": "a", "question": "?", "context": "Oslo", {more}}}\n')
         assert load(tmp_path / f"{number}.jsonl").has_answer.tolist() == [False]
+
+
+@pytest.mark.parametrize("answers", [["Oslo", math.nan], [["Oslo"], [math.nan]], [["Oslo", math.nan], []]])
+def test_nan_is_null_in_json_as_in_frames(answers: list[Any], tmp_path: Path) -> None:
+    nan = math.nan
+    more = {"answers": answers, "title": [nan, nan], "year": [1.5, nan], "level": [nan, "hard"]}
+    rows = [{"id": str(k), "question": "?", "context": "Oslo", **{key: more[key][k] for key in more}} for k in range(2)]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    examples = Examples.from_rows(rows, columns=["*"])
+    assert (examples.spans_of(0), examples.answers_of(1), list(examples.title)) == ([(0, 4)], [], ["", ""])
+    assert examples.columns == {"year": ["1.5", ""], "level": ["", "hard"]}
+    for name in ("a.json", "a.jsonl", "a.parquet"):
+        assert load(tmp_path / name, columns=["*"]).digest() == examples.digest()
 
 
 @pytest.mark.parametrize(
