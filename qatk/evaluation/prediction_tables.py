@@ -6,14 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
 from qatk.errors import DataError
-from qatk.files import ending, read_text
+from qatk.files import beginning_of, ending, read_text
+from qatk.types.names import find_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-"""What is between two cells, by the ending of a file."""
+"""What is written between two cells, by the ending of a file."""
 _WRITTEN = (
     "id",
     "question",
@@ -42,24 +44,35 @@ def write_table(file: TextIO, rows: Iterable[Mapping[str, object]], delimiter: s
 def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
     """Read the rows of such a table, of qatk or of another program, each with its position for messages.
 
+    What parts cells, what stands above the header and the case of its names are read as in data; rows without any cell
+    are passed over.
+
     Raises:
         DataError: if it lacks a column that is needed, or a row cannot be read.
         UsageError: if the file cannot be opened.
     """
-    delimiter = DELIMITERS[ending(path)]
-    table = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+    text = io.StringIO(read_text(path), newline="")
+    skipped, first, delimiter = beginning_of(text, ending(path))
+    table = csv.DictReader(chain([first], text), delimiter=delimiter)
     try:
-        known = set(table.fieldnames or ())
-        if absent := [name for name in needed if not {name, BESIDE_GOLD.get(name, name)} & known]:
-            between = "commas" if delimiter == "," else "tabs"
+        header = list(table.fieldnames or ())
+        known = {name: held for name in (*_TEXTS, *_VALUES) if (held := find_name(header, [name])) is not None}
+        if absent := [name for name in needed if not {name, BESIDE_GOLD.get(name, name)} & known.keys()]:
+            between = "commas or semicolons" if ending(path) == ".csv" else "tabs"
             what = f"the header has no column {' and no column '.join(map(repr, absent))}"
-            raise DataError(what, where=f"{path}:1", fix=f"name the columns in the first row, with {between} between")
+            fix = f"name the columns in the first row, with {between} between"
+            raise DataError(what, where=f"{path}:{skipped + 1}", fix=fix)
         for row in table:
-            where = f"{path}:{table.line_num}"
-            texts: dict[str, object] = {name: row.get(name) for name in _TEXTS}
-            yield where, texts | {name: _value(row[name], name, where) for name in _VALUES if row.get(name)}
+            if any(map(row.get, header)):
+                where = f"{path}:{skipped + table.line_num}"
+                cells = {name: row.get(held) for name, held in known.items()}
+                if delimiter == ";" and (odds := cells.get("null_odds")):
+                    cells["null_odds"] = odds.replace(",", ".")  # spreadsheets part cells by ; where decimals have ,
+                texts: dict[str, object] = {name: cells.get(name) for name in _TEXTS}
+                yield where, texts | {name: _value(cell, name, where) for name in _VALUES if (cell := cells.get(name))}
     except csv.Error as error:
-        raise DataError(f"the row cannot be read: {error}", where=f"{path}:{table.line_num + 1}") from error
+        where = f"{path}:{skipped + table.line_num + 1}"
+        raise DataError(f"the row cannot be read: {error}", where=where) from error
 
 
 def _value(cell: str, name: str, where: str) -> object:

@@ -1,6 +1,7 @@
 """Files: written completely or not at all, and read with one clear message for everything that can be wrong."""
 
 from qatk.files.cache import LIMIT, PLACE, cache_folder, cache_limit, least_used
+from qatk.files.delimited import SEP, Beginning, beginning_of
 from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
 from qatk.files.reading import (
     ending,
@@ -32,8 +33,11 @@ __all__ = [
     "LIMIT",
     "PLACE",
     "RUN_MARK",
+    "SEP",
+    "Beginning",
     "RemoteFolder",
     "append_json_line",
+    "beginning_of",
     "cache_folder",
     "cache_limit",
     "causes",

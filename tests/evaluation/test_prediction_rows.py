@@ -200,10 +200,27 @@ def test_a_table_of_spans_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.csv", "id;answer;null_odds\nq0;Arlen;1,5\nq1;;-2\n"),
+        ("p.csv", 'sep=;\r\nID; Answer ;Null_Odds;\r\n"q0";"Arlen";1,5;\r\nq1;;-2;\r\n;;;\r\n;;;\r\n'),
+        ("p.csv", ",,\n,,\nID,Answer,null_odds\nq0,Arlen,1.5\nq1,,-2\n,,\n"),
+        ("p.tsv", "ID\tAnswer\tnull_odds\nq0\tArlen\t1.5\nq1\t\t-2\n\t\t\n"),
+    ],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, newline="")
+    assert read_predictions(tmp_path / name) == {"q0": ["Arlen"], "q1": []}
+    assert read_null_odds(tmp_path / name) == {"q0": 1.5, "q1": -2.0}
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"p\.csv:1: the header has no column 'id'\n.*with commas between"),
-        ("id;answer\nq0;x", r"p\.csv:1: the header has no column 'id'"),
+        ("", r"p\.csv:1: the header has no column 'id'\n.*with commas or semicolons between"),
+        ("sep=;\nid,answer\nq0,x", r"p\.csv:2: the header has no column 'id'"),
+        ("id|answer\nq0|x", r"p\.csv:1: the header has no column 'id'"),
+        ("sep=;\n;\nID;Answer;Start\n;;\nq0;x;here", r"p\.csv:5: 'start' is 'here'"),
         ("id,said\nq0,x", r"p\.csv:2: question 'q0' has neither an 'answer' nor 'spans'"),
         ("id,answer\n", "the file has no rows"),
         ("id,answer\nq0", r"p\.csv:2: question 'q0' has neither an 'answer' nor 'spans'"),

@@ -20,17 +20,13 @@ from typing_extensions import TypedDict
 
 from qatk.api import DataError, DataWarning
 from qatk.display import counted
-from qatk.files import ending
+from qatk.files import SEP, beginning_of, ending
 from qatk.types import Int64
 from qatk_builtin.datasets.table_places import FileRows, spreadsheet_rows
 
 ENDINGS = (".csv", ".tsv")
 _BLOCK = 1 << 24
-_USUAL = ",;\t"
-"""What may part cells in files that end in .csv: what the header has most of outside of quotes, or the first."""
-_SEP = re.compile(r'"?sep=(?P<by>[ -~\t])"?', re.IGNORECASE)
-"""The line above the header in which Excel names what parts cells."""
-_HIDDEN = re.compile(rf"[\s,;]*{_SEP.pattern}[\r\n]", re.IGNORECASE)
+_HIDDEN = re.compile(rf"[\s,;]*{SEP.pattern}[\r\n]", re.IGNORECASE)
 """It shows no such line."""
 
 
@@ -91,21 +87,13 @@ def _is_filled(column: pa.ChunkedArray) -> bool:
 def arrow_options(text: TextIO, kind: str, form: CsvForm, size: int) -> ArrowOptions:
     """How a file is read, in blocks of ``size`` bytes: every cell is a text, whatever it looks like, and "" is null.
 
-    Lines above the header without any text, and one that says ``sep=``, are skipped.
-
     Args:
-        text: the file, from its beginning.
+        text: the file, from its beginning; see :func:`qatk.files.beginning_of`.
         kind: its ending.
         form: how its cells are written.
         size: the bytes of a block.
     """
-    skipped, first, delimiter = 0, text.readline(), form.delimiter
-    while first and ((said := _SEP.fullmatch(first.rstrip("\r\n"))) or not first.strip(f" \t\r\n{delimiter or ',;'}")):
-        delimiter = delimiter or (said and said["by"])
-        skipped, first = skipped + 1, text.readline()
-    if delimiter is None:
-        bare = re.sub('"[^"]*"', "", first) if form.quotes else first
-        delimiter = "\t" if kind == ".tsv" else max(_USUAL, key=bare.count)
+    skipped, first, delimiter = beginning_of(text, kind, form.delimiter, quotes=form.quotes)
     names = _cells(chain([first], text), delimiter, form)
     return {
         "read_options": pyarrow.csv.ReadOptions(block_size=size, use_threads=False, skip_rows=skipped),
