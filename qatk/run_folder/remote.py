@@ -19,6 +19,9 @@ from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import read_manifest
 
 _STATES = "checkpoints/"
+_SENT = ".sent"
+"""A file of a folder of this machine: the manifest of its run was at the URL once. If it is not any more, the run was
+removed there."""
 _NEVER = (-1, -1)
 """The version of a file that is to be sent again."""
 P = TypeVar("P", bound=str | Path)
@@ -32,7 +35,8 @@ class Mirror:
 
     Args:
         remote: the run folder at the URL.
-        folder: of this machine; what is at the URL replaces its content, unless the same run came further in it.
+        folder: of this machine; what is at the URL replaces its content, unless the same run came further in it, or
+            the run in it never came to the URL.
         check: called before anything is sent; raises where the run is another's by now.
 
     Raises:
@@ -42,17 +46,18 @@ class Mirror:
 
     def __init__(self, remote: RemoteFolder, folder: Path, check: Callable[[], None] = lambda: None) -> None:
         self.remote, self.folder, self.check = remote, folder, check
-        if (names := remote.names()) and RUN_MARK not in names:
-            raise RunFolderError(f"{remote.url} holds something that is not a run", fix="name another URL with --out")
+        names = remote.names()
         if _is_further(folder, remote, names):
-            what = f"{folder} came further in this run than {remote.url}: it goes on there, and is sent"
-            warnings.warn(QatkWarning(what), stacklevel=2)
-            self.sent = dict.fromkeys(names, _NEVER)
+            if known := RUN_MARK in names:
+                what = f"came further in this run than {remote.url}: it goes on there, and is sent"
+            else:
+                what = f"holds a run that never came to {remote.url}: --resume sends it; to begin another, remove it"
+            warnings.warn(QatkWarning(f"{folder} {what}"), stacklevel=2)
+            self.sent = dict.fromkeys(names if known else (), _NEVER)
             return
-        for old in folder.iterdir() if folder.is_dir() else ():
-            if old.name != LOCK:
-                discard(old)
-        remote.fetch_all(names, folder)
+        if names and RUN_MARK not in names:
+            raise RunFolderError(f"{remote.url} holds something that is not a run", fix="name another URL with --out")
+        _fetch_anew(remote, names, folder)
         self.sent = {name: _version(folder / name) for name in names}
 
     def send(self, *, final: bool = False) -> None:
@@ -81,6 +86,8 @@ class Mirror:
         for name in sorted(changed, key=_turn):
             self.remote.send(whole[name], name)
             self.sent[name] = changed[name]
+            if name == RUN_MARK:
+                (self.folder / _SENT).touch()
         for name in gone:
             self.remote.remove(name)
             del self.sent[name]
@@ -95,12 +102,26 @@ def _version(path: Path) -> tuple[int, int]:
     return path.stat().st_size, path.stat().st_mtime_ns
 
 
+def _fetch_anew(remote: RemoteFolder, names: Sequence[str], folder: Path) -> None:
+    """Have a folder of this machine hold what is at a URL; as the manifest comes last, no part of it seems whole."""
+    discard(folder / RUN_MARK)
+    for old in folder.iterdir() if folder.is_dir() else ():
+        if old.name != LOCK:
+            discard(old)
+    remote.fetch_all([name for name in names if name != RUN_MARK], folder)
+    if RUN_MARK in names:
+        (folder / _SENT).touch()
+        remote.fetch_all([RUN_MARK], folder)
+
+
 def _is_further(folder: Path, remote: RemoteFolder, names: Sequence[str]) -> bool:
-    """Whether the run at a URL came further in a folder of this machine, from which it could not be sent any more."""
+    """Whether a folder of this machine has what could not be sent: a whole run, or the end of the one at the URL."""
     with TemporaryDirectory(prefix="qatk-manifest-") as there:
         try:
             made = read_manifest(folder)
-            remote.fetch_all([name for name in names if name == RUN_MARK], Path(there))
+            if RUN_MARK not in names:
+                return not (folder / _SENT).exists()
+            remote.fetch_all([RUN_MARK], Path(there))
             sent = read_manifest(Path(there))
         except RunFolderError:
             return False

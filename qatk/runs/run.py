@@ -118,7 +118,7 @@ def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, 
     with warnings.catch_warnings():
         if remote is not None:  # whose own lock says by its name what was left
             warnings.simplefilter("ignore", QatkWarning)
-        lock = stack.enter_context(locked(path))
+        lock = stack.enter_context(locked(path, any_folder=remote is not None))
     stack.enter_context(listen_too(Noting(lock)))
     mirror = None
     if remote is not None:

@@ -22,9 +22,13 @@ from qatk.run_folder.remote import Mirror, followed, here
 from qatk.run_folder.remote_lock import RemoteLock, locked_there
 from qatk.run_folder.watching import Watched
 
+SENT = ".sent"
+"""What tells that the manifest was at the URL."""
+
 
 def files(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    found = [path for path in folder.rglob("*") if path.is_file() and path.name != SENT]
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
 
 
 def write(folder: Path, **contents: str) -> None:
@@ -63,9 +67,12 @@ def test_a_manifest_says_no_more_than_what_is_there(tmp_path: Path) -> None:
     assert files(other) == files(folder)
 
 
-def came_to(folder: Path, *stages: str, step: int = 0, recipe: str = "mine", lacks: str = "") -> Path:
+def came_to(
+    folder: Path, *stages: str, step: int = 0, recipe: str = "mine", lacks: str = "", sent: bool = False
+) -> Path:
     """A run that came so far, but for one file of its state."""
     folder.mkdir()
+    (folder / SENT).touch() if sent else None
     identity = Identity(recipe=recipe)
     write_manifest(folder, Manifest(identity=identity, stages={stage: StageRecord() for stage in stages}))
     if step:
@@ -85,7 +92,9 @@ def came_to(folder: Path, *stages: str, step: int = 0, recipe: str = "mine", lac
         pytest.param({"step": 8, "lacks": "weights"}, {"step": 4}, False, id="damaged"),
         pytest.param({"step": 8, "recipe": "other"}, {"step": 4}, False, id="another run"),
         pytest.param({"stages": ("train",)}, {"stages": ("train", "score")}, False, id="finished elsewhere"),
-        pytest.param({"stages": ("train",)}, None, False, id="removed at the URL"),
+        pytest.param({"stages": ("train",), "sent": True}, None, False, id="removed at the URL"),
+        pytest.param({"stages": ("train",)}, None, True, id="never sent"),
+        pytest.param({"step": 8}, {"step": 8, "lacks": "../../manifest.json"}, True, id="killed as it was first sent"),
     ],
 )
 def test_what_could_not_be_sent_is_sent_by_the_next_call(
@@ -95,10 +104,11 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
         return came_to(tmp_path / name, *stages, **more)
 
     folder, store, url = made("folder", **here), tmp_path / "store", f"file://{tmp_path}/store"
-    expected = files(folder)
-    if there is None or not kept:
-        expected = {} if there is None else files(made("store", **there))
-    elif made("store", **there):
+    if there is not None:
+        made("store", **there)
+    known = (store / "manifest.json").exists()
+    expected = files(folder) if kept else files(store)
+    if known and kept:
         write(store, left="by an older state")
     monkeypatch.setattr("qatk.run_folder.remote.working_folder", lambda _: folder)
     with followed(url) as other:
@@ -106,11 +116,19 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         mirror = Mirror(RemoteFolder(url), folder)
-    said = f"{folder} came further in this run than {url}: it goes on there, and is sent"
-    assert [str(warning.message) for warning in told] == [said] * kept
+    said = f"came further in this run than {url}: it goes on there, and is sent"
+    if not known:
+        said = f"holds a run that never came to {url}: --resume sends it; to begin another, remove it"
+    assert [str(warning.message) for warning in told] == [f"{folder} {said}"] * kept
     assert files(folder) == expected
     mirror.send(final=True)
     assert (files(store) if store.exists() else {}) == expected
+    for path in store.rglob("*"):  # somebody removes the run
+        path.unlink() if path.is_file() else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Mirror(RemoteFolder(url), folder)
+    assert files(folder) == {}, "and begins anew"
 
 
 def test_a_copy_is_made_of_each_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from qatk.errors import QatkWarning, RunFolderError, TrainingDiverged
 from qatk.progress import listen
 from qatk.recipes.sections import Interval
 from qatk.run_folder.event_log import read_events
+from qatk.run_folder.remote import working_folder
 from qatk.runs.pause import pausing_on_signals
 from repository import SUPPORT
 from small import write_recipe
@@ -184,7 +185,11 @@ def test_a_run_at_a_url_goes_on_on_another_machine(
         pytest.raises(RunFolderError, match=rf"{url} already holds this run, unfinished\n"),
     ):
         qatk.run(undisturbed.recipe, out=url)
-    qatk.run(undisturbed.recipe, out=url, resume=True)
+    locked = set()
+    ((made := working_folder(url)) / "manifest.json").unlink()  # as a transfer leaves it that was cut off
+    with listen(lambda *_: locked.add((made / ".lock").exists())):
+        qatk.run(undisturbed.recipe, out=url, resume=True)
+    assert locked == {True}
     assert contents(store) == undisturbed.contents
     monkeypatch.setenv("QATK_CACHE", str(tmp_path / "machine-3"))
     assert qatk.compare(url, store, draws=1000).pairs[0].headline.difference == 0
