@@ -15,6 +15,7 @@ from qatk.cli.shared import RunCluster, output, plain_warnings, plugin_host
 from qatk.errors import QatkError, QatkWarning, UsageError
 
 if TYPE_CHECKING:
+    from qatk.plugins.live import LiveReporter
     from qatk.results import RunResult
 
 PAGE = "report.html"
@@ -48,9 +49,9 @@ def report_command(
     """Report a finished run again, without loading a model.
 
     Uses the reporters of its recipe, with their options; by default these print the report and write report.md and
-    report.html.
+    report.html. For a run at a URL, they write files only with --out.
     """
-    from qatk.files import is_there
+    from qatk.files import is_there, url_of
     from qatk.plugins.live import LiveReporter
     from qatk.run_folder.folder import SETS
     from qatk.run_folder.load import load_run
@@ -63,7 +64,7 @@ def report_command(
     if open_page and reporter:
         raise UsageError("--open shows the page of the reporter html", fix="leave --reporter out")
     host = plugin_host(context)
-    run = here(run)
+    only_read, run = (url_of(run) if out is None else None), here(run)
     result, folder = load_run(run, on=on, host=host), out or (run if on == "dev" else run / SETS / on)
     if open_page and cluster is None and out is None and (folder / PAGE).is_file():
         _open(folder / PAGE)
@@ -72,11 +73,22 @@ def report_command(
     reporters = [host.live(LiveReporter, "reporter", name, options) for name, options in wanted]
     if cluster is not None:
         result = _clustered(result, cluster)
+    if only_read is not None:
+        _only_print(reporters, result, only_read, open_page)
+        return
     with locked(out or run):
         for each in reporters:
             each.report(result, folder, output())
     if open_page:
         _open(folder / PAGE)
+
+
+def _only_print(reporters: Sequence[LiveReporter], result: RunResult, url: str, open_page: bool) -> None:
+    if open_page:
+        raise UsageError("a run at a URL is only read", where=url, fix="name a folder for the page with --out")
+    for each in reporters:
+        each.report(result, None, output())
+    output().print("no files were written: --out FOLDER takes them", style="dim", soft_wrap=True)
 
 
 def _clustered(result: RunResult, column: str) -> RunResult:

@@ -36,6 +36,7 @@ from qatk.errors import RunFolderError, UsageError
 from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
+from qatk.run_folder.remote import here
 from qatk_builtin.reporters.html.charts import curve, diagonal
 from qatk_builtin.reporters.html.costs import costs_chart, frontier
 from qatk_builtin.reporters.html.curves import learning_chart
@@ -387,6 +388,25 @@ def test_open_hands_the_page_to_the_browser(finished: Path, tmp_path: Path, monk
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert seen.read_text() == (tmp_path / "report.html").resolve().as_uri()
+
+
+def test_report_writes_nothing_beside_a_run_at_a_url(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path))
+    url, copy = f"file://{finished}", here(f"file://{finished}")
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    shown = CliRunner().invoke(app, ["report", url])
+    assert (shown.exit_code, str(copy) in shown.stdout) == (0, False), shown.output
+    assert "questions" in shown.stdout
+    assert shown.stdout.endswith("no files were written: --out FOLDER takes them\n")
+    refused = CliRunner().invoke(app, ["report", url, "--open", "--cluster", "context"]).exception
+    assert str(refused) == f"{url}: a run at a URL is only read\n  name a folder for the page with --out"
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or True)
+    assert CliRunner().invoke(app, ["report", url, "--open"]).exit_code == 0
+    assert opened == [(copy / "report.html").as_uri()], "the page that the run wrote"
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
 def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
