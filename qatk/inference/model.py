@@ -199,7 +199,7 @@ def load_model(
         model: a run folder, its URL, or the result of the run; the folder of a saved or an exported model; the hub id
             of a question-answering checkpoint; or ``package:NAME/sub/path``. Windows, decoder and null threshold are
             those of the run; for a model that qatk did not train, they are the defaults of a recipe.
-        device: as in the trainer's option, such as ``cpu`` or ``cuda``.
+        device: as in the trainer's option, such as ``cpu`` or ``cuda``; an exported model takes ``cpu`` and ``auto``.
         settings: options by section, such as ``{"decoder": {"max_answer_length": 50}}``, or ``KEY=VALUE`` texts such as
             ``["decoder.max_answer_length=50"]``. ``passages`` replaces the run's: ``{"passages": {"use": "bm25",
             "keep": 8}}`` scores the best windows only, ``{}`` all windows.

@@ -205,10 +205,10 @@ def _defaults() -> dict[str, dict[str, object]]:
 
 
 def with_device(sections: Sections, device: str) -> Sections:
-    """Sections with the trainer on a device. Raises :class:`UsageError` for an export on another than the CPU."""
+    """Sections with the trainer on a device. Raises :class:`UsageError` for an export on a device but the CPU."""
     if "trainer" in sections:
         return {**sections, "trainer": {**sections["trainer"], "device": device}}
-    if device != "cpu":
+    if device not in ("cpu", "auto"):
         raise UsageError("exported for the CPU", where=f"--device {device}", fix="leave --device out")
     return sections
 

@@ -31,6 +31,7 @@ from qatk.api import (
     UsageError,
 )
 from qatk.files import LIMIT, PLACE
+from qatk.inference.exporting import export_model
 from qatk.plugins.host import PluginHost
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
@@ -277,6 +278,19 @@ def test_targets_follow_from_the_options_of_the_teachers_head(bench: Bench, fold
     plain, known = teacher._model, teacher.identity(bench.examples, bench.windows)
     teacher._model = dataclasses.replace(plain, sections={**plain.sections, "head": {"use": "linear", "layers": 2}})
     assert teacher.identity(bench.examples, bench.windows) != known
+
+
+def test_an_exported_model_teaches_students_on_any_device(bench: Bench, tmp_path: Path) -> None:
+    save_model(plain := tmp_path / "plain", answers=True)
+    exported = export_model(plain, "onnx", tmp_path / "exported").folder
+    due, *found = (
+        Teacher(str(name), device, bench.student.tokenizer(), bench.student.spec()).targets(
+            bench.examples, bench.windows
+        )
+        for name, device in ((plain, "cpu"), *((exported, device) for device in ("auto", "cpu", "cuda")))
+    )
+    for targets in found:
+        np.testing.assert_allclose(np.exp(targets.start), np.exp(due.start), atol=1e-4)
 
 
 def test_soft_targets_used_longest_ago_make_room(tmp_path: Path) -> None:

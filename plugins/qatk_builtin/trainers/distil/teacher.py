@@ -19,7 +19,8 @@ class Teacher:
 
     Args:
         name: a run folder, a saved or exported model, or a checkpoint of the hub.
-        device: where it computes, as the trainer's option says.
+        device: of the student: on ``cpu`` the teacher computes there too, else on a GPU if there is one and the teacher
+            is not exported.
         tokenizer, spec: the student's.
 
     Raises:
@@ -29,7 +30,7 @@ class Teacher:
     def __init__(self, name: str, device: str, tokenizer: Tokenizer, spec: BackboneSpec) -> None:
         self.name = name
         try:
-            self._model = qatk.load_model(name, device=device)
+            self._model = qatk.load_model(name, device="cpu" if device == "cpu" else "auto")
         except QatkError as error:
             error.what = f"the teacher {name} cannot be loaded: {error.what}"
             raise
