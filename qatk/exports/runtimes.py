@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from qatk.errors import ModelError, UsageError
+from qatk.files import folder_size
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveTrainer
 from qatk.plugins.live_exports import LiveExporter, LiveRuntime, module_of
@@ -28,10 +29,12 @@ class OpenModel:
     Attributes:
         runtime: the live component.
         model: what it opened.
+        exported_bytes: size of the files that were exported on the way; ``None`` where none were.
     """
 
     runtime: LiveRuntime
     model: Model
+    exported_bytes: int | None = None
 
     def predict(self, features: Features) -> SpanScores:
         """Scores of all windows."""
@@ -80,7 +83,7 @@ def open_trained(
     spec, windows = sample(exporter)
     with TemporaryDirectory(prefix="qatk-export-") as folder:
         export_files(exporter, trainer, model, spec, windows, Path(folder))
-        return open_exported(runtime, Path(folder), spec)
+        return replace(open_exported(runtime, Path(folder), spec), exported_bytes=folder_size(Path(folder)))
 
 
 def exporter_of(section: Mapping[str, Plain], host: PluginHost) -> LiveExporter:

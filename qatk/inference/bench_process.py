@@ -60,7 +60,7 @@ def _run(job: dict[str, object]) -> dict[str, object]:
         "p50_ms": 1000 * float(np.quantile(times, 0.5)),
         "p99_ms": 1000 * float(np.quantile(times, 0.99)),
         "memory_bytes": memory,
-        "model_bytes": size_of(str(job["model"])),
+        "model_bytes": model.opened.exported_bytes or size_of(str(job["model"])),
         "load_seconds": loaded,
         "calls": len(times),
         **(_scores(model, examples) if job["score"] and examples.has_gold else {}),

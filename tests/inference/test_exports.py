@@ -25,6 +25,7 @@ from qatk.comparison.systems import read_systems
 from qatk.errors import ModelError, PluginError, QatkError, QatkWarning, RecipeError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import exporter_of, runtime_section
+from qatk.files import folder_size
 from qatk.hub.push import package
 from qatk.inference.bench import Measured, _measure, bench
 from qatk.inference.bench_page import bench_html
@@ -162,8 +163,16 @@ def test_an_export_serves_and_is_compared(run: Path, exported: tuple[Path, dict[
     about = described("mill", model)
     assert (about["precision"], about["device"]) == ("fp32", "cpu")
     assert about["components"]["runtime"] == "onnx"  # type: ignore[index]
-    one, other = read_systems([run, exported[0]], data=run.parent / "dev.json")
-    assert one.evaluations[0].predictions.text == other.evaluations[0].predictions.text
+    three = read_systems(
+        [run, run, exported[0]], data=run.parent / "dev.json", runtimes=["torch", "onnx:int8", "onnx:fp32"]
+    )
+    one, _, whole = (system.evaluations[0] for system in three)
+    assert one.predictions.text == whole.predictions.text
+    sizes = [system.facts["model_bytes"] for system in three]
+    assert sizes[0] == folder_size(run / "model")
+    assert sizes[1] != sizes[0]
+    assert sizes[1] < (exported[0] / "model.onnx").stat().st_size
+    assert sizes[2] == folder_size(exported[0])
     with pytest.raises(UsageError, match="3 runtimes for 2 systems"):
         read_systems([run, run], data=run.parent / "dev.json", runtimes=["torch", "onnx", "onnx"])
 
