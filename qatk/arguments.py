@@ -28,7 +28,7 @@ def named_in_python() -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        error.what, error.where, error.fix = (text and _renamed(text) for text in (error.what, error.where, error.fix))
+        error.what, error.where, error.fix = _renamed(error.what), error.where, error.fix and _renamed(error.fix)
         raise
 
 

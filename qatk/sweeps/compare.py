@@ -88,9 +88,7 @@ def compare(
     """
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
     scored = (data, runtime, null_odds, na_prob_thresh, use, align, language, language_column)
-    answers = _Answers(*scored, common, group_seeds, cluster)
-    with named_in_python():
-        systems = _systems(sources, runs, answers, on, host, (draws, seed, margin))
+    systems = _systems(sources, runs, _Answers(*scored, common, group_seeds, cluster), on, host, (draws, seed, margin))
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
 
@@ -124,6 +122,7 @@ class _Answers:
     cluster: str | None
 
 
+@named_in_python()
 def _systems(
     compared: Sequence[Given | RunResult],
     runs: _Runs,

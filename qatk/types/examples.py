@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,7 @@ from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, fre
 from qatk.types.mapped import release
 from qatk.types.names import NamedColumns
 from qatk.types.ragged import owners, ragged_rows
-
-if TYPE_CHECKING:
-    from qatk.types.rows import Ambiguous
+from qatk.types.starts import Ambiguous
 
 _CHUNK = 4096
 """Texts that are encoded together."""

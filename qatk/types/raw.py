@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qatk.errors import DataWarning, counted, listed
+from qatk.errors import counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number
 from qatk.types.examples import Examples
 from qatk.types.ragged import owners
-
-if TYPE_CHECKING:
-    from qatk.types.rows import Ambiguous
-
-UNKNOWN_START = -1
-"""The ``answer_start`` in :class:`Examples` of an answer whose place is not known."""
+from qatk.types.starts import UNKNOWN, Ambiguous
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,16 +106,10 @@ class RawExamples:
             context_index=examples.context_index,
             answer_offsets=np.zeros(n + 1, np.int64) if gold is None else gold,
             answer_text=examples.answer_text,
-            answer_start=[None if start == UNKNOWN_START else start for start in starts],
+            answer_start=[None if start == UNKNOWN else start for start in starts],
             has_gold=np.full(n, gold is not None),
             impossible=[None] * n,
             answer_span=examples.answer_span,
             columns=examples.columns,
             place=place,
         )
-
-
-def flags_differ(names: Sequence[str], where: str) -> DataWarning:
-    """What is said of questions, by their names, whose ``is_impossible`` says other than their answers."""
-    what = f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"
-    return DataWarning(f"{where}: {what}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +15,8 @@ from qatk.types.arrays import row_number
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of, quoted
-from qatk.types.raw import flags_differ
 from qatk.types.roles import OneColumn, one_each, roles_of
-from qatk.types.starts import NOWHERE, UNKNOWN
+from qatk.types.starts import NOWHERE, UNKNOWN, Ambiguous
 from qatk.types.tables import Columns, check_names, columns_of_table, text_column, with_texts
 from qatk.word_bounds import starts_of
 
@@ -28,8 +26,6 @@ _FLAGS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "no", "0", "0.0"), False),
     **dict.fromkeys(("", "none", "null", "nan"), None),
 }
-Ambiguous = Literal["first", "last", "unknown"]
-"""Which place an answer has that is a text alone and stands several times in its context, within words aside."""
 
 
 class Rows:
@@ -263,3 +259,9 @@ def _arrow_answers(answers: Sequence[Sequence[Place]]) -> pa.Array:
     kind = pa.list_(pa.struct([("text", pa.string()), ("answer_start", pa.int64())]))
     rows = [[{"text": text, "answer_start": start} for text, start in places] for places in answers]
     return pa.array(rows, kind)
+
+
+def flags_differ(names: Sequence[str], where: str) -> DataWarning:
+    """What is said of questions, by their names, whose ``is_impossible`` says other than their answers."""
+    what = f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"
+    return DataWarning(f"{where}: {what}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,9 @@ UNKNOWN = -1
 """The ``answer_start`` of an answer whose place the data does not give."""
 NOWHERE = -2
 """Stands for an ``answer_start`` that is no place in any context."""
+
+Ambiguous = Literal["first", "last", "unknown"]
+"""Which place an answer has that is a text alone and stands several times in its context, within words aside."""
 
 _LIMIT = 2**31 - 1
 

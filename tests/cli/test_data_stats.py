@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
 from qatk.data import describe
-from qatk.types.rows import Ambiguous
+from qatk.types.starts import Ambiguous
 from qatk_builtin.datasets.table import TableDataset
 from qatk_builtin.datasets.table_options import TableOptions
 from repository import ROOT

@@ -16,7 +16,7 @@ import pytest
 import qatk
 from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples, tables
-from qatk.types.rows import Ambiguous
+from qatk.types.starts import Ambiguous
 from qatk.types.tables import Columns
 
 OSLO = "Ann met Bob in Oslo. Oslo is old."
