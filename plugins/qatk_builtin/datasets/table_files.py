@@ -15,7 +15,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from qatk.api import DataError, UsageError
-from qatk.files import ending, first_line, is_there, parse_json, read_json_lines, read_text
+from qatk.files import ending, first_line, is_there, parse_json, read_json_lines, read_text, url_of
 from qatk.types import by_column, check_answers_alike, check_names, retyped
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
@@ -61,7 +61,7 @@ def read_tables(
 
 def files(source: str) -> list[Path]:
     """The files that a path or glob names. Raises :class:`UsageError` where a glob names none."""
-    if is_there(Path(source)) or not glob.has_magic(source):
+    if is_there(Path(source)) or url_of(source) or not glob.has_magic(source):
         return [Path(source)]
     if found := sorted(map(Path, glob.glob(source, recursive=True))):  # noqa: PTH207  # also of absolute paths
         return found
@@ -88,7 +88,7 @@ def read_table(path: Path, form: CsvForm = AS_USUAL) -> FileRows:
 def _read(path: Path, form: CsvForm) -> FileRows:
     kind = ending(path)
     refuse_folder(path)
-    if kind not in ENDINGS:
+    if kind not in ENDINGS and url_of(path) is None:
         raise UsageError(
             f"rows are not read from a file that ends in {kind or 'nothing'}",
             where=str(path),
