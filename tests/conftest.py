@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 for name, value in {
     "HF_HUB_OFFLINE": "1",
@@ -39,6 +42,14 @@ def pytest_collection_finish() -> None:
     """What is there now stays: going through it takes half a second, and statsmodels does so at every call."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_setup() -> None:
+    """Once torch's exporter is loaded: it parses the same 400 functions for each model, for a second; keep them."""
+    kind: Any = getattr(sys.modules.get("onnxscript._internal.values"), "TracedOnnxFunction", None)
+    parsed = getattr(kind, "function_ir", None)
+    if isinstance(parsed, property) and not hasattr(parsed.fget, "cache_info"):
+        kind.function_ir = property(cache(parsed.fget))
 
 
 @pytest.fixture(scope="session")
