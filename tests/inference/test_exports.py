@@ -124,20 +124,19 @@ def test_an_export_in_another_precision_promises_no_error_rate(run: Path, tmp_pa
     assert qatk.load_model(out).threshold is None
 
 
-def test_a_run_at_a_url_is_exported_measured_and_asked(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_at_a_url_is_measured_and_asked(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
     url, asked = run.absolute().as_uri(), {"question": "When was it built?", "context": "It was built in 1843."}
-    out = export_model(url, "onnx", tmp_path / "out").folder
-    assert json.loads((out / "export.json").read_text())["model"] == url
     (measured,) = bench([url], batch_sizes=[1], seconds=0.1)
     assert (measured.model, measured.model_bytes > 0) == (url, True)
     assert qatk.pipeline(model=url)(**asked) == qatk.pipeline(model=run)(**asked)
     assert qatk.pipeline(model=url).model.sections["trainer"] == qatk.load_model(run).sections["trainer"]
 
 
-def test_answers_are_compared_in_the_language_of_the_run(run: Path, tmp_path: Path) -> None:
+def test_an_export_of_a_url_is_compared_in_the_language_of_its_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
     shutil.copytree(run, german := tmp_path / "german")
     content = json.loads((german / "manifest.json").read_text())
     content["recipe"]["metrics"] = [{"use": "squad", "language_column": "lang"}]
@@ -149,7 +148,8 @@ def test_answers_are_compared_in_the_language_of_the_run(run: Path, tmp_path: Pa
         qa["is_impossible"] = not text
     (tmp_path / "data.json").write_text(json.dumps(data))
     examples = read_data(tmp_path / "data.json", language_column="lang")
-    exported = export_model(german, "onnx", tmp_path / "out", data=examples)
+    exported = export_model(german.as_uri(), "onnx", tmp_path / "out", data=examples)
+    assert json.loads((exported.folder / "export.json").read_text())["model"] == german.as_uri()
     assert (exported.checks["language"], exported.checks["exact"]) == ("de", {"before": 100, "after": 100})
     words = ["bench", str(exported.folder), "--batch-size", "1", "--seconds", "0.1", "--json"]
     done = CliRunner().invoke(app, [*words, "--data", str(tmp_path / "data.json"), "--set", "bad_answers=keep"])
