@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qatk.errors import DataError
 from qatk.evaluation.prediction_rows import ROWS
-from qatk.files import read_rows
+from qatk.files import ending, read_rows
 
 COSTS: Mapping[str, str] = {"latency": "seconds_per_1000", "cost": "cost_per_1000"}
 """The columns of a row that say what its answer cost (in seconds; in a currency), and the figures made of them."""
@@ -24,7 +24,7 @@ def read_costs(path: Path) -> dict[str, float]:
         DataError: for a cost that is negative or no number.
         UsageError: if the file cannot be opened.
     """
-    if not str(path).endswith(ROWS):
+    if ending(path) not in ROWS:
         return {}
     totals = dict.fromkeys(COSTS, (0, 0.0))
     for where, row in read_rows(path, tuple(COSTS)):

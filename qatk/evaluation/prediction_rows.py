@@ -18,8 +18,8 @@ from qatk.types import Span
 Said = str | Sequence[str | Span]
 """What is said of a question: one text, ``""`` for no answer; or the spans of an answer, texts alone where no place is
 known, an empty list for no answer."""
-ROWS = (".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
-"""Endings of files that hold a row for each question."""
+ROWS = (".jsonl", ".ndjson", ".parquet")
+"""Endings of files that hold a row for each question, tables aside."""
 COLUMNS = ("id", "answer", "spans", "start", "end")
 _DUE = "a row has an 'id', and 'answer' (a text, \"\" for no answer) or 'spans' (a list of texts, or of objects)"
 _SPAN = "a span is a text, or {'text': ..., 'start': ..., 'end': ..., 'score': ...}, all but the text optional"
@@ -27,7 +27,7 @@ _SPAN = "a span is a text, or {'text': ..., 'start': ..., 'end': ..., 'score': .
 
 def has_rows(path: str | Path) -> bool:
     """Whether a file, by its ending, holds a row for each question."""
-    return str(path).endswith(ROWS) or ending(Path(path)) in DELIMITERS
+    return ending(path) in (*ROWS, *DELIMITERS)
 
 
 def rows_of(path: Path, columns: Sequence[str], needed: Sequence[str]) -> Iterator[tuple[str, object]]:

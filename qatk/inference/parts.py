@@ -18,7 +18,7 @@ _ANSWERS = "*.jsonl"
 
 def check_out(out: Path, forms: Sequence[str]) -> None:
     """Raise :class:`UsageError` where no answers can be written to this path: another ending, no folder, a folder."""
-    if out.suffix not in forms:
+    if out.suffix.lower() not in forms:
         raise UsageError(f"{out} has an unknown ending", fix=f"end it in {', '.join(forms)}")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {out.parent}", where=str(out), fix="make it first")

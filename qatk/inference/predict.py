@@ -212,7 +212,8 @@ def _rows(parts: Path) -> Iterator[Row]:
 
 def _join(parts: Path, out: Path) -> int:
     """Put all parts into one file, by way of a file beside them; how many questions got an answer."""
-    whole, answered = parts / f"whole{out.suffix}", 0
+    form, answered = out.suffix.lower(), 0
+    whole = parts / f"whole{form}"
 
     def counted() -> Iterator[Row]:
         nonlocal answered
@@ -221,14 +222,14 @@ def _join(parts: Path, out: Path) -> int:
             yield row
 
     with storage_errors(out):
-        if out.suffix == ".parquet":
+        if form == ".parquet":
             answered = _write_parquet(parts, whole)
         else:
-            several = out.suffix != ".jsonl" and any(len(row["spans"]) > 1 for row in _rows(parts))
+            several = form != ".jsonl" and any(len(row["spans"]) > 1 for row in _rows(parts))
             with whole.open("w", encoding="utf-8", newline="") as file:
-                if out.suffix in DELIMITERS:
-                    write_table(file, counted(), DELIMITERS[out.suffix], several=several)
-                elif out.suffix == ".jsonl":
+                if form in DELIMITERS:
+                    write_table(file, counted(), DELIMITERS[form], several=several)
+                elif form == ".jsonl":
                     file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in counted())
                 else:
                     _write_official(file, counted(), several=several)

@@ -60,10 +60,12 @@ TEXTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz", "p.ndjson"])
+@pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz", "p.ndjson", "P.JSONL", "p.ndjson.GZ", "p.jsonl.zst"])
 def test_json_lines(tmp_path: Path, name: str) -> None:
     text = "\n\n".join(map(json.dumps, ROWS)).encode()
-    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    if name.endswith(".zst"):
+        text = pa.compress(text, "zstd", asbytes=True)
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.lower().endswith(".gz") else text)
     found = evaluate(EXAMPLES, tmp_path / name)
     assert found.per_question["exact"].tolist() == [1, 1, 1]
     assert found.predictions.text == ["Borsk", "Cadiz", ""]  # the best span, by the score that one has

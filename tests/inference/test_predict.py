@@ -54,7 +54,7 @@ def killed(run: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return call("killed", run, out, cwd=out.parent)
 
 
-ENDINGS = (".json", ".jsonl", ".parquet", ".csv", ".tsv")
+ENDINGS = (".json", ".JSONL", ".Parquet", ".csv", ".tsv")
 
 
 @pytest.mark.parametrize("ending", [".json", ".jsonl", ".parquet", ".csv"])

@@ -21,7 +21,12 @@ from qatk.types import columns_of_table
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.columns import with_all
 
-_BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
+_BUILDERS = {
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+}
 _FLAG = "is_impossible"
 """The column that says by true and false that a question has no answer."""
 _TIMEOUT = 20.0
@@ -33,7 +38,7 @@ class HubDataset:
     """The ``hub`` dataset: rows of id, title, context, question and answers.
 
     ``name`` is a data set of the hub, a folder that ``datasets.load_dataset`` reads, one that ``save_to_disk``
-    wrote, or a single .json, .jsonl, .csv, .tsv, .parquet or .arrow file (its split is ``train``).
+    wrote, or a single .json, .jsonl, .ndjson, .csv, .tsv, .parquet or .arrow file (its split is ``train``).
     """
 
     def __init__(self, options: HubOptions) -> None:

@@ -108,7 +108,7 @@ def test_folders_of_parquet_and_json_by_split(tmp_path: Path) -> None:
     check_whole(load(json_folder))
 
 
-@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "X.JSONL", "x.parquet"])
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "X.JSONL", "x.ndjson", "x.parquet"])
 def test_single_files(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name.endswith("parquet"):
