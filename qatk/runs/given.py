@@ -14,7 +14,7 @@ from qatk.plugins.options import checked_options
 from qatk.recipes.compose import Pipeline
 from qatk.recipes.recipe import Recipe
 from qatk.recipes.sections import DEFAULTS, Choice, may_name
-from qatk.types import Examples
+from qatk.types import ALL_COLUMNS, Examples
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class GivenData:
 
     @classmethod
     def of(cls, data: Mapping[str, object] | None) -> GivenData:
-        """From whatever :meth:`qatk.Examples.from_rows` reads, or examples.
+        """From whatever :meth:`qatk.Examples.from_rows` reads, with all further columns, or examples.
 
         Raises:
             UsageError: for what has no rows.
@@ -75,7 +75,7 @@ class _AtHand:
 
 
 def _examples(data: object, where: str) -> Examples:
-    examples = data if isinstance(data, Examples) else Examples.from_rows(data, where=where)
+    examples = data if isinstance(data, Examples) else Examples.from_rows(data, columns=[ALL_COLUMNS], where=where)
     return checked(examples, "error", where)
 
 

@@ -22,7 +22,13 @@ from small import squad, write_recipe
 
 def rows(questions: int, seed: int) -> list[dict[str, Any]]:
     return [
-        {"id": qa["id"], "question": qa["question"], "context": paragraph["context"], "answers": qa["answers"]}
+        {
+            "id": qa["id"],
+            "question": qa["question"],
+            "context": paragraph["context"],
+            "answers": qa["answers"],
+            "source": qa["id"][-1],
+        }
         for paragraph in squad(questions, seed)["data"][0]["paragraphs"]
         for qa in paragraph["qas"]
     ]
@@ -47,9 +53,11 @@ def test_a_run_takes_frames_datasets_rows_and_examples(tmp_path: Path) -> None:
         "train": pd.DataFrame(columns(96, 1)),
         "dev": datasets.Dataset.from_dict(columns(32, 2)),
         "test": pl.DataFrame(columns(16, 3)),
-        "own": qatk.Examples.from_rows(rows(16, 4)),
+        "own": qatk.Examples.from_rows(rows(16, 4), columns=["source"]),
     }
-    result = qatk.run(recipe_without_data(tmp_path), out=tmp_path / "run", data=frames)
+    by_source = ["cluster=source", "slicers=[{use: column, name: source}]"]
+    result = qatk.run(recipe_without_data(tmp_path), out=tmp_path / "run", data=frames, settings=by_source)
+    assert (result.evaluation.clusters.kind, [*result.evaluation.masks]) == ("source", ["source"])
     assert {name: record["questions"] for name, record in result.manifest["data"].items()} == {
         "train": 96,
         "dev": 32,
@@ -57,14 +65,15 @@ def test_a_run_takes_frames_datasets_rows_and_examples(tmp_path: Path) -> None:
         "own": 16,
     }
     assert list(result.sets) == ["test", "own"]
-    dev = qatk.Examples.from_rows(rows(32, 2))
+    dev = qatk.Examples.from_rows(rows(32, 2), columns=["source"])
     assert result.manifest["data"]["dev"]["digest"] == dev.digest()
     assert result.manifest["recipe"]["data"]["dev"] == {"use": "given", "digest": dev.digest()}
     assert {"dataset"} == {c["kind"] for c in result.manifest["components"] if c["name"] == "given"}
-    again = qatk.run(recipe_without_data(tmp_path), out=tmp_path / "run", data=frames, resume=True)
+    again = qatk.run(recipe_without_data(tmp_path), out=tmp_path / "run", data=frames, settings=by_source, resume=True)
     assert dict(again.metrics) == dict(result.metrics)
+    others = {**frames, "dev": rows(32, 5)}
     with pytest.raises(RunFolderError, match="the dev data changed since"):
-        qatk.run(tmp_path / "recipe.yaml", out=tmp_path / "run", data={**frames, "dev": rows(32, 5)}, resume=True)
+        qatk.run(tmp_path / "recipe.yaml", out=tmp_path / "run", data=others, settings=by_source, resume=True)
 
 
 def test_data_given_is_scored_as_data_read(tmp_path: Path) -> None:
