@@ -91,6 +91,30 @@ def test_train_is_read_as_data_is(tmp_path: Path) -> None:
     assert "error question-in-train: 1 question, which is in the training data too, with its context" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("train.json", []),
+        ("train.csv", []),
+        ("train.csv", ["--against-set", "roles.context=body"]),
+        ("other.csv", ["--against-set", "roles.context=page", "--against-set", "roles.title=null"]),
+        ("train.csv", ["--against-use", "table", "--use", "table"]),
+        ("train.jsonl", ["--against-use", "evidence"]),
+    ],
+)
+def test_train_may_be_read_otherwise_than_data(tmp_path: Path, name: str, more: list[str]) -> None:
+    question, context = "Who met Bob?", "Ann met Bob in Oslo."
+    (tmp_path / "dev.csv").write_text(f"id,question,body\na,{question},{context}\n")
+    (tmp_path / "train.csv").write_text(f"id,question,body\nb,{question},{context}\n")
+    (tmp_path / "other.csv").write_text(f"id,question,page\nb,{question},{context}\n")
+    row = {"id": "b", "question": question, "context": context, "spans": [{"char_start": 0, "text": "Ann"}]}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row))
+    write(tmp_path, document(qa("b", ("Ann", 0), question=question), context=context), "train.json")
+    data, train = str(tmp_path / "dev.csv"), str(tmp_path / name)
+    found = json.loads(check(data, "--set", "roles.context=body", "--against", train, *more, "--json").stdout)
+    assert {each["kind"]: each["ids"] for each in found["findings"]}["question-in-train"] == ["a"]
+
+
 def test_what_is_mended_is_listed_and_written(broken: str, tmp_path: Path) -> None:
     out = tmp_path / "mended.json"
     result = check(broken, "--fix", str(out))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qatk.cli import completion
 from qatk.cli.data.options import Data, Force, Set
 from qatk.cli.data.written import another, unwritten
 from qatk.cli.reading import live_dataset, warn_without_gold, with_column
@@ -25,19 +26,39 @@ if TYPE_CHECKING:
 
 AROUND = 20
 """Characters of a text that are shown ahead of what was changed in it."""
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TRAIN",
+        help="Training data: find its questions and contexts in DATA, the same and nearly so.",
+    ),
+]
+AgainstUse = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATASET",
+        help="Dataset component that reads TRAIN.",
+        show_default="what --use says, or by its ending",
+        autocompletion=completion.datasets,
+    ),
+]
+AgainstSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="Set an option of the dataset of TRAIN. May be repeated.",
+        show_default="those of DATA, if the same dataset reads both",
+    ),
+]
 STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
 
 
 def check_command(
     context: typer.Context,
     data: Data = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TRAIN",
-            help="Training data, read as DATA is: find its questions and contexts in DATA, the same and nearly so.",
-        ),
-    ] = None,
+    against: Against = None,
+    against_use: AgainstUse = None,
+    against_set: AgainstSet = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -68,11 +89,12 @@ def check_command(
     plain_warnings()
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
-    settings = with_column(settings, None if out is not None else language_column)
+    of_train = against_set if against_set is not None else _shared(settings, use, data, against_use, against)
+    settings, of_train = (with_column(each, None if out else language_column) for each in (settings, of_train))
     if out is not None:
         form_of(unwritten(another(against, another(data, out), "TRAIN"), force=force))
     raw = _raw(live_dataset(host, use, data, settings), data, whole=out is not None)
-    train = None if against is None else _raw(live_dataset(host, use, against, settings), against)
+    train = None if against is None else _raw(live_dataset(host, against_use or use, against, of_train), against)
     changes: list[Change] = []
     if out is not None:
         raw, changes = fix(raw)
@@ -87,6 +109,16 @@ def check_command(
         _write(raw, out, data)
     if quality.errors:
         raise typer.Exit(1)
+
+
+def _shared(
+    settings: Sequence[str] | None, use: str | None, data: str | None, against_use: str | None, against: str | None
+) -> Sequence[str] | None:
+    """The settings of DATA, where they are of TRAIN too: where the same dataset reads both."""
+    from qatk.plugins.endings import dataset_for
+
+    of_data, of_train = use or dataset_for(data), against_use or use or dataset_for(against)
+    return settings if of_data == of_train else None
 
 
 def _raw(live: LiveDataset, data: str | None, *, whole: bool = False) -> RawExamples:
