@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from qatk.types.tables import check_names as check_names
     from qatk.types.tables import columns_of_table as columns_of_table
     from qatk.types.tables import retyped as retyped
+    from qatk.types.tables import text_column as text_column
+    from qatk.types.tables import with_texts as with_texts
 
 _WITH_ARROW = {
     "OneColumn": "roles",
@@ -45,6 +47,8 @@ _WITH_ARROW = {
     "check_names": "tables",
     "columns_of_table": "tables",
     "retyped": "tables",
+    "text_column": "tables",
+    "with_texts": "tables",
 }
 """What needs pyarrow, which scoring does not load."""
 
@@ -109,6 +113,8 @@ __all__ = [
     "ragged_rows",
     "release",
     "retyped",
+    "text_column",
     "usual_name",
+    "with_texts",
     "zeros",
 ]

@@ -139,6 +139,7 @@ def text_column(
     nulls: str | None = None,
     numbers: bool = False,
     place: Callable[[int], str] = row_number,
+    fix: str = _FIX,
 ) -> pa.Array:
     """A column of texts as one array of strings.
 
@@ -149,6 +150,7 @@ def text_column(
         nulls: stands in for null, which is an error where it is ``None``.
         numbers: whether whole numbers are texts too, as ids may be.
         place: says where a row stands, for messages.
+        fix: what to do about another type.
 
     Raises:
         DataError: for another type, and for nulls.
@@ -158,7 +160,7 @@ def text_column(
     kind = chunks.type.value_type if pa.types.is_dictionary(chunks.type) else chunks.type
     known = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     if not (known or (numbers and pa.types.is_integer(kind))):
-        raise DataError(f"the column {name!r} holds {kind}, not text", where=where, fix=_FIX)
+        raise DataError(f"the column {name!r} holds {kind}, not text", where=where, fix=fix)
     if chunks.null_count and nulls is None:
         row = chunks.is_null().index(True).as_py()
         what = f"the column {name!r} is null in {counted(chunks.null_count, 'row')}, first in {place(row)}"

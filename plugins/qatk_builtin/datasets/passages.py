@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from qatk.api import DataError, Examples, UsageError
 from qatk.files import ending, read_text
-from qatk.types import USUAL, usual_name
+from qatk.types import USUAL, text_column, usual_name, with_texts
 from qatk_builtin.datasets import PassagesOptions
 from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import ENDINGS, files, read_table, refuse_folder
@@ -65,14 +64,13 @@ class PassagesDataset:
 
     def _rows(self, file: Path) -> list[str]:
         form = CsvForm(self.options.delimiter, self.options.quotes)
-        table, wanted = read_table(file, form).table, self.options.column
+        table, wanted = with_texts(read_table(file, form).table), self.options.column
         name = usual_name(table.column_names, "context") if wanted is None else wanted
         if name not in table.column_names:
             what = f"there is no column {' or '.join(map(repr, USUAL['context'] if wanted is None else [wanted]))}"
             there = ", ".join(map(repr, table.column_names)) or "none"
             fix = f"column: NAME says which one holds the passages; columns found: {there}"
             raise DataError(what, where=str(file), fix=fix)
-        column = table[name]
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            raise DataError(f"the column {name!r} holds {column.type}, no texts", where=str(file))
-        return [text or "" for text in column.to_pylist()]
+        fix = "column: NAME says which one holds the passages"
+        texts: list[str] = text_column(table[name], name, str(file), nulls="", fix=fix).to_pylist()
+        return texts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from qatk.api import DataError, UsageError
@@ -35,6 +36,21 @@ def test_each_passage_is_there_once_and_answers_nothing(folder: Path, host: Plug
     check_component("dataset", "passages", {"path": path}, host=host)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([OSLO, ADA, OSLO, None]).dictionary_encode(),
+        pa.array([OSLO.encode(), ADA.encode(), None, b" "]),
+        pa.array([OSLO, ADA, "", None], pa.string_view()),
+    ],
+)
+def test_columns_are_read_as_by_table(column: pa.Array, folder: Path, host: PluginHost) -> None:
+    table = pa.table({"text": column})
+    with pa.ipc.new_file(str(folder / "d.arrow"), table.schema) as file:
+        file.write_table(table)
+    assert list(host.build("dataset", "passages", {"path": str(folder / "d.arrow")}).load().context) == [OSLO, ADA]
+
+
 def test_they_become_questions_by_their_recurring_spans(folder: Path, host: PluginHost) -> None:
     passages = {"use": "passages", "path": str(folder / "a.txt")}
     found = host.build("dataset", "augment", {"set": passages, "recurring": 1.0, "originals": False}).load()
@@ -56,5 +72,5 @@ def test_what_holds_no_passages_is_said(folder: Path, host: PluginHost) -> None:
     ):
         with pytest.raises(kind, match=f"(?s){said}"):
             host.build("dataset", "passages", {"path": str(folder / name)}).load()
-    with pytest.raises(DataError, match="the column 'text' holds int64, no texts"):
+    with pytest.raises(DataError, match="the column 'text' holds int64, not text\n  column: NAME says which one holds"):
         host.build("dataset", "passages", {"path": str(folder / "number.jsonl")}).load()
