@@ -17,6 +17,7 @@ from qatk.results.run import RunResult
 from qatk.run_folder.checkpoints import DIGESTS, damage_of, step_of
 from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import read_manifest
+from qatk.run_folder.remote_lock import wait_until_ready
 
 _STATES = "checkpoints/"
 _SENT = ".sent"
@@ -68,7 +69,7 @@ class Mirror:
             RunFolderError: of ``check``.
         """
         try:
-            self._send()
+            self.send_now()
         except StorageError as error:
             if final:
                 kept = f"the run is finished in {self.folder}: copy it from there, or send it by --resume"
@@ -76,7 +77,12 @@ class Mirror:
                 raise
             warnings.warn(QatkWarning(f"{error.where}: {error.what}; it will be tried again"), stacklevel=3)
 
-    def _send(self) -> None:
+    def send_now(self) -> None:
+        """Send what changed, and remove what is gone.
+
+        Raises:
+            StorageError, RunFolderError: it cannot be done, or ``check`` raises it.
+        """
         found = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*") if path.is_file()}
         whole = {name: path for name, path in found.items() if not any(part[0] == "." for part in name.split("/"))}
         changed = {name: version for name, path in whole.items() if (version := _version(path)) != self.sent.get(name)}
@@ -178,13 +184,14 @@ def here(named: P | RunResult) -> P | Path:
 
 @contextmanager
 def followed(url: str) -> Iterator[Path]:
-    """What a process that is not the first follows: a copy that goes when the block ends, or what came further."""
-    remote, further = RemoteFolder(url), working_folder(url)
-    if _is_further(further, remote, names := remote.names()):
-        yield further
-        return
+    """What a process that is not the first follows: a copy of what the first goes on from, until the block ends.
+
+    Raises:
+        ProcessLost, StorageError: of :func:`qatk.run_folder.remote_lock.wait_until_ready`.
+    """
+    wait_until_ready(remote := RemoteFolder(url))
     with TemporaryDirectory(prefix="qatk-follower-") as folder:
-        remote.fetch_all(names, Path(folder))
+        remote.fetch_all(remote.names(), Path(folder))
         yield Path(folder)
 
 

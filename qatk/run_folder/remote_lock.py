@@ -5,6 +5,8 @@ that begin in the same moment may both succeed). Its owner writes it again every
 waits for that: if it changes, its owner is at work; if it stays the same for a minute, or its owner was a process of
 this machine and container that is gone, it is taken over. No clocks are compared. An owner that was cut off, and taken
 over, finds that out before it sends anything more.
+
+Where several processes make the run, the first has the lock, and says in it when they may read what is there.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from uuid import uuid4
 
-from qatk.errors import RunFolderError, StorageError, UsageError
-from qatk.files import RemoteFolder
+from qatk.errors import ProcessLost, RunFolderError, StorageError, UsageError
+from qatk.files import RUN_MARK, RemoteFolder
 from qatk.progress import advance
 from qatk.run_folder.lock import (
     LEASE_S,
@@ -35,7 +37,7 @@ from qatk.run_folder.lock import (
 
 EVERY_S, _LOOK_S = 10.0, 1.0
 """Seconds between two renewals, and between two looks at the lock of another."""
-_TOKEN = "token"
+_TOKEN, _READY = "token", "ready"
 
 
 class RemoteLock:
@@ -48,7 +50,7 @@ class RemoteLock:
 
     def __init__(self, remote: RemoteFolder, local: Lock) -> None:
         self._remote, self._local = remote, local
-        self._token = uuid4().hex
+        self._token, self._ready = uuid4().hex, False
         self._over = threading.Event()
 
     def take(self) -> None:
@@ -104,6 +106,17 @@ class RemoteLock:
                     return
                 self._remote.write(LOCK, self._content())
 
+    def say_ready(self) -> None:
+        """Let the other processes of the run read what is there; storage that fails is told by the next renewal.
+
+        Raises:
+            RunFolderError: another process has taken the run over.
+        """
+        self._ready = True
+        with suppress(StorageError):
+            self.check()
+            self._remote.write(LOCK, self._content())
+
     def give_back(self) -> None:
         """Remove it, unless it is another's; what cannot be removed is given up by others in a minute."""
         self._over.set()
@@ -112,7 +125,8 @@ class RemoteLock:
             self._remote.remove(LOCK)
 
     def _content(self) -> bytes:
-        return json.dumps({**mine(), **self._local.said, _TOKEN: self._token, SEEN: round(time.time(), 3)}).encode()
+        own = {_TOKEN: self._token, _READY: self._ready, SEEN: round(time.time(), 3)}
+        return json.dumps({**mine(), **self._local.said, **own}).encode()
 
 
 @contextmanager
@@ -129,13 +143,41 @@ def locked_there(remote: RemoteFolder, local: Lock) -> Iterator[RemoteLock]:
         renewing.join()
 
 
+def wait_until_ready(remote: RemoteFolder) -> None:
+    """Wait until the first process of a run has sent what it goes on from; not where the run is finished.
+
+    A lock that is there already may be of an earlier execution: one of another machine counts once it changes.
+
+    Raises:
+        ProcessLost: no sign of it came for two minutes.
+        StorageError: the storage cannot be read.
+    """
+    found = last = remote.read(LOCK)
+    since = time.monotonic()
+    while "score" not in _mapping(_said(remote.read(RUN_MARK) or b"").get("stages")):
+        held = remote.read(LOCK)
+        said = _said(held or b"")
+        if said.get(_READY) is True and (held != found or _is_at_work(said)):
+            return
+        if held != last:
+            last, since = held, time.monotonic()
+        if (waited := time.monotonic() - since) >= 2 * LEASE_S:
+            raise ProcessLost(f"{remote.url} shows no sign of the first process", fix="start it with the others")
+        advance("waiting for the first process", int(waited), int(2 * LEASE_S))
+        time.sleep(_LOOK_S)
+
+
 def _said(held: bytes) -> Mapping[str, object]:
     """What a lock says; nothing where it is being written."""
     try:
         found = json.loads(held)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return _mapping(found)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
 
 
 def _is_gone(held: bytes) -> bool:
@@ -144,3 +186,9 @@ def _is_gone(held: bytes) -> bool:
     if not isinstance(pid, int) or not is_of_here(said):
         return False
     return pid == os.getpid() or not is_alive(pid)
+
+
+def _is_at_work(said: Mapping[str, object]) -> bool:
+    """Whether the owner is a process of this machine that has not ended."""
+    pid = said.get("pid")
+    return isinstance(pid, int) and is_of_here(said) and is_alive(pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -120,11 +121,15 @@ def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, 
             warnings.simplefilter("ignore", QatkWarning)
         lock = stack.enter_context(locked(path, any_folder=remote is not None))
     stack.enter_context(listen_too(Noting(lock)))
-    mirror = None
     if remote is not None:
-        mirror = Mirror(remote, path, stack.enter_context(locked_there(remote, lock)).check)
+        there = stack.enter_context(locked_there(remote, lock))
+        mirror = Mirror(remote, path, there.check)
     folder = RunFolder.open(path, identity, resume=resume, differing=partial(differing, recipe))
-    folder.mirror = mirror
+    if remote is not None:
+        folder.mirror = mirror
+        if "RANK" in os.environ:  # the other processes go on from what is there
+            mirror.send_now()
+            there.say_ready()
     return folder
 
 

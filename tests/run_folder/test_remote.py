@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from qatk.errors import QatkWarning, RunFolderError, StorageError, UsageError
+from qatk.errors import ProcessLost, QatkWarning, RunFolderError, StorageError, UsageError
 from qatk.files import RemoteFolder, url_of
 from qatk.run_folder.checkpoints import Checkpoints
 from qatk.run_folder.listing import list_runs
@@ -98,7 +99,7 @@ def came_to(
     ],
 )
 def test_what_could_not_be_sent_is_sent_by_the_next_call(
-    here: dict[str, Any], there: dict[str, Any] | None, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: dict[str, Any], there: dict[str, Any] | None, kept: bool, tmp_path: Path
 ) -> None:
     def made(name: str, stages: tuple[str, ...] = (), **more: Any) -> Path:
         return came_to(tmp_path / name, *stages, **more)
@@ -110,9 +111,6 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
     expected = files(folder) if kept else files(store)
     if known and kept:
         write(store, left="by an older state")
-    monkeypatch.setattr("qatk.run_folder.remote.working_folder", lambda _: folder)
-    with followed(url) as other:
-        assert files(other) == expected, "processes of one run go on from the same"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         mirror = Mirror(RemoteFolder(url), folder)
@@ -121,8 +119,12 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
         said = f"holds a run that never came to {url}: --resume sends it; to begin another, remove it"
     assert [str(warning.message) for warning in told] == [f"{folder} {said}"] * kept
     assert files(folder) == expected
-    mirror.send(final=True)
-    assert (files(store) if store.exists() else {}) == expected
+    with locked_there(RemoteFolder(url), Lock(None)) as lock:
+        mirror.send(final=True)
+        lock.say_ready()
+        with followed(url) as other:
+            assert files(other) == expected, "processes of one run go on from the same"
+    assert files(store) == expected
     for path in store.rglob("*"):  # somebody removes the run
         path.unlink() if path.is_file() else None
     with warnings.catch_warnings():
@@ -228,6 +230,31 @@ def test_a_number_says_nothing_of_a_process_in_another_container(other: dict[str
         else:
             with pytest.warns(QatkWarning, match="was left by process"):
                 RemoteLock(remote, Lock(None)).take()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_the_other_processes_wait_for_the_first(kind: str, tmp_path: Path) -> None:
+    url = somewhere(kind, tmp_path)
+    remote = RemoteFolder(url)
+    remote.write(LOCK, json.dumps({"pid": 7, "host": "one", "token": "a", "ready": True}).encode())
+    with pytest.raises(ProcessLost, match=f"{url} shows no sign of the first process"), followed(url):
+        pass  # what an earlier execution left is no sign
+
+    def send() -> None:
+        remote.write("sent", b"late")
+        first.say_ready()
+
+    remote.remove(LOCK)
+    with noted(remote, "one") as first:
+        Timer(0.2, send).start()
+        for moment in ("as it is sent", "later"):
+            with followed(url) as copy:
+                assert files(copy) == {"sent": "late"}, moment
+    finished = came_to(tmp_path / "finished", "train", "score")
+    remote.send(finished / "manifest.json", "manifest.json")
+    with followed(url) as copy:  # the first has nothing more to do, and may have ended
+        assert (copy / "manifest.json").exists()
 
 
 def test_a_url_where_nothing_can_be_written_is_refused() -> None:

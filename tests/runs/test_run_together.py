@@ -65,12 +65,12 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def words(recipe: Path, out: Path, *more: object) -> list[str]:
+def words(recipe: Path, out: Path | str, *more: object) -> list[str]:
     plugin = ["--plugin", str(recipe.parent / "mortal.py")]
     return ["qatk", *plugin, "run", str(recipe), "--out", str(out), *map(str, more)]
 
 
-def made(recipe: Path, out: Path, *more: object, **environ: str) -> subprocess.CompletedProcess[str]:
+def made(recipe: Path, out: Path | str, *more: object, **environ: str) -> subprocess.CompletedProcess[str]:
     given = {"FORKED_PYTHON": forked_python(), "OMP_NUM_THREADS": "1", **environ}
     return call(*words(recipe, out, *more), cwd=recipe.parent, timeout=60, **given)
 
@@ -96,7 +96,7 @@ def check_same(found: Path, alone: Path) -> None:
 
 
 def test_two_processes_give_what_one_gives(recipe: Path, alone: Path, tmp_path: Path) -> None:
-    done = made(recipe, tmp_path / "run", "--processes", 2, "--json")
+    done = made(recipe, f"file://{tmp_path}/run", "--processes", 2, "--json", QATK_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads((tmp_path / "run" / "metrics.json").read_text())  # printed once
     assert done.stderr.count("predicting: 3/3") <= 5
