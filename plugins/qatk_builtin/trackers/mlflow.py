@@ -93,6 +93,8 @@ class MlflowTracker:
         if self._client is None:
             return
         self._await_sent()
+        if result.events:  # which another execution may have told
+            self._last = result.events[-1].step
         self._log(final_figures(result), synchronous=True)
         for kind, path in artefacts(result, page=self.options.page, model=self.options.model):
             if path.is_dir():

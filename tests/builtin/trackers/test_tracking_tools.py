@@ -129,6 +129,16 @@ def test_mlflow_has_curves_figures_parameters_and_files(tracked: RunResult) -> N
     assert files == {"configuration.json", "report.md", "report.html"}
 
 
+def test_a_resumed_run_that_has_no_events_tells_its_end_at_the_last_step(
+    tracked: RunResult, tmp_path: Path, host: PluginHost
+) -> None:
+    tracker = MlflowTracker(MlflowOptions(tracking_uri=(tmp_path / "store").as_uri()))
+    tracker.start(manifest(host), tmp_path)
+    tracker.finish(tracked)
+    client, run = of_mlflow(tmp_path)
+    assert [metric.step for metric in client.get_metric_history(run.info.run_id, "final/f1")] == [STEPS[-1]]
+
+
 def of_mlflow(folder: Path) -> tuple[MlflowClient, Run]:
     noted = json.loads((folder / "trackers" / "mlflow.json").read_text())
     client = MlflowClient(noted["tracking_uri"])
