@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from common import Row
 from rich.console import Console
 from rich.table import Table
 
+from qatk.cores import usable_cores
 from qatk.run_folder.provenance import processor
 
 COLUMNS = ("what", "on", "against", "qatk", "reference", "ratio", "least to most", "target", "verdict")
@@ -55,7 +55,7 @@ def machine() -> dict[str, Any]:
     return {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "cpu": processor(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "system": platform.system(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},

@@ -23,6 +23,7 @@ from table import alone
 from transformers import BertConfig
 
 from qatk.api import Features
+from qatk.cores import usable_cores
 from qatk.memory import peak_memory
 from qatk.plugins.model_types import BackboneSpec
 from qatk_builtin.heads import LinearOptions
@@ -54,7 +55,7 @@ def measure(repetitions: int = 3) -> list[Row]:
             for processes, seconds in found.items():
                 seconds.append(step_seconds(recipe, Path(scratch) / f"{processes}-{repetition}", processes))
     two, one = (Timed(found[number], BATCH) for number in (2, 1))
-    case = f"BERT 4 x 256, batches of {BATCH}, {os.cpu_count()} cores"
+    case = f"BERT 4 x 256, batches of {BATCH}, {usable_cores()} cores"
     note = "one process has all cores, each of two has half of them."
     rows = [speedup("training, 2 processes", case, "windows", two, one, "1 process", note=note)]
     return rows + sharing(max(1, repetitions // 3))
@@ -68,7 +69,7 @@ def sharing(repetitions: int) -> list[Row]:
             for sharding, each in found.items():
                 out = Path(scratch) / f"{sharding}{repetition}.json"
                 launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-                environ = {**os.environ, "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))}
+                environ = {**os.environ, "OMP_NUM_THREADS": str(max(1, usable_cores() // 2))}
                 subprocess.run([*launch, __file__, "steps", str(out), sharding], check=True, env=environ)
                 each.append(json.loads(out.read_text()))
     case, against = f"BERT-base, {SHARED_BATCH} windows of {LENGTH}, 2 processes", "each has all weights"
@@ -135,7 +136,7 @@ def random_windows(number: int) -> Features:
 def step_seconds(recipe: Path, out: Path, processes: int) -> float:
     """The median time of a step, once the allocator and the caches are warm."""
     command = [sys.executable, "-m", "qatk", "run", str(recipe), "--out", str(out), "--processes", str(processes)]
-    environ = {**os.environ, "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
+    environ = {**os.environ, "OMP_NUM_THREADS": str(max(1, usable_cores() // processes))}
     subprocess.run(command, check=True, capture_output=True, env=environ)
     events = [json.loads(line) for line in (out / "events.jsonl").read_text("utf-8").splitlines()]
     rates = [event["examples_per_second"] for event in events if event["kind"] == "step"]

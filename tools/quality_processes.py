@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from qatk.cores import usable_cores
+
 ROOT = Path(__file__).parents[1]
 
 
 def together(script: Path, arguments: Sequence[str], processes: int) -> int:
     """Start the script several times, to share the runs; the first exit code that is not 0."""
-    threads = str(max((os.cpu_count() or 1) // processes, 1))
+    threads = str(max(usable_cores() // processes, 1))
     command = [sys.executable, str(script), *arguments, "--processes", "1"]
     environ = {"OMP_NUM_THREADS": threads, **os.environ}
     started = [subprocess.Popen(command, env=environ, preexec_fn=_end_with_parent) for _ in range(processes)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from qatk.cores import usable_cores
 from qatk.display.keys import flat
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.plugins.host import PluginHost
@@ -101,7 +101,7 @@ def describe_machine(distributions: Iterable[str]) -> dict[str, object]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "packages": versions,
     }
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import pytest
 
 from qatk.errors import QatkWarning, RunFolderError
+from qatk.inference.bench import Measured
+from qatk.inference.bench_page import bench_html
 from qatk.plugins.host import PluginHost
-from qatk.run_folder.provenance import check_suppliers, describe_component
+from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
+
+
+def test_the_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {5, 6, 7}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert describe_machine([])["cores"] == 3
+    measured = Measured("m", "torch", "", 1, 1.0, 1.0, 1.0, 1, 1, 1.0, 1)
+    assert ", 3 processors" in bench_html([measured], ["m"])
 
 
 def test_a_component_that_its_plugin_no_longer_has_is_named() -> None:
