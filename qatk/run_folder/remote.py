@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError, UsageError
-from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, replacing, storage_errors, url_of
+from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, replacing, storage_errors, url_of, write_json
 from qatk.results.run import RunResult
 from qatk.run_folder.checkpoints import DIGESTS, damage_of, step_of
 from qatk.run_folder.lock import LOCK
@@ -21,9 +23,11 @@ from qatk.run_folder.remote_lock import wait_until_ready
 
 _STATES = "checkpoints/"
 _SENT = ".sent"
-"""A file of a folder of this machine: the manifest of its run was at the URL once. If it is not any more, the run was
-removed there."""
-_NEVER = (-1, -1)
+"""A file of a folder of this machine: the version of each file that was sent or fetched. A run whose manifest is among
+them, but not at the URL, was removed there."""
+_Version = tuple[int, int]
+"""Bytes, and when it was written, in nanoseconds."""
+_NEVER: _Version = (-1, -1)
 """The version of a file that is to be sent again."""
 P = TypeVar("P", bound=str | Path)
 
@@ -47,19 +51,21 @@ class Mirror:
 
     def __init__(self, remote: RemoteFolder, folder: Path, check: Callable[[], None] = lambda: None) -> None:
         self.remote, self.folder, self.check = remote, folder, check
-        names = remote.names()
+        names, known = remote.names(), _sent(folder)
         if _is_further(folder, remote, names):
-            if known := RUN_MARK in names:
+            if RUN_MARK in names:
                 what = f"came further in this run than {remote.url}: it goes on there, and is sent"
             else:
                 what = f"holds a run that never came to {remote.url}: --resume sends it; to begin another, remove it"
+                names = [name for name in names if name in known]
             warnings.warn(QatkWarning(f"{folder} {what}"), stacklevel=2)
-            self.sent = dict.fromkeys(names if known else (), _NEVER)
+            self.sent = dict.fromkeys(names, _NEVER)
             return
         if names and RUN_MARK not in names:
             raise RunFolderError(f"{remote.url} holds something that is not a run", fix="name another URL with --out")
         _fetch_anew(remote, names, folder)
-        self.sent = {name: _version(folder / name) for name in names}
+        self.sent = _versions(folder)
+        self._note_sent()
 
     def send(self, *, final: bool = False) -> None:
         """Send what changed, and remove what is gone; a failure is warned of and made good by the next call.
@@ -83,20 +89,25 @@ class Mirror:
         Raises:
             StorageError, RunFolderError: it cannot be done, or ``check`` raises it.
         """
-        found = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*") if path.is_file()}
-        whole = {name: path for name, path in found.items() if not any(part[0] == "." for part in name.split("/"))}
-        changed = {name: version for name, path in whole.items() if (version := _version(path)) != self.sent.get(name)}
-        gone = [name for name in self.sent if name not in whole]
-        if changed or gone:
-            self.check()
-        for name in sorted(changed, key=_turn):
-            self.remote.send(whole[name], name)
-            self.sent[name] = changed[name]
-            if name == RUN_MARK:
-                (self.folder / _SENT).touch()
-        for name in gone:
-            self.remote.remove(name)
-            del self.sent[name]
+        found = _versions(self.folder)
+        changed = [name for name, version in found.items() if version != self.sent.get(name)]
+        try:
+            for name in sorted(changed, key=_turn):
+                self.check()
+                if (self.folder / name).is_file():  # trackers may write and remove files meanwhile
+                    self.remote.send(self.folder / name, name)
+                    self.sent[name] = found[name]
+            for name in [name for name in self.sent if name not in found]:
+                self.check()
+                self.remote.remove(name)
+                del self.sent[name]
+        finally:
+            self._note_sent()
+
+    def _note_sent(self) -> None:
+        with suppress(StorageError):
+            if self.sent:
+                write_json(self.folder / _SENT, self.sent)
 
 
 def _turn(name: str) -> tuple[int, str]:
@@ -104,8 +115,23 @@ def _turn(name: str) -> tuple[int, str]:
     return 2 if name == RUN_MARK else int(not name.endswith(f"/{DIGESTS}")), name
 
 
-def _version(path: Path) -> tuple[int, int]:
-    return path.stat().st_size, path.stat().st_mtime_ns
+def _versions(folder: Path) -> dict[str, _Version]:
+    """The version of each file by its name in the folder, without hidden ones and those that go meanwhile."""
+    found = dict[str, _Version]()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != "."]
+        for path in (Path(place, name) for name in names if name[0] != "."):
+            with suppress(OSError):
+                if S_ISREG((stat := path.stat()).st_mode):
+                    found[path.relative_to(folder).as_posix()] = (stat.st_size, stat.st_mtime_ns)
+    return found
+
+
+def _sent(folder: Path) -> dict[str, _Version]:
+    """What a folder says that it sent."""
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        return {name: (size, when) for name, (size, when) in json.loads((folder / _SENT).read_text("utf-8")).items()}
+    return {}
 
 
 def _fetch_anew(remote: RemoteFolder, names: Sequence[str], folder: Path) -> None:
@@ -115,33 +141,44 @@ def _fetch_anew(remote: RemoteFolder, names: Sequence[str], folder: Path) -> Non
         if old.name != LOCK:
             discard(old)
     remote.fetch_all([name for name in names if name != RUN_MARK], folder)
-    if RUN_MARK in names:
-        (folder / _SENT).touch()
-        remote.fetch_all([RUN_MARK], folder)
+    remote.fetch_all([name for name in names if name == RUN_MARK], folder)
 
 
 def _is_further(folder: Path, remote: RemoteFolder, names: Sequence[str]) -> bool:
     """Whether a folder of this machine has what could not be sent: a whole run, or the end of the one at the URL."""
-    with TemporaryDirectory(prefix="qatk-manifest-") as there:
-        try:
-            made = read_manifest(folder)
-            if RUN_MARK not in names:
-                return not (folder / _SENT).exists()
-            remote.fetch_all([RUN_MARK], Path(there))
-            sent = read_manifest(Path(there))
-        except RunFolderError:
+    known = _sent(folder)
+    with TemporaryDirectory(prefix="qatk-manifest-") as there, suppress(RunFolderError):
+        made = read_manifest(folder)
+        if RUN_MARK not in names:
+            return RUN_MARK not in known
+        if known == _versions(folder):
             return False
-    if made.identity != sent.identity:
+        if not _is_whole(manifest := remote.read(RUN_MARK) or b""):
+            return True
+        (Path(there) / RUN_MARK).write_bytes(manifest)
+        sent = read_manifest(Path(there))
+        if made.identity != sent.identity:
+            return False
+        if len(made.stages) != len(sent.stages):
+            return len(made.stages) > len(sent.stages)
+        steps = [step_of(Path(*Path(name).parts[:2])) or 0 for name in names if name.startswith(_STATES)]
+        return _newest(folder) >= max(steps, default=0)
+    return False
+
+
+def _is_whole(manifest: bytes) -> bool:
+    """Whether a manifest was sent to its end."""
+    try:
+        json.loads(manifest)
+    except ValueError:
         return False
-    if len(made.stages) != len(sent.stages):
-        return len(made.stages) > len(sent.stages)
-    digests = [path for path in (folder / _STATES).glob(f"*/{DIGESTS}") if damage_of(path.parent) is None]
-    whole = {step: path.parent for path in digests if (step := step_of(path.parent)) is not None}
-    steps = [step_of(Path(*Path(name).parts[:2])) or 0 for name in names if name.startswith(_STATES)]
-    if not whole or max(whole) < max(steps, default=0):
-        return False
-    state = whole[max(whole)]
-    return any(path.relative_to(folder).as_posix() not in names for path in state.rglob("*") if path.is_file())
+    return True
+
+
+def _newest(folder: Path) -> int:
+    """The step of the newest whole state in a folder; 0 where there is none."""
+    states = {step: path for path in (folder / _STATES).glob("*") if (step := step_of(path)) is not None}
+    return next((step for step, path in sorted(states.items(), reverse=True) if damage_of(path) is None), 0)
 
 
 def working_folder(url: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from qatk.run_folder.remote_lock import RemoteLock, locked_there
 from qatk.run_folder.watching import Watched
 
 SENT = ".sent"
-"""What tells that the manifest was at the URL."""
+"""What a folder says that it sent."""
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -69,16 +70,26 @@ def test_a_manifest_says_no_more_than_what_is_there(tmp_path: Path) -> None:
 
 
 def came_to(
-    folder: Path, *stages: str, step: int = 0, recipe: str = "mine", lacks: str = "", sent: bool = False
+    folder: Path,
+    *stages: str,
+    step: int = 0,
+    recipe: str = "mine",
+    lacks: str = "",
+    cut: bool = False,
+    sent: bool = False,
 ) -> Path:
-    """A run that came so far, but for one file of its state."""
+    """A run that came so far, but for one file of its state, or with half a manifest; and whether all was sent."""
     folder.mkdir()
-    (folder / SENT).touch() if sent else None
     identity = Identity(recipe=recipe)
     write_manifest(folder, Manifest(identity=identity, stages={stage: StageRecord() for stage in stages}))
     if step:
         state = Checkpoints(folder / "checkpoints", 1).write(step, lambda new: write(new, weights=f"{folder} {step}"))
         (state / lacks).unlink() if lacks else None
+    if cut:
+        (folder / "manifest.json").write_text('{"format": 2, "ident')
+    if sent:
+        stats = {name: (folder / name).stat() for name in files(folder)}
+        (folder / SENT).write_text(json.dumps({name: [s.st_size, s.st_mtime_ns] for name, s in stats.items()}))
     return folder
 
 
@@ -88,7 +99,11 @@ def came_to(
         pytest.param({"stages": ("train", "score")}, {"stages": ("train",)}, True, id="finished"),
         pytest.param({"step": 8}, {"step": 4}, True, id="more steps"),
         pytest.param({"step": 8}, {"step": 8, "lacks": "weights"}, True, id="killed as it sent"),
-        pytest.param({"step": 8}, {"step": 8}, False, id="all was sent"),
+        pytest.param({"step": 8}, {"step": 8}, True, id="perhaps more than a state"),
+        pytest.param({"step": 8, "sent": True}, {"step": 8}, False, id="all was sent"),
+        pytest.param({"stages": ("score",), "sent": True}, {"step": 4}, False, id="begun anew elsewhere"),
+        pytest.param({"step": 8}, {"step": 4, "cut": True}, True, id="killed as it sent the manifest"),
+        pytest.param({"step": 8, "sent": True}, {"step": 4, "cut": True}, False, id="another killed as it sent it"),
         pytest.param({"step": 4}, {"step": 8}, False, id="fewer steps"),
         pytest.param({"step": 8, "lacks": "weights"}, {"step": 4}, False, id="damaged"),
         pytest.param({"step": 8, "recipe": "other"}, {"step": 4}, False, id="another run"),
@@ -125,6 +140,10 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
         with followed(url) as other:
             assert files(other) == expected, "processes of one run go on from the same"
     assert files(store) == expected
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Mirror(RemoteFolder(url), folder)
+    assert files(folder) == expected, "all was sent"
     for path in store.rglob("*"):  # somebody removes the run
         path.unlink() if path.is_file() else None
     with warnings.catch_warnings():
@@ -262,16 +281,29 @@ def test_a_url_where_nothing_can_be_written_is_refused() -> None:
         RemoteLock(RemoteFolder("file:///proc/run"), Lock(None)).take()
 
 
-def test_a_run_that_another_has_taken_over_sends_nothing_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_run_that_another_has_taken_over_sends_nothing_more(after: int, tmp_path: Path) -> None:
     def check() -> None:
-        raise RunFolderError("it was taken over")
+        if len(files(tmp_path / "store")) == after:
+            raise RunFolderError("it was taken over")
 
-    write(tmp_path / "folder", manifest_json="mine")
+    write(tmp_path / "folder", events_jsonl="mine", manifest_json="mine")
     mirror = Mirror(RemoteFolder(f"file://{tmp_path}/store"), tmp_path / "empty", check)
     mirror.folder = tmp_path / "folder"
     with pytest.raises(RunFolderError, match="it was taken over"):
         mirror.send()
-    assert not (tmp_path / "store").exists()
+    assert list(files(tmp_path / "store")) == ["events.jsonl"] * after
+
+
+def test_a_file_that_goes_as_others_are_sent_is_left_out(tmp_path: Path) -> None:
+    folder, store = tmp_path / "folder", tmp_path / "store"
+    write(folder, manifest_json="mine", wandb__a="", wandb__b="")
+    (folder / "wandb" / "c").symlink_to("nothing")
+    os.mkfifo(folder / "wandb" / "d")
+    mirror = Mirror(RemoteFolder(f"file://{store}"), tmp_path / "empty", lambda: (folder / "wandb" / "b").unlink(True))
+    mirror.folder = folder
+    mirror.send(final=True)
+    assert files(store) == {"manifest.json": "mine", "wandb/a": ""}
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
