@@ -22,6 +22,8 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]+):/{1,3}(?=[^/])")
 _AT_ONCE = 16
 """Files that are read at the same time: each takes a while to answer."""
 _LOCAL = ("file", "local")
+_HALF = ".half.tmp"
+"""The name of a file on a disk while it is sent: as it is hidden, nobody reads half of it."""
 _EXTRAS = {"s3": "qatk[s3fs]", "s3a": "qatk[s3fs]"}
 
 
@@ -104,9 +106,19 @@ class RemoteFolder:
             self._system.get_file(self._at(name), str(path))
 
     def send(self, path: Path, name: str) -> None:
-        """Copy a file of this machine there, in place of what has this name."""
+        """Copy a file of this machine there, whole or not at all, in place of what has this name."""
         with self._explained("write"):
-            self._system.put_file(str(path), self._at(name))
+            if not self._on_disk:
+                self._system.put_file(str(path), self._at(name))
+                return
+            new = Path(self._at(name)).with_name(_HALF)
+            try:
+                self._system.put_file(str(path), str(new))
+                new.replace(self._at(name))
+            except BaseException:
+                with suppress(OSError):
+                    new.unlink()
+                raise
 
     def remove(self, name: str) -> None:
         """Remove a file, and folders that it leaves empty: storage of objects has none."""

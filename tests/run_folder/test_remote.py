@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import warnings
@@ -293,6 +294,22 @@ def test_a_run_that_another_has_taken_over_sends_nothing_more(after: int, tmp_pa
     with pytest.raises(RunFolderError, match="it was taken over"):
         mirror.send()
     assert list(files(tmp_path / "store")) == ["events.jsonl"] * after
+
+
+def test_a_disk_has_whole_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(source: str, target: str) -> None:
+        Path(target).write_text(Path(source).read_text()[:4])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder, store = tmp_path / "folder", tmp_path / "store"
+    mirror = Mirror(RemoteFolder(f"file://{store}"), folder)
+    write(folder, manifest_json="first")
+    mirror.send()
+    write(folder, manifest_json="second", model__weights="many")
+    monkeypatch.setattr("shutil.copyfile", fill_up)
+    with pytest.raises(StorageError, match=r"cannot write: .*No space left on device"):
+        mirror.send(final=True)
+    assert files(store) == {"manifest.json": "first"}
 
 
 def test_a_file_that_goes_as_others_are_sent_is_left_out(tmp_path: Path) -> None:
