@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError, UsageError
-from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, replacing, storage_errors, url_of, write_json
+from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, storage_errors, url_of, write_json
 from qatk.results.run import RunResult
 from qatk.run_folder.checkpoints import DIGESTS, damage_of, step_of
 from qatk.run_folder.lock import LOCK
@@ -214,8 +214,13 @@ def here(named: P | RunResult) -> P | Path:
     if not folder.is_dir():
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(folder) as new:
-            remote.fetch_all([name for name in remote.names() if not name.startswith(_STATES)], new)
+            with TemporaryDirectory(dir=folder.parent, prefix=".") as new:  # others may make the same copy meanwhile
+                remote.fetch_all([name for name in remote.names() if not name.startswith(_STATES)], Path(new) / "run")
+                try:
+                    (Path(new) / "run").replace(folder)
+                except OSError:
+                    if not folder.is_dir():
+                        raise
     return folder
 
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
@@ -169,6 +169,23 @@ def test_a_copy_is_made_of_each_version(tmp_path: Path, monkeypatch: pytest.Monk
     remote.send(tmp_path / "manifest.json", "manifest.json")
     assert files(here(url)) == {"manifest.json": "2"}
     assert here(tmp_path) == tmp_path
+
+
+def test_two_may_make_one_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
+    write(tmp_path / "store", manifest_json="1", metrics_json="{}")
+    url, fetch, made = f"file://{tmp_path}/store", RemoteFolder.fetch_all, list[Path]()
+
+    def fetch_all(remote: RemoteFolder, names: Sequence[str], folder: Path) -> None:
+        fetch(remote, names, folder)
+        if not made:
+            made.append(folder)
+            made.append(here(url))
+
+    monkeypatch.setattr(RemoteFolder, "fetch_all", fetch_all)
+    assert here(url) == made[1] != made[0]
+    assert files(made[1]) == {"manifest.json": "1", "metrics.json": "{}"}
+    assert list(made[1].parent.iterdir()) == [made[1]], "nothing else is left"
 
 
 @pytest.mark.parametrize(
