@@ -121,9 +121,10 @@ class RemoteFolder:
                 raise
 
     def remove(self, name: str) -> None:
-        """Remove a file, and folders that it leaves empty: storage of objects has none."""
+        """Remove a file, if it is there, and folders that it leaves empty: storage of objects has none."""
         with self._explained("write"):
-            self._system.rm_file(self._at(name))
+            with suppress(FileNotFoundError):
+                self._system.rm_file(self._at(name))
             with suppress(OSError):  # the first that is not empty
                 for folder in list(Path(name).parents)[:-1] if self._on_disk else ():
                     Path(self._at(str(folder))).rmdir()

@@ -138,14 +138,15 @@ class RunFolder:
     def noting_the_end(self) -> Iterator[None]:
         """Note in the manifest how the block ends, where it does not finish the run: commands tell it later.
 
-        A run that came to no manifest yet stays without one; a disk that refuses changes nothing of what is raised.
+        A run that came to no manifest yet stays without one; a disk that refuses changes nothing of what is raised, nor
+        does a process that has taken the run of a URL over.
         """
         try:
             yield
         except BaseException as error:
             if (self.path / MANIFEST).exists() and not self.done("score"):
                 self.update(ended=how_it_ended(error))
-                with suppress(StorageError):
+                with suppress(StorageError, RunFolderError):
                     self.save()
             raise
 

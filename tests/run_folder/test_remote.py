@@ -18,6 +18,7 @@ import pytest
 from qatk.errors import ProcessLost, QatkWarning, RunFolderError, StorageError, UsageError
 from qatk.files import RemoteFolder, url_of
 from qatk.run_folder.checkpoints import Checkpoints
+from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.listing import list_runs
 from qatk.run_folder.lock import LOCK, Lock
 from qatk.run_folder.manifest import Identity, Manifest, StageRecord, write_manifest
@@ -311,6 +312,10 @@ def test_a_run_that_another_has_taken_over_sends_nothing_more(after: int, tmp_pa
     with pytest.raises(RunFolderError, match="it was taken over"):
         mirror.send()
     assert list(files(tmp_path / "store")) == ["events.jsonl"] * after
+    folder = RunFolder(mirror.folder, Manifest(identity=Identity(recipe="mine")))
+    folder.mirror = mirror
+    with pytest.raises(KeyboardInterrupt), folder.noting_the_end():
+        raise KeyboardInterrupt
 
 
 def test_a_disk_has_whole_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,6 +343,9 @@ def test_a_file_that_goes_as_others_are_sent_is_left_out(tmp_path: Path) -> None
     mirror.folder = folder
     mirror.send(final=True)
     assert files(store) == {"manifest.json": "mine", "wandb/a": ""}
+    for place in (folder, store):  # where somebody was quicker to remove it
+        (place / "wandb" / "a").unlink()
+    mirror.send(final=True)
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
