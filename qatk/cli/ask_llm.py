@@ -72,7 +72,7 @@ def ask_llm_command(
         price_out=price_out,
         timeout=timeout,
     )
-    examples = read_examples(plugin_host(context), use, data, settings or [])
+    examples = read_examples(plugin_host(context), use, data, settings or [], scoring=True)
     try:
         with show_progress():
             found = ask_language_model(asked, examples, out, parallel=parallel, resume=resume)

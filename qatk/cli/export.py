@@ -73,7 +73,7 @@ def export_command(
     plain_warnings()
     host = plugin_host(context)
     chosen = assigned(settings or [])
-    examples = None if data is None else read_examples(host, use, data, [], whole=True)
+    examples = None if data is None else read_examples(host, use, data, [], whole=True, scoring=True)
     with show_progress():
         exported = export_model(
             model,

@@ -76,7 +76,7 @@ def predict_command(
     one = (how := Sharding(shards, shard, jobs, launcher, keep_running)).one()
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
-    dataset = live_dataset(host, use, data, with_column(settings, language_column))
+    dataset = live_dataset(host, use, data, with_column(settings, language_column), scoring=True)
     settings_of_model = answering_settings(passages, null_threshold, no_overlap=no_overlap)
     elsewhere = how.elsewhere(context, host)
     again = resume or shards is not None

@@ -22,16 +22,18 @@ def read_examples(
     *,
     whole: bool = False,
     gold: bool = False,
+    scoring: bool = False,
 ) -> Examples:
     """The examples of a dataset component; ``data`` is its first required option, ``settings`` are further ones.
 
     Where ``use`` names no component, the file's ending does. ``whole`` reads every further column, unless the settings
-    name some. Where ``gold`` is due, a column of answers that was not found is warned of.
+    name some. Where ``gold`` is due, a column of answers that was not found is warned of. ``scoring`` is as in
+    :func:`live_dataset`.
 
     Raises:
         UsageError: where the component takes no DATA, or needs it.
     """
-    live = live_dataset(host, use, data, settings)
+    live = live_dataset(host, use, data, settings, scoring=scoring)
     examples = live.load(whole=whole)
     if gold and not examples.has_gold:
         warn_without_gold(live, data)
@@ -51,9 +53,15 @@ def with_column(settings: Sequence[str] | None, column: str | None) -> list[str]
     return [*(settings or ()), *([f"columns=[{column}]"] if column is not None and not named else [])]
 
 
-def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: Sequence[str]) -> LiveDataset:
-    """The dataset component that reads DATA, see :func:`read_examples`; without ``use`` the file's ending decides."""
-    from qatk.plugins.endings import dataset_for
+def live_dataset(
+    host: PluginHost, use: str | None, data: str | None, settings: Sequence[str], *, scoring: bool = False
+) -> LiveDataset:
+    """The dataset component that reads DATA, see :func:`read_examples`; without ``use`` the file's ending decides.
+
+    With ``scoring``, gold answers may be anywhere, as for ``qatk eval``; see
+    :func:`qatk.plugins.endings.for_scoring`.
+    """
+    from qatk.plugins.endings import dataset_for, for_scoring
     from qatk.plugins.live import LiveDataset
     from qatk.recipes.document import assigned
 
@@ -71,4 +79,4 @@ def live_dataset(host: PluginHost, use: str | None, data: str | None, settings: 
             f"DATA is missing: the dataset {use!r} needs {' and '.join(absent)}",
             fix="name a file, or choose another dataset with --use",
         )
-    return host.live(LiveDataset, "dataset", use, options)
+    return host.live(LiveDataset, "dataset", use, for_scoring(use, options, host) if scoring else options)

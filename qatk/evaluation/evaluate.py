@@ -26,7 +26,7 @@ from qatk.evaluation.prediction_files import (
 from qatk.evaluation.prediction_rows import Said
 from qatk.evaluation.squad import exact_and_f1, official_metrics
 from qatk.languages import ENGLISH, Normalisation
-from qatk.plugins.endings import reader_of
+from qatk.plugins.endings import for_scoring, reader_of
 from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
 from qatk.types import Examples, clusters_of
@@ -127,9 +127,7 @@ def read_data(
 
     host = host or PluginHost.discover()
     use, option = reader_of(str(data), use, host)
-    options: dict[str, object] = {option: str(data)}
-    if "bad_answers" in host.find("dataset", use).component.options.model_fields:
-        options["bad_answers"] = "keep"  # scoring reads texts only, as the official script does
+    options = for_scoring(use, {option: str(data)}, host)
     if columns:
         options["columns"] = columns
     live = host.live(LiveDataset, "dataset", use, options)

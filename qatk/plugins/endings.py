@@ -1,7 +1,8 @@
-"""The dataset that reads a file, where none is named."""
+"""The dataset that reads a file, where none is named, and what it is told of gold answers that are only scored."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError
@@ -29,3 +30,12 @@ def reader_of(path: str, use: str | None, host: PluginHost) -> tuple[str, str]:
     if not (required := host.find("dataset", use).component.required_options):
         raise UsageError(f"the dataset {use!r} reads no file", where=path, fix="name another one, such as squad")
     return use, required[0]
+
+
+def for_scoring(use: str, options: Mapping[str, object], host: PluginHost) -> dict[str, object]:
+    """Options of a dataset whose gold answers are only scored: by their texts, wherever they are said to stand.
+
+    The official script scores so. An option that is given stays.
+    """
+    known = host.find("dataset", use).component.options.model_fields
+    return {**({"bad_answers": "keep"} if "bad_answers" in known else {}), **options}

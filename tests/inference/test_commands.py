@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from commands import call, forked_python
 from qatk.cli import app
 from qatk.cli.ask import show
-from qatk.errors import Interrupted, Terminated
+from qatk.errors import DataError, Interrupted, Terminated
 from qatk.inference.reply import Candidate, Place, Reply
 from screen import screen, written_by
 
@@ -47,6 +47,36 @@ def test_predict_writes_answers_and_scores_them_where_it_can(run: Path, tmp_path
     bare = qatk("predict", run, tmp_path / "asked.json", "--out", tmp_path / "b.json", "--json")
     assert json.loads(bare.stdout)["metrics"] == {}
     assert (tmp_path / "b.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "reached"),
+    [
+        (["predict", "RUN", "DATA", "--out", "out.json"], "qatk.inference.predict.predict_file"),
+        (["bench", "RUN", "--data", "DATA"], "qatk.inference.bench.bench"),
+        (["export", "RUN", "--to", "onnx", "--data", "DATA", "--out", "out"], "qatk.inference.exporting.export_model"),
+        (
+            ["ask-llm", "DATA", "--model", "gpt", "--url", "http://localhost:9", "--out", "out.jsonl"],
+            "qatk.inference.language_model.ask_language_model",
+        ),
+    ],
+)
+def test_gold_answers_that_are_only_scored_may_be_anywhere(
+    words: list[str], reached: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reach(*_: object, **__: object) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(reached, reach)
+    monkeypatch.chdir(tmp_path)
+    row = {"id": "a", "question": QUESTION, "context": TEXT, "answers": {"text": ["1843"], "answer_start": [3]}}
+    (tmp_path / "data.jsonl").write_text(json.dumps(row))
+    known = {"RUN": str(run), "DATA": "data.jsonl"}
+    words = [known.get(word, word) for word in words]
+    assert isinstance(CliRunner().invoke(app, words).exception, InterruptedError)
+    if words[0] != "export":
+        with pytest.raises(DataError, match="not at the given answer_start"):
+            CliRunner().invoke(app, [*words, "--set", "bad_answers=error"], catch_exceptions=False)
 
 
 def test_the_threshold_that_calibrate_wrote_answers(run: Path, tmp_path: Path) -> None:
