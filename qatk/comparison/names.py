@@ -8,7 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qatk.recipes.keys import computed
+
+if TYPE_CHECKING:
+    from qatk.plugins.host import PluginHost
 
 from qatk.evaluation.given import AT_HAND, Given
 
@@ -54,9 +59,14 @@ def _without_common(parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return next((short for short in ends if len(set(short)) == different), kept)
 
 
-def names_of_groups(of: Mapping[str, Source], manifests: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """For each source the name of its system: runs of recipes that differ only in the seed are one, others are one."""
-    keys = [json.dumps(_without_seed(manifests[n]), sort_keys=True) if n in manifests else n for n in of]
+def names_of_groups(
+    of: Mapping[str, Source], manifests: Mapping[str, Mapping[str, Any]], host: PluginHost | None
+) -> list[str]:
+    """For each source the name of its system: runs that compute the same but for the seed are one, others are one."""
+    from qatk.plugins.host import PluginHost
+
+    host = host or PluginHost.discover()
+    keys = [json.dumps(_without_seed(manifests[n], host), sort_keys=True) if n in manifests else n for n in of]
     groups: dict[str, list[str]] = {key: [] for key in keys}
     for key, source in zip(keys, of.values(), strict=True):
         groups[key].append(str(source))
@@ -64,10 +74,9 @@ def names_of_groups(of: Mapping[str, Source], manifests: Mapping[str, Mapping[st
     return [named[key] for key in keys]
 
 
-def _without_seed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    apart = ("seed", "reporters", "trackers")
-    recipe = {key: value for key, value in manifest.get("recipe", {}).items() if key not in apart}
-    return {"recipe": recipe, "limit": manifest["identity"].get("limit")}
+def _without_seed(manifest: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
+    recipe = {key: value for key, value in manifest.get("recipe", {}).items() if key != "seed"}
+    return {"recipe": computed(recipe, host), "limit": manifest["identity"].get("limit")}
 
 
 def _of_all(folders: Sequence[str]) -> str:

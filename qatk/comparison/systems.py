@@ -95,7 +95,7 @@ def read_systems(
         found = _on_data(of, answers, asked, data, by or ENGLISH, host, common=common, runtimes=runtimes)
     if names is None:
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
-        names = names_of_groups(of, manifests) if group_seeds else list(of)
+        names = names_of_groups(of, manifests, host) if group_seeds else list(of)
     return _grouped(names, found, list(of.values()))
 
 

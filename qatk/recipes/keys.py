@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from qatk.display.keys import flat
+from qatk.errors import QatkError
+from qatk.recipes.sections import sections_of
+
+if TYPE_CHECKING:
+    from qatk.plugins.host import PluginHost
 
 
 def value_at(recipe: object, key: str) -> object:
@@ -29,6 +35,31 @@ def value_at(recipe: object, key: str) -> object:
 
 NO_RESULT = ("launcher", "reporters", "trackers", "score_epochs", "save_every", "keep_last")
 """Keys that change nothing of what a run computes."""
+
+
+def computed(recipe: Mapping[str, object], host: PluginHost) -> dict[str, object]:
+    """A filled recipe, such as a manifest's, without the keys and options that change nothing of what a run computes.
+
+    Options of components that are not installed all stay.
+    """
+    sections = sections_of(recipe)
+
+    def without(value: object, path: tuple[str, ...]) -> object:
+        if isinstance(value, list | tuple):
+            return [without(each, path) for each in value]
+        if not isinstance(value, Mapping):
+            return value
+        if path not in sections:
+            return {name: without(inner, (*path, name)) for name, inner in value.items()}
+        try:
+            options = host.find(sections[path].kind, str(value["use"])).component.options
+        except QatkError:
+            return value
+        return {name: inner for name, inner in value.items() if name not in options.incidental()}
+
+    return {name: without(value, (name,)) for name, value in recipe.items() if name not in NO_RESULT}
+
+
 MOST = 5
 """How many differing keys a message names."""
 

@@ -70,6 +70,20 @@ def test_runs_that_differ_in_their_seed_are_one_system(tmp_path: Path, host: Plu
     assert (alone.name, alone.seeds) == ("linear", [0, 1])
 
 
+def test_seeds_are_one_system_whatever_else_changes_no_result(tmp_path: Path, host: PluginHost) -> None:
+    made = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    same: list[dict[str, Any]] = [
+        {"save_every": "5 min", "keep_last": 1, "score_epochs": False, "trainer": {"use": "torch", "epochs": 2.0}},
+        {"launcher": {"use": "slurm"}, "trainer": {"use": "torch", "epochs": 2.0, "log_every": 5}},
+        {"trainer": {"use": "torch", "epochs": 2.0, "log_every": 10, "gradient_checkpointing": True}},
+    ]
+    other = {"trainer": {"use": "torch", "epochs": 3.0}}
+    gone = [{"trainer": {"use": "not-installed", "log_every": every}} for every in (5, 10)]
+    recipes = enumerate([*same, other, *gone])
+    folders = [write_run(tmp_path / str(number), made, seed=number, **recipe) for number, recipe in recipes]
+    assert [system.seeds for system in read_systems(folders, group_seeds=True)] == [[0, 1, 2], [3], [4], [5]]
+
+
 def test_another_order_of_the_questions_is_brought_into_that_of_the_first(
     runs: list[Path], tmp_path: Path, host: PluginHost
 ) -> None:
