@@ -126,7 +126,7 @@ def show(console: Console, reply: Reply, top_k: int) -> None:
         console.print(Padding(excerpt(reply.context, marks, width=width), (1, 0, 1, 2)))
     else:
         if reply.is_withheld:
-            sure = f"none is sure enough, {100 * reply.candidates[0].probability:.0f} % at best"
+            sure = f"none is sure enough, {_sure(reply.candidates[0].probability)} at best"
         console.print(Text.assemble(("no answer", "bold yellow"), (f"  {sure}", "dim")))
     if reply.promise is not None:
         console.print(Text(reply.promise, style="dim"))

@@ -124,6 +124,8 @@ def test_what_is_nearly_certain_is_not_said_to_be_certain() -> None:
     show(console, Reply(QUESTION, TEXT, "1843", 46, 50, 0.998, 0.0008, -8.0, [Place(**place)], spans), 3)
     assert re.findall(r"1843  (\S+) %", said := console.file.getvalue()) == [">99"]
     assert re.findall(r"(\S+) % +46-", said) == ["<1", "0"]
+    show(console, Reply(QUESTION, TEXT, "", -1, -1, 0.0008, 0.0008, -8.0, [], spans), 3)
+    assert "no answer  none is sure enough, >99 % at best" in console.file.getvalue()
 
 
 def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> None:
