@@ -57,7 +57,8 @@ class TorchOptions(Options):
     from too; above 0, a step takes more than twice the time. Not with ``compile``."""
     masked_words: Fraction = 0.0
     """Share of the loss that predicting hidden words of the contexts has, as in the pretraining of BERT; the questions
-    have the rest. With 1.0 they take no part: a first stage on contexts alone. Needs a tokenizer with a mask token."""
+    have the rest. With 1.0 they take no part: a first stage on contexts alone, which trains no head, so set
+    ``keep_best: null`` and ``score_epochs: false``. Needs a tokenizer with a mask token."""
     masked_share: Annotated[float, Field(gt=0, le=1)] = 0.15
     """Share of the contexts' words that ``masked_words`` hides: of their tokens four fifths become the mask token, a
     tenth become random ones, a tenth stay."""

@@ -334,6 +334,11 @@ def test_training_goes_on_with_the_teacher_that_it_began_with(
         bench.fit(made(str(folder / "left")), resume=tmp_path)
 
 
+@pytest.mark.parametrize(("options", "learns"), [({}, True), ({"weight": 0.0}, False)])
+def test_a_teacher_trains_the_head_beside_masked_words_alone(options: dict[str, float], learns: bool) -> None:
+    assert made("none", masked_words=1.0, **options).learns_answers is learns
+
+
 def test_what_cannot_be_taught_is_said(bench: Bench, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the teacher .*gone cannot be loaded: "):
         bench.fit(made(str(tmp_path / "gone")))

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from model_tools import save_model
-from qatk.api import Batch, Examples, Features, UsageError
+from qatk.api import Batch, Examples, Features, QatkWarning, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.types import Int64
 from qatk_builtin.backbones import HfOptions, TinyOptions
@@ -176,6 +176,18 @@ def test_a_small_encoder_learns_hidden_words_of_contexts_alone(tmp_path: Path, h
     engine.save(model, tmp_path, state=False)
     stage = HfBackbone(HfOptions(model=str(tmp_path)))
     assert same(stage.encoder().state_dict(), model.encoder.state_dict())
+
+
+def test_dev_figures_of_a_head_that_learns_nothing_are_warned_of(tmp_path: Path, host: PluginHost) -> None:
+    hf = with_mask_token(HfBackbone(HfOptions(model=str(save_model(tmp_path)))))
+    features, engine = cut(host, hf, ASKED, 64), trainer(masked_words=1.0, max_steps=1)
+    engine.take_examples(ASKED)
+    model = assemble(engine, hf)
+    with pytest.warns(QatkWarning, match="trains no head.*: set keep_best: null and score_epochs: false"):
+        train(engine, model, features, dev=features)
+    train(engine, model, features)
+    model.head_begins = "checkpoint"
+    train(engine, model, features, dev=features)
 
 
 def test_training_goes_on_bit_for_bit(tmp_path: Path, host: PluginHost) -> None:

@@ -34,6 +34,11 @@ class DistilTrainer(TorchTrainer):
     options: DistilOptions
 
     @property
+    def learns_answers(self) -> bool:
+        """Those of teachers, beside masked words alone."""
+        return self.options.weight > 0 or super().learns_answers
+
+    @property
     def needs_span_scores(self) -> list[str]:
         """Soft targets are of starts and ends."""
         return ["teacher", *super().needs_span_scores]

@@ -137,6 +137,9 @@ class TorchTrainer(TrainingHooks):
         stopped, with the same number of processes; with another number it goes on from the same weights and windows.
         """
         self.check_training(model, train)
+        if dev is not None and not self.learns_answers and model.head_begins == "untrained":
+            what = "masked_words: 1.0 trains no head, so figures on dev mean nothing, nor does the epoch kept by them"
+            warnings.warn(f"{what}: set keep_best: null and score_epochs: false", QatkWarning, stacklevel=2)
         if self.options.compile:
             model.encoder.compile(dynamic=True)  # in place: names of weights stay, and copies are not compiled
         if self.options.reinitialise_layers and resume is None:
@@ -180,6 +183,11 @@ class TorchTrainer(TrainingHooks):
             if self._objective is None
             else self._objective.loss(model, output, batch)
         )
+
+    @property
+    def learns_answers(self) -> bool:
+        """Whether anything of the loss is about answers."""
+        return self.options.masked_words < 1
 
     @property
     def needs_span_scores(self) -> list[str]:
