@@ -155,7 +155,8 @@ def _again(dataset: LiveDataset, size: int, digests: Sequence[str], which: range
             warnings.simplefilter("ignore", DataWarning)
             block = next(blocks, None)
         if block is None or block.digest() != digests[number]:
-            raise DataError("the data changed since they were first read", fix="answer again, with --resume off")
+            fix = "remove the folder OUT.parts, if it is there, and answer again"
+            raise DataError("the data changed since they were first read", fix=fix)
         yield block
 
 

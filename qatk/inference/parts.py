@@ -13,7 +13,10 @@ from qatk.run_folder.lock import LOCK
 
 ABOUT, SURVEY = "about.json", "survey.json"
 """What the answers are about, and what a call saw of the questions, see :class:`qatk.inference.asked.Survey`."""
-_ANSWERS = "*.jsonl"
+_ANSWERS, _AT_WORK = "*.jsonl", "*.job.json"
+"""Answers, and the records of jobs that a launcher follows."""
+_NOTHING: Mapping[str, object] = {}
+"""What a folder is about in which nothing was answered."""
 
 
 def check_out(out: Path, forms: Sequence[str]) -> None:
@@ -45,31 +48,46 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
         StorageError: the disk refuses.
     """
     answered = any(parts.glob(_ANSWERS))  # looked for before what they are about, which is written before them
-    about = parts / ABOUT
-    if any(found.name != LOCK for found in parts.iterdir()) and not resume:
-        what = f"{parts} holds the answers of a call that did not come to its end"
-        raise UsageError(what, fix="go on with --resume, or remove the folder")
-    if about.exists():
-        try:
-            held = json.loads(about.read_text("utf-8"))
-        except ValueError:
-            held = {}
-        if changed := [name for name, value in identity.items() if held.get(name) != value]:
-            what = f"{parts} was begun with other {' and '.join(changed)}"
-            raise UsageError(what, fix="remove the folder, or repeat the call that began it, with --resume")
-        return
-    if answered:
-        raise UsageError(f"{parts} has no {ABOUT}, which says what was answered", fix="remove the folder")
+    held = _held(parts / ABOUT)
+    if answered or held != _NOTHING:
+        if any(found.name != LOCK for found in parts.iterdir()) and not resume:
+            what = f"{parts} is of a call that did not come to its end"
+            raise UsageError(what, fix="go on with --resume, or remove the folder")
+        if held is not None:
+            if changed := [name for name, value in identity.items() if held.get(name) != value]:
+                what = f"{parts} was begun with other {' and '.join(changed)}"
+                raise UsageError(what, fix="remove the folder, or repeat the call that began it, with --resume")
+            return
+        if answered:
+            raise UsageError(f"{parts} has no {ABOUT}, which says what was answered", fix="remove the folder")
     with storage_errors(parts):
         parts.mkdir(parents=True, exist_ok=True)
-    write_json(about, identity)
+    write_json(parts / ABOUT, identity)
+
+
+def _held(about: Path) -> dict[str, object] | None:
+    """What answers are about; ``None`` where nothing says so, and none of its names where it is damaged."""
+    if not about.exists():
+        return None
+    try:
+        held = json.loads(about.read_text("utf-8"))
+    except ValueError:
+        held = None
+    return held if isinstance(held, dict) else {"damaged": True}
 
 
 def leave_parts(parts: Path) -> None:
-    """Remove what :func:`open_parts` wrote where nothing was answered."""
-    if parts.is_dir() and not any(found.name not in (LOCK, ABOUT, SURVEY) for found in parts.iterdir()):
-        for name in (ABOUT, SURVEY):
-            (parts / name).unlink(missing_ok=True)
+    """Let any call begin anew where nothing was answered and no job is at work.
+
+    What :func:`open_parts` wrote goes; beside logs of jobs that failed, it says that the folder is about nothing.
+    """
+    if not parts.is_dir() or any(parts.glob(_ANSWERS)) or any(parts.glob(_AT_WORK)):
+        return
+    (parts / SURVEY).unlink(missing_ok=True)
+    if any(found.name not in (LOCK, ABOUT) for found in parts.iterdir()):
+        write_json(parts / ABOUT, _NOTHING)
+    else:
+        (parts / ABOUT).unlink(missing_ok=True)
 
 
 def remove_parts(parts: Path) -> None:

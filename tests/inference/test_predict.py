@@ -17,10 +17,10 @@ import qatk
 from commands import call
 from qatk.component import Component
 from qatk.data import save
-from qatk.errors import QatkWarning, UsageError
+from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.prediction_files import official_form, read_predictions
-from qatk.inference.asked import read_asked
+from qatk.inference.asked import Asked, read_asked
 from qatk.inference.parts import remove_parts
 from qatk.inference.predict import predict_file
 from qatk.plugins.host import PluginHost
@@ -227,6 +227,30 @@ def test_what_was_begun_with_something_else_is_refused(run: Path, tmp_path: Path
     about.unlink()
     with pytest.raises(UsageError, match=r"a.json.parts has no about.json, which says what was answered"):
         predict_file(model, examples, out, block=8, resume=True)
+
+
+@pytest.mark.parametrize("at_work", [False, True])
+def test_a_call_whose_jobs_all_failed_before_an_answer_hinders_no_other(
+    at_work: bool, run: Path, tmp_path: Path
+) -> None:
+    """Their logs stay, and are told from a call of which a job is still at work."""
+    model, examples, out = qatk.load_model(run), read_data(run.parent / "dev.json").take(range(9)), tmp_path / "a.json"
+
+    def fail(parts: Path, asked: Asked) -> None:
+        (parts / "shard-1-of-2.log").write_text("no GPU")
+        if at_work:
+            (parts / "shard-2-of-2.job.json").write_text("{}")
+        raise QatkError("1 of 2 shards failed")
+
+    with pytest.raises(QatkError, match="1 of 2 shards failed"):
+        predict_file(model, examples, out, elsewhere=fail)
+    assert (tmp_path / "a.json.parts" / "shard-1-of-2.log").read_text() == "no GPU"
+    if at_work:
+        with pytest.raises(UsageError, match="did not come to its end"):
+            predict_file(model, examples, out, top_k=3)
+    else:
+        assert predict_file(model, examples, out, top_k=3).resumed == 0
+        assert not (tmp_path / "a.json.parts").exists()
 
 
 def test_what_the_answers_are_about_is_removed_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
