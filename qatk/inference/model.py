@@ -5,6 +5,7 @@ It uses the same featurizer, prediction and decoder as a run, so it answers a ru
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +19,7 @@ from qatk.data import pairs
 from qatk.errors import ModelError, UsageError
 from qatk.exports.folder import read_export
 from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trained, runtime_section
+from qatk.files import file_digest
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.promised import kept_promise, names_threshold, same_odds
 from qatk.inference.reply import Reply, replies_of
@@ -152,13 +154,12 @@ class AnsweringModel:
 
     @property
     def weights(self) -> str:
-        """Identifies the weights: name, size and time of their files; only the name for a model of the hub."""
-        if self.trained is None:
-            files = [*Path(self.name).glob("*.safetensors"), *Path(self.name).glob("export.json")]
-        else:
-            files = [file for file in self.trained.iterdir() if file.is_file()]
-        stats = [file.stat() for file in sorted(files)]
-        return f"{self.name} {[(stat.st_size, stat.st_mtime_ns) for stat in stats]}"
+        """Identifies the weights: a digest of the files of their folder, wherever it lies; else the model's name."""
+        folder = self.trained or Path(self.name)
+        if not folder.is_dir():
+            return self.name
+        files = sorted(file for file in folder.iterdir() if file.is_file())
+        return hashlib.sha256("".join(f"{file.name} {file_digest(file)}\n" for file in files).encode()).hexdigest()
 
     def changed(
         self, *, featurizer: Mapping[str, object] | None = None, decoder: Mapping[str, object] | None = None

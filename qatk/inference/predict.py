@@ -192,8 +192,10 @@ def _lines(model: AnsweringModel, examples: Examples, top_k: int) -> Iterator[st
 
 
 def _identity(model: AnsweringModel, asked: Asked, top_k: int, block: int) -> dict[str, object]:
-    """What the parts of a killed call must agree on."""
-    sections = json.dumps([model.sections, model.threshold], sort_keys=True, default=str)
+    """What the parts of a killed call must agree on; not where the model lies, whose files ``weights`` tells."""
+    places = (model.name, str(model.trained))
+    backbone = {name: value for name, value in model.sections["backbone"].items() if value not in places}
+    sections = json.dumps([{**model.sections, "backbone": backbone}, model.threshold], sort_keys=True, default=str)
     return {
         "form": FORM,
         "model": hashlib.sha256(sections.encode()).hexdigest(),

@@ -20,9 +20,9 @@ from qatk.data import save
 from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.prediction_files import official_form, read_predictions
-from qatk.inference.asked import Asked, read_asked
+from qatk.inference.asked import Asked, held, read_asked
 from qatk.inference.parts import remove_parts
-from qatk.inference.predict import predict_file
+from qatk.inference.predict import Shard, answer_shard, predict_file
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset, LiveDecoder
 from qatk.plugins.registered import Plugin, Registered
@@ -268,8 +268,21 @@ def test_the_weights_are_those_that_the_run_saved_whatever_its_backbone(run: Pat
     other = replace(model, sections={**model.sections, "backbone": {"use": "other", "model": str(tmp_path)}})
     before = other.weights
     assert before == model.weights
-    (tmp_path / "run" / "model" / "model.safetensors").touch()
+    with (weights := tmp_path / "run" / "model" / "model.safetensors").open("r+b") as file:
+        file.write(b"\0")
+    assert weights.stat().st_size == (run / "model" / "model.safetensors").stat().st_size
     assert other.weights != before
+
+
+@pytest.mark.parametrize("kind", ["a run", "a saved model"])
+def test_a_copy_of_a_model_elsewhere_goes_on(kind: str, run: Path, tmp_path: Path) -> None:
+    source = run if kind == "a run" else run / "model"
+    asked = held(read_data(run.parent / "dev.json"))
+    for name in ("one", "other"):
+        shutil.copytree(source, tmp_path / name, copy_function=shutil.copy)  # which keeps no times
+    one, other = (qatk.load_model(tmp_path / name) for name in ("one", "other"))
+    assert answer_shard(one, asked, tmp_path / "a.json", Shard(1, 1)) == asked.count
+    assert predict_file(other, asked, tmp_path / "a.json", resume=True).resumed == asked.count
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "folder.json"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
+import shutil
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -281,16 +282,19 @@ def test_targets_follow_from_the_options_of_the_teachers_head(bench: Bench, fold
 
 
 def test_an_exported_model_teaches_students_on_any_device(bench: Bench, tmp_path: Path) -> None:
+    def teacher(name: Path, device: str) -> Teacher:
+        return Teacher(str(name), device, bench.student.tokenizer(), bench.student.spec())
+
+    given = bench.examples, bench.windows
     save_model(plain := tmp_path / "plain", answers=True)
     exported = export_model(plain, "onnx", tmp_path / "exported").folder
-    due, *found = (
-        Teacher(str(name), device, bench.student.tokenizer(), bench.student.spec()).targets(
-            bench.examples, bench.windows
+    due = teacher(plain, "cpu").targets(*given)
+    for device in ("auto", "cpu", "cuda"):
+        np.testing.assert_allclose(
+            np.exp(teacher(exported, device).targets(*given).start), np.exp(due.start), atol=1e-4
         )
-        for name, device in ((plain, "cpu"), *((exported, device) for device in ("auto", "cpu", "cuda")))
-    )
-    for targets in found:
-        np.testing.assert_allclose(np.exp(targets.start), np.exp(due.start), atol=1e-4)
+    shutil.copytree(exported, tmp_path / "moved", copy_function=shutil.copy)
+    assert teacher(tmp_path / "moved", "auto").identity(*given) == teacher(exported, "auto").identity(*given)
 
 
 def test_soft_targets_used_longest_ago_make_room(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Teacher:
         return self._reads_alike and int(windows.lengths.max(initial=0)) <= self._model.spec.max_length
 
     def _weights(self) -> Iterator[bytes]:
-        """All weights of a torch module; of another model, its name and the sizes and times of its files."""
+        """All weights of a torch module; of another model, a digest of its files."""
         if not isinstance(module := self._model.model, torch.nn.Module):
             yield self._model.weights.encode()
             return
