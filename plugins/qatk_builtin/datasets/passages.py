@@ -66,7 +66,7 @@ class PassagesDataset:
         form = CsvForm(self.options.delimiter, self.options.quotes)
         table, wanted = with_texts(read_table(file, form).table), self.options.column
         name = usual_name(table.column_names, "context") if wanted is None else wanted
-        if name not in table.column_names:
+        if name is None or name not in table.column_names:
             what = f"there is no column {' or '.join(map(repr, USUAL['context'] if wanted is None else [wanted]))}"
             there = ", ".join(map(repr, table.column_names)) or "none"
             fix = f"column: NAME says which one holds the passages; columns found: {there}"

@@ -166,9 +166,10 @@ def _of_lines(text: str, path: Path) -> pa.Table:
         return read(pa.BufferReader(data), parse_options=pyarrow.json.ParseOptions(explicit_schema=schema))
     except pa.ArrowInvalid:
         rows = [row for _, row in read_json_lines(path)]  # which names the line that is no JSON
-        if not _NAN.search(text) or not all(isinstance(row, dict) for row in rows):
+        objects = [row for row in rows if isinstance(row, dict)]
+        if not _NAN.search(text) or len(objects) < len(rows):
             raise
-        return pa.table(by_column(rows))  # Arrow takes NaN for a number, which a column of texts has none of
+        return pa.table(by_column(objects))  # Arrow takes NaN for a number, which a column of texts has none of
 
 
 def no_dates(kind: pa.DataType) -> pa.DataType:

@@ -21,7 +21,7 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from qatk.data import check, save, unchecked
+from qatk.data import check, fix, save, unchecked
 from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
 from qatk_builtin.datasets import qatk_datasets
@@ -693,3 +693,29 @@ def test_answers_in_another_column_many_rows_later(name: str, swapped: bool, tmp
         dataset.load()
     with pytest.raises(DataError, match=says):
         list(dataset.stream(1) or ())
+
+
+@pytest.mark.filterwarnings("ignore:.*by their usual names:qatk.errors.DataWarning")
+def test_questions_without_ids_are_told_by_their_lines(tmp_path: Path) -> None:
+    row = {"question": "Who?", "context": "Bob said so. Ann did not."}
+    spans = [{"text": "Bob", "answer_start": 0}, {"text": "Ann", "answer_start": 4}, {"text": "Eve", "answer_start": 0}]
+    rows = [{**row, "answers": {"text": [span["text"]], "answer_start": [span["answer_start"]]}} for span in spans]
+    path = tmp_path / "a.jsonl"
+
+    def dataset(rows: list[dict[str, Any]], policy: str) -> TableDataset:
+        path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+        return TableDataset(TableOptions.model_validate({"path": str(path), "bad_answers": policy}))
+
+    for more in ({}, {"is_impossible": False}):
+        given = [{**each, **more} for each in rows]
+        with pytest.raises(DataError, match=f"{path}:2: 'Ann' at 4, .*\n *{path}:3: 'Eve' at 0,"):
+            dataset(given, "error").load()
+        moved = (
+            rf"1 answer moved to where the text stands \({path}:2\); 1 answer left out \({path}:3\); 1 question .*:3\)"
+        )
+        with pytest.warns(DataWarning, match=moved):
+            assert len(dataset(given, "fix").load()) == 2
+    with pytest.warns(DataWarning, match=rf"is_impossible and answers differ; answers hold: {path}:1"):
+        dataset([{**rows[0], "is_impossible": True}], "error").load()
+    changes = fix(dataset(rows, "error").raw())[1]
+    assert [(change.place, change.kind) for change in changes] == [(f"{path}:2", "misplaced-answer")]
