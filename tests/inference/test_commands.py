@@ -26,7 +26,7 @@ QUESTION = "When was the mill of Delft built?"
 
 
 def qatk(*arguments: object, stdin: str | bytes = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    found = call("qatk", *arguments, stdin=stdin, cwd=cwd, timeout=120)
+    found = call("qatk", *arguments, stdin=stdin, cwd=cwd, timeout=120, FORKED_PYTHON=forked_python())
     assert "Traceback" not in found.stderr
     return found
 

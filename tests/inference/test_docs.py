@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from commands import call
+from commands import call, forked_python
 from qatk.cli import app
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import parse_recipe
@@ -63,7 +63,7 @@ def test_the_block_runs(block: str, run: Path, tmp_path: Path) -> None:
     (tmp_path / "runs" / "quickstart").symlink_to(run)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "block.py").write_text(block)
-    done = call("block", cwd=tmp_path)
+    done = call("block", cwd=tmp_path, FORKED_PYTHON=forked_python())
     assert done.returncode == 0, done.stderr
 
 
@@ -144,7 +144,7 @@ def test_a_model_is_exported_and_compared_as_the_page_says(run: Path, tmp_path: 
         known = get_command(app).commands[name]  # type: ignore[attr-defined]
         known.make_context(name, list(words), parent=None, resilient_parsing=False)
         if {"exports/quickstart", "dev.jsonl"} & {*words}:
-            done = call("qatk", name, *words, cwd=tmp_path)
+            done = call("qatk", name, *words, cwd=tmp_path, FORKED_PYTHON=forked_python())
             assert done.returncode == 0, f"{name} {words}\n{done.stderr}"
             ran += 1
     fitted = ["predict", "calibrate", "predict"]

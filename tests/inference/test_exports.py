@@ -18,6 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import qatk
+from commands import forked_python
 from page_tools import find_chromium, launched
 from qatk.cli import app
 from qatk.cli.bench import _tables
@@ -127,6 +128,7 @@ def test_an_export_in_another_precision_promises_no_error_rate(run: Path, tmp_pa
 def test_a_run_at_a_url_is_measured_and_asked(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
     url, asked = run.absolute().as_uri(), {"question": "When was it built?", "context": "It was built in 1843."}
+    monkeypatch.setattr(sys, "executable", forked_python())
     (measured,) = bench([url], batch_sizes=[1], seconds=0.1)
     assert (measured.model, measured.model_bytes > 0) == (url, True)
     assert qatk.pipeline(model=url)(**asked) == qatk.pipeline(model=run)(**asked)
