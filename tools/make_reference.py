@@ -44,6 +44,8 @@ _COMMANDS_INTRO = [
     "answers all that it took, and ends with 0. 75 says that a scheduler's SIGUSR1 stopped a run, and that `--resume`",
     "goes on.",
     "",
+    "[JSON output](json.md) says what each command prints with `--json`.",
+    "",
     "`qatk --install-completion` lets bash, zsh or fish complete commands, options, names of components, keys of",
     "recipes after `--set`, and run folders; `--show-completion` prints the script.",
     "",
