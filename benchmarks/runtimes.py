@@ -23,7 +23,7 @@ import qatk
 from qatk.calibration.calibrate import calibrate
 from qatk.evaluation.evaluate import evaluate_examples, read_data
 from qatk.evaluation.prediction_files import official_form
-from qatk.inference.exporting import export_model
+from qatk.inference.exporting import export
 from qatk.inference.model import AnsweringModel
 from qatk.types import Examples
 
@@ -43,7 +43,7 @@ def variants(run: str, folder: Path, data: Examples) -> dict[str, AnsweringModel
     found = {f"torch {precision}": qatk.load_model(run, runtime=f"torch:{precision}") for precision in ("fp32", "bf16")}
     for name, (to, precision, settings) in EXPORTS.items():
         place = folder / name.replace(" ", "-")
-        export_model(run, to, place, precision=precision, settings=settings, data=data.take(np.arange(CHECKED)))
+        export(run, to, place, precision=precision, settings=settings, data=data.take(np.arange(CHECKED)))
         found[name] = qatk.load_model(place)
     return found
 

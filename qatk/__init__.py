@@ -3,6 +3,9 @@
 - ``qatk.run(recipe)`` trains a model and evaluates it.
 - ``qatk.evaluate(data, predictions)`` scores predictions.
 - ``qatk.compare(a, b)`` compares systems.
+- ``qatk.calibrate(run)`` fits the null threshold, and can promise an error rate.
+- ``qatk.report(run)`` reports a finished run again.
+- ``qatk.export(model, "onnx", folder)`` writes a model in a format that answers faster.
 - ``qatk.load_run(folder)`` reads a finished run; ``qatk.list_runs(folder)`` lists all runs, also unfinished ones.
 - ``qatk.load_model(model)`` loads a model that answers questions.
 - ``qatk.push(model, repo)`` and ``qatk.pull(repo)`` publish models on the hub and fetch them.
@@ -18,11 +21,14 @@ if TYPE_CHECKING:
     from qatk.evaluation.evaluate import evaluate as evaluate
     from qatk.hub.pull import pull as pull
     from qatk.hub.push import push as push
+    from qatk.inference.exporting import export as export
     from qatk.inference.model import load_model as load_model
     from qatk.inference.pipeline import install_pipeline as install_pipeline
     from qatk.inference.pipeline import pipeline as pipeline
     from qatk.run_folder.listing import list_runs as list_runs
     from qatk.run_folder.load import load_run as load_run
+    from qatk.runs.calibrating import calibrate as calibrate
+    from qatk.runs.reporting import report as report
     from qatk.runs.run import run as run
     from qatk.sweeps.compare import compare as compare
     from qatk.types import Examples as Examples
@@ -32,7 +38,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "Examples": "qatk.types",
     "run": "qatk.runs.run",
+    "calibrate": "qatk.runs.calibrating",
+    "report": "qatk.runs.reporting",
     "evaluate": "qatk.evaluation.evaluate",
+    "export": "qatk.inference.exporting",
     "compare": "qatk.sweeps.compare",
     "install_pipeline": "qatk.inference.pipeline",
     "load_model": "qatk.inference.model",
@@ -45,8 +54,10 @@ _HOMES = {
 
 __all__ = [
     "Examples",
+    "calibrate",
     "compare",
     "evaluate",
+    "export",
     "install_pipeline",
     "list_runs",
     "load_model",
@@ -54,6 +65,7 @@ __all__ = [
     "pipeline",
     "pull",
     "push",
+    "report",
     "run",
 ]
 

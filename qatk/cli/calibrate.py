@@ -11,18 +11,27 @@ from rich.text import Text
 
 from qatk.cli import completion
 from qatk.cli.compare_options import Use
-from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json, share
+from qatk.cli.shared import (
+    Language,
+    LanguageColumn,
+    RunCluster,
+    option_of,
+    output,
+    plain_warnings,
+    plugin_host,
+    print_json,
+    share,
+)
 from qatk.display.numbers import METRICS, counted, interval
 from qatk.display.tables import in_blocks, plain_table
-from qatk.errors import QatkWarning, StorageError, UsageError, visible
+from qatk.errors import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from qatk.calibration.calibrate import Calibration
-    from qatk.calibration.risk_control import Ask, Promise
-    from qatk.results.evaluation import Evaluation
+    from qatk.calibration.risk_control import Promise
 
 
 JUDGED = {"calibration_error": "calibration error", "brier": "Brier", "log_loss": "log loss"}
@@ -87,54 +96,24 @@ def calibrate_command(
 
     With --at-most, it also finds the threshold that promises an error rate; commands that answer then use that one.
     """
-    from qatk.calibration.calibrate import calibrate
     from qatk.calibration.transfer import misleading
+    from qatk.runs.calibrating import Answers, ask_of, check_can_write, of_evaluation
 
     plain_warnings()
-    if write and data is None:
-        _check_can_write(source)
-    asked = _ask(at_most, confidence, wrong)
-    evaluation = _read(context, source, on, data, use, null_odds, cluster, (language, language_column))
-    answers = (evaluation.examples, evaluation.predictions, evaluation.normalisation)
-    name, by = on if data is None else visible(data.name), cluster or evaluation.cluster
-    found = calibrate(*answers, splits=splits, seed=seed, cluster=by, promise=asked, on=name)
+    write = write and data is None
+    if write:
+        check_can_write(source, "add --no-write")
+    asked = ask_of(at_most, confidence, wrong, option_of)
+    of_set = None if on == "dev" else on
+    answers = Answers(source, data, null_odds, use, of_set, cluster, language, language_column)
+    evaluation = answers.evaluation(plugin_host(context), option_of)
+    found = of_evaluation(evaluation, answers, asked, splits=splits, seed=seed)
     if as_json:
         print_json(found.as_dict())
     else:
         _show(output(), found, misleading(found, evaluation.examples))
-    if write and data is None:
-        written = _write(source, found)
-        if not as_json:
-            output().print(f"written to {written}\n{_use(source, found)}", style="dim", soft_wrap=True, markup=False)
-
-
-def _warn_of_probabilities(evaluation: Evaluation) -> None:
-    import warnings
-
-    from qatk.calibration.fitting import look_like_probabilities
-
-    if look_like_probabilities(evaluation.predictions.null_odds):
-        what = "the null odds look like probabilities: all are from 0 to 1, where threshold 0 answers next to nothing"
-        fix = "do not read the gain against it as one; give log-odds instead: log(p / (1 - p))"
-        warnings.warn(f"{what}; {fix}", QatkWarning, stacklevel=2)
-
-
-def _check_can_write(run: Path) -> None:
-    from qatk.files import url_of
-
-    if (url := url_of(run)) is not None:
-        raise UsageError("a run at a URL is only read", where=url, fix="add --no-write, or name a copy of the run")
-
-
-def _ask(at_most: float | None, confidence: float | None, wrong: Literal["exact", "overlap"] | None) -> Ask | None:
-    from qatk.calibration.risk_control import Ask
-
-    if at_most is not None:
-        return Ask(at_most, 0.9 if confidence is None else confidence, wrong or "exact")
-    if confidence is not None or wrong is not None:
-        what = "--confidence and --wrong are about a promise"
-        raise UsageError(what, fix="add --at-most SHARE, such as --at-most 5%")
-    return None
+    if write:
+        _write(output(quiet=as_json), source, found)
 
 
 def _show(console: Console, found: Calibration, why: str | None) -> None:
@@ -149,17 +128,15 @@ def _show(console: Console, found: Calibration, why: str | None) -> None:
         _show_promise(console, found.promise)
 
 
-def _write(run: Path, found: Calibration) -> Path:
-    from qatk.calibration.calibrate import FILE, write_calibration
-    from qatk.run_folder.lock import locked
+def _write(console: Console, run: Path, found: Calibration) -> None:
+    from qatk.runs.calibrating import write_into
 
     try:
-        with locked(run):
-            write_calibration(run, found)
+        written = write_into(run, found)
     except StorageError as error:
         fix = "print the result without writing it: --no-write"
         raise StorageError(error.what, where=error.where, fix=fix) from error
-    return run / FILE
+    console.print(f"written to {written}\n{_use(run, found)}", style="dim", soft_wrap=True, markup=False)
 
 
 def _use(run: Path, found: Calibration) -> str:
@@ -167,47 +144,6 @@ def _use(run: Path, found: Calibration) -> str:
     if found.promise is not None:
         return "qatk predict, ask, serve and export use the promised threshold"
     return f"to use the threshold: qatk predict {run} DATA --null-threshold calibrated; so do ask, serve and export"
-
-
-def _read(
-    context: typer.Context,
-    source: Path,
-    on: str,
-    data: Path | None,
-    use: str | None,
-    null_odds: Path | None,
-    cluster: str | None,
-    by: tuple[str | None, str | None],
-) -> Evaluation:
-    host = plugin_host(context)
-    if data is not None:
-        from qatk.evaluation.evaluate import evaluate, read_data
-        from qatk.evaluation.prediction_files import null_odds_of
-
-        if on != "dev":
-            raise UsageError("--on is only for runs: --data names the data of a predictions file", fix="remove it")
-        if (odds := null_odds_of(source, null_odds)) is None:
-            raise UsageError("--data needs the null odds of the predictions file", fix="add --null-odds FILE")
-        examples = read_data(data, host, cluster=cluster, use=use, language_column=by[1])
-        scored = evaluate(examples, source, null_odds=odds, host=host, language=by[0], language_column=by[1])
-        _warn_of_probabilities(scored)
-        return scored
-    from qatk.files import is_there
-
-    if is_there(source) and source.is_file():
-        raise UsageError(
-            f"{source} is a file, not a run folder", fix="for a predictions file, add --data and --null-odds"
-        )
-    for option, given in (("--null-odds", null_odds), ("--use", use)):
-        if given is not None:
-            what = f"{option} is only for predictions files: a run has its own"
-            raise UsageError(what, fix="remove it, or add --data FILE")
-    from qatk.run_folder.load import load_run
-
-    if any(by):
-        what = "--language is only for predictions files: a run has the language of its recipe"
-        raise UsageError(what, fix="remove it, or add --data FILE")
-    return load_run(source, on=on, host=host).evaluation
 
 
 def _title(found: Calibration) -> str:

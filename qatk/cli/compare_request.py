@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from qatk.cli.compare_options import launcher_section, recipe_runtime, thresholds
+from qatk.cli.shared import option_of
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -195,4 +196,4 @@ class Request:
 
 def _option(name: str) -> str:
     """An option by the name that ``qatk.compare`` has for it."""
-    return _OPTIONS.get(name) or f"--{name.replace('_', '-')}"
+    return _OPTIONS.get(name) or option_of(name)

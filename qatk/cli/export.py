@@ -67,7 +67,7 @@ def export_command(
     """
     from qatk.cli.progress import show_progress
     from qatk.cli.reading import read_examples
-    from qatk.inference.exporting import export_model
+    from qatk.inference.exporting import export
     from qatk.recipes.document import assigned
 
     plain_warnings()
@@ -75,7 +75,7 @@ def export_command(
     chosen = assigned(settings or [])
     examples = None if data is None else read_examples(host, use, data, [], whole=True, scoring=True)
     with show_progress():
-        exported = export_model(
+        exported = export(
             model,
             to,
             out,

@@ -18,7 +18,7 @@ import numpy as np
 from qatk.errors import QatkError, UsageError
 from qatk.exports.folder import is_export, read_export
 from qatk.exports.runtimes import PRECISION, runtime_section
-from qatk.inference.exporting import SAMPLE, export_model
+from qatk.inference.exporting import SAMPLE, export
 from qatk.inference.samples import sample_examples
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
@@ -131,7 +131,7 @@ def _prepared(
         return model, runtime
     sample = None if data is None else data.take(np.arange(min(SAMPLE, len(data))))
     precision = str(needed.get(PRECISION, "fp32"))
-    export_model(model, str(needed["use"]), folder, precision=precision, data=sample, host=host)
+    export(model, str(needed["use"]), folder, precision=precision, data=sample, host=host)
     return str(folder), None
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from qatk.calibration.calibrate import FILE as CALIBRATION
 from qatk.errors import ModelError, UsageError
+from qatk.evaluation.evaluate import read_data
 from qatk.evaluation.metrics import judge
 from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sections
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
@@ -39,7 +40,7 @@ Checks = dict[str, object]
 
 @dataclass(frozen=True)
 class Exported:
-    """What :func:`export_model` wrote.
+    """What :func:`export` wrote.
 
     Attributes:
         folder: of the exported model.
@@ -52,14 +53,14 @@ class Exported:
     checks: Mapping[str, object]
 
 
-def export_model(
+def export(
     model: str | Path,
     to: str,
     out: str | Path,
     *,
     precision: str | None = None,
     settings: Mapping[str, object] | None = None,
-    data: Examples | None = None,
+    data: object = None,
     answering: Sections | None = None,
     host: PluginHost | None = None,
 ) -> Exported:
@@ -71,7 +72,8 @@ def export_model(
         out: the folder to make.
         precision: an option of the exporter: ``fp32``, ``fp16`` or ``int8``.
         settings: further options of the exporter.
-        data: examples to check on, and with gold to measure EM, F1 and speed on; by default a few sample questions.
+        data: what to check on, and with gold to measure EM, F1 and speed on, as in :func:`qatk.evaluate`; examples need
+            no gold. By default a few sample questions.
         answering: what the export answers by otherwise than the model, as the ``settings`` of :func:`qatk.load_model`.
         host: the plugins to use.
 
@@ -89,7 +91,7 @@ def export_model(
         raise UsageError(f"{folder} is there already", fix="name another folder with --out")
     changes = {**(answering or {}), **_exact(local, host)}
     own = load_model(local, device="cpu", settings=changes, runtime=DEFAULTS["runtime"]["use"], host=host)
-    examples = sample_for(exporter) if data is None else data
+    examples = sample_for(exporter) if data is None else read_data(data, host)
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
         manifest = _write(own, exporter, sample, new)
@@ -111,7 +113,7 @@ def _exact(model: str | Path, host: PluginHost) -> dict[str, dict[str, object]]:
 def _divided(examples: Examples, *, apart: bool) -> tuple[Examples, Examples]:
     """Questions for the exporter and questions to check on: others, where there are enough."""
     if not len(examples):
-        raise UsageError("the data has no question to check the export on", where="--data")
+        raise UsageError("the data has no question to check the export on")
     first = np.arange(min(SAMPLE, len(examples)))
     rest = np.arange(len(first), len(examples)) if apart and len(examples) >= 2 * SAMPLE else np.arange(len(examples))
     return examples.take(first), examples.take(rest)

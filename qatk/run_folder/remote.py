@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError, UsageError
-from qatk.files import RUN_MARK, RemoteFolder, discard, local_place, storage_errors, url_of, write_json
+from qatk.files import RUN_MARK, RemoteFolder, cache_folder, discard, local_place, storage_errors, url_of, write_json
 from qatk.results.run import RunResult
 from qatk.run_folder.checkpoints import DIGESTS, damage_of, step_of
 from qatk.run_folder.lock import LOCK
@@ -222,6 +222,12 @@ def here(named: P | RunResult) -> P | Path:
                     if not folder.is_dir():
                         raise
     return folder
+
+
+def is_copy(folder: Path) -> bool:
+    """Whether a folder is such a copy of a run at a URL, which is only read."""
+    base = cache_folder(os.environ, "remote")
+    return base is not None and folder.absolute().is_relative_to((base / "read").absolute())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from qatk.calibration.calibrate import Calibration, HeldOut, answers_of, apply_t
 from qatk.calibration.fitting import Questions, fit
 from qatk.calibration.transfer import misleading
 from qatk.cli import app
-from qatk.errors import DataError, QatkError, QatkWarning
+from qatk.errors import DataError, QatkError, QatkWarning, UsageError
 from qatk.evaluation.squad import exact_and_f1
 from qatk.evaluation.thresholds import threshold_sweep
 from qatk.plugins.host import PluginHost
@@ -248,6 +249,35 @@ def test_the_command_writes_into_the_run(shifted: Evaluation, tmp_path: Path) ->
     (run / "calibration.json").unlink()
     call(run, "--no-write")
     assert not (run / "calibration.json").exists()
+
+
+def test_python_calibrates_what_the_command_does(shifted: Evaluation, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", shifted)
+    due = json.loads(call(run, "--no-write", "--json"))
+    for source in (run, str(run), load_run(run)):
+        assert json.loads(json.dumps(qatk.calibrate(source).as_dict())) == due
+    assert not (run / "calibration.json").exists()
+    told = qatk.calibrate(shifted, splits=3, seed=5)
+    assert (len(told.splits), told.seed, told.on) == (3, 5, "data")
+    assert told.fitted == qatk.calibrate(run, write=True).fitted
+    assert json.loads((run / "calibration.json").read_text()) == due
+    predictions = shifted.predictions
+    said, odds = (dict(zip(DATA.id, each, strict=True)) for each in (predictions.text, predictions.null_odds.tolist()))
+    assert not qatk.calibrate(said, data=DATA, null_odds=odds).full
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"source": said}, "calibrated with the data that they answer\n  add data and null_odds"),
+        ({"source": said, "data": DATA}, "data needs the null odds of the predictions\n  add null_odds"),
+        ({"source": said, "data": DATA, "null_odds": odds, "on": "test"}, "on is only for runs"),
+        ({"source": run, "null_odds": odds}, "null_odds is only for predictions files"),
+        ({"source": run, "language": "de"}, "language is only for predictions files"),
+        ({"source": shifted, "write": True}, "only a run has a folder to write into\n  leave write out"),
+        ({"source": run, "confidence": 0.9}, "confidence and wrong are about a promise\n  add at_most"),
+        ({"source": run, "splits": 0}, "splits is 0"),
+        ({"source": run, "on": "test"}, "no evaluation set 'test'"),
+    ]
+    for given, message in wrong:
+        with pytest.raises(UsageError, match=message):
+            qatk.calibrate(**given)
 
 
 def rows_of(predictions: Predictions) -> str:

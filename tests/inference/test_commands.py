@@ -54,7 +54,7 @@ def test_predict_writes_answers_and_scores_them_where_it_can(run: Path, tmp_path
     [
         (["predict", "RUN", "DATA", "--out", "out.json"], "qatk.inference.predict.predict_file"),
         (["bench", "RUN", "--data", "DATA"], "qatk.inference.bench.bench"),
-        (["export", "RUN", "--to", "onnx", "--data", "DATA", "--out", "out"], "qatk.inference.exporting.export_model"),
+        (["export", "RUN", "--to", "onnx", "--data", "DATA", "--out", "out"], "qatk.inference.exporting.export"),
         (
             ["ask-llm", "DATA", "--model", "gpt", "--url", "http://localhost:9", "--out", "out.jsonl"],
             "qatk.inference.language_model.ask_language_model",

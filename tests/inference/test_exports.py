@@ -30,7 +30,7 @@ from qatk.files import folder_size
 from qatk.hub.push import package
 from qatk.inference.bench import Measured, _measure, bench
 from qatk.inference.bench_page import bench_html
-from qatk.inference.exporting import export_model
+from qatk.inference.exporting import export
 from qatk.inference.samples import sample_examples, sample_for
 from qatk.inference.sources import backbone_section
 from qatk.plugins.host import PluginHost
@@ -90,7 +90,7 @@ def test_an_export_of_a_published_run_keeps_what_the_run_fitted(
     (published / "qatk" / "calibration.json").write_text(json.dumps({"promise": PROMISE}))
     monkeypatch.syspath_prepend(tmp_path)
     for number, model in enumerate((published, "package:qatk_test_published")):
-        out = export_model(model, "onnx", tmp_path / str(number)).folder
+        out = export(model, "onnx", tmp_path / str(number)).folder
         promise = qatk.load_model(out).promise
         assert promise is not None
         assert promise == qatk.load_model(model).promise
@@ -120,7 +120,7 @@ def test_an_export_in_another_precision_promises_no_error_rate(run: Path, tmp_pa
         r'the promise "at most .* wrong" does not hold in int8: it was calibrated in (fp32|bf16); its null threshold is'
     )
     with pytest.warns(QatkWarning, match=said):
-        out = export_model(folder, "onnx", tmp_path / "out", precision="int8").folder
+        out = export(folder, "onnx", tmp_path / "out", precision="int8").folder
     assert json.loads((out / "calibration.json").read_text()) == {"threshold": -0.125}
     assert qatk.load_model(out).threshold is None
 
@@ -150,7 +150,7 @@ def test_an_export_of_a_url_is_compared_in_the_language_of_its_run(
         qa["is_impossible"] = not text
     (tmp_path / "data.json").write_text(json.dumps(data))
     examples = read_data(tmp_path / "data.json", language_column="lang")
-    exported = export_model(german.as_uri(), "onnx", tmp_path / "out", data=examples)
+    exported = qatk.export(german.as_uri(), "onnx", tmp_path / "out", data=examples)
     assert json.loads((exported.folder / "export.json").read_text())["model"] == german.as_uri()
     assert (exported.checks["language"], exported.checks["exact"]) == ("de", {"before": 100, "after": 100})
     words = ["bench", str(exported.folder), "--batch-size", "1", "--seconds", "0.1", "--json"]
@@ -294,10 +294,10 @@ def test_misuse_is_told(run: Path, exported: tuple[Path, dict[str, Any]], tmp_pa
         (lambda: qatk.load_model(folder, runtime="onnx:int8"), "is exported for onnx:fp32, not for onnx:int8"),
         (lambda: qatk.load_model(folder, runtime="torch"), "is exported for onnx:fp32, not for torch"),
         (lambda: qatk.load_model(folder, device="cuda"), "exported for the CPU"),
-        (lambda: export_model(folder, "onnx", tmp_path / "new"), "is exported already"),
-        (lambda: export_model(run, "onnx", folder), "is there already"),
-        (lambda: export_model(run, "tflite", tmp_path / "new"), "no exporter is called 'tflite'"),
-        (lambda: export_model(run, "onnx", tmp_path / "new", precision="int4"), "int4"),
+        (lambda: export(folder, "onnx", tmp_path / "new"), "is exported already"),
+        (lambda: export(run, "onnx", folder), "is there already"),
+        (lambda: export(run, "tflite", tmp_path / "new"), "no exporter is called 'tflite'"),
+        (lambda: export(run, "onnx", tmp_path / "new", precision="int4"), "int4"),
     ]
     for misuse, message in cases:
         with pytest.raises(QatkError) as caught:
@@ -365,7 +365,7 @@ def test_static_int8_is_of_the_data_or_says_that_it_is_not(
         given.append(len(data))
         shutil.copytree(exported[0], folder)
 
-    monkeypatch.setattr("qatk.inference.bench.export_model", noting)
+    monkeypatch.setattr("qatk.inference.bench.export", noting)
     monkeypatch.setattr("qatk.inference.bench.SAMPLE", 10)
     list(bench([str(run)], ["openvino:int8"], [1], data=read_data(run.parent / "dev.json"), seconds=0.1))
     assert given == [10]

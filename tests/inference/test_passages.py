@@ -15,7 +15,7 @@ import qatk
 from qatk.cli import app
 from qatk.errors import RecipeError, UsageError
 from qatk.evaluation.evaluate import read_data
-from qatk.inference.exporting import export_model
+from qatk.inference.exporting import export
 from qatk.inference.model import AnsweringModel
 from qatk.progress import listen
 from qatk.types import Examples
@@ -91,7 +91,7 @@ def test_a_model_takes_other_passages_or_none(passages_run: Path, run: Path) -> 
 
 def test_an_export_scores_the_windows_that_the_run_does(passages_run: Path, tmp_path: Path) -> None:
     examples = read_data(passages_run.parent / "joined.json")
-    export_model(passages_run, "onnx", tmp_path / "exported", data=examples)
+    export(passages_run, "onnx", tmp_path / "exported", data=examples)
     model = qatk.load_model(tmp_path / "exported")
     assert windows_scored(model, examples) == 48
     assert windows_scored(model.twin(), examples) == 48

@@ -376,6 +376,14 @@ def test_report_uses_the_reporters_of_the_recipe(finished: Path, tmp_path: Path)
         assert (result.exit_code, result.stdout) == (0, ""), result.output
         assert len(held(copy / "report.html")[1]["id"]) == 3
     assert not (copy / "report.md").exists()
+    out = tmp_path / "made" / "here"
+    assert qatk.report(str(finished), out=out, reporters=["html"]) == out
+    assert [path.name for path in out.iterdir()] == ["report.html"]
+    assert qatk.report(qatk.load_run(copy)) == copy
+    assert CliRunner().invoke(app, ["report", str(copy), "--out", str(tmp_path / "again")]).exit_code == 0
+    assert (tmp_path / "again" / "report.html").is_file()
+    with pytest.raises(UsageError, match="reporters is 'html', where a list is due"):
+        qatk.report(copy, reporters="html")
     result = CliRunner().invoke(app, ["report", str(copy), "--open", "--reporter", "markdown"])
     assert isinstance(result.exception, UsageError)
 
@@ -409,9 +417,10 @@ def test_report_writes_nothing_beside_a_run_at_a_url(
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
-def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
+def test_report_refuses_what_is_no_run_and_no_folder(finished: Path, tmp_path: Path) -> None:
     assert isinstance(CliRunner().invoke(app, ["report", str(tmp_path)]).exception, RunFolderError)
-    result = CliRunner().invoke(app, ["report", str(tmp_path), "--out", str(tmp_path / "none")])
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(app, ["report", str(finished), "--out", str(tmp_path / "file")])
     assert isinstance(result.exception, UsageError)
 
 

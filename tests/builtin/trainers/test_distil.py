@@ -32,7 +32,7 @@ from qatk.api import (
     UsageError,
 )
 from qatk.files import LIMIT, PLACE
-from qatk.inference.exporting import export_model
+from qatk.inference.exporting import export
 from qatk.plugins.host import PluginHost
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
@@ -287,7 +287,7 @@ def test_an_exported_model_teaches_students_on_any_device(bench: Bench, tmp_path
 
     given = bench.examples, bench.windows
     save_model(plain := tmp_path / "plain", answers=True)
-    exported = export_model(plain, "onnx", tmp_path / "exported").folder
+    exported = export(plain, "onnx", tmp_path / "exported").folder
     due = teacher(plain, "cpu").targets(*given)
     for device in ("auto", "cpu", "cuda"):
         np.testing.assert_allclose(
