@@ -22,6 +22,7 @@ from qatk.results import Evaluation, RunResult
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
 from qatk.run_folder.remote import here
+from qatk.types import Predictions
 
 Named = Callable[[str], str]
 """What the caller calls an argument: of a command ``--null-odds``, of Python ``null_odds``."""
@@ -52,7 +53,7 @@ class Answers:
     @property
     def run(self) -> Path | None:
         """The folder of a run, or its URL."""
-        if self.data is not None or isinstance(self.source, Evaluation | Mapping):
+        if self.data is not None or isinstance(self.source, Evaluation | Mapping | Predictions):
             return None
         return self.source.folder if isinstance(self.source, RunResult) else Path(self.source)
 
@@ -64,7 +65,7 @@ class Answers:
         """
         if self.data is not None:
             return self._scored(host, named)
-        if isinstance(self.source, Mapping):
+        if isinstance(self.source, Mapping | Predictions):
             fix = f"add {named('data')} and {named('null_odds')}"
             raise UsageError("predictions are calibrated with the data that they answer", fix=fix)
         self._refuse_unfit(named)
