@@ -11,7 +11,7 @@ import numpy as np
 from qatk.data.answers import BadAnswers, checked
 from qatk.errors import DataError, UsageError, counted, listed
 from qatk.types import NOWHERE, Bool, Examples, RawExamples, as_starts
-from qatk.types.rows import flags_differ
+from qatk.types.flags import flags_differ
 from qatk.word_bounds import starts_of
 
 

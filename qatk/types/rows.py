@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.arrays import row_number
+from qatk.types.flags import flags_differ
 from qatk.types.further import ALL_COLUMNS
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of, quoted
@@ -259,9 +260,3 @@ def _arrow_answers(answers: Sequence[Sequence[Place]]) -> pa.Array:
     kind = pa.list_(pa.struct([("text", pa.string()), ("answer_start", pa.int64())]))
     rows = [[{"text": text, "answer_start": start} for text, start in places] for places in answers]
     return pa.array(rows, kind)
-
-
-def flags_differ(names: Sequence[str], where: str) -> DataWarning:
-    """What is said of questions, by their names, whose ``is_impossible`` says other than their answers."""
-    what = f"{counted(len(names), 'question')} whose is_impossible and answers differ; answers hold: {listed(names)}"
-    return DataWarning(f"{where}: {what}")

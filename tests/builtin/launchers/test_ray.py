@@ -77,7 +77,7 @@ def compare(
 ) -> tuple[list[System], list[Outcome]]:
     """A comparison of two values; where there is a cluster, a raylet is killed once its run has ended an epoch.
 
-    No run goes beyond its second epoch until then.
+    No run goes beyond its second epoch until that is heard.
     """
 
     def listen(event: SweepEvent) -> None:
@@ -86,6 +86,7 @@ def compare(
         if isinstance(event, EpochEnded) and lost and raylet_of(event.run.folder) == pid_of_raylet(lost):
             cluster.remove_node(lost, allow_graceful=False)
             cluster.lost = None
+        elif isinstance(event, Queued) and "lost" in event.why:
             (folder / "lost").touch()
 
     over = [parse_over("backbone.layers=1,2")]
