@@ -98,6 +98,20 @@ def test_what_each_form_looks_like(tmp_path: Path, host: PluginHost) -> None:
     assert gzip.decompress((tmp_path / "data.csv.gz").read_bytes()) == (tmp_path / "data.csv").read_bytes()
 
 
+def test_a_column_that_a_reader_of_cells_would_take_for_answers_is_refused(tmp_path: Path, host: PluginHost) -> None:
+    rows = [
+        {"question": "Who?", "context": "Ada did.", "answers": {"text": text, "answer_start": [0] * len(text)}}
+        for text in (["Ada"], [])
+    ]
+    for labels, refused in ((["", "x"], True), (["x", ""], False), (["x", "x"], False)):
+        given = [{"id": str(k), **row, "label": labels[k]} for k, row in enumerate(rows)]
+        examples = Examples.from_rows(given, columns=["label"])
+        said = refusal(examples, tmp_path / "a.csv")
+        assert (said is not None and "'label' would be read as something else" in said) is refused
+        if not refused:
+            assert told(read(host, tmp_path / "a.csv", examples)) == told(examples)
+
+
 def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
     examples = Examples(["a"], ["?"], [""], ["c"], np.zeros(1, np.int32))
     for name in NAMES:
