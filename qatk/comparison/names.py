@@ -10,12 +10,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qatk.evaluation.given import AT_HAND, Given
 from qatk.recipes.keys import computed
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
-
-from qatk.evaluation.given import AT_HAND, Given
 
 Source = str | Path
 T = TypeVar("T")

@@ -82,7 +82,9 @@ class Answers:
             raise UsageError(what, fix="remove it")
         if isinstance(self.source, Evaluation | RunResult):
             raise UsageError(f"{named('data')} is only for predictions", fix="remove it")
-        if (odds := given_odds(self.null_odds, self.source)) is None:
+        own = isinstance(self.source, Predictions) and self.null_odds is None  # evaluate reads these
+        odds = None if own else given_odds(self.null_odds, self.source)
+        if odds is None and not own:
             fix = f"add {named('null_odds')}"
             raise UsageError(f"{named('data')} needs the null odds of the predictions", fix=fix)
         by = self.language, self.language_column
@@ -144,8 +146,8 @@ def calibrate(
     """Fit the null threshold on half of the articles and score it on the other half, and the other way round.
 
     Args:
-        source: a run (its folder, its URL or its result), an evaluation, or with ``data`` predictions: a file or a
-            mapping, as in :func:`qatk.evaluate`.
+        source: a run (its folder, its URL or its result), an evaluation, or with ``data`` predictions, as in
+            :func:`qatk.evaluate`.
         data: what predictions answer, as in :func:`qatk.evaluate`.
         null_odds: of predictions: a mapping from id, or a file; by default those in the rows of a predictions file.
         use: the dataset that reads ``data``.

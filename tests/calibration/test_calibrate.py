@@ -263,7 +263,9 @@ def test_python_calibrates_what_the_command_does(shifted: Evaluation, tmp_path: 
     assert json.loads((run / "calibration.json").read_text()) == due
     predictions = shifted.predictions
     said, odds = (dict(zip(DATA.id, each, strict=True)) for each in (predictions.text, predictions.null_odds.tolist()))
-    assert not qatk.calibrate(said, data=DATA, null_odds=odds).full
+    found = qatk.calibrate(said, data=DATA, null_odds=odds)
+    assert not found.full
+    assert qatk.calibrate(predictions, data=DATA).fitted == found.fitted
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"source": said}, "calibrated with the data that they answer\n  add data and null_odds"),
         ({"source": said, "data": DATA}, "data needs the null odds of the predictions\n  add null_odds"),
