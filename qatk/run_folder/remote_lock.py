@@ -51,7 +51,6 @@ class RemoteLock:
     def __init__(self, remote: RemoteFolder, local: Lock) -> None:
         self._remote, self._local = remote, local
         self._token, self._ready = uuid4().hex, False
-        self._over = threading.Event()
 
     def take(self) -> None:
         """Take it, after a while where another process had it that is gone.
@@ -96,9 +95,9 @@ class RemoteLock:
             what = f"{self._remote.url} was taken over by {owner_of(held)}, as this process gave no sign for a while"
             raise RunFolderError(what, fix="nothing more is sent there; the run goes on in that process")
 
-    def renew(self) -> None:
-        """Write it again and again, until it is given back or another's; storage that fails is asked again."""
-        while not self._over.wait(EVERY_S):
+    def renew(self, over: threading.Event) -> None:
+        """Write it again and again, until it is over, or another's; storage that fails is asked again."""
+        while not over.wait(EVERY_S):
             with suppress(StorageError):
                 try:
                     self.check()
@@ -118,8 +117,10 @@ class RemoteLock:
             self._remote.write(LOCK, self._content())
 
     def give_back(self) -> None:
-        """Remove it, unless it is another's; what cannot be removed is given up by others in a minute."""
-        self._over.set()
+        """Remove it, unless it is another's; what cannot be removed is given up by others in a minute.
+
+        Nothing may renew it any more: that would write it anew.
+        """
         with suppress(StorageError, RunFolderError):
             self.check()
             self._remote.remove(LOCK)
@@ -134,13 +135,15 @@ def locked_there(remote: RemoteFolder, local: Lock) -> Iterator[RemoteLock]:
     """Keep a run at a URL to this process while the block runs; see :meth:`RemoteLock.take` for what it raises."""
     lock = RemoteLock(remote, local)
     lock.take()
-    renewing = threading.Thread(target=lock.renew, daemon=True)
+    over = threading.Event()
+    renewing = threading.Thread(target=lock.renew, args=(over,), daemon=True)
     renewing.start()
     try:
         yield lock
     finally:
-        lock.give_back()
+        over.set()
         renewing.join()
+        lock.give_back()
 
 
 def wait_until_ready(remote: RemoteFolder) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from typing import Any
 from uuid import uuid4
 
@@ -254,6 +255,22 @@ def test_one_machine_at_a_time_makes_the_run_of_a_url(kind: str, tmp_path: Path)
         RemoteLock(remote, Lock(None)).take()
     with pytest.warns(QatkWarning, match="was left by process"):  # of this machine, and gone: nobody waits
         RemoteLock(remote, Lock(None)).take()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_lock_that_is_renewed_as_it_is_given_back_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote, renewing, write_now = RemoteFolder(somewhere("memory", Path())), Event(), RemoteFolder.write
+
+    def write_slowly(remote: RemoteFolder, name: str, content: bytes) -> None:
+        renewing.set()
+        time.sleep(0.3)
+        write_now(remote, name, content)
+
+    monkeypatch.setattr(RemoteFolder, "write", write_slowly)
+    with noted(remote, "one"):
+        assert renewing.wait(10)
+    time.sleep(0.4)
+    assert remote.read(LOCK) is None
 
 
 @pytest.mark.usefixtures("quick")
