@@ -76,7 +76,7 @@ class Request:
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
-        from qatk.run_folder.remote import here
+        from qatk.run_folder.copies import here
 
         sources = replace(self.sources, inputs=[here(path) for path in self.sources.inputs])
         return replace(self, sources=sources)._read(host)

@@ -46,8 +46,8 @@ def report_command(
     report.html. For a run at a URL, they write files only with --out.
     """
     from qatk.files import url_of
+    from qatk.run_folder.copies import here
     from qatk.run_folder.load import load_run
-    from qatk.run_folder.remote import here
     from qatk.runs.reporting import folder_of, report
 
     plain_warnings()

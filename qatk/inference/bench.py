@@ -23,7 +23,7 @@ from qatk.inference.samples import sample_examples
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
 from qatk.progress import advance
-from qatk.run_folder.remote import here
+from qatk.run_folder.copies import here
 from qatk.types import Examples
 
 SECONDS = 5.0

@@ -26,9 +26,9 @@ from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
 from qatk.recipes.compose import Sections, default_parts
 from qatk.recipes.sections import DEFAULTS, RETRIEVAL
+from qatk.run_folder.copies import here
 from qatk.run_folder.parameters import FILE as PARAMETERS
 from qatk.run_folder.reading import read_part
-from qatk.run_folder.remote import here
 from qatk.types import Examples, Predictions
 
 CLOSE = 1e-4

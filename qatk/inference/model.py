@@ -34,8 +34,8 @@ from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
 from qatk.recipes.document import assigned
 from qatk.recipes.sections import RETRIEVAL
 from qatk.results import RunResult
+from qatk.run_folder.copies import here
 from qatk.run_folder.parameters import read_parameters
-from qatk.run_folder.remote import here
 from qatk.types import Examples, Predictions
 
 

@@ -11,7 +11,7 @@ from qatk.errors import UsageError
 from qatk.exports.folder import is_export
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.sources import is_run
-from qatk.run_folder.remote import here
+from qatk.run_folder.copies import here
 
 
 def loaded_model(

@@ -12,6 +12,8 @@ from pathlib import Path
 from qatk.errors import QatkWarning, RunFolderError, StorageError
 from qatk.files import discard, file_digest, folder_size, replacing, write_json
 
+STATES = "checkpoints"
+"""The folder of a run that holds its states."""
 DIGESTS = "digests.json"
 """The file of a checkpoint that holds the SHA-256 of each other file."""
 OWNER = "run.json"

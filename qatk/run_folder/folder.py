@@ -18,6 +18,7 @@ from pathlib import Path
 
 from qatk.errors import RunFolderError, StorageError
 from qatk.files import discard, is_there, storage_errors
+from qatk.run_folder.checkpoints import STATES
 from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import (
     MANIFEST,
@@ -176,7 +177,7 @@ def _half_written(path: Path) -> bool:
 
 def _worth_keeping(path: Path, manifest: Manifest) -> bool:
     """Whether a run came further than what the next start makes again in seconds; a first mistake costs no folder."""
-    return bool(set(manifest.stages) - {"data", "features"}) or (path / "checkpoints").exists()
+    return bool(set(manifest.stages) - {"data", "features"}) or (path / STATES).exists()
 
 
 def is_first_process() -> bool:
@@ -194,7 +195,7 @@ def follow(path: Path, identity: Identity) -> Iterator[RunFolder]:
         manifest = Manifest(identity=identity)
         if (path / MANIFEST).exists():
             manifest = read_manifest(path)
-            for name in ("checkpoints", "model"):
+            for name in (STATES, "model"):
                 if (path / name).exists():
                     # the first process removes these meanwhile
                     half_written = shutil.ignore_patterns(".*.new", ".*.tmp")

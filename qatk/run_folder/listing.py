@@ -13,11 +13,12 @@ from typing import Literal
 
 from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.files import RUN_MARK, is_there, place_of, url_of
+from qatk.run_folder.copies import glimpsed
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.lock import Holder, holder_of
 from qatk.run_folder.manifest import Manifest, read_manifest
 from qatk.run_folder.reading import read_figures
-from qatk.run_folder.remote import glimpsed, speaking_of
+from qatk.run_folder.remote import speaking_of
 
 State = Literal["finished", "running", "stopped", "killed", "failed"]
 STATES: tuple[State, ...] = ("finished", "running", "stopped", "killed", "failed")

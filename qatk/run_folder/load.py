@@ -10,12 +10,12 @@ from qatk.errors import UsageError, suggest
 from qatk.plugins.normalisers import recorded_normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
+from qatk.run_folder.copies import here
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.examples_table import read_examples
 from qatk.run_folder.folder import SETS
 from qatk.run_folder.manifest import read_finished
 from qatk.run_folder.reading import read_figures, unreadable
-from qatk.run_folder.remote import here
 
 if TYPE_CHECKING:
     from qatk.languages import Normalisation

@@ -9,10 +9,11 @@ from pathlib import Path
 from qatk.display.numbers import headline
 from qatk.errors import RunFolderError
 from qatk.files import RUN_MARK, is_there, url_of
+from qatk.run_folder.copies import glimpsed
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.listing import State, read_summary
 from qatk.run_folder.lock import holder_of
-from qatk.run_folder.remote import glimpsed, speaking_of
+from qatk.run_folder.remote import speaking_of
 from qatk.types import TrainEvent
 
 

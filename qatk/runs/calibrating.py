@@ -19,9 +19,9 @@ from qatk.evaluation.prediction_files import Source
 from qatk.files import is_there, url_of
 from qatk.plugins.host import PluginHost
 from qatk.results import Evaluation, RunResult
+from qatk.run_folder.copies import here
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
-from qatk.run_folder.remote import here
 from qatk.types import Predictions
 
 Named = Callable[[str], str]

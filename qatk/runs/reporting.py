@@ -16,10 +16,10 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveReporter
 from qatk.recipes.sections import DEFAULTS
 from qatk.results import RunResult
+from qatk.run_folder.copies import here, is_copy
 from qatk.run_folder.folder import SETS
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
-from qatk.run_folder.remote import here, is_copy
 from qatk.types import clusters_of
 
 if TYPE_CHECKING:

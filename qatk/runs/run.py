@@ -27,6 +27,7 @@ from qatk.progress import listen_too
 from qatk.recipes.compose import compose
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
+from qatk.run_folder.copies import followed, working_folder
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import SETS, RunFolder, follow, is_first_process
 from qatk.run_folder.load import load_run
@@ -35,7 +36,7 @@ from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine, differing
 from qatk.run_folder.reading import NORMALISER
-from qatk.run_folder.remote import Mirror, followed, speaking_of, working_folder
+from qatk.run_folder.remote import Mirror, speaking_of
 from qatk.run_folder.remote_lock import locked_there
 from qatk.run_folder.secrets import hidden_in_yaml
 from qatk.runs.context import Context, Data, Windows

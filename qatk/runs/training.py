@@ -18,7 +18,7 @@ from qatk.plugins.protocols import Model
 from qatk.progress import end_epoch, training_event
 from qatk.recipes.sections import Interval
 from qatk.results import Evaluation
-from qatk.run_folder.checkpoints import Checkpoints, damage_of, step_of, write_checkpoint
+from qatk.run_folder.checkpoints import STATES, Checkpoints, damage_of, step_of, write_checkpoint
 from qatk.run_folder.folder import is_first_process
 from qatk.run_folder.manifest import Best
 from qatk.runs.context import Context, Data, Windows
@@ -101,7 +101,7 @@ class _Training:
 
     @property
     def _checkpoints(self) -> Checkpoints:
-        folder, keep = self.context.folder / "checkpoints", self.context.recipe.scalars.keep_last
+        folder, keep = self.context.folder / STATES, self.context.recipe.scalars.keep_last
         return Checkpoints(folder, keep, self.context.folder.manifest.identity.model_dump())
 
     def _load_best(self, best: Path) -> None:
@@ -150,7 +150,7 @@ class _Training:
 
     def _explain_divergence(self, error: TrainingDiverged, features: Features) -> None:
         """Keep the weights from before, and name the examples of the batch."""
-        place = "checkpoints/before-divergence"
+        place = f"{STATES}/before-divergence"
         self._save(place)
         rows = features.example_index[np.asarray(error.windows, np.int64)].tolist()
         assert self.data.train is not None

@@ -20,7 +20,7 @@ from qatk.plugins.normalisers import given_normalisation
 from qatk.recipes import is_plan, is_recipe
 from qatk.results import Comparison, RunResult
 from qatk.results.comparison import System
-from qatk.run_folder.remote import here
+from qatk.run_folder.copies import here
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values, seed_values

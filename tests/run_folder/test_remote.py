@@ -19,11 +19,12 @@ import pytest
 from qatk.errors import ProcessLost, QatkWarning, RunFolderError, StorageError, UsageError
 from qatk.files import RemoteFolder, url_of
 from qatk.run_folder.checkpoints import Checkpoints
+from qatk.run_folder.copies import followed, here
 from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.listing import list_runs
 from qatk.run_folder.lock import LOCK, Lock
 from qatk.run_folder.manifest import Identity, Manifest, StageRecord, write_manifest
-from qatk.run_folder.remote import Mirror, followed, here
+from qatk.run_folder.remote import Mirror
 from qatk.run_folder.remote_lock import RemoteLock, locked_there
 from qatk.run_folder.watching import Watched
 

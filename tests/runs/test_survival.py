@@ -16,8 +16,8 @@ from commands import call
 from qatk.errors import QatkWarning, RunFolderError, TrainingDiverged
 from qatk.progress import listen
 from qatk.recipes.sections import Interval
+from qatk.run_folder.copies import working_folder
 from qatk.run_folder.event_log import read_events
-from qatk.run_folder.remote import working_folder
 from qatk.runs.pause import pausing_on_signals
 from repository import SUPPORT
 from small import write_recipe

@@ -36,7 +36,7 @@ from qatk.errors import RunFolderError, UsageError
 from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
-from qatk.run_folder.remote import here
+from qatk.run_folder.copies import here
 from qatk_builtin.reporters.html.charts import curve, diagonal
 from qatk_builtin.reporters.html.costs import costs_chart, frontier
 from qatk_builtin.reporters.html.curves import learning_chart
