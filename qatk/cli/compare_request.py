@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,18 +76,13 @@ class Request:
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
-        from qatk.run_folder.copies import here
-
-        sources = replace(self.sources, inputs=[here(path) for path in self.sources.inputs])
-        return replace(self, sources=sources)._read(host)
-
-    def _read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
-        from qatk.files import is_there
+        from qatk.files import is_there, url_of
         from qatk.recipes import is_plan, is_recipe
 
         sources, sweep = self.sources, self.sweep
         recipes = [path for path in sources.inputs if is_recipe(path)]
-        if absent := [str(path) for path in sources.inputs if path not in recipes and not is_there(path)]:
+        paths = [path for path in sources.inputs if path not in recipes and url_of(path) is None]
+        if absent := [str(path) for path in paths if not is_there(path)]:
             answering = sources.data is not None
             if not answering or (absent := [name for name in absent if name.endswith(_OF_FILES)]):
                 fix = "name run folders, prediction files or recipes; models need data to answer: --data DATA"
@@ -101,7 +96,7 @@ class Request:
         if sources.data is not None:
             return self._answer(host, sources.data, odds), []
         self._refuse("no data")
-        if all(path.is_dir() for path in sources.inputs):
+        if all(path.is_dir() for path in paths):
             self._refuse("run folders")
         from qatk.comparison.systems import read_systems
 

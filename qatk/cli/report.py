@@ -46,7 +46,6 @@ def report_command(
     report.html. For a run at a URL, they write files only with --out.
     """
     from qatk.files import url_of
-    from qatk.run_folder.copies import here
     from qatk.run_folder.load import load_run
     from qatk.runs.reporting import folder_of, report
 
@@ -54,7 +53,7 @@ def report_command(
     if open_page and reporter:
         raise UsageError("--open shows the page of the reporter html", fix="leave --reporter out")
     host = plugin_host(context)
-    result = load_run(here(run), on=on, host=host)
+    result = load_run(run, on=on, host=host)
     page = folder_of(result) / PAGE
     if open_page and cluster is None and out is None and page.is_file():
         _open(page)

@@ -40,7 +40,9 @@ def ask_models(
         return {}
     from qatk.inference.model import load_model
     from qatk.plugins.host import PluginHost
+    from qatk.run_folder.copies import here
 
+    models = {name: here(source) for name, source in models.items()}
     host = host or PluginHost.discover()
     loaded = {name: load_model(source, runtime=runtimes.get(name), host=host) for name, source in models.items()}
     answered = {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qatk.evaluation.given import AT_HAND, Given
+from qatk.files import place_of
 from qatk.recipes.keys import computed
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def distinct_names(paths: Sequence[Source]) -> list[str]:
     Where more than two parts of a path are left, its end is enough, as long as it still distinguishes. ``.json``,
     ``.json.gz`` and ``.predictions`` go too; the same path again gets a number.
     """
-    parts = [Path(os.path.abspath(path)).parts[1:] for path in paths]  # noqa: PTH100  resolving would follow links
+    absolute = [os.path.abspath(place_of(path)) for path in paths]  # noqa: PTH100  resolving would follow links
+    parts = [Path(path).parts[1:] for path in absolute]
     parts = [(*p[:-1], re.sub(r"\.json(\.gz)?$", "", p[-1])) if p else ("/",) for p in parts]
     parts = _without_common(parts) if len(set(parts)) > 1 else [p[-1:] for p in parts]
     names = ["/".join(p) for p in parts]
@@ -68,7 +70,7 @@ def names_of_groups(
     keys = [json.dumps(_without_seed(manifests[n], host), sort_keys=True) if n in manifests else n for n in of]
     groups: dict[str, list[str]] = {key: [] for key in keys}
     for key, source in zip(keys, of.values(), strict=True):
-        groups[key].append(str(source))
+        groups[key].append(place_of(source))
     named = dict(zip(groups, distinct_names([_of_all(group) for group in groups.values()]), strict=True))
     return [named[key] for key in keys]
 

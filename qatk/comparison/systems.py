@@ -26,6 +26,7 @@ from qatk.evaluation.evaluate import read_data
 from qatk.evaluation.free_text import Aligner
 from qatk.evaluation.given import AT_HAND, Given
 from qatk.evaluation.metrics import take
+from qatk.files import place_of
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.normalisers import LANGUAGE_KEYS
 from qatk.results.comparison import System, facts_of
@@ -172,7 +173,7 @@ def _grouped(names: Sequence[str], found: Sequence[Found], sources: Sequence[Sou
             name=name,
             evaluations=[found[i].evaluation for i in group],
             seeds=[found[i].manifest.get("recipe", {}).get("seed") for i in group],
-            sources=[str(sources[i]) for i in group],
+            sources=[place_of(sources[i]) for i in group],
             facts=_mean([found[i].facts for i in group]),
         )
         for name, group in members.items()

@@ -35,9 +35,9 @@ def url_of(path: str | Path) -> str | None:
     return f"{found[1]}://{'/' * (found[1] in _LOCAL)}{text[found.end() :].rstrip('/')}"
 
 
-def place_of(path: Path) -> str:
-    """A path as a user named it, be it a URL."""
-    return url_of(path) or str(path)
+def place_of(path: str | Path) -> str:
+    """A path as a user named it, be it a URL, which is without secrets."""
+    return str(path) if (url := url_of(path)) is None else without_secrets(url)
 
 
 class RemoteFolder:

@@ -12,7 +12,7 @@ import numpy as np
 from qatk.display.html import comparison_html
 from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.errors import counted
-from qatk.files import folder_size
+from qatk.files import folder_size, place_of
 from qatk.results.evaluation import Evaluation, clusters_within
 from qatk.results.run import RunResult
 from qatk.statistics.intervals import mean_interval_over_seeds
@@ -44,7 +44,7 @@ class System:
     @classmethod
     def of_run(cls, result: RunResult) -> System:
         """A single finished run as a system."""
-        source = "" if result.folder is None else str(result.folder)
+        source = place_of(result.url or result.folder or "")
         seed = result.manifest.get("recipe", {}).get("seed")
         return cls(result.title, [result.evaluation], [seed], [source], facts_of(result))
 

@@ -37,13 +37,14 @@ class RunResult:
 
     Attributes:
         name: of the run.
-        folder: the run folder.
+        folder: the run folder; of a run at a URL, a copy on this machine.
         manifest: the content of ``manifest.json``, as plain values.
         evaluation: of the predictions for the evaluation set ``on``.
         events: the training events, in order.
         stages: in order, with their durations and counts.
         on: the evaluation set: ``dev``, which alone decides what is kept and calibrated, or another one.
         sets: the evaluations of the recipe's other named sets, such as ``test``.
+        url: the URL of the run, if it has one.
     """
 
     name: str
@@ -54,6 +55,7 @@ class RunResult:
     stages: Sequence[StageTime] = ()
     on: str = "dev"
     sets: Mapping[str, Evaluation] = field(default_factory=dict)
+    url: str | None = None
 
     @property
     def metrics(self) -> Mapping[str, float]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 from qatk.errors import RunFolderError, UsageError
 from qatk.files import RUN_MARK, RemoteFolder, cache_folder, local_place, storage_errors, url_of
@@ -16,8 +15,6 @@ from qatk.results.run import RunResult
 from qatk.run_folder.checkpoints import STATES
 from qatk.run_folder.lock import LOCK
 from qatk.run_folder.remote_lock import wait_until_ready
-
-P = TypeVar("P", bound=str | Path)
 
 
 def working_folder(url: str) -> Path:
@@ -29,7 +26,23 @@ def working_folder(url: str) -> Path:
     return local_place(url, "made") / _key(url) / _ending(url)
 
 
-def here(named: P | RunResult) -> P | Path:
+def place_named(named: str | Path | RunResult) -> str | Path:
+    """What a user named; of the result of a run, its URL or its folder.
+
+    Raises:
+        RunFolderError: a result is of no folder.
+        UsageError: it is no path.
+    """
+    if isinstance(named, RunResult):
+        if (place := named.url or named.folder) is None:
+            raise RunFolderError(f"the run {named.name} has no folder", fix="load it by load_run, or name its folder")
+        return place
+    if not isinstance(named, str | Path):
+        raise UsageError(f"no path but an object of type {type(named).__name__}", fix="name a run or a model")
+    return named
+
+
+def here(named: str | Path | RunResult) -> str | Path:
     """What a user named, on this machine: itself, or a copy of the run at a URL, without its saved states.
 
     A copy is made once for each version of the manifest. Of the result of a run it is the folder.
@@ -38,14 +51,11 @@ def here(named: P | RunResult) -> P | Path:
         RunFolderError: there is no run at the URL, or a result is of no folder.
         StorageError, UsageError: it cannot be reached, or is no path.
     """
-    if isinstance(named, RunResult):
-        if named.folder is None:
-            raise RunFolderError(f"the run {named.name} has no folder", fix="load it by load_run, or name its folder")
-        return here(named.folder)
-    if not isinstance(named, str | Path):
-        raise UsageError(f"no path but an object of type {type(named).__name__}", fix="name a run or a model")
-    if (url := url_of(named)) is None:
-        return named
+    place = place_named(named)
+    if isinstance(named, RunResult) and named.folder is not None and named.folder.is_dir():
+        return named.folder
+    if (url := url_of(place)) is None:
+        return place
     remote = RemoteFolder(url)
     if (manifest := remote.read(RUN_MARK)) is None:
         raise RunFolderError(f"there is no run: no {RUN_MARK}", where=remote.url, fix="name the URL of a run folder")

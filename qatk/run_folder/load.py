@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError, suggest
+from qatk.files import url_of
 from qatk.plugins.normalisers import recorded_normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
@@ -16,6 +17,7 @@ from qatk.run_folder.examples_table import read_examples
 from qatk.run_folder.folder import SETS
 from qatk.run_folder.manifest import read_finished
 from qatk.run_folder.reading import read_figures, unreadable
+from qatk.run_folder.remote import speaking_of
 
 if TYPE_CHECKING:
     from qatk.languages import Normalisation
@@ -35,7 +37,12 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: P
         RunFolderError: if the folder is not a run folder, or the run did not reach its scores.
         UsageError: if it has no evaluation set of this name.
     """
-    path = Path(here(folder))
+    path, url = Path(here(folder)), url_of(folder)
+    with speaking_of(url, path):
+        return replace(_read_run(path, nbest, on, host), url=url)
+
+
+def _read_run(path: Path, nbest: bool, on: str, host: PluginHost | None) -> RunResult:
     manifest = read_finished(path)
     places = {"dev": path, **{name: path / SETS / name for name in manifest.data if name not in ("train", "dev")}}
     if on not in places:

@@ -19,7 +19,7 @@ from qatk.evaluation.prediction_files import Source
 from qatk.files import is_there, url_of
 from qatk.plugins.host import PluginHost
 from qatk.results import Evaluation, RunResult
-from qatk.run_folder.copies import here
+from qatk.run_folder.copies import place_named
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
 from qatk.types import Predictions
@@ -55,7 +55,7 @@ class Answers:
         """The folder of a run, or its URL."""
         if self.data is not None or isinstance(self.source, Evaluation | Mapping | Predictions):
             return None
-        return self.source.folder if isinstance(self.source, RunResult) else Path(self.source)
+        return Path(place_named(self.source))
 
     def evaluation(self, host: PluginHost, named: Named) -> Evaluation:
         """The answers, scored.
@@ -73,7 +73,7 @@ class Answers:
             return self.source
         if isinstance(self.source, RunResult) and self.on in (None, self.source.on):
             return self.source.evaluation
-        return load_run(here(self.source), on=self.on or "dev", host=host).evaluation
+        return load_run(place_named(self.source), on=self.on or "dev", host=host).evaluation
 
     def _scored(self, host: PluginHost, named: Named) -> Evaluation:
         """Predictions against the data that they answer."""

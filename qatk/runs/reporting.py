@@ -16,7 +16,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveReporter
 from qatk.recipes.sections import DEFAULTS
 from qatk.results import RunResult
-from qatk.run_folder.copies import here, is_copy
+from qatk.run_folder.copies import here, is_copy, place_named
 from qatk.run_folder.folder import SETS
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
@@ -60,7 +60,7 @@ def report(
 
     host = host or PluginHost.discover()
     result = run if isinstance(run, RunResult) and on in (None, run.on) else None
-    result = result or load_run(here(run), on=on or "dev", host=host)
+    result = result or load_run(place_named(run), on=on or "dev", host=host)
     held = Path(here(result)) if out is None else _made(Path(out))
     folder = held if out is not None else None if is_copy(held) else folder_of(result)
     named = None if reporters is None else list_of(reporters, "reporters", "for example reporters=['html']")

@@ -106,7 +106,7 @@ def run(
             with context.trackers.hearing_the_end():
                 result = _execute(context, console or Console(quiet=True))
                 folder.send(final=True)
-                return result
+                return replace(result, url=url_of(out or ""))
 
 
 def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, *, resume: bool) -> RunFolder:

@@ -20,7 +20,7 @@ from qatk.plugins.normalisers import given_normalisation
 from qatk.recipes import is_plan, is_recipe
 from qatk.results import Comparison, RunResult
 from qatk.results.comparison import System
-from qatk.run_folder.copies import here
+from qatk.run_folder.copies import place_named
 from qatk.statistics.significance import DRAWS, SEED
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values, seed_values
@@ -181,10 +181,10 @@ def _runtime_settings(runtimes: Sequence[str]) -> list[str]:
 
 
 def _named(source: Given | RunResult) -> Given:
-    """What is compared, on this machine."""
+    """What is compared: of the result of a run, its URL or folder."""
     if isinstance(source, list | tuple):
         raise UsageError("systems are given one by one, not in a list", fix="qatk.compare(*systems)")
-    return source if isinstance(source, AT_HAND) else here(source)
+    return source if isinstance(source, AT_HAND) else place_named(source)
 
 
 def _plan_of(sources: Sequence[Given]) -> Path | None:

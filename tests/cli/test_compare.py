@@ -27,6 +27,9 @@ from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, nar
 from qatk.errors import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System
+from qatk.run_folder.load import load_run
+from qatk.runs.calibrating import calibrate
+from qatk.sweeps.compare import compare as compare_results
 from repository import ROOT, SHARED, needs_shared_data
 from small import write_recipe
 
@@ -204,6 +207,35 @@ def test_json_holds_everything(folders: Path) -> None:
     (pair,) = found["pairs"]
     assert pair["differences"][0]["verdict"] == "better"
     assert set(pair["wins"]) <= set(DATA.id)
+
+
+@pytest.mark.parametrize("form", ["path", "url"])
+def test_systems_are_called_by_what_was_named(
+    form: str, host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
+    folders = {tmp_path / name / "seed0" / "run": rate for name, rate in (("exp-a", 0.3), ("exp-b", 0.9))}
+    runs = [
+        write_run(folder, evaluation(host, DATA, answer(DATA, rate, 1)), key=folder.parts[-3])
+        for folder, rate in folders.items()
+    ]
+    named = [run.as_uri() if form == "url" else str(run) for run in runs]
+    for grouped in ([], ["--group-seeds"]):
+        plain = json.loads(compare(tmp_path, *named, *grouped, "--json", "--draws", "1000"))["systems"]
+        assert [(each["name"], each["runs"][0]["source"]) for each in plain] == list(
+            zip(["exp-a", "exp-b"], named, strict=True)
+        )
+        assert plain[0]["facts"] == {"examples_per_second": 48.0, "parameters": 1234, "model_bytes": 100}
+    results = [load_run(place) for place in named]
+    again = compare_results(*results, draws=1000)
+    assert [(each.name, *each.sources) for each in again.systems] == list(zip(["exp-a", "exp-b"], named, strict=True))
+    assert [*System.of_run(results[0]).sources] == named[:1]
+    if form == "url":
+        with pytest.raises(QatkError, match=f"{named[0]}: a run at a URL is only read"):
+            calibrate(results[0], write=True)
+    (runs[0] / "manifest.json").write_text("{")
+    with pytest.raises(QatkError, match=f"^{named[0]}/manifest.json:1:2 cannot be read"):
+        load_run(named[0])
 
 
 def test_json_of_eval_compare_and_calibrate_has_one_form(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
