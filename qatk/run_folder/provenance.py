@@ -55,23 +55,25 @@ def differing(recipe: Recipe, held: Mapping[str, object], *, data: bool = False)
     return differences(held, hidden(recipe.filled()), counts)
 
 
-def check_suppliers(components: Iterable[ComponentRecord], host: PluginHost, where: str) -> None:
+def refuse_absent(components: Iterable[ComponentRecord], host: PluginHost, where: str) -> list[Registered]:
+    """The components that took part in a run, as they are installed.
+
+    Raises:
+        RunFolderError: where one is not there, with what to install.
+    """
+    return [_supplier(host, row, where) for row in components]
+
+
+def check_suppliers(components: Sequence[ComponentRecord], host: PluginHost, where: str) -> None:
     """Hold what took part in a run against what is installed.
 
     Warns of components that come in another version, or from other source, than they did.
 
     Raises:
-        RunFolderError: where one is not there, with what to install.
+        RunFolderError: of :func:`refuse_absent`.
     """
     changed: dict[tuple[str, str], list[str]] = {}
-    for row in components:
-        found = _supplier(host, row)
-        if found is None:
-            raise RunFolderError(
-                f"this run was made with {row.kind} {row.name!r} of plugin {row.supplier}, which is not here",
-                where=where,
-                fix=_how_to_get(row),
-            )
+    for row, found in zip(components, refuse_absent(components, host, where), strict=True):
         now = describe_component(found)
         if now.version != row.version or (row.source and now.source != row.source):
             what = f"now {now.version}" if now.version != row.version else "its source changed since"
@@ -81,10 +83,13 @@ def check_suppliers(components: Iterable[ComponentRecord], host: PluginHost, whe
         warnings.warn(f"{where} was begun with {said}", QatkWarning, stacklevel=3)
 
 
-def _supplier(host: PluginHost, row: ComponentRecord) -> Registered | None:
+def _supplier(host: PluginHost, row: ComponentRecord, where: str) -> Registered:
     """The component that a row of a manifest tells of, also where it comes from another plugin by now."""
     named = [r for r in host.components(row.kind) if r.is_called(row.name) and r.belongs_to([row.plugin])]
-    return named[0] if named else None
+    if not named:
+        what = f"this run was made with {row.kind} {row.name!r} of plugin {row.supplier}, which is not here"
+        raise RunFolderError(what, where=where, fix=_how_to_get(row))
+    return named[0]
 
 
 def _how_to_get(row: ComponentRecord) -> str:

@@ -19,7 +19,7 @@ from qatk.errors import ModelError, QatkWarning
 from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
 from qatk.exports.runtimes import exporter_of
-from qatk.files import RemoteFolder, replacing, url_of, write_atomically, write_json
+from qatk.files import RemoteFolder, place_of, replacing, url_of, write_atomically, write_json
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
@@ -34,7 +34,7 @@ from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
-from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine, differing
+from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine, differing, refuse_absent
 from qatk.run_folder.reading import NORMALISER
 from qatk.run_folder.remote import Mirror, speaking_of
 from qatk.run_folder.remote_lock import locked_there
@@ -91,14 +91,14 @@ def run(
         recipe = given.into(recipe, host)
     else:
         if resume:
-            _check_suppliers(Path(out or Path("runs") / Path(recipe).stem), host)
+            _refuse_absent(Path(out or Path("runs") / Path(recipe).stem), host)
         settings = [*settings, *([f"seed={seed}"] if seed is not None else []), *given.settings()]
         recipe = load_recipe(recipe, host, settings, importing=True)
     pipeline = given.bound(compose(recipe, host))
     if (needed := pipeline.runtime.needs()) is not None:
         exporter_of(needed, host)  # that it is there, before training
     with ExitStack() as stack:
-        folder = _open(stack, out or Path("runs") / recipe.name, recipe, limit, resume=resume)
+        folder = _open(stack, out or Path("runs") / recipe.name, recipe, limit, host, resume=resume)
         if not is_first_process():
             pipeline = replace(pipeline, reporters=[], trackers=[])
         with folder.noting_the_end(), blaming(pipeline.suppliers()):
@@ -109,7 +109,9 @@ def run(
                 return replace(result, url=url_of(out or ""))
 
 
-def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, *, resume: bool) -> RunFolder:
+def _open(
+    stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, host: PluginHost, *, resume: bool
+) -> RunFolder:
     """The folder of the run, held until the stack ends; of a process that is not the first, a copy."""
     identity = Identity(recipe=recipe.digest(), limit=limit)
     remote = None if (url := url_of(out)) is None else RemoteFolder(url)
@@ -126,6 +128,7 @@ def _open(stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, 
         there = stack.enter_context(locked_there(remote, lock))
         mirror = Mirror(remote, path, there.check)
     folder = RunFolder.open(path, identity, resume=resume, differing=partial(differing, recipe))
+    check_suppliers(folder.manifest.components, host, place_of(out))  # of a run that goes on
     if remote is not None:
         folder.mirror = mirror
         if "RANK" in os.environ:  # the other processes go on from what is there
@@ -152,10 +155,10 @@ def _execute(context: Context, console: Console) -> RunResult:
     return _report(context, console)
 
 
-def _check_suppliers(path: Path, host: PluginHost) -> None:
+def _refuse_absent(path: Path, host: PluginHost) -> None:
     """Refuse to go on with a run where a plugin of it is missing, before the recipe is: it would call it unknown."""
     if (path / MANIFEST).exists():
-        check_suppliers(read_manifest(path).components, host, str(path))
+        refuse_absent(read_manifest(path).components, host, str(path))
 
 
 def _begin(context: Context, data: Data) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -17,6 +18,8 @@ import torch
 import qatk
 from commands import call, forked_python
 from qatk.errors import DataError, QatkWarning, RunFolderError, TrainingDiverged
+from qatk.plugins.host import PluginHost
+from qatk.recipes.recipe import load_recipe
 from qatk.run_folder.lock import LOCK
 from qatk_builtin.trainers.pytorch.trainer import TorchTrainer
 from small import write_recipe
@@ -160,6 +163,24 @@ def test_data_that_changed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dev.json").write_text(json.dumps(data))
     with pytest.raises(RunFolderError, match="the dev data changed"):
         qatk.run(recipe, out=tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("place", ["folder", "URL"])
+@pytest.mark.parametrize("checked", [False, True])
+def test_a_run_that_goes_on_tells_of_plugins_in_other_versions(
+    place: str, checked: bool, finished: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
+    named, _ = finished
+    shutil.copytree(named.parent / "run", held := tmp_path / "run")
+    manifest = json.loads((held / "manifest.json").read_text())
+    manifest["components"][0]["version"] = "0.0.9"
+    (held / "manifest.json").write_text(json.dumps(manifest))
+    out = str(held) if place == "folder" else held.as_uri()
+    recipe = load_recipe(named, PluginHost.discover(), importing=True) if checked else named
+    with pytest.warns(QatkWarning, match=rf"^{out} was begun with backbone 'tiny' of qatk 0\.0\.9, now ") as told:
+        qatk.run(recipe, out=out, resume=True)
+    assert len(told) == 1
 
 
 def test_limit_counts_examples(tmp_path: Path) -> None:
