@@ -77,11 +77,18 @@ class RemoteFolder:
 
         Hidden files and what is in hidden folders are left out, and so are names that lead out of the folder.
         """
+        return {name: _written(info) for name, info in self._listed().items()}
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each of these files by its name."""
+        return {name: int(str(info.get("size") or 0)) for name, info in self._listed().items()}
+
+    def _listed(self) -> dict[str, Mapping[str, object]]:
         with self._explained("read"):
             self._system.invalidate_cache()
             found = self._system.find(self._root, detail=True) if self._system.exists(self._root) else {}
-            names = {str(path)[len(self._root) + 1 :]: _written(info) for path, info in found.items()}
-            return {name: when for name, when in names.items() if not any(p[:1] in ("", ".") for p in name.split("/"))}
+            names = {str(path)[len(self._root) + 1 :]: info for path, info in found.items()}
+            return {name: info for name, info in names.items() if not any(p[:1] in ("", ".") for p in name.split("/"))}
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; ``None`` where there is none."""

@@ -12,7 +12,7 @@ import numpy as np
 from qatk.display.html import comparison_html
 from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.errors import counted
-from qatk.files import folder_size, place_of
+from qatk.files import place_of
 from qatk.results.evaluation import Evaluation, clusters_within
 from qatk.results.run import RunResult
 from qatk.statistics.intervals import mean_interval_over_seeds
@@ -80,8 +80,8 @@ def facts_of(result: RunResult) -> dict[str, float]:
         facts["examples_per_second"] = sum(len(evaluation.examples) for evaluation in answered) / seconds
     if parameters := result.manifest.get("model", {}).get("parameters"):
         facts["parameters"] = parameters
-    if result.folder is not None and (result.folder / "model").is_dir():
-        facts["model_bytes"] = folder_size(result.folder / "model")
+    if result.model_bytes is not None:
+        facts["model_bytes"] = result.model_bytes
     return facts
 
 

@@ -37,7 +37,7 @@ class RunResult:
 
     Attributes:
         name: of the run.
-        folder: the run folder; of a run at a URL, a copy on this machine.
+        folder: the run folder; of a run at a URL, a copy on this machine, without its model.
         manifest: the content of ``manifest.json``, as plain values.
         evaluation: of the predictions for the evaluation set ``on``.
         events: the training events, in order.
@@ -45,6 +45,7 @@ class RunResult:
         on: the evaluation set: ``dev``, which alone decides what is kept and calibrated, or another one.
         sets: the evaluations of the recipe's other named sets, such as ``test``.
         url: the URL of the run, if it has one.
+        model_bytes: the size of its model, if that is known.
     """
 
     name: str
@@ -56,6 +57,7 @@ class RunResult:
     on: str = "dev"
     sets: Mapping[str, Evaluation] = field(default_factory=dict)
     url: str | None = None
+    model_bytes: int | None = None
 
     @property
     def metrics(self) -> Mapping[str, float]:

@@ -11,7 +11,7 @@ from qatk.files import url_of
 from qatk.plugins.normalisers import recorded_normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
-from qatk.run_folder.copies import here
+from qatk.run_folder.copies import here, model_bytes
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.examples_table import read_examples
 from qatk.run_folder.folder import SETS
@@ -37,7 +37,7 @@ def load_run(folder: str | Path, *, nbest: bool = True, on: str = "dev", host: P
         RunFolderError: if the folder is not a run folder, or the run did not reach its scores.
         UsageError: if it has no evaluation set of this name.
     """
-    path, url = Path(here(folder)), url_of(folder)
+    path, url = Path(here(folder, model=False)), url_of(folder)
     with speaking_of(url, path):
         return replace(_read_run(path, nbest, on, host), url=url)
 
@@ -60,6 +60,7 @@ def _read_run(path: Path, nbest: bool, on: str, host: PluginHost | None) -> RunR
         stages=manifest.stage_times(),
         on=on,
         sets=evaluations,
+        model_bytes=model_bytes(path),
     )
 
 

@@ -17,7 +17,7 @@ from qatk.run_folder.checkpoints import DIGESTS, STATES, damage_of, step_of
 from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import read_manifest
 
-_SENT = ".sent"
+SENT = ".sent"
 """A file of a folder of this machine: the version of each file that was sent or fetched. A run whose manifest is among
 them, but not at the URL, was removed there."""
 _Version = tuple[int, int]
@@ -101,7 +101,7 @@ class Mirror:
     def _note_sent(self) -> None:
         with suppress(StorageError):
             if self.sent:
-                write_json(self.folder / _SENT, self.sent)
+                write_json(self.folder / SENT, self.sent)
 
 
 def _turn(name: str) -> tuple[int, str]:
@@ -124,16 +124,26 @@ def _versions(folder: Path) -> dict[str, _Version]:
 def _sent(folder: Path) -> dict[str, _Version]:
     """What a folder says that it sent."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
-        return {name: (size, when) for name, (size, when) in json.loads((folder / _SENT).read_text("utf-8")).items()}
+        return {name: (size, when) for name, (size, when) in json.loads((folder / SENT).read_text("utf-8")).items()}
     return {}
 
 
-def _fetch_anew(remote: RemoteFolder, names: Sequence[str], folder: Path) -> None:
-    """Have a folder of this machine hold what is at a URL; as the manifest comes last, no part of it seems whole."""
+def is_sent(folder: Path) -> bool:
+    """Whether all that is in a folder was sent or fetched."""
+    return _sent(folder) == _versions(folder)
+
+
+def empty(folder: Path) -> None:
+    """Remove what is in a folder but its lock, the manifest first."""
     discard(folder / RUN_MARK)
     for old in folder.iterdir() if folder.is_dir() else ():
         if old.name != LOCK:
             discard(old)
+
+
+def _fetch_anew(remote: RemoteFolder, names: Sequence[str], folder: Path) -> None:
+    """Have a folder of this machine hold what is at a URL; as the manifest comes last, no part of it seems whole."""
+    empty(folder)
     remote.fetch_all([name for name in names if name != RUN_MARK], folder)
     remote.fetch_all([name for name in names if name == RUN_MARK], folder)
 

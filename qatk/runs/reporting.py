@@ -61,7 +61,7 @@ def report(
     host = host or PluginHost.discover()
     result = run if isinstance(run, RunResult) and on in (None, run.on) else None
     result = result or load_run(place_named(run), on=on or "dev", host=host)
-    held = Path(here(result)) if out is None else _made(Path(out))
+    held = Path(here(result, model=False)) if out is None else _made(Path(out))
     folder = held if out is not None else None if is_copy(held) else folder_of(result)
     named = None if reporters is None else list_of(reporters, "reporters", "for example reporters=['html']")
     chosen = [host.live(LiveReporter, "reporter", name, options) for name, options in _reporters(result, named)]
@@ -75,7 +75,7 @@ def report(
 
 def folder_of(result: RunResult) -> Path:
     """Where the reports of a run stand that has a folder: in it, or in that of the evaluation set."""
-    folder = Path(here(result))
+    folder = Path(here(result, model=False))
     return folder if result.on == "dev" else folder / SETS / result.on
 
 

@@ -27,7 +27,7 @@ from qatk.progress import listen_too
 from qatk.recipes.compose import compose
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.results import Evaluation, RunResult
-from qatk.run_folder.copies import followed, working_folder
+from qatk.run_folder.copies import followed, spare, working_folder
 from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import SETS, RunFolder, follow, is_first_process
 from qatk.run_folder.load import load_run
@@ -119,6 +119,8 @@ def _open(
     stack.enter_context(speaking_of(url, path))
     if not is_first_process():
         return stack.enter_context(follow(path if url is None else stack.enter_context(followed(url)), identity))
+    if url is not None:
+        spare(url)
     with warnings.catch_warnings():
         if remote is not None:  # whose own lock says by its name what was left
             warnings.simplefilter("ignore", QatkWarning)

@@ -18,11 +18,12 @@ import pytest
 
 from qatk.errors import ProcessLost, QatkWarning, RunFolderError, StorageError, UsageError
 from qatk.files import RemoteFolder, url_of
+from qatk.results import RunResult
 from qatk.run_folder.checkpoints import Checkpoints
-from qatk.run_folder.copies import followed, here
+from qatk.run_folder.copies import followed, here, model_bytes, spare, working_folder
 from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.listing import list_runs
-from qatk.run_folder.lock import LOCK, Lock
+from qatk.run_folder.lock import LOCK, Lock, locked
 from qatk.run_folder.manifest import Identity, Manifest, StageRecord, write_manifest
 from qatk.run_folder.remote import Mirror
 from qatk.run_folder.remote_lock import RemoteLock, locked_there
@@ -33,7 +34,7 @@ SENT = ".sent"
 
 
 def files(folder: Path) -> dict[str, str]:
-    found = [path for path in folder.rglob("*") if path.is_file() and path.name != SENT]
+    found = [path for path in folder.rglob("*") if path.is_file() and path.name not in (SENT, ".model-bytes")]
     return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
 
 
@@ -172,6 +173,58 @@ def test_a_copy_is_made_of_each_version(tmp_path: Path, monkeypatch: pytest.Monk
     remote.send(tmp_path / "manifest.json", "manifest.json")
     assert files(here(url)) == {"manifest.json": "2"}
     assert here(tmp_path) == tmp_path
+
+
+def test_a_copy_has_the_model_where_one_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
+    url = f"file://{tmp_path}/store/run"
+    write(tmp_path / "store" / "run", manifest_json="1", metrics_json="{}", model__weights="many")
+    read = Path(here(url, model=False))
+    assert (sorted(files(read)), model_bytes(read)) == (["manifest.json", "metrics.json"], 4)
+    with pytest.raises(RunFolderError, match=f"{read}: this is a copy of a run at a URL, without the model"):
+        here(read)
+    whole = Path(here(url))
+    assert (whole, files(whole)["model/weights"], model_bytes(whole)) == (read, "many", 4)
+    assert here(read) == here(RunResult("run", read, {}, None, url=url)) == read  # type: ignore[arg-type]
+    assert [path.name for path in read.parent.iterdir()] == ["run"], "nothing else is left"
+
+
+def test_copies_used_long_ago_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy(name: str) -> Path:
+        write(tmp_path / "store" / name, manifest_json=name, model__weights="x" * 600)
+        return Path(here(f"file://{tmp_path}/store/{name}"))
+
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("QATK_CACHE_GB", "1.5e-6")
+    copies = [copy(name) for name in "abc"]
+    assert all(each.is_dir() for each in copies), "a process may be at them"
+    for hours, each in enumerate(copies, 2):
+        os.utime(each.parents[1], (then := time.time() - 3600 * hours, then))
+    copy("c")  # is used again
+    copies.append(copy("d"))
+    assert [each.is_dir() for each in copies] == [False, False, True, True]
+    assert len([*copies[0].parents[2].iterdir()]) == 2
+    monkeypatch.setenv("QATK_CACHE_GB", "none")
+    with pytest.raises(UsageError, match="QATK_CACHE_GB: 'none' is no number of GB"):
+        copy("e")
+
+
+def test_runs_that_were_sent_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("QATK_CACHE_GB", "1e-9")
+    made = {}
+    for name in ("sent", "unsent", "at-work", "mine"):
+        remote, folder = RemoteFolder(url := f"file://{tmp_path}/store/{name}"), working_folder(url)
+        mirror = Mirror(remote, folder)
+        write(folder, manifest_json=name, model__weights="many")
+        mirror.send()
+        made[name] = folder
+    write(made["unsent"], model__weights="other")
+    with locked(made["at-work"], any_folder=True):
+        spare(f"file://{tmp_path}/store/mine")
+    left = {name: sorted(files(folder)) for name, folder in made.items()}
+    kept = ["manifest.json", "model/weights"]
+    assert left == {"sent": [], "unsent": kept, "at-work": kept, "mine": kept}
 
 
 def test_two_may_make_one_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
