@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from qatk.errors import RunFolderError, StorageError
 from qatk.files import discard, is_there, storage_errors
@@ -27,6 +28,7 @@ from qatk.run_folder.manifest import (
     StageRecord,
     how_it_ended,
     read_manifest,
+    worth_keeping,
     write_manifest,
 )
 from qatk.run_folder.remote import Mirror
@@ -69,7 +71,7 @@ class RunFolder:
             raise RunFolderError(f"{path} is a file", fix="name a folder with --out")
         if (path / MANIFEST).exists():
             manifest = read_manifest(path)
-            if _worth_keeping(path, manifest):
+            if worth_keeping(path, manifest):
                 return cls._reopen(path, manifest, identity, resume, differing)
             cls(path, manifest)._mend()
             (path / "events.jsonl").unlink(missing_ok=True)
@@ -79,7 +81,7 @@ class RunFolder:
                 raise RunFolderError(f"{path} holds something that is not a run", fix="name another folder with --out")
             for inner in found:
                 discard(inner)
-        return cls(path, Manifest(identity=identity))
+        return cls(path, Manifest(identity=identity, id=uuid4().hex))
 
     @classmethod
     def _reopen(
@@ -173,11 +175,6 @@ class RunFolder:
 def _half_written(path: Path) -> bool:
     """Whether a process that was killed left it: the only thing in a folder whose manifest was being written."""
     return re.fullmatch(r"\.[0-9a-f]{32}\.tmp", path.name) is not None
-
-
-def _worth_keeping(path: Path, manifest: Manifest) -> bool:
-    """Whether a run came further than what the next start makes again in seconds; a first mistake costs no folder."""
-    return bool(set(manifest.stages) - {"data", "features"}) or (path / STATES).exists()
 
 
 def is_first_process() -> bool:

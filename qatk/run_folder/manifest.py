@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from qatk.errors import Interrupted, QatkError, Requeue, RunFolderError, message
 from qatk.files import RUN_MARK, is_there, write_json
 from qatk.results.run import StageTime
+from qatk.run_folder.checkpoints import STATES
 from qatk.run_folder.reading import read_part, unreadable
 from qatk.run_folder.secrets import hidden
 
@@ -113,6 +114,7 @@ class Manifest(_Record):
     """The content of ``manifest.json``.
 
     Attributes:
+        id: drawn when the run began: another execution of the same run has it too, another run of the same recipe not.
         name: what to call the run.
         recipe: with every default written out.
         machine: Python, platform, cores and versions of packages.
@@ -127,6 +129,7 @@ class Manifest(_Record):
 
     format: int = FORMAT
     identity: Identity
+    id: str = ""
     name: str = ""
     recipe: Mapping[str, Any] = Field(default_factory=dict)
     components: tuple[ComponentRecord, ...] = ()
@@ -204,6 +207,11 @@ def read_manifest(path: Path) -> Manifest:
         raise unreadable(
             file, f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
         ) from None
+
+
+def worth_keeping(path: Path, manifest: Manifest) -> bool:
+    """Whether a run came further than what the next start makes again in seconds; a first mistake costs no folder."""
+    return bool(set(manifest.stages) - {"data", "features"}) or (path / STATES).exists()
 
 
 def read_finished(path: Path) -> Manifest:

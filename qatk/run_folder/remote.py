@@ -15,7 +15,7 @@ from qatk.errors import QatkError, QatkWarning, RunFolderError, StorageError
 from qatk.files import RUN_MARK, RemoteFolder, discard, write_json
 from qatk.run_folder.checkpoints import DIGESTS, STATES, damage_of, step_of
 from qatk.run_folder.lock import LOCK
-from qatk.run_folder.manifest import read_manifest
+from qatk.run_folder.manifest import Manifest, read_manifest, worth_keeping
 
 SENT = ".sent"
 """A file of a folder of this machine: the version of each file that was sent or fetched. A run whose manifest is among
@@ -39,7 +39,7 @@ class Mirror:
         check: called before anything is sent; raises where the run is another's by now.
 
     Raises:
-        RunFolderError: what is there is no run.
+        RunFolderError: what is there is no run, or not the run that is in the folder, of which it is the last copy.
         StorageError: it cannot be read.
     """
 
@@ -149,25 +149,40 @@ def _fetch_anew(remote: RemoteFolder, names: Sequence[str], folder: Path) -> Non
 
 
 def _is_further(folder: Path, remote: RemoteFolder, names: Sequence[str]) -> bool:
-    """Whether a folder of this machine has what could not be sent: a whole run, or the end of the one at the URL."""
+    """Whether a folder of this machine has what could not be sent: a whole run, or the end of the one at the URL.
+
+    Raises:
+        RunFolderError: the run that it has is gone at the URL, or another one has begun there before all was sent.
+    """
     known = _sent(folder)
-    with TemporaryDirectory(prefix="qatk-manifest-") as there, suppress(RunFolderError):
-        made = read_manifest(folder)
-        if RUN_MARK not in names:
-            return RUN_MARK not in known
-        if known == _versions(folder):
-            return False
+    if (made := _manifest_of(folder)) is None or (RUN_MARK in names and known == _versions(folder)):
+        return False
+    if RUN_MARK not in names and RUN_MARK not in known:
+        return True
+    sent = None
+    if RUN_MARK in names:
         if not _is_whole(manifest := remote.read(RUN_MARK) or b""):
             return True
-        (Path(there) / RUN_MARK).write_bytes(manifest)
-        sent = read_manifest(Path(there))
-        if made.identity != sent.identity:
+        with TemporaryDirectory(prefix="qatk-manifest-") as there:
+            (Path(there) / RUN_MARK).write_bytes(manifest)
+            sent = _manifest_of(Path(there))
+    if sent is None or (made.id, made.identity) != (sent.id, sent.identity):
+        if not worth_keeping(folder, made):
             return False
-        if len(made.stages) != len(sent.stages):
-            return len(made.stages) > len(sent.stages)
-        steps = [step_of(Path(*Path(name).parts[:2])) or 0 for name in names if name.startswith(f"{STATES}/")]
-        return _newest(folder) >= max(steps, default=0)
-    return False
+        holds, fix = "holds it no more", "to go on, copy that folder there; to begin anew, remove it"
+        if RUN_MARK in names:
+            holds, fix = "holds another run by now", "name another URL, or remove that folder"
+        raise RunFolderError(f"the run in {folder} is of {remote.url}, which {holds}", fix=fix)
+    if len(made.stages) != len(sent.stages):
+        return len(made.stages) > len(sent.stages)
+    steps = [step_of(Path(*Path(name).parts[:2])) or 0 for name in names if name.startswith(f"{STATES}/")]
+    return _newest(folder) >= max(steps, default=0)
+
+
+def _manifest_of(folder: Path) -> Manifest | None:
+    with suppress(RunFolderError):
+        return read_manifest(folder)
+    return None
 
 
 def _is_whole(manifest: bytes) -> bool:

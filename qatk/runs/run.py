@@ -116,12 +116,11 @@ def _open(
     identity = Identity(recipe=recipe.digest(), limit=limit)
     remote = None if (url := url_of(out)) is None else RemoteFolder(url)
     path = Path(out) if url is None else working_folder(url)
-    stack.enter_context(speaking_of(url, path))
     if not is_first_process():
         return stack.enter_context(follow(path if url is None else stack.enter_context(followed(url)), identity))
     if url is not None:
         spare(url)
-    with warnings.catch_warnings():
+    with speaking_of(url, path), warnings.catch_warnings():
         if remote is not None:  # whose own lock says by its name what was left
             warnings.simplefilter("ignore", QatkWarning)
         lock = stack.enter_context(locked(path, any_folder=remote is not None))
@@ -129,6 +128,7 @@ def _open(
     if remote is not None:
         there = stack.enter_context(locked_there(remote, lock))
         mirror = Mirror(remote, path, there.check)
+    stack.enter_context(speaking_of(url, path))
     folder = RunFolder.open(path, identity, resume=resume, differing=partial(differing, recipe))
     check_suppliers(folder.manifest.components, host, place_of(out))  # of a run that goes on
     if remote is not None:

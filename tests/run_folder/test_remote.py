@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from qatk.errors import ProcessLost, QatkWarning, RunFolderError, StorageError, UsageError
-from qatk.files import RemoteFolder, url_of
+from qatk.files import RemoteFolder, discard, url_of
 from qatk.results import RunResult
 from qatk.run_folder.checkpoints import Checkpoints
 from qatk.run_folder.copies import followed, here, model_bytes, spare, working_folder
@@ -79,6 +79,7 @@ def came_to(
     *stages: str,
     step: int = 0,
     recipe: str = "mine",
+    number: str = "",
     lacks: str = "",
     cut: bool = False,
     sent: bool = False,
@@ -86,7 +87,7 @@ def came_to(
     """A run that came so far, but for one file of its state, or with half a manifest; and whether all was sent."""
     folder.mkdir()
     identity = Identity(recipe=recipe)
-    write_manifest(folder, Manifest(identity=identity, stages={stage: StageRecord() for stage in stages}))
+    write_manifest(folder, Manifest(identity=identity, id=number, stages={stage: StageRecord() for stage in stages}))
     if step:
         state = Checkpoints(folder / "checkpoints", 1).write(step, lambda new: write(new, weights=f"{folder} {step}"))
         (state / lacks).unlink() if lacks else None
@@ -111,9 +112,9 @@ def came_to(
         pytest.param({"step": 8, "sent": True}, {"step": 4, "cut": True}, False, id="another killed as it sent it"),
         pytest.param({"step": 4}, {"step": 8}, False, id="fewer steps"),
         pytest.param({"step": 8, "lacks": "weights"}, {"step": 4}, False, id="damaged"),
-        pytest.param({"step": 8, "recipe": "other"}, {"step": 4}, False, id="another run"),
+        pytest.param({"stages": ("data",), "recipe": "other"}, {"step": 4}, False, id="another run"),
         pytest.param({"stages": ("train",)}, {"stages": ("train", "score")}, False, id="finished elsewhere"),
-        pytest.param({"stages": ("train",), "sent": True}, None, False, id="removed at the URL"),
+        pytest.param({"stages": ("data",), "sent": True}, None, False, id="removed at the URL"),
         pytest.param({"stages": ("train",)}, None, True, id="never sent"),
         pytest.param({"step": 8}, {"step": 8, "lacks": "../../manifest.json"}, True, id="killed as it was first sent"),
     ],
@@ -149,12 +150,32 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
         warnings.simplefilter("error")
         Mirror(RemoteFolder(url), folder)
     assert files(folder) == expected, "all was sent"
-    for path in store.rglob("*"):  # somebody removes the run
-        path.unlink() if path.is_file() else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        Mirror(RemoteFolder(url), folder)
-    assert files(folder) == {}, "and begins anew"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "holds"),
+    [
+        ({"stages": ("train",), "sent": True}, None, "holds it no more\n  to go on, copy that folder there; to begin"),
+        ({"step": 8, "sent": True}, None, "holds it no more"),
+        ({"step": 8, "recipe": "other"}, {"step": 4}, "holds another run by now\n  name another URL, or remove"),
+        ({"stages": ("train", "score"), "number": "a"}, {"step": 4, "number": "b"}, "holds another run by now"),
+    ],
+)
+def test_the_last_copy_of_a_run_is_not_lost(
+    here: dict[str, Any], there: dict[str, Any] | None, holds: str, tmp_path: Path
+) -> None:
+    places = {tmp_path / "folder": here, tmp_path / "store": there}
+    for place, said in places.items():
+        if said is not None:
+            came_to(place, *said.pop("stages", ()), **said)
+    before, url = {place: files(place) for place in places}, f"file://{tmp_path}/store"
+    with pytest.raises(RunFolderError, match=f"the run in {tmp_path}/folder is of {url}, which {holds}"):
+        Mirror(RemoteFolder(url), tmp_path / "folder")
+    assert {place: files(place) for place in places} == before
+    for path in (tmp_path / "folder").iterdir():  # as the message says
+        discard(path)
+    Mirror(RemoteFolder(url), tmp_path / "folder")
+    assert files(tmp_path / "folder") == before[tmp_path / "store"]
 
 
 def test_a_copy_is_made_of_each_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,10 @@ def test_a_run_at_a_url_goes_on_on_another_machine(
         qatk.run(undisturbed.recipe, out=url, resume=True)
     assert locked == {True}
     assert contents(store) == undisturbed.contents
+    store.rename(tmp_path / "moved")
+    with pytest.raises(RunFolderError, match=f"the run in {made} is of {url}, which holds it no more"):
+        qatk.run(undisturbed.recipe, out=url, resume=True)
+    (tmp_path / "moved").rename(store)
     monkeypatch.setenv("QATK_CACHE", str(tmp_path / "machine-3"))
     assert qatk.compare(url, store, draws=1000).pairs[0].headline.difference == 0
     assert not list((tmp_path / "machine-3").rglob("checkpoints"))

@@ -32,7 +32,7 @@ MOMENTS = {
 _AUDITED = {"open": "open", "os.rename": "rename", "os.remove": "remove", "os.rmdir": "remove", "os.mkdir": "mkdir"}
 _TIMES = re.compile(rb"(?m)^- (?:time|memory): .*$|<dt>(?:time|memory)</dt><dd>.*?</dd>")
 """The lines of reports that tell of time and memory."""
-_OF_THE_DAY = re.compile("second|started|finished|cached|peak_memory")
+_OF_THE_DAY = re.compile("^id$|second|started|finished|cached|peak_memory")
 
 
 def moments(counts: Mapping[str, int], number: int, seed: int) -> list[tuple[str, int]]:
