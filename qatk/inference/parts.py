@@ -34,13 +34,15 @@ def parts_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.parts")
 
 
-def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> None:
+def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool, begin: bool = True) -> None:
     """Open a folder for the parts of an answers file: a new one, or that of a killed call about the same.
 
     Args:
         parts: the folder.
         identity: what decides the answers, by the name that a message gives it.
         resume: go on with what a killed call left.
+        begin: say in a new one what it is about. A call that answers alone does so with its first answers: where it is
+            killed before, any call begins anew.
 
     Raises:
         UsageError: a killed call left something and ``resume`` is off, or it was about something else, or nothing says
@@ -62,7 +64,8 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool) -> 
             raise UsageError(f"{parts} has no {ABOUT}, which says what was answered", fix="remove the folder")
     with storage_errors(parts):
         parts.mkdir(parents=True, exist_ok=True)
-    write_json(parts / ABOUT, identity)
+    if begin:
+        write_json(parts / ABOUT, identity)
 
 
 def _held(about: Path) -> dict[str, object] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -104,14 +104,16 @@ def predict_file(
     parts = parts_of(out)
     with locked(parts, any_folder=True):
         asked = held(examples, block) if isinstance(examples, Examples) else examples
-        open_parts(parts, _identity(model, asked, top_k, block), resume=resume)
+        identity = _identity(model, asked, top_k, block)
+        open_parts(parts, identity, resume=resume, begin=elsewhere is not None)
         resumed = sum(size for number, size in enumerate(asked.sizes) if part_of(parts, number).exists())
         tally = Tally(normalisation)
         try:
             if elsewhere is not None:
                 _note_survey(parts, asked)
                 elsewhere(parts, asked)
-            _answer(model, asked, parts, top_k, range(len(asked.sizes)), tally, joining=elsewhere is not None)
+            every = range(len(asked.sizes))
+            _answer(model, asked, parts, identity, top_k, every, tally, joining=elsewhere is not None)
         finally:
             leave_parts(parts)
         answered = _join(parts, out)
@@ -135,10 +137,10 @@ def answer_shard(model: AnsweringModel, asked: Asked, out: Path, shard: Shard, *
     parts = parts_of(out)
     with storage_errors(parts):
         parts.mkdir(exist_ok=True)
-    open_parts(parts, _identity(model, asked, top_k, BLOCK), resume=True)
+    open_parts(parts, identity := _identity(model, asked, top_k, BLOCK), resume=True)
     _note_survey(parts, asked)
     blocks = shard.blocks(asked)
-    _answer(model, asked, parts, top_k, blocks)
+    _answer(model, asked, parts, identity, top_k, blocks)
     return sum(asked.sizes[number] for number in blocks)
 
 
@@ -162,6 +164,7 @@ def _answer(
     model: AnsweringModel,
     asked: Asked,
     parts: Path,
+    identity: Mapping[str, object],
     top_k: int,
     which: range,
     tally: Tally | None = None,
@@ -176,7 +179,9 @@ def _answer(
     for number, examples in zip(which, asked.blocks(which), strict=True):
         part = part_of(parts, number)
         if not part.exists():
-            write_atomically(part, "".join(_lines(model, examples, top_k)))
+            lines = "".join(_lines(model, examples, top_k))
+            open_parts(parts, identity, resume=True)
+            write_atomically(part, lines)
         if asked.has_gold and tally is not None:
             tally.add(examples, read_said(part))
         if number not in there:

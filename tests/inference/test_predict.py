@@ -27,6 +27,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset, LiveDecoder
 from qatk.plugins.registered import Plugin, Registered
 from qatk.progress import listen
+from qatk.run_folder.lock import LOCK
 from qatk.types import Examples, Features, Predictions, Spans, SpanScores, ragged
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.min_null import MinNullDecoder
@@ -40,18 +41,18 @@ from qatk.inference.predict import predict_file
 from qatk.progress import listen
 
 def listener(what, done, total):
-    if what == "answering" and done >= 24:
+    if what == "answering" and done >= int(sys.argv[3]):
         os.kill(os.getpid(), 9)
 
-run, out = map(Path, sys.argv[1:])
+run, out = map(Path, sys.argv[1:3])
 with listen(listener):
     predict_file(qatk.load_model(run), read_data(run.parent / "dev.json"), out, block=8)
 """
 
 
-def killed(run: Path, out: Path) -> subprocess.CompletedProcess[str]:
+def killed(run: Path, out: Path, answered: int = 24) -> subprocess.CompletedProcess[str]:
     (out.parent / "killed.py").write_text(KILLED)
-    return call("killed", run, out, cwd=out.parent)
+    return call("killed", run, out, answered, cwd=out.parent)
 
 
 ENDINGS = (".json", ".JSONL", ".Parquet", ".csv", ".tsv")
@@ -205,6 +206,14 @@ def test_answers_of_several_spans_are_read_as_they_were_given(run: Path, ending:
     assert [[s.text for s in found.predictions.spans(k)] for k in range(len(examples))] == [
         [s.text for s in answers.spans(k)] for k in range(len(examples))
     ]
+
+
+def test_a_call_that_was_killed_before_its_first_answer_hinders_no_other(run: Path, tmp_path: Path) -> None:
+    model, examples, out = qatk.load_model(run), read_data(run.parent / "dev.json"), tmp_path / "a.json"
+    assert killed(run, out, 0).returncode == -9
+    assert [path.name for path in (tmp_path / "a.json.parts").iterdir()] == [LOCK]
+    with pytest.warns(QatkWarning, match="was left by process"):
+        assert predict_file(model, examples, out, top_k=3).resumed == 0
 
 
 def test_what_was_begun_with_something_else_is_refused(run: Path, tmp_path: Path) -> None:
