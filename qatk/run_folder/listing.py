@@ -59,7 +59,7 @@ class RunSummary:
         return {
             "folder": place_of(self.folder),
             **{name: getattr(self, name) for name in fields},
-            "updated": self.updated.isoformat(timespec="seconds"),
+            "updated": self.updated.astimezone().isoformat(timespec="seconds"),
             "metrics": dict(self.metrics),
             "stages": list(self.stages),
         }

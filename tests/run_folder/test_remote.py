@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Timer
 from typing import Any
@@ -466,6 +467,7 @@ def test_runs_below_a_url_are_listed_and_watched(kind: str, tmp_path: Path) -> N
         (f"{url}/done", "finished"),
     ]
     assert found[2].metrics == {"exact": 60.0, "f1": 70.0}
+    assert datetime.fromisoformat(str(found[2].as_dict()["updated"])).utcoffset() is not None
     assert abs(found[2].updated.timestamp() - (tmp_path / "made" / "manifest.json").stat().st_mtime) < 60
     assert (watched.name, watched.state, watched.noted) == ("deep/at-work", "running", {"memory": 5})
     with pytest.raises(RunFolderError, match=f"{url}/gone is not a run folder"):
