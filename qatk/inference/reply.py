@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -89,7 +89,8 @@ class Reply:
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON: ``text`` as ``answer``, without the context, and with ``promise`` if there is one."""
         left_out = ("context",) if self.promise is not None else ("context", "promise")
-        named = {"answer" if name == "text" else name: value for name, value in asdict(self).items()}
+        lists = {name: [dict(vars(place)) for place in getattr(self, name)] for name in ("spans", "candidates")}
+        named = {"answer" if name == "text" else name: value for name, value in {**vars(self), **lists}.items()}
         return {name: value for name, value in named.items() if name not in left_out}
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def test_a_reply_has_the_answer_its_place_and_how_sure_it_is(model: AnsweringMod
     assert 0 <= reply.probability <= 1
     assert (reply.null_odds > model.parts.decoder.option("null_threshold", 0.0)) == (not reply.is_answered)
     assert reply.as_dict()["answer"] == reply.text
+    assert reply.as_dict()["candidates"] == [asdict(candidate) for candidate in reply.candidates]
     assert [span.text for span in reply.spans] == [reply.text] * reply.is_answered
     both = model.answers([QUESTION] * 2, [CONTEXT] * 2, top_k=3)
     assert [(r.text, r.start) for r in both] == [(reply.text, reply.start)] * 2
