@@ -6,11 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from qatk.data.answers import BadAnswers, checked, overlapping_spans
-from qatk.data.collector import without_collector
 from qatk.data.joining import joined
 from qatk.data.pairs import pairs
 from qatk.data.strict import gold_given, strict, unchecked
 from qatk.errors import listed
+from qatk.memory import without_collector
 
 if TYPE_CHECKING:
     from qatk.data.auditing import Audit as Audit

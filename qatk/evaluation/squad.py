@@ -13,16 +13,15 @@ Letters in shapes: n questions, m null odds.
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import chain, islice
 
 import numpy as np
 
 from qatk.errors import DataError, counted
 from qatk.languages import ENGLISH, Normalisation, Normalise
+from qatk.memory import without_collector
 from qatk.statistics.assignment import best_pairs
 from qatk.statistics.classification import precision_recall, step_area
 from qatk.statistics.intervals import percent
@@ -85,7 +84,7 @@ def _by_one(
         rows = slice(begin, begin + len(few))
         edges = offsets[begin : begin + len(few) + 1]
         gold = examples.answer_text[int(edges[0]) : int(edges[-1])]
-        with _without_collection():
+        with without_collector():
             exact[rows], f1[rows] = _exact_and_f1(normalise, few, gold, edges)
     for row in _rows_of_several(examples, several):
         said = [span.text for span in several.of(row)] if several is not None and texts[row] else []
@@ -120,18 +119,6 @@ def _text_f1(given: str, gold: str) -> float:
     one, other = _bag(given), _bag(gold)
     same = len(one & other)
     return 2 * same / (len(one) + len(other))
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """No garbage collection inside: what is made holds no cycles, and the collector would look through all data."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _exact_and_f1(

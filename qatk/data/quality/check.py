@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qatk.data.collector import without_collector
 from qatk.data.quality.answers import answer_findings
 from qatk.data.quality.findings import Found, Quality, findings_of, short
 from qatk.data.quality.overlap import overlap_findings
@@ -11,6 +10,7 @@ from qatk.data.quality.texts import text_findings
 from qatk.data.strict import raw_of
 from qatk.evaluation.agreement import Agreement, agreement_among, answers_alone
 from qatk.languages import ENGLISH, Normalisation
+from qatk.memory import without_collector
 from qatk.types import Examples, RawExamples
 
 
