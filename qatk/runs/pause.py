@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -92,15 +91,9 @@ def pausing_on_signals(*, active: bool) -> Iterator[Pause]:
         active: whether the trainer pauses. If not, or in another thread than the main one, signals do what they did.
     """
     pause = Pause()
-    if not active or threading.current_thread() is not threading.main_thread():
+    if not active:
         yield pause
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            if handler is not None:  # not one that C code set
-                signal.signal(number, handler)
 
     def note(number: int, _: FrameType | None) -> None:
         if pause.requested:
@@ -114,11 +107,6 @@ def pausing_on_signals(*, active: bool) -> Iterator[Pause]:
             with suppress(OSError):
                 os.write(2, f"\n{_SAID}\n".encode())  # a stream may be in the middle of writing
 
-    try:
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN and handler is not None:
-                signal.signal(number, note)
-        with pausing(lambda: pause.requested):
-            yield pause
-    finally:
-        restore()
+    heeded = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    with handling(note, *heeded) as restore, pausing(lambda: pause.requested):
+        yield pause
