@@ -12,7 +12,7 @@ import numpy as np
 
 from qatk.errors import PredictionsError, UsageError, counted
 from qatk.evaluation.metrics import take
-from qatk.evaluation.prediction_files import list_ids
+from qatk.evaluation.prediction_rows import list_ids
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Examples, Int64
 

@@ -16,14 +16,8 @@ from qatk.evaluation.free_text import ALIGNMENT, Aligner, align_answers
 from qatk.evaluation.given import Given, given_examples, given_odds, given_predictions
 from qatk.evaluation.locating import locate
 from qatk.evaluation.metrics import Odds, summarise
-from qatk.evaluation.prediction_files import (
-    Source,
-    check_null_odds,
-    list_ids,
-    refuse_double,
-    same_order,
-)
-from qatk.evaluation.prediction_rows import Said
+from qatk.evaluation.prediction_files import Source, check_null_odds, same_order
+from qatk.evaluation.prediction_rows import Said, list_ids, refuse_double
 from qatk.evaluation.squad import exact_and_f1, official_metrics
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.endings import for_scoring, reader_of

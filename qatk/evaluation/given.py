@@ -11,8 +11,8 @@ from typing import TypeVar, cast
 import numpy as np
 
 from qatk.errors import DataError, UsageError, counted
-from qatk.evaluation.prediction_files import Source, null_odds_of, read_null_odds, read_predictions, refuse_double
-from qatk.evaluation.prediction_rows import Said
+from qatk.evaluation.prediction_files import Source, null_odds_of, read_null_odds, read_predictions
+from qatk.evaluation.prediction_rows import Said, refuse_double
 from qatk.types import UNKNOWN, Examples, Predictions, RawExamples, Span
 
 Given = Source | Mapping[str, Said] | Predictions

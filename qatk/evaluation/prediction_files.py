@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import eq
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
-from qatk.errors import DataError, PredictionsError, counted, listed
-from qatk.evaluation.prediction_rows import Said, has_rows, read_said, rows_of
+from qatk.errors import DataError, PredictionsError
+from qatk.evaluation.prediction_rows import Said, has_rows, list_ids, read_said, refuse_double, rows_of
 from qatk.files import parse_json, read_text
 from qatk.types import Predictions
 
@@ -124,12 +123,6 @@ def _read_object(
     return values
 
 
-def refuse_double(names: Sequence[str], where: str) -> None:
-    """Refuse ids of which one occurs twice. Raises :class:`PredictionsError`, with the ids."""
-    if double := [name for name, times in Counter(names).items() if times > 1]:
-        raise PredictionsError(list_ids({"occur twice": double}), where=where, fix="keep one line for each id")
-
-
 def same_order(values: Mapping[str, object], ids: Sequence[str]) -> bool:
     """Whether the keys are the ids, in their order: then nothing must be looked up."""
     return len(values) == len(ids) and all(map(eq, values, ids))
@@ -151,20 +144,3 @@ def check_null_odds(predictions: Mapping[str, Said], null_odds: Mapping[str, flo
     if any(kinds.values()):
         fix = "null odds and predictions must come from the same run"
         raise PredictionsError(list_ids(kinds), where=where, fix=fix)
-
-
-_SINGULAR = {"are": "is", "have": "has", "occur": "occurs"}
-
-
-def list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
-    """One sentence for each kind: the number of ids, and the first of them.
-
-    Args:
-        kinds: by what the ids are said to do, such as ``have no prediction``: begins with a verb of ``_SINGULAR``.
-    """
-    lines = []
-    for what, ids in kinds.items():
-        if ids:
-            verb, _, rest = what.partition(" ")
-            lines.append(f"{counted(len(ids), 'question id', _SINGULAR[verb])} {rest}: {listed(ids)}")
-    return "\n  ".join(lines)

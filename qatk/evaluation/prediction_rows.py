@@ -41,12 +41,31 @@ def read_said(path: Path) -> dict[str, Said]:
     said = [_said(row, where) for where, row in rows]
     if not said:
         raise DataError("the file has no rows", where=str(path), fix=_DUE)
-    found = dict(said)
-    if len(found) < len(said):
-        double = [name for name, times in Counter(name for name, _ in said).items() if times > 1]
-        what = f"{counted(len(double), 'question id', 'occurs')} twice: {listed(double)}"
-        raise PredictionsError(what, where=str(path))
-    return found
+    refuse_double([name for name, _ in said], str(path))
+    return dict(said)
+
+
+def refuse_double(names: Sequence[str], where: str) -> None:
+    """Refuse ids of which one occurs twice. Raises :class:`PredictionsError`, with the ids."""
+    if double := [name for name, times in Counter(names).items() if times > 1]:
+        raise PredictionsError(list_ids({"occur twice": double}), where=where, fix="keep one line for each id")
+
+
+_SINGULAR = {"are": "is", "have": "has", "occur": "occurs"}
+
+
+def list_ids(kinds: Mapping[str, Sequence[str]]) -> str:
+    """One sentence for each kind: the number of ids, and the first of them.
+
+    Args:
+        kinds: by what the ids are said to do, such as ``have no prediction``: begins with a verb of ``_SINGULAR``.
+    """
+    lines = []
+    for what, ids in kinds.items():
+        if ids:
+            verb, _, rest = what.partition(" ")
+            lines.append(f"{counted(len(ids), 'question id', _SINGULAR[verb])} {rest}: {listed(ids)}")
+    return "\n  ".join(lines)
 
 
 def _said(row: object, where: str) -> tuple[str, Said]:

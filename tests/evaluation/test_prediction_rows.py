@@ -155,7 +155,7 @@ def test_ids_that_are_numbers_are_texts(tmp_path: Path) -> None:
             '{"id": "q9", "spans": [{"text": "ab", "start": 1, "end": 4}]}',
             "the span 'ab' of question 'q9' is at 1 to 4, but ends at 3",
         ),
-        ('{"id": "q0", "spans": []}', "1 question id occurs twice: q0"),
+        ('{"id": "q0", "spans": []}', "1 question id occurs twice: q0\n  keep one line for each id"),
         ('{"id": "q9"', r"p\.jsonl:2: this line is not JSON: Expecting ',' delimiter"),
     ],
 )
