@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
@@ -17,14 +18,17 @@ def cuts_word(context: str, start: int, end: int) -> bool:
     return (start > 0 and _goes_on(context, start)) or (end < len(context) and _goes_on(context, end))
 
 
+def occurrences(text: str, context: str) -> Iterator[int]:
+    """The places at which a context has a text, also within words, in order; they may overlap."""
+    at = context.find(text)
+    while at >= 0:
+        yield at
+        at = context.find(text, at + 1)
+
+
 def starts_of(text: str, context: str) -> list[int]:
     """Where a text starts in a context: the places that cut no word, or all of them where each cuts one."""
-    start, last = context.find(text), context.rfind(text)
-    if start == last:
-        return [start] if start >= 0 else []
-    starts = [start]
-    while start < last:
-        starts.append(start := context.find(text, start + 1))
+    starts = list(occurrences(text, context))
     return [start for start in starts if not cuts_word(context, start, start + len(text))] or starts
 
 

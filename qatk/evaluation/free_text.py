@@ -15,7 +15,7 @@ from qatk.display import UNSPACED
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
 from qatk.types import Bool, Examples, Span
-from qatk.word_bounds import cuts_word, whole_words
+from qatk.word_bounds import cuts_word, occurrences, whole_words
 
 if TYPE_CHECKING:
     import regex
@@ -184,12 +184,7 @@ def _plain(text: str) -> str:
 
 def _stands(text: str, context: str) -> bool:
     """Whether a context has a text, not as part of a word."""
-    at = context.find(text)
-    while at >= 0:
-        if not cuts_word(context, at, at + len(text)):
-            return True
-        at = context.find(text, at + 1)
-    return False
+    return any(not cuts_word(context, at, at + len(text)) for at in occurrences(text, context))
 
 
 class _Units(NamedTuple):
@@ -205,13 +200,11 @@ _BETWEEN = "\x1f"
 def _same_words(said: str, context: str) -> tuple[int, int] | None:
     """Where a context has the words of a text, in the same order, without others between and no number cut in two."""
     wanted, there = _units(said), _units_of_context(context)
-    at = there.joined.find(wanted.joined) if wanted.places else -1
-    while at >= 0:
+    for at in occurrences(wanted.joined, there.joined) if wanted.places else ():
         first = there.joined.count(_BETWEEN, 0, at)
         span = there.places[first][0], there.places[first + len(wanted.places) - 1][1]
         if not cuts_word(context, *span):
             return span
-        at = there.joined.find(wanted.joined, at + 1)
     return None
 
 

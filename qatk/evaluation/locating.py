@@ -12,6 +12,7 @@ from qatk.errors import PredictionsError
 from qatk.evaluation.prediction_files import same_order
 from qatk.evaluation.prediction_rows import Said
 from qatk.types import Examples, Int32, Predictions, Span, Spans, ragged
+from qatk.word_bounds import occurrences
 
 
 def locate(examples: Examples, said: Sequence[Said], null_odds: Mapping[str, float] | None) -> Predictions:
@@ -94,18 +95,13 @@ def _place(examples: Examples, row: int, text: str, taken: Sequence[tuple[int, i
     Places that overlap one that is taken are left to it, as long as there are others.
     """
     context = examples.context_of(row)
-    first = place = context.find(text)
-    if first < 0 or context.find(text, first + 1) < 0:
-        return first
-    golds = examples.spans_of(row)
-    if not golds and not taken:
-        return first
-    places = []
-    while place >= 0:
-        places.append(place)
-        place = context.find(text, place + 1)
+    places = list(occurrences(text, context))
+    if len(places) < 2:
+        return places[0] if places else -1
     free = [at for at in places if not any(at < end and start < at + len(text) for start, end in taken)]
-    if not golds:
-        return (free or places)[0]
-    distance = [min(abs(at - start) + abs(at + len(text) - end) for start, end in golds) for at in free or places]
-    return (free or places)[distance.index(min(distance))]
+    golds = examples.spans_of(row)
+
+    def distance(at: int) -> int:
+        return min((abs(at - start) + abs(at + len(text) - end) for start, end in golds), default=0)
+
+    return min(free or places, key=distance)
