@@ -8,7 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -63,6 +63,30 @@ class Measured:
     f1: float | None = None
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a process measures.
+
+    Attributes:
+        model, runtime, device: what answers, as in :func:`qatk.load_model`.
+        batch_size: questions of a call.
+        seconds: how long it is measured, at least.
+        data: the file of the questions.
+        score: whether the answers are scored.
+        files, block: plugins, as in :class:`qatk.plugins.host.PluginHost`.
+    """
+
+    model: str
+    runtime: str | None
+    device: str | None
+    batch_size: int
+    seconds: float
+    data: str
+    score: bool
+    files: Sequence[str]
+    block: Sequence[str]
+
+
 def bench(
     models: Sequence[str],
     runtimes: Sequence[str] = (),
@@ -93,6 +117,7 @@ def bench(
         raise UsageError("the data has no question", where="--data")
     host = host or PluginHost.discover()
     local = {model: str(here(model)) for model in models}
+    plugins = list(host.files), list(host.block)
     cases = [(model, runtime) for model in models for runtime in _runtimes_of(local[model], runtimes, host)]
     with TemporaryDirectory(prefix="qatk-bench-") as folder:
         questions = Path(folder) / "questions.pickle"
@@ -102,9 +127,8 @@ def bench(
             place, chosen = _prepared(local[model], runtime, Path(folder) / str(number), data, host)
             scores = None
             for size in batch_sizes:
-                job: dict[str, object] = {"model": place, "runtime": chosen, "device": device}
-                job |= {"batch_size": size, "seconds": seconds, "data": str(questions), "score": scores is None}
-                found = _measure({**job, "files": list(host.files), "block": list(host.block)})
+                job = Job(place, chosen, device, size, seconds, str(questions), scores is None, *plugins)
+                found = _measure(job)
                 scores = scores or {name: found.get(name) for name in ("exact", "f1")}
                 yield Measured(model=model, **{**found, **scores})
         advance("measuring", len(cases), len(cases))
@@ -135,15 +159,16 @@ def _prepared(
     return str(folder), None
 
 
-def _measure(job: dict[str, object]) -> dict[str, Any]:
+def _measure(job: Job) -> dict[str, Any]:
     """Run a job in a process of its own."""
     words, environ = [sys.executable, "-c", _PROGRAM, *sys.path], {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(words, input=json.dumps(job), capture_output=True, text=True, check=False, env=environ)
+    given = json.dumps(asdict(job))
+    done = subprocess.run(words, input=given, capture_output=True, text=True, check=False, env=environ)
     try:
         found = json.loads(done.stdout)
     except ValueError:
         said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise QatkError(f"the process that measures {job['model']} failed: {said[0]}") from None
+        raise QatkError(f"the process that measures {job.model} failed: {said[0]}") from None
     if "what" in found:
         kind = UsageError if found["exit_code"] == UsageError.exit_code else QatkError
         raise kind(found["what"], where=found["where"], fix=found["fix"])

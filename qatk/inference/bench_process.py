@@ -14,7 +14,7 @@ import numpy as np
 
 from qatk.errors import QatkError
 from qatk.exports.runtimes import PRECISION
-from qatk.inference.bench import size_of
+from qatk.inference.bench import Job, size_of
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.sources import normalisation_of_run
 from qatk.memory import peak_memory
@@ -31,7 +31,7 @@ FEWEST = 5
 
 def main() -> None:
     """Measure the job on standard input; an error of qatk is written as its parts."""
-    job, out = json.load(sys.stdin), sys.stdout
+    job, out = Job(**json.load(sys.stdin)), sys.stdout
     warnings.simplefilter("ignore")
     try:
         with redirect_stdout(sys.stderr):
@@ -41,34 +41,29 @@ def main() -> None:
     json.dump(found, out)
 
 
-def _run(job: dict[str, object]) -> dict[str, object]:
-    with Path(str(job["data"])).open("rb") as file:
+def _run(job: Job) -> dict[str, object]:
+    with Path(job.data).open("rb") as file:
         examples: Examples = pickle.load(file)
-    host = PluginHost.discover(files=_names(job["files"]), block=_names(job["block"]))
-    began, size = time.perf_counter(), int(str(job["batch_size"]))
-    runtime, device = (None if job[name] is None else str(job[name]) for name in ("runtime", "device"))
-    model = load_model(str(job["model"]), device=device, runtime=runtime, host=host)
+    host = PluginHost.discover(files=job.files, block=job.block)
+    began = time.perf_counter()
+    model = load_model(job.model, device=job.device, runtime=job.runtime, host=host)
     model.predict(examples.take(np.arange(1)))
     loaded = time.perf_counter() - began
-    times = _times(model, examples, size, float(str(job["seconds"])))
+    times = _times(model, examples, job.batch_size, job.seconds)
     memory = peak_memory()
     return {
         "runtime": model.parts.runtime.registered.name,
         "precision": str(model.described.get(PRECISION, "")),
-        "batch_size": size,
-        "questions_per_second": size * len(times) / sum(times),
+        "batch_size": job.batch_size,
+        "questions_per_second": job.batch_size * len(times) / sum(times),
         "p50_ms": 1000 * float(np.quantile(times, 0.5)),
         "p99_ms": 1000 * float(np.quantile(times, 0.99)),
         "memory_bytes": memory,
-        "model_bytes": model.opened.exported_bytes or size_of(str(job["model"])),
+        "model_bytes": model.opened.exported_bytes or size_of(job.model),
         "load_seconds": loaded,
         "calls": len(times),
-        **(_scores(model, examples) if job["score"] and examples.has_gold else {}),
+        **(_scores(model, examples) if job.score and examples.has_gold else {}),
     }
-
-
-def _names(value: object) -> list[str]:
-    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 def _times(model: AnsweringModel, examples: Examples, size: int, seconds: float) -> list[float]:

@@ -28,7 +28,7 @@ from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import exporter_of, runtime_section
 from qatk.files import folder_size
 from qatk.hub.push import package
-from qatk.inference.bench import Measured, _measure, bench
+from qatk.inference.bench import Job, Measured, _measure, bench
 from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export
 from qatk.inference.samples import sample_examples, sample_for
@@ -389,7 +389,7 @@ def test_a_module_in_the_working_folder_stands_in_for_no_library(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "numpy.py").write_text("raise SystemExit('a stranger')\n")
     with pytest.raises(QatkError, match=r"the process that measures x failed: FileNotFoundError: .*'gone'"):
-        _measure({"model": "x", "data": "gone"})
+        _measure(Job("x", None, None, 1, 1.0, "gone", False, [], []))
 
 
 def test_bench_shows_what_it_measured_before_a_failure(exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
