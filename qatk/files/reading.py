@@ -158,7 +158,7 @@ def parse_json(
     object_pairs_hook: Callable[[list[tuple[str, object]]], object] | None = None,
     parse_int: Callable[[str], object] | None = None,
 ) -> object:
-    """Parse one JSON value; ``options`` are those of :func:`json.loads`.
+    """Parse one JSON value; the hooks are those of :func:`json.loads`.
 
     Raises:
         DataError: with ``file:line:column``; it says whether the text is empty, cut short, JSON Lines or not JSON.
