@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Agreement:
 
     def plain(self) -> dict[str, float]:
         """The figures as JSON values."""
-        return {name: value for name, value in asdict(self).items() if name in ("exact", "f1", "questions", "answers")}
+        return {name: getattr(self, name) for name in ("exact", "f1", "questions", "answers")}
 
 
 def agreement_of(examples: Examples, normalisation: Normalisation = ENGLISH) -> Agreement | None:
