@@ -242,9 +242,9 @@ def load_model(
         )
     _restore(parts)
     fitted = source.fitted_threshold() if parts.decoder.calibrated else None
-    known_by = (None, source.weights, source.run)
-    found = AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec, *known_by)
-    return replace(found, promise=kept_promise(source, changes, parts, found.precision, host))
+    found = AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec)
+    promise = kept_promise(source, changes, parts, found.precision, host)
+    return replace(found, promise=promise, trained=source.weights, run=source.run)
 
 
 def _changes(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
