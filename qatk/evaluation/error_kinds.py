@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from qatk.evaluation.squad import exact_and_f1
-from qatk.languages import Normalise, normalise_answers
+from qatk.languages import Normalise
 from qatk.results.evaluation import Evaluation
 from qatk.types import Bool, Int8, Int32, Int64
 
@@ -184,7 +184,7 @@ def _span_kinds(evaluation: Evaluation, rows: Int64) -> Int8:
     for i in np.flatnonzero(overlap.best == 0).tolist():
         row = int(rows[i])
         said, golds = evaluation.predictions.text[row], evaluation.examples.answers_of(row)
-        words = partial(_words_of, evaluation, row)
+        words = partial(content_words, normalise=partial(evaluation.normalisation.forms, evaluation.examples, row))
         kinds[i] = _elsewhere(said, golds, words) if placed[i] else _unplaced(said, golds, words)
     return kinds
 
@@ -224,14 +224,9 @@ def _unplaced(said: str, golds: Sequence[str], words_of: Words) -> int:
     return SHIFTED if any(words & gold for gold in wanted) else _elsewhere(said, golds, words_of)
 
 
-def content_words(text: str, normalise: Normalise = normalise_answers) -> frozenset[str]:
+def content_words(text: str, normalise: Normalise) -> frozenset[str]:
     """The words of a text as the metric normalises it, without :data:`FUNCTION_WORDS`."""
     return frozenset(normalise([text])[0].split()) - FUNCTION_WORDS
-
-
-def _words_of(evaluation: Evaluation, row: int, text: str) -> frozenset[str]:
-    """:func:`content_words` by the normaliser of a question."""
-    return content_words(text, partial(evaluation.normalisation.forms, evaluation.examples, row))
 
 
 def answer_type(text: str) -> str:
