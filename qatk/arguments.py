@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import TypeVar
@@ -13,29 +11,6 @@ from typing import TypeVar
 from qatk.errors import UsageError
 
 T = TypeVar("T")
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: [A-Z]+\b(?![=-]))?")
-"""An option of a command, with what stands for its value."""
-_IN_PYTHON = {"set": "settings", "launcher": "executor"}
-"""Options that Python calls otherwise."""
-
-
-@contextmanager
-def named_in_python() -> Iterator[None]:
-    """Wrong usage inside the block is told by arguments of Python, not by options of the command that does the same.
-
-    Whole commands stay as they are.
-    """
-    try:
-        yield
-    except UsageError as error:
-        error.what, error.where, error.fix = _renamed(error.what), error.where, error.fix and _renamed(error.fix)
-        raise
-
-
-def _renamed(text: str) -> str:
-    if "qatk " in text:
-        return text
-    return _OPTION.sub(lambda found: _IN_PYTHON.get(found[1], found[1].replace("-", "_")), text)
 
 
 def list_of(values: Iterable[T], name: str, fix: str) -> list[T]:

@@ -105,7 +105,7 @@ class TrainingDiverged(QatkError):
         self.step, self.loss, self.windows = step, loss, windows
         super().__init__(
             f"the {what} became {loss} at step {step}; that step was not taken",
-            fix="try a lower learning_rate, precision: fp32, a smaller max_grad_norm, or --skip-bad-batches",
+            fix="try a lower learning_rate, precision: fp32, a smaller max_grad_norm, or skip_bad_batches: true",
         )
 
 
@@ -158,10 +158,10 @@ class Problem:
 
 
 class RecipeError(UsageError):
-    """A recipe has mistakes; ``problems`` lists all of them, in the order of the file."""
+    """A recipe has mistakes; ``problems`` lists all of them: those of settings, and in its order those of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line > 0, problem)))
         super().__init__("\n".join(map(str, self.problems)))
 
     def __str__(self) -> str:

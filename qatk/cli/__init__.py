@@ -15,6 +15,7 @@ from qatk.cli.lazy import Commands, Lazy
 from qatk.cli.shared import Settings
 from qatk.cli.standard_output import safe_output
 from qatk.errors import Interrupted, QatkError, Terminated
+from qatk.spelling import in_command
 
 COMMANDS = {
     "run": Lazy("qatk.cli.run", "run_command"),
@@ -73,6 +74,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
+    context.with_resource(in_command())
     context.obj = Settings(files=tuple(plugin or ()), block=tuple(no_plugin or ()))
 
 

@@ -87,7 +87,7 @@ def _fields(settings: list[str]) -> dict[str, object]:
     """The fields of a request that ``KEY=VALUE`` texts give, each value as in a recipe."""
     from qatk.recipes.document import assigned
 
-    fields = assigned(settings, "--request")
+    fields = assigned(settings, "request")
     if taken := sorted({"model", "messages", "stream"} & set(fields)):
         raise UsageError(f"--request sets {taken[0]!r}, which qatk sets itself", fix="leave it out")
     return fields

@@ -15,7 +15,6 @@ from qatk.cli.shared import (
     Language,
     LanguageColumn,
     RunCluster,
-    option_of,
     output,
     plain_warnings,
     plugin_host,
@@ -103,10 +102,10 @@ def calibrate_command(
     write = write and data is None
     if write:
         check_can_write(source, "add --no-write")
-    asked = ask_of(at_most, confidence, wrong, option_of)
+    asked = ask_of(at_most, confidence, wrong)
     of_set = None if on == "dev" else on
     answers = Answers(source, data, null_odds, use, of_set, cluster, language, language_column)
-    evaluation = answers.evaluation(plugin_host(context), option_of)
+    evaluation = answers.evaluation(plugin_host(context))
     found = of_evaluation(evaluation, answers, asked, splits=splits, seed=seed)
     if as_json:
         print_json(found.as_dict())

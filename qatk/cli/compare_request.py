@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from qatk.cli.compare_options import launcher_section, recipe_runtime, thresholds
-from qatk.cli.shared import option_of
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 _OF_FILES = (".json", ".jsonl", ".parquet", ".csv", ".tsv", ".gz", ".yaml", ".yml")
 """Endings that the name of no model has: what ends so and is not there was to be a file."""
-
-_OPTIONS = {"settings": "--set", "executor": "--launcher", "keep": "--keep-running"}
 
 
 @dataclass(frozen=True)
@@ -186,9 +183,4 @@ class Request:
         from qatk.comparison.fitting import refuse_unfit
 
         given = {**vars(self.sources), **vars(self.sweep), "on": None if self.on == "dev" else self.on}
-        refuse_unfit([compared], given, _option, "see qatk compare --help")
-
-
-def _option(name: str) -> str:
-    """An option by the name that ``qatk.compare`` has for it."""
-    return _OPTIONS.get(name) or option_of(name)
+        refuse_unfit([compared], given)

@@ -205,11 +205,6 @@ def found_plugins(context: typer.Context) -> PluginHost:
     return PluginHost.discover(files=settings.files, block=settings.block)
 
 
-def option_of(name: str) -> str:
-    """What a command calls an argument of Python."""
-    return f"--{name.replace('_', '-')}"
-
-
 def output(*, quiet: bool = False, listing: bool = False) -> Console:
     """Where results go; ``quiet`` goes nowhere.
 

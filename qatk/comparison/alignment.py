@@ -14,6 +14,7 @@ from qatk.errors import PredictionsError, UsageError, counted
 from qatk.evaluation.metrics import take
 from qatk.evaluation.prediction_rows import list_ids
 from qatk.results.evaluation import Evaluation
+from qatk.spelling import spelled
 from qatk.types import Bool, Examples, Int64
 
 
@@ -69,7 +70,7 @@ def shared_ids(names: Sequence[str], ids: Sequence[Sequence[str]], *, common: bo
         every = dict.fromkeys(chain.from_iterable(ids))
         held = {f"are not in {name}": set(each) for name, each in zip(names, ids, strict=True)}
         lacking = {what: [name for name in every if name not in among] for what, among in held.items()}
-        fix = f"compare only the {counted(len(shared), 'common question')}: --common (common=True)"
+        fix = f"compare only the {counted(len(shared), 'common question')}: {spelled('common', True)}"
         raise PredictionsError(list_ids(lacking), fix=fix)
     return shared
 

@@ -17,6 +17,7 @@ from qatk.evaluation.prediction_files import check_null_odds
 from qatk.evaluation.prediction_rows import Said
 from qatk.languages import Normalisation
 from qatk.results.evaluation import Evaluation
+from qatk.spelling import spelled
 from qatk.types import Bool, Examples, Predictions
 
 Odds = Source | Mapping[str, float] | None
@@ -80,7 +81,7 @@ def read_answers(
     thresholds = list(na_prob_thresh) * (len(files) if len(na_prob_thresh) == 1 else 1) or [None] * len(files)
     if len(thresholds) != len(files) or (na_prob_thresh and not files):
         what = f"{counted(len(na_prob_thresh), 'threshold')} for {counted(len(files), 'prediction file')}"
-        raise UsageError(what, where="--na-prob-thresh", fix="give one for all, or one for each (- for none)")
+        raise UsageError(what, where=spelled("na_prob_thresh"), fix="give one for all, or one for each")
     if null_odds and len(null_odds) != len(files):
         what = f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions"
         raise UsageError(what, fix="give one for each")
@@ -91,13 +92,13 @@ def read_answers(
     for (name, file), odds_file, threshold in zip(files.items(), odds_files, thresholds, strict=True):
         where = f"predictions {name}" if isinstance(file, AT_HAND) else str(file)
         if isinstance(file, Predictions) and not ids:
-            fix = "give the questions that it answers: data="
+            fix = f"give the questions that it answers: {spelled('data')}"
             raise UsageError("what a model predicts has no ids of questions", where=where, fix=fix)
         texts, odds = given_predictions(file, ids, where), given_odds(odds_file, file, ids)
         if odds is not None:
             check_null_odds(texts, odds, where=name)
         elif threshold is not None:
-            raise UsageError("a threshold needs null odds", where=where, fix="add --null-odds FILE")
+            raise UsageError("a threshold needs null odds", where=where, fix=f"add {spelled('null_odds')}")
         costs = {} if align is None or isinstance(file, AT_HAND) else read_costs(Path(file))
         answers[name] = Answers(texts, odds, align, costs, threshold)
     return answers

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from qatk.errors import UsageError
+from qatk.spelling import commanded, spelled
 
 Compared = Literal["recipes", "a written plan", "no recipe", "a plan", "data", "files", "no data", "run folders"]
 """What is compared; several of these may hold."""
@@ -35,24 +36,21 @@ _ONLY_FOR: Mapping[Compared, Sequence[tuple[Sequence[str], str]]] = {
 """The options that do not go with what is compared, and what each is for."""
 
 
-def refuse_unfit(
-    compared: Sequence[Compared], given: Mapping[str, object], named: Callable[[str], str], fix: str
-) -> None:
+def refuse_unfit(compared: Sequence[Compared], given: Mapping[str, object]) -> None:
     """Refuse options that would have no effect.
 
     Args:
         compared: what is compared.
         given: the values of options by name; ``None``, ``False`` and what is empty is not given.
-        named: what the caller calls an option.
-        fix: where the options are described.
 
     Raises:
         UsageError: for options that are not for what is compared.
     """
     for what in compared:
         for options, why in _ONLY_FOR[what]:
-            if unfit := [named(name) for name in options if _is_given(given.get(name))]:
-                raise UsageError(f"{', '.join(unfit)}: only for {why.format(data=named('data'))}", fix=fix)
+            if unfit := [spelled(name) for name in options if _is_given(given.get(name))]:
+                fix = "see qatk compare --help" if commanded() else "see help(qatk.compare)"
+                raise UsageError(f"{', '.join(unfit)}: only for {why.format(data=spelled('data'))}", fix=fix)
 
 
 def _is_given(value: object) -> bool:

@@ -13,6 +13,7 @@ from qatk.errors import UsageError
 from qatk.files import folder_size
 from qatk.languages import Normalisation
 from qatk.progress import advance
+from qatk.spelling import spelled
 from qatk.types import Examples
 
 if TYPE_CHECKING:
@@ -83,5 +84,5 @@ def runtimes_of(of: Mapping[str, Source], runtimes: Sequence[str]) -> dict[str, 
     """The runtime of each source, where any is given."""
     if len(runtimes) not in (0, 1, len(of)):
         what = f"{len(runtimes)} runtimes for {len(of)} systems"
-        raise UsageError(what, where="--runtime", fix="give one for all, or one for each in order")
+        raise UsageError(what, where=spelled("runtime"), fix="give one for all, or one for each in order")
     return dict(zip(of, list(runtimes) * (len(of) if len(runtimes) == 1 else 1), strict=False))

@@ -32,6 +32,7 @@ from qatk.plugins.normalisers import LANGUAGE_KEYS
 from qatk.results.comparison import System, facts_of
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
+from qatk.spelling import spelled
 from qatk.types import Bool, Examples, Int64
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _of_runs(
     runs = {name: read(source) for name, source in of.items() if name not in answers}
     if not runs:
         what = f"{next(iter(of.values()))} holds predictions, and no system is a run folder"
-        raise UsageError(what, fix="prediction files need the data: --data DATA")
+        raise UsageError(what, fix=f"prediction files need the data: {spelled('data')}")
     refuse_other_normalisers({name: run.evaluation for name, run in runs.items()})
     refuse_other_metrics(_metrics(runs, answers))
     found = {name: Found(run.evaluation, run.manifest, facts_of(run)) for name, run in runs.items()}
@@ -210,10 +211,12 @@ def _shared_with_run(
 def _refuse_of_data(by: Normalisation | None, use: str | None) -> None:
     """Without data nothing is read, and a run brings the language."""
     if use is not None:
-        raise UsageError("--use goes with --data", fix="add the data that it reads, or remove it")
+        raise UsageError(
+            f"{spelled('use')} goes with {spelled('data')}", fix="add the data that it reads, or remove it"
+        )
     if by is not None:
         fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
-        raise UsageError("--language goes with --data", fix=fix)
+        raise UsageError(f"{spelled('language')} goes with {spelled('data')}", fix=fix)
 
 
 def _column(by: Normalisation | None) -> str | None:

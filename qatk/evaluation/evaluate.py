@@ -23,6 +23,7 @@ from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.endings import for_scoring, reader_of
 from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
+from qatk.spelling import spelled
 from qatk.types import Examples, clusters_of
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _check_threshold(threshold: float | None, null_odds: Mapping[str, float] | N
     if threshold is None:
         return
     if null_odds is None:
-        raise UsageError("a threshold needs null odds", fix="give them: --null-odds FILE (null_odds=)")
+        raise UsageError("a threshold needs null odds", fix=f"add {spelled('null_odds')}")
     fix = "give a number on the scale of the null odds"
     if not isinstance(threshold, Real) or isinstance(threshold, bool):
         raise UsageError(f"na_prob_thresh is {threshold!r}, no number", fix=fix)
@@ -214,8 +215,8 @@ def _check_ids(ids: Sequence[str], predictions: Mapping[str, Said], missing: Mis
     lacking = [name for name in ids if name not in predictions] if missing == "error" else []
     kinds = {"have no prediction": lacking, "are not in the data": [name for name in predictions if name not in known]}
     if any(kinds.values()):
-        fixes = ["score missing ones as wrong with missing='wrong' (qatk eval --missing wrong)"] if lacking else []
+        fixes = [f"score missing ones as wrong with {spelled('missing', 'wrong')}"] if lacking else []
         fixes += ["check that the predictions are of this data"]
         if kinds["are not in the data"]:
-            fixes += ["leave out what is not with extra='ignore' (qatk eval --extra ignore)"]
+            fixes += [f"leave out what is not with {spelled('extra', 'ignore')}"]
         raise PredictionsError(list_ids(kinds), fix="; ".join(fixes))

@@ -14,6 +14,7 @@ import numpy as np
 from qatk.display import UNSPACED
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
+from qatk.spelling import commanded
 from qatk.types import Bool, Examples, Span
 from qatk.word_bounds import cuts_word, occurrences, whole_words
 
@@ -242,5 +243,6 @@ def _require_rapidfuzz() -> None:
     try:
         import rapidfuzz  # noqa: F401
     except ImportError:
-        fix = 'pip install "qatk[align]", or leave fuzzy alignment out (fuzzy=None, --fuzzy 0)'
+        leave_out = "--fuzzy 0" if commanded() else "fuzzy=None"
+        fix = f'pip install "qatk[align]", or leave fuzzy alignment out ({leave_out})'
         raise UsageError("fuzzy alignment needs rapidfuzz", fix=fix) from None

@@ -16,6 +16,7 @@ from qatk.plugins.live_exports import LiveExporter, LiveRuntime, module_of
 from qatk.plugins.model_types import BackboneSpec, Trained
 from qatk.plugins.protocols import Model, Plain
 from qatk.progress import advance
+from qatk.spelling import spelled
 from qatk.types import Features, SpanScores
 
 PRECISION = "precision"
@@ -49,7 +50,9 @@ def runtime_section(text: str) -> dict[str, object]:
     """
     name, colon, precision = text.partition(":")
     if not name or (colon and not precision):
-        raise UsageError(f"{text!r} is no runtime", where="--runtime", fix="write NAME or NAME:PRECISION: onnx:int8")
+        raise UsageError(
+            f"{text!r} is no runtime", where=spelled("runtime"), fix="write NAME or NAME:PRECISION: onnx:int8"
+        )
     return {"use": name, **({PRECISION: precision} if precision else {})}
 
 

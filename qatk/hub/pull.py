@@ -8,6 +8,7 @@ from qatk.errors import ModelError, UsageError
 from qatk.files import discard, hub_errors, replacing
 from qatk.hub.refusals import check_repo
 from qatk.inference.sources import CONFIG
+from qatk.spelling import spelled
 
 
 def pull(repo: str, out: str | Path | None = None, *, revision: str | None = None) -> Path:
@@ -27,7 +28,9 @@ def pull(repo: str, out: str | Path | None = None, *, revision: str | None = Non
     check_repo(repo)
     folder = Path(out or repo.rpartition("/")[2])
     if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder} exists already", fix="name another folder with --out, or remove this one")
+        raise UsageError(
+            f"{folder} exists already", fix=f"name another folder with {spelled('out')}, or remove this one"
+        )
     from huggingface_hub import snapshot_download
 
     with replacing(folder) as new:

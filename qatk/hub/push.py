@@ -16,6 +16,7 @@ from qatk.plugins.model_types import HEAD_WEIGHTS
 from qatk.results import RunResult
 from qatk.run_folder.load import load_run
 from qatk.run_folder.parameters import FILE as PARAMETERS
+from qatk.spelling import spelled
 
 CARD = "README.md"
 OF_RUN = ("manifest.json", "recipe.yaml", "metrics.json", "report.md", "calibration.json", PARAMETERS)
@@ -127,7 +128,9 @@ def is_private(*, public: bool, update: bool) -> bool | None:
         UsageError: one that exists is to be made public.
     """
     if public and update:
-        raise UsageError("--public is only for a new repository", fix="change its visibility on its page")
+        raise UsageError(
+            f"{spelled('public', True)} is only for a new repository", fix="change its visibility on its page"
+        )
     return None if update else not public
 
 
@@ -177,7 +180,9 @@ def push(
             done = api.create_commit(repo, changes, commit_message="Publish with qatk")
     except QatkError as error:
         if not update:
-            error.fix = f"{error.fix or 'look at it'}; {repo} was created and is empty: go on with --update"
+            error.fix = (
+                f"{error.fix or 'look at it'}; {repo} was created and is empty: go on with {spelled('update', True)}"
+            )
         raise
     url = done.commit_url.partition("/commit/")[0]
     return Pushed(url, done.oid, private, packed.sizes())

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from qatk.errors import HubUnreachable, QatkError, UsageError
 from qatk.files import causes, first_line, is_of_network
+from qatk.spelling import spelled
 
 _LOG_IN = "log in with hf auth login, or set HF_TOKEN"
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -58,7 +59,9 @@ def _explained(repo: str, error: Exception) -> QatkError:
     if type(error) is ValueError:  # what the hub says of a card, as its client passes it on
         said = "; ".join(re.findall(r'"message": ?"((?:[^"\\]|\\.)*)"', str(error))) or str(error)
         return UsageError(
-            f"the hub refused the card: {said}", where=repo, fix="check --license, --language and the ids"
+            f"the hub refused the card: {said}",
+            where=repo,
+            fix=f"check {spelled('license')}, {spelled('language')} and the ids",
         )
     statuses = [code for each in chain if (code := getattr(getattr(each, "response", None), "status_code", 0))]
     if statuses:
@@ -77,9 +80,11 @@ def _answered(repo: str, status: int, error: Exception) -> QatkError:
         fix = "use a token with the right to write, of a user or an organisation that owns it"
         return UsageError("the token may not write to this repository", where=repo, fix=fix)
     if status == 404:
-        return UsageError("the hub has no such repository", where=repo, fix="check the spelling; leave out --update")
+        return UsageError(
+            "the hub has no such repository", where=repo, fix=f"check the spelling; leave out {spelled('update', True)}"
+        )
     if status == 409:
-        fix = "add a version to it with --update, or name another"
+        fix = f"add a version to it with {spelled('update', True)}, or name another"
         return UsageError("the repository exists already", where=repo, fix=fix)
     if status == 429 or status >= 500:
         return HubUnreachable(f"the hub answered with status {status}", where=repo, fix="try again later")

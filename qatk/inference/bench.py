@@ -24,6 +24,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
 from qatk.progress import advance
 from qatk.run_folder.copies import here
+from qatk.spelling import spelled
 from qatk.types import Examples
 
 SECONDS = 5.0
@@ -112,9 +113,9 @@ def bench(
         QatkError: a subclass of it, as :func:`qatk.load_model` and the prediction raise.
     """
     if any(size < 1 for size in batch_sizes) or not batch_sizes:
-        raise UsageError("a batch has 1 question or more", where="--batch-size", fix="such as 1,8,32")
+        raise UsageError("a batch has 1 question or more", where=spelled("batch_sizes"), fix="such as 1, 8 and 32")
     if data is not None and not len(data):
-        raise UsageError("the data has no question", where="--data")
+        raise UsageError("the data has no question", where=spelled("data"))
     host = host or PluginHost.discover()
     local = {model: str(here(model)) for model in models}
     plugins = list(host.files), list(host.block)

@@ -29,6 +29,7 @@ from qatk.recipes.sections import DEFAULTS, RETRIEVAL
 from qatk.run_folder.copies import here
 from qatk.run_folder.parameters import FILE as PARAMETERS
 from qatk.run_folder.reading import read_part
+from qatk.spelling import spelled
 from qatk.types import Examples, Predictions
 
 CLOSE = 1e-4
@@ -88,7 +89,7 @@ def export(
     if is_export(local):
         raise UsageError(f"{model} is exported already", fix="name the model that it was made of")
     if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there already", fix="name another folder with --out")
+        raise UsageError(f"{folder} is there already", fix=f"name another folder with {spelled('out')}")
     changes = {**(answering or {}), **_exact(local, host)}
     own = load_model(local, device="cpu", settings=changes, runtime=DEFAULTS["runtime"]["use"], host=host)
     examples = sample_for(exporter) if data is None else read_data(data, host)

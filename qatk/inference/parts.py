@@ -10,6 +10,7 @@ from pathlib import Path
 from qatk.errors import UsageError
 from qatk.files import storage_errors, write_json
 from qatk.run_folder.lock import LOCK
+from qatk.spelling import spelled
 
 ABOUT, SURVEY = "about.json", "survey.json"
 """What the answers are about, and what a call saw of the questions, see :class:`qatk.inference.asked.Survey`."""
@@ -54,11 +55,13 @@ def open_parts(parts: Path, identity: Mapping[str, object], *, resume: bool, beg
     if answered or held != _NOTHING:
         if any(found.name != LOCK for found in parts.iterdir()) and not resume:
             what = f"{parts} is of a call that did not come to its end"
-            raise UsageError(what, fix="go on with --resume, or remove the folder")
+            raise UsageError(what, fix=f"go on with {spelled('resume', True)}, or remove the folder")
         if held is not None:
             if changed := [name for name, value in identity.items() if held.get(name) != value]:
                 what = f"{parts} was begun with other {' and '.join(changed)}"
-                raise UsageError(what, fix="remove the folder, or repeat the call that began it, with --resume")
+                raise UsageError(
+                    what, fix=f"remove the folder, or repeat the call that began it, with {spelled('resume', True)}"
+                )
             return
         if answered:
             raise UsageError(f"{parts} has no {ABOUT}, which says what was answered", fix="remove the folder")

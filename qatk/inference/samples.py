@@ -7,6 +7,7 @@ import warnings
 from qatk.data import pairs
 from qatk.errors import QatkWarning
 from qatk.plugins.live_exports import LiveExporter
+from qatk.spelling import commanded
 from qatk.types import Examples
 
 _CONTEXTS = (
@@ -28,7 +29,8 @@ def sample_for(exporter: LiveExporter) -> Examples:
     """The questions for an exporter where no data is given, with a warning where they decide what it writes."""
     if exporter.calibrates:
         what = f"{exporter.registered.name} finds the ranges of int8 on a few built-in questions in English: "
-        warnings.warn(QatkWarning(f"{what}give some of yours to qatk export --data"), stacklevel=3)
+        export = "qatk export --data" if commanded() else "qatk.export(..., data=...)"
+        warnings.warn(QatkWarning(f"{what}give some of yours to {export}"), stacklevel=3)
     return sample_examples()
 
 

@@ -27,6 +27,7 @@ from qatk.recipes.sections import RETRIEVAL
 from qatk.run_folder.manifest import MANIFEST, Manifest, read_finished
 from qatk.run_folder.provenance import check_suppliers
 from qatk.run_folder.reading import read_part, unreadable
+from qatk.spelling import spelled
 
 CONFIG = "config.json"
 """The configuration file of a model in the form of transformers."""
@@ -209,7 +210,7 @@ def with_device(sections: Sections, device: str) -> Sections:
     if "trainer" in sections:
         return {**sections, "trainer": {**sections["trainer"], "device": device}}
     if device not in ("cpu", "auto"):
-        raise UsageError("exported for the CPU", where=f"--device {device}", fix="leave --device out")
+        raise UsageError("exported for the CPU", where=spelled("device", device), fix="leave it out")
     return sections
 
 
@@ -224,7 +225,7 @@ def with_runtime(sections: Sections, chosen: Mapping[str, object], host: PluginH
         host.find("runtime", str(chosen["use"]))
         wanted = ":".join(map(str, chosen.values()))
         what = f"the model is exported for {own['use']}:{own.get(PRECISION)}, not for {wanted}"
-        raise UsageError(what, where="--runtime", fix="leave --runtime out, or export the model again")
+        raise UsageError(what, where=spelled("runtime"), fix="leave it out, or export the model again")
     if "trainer" not in sections:
         return sections
     options = host.find("runtime", str(chosen["use"])).component.options.model_fields

@@ -25,6 +25,7 @@ from qatk.plugins.options import checked_options
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.plugins.registered import Plugin, Registered
 from qatk.plugins.validation import check_component, check_module, import_file
+from qatk.spelling import spelled
 
 GROUP = "qatk"
 L = TypeVar("L", bound=Live[object])
@@ -88,13 +89,13 @@ class PluginHost:
         block = list(block)
         allow = _names(environ["QATK_PLUGINS"]) if "QATK_PLUGINS" in environ else None
         former = _former_names(found.values(), {*block, *(allow or ())} - set(found))
-        _refuse_unknown(block, [*found, *former], "--no-plugin")
+        _refuse_unknown(block, [*found, *former], spelled("block"))
         _refuse_unknown(allow or [], [*found, *former], "QATK_PLUGINS")
         if allow is not None and not former:
             found = {name: entry for name, entry in found.items() if name in allow}
         for file in files:
             if not (is_there(Path(file)) and Path(file).is_file()):
-                raise UsageError(f"there is no plugin file {file}", where="--plugin")
+                raise UsageError(f"there is no plugin file {file}", where=spelled("files"))
         return cls(
             [entry for name, entry in found.items() if name not in block],
             list(files),

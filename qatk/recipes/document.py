@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from qatk.errors import Problem, RecipeError
+from qatk.spelling import spelled
 
 Path = tuple[str | int, ...]
 
@@ -124,7 +125,7 @@ def scalar(text: str) -> object:
     return _SPECIAL.get(text, text)
 
 
-def assigned(settings: Iterable[str], option: str = "--set") -> dict[str, object]:
+def assigned(settings: Iterable[str], option: str = "settings") -> dict[str, object]:
     """What ``KEY=VALUE`` texts of an option give, all of them alone. Raises as :func:`assign`."""
     marked = parse("{}", option)
     for setting in settings:
@@ -132,16 +133,16 @@ def assigned(settings: Iterable[str], option: str = "--set") -> dict[str, object
     return dict(marked.value)
 
 
-def assign(marked: Marked, setting: str, option: str = "--set") -> None:
+def assign(marked: Marked, setting: str, option: str = "settings") -> None:
     """Apply one ``--set path.to.key=value``; the value is read as YAML, lists take an index as a step.
 
-    A section that is left empty is one that is not there. Problems name the ``option``.
+    A section that is left empty is one that is not there. Problems name the ``option``, which Python calls so.
 
     Raises:
         RecipeError: where the setting has no ``=``, its path runs into a scalar, past a list or too deep, or its value
             has mistakes.
     """
-    label = f"{option} {setting}"
+    label = spelled(option, setting)
     dotted, equals, text = setting.partition("=")
     if not equals or not dotted:
         raise RecipeError([Problem(label, 0, 0, "should be KEY=VALUE", "for example decoder.n_best_size=5")])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qatk.errors import QatkWarning, RunFolderError, StorageError
 from qatk.files import discard, file_digest, folder_size, replacing, write_json
+from qatk.spelling import spelled
 
 STATES = "checkpoints"
 """The folder of a run that holds its states."""
@@ -116,7 +117,8 @@ class Checkpoints:
     def _going_on(self, kept: list[Path]) -> str:
         if not kept:
             return "make room on the disk; nothing was left half-written"
-        return f"make room on the disk; {kept[0]} is whole, and the same command with --resume goes on from there"
+        onwards = f"the same call with {spelled('resume', True)} goes on from there"
+        return f"make room on the disk; {kept[0]} is whole, and {onwards}"
 
 
 def step_of(path: Path) -> int | None:

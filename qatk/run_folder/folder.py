@@ -32,6 +32,7 @@ from qatk.run_folder.manifest import (
     write_manifest,
 )
 from qatk.run_folder.remote import Mirror
+from qatk.spelling import spelled
 
 SETS = "sets"
 """The folder of the evaluation sets beside ``dev``, one folder each."""
@@ -68,7 +69,7 @@ class RunFolder:
                 came to nothing yet is taken over.
         """
         if is_there(path) and not path.is_dir():
-            raise RunFolderError(f"{path} is a file", fix="name a folder with --out")
+            raise RunFolderError(f"{path} is a file", fix=f"name a folder with {spelled('out')}")
         if (path / MANIFEST).exists():
             manifest = read_manifest(path)
             if worth_keeping(path, manifest):
@@ -78,7 +79,9 @@ class RunFolder:
         elif path.exists():
             found = [inner for inner in path.iterdir() if inner.name != LOCK]
             if not all(map(_half_written, found)):
-                raise RunFolderError(f"{path} holds something that is not a run", fix="name another folder with --out")
+                raise RunFolderError(
+                    f"{path} holds something that is not a run", fix=f"name another folder with {spelled('out')}"
+                )
             for inner in found:
                 discard(inner)
         return cls(path, Manifest(identity=identity, id=uuid4().hex))
@@ -95,11 +98,12 @@ class RunFolder:
             said += [f"limit {held['limit'] or 'none'}, now {wanted['limit'] or 'none'}"] if "limit" in keys else []
             what = f"{path} holds another run: its {', '.join(sorted(keys))} differ{'s' * (len(keys) == 1)}"
             what += f" ({'; '.join(said)})" if said else ""
-            raise RunFolderError(what, fix="name another folder with --out, or remove this one")
+            raise RunFolderError(what, fix=f"name another folder with {spelled('out')}, or remove this one")
         if not resume:
             state = "this run, finished" if "score" in manifest.stages else "this run, unfinished"
             raise RunFolderError(
-                f"{path} already holds {state}", fix="continue it with --resume, or choose another folder with --out"
+                f"{path} already holds {state}",
+                fix=f"continue it with {spelled('resume', True)}, or choose another folder with {spelled('out')}",
             )
         folder = cls(path, manifest.model_copy(update={"ended": None}))
         folder._mend()

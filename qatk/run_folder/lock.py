@@ -18,6 +18,7 @@ from pathlib import Path
 from qatk.errors import QatkWarning, RunFolderError
 from qatk.files import is_there, storage_errors
 from qatk.run_folder.manifest import MANIFEST
+from qatk.spelling import spelled
 
 LOCK = ".lock"
 _SINCE = "%Y-%m-%d %H:%M:%S"
@@ -164,7 +165,9 @@ def _take(path: Path) -> int | None:
     """The open file of a lock that is this process's now; ``None`` where the folder cannot be written."""
     while True:
         if (path / LOCK).is_symlink():
-            raise RunFolderError(f"{path / LOCK} is a link", fix="remove it, or name another folder with --out")
+            raise RunFolderError(
+                f"{path / LOCK} is a link", fix=f"remove it, or name another folder with {spelled('out')}"
+            )
         try:
             file = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
@@ -201,7 +204,7 @@ def _refusal(file: int) -> OSError | None:
 
 def in_use(place: str, held: bytes) -> RunFolderError:
     """The error of a second process; ``held`` is the content of the lock."""
-    fix = f"wait for it or end it, or name another {'URL' if '://' in place else 'folder'} with --out"
+    fix = f"wait for it or end it, or name another {'URL' if '://' in place else 'folder'} with {spelled('out')}"
     return RunFolderError(f"{place} is in use by {owner_of(held)}", fix=fix)
 
 

@@ -16,6 +16,7 @@ from qatk.files import RUN_MARK, RemoteFolder, discard, write_json
 from qatk.run_folder.checkpoints import DIGESTS, STATES, damage_of, step_of
 from qatk.run_folder.lock import LOCK
 from qatk.run_folder.manifest import Manifest, read_manifest, worth_keeping
+from qatk.spelling import spelled
 
 SENT = ".sent"
 """A file of a folder of this machine: the version of each file that was sent or fetched. A run whose manifest is among
@@ -50,13 +51,16 @@ class Mirror:
             if RUN_MARK in names:
                 what = f"came further in this run than {remote.url}: it goes on there, and is sent"
             else:
-                what = f"holds a run that never came to {remote.url}: --resume sends it; to begin another, remove it"
+                sends = f"{spelled('resume', True)} sends it; to begin another, remove it"
+                what = f"holds a run that never came to {remote.url}: {sends}"
                 names = [name for name in names if name in known]
             warnings.warn(QatkWarning(f"{folder} {what}"), stacklevel=2)
             self.sent = dict.fromkeys(names, _NEVER)
             return
         if names and RUN_MARK not in names:
-            raise RunFolderError(f"{remote.url} holds something that is not a run", fix="name another URL with --out")
+            raise RunFolderError(
+                f"{remote.url} holds something that is not a run", fix=f"name another URL with {spelled('out')}"
+            )
         _fetch_anew(remote, names, folder)
         self.sent = _versions(folder)
         self._note_sent()
@@ -72,7 +76,9 @@ class Mirror:
             self.send_now()
         except StorageError as error:
             if final:
-                kept = f"the run is finished in {self.folder}: copy it from there, or send it by --resume"
+                kept = (
+                    f"the run is finished in {self.folder}: copy it from there, or send it by {spelled('resume', True)}"
+                )
                 error.fix = f"{kept}; {error.fix}"
                 raise
             warnings.warn(QatkWarning(f"{error.where}: {error.what}; it will be tried again"), stacklevel=3)

@@ -34,6 +34,7 @@ from qatk.run_folder.lock import (
     owner_of,
     warn_of_a_lock_left,
 )
+from qatk.spelling import spelled
 
 EVERY_S, _LOOK_S = 10.0, 1.0
 """Seconds between two renewals, and between two looks at the lock of another."""
@@ -90,7 +91,8 @@ class RemoteLock:
             what = (
                 f"{self._remote.url} was taken over by a process that has ended, as this one gave no sign for a while"
             )
-            raise RunFolderError(what, fix="nothing more is sent there; --resume goes on from what that process sent")
+            onwards = f"{spelled('resume', True)} goes on from what that process sent"
+            raise RunFolderError(what, fix=f"nothing more is sent there; {onwards}")
         if (token := _said(held).get(_TOKEN)) and token != self._token:
             what = f"{self._remote.url} was taken over by {owner_of(held)}, as this process gave no sign for a while"
             raise RunFolderError(what, fix="nothing more is sent there; the run goes on in that process")

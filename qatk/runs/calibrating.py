@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,8 @@ from qatk.results import Evaluation, RunResult
 from qatk.run_folder.copies import place_named
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
+from qatk.spelling import spelled
 from qatk.types import Predictions
-
-Named = Callable[[str], str]
-"""What the caller calls an argument: of a command ``--null-odds``, of Python ``null_odds``."""
 
 
 @dataclass(frozen=True)
@@ -57,36 +55,36 @@ class Answers:
             return None
         return Path(place_named(self.source))
 
-    def evaluation(self, host: PluginHost, named: Named) -> Evaluation:
+    def evaluation(self, host: PluginHost) -> Evaluation:
         """The answers, scored.
 
         Raises:
-            UsageError: for arguments that do not go with what is calibrated, by what they are called.
+            UsageError: for arguments that do not go with what is calibrated.
         """
         if self.data is not None:
-            return self._scored(host, named)
+            return self._scored(host)
         if isinstance(self.source, Mapping | Predictions):
-            fix = f"add {named('data')} and {named('null_odds')}"
+            fix = f"add {spelled('data')} and {spelled('null_odds')}"
             raise UsageError("predictions are calibrated with the data that they answer", fix=fix)
-        self._refuse_unfit(named)
+        self._refuse_unfit()
         if isinstance(self.source, Evaluation):
             return self.source
         if isinstance(self.source, RunResult) and self.on in (None, self.source.on):
             return self.source.evaluation
         return load_run(place_named(self.source), on=self.on or "dev", host=host).evaluation
 
-    def _scored(self, host: PluginHost, named: Named) -> Evaluation:
+    def _scored(self, host: PluginHost) -> Evaluation:
         """Predictions against the data that they answer."""
         if self.on is not None:
-            what = f"{named('on')} is only for runs: {named('data')} names the data of a predictions file"
+            what = f"{spelled('on')} is only for runs: {spelled('data')} names the data of a predictions file"
             raise UsageError(what, fix="remove it")
         if isinstance(self.source, Evaluation | RunResult):
-            raise UsageError(f"{named('data')} is only for predictions", fix="remove it")
+            raise UsageError(f"{spelled('data')} is only for predictions", fix="remove it")
         own = isinstance(self.source, Predictions) and self.null_odds is None  # evaluate reads these
         odds = None if own else given_odds(self.null_odds, self.source)
         if odds is None and not own:
-            fix = f"add {named('null_odds')}"
-            raise UsageError(f"{named('data')} needs the null odds of the predictions", fix=fix)
+            fix = f"add {spelled('null_odds')}"
+            raise UsageError(f"{spelled('data')} needs the null odds of the predictions", fix=fix)
         by = self.language, self.language_column
         examples = read_data(self.data, host, cluster=self.cluster, use=self.use, language_column=by[1])
         scored = evaluate(examples, self.source, null_odds=odds, host=host, language=by[0], language_column=by[1])
@@ -98,10 +96,10 @@ class Answers:
             warnings.warn(f"{what}; {fix}", QatkWarning, stacklevel=2)
         return scored
 
-    def _refuse_unfit(self, named: Named) -> None:
+    def _refuse_unfit(self) -> None:
         if isinstance(self.source, str | Path) and is_there(path := Path(self.source)) and path.is_file():
             what = f"{self.source} is a file, not a run folder"
-            raise UsageError(what, fix=f"for a predictions file, add {named('data')} and {named('null_odds')}")
+            raise UsageError(what, fix=f"for a predictions file, add {spelled('data')} and {spelled('null_odds')}")
         why = {
             "null_odds": "only for predictions files: a run has its own",
             "use": "only for predictions files: a run has its own",
@@ -110,18 +108,18 @@ class Answers:
         }
         for name, reason in why.items():
             if getattr(self, name) is not None:
-                raise UsageError(f"{named(name)} is {reason}", fix=f"remove it, or add {named('data')}")
+                raise UsageError(f"{spelled(name)} is {reason}", fix=f"remove it, or add {spelled('data')}")
         if isinstance(self.source, Evaluation) and self.on is not None:
-            raise UsageError(f"{named('on')} is only for runs", fix="remove it")
+            raise UsageError(f"{spelled('on')} is only for runs", fix="remove it")
 
 
-def ask_of(at_most: float | None, confidence: float | None, wrong: Wrong | None, named: Named) -> Ask | None:
+def ask_of(at_most: float | None, confidence: float | None, wrong: Wrong | None) -> Ask | None:
     """What is to be promised. Raises :class:`UsageError` for a confidence in nothing."""
     if at_most is not None:
         return Ask(at_most, 0.9 if confidence is None else confidence, wrong or "exact")
     if confidence is not None or wrong is not None:
-        what = f"{named('confidence')} and {named('wrong')} are about a promise"
-        raise UsageError(what, fix=f"add {named('at_most')}, the share of wrong answers")
+        what = f"{spelled('confidence')} and {spelled('wrong')} are about a promise"
+        raise UsageError(what, fix=f"add {spelled('at_most')}, the share of wrong answers")
     return None
 
 
@@ -170,11 +168,11 @@ def calibrate(
         RunFolderError: if it is not the folder of a finished run.
         UsageError: for arguments that do not go with what is calibrated.
     """
-    asked = ask_of(at_most, confidence, wrong, str)
+    asked = ask_of(at_most, confidence, wrong)
     answers = Answers(source, data, null_odds, use, on, cluster, language, language_column)
     if write:
         check_can_write(answers.run, "leave write out")
-    evaluation = answers.evaluation(host or PluginHost.discover(), str)
+    evaluation = answers.evaluation(host or PluginHost.discover())
     numbers = {"splits": whole(splits, "splits", 1), "seed": whole(seed, "seed", 0)}
     found = of_evaluation(evaluation, answers, asked, **numbers)
     if write and answers.run is not None:

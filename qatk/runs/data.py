@@ -11,6 +11,7 @@ from qatk.run_folder.folder import RunFolder
 from qatk.run_folder.manifest import DataRecord
 from qatk.run_folder.secrets import hidden
 from qatk.runs.context import Context, Data
+from qatk.spelling import spelled
 from qatk.types import Examples, clusters_of
 
 
@@ -67,7 +68,7 @@ def _compare(folder: RunFolder, described: dict[str, DataRecord], recipe: Mappin
         said = differences(folder.manifest.recipe, recipe, lambda key: key.startswith(places))
         what = f"the {' and '.join(changed)} data changed since {folder.path} was begun"
         what += f" ({'; '.join(said)})" if said else ""
-        raise RunFolderError(what, fix="name another folder with --out")
+        raise RunFolderError(what, fix=f"name another folder with {spelled('out')}")
 
 
 def _describe(examples: Examples) -> DataRecord:

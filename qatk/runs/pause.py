@@ -13,6 +13,7 @@ from qatk.errors import ProcessLost, Requeue
 from qatk.progress import notice, pausing
 from qatk.run_folder.folder import is_first_process
 from qatk.signals import handling
+from qatk.spelling import spelled
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 """Those that ask for a pause."""
@@ -20,7 +21,6 @@ ECHO_S = 2.0
 """Seconds in which one of several processes takes another signal for the same: a terminal or a scheduler signals all
 processes, and the launcher passes on what it got itself."""
 _SAID = "stopping after this step; the same signal again stops at once"
-_GOING_ON = "run the same command with --resume to continue from there"
 
 
 class Pause:
@@ -50,12 +50,16 @@ class Pause:
             ProcessLost: the signal came to another process of this run.
         """
         if self.signal is None:
-            raise ProcessLost(f"another process of this run was stopped at step {step}, saved", fix=_GOING_ON)
+            raise ProcessLost(f"another process of this run was stopped at step {step}, saved", fix=_going_on())
         if self.signal is signal.SIGUSR1:
-            raise Requeue(f"stopped by {self.signal.name} at step {step}, saved", fix=_GOING_ON)
+            raise Requeue(f"stopped by {self.signal.name} at step {step}, saved", fix=_going_on())
         if signal.getsignal(self.signal) is signal.SIG_DFL:
             raise SystemExit(128 + self.signal)  # not by the signal: what holds the folder is given back
         signal.raise_signal(self.signal)
+
+
+def _going_on() -> str:
+    return f"repeat the call with {spelled('resume', True)} to continue from there"
 
 
 class _Stopped(KeyboardInterrupt):
@@ -80,7 +84,7 @@ def requeuing() -> Iterator[None]:
         with handling(stop, signal.SIGUSR1):
             yield
     except _Stopped:
-        raise Requeue(f"stopped by {signal.SIGUSR1.name}, what was complete is saved", fix=_GOING_ON) from None
+        raise Requeue(f"stopped by {signal.SIGUSR1.name}, what was complete is saved", fix=_going_on()) from None
 
 
 @contextmanager

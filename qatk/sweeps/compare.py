@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qatk.arguments import list_of, named_in_python, settings_of, whole
+from qatk.arguments import list_of, settings_of, whole
 from qatk.comparison.answers import Odds
 from qatk.comparison.compare import check_figures, compare_systems
 from qatk.comparison.fitting import Compared, refuse_unfit
@@ -122,7 +122,6 @@ class _Answers:
     cluster: str | None
 
 
-@named_in_python()
 def _systems(
     compared: Sequence[Given | RunResult],
     runs: _Runs,
@@ -146,7 +145,7 @@ def _systems(
     recipes = _recipes_of(sources, varied=bool(runs.over) or runs.seeds is not None)
     language = answers.language or answers.language_column
     given = {**vars(runs), **vars(answers), "language": language, "on": None if on == "dev" else on}
-    refuse_unfit(_compared(sources, bool(recipes), answers.data is not None), given, str, "see help(qatk.compare)")
+    refuse_unfit(_compared(sources, bool(recipes), answers.data is not None), given)
     for name, number in (("limit", runs.limit), ("jobs", runs.jobs)):
         if number is not None:
             whole(number, name, 1)

@@ -12,6 +12,7 @@ from numbers import Integral
 from qatk.arguments import as_json, list_of
 from qatk.errors import RecipeError, UsageError
 from qatk.recipes.document import parse, scalar
+from qatk.spelling import spelled
 
 _BRACKETS = set("[]{}\"'")
 
@@ -39,16 +40,17 @@ def parse_over(text: str) -> Over:
     Raises:
         UsageError: where it is no key with values, or a value is empty or stands twice.
     """
+    where = spelled("over", text)
     key, equals, given = text.partition("=")
     if not equals or not key.strip() or not given.strip():
-        raise UsageError(f"--over {text}: expected KEY=VALUE,VALUE", fix="for example --over decoder.n_best_size=5,20")
+        raise UsageError(f"{where}: expected KEY=VALUE,VALUE", fix="for example decoder.n_best_size=5,20")
     if key == "seed":
-        raise UsageError(f"--over {text}: seeds are no systems", fix="give them with --seeds 0,1,2")
+        raise UsageError(f"{where}: seeds are no systems", fix=f"give them with {spelled('seeds')}")
     values, labels = _values(text, given.strip())
     if "" in values:
-        raise UsageError(f"--over {text}: a value is empty", fix="write null for none")
+        raise UsageError(f"{where}: a value is empty", fix="write null for none")
     if double := [label for label, times in Counter(labels).items() if times > 1]:
-        raise UsageError(f"--over {text}: {', '.join(double)} is given twice")
+        raise UsageError(f"{where}: {', '.join(double)} is given twice")
     return Over(text, key, values, labels)
 
 
@@ -68,7 +70,8 @@ def _values(text: str, given: str) -> tuple[list[str], list[str]]:
     if not isinstance(found, list):
         found = _yaml(f"[{given}]")
     if not isinstance(found, list) or not found:
-        raise UsageError(f"--over {text}: the values are not a YAML list", fix="for example --over 'KEY=[A, B]'")
+        where = spelled("over", text)
+        raise UsageError(f"{where}: the values are not a YAML list", fix="for example 'KEY=[A, B]'")
     values = [json.dumps(value, ensure_ascii=False) for value in found]
     return values, [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in found]
 

@@ -22,6 +22,7 @@ from qatk.plugins.live import LiveDataset
 from qatk.recipes.recipe import Recipe, load_recipe
 from qatk.run_folder.manifest import Identity, read_manifest
 from qatk.run_folder.provenance import differing
+from qatk.spelling import spelled
 from qatk.sweeps.overrides import Over, value_name
 
 _LONGEST_NAME = 60
@@ -105,7 +106,7 @@ def plan(
         UsageError: for a key that is varied twice, for runs that are the same, and where there is only one.
     """
     if double := [key for key, times in Counter(over.key for over in overs).items() if times > 1]:
-        raise UsageError(f"--over varies {', '.join(double)} twice", fix="give all values of a key in one --over")
+        raise UsageError(f"{spelled('over')} varies {', '.join(double)} twice", fix="give all values of a key at once")
     if out is not None and (url := url_of(out)) is not None:
         fix = "name a folder that all machines share; qatk run --out URL makes a single run there"
         raise UsageError("the runs of a comparison are made in a folder, not at a URL", where=url, fix=fix)
@@ -129,7 +130,7 @@ def plan(
     if problems:
         raise RecipeError(_merged(problems, overs))
     if len(planned) < 2:
-        raise UsageError("one value is one system", fix="give --over two values or more: KEY=A,B")
+        raise UsageError("one value is one system", fix=f"give {spelled('over')} two values or more")
     _check_all_different([run for run, _ in planned])
     return [_found(run, recipe) for run, recipe in planned]
 
@@ -156,21 +157,20 @@ def _found(run: Planned, recipe: Recipe) -> Planned:
 
 
 def _blame(source: str, varied: Sequence[str]) -> str:
-    """The option that a mistake comes from: ``--set`` in the recipe's words, ``--over`` where that set it."""
-    setting = source.removeprefix("--set ")
-    return f"--over {setting}" if setting in varied and setting != source else source
+    """The option that a mistake comes from: the settings in the recipe's words, what is varied where that set it."""
+    return next((spelled("over", setting) for setting in varied if source == spelled("settings", setting)), source)
 
 
 def _merged(problems: Iterable[Problem], overs: Sequence[Over]) -> list[Problem]:
     """Each mistake once; one that all values of a key share is the key's."""
     merged = dict.fromkeys(problems)
     for over in overs:
-        sources = {f"--over {over.key}={value}" for value in over.values}
+        sources = {spelled("over", f"{over.key}={value}") for value in over.values}
         for problem in [problem for problem in merged if problem.source in sources]:
             same = {replace(problem, source=source) for source in sources}
             if len(same) > 1 and same <= merged.keys():
                 merged = dict.fromkeys(p for p in merged if p not in same)
-                merged[replace(problem, source=f"--over {over.text}")] = None
+                merged[replace(problem, source=spelled("over", over.text))] = None
     return list(merged)
 
 
@@ -209,7 +209,7 @@ def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], 
         held = {name: described.digest for name, described in manifest.data.items()}
         if changed := [name for name, digest in found.items() if held.get(name, digest) != digest]:
             what = f"the {' and '.join(changed)} data changed since the run in {run.folder} was made"
-            raise QatkError(what, fix="remove it, or name another folder with --out, and this command makes it again")
+            raise QatkError(what, fix=f"remove it, or name another folder with {spelled('out')}, and it is made again")
 
 
 def _digests(data: Mapping[str, Mapping[str, object]], limit: int | None, host: PluginHost) -> dict[str, str]:

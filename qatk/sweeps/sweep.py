@@ -19,6 +19,7 @@ from qatk.recipes.recipe import load_recipe
 from qatk.recipes.sections import DEFAULTS
 from qatk.results.comparison import System
 from qatk.signals import handling
+from qatk.spelling import spelled
 from qatk.sweeps.events import Begun, Failed, Listener, Reused
 from qatk.sweeps.launched import Launched
 from qatk.sweeps.plan import Planned, check_data
@@ -179,7 +180,9 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise UsageError(f"{folder} cannot hold runs: {error.strerror}", fix="name another with --out") from None
+        raise UsageError(
+            f"{folder} cannot hold runs: {error.strerror}", fix=f"name another with {spelled('out')}"
+        ) from None
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from qatk.spelling import commanded
+
 USUAL: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "qid", "question_id", "example_id", "uid"),
     "question": ("question", "query", "q"),
@@ -21,8 +23,10 @@ NamedColumns = Mapping[str, str | Sequence[str] | None]
 
 
 def setting_of(role: str, value: str = "NAME") -> str:
-    """How a recipe, and how a command, says which column holds what, for messages."""
-    return f"roles: {{{role}: {value}}} in a recipe, --set roles.{role}={value} in commands that take it"
+    """How a recipe, and how a command or a call, says which column holds what, for messages."""
+    of_call = f"roles={{{role!r}: {'None' if value == 'null' else value}}} in a call"
+    elsewhere = f"--set roles.{role}={value} in commands that take it" if commanded() else of_call
+    return f"roles: {{{role}: {value}}} in a recipe, {elsewhere}"
 
 
 def usual_name(names: Iterable[str], role: str) -> str | None:

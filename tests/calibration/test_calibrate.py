@@ -267,13 +267,13 @@ def test_python_calibrates_what_the_command_does(shifted: Evaluation, tmp_path: 
     assert not found.full
     assert qatk.calibrate(predictions, data=DATA).fitted == found.fitted
     wrong: list[tuple[dict[str, Any], str]] = [
-        ({"source": said}, "calibrated with the data that they answer\n  add data and null_odds"),
-        ({"source": said, "data": DATA}, "data needs the null odds of the predictions\n  add null_odds"),
-        ({"source": said, "data": DATA, "null_odds": odds, "on": "test"}, "on is only for runs"),
-        ({"source": run, "null_odds": odds}, "null_odds is only for predictions files"),
-        ({"source": run, "language": "de"}, "language is only for predictions files"),
+        ({"source": said}, "calibrated with the data that they answer\n  add data= and null_odds="),
+        ({"source": said, "data": DATA}, "data= needs the null odds of the predictions\n  add null_odds="),
+        ({"source": said, "data": DATA, "null_odds": odds, "on": "test"}, "on= is only for runs"),
+        ({"source": run, "null_odds": odds}, "null_odds= is only for predictions files"),
+        ({"source": run, "language": "de"}, "language= is only for predictions files"),
         ({"source": shifted, "write": True}, "only a run has a folder to write into\n  leave write out"),
-        ({"source": run, "confidence": 0.9}, "confidence and wrong are about a promise\n  add at_most"),
+        ({"source": run, "confidence": 0.9}, "confidence= and wrong= are about a promise\n  add at_most="),
         ({"source": run, "splits": 0}, "splits is 0"),
         ({"source": run, "on": "test"}, "no evaluation set 'test'"),
     ]

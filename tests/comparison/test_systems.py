@@ -115,7 +115,7 @@ def test_partly_common_questions_are_refused_with_the_list_or_used(
     with pytest.raises(PredictionsError) as error:
         read_systems([runs[0], fewer])
     assert "2 question ids are not in fewer: q0, q1" in str(error.value)
-    assert "46 common questions: --common" in str(error.value)
+    assert "46 common questions: common=True" in str(error.value)
     a, b = read_systems([runs[0], fewer], common=True)
     assert list(a.evaluation.examples.id) == list(b.evaluation.examples.id) == list(DATA.id[2:])
     assert a.evaluation.metrics["total"] == 46
@@ -333,7 +333,7 @@ def test_files_that_do_not_fit_the_run_beside_them(runs: list[Path], tmp_path: P
     assert len(run.evaluation.examples) == len(fewer.evaluation.examples) == len(DATA) - 1
     with pytest.raises(UsageError, match="1 file of null odds for 0 of predictions"):
         read_systems(runs, [file])
-    with pytest.raises(UsageError, match=r"--data DATA"):
+    with pytest.raises(UsageError, match=r"prediction files need the data: data="):
         read_systems([file, file])
     other = write_run(tmp_path / "other", evaluation(host, DATA, answer(DATA, 0.5, 1)), metrics=[{"use": "mine"}])
     with pytest.raises(UsageError, match=r"the metrics differ: other was scored by .*mine.*, part by squad"):

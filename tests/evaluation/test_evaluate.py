@@ -86,7 +86,7 @@ def test_a_threshold_turns_answers_into_no_answer_as_the_official_script_does() 
 
 def test_predictions_of_other_questions_can_be_left_out() -> None:
     odds = dict.fromkeys(RIGHT, 0.5)
-    with pytest.raises(PredictionsError, match="--extra ignore"):
+    with pytest.raises(PredictionsError, match="extra='ignore'"):
         evaluate_examples(EXAMPLES, {**RIGHT, "other": "x"})
     found = evaluate_examples(EXAMPLES, {"other": "x", **RIGHT}, {**odds, "other": 1.0}, extra="ignore")
     assert found.metrics == evaluate_examples(EXAMPLES, RIGHT, odds).metrics
@@ -108,7 +108,7 @@ def test_missing_left_over_and_too_many_are_listed() -> None:
     message = str(caught.value)
     assert "3 question ids have no prediction: q1, q2, q3\n" in message
     assert "12 question ids are not in the data: x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, ...\n" in message
-    assert "--missing wrong" in message
+    assert "missing='wrong'" in message
     assert caught.value.exit_code == 1
 
 
@@ -342,7 +342,7 @@ def test_data_are_read_by_their_ending(folder: Path) -> None:
     for named in (partial(evaluate, "data.csv"), partial(qatk.compare, "right.json", data="data.csv")):
         with pytest.raises(DataError, match=r"data\.csv:1:1: this is not JSON"):
             named("half.json", use="squad")
-    with pytest.raises(UsageError, match="use: only for data or recipes"):
+    with pytest.raises(UsageError, match="use=: only for data= or recipes"):
         qatk.compare("right.json", "half.json", use="table")
     Path("data.csv").write_text(Path("data.csv").read_text().replace("context", "passage"))
     done = call("qatk", "eval", "data.csv", "half.json", "--json", cwd=folder)

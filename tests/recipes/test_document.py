@@ -86,14 +86,14 @@ def test_assign_goes_into_mappings_and_lists() -> None:
         "empty": {"7": {"b": "x"}},
         "new": {"deep": "no"},
     }
-    assert str(marked.problem(("a", "b"), "bad")) == "--set a.b=2: bad"
-    assert str(marked.problem(("2024", "b"), "bad")) == "--set 2024.b=2: bad"
-    assert str(marked.problem(("l", 0, "use"), "bad")) == "--set l.0.use=y: bad"
+    assert str(marked.problem(("a", "b"), "bad")) == "settings='a.b=2': bad"
+    assert str(marked.problem(("2024", "b"), "bad")) == "settings='2024.b=2': bad"
+    assert str(marked.problem(("l", 0, "use"), "bad")) == "settings='l.0.use=y': bad"
 
 
 @pytest.mark.parametrize("setting", ["a.b", "=1", "a.b.c=1", "l.7=1", "l.x=1"])
 def test_assign_refuses_what_has_no_place(setting: str) -> None:
-    with pytest.raises(RecipeError, match=r"^--set "):
+    with pytest.raises(RecipeError, match=r"^settings='"):
         assign(parse("a: {b: 1}\nl: [1]", "f"), setting)
 
 
@@ -138,5 +138,5 @@ def test_a_setting_is_bounded_and_its_tags_are_refused() -> None:
     ):
         with pytest.raises(RecipeError, match=said):
             assign(parse("{}", "x"), setting)
-    with pytest.raises(RecipeError, match="--request n: should be KEY=VALUE"):
-        assigned(["m=1", "n"], "--request")
+    with pytest.raises(RecipeError, match="request='n': should be KEY=VALUE"):
+        assigned(["m=1", "n"], "request")

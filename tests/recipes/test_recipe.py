@@ -78,7 +78,7 @@ metrics: {use: squad}
 seed: 3
 """
     assert problems(text, host, "trainer.warmup=2") == [
-        "--set trainer.warmup=2: warmup: should be 1 or less, not 2 (a whole number)",
+        "settings='trainer.warmup=2': warmup: should be 1 or less, not 2 (a whole number)",
         "r.yaml:1:1: the key 'backbone' is missing (backbone: {use: NAME, ...})",
         "r.yaml:2:1: unknown key 'backbon' (did you mean 'backbone'?)",
         "r.yaml:3:7: seed: should be a whole number, not true (true or false)",
@@ -218,7 +218,7 @@ def test_a_decoder_that_cannot_read_the_scores_is_refused_before_training(host: 
     said = TAGS.format(readers)
     assert problems(GOOD + "head: {use: tagger}\n", host) == [f"r.yaml:4:7: {said}"]
     assert problems(GOOD + "decoder: {use: min-null}\nhead: {use: tagger}\n", host) == [f"r.yaml:4:10: {said}"]
-    assert problems(GOOD, host, "head.use=tagger") == [f"--set head.use=tagger: {said}"]
+    assert problems(GOOD, host, "head.use=tagger") == [f"settings='head.use=tagger': {said}"]
     for decoder in readers.split(", "):
         for head in ("tagger", "linear", "span-set"):
             parse_recipe(GOOD, "r.yaml", host, [f"head.use={head}", f"decoder.use={decoder}"])

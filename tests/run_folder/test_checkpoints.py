@@ -86,7 +86,7 @@ def test_what_cannot_be_written_leaves_the_last_one_whole(tmp_path: Path, monkey
 
     with pytest.raises(StorageError, match="No space left") as raised:
         kept.write(2, full)
-    assert f"{first} is whole, and the same command with --resume goes on" in str(raised.value)
+    assert f"{first} is whole, and the same call with resume=True goes on" in str(raised.value)
     assert list(tmp_path.iterdir()) == [first]
     assert kept.newest() == first
     usage = namedtuple("usage", "total used free")(10**9, 10**9, 4096)

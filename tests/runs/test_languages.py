@@ -92,7 +92,7 @@ def test_two_normalisers_are_not_compared(folder: Path, german: RunResult, by_co
     files = [folder / name / "predictions.json" for name in ("german", "by-column")]
     alike = qatk.compare(*files, data=data, language_column="lang", host=HOST)
     assert alike.systems[0].evaluation.normaliser == "de, en"
-    with pytest.raises(UsageError, match=r"^language goes with data"):
+    with pytest.raises(UsageError, match=r"^language= goes with data="):
         qatk.compare(folder / "german", files[1], language="de", host=HOST)
 
 

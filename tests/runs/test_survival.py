@@ -124,7 +124,7 @@ def test_a_run_is_queued_again_whatever_it_is_at(
     words = ["qatk", "--plugin", "hears.py", "run", recipe, "--out", "run", "--resume"]
     done = call(*words, cwd=tmp_path, MOMENT=moment)
     assert done.returncode == 75, done.stderr
-    assert "error: stopped by SIGUSR1, what was complete is saved\n  run the same command with --res" in done.stderr
+    assert "error: stopped by SIGUSR1, what was complete is saved\n  repeat the call with --resume to" in done.stderr
     assert "switched off" not in done.stderr
     for _ in range(2):
         assert call(*words, cwd=tmp_path).returncode == 0

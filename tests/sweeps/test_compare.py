@@ -89,26 +89,26 @@ def test_values_from_python_are_those_of_the_command() -> None:
         (
             "files",
             {"limit": 2, "out": "x", "jobs": 4, "settings": ["no=1"]},
-            "settings, out, limit, jobs: only for a recipe",
+            "settings=, out=, limit=, jobs=: only for a recipe",
         ),
-        ("files", {"executor": {"use": "nope"}}, "executor: only for a recipe"),
-        ("files", {"on": "nope"}, "on: only for run folders without data"),
-        ("folders", {"runtime": "onnx"}, "runtime: only for data or recipes"),
-        ("files", {"group_seeds": True}, "group_seeds: only for run folders"),
-        ("recipe", {"null_odds": ["o.json"]}, "null_odds: only for models and prediction files"),
-        ("recipe", {"use": "table", "language": "de"}, "use, language: only for data"),
-        ("recipe", {"language_column": "lang"}, "language: only for data"),
-        ("recipe", {"common": True}, "common: only for run folders and prediction files"),
+        ("files", {"executor": {"use": "nope"}}, "executor=: only for a recipe"),
+        ("files", {"on": "nope"}, "on=: only for run folders without data="),
+        ("folders", {"runtime": "onnx"}, "runtime=: only for data= or recipes"),
+        ("files", {"group_seeds": True}, "group_seeds=: only for run folders"),
+        ("recipe", {"null_odds": ["o.json"]}, "null_odds=: only for models and prediction files"),
+        ("recipe", {"use": "table", "language": "de"}, "use=, language=: only for data="),
+        ("recipe", {"language_column": "lang"}, "language=: only for data="),
+        ("recipe", {"common": True}, "common=: only for run folders and prediction files"),
         (
             "recipe",
             {"group_seeds": True},
-            "group_seeds: only for run folders; the seeds of a recipe are grouped anyway",
+            "group_seeds=: only for run folders; the seeds of a recipe are grouped anyway",
         ),
-        ("plan", {"data": FILES / "dev.json", "use": "squad"}, "data, use: only for models and prediction files"),
+        ("plan", {"data": FILES / "dev.json", "use": "squad"}, "data=, use=: only for models and prediction files"),
         ("plan", {"seeds": [1]}, "over and seeds vary a recipe"),
-        ("plan", {"common": True}, "common: only for run folders"),
-        ("folders", {"null_odds": ["o.json"]}, "null_odds: only for prediction files"),
-        ("folders", {"use": "squad"}, "use: only for data or recipes"),
+        ("plan", {"common": True}, "common=: only for run folders"),
+        ("folders", {"null_odds": ["o.json"]}, "null_odds=: only for prediction files"),
+        ("folders", {"use": "squad"}, "use=: only for data= or recipes"),
     ],
 )
 def test_options_without_effect_are_refused_as_by_the_command(
@@ -146,16 +146,16 @@ def test_mistakes(tmp_path: Path) -> None:
         ({"seeds": [0, -1]}, "seeds=[0, -1]: expected whole numbers from 0\n  for example seeds=[0, 1, 2]"),
         ({"seeds": [0, 1.0]}, "seeds=[0, 1.0]: expected whole numbers from 0"),
         ({"seeds": [1, 1]}, "seeds=[1, 1]: 1 is given twice"),
-        ({"over": {"seed": [1, 2]}}, "over seed=[1, 2]: seeds are no systems\n  give them with seeds 0,1,2"),
+        ({"over": {"seed": [1, 2]}}, "over='seed=[1, 2]': seeds are no systems\n  give them with seeds="),
         ({"seeds": [0, 1], "settings": "trainer.epochs=1"}, "settings is 'trainer.epochs=1', where a list is due"),
         ({"seeds": [0, 1], "settings": [1]}, "settings hold 1, which is no text"),
-        ({"seeds": [0, 1], "settings": {"trainer.epochs": "many"}}, "--set trainer.epochs"),
+        ({"seeds": [0, 1], "settings": {"trainer.epochs": "many"}}, "settings='trainer.epochs"),
         ({"seeds": [0, 1], "null_odds": "o.json"}, "null_odds is 'o.json', where a list is due"),
         ({"seeds": [0, 1], "executor": "nope"}, "no launcher is called 'nope'"),
         ({"seeds": [0, 1], "executor": 3}, "executor is 3, no launcher"),
         ({"seeds": [0, 1], "runtime": 3}, "runtime is 3, where a list is due"),
         ({"seeds": [0, 1], "runtime": ["torch", "onnx"]}, "recipes take one runtime"),
-        ({"seeds": [0, 1], "runtime": "nope:int8"}, "--set runtime.use=nope"),
+        ({"seeds": [0, 1], "runtime": "nope:int8"}, "settings='runtime.use=nope'"),
         ({"seeds": [0, 1], "limit": 0}, "limit is 0"),
         ({"seeds": [0, 1], "jobs": 1.5}, "jobs is 1.5"),
     ]
@@ -163,7 +163,9 @@ def test_mistakes(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as told:
             qatk.compare(recipe, out=tmp_path / "made", **options)
         assert str(told.value).startswith(said), options
-    for options, said in (({"language": "de"}, "language goes with data"), ({"use": "table"}, "use: only for data or")):
+    unfit = {"language": "language= goes with data=", "use": "use=: only for data= or"}
+    for option, said in unfit.items():
+        options = {option: "de"}
         with pytest.raises(UsageError, match=said):
             qatk.compare(FILES / "bold.json", FILES / "careful.json", **options)
     with pytest.raises(UsageError, match="recipes are compared with recipes"):

@@ -40,7 +40,7 @@ def test_values_are_read(text: str, key: str, values: list[str], labels: list[st
 
 @pytest.mark.parametrize("text", ["", "a", "a=", "=1,2", "a=1,,2", "a=1,1", "seed=1,2", "a=[1", "a={x: 1,{", "a=[]"])
 def test_what_is_no_list_of_values_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--over"):
+    with pytest.raises(UsageError, match="over='"):
         parse_over(text)
 
 
@@ -123,9 +123,9 @@ def test_every_mistake_is_told_at_once_and_named_after_its_option(tmp_path: Path
     with pytest.raises(RecipeError) as caught:
         planned(recipe, host, "backbone.layers=1,0", "backbon.model=a,b", "decoder.n_best=1,2", seeds=[0, 1])
     assert sorted(str(caught.value).splitlines()) == [
-        "--over backbon.model=a,b: unknown key 'backbon' (did you mean 'backbone'?)",
-        "--over backbone.layers=0: layers: should be 1 or more, not 0 (a whole number)",
-        "--over decoder.n_best=1,2: unknown option 'n_best' (did you mean 'n_best_size'?)",
+        "over='backbon.model=a,b': unknown key 'backbon' (did you mean 'backbone'?)",
+        "over='backbone.layers=0': layers: should be 1 or more, not 0 (a whole number)",
+        "over='decoder.n_best=1,2': unknown option 'n_best' (did you mean 'n_best_size'?)",
     ]
 
 

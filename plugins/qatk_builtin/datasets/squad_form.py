@@ -51,7 +51,7 @@ _FORM = TypeAdapter(SquadFile)
 _EXPECTED = (
     "expected a SQuAD file: {'data': [{'paragraphs': [{'context': ..., 'qas': [{'id': ..., 'question': ...}]}]}]}"
 )
-_FLAT = "flat files are read by the dataset 'table': --use table, or {use: table, path: ...}"
+_FLAT = "flat files are read by another dataset: use table, in a recipe {use: table, path: ...}"
 _DUE = {
     "string_type": "a text",
     "int_type": "a whole number",

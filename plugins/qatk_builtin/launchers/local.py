@@ -30,7 +30,7 @@ class LocalLauncher:
     def connect(self) -> int:
         """As many as asked for, but no more than there are GPUs or cores for them."""
         if self.jobs > 1 and self.jobs > (most := len(_gpus()) or usable_cores()):
-            what = f"--jobs {self.jobs}: there is room for {most} at a time (one a GPU, or one a core)"
+            what = f"{self.jobs} jobs at a time: there is room for {most} (one a GPU, or one a core)"
             warnings.warn(what, QatkWarning, stacklevel=2)
             self.jobs = most
         self.slots = _environments(self.jobs)

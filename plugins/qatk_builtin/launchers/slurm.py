@@ -42,7 +42,7 @@ class SlurmLauncher:
     def connect(self) -> int | None:
         """SLURM queues them itself."""
         if self.options.scheduler == "slurm" and not all(map(shutil.which, ("sbatch", "srun"))):
-            fix = "run this on a login node of the cluster, or use --launcher local"
+            fix = "run this on a login node of the cluster, or use the launcher local"
             raise UsageError("there is no SLURM on this machine: no command sbatch", where="launcher slurm", fix=fix)
         return self.options.jobs
 

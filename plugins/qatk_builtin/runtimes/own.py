@@ -17,7 +17,7 @@ class TrainerRuntime:
     def open(self, trained: Trained) -> Trained:
         """The model as it is. Raises :class:`ModelError` for an exported one."""
         if trained.predict is None:
-            raise ModelError("torch cannot open an exported model", fix="leave --runtime out, or name the run")
+            raise ModelError("torch cannot open an exported model", fix="leave the runtime out, or name the run")
         return trained
 
     def predict(self, model: Trained, features: Features) -> SpanScores:

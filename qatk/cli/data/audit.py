@@ -66,7 +66,7 @@ def audit_command(
         raise UsageError("the option --backbone is missing", fix=fix)
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
-    chosen = assigned(featurizer or [], "--featurizer")
+    chosen = assigned(featurizer or [], "featurizer")
     sections = {"backbone": backbone_of(backbone), "featurizer": chosen, "decoder": {}}
     examples = read_examples(host, use, data, with_column(settings, language_column))
     featurize, sizes, cap = _parts(host, sections, examples)

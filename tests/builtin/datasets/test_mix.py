@@ -162,7 +162,7 @@ def test_a_recipe_says_where_a_mistake_inside_of_a_mix_is(host: PluginHost) -> N
     assert found[5].startswith("r.yaml:12:15: most: should be 1 or more, not 0")
     assert len(found) == 6
     good = RECIPE.partition("      b:")[0]
-    label = "--set data.dev.sets.a.questions=none"
+    label = "settings='data.dev.sets.a.questions=none'"
     assert problems(good, host, "data.dev.sets.a.questions=none") == [
         f'{label}: questions: should be a whole number, not "none" (a text)'
     ]

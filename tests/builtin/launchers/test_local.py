@@ -39,7 +39,7 @@ def test_each_job_has_a_gpu_where_there_are_several(
 
 def test_no_more_jobs_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    with pytest.warns(QatkWarning, match="--jobs 3: there is room for 2 at a time"):
+    with pytest.warns(QatkWarning, match="3 jobs at a time: there is room for 2 "):
         assert LocalLauncher(LocalOptions(jobs=3)).connect() == 2
 
 
@@ -51,7 +51,7 @@ def test_cores_are_shared_that_the_process_may_use(monkeypatch: pytest.MonkeyPat
     assert launcher.connect() == 3
     places = _places(2, 1234)
     assert [slot["OMP_NUM_THREADS"] for slot in (*launcher.slots, *places)] == ["2", "2", "2", "3", "3"]
-    with pytest.warns(QatkWarning, match="--jobs 7: there is room for 6 at a time"):
+    with pytest.warns(QatkWarning, match="7 jobs at a time: there is room for 6 "):
         assert LocalLauncher(LocalOptions(jobs=7)).connect() == 6
 
 

@@ -83,7 +83,7 @@ class Engine:
             if not self.several or not (isinstance(error, torch.distributed.DistError) or "/gloo/" in str(error)):
                 raise
             what = "another process of this run failed or was killed"
-            raise ProcessLost(what, fix="run the same command with --resume to continue from the last state") from error
+            raise ProcessLost(what, fix="resume the run: it continues from the last state") from error
 
 
 def _meet(kind: str) -> Accelerator:
