@@ -6,6 +6,7 @@
 - ``qatk.calibrate(run)`` fits the null threshold, and can promise an error rate.
 - ``qatk.report(run)`` reports a finished run again.
 - ``qatk.export(model, "onnx", folder)`` writes a model in a format that answers faster.
+- ``qatk.bench(model, runtimes=["onnx:int8"])`` measures how fast models answer.
 - ``qatk.load_run(folder)`` reads a finished run; ``qatk.list_runs(folder)`` lists all runs, also unfinished ones.
 - ``qatk.load_model(model)`` loads a model that answers questions.
 - ``qatk.push(model, repo)`` and ``qatk.pull(repo)`` publish models on the hub and fetch them.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from qatk.evaluation.evaluate import evaluate as evaluate
     from qatk.hub.pull import pull as pull
     from qatk.hub.push import push as push
+    from qatk.inference.bench import bench as bench
     from qatk.inference.exporting import export as export
     from qatk.inference.model import load_model as load_model
     from qatk.inference.pipeline import install_pipeline as install_pipeline
@@ -42,6 +44,7 @@ _HOMES = {
     "report": "qatk.runs.reporting",
     "evaluate": "qatk.evaluation.evaluate",
     "export": "qatk.inference.exporting",
+    "bench": "qatk.inference.bench",
     "compare": "qatk.sweeps.compare",
     "install_pipeline": "qatk.inference.pipeline",
     "load_model": "qatk.inference.model",
@@ -54,6 +57,7 @@ _HOMES = {
 
 __all__ = [
     "Examples",
+    "bench",
     "calibrate",
     "compare",
     "evaluate",

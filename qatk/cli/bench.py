@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,7 +63,7 @@ def bench_command(
     """
     from qatk.cli.progress import show_progress
     from qatk.cli.reading import read_examples
-    from qatk.inference.bench import Measured, bench
+    from qatk.inference.bench import Measured, measure
 
     plain_warnings()
     host = plugin_host(context)
@@ -76,7 +75,7 @@ def bench_command(
     sizes, measured = _sizes(batch_sizes), list[Measured]()
     try:
         with show_progress():
-            measured.extend(bench(models, named, sizes, data=examples, seconds=seconds, device=device, host=host))
+            measured.extend(measure(models, named, sizes, data=examples, seconds=seconds, device=device, host=host))
     finally:
         if measured:  # also where a later one failed
             _say(measured, page, as_json=json)
@@ -89,7 +88,7 @@ def _say(measured: Sequence[Measured], page: Path | None, *, as_json: bool) -> N
     if page is not None:
         write_atomically(page, bench_html(measured, _names(measured)))
     if as_json:
-        print_json([{k: v for k, v in asdict(row).items() if v is not None} for row in measured])
+        print_json([row.as_dict() for row in measured])
         return
     console = output()
     for table in _tables(measured, console.width):

@@ -1,4 +1,4 @@
-"""``qatk bench``: how fast models answer with each runtime, and what that takes, each measured in a fresh process."""
+"""``qatk.bench`` and ``qatk bench``: how fast models answer, and what that takes, each measured in a fresh process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from qatk.arguments import list_of, whole
 from qatk.errors import QatkError, UsageError
+from qatk.evaluation.evaluate import read_data
 from qatk.exports.folder import is_export, read_export
 from qatk.exports.runtimes import PRECISION, runtime_section
 from qatk.inference.exporting import SAMPLE, export
@@ -23,8 +25,9 @@ from qatk.inference.samples import sample_examples
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
 from qatk.progress import advance
-from qatk.run_folder.copies import here
-from qatk.spelling import spelled
+from qatk.results import RunResult
+from qatk.run_folder.copies import here, place_named
+from qatk.spelling import commanded, spelled
 from qatk.types import Examples
 
 SECONDS = 5.0
@@ -63,6 +66,10 @@ class Measured:
     exact: float | None = None
     f1: float | None = None
 
+    def as_dict(self) -> dict[str, object]:
+        """All that is known of it as plain values, as ``qatk bench --json`` prints it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -75,6 +82,7 @@ class Job:
         data: the file of the questions.
         score: whether the answers are scored.
         files, block: plugins, as in :class:`qatk.plugins.host.PluginHost`.
+        commanded: whether a command asks for it, see :mod:`qatk.spelling`.
     """
 
     model: str
@@ -86,40 +94,63 @@ class Job:
     score: bool
     files: Sequence[str]
     block: Sequence[str]
+    commanded: bool
 
 
 def bench(
-    models: Sequence[str],
+    *models: str | Path | RunResult,
     runtimes: Sequence[str] = (),
     batch_sizes: Sequence[int] = (1, 8, 32),
-    *,
-    data: Examples | None = None,
+    data: object = None,
     seconds: float = SECONDS,
     device: str | None = None,
     host: PluginHost | None = None,
-) -> Iterator[Measured]:
-    """Measure models with runtimes and batch sizes, each combination in a fresh process, and give it when it is done.
+) -> list[Measured]:
+    """Measure how fast models answer, with runtimes and batch sizes, each combination in a fresh process.
 
     Args:
         models: as in :func:`qatk.load_model`.
         runtimes: ``NAME`` or ``NAME:PRECISION``; none means each model's own. Exported models have their own alone.
         batch_sizes: questions of a call.
-        data: what is asked, and with gold answers scored; by default a few sample questions.
+        data: what is asked, and with gold answers scored, as in :func:`qatk.evaluate`; examples need no gold. By
+            default a few sample questions.
         seconds: how long each combination is measured, at least.
         device: of the trainer.
         host: the plugins to use.
 
     Raises:
+        UsageError: for no model, a batch of no question, no time, and data without a question.
         QatkError: a subclass of it, as :func:`qatk.load_model` and the prediction raise.
     """
+    host = host or PluginHost.discover()
+    runtimes = list_of(runtimes, "runtimes", "for example runtimes=['torch', 'onnx:int8']")
+    sizes = [whole(size, "batch_sizes", 1) for size in list_of(batch_sizes, "batch_sizes", "for example [1, 8, 32]")]
+    examples = None if data is None else read_data(data, host)
+    return list(measure(models, runtimes, sizes, data=examples, seconds=seconds, device=device, host=host))
+
+
+def measure(
+    models: Sequence[str | Path | RunResult],
+    runtimes: Sequence[str],
+    batch_sizes: Sequence[int],
+    *,
+    data: Examples | None,
+    seconds: float,
+    device: str | None,
+    host: PluginHost,
+) -> Iterator[Measured]:
+    """What :func:`bench` measures, each combination when it is done. Raises as that does."""
+    if not models:
+        raise UsageError("there is no model to measure", fix="name a run folder, a saved model or an export")
     if any(size < 1 for size in batch_sizes) or not batch_sizes:
         raise UsageError("a batch has 1 question or more", where=spelled("batch_sizes"), fix="such as 1, 8 and 32")
+    if not seconds > 0:
+        raise UsageError(f"{seconds} is no time", where=spelled("seconds"), fix="give more than 0")
     if data is not None and not len(data):
         raise UsageError("the data has no question", where=spelled("data"))
-    host = host or PluginHost.discover()
-    local = {model: str(here(model)) for model in models}
+    local = {str(place_named(model)): str(here(model)) for model in models}
     plugins = list(host.files), list(host.block)
-    cases = [(model, runtime) for model in models for runtime in _runtimes_of(local[model], runtimes, host)]
+    cases = [(model, runtime) for model in local for runtime in _runtimes_of(local[model], runtimes, host)]
     with TemporaryDirectory(prefix="qatk-bench-") as folder:
         questions = Path(folder) / "questions.pickle"
         questions.write_bytes(pickle.dumps(sample_examples() if data is None else data))
@@ -128,7 +159,7 @@ def bench(
             place, chosen = _prepared(local[model], runtime, Path(folder) / str(number), data, host)
             scores = None
             for size in batch_sizes:
-                job = Job(place, chosen, device, size, seconds, str(questions), scores is None, *plugins)
+                job = Job(place, chosen, device, size, seconds, str(questions), scores is None, *plugins, commanded())
                 found = _measure(job)
                 scores = scores or {name: found.get(name) for name in ("exact", "f1")}
                 yield Measured(model=model, **{**found, **scores})

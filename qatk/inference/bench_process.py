@@ -7,7 +7,7 @@ import pickle
 import sys
 import time
 import warnings
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from qatk.memory import peak_memory
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.recipes.compose import default_parts
+from qatk.spelling import in_command
 from qatk.types import Examples
 
 WARM_UP = 3
@@ -34,7 +35,7 @@ def main() -> None:
     job, out = Job(**json.load(sys.stdin)), sys.stdout
     warnings.simplefilter("ignore")
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), in_command() if job.commanded else nullcontext():
             found = _run(job)
     except QatkError as error:
         found = {"what": error.what, "where": error.where, "fix": error.fix, "exit_code": error.exit_code}

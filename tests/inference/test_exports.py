@@ -28,7 +28,7 @@ from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import exporter_of, runtime_section
 from qatk.files import folder_size
 from qatk.hub.push import package
-from qatk.inference.bench import Job, Measured, _measure, bench
+from qatk.inference.bench import Job, Measured, _measure
 from qatk.inference.bench_page import bench_html
 from qatk.inference.exporting import export
 from qatk.inference.samples import sample_examples, sample_for
@@ -129,7 +129,8 @@ def test_a_run_at_a_url_is_measured_and_asked(run: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv("QATK_CACHE", str(tmp_path / "cache"))
     url, asked = run.absolute().as_uri(), {"question": "When was it built?", "context": "It was built in 1843."}
     monkeypatch.setattr(sys, "executable", forked_python())
-    (measured,) = bench([url], batch_sizes=[1], seconds=0.1)
+    (measured,) = qatk.bench(url, batch_sizes=[1], seconds=0.1)
+    assert measured.as_dict() == {name: value for name, value in vars(measured).items() if name not in ("exact", "f1")}
     assert (measured.model, measured.model_bytes > 0) == (url, True)
     assert qatk.pipeline(model=url)(**asked) == qatk.pipeline(model=run)(**asked)
     assert qatk.pipeline(model=url).model.sections["trainer"] == qatk.load_model(run).sections["trainer"]
@@ -367,7 +368,8 @@ def test_static_int8_is_of_the_data_or_says_that_it_is_not(
 
     monkeypatch.setattr("qatk.inference.bench.export", noting)
     monkeypatch.setattr("qatk.inference.bench.SAMPLE", 10)
-    list(bench([str(run)], ["openvino:int8"], [1], data=read_data(run.parent / "dev.json"), seconds=0.1))
+    data = read_data(run.parent / "dev.json")
+    qatk.bench(run, runtimes=["openvino:int8"], batch_sizes=[1], data=data, seconds=0.1)
     assert given == [10]
 
 
@@ -381,6 +383,19 @@ def test_what_bench_cannot_measure_is_told(exported: tuple[Path, dict[str, Any]]
         done = CliRunner().invoke(app, ["bench", str(exported[0]), *words])
         assert isinstance(done.exception, UsageError)
         assert message in str(done.exception)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"batch_sizes": 8}, "batch_sizes is 8, where a list is due"),
+        ({"batch_sizes": [0]}, "batch_sizes is 0"),
+        ({"batch_sizes": []}, "batch_sizes=: a batch has 1 question or more"),
+        ({"runtimes": "onnx"}, "runtimes is 'onnx', where a list is due"),
+        ({"seconds": 0}, "seconds=: 0 is no time"),
+        ({"device": "cuda", "data": sample_examples()}, "device='cuda': exported for the CPU"),
+    ]
+    for given, message in wrong:
+        with pytest.raises(UsageError, match=re.escape(message)):
+            qatk.bench(exported[0], **given)
+    with pytest.raises(UsageError, match="there is no model to measure"):
+        qatk.bench()
 
 
 def test_a_module_in_the_working_folder_stands_in_for_no_library(
@@ -389,7 +404,7 @@ def test_a_module_in_the_working_folder_stands_in_for_no_library(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "numpy.py").write_text("raise SystemExit('a stranger')\n")
     with pytest.raises(QatkError, match=r"the process that measures x failed: FileNotFoundError: .*'gone'"):
-        _measure(Job("x", None, None, 1, 1.0, "gone", False, [], []))
+        _measure(Job("x", None, None, 1, 1.0, "gone", False, [], [], False))
 
 
 def test_bench_shows_what_it_measured_before_a_failure(exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
