@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from qatk.cli.data.options import Data, Set
+from qatk.cli.data.written import another
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Use, output, plain_warnings, plugin_host
 from qatk.errors import Interrupted, UsageError, counted
@@ -62,6 +63,7 @@ def ask_llm_command(
     from qatk.inference.language_model import PROMPT, LanguageModel, ask_language_model
 
     plain_warnings()
+    another(None if prompt is None else str(prompt), out, "--prompt")
     asked = LanguageModel(
         url=url,
         name=model,
@@ -72,7 +74,7 @@ def ask_llm_command(
         price_out=price_out,
         timeout=timeout,
     )
-    examples = read_examples(plugin_host(context), use, data, settings or [], scoring=True)
+    examples = read_examples(plugin_host(context), use, data, settings or [], scoring=True, out=out)
     try:
         with show_progress():
             found = ask_language_model(asked, examples, out, parallel=parallel, resume=resume)

@@ -68,7 +68,7 @@ def bench_command(
     plain_warnings()
     host = plugin_host(context)
     asked = data is not None or use is not None
-    examples = read_examples(host, use, data, settings or [], whole=True, scoring=True) if asked else None
+    examples = read_examples(host, use, data, settings or [], whole=True, scoring=True, out=page) if asked else None
     if page is not None and not page.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {page.parent}", where=f"--html {page}", fix="make it first")
     named = [name for text in runtimes or [] for name in text.split(",")]

@@ -41,7 +41,7 @@ from qatk.cli.compare_options import (
     Thresholds,
     Use,
 )
-from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
+from qatk.cli.compare_outputs import check_outputs, further, none_read, reporters_of, wanted_outputs
 from qatk.cli.compare_request import Request, Sources, Sweep
 from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
@@ -108,6 +108,7 @@ def compare_command(
     pattern = _pattern(grep)
     check_figures(draws, seed, margin, detect)
     check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
+    none_read(outputs, {"SYSTEM": inputs, "--data": [data] if data else [], "--null-odds": null_odds or []})
     reporters = reporters_of(host := plugin_host(context), outputs, to_terminal=not json)
     how = (aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host))
     sources = Sources(inputs, data, use, null_odds, na_prob_thresh, runtime, common, group_seeds, *how)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qatk.cli.data.written import another
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ def check_outputs(json: bool, outputs: Sequence[Output]) -> None:
         if (is_there(file) and file.is_dir()) or not file.parent.is_dir():
             what = f"{wanted.option} {file}: this file cannot be written"
             raise UsageError(what, fix="name a file in an existing folder")
+
+
+def none_read(outputs: Sequence[Output], read: Mapping[str, Sequence[str | Path]]) -> None:
+    """Refuse to write over files that are read, by the names of what names them."""
+    for wanted in outputs:
+        for named, paths in read.items():
+            for path in paths if wanted.file is not None else ():
+                another(str(path), wanted.file, named)
 
 
 def reporters_of(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Set
+from qatk.cli.data.written import outside
 from qatk.cli.predict_shards import Jobs, KeepRunning, Launcher, OneShard, Sharding, Shards
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import (
@@ -72,11 +73,11 @@ def predict_command(
     from qatk.inference.predict import FORMS, answer_shard, known_survey, predict_file
 
     plain_warnings()
-    check_out(out, FORMS)
+    check_out(outside(model, out), FORMS)
     one = (how := Sharding(shards, shard, jobs, launcher, keep_running)).one()
     host = plugin_host(context)
     by = normalisation_of(language, language_column, host)
-    dataset = live_dataset(host, use, data, with_column(settings, language_column), scoring=True)
+    dataset = live_dataset(host, use, data, with_column(settings, language_column), scoring=True, out=out)
     settings_of_model = answering_settings(passages, null_threshold, no_overlap=no_overlap)
     elsewhere = how.elsewhere(context, host)
     again = resume or shards is not None

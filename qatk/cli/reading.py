@@ -6,9 +6,12 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from qatk.cli.data.written import another
 from qatk.errors import DataWarning, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveDataset
     from qatk.types import Examples
@@ -23,17 +26,18 @@ def read_examples(
     whole: bool = False,
     gold: bool = False,
     scoring: bool = False,
+    out: Path | None = None,
 ) -> Examples:
     """The examples of a dataset component; ``data`` is its first required option, ``settings`` are further ones.
 
     Where ``use`` names no component, the file's ending does. ``whole`` reads every further column, unless the settings
-    name some. Where ``gold`` is due, a column of answers that was not found is warned of. ``scoring`` is as in
-    :func:`live_dataset`.
+    name some. Where ``gold`` is due, a column of answers that was not found is warned of. ``scoring`` and ``out`` are
+    as in :func:`live_dataset`.
 
     Raises:
         UsageError: where the component takes no DATA, or needs it.
     """
-    live = live_dataset(host, use, data, settings, scoring=scoring)
+    live = live_dataset(host, use, data, settings, scoring=scoring, out=out)
     examples = live.load(whole=whole)
     if gold and not examples.has_gold:
         warn_without_gold(live, data)
@@ -54,12 +58,19 @@ def with_column(settings: Sequence[str] | None, column: str | None) -> list[str]
 
 
 def live_dataset(
-    host: PluginHost, use: str | None, data: str | None, settings: Sequence[str], *, scoring: bool = False
+    host: PluginHost,
+    use: str | None,
+    data: str | None,
+    settings: Sequence[str],
+    *,
+    scoring: bool = False,
+    out: Path | None = None,
 ) -> LiveDataset:
     """The dataset component that reads DATA, see :func:`read_examples`; without ``use`` the file's ending decides.
 
     With ``scoring``, gold answers may be anywhere, as for ``qatk eval``; see
-    :func:`qatk.plugins.endings.for_scoring`.
+    :func:`qatk.plugins.endings.for_scoring`. ``out`` is a file that the command writes, which may be none of
+    the data.
     """
     from qatk.plugins.endings import dataset_for, for_scoring
     from qatk.plugins.live import LiveDataset
@@ -79,4 +90,8 @@ def live_dataset(
             f"DATA is missing: the dataset {use!r} needs {' and '.join(absent)}",
             fix="name a file, or choose another dataset with --use",
         )
+    if out is not None and required:
+        read = options[required[0]]
+        for each in read if isinstance(read, list) else [read]:
+            another(str(each), out)
     return host.live(LiveDataset, "dataset", use, for_scoring(use, options, host) if scoring else options)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from commands import call, forked_python
 from qatk.cli import app
 from qatk.cli.ask import show
-from qatk.errors import DataError, Interrupted, Terminated
+from qatk.errors import DataError, Interrupted, Terminated, UsageError
 from qatk.inference.reply import Candidate, Place, Reply
 from screen import screen, written_by
 
@@ -77,6 +77,38 @@ def test_gold_answers_that_are_only_scored_may_be_anywhere(
     if words[0] != "export":
         with pytest.raises(DataError, match="not at the given answer_start"):
             CliRunner().invoke(app, [*words, "--set", "bad_answers=error"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("predict RUN data.jsonl --out data.jsonl", "one that DATA names"),
+        ("predict RUN da*.jsonl --out data.jsonl", "one that DATA names"),
+        ("predict RUN --use table --set path=[data.jsonl] --out data.jsonl", "one that DATA names"),
+        ("predict RUN data.jsonl --out RUN/predictions.json", "one of MODEL"),
+        ("ask-llm data.jsonl --model m --url http://localhost:9 --out data.jsonl", "one that DATA names"),
+        (
+            "ask-llm data.jsonl --model m --url http://localhost:9 --prompt p.jsonl --out p.jsonl",
+            "one that --prompt names",
+        ),
+        ("bench RUN --data data.jsonl --html data.jsonl", "one that DATA names"),
+        ("compare p.jsonl p.jsonl --data data.jsonl --html p.jsonl", "one that SYSTEM names"),
+        ("compare p.jsonl p.jsonl --data data.jsonl --markdown data.jsonl", "one that --data names"),
+        ("compare p.jsonl p.jsonl --data x --null-odds o.json --report html=o.json", "one that --null-odds names"),
+    ],
+)
+def test_no_command_writes_over_what_it_reads(
+    words: str, named: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "RUN")
+    row = {"id": "a", "question": QUESTION, "context": TEXT}
+    for name in ("data.jsonl", "p.jsonl", "o.json"):
+        Path(name).write_text(f"{json.dumps(row)} {{context}} {{question}}" if name == "p.jsonl" else json.dumps(row))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match=named):
+        CliRunner().invoke(app, words.split(), catch_exceptions=False)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_the_threshold_that_calibrate_wrote_answers(run: Path, tmp_path: Path) -> None:

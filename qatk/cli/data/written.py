@@ -1,4 +1,4 @@
-"""The file that commands of ``qatk data`` write: its argument, what it may be, and what is said of it."""
+"""The file that a command writes: none that it reads; and what commands of ``qatk data`` say of theirs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ Out = Annotated[
 ]
 
 
+_OF_MODELS = (
+    *("manifest.json", "metrics.json", "predictions.json", "null_odds.json", "decoder.json", "calibration.json"),
+    *("examples.parquet", "events.jsonl", "export.json", "config.json", "tokenizer.json", "tokenizer_config.json"),
+)
+"""Files of runs, exports and saved models, by which a file of answers could be called."""
+
+
 def both(data: str | None, out: Path | None, *, force: bool) -> tuple[str | None, Path]:
     """DATA and OUT; of one argument, OUT alone.
 
@@ -45,6 +52,13 @@ def another(data: str | None, out: Path, named: str = "DATA") -> Path:
     read = [data] if is_there(Path(data)) else glob.glob(data, recursive=True)  # noqa: PTH207  # also of absolute paths
     if any(out.samefile(file) for file in read):
         raise UsageError(f"the file to write is one that {named} names", where=str(out), fix="name another file")
+    return out
+
+
+def outside(model: str, out: Path) -> Path:
+    """A file to write, none of those that make a run or a model in a folder. Raises :class:`UsageError`."""
+    if is_there(out) and out.name in _OF_MODELS and out.resolve().is_relative_to(Path(model).resolve()):
+        raise UsageError("the file to write is one of MODEL", where=str(out), fix="name another file")
     return out
 
 
