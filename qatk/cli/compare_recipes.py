@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 
 def make(
-    runs: Sequence[Planned], executor: Launched, host: PluginHost, *, nbest: bool, on: str, paired: bool
+    runs: Sequence[Planned],
+    executor: Launched,
+    host: PluginHost,
+    *,
+    nbest: bool,
+    on: str,
+    cluster: str | None,
+    paired: bool,
 ) -> tuple[list[System], list[Outcome]]:
     """Make what is missing, and read the systems; ``paired`` refuses a single one."""
     from qatk.cli.sweep_progress import show_sweep
@@ -26,7 +33,7 @@ def make(
 
     try:
         with show_sweep() as show:
-            return sweep(runs, executor, show, host=host, nbest=nbest, on=on, paired=paired)
+            return sweep(runs, executor, show, host=host, nbest=nbest, on=on, cluster=cluster, paired=paired)
     except KeyboardInterrupt:
         left = "interrupted; what was started goes on" if executor.keep else "interrupted"
         raise Interrupted(left, fix="run the same command again to continue") from None

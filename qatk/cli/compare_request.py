@@ -129,7 +129,7 @@ class Request:
         runs = self._planned(host, settings)
         section = launcher_section(sweep.executor) or launcher_of(runs[0], host)
         executor = launched(section, host, jobs=sweep.jobs, keep=sweep.keep)
-        return make(runs, executor, host, nbest=self.nbest, on=self.on, paired=self.paired)
+        return make(runs, executor, host, nbest=self.nbest, on=self.on, cluster=self.cluster, paired=self.paired)
 
     def _planned(self, host: PluginHost, settings: Sequence[str]) -> list[Planned]:
         """All runs of the recipes."""
@@ -182,5 +182,5 @@ class Request:
     def _refuse(self, compared: Compared) -> None:
         from qatk.comparison.fitting import refuse_unfit
 
-        given = {**vars(self.sources), **vars(self.sweep), "on": None if self.on == "dev" else self.on}
-        refuse_unfit([compared], given)
+        on = None if self.on == "dev" else self.on
+        refuse_unfit([compared], {**vars(self.sources), **vars(self.sweep), "on": on, "cluster": self.cluster})

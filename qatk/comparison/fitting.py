@@ -19,7 +19,10 @@ _ONLY_FOR: Mapping[Compared, Sequence[tuple[Sequence[str], str]]] = {
         (("common",), "run folders and prediction files"),
         (("group_seeds",), "run folders; the seeds of a recipe are grouped anyway"),
     ],
-    "a written plan": [(("jobs", "executor", "keep"), "runs that this command makes")],
+    "a written plan": [
+        (("jobs", "executor", "keep"), "runs that this command makes"),
+        (("on", "cluster"), "the comparison of runs: qatk compare PLAN"),
+    ],
     "no recipe": [(("settings", "out", "limit", "plan", "jobs", "executor", "keep"), "a recipe")],
     "a plan": [
         (

@@ -152,7 +152,7 @@ def _systems(
     by = given_normalisation(answers.language, answers.language_column, host)
     if recipes:
         runs = replace(runs, settings=[*runs.settings, *_runtime_settings(runtimes)])
-        return _made(recipes, runs, host, on, paired=bool(figures[-1]))
+        return _made(recipes, runs, host, on, answers.cluster, paired=bool(figures[-1]))
     if (planned := _plan_of(sources)) is not None:
         return gather(planned, host=host, on=on)[0]
     return read_systems(
@@ -214,7 +214,9 @@ def _recipes_of(sources: Sequence[Given], *, varied: bool) -> list[Source]:
     return recipes
 
 
-def _made(recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, *, paired: bool) -> list[System]:
+def _made(
+    recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, cluster: str | None, *, paired: bool
+) -> list[System]:
     """The systems of recipes, whose missing runs are made."""
     if not isinstance(runs.over, Mapping):
         raise UsageError(f"over is {runs.over!r}", fix="map keys to values: over={'decoder.n_best_size': [5, 20]}")
@@ -227,4 +229,4 @@ def _made(recipes: Sequence[Source], runs: _Runs, host: PluginHost, on: str, *, 
         executor = launched(section, host, jobs=runs.jobs)
     if not isinstance(executor, Launched):
         raise UsageError(f"executor is {executor!r}, no launcher", fix="for example executor='local'")
-    return sweep(planned, executor, lambda event: None, host=host, on=on, paired=paired)[0]
+    return sweep(planned, executor, lambda event: None, host=host, on=on, cluster=cluster, paired=paired)[0]

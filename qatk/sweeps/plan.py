@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError
+from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError, suggest
 from qatk.files import url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
@@ -24,6 +24,7 @@ from qatk.run_folder.manifest import Identity, read_manifest
 from qatk.run_folder.provenance import differing
 from qatk.spelling import spelled
 from qatk.sweeps.overrides import Over, value_name
+from qatk.types import Examples, clusters_of
 
 _LONGEST_NAME = 60
 
@@ -217,6 +218,35 @@ def _digests(data: Mapping[str, Mapping[str, object]], limit: int | None, host: 
     found = {}
     for name, chosen in data.items():
         if chosen:
-            examples = host.live_section(LiveDataset, "dataset", chosen).load()
-            found[name] = (examples if limit is None else examples.take(range(min(limit, len(examples))))).digest()
+            found[name] = _load(chosen, limit, host).digest()
     return found
+
+
+def _load(chosen: Mapping[str, object], limit: int | None, host: PluginHost) -> Examples:
+    examples = host.live_section(LiveDataset, "dataset", chosen).load()
+    return examples if limit is None else examples.take(range(min(limit, len(examples))))
+
+
+def check_sets(runs: Sequence[Planned], host: PluginHost, on: str, cluster: str | None) -> None:
+    """Refuse what runs that are still to be made would not have; data that cannot be read is left to them.
+
+    Args:
+        runs: the finished ones are not looked at; data that several share is read once.
+        host: the plugins to use.
+        on: the evaluation set to compare on.
+        cluster: the column of it to cluster by.
+
+    Raises:
+        UsageError: where a recipe has no such set, or its data no such column.
+    """
+    for run in {(run.data, run.limit): run for run in runs if not run.finished}.values():
+        sets = load_recipe(run.recipe, host, run.settings, importing=True).filled()["data"]
+        known = [name for name, chosen in sets.items() if chosen and name != "train"]
+        if on not in known:
+            raise UsageError(f"the recipe has no evaluation set {on!r}", where=str(run.recipe), fix=suggest(on, known))
+        if cluster is not None:
+            try:
+                examples = _load(sets[on], run.limit, host)
+            except QatkError:
+                continue
+            clusters_of(examples, cluster)

@@ -22,7 +22,7 @@ from qatk.signals import handling
 from qatk.spelling import spelled
 from qatk.sweeps.events import Begun, Failed, Listener, Reused
 from qatk.sweeps.launched import Launched
-from qatk.sweeps.plan import Planned, check_data
+from qatk.sweeps.plan import Planned, check_data, check_sets
 from qatk.sweeps.plan_folder import read_plan
 
 _WITHOUT_RESULT = ("failed", "missing")
@@ -51,6 +51,7 @@ def sweep(
     host: PluginHost,
     nbest: bool = True,
     on: str = "dev",
+    cluster: str | None = None,
     paired: bool = False,
 ) -> tuple[list[System], list[Outcome]]:
     """Make those of the planned runs that are missing, and read the systems of all that succeeded.
@@ -62,14 +63,17 @@ def sweep(
         host: the plugins to use.
         nbest: read the best spans of each question too.
         on: the evaluation set to compare on.
+        cluster: the column of it to cluster by.
         paired: whether something is asked that a single system has no answer to.
 
     Raises:
-        UsageError: for a single system where two are due, or a folder that cannot hold runs, before any run starts.
+        UsageError: for a single system where two are due, a folder that cannot hold runs, or a set or column that the
+            runs would not have, before any run starts.
         QatkError: where fewer than two systems succeeded, or of one system fewer than two seeds.
     """
     if paired:
         refuse_no_pair(len({run.system for run in runs}))
+    check_sets(runs, host, on, cluster)
     _make_folder(runs[0].folder.parent)
     check_data(runs, host, _warn)
     with terminated_as_interrupted():

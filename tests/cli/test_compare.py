@@ -367,6 +367,11 @@ FILES = ["bad.json", "good.json", "--data", "data.json"]
         (["bad", "good", "--html", "c.md", "--markdown", "./c.md"], 2, "both name c.md"),
         (["bad", "good", "--jobs", "2"], 2, "--jobs: only for a recipe"),
         (["recipe.yaml", "--over", "backbone.layers=1,2", "--common"], 2, "--common: only for run folders"),
+        (
+            ["recipe.yaml", "--seeds", "0,1", "--plan", "p", "--on", "a", "--cluster", "b"],
+            2,
+            "--on, --cluster: only for the",
+        ),
         (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json"], 2, "data.json cannot hold runs"),
         (["recipe.yaml", "--over", "backbone.layers=1,2", "--out", "data.json/x"], 2, "cannot hold runs"),
     ],

@@ -158,11 +158,14 @@ def test_mistakes(tmp_path: Path) -> None:
         ({"seeds": [0, 1], "runtime": "nope:int8"}, "settings='runtime.use=nope'"),
         ({"seeds": [0, 1], "limit": 0}, "limit is 0"),
         ({"seeds": [0, 1], "jobs": 1.5}, "jobs is 1.5"),
+        ({"seeds": [0, 1], "on": "test"}, f"{recipe}: the recipe has no evaluation set 'test'\n  known: dev"),
+        ({"seeds": [0, 1], "cluster": "source"}, "cluster source: the data has no such column\n  there are title, "),
     ]
     for options, said in wrong:
         with pytest.raises(UsageError) as told:
             qatk.compare(recipe, out=tmp_path / "made", **options)
         assert str(told.value).startswith(said), options
+    assert not list((tmp_path / "made").glob("*")), "no run was begun"
     unfit = {"language": "language= goes with data=", "use": "use=: only for data= or"}
     for option, said in unfit.items():
         options = {option: "de"}
