@@ -14,7 +14,7 @@ from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.errors import counted
 from qatk.files import place_of
 from qatk.results.evaluation import Evaluation, clusters_within
-from qatk.results.run import RunResult
+from qatk.results.run import EXPORTED, PREDICTING, RunResult, StageTime
 from qatk.statistics.intervals import mean_interval_over_seeds
 from qatk.types import Bool, Clusters, Examples, Float64, Int64
 
@@ -74,14 +74,14 @@ class System:
 def facts_of(result: RunResult) -> dict[str, float]:
     """``examples_per_second`` (of prediction), ``parameters`` and ``model_bytes``, if the run folder has them."""
     facts: dict[str, float] = {}
-    seconds = next((stage.seconds for stage in result.stages if stage.name == "predict"), 0.0)
-    if seconds:
+    predict = next((stage for stage in result.stages if stage.name == "predict"), StageTime("predict", 0.0))
+    if seconds := predict.counts.get(PREDICTING, predict.seconds):
         answered = [result.evaluation, *result.sets.values()]
         facts["examples_per_second"] = sum(len(evaluation.examples) for evaluation in answered) / seconds
     if parameters := result.manifest.get("model", {}).get("parameters"):
         facts["parameters"] = parameters
-    if result.model_bytes is not None:
-        facts["model_bytes"] = result.model_bytes
+    if (size := predict.counts.get(EXPORTED, result.model_bytes)) is not None:
+        facts["model_bytes"] = size
     return facts
 
 

@@ -11,6 +11,9 @@ from qatk.display.html import run_html
 from qatk.results.evaluation import Evaluation
 from qatk.types import TrainEvent
 
+PREDICTING, EXPORTED = "prediction_seconds", "exported_bytes"
+"""Counts of the stage ``predict``: the time without the export, and the size of what was exported, if anything."""
+
 
 @dataclass(frozen=True)
 class StageTime:

@@ -18,6 +18,7 @@ from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Plain
 from qatk.recipes.compose import Pipeline
 from qatk.results.evaluation import Evaluation
+from qatk.results.run import EXPORTED, PREDICTING
 from qatk.run_folder.parameters import Parameters
 from qatk.runs.context import Context, Windows
 from qatk.runs.decoding import decode
@@ -39,7 +40,10 @@ def predict(context: Context, model: Model, windows: Windows) -> dict[str, SpanS
         opened = open_trained(parts.runtime, parts.trainer, model, sample, parts.host)
         began = time.perf_counter()
         scores = {name: opened.predict(features) for name, features in sets.items()}
-        counts.whole["windows_per_second"] = sum(map(len, sets.values())) / (time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        counts.whole |= {"windows_per_second": sum(map(len, sets.values())) / seconds, PREDICTING: seconds}
+        if opened.exported_bytes is not None:
+            counts.whole[EXPORTED] = opened.exported_bytes
     return scores
 
 

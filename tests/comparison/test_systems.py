@@ -45,6 +45,15 @@ def test_runs_become_systems_with_what_is_known_of_them(runs: list[Path]) -> Non
     assert read_systems(runs, nbest=False)[0].evaluation.predictions.nbest is None
 
 
+def test_a_run_that_exported_its_model_counts_that_and_the_prediction_alone(runs: list[Path]) -> None:
+    manifest = json.loads((runs[0] / "manifest.json").read_text())
+    manifest["stages"]["predict"] |= {"seconds": 60.0, "counts": {"prediction_seconds": 0.5, "exported_bytes": 25}}
+    (runs[0] / "manifest.json").write_text(json.dumps(manifest))
+    a, b = read_systems(runs)
+    assert a.facts == {"examples_per_second": 96.0, "parameters": 1234, "model_bytes": 25}
+    assert b.facts == {"examples_per_second": 24.0, "parameters": 1234, "model_bytes": 100}
+
+
 def test_a_run_by_itself_is_a_system(runs: list[Path]) -> None:
     alone = System.of_run(load_run(runs[0]))
     assert (alone.name, alone.seeds, alone.sources) == ("a", [13], [str(runs[0])])

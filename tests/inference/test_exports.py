@@ -34,6 +34,7 @@ from qatk.inference.exporting import export
 from qatk.inference.samples import sample_examples, sample_for
 from qatk.inference.sources import backbone_section
 from qatk.plugins.host import PluginHost
+from qatk.results import System
 from qatk.server.served import described
 from qatk.types import Examples
 from serving import PROMISE, send, start
@@ -196,6 +197,10 @@ def test_the_runtime_of_a_recipe_predicts(run: Path, tmp_path: Path) -> None:
         "threads": None,
         "batch_tokens": 2048,
     }
+    stage, facts = result.manifest["stages"]["predict"], System.of_run(result).facts
+    assert 0 < stage["counts"]["prediction_seconds"] < stage["seconds"]
+    assert facts["examples_per_second"] == 12 / stage["counts"]["prediction_seconds"]
+    assert facts["model_bytes"] == stage["counts"]["exported_bytes"] > 0
     given = json.loads((run / "predictions.json").read_text())
     assert dict(zip(result.evaluation.examples.id, result.evaluation.predictions.text, strict=True)).items() <= (
         given.items()
