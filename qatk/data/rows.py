@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from qatk.errors import DataError, counted, listed
-from qatk.types import UNKNOWN, USUAL, Examples, usual_name
+from qatk.types import UNKNOWN, USUAL, Examples, answers_elsewhere
 
 _SEVERAL = ("id", "question", "context", "title", "spans", "answers")
 _FLAT = ("id", "title", "question", "context")
@@ -73,17 +73,12 @@ def _check_names(examples: Examples, written: Sequence[str], where: str, *, seve
     taken |= {"answer_end"} if "answer_start" in written else set()
     bad = [name for name in examples.columns if name in written or name.strip().lower() in taken]
     if "answer_start" in written:
-        bad += [name for name, values in examples.columns.items() if _other_answers(name, values, examples)]
+        answered = [first < end for first, end in _bounds(examples)]
+        cells = {name: set(zip(answered, map(bool, values), strict=True)) for name, values in examples.columns.items()}
+        bad += [name for name, rows in cells.items() if answers_elsewhere(name, rows)]
     if bad:
         what = f"a further column called {' or '.join(map(repr, bad))} would be read as something else"
         raise DataError(what, where=where, fix="rename it in the data, or convert to another form")
-
-
-def _other_answers(name: str, values: Sequence[str], examples: Examples) -> bool:
-    """Whether cells of a column with an answer's usual name are filled where others have no answer, and only there."""
-    if usual_name([name], "answers") is None or not any(values) or not len(examples.answer_text):
-        return False
-    return all(not value or first == end for value, (first, end) in zip(values, _bounds(examples), strict=True))
 
 
 def _bounds(examples: Examples) -> list[tuple[int, int]]:

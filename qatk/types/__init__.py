@@ -17,7 +17,7 @@ from qatk.types.features import FeatureColumns, Features
 from qatk.types.further import ALL_COLUMNS, column_values
 from qatk.types.groups import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, Group, groups_of
 from qatk.types.mapped import Spool, TextColumn, release, zeros
-from qatk.types.names import USUAL, usual_name
+from qatk.types.names import USUAL, answers_elsewhere, usual_name
 from qatk.types.padding import PaddedWindows, batches_by_length, pad_windows
 from qatk.types.predictions import NBest, Predictions, Span, Spans
 from qatk.types.ragged import ragged_rows
@@ -95,6 +95,7 @@ __all__ = [
     "TextColumn",
     "TokenScores",
     "TrainEvent",
+    "answers_elsewhere",
     "arrow_table",
     "as_starts",
     "batches_by_length",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from qatk.spelling import commanded
 
@@ -32,6 +32,17 @@ def setting_of(role: str, value: str = "NAME") -> str:
 def usual_name(names: Iterable[str], role: str) -> str | None:
     """The first of the usual names for ``role`` that is among the names of columns, in any case, blanks aside."""
     return find_name(names, USUAL[role])
+
+
+def answers_elsewhere(name: str, rows: Set[tuple[bool, bool]]) -> bool:
+    """Whether a column has the answers that another lacks: it is called like one, and filled where that is empty alone.
+
+    Args:
+        name: what it is called.
+        rows: whether rows have answers in the other column, which some have, and are filled in this one.
+    """
+    by_name = usual_name([name], "answers") is not None
+    return by_name and {(True, False), (False, True)} <= rows and (True, True) not in rows
 
 
 def find_name(names: Iterable[str], wanted: Iterable[str]) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from qatk.errors import DataError, DataWarning, counted
-from qatk.types.names import USUAL, NamedColumns, find_name, setting_of, usual_name
+from qatk.types.names import USUAL, NamedColumns, answers_elsewhere, find_name, setting_of, usual_name
 from qatk.types.places import hold_places
 
 
@@ -116,7 +116,7 @@ class OneColumn:
             others, first = self._others.get(name, (0, ""))
             if len(here := np.flatnonzero(filled & ~given)):
                 others, first = self._others[name] = others + len(here), first or place(int(here[0]))
-            if {(True, False), (False, True)} <= seen and (True, True) not in seen:
+            if answers_elsewhere(name, seen):
                 what = f"the answers are in {answers!r}, but in {counted(others, 'row')} in {name!r}, first in"
                 both = setting_of("answers", f"[{answers}, {name}]")
                 fix = f"{both}, takes both; {setting_of('answers')}, one alone"
