@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from qatk.errors import DataError, UsageError
+from qatk.types.missing import given
 
 _FIX = "a pandas or polars frame, a datasets.Dataset, an Arrow table, a list of dicts, or a dict of columns"
 
@@ -18,8 +19,8 @@ def arrow_table(data: object, where: str) -> pa.Table:
 
     Args:
         data: what speaks Arrow's PyCapsule interface (``__arrow_c_stream__``: frames of pandas and polars, tables of
-            pyarrow and others), a ``datasets.Dataset``, a list of mappings, or a mapping of columns. NaN and NaT in
-            pandas, and in lists of mappings or of values, are null.
+            pyarrow and others), a ``datasets.Dataset``, a list of mappings, or a mapping of columns. NaN, NaT and NA
+            in pandas, and in lists of mappings or of values, are null.
         where: what messages call it.
 
     Raises:
@@ -39,9 +40,9 @@ def arrow_table(data: object, where: str) -> pa.Table:
 
 
 def by_column(rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[Any]]:
-    """Rows as columns: all keys that any row has, with ``None`` where a row lacks one or has NaN."""
+    """Rows as columns: all keys that any row has, with ``None`` where a row lacks one or has NaN, NaT or NA."""
     names = dict.fromkeys(name for row in rows for name in row)
-    return {str(name): [_without_nan(row.get(name)) for row in rows] for name in names}
+    return {str(name): [_taken(row.get(name)) for row in rows] for name in names}
 
 
 def _converted(data: Any) -> pa.Table:
@@ -55,23 +56,18 @@ def _converted(data: Any) -> pa.Table:
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and all(isinstance(r, Mapping) for r in data):
         return pa.table(by_column(data))
     if isinstance(data, Mapping):
-        return pa.table({str(name): [_without_nan(value) for value in column] for name, column in data.items()})
+        return pa.table({str(name): [_taken(value) for value in column] for name, column in data.items()})
     raise TypeError
 
 
-def _without_nan(value: Any) -> Any:
-    """The value with ``None`` for NaN, in lists and mappings too."""
+def _taken(value: Any) -> Any:
+    """The value as Arrow takes it, in lists and mappings too: ``None`` where it is missing, days of NumPy as texts."""
     if isinstance(value, Mapping):
-        return {name: _without_nan(each) for name, each in value.items()}
+        return {name: _taken(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(each) for each in value]
-    return None if _is_nan(value) else value
-
-
-def _is_nan(value: Any) -> bool:
-    """Of single values, NaN and the NaT of NumPy and pandas alone are unequal to themselves."""
-    unequal = value != value
-    return isinstance(unequal, bool | np.bool_) and bool(unequal)
+        return [_taken(each) for each in value]
+    value = given(value)
+    return str(value) if isinstance(value, np.datetime64) and np.datetime_data(value.dtype)[0] in "YMWDhm" else value
 
 
 def _name(data: object) -> str:

@@ -9,6 +9,7 @@ from datetime import date, time
 from decimal import Decimal
 
 from qatk.errors import DataError, DataWarning
+from qatk.types.missing import given
 
 _SHOWN = 12
 ALL_COLUMNS = "*"
@@ -72,7 +73,7 @@ def _text_of(value: object) -> str | None:
     """One value as a text; ``None`` for what is none."""
     if isinstance(value, str):
         return value
-    if value is None or value != value:  # NaN, which JSON of Python has in place of null
+    if given(value) is None:
         return ""
     if isinstance(value, bool | int | float):
         return json.dumps(value)

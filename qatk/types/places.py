@@ -12,6 +12,7 @@ from itertools import pairwise
 import pyarrow as pa
 
 from qatk.errors import DataError, counted
+from qatk.types.missing import given
 from qatk.types.names import setting_of, usual_name
 
 _LIMIT = 1 << 63
@@ -40,7 +41,7 @@ def places_of(answers: object, start: object, end: object, context: object, *, o
         DataError: without a place, for answers that are no texts, starts that are no positions, and another number of
             them than of answers.
     """
-    answers, start, end = _given(answers), _given(start), _given(end)
+    answers, start, end = given(answers), given(start), given(end)
     if isinstance(answers, str):
         cell, answers = answers, _parsed(answers)
         if answers == cell and _lacks_commas(cell):
@@ -116,17 +117,12 @@ def quoted(value: object) -> str:
 
 
 def _listed(value: object) -> list[object]:
-    return [_given(each) for each in value] if isinstance(value, list) else [] if _given(value) is None else [value]
+    return [given(each) for each in value] if isinstance(value, list) else [] if given(value) is None else [value]
 
 
 def _whole(value: object) -> object:
     """The value; a float that is a whole number, as frames have them in columns with gaps, as such."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _given(value: object) -> object:
-    """The value, or ``None`` for NaN, which frames and JSON of Python have in place of null."""
-    return None if isinstance(value, float) and value != value else value
 
 
 def _parsed(cell: str) -> object:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import datasets
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -90,13 +91,25 @@ def test_an_answer_stands_at_whole_words(recwarn: pytest.WarningsRecorder) -> No
 
 def test_nan_is_null(recwarn: pytest.WarningsRecorder) -> None:
     columns = {**COLUMNS, "answers": ["Oslo. Oslo", math.nan, "Bob"], "title": ["T", math.nan, "U"]}
-    columns["seen"] = [pd.Timestamp(2026, 1, 1), pd.NaT, pd.NaT]
+    columns |= {"seen": [pd.Timestamp(2026, 1, 1), pd.NaT, pd.NaT], "hard": [True, pd.NA, None]}
     for form in ("list", "dict", "pandas"):
-        examples = Examples.from_rows(FORMS[form](columns))
+        examples = Examples.from_rows(FORMS[form](columns), columns=["seen", "hard"])
+        assert {name: list(values) for name, values in examples.columns.items()} == {
+            "seen": ["2026-01-01T00:00:00", "", ""],
+            "hard": ["true", "", ""],
+        }
         assert [examples.answers_of(row) for row in range(3)] == [["Oslo. Oslo"], [], ["Bob"]]
         assert list(examples.title) == ["T", "", "U"]
         with pytest.raises(DataError, match="the column 'question' is null in 1 row, first in row 1"):
             Examples.from_rows(FORMS[form]({**columns, "question": ["Where?", math.nan, "Who?"]}))
+
+
+@pytest.mark.parametrize("day", ["2026", "2026-01", "2026-01-02", "2026-01-02T03", "2026-01-02T03:04:05"])
+def test_days_of_numpy_are_texts_as_they_are_written(day: str) -> None:
+    days = np.array([day, "NaT"], np.datetime64(day).dtype)
+    columns = {"question": ["Who?", "When?"], "context": [OSLO, OSLO], "day": list(days)}
+    for form in ("list", "dict"):
+        assert list(Examples.from_rows(FORMS[form](columns), columns=["day"]).columns["day"]) == [day, ""]
 
 
 @pytest.mark.parametrize(
