@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 
 from qatk.display import UNSPACED
@@ -154,6 +155,7 @@ _WORDS: dict[str, dict[str, str]] = {
     },
 }
 """The question words of each language by group; ``_`` stands for blanks."""
+_VOWELS = re.compile("[\u064b-\u0652\u0670]")
 
 
 def known_languages() -> list[str]:
@@ -166,13 +168,13 @@ def group_of(question: str, language: str) -> str:
     if language not in _WORDS:
         return OTHER
     pattern, groups = _table(language)
-    found = pattern.search(question.lower())
+    found = pattern.search(_plain(question))
     return groups[" ".join(found[0].split())] if found else OTHER
 
 
 @cache
 def _table(language: str) -> tuple[re.Pattern[str], dict[str, str]]:
-    """What finds a question word in lower case, and the group of each."""
+    """What finds a question word in a plain question, and the group of each."""
     groups = {word.replace("_", " "): name for name, words in _WORDS[language].items() for word in words.split()}
     longest = sorted(groups, key=len, reverse=True)
     apart = not UNSPACED.match(longest[0]) and language != "ko"  # where nothing parts words, they stand anywhere
@@ -180,3 +182,8 @@ def _table(language: str) -> tuple[re.Pattern[str], dict[str, str]]:
     # Unlike \b, this keeps words of Hindi apart: its vowel signs are no letters to re.
     edge = r"[\w\u0900-\u0903\u093a-\u094f]"
     return re.compile(rf"(?<!{edge})(?:{words})(?!{edge})" if apart else words), groups
+
+
+def _plain(text: str) -> str:
+    """A text in lower case, accents and apostrophes written in one way, the short vowels of Arabic left out."""
+    return _VOWELS.sub("", unicodedata.normalize("NFC", text.lower()).replace("\u2019", "'"))
