@@ -159,8 +159,7 @@ class Tokens:
     @classmethod
     def of(cls, features: Features, begin: int, stop: int) -> Tokens:
         """Those of a range of windows."""
-        offsets = features.token_offsets[begin : stop + 1]
-        among = slice(int(offsets[0]), int(offsets[-1]))
+        among, offsets = ragged.ragged_range(features.token_offsets, begin, stop)
         position = np.flatnonzero(features.char_start[among] < features.char_end[among])
         left, right = (column[among][position].astype(np.int64) for column in (features.char_start, features.char_end))
         return cls(ragged.owners(offsets)[position], position, left, right)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,7 +12,13 @@ from qatk.errors import counted
 from qatk.types.arrays import Int8, Int32, Int64, check_offsets, freeze, row_numbers
 from qatk.types.examples import Examples
 from qatk.types.mapped import Spool, release
-from qatk.types.ragged import ragged_rows
+from qatk.types.ragged import ragged_range, ragged_rows
+
+_EACH = ("example_index", "null_index")
+_FLAT = ("input_ids", "type_ids", "char_start", "char_end")
+_TARGETS = ("start_target", "end_target")
+_SPANS = ("span_start", "span_end")
+"""Columns with a value for each window; for each token; for each window with targets; for each span of an answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,30 +114,26 @@ class Features:
 
     def among(self, begin: int, stop: int) -> Features:
         """The windows from ``begin`` up to ``stop``, as views: nothing is copied but their offsets."""
-        tokens = slice(int(self.token_offsets[begin]), int(self.token_offsets[stop]))
-        flat = {name: getattr(self, name)[tokens] for name in ("input_ids", "type_ids", "char_start", "char_end")}
-        each = {name: getattr(self, name)[begin:stop] for name in ("example_index", "null_index")}
-        if self.start_target is not None and self.end_target is not None:
-            each |= {"start_target": self.start_target[begin:stop], "end_target": self.end_target[begin:stop]}
-        if self.span_offsets is not None and self.span_start is not None and self.span_end is not None:
-            spans = slice(int(self.span_offsets[begin]), int(self.span_offsets[stop]))
-            each["span_offsets"] = self.span_offsets[begin : stop + 1] - self.span_offsets[begin]
-            each |= {"span_start": self.span_start[spans], "span_end": self.span_end[spans]}
-        offsets = self.token_offsets[begin : stop + 1] - self.token_offsets[begin]
-        return Features(token_offsets=offsets, counts=self.counts, **flat, **each)
+        return self._part(slice(begin, stop), lambda offsets: ragged_range(offsets, begin, stop))
 
     def take(self, rows: Int64) -> Features:
         """These windows only; ``rows`` must keep the order of the examples."""
         rows = row_numbers(rows, len(self))
-        positions, offsets = ragged_rows(self.token_offsets, rows)
-        flat = {name: getattr(self, name)[positions] for name in ("input_ids", "type_ids", "char_start", "char_end")}
-        each = {name: getattr(self, name)[rows] for name in ("example_index", "null_index")}
-        if self.start_target is not None and self.end_target is not None:
-            each |= {"start_target": self.start_target[rows], "end_target": self.end_target[rows]}
-        if self.span_offsets is not None and self.span_start is not None and self.span_end is not None:
-            spans, each["span_offsets"] = ragged_rows(self.span_offsets, rows)
-            each |= {"span_start": self.span_start[spans], "span_end": self.span_end[spans]}
-        return Features(token_offsets=offsets, counts=self.counts, **flat, **each)
+        return self._part(rows, lambda offsets: ragged_rows(offsets, rows))
+
+    def _part(self, windows: slice | Int64, ragged: Callable[[Int64], tuple[slice | Int64, Int64]]) -> Features:
+        """Some windows; ``ragged`` gives, by the offsets of all, where the values of these lie, and their offsets."""
+
+        def picked(names: Iterable[str], where: slice | Int64) -> dict[str, Any]:
+            return {name: getattr(self, name)[where] for name in names}
+
+        tokens, offsets = ragged(self.token_offsets)
+        each = (*_EACH, *_TARGETS) if self.has_targets else _EACH
+        columns = picked(_FLAT, tokens) | picked(each, windows)
+        if self.span_offsets is not None:
+            spans, columns["span_offsets"] = ragged(self.span_offsets)
+            columns |= picked(_SPANS, spans)
+        return Features(token_offsets=offsets, counts=self.counts, **columns)
 
 
 class FeatureColumns:
@@ -142,13 +144,8 @@ class FeatureColumns:
         spans: whether they have all spans of each window's answer too.
     """
 
-    _EACH = ("example_index", "null_index")
-    _FLAT = ("input_ids", "type_ids", "char_start", "char_end")
-    _TARGETS = ("start_target", "end_target")
-    _SPANS = ("span_start", "span_end")
-
     def __init__(self, *, targets: bool, spans: bool = False) -> None:
-        names = (*self._EACH, *self._FLAT, *(self._TARGETS if targets else ()), *(self._SPANS if spans else ()))
+        names = (*_EACH, *_FLAT, *(_TARGETS if targets else ()), *(_SPANS if spans else ()))
         self._columns = {name: Spool[np.generic](np.int8 if name == "type_ids" else np.int32) for name in names}
         self._offsets = {name: Spool(np.int64) for name in ("token_offsets", *(["span_offsets"] if spans else []))}
         self._ends = dict.fromkeys(self._offsets, 0)

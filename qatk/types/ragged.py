@@ -6,7 +6,7 @@ The common operations on such columns have their names here.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qatk.types.arrays import Bool, Int32, Int64
 
@@ -21,6 +21,11 @@ def offsets_of(lengths: NDArray[np.integer]) -> Int64:
 def owners(offsets: Int64) -> Int64:
     """int64[values]: the row that each value belongs to."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def owners_at(offsets: Int64, places: ArrayLike) -> Int64:
+    """int64[places]: the row that the value at each place belongs to."""
+    return np.searchsorted(offsets, places, side="right") - 1
 
 
 def positions(offsets: Int64) -> Int64:
@@ -49,6 +54,12 @@ def ragged_rows(offsets: Int64, rows: NDArray[np.integer]) -> tuple[Int64, Int64
     first = offsets[rows]
     lengths = offsets[rows + 1] - first
     return ranges(first, lengths), offsets_of(lengths)
+
+
+def ragged_range(offsets: Int64, begin: int, stop: int) -> tuple[slice, Int64]:
+    """As :func:`ragged_rows`, of the rows from ``begin`` up to ``stop``: a slice, which copies nothing, and offsets."""
+    edges = offsets[begin : stop + 1]
+    return slice(int(edges[0]), int(edges[-1])), edges - edges[0]
 
 
 def begins(*columns: Int64 | Int32) -> Bool:

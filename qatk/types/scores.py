@@ -12,7 +12,7 @@ from qatk.errors import counted
 from qatk.types.arrays import Float32, Int32, Int64, freeze
 from qatk.types.features import Features
 from qatk.types.mapped import Scalar, Spool
-from qatk.types.ragged import ragged_rows
+from qatk.types.ragged import ragged_range, ragged_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,14 @@ class SpanCandidates:
         if (np.diff(self.feature) < 0).any():
             raise ValueError("SpanCandidates.feature must not decrease")
 
+    def offsets(self, windows: int) -> Int64:
+        """int64[windows + 1]: where the spans of each window begin."""
+        return np.searchsorted(self.feature, np.arange(windows + 1))
+
+    def of_windows(self, begin: int, stop: int) -> slice:
+        """Where the spans of the windows from ``begin`` up to ``stop`` lie."""
+        return slice(*np.searchsorted(self.feature, [begin, stop]).tolist())
+
 
 @dataclass(frozen=True, eq=False)
 class TokenScores:
@@ -58,7 +66,7 @@ class TokenScores:
         if self.begin is not None:
             freeze(self, "begin", np.float32, len(self.inside))
 
-    def take(self, tokens: Int64) -> TokenScores:
+    def take(self, tokens: Int64 | slice) -> TokenScores:
         """The scores of these tokens only."""
         return TokenScores(self.inside[tokens], None if self.begin is None else self.begin[tokens])
 
@@ -95,15 +103,13 @@ class SpanScores:
     def among(self, features: Features, begin: int, stop: int) -> SpanScores:
         """The scores of the windows from ``begin`` up to ``stop``, of all the ``features`` that have scores."""
         if (spans := self.candidates) is not None:
-            # Candidates are in the order of windows: these lie between where the first and the last would go.
-            kept = slice(*np.searchsorted(spans.feature, [begin, stop]).tolist())
+            kept = spans.of_windows(begin, stop)
             feature = spans.feature[kept] - np.int32(begin)
             taken = SpanCandidates(feature, spans.start[kept], spans.end[kept], spans.score[kept])
             return SpanScores(self.null[begin:stop], candidates=taken)
-        tokens = slice(int(features.token_offsets[begin]), int(features.token_offsets[stop]))
-        if (of := self.tokens) is not None:
-            tagged = TokenScores(of.inside[tokens], None if of.begin is None else of.begin[tokens])
-            return SpanScores(self.null[begin:stop], tokens=tagged)
+        tokens, _ = ragged_range(features.token_offsets, begin, stop)
+        if self.tokens is not None:
+            return SpanScores(self.null[begin:stop], tokens=self.tokens.take(tokens))
         assert self.start is not None
         assert self.end is not None
         return SpanScores(self.null[begin:stop], self.start[tokens], self.end[tokens])

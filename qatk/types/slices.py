@@ -11,7 +11,7 @@ from qatk.types.arrays import Int32, Int64
 from qatk.types.examples import Examples
 from qatk.types.mapped import Spool, TextColumn
 from qatk.types.predictions import NBest, Predictions, Spans
-from qatk.types.ragged import offsets_of
+from qatk.types.ragged import offsets_of, owners_at, ragged_range
 
 CHUNK = 4096
 """Examples whose texts are made together."""
@@ -35,7 +35,7 @@ class Slices(TextColumn):
 
     def at(self, index: int) -> str:
         """The slice at an index from 0 on."""
-        example = index if self._offsets is None else int(np.searchsorted(self._offsets, index, side="right")) - 1
+        example = index if self._offsets is None else int(owners_at(self._offsets, index))
         context = self._contexts[int(self._context_index[example])]
         return context[self._start[index] : self._end[index]]
 
@@ -43,8 +43,8 @@ class Slices(TextColumn):
         for low in range(0, len(self._context_index), CHUNK):
             context, among = self._context_index[low : low + CHUNK], slice(low, low + CHUNK)
             if self._offsets is not None:
-                offsets = self._offsets[low : low + CHUNK + 1]
-                context, among = np.repeat(context, np.diff(offsets)), slice(int(offsets[0]), int(offsets[-1]))
+                among, offsets = ragged_range(self._offsets, low, low + CHUNK)
+                context = np.repeat(context, np.diff(offsets))
             ranges = zip(context.tolist(), self._start[among].tolist(), self._end[among].tolist(), strict=True)
             yield from [self._contexts[index][start:end] for index, start, end in ranges]
 

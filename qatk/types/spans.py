@@ -51,11 +51,10 @@ def spans_of_window(features: Features, scores: SpanScores, window: int, max_ans
     """
     if scores.tokens is not None:
         raise ValueError("scores of tokens are not of spans")
-    tokens = slice(int(features.token_offsets[window]), int(features.token_offsets[window + 1]))
+    tokens, _ = ragged.ragged_range(features.token_offsets, window, window + 1)
     char_start, char_end = features.char_start[tokens], features.char_end[tokens]
     if (candidates := scores.candidates) is not None:
-        # Candidates are in the order of windows: this one's lie between where it and the next would go.
-        among = slice(*np.searchsorted(candidates.feature, [window, window + 1]).tolist())
+        among = candidates.of_windows(window, window + 1)
         first, last, score = candidates.start[among], candidates.end[among], candidates.score[among]
     else:
         assert scores.start is not None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from qatk.types import Bool, Features, Float32, Int32, Int64
+from qatk.types import Bool, Features, Float32, Int32, Int64, ragged
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 TILE_CELLS = 1 << 18
@@ -82,8 +82,7 @@ class Block:
     @classmethod
     def cut(cls, features: Features, start: Float32, end: Float32, begin: int, stop: int) -> Block:
         """The windows from ``begin`` up to ``stop``, with scores float32[T] for all tokens of ``features``."""
-        offsets = features.token_offsets[begin : stop + 1]
-        tokens = slice(int(offsets[0]), int(offsets[-1]))
+        tokens, offsets = ragged.ragged_range(features.token_offsets, begin, stop)
         char_start, char_end = features.char_start[tokens], features.char_end[tokens]
         length = np.diff(offsets)
         # A matrix row read from the last window's start may run this far past the end.
@@ -93,11 +92,10 @@ class Block:
         unusual[1:] |= (char_start[1:] == char_start[:-1]) | (char_end[1:] == char_end[:-1])
         unusual &= inside
         odd = np.zeros(stop - begin, np.bool_)
-        # Which window each token lies in: the first whose end is beyond it.
-        odd[np.searchsorted(offsets[1:] - offsets[0], np.flatnonzero(unusual), side="right")] = True
+        odd[ragged.owners_at(offsets, np.flatnonzero(unusual))] = True
         return cls(
             example=features.example_index[begin:stop].astype(np.int64),
-            first=offsets[:-1] - offsets[0],
+            first=offsets[:-1],
             length=length,
             start=_inside_only(start[tokens], inside, padding),
             end=_inside_only(end[tokens], inside, padding),

@@ -122,7 +122,7 @@ def _merge_block(features: Features, scores: SpanScores, begin: int, stop: int, 
     owners = features.example_index[begin:stop]
     # Windows are in the order of examples: each run of equal owners is one example.
     first = np.flatnonzero(ragged.begins(owners))
-    tokens = slice(int(features.token_offsets[begin]), int(features.token_offsets[stop]))
+    tokens, _ = ragged.ragged_range(features.token_offsets, begin, stop)
     kept = overlap.place[overlap.first]
     columns = {name: getattr(features, name)[tokens][kept] for name in ("char_start", "char_end")}
     row = np.searchsorted(owners[first], overlap.example)
@@ -144,7 +144,7 @@ def _merge_block(features: Features, scores: SpanScores, begin: int, stop: int, 
 
 def _places(features: Features, spans: SpanCandidates, begin: int, stop: int) -> tuple[Int64, Int64, Float32]:
     """Where the spans of the windows from ``begin`` up to ``stop`` start and end among their tokens; and the scores."""
-    among = slice(*np.searchsorted(spans.feature, [begin, stop]).tolist())
+    among = spans.of_windows(begin, stop)
     base = features.token_offsets[spans.feature[among]] - features.token_offsets[begin]
     return base + spans.start[among], base + spans.end[among], spans.score[among]
 

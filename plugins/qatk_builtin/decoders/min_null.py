@@ -102,10 +102,9 @@ class MinNullDecoder:
                 release(scores.start, scores.end, features.char_start, features.char_end)
                 advance("decoding", stop, len(features))
         elif (candidates := scores.candidates) is not None:
-            # Candidates are in the order of windows: those of window k lie between where k and k + 1 would go.
-            offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
+            offsets = candidates.offsets(len(features))
             for begin, stop in blocks(features.example_index, offsets):
-                rows = slice(int(offsets[begin]), int(offsets[stop]))
+                rows, _ = ragged.ragged_range(offsets, begin, stop)
                 spans = valid_candidates(features, candidates, rows, longest)
                 yield rank(spans, size) if self.options.overlapping else apart(rank(spans, max(1, len(spans))), size)
                 advance("decoding", stop, len(features))
@@ -148,11 +147,11 @@ def refuse_tokens(scores: SpanScores) -> None:
 
 def _check_tokens(examples: Examples, features: Features, scores: SpanScores, begin: int, stop: int) -> None:
     """Raise where a token of these windows has a score that cannot be added and compared."""
-    offsets = features.token_offsets[begin : stop + 1]
-    owners, tokens = features.example_index[begin:stop], slice(int(offsets[0]), int(offsets[-1]))
+    tokens, offsets = ragged.ragged_range(features.token_offsets, begin, stop)
+    owners = features.example_index[begin:stop]
     for column, what in ((scores.start, "a start"), (scores.end, "an end")):
         assert column is not None
-        check_numbers(examples, column[tokens], owners, what, offsets - offsets[0])
+        check_numbers(examples, column[tokens], owners, what, offsets)
 
 
 def check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str, offsets: Int64 | None = None) -> None:
@@ -160,8 +159,7 @@ def check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str,
     if len(scores) == 0 or scores.max() <= LIMIT:  # the maximum is NaN where any score is
         return
     at = int((scores <= LIMIT).argmin())
-    # The last row that begins at or before the place.
-    row = at if offsets is None else int(np.searchsorted(offsets, at, side="right")) - 1
+    row = at if offsets is None else int(ragged.owners_at(offsets, at))
     raise PluginError(
         f"the model scored {what} {scores[at]:g}",
         where=f"example {examples.id[owners[row]]}",

@@ -30,11 +30,9 @@ class Overlap:
     @classmethod
     def of(cls, features: Features, begin: int, stop: int) -> Overlap:
         """That of the windows from ``begin`` up to ``stop``, which are whole examples."""
-        offsets = features.token_offsets[begin : stop + 1]
-        tokens = slice(int(offsets[0]), int(offsets[-1]))
+        tokens, offsets = ragged.ragged_range(features.token_offsets, begin, stop)
         place = np.flatnonzero(features.char_start[tokens] >= 0)
-        # Which window each place lies in: the first whose end is beyond it.
-        window = np.searchsorted(offsets[1:] - offsets[0], place, side="right")
+        window = ragged.owners_at(offsets, place)
         example = features.example_index[begin:stop][window]
         characters = (features.char_end[tokens][place], features.char_start[tokens][place], example)
         keys = (_ranks(window, characters), *characters)

@@ -123,11 +123,10 @@ def _merged(
     """The tokens of the windows from ``begin`` up to ``stop``, which are whole examples, numbered from ``base`` on."""
     assert scores.tokens is not None
     overlap = Overlap.of(features, begin, stop)
-    offsets = features.token_offsets[begin : stop + 1]
-    tokens = slice(int(offsets[0]), int(offsets[-1]))
+    tokens, offsets = ragged.ragged_range(features.token_offsets, begin, stop)
     inside = scores.tokens.inside[tokens]
-    check_numbers(examples, inside, features.example_index[begin:stop], "a token", offsets - offsets[0])
-    window = np.searchsorted(offsets[1:] - offsets[0], overlap.place, side="right")
+    check_numbers(examples, inside, features.example_index[begin:stop], "a token", offsets)
+    window = ragged.owners_at(offsets, overlap.place)
     size = len(overlap.first)
     odds = inside[overlap.place] - scores.null[begin:stop][window]
     merged = combined(odds, overlap.weight, overlap.token, size, "max")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from qatk.api import Features, SpanScores
-from qatk.types import Float32, Int64, Spool, release
+from qatk.types import Float32, Int64, Spool, ragged, release
 
 _STRETCH = 1 << 12
 """Windows at a time, which bounds the memory."""
@@ -20,7 +20,7 @@ def by_probability(features: Features, scores: SpanScores, temperature: float) -
     Within a window, spans and "no answer" differ as before, by that scale. Columns may be memory-mapped.
     """
     if (candidates := scores.candidates) is not None:
-        offsets = np.searchsorted(candidates.feature, np.arange(len(features) + 1))
+        offsets = candidates.offsets(len(features))
         spans, null = candidates.score / temperature, scores.null / temperature
         total = np.logaddexp(_log_sums(spans, offsets), null)
         given = spans - total[candidates.feature]
@@ -29,15 +29,15 @@ def by_probability(features: Features, scores: SpanScores, temperature: float) -
     assert scores.end is not None
     null = scores.null / temperature
     starts, ends = Spool(np.float32), Spool(np.float32)
-    for first in range(0, len(features), _STRETCH):
-        offsets = features.token_offsets[first : first + _STRETCH + 1]
-        tokens = slice(int(offsets[0]), int(offsets[-1]))
+    for begin in range(0, len(features), _STRETCH):
+        stop = min(begin + _STRETCH, len(features))
+        tokens, offsets = ragged.ragged_range(features.token_offsets, begin, stop)
         for column, part in ((scores.start, starts), (scores.end, ends)):
             values = column[tokens] / temperature
-            total = _log_sums(values, offsets - offsets[0])
+            total = _log_sums(values, offsets)
             total[np.isneginf(total)] = 0  # nothing may start here, or end: it stays so
             part.append(values - np.repeat(total, np.diff(offsets)))
-            null[first : first + _STRETCH] -= total
+            null[begin:stop] -= total
         release(scores.start, scores.end)
     return SpanScores(null, starts.column(), ends.column())
 

@@ -95,12 +95,10 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 
 def _places(features: Features, begin: int, end: int) -> Int64:
     """int64[windows, 2]: the characters of the context that windows cover, end exclusive; 0, 0 where none."""
-    offsets = features.token_offsets[begin : end + 1]
-    tokens = slice(int(offsets[0]), int(offsets[-1]))
+    tokens, offsets = ragged.ragged_range(features.token_offsets, begin, end)
     start, stop = features.char_start[tokens].astype(np.int64), features.char_end[tokens].astype(np.int64)
     first = np.where(start >= 0, start, np.iinfo(np.int64).max)
-    edges = offsets[:-1] - offsets[0]
-    low, high = np.minimum.reduceat(first, edges), np.maximum.reduceat(stop, edges)
+    low, high = np.minimum.reduceat(first, offsets[:-1]), np.maximum.reduceat(stop, offsets[:-1])
     places: Int64 = np.stack([np.minimum(low, np.maximum(high, 0)), np.maximum(high, 0)], axis=1)
     return places
 

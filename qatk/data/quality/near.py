@@ -116,10 +116,9 @@ class _Shingled:
         first = range(len(self._offsets) - 1)[rows]
         parts = [np.zeros((0, _PERMUTATIONS), np.uint32)]
         for begin in range(first.start, first.stop, _BLOCK):
-            offsets = self._offsets[begin : min(begin + _BLOCK, first.stop) + 1]
-            hashes = self._hashes[offsets[0] : offsets[-1]]
-            among = (offsets - offsets[0]).astype(np.uint64)
-            made = RMinHash.digest_matrix_from_flat_token_hashes(hashes, among, _PERMUTATIONS, 0)
+            among, offsets = ragged.ragged_range(self._offsets, begin, min(begin + _BLOCK, first.stop))
+            given = self._hashes[among], offsets.astype(np.uint64)
+            made = RMinHash.digest_matrix_from_flat_token_hashes(*given, _PERMUTATIONS, 0)
             parts.append(np.array(made.to_rows(), np.uint32))
         return np.concatenate(parts)
 
