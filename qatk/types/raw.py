@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
 from qatk.errors import counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number
 from qatk.types.examples import Examples
-from qatk.types.ragged import owners
+from qatk.types.ragged import owners, ragged_rows
 from qatk.types.starts import UNKNOWN, Ambiguous
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,6 +94,32 @@ class RawExamples:
     def name_and_place(self, row: int) -> str:
         """The id of question ``row`` and where it stands; the place alone if its source has no ids."""
         return self.place(row) if self.ids_made else f"{self.id[row]} ({self.place(row)})"
+
+    def take(self, rows: Sequence[int]) -> RawExamples:
+        """These questions only, in this order; all contexts stay."""
+
+        def picked(values: Sequence[T]) -> list[T]:
+            return [values[row] for row in rows]
+
+        among, offsets = ragged_rows(self.answer_offsets, np.array(rows, np.int64))
+        place: Callable[[int], str] = self.place
+        kept = {row: new for new, row in enumerate(rows)}
+        return replace(
+            self,
+            id=picked(self.id),
+            question=picked(self.question),
+            title=picked(self.title),
+            context_index=self.context_index[rows],
+            answer_offsets=offsets,
+            answer_text=[self.answer_text[k] for k in among],
+            answer_start=[self.answer_start[k] for k in among],
+            has_gold=self.has_gold[rows],
+            impossible=picked(self.impossible),
+            answer_span=None if self.answer_span is None else self.answer_span[among],
+            columns={name: picked(values) for name, values in self.columns.items()},
+            unread=[(kept[row], what) for row, what in self.unread if row in kept],
+            place=lambda row: place(rows[row]),
+        )
 
     @classmethod
     def of(cls, examples: Examples, place: Callable[[int], str] = row_number) -> RawExamples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha1
 
@@ -232,7 +232,7 @@ def _with_ids(raw: RawExamples, changes: list[Change]) -> RawExamples:
     if len(set(raw.id)) == len(raw):
         return raw
     rows, ids = _single_ids(raw, changes)
-    return replace(_rows_of(raw, rows), id=ids)
+    return replace(raw.take(rows), id=ids)
 
 
 def _single_ids(raw: RawExamples, changes: list[Change]) -> tuple[list[int], list[str]]:
@@ -267,30 +267,3 @@ def _content(raw: RawExamples, row: int) -> bytes:
     said = (raw.id[row], raw.question[row], raw.title[row], raw.context_of(row), raw.impossible[row])
     answers = (list(raw.answer_text[among]), list(raw.answer_start[among]), span, bool(raw.has_gold[row]))
     return sha1(repr((said, answers, [values[row] for values in raw.columns.values()])).encode()).digest()
-
-
-def _rows_of(raw: RawExamples, rows: list[int]) -> RawExamples:
-    """These rows only, in this order."""
-    among, offsets = ragged.ragged_rows(raw.answer_offsets, np.array(rows, np.int64))
-
-    def take(values: Sequence[str]) -> list[str]:
-        return [values[row] for row in rows]
-
-    place: Callable[[int], str] = raw.place
-    kept = {row: new for new, row in enumerate(rows)}
-    return replace(
-        raw,
-        id=take(raw.id),
-        question=take(raw.question),
-        title=take(raw.title),
-        context_index=raw.context_index[rows],
-        answer_offsets=offsets,
-        answer_text=[raw.answer_text[k] for k in among],
-        answer_start=[raw.answer_start[k] for k in among],
-        has_gold=raw.has_gold[rows],
-        impossible=[raw.impossible[row] for row in rows],
-        answer_span=None if raw.answer_span is None else raw.answer_span[among],
-        columns={name: take(values) for name, values in raw.columns.items()},
-        unread=[(kept[row], what) for row, what in raw.unread if row in kept],
-        place=lambda row: place(rows[row]),
-    )
