@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qatk.hub.published import names_hub
 from qatk.results import Evaluation, RunResult
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def model_card(repo: str, result: RunResult | None, about: About, *, loads: bool
 
     name = repo.rpartition("/")[2]
     recipe: Mapping[str, object] = {} if result is None else result.manifest.get("recipe", {})
-    sources = _datasets(recipe)
+    run = None if result is None else result.folder
+    sources = _datasets(recipe, run)
     results = [] if result is None else list(_eval_results(result, sources))
     widget = [] if result is None else _widget(result.evaluation)
     data = ModelCardData(
@@ -59,7 +61,7 @@ def model_card(repo: str, result: RunResult | None, about: About, *, loads: bool
         pipeline_tag=TASK,
         tags=["qatk", "extractive-question-answering"],
         datasets=sorted({*about.datasets, *(name for name, _, _ in sources.values())}) or None,
-        base_model=about.base_model or _base_model(recipe),
+        base_model=about.base_model or _base_model(recipe, run),
         metrics=[metric for _, metric, _ in METRICS] if results else None,
         model_name=name if results else None,
         eval_results=results or None,
@@ -69,24 +71,22 @@ def model_card(repo: str, result: RunResult | None, about: About, *, loads: bool
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_text(repo, result, loads=loads)}"))
 
 
-def _datasets(recipe: Mapping[str, object]) -> dict[str, tuple[str, str | None, str | None]]:
+def _datasets(recipe: Mapping[str, object], run: Path | None) -> dict[str, tuple[str, str | None, str | None]]:
     """By split, the hub id, configuration and split of data that a recipe reads from the hub."""
     data = recipe.get("data")
     parts = data if isinstance(data, Mapping) else {}
     return {
         split: (part["name"], part.get("config"), part.get("split"))
         for split, part in parts.items()
-        if str(part["use"]).rpartition("/")[2] == "hub" and not Path(str(part.get("name"))).exists()
+        if str(part["use"]).rpartition("/")[2] == "hub" and names_hub(part.get("name"), run)
     }
 
 
-def _base_model(recipe: Mapping[str, object]) -> str | None:
+def _base_model(recipe: Mapping[str, object], run: Path | None) -> str | None:
     """The hub id that training began with; ``None`` where it was a folder, a package or nothing."""
     backbone = recipe.get("backbone")
     model = backbone.get("model") if isinstance(backbone, Mapping) else None
-    if not isinstance(model, str) or ":" in model or model.startswith((".", "/", "~")) or model.count("/") > 1:
-        return None
-    return None if Path(model).exists() else model
+    return model if names_hub(model, run) else None
 
 
 def _eval_results(result: RunResult, sources: Mapping[str, tuple[str, str | None, str | None]]) -> Iterator[EvalResult]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from qatk.errors import ModelError, QatkError, UsageError
 from qatk.exports.folder import is_export, read_export
 from qatk.hub.card import About, model_card
+from qatk.hub.published import of_run
 from qatk.hub.refusals import check_repo, token_or_refuse, writing_errors
 from qatk.inference.sources import CONFIG, PUBLISHED, is_run
 from qatk.plugins.model_types import HEAD_WEIGHTS
@@ -19,8 +20,6 @@ from qatk.run_folder.parameters import FILE as PARAMETERS
 from qatk.spelling import spelled
 
 CARD = "README.md"
-OF_RUN = ("manifest.json", "recipe.yaml", "metrics.json", "report.md", "calibration.json", PARAMETERS)
-"""Files of a run that go along; its data and its answers do not."""
 _PLAIN = (".json", ".md", ".yaml", ".txt", ".jinja", ".py")
 """Endings of files that are looked through for the token."""
 _OF_A_MODEL = re.compile(
@@ -90,7 +89,7 @@ def package(model: str | Path, repo: str, about: About | None = None) -> Package
     result: RunResult | None = None
     if run is not None and run == Path(model):
         result = load_run(run, nbest=False)
-        files |= {f"{PUBLISHED}/{name}": run / name for name in OF_RUN if (run / name).is_file()}
+        files |= {f"{PUBLISHED}/{name}": content for name, content in of_run(run).items()}
     if CARD in files and about not in (None, About()):
         raise UsageError(
             "the model has a card already", where=str(files[CARD]), fix="edit it, and leave out the options"
@@ -106,17 +105,17 @@ def _folders(model: Path) -> tuple[Path, Path | None]:
     if not model.is_dir():
         what = f"{model} is a file, not the folder of a model" if model.is_file() else f"there is no folder {model}"
         raise ModelError(what, fix="name a run folder, or the folder of a saved model")
-    of_run = is_run(model)
-    folder = model / "model" if of_run else model
+    has_run = is_run(model)
+    folder = model / "model" if has_run else model
     if not (folder / CONFIG).is_file():
         lacks = f"has no {CONFIG}" if folder.is_dir() else "is missing"
         fix = "name a run folder, or the folder of a saved model"
-        if of_run:
+        if has_run:
             fix = "a model that transformers cannot read stays a run folder: archive that"
         elif is_export(model):
             fix = f"publish the model that it was exported from, {read_export(model).model}"
         raise ModelError(f"{model} is no model that can be published: {folder} {lacks}", fix=fix)
-    if of_run:
+    if has_run:
         return folder, model
     return folder, model / PUBLISHED if is_run(model / PUBLISHED) else None
 

@@ -75,8 +75,9 @@ def check_suppliers(components: Sequence[ComponentRecord], host: PluginHost, whe
     changed: dict[tuple[str, str], list[str]] = {}
     for row, found in zip(components, refuse_absent(components, host, where), strict=True):
         now = describe_component(found)
-        if now.version != row.version or (row.source and now.source != row.source):
-            what = f"now {now.version}" if now.version != row.version else "its source changed since"
+        newer = now.version != row.version and row.distribution != "file"  # whose version is its path
+        if newer or (row.source and now.source != row.source):
+            what = f"now {now.version}" if newer else "its source changed since"
             changed.setdefault((f"{row.distribution} {row.version}", what), []).append(f"{row.kind} {row.name!r}")
     if changed:
         said = "; ".join(f"{', '.join(names)} of {owner}, {what}" for (owner, what), names in changed.items())

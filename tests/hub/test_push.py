@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from huggingface_hub import ModelCard, constants
 from typer.testing import CliRunner
 
@@ -22,8 +23,11 @@ from qatk.cli import app
 from qatk.errors import QatkError
 from qatk.evaluation.evaluate import read_data
 from qatk.hub.card import About, model_card
+from qatk.hub.published import Shortened
+from qatk.hub.push import package
 from qatk.inference.predict import predict_file
 from qatk.inference.sources import PUBLISHED
+from qatk.run_folder.manifest import Manifest
 from small import write_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the hub's client, by httpx
@@ -72,9 +76,11 @@ def test_a_run_comes_back_with_the_same_answers(folder: Path, hub: Hub, tmp_path
     assert pushed.files == {name: len(data) for name, data in files.items()}
     of_model = {path.name: path.read_bytes() for path in (folder / "run" / "model").iterdir()}
     assert "head.safetensors" in of_model
-    of_run = ("manifest.json", "recipe.yaml", "metrics.json", "report.md", "calibration.json")
+    of_run = ("metrics.json", "report.md", "calibration.json")
     due = of_model | {f"{PUBLISHED}/{name}": (folder / "run" / name).read_bytes() for name in of_run}
-    assert files == due | {"README.md": files["README.md"]}
+    made = ("README.md", f"{PUBLISHED}/manifest.json", f"{PUBLISHED}/recipe.yaml")
+    assert files == due | {name: files[name] for name in made}
+    assert not any(str(folder).encode() in data for data in files.values())
     assert any(line.startswith("PUT /uploads/") for line in hub.log)
 
     assert qatk.pull("someone/mill", tmp_path / "here") == tmp_path / "here"
@@ -89,6 +95,59 @@ def test_a_run_comes_back_with_the_same_answers(folder: Path, hub: Hub, tmp_path
     assert len(found[0].splitlines()) == 24
     assert not any(TOKEN.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert not any(TOKEN.encode() in data for data in files.values())
+
+
+def test_no_path_of_this_machine_is_published(folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "acme"
+    run = shutil.copytree(folder / "run", home / "runs" / "a_b")
+    (home / "models" / "encoder").mkdir(parents=True)
+    kept = {"backbone": {"use": "hf", "model": "package:acme_free/x", "tokenizer": "someone/encoder"}}
+    data = {
+        "train": {"use": "mix", "sets": {"a": {"use": "table", "path": ["acme/a.csv", "s3://acme/b.csv"]}}},
+        "dev": {"use": "hub", "name": "someone/guilds", "split": "test"},
+        "old": {"use": "hub", "name": str(home / "old")},
+    }
+    lost = {
+        "data": data,
+        "backbone": {"use": "hf", "model": "models/encoder", "tokenizer": f"{home}/to_kens/"},
+        "trainer": {"use": "distil", "teacher": ["someone/teacher", "~/acme/teacher"]},
+        "decoder": {"use": "ensemble", "runs": ["acme/b", "C:\\acme\\c"], "note": "and/or"},
+        "trackers": [{"use": "mlflow", "tracking_uri": "https://acme"}],
+    }
+    manifest = json.loads((run / "manifest.json").read_text())
+    head = next(row for row in manifest["components"] if row["kind"] == "head")
+    head.update(distribution="file", version=str(home / "head.py"))
+    ended = {"how": "stopped", "why": str(home)}
+    (run / "manifest.json").write_text(
+        json.dumps({**manifest, "recipe": {**manifest["recipe"], **lost}, "ended": ended})
+    )
+    (run / "recipe.yaml").write_text(f"# of acme\n{json.dumps({'qatk': 1, **lost})}")
+    (run / "report.md").write_text(f"- model: {home}/to&#95;kens/ and models/encoder\n")
+    files = package(run, "someone/mill").files
+    texts = {name: text for name, text in files.items() if isinstance(text, str)}
+    assert set(texts) == {
+        "README.md",
+        *(f"{PUBLISHED}/{name}" for name in ("manifest.json", "recipe.yaml", "report.md")),
+    }
+    assert not any("acme" in text for text in texts.values())
+    assert texts[f"{PUBLISHED}/report.md"] == "- model: to_kens and encoder\n"
+    due = {
+        "data": {
+            "train": {"use": "mix", "sets": {"a": {"use": "table", "path": ["a.csv", "b.csv"]}}},
+            "dev": data["dev"],
+            "old": {"use": "hub", "name": "old"},
+        },
+        "backbone": {"use": "hf", "model": "encoder", "tokenizer": "to_kens"},
+        "trainer": {"use": "distil", "teacher": ["someone/teacher", "teacher"]},
+        "decoder": {"use": "ensemble", "runs": ["b", "c"], "note": "and/or"},
+        "trackers": [{"use": "mlflow"}],
+    }
+    assert yaml.safe_load(texts[f"{PUBLISHED}/recipe.yaml"]) == {"qatk": 1, **due}
+    published = Manifest.model_validate_json(texts[f"{PUBLISHED}/manifest.json"])
+    assert published.recipe == manifest["recipe"] | due
+    assert [row.version for row in published.components if row.kind == "head"] == ["head.py"]
+    assert Shortened(run).recipe(kept) == kept
+    assert ModelCard(str(files["README.md"])).data.base_model is None  # the folder lies beside the runs
 
 
 def test_the_card_has_what_the_hub_reads(folder: Path) -> None:

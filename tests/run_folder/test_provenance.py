@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from qatk.errors import QatkWarning, RunFolderError
@@ -9,6 +11,7 @@ from qatk.inference.bench import Measured
 from qatk.inference.bench_page import bench_html
 from qatk.plugins.host import PluginHost
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine
+from small import VAULT
 
 
 def test_the_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +29,13 @@ def test_a_component_that_its_plugin_no_longer_has_is_named() -> None:
     gone = rows[0].model_copy(update={"name": "gone"})
     with pytest.raises(RunFolderError, match=r"made with decoder 'gone' of plugin decoders \(.*\), which is not here"):
         check_suppliers([*rows, gone], host, "runs/a")
+
+
+def test_a_plugin_that_is_a_file_may_lie_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(VAULT)
+    host = PluginHost.discover(files=[str(tmp_path / "mine.py")])
+    row = describe_component(host.find("dataset", "vault"))
+    check_suppliers([row.model_copy(update={"version": "elsewhere/mine.py"})], host, "runs/a")
 
 
 def test_changed_components_of_one_owner_stand_together() -> None:
