@@ -41,7 +41,7 @@ from qatk.cli.compare_options import (
     Thresholds,
     Use,
 )
-from qatk.cli.compare_outputs import check_outputs, further, none_read, reporters_of, wanted_outputs
+from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
 from qatk.cli.compare_request import Request, Sources, Sweep
 from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
@@ -105,13 +105,12 @@ def compare_command(
     from qatk.plugins.normalisers import given_normalisation
 
     plain_warnings()
-    pattern = _pattern(grep)
+    host, pattern = plugin_host(context), _pattern(grep)
     check_figures(draws, seed, margin, detect)
-    check_outputs(json, outputs := wanted_outputs(markdown, html, report or []))
-    none_read(outputs, {"SYSTEM": inputs, "--data": [data] if data else [], "--null-odds": null_odds or []})
-    reporters = reporters_of(host := plugin_host(context), outputs, to_terminal=not json)
     how = (aligner_of(align, fuzzy, abstention or []), given_normalisation(language, language_column, host))
     sources = Sources(inputs, data, use, null_odds, na_prob_thresh, runtime, common, group_seeds, *how)
+    check_outputs(json, outputs := wanted_outputs(markdown, html, report or []), sources)
+    reporters = reporters_of(host, outputs, to_terminal=not json)
     sweep = Sweep(over, seeds, settings, out, limit, jobs, plan, launcher, keep_running, json)
     systems, outcomes = Request(sources, sweep, on, cluster, bool(html or report), bool(margin or detect)).read(host)
     comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)

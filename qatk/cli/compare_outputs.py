@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qatk.cli.data.written import another
+from qatk.cli.written import another
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
+    from qatk.cli.compare_request import Sources
     from qatk.comparison.planning import Needed
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveReporter
@@ -41,8 +42,8 @@ def wanted_outputs(markdown: Path | None, html: Path | None, reports: Sequence[s
     return found
 
 
-def check_outputs(json: bool, outputs: Sequence[Output]) -> None:
-    """Refuse outputs that would fail only after the work is done."""
+def check_outputs(json: bool, outputs: Sequence[Output], sources: Sources) -> None:
+    """Refuse outputs that would fail only after the work is done, or write over a source."""
     from qatk.files import is_there
 
     printed = [*(["--json"] if json else []), *(f"{o.option} -" for o in outputs if o.file is None)]
@@ -51,6 +52,7 @@ def check_outputs(json: bool, outputs: Sequence[Output]) -> None:
         raise UsageError(what, fix=f"give {printed[-1].removesuffix(' -')} a file")
     if any(wanted.reporter == "html" and wanted.file is None for wanted in outputs):
         raise UsageError("--html -: the page cannot be printed", fix="name a file: --html comparison.html")
+    read = {"SYSTEM": sources.inputs, "--data": sources.data and [sources.data], "--null-odds": sources.null_odds}
     files: dict[Path, str] = {}
     for wanted in outputs:
         if (file := wanted.file) is None:
@@ -60,14 +62,9 @@ def check_outputs(json: bool, outputs: Sequence[Output]) -> None:
         if (is_there(file) and file.is_dir()) or not file.parent.is_dir():
             what = f"{wanted.option} {file}: this file cannot be written"
             raise UsageError(what, fix="name a file in an existing folder")
-
-
-def none_read(outputs: Sequence[Output], read: Mapping[str, Sequence[str | Path]]) -> None:
-    """Refuse to write over files that are read, by the names of what names them."""
-    for wanted in outputs:
         for named, paths in read.items():
-            for path in paths if wanted.file is not None else ():
-                another(str(path), wanted.file, named)
+            for path in paths or ():
+                another(str(path), file, named)
 
 
 def reporters_of(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Set
-from qatk.cli.data.written import outside
 from qatk.cli.predict_shards import Jobs, KeepRunning, Launcher, OneShard, Sharding, Shards
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import (
@@ -28,6 +27,7 @@ from qatk.cli.shared import (
     plugin_host,
     print_json,
 )
+from qatk.cli.written import outside
 from qatk.errors import Interrupted, counted
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qatk.cli.data.written import another
+from qatk.cli.written import another
 from qatk.errors import DataWarning, UsageError
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.data.options import Data, Force, Set
-from qatk.cli.data.written import another, unwritten
 from qatk.cli.reading import live_dataset, warn_without_gold, with_column
 from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.written import another, unwritten
 from qatk.display.graphemes import shortened
 from qatk.display.numbers import counted, figure
 from qatk.errors import DataError, visible

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from qatk.cli.data.options import Data, Force, Set
-from qatk.cli.data.written import Out, both, plain, said
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.written import Out, both, plain, said
 from qatk.errors import visible
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from qatk.cli.data.options import Data, Force, Set
-from qatk.cli.data.written import another, unwritten
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.written import another, unwritten
 from qatk.display.numbers import counted
 from qatk.errors import UsageError, visible
 from qatk.files import ending

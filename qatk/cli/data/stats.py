@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli.data.options import Data, Set, backbone_of
-from qatk.cli.data.written import another
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import Json, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.written import another
 from qatk.errors import visible
 
 if TYPE_CHECKING:
