@@ -143,8 +143,9 @@ class _Work:
         else:
             yield Failed(self.run, self._why(state))
         self.over = True
-        for kind in ("job.json", "events"):
-            _beside(self.run, kind).unlink(missing_ok=True)
+        if _recorded(self.run) in (self.job, None):  # not where another sweep, which followed it too, made it anew
+            for kind in ("job.json", "events"):
+                _beside(self.run, kind).unlink(missing_ok=True)
 
     def _lines(self) -> list[str]:
         """The complete lines that were added since the last look."""
@@ -172,14 +173,14 @@ def _beside(run: Piece, kind: str) -> Path:
     return run.folder.with_name(f"{run.folder.name}.{kind}")
 
 
-def _recorded(run: Piece, launcher: str) -> str | None:
-    """The id of the job that this launcher was given for a run."""
+def _recorded(run: Piece, launcher: str | None = None) -> str | None:
+    """The id of the job that this launcher, or any, was given for a run."""
     try:
         record = parse_json(read_text(path := _beside(run, "job.json")), path)
     except (UsageError, DataError):
         return None
     given = record if isinstance(record, dict) else {}
-    return str(given.get("id")) if given.get("launcher") == launcher else None
+    return str(given.get("id")) if launcher in (None, given.get("launcher")) else None
 
 
 def _last_line(log: Path) -> str:

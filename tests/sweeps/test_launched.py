@@ -27,6 +27,7 @@ class NotingOptions(Options):
     log: str = ""
     places: int = 2
     events: str = ""
+    record: str = ""
 
 
 class Noting:
@@ -48,6 +49,8 @@ class Noting:
         return [job.name for job in jobs]
 
     def states(self, ids):
+        if ids and self.options.record:
+            Path(self.options.record).write_text(json.dumps({"launcher": "noting", "id": "another"}))
         return [JobState("ended", -9) for _ in ids]
 
     def cancel(self, ids):
@@ -97,6 +100,16 @@ def test_a_job_that_went_on_is_not_explained_by_what_stopped_it_before(tmp_path:
     found = list(execute(noting, planned(tmp_path, noting)[:1], tmp_path, events=lines))
     [failed] = [event for event in found if isinstance(event, Failed)]
     assert failed.message.startswith("last words (killed by SIGKILL")
+
+
+def test_the_record_of_a_job_that_another_sweep_began_stays(tmp_path: Path, noting: PluginHost) -> None:
+    run = planned(tmp_path, noting)[0]
+    record, events = (run.folder.with_name(f"{run.folder.name}.{kind}") for kind in ("job.json", "events"))
+    assert isinstance([*execute(noting, [run], tmp_path, record=str(record))][-1], Failed)
+    assert (json.loads(record.read_text())["id"], events.exists()) == ("another", True)
+    record.unlink()
+    list(execute(noting, [run], tmp_path))
+    assert (record.exists(), events.exists()) == (False, False)
 
 
 def test_a_recipe_names_the_launcher_even_if_it_lacks_what_is_varied(tmp_path: Path, noting: PluginHost) -> None:
