@@ -115,12 +115,12 @@ def here(named: str | Path | RunResult, *, model: bool = True) -> str | Path:
         raise RunFolderError(f"there is no run: no {RUN_MARK}", where=remote.url, fix="name the URL of a run folder")
     entry = local_place(url, "read") / _key(url, manifest)
     folder = entry / _ending(url)
+    with suppress(OSError):  # where it is there, and not read-only as a cache that others fill may be
+        os.utime(entry)
     if not (folder / part).is_dir():
         with storage_errors(folder):
             _fetch(remote, folder, model=model)
         _make_room(entry, limit)
-    with suppress(OSError):  # a cache that others fill may be read-only
-        os.utime(entry)
     return folder
 
 
