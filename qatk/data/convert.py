@@ -31,6 +31,8 @@ ENDINGS: Mapping[str, Form] = {
 """The format for each ending of a file name."""
 _GZ = ".gz"
 _SQUAD_KEYS = ("id", "question", "answers", "is_impossible")
+_FLAGS = {"true": True, "false": False, "": None}
+"""What ``is_impossible`` says of questions without gold, of which it is a further column."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +156,13 @@ def squad_document(examples: Examples, where: str) -> dict[str, Any]:
 
     Raises:
         DataError: for answers of several spans, which SQuAD would take for alternatives, and further columns that have
-            the name of one of its keys.
+            the name of one of its keys, but for the ``is_impossible`` of data without gold.
     """
     if examples.answer_span is not None:
         ids = [examples.id[row] for row, due in enumerate(examples.spans_due.tolist()) if due > 1]
         what = "a SQuAD file cannot hold answers of several spans, which it would take for alternatives"
         raise refusal(what, ids, where, "convert to jsonl or parquet")
-    if bad := [name for name in examples.columns if name in _SQUAD_KEYS]:
+    if bad := [name for name in examples.columns if name in _SQUAD_KEYS and not _is_flag(examples, name)]:
         what = f"a further column called {' or '.join(map(repr, bad))} has the name of a key that SQuAD gives a meaning"
         raise DataError(what, where=where, fix="rename it in the data")
     context = examples.context_index.tolist()
@@ -182,7 +184,13 @@ def _question(examples: Examples, row: int) -> dict[str, Any]:
     if examples.answer_offsets is not None:
         answers = [_answer(answer) for span in examples.spans_of_answer(row) for answer in span]
         found |= {"answers": answers, "is_impossible": not answers}
-    return {**found, **{name: values[row] for name, values in examples.columns.items()}}
+    further = {name: values[row] for name, values in examples.columns.items()}
+    return found | {name: _FLAGS[value] if name in _SQUAD_KEYS else value for name, value in further.items()}
+
+
+def _is_flag(examples: Examples, name: str) -> bool:
+    """Whether a further column is what unlabelled questions have of ``is_impossible``."""
+    return name == "is_impossible" and not examples.has_gold and _FLAGS.keys() >= set(examples.columns[name])
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

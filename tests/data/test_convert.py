@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +14,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 
+import qatk
 from qatk.api import DataError, Examples, UsageError
 from qatk.cli.reading import read_examples
 from qatk.data import form_of, save
@@ -110,6 +112,20 @@ def test_a_column_that_a_reader_of_cells_would_take_for_answers_is_refused(tmp_p
         assert (said is not None and "'label' would be read as something else" in said) is refused
         if not refused:
             assert told(read(host, tmp_path / "a.csv", examples)) == told(examples)
+
+
+def test_unlabelled_questions_keep_is_impossible(tmp_path: Path, host: PluginHost) -> None:
+    asked = [{"id": str(k), "question": "?", "is_impossible": flag} for k, flag in enumerate((True, False, None))]
+    source = write(tmp_path, document(*asked))
+    for data in (qatk.data.read(source), read_examples(host, None, str(source), [], whole=True)):
+        for name in NAMES:
+            save(data, tmp_path / name)
+            found = read_examples(host, None, str(tmp_path / name), [], whole=True)
+            assert (found.has_gold, found.columns) == (False, {"is_impossible": ["true", "false", ""]})
+        (paragraph,) = json.loads((tmp_path / "data.json").read_text("utf-8"))["data"][0]["paragraphs"]
+        assert paragraph["qas"] == asked
+    others = replace(found, columns={"is_impossible": ["true", "no", ""]})
+    assert "has the name of a key" in (refusal(others, tmp_path / "data.json") or "")
 
 
 def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def _raw(parsed: object, path: Path, columns: Sequence[str]) -> RawExamples:
     questions = [{**above, **qa} if above else qa for above, qa in _questions(whole, left)] if columns else []
     if left:
         _warn_of_lost_keys(whole, str(path))
-    return read.raw(column_values(questions, columns, str(path), used=Qa.__annotations__))
+    used = set(Qa.__annotations__) if any(read.has_gold) else Qa.__annotations__.keys() - {"is_impossible"}
+    return read.raw(column_values(questions, columns, str(path), used=used))
 
 
 def _together(path: Path, size: int) -> Iterator[list[object]]:
