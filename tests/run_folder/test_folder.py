@@ -119,7 +119,7 @@ def test_a_run_that_came_to_nothing_is_taken_over(tmp_path: Path) -> None:
 
 def test_a_folder_is_taken_once(tmp_path: Path) -> None:
     folder = begun(tmp_path / "new" / "run")
-    with pytest.raises(RunFolderError, match=r"already holds this run, unfinished\n  continue it with --resume"):
+    with pytest.raises(RunFolderError, match=r"already holds this run, unfinished\n  continue it with resume=True"):
         RunFolder.open(folder.path, ME, resume=False)
     assert RunFolder.open(folder.path, ME, resume=True).manifest == folder.manifest
 

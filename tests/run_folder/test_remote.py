@@ -60,7 +60,7 @@ def test_a_manifest_says_no_more_than_what_is_there(tmp_path: Path) -> None:
         mirror.send()
     assert files(store) == {"manifest.json": "begun", "checkpoints/a": "state", "checkpoints/b/digests.json": "{}"}
     with pytest.raises(
-        StorageError, match=f"the run is finished in {folder}: copy it from there, or send it by --resume"
+        StorageError, match=f"the run is finished in {folder}: copy it from there, or send it by resume=True"
     ):
         mirror.send(final=True)
     (store / "model" / "weights").rmdir()
@@ -138,7 +138,7 @@ def test_what_could_not_be_sent_is_sent_by_the_next_call(
         mirror = Mirror(RemoteFolder(url), folder)
     said = f"came further in this run than {url}: it goes on there, and is sent"
     if not known:
-        said = f"holds a run that never came to {url}: --resume sends it; to begin another, remove it"
+        said = f"holds a run that never came to {url}: resume=True sends it; to begin another, remove it"
     assert [str(warning.message) for warning in told] == [f"{folder} {said}"] * kept
     assert files(folder) == expected
     with locked_there(RemoteFolder(url), Lock(None)) as lock:
@@ -324,7 +324,7 @@ def test_one_machine_at_a_time_makes_the_run_of_a_url(kind: str, tmp_path: Path)
     other.check()
     assert remote.read(LOCK), "it was not its own any more"
     other.give_back()
-    with pytest.raises(RunFolderError, match=r"was taken over by a process that has ended, .*\n.* --resume goes on"):
+    with pytest.raises(RunFolderError, match=r"was taken over by a process that has ended, .*\n.* resume=True goes on"):
         cut_off.check()
     remote.write(LOCK, b"{half")
     with pytest.warns(QatkWarning, match="was left by a process that did not say which"):

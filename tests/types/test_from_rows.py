@@ -175,7 +175,7 @@ def test_a_column_that_is_not_there() -> None:
 
 def test_a_role_that_no_column_has_is_not_guessed() -> None:
     rows = [{"question": "Where?", "context": OSLO, "answers": "Bob", "start": 12.5}]
-    says = r"row 0: 12\.5 is no character position\n .*{answer_start: null} in a recipe, --set roles\.answer_start=null"
+    says = r"row 0: 12\.5 is no character position\n .*{answer_start: null} in a recipe, roles={'answer_start': None}"
     with pytest.warns(DataWarning), pytest.raises(DataError, match=says):
         Examples.from_rows(rows)
     assert Examples.from_rows(rows, roles={"answer_start": None}).spans_of(0) == [(8, 11)]
@@ -188,7 +188,7 @@ def test_a_role_that_no_column_has_is_not_guessed() -> None:
 @pytest.mark.parametrize("label", ["easy", 1, 0.5])
 def test_a_column_of_labels_that_are_no_answers(label: object) -> None:
     rows = [{"question": "Where?", "context": OSLO, "label": label}]
-    says = r"; if 'label' holds something else: roles: {answers: null} in a recipe, --set roles\.answers=null in"
+    says = r"; if 'label' holds something else: roles: {answers: null} in a recipe, roles={'answers': None} in"
     with pytest.raises(DataError, match=says):
         Examples.from_rows(rows)
     assert not Examples.from_rows(rows, roles={"answers": None}).has_gold
