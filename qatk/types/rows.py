@@ -107,11 +107,14 @@ class Rows:
             answers = self._located(answers, texts["context"].to_pylist(), ambiguous, if_absent)
         return self._canonical(texts, answers)
 
-    def as_they_stand(self, unread: list[tuple[int, str]]) -> tuple[Columns, list[int | None], bool]:
+    def as_they_stand(
+        self, unread: list[tuple[int, str]], ambiguous: Ambiguous
+    ) -> tuple[Columns, list[int | None], bool]:
         """The columns, the start that each answer is given, and whether :meth:`columns` looks for all that are not.
 
         Blanks stay, null is ``""``. Rows with cells that cannot be read are noted in ``unread``, with what is wrong: a
-        start that is no position counts as not given, an answer that is no text is left out.
+        start that is no position counts as not given, an answer that is no text is left out. Where some answers are
+        said to be of unknown place, the others that have none are given it, as :meth:`columns` does.
         """
         texts = {
             role: text_column(self.table[self.roles[role]], role, self.where, nulls="", numbers=role in ("id", "title"))
@@ -119,9 +122,12 @@ class Rows:
             if role in self.roles
         }
         answers, _ = self._answers(unread)
+        given = {start for places in answers or () for _, start in places}
+        if answers is not None and given >= {UNKNOWN, None}:
+            answers = self._located(answers, texts["context"].to_pylist(), ambiguous, None)
         starts = [start for places in answers or () for _, start in places]
         known = [None if start == UNKNOWN else start for start in starts]
-        return self._canonical(texts, answers), known, UNKNOWN not in starts
+        return self._canonical(texts, answers), known, UNKNOWN not in given
 
     def impossible(self, unread: list[tuple[int, str]] | None = None) -> list[bool | None]:
         """What each row says of whether its question has no answer.

@@ -43,10 +43,16 @@ def test_a_file_is_read_as_it_stands_mended_and_saved(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*(several times in the context|no answer_start):qatk.errors.DataWarning")
 @pytest.mark.parametrize("ambiguous", ["first", "last", "unknown"])
-def test_places_of_a_table_are_those_that_its_reader_finds(ambiguous: str, tmp_path: Path, host: PluginHost) -> None:
+@pytest.mark.parametrize(
+    "starts", [["", "", ""], [",answer_start", ',"[-1, null]"', ","], [",answer_start", ",", ",-1"]]
+)
+def test_places_of_a_table_are_those_that_its_reader_finds(
+    starts: list[str], ambiguous: str, tmp_path: Path, host: PluginHost
+) -> None:
     path = tmp_path / "rows.csv"
     answers = '"[""Ada"", ""Rome""]"'
-    path.write_text(f"id,question,context,answers\na,Who?,Ada met Ada in Rome.,{answers}\nb,Who?,Eve and Ada.,Ada\n")
+    rows = "id,question,context,answers", f"a,Who?,Ada met Ada in Rome.,{answers}", "b,Who?,Eve and Ada.,Ada"
+    path.write_text("".join(f"{row}{start}\n" for row, start in zip(rows, starts, strict=True)))
     raw, loaded = read(path, ambiguous=ambiguous), loaded_by(host, path, ambiguous=ambiguous)
     assert strict(raw).digest() == loaded.digest()
     assert describe(raw).plain() == describe(loaded).plain()

@@ -61,7 +61,7 @@ class TableDataset:
             return TableDataset(with_all(self.options)).raw()
         table, place = read_tables(self._paths, self._form, self._roles)
         rows, unread = self._rows(table, place), list[tuple[int, str]]()
-        columns, starts, found = rows.as_they_stand(unread)
+        columns, starts, found = rows.as_they_stand(unread, self.options.ambiguous)
         return replace(
             RawExamples.of(Examples(**columns), place),
             answer_start=starts,
