@@ -33,7 +33,7 @@ def checked(examples: Examples, policy: BadAnswers, where: str, name: Callable[[
             occurrence of their text, either exact or with other whitespace, case, quotes, dashes or form of Unicode
             (the text then becomes the context's), and drops those that do not occur.
         where: the file or data set, for messages.
-        name: what messages call a question, by its row; ``None`` calls it by its id.
+        name: what messages call a question, by its row; ``None`` calls it by :meth:`Examples.name_of`.
 
     Raises:
         DataError: if there are no questions; for duplicate ids; for bad answers under ``error``; for overlapping spans
@@ -54,7 +54,7 @@ def checked(examples: Examples, policy: BadAnswers, where: str, name: Callable[[
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=2)
     bad = _bad_answers(examples)
     if len(bad):
-        examples = _without_bad(examples, bad, policy, where, name or examples.id.__getitem__)
+        examples = _without_bad(examples, bad, policy, where, name or examples.name_of)
     return examples if examples.answer_span is None else _without_overlaps(examples, policy, where)
 
 

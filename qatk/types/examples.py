@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qatk.errors import DataError, counted
-from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_numbers
+from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number, row_numbers
+from qatk.types.ids import is_made
 from qatk.types.mapped import release
 from qatk.types.names import NamedColumns
 from qatk.types.ragged import owners, ragged_rows
@@ -162,6 +163,11 @@ class Examples:
         gold = "no gold answers" if self.answer_offsets is None else f"{self.has_answer.sum():,} with an answer"
         columns = f", columns {', '.join(self.columns)}" if self.columns else ""
         return f"<Examples: {counted(len(self), 'question')}, {gold}, {counted(len(self.context), 'context')}{columns}>"
+
+    def name_of(self, row: int) -> str:
+        """How a message calls question ``row``: its id, or its number where the id was made for a row without one."""
+        name = self.id[row]
+        return row_number(row) if is_made(name, self.context_of(row), self.question[row]) else name
 
     @property
     def has_gold(self) -> bool:

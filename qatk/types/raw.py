@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from qatk.errors import counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number
 from qatk.types.examples import Examples
+from qatk.types.ids import is_made
 from qatk.types.ragged import owners, ragged_rows
 from qatk.types.starts import UNKNOWN, Ambiguous
 
@@ -141,4 +142,11 @@ class RawExamples:
             answer_span=examples.answer_span,
             columns=examples.columns,
             place=place,
+            ids_made=n > 0 and all(is_made(name, *asked) for name, *asked in _with_context(examples)),
         )
+
+
+def _with_context(examples: Examples) -> Iterator[tuple[str, str, str]]:
+    """The id of each question, its context, and the question."""
+    contexts = map(examples.context.__getitem__, examples.context_index.tolist())
+    return zip(examples.id, contexts, examples.question, strict=True)

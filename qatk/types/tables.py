@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from hashlib import sha1
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from qatk.errors import DataError, counted, listed
 from qatk.types import ragged
 from qatk.types.arrays import Int32, Int64, row_number
 from qatk.types.further import ALL_COLUMNS, column_values
+from qatk.types.ids import made_id
 from qatk.types.starts import as_starts
 
 _ROLES = ("id", "title", "context", "question", "answers")
@@ -188,7 +188,7 @@ def _ids(
     seen: Counter[str] = Counter()
     made = []
     for row, question in zip(index.tolist(), questions, strict=True):
-        name = sha1(f"{contexts[row]}\0{question}".encode()).hexdigest()
+        name = made_id(contexts[row], question)
         seen[name] += 1
         made.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
     return made

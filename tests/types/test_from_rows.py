@@ -259,3 +259,20 @@ def test_text_beside_a_start_is_the_answer() -> None:
         assert Examples.from_rows(rows).spans_of(0) == [(8, 11)]
     with pytest.raises(DataError, match="to hold the answers that start where 'answer_start' says"):
         Examples.from_rows(rows, roles={"answers": None})
+
+
+def test_rows_without_ids_are_called_by_their_numbers() -> None:
+    rows = [{"question": "Who?", "context": OSLO, "answers": {"text": ["Eve"], "answer_start": [0]}}] * 2
+    examples = Examples.from_rows(rows)
+    assert len({*examples.id}) == 2
+    for wrong in (
+        lambda: qatk.run("recipe.yaml", data={"train": rows}),
+        lambda: qatk.data.strict(qatk.data.fix(examples)[0]),
+    ):
+        with pytest.raises(DataError, match=r"\n    row 0: 'Eve' at 0, .*\n    row 1: 'Eve' at 0, "):
+            wrong()
+    (finding,) = [found for found in qatk.data.check(examples).findings if found.kind == "absent-answer"]
+    assert [text.partition(": ")[0] for text in finding.examples] == ["row 0", "row 1"]
+    named = Examples.from_rows([{**rows[0], "id": "a"}])
+    with pytest.raises(DataError, match=r"\n    a: 'Eve' at 0, "):
+        qatk.data.checked(named, "error", "the rows")

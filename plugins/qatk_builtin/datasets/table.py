@@ -53,7 +53,8 @@ class TableDataset:
         outside = "correct them, or leave them out (bad_answers: skip)"  # they have no text to keep
         refused = absent if policy == "error" else None, outside if policy in ("error", "keep") else None
         columns = rows.columns(self.options.ambiguous, if_absent=refused[0], if_outside=refused[1])
-        return checked(Examples(**columns), policy, rows.where, None if "id" in rows.roles else place)
+        examples = Examples(**columns)
+        return checked(examples, policy, rows.where, examples.id.__getitem__ if "id" in rows.roles else place)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""
