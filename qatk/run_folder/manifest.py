@@ -103,11 +103,24 @@ class Ended(_Record):
     why: str = ""
 
 
-class CalibrationRecord(_Record):
-    """What was halved to fit the null threshold (``article`` or ``context``), and the threshold of each half."""
+class ClustersRecord(_Record):
+    """Clusters as :meth:`qatk.types.Clusters.as_dict` has them; of early runs only the ``kind`` is known."""
 
-    clusters: str
+    kind: str
+    count: int | None = None
+    unnamed: int | None = None
+
+
+class CalibrationRecord(_Record):
+    """What was halved to fit the null threshold, and the threshold of each half."""
+
+    clusters: ClustersRecord
     thresholds: tuple[float, float]
+
+    @field_validator("clusters", mode="before")
+    @classmethod
+    def _of_early_runs(cls, value: object) -> object:
+        return {"kind": value} if isinstance(value, str) else value
 
 
 class Manifest(_Record):

@@ -32,7 +32,7 @@ from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import SETS, RunFolder, follow, is_first_process
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
-from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, Identity, read_manifest
+from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, ClustersRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine, differing, refuse_absent
 from qatk.run_folder.reading import NORMALISER
@@ -237,8 +237,8 @@ def _known_parameters(context: Context, data: Data) -> Plain | None:
 
 def _write(folder: RunFolder, answers: Answers, evaluation: Evaluation) -> None:
     if (found := answers.calibration) is not None:
-        thresholds = found.splits[0].thresholds
-        folder.update(calibration=CalibrationRecord(clusters=found.clusters.kind, thresholds=thresholds))
+        clusters = ClustersRecord.model_validate(found.clusters.as_dict())
+        folder.update(calibration=CalibrationRecord(clusters=clusters, thresholds=found.splits[0].thresholds))
         write_calibration(folder.path, found)
         if (why := misleading(found, evaluation.examples)) is not None:
             warnings.warn(f"{why}; the oracle of `qatk calibrate` ranks models better here", QatkWarning, stacklevel=2)

@@ -12,6 +12,7 @@ from qatk.errors import RunFolderError
 from qatk.run_folder.manifest import (
     Best,
     CalibrationRecord,
+    ClustersRecord,
     ComponentRecord,
     DataRecord,
     Identity,
@@ -29,7 +30,7 @@ FULL = Manifest(
     data={"dev": DataRecord(digest="x", questions=3)},
     model={"device": "cpu"},
     best=Best(metric="f1", value=50.0),
-    calibration=CalibrationRecord(clusters="article", thresholds=(0.5, -1.0)),
+    calibration=CalibrationRecord(clusters=ClustersRecord(kind="article", count=9, unnamed=0), thresholds=(0.5, -1.0)),
     stages={"features": StageRecord(seconds=1.5, counts={"n": 1}, groups={"dev": {"windows": 7}})},
     peak_memory_bytes=9,
 )
@@ -65,6 +66,14 @@ def test_the_form_before_is_read(tmp_path: Path) -> None:
     assert found.stages["score"].groups == {"out_of_reach": {"cap": 3}}
     assert found.stages["score"].counts == {"longest_answer": 44}
     assert found.components[0].source == "", "its digest was of one file, and says nothing of today's"
+
+
+def test_clusters_that_are_a_word_are_their_kind(tmp_path: Path) -> None:
+    calibration = {"clusters": "article", "thresholds": [0.5, -1.0]}
+    (tmp_path / "manifest.json").write_text(json.dumps({**FORM_1, "calibration": calibration}))
+    assert read_manifest(tmp_path).calibration == CalibrationRecord(
+        clusters=ClustersRecord(kind="article"), thresholds=(0.5, -1.0)
+    )
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_report_is_by_the_column_in_every_set_that_has_it(host: PluginHost, tm
 def test_halves_keep_a_cluster_whole(tmp_path: Path) -> None:
     settings = ["cluster=town", "decoder.null_threshold=calibrated"]
     result = qatk.run(recipe_in(tmp_path), out=tmp_path / "run", settings=settings)
-    assert result.manifest["calibration"]["clusters"] == "town"
+    assert result.manifest["calibration"]["clusters"]["kind"] == "town"
 
 
 def test_a_column_that_is_not_there_is_told_before_anything_is_tokenized(tmp_path: Path) -> None:
