@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from qatk.cli.shared import json_keys
 from qatk.display.graphemes import shortened
 from qatk.display.numbers import METRICS
 from qatk.display.tables import plain_table
@@ -36,7 +37,7 @@ def aligner_of(align: bool, fuzzy: float, abstentions: Sequence[str]) -> Aligner
 def alignment_counts(evaluation: Evaluation) -> dict[str, dict[str, int]]:
     """The number of answers of each kind of alignment, for JSON; nothing where none were aligned."""
     masks = evaluation.masks.get(ALIGNMENT)
-    return {} if masks is None else {ALIGNMENT: {name: int(rows.sum()) for name, rows in masks.items()}}
+    return {} if masks is None else {ALIGNMENT: json_keys({name: int(rows.sum()) for name, rows in masks.items()})}
 
 
 def show_alignment(console: Console, evaluation: Evaluation, costs: Mapping[str, float]) -> None:

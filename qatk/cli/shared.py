@@ -6,8 +6,9 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from qatk.plugins.host import PluginHost
 
+T = TypeVar("T")
 _CLUSTER = "Column of the data (or title, context) whose values group related questions."
 Cluster = Annotated[str | None, typer.Option(metavar="COLUMN", help=_CLUSTER, show_default="title")]
 RecipeCluster = Annotated[
@@ -226,6 +228,11 @@ def print_json(value: object) -> None:
     text = json.dumps(finite(value), indent=1, ensure_ascii=not takes_unicode())
     lines = (UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def json_keys(named: Mapping[str, T]) -> dict[str, T]:
+    """Values by what JSON calls the kinds that tables show in words: ``letters_lost`` for ``letters lost``."""
+    return {name.replace(" ", "_"): value for name, value in named.items()}
 
 
 def plain_warnings(*, show: bool = True) -> None:

@@ -46,7 +46,9 @@ def test_its_json_has_all_of_it(data: Path) -> None:
     said = json.loads(found.stdout)
     assert found.exit_code == (1 if any(f["severity"] == "error" for f in said["findings"]) else 0)
     assert {"questions": 4, "answerable": 3, "cap": 1}.items() <= said.items()
+    assert list(said["fits"]) == ["exact", "loose", "cut", "letters_lost", "window", "unknown_place"]
     assert sum(said["fits"].values()) == 3
+    assert {*said["shown"]} <= {*said["fits"]}
     assert said["in_reach"] == 1 - sum(said["out_of_reach"].values()) / 3
     assert said["choices"][0]["max_length"] == 384
     assert said["letters"]["lost"] == 0

@@ -216,7 +216,8 @@ def test_the_page_shows_what_the_command_prints() -> None:
     sample = PAGE.partition("<!-- sample -->\n```text\n")[2].partition("```")[0].splitlines()
     assert [line.rstrip() for line in done.stdout.splitlines()] == sample
     counts = json.loads(call(*command.split()[1:], "--json", cwd=ROOT).stdout)["alignment"]
-    assert all(counts[name] > 0 for name in ALIGNMENTS)
+    assert list(counts) == ["exact", "normalised", "fuzzy", "not_in_the_context", "no_answer"]
+    assert all(number > 0 for number in counts.values())
     assert sum(counts.values()) == 240
 
 

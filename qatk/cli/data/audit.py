@@ -10,7 +10,17 @@ import typer
 
 from qatk.cli.data.options import Data, Set, backbone_of
 from qatk.cli.reading import read_examples, with_column
-from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import (
+    Json,
+    Language,
+    LanguageColumn,
+    Use,
+    json_keys,
+    output,
+    plain_warnings,
+    plugin_host,
+    print_json,
+)
 from qatk.display.numbers import counted
 from qatk.errors import UsageError, visible
 
@@ -72,8 +82,10 @@ def audit_command(
     featurize, sizes, cap = _parts(host, sections, examples)
     found = audit(examples, featurize, **sizes, cap=max_answer_length or cap, show=show, normalisation=by)
     if json:
-        caps = {str(n): s for n, s in found.caps.items()}
-        print_json({**asdict(found), "in_reach": found.in_reach, "caps": caps, "normaliser": by.name_of(examples)})
+        plain = asdict(found)
+        keyed = {name: json_keys(plain[name]) for name in ("fits", "shown")}
+        keyed["caps"] = {str(n): s for n, s in found.caps.items()}
+        print_json({**plain, **keyed, "in_reach": found.in_reach, "normaliser": by.name_of(examples)})
     else:
         _print(output(), found)
     if found.failed:
