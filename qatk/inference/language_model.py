@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
-from qatk.errors import QatkError, UsageError
+from qatk.errors import QatkError, UsageError, counted
 from qatk.files import append_json_line, mend_lines, read_json_lines, storage_errors, write_atomically
 from qatk.inference.parts import check_out, leave_parts, open_parts, parts_of, remove_parts
-from qatk.progress import advance
+from qatk.progress import advance, notice
 from qatk.run_folder.lock import locked
 from qatk.types import Examples
 
@@ -157,18 +160,42 @@ def _rows(
     Before an error is raised, those that were under way are given.
     """
     rows = iter(left)
-    with ThreadPoolExecutor(parallel) as pool:
-        waiting = [pool.submit(_row, client, model, examples, row) for row in islice(rows, parallel)]
+    waiting = [_asked(client, model, examples, row) for row in islice(rows, parallel)]
+    try:
+        while waiting:
+            found = waiting[0].result()
+            del waiting[0]
+            yield found
+            waiting += [_asked(client, model, examples, row) for row in islice(rows, 1)]
+    except (QatkError, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt):
+            _tell(f"waiting for {counted(len(waiting), 'request')} under way; Ctrl-C again gives them up")
         try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(_row, client, model, examples, row) for row in islice(rows, 1)]
-        except (QatkError, KeyboardInterrupt):
-            pool.shutdown(cancel_futures=True)
-            yield from (each.result() for each in waiting if not each.cancelled() and each.exception() is None)
-            raise
+            wait(waiting)
         finally:
-            pool.shutdown(cancel_futures=True)
+            client.close()  # of requests that are given up, none is repeated
+        yield from (each.result() for each in waiting if each.exception() is None)
+        raise
+
+
+def _asked(client: OpenAI, model: LanguageModel, examples: Examples, row: int) -> Future[dict[str, object]]:
+    """The row to come of a question, whose request is under way, in a thread that keeps no process from its end."""
+    found: Future[dict[str, object]] = Future()
+
+    def ask() -> None:
+        try:
+            found.set_result(_row(client, model, examples, row))
+        except BaseException as error:  # told by whoever wants the row
+            found.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()
+    return found
+
+
+def _tell(text: str) -> None:
+    if not notice(text):
+        with suppress(OSError):
+            sys.stderr.write(f"\n{text}\n")
 
 
 def _row(client: OpenAI, model: LanguageModel, examples: Examples, row: int) -> dict[str, object]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -95,6 +99,26 @@ def test_answers_behind_a_failure_are_kept(stub: LanguageModelStub, tmp_path: Pa
     assert ask_language_model(model(stub), EXAMPLES, out, resume=True).resumed == kept
     assert [row["id"] for row in rows(out)] == EXAMPLES.id
     assert len(stub.asked) == len(EXAMPLES)
+
+
+def test_an_interruption_waits_for_requests_under_way_and_a_second_one_does_not(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("question,context\n" + "".join(f"Who is {i}?,Ann.\n" for i in range(9)))
+    with language_model() as stub:
+        stub.silent = Event()
+        words = ["ask-llm", "q.csv", "--url", stub.url, "--model", "stub", "--parallel", "3"]
+        command = [sys.executable, "-m", "qatk", *words]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as asking:
+            assert asking.stderr is not None
+            try:
+                assert [stub.arrived.acquire(timeout=60) for _ in range(3)] == [True] * 3
+                asking.send_signal(signal.SIGINT)
+                while "waiting for 3 requests under way" not in asking.stderr.readline():
+                    assert asking.poll() is None
+                asking.send_signal(signal.SIGINT)
+                assert asking.wait(30) == -signal.SIGINT
+            finally:
+                stub.silent.set()
+                asking.kill()
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,23 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Semaphore, Thread
 from typing import Any
 
 
 class LanguageModelStub(ThreadingHTTPServer):
     """Answers a prompt with the first three words of its context; ``troubles`` come first, a status each.
 
-    A trouble of 0 closes the connection, 1 answers with a page in place of JSON.
+    A trouble of 0 closes the connection, 1 answers with a page in place of JSON. While ``silent`` is not set, no
+    request is answered; ``arrived`` counts all of them.
     """
 
     def __init__(self, key: str = "") -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.key, self.troubles = key, list[int]()
         self.asked: list[dict[str, Any]] = []
+        self.arrived, self.silent = Semaphore(0), Event()
+        self.silent.set()
 
     @property
     def url(self) -> str:
@@ -43,6 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.arrived.release()
+        self.server.silent.wait()
         given = self.headers.get("Authorization", "")
         if self.server.key and given != f"Bearer {self.server.key}":
             return self.reply(401, {"error": {"message": f"wrong key: {given}"}})
