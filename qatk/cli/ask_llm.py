@@ -81,7 +81,9 @@ def ask_llm_command(
     except KeyboardInterrupt:
         raise Interrupted("interrupted", fix="the same command with --resume goes on") from None
     console = output()
-    console.print(f"{counted(found.questions, 'question')} answered by {model}", soft_wrap=True)
+    refused = f", {found.refused:,} refused" if found.refused else ""
+    answered = counted(found.questions - found.refused, "question")
+    console.print(f"{answered} answered by {model}{refused}", soft_wrap=True)
     console.print(f"{out}: score it with qatk eval {data or 'DATA'} {out} --align", soft_wrap=True)
 
 

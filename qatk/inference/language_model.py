@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from qatk.errors import QatkError, UsageError, counted
+from qatk.errors import QatkError, QatkWarning, UsageError, counted
 from qatk.files import append_json_line, mend_lines, read_json_lines, storage_errors, write_atomically
 from qatk.inference.parts import check_out, leave_parts, open_parts, parts_of, remove_parts
 from qatk.progress import advance, notice
@@ -37,6 +38,12 @@ Answer:"""
 """The prompt that is sent if no other is given; it holds ``{context}`` and ``{question}``."""
 _FIELD = re.compile(r"\{(context|question)\}")
 _MILLION = 1_000_000
+REFUSED = "refused"
+"""The column of rows without an answer that says why the server refused the question."""
+_REFUSALS = (400, 413, 422)
+"""Statuses of a question that no repetition gets an answer to: a bad or too large request, an unprocessable one."""
+_MOST_REFUSED = 10
+"""So many questions that are refused before any is answered are a request that the server does not understand."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +93,13 @@ class Replies:
         path: of the answers.
         questions: how many there are.
         resumed: how many an earlier, killed call had answered.
+        refused: how many the server refused, such as texts that are too long for the model.
     """
 
     path: Path
     questions: int
     resumed: int
+    refused: int = 0
 
 
 def ask_language_model(
@@ -100,7 +109,8 @@ def ask_language_model(
 
     A row has ``id``, ``answer`` (the text as it was said), ``latency`` in seconds (repeated requests included), the
     numbers of tokens if the server tells them, and ``cost`` if prices are given: the form that ``qatk eval --align``
-    reads. Rows are kept in the folder ``OUT.parts`` until all are there.
+    reads. A question that the server refuses has an empty answer, and ``refused`` says why; a warning tells how many.
+    Rows are kept in the folder ``OUT.parts`` until all are there.
 
     Args:
         model: the language model.
@@ -120,36 +130,59 @@ def ask_language_model(
     with locked(parts, any_folder=True):
         open_parts(parts, {**model.identity(), "data": examples.digest()}, resume=resume)
         try:
-            done = _answer(client, model, examples, parts / "answers.jsonl", parallel)
+            done, refused = _answer(client, model, examples, parts / "answers.jsonl", parallel)
         finally:
             leave_parts(parts)
         with storage_errors(out):
             (parts / "answers.jsonl").replace(out)
         remove_parts(parts)
-    return Replies(out, len(examples), done)
+    if refused:
+        name, why = next(iter(refused.items()))
+        what = f"the server refused {counted(len(refused), 'question')}, first {name!r}: {why}"
+        warnings.warn(f"{what}; the file has an empty answer to each", QatkWarning, stacklevel=2)
+    return Replies(out, len(examples), done, len(refused))
 
 
-def _answer(client: OpenAI, model: LanguageModel, examples: Examples, rows: Path, parallel: int) -> int:
-    """Ask what has no row yet, and put all rows in order; how many had one."""
+def _answer(
+    client: OpenAI, model: LanguageModel, examples: Examples, rows: Path, parallel: int
+) -> tuple[int, dict[str, str]]:
+    """Ask what has no row yet, and put all rows in order; how many had one, and what was refused and why."""
     mend_lines(rows)
-    said = [_name(row) for _, row in read_json_lines(rows)] if rows.exists() else []
+    known = [row for _, row in read_json_lines(rows) if isinstance(row, dict)] if rows.exists() else []
+    said = [str(row["id"]) for row in known]
+    refused = {str(row["id"]): str(row[REFUSED]) for row in known if REFUSED in row}
     held = set(said)
     left = [row for row, name in enumerate(examples.id) if name not in held]
-    for row in _rows(client, model, examples, left, parallel):
+    for row in _understood(_rows(client, model, examples, left, parallel), model, begun=bool(held)):
         append_json_line(rows, row)
-        said.append(_name(row))
+        said.append(str(row["id"]))
+        refused |= {said[-1]: str(row[REFUSED])} if REFUSED in row else {}
         advance("answering", len(said), len(examples))
     with storage_errors(rows):
         rows.touch()
         if said != list(examples.id):  # where a question failed, those behind it were answered first
             lines = dict(zip(said, rows.read_text("utf-8").split("\n"), strict=False))
             write_atomically(rows, "".join(f"{lines[name]}\n" for name in examples.id))
-    return len(held)
+    return len(held), refused
 
 
-def _name(row: object) -> str:
-    assert isinstance(row, dict)
-    return str(row["id"])
+def _understood(rows: Iterator[dict[str, object]], model: LanguageModel, *, begun: bool) -> Iterator[dict[str, object]]:
+    """The rows; those that are refused before any answer is there wait for it.
+
+    Raises:
+        QatkError: too many of them, or all.
+    """
+    waiting: list[dict[str, object]] = []
+    for row in rows:
+        waiting.append(row)
+        if begun := begun or REFUSED not in row:
+            yield from waiting
+            waiting.clear()
+        elif len(waiting) == _MOST_REFUSED:
+            break
+    if waiting:
+        what = f"the server refused the first {counted(len(waiting), 'question')}: {waiting[0][REFUSED]}"
+        raise QatkError(what, where=model.url, fix="check --request, --prompt and --model")
 
 
 def _rows(
@@ -212,6 +245,8 @@ def _row(client: OpenAI, model: LanguageModel, examples: Examples, row: int) -> 
         )
         said = found.choices[0].message.content or ""
     except OpenAIError as error:
+        if getattr(error, "status_code", None) in _REFUSALS:
+            return {"id": name, "answer": "", REFUSED: _hidden(str(getattr(error, "message", error)), model)}
         raise _explained(error, model, name) from error
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         what = f"the answer to question {name!r} is no chat completion"
@@ -249,9 +284,12 @@ def _explained(error: OpenAIError, model: LanguageModel, name: str) -> QatkError
         what, fix = f"the server does not know the model {model.name!r}: {said}", "check --model and --url"
     else:
         what, fix = f"question {name!r} was refused: {said}", onwards
-    if model.key:
-        what = what.replace(model.key, "***")
-    return QatkError(what, where=model.url, fix=fix)
+    return QatkError(_hidden(what, model), where=model.url, fix=fix)
+
+
+def _hidden(text: str, model: LanguageModel) -> str:
+    """Without the key, which a server may repeat."""
+    return text.replace(model.key, "***") if model.key else text
 
 
 def _client(model: LanguageModel) -> OpenAI:

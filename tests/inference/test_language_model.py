@@ -16,7 +16,7 @@ import pytest
 
 from commands import call
 from llm_stub import LanguageModelStub, language_model
-from qatk.errors import QatkError, UsageError
+from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.evaluation import Aligner
 from qatk.evaluation.evaluate import evaluate
 from qatk.inference.language_model import LanguageModel, ask_language_model
@@ -73,7 +73,7 @@ def test_after_a_failure_only_the_rest_is_asked(stub: LanguageModelStub, tmp_pat
 
     def fail(_: str, done: int, __: int | None) -> None:
         if done == 4:
-            stub.troubles = [400] * 99
+            stub.troubles = [503] * 99
 
     with listen(fail), pytest.raises(QatkError, match=r"was refused: .*not now"):
         ask_language_model(model(stub), EXAMPLES, out, parallel=1)
@@ -92,13 +92,39 @@ def test_after_a_failure_only_the_rest_is_asked(stub: LanguageModelStub, tmp_pat
 
 
 def test_answers_behind_a_failure_are_kept(stub: LanguageModelStub, tmp_path: Path) -> None:
-    out, stub.troubles = tmp_path / "answers.jsonl", [400]  # of whichever request comes first
+    out, stub.troubles = tmp_path / "answers.jsonl", [503]  # of whichever request comes first
     with pytest.raises(QatkError, match=r"what was answered is kept"):
-        ask_language_model(model(stub), EXAMPLES, out, parallel=4)
+        ask_language_model(model(stub, retries=0), EXAMPLES, out, parallel=4)
     assert (kept := len(rows(tmp_path / "answers.jsonl.parts" / "answers.jsonl"))) == len(stub.asked) > 0
     assert ask_language_model(model(stub), EXAMPLES, out, resume=True).resumed == kept
     assert [row["id"] for row in rows(out)] == EXAMPLES.id
     assert len(stub.asked) == len(EXAMPLES)
+
+
+@pytest.mark.parametrize(("before", "status"), [(0, 400), (3, 413), (9, 422)])
+def test_a_question_that_is_refused_for_good_has_no_answer(
+    stub: LanguageModelStub, tmp_path: Path, before: int, status: int
+) -> None:
+    examples = examples_of([["red fox"]] * 12, [f"Who is {i}?" for i in range(12)])
+    stub.troubles, out = [-1] * before + [status, status], tmp_path / "answers.jsonl"
+    with pytest.warns(QatkWarning, match=f"the server refused 2 questions, first 'q{before}': .*not now"):
+        asked = ask_language_model(model(stub), examples, out, parallel=1)
+    found = {str(row["id"]): row for row in rows(out)}
+    assert (asked.questions, asked.refused, list(found)) == (12, 2, examples.id)
+    refused = [f"q{before}", f"q{before + 1}"]
+    assert [name for name, row in found.items() if "refused" in row] == refused
+    assert [(found[name]["answer"], "not now" in str(found[name]["refused"])) for name in refused] == [("", True)] * 2
+    assert evaluate(examples, out, align=Aligner()).metrics["total"] == 12
+
+
+def test_what_was_refused_is_not_asked_again(stub: LanguageModelStub, tmp_path: Path) -> None:
+    out, stub.troubles = tmp_path / "answers.jsonl", [400, -1, *[503] * 9]
+    with pytest.raises(QatkError, match="what was answered is kept"):
+        ask_language_model(model(stub), EXAMPLES, out, parallel=1)
+    stub.troubles = []
+    with pytest.warns(QatkWarning, match="refused 1 question, first 'q0'"):
+        asked = ask_language_model(model(stub), EXAMPLES, out, parallel=1, resume=True)
+    assert (asked.resumed, asked.refused, len(stub.asked)) == (2, 1, 8)
 
 
 def test_an_interruption_waits_for_requests_under_way_and_a_second_one_does_not(tmp_path: Path) -> None:
@@ -127,6 +153,7 @@ def test_an_interruption_waits_for_requests_under_way_and_a_second_one_does_not(
         ({"key": "wrong"}, [], "refuses the key: .* put it into the environment variable"),
         ({"name": "other"}, [], "does not know the model 'other'"),
         ({"retries": 0}, [503], "question 'q0' was refused"),
+        ({}, [400] * 9, "the server refused the first 9 questions: .*not now.* check --request, --prompt and --model"),
         ({"retries": 0}, [1], "the answer to question 'q0' is no chat completion"),
         ({"retries": 0, "url": "http://127.0.0.1:9/v1"}, [], "the server cannot be reached"),
     ],

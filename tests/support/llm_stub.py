@@ -14,8 +14,8 @@ from typing import Any
 class LanguageModelStub(ThreadingHTTPServer):
     """Answers a prompt with the first three words of its context; ``troubles`` come first, a status each.
 
-    A trouble of 0 closes the connection, 1 answers with a page in place of JSON. While ``silent`` is not set, no
-    request is answered; ``arrived`` counts all of them.
+    A trouble of -1 is none, 0 closes the connection, 1 answers with a page in place of JSON. While ``silent`` is not
+    set, no request is answered; ``arrived`` counts all of them.
     """
 
     def __init__(self, key: str = "") -> None:
@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if trouble == 1:
             return self.reply(200, "<html>welcome</html>")
-        if trouble is not None:
+        if trouble is not None and trouble > 0:
             return self.reply(trouble, {"error": {"message": "not now"}})
         self.server.asked.append(body)
         said = re.search(r"Context: (\S+ \S+ \S+)", body["messages"][0]["content"])
