@@ -17,8 +17,8 @@ def peak_memory() -> int:
 
     On Linux, ``ru_maxrss`` also counts what the process that started this one held.
     """
-    if _STATUS.exists():
-        return int(_STATUS.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    if _STATUS.exists() and (found := _STATUS.read_text().partition("VmHWM:")[2].split()):  # gVisor has no such line
+        return int(found[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
