@@ -43,6 +43,21 @@ def train(context: Context, model: Model, data: Data, windows: Windows) -> None:
     elif data.train is not None:
         context.stages.skip("train")
         context.parts.trainer.load(model, context.folder / "model")
+    elif not context.parts.decoder.fitted:
+        _decode_few(context, model, data, windows)
+
+
+def _decode_few(context: Context, model: Model, data: Data, windows: Windows) -> None:
+    """Decode and judge a few examples of each set: what fails there should cost no training and no prediction first."""
+    parts = context.parts
+    for name, examples in {"dev": data.dev, **data.sets}.items():
+        of_set = windows.dev if name == "dev" else windows.sets[name]
+        few = examples.take(range(min(FEW, len(examples))))
+        asked = of_set.take(np.flatnonzero(of_set.example_index < len(few)))
+        scores = parts.trainer.predict(model, asked, stage="training")
+        if parts.decoder.fitted and name == "dev":
+            parts.decoder.restore(parts.decoder.fit(few, asked, scores))
+        evaluate(parts, few, parts.decoder.decode(few, asked, scores))  # uncalibrated: such few articles are not halved
 
 
 @dataclass(frozen=True)
@@ -111,18 +126,12 @@ class _Training:
         self.context.parts.trainer.load(self.model, best)
 
     def _rehearse(self) -> None:
-        """Decode and judge a few examples before training: what fails there should not cost an epoch first."""
         parts, dev = self.context.parts, self.data.dev
-        few = dev.take(range(min(FEW, len(dev))))
-        windows = self.windows.dev.take(np.flatnonzero(self.windows.dev.example_index < len(few)))
         if parts.decoder.calibrated:
             check_can_calibrate(dev, self.context.recipe.cluster)
-        scores = parts.trainer.predict(self.model, windows, stage="training")
         if parts.decoder.fitted:
             check_can_fit(dev, self.context.recipe.cluster)
-            parts.decoder.restore(parts.decoder.fit(few, windows, scores))
-        predictions = parts.decoder.decode(few, windows, scores)  # uncalibrated: so few articles cannot be halved
-        evaluate(parts, few, predictions)
+        _decode_few(self.context, self.model, self.data, self.windows)
 
     def _end_epoch(self, event: TrainEvent) -> TrainEvent:
         parts, dev = self.context.parts, self.data.dev

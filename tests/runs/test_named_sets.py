@@ -177,6 +177,19 @@ def test_a_mistake_of_a_set_is_found_before_training(tmp_path: Path) -> None:
         qatk.run(recipe, out=tmp_path / "run", settings=[empty])
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_set_that_an_ensemble_cannot_answer_is_told_before_anything_long(
+    printed: tuple[RunResult, str], tmp_path: Path, trained: bool
+) -> None:
+    recipe, other = recipe_in(tmp_path, ("new",)), printed[0].folder
+    settings = ["data.new.path=" + str(tmp_path / "train.json"), f"decoder={{use: ensemble, runs: [{other}]}}"]
+    settings += [] if trained else ["data.train=null", f"backbone={{use: hf, model: {other}/model}}"]
+    with pytest.raises(UsageError, match="did not answer 8 of 8 questions"):
+        qatk.run(recipe, out=tmp_path / "run", settings=settings)
+    stages = json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]
+    assert list(stages) == ["data", "features"]
+
+
 def test_questions_of_a_set_are_limited_too(tmp_path: Path) -> None:
     recipe = recipe_in(tmp_path, ("test",))
     result = qatk.run(recipe, out=tmp_path / "run", limit=20, settings=["decoder={use: min-null}"])
