@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import yaml
@@ -28,6 +28,12 @@ _LONG = 8
 def hidden(value: Any) -> Any:
     """Plain values with ``***`` for secrets: those called so, also where they stand again, and those in texts."""
     return _starred(value, frozenset(_secrets(value)))
+
+
+def lost(options: Mapping[str, Any]) -> list[str]:
+    """The options of a component that :func:`hidden` has taken a secret out of."""
+    named = options.items()
+    return [name for name, value in named if (value == "***" and _is_secret(name)) or "://***@" in str(value)]
 
 
 def _starred(value: Any, secrets: frozenset[str]) -> Any:

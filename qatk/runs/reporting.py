@@ -20,6 +20,7 @@ from qatk.run_folder.copies import here, is_copy, place_named
 from qatk.run_folder.folder import SETS
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
+from qatk.run_folder.secrets import lost
 from qatk.types import clusters_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def report(
 
     Raises:
         RunFolderError: if it is not the folder of a finished run, or another process has it.
-        UsageError: for an unknown evaluation set, reporter or column, and an ``out`` that is no folder.
+        UsageError: for an unknown evaluation set, reporter or column, an ``out`` that is no folder, and reporters whose
+            options had secrets, which a run folder does not keep.
         StorageError: if the disk refuses.
     """
     from rich.console import Console
@@ -106,4 +108,10 @@ def _reporters(result: RunResult, names: Iterable[str] | None) -> list[tuple[str
     """The reporters of these names with the options that the recipe gives them; without names all of the recipe."""
     named = result.manifest.get("recipe", {}).get("reporters") or DEFAULTS["reporters"]
     known = [(each["use"], {key: value for key, value in each.items() if key != "use"}) for each in named]
-    return known if names is None else [(name, dict(known).get(name, {})) for name in names]
+    chosen = known if names is None else [(name, dict(known).get(name, {})) for name in names]
+    for name, options in chosen:
+        if secret := lost(options):
+            what = f"the run folder keeps no secrets, which the reporter {name!r} had in its {' and '.join(secret)}"
+            fix = "use others: --reporter NAME (reporters=[NAME]); or let the plugin read its secrets elsewhere"
+            raise UsageError(what, where=str(result.folder), fix=fix)
+    return chosen

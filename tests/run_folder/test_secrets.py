@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 import qatk
+from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
 from qatk.recipes.document import parse
 from qatk.run_folder.secrets import hidden, hidden_in_yaml
@@ -73,18 +76,23 @@ def test_what_is_no_secret_stays() -> None:
     assert hidden_in_yaml(written) == written
 
 
-def test_no_file_of_a_run_holds_the_token_of_a_dataset(tmp_path: Path) -> None:
+def test_no_file_of_a_run_holds_the_secrets_of_a_recipe(tmp_path: Path) -> None:
     (tmp_path / "vault.py").write_text(VAULT)
     host = PluginHost.discover(files=[str(tmp_path / "vault.py")], environ={})
     recipe = write_recipe(tmp_path, train=24, dev=16, max_steps=2)
     content = json.loads(recipe.read_text())
     for part in content["data"].values():
         part |= {"use": "vault", "token": SECRET}
-    recipe.write_text(yaml.safe_dump(content))
-    out = tmp_path / "run"
-    qatk.run(recipe, out=out, host=host)
+    post = {"use": "post", "url": f"https://me:{SECRET}@reports.example", "token": SECRET}
+    recipe.write_text(yaml.safe_dump(content | {"reporters": [post, {"use": "markdown"}]}))
+    out, said = tmp_path / "run", StringIO()
+    qatk.run(recipe, out=out, host=host, console=Console(file=said))
+    assert f"sent with a token of {len(SECRET)} letters to {len(post['url'])}" in said.getvalue()
     kept = yaml.safe_load((out / "recipe.yaml").read_text())
     assert [part["token"] for part in kept["data"].values()] == ["***", "***"]
     files = [path for path in out.rglob("*") if path.is_file()]
     assert len(files) > 8
     assert not [path.name for path in files if SECRET.encode() in path.read_bytes()]
+    with pytest.raises(UsageError, match="keeps no secrets, which the reporter 'post' had in its url and token"):
+        qatk.report(out, host=host)
+    assert qatk.report(out, reporters=["markdown"], host=host) == out

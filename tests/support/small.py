@@ -10,7 +10,7 @@ from typing import Any
 PLACES = ["Arlen", "Borsk", "Cadiz", "Delft", "Essen", "Fargo", "Gouda", "Halle"]
 THINGS = ["mill", "bell", "gate", "tower", "bridge", "market"]
 VAULT = '''
-from qatk.api import Component, hookimpl
+from qatk.api import Component, Options, hookimpl
 from qatk_builtin.datasets import SquadOptions
 from qatk_builtin.datasets.squad import SquadDataset
 
@@ -21,11 +21,33 @@ class VaultOptions(SquadOptions):
     token: str
 
 
+class PostOptions(Options):
+    """Options of a reporter that tells somebody."""
+
+    url: str
+    token: str = ""
+
+
+class Post:
+    """A reporter that needs a secret."""
+
+    def __init__(self, options):
+        self.options = options
+
+    def report(self, result, folder, console):
+        console.print(f"sent with a token of {len(self.options.token)} letters to {len(self.options.url)}")
+
+
 @hookimpl
 def qatk_datasets():
     return [Component("vault", SquadDataset, VaultOptions, "reads with a token")]
+
+
+@hookimpl
+def qatk_reporters():
+    return [Component("post", Post, PostOptions, "sends a report")]
 '''
-"""A plugin with a dataset that needs a secret."""
+"""A plugin with a dataset and a reporter that need secrets."""
 
 
 def squad(questions: int, seed: int) -> dict[str, Any]:
