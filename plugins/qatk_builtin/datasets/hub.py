@@ -153,6 +153,8 @@ def _explained(error: Exception, where: str, local: bool) -> UsageError | DataEr
     text = first_line(error)
     if "BatchSize must be greater than 0" in text:  # what `datasets` asks of a Parquet file without rows
         return DataError("there are no rows", where=where, fix="name another split")
+    if "Compression type zstd not supported" in text:
+        return UsageError("`datasets` cannot read .zst files here", where=where, fix="pip install zstandard")
     if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException | UnicodeError):
         return UsageError(str(error).strip().replace("\n", " "), where=where, fix="check `split` and `config`")
     if isinstance(error, DatasetNotFoundError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import fsspec.compression
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -154,6 +155,17 @@ def test_bad_answers_are_handled_as_in_squad_files(tmp_path: Path) -> None:
         assert load(tmp_path, bad_answers="fix").spans_of(0) == [(15, 19)]
     with pytest.warns(DataWarning, match="1 question left out"):
         assert list(load(tmp_path, bad_answers="skip").id) == ["b", "c"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_zstd_files_ask_for_the_package_that_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, streaming: bool
+) -> None:
+    monkeypatch.delitem(fsspec.compression.compr, "zstd", raising=False)
+    (tmp_path / "train.jsonl.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    for name in (tmp_path, tmp_path / "train.jsonl.zst"):
+        said = failure(name, UsageError, streaming=streaming)
+        assert said == f"{name} (train): `datasets` cannot read .zst files here\n  pip install zstandard"
 
 
 def test_failures_of_folders_and_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
