@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from qatk.data.letters import Letters, find_lost_letters
 from qatk.errors import DataError, FeatureError, counted
-from qatk.evaluation.reachability import Reach, reach_of
+from qatk.evaluation.reachability import IN_REACH, Reach, reach_of
 from qatk.evaluation.token_spans import CUT, FITS, LOST, UNPLACED, TokenSpans, find_token_spans
 from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Examples, Features
@@ -168,7 +168,7 @@ def audit(
         sampled=len(few),
         findings=(),
     )
-    return Audit(**{**vars(found), "findings": sorted(_findings(found), key=lambda finding: finding.severity)})
+    return replace(found, findings=sorted(_findings(found), key=lambda finding: finding.severity))
 
 
 def _rows(examples: Examples) -> list[int]:
@@ -214,7 +214,7 @@ def _choices(
 
 def _share(examples: Examples, reach: Reach) -> float:
     answered = examples.has_answer
-    return float((reach.code[answered] == 0).mean()) if answered.any() else 1.0
+    return float((reach.code[answered] == IN_REACH).mean()) if answered.any() else 1.0
 
 
 def best_choice(choices: Sequence[Choice]) -> Choice | None:
