@@ -43,8 +43,7 @@ def checked(examples: Examples, policy: BadAnswers, where: str, name: Callable[[
         raise DataError("there are no questions", where=where, fix="name another file or split")
     if len(set(examples.id)) < len(examples):
         double = [name for name, times in Counter(examples.id).items() if times > 1]
-        verb = "occurs" if len(double) == 1 else "occur"
-        what = f"{counted(len(double), 'question id')} {verb} more than once: {listed(double)}"
+        what = f"{counted(len(double), 'question id', 'occurs')} more than once: {listed(double)}"
         fix = "ids must be unique: predictions are kept by id; alternative answers belong to one question"
         raise DataError(what, where=where, fix=fix)
     if examples.answer_offsets is None:

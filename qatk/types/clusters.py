@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.errors import UsageError
+from qatk.errors import UsageError, counted
 from qatk.types.arrays import Int64
 from qatk.types.examples import Examples
 
@@ -39,8 +39,7 @@ class Clusters:
         if not self.unnamed:
             return ""
         lack = "no title" if self.kind == "article" else f"no {self.kind}"
-        verb = "question has" if self.unnamed == 1 else "questions have"
-        return f"{self.unnamed:,} {verb} {lack}: each of their contexts is a cluster of its own"
+        return f"{counted(self.unnamed, 'question', 'has')} {lack}: each of their contexts is a cluster of its own"
 
     @property
     def no_interval(self) -> str:
