@@ -21,9 +21,9 @@ from qatk.cli.shared import (
     print_json,
     share,
 )
-from qatk.display.numbers import METRICS, counted, interval
+from qatk.display.numbers import METRICS, interval
 from qatk.display.tables import in_blocks, plain_table
-from qatk.errors import StorageError
+from qatk.errors import StorageError, counted
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,9 +10,8 @@ import typer
 
 from qatk.cli import completion
 from qatk.cli.shared import Json, found_plugins, output, plugin_host, print_json
-from qatk.display.numbers import counted
 from qatk.display.tables import plain_table
-from qatk.errors import QatkError, message
+from qatk.errors import QatkError, counted, message
 
 if TYPE_CHECKING:
     from qatk.plugins.doctor import Ailment, Finding

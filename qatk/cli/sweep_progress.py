@@ -15,9 +15,10 @@ from rich.text import Text
 
 from qatk.cli.progress import is_live
 from qatk.display.live import Works
-from qatk.display.numbers import METRICS, clock, counted, figure, headline
+from qatk.display.numbers import METRICS, clock, figure, headline
 from qatk.display.tables import plain_table
 from qatk.display.text import printable
+from qatk.errors import counted
 from qatk.sweeps.events import (
     Advanced,
     Begun,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.display.numbers import counted
-from qatk.errors import UsageError, visible
+from qatk.errors import UsageError, counted, visible
 from qatk.files import is_there
 
 if TYPE_CHECKING:

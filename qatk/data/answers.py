@@ -12,8 +12,7 @@ from typing import Literal
 import numpy as np
 
 from qatk.data.mending import mended_text
-from qatk.display.numbers import counted
-from qatk.errors import LISTED, DataError, DataWarning, listed
+from qatk.errors import LISTED, DataError, DataWarning, counted, listed
 from qatk.types import NOWHERE, UNKNOWN, Answer, Bool, Examples, Int64, ragged
 from qatk.word_bounds import cuts_word, nearest_start
 

@@ -16,8 +16,7 @@ from typing import Literal
 import numpy as np
 
 from qatk.arguments import whole
-from qatk.display.numbers import counted
-from qatk.errors import DataError, UsageError
+from qatk.errors import DataError, UsageError, counted
 from qatk.types import Clusters, Examples, Int64, clusters_of, contexts_of
 
 Size = float | Literal["rest"] | None

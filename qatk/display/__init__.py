@@ -15,7 +15,6 @@ from qatk.display.numbers import (
     METRICS,
     best_threshold,
     byte_size,
-    counted,
     detects,
     figure,
     interval,
@@ -29,6 +28,7 @@ from qatk.display.numbers import (
 from qatk.display.page import content_policy, page_script, page_style, page_template, still_page
 from qatk.display.tables import bar, in_blocks, plain_table
 from qatk.display.text import Mark, excerpt, printable, undirected
+from qatk.errors import counted
 from qatk.word_bounds import UNSPACED
 
 __all__ = [

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from qatk.errors import counted as counted
-
 METRICS = {"exact": "EM", "f1": "F1"}
 """The usual names of the official metrics; other metrics show under their own names."""
 _MOST_DIGITS = 6

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.display.numbers import counted, points
+from qatk.display.numbers import points
+from qatk.errors import counted
 from qatk.evaluation.squad import exact_and_f1
 from qatk.languages import ENGLISH, Normalisation
 from qatk.types import Examples, Float64, Int32, Int64, ragged

@@ -21,8 +21,7 @@ from qatk.cli.shared import (
     plugin_host,
     print_json,
 )
-from qatk.display.numbers import counted
-from qatk.errors import UsageError, visible
+from qatk.errors import UsageError, counted, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

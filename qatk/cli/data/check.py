@@ -14,8 +14,8 @@ from qatk.cli.reading import live_dataset, warn_without_gold, with_column
 from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.cli.written import another, unwritten
 from qatk.display.graphemes import shortened
-from qatk.display.numbers import counted, figure
-from qatk.errors import DataError, visible
+from qatk.display.numbers import figure
+from qatk.errors import DataError, counted, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

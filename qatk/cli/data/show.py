@@ -10,8 +10,7 @@ import typer
 from qatk.cli.data.options import Data, Set
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
-from qatk.display.numbers import counted
-from qatk.errors import UsageError, suggest
+from qatk.errors import UsageError, counted, suggest
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,8 +13,7 @@ from qatk.cli.data.options import Data, Force, Set
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
 from qatk.cli.written import another, unwritten
-from qatk.display.numbers import counted
-from qatk.errors import UsageError, visible
+from qatk.errors import UsageError, counted, visible
 from qatk.files import ending
 
 if TYPE_CHECKING:
