@@ -18,7 +18,7 @@ def cuts_word(context: str, start: int, end: int) -> bool:
     return (start > 0 and _goes_on(context, start)) or (end < len(context) and _goes_on(context, end))
 
 
-def occurrences(text: str, context: str) -> Iterator[int]:
+def find_all(text: str, context: str) -> Iterator[int]:
     """The places at which a context has a text, also within words, in order; they may overlap."""
     at = context.find(text)
     while at >= 0:
@@ -28,7 +28,7 @@ def occurrences(text: str, context: str) -> Iterator[int]:
 
 def starts_of(text: str, context: str) -> list[int]:
     """Where a text starts in a context: the places that cut no word, or all of them where each cuts one."""
-    starts = list(occurrences(text, context))
+    starts = list(find_all(text, context))
     return [start for start in starts if not cuts_word(context, start, start + len(text))] or starts
 
 

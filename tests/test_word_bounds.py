@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qatk.word_bounds import cuts_word, nearest_start, occurrences, starts_of, whole_words
+from qatk.word_bounds import cuts_word, find_all, nearest_start, starts_of, whole_words
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_places_within_words_count_where_there_are_no_others(text: str, context:
 
 
 def test_occurrences_may_overlap_and_lie_within_words() -> None:
-    assert list(occurrences("aa", "aaa caab")) == [0, 1, 5]
-    assert list(occurrences("b", "aaa")) == []
+    assert list(find_all("aa", "aaa caab")) == [0, 1, 5]
+    assert list(find_all("b", "aaa")) == []
 
 
 @given(

@@ -16,7 +16,7 @@ from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
 from qatk.spelling import commanded
 from qatk.types import Bool, Examples, Span
-from qatk.word_bounds import cuts_word, occurrences, whole_words
+from qatk.word_bounds import cuts_word, find_all, whole_words
 
 if TYPE_CHECKING:
     import regex
@@ -185,7 +185,7 @@ def _plain(text: str) -> str:
 
 def _stands(text: str, context: str) -> bool:
     """Whether a context has a text, not as part of a word."""
-    return any(not cuts_word(context, at, at + len(text)) for at in occurrences(text, context))
+    return any(not cuts_word(context, at, at + len(text)) for at in find_all(text, context))
 
 
 class _Units(NamedTuple):
@@ -201,7 +201,7 @@ _BETWEEN = "\x1f"
 def _same_words(said: str, context: str) -> tuple[int, int] | None:
     """Where a context has the words of a text, in the same order, without others between and no number cut in two."""
     wanted, there = _units(said), _units_of_context(context)
-    for at in occurrences(wanted.joined, there.joined) if wanted.places else ():
+    for at in find_all(wanted.joined, there.joined) if wanted.places else ():
         first = there.joined.count(_BETWEEN, 0, at)
         span = there.places[first][0], there.places[first + len(wanted.places) - 1][1]
         if not cuts_word(context, *span):

@@ -12,7 +12,7 @@ from qatk.errors import PredictionsError
 from qatk.evaluation.prediction_files import same_order
 from qatk.evaluation.prediction_rows import Said
 from qatk.types import Examples, Int32, Predictions, Span, Spans, ragged
-from qatk.word_bounds import occurrences
+from qatk.word_bounds import find_all
 
 
 def locate(examples: Examples, said: Sequence[Said], null_odds: Mapping[str, float] | None) -> Predictions:
@@ -95,7 +95,7 @@ def _place(examples: Examples, row: int, text: str, taken: Sequence[tuple[int, i
     Places that overlap one that is taken are left to it, as long as there are others.
     """
     context = examples.context_of(row)
-    places = list(occurrences(text, context))
+    places = list(find_all(text, context))
     if len(places) < 2:
         return places[0] if places else -1
     free = [at for at in places if not any(at < end and start < at + len(text) for start, end in taken)]
