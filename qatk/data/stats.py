@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qatk.data.strict import examples_of
+from qatk.display import words_of
 from qatk.types import Bool, Examples, Int64, RawExamples
 
 BINS = 12
@@ -136,7 +137,7 @@ def _spreads(examples: Examples, windows: Int64 | None) -> Iterable[tuple[str, S
 
 
 def _words(texts: Sequence[str]) -> Iterable[int]:
-    return (len(text.split()) for text in texts)
+    return (len(words_of(text)) for text in texts)
 
 
 def _places(examples: Examples) -> Int64:

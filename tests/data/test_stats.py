@@ -45,6 +45,16 @@ def test_figures(tmp_path: Path) -> None:
     assert next(charts_of(stats)).title == "asked"
 
 
+def test_characters_of_scripts_without_blanks_are_words(tmp_path: Path) -> None:
+    row = {**qa("a", ("北京", 8)), "question": "哪里 is it?"}
+    stats = describe(strict(read_raw_squad(write(tmp_path, document(row, context="Bob met 北京 here."))), "keep", "x"))
+    assert {name: stats.spreads[name].most for name in stats.spreads if name.startswith("words")} == {
+        "words_per_question": 4,
+        "words_per_context": 5,
+        "words_per_answer": 2,
+    }
+
+
 def test_data_without_gold_has_no_answers(tmp_path: Path) -> None:
     raw = read_raw_squad(write(tmp_path, document({"id": "a", "question": "Who?"})))
     stats = describe(strict(raw, "error", "x"))
