@@ -68,9 +68,7 @@ def show(
 ) -> None:
     """Describe a component: its plugin, its source file and its options."""
     host = plugin_host(context)
-    plugin, _, short = name.rpartition("/")
-    found = [r for r in host.components() if r.name == short and (not plugin or r.belongs_to([plugin]))]
-    if not found:
+    if not (found := host.called(name)):
         raise _unknown(host, name)
     described = [
         {**_row(r, host), "source": r.source_file(), "hook_version": r.plugin.api, "options": options_of(r)}

@@ -117,6 +117,12 @@ class PluginHost:
                 self._load(found)
         return [r for found in self._found for r in found.components or () if kind in (None, r.kind)]
 
+    def called(self, name: str, kind: str | None = None) -> list[Registered]:
+        """The components of this name, or of this ``plugin/name``; where there are none, those that had it formerly."""
+        plugin, _, short = name.rpartition("/")
+        known = [r for r in self.components(kind) if not plugin or r.belongs_to([plugin])]
+        return [r for r in known if r.name == short] or [r for r in known if r.is_called(short)]
+
     def find(self, kind: str, name: str) -> Registered:
         """The component of this name, or of this ``plugin/name``.
 
@@ -126,10 +132,7 @@ class PluginHost:
         Raises:
             UsageError: for an unknown or ambiguous name, with a suggestion.
         """
-        plugin, _, short = name.rpartition("/")
-        candidates = self.components(kind)
-        hits = [r for r in candidates if r.name == short and (not plugin or r.belongs_to([plugin]))]
-        hits = hits or [r for r in candidates if r.is_called(short) and (not plugin or r.belongs_to([plugin]))]
+        hits, short = self.called(name, kind), name.rpartition("/")[2]
         built_in = [r for r in hits if r.is_built_in]
         if len(hits) == 1 or len(built_in) == 1:
             found = (built_in or hits)[0]
@@ -141,7 +144,9 @@ class PluginHost:
             owners = " and ".join(str(r.plugin) for r in hits)
             choices = " or ".join(f"{r.plugin.name}/{r.name}" for r in hits)
             raise UsageError(f"two plugins offer the {kind} {short!r}: {owners}", fix=f"write {choices}")
-        raise UsageError(f"no {kind} is called {name!r}", fix=self._instead(name, [r.name for r in candidates]))
+        raise UsageError(
+            f"no {kind} is called {name!r}", fix=self._instead(name, [r.name for r in self.components(kind)])
+        )
 
     def use_of(self, registered: Registered) -> str:
         """What a recipe writes after ``use:`` for a component: its name where that is enough, else ``plugin/name``."""

@@ -107,6 +107,7 @@ def test_plugins_list_and_show() -> None:
     assert "featurizer stride" in text
     assert "doc_stride" in text
     assert "128" in text
+    assert qatk("plugins", "show", "exact").stdout.startswith("decoder min-null\n")
 
 
 def test_a_plugin_file_that_cannot_be_loaded_is_an_error_at_once(tmp_path: Path) -> None:
