@@ -200,15 +200,15 @@ def check_data(runs: Sequence[Planned], host: PluginHost, warn: Callable[[str], 
     for run in runs:
         if not run.finished:
             continue
-        manifest = read_manifest(run.folder)
+        manifest, key = read_manifest(run.folder), (run.data, run.limit)
         try:
-            found = now.setdefault((run.data, run.limit), {}) or _digests(manifest.recipe["data"], run.limit, host)
+            if key not in now:
+                now[key] = _digests(manifest.recipe["data"], run.limit, host)
         except QatkError as error:
             warn(f"cannot check whether the data of {run.folder} changed: {error}")
             continue
-        now[run.data, run.limit] = found
         held = {name: described.digest for name, described in manifest.data.items()}
-        if changed := [name for name, digest in found.items() if held.get(name, digest) != digest]:
+        if changed := [name for name, digest in now[key].items() if held.get(name, digest) != digest]:
             what = f"the {' and '.join(changed)} data changed since the run in {run.folder} was made"
             raise QatkError(what, fix=f"remove it, or name another folder with {spelled('out')}, and it is made again")
 
