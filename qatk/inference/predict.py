@@ -211,35 +211,37 @@ def _identity(model: AnsweringModel, asked: Asked, top_k: int, block: int) -> di
     }
 
 
+def _in_order(parts: Path) -> list[Path]:
+    return sorted(parts.glob(PARTS))
+
+
 def _rows(parts: Path) -> Iterator[Row]:
-    for part in sorted(parts.glob(PARTS)):
+    for part in _in_order(parts):
         with part.open(encoding="utf-8") as lines:
             yield from map(json.loads, lines)
 
 
 def _join(parts: Path, out: Path) -> int:
     """Put all parts into one file, by way of a file beside them; how many questions got an answer."""
-    form, answered = out.suffix.lower(), 0
+    form = out.suffix.lower()
     whole = parts / f"whole{form}"
-
-    def counted() -> Iterator[Row]:
-        nonlocal answered
+    answered, several = 0, False
+    with storage_errors(out):
         for row in _rows(parts):
             answered += row["start"] >= 0
-            yield row
-
-    with storage_errors(out):
+            several |= len(row["spans"]) > 1
         if form == ".parquet":
-            answered = _write_parquet(parts, whole)
+            _write_parquet(parts, whole)
+        elif form == ".jsonl":
+            with whole.open("wb") as file:
+                for part in _in_order(parts):
+                    file.write(part.read_bytes())
         else:
-            several = form != ".jsonl" and any(len(row["spans"]) > 1 for row in _rows(parts))
-            with whole.open("w", encoding="utf-8", newline="") as file:
+            with whole.open("w", encoding="utf-8", newline="") as text:
                 if form in DELIMITERS:
-                    write_table(file, counted(), DELIMITERS[form], several=several)
-                elif form == ".jsonl":
-                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in counted())
+                    write_table(text, _rows(parts), DELIMITERS[form], several=several)
                 else:
-                    _write_official(file, counted(), several=several)
+                    _write_official(text, _rows(parts), several=several)
         whole.replace(out)
     return answered
 
@@ -254,7 +256,7 @@ def _write_official(file: TextIO, rows: Iterable[Row], *, several: bool) -> None
     file.write("\n}\n" if between == "," else "{}\n")
 
 
-def _write_parquet(parts: Path, whole: Path) -> int:
+def _write_parquet(parts: Path, whole: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -265,11 +267,7 @@ def _write_parquet(parts: Path, whole: Path) -> int:
     texts = [(name, pa.string()) for name in ("id", "question", "answer")]
     said = [*texts, *place, ("spans", pa.list_(pa.struct(span)))]
     schema = pa.schema([*said, *numbers, ("candidates", pa.list_(best))])
-    answered = 0
     with pq.ParquetWriter(whole, schema) as writer:
-        for part in sorted(parts.glob(PARTS)):
+        for part in _in_order(parts):
             with part.open(encoding="utf-8") as lines:
-                rows = list(map(json.loads, lines))
-            answered += sum(row["start"] >= 0 for row in rows)
-            writer.write_table(pa.Table.from_pylist(rows, schema))
-    return answered
+                writer.write_table(pa.Table.from_pylist(list(map(json.loads, lines)), schema))
