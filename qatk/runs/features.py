@@ -29,7 +29,6 @@ def make_features(context: Context, data: Data) -> Windows:
             counts.groups[split] = {**sizes, **features.counts}
             return features
 
-        to_train = data.train is not None and not context.folder.done("train")
-        train = featurize("train", data.train) if to_train and data.train is not None else None
+        train = None if data.train is None or context.folder.done("train") else featurize("train", data.train)
         dev = featurize("dev", data.dev)
         return Windows(train, dev, spec, {name: featurize(name, examples) for name, examples in data.sets.items()})
