@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from qatk.comparison.names import Source, T
 from qatk.errors import UsageError, counted
 from qatk.evaluation.answer_costs import read_costs
 from qatk.evaluation.evaluate import evaluate_examples
 from qatk.evaluation.free_text import ABSENT, Aligner, align_answers
 from qatk.evaluation.given import AT_HAND, Given, given_odds, given_predictions
-from qatk.evaluation.prediction_files import check_null_odds
+from qatk.evaluation.prediction_files import Source, check_null_odds
 from qatk.evaluation.prediction_rows import Said
 from qatk.languages import Normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.spelling import spelled
 from qatk.types import Bool, Examples, Predictions
 
+T = TypeVar("T")
 Odds = Source | Mapping[str, float] | None
 """Null odds of predictions: a file of them, or numbers by id."""
 

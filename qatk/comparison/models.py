@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qatk.comparison.answers import Found
-from qatk.comparison.names import Source
 from qatk.errors import UsageError
+from qatk.evaluation.prediction_files import Source
 from qatk.files import folder_size
 from qatk.languages import Normalisation
 from qatk.progress import advance

@@ -8,17 +8,15 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from qatk.evaluation.given import AT_HAND, Given
+from qatk.evaluation.prediction_files import Source
 from qatk.files import place_of
 from qatk.recipes.keys import computed
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
-
-Source = str | Path
-T = TypeVar("T")
 
 
 def names_of(sources: Sequence[Given]) -> list[str]:

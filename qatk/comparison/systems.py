@@ -20,12 +20,13 @@ from qatk.comparison.alignment import (
 )
 from qatk.comparison.answers import Answers, Found, Odds, read_answers
 from qatk.comparison.models import ask_models, runtimes_of
-from qatk.comparison.names import Source, names_of, names_of_groups
+from qatk.comparison.names import names_of, names_of_groups
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.evaluation.free_text import Aligner
 from qatk.evaluation.given import AT_HAND, Given
 from qatk.evaluation.metrics import take
+from qatk.evaluation.prediction_files import Source
 from qatk.files import place_of
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.normalisers import LANGUAGE_KEYS

@@ -14,6 +14,7 @@ from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
 from qatk.evaluation.given import AT_HAND, Given
+from qatk.evaluation.prediction_files import Source
 from qatk.exports.runtimes import runtime_section
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
@@ -26,8 +27,6 @@ from qatk.sweeps.launched import Launched
 from qatk.sweeps.overrides import over_values, seed_values
 from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
-
-Source = str | Path
 
 
 def compare(
