@@ -123,7 +123,7 @@ def compare_command(
 
 
 def _pattern(grep: str | None) -> re.Pattern[str] | None:
-    from qatk.comparison.wins_losses import compile_pattern
+    from qatk.comparison.selection import compile_pattern
 
     return None if grep is None else compile_pattern(grep)
 
@@ -161,7 +161,7 @@ def _number_shown(show: int | None, comparison: Comparison) -> int:
 
 def _narrowed(comparison: Comparison, only: str | None, pattern: re.Pattern[str] | None) -> Comparison:
     """The wins and losses in a slice, and of questions that match."""
-    from qatk.comparison.wins_losses import in_slice, matching, narrow
+    from qatk.comparison.selection import in_slice, matching, narrow
 
     shown = narrow(comparison, in_slice(comparison, only), f"in {only}") if only is not None else comparison
     return narrow(shown, matching(comparison, pattern), f"matching {pattern.pattern!r}") if pattern else shown

@@ -1,86 +1,12 @@
-"""Which questions of a comparison to show: those of a slice, those that a pattern finds."""
+"""Questions that tell two systems apart: wins, losses, and those both have wrong in different ways."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 
-from qatk.errors import UsageError, suggest
-from qatk.results.comparison import Comparison, System
-from qatk.types import Bool, Float64, Int64, Predictions, ragged
-
-
-def narrow(comparison: Comparison, rows: Bool, what: str) -> Comparison:
-    """The same comparison, figures and all, with the wins, losses and questions both have wrong only of ``rows``.
-
-    Args:
-        comparison: to narrow.
-        rows: bool[n].
-        what: says which rows these are, after a noun: ``in question-word: who``.
-    """
-    pairs = [
-        replace(
-            pair,
-            wins=pair.wins[rows[pair.wins]],
-            losses=pair.losses[rows[pair.losses]],
-            both_wrong=pair.both_wrong[rows[pair.both_wrong]],
-        )
-        for pair in comparison.pairs
-    ]
-    selection = ", ".join(part for part in (comparison.selection, what) if part)
-    return replace(comparison, pairs=pairs, selection=selection)
-
-
-def in_slice(comparison: Comparison, text: str) -> Bool:
-    """bool[n] of a slice such as ``question-word: who``.
-
-    Raises:
-        UsageError: where there is no such slice, with those that there are.
-    """
-    known = {_without_blanks(group): names for group, names in comparison.slice_names.items()}
-    if (wanted := _without_blanks(text)) in known:
-        slicer, name = known[wanted]
-        return comparison.masks[slicer][name]
-    listed = "; ".join(f"{slicer}: {', '.join(groups)}" for slicer, groups in comparison.masks.items())
-    raise UsageError(
-        f"--slice: there is no {text!r}", fix=suggest(text, comparison.slice_names, f"there are: {listed or 'none'}")
-    )
-
-
-def _without_blanks(group: str) -> str:
-    """The name of a slice without blanks around its colons, which may be written or not."""
-    return ":".join(part.strip() for part in group.split(":"))
-
-
-def compile_pattern(text: str) -> re.Pattern[str]:
-    """A regular expression that ignores case.
-
-    Raises:
-        UsageError: where it is none.
-    """
-    try:
-        return re.compile(text, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(f"--grep {text}: no regular expression: {error}", fix=r"write \( \[ \? for ( [ ?") from None
-
-
-def matching(comparison: Comparison, pattern: re.Pattern[str]) -> Bool:
-    """bool[n]: found in the id, the question, a gold answer, or a system's (first) answer; not in the context."""
-    examples = comparison.examples
-    answers = [_texts(system.evaluation.predictions) for system in comparison.systems]
-    found = (
-        any(
-            map(
-                pattern.search,
-                (examples.id[row], examples.question[row], *examples.answers_of(row), *(text[row] for text in answers)),
-            )
-        )
-        for row in range(len(examples))
-    )
-    return np.fromiter(found, np.bool_, len(examples))
+from qatk.comparison.selection import texts_of
+from qatk.results.comparison import System
+from qatk.types import Bool, Float64, Int64, ragged
 
 
 def rank_questions(baseline: System, other: System, clusters: Int64) -> tuple[Int64, Int64, Int64]:
@@ -102,20 +28,13 @@ def rank_questions(baseline: System, other: System, clusters: Int64) -> tuple[In
     sure = [_sureness(system) for system in (baseline, other)]
     gap: Float64 = np.abs(scores[1] - scores[0])
     of = [system.evaluation for system in (baseline, other)]
-    texts = [each.normalisation.texts(each.examples, _texts(each.predictions)) for each in of]
+    texts = [each.normalisation.texts(each.examples, texts_of(each.predictions)) for each in of]
     differ: Bool = np.fromiter(map(str.__ne__, *texts), np.bool_, len(gap))
     return (
         _ranked(right[1] & ~right[0], gap, sure[0], clusters),
         _ranked(right[0] & ~right[1], gap, sure[1], clusters),
         _ranked(~right[0] & ~right[1] & differ, gap, sure[0] + sure[1], clusters),
     )
-
-
-def _texts(predictions: Predictions) -> Sequence[str]:
-    """The answers as texts, those of several spans one after the other."""
-    if predictions.several is None:
-        return predictions.text
-    return ["; ".join(span.text for span in predictions.spans(row)) for row in range(len(predictions))]
 
 
 def _sureness(system: System) -> Float64:

@@ -23,7 +23,7 @@ from compare_tools import answer, articles, evaluation, squad_of, system, write_
 from modules import HEAVY, modules_loaded
 from qatk.cli import app
 from qatk.comparison.compare import compare_systems
-from qatk.comparison.wins_losses import compile_pattern, in_slice, matching, narrow
+from qatk.comparison.selection import compile_pattern, in_slice, matching, narrow
 from qatk.errors import QatkError
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import Comparison, System

@@ -17,9 +17,10 @@ from scipy import stats
 
 from compare_tools import answer, articles, evaluation, system
 from qatk.comparison.compare import compare_systems, comparison_to_dict
+from qatk.comparison.selection import in_slice
 from qatk.comparison.systems import read_systems
 from qatk.comparison.verdicts import ALL_ONE_SEED, ONE_SEED, SOME_ONE_SEED, verdict
-from qatk.comparison.wins_losses import in_slice, rank_questions
+from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
