@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from qatk.errors import Interrupted, QatkError, Requeue, RunFolderError, message
 from qatk.files import RUN_MARK, is_there, write_json
+from qatk.recipes.sections import SECTIONS
 from qatk.results.run import StageTime
 from qatk.run_folder.checkpoints import STATES
 from qatk.run_folder.reading import read_part, unreadable
@@ -21,8 +22,8 @@ FORMAT = 2
 
 
 Number = int | float
-_ONE = ("backbone", "featurizer", "passages", "head", "trainer", "runtime", "decoder")
-_MANY = ("metrics", "slicers", "reporters", "trackers")
+_ONE = [path[0] for path, section in SECTIONS.items() if len(path) == 1 and not section.many]
+_MANY = [path[0] for path, section in SECTIONS.items() if section.many]
 """The sections of a recipe that name one component, and those that name several."""
 
 

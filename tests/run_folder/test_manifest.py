@@ -84,6 +84,8 @@ def test_clusters_that_are_a_word_are_their_kind(tmp_path: Path) -> None:
         ({"identity": {"limit": 3}}, "identity.recipe"),
         ({"data": {"dev": {}}}, "data.dev.digest"),
         ({"components": [{"kind": "head"}]}, "components.0.name"),
+        ({"recipe": {"launcher": 3}}, "recipe"),
+        ({"recipe": {"metrics": [{}]}}, "recipe"),
         ({"calibration": {"clusters": "article", "thresholds": [1]}}, "calibration.thresholds"),
     ],
 )
