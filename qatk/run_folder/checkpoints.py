@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from qatk.display.numbers import byte_size
 from qatk.errors import QatkWarning, RunFolderError, StorageError
 from qatk.files import discard, file_digest, folder_size, replacing, write_json
 from qatk.spelling import spelled
@@ -82,7 +83,7 @@ class Checkpoints:
             except StorageError as error:
                 if shutil.disk_usage(new).free < _NO_ROOM:
                     error.where = str(self.folder)
-                    error.what = f"no room for a checkpoint: it takes more than {folder_size(new) / 1e6:,.1f} MB"
+                    error.what = f"no room for a checkpoint: it takes more than {byte_size(folder_size(new))}"
                 raise
             if self.run is not None:
                 write_json(new / OWNER, self.run)
@@ -111,7 +112,7 @@ class Checkpoints:
         needed = folder_size(kept[0])
         free = shutil.disk_usage(self.folder).free
         if free < needed:
-            what = f"no room for a checkpoint: it takes {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free"
+            what = f"no room for a checkpoint: it takes {byte_size(needed)}, and {byte_size(free)} are free"
             raise StorageError(what, where=str(self.folder), fix=self._going_on(kept))
 
     def _going_on(self, kept: list[Path]) -> str:

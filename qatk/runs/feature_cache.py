@@ -26,6 +26,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from qatk.display.numbers import byte_size
 from qatk.errors import QatkWarning, counted
 from qatk.files import LIMIT, PLACE, cache_folder, cache_limit, least_used, storage_errors, write_atomically
 from qatk.plugins.model_types import BackboneSpec
@@ -116,7 +117,7 @@ class FeatureCache:
             return False
         size = sum(column.nbytes for column in _columns(features).values())
         if size > self.limit:
-            self._warn(f"features of {size / 1e9:.1f} GB are not cached: {LIMIT} allows {self.limit / 1e9:g}")
+            self._warn(f"features of {byte_size(size)} are not cached: {LIMIT} allows {byte_size(self.limit)}")
             return False
         try:
             _write(entry, features)

@@ -91,7 +91,7 @@ def test_what_cannot_be_written_leaves_the_last_one_whole(tmp_path: Path, monkey
     assert kept.newest() == first
     usage = namedtuple("usage", "total used free")(10**9, 10**9, 4096)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(StorageError, match=r"first: no room for a checkpoint: it takes more than 0.0 MB\n.* make room"):
+    with pytest.raises(StorageError, match=r"first: no room for a checkpoint: it takes more than 4 B\n.* make room"):
         Checkpoints(tmp_path / "first", 1).write(1, full)
 
 

@@ -211,7 +211,7 @@ def test_the_entries_used_longest_ago_make_room(tmp_path: Path) -> None:
 
 
 def test_features_larger_than_the_bound_are_not_kept(tmp_path: Path) -> None:
-    with pytest.warns(QatkWarning, match=r"features of 0.0 GB are not cached: QATK_CACHE_GB allows 1e-06"):
+    with pytest.warns(QatkWarning, match=r"features of 315 kB are not cached: QATK_CACHE_GB allows 1.0 kB"):
         assert not fetch(opened(tmp_path, limit=1000), Making(features(5000)))
     assert not list(tmp_path.iterdir())
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from qatk.api import QatkError, QatkWarning
+from qatk.display import byte_size
 from qatk.files import LIMIT, cache_folder, cache_limit, least_used, storage_errors, write_atomically
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets
 
@@ -57,7 +58,7 @@ class Store:
         columns = {name: getattr(targets, name).astype(np.float16) for name in ("start", "end")}
         data = save(columns, {"sha256": digest(column.tobytes() for column in columns.values())})
         if len(data) > self._limit:
-            what = f"soft targets of {len(data) / 1e9:.1f} GB are not stored: {LIMIT} allows {self._limit / 1e9:g}"
+            what = f"soft targets of {byte_size(len(data))} are not stored: {LIMIT} allows {byte_size(self._limit)}"
             warnings.warn(what, QatkWarning, stacklevel=2)
             return
         try:
