@@ -100,7 +100,7 @@ class RunFolder:
             what += f" ({'; '.join(said)})" if said else ""
             raise RunFolderError(what, fix=f"name another folder with {spelled('out')}, or remove this one")
         if not resume:
-            state = "this run, finished" if "score" in manifest.stages else "this run, unfinished"
+            state = "this run, finished" if manifest.finished else "this run, unfinished"
             raise RunFolderError(
                 f"{path} already holds {state}",
                 fix=f"continue it with {spelled('resume', True)}, or choose another folder with {spelled('out')}",
@@ -189,7 +189,7 @@ def is_first_process() -> bool:
 @contextmanager
 def follow(path: Path, identity: Identity) -> Iterator[RunFolder]:
     """A scratch copy of the run folder ``path``, gone when the block ends; of a finished run, itself, only read."""
-    if (path / MANIFEST).exists() and "score" in (manifest := read_manifest(path)).stages:
+    if (path / MANIFEST).exists() and (manifest := read_manifest(path)).finished:
         yield RunFolder(path, manifest)
         return
     with tempfile.TemporaryDirectory(prefix="qatk-follower-") as scratch:

@@ -123,7 +123,7 @@ def read_summary(path: Path) -> RunSummary:
 
 def state_of(manifest: Manifest, holder: Holder | None) -> State:
     """How far a run is; ``holder`` is whose lock lies in its folder."""
-    if "score" in manifest.stages:
+    if manifest.finished:
         return "finished"
     if holder is not None:
         return "running" if holder.alive else "killed"

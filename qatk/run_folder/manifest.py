@@ -184,6 +184,11 @@ class Manifest(_Record):
         content = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"format": self.format}
         return {name: hidden(value) for name, value in content.items()}
 
+    @property
+    def finished(self) -> bool:
+        """Whether the run came as far as its scores."""
+        return "score" in self.stages
+
     def stage_times(self, executed: Collection[str] | None = None) -> list[StageTime]:
         """The completed stages; those that are not among the ``executed`` ones are marked as skipped."""
         return [
@@ -235,7 +240,7 @@ def read_finished(path: Path) -> Manifest:
         RunFolderError: as :func:`read_manifest`, and where the run is unfinished.
     """
     manifest = read_manifest(path)
-    if "score" not in manifest.stages:
+    if not manifest.finished:
         raise RunFolderError(f"the run in {path} is unfinished", fix="continue it with qatk run RECIPE --resume")
     return manifest
 
