@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from qatk.cores import usable_cores
 from qatk.display import METRICS, still_page
 from qatk.errors import counted
 from qatk.inference.bench import Measured
+from qatk.run_folder.provenance import processor
 
 
 class Figure(NamedTuple):
@@ -72,7 +72,7 @@ def bench_html(measured: Sequence[Measured], models: Sequence[str]) -> str:
     return still_page(
         (files("qatk.inference") / "bench.html.jinja").read_text("utf-8"),
         title=", ".join(dict.fromkeys(row.model for row in measured)),
-        machine=f"{platform.processor() or platform.machine()}, {counted(usable_cores(), 'processor')}",
+        machine=f"{processor()}, {counted(usable_cores(), 'processor')}",
         charts=list(_charts(measured, models)),
         headers=headers_of(measured),
         labels=len(LABELS) - 1,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from qatk.inference.samples import sample_examples, sample_for
 from qatk.inference.sources import backbone_section
 from qatk.plugins.host import PluginHost
 from qatk.results import System
+from qatk.run_folder.provenance import processor
 from qatk.server.served import described
 from qatk.types import Examples
 from serving import PROMISE, send, start
@@ -462,6 +464,7 @@ def test_the_page_of_a_bench_has_a_bar_for_each_figure() -> None:
     assert "12,345.6" in charts[0]
     assert "<b>" not in page
     assert "<script" not in page
+    assert escape(processor()) in page
     assert "http" not in page.replace("http-equiv", "")
 
 
