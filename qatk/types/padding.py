@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,17 @@ class PaddedWindows:
     def place(self, values: Int32) -> Int64:
         """int64[B]: positions within windows as columns of the table."""
         return values[self.rows] + self.shift
+
+    def inputs(self, features: Features, *, pad_id: int, has_type_ids: bool) -> dict[str, NDArray[Any]]:
+        """What models are given of these windows, by name: token ids and types, masks, and places of "no answer"."""
+        types = {"token_type_ids": self.table(features.type_ids, 0)} if has_type_ids else {}
+        return {
+            "input_ids": self.table(features.input_ids, pad_id),
+            "attention_mask": self.token_mask.astype(np.int64),
+            **types,
+            "context_mask": self.table(features.char_start, -1) >= 0,
+            "null_index": self.place(features.null_index),
+        }
 
 
 def pad_windows(features: Features, rows: Int64, *, left: bool, least: int = MULTIPLE) -> PaddedWindows:

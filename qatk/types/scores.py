@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,34 @@ class SpanCandidates:
         freeze(self, "score", np.float32, k)
         if (np.diff(self.feature) < 0).any():
             raise ValueError("SpanCandidates.feature must not decrease")
+
+    @classmethod
+    def of_batch(cls, rows: Int64, shift: Int64, first: Int64, last: Int64, score: Float32) -> SpanCandidates:
+        """Spans as models score them, K of each of B padded windows.
+
+        Args:
+            rows: int64[B], the windows, in any order.
+            shift: int64[B], the columns of padding on the left of each.
+            first: int64[B, K], the column of the first token of each span.
+            last: int64[B, K], that of its last token.
+            score: float32[B, K], ``-inf`` where there is no span.
+        """
+        order = np.argsort(rows)
+        row, column = np.nonzero(score[order] != -np.inf)
+        row = order[row]
+        start, end = ((edge[row, column] - shift[row]).astype(np.int32) for edge in (first, last))
+        return cls(rows[row].astype(np.int32), start, end, score[row, column])
+
+    @classmethod
+    def by_window(cls, parts: Sequence[SpanCandidates]) -> SpanCandidates:
+        """The spans of all parts, by window; those of one window stay in order."""
+        nothing = np.zeros(0, np.int32)
+        parts = [cls(nothing, nothing, nothing, np.zeros(0, np.float32)), *parts]
+        feature, start, end, score = (
+            np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls)
+        )
+        order = np.argsort(feature, kind="stable")
+        return cls(feature[order], start[order], end[order], score[order])
 
     def offsets(self, windows: int) -> Int64:
         """int64[windows + 1]: where the spans of each window begin."""

@@ -265,6 +265,30 @@ def test_columns_print_as_a_line() -> None:
     ]
 
 
+def test_candidates_of_batches_come_together_by_window() -> None:
+    none = -np.inf
+    batches = [
+        (
+            np.array([2, 0]),
+            np.array([0, 3]),
+            np.array([[4, 1], [5, 9]]),
+            np.array([[6, 1], [5, 9]]),
+            [[1, 2], [3, none]],
+        ),
+        (np.array([1]), np.array([0]), np.array([[7, 0]]), np.array([[8, 0]]), [[4, none]]),
+    ]
+    found = SpanCandidates.by_window(
+        [SpanCandidates.of_batch(*given, np.array(score, np.float32)) for *given, score in batches]
+    )
+    assert found.feature.tolist() == [0, 1, 2, 2]
+    assert found.start.tolist() == [2, 7, 4, 1]
+    assert found.end.tolist() == [2, 8, 6, 1]
+    assert found.score.tolist() == [3, 4, 1, 2]
+    assert found.offsets(4).tolist() == [0, 1, 2, 4, 4]
+    assert found.of_windows(1, 3) == slice(1, 4)
+    assert len(SpanCandidates.by_window([]).score) == 0
+
+
 @given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=6), st.data())
 def test_ragged_rows_picks_the_rows(rows: list[list[int]], data: st.DataObject) -> None:
     wanted = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=8)) if rows else []

@@ -73,11 +73,12 @@ def trace(module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path)
     Raises:
         ModelError: the head, or the encoder, computes something that no graph can hold.
     """
-    graph = ScoringGraph(module, _names(spec))
+    example = _example(spec, sample, LEAST[0])
+    graph = ScoringGraph(module, list(example))
     head = type(getattr(module, "head", module)).__name__
     with _quiet(), torch.no_grad():
         try:
-            outputs = list(graph.scores(*_example(spec, sample, LEAST[0])))
+            outputs = list(graph.scores(*example.values()))
             program, least = _program(graph, spec, sample, LEAST_WITH_SPANS if "score" in outputs else LEAST)
             written = torch.onnx.export(
                 program,
@@ -103,7 +104,7 @@ def _program(
 ) -> tuple[ExportedProgram, int]:
     """The program of a graph for windows of at least so many columns, and that number."""
     for least in leasts:
-        given = _example(spec, sample, least)
+        given = tuple(_example(spec, sample, least).values())
         batch = torch.export.Dim("batch", min=1, max=4096)
         length = torch.export.Dim("length", min=least, max=max(spec.max_length, 2 * least))
         shapes = tuple({0: batch, 1: length} if value.dim() == 2 else {0: batch} for value in given)
@@ -119,26 +120,15 @@ def inputs_of(spec: BackboneSpec, sample: Features, rows: slice, least: int = LE
     """The inputs of a graph for some windows of a sample, by name."""
     chosen = np.arange(len(sample))[rows]
     windows = pad_windows(sample, chosen, left=spec.padding_side == "left", least=least)
-    inputs = {
-        "input_ids": windows.table(sample.input_ids, spec.pad_id),
-        "attention_mask": windows.token_mask.astype(np.int64),
-        "token_type_ids": windows.table(sample.type_ids, 0),
-        "context_mask": windows.table(sample.char_start, -1) >= 0,
-        "null_index": windows.place(sample.null_index),
-    }
-    return {name: inputs[name] for name in _names(spec)}
+    return windows.inputs(sample, pad_id=spec.pad_id, has_type_ids=spec.has_type_ids)
 
 
-def _names(spec: BackboneSpec) -> list[str]:
-    types = ["token_type_ids"] if spec.has_type_ids else []
-    return ["input_ids", "attention_mask", *types, "context_mask", "null_index"]
-
-
-def _example(spec: BackboneSpec, sample: Features, least: int) -> tuple[Tensor, ...]:
+def _example(spec: BackboneSpec, sample: Features, least: int) -> dict[str, Tensor]:
     """Inputs with three windows (a batch of one would be taken for a constant), the longest of the sample."""
     longest = np.argsort(-np.diff(sample.token_offsets), kind="stable")[:1]
     windows = sample.take(np.repeat(longest, 3))
-    return tuple(torch.from_numpy(value) for value in inputs_of(spec, windows, slice(None), least).values())
+    inputs = inputs_of(spec, windows, slice(None), least)
+    return {name: torch.from_numpy(value) for name, value in inputs.items()}
 
 
 @contextmanager

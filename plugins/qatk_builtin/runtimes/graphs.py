@@ -23,7 +23,7 @@ from qatk.api import (
     usable_cores,
 )
 from qatk.files import parse_json
-from qatk.types import Int64, PaddedWindows, batches_by_length, pad_windows
+from qatk.types import batches_by_length, pad_windows
 
 Arrays = Mapping[str, NDArray[Any]]
 """Inputs or outputs of a graph, by name."""
@@ -51,33 +51,25 @@ class Graph:
         null = np.zeros(len(features), np.float32)
         of_tokens = [name for name in _OF_TOKENS if name in self.outputs]
         columns = {name: np.zeros(len(features.input_ids), np.float32) for name in of_tokens}
-        spans: list[Arrays] = []
+        spans: list[SpanCandidates] = []
         done = 0
         for rows in batches_by_length(np.diff(features.token_offsets), batch_tokens):
             windows = pad_windows(features, rows, left=self.spec.padding_side == "left", least=self.least)
-            found = self.run(self._inputs(features, windows))
+            spec = self.spec
+            found = self.run(windows.inputs(features, pad_id=spec.pad_id, has_type_ids=spec.has_type_ids))
             null[rows] = found["null"]
             for name, column in columns.items():
                 column[windows.positions] = found[name][windows.token_mask]
             if not columns:
-                spans.append(_spans(windows, found))
+                edges = found["first"], found["last"]
+                spans.append(SpanCandidates.of_batch(rows, windows.shift, *edges, found["score"]))
             done += len(rows)
             advance("predicting", done, len(features))
         if "inside" in columns:
             return SpanScores(null, tokens=TokenScores(columns["inside"], columns.get("begin")))
         if columns:
             return SpanScores(null, columns["start"], columns["end"])
-        return SpanScores(null, candidates=_by_window(spans))
-
-    def _inputs(self, features: Features, windows: PaddedWindows) -> Arrays:
-        inputs = {
-            "input_ids": windows.table(features.input_ids, self.spec.pad_id),
-            "attention_mask": windows.token_mask.astype(np.int64),
-            "context_mask": windows.table(features.char_start, -1) >= 0,
-            "null_index": windows.place(features.null_index),
-        }
-        types = {"token_type_ids": windows.table(features.type_ids, 0)} if self.spec.has_type_ids else {}
-        return {**inputs, **types}
+        return SpanScores(null, candidates=SpanCandidates.by_window(spans))
 
 
 def open_folder(trained: Trained, name: str) -> tuple[Path, BackboneSpec, int]:
@@ -114,20 +106,3 @@ def threads_of(wanted: int | None) -> int:
     if said.isdecimal() and int(said) > 0:
         return int(said)
     return usable_cores()
-
-
-def _spans(windows: PaddedWindows, found: Arrays) -> Arrays:
-    """The spans of a batch's windows, positions counted within the window."""
-    score = found["score"]
-    row, column = np.nonzero(score != -np.inf)
-    first, last = ((found[edge] - windows.shift[:, None])[row, column] for edge in ("first", "last"))
-    return {"feature": windows.rows[row], "start": first, "end": last, "score": score[row, column]}
-
-
-def _by_window(parts: list[Arrays]) -> SpanCandidates:
-    """The spans of all parts, by window; those of one window stay in order."""
-    names = ("feature", "start", "end", "score")
-    whole = {name: np.concatenate([np.zeros(0, np.float32), *(part[name] for part in parts)]) for name in names}
-    order: Int64 = np.argsort(whole["feature"], kind="stable")
-    feature, start, end = (whole[name][order].astype(np.int32) for name in ("feature", "start", "end"))
-    return SpanCandidates(feature, start, end, whole["score"][order].astype(np.float32))

@@ -63,15 +63,10 @@ def scores_of(module: nn.Module, features: Features) -> SpanScores:
     for row in range(len(features)):
         rows: Int64 = np.array([row])
         windows = pad_windows(features, rows, left=False)
-        columns = {
-            "input_ids": windows.table(features.input_ids, SPEC.pad_id),
-            "attention_mask": windows.token_mask.astype(np.int64),
-            "token_type_ids": windows.table(features.type_ids, 0),
-        }
+        columns = windows.inputs(features, pad_id=SPEC.pad_id, has_type_ids=SPEC.has_type_ids)
         inputs = {name: torch.from_numpy(column) for name, column in columns.items()}
-        context = torch.from_numpy(windows.table(features.char_start, -1) >= 0)
-        mask, place = torch.from_numpy(windows.token_mask), torch.from_numpy(windows.place(features.null_index))
-        found = module(Batch(inputs, context, mask, place))
+        mask = torch.from_numpy(windows.token_mask)
+        found = module(Batch(inputs, inputs.pop("context_mask"), mask, inputs.pop("null_index")))
         null[row] = float(found.null[0])
         start[windows.positions] = found.start[mask].numpy()
         end[windows.positions] = found.end[mask].numpy()

@@ -51,15 +51,13 @@ def make_batch(
         shift = windows.shift[row]
         return send(np.stack([row, features.span_start[among] + shift, features.span_end[among] + shift], axis=1))
 
-    mask = send(windows.token_mask)
-    inputs = {"input_ids": send(windows.table(features.input_ids, spec.pad_id)), "attention_mask": mask.long()}
-    if spec.has_type_ids:
-        inputs["token_type_ids"] = send(windows.table(features.type_ids, 0))
+    columns = windows.inputs(features, pad_id=spec.pad_id, has_type_ids=spec.has_type_ids)
+    inputs = {name: send(column) for name, column in columns.items()}
     batch = Batch(
+        context_mask=inputs.pop("context_mask"),
+        null_index=inputs.pop("null_index"),
         inputs=inputs,
-        context_mask=send(windows.table(features.char_start, -1)) >= 0,
-        token_mask=mask,
-        null_index=send(windows.place(features.null_index)),
+        token_mask=send(windows.token_mask),
         start_target=None if (starts := features.start_target) is None else send(windows.place(starts)),
         end_target=None if (ends := features.end_target) is None else send(windows.place(ends)),
         span_target=spans(),

@@ -12,13 +12,8 @@ from qatk.api import Batch, Features, PairLogits, SpanCandidates, SpanLogits, Sp
 from qatk.types import Float32, Int64, Spool, ragged_rows, release, zeros
 from qatk_builtin.trainers.pytorch.device import Engine
 
-_PAIRS = {"feature": np.int32, "start": np.int32, "end": np.int32, "score": np.float32}
-
 _TOKENS = ("start", "end"), ("inside", "begin")
 """What :class:`SpanLogits` and :class:`TokenLogits` have for each token."""
-
-Columns = dict[str, Any]
-"""Arrays by name."""
 
 
 class Collected:
@@ -34,13 +29,13 @@ class Collected:
         self._null = zeros(len(features), np.float32)
         self._tokens: dict[str, Float32] = {}
         self._spans: dict[str, Spool[Any]] = {}
-        self._stretch: list[Columns] = []
+        self._stretch: list[SpanCandidates] = []
 
     def add(self, rows: Int64, batch: Batch, output: SpanLogits | PairLogits | TokenLogits) -> None:
         """The output for these windows, padded as ``batch`` says."""
         self._null[rows] = output.null.float().cpu().numpy()
         if isinstance(output, PairLogits):
-            self._stretch.append(_spans(rows, batch, output))
+            self._stretch.append(_candidates(rows, batch, output))
             return
         names = _TOKENS[isinstance(output, TokenLogits)]
         places = ragged_rows(self._features.token_offsets, rows)[0]
@@ -51,9 +46,8 @@ class Collected:
     def end_stretch(self) -> None:
         """No window up to here is to come; give memory back."""
         if self._stretch:
-            self._spans = self._spans or {name: Spool[Any](kind) for name, kind in _PAIRS.items()}
-            for name, column in _by_window(self._stretch).items():
-                self._spans[name].append(column)
+            for name, column in vars(SpanCandidates.by_window(self._stretch)).items():
+                self._spans.setdefault(name, Spool[Any](column.dtype.type)).append(column)
             self._stretch = []
         release(*self._tokens.values())
 
@@ -66,10 +60,10 @@ class Collected:
         if not self._anywhere(bool(self._spans)):
             start, end = (self._sum(self._column(name)) for name in _TOKENS[0])
             return SpanScores(null, start, end)
-        spans = {name: spool.column() for name, spool in self._spans.items()}
+        spans = [SpanCandidates(**{name: spool.column() for name, spool in self._spans.items()})] if self._spans else []
         if self._engine.several:
-            spans = _by_window([part for part in gather_object([spans]) if part])
-        return SpanScores(null, candidates=SpanCandidates(**spans))
+            spans = [SpanCandidates.by_window(gather_object(spans))]
+        return SpanScores(null, candidates=spans[0])
 
     def _column(self, name: str) -> Float32:
         """A column with a score for each token."""
@@ -89,20 +83,11 @@ class Collected:
         return found
 
 
-def _spans(rows: Int64, batch: Batch, output: PairLogits) -> Columns:
-    """The spans of a batch's windows, positions counted within the window."""
-    score = output.score.float().cpu().numpy()
-    row, column = np.nonzero(score != -np.inf)
+def _candidates(rows: Int64, batch: Batch, output: PairLogits) -> SpanCandidates:
+    """The spans of a batch's windows."""
     # argmax finds the first True: how many columns of padding stand to the left.
-    shift = batch.token_mask.int().argmax(1, keepdim=True)
-    first, last = ((edge - shift).cpu().numpy()[row, column] for edge in (output.first, output.last))
-    columns = {"feature": rows[row], "start": first, "end": last, "score": score[row, column]}
-    return {name: column.astype(_PAIRS[name]) for name, column in columns.items()}
-
-
-def _by_window(parts: list[Columns]) -> Columns:
-    """The spans of all parts, by window; those of one window stay in order."""
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in _PAIRS}
-    # Stable: spans of one window keep their order.
-    order = np.argsort(whole["feature"], kind="stable")
-    return {name: column[order] for name, column in whole.items()}
+    shift = batch.token_mask.int().argmax(1)
+    shift, first, last, score = (
+        column.cpu().numpy() for column in (shift, output.first, output.last, output.score.float())
+    )
+    return SpanCandidates.of_batch(rows, shift, first, last, score)
