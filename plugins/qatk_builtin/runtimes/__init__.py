@@ -9,7 +9,7 @@ from qatk.api import Component, Options, Positive, hookimpl
 
 
 class ExportedOptions(Options):
-    """Options of the runtimes that open exported files."""
+    """Options of the ``onnx`` and ``openvino`` runtimes."""
 
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     """Precision of the files; an exported model brings its own."""
@@ -17,14 +17,6 @@ class ExportedOptions(Options):
     """Number of threads; ``null`` takes ``OMP_NUM_THREADS``, or all cores that this process may use."""
     batch_tokens: Positive = 2048
     """Maximum number of tokens in a batch, including padding."""
-
-
-class OnnxOptions(ExportedOptions):
-    """Options of the ``onnx`` runtime."""
-
-
-class OpenvinoOptions(ExportedOptions):
-    """Options of the ``openvino`` runtime."""
 
 
 @hookimpl
@@ -35,7 +27,7 @@ def qatk_runtimes() -> Iterable[Component]:
         Component(
             "onnx",
             f"{__name__}.onnx:OnnxRuntime",
-            OnnxOptions,
+            ExportedOptions,
             "ONNX Runtime on the CPU: float32, float16, int8",
             requires=("onnxruntime",),
             extra="qatk[onnx]",
@@ -43,7 +35,7 @@ def qatk_runtimes() -> Iterable[Component]:
         Component(
             "openvino",
             f"{__name__}.openvino:OpenvinoRuntime",
-            OpenvinoOptions,
+            ExportedOptions,
             "OpenVINO on the CPU: float32, float16, int8",
             requires=("openvino",),
             extra="qatk[openvino]",

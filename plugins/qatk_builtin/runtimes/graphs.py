@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from qatk.api import (
 )
 from qatk.files import parse_json
 from qatk.types import batches_by_length, pad_windows
+from qatk_builtin.runtimes import ExportedOptions
 
 Arrays = Mapping[str, NDArray[Any]]
 """Inputs or outputs of a graph, by name."""
@@ -70,6 +71,24 @@ class Graph:
         if columns:
             return SpanScores(null, columns["start"], columns["end"])
         return SpanScores(null, candidates=SpanCandidates.by_window(spans))
+
+
+class GraphRuntime:
+    """A runtime that opens what one exporter wrote; a subclass gives its ``open``."""
+
+    exporter: ClassVar[str]
+    """The name of the exporter."""
+
+    def __init__(self, options: ExportedOptions) -> None:
+        self.options = options
+
+    def needs(self) -> dict[str, object]:
+        """The exporter, in the precision that was chosen."""
+        return {"use": self.exporter, "precision": self.options.precision}
+
+    def predict(self, model: Graph, features: Features) -> SpanScores:
+        """The graph's scores."""
+        return model.scores(features, self.options.batch_tokens)
 
 
 def open_folder(trained: Trained, name: str) -> tuple[Path, BackboneSpec, int]:

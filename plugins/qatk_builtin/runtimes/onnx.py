@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import onnxruntime
 
-from qatk.api import Features, SpanScores, Trained
-from qatk_builtin.runtimes import OnnxOptions
-from qatk_builtin.runtimes.graphs import Arrays, Graph, damaged, open_folder, threads_of
+from qatk.api import Trained
+from qatk_builtin.runtimes.graphs import Arrays, Graph, GraphRuntime, damaged, open_folder, threads_of
 
 FILE = "model.onnx"
 
 
-class OnnxRuntime:
+class OnnxRuntime(GraphRuntime):
     """Opens what the ``onnx`` exporter wrote."""
 
-    def __init__(self, options: OnnxOptions) -> None:
-        self.options = options
-
-    def needs(self) -> dict[str, object]:
-        """The ``onnx`` exporter, in the precision that was chosen."""
-        return {"use": "onnx", "precision": self.options.precision}
+    exporter = "onnx"
 
     def open(self, trained: Trained) -> Graph:
         """A session, read into memory. Raises :class:`ModelError` for a damaged file."""
@@ -41,7 +35,3 @@ class OnnxRuntime:
             return dict(zip(names, session.run(names, given), strict=True))
 
         return Graph(spec, least, names, run)
-
-    def predict(self, model: Graph, features: Features) -> SpanScores:
-        """The graph's scores."""
-        return model.scores(features, self.options.batch_tokens)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import openvino
 
-from qatk.api import Features, SpanScores, Trained, usable_cores
-from qatk_builtin.runtimes import OpenvinoOptions
-from qatk_builtin.runtimes.graphs import Arrays, Graph, damaged, open_folder, threads_of
+from qatk.api import Trained, usable_cores
+from qatk_builtin.runtimes.graphs import Arrays, Graph, GraphRuntime, damaged, open_folder, threads_of
 
 FILE = "model.xml"
 
 
-class OpenvinoRuntime:
+class OpenvinoRuntime(GraphRuntime):
     """Opens what the ``openvino`` exporter wrote."""
 
-    def __init__(self, options: OpenvinoOptions) -> None:
-        self.options = options
-
-    def needs(self) -> dict[str, object]:
-        """The ``openvino`` exporter, in the precision that was chosen."""
-        return {"use": "openvino", "precision": self.options.precision}
+    exporter = "openvino"
 
     def open(self, trained: Trained) -> Graph:
         """A compiled model. Raises :class:`ModelError` for a damaged file."""
@@ -45,7 +39,3 @@ class OpenvinoRuntime:
             return {name: found[name].copy() for name in names}
 
         return Graph(spec, least, names, run)
-
-    def predict(self, model: Graph, features: Features) -> SpanScores:
-        """The graph's scores."""
-        return model.scores(features, self.options.batch_tokens)

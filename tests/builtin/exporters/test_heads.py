@@ -16,15 +16,14 @@ from head_cases import head
 from qatk.api import Batch, ModelError, PairLogits, SpanLogits, SpanScores, TokenLogits, Trained
 from qatk.testing.inputs.graphs import SPEC, Small, small_features
 from qatk.types import Features, pad_windows
-from qatk_builtin.exporters import OnnxOptions as ExporterOptions
-from qatk_builtin.exporters import OpenvinoOptions as OpenvinoExporterOptions
+from qatk_builtin.exporters import OnnxOptions, OpenvinoOptions
 from qatk_builtin.exporters.onnx import OnnxExporter
 from qatk_builtin.exporters.openvino import OpenvinoExporter
 from qatk_builtin.exporters.quantizing import halve, quantize
 from qatk_builtin.exporters.tracing import LEAST
 from qatk_builtin.heads import TaggerOptions
 from qatk_builtin.heads.tagger import TaggerHead
-from qatk_builtin.runtimes import OnnxOptions, OpenvinoOptions
+from qatk_builtin.runtimes import ExportedOptions
 from qatk_builtin.runtimes.graphs import threads_of
 from qatk_builtin.runtimes.onnx import OnnxRuntime
 from qatk_builtin.runtimes.openvino import OpenvinoRuntime
@@ -61,8 +60,8 @@ class Undecided(nn.Module):
 
 
 def predict(module: nn.Module, spec: Any, features: Features, folder: Path) -> SpanScores:
-    OnnxExporter(ExporterOptions()).export(module.eval(), spec, features, folder)
-    runtime = OnnxRuntime(OnnxOptions(batch_tokens=200))
+    OnnxExporter(OnnxOptions()).export(module.eval(), spec, features, folder)
+    runtime = OnnxRuntime(ExportedOptions(batch_tokens=200))
     return runtime.predict(runtime.open(Trained(folder=folder, spec=spec)), features)
 
 
@@ -149,7 +148,7 @@ def test_lower_precision_keeps_the_scores_near(how: str, layered: tuple[Path, Sp
     else:
         quantize(folder / "model.onnx", tmp_path / "model.onnx", SPEC, FEATURES, LEAST[0], static=how == "static")
     (tmp_path / "graph.json").write_text((folder / "graph.json").read_text())
-    runtime = OnnxRuntime(OnnxOptions())
+    runtime = OnnxRuntime(ExportedOptions())
     found = runtime.predict(runtime.open(Trained(folder=tmp_path, spec=SPEC)), FEATURES)
     spread = float(np.std(due.null))
     assert np.abs(found.null - due.null).max() < 0.1 * spread
@@ -161,8 +160,8 @@ def test_lower_precision_keeps_the_scores_near(how: str, layered: tuple[Path, Sp
 def test_the_weights_of_a_large_graph_are_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 0)
     module = Headed(head("answerability", width=8).build(SPEC)).eval()
-    OnnxExporter(ExporterOptions(precision="int8")).export(module, SPEC, FEATURES, tmp_path)
-    OpenvinoExporter(OpenvinoExporterOptions()).export(module, SPEC, FEATURES, tmp_path)
+    OnnxExporter(OnnxOptions(precision="int8")).export(module, SPEC, FEATURES, tmp_path)
+    OpenvinoExporter(OpenvinoOptions()).export(module, SPEC, FEATURES, tmp_path)
     found = sorted(file.name for file in tmp_path.iterdir())
     assert found == ["graph.json", "model.bin", "model.onnx", "model.xml"]
 
@@ -185,7 +184,7 @@ def test_openvino_opens_what_it_wrote(
     openvino.save_model(openvino.convert_model(folder / "model.onnx"), tmp_path / "model.xml", compress_to_fp16=False)
     (tmp_path / "graph.json").write_text((folder / "graph.json").read_text())
     for threads, streams in ((1, 6), (2, 3), (4, 1), (8, 1)):
-        runtime = OpenvinoRuntime(OpenvinoOptions(threads=threads))
+        runtime = OpenvinoRuntime(ExportedOptions(threads=threads))
         found = runtime.predict(runtime.open(Trained(folder=tmp_path, spec=SPEC)), FEATURES)
         assert asked.pop() == (streams, streams * threads)
         assert found.null == pytest.approx(due.null, abs=1e-4)
