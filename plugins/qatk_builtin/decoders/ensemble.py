@@ -11,7 +11,6 @@ from qatk import load_run
 from qatk.api import (
     Examples,
     Features,
-    NBest,
     Predictions,
     RunResult,
     SpanScores,
@@ -19,11 +18,11 @@ from qatk.api import (
     answers_of_spans,
 )
 from qatk.results import Evaluation
-from qatk.types import Float32, Float64, Int64, Slices, ragged
+from qatk.types import Float32, Float64, Int64, ragged
 from qatk_builtin.decoders import EnsembleOptions, MinNullOptions
 from qatk_builtin.decoders.best_spans import Spans
 from qatk_builtin.decoders.min_null import MinNullDecoder
-from qatk_builtin.decoders.nbest import apart, probabilities, rank
+from qatk_builtin.decoders.nbest import apart, best_of, rank
 
 
 class EnsembleDecoder:
@@ -63,14 +62,7 @@ class EnsembleDecoder:
         spans, null_score = average(models)
         size = self.options.n_best_size
         spans = rank(spans, size) if self.options.overlapping else apart(rank(spans, max(1, len(spans))), size)
-        rows, first = np.unique(spans.example, return_index=True)
-        start, end = np.full((2, len(examples)), -1, np.int32)
-        score = np.full(len(examples), -np.inf, np.float32)
-        start[rows], end[rows], score[rows] = spans.char_start[first], spans.char_end[first], spans.score[first]
-        offsets = ragged.offsets_of(np.bincount(spans.example, minlength=len(examples)))
-        text = Slices(examples, offsets, spans.char_start, spans.char_end)
-        probability = probabilities(offsets, spans.score, null_score)
-        nbest = NBest(offsets, text, spans.char_start, spans.char_end, spans.score, probability)
+        start, end, score, nbest = best_of(examples, spans, null_score)
         return answers_of_spans(examples, start, end, score, null_score, null_threshold=self._threshold, nbest=nbest)
 
     @property

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qatk.types import Float32, Float64, Int64, ragged
+from qatk.api import Examples, NBest
+from qatk.types import Float32, Float64, Int32, Int64, Slices, ragged
 from qatk_builtin.decoders.best_spans import Spans, falling, join
 
 
@@ -70,6 +71,26 @@ def best_apart(find: Callable[[int], Spans], n_best_size: int) -> Spans:
         if (enough | (np.bincount(spans.example, minlength=n) < size)).all():
             return found
         size *= 4
+
+
+def best_of(examples: Examples, spans: Spans, null_score: Float32) -> tuple[Int32, Int32, Float32, NBest]:
+    """Start, end and score of the best span of each example (-1, -1 and ``-inf`` without one), and all as its n-best.
+
+    Args:
+        examples: n of them.
+        spans: by example, then best first.
+        null_score: float32[n], of "no answer".
+    """
+    n = len(examples)
+    offsets = ragged.offsets_of(np.bincount(spans.example, minlength=n))
+    filled = np.flatnonzero(np.diff(offsets))
+    best = offsets[filled]
+    start, end = np.full((2, n), -1, np.int32)
+    score = np.full(n, -np.inf, np.float32)
+    start[filled], end[filled], score[filled] = spans.char_start[best], spans.char_end[best], spans.score[best]
+    text = Slices(examples, offsets, spans.char_start, spans.char_end)
+    probability = probabilities(offsets, spans.score, null_score)
+    return start, end, score, NBest(offsets, text, spans.char_start, spans.char_end, spans.score, probability)
 
 
 def probabilities(offsets: Int64, score: Float32, null_score: Float32) -> Float32:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.api import Examples, NBest, Predictions
+from qatk.api import Examples, Predictions
 from qatk.types import Float32, Int64, Slices, ragged
 from qatk.types import Spans as AnswerSpans
 from qatk_builtin.decoders.best_spans import Spans, join
-from qatk_builtin.decoders.nbest import probabilities
+from qatk_builtin.decoders.nbest import best_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,21 +27,12 @@ class Selection:
 
     def predictions(self, examples: Examples, null_score: Float32, threshold: float, n_best_size: int) -> Predictions:
         """The answers. The null decision comes first: without an answer where the odds against it are above."""
-        n = len(examples)
         # Kept spans come before candidates of equal score, so that the first of the n-best is the best that is kept.
         last = np.repeat([0, 1], [len(self.spans), len(self.others)])
         ranked = ranked_once(join([self.spans, self.others]), last, n_best_size)
-        offsets = ragged.offsets_of(np.bincount(ranked.example, minlength=n))
-        filled = np.flatnonzero(np.diff(offsets))
-        start, end = np.full((2, n), -1, np.int32)
-        score = np.full(n, -np.inf, np.float32)
-        best = offsets[filled]
-        start[filled], end[filled], score[filled] = ranked.char_start[best], ranked.char_end[best], ranked.score[best]
+        start, end, score, nbest = best_of(examples, ranked, null_score)
         dropped = null_score.astype(np.float64) - score > threshold
         start[dropped] = end[dropped] = -1
-        numbers = (ranked.char_start, ranked.char_end, ranked.score)
-        probability = probabilities(offsets, ranked.score, null_score)
-        nbest = NBest(offsets, Slices(examples, offsets, *numbers[:2]), *numbers, probability)
         text = Slices(examples, None, start, end)
         return Predictions(text, start, end, score, null_score, nbest, self._answers(examples))
 
