@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -18,6 +19,12 @@ class ThresholdOptions(Options):
     null_threshold: float | Literal["never", "calibrated"] = 0.0
     """Abstain if null score minus best span score is above this. ``never`` always answers; ``calibrated`` fits the
     threshold on half of the dev articles for the other half, and on all of them for new data."""
+
+    @property
+    def limit(self) -> float:
+        """Null odds above which there is no answer: 0 until they are calibrated, infinite for ``never``."""
+        named = {"calibrated": 0.0, "never": math.inf}
+        return named[self.null_threshold] if isinstance(self.null_threshold, str) else self.null_threshold
 
 
 class MinNullOptions(ThresholdOptions):

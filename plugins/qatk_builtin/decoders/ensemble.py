@@ -63,12 +63,7 @@ class EnsembleDecoder:
         size = self.options.n_best_size
         spans = rank(spans, size) if self.options.overlapping else apart(rank(spans, max(1, len(spans))), size)
         start, end, score, nbest = best_of(examples, spans, null_score)
-        return answers_of_spans(examples, start, end, score, null_score, null_threshold=self._threshold, nbest=nbest)
-
-    @property
-    def _threshold(self) -> float:
-        threshold = 0.0 if self.calibrated else self.options.null_threshold
-        return np.inf if isinstance(threshold, str) else threshold
+        return answers_of_spans(examples, start, end, score, null_score, null_threshold=self.options.limit, nbest=nbest)
 
     @cached_property
     def _runs(self) -> list[RunResult]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qatk.api import Examples, Features, NBest, PluginError, Predictions, SpanScores, UsageError, advance
-from qatk.types import Bool, Float32, Int32, Int64, Slices, Spool, ragged, release
+from qatk.types import Float32, Int32, Int64, Slices, Spool, ragged, release
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.decoders.best_spans import Block, Spans, best_spans
 from qatk_builtin.decoders.candidates import check_candidates, valid_candidates
@@ -81,7 +81,7 @@ class MinNullDecoder:
         found = {name: column.column() for name, column in columns.items()}
         offsets = np.cumsum(count, out=count)
         nbest = NBest(offsets, Slices(examples, offsets, found["char_start"], found["char_end"]), **found)
-        dropped = ~self._above_null(score, null_score)
+        dropped = null_score.astype(np.float64) - score > self.options.limit
         start[dropped] = end[dropped] = -1
         text = Slices(examples, None, start, end)  # an empty slice where both are -1
         return Predictions(text, start, end, score, null_score, nbest)
@@ -117,13 +117,6 @@ class MinNullDecoder:
 
         size = self.options.n_best_size
         return best(size) if self.options.overlapping else best_apart(best, size)
-
-    def _above_null(self, score: Float32, null_score: Float32) -> Bool:
-        """Whether the best span is the answer."""
-        threshold = 0.0 if self.calibrated else self.options.null_threshold
-        if isinstance(threshold, str):  # never
-            return np.ones(len(score), np.bool_)
-        return null_score.astype(np.float64) - score <= threshold
 
 
 def check_scores(examples: Examples, features: Features, scores: SpanScores) -> None:

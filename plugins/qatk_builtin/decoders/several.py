@@ -103,8 +103,7 @@ class SeveralDecoder:
 
     def _decode(self, found: Candidates, threshold: float, *, always: bool = False) -> Predictions:
         selection = self.select(found, threshold)
-        null = 0.0 if self.calibrated else self.options.null_threshold
-        limit = np.inf if always or isinstance(null, str) else null
+        limit = np.inf if always else self.options.limit
         return selection.predictions(found.examples, found.null, limit, self.options.n_best_size)
 
     def select(self, found: Candidates, threshold: float) -> Selection:
