@@ -11,6 +11,7 @@ _OF_COMMANDS = {
     "executor": "launcher",
     "files": "plugin",
     "keep": "keep-running",
+    "options": "set",
     "runtimes": "runtime",
     "settings": "set",
 }

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from qatk.cli import completion
 from qatk.cli.compare_options import Use
+from qatk.cli.data.options import Set
+from qatk.cli.reading import options_of
 from qatk.cli.shared import (
     Language,
     LanguageColumn,
@@ -62,6 +64,7 @@ def calibrate_command(
         typer.Option(metavar="FILE", help="Data that the predictions file answers.", show_default=False),
     ] = None,
     use: Use = None,
+    settings: Set = None,
     null_odds: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Null odds of the predictions file.", show_default="those of its rows"),
@@ -104,7 +107,7 @@ def calibrate_command(
         check_can_write(source, "add --no-write")
     asked = ask_of(at_most, confidence, wrong)
     of_set = None if on == "dev" else on
-    answers = Answers(source, data, null_odds, use, of_set, cluster, language, language_column)
+    answers = Answers(source, data, null_odds, use, options_of(settings), of_set, cluster, language, language_column)
     evaluation = answers.evaluation(plugin_host(context))
     found = of_evaluation(evaluation, answers, asked, splits=splits, seed=seed)
     if as_json:

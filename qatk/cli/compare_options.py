@@ -75,8 +75,8 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a key of every recipe. May be repeated.",
-        autocompletion=completion.recipe_keys,
+        help="Change a key of every recipe; with --data, set an option of its dataset. May be repeated.",
+        autocompletion=completion.keys_to_compare,
     ),
 ]
 Out = Annotated[

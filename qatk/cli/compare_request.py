@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from qatk.cli.compare_options import launcher_section, recipe_runtime, thresholds
+from qatk.cli.reading import options_of
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ _OF_FILES = (".json", ".jsonl", ".parquet", ".csv", ".tsv", ".gz", ".yaml", ".ym
 
 @dataclass(frozen=True)
 class Sources:
-    """What is compared: run folders, prediction files, models that answer now, or recipes; and how answers are read."""
+    """What is compared: run folders, prediction files, models that answer now, or recipes; and how answers are read.
+
+    ``options`` are those of the dataset that reads the data.
+    """
 
     inputs: Sequence[Path]
     data: Path | None
@@ -39,6 +43,7 @@ class Sources:
     group_seeds: bool
     align: Aligner | None
     language: Normalisation | None
+    options: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,12 @@ class Request:
 
     def read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         """The systems; for recipes also the outcome of each run."""
+        if self.sources.data is None:
+            return self._read(host)
+        sources = replace(self.sources, options=options_of(self.sweep.settings))
+        return replace(self, sources=sources, sweep=replace(self.sweep, settings=None))._read(host)
+
+    def _read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         from qatk.files import is_there, url_of
         from qatk.recipes import is_plan, is_recipe
 
@@ -169,6 +180,7 @@ class Request:
                 null_odds,
                 data=data,
                 use=sources.use,
+                options=sources.options,
                 common=sources.common,
                 group_seeds=sources.group_seeds,
                 cluster=self.cluster,

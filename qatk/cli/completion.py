@@ -144,6 +144,12 @@ def dataset_options(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 
 
 @_quiet
+def keys_to_compare(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Options of the dataset that reads ``--data``; without it, keys of the recipe."""
+    return (recipe_keys if ctx.params.get("data") is None else dataset_options)(ctx, incomplete)
+
+
+@_quiet
 def datasets(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Names of datasets."""
     return _names(_host(ctx), "dataset")

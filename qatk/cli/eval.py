@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
+from qatk.cli.data.options import Set
+from qatk.cli.reading import options_of
 from qatk.cli.shared import Cluster, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import METRICS, best_threshold, interval
 from qatk.display.tables import plain_table
@@ -71,6 +73,7 @@ def evaluate_command(
     na_prob_thresh: Threshold = None,
     cluster: Cluster = None,
     use: Use = None,
+    settings: Set = None,
     language: Language = None,
     language_column: LanguageColumn = None,
     align: Align = False,
@@ -98,6 +101,7 @@ def evaluate_command(
         na_prob_thresh=na_prob_thresh,
         host=host,
         use=use,
+        options=options_of(settings),
         cluster=cluster,
         align=aligner_of(align, fuzzy, abstention or []),
         language=language,

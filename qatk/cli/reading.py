@@ -44,6 +44,13 @@ def read_examples(
     return examples
 
 
+def options_of(settings: Sequence[str] | None) -> dict[str, object]:
+    """What ``KEY=VALUE`` texts set of the dataset that reads DATA. Raises :class:`RecipeError` for mistakes."""
+    from qatk.recipes.document import assigned
+
+    return assigned(settings or [])
+
+
 def warn_without_gold(live: LiveDataset, data: str | None) -> None:
     """Warn of data without gold answers where its columns are why."""
     if (why := live.without_answers()) is not None:
@@ -74,10 +81,9 @@ def live_dataset(
     """
     from qatk.plugins.endings import dataset_for, for_scoring
     from qatk.plugins.live import LiveDataset
-    from qatk.recipes.document import assigned
 
     use = use or dataset_for(data)
-    options = assigned(settings)
+    options = options_of(settings)
     required = host.find("dataset", use).component.required_options
     if data is not None:
         if not required:

@@ -14,7 +14,7 @@ Compared = Literal["recipes", "a written plan", "no recipe", "a plan", "data", "
 _ONLY_FOR: Mapping[Compared, Sequence[tuple[Sequence[str], str]]] = {
     "recipes": [
         (("data", "null_odds", "na_prob_thresh"), "models and prediction files"),
-        (("use", "language"), "{data}"),
+        (("use", "options", "language"), "{data}"),
         (("align",), "prediction files"),
         (("common",), "run folders and prediction files"),
         (("group_seeds",), "run folders; the seeds of a recipe are grouped anyway"),
@@ -23,17 +23,17 @@ _ONLY_FOR: Mapping[Compared, Sequence[tuple[Sequence[str], str]]] = {
         (("jobs", "executor", "keep"), "runs that this command makes"),
         (("on", "cluster"), "the comparison of runs: qatk compare PLAN"),
     ],
-    "no recipe": [(("settings", "out", "limit", "plan", "jobs", "executor", "keep"), "a recipe")],
+    "no recipe": [(("settings", "out", "limit", "plan", "jobs", "executor", "keep"), "a recipe{both}")],
     "a plan": [
         (
-            ("data", "null_odds", "na_prob_thresh", "use", "align", "runtime", "language"),
+            ("data", "null_odds", "na_prob_thresh", "use", "options", "align", "runtime", "language"),
             "models and prediction files",
         ),
         (("common", "group_seeds"), "run folders"),
     ],
     "data": [(("on",), "run folders without {data}")],
     "files": [(("group_seeds",), "run folders")],
-    "no data": [(("use", "runtime"), "{data} or recipes")],
+    "no data": [(("use", "runtime"), "{data} or recipes"), (("options",), "{data}")],
     "run folders": [(("null_odds", "na_prob_thresh"), "prediction files")],
 }
 """The options that do not go with what is compared, and what each is for."""
@@ -49,11 +49,13 @@ def refuse_unfit(compared: Sequence[Compared], given: Mapping[str, object]) -> N
     Raises:
         UsageError: for options that are not for what is compared.
     """
+    data, option = spelled("data"), spelled("options")
+    words = {"data": data, "both": f"; {option} also for {data}" if option == spelled("settings") else ""}
     for what in compared:
         for options, why in _ONLY_FOR[what]:
             if unfit := [spelled(name) for name in options if _is_given(given.get(name))]:
                 fix = "see qatk compare --help" if commanded() else "see help(qatk.compare)"
-                raise UsageError(f"{', '.join(unfit)}: only for {why.format(data=spelled('data'))}", fix=fix)
+                raise UsageError(f"{', '.join(unfit)}: only for {why.format(**words)}", fix=fix)
 
 
 def _is_given(value: object) -> bool:

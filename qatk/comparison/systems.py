@@ -53,6 +53,7 @@ def read_systems(
     on: str = "dev",
     host: PluginHost | None = None,
     use: str | None = None,
+    options: Mapping[str, object] | None = None,
     align: Aligner | None = None,
     by: Normalisation | None = None,
     runtimes: Sequence[str] = (),
@@ -73,23 +74,22 @@ def read_systems(
         on: the evaluation set of the runs to compare on, where no data is given.
         host: the plugins that read the data, answer it and group its questions.
         use: the dataset that reads a data file; ``None`` takes it by the ending.
+        options: of that dataset.
         align: how to align free-text answers of files to spans; adds what they cost, and the share not in its context.
         by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
         runtimes: what models predict with (see :func:`qatk.load_model`): one for all, or one for each source in order.
         na_prob_thresh: as in :func:`qatk.evaluate`: one for all prediction files, or one or ``None`` for each in order.
 
     Raises:
-        RunFolderError, ModelError: where a folder is no finished run; where a model cannot be loaded.
-        PredictionsError: where two share no question or, without ``common``, only some; for scores or odds of NaN;
-            where odds and predictions do not belong together.
-        DataError: where a file holds something else, or the data has no gold.
-        UsageError: for a run without the evaluation set; for fewer than two systems, neither run nor data, or another
-            number of odds than of files; where data, metrics or normalisers differ; where a file cannot be opened.
+        RunFolderError, ModelError, DataError: for what is no finished run or model; for a file without gold, or other.
+        PredictionsError: where two share no question, or only some; for NaN; for odds of other predictions.
+        UsageError: for a run without the evaluation set; for fewer than two systems, neither run nor data, or other
+            numbers of odds than of files; where data, metrics or normalisers differ; where a file cannot be opened.
     """
     refuse_too_few(len(sources))
     given = dict(zip(names_of(sources), sources, strict=True))
     of = {name: name if isinstance(source, AT_HAND) else source for name, source in given.items()}
-    asked = None if data is None else read_data(data, host, cluster=cluster, use=use, language_column=_column(by))
+    asked = None if data is None else _asked(data, host, use, options, cluster, by)
     answers = read_answers(_said(given), null_odds, align, na_prob_thresh, () if asked is None else asked.id)
     if asked is None:
         _refuse_of_data(by, use)
@@ -100,6 +100,18 @@ def read_systems(
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests, host) if group_seeds else list(of)
     return _grouped(names, found, list(of.values()))
+
+
+def _asked(
+    data: object,
+    host: PluginHost | None,
+    use: str | None,
+    options: Mapping[str, object] | None,
+    cluster: str | None,
+    by: Normalisation | None,
+) -> Examples:
+    column = None if by is None else by.column
+    return read_data(data, host, use=use, options=options, cluster=cluster, language_column=column)
 
 
 def _said(given: Mapping[str, Given]) -> dict[str, Given]:
@@ -218,10 +230,6 @@ def _refuse_of_data(by: Normalisation | None, use: str | None) -> None:
     if by is not None:
         fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
         raise UsageError(f"{spelled('language')} goes with {spelled('data')}", fix=fix)
-
-
-def _column(by: Normalisation | None) -> str | None:
-    return None if by is None else by.column
 
 
 def _name_of(data: object) -> str:

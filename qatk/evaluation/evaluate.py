@@ -23,8 +23,8 @@ from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.endings import for_scoring, reader_of
 from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
-from qatk.spelling import spelled
-from qatk.types import Examples, clusters_of
+from qatk.spelling import commanded, spelled
+from qatk.types import ALL_COLUMNS, Examples, clusters_of
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -45,6 +45,7 @@ def evaluate(
     na_prob_thresh: float | None = None,
     host: PluginHost | None = None,
     use: str | None = None,
+    options: Mapping[str, object] | None = None,
     cluster: str | None = None,
     align: Aligner | None = None,
     language: str | None = None,
@@ -68,6 +69,7 @@ def evaluate(
         host: the plugins to use.
         use: the dataset that reads a file; its first required option is the path. ``None`` takes it by the file's
             ending.
+        options: further options of that dataset, such as ``{"roles": {"answers": "reply"}}``.
         cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
         align: how to align free-text answers to spans of their contexts before they are scored; adds the groups
             ``alignment`` to the evaluation.
@@ -80,7 +82,7 @@ def evaluate(
         UsageError: if a file cannot be opened, for an unknown cluster column, or an unknown language.
     """
     normalisation = normalisation_of(language, language_column, host)
-    examples = read_data(data, host, cluster=cluster, use=use, language_column=language_column)
+    examples = read_data(data, host, cluster=cluster, use=use, options=options, language_column=language_column)
     clusters_of(examples, cluster)
     said, odds = given_predictions(predictions, examples.id), given_odds(null_odds, predictions, examples.id)
     aligned = None if align is None else align_answers(examples, said, align)
@@ -96,6 +98,7 @@ def read_data(
     *,
     cluster: str | None = None,
     use: str | None = None,
+    options: Mapping[str, object] | None = None,
     language_column: str | None = None,
 ) -> Examples:
     """Examples to score; a file is read by a dataset of the host, and examples are returned unchanged.
@@ -105,12 +108,15 @@ def read_data(
         host: the plugins to use.
         cluster: an additional column to read, see :func:`qatk.types.clusters_of`.
         use: the dataset that reads a file; its first required option is the path.
+        options: further options of that dataset.
         language_column: a further column to read, see :class:`qatk.languages.Normalisation`.
 
     Raises:
         DataError: if the content of the file cannot be used, or it has no gold answers.
-        UsageError: if it cannot be opened, or the dataset reads no files.
+        UsageError: if it cannot be opened, or the dataset reads no files; for options without a file.
     """
+    if options and not isinstance(data, str | Path):
+        raise UsageError(f"{spelled('options')} is only for data in a file", fix="remove it, or name the file")
     if isinstance(data, Examples):
         return data
     further = [*([cluster] if cluster not in ("title", "context") else []), language_column]
@@ -122,16 +128,23 @@ def read_data(
 
     host = host or PluginHost.discover()
     use, option = reader_of(str(data), use, host)
-    options = for_scoring(use, {option: str(data)}, host)
-    if columns:
-        options["columns"] = columns
-    live = host.live(LiveDataset, "dataset", use, options)
+    given = _with_columns({**(options or {}), option: str(data)}, columns)
+    live = host.live(LiveDataset, "dataset", use, for_scoring(use, given, host))
     examples = live.load()
     if not examples.has_gold:
-        why, convert = live.without_answers(), f"qatk data convert {data} OUT --set roles.answers=NAME"
-        fix = f"rename that column to answers, or write the data with {convert}" if why else "scores need labelled data"
+        why, role = live.without_answers(), {"roles": {"answers": "NAME"}}
+        named = "--set roles.answers=NAME" if commanded() else spelled("options", role)
+        fix = f"{named} says which one" if why else "scores need labelled data"
         raise DataError(f"it has no gold answers{f': {why}' if why else ''}", where=str(data), fix=fix)
     return examples
+
+
+def _with_columns(options: dict[str, object], columns: Sequence[str]) -> dict[str, object]:
+    """Options of a dataset that read these columns too."""
+    named = options.get("columns", [])
+    if not columns or not isinstance(named, list | tuple) or ALL_COLUMNS in named:
+        return options
+    return {**options, "columns": list(dict.fromkeys([*named, *columns]))}
 
 
 def evaluate_examples(

@@ -34,6 +34,7 @@ class Answers:
     data: object = None
     null_odds: Source | Mapping[str, float] | None = None
     use: str | None = None
+    options: Mapping[str, object] | None = None
     on: str | None = None
     cluster: str | None = None
     language: str | None = None
@@ -86,7 +87,8 @@ class Answers:
             fix = f"add {spelled('null_odds')}"
             raise UsageError(f"{spelled('data')} needs the null odds of the predictions", fix=fix)
         by = self.language, self.language_column
-        examples = read_data(self.data, host, cluster=self.cluster, use=self.use, language_column=by[1])
+        how = {"use": self.use, "cluster": self.cluster, "language_column": by[1]}
+        examples = read_data(self.data, host, options=self.options, **how)
         scored = evaluate(examples, self.source, null_odds=odds, host=host, language=by[0], language_column=by[1])
         if look_like_probabilities(scored.predictions.null_odds):
             what = (
@@ -103,11 +105,12 @@ class Answers:
         why = {
             "null_odds": "only for predictions files: a run has its own",
             "use": "only for predictions files: a run has its own",
+            "options": "only for predictions files: a run has its own",
             "language": "only for predictions files: a run has the language of its recipe",
             "language_column": "only for predictions files: a run has the language of its recipe",
         }
         for name, reason in why.items():
-            if getattr(self, name) is not None:
+            if getattr(self, name) not in (None, {}):
                 raise UsageError(f"{spelled(name)} is {reason}", fix=f"remove it, or add {spelled('data')}")
         if isinstance(self.source, Evaluation) and self.on is not None:
             raise UsageError(f"{spelled('on')} is only for runs", fix="remove it")
@@ -129,6 +132,7 @@ def calibrate(
     data: object = None,
     null_odds: Source | Mapping[str, float] | None = None,
     use: str | None = None,
+    options: Mapping[str, object] | None = None,
     on: str | None = None,
     splits: int = SPLITS,
     seed: int = SEED,
@@ -149,6 +153,7 @@ def calibrate(
         data: what predictions answer, as in :func:`qatk.evaluate`.
         null_odds: of predictions: a mapping from id, or a file; by default those in the rows of a predictions file.
         use: the dataset that reads ``data``.
+        options: of that dataset, as in :func:`qatk.evaluate`.
         on: the evaluation set of a run; by default that of the result, or ``dev``.
         splits: the number of random splits of the articles into halves, at most.
         seed: of the splits.
@@ -169,7 +174,7 @@ def calibrate(
         UsageError: for arguments that do not go with what is calibrated.
     """
     asked = ask_of(at_most, confidence, wrong)
-    answers = Answers(source, data, null_odds, use, on, cluster, language, language_column)
+    answers = Answers(source, data, null_odds, use, options, on, cluster, language, language_column)
     if write:
         check_can_write(answers.run, "leave write out")
     evaluation = answers.evaluation(host or PluginHost.discover())

@@ -29,7 +29,7 @@ from qatk.sweeps.plan import plan
 from qatk.sweeps.sweep import gather, launched, launcher_of, sweep
 
 
-def compare(
+def compare(  # noqa: D417  # two that belong together share a line
     *sources: Given | RunResult,
     data: object = None,
     runtime: str | Sequence[str] = (),
@@ -51,6 +51,7 @@ def compare(
     all_pairs: bool = False,
     on: str = "dev",
     use: str | None = None,
+    options: Mapping[str, object] | None = None,
     align: Aligner | None = None,
     language: str | None = None,
     language_column: str | None = None,
@@ -73,20 +74,19 @@ def compare(
         executor: for recipes: a launcher by its name or section, such as ``{"use": "ray"}``; else the recipe's.
         common: if systems share only some questions, compare on those.
         group_seeds: treat run folders whose recipes differ only in their seed as one system.
-        draws: the number of draws of the bootstrap and the randomisation.
-        seed: of the draws.
+        draws, seed: the number of draws of the bootstrap and the randomisation, and their seed.
         cluster: the column of clusters, see :func:`qatk.types.clusters_of`; ``None`` uses the runs', or articles.
         margin: the margin in F1, in percentage points, within which a system counts as no worse than the baseline.
         all_pairs: compare every system with every other, not only with the first.
         on: the evaluation set of the runs to compare on.
-        use: the dataset that reads ``data``, as in :func:`qatk.evaluate`.
+        use, options: the dataset that reads ``data``, and its options, as in :func:`qatk.evaluate`.
         align: how to align free-text answers of predictions files, as in :func:`qatk.evaluate`.
         language: the normaliser by which answers to ``data`` are compared, as in :func:`qatk.evaluate`.
         language_column: the column of the data that names each question's.
         host: the plugins to use.
     """
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
-    scored = (data, runtime, null_odds, na_prob_thresh, use, align, language, language_column)
+    scored = (data, runtime, null_odds, na_prob_thresh, use, options, align, language, language_column)
     systems = _systems(sources, runs, _Answers(*scored, common, group_seeds, cluster), on, host, (draws, seed, margin))
     return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
 
@@ -113,6 +113,7 @@ class _Answers:
     null_odds: Sequence[Odds]
     na_prob_thresh: Sequence[float | None]
     use: str | None
+    options: Mapping[str, object] | None
     align: Aligner | None
     language: str | None
     language_column: str | None
@@ -165,6 +166,7 @@ def _systems(
         on=on,
         host=host,
         use=answers.use,
+        options=answers.options,
         align=answers.align,
         by=by,
         runtimes=runtimes,

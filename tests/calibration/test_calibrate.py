@@ -303,6 +303,9 @@ def test_prediction_files_can_be_calibrated(shifted: Evaluation, tmp_path: Path)
     (tmp_path / "said.jsonl").write_text(rows_of(shifted.predictions))
     of_rows = json.loads(call(tmp_path / "said.jsonl", "--data", tmp_path / "data.jsonl", "--json"))
     assert of_rows == {**by_file["data.jsonl"], "on": "data.jsonl"}
+    (tmp_path / "named.jsonl").write_text((tmp_path / "data.jsonl").read_text().replace('"answers"', '"reply"'))
+    named = json.loads(call(*answered, tmp_path / "named.jsonl", "--set", "roles.answers=reply"))
+    assert {**named, "on": "data.jsonl"} == of_rows
     with pytest.raises(DataError, match="a second JSON value"):
         call(*answered, tmp_path / "data.jsonl", "--use", "squad")
 
@@ -336,6 +339,7 @@ def test_mistakes_are_one_message(shifted: Evaluation, host: PluginHost, tmp_pat
         ([rows, "--data", file], "needs the null odds"),
         ([begun.parent / "told", "--cluster", "genre"], "the data has no such column"),
         ([bare, "--null-odds", file], "a run has its own"),
+        ([bare, "--set", "a=1"], "--set is only for predictions files: a run has its own"),
     ):
         with pytest.raises(QatkError, match=message):
             call(*arguments)

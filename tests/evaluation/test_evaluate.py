@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import qatk
 from commands import call
+from qatk.cli import app
 from qatk.cli.eval import evaluate_command
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
 from qatk.evaluation.evaluate import evaluate, evaluate_examples
@@ -147,7 +148,9 @@ def test_a_table_without_gold_names_its_columns(folder: Path) -> None:
     Path("asked.csv").write_text("id,question,context,gold_span\nq0,Who wrote it?,Ada wrote it.,Ada\n")
     with pytest.raises(DataError, match=r"asked\.csv: it has no gold answers.*'gold_span'") as told:
         evaluate("asked.csv", {"q0": "Ada"})
-    assert "qatk data convert asked.csv OUT --set roles.answers=NAME" in str(told.value)
+    assert "options={'roles': {'answers': 'NAME'}} says which one" in str(told.value)
+    with pytest.raises(UsageError, match="options= is only for data in a file"):
+        evaluate(EXAMPLES, RIGHT, options={"bad_answers": "skip"})
 
 
 def test_ids_that_are_numbers_are_those_of_rows_with_numbers() -> None:
@@ -348,6 +351,35 @@ def test_data_are_read_by_their_ending(folder: Path) -> None:
     done = call("qatk", "eval", "data.csv", "half.json", "--json", cwd=folder)
     assert json.loads(done.stdout)["exact"] == 50.0
     assert re.fullmatch(r"warning: data\.csv: columns by their usual names: .*\n", done.stderr), done.stderr
+
+
+def test_options_of_the_dataset_that_reads_the_data(folder: Path) -> None:
+    rows = "id;q;passage;reply;note;topic\n" + "".join(f"q{k};Who?;A red fox.;red fox;n;t{k}\n" for k in range(2))
+    Path("data.csv").write_text(rows)
+    roles = {"question": "q", "context": "passage", "answers": "reply"}
+    given = {"roles": roles, "delimiter": ";", "columns": ["note"]}
+    Path("right.json").write_text(json.dumps({"q0": "red fox", "q1": "red fox"}))
+    Path("half.json").write_text(json.dumps({"q0": "red fox", "q1": ""}))
+    scored = evaluate("data.csv", "half.json", options=given, cluster="topic")
+    assert (scored.metrics["exact"], sorted(scored.examples.columns)) == (50.0, ["note", "topic"])
+    compared = qatk.compare("right.json", "half.json", data="data.csv", options=given, draws=1000)
+    assert [system.evaluation.metrics["exact"] for system in compared.systems] == [100.0, 50.0]
+    words = ["data.csv", "half.json", "--set", "delimiter=;", "--cluster", "topic", "--json"]
+    settings = [word for role, name in roles.items() for word in ("--set", f"roles.{role}={name}")]
+    assert json.loads(invoke(*words, *settings).stdout)["clusters"]["kind"] == "topic"
+    of_two = ["right.json", "half.json", "--data", "data.csv", "--set", "delimiter=;", *settings, "--json"]
+    done = json.loads(CliRunner().invoke(app, ["compare", *of_two]).stdout)
+    assert [system["metrics"]["exact"] for system in done["systems"]] == [100.0, 50.0]
+    for wrong, message in ((["--set", "nope=1"], "unknown option 'nope'"), (["--set", "nope"], "should be KEY=VALUE")):
+        with pytest.raises(UsageError, match=message):
+            CliRunner().invoke(app, ["eval", "data.csv", "half.json", *wrong], catch_exceptions=False)
+    with pytest.raises(UsageError, match="--set: only for a recipe; --set also for --data"):
+        CliRunner().invoke(app, ["compare", "right.json", "half.json", "--set", "a=1"], catch_exceptions=False)
+    with pytest.raises(UsageError, match="options=: only for data="):
+        qatk.compare("right.json", "half.json", options=given)
+    words = ["eval", "data.csv", "half.json", "--set", "delimiter=;", *settings[:4]]
+    with pytest.raises(DataError, match=r"no gold answers.*\n  --set roles.answers=NAME says which one"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 def test_command_tells_how_far_several_annotators_agree(files: Path) -> None:
