@@ -86,8 +86,5 @@ class Collected:
 def _candidates(rows: Int64, batch: Batch, output: PairLogits) -> SpanCandidates:
     """The spans of a batch's windows."""
     # argmax finds the first True: how many columns of padding stand to the left.
-    shift = batch.token_mask.int().argmax(1)
-    shift, first, last, score = (
-        column.cpu().numpy() for column in (shift, output.first, output.last, output.score.float())
-    )
-    return SpanCandidates.of_batch(rows, shift, first, last, score)
+    columns = (batch.token_mask.int().argmax(1), output.first, output.last, output.score.float())
+    return SpanCandidates.of_batch(rows, *(column.cpu().numpy() for column in columns))
