@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import Use, output, plain_warnings, plugin_host
+from qatk.cli.shared import Data, Set, Use, output, plain_warnings, plugin_host
 from qatk.cli.written import another
 from qatk.errors import Interrupted, UsageError, counted
 

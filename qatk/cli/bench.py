@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.data.options import Set
-from qatk.cli.shared import Device, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Device, Set, Use, output, plain_warnings, plugin_host, print_json
 from qatk.errors import UsageError
 
 if TYPE_CHECKING:

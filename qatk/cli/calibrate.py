@@ -11,12 +11,12 @@ from rich.text import Text
 
 from qatk.cli import completion
 from qatk.cli.compare_options import Use
-from qatk.cli.data.options import Set
 from qatk.cli.reading import options_of
 from qatk.cli.shared import (
     Language,
     LanguageColumn,
     RunCluster,
+    Set,
     output,
     plain_warnings,
     plugin_host,

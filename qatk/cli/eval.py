@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from qatk.cli.align_options import FUZZY, Abstention, Align, Fuzzy
-from qatk.cli.data.options import Set
 from qatk.cli.reading import options_of
-from qatk.cli.shared import Cluster, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Cluster, Language, LanguageColumn, Set, Use, output, plain_warnings, plugin_host, print_json
 from qatk.display.numbers import METRICS, best_threshold, interval
 from qatk.display.tables import plain_table
 from qatk.errors import visible

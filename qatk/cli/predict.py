@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set
 from qatk.cli.predict_shards import Jobs, KeepRunning, Launcher, OneShard, Sharding, Shards
 from qatk.cli.reading import live_dataset, with_column
 from qatk.cli.shared import (
     MOST,
+    Data,
     Device,
     Language,
     LanguageColumn,
@@ -20,6 +20,7 @@ from qatk.cli.shared import (
     NullThreshold,
     Passages,
     RuntimeName,
+    Set,
     Use,
     answering_settings,
     output,

@@ -46,9 +46,11 @@ def read_examples(
 
 def options_of(settings: Sequence[str] | None) -> dict[str, object]:
     """What ``KEY=VALUE`` texts set of the dataset that reads DATA. Raises :class:`RecipeError` for mistakes."""
+    if not settings:
+        return {}
     from qatk.recipes.document import assigned
 
-    return assigned(settings or [])
+    return assigned(settings)
 
 
 def warn_without_gold(live: LiveDataset, data: str | None) -> None:

@@ -39,6 +39,23 @@ LanguageColumn = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of the data that names each question's normaliser.")
 ]
 
+Data = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="DATA",
+        help="SQuAD file, or rows (CSV, JSONL, Parquet ...); with --use, the first required option.",
+        show_default=False,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set an option of the dataset. May be repeated.",
+        autocompletion=completion.dataset_options,
+    ),
+]
 Use = Annotated[
     str | None,
     typer.Option(

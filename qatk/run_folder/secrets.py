@@ -30,7 +30,7 @@ def hidden(value: Any) -> Any:
     return _starred(value, frozenset(_secrets(value)))
 
 
-def lost(options: Mapping[str, Any]) -> list[str]:
+def lost(options: Mapping[str, object]) -> list[str]:
     """The options of a component that :func:`hidden` has taken a secret out of."""
     named = options.items()
     return [name for name, value in named if (value == "***" and _is_secret(name)) or "://***@" in str(value)]

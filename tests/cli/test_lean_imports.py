@@ -22,6 +22,7 @@ OF_EVAL = {
         "reading",
         "shared",
         "standard_output",
+        "written",
     )
 }
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set, backbone_of
+from qatk.cli.data.options import backbone_of
 from qatk.cli.reading import read_examples, with_column
 from qatk.cli.shared import (
+    Data,
     Json,
     Language,
     LanguageColumn,
+    Set,
     Use,
     json_keys,
     output,

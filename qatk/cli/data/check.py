@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qatk.cli import completion
-from qatk.cli.data.options import Data, Force, Set
+from qatk.cli.data.options import Force
 from qatk.cli.reading import live_dataset, warn_without_gold, with_column
-from qatk.cli.shared import Json, Language, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import (
+    Data,
+    Json,
+    Language,
+    LanguageColumn,
+    Set,
+    Use,
+    output,
+    plain_warnings,
+    plugin_host,
+    print_json,
+)
 from qatk.cli.written import another, unwritten
 from qatk.display.graphemes import shortened
 from qatk.display.numbers import figure

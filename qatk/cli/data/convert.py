@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Force, Set
+from qatk.cli.data.options import Force
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Data, Json, Set, Use, output, plain_warnings, plugin_host, print_json
 from qatk.cli.written import Out, both, plain, said
 from qatk.errors import visible
 

@@ -6,26 +6,8 @@ from typing import Annotated
 
 import typer
 
-from qatk.cli import completion
 from qatk.cli.shared import section_of
 
-Data = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="DATA",
-        help="SQuAD file, or rows (CSV, JSONL, Parquet ...); with --use, the first required option.",
-        show_default=False,
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set an option of the dataset. May be repeated.",
-        autocompletion=completion.dataset_options,
-    ),
-]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Data, Json, Set, Use, output, plain_warnings, plugin_host, print_json
 from qatk.errors import UsageError, counted, suggest
 
 if TYPE_CHECKING:

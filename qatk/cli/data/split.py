@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from qatk.cli.data.options import Data, Force, Set
+from qatk.cli.data.options import Force
 from qatk.cli.reading import read_examples
-from qatk.cli.shared import Json, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Data, Json, Set, Use, output, plain_warnings, plugin_host, print_json
 from qatk.cli.written import another, unwritten
 from qatk.errors import UsageError, counted, visible
 from qatk.files import ending

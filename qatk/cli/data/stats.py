@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qatk.cli.data.options import Data, Set, backbone_of
+from qatk.cli.data.options import backbone_of
 from qatk.cli.reading import live_dataset, with_column
-from qatk.cli.shared import Json, LanguageColumn, Use, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import Data, Json, LanguageColumn, Set, Use, output, plain_warnings, plugin_host, print_json
 from qatk.cli.written import another
 from qatk.errors import visible
 
