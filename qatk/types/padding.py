@@ -57,11 +57,23 @@ class PaddedWindows:
         }
 
 
-def pad_windows(features: Features, rows: Int64, *, left: bool, least: int = MULTIPLE) -> PaddedWindows:
-    """Pad some windows to the longest of them, or to ``least`` columns if that is more; ``left``: on the left."""
+def pad_windows(
+    features: Features, rows: Int64, *, left: bool, least: int = MULTIPLE, most: int | None = None
+) -> PaddedWindows:
+    """Pad some windows to one length.
+
+    Args:
+        features: all windows.
+        rows: those to pad, to the longest of them.
+        left: whether padding stands on the left.
+        least: columns, if the windows are shorter.
+        most: columns that the model takes, where its limit is no multiple of :data:`MULTIPLE`.
+    """
     positions, offsets = ragged_rows(features.token_offsets, rows)
     lengths = np.diff(offsets)
-    width = max(-(-int(lengths.max()) // MULTIPLE) * MULTIPLE, least)
+    longest = int(lengths.max())
+    width = -(-longest // MULTIPLE) * MULTIPLE
+    width = max(width if most is None else min(width, most), longest, least)
     shift = width - lengths if left else np.zeros_like(lengths)
     columns = np.arange(width)
     # Each row's tokens are the columns from its shift on, as many as it has.

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import qatk
 from commands import forked_python
+from model_tools import save_model
 from page_tools import find_chromium, launched
 from qatk.cli import app
 from qatk.cli.bench import _tables
@@ -479,3 +480,12 @@ def test_the_page_of_a_bench_fits_a_phone(tmp_path: Path) -> None:
         bars, figures = (page.eval_on_selector_all(name, right) for name in (".bars", "figure"))
         assert [bar < figure for bar, figure in zip(bars, figures, strict=True)] == [True] * 6
         page.close()
+
+
+@pytest.mark.parametrize(("form", "positions", "most"), [("bert", 50, 50), ("roberta", 60, 58)])
+def test_windows_are_padded_to_no_more_than_a_model_takes(form: str, positions: int, most: int, tmp_path: Path) -> None:
+    model = save_model(tmp_path / "model", form, answers=True, max_position_embeddings=positions)
+    asked = [{"question": "Who was born?", "context": f"{'Ada was born in London. ' * 12}{k}"} for k in range(2)]
+    made = qatk.export(model, "onnx", tmp_path / "made", data=qatk.Examples.from_rows(asked))
+    assert qatk.load_model(made.folder).spec.max_length == most
+    assert made.checks["same_answers"] == made.checks["questions"] == 2

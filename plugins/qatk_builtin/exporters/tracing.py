@@ -119,7 +119,7 @@ def _program(
 def inputs_of(spec: BackboneSpec, sample: Features, rows: slice, least: int = LEAST[0]) -> dict[str, np.ndarray]:
     """The inputs of a graph for some windows of a sample, by name."""
     chosen = np.arange(len(sample))[rows]
-    windows = pad_windows(sample, chosen, left=spec.padding_side == "left", least=least)
+    windows = pad_windows(sample, chosen, left=spec.padding_side == "left", least=least, most=spec.max_length)
     return windows.inputs(sample, pad_id=spec.pad_id, has_type_ids=spec.has_type_ids)
 
 

@@ -55,8 +55,9 @@ class Graph:
         spans: list[SpanCandidates] = []
         done = 0
         for rows in batches_by_length(np.diff(features.token_offsets), batch_tokens):
-            windows = pad_windows(features, rows, left=self.spec.padding_side == "left", least=self.least)
             spec = self.spec
+            left, most = spec.padding_side == "left", spec.max_length
+            windows = pad_windows(features, rows, left=left, least=self.least, most=most)
             found = self.run(windows.inputs(features, pad_id=spec.pad_id, has_type_ids=spec.has_type_ids))
             null[rows] = found["null"]
             for name, column in columns.items():

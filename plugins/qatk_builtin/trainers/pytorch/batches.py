@@ -37,7 +37,7 @@ def make_batch(
     With ``packing`` the batch also says where its tokens lie: a :class:`PackedBatch`. A GPU gets it from pinned memory,
     without waiting.
     """
-    windows = pad_windows(features, rows, left=spec.padding_side == "left")
+    windows = pad_windows(features, rows, left=spec.padding_side == "left", least=1, most=spec.max_length)
 
     def send(values: NDArray[np.generic]) -> torch.Tensor:
         tensor = torch.from_numpy(values)
