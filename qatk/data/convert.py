@@ -82,7 +82,8 @@ def save(data: Examples | RawExamples, path: str | Path, form: str | None = None
     """Write examples to a file, whole or not at all; its readers give back what was written.
 
     Answers with their alternatives, several spans, unknown places, questions without an answer, data without gold and
-    further columns are kept. What a form cannot hold is refused.
+    further columns are kept. So are, as they stand, answers that a reader then refuses: those that stand elsewhere,
+    and of spans that are both due and overlap; :func:`qatk.data.check` finds them. What a form cannot hold is refused.
 
     Args:
         data: examples to write, or as :func:`qatk.data.read` gives them.

@@ -23,6 +23,7 @@ from some_examples import some_examples, told
 from squad_files import document, qa, write
 
 NAMES = ["data.json", "data.json.gz", "data.jsonl", "data.jsonl.gz", "data.csv", "data.csv.gz", "data.parquet"]
+CONTEXT = "Ada met Bob in Rome."
 REASONS = {
     "squad": ("cannot hold answers of several spans", "has the name of a key"),
     "jsonl": ("is blank", "are blank", "empty answers", "would be read as something else", "of unknown place"),
@@ -126,6 +127,21 @@ def test_unlabelled_questions_keep_is_impossible(tmp_path: Path, host: PluginHos
         assert paragraph["qas"] == asked
     others = replace(found, columns={"is_impossible": ["true", "no", ""]})
     assert "has the name of a key" in (refusal(others, tmp_path / "data.json") or "")
+
+
+def test_spans_that_overlap_are_kept_for_readers_to_refuse(tmp_path: Path) -> None:
+    starts = np.array([0, 4], np.int32)
+    gold = {"answer_offsets": np.array([0, 2]), "answer_start": starts, "answer_span": np.arange(2, dtype=np.int32)}
+    examples = Examples(
+        ["a"], ["?"], [""], [CONTEXT], np.zeros(1, np.int32), answer_text=["Ada met", "met Bob"], **gold
+    )
+    for name in ("data.jsonl", "data.parquet"):
+        save(examples, tmp_path / name)
+        found = qatk.data.read(tmp_path / name, "evidence")
+        assert (list(found.answer_text), list(found.answer_start)) == (["Ada met", "met Bob"], [0, 4])
+        assert "overlapping-spans" in {finding.kind for finding in qatk.data.check(found).errors}
+        with pytest.raises(DataError, match="two spans that are both due overlap in 1 question"):
+            qatk.data.strict(found)
 
 
 def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
