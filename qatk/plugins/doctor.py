@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from typing_extensions import TypedDict
 
@@ -84,17 +88,17 @@ def examine(host: PluginHost) -> tuple[list[Finding], list[Ailment]]:
     Returns:
         A finding for each plugin, and the collisions between them.
     """
-    findings = [_examine_entry(entry) for entry in host.entries]
-    findings += [_finding(Path(file).stem, "file", file, file, _run_probe(file=file)) for file in host.files]
+    said = iter(_probe_all([(entry.name, "") for entry in host.entries] + [("", file) for file in host.files]))
+    findings = [_finding(entry.name, *_owner(entry), entry.value, next(said)) for entry in host.entries]
+    findings += [_finding(Path(file).stem, "file", file, file, next(said)) for file in host.files]
     return findings, [*_doubles(), *_collisions(findings)]
 
 
-def _examine_entry(entry: importlib.metadata.EntryPoint) -> Finding:
-    name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
-    return _finding(entry.name, name, version, entry.value, _run_probe(entry=entry.name))
+def _owner(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
 
 
-_PROBE = "import sys; sys.path[:] = sys.argv[3:]; from qatk.plugins.doctor import probe; probe(*sys.argv[1:3])"
+_PROBES = "import sys; sys.path[:] = sys.argv[1:]; from qatk.plugins.doctor import probe_each; probe_each()"
 """Modules are looked for where this process looks for them, not in the folder it happens to run in."""
 
 
@@ -108,35 +112,83 @@ class _Said(TypedDict, total=False):
     error: str | None
     reason: str
     unmarked: dict[str, str]
+    others: bool
     unusable: list[tuple[str, str]]
 
 
-def _run_probe(*, entry: str = "", file: str = "") -> _Said:
-    """What :func:`probe` says, run in a new process; what it cannot say is an error."""
-    command = [sys.executable, "-c", _PROBE, entry, file, *sys.path]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return {"error": f"it does not come back within {PATIENCE:g} seconds", "seconds": PATIENCE}
-    try:
-        found: _Said = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        return {"error": done.stderr.strip() or f"it ends the process with exit code {done.returncode}"}
+def _probe_all(plugins: list[tuple[str, str]]) -> list[_Said]:
+    """What :func:`probe` and :func:`probe_classes` say of plugins, each the name of an entry point or a file.
+
+    They are forked from a new process: this one may have loaded what a plugin should not, and others would start as
+    often as there are plugins.
+    """
+    command = [sys.executable, "-c", _PROBES, *sys.path]
+    done = subprocess.run(command, input=json.dumps(plugins), stdout=subprocess.PIPE, text=True, check=True)
+    found: list[_Said] = json.loads(done.stdout)
     return found
 
 
-def probe(entry: str, file: str) -> None:
-    """Load one plugin, and print what there is to say as a line of JSON. Runs in a process of its own."""
+def probe_each() -> None:
+    """Fork for each of the plugins that standard input lists, and print as JSON what there is to say of them.
+
+    The classes of all are imported in one process, which loads large libraries once; where it ends, another goes on.
+    """
+    plugins = json.load(sys.stdin)
+    said = [one for plugin in plugins for one in _forked(probe, [plugin])]
+    left = [number for number, one in enumerate(said) if one.get("others")]
+    while left:
+        found = _forked(probe_classes, [plugins[number] for number in left])
+        for number, more in zip(left, found, strict=False):
+            said[number] |= more
+        left = left[len(found) :]
+    sys.stdout.write(json.dumps(said))
+
+
+def _forked(probing: Callable[[str, str], _Said], plugins: list[tuple[str, str]]) -> list[_Said]:
+    """What a process of its own says of plugins, in turn; where it ends too early, the last is an error."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = multiprocessing.get_context("fork").Process(target=_tell, args=(probing, plugins, out, err))
+        process.start()
+        process.join(PATIENCE)
+        if late := process.is_alive():
+            process.kill()
+            process.join()
+        for file in (out, err):
+            file.seek(0)
+        found: list[_Said] = [json.loads(line) for line in out]
+        if len(found) < len(plugins):
+            told = err.read().decode(errors="replace").strip()
+            ended = told or f"it ends the process with exit code {process.exitcode}"
+            error = f"it does not come back within {PATIENCE:g} seconds" if late else ended
+            found.append({"error": error, "seconds": PATIENCE if late else 0.0})
+        return found
+
+
+def _tell(probing: Callable[[str, str], _Said], plugins: list[tuple[str, str]], out: BinaryIO, err: BinaryIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(err.fileno(), 2)
+    for plugin in plugins:
+        out.write(json.dumps(probing(*plugin)).encode() + b"\n")
+        out.flush()
+
+
+def _alone(entry: str, file: str) -> PluginHost:
     files, allowed = ([file], "") if file else ([], entry)
     host = PluginHost.discover(files=files, environ={"QATK_PLUGINS": allowed})
     host.lenient = True
+    return host
+
+
+def probe(entry: str, file: str) -> _Said:
+    """Load one plugin, and say what there is to say. Runs in a process of its own."""
+    host = _alone(entry, file)
     before, printed, began = set(sys.modules), io.StringIO(), time.perf_counter()
     host.printed = printed
     components = host.components()
     seconds = time.perf_counter() - began
     loaded = set(sys.modules) - before
     plugin = host.plugins[0]  # another one of its name may follow, in quarantine
-    said: _Said = {
+    return {
         "seconds": seconds,
         "components": [(r.kind, r.name) for r in components],
         "heavy": [name for name in HEAVY if name in loaded],
@@ -144,9 +196,14 @@ def probe(entry: str, file: str) -> None:
         "error": plugin.error,
         "reason": plugin.reason,
         "unmarked": {} if plugin.error else unmarked_hooks(_module(host)),
-        "unusable": [(error.what, error.fix or "") for error in _unusable(components)],
+        "others": any(not r.is_built_in for r in components),
+        "unusable": [],
     }
-    sys.stdout.write("\n" + json.dumps(said) + "\n")
+
+
+def probe_classes(entry: str, file: str) -> _Said:
+    """Import the classes of one plugin, and say which cannot be built. Runs in a process of its own."""
+    return {"unusable": [(error.what, error.fix or "") for error in _unusable(_alone(entry, file).components())]}
 
 
 def _unusable(components: list[Registered]) -> Iterator[PluginError]:

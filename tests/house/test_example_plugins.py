@@ -6,8 +6,10 @@ import json
 import re
 import shutil
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+from hatchling.build import build_wheel
 
 from commands import PYTEST, call, forked_python
 from repository import ROOT
@@ -27,12 +29,15 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip has installed all of them."""
+    """A folder with what is in the wheels of all of them: what pip installs."""
     folder = tmp_path_factory.mktemp("examples")
-    copies = [str(shutil.copytree(example, folder / "source" / example.name)) for example in EXAMPLES]
-    pip = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target"]
-    done = call(*pip, str(folder / "site"), *copies, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    for example in EXAMPLES:
+        assert 'build-backend = "hatchling.build"\n' in (example / "pyproject.toml").read_text()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(shutil.copytree(example, folder / "source" / example.name))
+            wheel = folder / build_wheel(str(folder))
+        with ZipFile(wheel) as packed:
+            packed.extractall(folder / "site")
     return folder / "site"
 
 

@@ -36,7 +36,7 @@ def doctor(tmp_path: Path, *files: str) -> tuple[int, str]:
     """What is said of ``files`` beside one built-in plugin, or of all built-in plugins."""
     options = [word for file in files for word in ("--plugin", file)]
     environ = {"QATK_PLUGINS": "slicers", "FORKED_PYTHON": forked_python("light")} if files else {}
-    done = call("qatk", *options, "plugins", "doctor", cwd=tmp_path, **environ)
+    done = call("qatk", *options, "plugins", "doctor", cwd=tmp_path, paths=[tmp_path], **environ)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 
@@ -77,6 +77,16 @@ def test_what_ails_a_plugin(source: str, expected: str, tmp_path: Path) -> None:
     code, text = doctor(tmp_path, "mine.py")
     assert code == 1
     assert expected in text
+
+
+def test_a_class_that_ends_the_process_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "parts.py").write_text("import os; os._exit(3)")
+    (tmp_path / "first.py").write_text(GOOD.replace("Long, ", '"parts:Long", ').replace('"long"', '"one"', 1))
+    (tmp_path / "second.py").write_text(GOOD.replace("Long, ", '"no_such_module:Long", '))
+    code, text = doctor(tmp_path, "first.py", "second.py")
+    assert code == 1
+    assert "it cannot be loaded: it ends the process with exit code 3" in text
+    assert "cannot be imported: No module named 'no_such_module'" in text
 
 
 def test_check_says_what_came_of_each_promise(tmp_path: Path) -> None:

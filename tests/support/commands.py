@@ -19,8 +19,8 @@ from pathlib import Path
 
 from repository import SUPPORT
 
-PYTEST = ("pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis")
-"""The first words of a call of pytest: it leaves nothing behind, and half a second of loading out."""
+PYTEST = ("pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis", "--assert=plain")
+"""The first words of a call of pytest: it leaves nothing behind, half a second of loading out, and qatk as it is."""
 
 
 def call(
