@@ -45,6 +45,11 @@ class Seen:
         page.on("request", lambda request: seen.requests.append(request.url))
         return seen
 
+    def clear(self) -> None:
+        """Forget it."""
+        self.messages.clear()
+        self.requests.clear()
+
 
 def launched() -> Iterator[Any]:
     """A running Chromium, which ends with the fixture that yields from this."""

@@ -48,18 +48,37 @@ def browser() -> Iterator[Any]:
     yield from launched()
 
 
+@pytest.fixture(scope="module")
+def tabs(browser: Any) -> Tabs:
+    """Those that are open, by their options: a new one would compile the script of the charts anew."""
+    return Tabs(browser)
+
+
+class Tabs:
+    def __init__(self, browser: Any) -> None:
+        self.browser, self.open = browser, dict[str, tuple[Any, Seen]]()
+
+    def tab(self, **options: Any) -> tuple[Any, Seen]:
+        """An empty tab."""
+        if repr(options) not in self.open:
+            page = self.browser.new_context(**options).new_page()
+            self.open[repr(options)] = page, Seen.of(page)
+        page, seen = self.open[repr(options)]
+        page.emulate_media(color_scheme=options.get("color_scheme", "light"))
+        page.goto("about:blank")
+        seen.clear()
+        return page, seen
+
+
 @contextmanager
-def opened(browser: Any, path: Path, address: str = "", **options: Any) -> Iterator[tuple[Any, Seen]]:
+def opened(tabs: Tabs, path: Path, address: str = "", **options: Any) -> Iterator[tuple[Any, Seen]]:
     """A page with its charts drawn; it must ask nothing of the network and have nothing to complain of."""
-    context = browser.new_context(**{"viewport": WIDE, **options})
-    page = context.new_page()
-    seen = Seen.of(page)
+    page, seen = tabs.tab(**{"viewport": WIDE, **options})
     page.goto(path.as_uri() + address)
     page.wait_for_selector("html[data-charts=drawn]")
     yield page, seen
     assert seen.messages == []
     assert all(url.startswith("file:") for url in seen.requests)
-    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +95,8 @@ def asked(page: Any) -> list[str]:
     return list(page.locator("#list .asked").all_inner_texts())
 
 
-def test_every_chart_is_drawn_from_disk(browser: Any, run: Path) -> None:
-    with opened(browser, run) as (page, seen):
+def test_every_chart_is_drawn_from_disk(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run) as (page, seen):
         figures = page.locator("figure")
         assert figures.count() >= 7
         assert page.locator("figure .chart svg").count() == figures.count()
@@ -85,8 +104,8 @@ def test_every_chart_is_drawn_from_disk(browser: Any, run: Path) -> None:
         assert page.locator("#chart-sweep svg path").count() > 2
 
 
-def test_a_chart_shows_another_view_and_its_numbers(browser: Any, run: Path) -> None:
-    with opened(browser, run) as (page, _):
+def test_a_chart_shows_another_view_and_its_numbers(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run) as (page, _):
         chart = page.locator("#chart-slices")
         assert "who" in chart.locator("svg").text_content()
         chart.get_by_label("Show").select_option("answer length")
@@ -95,8 +114,8 @@ def test_a_chart_shows_another_view_and_its_numbers(browser: Any, run: Path) -> 
         assert "no answer" in chart.locator(".numbers:visible").inner_text()
 
 
-def test_filters_and_sorts_answer(browser: Any, run: Path) -> None:
-    with opened(browser, run) as (page, _):
+def test_filters_and_sorts_answer(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run) as (page, _):
         everything = asked(page)
         assert len(everything) == len(CASES) + 1
         page.get_by_role("searchbox").fill("RIVER does")
@@ -124,8 +143,8 @@ def test_filters_and_sorts_answer(browser: Any, run: Path) -> None:
         assert "No matching question." in page.locator("#pager").inner_text()
 
 
-def test_a_question_opens_with_everything_marked_in_its_context(browser: Any, run: Path) -> None:
-    with opened(browser, run) as (page, _):
+def test_a_question_opens_with_everything_marked_in_its_context(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run) as (page, _):
         page.get_by_text("Who built the mill?").click()
         question = page.locator("#question")
         assert question.get_by_role("heading", level=3).inner_text() == "Who built the mill?"
@@ -138,14 +157,14 @@ def test_a_question_opens_with_everything_marked_in_its_context(browser: Any, ru
         assert "".join(page.locator("#context .told").all_inner_texts()) == "Ada Lovelace and Charles Babbage"
 
 
-def test_places_count_code_points(browser: Any, run: Path) -> None:
-    with opened(browser, run, f"#q=arlen-{len(CASES)}") as (page, _):
+def test_places_count_code_points(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run, f"#q=arlen-{len(CASES)}") as (page, _):
         page.wait_for_selector("#asked")
         assert page.locator("#context mark").all_inner_texts() == ["\U0001f34e here"]
 
 
-def test_address_leads_to_the_question_and_back_leads_back(browser: Any, run: Path) -> None:
-    with opened(browser, run) as (page, _):
+def test_address_leads_to_the_question_and_back_leads_back(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run) as (page, _):
         page.get_by_role("combobox", name="Kind", exact=True).select_option("wrong")
         page.get_by_text("How many doors").click()
         page.wait_for_selector("#asked")
@@ -158,15 +177,15 @@ def test_address_leads_to_the_question_and_back_leads_back(browser: Any, run: Pa
         page.go_back()
         page.wait_for_selector("#asked", state="detached")
         assert len(asked(page)) == 5, "the filter stays"
-    with opened(browser, run, address[address.index("#") :]) as (page, _):
+    with opened(tabs, run, address[address.index("#") :]) as (page, _):
         assert page.locator("#asked").inner_text() == "How many doors has the mill?"
         assert page.get_by_role("combobox", name="Kind", exact=True).input_value() == "wrong"
-    with opened(browser, run, "#q=nobody") as (page, _):
+    with opened(tabs, run, "#q=nobody") as (page, _):
         assert "There is no question nobody on this page." in page.locator("#unknown").inner_text()
 
 
-def test_it_is_walked_by_keyboard_alone(browser: Any, run: Path) -> None:
-    with opened(browser, run) as (page, _):
+def test_it_is_walked_by_keyboard_alone(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run) as (page, _):
         press = page.keyboard.press
 
         def focused() -> str:
@@ -196,8 +215,8 @@ def test_it_is_walked_by_keyboard_alone(browser: Any, run: Path) -> None:
         assert page.evaluate("document.activeElement.querySelector('.asked').textContent") == second
 
 
-def test_a_screen_reader_finds_its_way(browser: Any, versus: Path) -> None:
-    with opened(browser, versus) as (page, _):
+def test_a_screen_reader_finds_its_way(tabs: Tabs, versus: Path) -> None:
+    with opened(tabs, versus) as (page, _):
         for role in ("banner", "main", "contentinfo", "search", "status"):
             assert page.get_by_role(role).count() == 1, role
         assert page.get_by_role("heading", level=1).inner_text() == "bold against careful"
@@ -211,8 +230,8 @@ def test_a_screen_reader_finds_its_way(browser: Any, versus: Path) -> None:
         assert page.locator("[role=status][aria-live=polite]").count() == 1
 
 
-def test_wins_and_losses_of_a_comparison(browser: Any, versus: Path) -> None:
-    with opened(browser, versus) as (page, _):
+def test_wins_and_losses_of_a_comparison(tabs: Tabs, versus: Path) -> None:
+    with opened(tabs, versus) as (page, _):
         page.get_by_role("combobox", name="Outcome", exact=True).select_option(label="B right, A wrong (5)")
         assert len(asked(page)) == 5
         assert page.get_by_role("combobox", name="Sort", exact=True).input_value() == "telling"
@@ -239,8 +258,8 @@ def many(tmp_path_factory: pytest.TempPathFactory, host: PluginHost) -> Path:
     return comparison_page(tmp_path_factory.mktemp("many") / "c.html", two_systems(host, CASES * 10))
 
 
-def test_next_and_previous_follow_the_list_as_it_is_now(browser: Any, many: Path) -> None:
-    with opened(browser, many, "#q=arlen-1") as (page, _):
+def test_next_and_previous_follow_the_list_as_it_is_now(tabs: Tabs, many: Path) -> None:
+    with opened(tabs, many, "#q=arlen-1") as (page, _):
         tools = page.locator("#question .tools")
         page.get_by_role("combobox", name="Kind", exact=True).select_option("wrong")
         ids = page.evaluate(
@@ -255,8 +274,8 @@ def test_next_and_previous_follow_the_list_as_it_is_now(browser: Any, many: Path
         assert not tools.get_by_role("button", name="Previous").is_disabled()
 
 
-def test_the_list_turns_to_the_open_question_and_takes_the_focus_back(browser: Any, many: Path) -> None:
-    with opened(browser, many, "#q=arlen-62") as (page, _):
+def test_the_list_turns_to_the_open_question_and_takes_the_focus_back(tabs: Tabs, many: Path) -> None:
+    with opened(tabs, many, "#q=arlen-62") as (page, _):
         page.wait_for_selector("#asked")
         assert "51 to 70 of 70" in page.locator("#pager").inner_text()
         inside = """(row) => { const [place, list] = [row, row.closest("ol")].map((e) => e.getBoundingClientRect());
@@ -265,15 +284,15 @@ def test_the_list_turns_to_the_open_question_and_takes_the_focus_back(browser: A
         page.keyboard.press("Escape")
         page.wait_for_selector("#asked", state="detached")
         assert page.evaluate("document.activeElement.dataset.row") == "62"
-    with opened(browser, many, "#q=arlen-49") as (page, _):
+    with opened(tabs, many, "#q=arlen-49") as (page, _):
         page.wait_for_selector("#asked")
         page.locator("#question .tools").get_by_role("button", name="Next").click()
         until(page, "document.querySelector('[aria-current]')?.dataset.row === '50'")
         assert "51 to 70 of 70" in page.locator("#pager").inner_text()
 
 
-def test_a_new_order_begins_at_its_top(browser: Any, many: Path) -> None:
-    with opened(browser, many) as (page, _):
+def test_a_new_order_begins_at_its_top(tabs: Tabs, many: Path) -> None:
+    with opened(tabs, many) as (page, _):
         page.evaluate("document.getElementById('list').scrollTop = 1500")
         page.get_by_role("combobox", name="Sort", exact=True).select_option("score, highest first")
         assert page.evaluate("document.getElementById('list').scrollTop") == 0
@@ -283,14 +302,14 @@ def test_a_new_order_begins_at_its_top(browser: Any, many: Path) -> None:
 @pytest.mark.parametrize(
     "address", ["#outcome=wins.7", "#outcome=foo.B", "#system=length", "#kind=zzz&slice=999", "#sort=odds-up&page=x"]
 )
-def test_an_address_of_another_page_leaves_out_what_is_not_here(browser: Any, many: Path, address: str) -> None:
-    with opened(browser, many, address) as (page, _):
+def test_an_address_of_another_page_leaves_out_what_is_not_here(tabs: Tabs, many: Path, address: str) -> None:
+    with opened(tabs, many, address) as (page, _):
         assert page.get_by_role("status").inner_text() == "70 of 70 questions"
         assert page.evaluate("[...document.querySelectorAll('#filters select')].every((s) => s.selectedIndex === 0)")
 
 
-def test_a_kind_outlives_a_change_of_system(browser: Any, many: Path) -> None:
-    with opened(browser, many) as (page, _):
+def test_a_kind_outlives_a_change_of_system(tabs: Tabs, many: Path) -> None:
+    with opened(tabs, many) as (page, _):
         page.get_by_role("combobox", name="Kind", exact=True).select_option("too long")
         assert page.get_by_role("status").inner_text() == "10 of 70 questions"
         page.get_by_role("combobox", name="System", exact=True).select_option("B")
@@ -300,8 +319,8 @@ def test_a_kind_outlives_a_change_of_system(browser: Any, many: Path) -> None:
 
 
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
-def test_a_question_that_is_not_here_is_told(browser: Any, many: Path, viewport: dict[str, int]) -> None:
-    with opened(browser, many, "#q=nobody", viewport=viewport) as (page, _):
+def test_a_question_that_is_not_here_is_told(tabs: Tabs, many: Path, viewport: dict[str, int]) -> None:
+    with opened(tabs, many, "#q=nobody", viewport=viewport) as (page, _):
         assert page.get_by_role("alert").inner_text() == "There is no question nobody on this page."
         assert page.get_by_role("alert").is_visible()
         assert page.locator("#list a").first.is_visible()
@@ -310,16 +329,16 @@ def test_a_question_that_is_not_here_is_told(browser: Any, many: Path, viewport:
         assert page.get_by_role("alert").inner_text() == ""
 
 
-def test_the_skip_link_keeps_the_filters(browser: Any, many: Path) -> None:
-    with opened(browser, many, "#kind=wrong") as (page, _):
+def test_the_skip_link_keeps_the_filters(tabs: Tabs, many: Path) -> None:
+    with opened(tabs, many, "#kind=wrong") as (page, _):
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         assert page.url.endswith("#kind=wrong")
         assert page.evaluate("document.activeElement.id") == "questions"
 
 
-def test_a_system_has_its_colour_everywhere(browser: Any, versus: Path) -> None:
-    with opened(browser, versus, "#q=arlen-3") as (page, _):
+def test_a_system_has_its_colour_everywhere(tabs: Tabs, versus: Path) -> None:
+    with opened(tabs, versus, "#q=arlen-3") as (page, _):
         page.wait_for_selector("#asked")
         colour = "(e) => getComputedStyle(e).color"
         a, b = (each.evaluate(colour) for each in page.locator(".said .letter").all())
@@ -331,14 +350,14 @@ def test_a_system_has_its_colour_everywhere(browser: Any, versus: Path) -> None:
         assert "B careful" in page.locator("#chart-differences svg").text_content()
 
 
-def test_each_of_overlapping_gold_answers_has_its_ends(browser: Any, run: Path) -> None:
-    with opened(browser, run, "#q=arlen-0") as (page, _):
+def test_each_of_overlapping_gold_answers_has_its_ends(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run, "#q=arlen-0") as (page, _):
         page.wait_for_selector("#asked")
         marks = [(m.inner_text(), m.get_attribute("class")) for m in page.locator("#context mark").all()]
         assert marks == [("in ", "gold begins"), ("1843", "gold begins ends")]
 
 
-def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: PluginHost) -> None:
+def test_answers_without_a_place_are_told(tabs: Tabs, tmp_path: Path, host: PluginHost) -> None:
     from qatk.evaluation.evaluate import evaluate_examples
 
     examples = make_result(host).evaluation.examples
@@ -346,7 +365,7 @@ def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: Pl
     moved = replace(examples, answer_start=examples.answer_start + 1, answer_text=["ghost", *examples.answer_text[1:]])
     system = System("file", [evaluate_examples(moved, dict(zip(examples.id, texts, strict=True)))])
     write_page(tmp_path / "p.html", [system], questions=100)
-    with opened(browser, tmp_path / "p.html", "#q=arlen-0") as (page, _):
+    with opened(tabs, tmp_path / "p.html", "#q=arlen-0") as (page, _):
         page.wait_for_selector("#asked")
         legend = page.locator("#question .legend")
         assert "gold “\u2068ghost\u2069”: position in the context unknown." in legend.inner_text()
@@ -363,10 +382,10 @@ def test_answers_without_a_place_are_told(browser: Any, tmp_path: Path, host: Pl
         )
 
 
-def test_a_best_span_shows_itself_without_losing_its_button(browser: Any, tmp_path: Path, host: PluginHost) -> None:
+def test_a_best_span_shows_itself_without_losing_its_button(tabs: Tabs, tmp_path: Path, host: PluginHost) -> None:
     evaluation = large_evaluation(host, 1, 40, 20)
     write_page(tmp_path / "p.html", [System("large", [evaluation])], questions=100)
-    with opened(browser, tmp_path / "p.html", f"#q={0:024x}") as (page, _):
+    with opened(tabs, tmp_path / "p.html", f"#q={0:024x}") as (page, _):
         page.wait_for_selector("#asked")
         button = page.locator(".best button").nth(8)
         button.focus()
@@ -380,8 +399,8 @@ def test_a_best_span_shows_itself_without_losing_its_button(browser: Any, tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["run", "versus"])
-def test_a_phone_needs_no_sideways_scroll(browser: Any, kind: str, request: pytest.FixtureRequest) -> None:
-    with opened(browser, request.getfixturevalue(kind), viewport=PHONE) as (page, _):
+def test_a_phone_needs_no_sideways_scroll(tabs: Tabs, kind: str, request: pytest.FixtureRequest) -> None:
+    with opened(tabs, request.getfixturevalue(kind), viewport=PHONE) as (page, _):
         wide = "document.documentElement.scrollWidth > window.innerWidth"
         assert not page.evaluate(wide)
         page.locator("#list a").first.click()
@@ -395,31 +414,29 @@ def test_a_phone_needs_no_sideways_scroll(browser: Any, kind: str, request: pyte
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["run", "versus"])
-def test_text_stands_out_in_light_and_dark(
-    browser: Any, kind: str, scheme: str, request: pytest.FixtureRequest
-) -> None:
+def test_text_stands_out_in_light_and_dark(tabs: Tabs, kind: str, scheme: str, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(kind)
-    with opened(browser, path, "#q=arlen-2", color_scheme=scheme) as (page, _):
+    with opened(tabs, path, "#q=arlen-2", color_scheme=scheme) as (page, _):
         page.wait_for_selector("#asked")
         assert page.evaluate(CONTRAST) == []
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
 
 
-def test_charts_follow_a_change_to_dark(browser: Any, run: Path) -> None:
-    with opened(browser, run) as (page, _):
+def test_charts_follow_a_change_to_dark(tabs: Tabs, run: Path) -> None:
+    with opened(tabs, run) as (page, _):
         colour = "document.querySelector('#chart-kinds svg .mark-rect path').getAttribute('fill')"
         before = page.evaluate(colour)
         page.emulate_media(color_scheme="dark")
         until(page, f"{colour} !== {before!r}")
 
 
-def test_markup_in_the_data_does_nothing(browser: Any, tmp_path: Path, host: PluginHost) -> None:
+def test_markup_in_the_data_does_nothing(tabs: Tabs, tmp_path: Path, host: PluginHost) -> None:
     hostile = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>&amp;\u2028 \"<!--"
     case = Case(hostile, ("1843",), "1843", 1.0, 0.0, context=f"The {hostile} was built in 1843. {BELL}")
     path = comparison_page(tmp_path / "p.html", two_systems(host, (case, *CASES), (hostile, f"{hostile}2")))
     shown = " ".join(hostile.split())
-    with opened(browser, path) as (page, _):
+    with opened(tabs, path) as (page, _):
         assert " ".join(page.locator("#list .asked").first.inner_text().split()) == shown
         assert shown in " ".join(page.get_by_role("heading", level=1).inner_text().split())
         page.locator("#list a").first.click()
@@ -430,11 +447,11 @@ def test_markup_in_the_data_does_nothing(browser: Any, tmp_path: Path, host: Plu
         assert page.locator("img").count() == 0
 
 
-def test_all_spans_of_an_answer_are_marked(browser: Any, tmp_path: Path) -> None:
+def test_all_spans_of_an_answer_are_marked(tabs: Tabs, tmp_path: Path) -> None:
     gold = examples_of_spans([["Arlen"], ["old Cadiz", "Cadiz"]], [])
     found = evaluate_examples(gold, {"q0": ["Arlen", "0"], "q1": []})
     write_page(tmp_path / "page.html", [System("towns", [found])], questions=10)
-    with opened(browser, tmp_path / "page.html", "#q=q0") as (page, _):
+    with opened(tabs, tmp_path / "page.html", "#q=q0") as (page, _):
         page.wait_for_selector("#asked")
         tags = page.locator("#context span.begins").all_inner_texts()
         assert [tag.strip("[ \n") for tag in tags] == ["predicted", "gold", "predicted", "gold", "gold"]
@@ -445,18 +462,18 @@ def test_all_spans_of_an_answer_are_marked(browser: Any, tmp_path: Path) -> None
         ]
 
 
-def test_other_scripts_are_shown_right(browser: Any, host: PluginHost, tmp_path: Path) -> None:
+def test_other_scripts_are_shown_right(tabs: Tabs, host: PluginHost, tmp_path: Path) -> None:
     """Each text has its own direction, and no mark cuts a letter from its accent."""
     hebrew = Case("מתי נבנה המגדל?", ("1843",), "1843", 3.0, 1.0, context="המגדל נבנה בשנת 1843 בעיר.")
     accented = Case("Where?", ("Cafe",), "Cafe", 3.0, 1.0, context="The \U0001f98a likes Cafe\u0301 noir.")
     page_file = run_page(tmp_path / "page.html", host, (hebrew, accented))
-    with opened(browser, page_file, "#q=arlen-0") as (page, _):
+    with opened(tabs, page_file, "#q=arlen-0") as (page, _):
         page.wait_for_selector("#context mark")
         style = "element => getComputedStyle(element).direction"
         assert page.locator("#asked").evaluate(style) == "rtl"
         assert page.locator("#context").evaluate(style) == "rtl"
         assert page.locator("#list .asked").evaluate_all(f"all => all.map({style})") == ["rtl", "ltr"]
         assert page.locator("#question .said bdi").count() >= 2
-    with opened(browser, page_file, "#q=arlen-1") as (page, _):
+    with opened(tabs, page_file, "#q=arlen-1") as (page, _):
         page.wait_for_selector("#context mark")
         assert set(page.locator("#context mark").all_inner_texts()) == {"Cafe\u0301"}
