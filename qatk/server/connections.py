@@ -113,15 +113,24 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what was taken: what waits to be accepted, what comes on open connections, then the rest."""
         self.guard.draining = True
-        for listener in sockets or []:
-            while select.select([listener], [], [], 0)[0] and not self.force_exit:
-                await asyncio.sleep(0)
+        await self._accept_rest(sockets or [])
         for server in self.servers:
             server.close()
         end = time.monotonic() + LINGER
         while self.server_state.connections and time.monotonic() < end and not self.force_exit:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    async def _accept_rest(self, listeners: list[socket.socket]) -> None:
+        """Accept what waits, and let it begin: that is a turn of the loop later, and after a close it would be lost."""
+        quiet, end = 0, time.monotonic() + LINGER
+        while quiet < 2 and time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(0)
+            quiet = 0 if select.select(listeners, [], [], 0)[0] else quiet + 1
+        if quiet < 2:
+            for listener in listeners:
+                asyncio.get_running_loop().remove_reader(listener)
+            await asyncio.sleep(0)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -9,11 +9,16 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 from commands import call, forked_python
 from qatk.inference.model import AnsweringModel
+from qatk.server import connections
+from qatk.server.gauges import Gauges
+from qatk.server.guard import Guard, Receive, Scope, Send
+from qatk.server.limits import Limits
+from qatk.server.serve import bind
 from serving import QUESTION, TEXT, Server, send, start
 
 ASKED = {"question": QUESTION, "context": TEXT}
@@ -65,6 +70,38 @@ def test_a_signal_under_load_loses_nothing(started: dict[str, Server], offline: 
     answer = offline["quick"].answer(QUESTION, TEXT).text
     assert all(client.answers and set(client.answers) == {answer} for client in clients)
     assert (code, said) == (0, "")
+
+
+def test_connections_that_come_as_a_server_begins_to_end_are_answered() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    started, ending, asked = Event(), Event(), Event()
+
+    class Late(connections.Server):
+        async def on_tick(self, counter: int) -> bool:
+            if ends := await super().on_tick(counter):
+                ending.set()
+                asked.wait(10)  # meanwhile nothing is accepted
+            return ends
+
+    with bind("127.0.0.1", 0, has_token=False) as listener:
+        server = Late(Guard(app, Limits(), Gauges(), None), Limits(), started.set)
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        assert started.wait(10)
+        clients = [http.client.HTTPConnection(*listener.getsockname(), timeout=5) for _ in range(5)]
+        server.should_exit = True
+        assert ending.wait(10)
+        for client in clients:
+            client.request("GET", "/")
+        asked.set()
+        assert [client.getresponse().status for client in clients] == [204] * 5
+        for client in clients:
+            client.close()
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_second_signal_ends_at_once(runs: Path) -> None:
