@@ -10,10 +10,12 @@ import socket
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from qatk.server.gauges import log
 from qatk.server.guard import Guard
 from qatk.server.limits import Limits
 from qatk.signals import handling
@@ -88,6 +90,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Guard, limits: Limits, ready: Callable[[], None]) -> None:
         self.guard, self.ready = app, ready
+        self._quiet_until = 0.0
         super().__init__(
             uvicorn.Config(
                 app,
@@ -107,6 +110,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Take requests."""
+        asyncio.get_running_loop().set_exception_handler(self._note)
         await super().startup(sockets)
         self.ready()
 
@@ -120,6 +124,15 @@ class Server(uvicorn.Server):
         while self.server_state.connections and time.monotonic() < end and not self.force_exit:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Say once a second that there are too many connections, of which asyncio tells thousands of times."""
+        if "out of system resource" not in context["message"]:
+            if not (self.should_exit and "_start_serving" in context["message"]):  # of a listener that has closed
+                loop.default_exception_handler(context)
+        elif loop.time() > self._quiet_until:
+            self._quiet_until = loop.time() + 1
+            log(f"error: no more connections can be opened: {context['exception'].strerror} (ulimit -n says how many)")
 
     async def _accept_rest(self, listeners: list[socket.socket]) -> None:
         """Accept what waits, and let it begin: that is a turn of the loop later, and after a close it would be lost."""

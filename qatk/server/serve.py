@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 
 from qatk.cores import usable_cores
 from qatk.errors import UsageError
@@ -73,6 +74,7 @@ def serve(
         workers: how many batches are answered at once; as many as there are cores for them on a CPU, else 1.
         ready: called when the server takes requests.
     """
+    open_more_files()
     gauges = Gauges()
     number = workers or default_workers(models)
     with redirect_stdout(sys.stderr):  # threads of components may not each turn standard output round
@@ -82,6 +84,13 @@ def serve(
         if server.forced_by is not None:
             signal.raise_signal(server.forced_by)
         batcher.close()
+
+
+def open_more_files() -> None:
+    """Take as many connections as the system lets this process have; by default it is often 1024, files included."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS grants less than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def default_workers(models: Mapping[str, AnsweringModel]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import resource
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from qatk.server import connections
 from qatk.server.gauges import Gauges
 from qatk.server.guard import Guard, Receive, Scope, Send
 from qatk.server.limits import Limits
-from qatk.server.serve import bind
+from qatk.server.serve import bind, open_more_files
 from serving import QUESTION, TEXT, Server, send, start
 
 ASKED = {"question": QUESTION, "context": TEXT}
@@ -102,6 +103,43 @@ def test_connections_that_come_as_a_server_begins_to_end_are_answered() -> None:
             client.close()
         thread.join(10)
         assert not thread.is_alive()
+
+
+FEW_FILES = """
+import resource
+from qatk.server.connections import Server
+from qatk.server.gauges import Gauges
+from qatk.server.guard import Guard
+from qatk.server.limits import Limits
+from qatk.server.serve import bind
+
+with bind("127.0.0.1", 0, has_token=False) as listener:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+    guard = Guard(None, Limits(), Gauges(), None)
+    server = Server(guard, Limits(), lambda: print(listener.getsockname()[1], flush=True))
+    server.run(sockets=[listener])
+"""
+
+
+def test_too_many_connections_are_said_once_a_second() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([forked_python(), "-c", FEW_FILES], stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        for client in [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(60)]:
+            client.close()
+        process.terminate()
+        lines = process.communicate(timeout=30)[1].splitlines()
+    assert 1 <= len(lines) <= 3
+    assert {*lines} == {"error: no more connections can be opened: Too many open files (ulimit -n says how many)"}
+
+
+def test_a_server_may_open_all_the_files_that_it_is_granted() -> None:
+    before, granted = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (granted - 1, granted))
+    open_more_files()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (granted, granted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before, granted))
 
 
 def test_a_second_signal_ends_at_once(runs: Path) -> None:
