@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -230,7 +231,7 @@ def _loosely(context: str, text: str, start: int) -> tuple[int, str] | None:
 
 
 def _in_other_form(context: str, text: str, start: int) -> tuple[int, str] | None:
-    whole, wanted = mended_text(context), mended_text(text).text
+    whole, wanted = _mended(context), mended_text(text).text
     if (whole.text, wanted) == (context, text):
         return None
     found = nearest_place(whole.text, wanted, whole.begin(start))
@@ -239,6 +240,9 @@ def _in_other_form(context: str, text: str, start: int) -> tuple[int, str] | Non
     begin, end = whole.was(found[0], found[0] + len(found[1]))
     return begin, context[begin:end]
 
+
+_mended = lru_cache(maxsize=4)(mended_text)
+"""The last contexts: each of their answers that stands nowhere is looked for in the same one."""
 
 _ALIKE = str.maketrans(
     {**dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'"), **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')}

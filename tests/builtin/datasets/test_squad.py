@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qatk.data import mending
+from qatk.data.answers import nearest_place
 from qatk.errors import DataWarning, UsageError
 from qatk.evaluation.squad import exact_and_f1
 from qatk.types import Examples
@@ -163,6 +165,14 @@ def test_scoring_reads_blank_answers_as_the_official_script_does(tmp_path: Path)
     exact, f1, _ = REFERENCE["raw_scores"](content, texts)
     found = exact_and_f1(examples, list(texts.values()))
     assert [each.tolist() for each in found] == [list(exact.values()), list(f1.values())]
+
+
+def test_a_context_is_mended_once_for_all_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, plain = list[str](), mending._seen
+    monkeypatch.setattr(mending, "_seen", lambda char: plain(char if seen.append(char) is None else ""))
+    context = "Soft hyphens\u00ad and decomposed letters: e\u0301."
+    assert [nearest_place(context, text, 0) for text in ("Bob", "Ann")] == [None, None]
+    assert len(seen) == len(context)
 
 
 @pytest.mark.parametrize(
