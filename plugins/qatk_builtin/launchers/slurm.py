@@ -36,8 +36,8 @@ class SlurmLauncher:
     def __init__(self, options: SlurmOptions) -> None:
         self.options = options
         self.known: dict[str, Submitted[int]] = {}
-        self.forgotten: dict[str, bool] = {}
-        """Whether SLURM knows nothing of a job, which it is asked once."""
+        self.accounted: dict[str, str | None] = {}
+        """What SLURM's accounting says of jobs, each asked about once; ``None`` where it is switched off."""
 
     def connect(self) -> int | None:
         """SLURM queues them itself."""
@@ -98,24 +98,29 @@ class SlurmLauncher:
         if isinstance(job, submitit.LocalJob):
             return JobState("running" if _is_alive(job, name) else "ended")
         state = job.state.upper()
-        if state == "UNKNOWN" and self._is_forgotten(job):
-            return JobState("ended", why="SLURM does not know the job")
+        if state == "UNKNOWN":
+            if (known := self._known(job)) == "":
+                return JobState("ended", why="SLURM does not know the job")
+            state = known or state
         if job.done():
             return JobState("ended", why=f"SLURM says {state}")
         return JobState("queued" if state in _QUEUED else "running", why=state.lower())
 
-    def _is_forgotten(self, job: Submitted[int]) -> bool:
-        """Whether SLURM's accounting answers, and has no such job; where it is switched off, it knows none."""
-        if job.job_id not in self.forgotten:
-            submitted = job.paths.submitted_pickle
-            if submitted.exists() and time.time() - submitted.stat().st_mtime < _HEARD_OF_S:
-                return False
-            self.forgotten[job.job_id] = False
-            command = ["sacct", "-j", job.job_id, "-o", "JobID", "--noheader", "--parsable2"]
-            with suppress(OSError):
-                asked = subprocess.run(command, capture_output=True, text=True, check=False)
-                self.forgotten[job.job_id] = asked.returncode == 0 and not asked.stdout.strip()
-        return self.forgotten[job.job_id]
+    def _known(self, job: Submitted[int]) -> str | None:
+        """What SLURM says of a job whose state its accounting does not give: nothing where it knows no such job.
+
+        Where accounting is switched off, the queue is asked, which forgets a job some minutes after its end. ``None``
+        where neither answers, or may not have heard of the job yet.
+        """
+        submitted = job.paths.submitted_pickle
+        if submitted.exists() and time.time() - submitted.stat().st_mtime < _HEARD_OF_S:
+            return None
+        if job.job_id not in self.accounted:
+            self.accounted[job.job_id] = _said("sacct", "-j", job.job_id, "-o", "JobID", "--noheader", "--parsable2")
+        if (said := self.accounted[job.job_id]) is not None:
+            return "" if not said else None
+        said = _said("squeue", "-h", "-j", job.job_id, "-o", "%T", none="Invalid job id")
+        return None if said is None else said.partition("\n")[0].upper()
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Tell SLURM, which sends them SIGTERM."""
@@ -133,6 +138,17 @@ class SlurmLauncher:
 
 def _number(job: Submitted[int]) -> str:
     return f"{job.job_id}:{born(int(job.job_id))}" if isinstance(job, submitit.LocalJob) else job.job_id
+
+
+def _said(*command: str, none: str | None = None) -> str | None:
+    """What a command prints, nothing where it fails with the words ``none``; ``None`` where it fails otherwise."""
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    if asked.returncode:
+        return "" if none is not None and none in asked.stderr else None
+    return asked.stdout.strip()
 
 
 def _is_alive(job: submitit.LocalJob[int], name: str) -> bool:

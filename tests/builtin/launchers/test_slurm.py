@@ -80,6 +80,8 @@ STAND_INS = {
     "srun": "true",
 }
 
+SWITCHED_OFF = "echo Slurm accounting storage is disabled >&2; exit 1"
+
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **others: str) -> None:
     """Have commands of SLURM on the path."""
@@ -110,19 +112,24 @@ def test_options_reach_sbatch_and_states_come_from_sacct(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("sacct", "minutes", "state"),
+    ("sacct", "squeue", "minutes", "state"),
     [
-        ("printf 'JobID|State|NodeList\\n'", 0, "queued"),
-        ("printf 'JobID|State|NodeList\\n'", 60, "queued"),
-        ("case $* in *noheader*) ;; *) printf 'JobID|State|NodeList\\n' ;; esac", 0, "queued"),
-        ("case $* in *noheader*) ;; *) printf 'JobID|State|NodeList\\n' ;; esac", 60, "ended"),
-        ("echo Slurm accounting storage is disabled >&2; exit 1", 60, "queued"),
+        ("printf 'JobID|State|NodeList\\n'", "", 0, "queued"),
+        ("printf 'JobID|State|NodeList\\n'", "", 60, "queued"),
+        ("case $* in *noheader*) ;; *) printf 'JobID|State|NodeList\\n' ;; esac", "", 0, "queued"),
+        ("case $* in *noheader*) ;; *) printf 'JobID|State|NodeList\\n' ;; esac", "", 60, "ended"),
+        (SWITCHED_OFF, "", 0, "queued"),
+        (SWITCHED_OFF, "", 60, "ended"),
+        (SWITCHED_OFF, "echo slurm_load_jobs error: Invalid job id specified >&2; exit 1", 60, "ended"),
+        (SWITCHED_OFF, "echo Unable to contact slurm controller >&2; exit 1", 60, "queued"),
+        (SWITCHED_OFF, "echo PENDING", 60, "queued"),
+        (SWITCHED_OFF, "echo RUNNING", 60, "running"),
     ],
 )
 def test_a_job_that_slurm_does_not_know_has_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sacct: str, minutes: int, state: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sacct: str, squeue: str, minutes: int, state: str
 ) -> None:
-    stand_in(tmp_path, monkeypatch, sacct=sacct)
+    stand_in(tmp_path, monkeypatch, sacct=sacct, squeue=squeue)
     monkeypatch.setattr("submitit.SlurmJob.watcher", SlurmInfoWatcher())
     [name] = SlurmLauncher(SlurmOptions()).submit([Job("a", ("true",), tmp_path, tmp_path / "made" / "a.log")])
     [pickle] = (tmp_path / "made" / "slurm").glob("*submitted.pkl")
