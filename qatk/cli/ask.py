@@ -152,7 +152,7 @@ class Conversation:
     Ctrl-C stops an answer or a loading, and at the prompt the conversation.
 
     Attributes:
-        failed: whether a question that nobody typed could not be answered.
+        failed: whether a line that nobody typed was not obeyed.
     """
 
     def __init__(
@@ -183,7 +183,9 @@ class Conversation:
                     self._answer(line)
             except QatkError as error:
                 self._say(f"error: {error}", style="red")
-                self.failed |= not (self.typed or line.startswith(":"))
+                self.failed |= not self.typed
+                if not self.typed and line.startswith((":context", ":model")):
+                    return  # what follows would be about something else
             except EOFError:
                 return
             except KeyboardInterrupt as signal:

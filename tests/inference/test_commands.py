@@ -167,14 +167,13 @@ def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> Non
         ":k 1",
         ":k none",
         ":foo",
-        ":context nowhere.txt",
         f":context {tmp_path / 'other.txt'}",
         "When?",
         "",
     ]
     done = qatk("ask", run, "-c", TEXT, stdin="\n".join([*lines, ":quit", "never read"]))
-    assert done.returncode == 0
-    for said in (QUESTION, "none is no number", "unknown command :foo", "there is no such file", "When?"):
+    assert done.returncode == 1
+    for said in (QUESTION, "none is no number", "unknown command :foo", "When?"):
         assert said in done.stdout
     assert "never read" not in done.stdout
     answers = qatk("ask", run, "-c", TEXT, "--json", stdin=f"{QUESTION}\n:k 1\n:foo\nWho?")
@@ -183,6 +182,13 @@ def test_a_conversation_goes_on_after_mistakes(run: Path, tmp_path: Path) -> Non
     assert (len(first["candidates"]), len(second["candidates"])) == (3, 1)
     for said in ("60 characters", "1 alternative", "unknown command :foo"):
         assert said in answers.stderr
+
+
+@pytest.mark.parametrize("line", [":context nowhere.txt", ":model nowhere", ":model"])
+def test_a_conversation_from_a_pipe_ends_without_the_document_or_model_that_it_names(run: Path, line: str) -> None:
+    done = qatk("ask", run, "-c", TEXT, "--json", stdin=f"{line}\n{QUESTION}\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nowhere" in done.stderr or "names nothing" in done.stderr
 
 
 def test_a_conversation_in_a_terminal_has_a_history(run: Path, tmp_path: Path) -> None:
