@@ -105,7 +105,7 @@ class TrainingDiverged(QatkError):
         self.step, self.loss, self.windows = step, loss, windows
         super().__init__(
             f"the {what} became {loss} at step {step}; that step was not taken",
-            fix="try a lower learning_rate, precision: fp32, a smaller max_grad_norm, or skip_bad_batches: true",
+            fix="try a lower learning_rate or max_grad_norm, precision: fp32, or trainer.skip_bad_batches: true",
         )
 
 

@@ -8,7 +8,17 @@ from importlib.metadata import version
 import pytest
 
 import qatk
-from qatk.errors import DataWarning, Problem, QatkError, RecipeError, UsageError, message, visible, without_secrets
+from qatk.errors import (
+    DataWarning,
+    Problem,
+    QatkError,
+    RecipeError,
+    TrainingDiverged,
+    UsageError,
+    message,
+    visible,
+    without_secrets,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +41,10 @@ def test_no_text_can_pretend_to_be_a_message_of_its_own() -> None:
     assert str(QatkError("2 ids lack:\n    a\n    b")) == "2 ids lack:\n    a\n    b"
     problems = RecipeError([Problem("a\x07.yaml", 2, 3, "no key 'b\nc'", "did you mean 'b'?"), Problem("x", 1, 1, "y")])
     assert str(problems) == "a\\x07.yaml:2:3: no key 'b\\nc' (did you mean 'b'?)\nx:1:1: y"
+
+
+def test_a_diverged_training_names_what_every_command_takes() -> None:
+    assert "trainer.skip_bad_batches: true" in str(TrainingDiverged(3, float("nan")))
 
 
 def test_warnings_too() -> None:
