@@ -450,6 +450,7 @@ def test_the_table_of_a_bench_fits_into_a_terminal(measured: list[Measured], wid
 
 def test_the_page_of_a_bench_has_a_bar_for_each_figure() -> None:
     page = bench_html([*MEASURED, OTHER], ["small", "small", "large<b>"])
+    assert escape(processor()) in page
     charts = re.findall(r"<figure>.*?</figure>", page, re.S)
     assert [re.findall(r'rect width="([\d.]+)"', chart) for chart in charts] == [
         ["100.0", "50.0", "100.0"],
