@@ -190,6 +190,16 @@ def test_dev_figures_of_a_head_that_learns_nothing_are_warned_of(tmp_path: Path,
     train(engine, model, features, dev=features)
 
 
+def test_data_without_answers_are_warned_of_where_nothing_else_is_learnt(tmp_path: Path, host: PluginHost) -> None:
+    hf = with_mask_token(HfBackbone(HfOptions(model=str(save_model(tmp_path)))))
+    features = cut(host, hf, ASKED, 64)
+    for options in ({}, {"masked_words": 0.5}):
+        engine = trainer(max_steps=1, **options)
+        engine.take_examples(ASKED)
+        with pytest.warns(QatkWarning, match="no window of the training data has an answer"):
+            train(engine, assemble(engine, hf), features)
+
+
 def test_training_goes_on_bit_for_bit(tmp_path: Path, host: PluginHost) -> None:
     """In the middle of an epoch, beside second passes and averaged weights."""
     save_model(tmp_path / "base")
@@ -226,7 +236,7 @@ class Bag(nn.Module):
 def test_what_cannot_hide_words_is_said(tmp_path: Path, host: PluginHost) -> None:
     hf = backbone(tmp_path)
     features = cut(host, hf, ASKED, 64)
-    engine = trainer(masked_words=0.5)
+    engine = trainer(masked_words=1.0)
     engine.take_examples(ASKED)
     with pytest.raises(UsageError, match=f"masked_words needs a mask token, and the tokenizer of {tmp_path} has none"):
         train(engine, assemble(engine, hf), features)

@@ -39,6 +39,11 @@ class DistilTrainer(TorchTrainer):
         return self.options.weight > 0 or super().learns_answers
 
     @property
+    def learns_gold(self) -> bool:
+        """Of data without answers, those of teachers are learnt."""
+        return self.options.weight == 0 and super().learns_gold
+
+    @property
     def needs_span_scores(self) -> list[str]:
         """Soft targets are of starts and ends."""
         return ["teacher", *super().needs_span_scores]

@@ -140,6 +140,9 @@ class TorchTrainer(TrainingHooks):
         if dev is not None and not self.learns_answers and model.head_begins == "untrained":
             what = "masked_words: 1.0 trains no head, so figures on dev mean nothing, nor does the epoch kept by them"
             warnings.warn(f"{what}: set keep_best: null and score_epochs: false", QatkWarning, stacklevel=2)
+        if self.learns_gold and train.start_target is not None and (train.start_target == train.null_index).all():
+            what = "no window of the training data has an answer: the model learns to give none"
+            warnings.warn(f"{what}; of contexts alone, masked_words: 1.0 learns", QatkWarning, stacklevel=2)
         if self.options.compile:
             model.encoder.compile(dynamic=True)  # in place: names of weights stay, and copies are not compiled
         if self.options.reinitialise_layers and resume is None:
@@ -187,6 +190,11 @@ class TorchTrainer(TrainingHooks):
     @property
     def learns_answers(self) -> bool:
         """Whether anything of the loss is about answers."""
+        return self.learns_gold
+
+    @property
+    def learns_gold(self) -> bool:
+        """Whether those of the data are all that it learns of answers."""
         return self.options.masked_words < 1
 
     @property
