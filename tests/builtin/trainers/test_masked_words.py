@@ -89,6 +89,21 @@ def test_words_of_the_context_are_hidden_whole(form: str, tmp_path: Path, host: 
     assert apart > 5
 
 
+def test_vowel_signs_belong_to_their_word(host: PluginHost) -> None:
+    asked, letters = (
+        Examples.from_rows([{"id": "0", "question": "Where?", "context": context, "answers": []}])
+        for context in ("किताब कब", " ".join("किताब कब"))
+    )
+    hf = TinyBackbone(TinyOptions(vocab_size=300, hidden_size=32, layers=1))
+    hf.prepare(letters)  # so that each is a token
+    features = cut(host, hf, asked)
+    tokens = np.arange(len(features.char_start))
+    model = assemble(trainer(), with_mask_token(hf))
+    found = masking(asked, features, model)._words(tokens, np.zeros_like(tokens), np.arange(1))
+    words = np.unique(found[features.char_start >= 0], return_counts=True)[1]
+    assert words.tolist() == [5, 2]
+
+
 def test_shares_are_those_of_bert_and_follow_from_the_seed(host: PluginHost) -> None:
     examples = host.build("dataset", "facts", {"questions": 300, "unanswerable": 0.0}).load()
     hf = TinyBackbone(TinyOptions(vocab_size=900, hidden_size=8, layers=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,14 +14,13 @@ from torch import Tensor
 
 from qatk.api import Batch, Examples, Features, UsageError
 from qatk.types import Bool, Int64, ragged, ragged_rows
+from qatk.word_bounds import cuts_word
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.masked_words import DUE, PLACES, MaskedWords
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 MASKED, RANDOM = 0.8, 0.1
 """Of the hidden words, the share behind the mask token and that behind random tokens; the others stay (BERT)."""
-_GOES_ON = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{2}")
-"""Two characters of one word. In scripts without blanks each token counts as a word."""
 
 
 class Masking:
@@ -76,13 +74,16 @@ class Masking:
         return replace(batch, inputs={**batch.inputs, "input_ids": ids}, extra=extra)
 
     def _words(self, tokens: Int64, row: Int64, rows: Int64) -> Int64:
-        """int64[T]: where among these tokens the word of each begins; -1 outside of the context."""
+        """int64[T]: where among these tokens the word of each begins; -1 outside of the context.
+
+        In scripts without blanks each token counts as a word.
+        """
         first, last = self._windows.char_start[tokens], self._windows.char_end[tokens]
         begins: Bool = np.ones(len(tokens), np.bool_)
         for place in (1 + np.flatnonzero((first[1:] >= 0) & (first[1:] <= last[:-1]))).tolist():
             context = self._examples.context_of(int(self._windows.example_index[rows[row[place]]]))
-            shares = first[place] < last[place - 1]  # a character
-            begins[place] = not (shares or _GOES_ON.match(context, first[place] - 1))
+            at, shares = int(first[place]), first[place] < last[place - 1]  # a character
+            begins[place] = not (shares or cuts_word(context, at, at))
         where = np.maximum.accumulate(np.where(begins, np.arange(len(tokens)), 0))
         return np.where(first >= 0, where, -1)
 
