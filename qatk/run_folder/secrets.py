@@ -15,9 +15,9 @@ _NAMES = (
     "client_secret api_key apikey access_key private_key credentials"
 )
 NAMES = frozenset(_NAMES.split())
-"""Names of options, in lower case, whose values are written down nowhere but in the recipes of a plan.
+"""Names of options, in lower case, whose values are written into recipes of a plan and commands of jobs alone.
 
-Jobs read those recipes, and nobody but their owner (:func:`qatk.sweeps.plan_folder.write_plan`).
+Jobs read those, and nobody but their owner (:func:`qatk.sweeps.plan_folder.write_plan`).
 """
 
 

@@ -49,6 +49,7 @@ class SlurmLauncher:
     def submit(self, jobs: Sequence[Job]) -> list[str]:
         """One job, or an array of them."""
         folder = jobs[0].log.parent / "slurm"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # its files hold the commands, with secrets of --set
         executor = self._executor(folder)
         with executor.batch():
             found = [executor.submit(Command(job.command, job.folder, job.log, job.environment)) for job in jobs]

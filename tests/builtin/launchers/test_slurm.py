@@ -99,6 +99,7 @@ def test_options_reach_sbatch_and_states_come_from_sacct(tmp_path: Path, monkeyp
     jobs = [Job(str(i), ("true",), tmp_path, tmp_path / "made" / f"{i}.log") for i in range(2)]
     ids = launcher.submit(jobs)
     assert [name.partition("@")[0] for name in ids] == ["41_0", "41_1"]
+    assert (tmp_path / "made" / "slurm").stat().st_mode & 0o777 == 0o700, "commands may hold secrets"
     script = (tmp_path / "sbatch.given").read_text()
     for line in ("array=0-1%2", "partition=gpu", "gpus-per-node=2", "cpus-per-task=4", "mem=8GB", "time=30", "nice=5"):
         assert re.search(rf"^#SBATCH --{line}", script, re.MULTILINE), line
