@@ -29,6 +29,13 @@ def setting_of(role: str, value: str = "NAME") -> str:
     return f"roles: {{{role}: {value}}} in a recipe, {elsewhere}"
 
 
+def fix_of_nested(names: Iterable[str]) -> str:
+    """What to do with columns that are a SQuAD file read as rows; nothing for others."""
+    return (
+        "a file of articles and paragraphs is read by the dataset 'squad'" if {"data", "paragraphs"} & {*names} else ""
+    )
+
+
 def usual_name(names: Iterable[str], role: str) -> str | None:
     """The first of the usual names for ``role`` that is among the names of columns, in any case, blanks aside."""
     return find_name(names, USUAL[role])

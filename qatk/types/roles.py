@@ -9,7 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from qatk.errors import DataError, DataWarning, counted
-from qatk.types.names import USUAL, NamedColumns, answers_elsewhere, find_name, setting_of, usual_name
+from qatk.types.names import (
+    USUAL,
+    NamedColumns,
+    answers_elsewhere,
+    find_name,
+    fix_of_nested,
+    setting_of,
+    usual_name,
+)
 from qatk.types.places import hold_places
 
 
@@ -165,7 +173,8 @@ def _check(roles: Mapping[str, str], names: Sequence[str], where: str) -> None:
         missing, why = ["answer_start"], f" to {roles['answer_end']!r}, the answer_end"
     if missing:
         what = f"no column is known to hold the {' or the '.join(missing)}{why} (columns found: {_all(names)})"
-        raise DataError(what, where=where, fix=f"{setting_of(missing[0])}, says which one{other}")
+        fix = fix_of_nested(names) or f"{setting_of(missing[0])}, says which one{other}"
+        raise DataError(what, where=where, fix=fix)
 
 
 def _all(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from qatk.types import ragged
 from qatk.types.arrays import Int32, Int64, row_number
 from qatk.types.further import ALL_COLUMNS, column_values
 from qatk.types.ids import made_id
+from qatk.types.names import fix_of_nested
 from qatk.types.starts import as_starts
 
 _ROLES = ("id", "title", "context", "question", "answers")
@@ -97,8 +98,7 @@ def columns_of_table(
         DataError: for columns that are missing, of another type, or hold nulls.
     """
     if missing := [name for name in ("context", "question") if name not in table.column_names]:
-        nested = {"data", "paragraphs"} & set(table.column_names)
-        fix = "a file of articles and paragraphs is read by the dataset 'squad'" if nested else _FIX
+        fix = fix_of_nested(table.column_names) or _FIX
         found = ", ".join(table.column_names) or "none"
         what = f"no column {' and no '.join(map(repr, missing))} (columns found: {found})"
         raise DataError(what, where=where, fix=fix)

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from qatk.api import AboveZero, Component, DatasetPart, Fraction, Natural, Options, Positive, hookimpl
 from qatk.data import BadAnswers
 from qatk_builtin.datasets.augment_options import AugmentOptions
-from qatk_builtin.datasets.table_options import DataPath, Delimiter, TableOptions
+from qatk_builtin.datasets.table_options import Ambiguous, DataPath, Delimiter, Roles, TableOptions
 
 
 class SquadOptions(Options):
@@ -42,6 +42,11 @@ class HubOptions(Options):
     """Read rows as they come instead of fetching the whole data set first; with ``limit`` the rest is never fetched."""
     limit: Positive | None = None
     """Number of rows to read; without it, all."""
+    roles: Roles = Field(default_factory=dict)
+    """Column of the data set for each of ``id``, ``question``, ``context`` ..., as for ``table``; columns with usual
+    names are found without it."""
+    ambiguous: Ambiguous = "first"
+    """As for ``table``."""
     bad_answers: BadAnswers = "error"
     """As for ``squad``."""
     columns: list[str] = Field(default_factory=list)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -15,11 +14,11 @@ from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError, 
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageError
-from qatk.data import strict
 from qatk.files import causes, ending, first_line, hub_errors, is_of_network, is_there, unreachable
-from qatk.types import columns_of_table
+from qatk.types import Rows
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.rows import checked_rows, raw_rows
 
 _BUILDERS = {
     **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
@@ -27,15 +26,13 @@ _BUILDERS = {
     ".parquet": "parquet",
     ".arrow": "arrow",
 }
-_FLAG = "is_impossible"
-"""The column that says by true and false that a question has no answer."""
 _TIMEOUT = 20.0
 _BATCH = 1000
 """Rows of a stream that are read together."""
 
 
 class HubDataset:
-    """The ``hub`` dataset: rows of id, title, context, question and answers.
+    """The ``hub`` dataset: rows, one a question; see :class:`qatk.types.Rows` for what a row may be.
 
     ``name`` is a data set of the hub, a folder that ``datasets.load_dataset`` reads, one that ``save_to_disk``
     wrote, or a single .json, .jsonl, .ndjson, .csv, .tsv, .parquet or .arrow file (its split is ``train``).
@@ -50,32 +47,31 @@ class HubDataset:
         Raises:
             UsageError: where there is no such data set, revision, configuration or split.
             HubUnreachable: where the hub does not answer.
-            DataError: where the rows are no questions, or as :func:`qatk.data.answers.checked`.
+            DataError: where a row cannot be read, or as :func:`qatk.data.strict`.
         """
-        return strict(self.raw(), self.options.bad_answers, self._where)
+        return checked_rows(self._rows(), self.options.ambiguous, self.options.bad_answers, _place)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Fetch or read the rows, right or wrong."""
-        return HubDataset(with_all(self.options))._read() if whole else self._read()
+        if whole:
+            return HubDataset(with_all(self.options)).raw()
+        return raw_rows(self._rows(), self.options.ambiguous, _place)
 
-    @property
-    def _where(self) -> str:
-        return f"{self.options.name} ({self.options.split})"
-
-    def _read(self) -> RawExamples:
+    def _rows(self) -> Rows:
+        where = f"{self.options.name} ({self.options.split})"
         with _quiet():
-            rows = _load(self.options, self._where)
-            table = _table(rows, self.options.limit, self._where, is_there(Path(self.options.name)))
-        flags: list[bool | None] = [None] * table.num_rows
-        if {"answers", _FLAG} <= {*table.column_names} and pa.types.is_boolean(table[_FLAG].type):
-            flags = table[_FLAG].to_pylist()
-            table = table if _FLAG in self.options.columns else table.drop_columns([_FLAG])
-        examples = Examples(**columns_of_table(table, self._where, self.options.columns))
-        return replace(RawExamples.of(examples), impossible=flags)
+            rows = _load(self.options, where)
+            table = _table(rows, self.options.limit, where, is_there(Path(self.options.name)))
+        roles = {str(role): name for role, name in self.options.roles.items()}
+        return Rows(table, where, roles, self.options.columns)
 
     def load_whole(self) -> Examples:
         """With all further columns."""
         return HubDataset(with_all(self.options)).load()
+
+
+def _place(row: int) -> str:
+    return f"row {row}"
 
 
 def _table(rows: datasets.Dataset | datasets.IterableDataset, limit: int | None, where: str, local: bool) -> pa.Table:

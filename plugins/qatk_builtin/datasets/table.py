@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pyarrow as pa
 
 from qatk.api import Examples, RawExamples
-from qatk.data import checked
 from qatk.types import OneColumn, Rows, usual_name
 from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.rows import checked_rows, raw_rows
 from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import read_tables
 from qatk_builtin.datasets.table_options import TableOptions
@@ -47,30 +46,14 @@ class TableDataset:
         return (self._checked(self._rows(table, one_column=alike)) for table in tables) if known else None
 
     def _checked(self, rows: Rows, place: Callable[[int], str] | None = None) -> Examples:
-        """Without ``place`` rows are called by their ids."""
-        policy = self.options.bad_answers
-        absent = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
-        outside = "correct them, or leave them out (bad_answers: skip)"  # they have no text to keep
-        refused = absent if policy == "error" else None, outside if policy in ("error", "keep") else None
-        columns = rows.columns(self.options.ambiguous, if_absent=refused[0], if_outside=refused[1])
-        examples = Examples(**columns)
-        return checked(examples, policy, rows.where, examples.id.__getitem__ if "id" in rows.roles else place)
+        return checked_rows(rows, self.options.ambiguous, self.options.bad_answers, place)
 
     def raw(self, *, whole: bool = False) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""
         if whole:
             return TableDataset(with_all(self.options)).raw()
         table, place = read_tables(self._paths, self._form, self._roles)
-        rows, unread = self._rows(table, place), list[tuple[int, str]]()
-        columns, starts, found = rows.as_they_stand(unread, self.options.ambiguous)
-        return replace(
-            RawExamples.of(Examples(**columns), place),
-            answer_start=starts,
-            ambiguous=self.options.ambiguous if found else None,
-            impossible=rows.impossible(unread),
-            unread=unread,
-            ids_made="id" not in rows.roles,
-        )
+        return raw_rows(self._rows(table, place), self.options.ambiguous, place)
 
     def load_whole(self) -> Examples:
         """With all further columns."""

@@ -26,6 +26,7 @@ def _one_each(value: dict[Role, str | list[str] | None]) -> dict[Role, str | lis
 
 
 Roles = Annotated[dict[Role, str | list[str] | None], AfterValidator(_one_each)]
+Ambiguous = Literal["first", "last", "unknown"]
 DataPath = Annotated[str, AfterValidator(expanded)]
 """A path or glob of data, in which ``~`` is the home of the user."""
 Delimiter = Annotated[str | None, AfterValidator(_one_character)]
@@ -47,7 +48,7 @@ class TableOptions(Options):
     quotes: bool = True
     """Quotes around a cell of .csv or .tsv are not of it, and two stand for one; ``false`` reads all quotes as they
     stand, as in files of tools that put none."""
-    ambiguous: Literal["first", "last", "unknown"] = "first"
+    ambiguous: Ambiguous = "first"
     """Position of an answer that is given as a text and occurs several times in its context: the first, the last, or
     unknown (it can be scored but not trained on)."""
     bad_answers: BadAnswers = "error"

@@ -25,6 +25,8 @@ from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples, columns_of_table
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.hub import HubDataset
+from qatk_builtin.datasets.table import TableDataset
+from qatk_builtin.datasets.table_options import TableOptions
 
 
 def table_examples(table: pa.Table, where: str, columns: Sequence[str] = ()) -> Examples:
@@ -92,11 +94,38 @@ def test_is_impossible_is_held_against_the_answers(tmp_path: Path) -> None:
     save(examples, tmp_path / "squad.json")
     assert {each.kind: each.ids for each in check(dataset.raw()).findings}["contradictory-flag"] == ["c"]
     for further in ("*", "is_impossible"):
-        kept = load(written(is_impossible=["hard", None, ""]), columns=[further])
+        kept = load(written(is_impossible=["hard", None, ""]), columns=[further], roles={"is_impossible": None})
         assert kept.columns == {"is_impossible": ["hard", "", ""]}
     with pytest.warns(DataWarning, match="answers hold: a"):
         kept = load(written(is_impossible=[True, None, False]), columns=["is_impossible"])
     assert kept.columns == {"is_impossible": ["true", "", "false"]}
+    assert "'hard' does not say whether there is an answer" in failure(written(is_impossible=["hard"] * 3), DataError)
+
+
+def test_rows_are_read_as_those_of_tables_are(tmp_path: Path) -> None:
+    asked = {"query": COLUMNS["question"], "Passage": ["A cat and a cat.", RIGA, OSLO], "reply": ["cat", "", "Bob"]}
+    (path := tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows(asked))))
+    roles = {"answers": "reply"}
+    of_table = TableDataset(TableOptions(path=str(path), roles=roles, ambiguous="last"))
+    of_hub = HubDataset(HubOptions(name=str(path), roles=roles, ambiguous="last"))
+    with pytest.warns(DataWarning) as said:
+        examples, due = of_hub.load(), of_table.load()
+    told = [str(each.message).partition(": ")[2] for each in said]
+    assert told[1] == told[3].replace(f"{path}:1", "row 0")
+    assert told[0] == told[2] == "columns by their usual names: question is 'query', context is 'Passage'"
+    assert told[1].endswith("the last place is taken (ambiguous: last)")
+    assert (list(examples.question), list(examples.answer_text)) == (list(due.question), list(due.answer_text))
+    assert list(examples.id) == list(due.id)
+    assert examples.answer_start.tolist() == [12, 8]
+    with pytest.warns(DataWarning, match="usual names"):
+        raw = of_hub.raw()
+    assert (raw.answer_start, raw.ambiguous, raw.ids_made) == ([None, None], "last", True)
+    asked["reply"][2] = "Eve"
+    path.write_text("\n".join(map(json.dumps, rows(asked))))
+    with pytest.warns(DataWarning, match="usual names"):
+        assert "row 2: 'Eve'" in failure(path, DataError, roles=roles)
+    path.write_text(json.dumps({"version": "v2", "data": [{"title": "T", "paragraphs": []}]}))
+    assert "is read by the dataset 'squad'" in failure(path, DataError)
 
 
 def test_folders_of_parquet_and_json_by_split(tmp_path: Path) -> None:
