@@ -65,7 +65,8 @@ class Source:
         try:
             return KeptPromise.of(self._calibration, self.precision)
         except ValueError as error:
-            raise RunFolderError(str(error), where=str(file), fix=f"qatk calibrate {self.run} makes it again") from None
+            fix = self._remedy(f"qatk calibrate {self.run} makes it again")
+            raise RunFolderError(str(error), where=str(file), fix=fix) from None
 
     def fitted_threshold(self) -> float:
         """The null threshold of ``calibration.json``, fitted on all questions of a set for data to come.
@@ -77,9 +78,8 @@ class Source:
         if self.run is None:
             what = "the model has no run, so no null threshold was fitted for it"
             raise UsageError(what, where="null_threshold: calibrated", fix="give a number")
-        file, export = self.run / FILE, is_export(self.run)
-        if not file.exists():
-            fix = "calibrate its run, and export that again" if export else f"fit one: qatk calibrate {self.run}"
+        if not (file := self.run / FILE).exists():
+            fix = self._remedy(f"fit one: qatk calibrate {self.run}")
             raise RunFolderError(f"no null threshold was fitted: {file} is missing", fix=fix)
         try:
             content = self._calibration
@@ -87,8 +87,18 @@ class Source:
             if isinstance(threshold, bool) or not isinstance(threshold, int | float):
                 raise unreadable(file, "it holds no null threshold")
         except RunFolderError as error:
-            raise RunFolderError(error.what, fix=f"qatk calibrate {self.run} fits it again") from None
+            fix = self._remedy(f"qatk calibrate {self.run} fits it again")
+            raise RunFolderError(error.what, fix=fix) from None
         return float(threshold)
+
+    def _remedy(self, of_run: str) -> str:
+        """What to do about ``calibration.json``, of a run in its own folder what is given."""
+        assert self.run is not None
+        if is_export(self.run):
+            return "calibrate its run, and export that again"
+        if self.run.name == PUBLISHED:
+            return "calibrate its run and publish that again, or give a number"
+        return of_run
 
 
 def find_source(model: str | Path, host: PluginHost, revision: object = None) -> Source:

@@ -242,6 +242,9 @@ def test_a_threshold_fitted_after_the_run_is_used_where_it_is_asked_for(
     ):
         with pytest.raises(RunFolderError, match=f"calibration.json is missing\n  fit one: qatk calibrate {run}"):
             ask()
+    published = shutil.copytree(run, tmp_path / sources.PUBLISHED)
+    with pytest.raises(RunFolderError, match="calibrate its run and publish that again, or give a number"):
+        qatk.load_model(published, settings={"decoder": calibrated})
     (folder / "calibration.json").write_text(json.dumps({"threshold": -0.125}))
     plain = qatk.load_model(folder)
     assert plain.threshold is None
