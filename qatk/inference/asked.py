@@ -124,11 +124,11 @@ def read_asked(
 
 def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Survey | None:
     """A dataset that streams, seen once; ``None`` where it does not, or parts do not fit together."""
-    if (blocks := dataset.stream(size)) is None:
-        return None
     digests, names, gold, sizes = [], [], set(), list[int]()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", DataWarning)
+        if (blocks := dataset.stream(size)) is None:
+            return None
         for block in blocks:
             if block.has_gold:
                 look(block)
@@ -146,9 +146,11 @@ def _surveyed(dataset: LiveDataset, size: int, look: Look) -> Survey | None:
 
 def _again(dataset: LiveDataset, size: int, digests: Sequence[str], which: range) -> Iterator[Examples]:
     """Some of the blocks once more, without warnings that were shown."""
-    if (stream := dataset.stream(size)) is None:
-        dataset.load()  # which says what is wrong, such as a file that is not on this machine
-        stream = iter(())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        if (stream := dataset.stream(size)) is None:
+            dataset.load()  # which says what is wrong, such as a file that is not on this machine
+            stream = iter(())
     blocks = islice(stream, which.start, which.stop)
     for number in which:
         with warnings.catch_warnings():

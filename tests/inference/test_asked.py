@@ -108,6 +108,11 @@ def test_warnings_are_shown_once_and_not_one_for_each_block(tmp_path: Path) -> N
     texts = [str(each.message) for each in said if issubclass(each.category, DataWarning)]
     assert len(texts) == 4
     assert texts[-1] == "3 warnings more of other questions"
+    (tmp_path / "b.csv").write_text("id,question,context\n,,\n" + "".join(f"{n},Who?,Ann.\n" for n in range(6)))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert sum(len(block) for block in read_asked(dataset(tmp_path / "b.csv"), 2).blocks()) == 6
+    assert [str(each.message) for each in said] == [f"{tmp_path / 'b.csv'}: left out: 1 empty row"]
 
 
 def test_data_that_change_between_two_readings_are_refused(tmp_path: Path) -> None:

@@ -72,9 +72,10 @@ def without_empty(table: pa.Table, path: Path) -> tuple[pa.Table, Int64]:
     left = {"unnamed empty column": table.num_columns - len(named)}
     table, kept = table.select(named), np.arange(table.num_rows)
     if named and all(column.null_count for column in table.columns):
-        kept = np.flatnonzero(reduce(pc.or_, map(pc.is_valid, table.columns)).to_numpy())
+        filled = reduce(pc.or_, map(pc.is_valid, table.columns))
+        kept = np.flatnonzero(filled.to_numpy())
         left["empty row"] = table.num_rows - len(kept)
-        table = table.take(kept) if left["empty row"] else table
+        table = table.filter(filled) if left["empty row"] else table  # take would join the chunks: 2 GiB at most
     if said := [counted(number, what) for what, number in left.items() if number]:
         warnings.warn(DataWarning(f"{path}: left out: {', '.join(said)}"), stacklevel=2)
     return table, kept

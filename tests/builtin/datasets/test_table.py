@@ -26,7 +26,7 @@ from qatk.errors import DataError, DataWarning, QatkError
 from qatk.types import Examples
 from qatk_builtin.datasets import qatk_datasets
 from qatk_builtin.datasets.table import TableDataset
-from qatk_builtin.datasets.table_csv import AS_USUAL, CheckedCsv, arrow_options
+from qatk_builtin.datasets.table_csv import AS_USUAL, CheckedCsv, arrow_options, without_empty
 from qatk_builtin.datasets.table_options import TableOptions
 from wrong_rows import damaged
 
@@ -186,6 +186,14 @@ def test_empty_rows_and_columns_of_spreadsheets_are_left_out(tmp_path: Path) -> 
     assert whole.columns == {"note": ["", ""]}
     with pytest.warns(DataWarning, match=said):
         assert [block.digest() for block in dataset.stream(2) or ()] == [whole.digest()]
+
+
+def test_rows_that_are_left_out_join_no_chunks() -> None:
+    """One chunk of texts ends at 2 GiB."""
+    table = pa.table({"context": pa.chunked_array([["a", None], ["b"]], pa.string())})
+    with pytest.warns(DataWarning, match="left out: 1 empty row"):
+        found, kept = without_empty(table, Path("a.csv"))
+    assert ([chunk.to_pylist() for chunk in found["context"].chunks], kept.tolist()) == ([["a"], ["b"]], [0, 2])
 
 
 WRITTEN = b"id,question,context\n1,Who?,%s\n2,When?,Now.\n"
