@@ -14,7 +14,8 @@ from qatk.run_folder.provenance import check_suppliers, describe_component, desc
 from small import VAULT
 
 
-def test_the_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cores_are_those_that_the_process_may_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qatk.cores._ROOT", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {5, 6, 7}, raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     assert describe_machine([])["cores"] == 3

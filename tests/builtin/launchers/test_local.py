@@ -43,7 +43,8 @@ def test_no_more_jobs_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
         assert LocalLauncher(LocalOptions(jobs=3)).connect() == 2
 
 
-def test_cores_are_shared_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_are_shared_that_the_process_may_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qatk.cores._ROOT", tmp_path)  # without a quota
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3000, 3006)), raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
