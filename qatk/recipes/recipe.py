@@ -106,7 +106,12 @@ class Recipe:
 
     def digest(self) -> str:
         """SHA-256 of what the recipe computes, see :meth:`computed`."""
-        return hashlib.sha256(json.dumps(self.computed(), sort_keys=True).encode()).hexdigest()
+        return plain_digest(self.computed())
+
+
+def plain_digest(value: object) -> str:
+    """SHA-256, in hex, of a plain value as JSON writes it with its keys sorted."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def load_recipe(

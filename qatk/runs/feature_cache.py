@@ -32,6 +32,7 @@ from qatk.files import LIMIT, PLACE, cache_folder, cache_limit, least_used, stor
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Tokenizer
 from qatk.plugins.sources import sources_digest
+from qatk.recipes.recipe import plain_digest
 from qatk.recipes.sections import Choice
 from qatk.types.features import Features
 from qatk.types.mapped import map_array, release
@@ -89,7 +90,7 @@ class FeatureCache:
         """
         if self.place is None:
             return make(), False
-        entry = self.place / digest({**self.basis, "data": data, "targets": targets})
+        entry = self.place / plain_digest({**self.basis, "data": data, "targets": targets})
         held = self._read(entry)
         if held is not None:
             return held, True
@@ -161,11 +162,6 @@ def key_basis(choice: Choice, tokenizer: Tokenizer, spec: BackboneSpec) -> dict[
     }
 
 
-def digest(parts: Mapping[str, object]) -> str:
-    """SHA-256, in hex, of what can be written as JSON."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
 def write_features(folder: Path, features: Features) -> None:
     """Write columns and counts into an empty folder, and wait until the disk has them. Raises ``OSError``."""
     columns = _columns(features)
@@ -175,7 +171,7 @@ def write_features(folder: Path, features: Features) -> None:
             file.flush()
             os.fsync(file.fileno())
     about = {"columns": {name: _digest_of(column) for name, column in columns.items()}, "counts": dict(features.counts)}
-    write_atomically(folder / ABOUT, json.dumps({**about, "sha256": digest(about)}))
+    write_atomically(folder / ABOUT, json.dumps({**about, "sha256": plain_digest(about)}))
 
 
 def read_features(folder: Path) -> Features:
@@ -186,7 +182,7 @@ def read_features(folder: Path) -> Features:
         Exception: of many kinds, where the files are not as they were written.
     """
     about = json.loads((folder / ABOUT).read_text("utf-8"))
-    if about.pop("sha256") != digest(about):
+    if about.pop("sha256") != plain_digest(about):
         raise ValueError(f"{ABOUT} is not as it was written")
     columns = {name: _map(folder / f"{name}.npy") for name in about["columns"]}
     for name, column in columns.items():

@@ -5,8 +5,6 @@ Every run is a process of its own, so that one that crashes takes nothing with i
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -19,7 +17,7 @@ from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageEr
 from qatk.files import url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
-from qatk.recipes.recipe import Recipe, load_recipe
+from qatk.recipes.recipe import Recipe, load_recipe, plain_digest
 from qatk.run_folder.manifest import Identity, read_manifest
 from qatk.run_folder.provenance import differing
 from qatk.spelling import spelled
@@ -137,10 +135,10 @@ def plan(
 
 
 def _planned(system: str, recipe: Recipe, settings: Sequence[str], limit: int | None, out: Path) -> Planned:
-    identity = json.dumps(Identity(recipe=recipe.digest(), limit=limit).model_dump(), sort_keys=True)
+    identity = Identity(recipe=recipe.digest(), limit=limit).model_dump()
     slug = re.sub(r"[^\w.+-]+", "-", f"{system}-seed-{recipe.seed}").strip("-.")[-_LONGEST_NAME:].strip("-.")
-    folder = out / f"{slug}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
-    data = hashlib.sha256(json.dumps(recipe.filled()["data"], sort_keys=True).encode()).hexdigest()
+    folder = out / f"{slug}-{plain_digest(identity)[:8]}"
+    data = plain_digest(recipe.filled()["data"])
     return Planned(system, recipe.seed, Path(recipe.source), tuple(settings), limit, folder, data)
 
 
