@@ -9,8 +9,8 @@ from rich.text import Text
 from qatk.display import ANSWER_NOTHING, figure, threshold_text
 from qatk.evaluation import Answerability, Sweep, answerability_of, threshold_sweep
 from qatk.results import Evaluation
+from qatk_builtin.reporters.console.parts import EIGHTHS
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
 WIDEST = 60
 SHARES = (25, 50, 75, 100)
 """Per cent of the questions, the most confident first, for which the share of wrong ones is shown."""
@@ -53,8 +53,8 @@ def _sweep(sweep: Sweep, width: int) -> Text:
     f1 = sweep.f1
     at = np.linspace(0, len(f1) - 1, max(10, width)).round().astype(int)
     low, high = float(f1.min()), float(f1.max())
-    steps = np.round((f1[at] - low) / max(high - low, 1e-9) * (len(BLOCKS) - 2)).astype(int) + 1
-    bars = "".join(BLOCKS[step] for step in steps)
+    steps = np.round((f1[at] - low) / max(high - low, 1e-9) * (len(EIGHTHS) - 2)).astype(int) + 1
+    bars = "".join(EIGHTHS[step] for step in steps)
     best = sweep.best_f1
     where = f"threshold {threshold_text(sweep.threshold[best], 2)}" if best else ANSWER_NOTHING
     middle = f"{figure(high, 1)} at best ({where})"

@@ -24,14 +24,14 @@ from qatk.display import (
 )
 from qatk.evaluation import RIGHT_KINDS
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
-from qatk_builtin.reporters.console.parts import INDENT, print_parts
+from qatk_builtin.reporters.console.parts import INDENT, LONGEST_LABEL, WIDE, print_parts
 from qatk_builtin.reporters.shared.cases import case_text, said_text
 from qatk_builtin.reporters.shared.comparison import Contrast, SliceLine
 
-WIDE, WIDE_WITH_SEEDS = 108, 128
-"""Columns from which a difference fits in one line; the second with an interval over seeds."""
+WIDE_WITH_SEEDS = 128
+"""Columns from which a difference with an interval over seeds fits in one line."""
 MOST_SLICES = 8
-LONGEST_LABEL, LEAST_NAME = 34, 8
+LEAST_NAME = 8
 FEW_PAIRS = 2
 FEW_SLICES = 3
 POINTS = "points, with 95 % intervals"

@@ -6,6 +6,11 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 
 INDENT = 2
+WIDE = 108
+"""Columns from which a table has room for words, or for a difference in one line."""
+LONGEST_LABEL = 34
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+"""Bars of a character, from nothing up to its whole height."""
 
 
 def print_parts(console: Console, parts: list[RenderableType]) -> None:

@@ -10,15 +10,13 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from qatk.display import METRICS, bar, figure, interval, plain_table, printable, shortened, signed
+from qatk.display import METRICS, bar, counted, figure, interval, plain_table, printable, shortened, signed
 from qatk.evaluation import KINDS, MEANINGS, RIGHT_KINDS, percent, right_elsewhere
 from qatk.results import Evaluation, SliceRow
 from qatk.types import Int8
+from qatk_builtin.reporters.console.parts import LONGEST_LABEL, WIDE
 from qatk_builtin.reporters.shared.facts import SCALE
 
-WIDE = 108
-"""Columns from which a table has room for words."""
-LONGEST_LABEL = 34
 ENOUGH = 20
 """Questions from which a slice is worth a look among many others."""
 FEW_METRICS = 2
@@ -50,8 +48,8 @@ def kinds_note(evaluation: Evaluation) -> list[Text]:
     """A note on right answers at other positions than gold answers, if there are any."""
     if not (number := right_elsewhere(evaluation)):
         return []
-    noun, verb = ("answer", "is") if number == 1 else ("answers", "are")
-    return [Text(f"{number:,} right {noun} {verb} at a position without a gold answer; EM compares only texts.", "dim")]
+    right = counted(number, "right answer", "is")
+    return [Text(f"{right} at a position without a gold answer; EM compares only texts.", "dim")]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from qatk.api import TrainEvent
 from qatk.display import figure, in_blocks, interval, plain_table
+from qatk_builtin.reporters.console.parts import EIGHTHS
 
-EIGHTHS = " ▁▂▃▄▅▆▇█"
 HEIGHT = 4
 """Lines of the chart."""
 AXIS = 13
