@@ -15,7 +15,7 @@ from qatk.evaluation import KINDS, MEANINGS, RIGHT_KINDS, percent, right_elsewhe
 from qatk.results import Evaluation, SliceRow
 from qatk.types import Int8
 from qatk_builtin.reporters.console.parts import LONGEST_LABEL, WIDE
-from qatk_builtin.reporters.shared.facts import SCALE
+from qatk_builtin.reporters.shared.facts import SCALE, main_metric
 
 ENOUGH = 20
 """Questions from which a slice is worth a look among many others."""
@@ -107,12 +107,6 @@ def _against_expected(evaluation: Evaluation) -> dict[tuple[str, str], ShownSlic
         excess = max(low - expected, expected - high)
         found[row.slicer, row.name] = ShownSlice(row, row.metrics[metric] - expected, excess)
     return found
-
-
-def main_metric(rows: Sequence[SliceRow]) -> str:
-    """The metric that slices are judged by: F1, or the first; ``""`` where there is none."""
-    names = list(rows[0].metrics) if rows else []
-    return "f1" if "f1" in names else next(iter(names), "")
 
 
 def slices_table(slices: Sequence[ShownSlice], width: int) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 from qatk.display import figure, interval
 from qatk.results import Comparison, Interval, System
 from qatk_builtin.reporters.html.charts import Chart, Spec, View, dots, plot, ranges, staircase
-from qatk_builtin.reporters.shared.comparison import letter_of
+from qatk_builtin.reporters.shared.comparison import labels_of, letter_of
 from qatk_builtin.reporters.shared.system_figures import seconds_of
 
 COSTS = {
@@ -64,7 +64,7 @@ def frontier(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
 def _view(
     name: str, systems: Sequence[System], costs: dict[int, float], f1: Sequence[float], bounds: Sequence[Interval]
 ) -> View:
-    names = [f"{letter_of(i)} {system.name}" for i, system in enumerate(systems)]
+    names = labels_of(systems)
     at = list(costs)
     best = [at[k] for k in frontier(list(costs.values()), [f1[i] for i in at])]
     title = COSTS[name]

@@ -12,7 +12,8 @@ from qatk.display import METRICS, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Pair, SliceRow, System
 from qatk_builtin.reporters.html.charts import Chart, Spec, View, bars, intervals, short
-from qatk_builtin.reporters.shared.comparison import count_kinds, letter_of
+from qatk_builtin.reporters.shared.comparison import count_kinds, labels_of, letter_of
+from qatk_builtin.reporters.shared.facts import main_metric
 
 MOST = 30
 """Rows of a chart of slices."""
@@ -24,7 +25,7 @@ def slices_chart(system: System) -> Iterator[Chart]:
     views = []
     for slicer in dict.fromkeys(row.slicer for row in rows):
         groups = [row for row in rows if row.slicer == slicer][:MOST]
-        metric = "f1" if "f1" in groups[0].metrics else next(iter(groups[0].metrics))
+        metric = main_metric(groups)
         shown = METRICS.get(metric, metric)
         drawn = [_slice(row, metric) for row in groups if math.isfinite(row.metrics[metric])]
         if drawn:
@@ -56,7 +57,7 @@ def _told(row: SliceRow, metric: str) -> list[str]:
 
 def kinds_chart(systems: Sequence[System]) -> Chart:
     """How many questions of each kind of right and wrong, side by side; means over seeds."""
-    names = _labels(systems) if len(systems) > 1 else [""]
+    names = labels_of(systems) if len(systems) > 1 else [""]
     counts = np.stack([count_kinds([error_kinds_of(each) for each in system.evaluations]) for system in systems])
     known = [i for i in range(len(KINDS)) if counts[:, i].any()]
     drawn: list[Spec] = [
@@ -76,13 +77,9 @@ def kinds_chart(systems: Sequence[System]) -> Chart:
     return Chart("kinds", "Right and wrong, by kind", said, [view])
 
 
-def _labels(systems: Sequence[System]) -> list[str]:
-    return [f"{letter_of(i)} {system.name}" for i, system in enumerate(systems)]
-
-
 def differences(comparison: Comparison) -> Chart:
     """Each system less the baseline in EM and F1, over all questions and by answerability."""
-    many, names = len(comparison.pairs) > 1, _labels(comparison.systems)
+    many, names = len(comparison.pairs) > 1, labels_of(comparison.systems)
     every = any(pair.baseline for pair in comparison.pairs)
     drawn, told = [], []
     for pair in comparison.pairs:
@@ -128,7 +125,7 @@ def _slice_view(title: str, found: Sequence[Difference], *, comparison: Comparis
     told = [[d.group, f"{d.total:,}", *_figures(d)] for d in found]
     apart = [comparison.slice_names[d.group] for d in found]
     several = len({slicer for slicer, _ in apart}) > 1
-    systems = _labels(comparison.systems)
+    systems = labels_of(comparison.systems)
     system = systems[pair.other]
     drawn = [_difference(d.group if several else name, system, d) for (_, name), d in zip(apart, found, strict=True)]
     spec = intervals(drawn, "difference of F1 in points", series=[system], names=systems, zero=True)

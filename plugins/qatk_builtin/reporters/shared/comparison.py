@@ -238,6 +238,11 @@ def letter_of(index: int) -> str:
     return string.ascii_uppercase[index] if index < 26 else f"S{index + 1}"
 
 
+def labels_of(systems: Sequence[System]) -> list[str]:
+    """What charts call systems: the letter and the name of each."""
+    return [f"{letter_of(i)} {system.name}" for i, system in enumerate(systems)]
+
+
 def _resolved(difference: Difference | None) -> bool:
     return difference is not None and difference.verdict != UNRESOLVED
 

@@ -22,7 +22,7 @@ from qatk.display import (
     printable,
 )
 from qatk.evaluation import OFFICIAL, agreement_of
-from qatk.results import Evaluation, StageTime
+from qatk.results import Evaluation, SliceRow, StageTime
 from qatk.types import ALL, GROUPS, HAS_ANSWER, NO_ANSWER, groups_of
 
 UNITS = ("questions", "contexts", "windows", "tokens")
@@ -199,3 +199,9 @@ def _aligned(rows: Sequence[Sequence[str]], left: int = 0) -> list[str]:
         width = max(map(len, column))
         columns.append([cell.ljust(width) if i < left else cell.rjust(width) for cell in column])
     return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+
+
+def main_metric(rows: Sequence[SliceRow]) -> str:
+    """The metric that slices are judged by: F1, or the first; ``""`` where there is none."""
+    names = list(rows[0].metrics) if rows else []
+    return "f1" if "f1" in names else next(iter(names), "")
