@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.text import Text
 
 from qatk.cli import completion
 from qatk.cli.compare_options import Use
@@ -119,6 +118,8 @@ def calibrate_command(
 
 
 def _show(console: Console, found: Calibration, why: str | None) -> None:
+    from rich.text import Text
+
     console.print(Text(_title(found), "bold"))
     for block in in_blocks(_table(found), console.width):
         console.print(block)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 if TYPE_CHECKING:
     from rich.table import Column, Table
+    from rich.text import Text
 
 
 def plain_table(*columns: str, left: Collection[int] = (0,), title: str | None = None) -> Table:
@@ -22,6 +21,7 @@ def plain_table(*columns: str, left: Collection[int] = (0,), title: str | None =
     """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -99,6 +99,8 @@ def _with_columns(table: Table, places: Sequence[int]) -> Table:
 
 def bar(percent: float, width: int = 16) -> Text:
     """A bar of ``width`` characters for a share, in steps of half a character, on a dim track."""
+    from rich.text import Text
+
     halves = round(2 * width * min(max(percent, 0), 100) / 100) if math.isfinite(percent) else 0
     filled = "━" * (halves // 2) + "╾" * (halves % 2)
     return Text.assemble((filled, "cyan"), ("─" * (width - len(filled)), "dim"), no_wrap=True)

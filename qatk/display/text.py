@@ -5,11 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from qatk.display.graphemes import cut_after, cut_before
 from qatk.word_bounds import UNSPACED
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 ELLIPSIS = "…"
 """Stands for text that was cut."""
@@ -122,6 +124,8 @@ def _parts_words(context: str, at: int) -> bool:
 
 def _draw(context: str, begin: int, stop: int, shown: list[tuple[int, int, Mark]]) -> Text:
     """Write the part with its brackets, then lay the styles over it, outer marks first."""
+    from rich.text import Text
+
     outer_first = sorted(shown, key=lambda row: (row[0], -row[1]))
     opening: dict[int, str] = {}
     closing: dict[int, str] = {}

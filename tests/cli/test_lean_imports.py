@@ -37,7 +37,7 @@ def recipe(tmp_path: Path) -> str:
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["plugins", "list", "--help"], ["--version"]])
 def test_help_loads_next_to_nothing(arguments: list[str]) -> None:
     """Pydantic is not in the list: Typer itself imports it for some kinds of parameter."""
-    assert not modules_loaded(*arguments) & {*HEAVY, "numpy", "pyarrow", "pluggy", "yaml"}
+    assert not modules_loaded(*arguments) & {*HEAVY, "numpy", "pyarrow", "pluggy", "rich", "yaml"}
 
 
 def test_listing_plugins_and_checking_recipes(recipe: str) -> None:
