@@ -62,6 +62,11 @@ def ragged_range(offsets: Int64, begin: int, stop: int) -> tuple[slice, Int64]:
     return slice(int(edges[0]), int(edges[-1])), edges - edges[0]
 
 
+def places_in_runs(column: NDArray[np.integer]) -> Int64:
+    """int64[rows]: the place of each row, from 0, in its run of equal rows; ``column`` must not fall."""
+    return np.arange(len(column)) - np.searchsorted(column, column)
+
+
 def begins(*columns: Int64 | Int32) -> Bool:
     """bool[rows]: which rows begin a run of equal rows: the first, and each that differs from its predecessor."""
     found = np.ones(len(columns[0]), np.bool_)

@@ -20,6 +20,7 @@ def test_owners_and_positions_are_those_of_a_loop(lengths: list[int]) -> None:
     assert ragged.owners(offsets).tolist() == [row for row, _ in values]
     assert ragged.owners_at(offsets, np.arange(len(values))).tolist() == [row for row, _ in values]
     assert ragged.positions(offsets).tolist() == [place for _, place in values]
+    assert ragged.places_in_runs(ragged.owners(offsets)).tolist() == [place for _, place in values]
     assert ragged.positions(offsets + 7).tolist() == [place for _, place in values]
 
 

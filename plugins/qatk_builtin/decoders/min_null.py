@@ -121,15 +121,20 @@ class MinNullDecoder:
 
 def check_scores(examples: Examples, features: Features, scores: SpanScores) -> None:
     """Raise unless the three belong together and all scores can be added and compared."""
-    scores.check(features)
     refuse_tokens(scores)
+    check_windows(examples, features, scores)
+    if (spans := scores.candidates) is not None:
+        check_candidates(examples, features, spans)
+        check_numbers(examples, spans.score, features.example_index[spans.feature], "a span")
+
+
+def check_windows(examples: Examples, features: Features, scores: SpanScores) -> None:
+    """Raise unless the three belong together and the scores of "no answer" can be compared."""
+    scores.check(features)
     owners = features.example_index
     if len(owners) and not 0 <= owners[0] <= owners[-1] < len(examples):
         raise ValueError(f"windows of examples {owners[0]} to {owners[-1]} where there are {len(examples)}")
     check_numbers(examples, scores.null, owners, "no answer")
-    if scores.candidates is not None:
-        check_candidates(examples, features, scores.candidates)
-        check_numbers(examples, scores.candidates.score, owners[scores.candidates.feature], "a span")
 
 
 def refuse_tokens(scores: SpanScores) -> None:

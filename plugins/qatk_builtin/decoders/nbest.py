@@ -36,9 +36,7 @@ def rank(spans: Spans, n_best_size: int) -> Spans:
     spans = spans.take(ragged.begins(spans.example, spans.char_start, spans.char_end))
     # falling takes 32 bits: example and score fit side by side into one integer.
     spans = spans.take(np.argsort((spans.example << 32) + falling(spans.score), kind="stable"))
-    # How far each is from the first of its example.
-    place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
-    return spans.take(place < n_best_size)
+    return spans.take(ragged.places_in_runs(spans.example) < n_best_size)
 
 
 def apart(spans: Spans, size: int | None = None) -> Spans:

@@ -50,8 +50,7 @@ def ranked_once(spans: Spans, last_key: Int64, n_best_size: int) -> Spans:
     same = np.lexsort((spans.char_end, spans.char_start, spans.example))
     new = ragged.begins(spans.example[same], spans.char_start[same], spans.char_end[same]) if len(same) else same > 0
     spans = spans.take(np.sort(same[new]))
-    place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
-    return spans.take(place < n_best_size)
+    return spans.take(ragged.places_in_runs(spans.example) < n_best_size)
 
 
 def in_order(spans: Spans) -> Spans:
@@ -80,6 +79,5 @@ def best_few(spans: Spans, number: int | None) -> Spans:
     """At most so many spans of each example, the best, in the order of the text; ``None`` keeps all."""
     if number is None:
         return spans
-    order = np.lexsort((spans.char_start, -spans.score, spans.example))
-    place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
-    return in_order(spans.take(order).take(place < number))
+    best = spans.take(np.lexsort((spans.char_start, -spans.score, spans.example)))
+    return in_order(best.take(ragged.places_in_runs(best.example) < number))

@@ -30,8 +30,8 @@ class SentencesDecoder(SeveralDecoder):
         """What the answers are made of; the n-best are sentences too."""
         found = super().candidates(examples, features, scores)
         spans = found.spans
-        place = np.arange(len(spans)) - np.searchsorted(spans.example, spans.example)
-        return replace(found, others=self._widened(examples, spans.take(place < self.options.n_best_size)))
+        best = spans.take(ragged.places_in_runs(spans.example) < self.options.n_best_size)
+        return replace(found, others=self._widened(examples, best))
 
     def select(self, found: Candidates, threshold: float) -> Selection:
         """The sentences of the answers."""

@@ -10,8 +10,8 @@ from qatk.api import DataError, Examples, Features, Predictions, SpanScores
 from qatk.evaluation import ENGLISH, exact_and_f1
 from qatk.types import Float32, Float64, ragged
 from qatk_builtin.decoders import MinNullOptions, SeveralOptions
-from qatk_builtin.decoders.best_spans import Spans
-from qatk_builtin.decoders.min_null import MinNullDecoder, check_numbers, least_null
+from qatk_builtin.decoders.best_spans import Spans, join
+from qatk_builtin.decoders.min_null import MinNullDecoder, check_windows, least_null
 from qatk_builtin.decoders.nbest import apart
 from qatk_builtin.decoders.selection import Selection, best_few, closed, in_order
 from qatk_builtin.decoders.token_runs import TaggedTokens
@@ -113,23 +113,18 @@ class SeveralDecoder:
 
     def candidates(self, examples: Examples, features: Features, scores: SpanScores) -> Candidates:
         """What the answers are made of."""
-        nothing = np.zeros(0, np.int32)
-        none = Spans(np.zeros(0, np.int64), nothing, nothing, np.zeros(0, np.float32))
         if scores.tokens is None:
-            best = self._spans.decode(examples, features, scores)
-            if (nbest := best.nbest) is not None:
-                none = Spans(ragged.owners(nbest.offsets), nbest.char_start, nbest.char_end, nbest.score)
-            return Candidates(examples, best.null_score, None, none, none)
-        scores.check(features)
-        owners = features.example_index
-        if len(owners) and not 0 <= owners[0] <= owners[-1] < len(examples):
-            raise ValueError(f"windows of examples {owners[0]} to {owners[-1]} where there are {len(examples)}")
-        check_numbers(examples, scores.null, owners, "no answer")
+            found = self._spans.decode(examples, features, scores)
+            best = found.nbest
+            assert best is not None
+            spans = Spans(ragged.owners(best.offsets), best.char_start, best.char_end, best.score)
+            return Candidates(examples, found.null_score, None, spans, spans)
+        check_windows(examples, features, scores)
         null = least_null(len(examples), features, scores.null)
         least = (
             min(self._threshold, float(TOKEN_ODDS[0])) if self.options.threshold == "calibrated" else self._threshold
         )
-        return Candidates(examples, null, TaggedTokens.of(examples, features, scores, least), none, none)
+        return Candidates(examples, null, TaggedTokens.of(examples, features, scores, least), join([]), join([]))
 
     def _fit(self, examples: Examples, features: Features, scores: SpanScores) -> object:
         """The threshold of the best F1 over the questions with an answer; of equally good ones the nearest to 0."""

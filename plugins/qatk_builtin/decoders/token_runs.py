@@ -8,7 +8,7 @@ import numpy as np
 
 from qatk.api import Examples, Features, PluginError, SpanScores
 from qatk.types import Bool, Float32, Float64, Int32, Int64, ragged, release
-from qatk_builtin.decoders.best_spans import Spans
+from qatk_builtin.decoders.best_spans import Spans, join
 from qatk_builtin.decoders.min_null import blocks, check_numbers
 from qatk_builtin.decoders.overlap import Overlap, combined
 
@@ -95,8 +95,7 @@ class TaggedTokens:
         least = np.where(best >= threshold, threshold, best - MARGIN)
         chosen = np.flatnonzero((self.odds >= least) & (self.odds > -np.inf))
         if not len(chosen):
-            nothing = np.zeros(0, np.int32)
-            return Spans(np.zeros(0, np.int64), nothing, nothing, np.zeros(0, np.float32))
+            return join([])
         apart = (np.diff(self.number[chosen], prepend=-2) != 1) | self.begins[chosen]
         apart[1:] |= owner[chosen[1:]] != owner[chosen[:-1]]
         begin = np.flatnonzero(apart)

@@ -147,7 +147,7 @@ class _Index:
             row = np.repeat(np.arange(len(band)), many)
             pairs.append(row * n + order[ragged.ranges(left, many)])
         row, other = np.divmod(np.unique(np.concatenate(pairs)), n)
-        kept = np.arange(len(row)) - np.searchsorted(row, row) < _COMPARED
+        kept = ragged.places_in_runs(row) < _COMPARED
         row, other = row[kept], other[kept]
         equal = np.zeros(len(row), np.int64)
         for begin in range(0, len(row), _BLOCK * 16):
