@@ -9,14 +9,16 @@ from typing import Any
 from qatk.api import DataError, RawExamples
 from qatk.files import read_json_lines
 from qatk_builtin.datasets import DoccanoOptions
-from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, raw_of_tasks
+from qatk_builtin.datasets.columns import Columned
+from qatk_builtin.datasets.labelled import Labelled, Task, raw_of_tasks
+from qatk_builtin.datasets.one_file import OneFile
 
 _FORM = "expected the export JSONL: {'id': 1, 'text': ..., 'label': [[start, end, label], ...]} a line"
 _LABELS = ("label", "labels", "entities")
 _OF_TASK = (*_LABELS, "id")
 
 
-class DoccanoDataset(LabelledFile[DoccanoOptions]):
+class DoccanoDataset(Columned[DoccanoOptions], OneFile[DoccanoOptions]):
     """The ``doccano`` dataset: a JSONL file that doccano exported of a project of sequence labelling.
 
     Spans are ``[start, end, label]`` in ``label`` (or ``labels``, as versions before 1.5 have it), or objects in

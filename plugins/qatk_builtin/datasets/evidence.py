@@ -9,13 +9,13 @@ from typing import cast
 
 from typing_extensions import NotRequired, TypedDict
 
-from qatk.api import Answer, DataError, Examples, RawExamples
+from qatk.api import Answer, DataError, RawExamples
 from qatk.data import gold_given
 from qatk.display import counted
 from qatk.files import read_rows
 from qatk.types import column_values
 from qatk_builtin.datasets import EvidenceOptions
-from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.columns import Columned
 from qatk_builtin.datasets.one_file import OneFile
 from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
@@ -32,17 +32,13 @@ class _Row(TypedDict):
     spans: NotRequired[object]
 
 
-class EvidenceDataset(OneFile[EvidenceOptions]):
+class EvidenceDataset(Columned[EvidenceOptions], OneFile[EvidenceOptions]):
     """The ``evidence`` dataset: rows of ``id``, ``question``, ``context``, ``spans`` and, where known, ``title``.
 
     All spans of a question are due. A span is an object of ``char_start`` and ``char_end`` (exclusive), or of
     ``char_start`` and ``text``; or a list of such objects, which are alternatives. An empty list of spans says that the
     context does not answer the question. Without ``spans`` in any row gold is absent.
     """
-
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, wherever its spans stand."""
-        return EvidenceDataset(with_all(self.options))._read() if whole else self._read()
 
     def _read(self) -> RawExamples:
         where = self.options.path
@@ -56,10 +52,6 @@ class EvidenceDataset(OneFile[EvidenceOptions]):
             values = column_values([row for _, row in rows], self.options.columns, where, used=_USED)
             raw = replace(raw, columns=values)
         return raw
-
-    def load_whole(self) -> Examples:
-        """With all further columns."""
-        return EvidenceDataset(with_all(self.options)).load()
 
 
 def _rows(path: Path) -> Iterator[tuple[str, _Row]]:

@@ -17,7 +17,7 @@ from qatk.api import DataError, Examples, HubUnreachable, RawExamples, UsageErro
 from qatk.files import causes, ending, first_line, hub_errors, is_of_network, is_there, unreachable
 from qatk.types import Rows
 from qatk_builtin.datasets import HubOptions
-from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.columns import Columned
 from qatk_builtin.datasets.rows import checked_rows, raw_rows
 
 _BUILDERS = {
@@ -31,15 +31,12 @@ _BATCH = 1000
 """Rows of a stream that are read together."""
 
 
-class HubDataset:
+class HubDataset(Columned[HubOptions]):
     """The ``hub`` dataset: rows, one a question; see :class:`qatk.types.Rows` for what a row may be.
 
     ``name`` is a data set of the hub, a folder that ``datasets.load_dataset`` reads, one that ``save_to_disk``
     wrote, or a single .json, .jsonl, .ndjson, .csv, .tsv, .parquet or .arrow file (its split is ``train``).
     """
-
-    def __init__(self, options: HubOptions) -> None:
-        self.options = options
 
     def load(self) -> Examples:
         """Fetch or read the rows, map them to examples and check them.
@@ -51,10 +48,8 @@ class HubDataset:
         """
         return checked_rows(self._rows(), self.options.ambiguous, self.options.bad_answers, _place)
 
-    def raw(self, *, whole: bool = False) -> RawExamples:
+    def _read(self) -> RawExamples:
         """Fetch or read the rows, right or wrong."""
-        if whole:
-            return HubDataset(with_all(self.options)).raw()
         return raw_rows(self._rows(), self.options.ambiguous, _place)
 
     def _rows(self) -> Rows:
@@ -64,10 +59,6 @@ class HubDataset:
             table = _table(rows, self.options.limit, where, is_there(Path(self.options.name)))
         roles = {str(role): name for role, name in self.options.roles.items()}
         return Rows(table, where, roles, self.options.columns)
-
-    def load_whole(self) -> Examples:
-        """With all further columns."""
-        return HubDataset(with_all(self.options)).load()
 
 
 def _place(row: int) -> str:

@@ -9,13 +9,15 @@ from typing import Any
 from qatk.api import DataError, RawExamples
 from qatk.files import parse_json, read_text
 from qatk_builtin.datasets import LabelStudioOptions
-from qatk_builtin.datasets.labelled import Labelled, LabelledFile, Task, raw_of_tasks
+from qatk_builtin.datasets.columns import Columned
+from qatk_builtin.datasets.labelled import Labelled, Task, raw_of_tasks
+from qatk_builtin.datasets.one_file import OneFile
 
 _FORM = "expected the export JSON (tasks with 'data' and 'annotations') or JSON-MIN of a project that labels text"
 _OF_ANNOTATION = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
 
 
-class LabelStudioDataset(LabelledFile[LabelStudioOptions]):
+class LabelStudioDataset(Columned[LabelStudioOptions], OneFile[LabelStudioOptions]):
     """The ``label-studio`` dataset: a file that Label Studio exported as JSON or JSON-MIN.
 
     Annotations that were cancelled are not read; one that is marked as ground truth comes first. In JSON-MIN each row

@@ -7,35 +7,18 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from qatk.api import Answer, DataError, DataWarning, Examples, RawExamples
+from qatk.api import Answer, DataError, DataWarning, RawExamples
 from qatk.data import listed
 from qatk.display import counted
 from qatk.types import column_values, usual_name
 from qatk_builtin.datasets import LabelledOptions
-from qatk_builtin.datasets.columns import with_all
-from qatk_builtin.datasets.one_file import OneFile
 from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 CONTEXTS = ("text", "context", "passage", "paragraph", "document")
 QUESTIONS = ("question", "query", "q")
 _MAPPING = "`context` and `question` name the fields that hold them"
-
-
-O = TypeVar("O", bound=LabelledOptions)  # noqa: E741
-
-
-class LabelledFile(OneFile[O]):
-    """A dataset that reads what a tool exported, whose tasks may have further fields."""
-
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, wherever its spans stand."""
-        return type(self)(with_all(self.options))._read() if whole else self._read()
-
-    def load_whole(self) -> Examples:
-        """With all further fields."""
-        return type(self)(with_all(self.options)).load()
 
 
 class Labelled(NamedTuple):

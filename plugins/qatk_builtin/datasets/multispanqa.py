@@ -13,31 +13,25 @@ from qatk.display import counted
 from qatk.files import parse_json, read_text
 from qatk.types import column_values
 from qatk_builtin.datasets import MultiSpanQaOptions
-from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.columns import Columned
 from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
 _FORM = "{'data': [{'id': ..., 'question': [tokens], 'context': [tokens], 'label': ['B', 'I', 'O', ...]}]} is expected"
 _USED = ("id", "question", "context", "label", "num_span")
 
 
-class MultiSpanQaDataset:
+class MultiSpanQaDataset(Columned[MultiSpanQaOptions]):
     """The ``multispanqa`` dataset: one file of MultiSpanQA.
 
     Tokens are joined by single blanks, as the official script does, so contexts are tokenized text. A span begins at a
     label B and goes on over I. Without labels gold is absent, as in the file of the test set.
     """
 
-    def __init__(self, options: MultiSpanQaOptions) -> None:
-        self.options = options
-
     def load(self) -> Examples:
         """Read the file. Raises :class:`DataError`, with the question, or :class:`UsageError`."""
-        return strict(self.raw(), "error", self.options.path)
+        return strict(self._read(), "error", self.options.path)
 
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, wherever its spans stand."""
-        if whole:
-            return MultiSpanQaDataset(with_all(self.options)).raw()
+    def _read(self) -> RawExamples:
         path, where = Path(self.options.path), self.options.path
         rows = _rows(parse_json(read_text(path), path), where)
         lacking = [str(row["id"]) for row in rows if "label" not in row]
@@ -47,10 +41,6 @@ class MultiSpanQaDataset:
         if self.options.columns:
             raw = replace(raw, columns=column_values(rows, self.options.columns, where, used=_USED))
         return raw
-
-    def load_whole(self) -> Examples:
-        """With all further columns."""
-        return MultiSpanQaDataset(with_all(self.options)).load()
 
 
 def _rows(document: object, where: str) -> list[dict[str, object]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from qatk.api import Examples, RawExamples
 from qatk.data import BadAnswers, strict
+from qatk_builtin.datasets.columns import Reader
 
 
 class _OfFile(Protocol):
@@ -20,11 +20,8 @@ class _OfFile(Protocol):
 O = TypeVar("O", bound=_OfFile)  # noqa: E741
 
 
-class OneFile(ABC, Generic[O]):
+class OneFile(Reader[O]):
     """A dataset that reads the file ``path`` of its options."""
-
-    def __init__(self, options: O) -> None:
-        self.options = options
 
     def load(self) -> Examples:
         """Read the file. Raises :class:`DataError`, with the place in it, or :class:`UsageError`."""
@@ -33,7 +30,3 @@ class OneFile(ABC, Generic[O]):
     def raw(self, *, whole: bool = False) -> RawExamples:
         """Read the file, wherever its spans stand; there are no further columns to choose."""
         return self._read()
-
-    @abstractmethod
-    def _read(self) -> RawExamples:
-        """The questions of the file, whose answers nobody has checked."""

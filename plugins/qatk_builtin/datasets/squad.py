@@ -18,18 +18,15 @@ from qatk.data import BadAnswers, strict, without_collector
 from qatk.files import is_streamable, json_items, parse_json, read_text
 from qatk.types import ALL_COLUMNS, column_values
 from qatk_builtin.datasets import SquadOptions
-from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.columns import Columned
 from qatk_builtin.datasets.squad_form import Answer, Article, Paragraph, Qa, SquadFile, check_form
 
 _OF_QUESTIONS = (*Qa.__annotations__, "context", "title")
 """What each question has, so that no further column of it can be called so."""
 
 
-class SquadDataset:
+class SquadDataset(Columned[SquadOptions]):
     """The ``squad`` dataset: one SQuAD file."""
-
-    def __init__(self, options: SquadOptions) -> None:
-        self.options = options
 
     def load(self) -> Examples:
         """Read the file; see :func:`read_squad`."""
@@ -46,14 +43,8 @@ class SquadDataset:
             parts = [range(begin, min(begin + size, len(examples))) for begin in range(0, len(examples), size)]
             yield from [examples] if len(parts) == 1 else map(examples.take, parts)
 
-    def raw(self, *, whole: bool = False) -> RawExamples:
-        """Read the file, right or wrong; see :func:`read_raw_squad`."""
-        options = with_all(self.options) if whole else self.options
-        return read_raw_squad(options.path, options.columns)
-
-    def load_whole(self) -> Examples:
-        """With all further columns."""
-        return SquadDataset(with_all(self.options)).load()
+    def _read(self) -> RawExamples:
+        return read_raw_squad(self.options.path, self.options.columns)
 
 
 def read_squad(path: str | Path, bad_answers: BadAnswers = "error", columns: Sequence[str] = ()) -> Examples:

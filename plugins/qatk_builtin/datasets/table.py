@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from qatk.api import Examples, RawExamples
 from qatk.types import OneColumn, Rows, usual_name
-from qatk_builtin.datasets.columns import with_all
+from qatk_builtin.datasets.columns import Columned
 from qatk_builtin.datasets.rows import checked_rows, raw_rows
 from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import read_tables
@@ -16,15 +16,12 @@ from qatk_builtin.datasets.table_options import TableOptions
 from qatk_builtin.datasets.table_streams import stream_tables
 
 
-class TableDataset:
+class TableDataset(Columned[TableOptions]):
     """The ``table`` dataset: files of rows, one a question; see :class:`qatk.types.Rows` for what a row may be.
 
     The place of an answer that is a text alone is looked for in its context; ``ambiguous`` decides where it stands
     there several times.
     """
-
-    def __init__(self, options: TableOptions) -> None:
-        self.options = options
 
     def load(self) -> Examples:
         """Read the files.
@@ -48,16 +45,10 @@ class TableDataset:
     def _checked(self, rows: Rows, place: Callable[[int], str] | None = None) -> Examples:
         return checked_rows(rows, self.options.ambiguous, self.options.bad_answers, place)
 
-    def raw(self, *, whole: bool = False) -> RawExamples:
+    def _read(self) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""
-        if whole:
-            return TableDataset(with_all(self.options)).raw()
         table, place = read_tables(self._paths, self._form, self._roles)
         return raw_rows(self._rows(table, place), self.options.ambiguous, place)
-
-    def load_whole(self) -> Examples:
-        """With all further columns."""
-        return TableDataset(with_all(self.options)).load()
 
     @property
     def _paths(self) -> list[str]:
