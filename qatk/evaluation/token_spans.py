@@ -183,18 +183,11 @@ class Tokens:
         return (int(found[0]), int(found[-1])) if len(found) else (1, 0)
 
     def covering(self, window: Int64, start: Int64, end: Int64) -> tuple[Int64, Int64, Bool]:
-        """First and last token (inclusive) of characters in windows, and whether these tokens hold all of them.
-
-        One rising key over all windows makes it one search; the accumulations keep it rising where a normalizer has
-        put tokens out of the order of their characters.
-        """
-        span = int(self.right.max()) + 2
-        ends = np.maximum.accumulate(self.window * span + self.right)
-        starts = np.minimum.accumulate((self.window * span + self.left)[::-1])[::-1]
-        first = np.searchsorted(ends, window * span + np.minimum(start, span - 1), "right")
-        last = np.searchsorted(starts, window * span + np.minimum(end, span - 1), "left") - 1
-        inside = (first <= last) & (first < len(ends)) & (last >= 0)
-        first, last = np.minimum(first, len(ends) - 1), np.maximum(last, 0)
+        """First and last token (inclusive) of characters in windows, and whether these tokens hold all of them."""
+        first, last = ragged.tokens_of(self.window, self.left, self.right, window, start, end)
+        total = len(self.window)
+        inside = (first <= last) & (first < total) & (last >= 0)
+        first, last = np.minimum(first, total - 1), np.maximum(last, 0)
         inside &= (self.window[first] == window) & (self.window[last] == window)
         inside &= (self.left[first] <= start) & (self.right[last] >= end)
         return first, last, inside

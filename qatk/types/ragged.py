@@ -62,6 +62,30 @@ def ragged_range(offsets: Int64, begin: int, stop: int) -> tuple[slice, Int64]:
     return slice(int(edges[0]), int(edges[-1])), edges - edges[0]
 
 
+def tokens_of(
+    owner: Int64, left: NDArray[np.integer], right: NDArray[np.integer], row: Int64, start: Int64, end: Int64
+) -> tuple[Int64, Int64]:
+    """For ranges of characters, the first token that ends after the start and the last that begins before the end.
+
+    Where a row has no such token, the last comes before the first, or a token is of another row or of none.
+
+    Args:
+        owner: int64[t], the row of each token; non-decreasing.
+        left: int[t], the first character of each.
+        right: int[t], the end of its characters.
+        row: int64[k], of each range.
+        start: int64[k], its first character.
+        end: int64[k], its end.
+    """
+    # One rising key over all rows makes it one search; the accumulations keep it rising where a normalizer has put
+    # tokens out of the order of their characters.
+    span = int(right.max()) + 2
+    ends = np.maximum.accumulate(owner * span + right)
+    starts = np.minimum.accumulate((owner * span + left)[::-1])[::-1]
+    first = np.searchsorted(ends, row * span + np.minimum(start, span - 1), "right")
+    return first, np.searchsorted(starts, row * span + np.minimum(end, span - 1), "left") - 1
+
+
 def places_in_runs(column: NDArray[np.integer]) -> Int64:
     """int64[rows]: the place of each row, from 0, in its run of equal rows; ``column`` must not fall."""
     return np.arange(len(column)) - np.searchsorted(column, column)

@@ -46,14 +46,9 @@ def place_answers(examples: Examples, contexts: TokenRows, context_row: Int64) -
     if not len(visible) or not len(start):
         nothing = np.zeros(len(start), np.bool_)
         return GoldSpans(np.zeros_like(start), np.zeros_like(start), nothing, nothing)
-    token_row = ragged.owners(contexts.offsets)[visible]
-    span = int(contexts.char_end.max()) + 2
-    # One rising key over all contexts makes it one search; the accumulations keep it rising where a
-    # normalizer has put tokens out of the order of their characters.
-    ends = np.maximum.accumulate(token_row * span + contexts.char_end[visible])
-    starts = np.minimum.accumulate((token_row * span + contexts.char_start[visible])[::-1])[::-1]
-    first = np.searchsorted(ends, row * span + np.minimum(start, span - 1), "right")
-    last = np.searchsorted(starts, row * span + np.minimum(end, span - 1), "left") - 1
+    owner = ragged.owners(contexts.offsets)[visible]
+    left, right = contexts.char_start[visible], contexts.char_end[visible]
+    first, last = ragged.tokens_of(owner, left, right, row, start, end)
     placed = (start >= 0) & (start < end) & (first <= last)
     first, last = (visible[np.clip(k, 0, len(visible) - 1)] for k in (first, last))
     exact = placed & (contexts.char_start[first] == start) & (contexts.char_end[last] == end)
