@@ -83,6 +83,16 @@ class Batch:
     span_target: Tensor | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def targets(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Start and end of the answers, int64[B], and which windows hold one, bool[B].
+
+        Raises:
+            ValueError: without targets.
+        """
+        if self.start_target is None or self.end_target is None:
+            raise ValueError("these windows carry no targets to train on")
+        return self.start_target, self.end_target, self.start_target != self.null_index
+
     def spans(self) -> tuple[Tensor, Tensor, Tensor]:
         """All spans of the windows' answers, for heads that learn several: int64[S] each.
 
@@ -92,13 +102,12 @@ class Batch:
         Raises:
             ValueError: without targets.
         """
-        if self.start_target is None or self.end_target is None:
-            raise ValueError("these windows carry no targets to train on")
+        start, end, answered = self.targets()
         if self.span_target is not None:
             row, first, last = self.span_target.unbind(1)
             return row, first, last
-        row = (self.start_target != self.null_index).nonzero().squeeze(1)
-        return row, self.start_target[row], self.end_target[row]
+        row = answered.nonzero().squeeze(1)
+        return row, start[row], end[row]
 
 
 @dataclass(frozen=True, eq=False)

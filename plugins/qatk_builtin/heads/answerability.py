@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from qatk.api import BackboneSpec, Batch, SpanLogits
 from qatk_builtin.heads import AnswerabilityOptions
-from qatk_builtin.heads.layers import Verifier, targets
+from qatk_builtin.heads.layers import Verifier
 from qatk_builtin.heads.linear import LinearSpans
 
 
@@ -54,6 +54,6 @@ class AnswerabilitySpans(nn.Module):
 
     def loss(self, output: AnswerabilityLogits, batch: Batch) -> Tensor:
         """That of ``linear``, and the verifier's binary cross entropy, weighted."""
-        answered = targets(batch)[2]
+        _, _, answered = batch.targets()
         verdict = binary_cross_entropy_with_logits(output.unanswerable, (~answered).float())
         return self.spans.loss(output, batch) + self.options.answerability_loss * verdict

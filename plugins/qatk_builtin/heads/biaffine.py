@@ -10,7 +10,7 @@ from torch.nn.functional import gelu, pad
 
 from qatk.api import BackboneSpec, Batch, PairLogits
 from qatk_builtin.heads import BiaffineOptions
-from qatk_builtin.heads.layers import at, linear, targets
+from qatk_builtin.heads.layers import at, linear
 
 
 class BiaffineHead:
@@ -67,7 +67,7 @@ class BiaffineSpans(nn.Module):
 
     def loss(self, output: BiaffineLogits, batch: Batch) -> Tensor:
         """Cross entropy over all spans and "no answer"; 0 for windows whose answer is too long to be among them."""
-        start, end, answered = targets(batch)
+        start, end, answered = batch.targets()
         reach = output.table.shape[2]
         more = (end - start).clamp(0, reach - 1)
         right = torch.where(answered, at(at(output.table, start), more), output.null)

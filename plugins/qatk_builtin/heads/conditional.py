@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from qatk.api import BackboneSpec, Batch, PairLogits
 from qatk_builtin.heads import ConditionalOptions
-from qatk_builtin.heads.layers import Verifier, at, linear, log_sigmoid, masked_log_softmax, targets
+from qatk_builtin.heads.layers import Verifier, at, linear, log_sigmoid, masked_log_softmax
 from qatk_builtin.heads.published import after_joining, to_ours, to_theirs
 
 
@@ -113,7 +113,7 @@ class ConditionalSpans(nn.Module):
 
     def loss(self, output: ConditionalLogits, batch: Batch) -> Tensor:
         """Start and end cross entropy, halved, where there is an answer, plus that of answerability, weighted."""
-        start, end, answered = targets(batch)
+        start, end, answered = batch.targets()
         ends = self._ends(output.beside, at(output.begun, start), start, batch)
         span = -(at(output.start, start) + at(ends, end)).masked_fill(~answered, 0.0) / 2
         verdict = binary_cross_entropy_with_logits(output.unanswerable, (~answered).float(), reduction="none")

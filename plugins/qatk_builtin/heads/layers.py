@@ -40,13 +40,6 @@ def at(values: Tensor, index: Tensor) -> Tensor:
     return values[torch.arange(values.shape[0], device=values.device), index]
 
 
-def targets(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Start and end of the answers, int64[B], and which windows hold one, bool[B]. Raises ``ValueError`` without."""
-    if batch.start_target is None or batch.end_target is None:
-        raise ValueError("these windows carry no targets to train on")
-    return batch.start_target, batch.end_target, batch.start_target != batch.null_index
-
-
 class Verifier(nn.Module):
     """Whether a window holds an answer, from its null token and from where the starts seem to be.
 

@@ -61,9 +61,8 @@ class LinearSpans(nn.Module):
 
     def loss(self, output: SpanLogits, batch: Batch) -> Tensor:
         """Cross entropies of the start and of the end, each over the tokens that are scored; their mean."""
-        if batch.start_target is None or batch.end_target is None:
-            raise ValueError("these windows carry no targets to train on")
-        return (cross_entropy(output.start, batch.start_target) + cross_entropy(output.end, batch.end_target)) / 2
+        start, end, _ = batch.targets()
+        return (cross_entropy(output.start, start) + cross_entropy(output.end, end)) / 2
 
     def load_checkpoint(self, state: Mapping[str, Tensor]) -> bool:
         """Take over the checkpoint's layers; False, and nothing done, where ``state`` is not just these."""

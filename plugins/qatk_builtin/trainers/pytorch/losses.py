@@ -46,11 +46,9 @@ def span_loss(
         impossible_weight: of windows without an answer.
         spans: int64[S, 3], window, first and last token of all spans that are right; by default the targets alone.
     """
-    if batch.start_target is None or batch.end_target is None:
-        raise ValueError("these windows carry no targets to train on")
-    answered = batch.start_target != batch.null_index
+    start_due, end_due, answered = batch.targets()
     start, end = (log_softmax(scores.float(), 1) for scores in (output.start, output.end))
-    pairs = (start, batch.start_target), (end, batch.end_target)
+    pairs = (start, start_due), (end, end_due)
     if spans is None:
         loss = -torch.stack([logs.gather(1, target[:, None]).squeeze(1) for logs, target in pairs]).mean(0)
     else:
