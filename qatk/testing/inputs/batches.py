@@ -78,8 +78,7 @@ def only(problem: Problem, row: int) -> Problem:
     columns = kept.nonzero().squeeze(1)
     shift = int(columns[0])
     batch = problem.batch
-    assert batch.start_target is not None
-    assert batch.end_target is not None
+    start, end, _ = batch.targets()
     one = slice(row, row + 1)
     alone = replace(
         batch,
@@ -87,8 +86,8 @@ def only(problem: Problem, row: int) -> Problem:
         context_mask=batch.context_mask[one, columns],
         token_mask=batch.token_mask[one, columns],
         null_index=batch.null_index[one] - shift,
-        start_target=batch.start_target[one] - shift,
-        end_target=batch.end_target[one] - shift,
+        start_target=start[one] - shift,
+        end_target=end[one] - shift,
         span_target=None if batch.span_target is None else _of_row(batch.span_target, row, shift),
     )
     return Problem(f"window {row} alone", problem.side, problem.states[one, columns], alone)
@@ -103,9 +102,9 @@ def several(side: str = "right") -> Problem:
     """Windows of which some have two spans, and the targets name the first."""
     problem = make_problem(side, answers="some", seed=5)
     batch = problem.batch
-    assert batch.start_target is not None
+    _, _, answered = batch.targets()
     rows = []
-    for row in (batch.start_target != batch.null_index).nonzero().flatten().tolist():
+    for row in answered.nonzero().flatten().tolist():
         places = batch.context_mask[row].nonzero().flatten().tolist()
         rows += [[row, places[0], places[0]], [row, places[-2], places[-1]]][: 1 + (len(places) > 3)]
     spans = torch.tensor(rows)
@@ -127,22 +126,20 @@ def learnable(side: str = "right") -> Problem:
     """Eight windows whose states tell the answer: a direction for its start, one for its end, one for none."""
     problem = make_problem(side, seed=7)
     batch, states = problem.batch, problem.states.clone() * 0.5
-    assert batch.start_target is not None
-    assert batch.end_target is not None
+    start, end, answered = batch.targets()
     rows = torch.arange(len(states))
     _mark_within(states, batch, torch.full((len(states),), 4.0))
-    states[rows, batch.start_target, 0] += 4
-    states[rows, batch.end_target, 1] += 4
-    states[rows, batch.null_index, 2] += 4.0 * (batch.start_target == batch.null_index)
+    states[rows, start, 0] += 4
+    states[rows, end, 1] += 4
+    states[rows, batch.null_index, 2] += 4.0 * ~answered
     return replace(problem, name="8 windows whose states mark the answer", states=states)
 
 
 def _mark_within(states: Tensor, batch: Batch, strength: Tensor) -> None:
     """Mark the tokens between the first and the last of each answer, for heads that look at every token."""
-    assert batch.start_target is not None
-    assert batch.end_target is not None
+    start, end, _ = batch.targets()
     place = torch.arange(states.shape[1])
-    within = (place > batch.start_target[:, None]) & (place < batch.end_target[:, None])
+    within = (place > start[:, None]) & (place < end[:, None])
     states[..., 3] += strength[:, None] * within
 
 
@@ -154,16 +151,15 @@ def contested(side: str = "right") -> Problem:
     """
     problem = make_problem(side, lengths=LENGTHS * 3, answers="all", seed=11)
     batch, states = problem.batch, problem.states.clone() * 0.2
-    assert batch.start_target is not None
-    assert batch.end_target is not None
+    start, end, _ = batch.targets()
     rows = torch.arange(len(states))
     span = torch.tensor([6.0, 3, 5, 2, 7, 4, 8, 5]).repeat(3)
     null = torch.tensor([3.0, 5, 2, 5, 9, 1, 5, 7]).repeat(3)
     _mark_within(states, batch, span)
-    states[rows, batch.start_target, 0] += span
-    states[rows, batch.end_target, 1] += span
+    states[rows, start, 0] += span
+    states[rows, end, 1] += span
     states[rows, batch.null_index, 2] += null
-    start, end = (torch.where(null > span, batch.null_index, at) for at in (batch.start_target, batch.end_target))
+    start, end = (torch.where(null > span, batch.null_index, at) for at in (start, end))
     marked = replace(batch, start_target=start, end_target=end)
     name = f"24 windows whose states mark a span and no answer, padded on the {side}"
     return replace(problem, name=name, states=states, batch=marked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -60,14 +61,9 @@ class Window:
         return [*before, *self.chars, *after], rows, null
 
 
-def words_of(text: str) -> list[tuple[int, int]]:
+def word_spans(text: str) -> list[tuple[int, int]]:
     """Characters of the words of a text."""
-    spans, place = [], 0
-    for word in text.split():
-        place = text.index(word, place)
-        spans.append((place, place + len(word)))
-        place += len(word)
-    return spans
+    return [match.span() for match in re.finditer(r"\S+", text)]
 
 
 def examples_of(contexts: Sequence[str], answers: Sequence[Sequence[str]] | None = None) -> Examples:
@@ -166,7 +162,7 @@ def decoding_problems() -> list[Problem]:
     return [*_of_one_window(), *_of_equal_scores(), *_of_several_examples(), *_of_many_windows()]
 
 
-WORDS = words_of(TEXT)
+WORDS = word_spans(TEXT)
 OFF = [-np.inf] * len(WORDS)
 _CLEAR = peak((0, 0), len(WORDS))
 
@@ -214,7 +210,7 @@ def _of_several_examples() -> list[Problem]:
 def _of_many_windows() -> list[Problem]:
     rng = np.random.default_rng(5)
     long = " ".join(f"w{i}" for i in range(400))
-    words = words_of(long)
+    words = word_spans(long)
     hundreds = [Window(0, words[b : b + 4], [0.0] * 4, [0.0] * 4, -1.0) for b in range(300)]
     hundreds[207] = Window(0, words[207:211], *peak((1, 2), 4), -1.0)
     noise = []

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 
 import numpy as np
+
+from qatk.testing.promise import expect
 
 
 def snapshot(*objects: object) -> dict[str, bytes]:
@@ -20,6 +24,14 @@ def snapshot(*objects: object) -> dict[str, bytes]:
             else:
                 held[name] = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
     return held
+
+
+@contextmanager
+def unchanged(*objects: object) -> Iterator[None]:
+    """Expect that these objects are after the block as they were before."""
+    before = snapshot(*objects)
+    yield
+    expect(not (names := changed(before, snapshot(*objects))), f"{names} changed")
 
 
 def changed(before: dict[str, bytes], after: dict[str, bytes]) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from qatk.testing.inputs.decoding import TEXT, WORDS, Problem, Window, as_tokens, with_null, with_windows, words_of
+from qatk.testing.inputs.decoding import TEXT, WORDS, Problem, Window, as_tokens, with_null, with_windows, word_spans
 from qatk.testing.inputs.decoding import problem as make_problem
 from qatk.testing.promise import Subject, expect, given, promise, skip
 from qatk.testing.promises.decoders import decode, same
@@ -20,7 +20,7 @@ def _problems() -> list[tuple[Problem, list[str]]]:
     none, first, five = [_LOW] * 5, [_HIGH, _LOW, _LOW, _LOW, _LOW], [_HIGH] * 5
     begin, apart = [_HIGH, *[_LOW] * 4], [_HIGH, _LOW, _LOW, _HIGH, _LOW]
     two, left = [_HIGH, _LOW, _LOW, _HIGH, _HIGH], [*first[1:], _HIGH]
-    words = words_of(TEXT)
+    words = word_spans(TEXT)
     halves = [Window(0, words[:3], two[:3], begin[:3]), Window(0, words[2:], two[2:], [_LOW] * 3)]
     given_ = [
         (make_problem("two spans", [TEXT], [Window(0, WORDS, two, begin)]), ["Ada", "in 1843."]),

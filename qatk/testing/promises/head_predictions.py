@@ -59,10 +59,9 @@ def _cap(subject: Subject) -> int | None:
 
 def _check_window(problem: Problem, output: Output, row: int, cap: int | None) -> None:
     batch = problem.batch
-    assert batch.start_target is not None
-    assert batch.end_target is not None
+    start, end, _ = batch.targets()
     first, last, score = best_span(problem, output, row)
-    null, due = float(output.null[row]), (int(batch.start_target[row]), int(batch.end_target[row]))
+    null, due = float(output.null[row]), (int(start[row]), int(end[row]))
     if due[0] == int(batch.null_index[row]):
         expect(null > score, f"null scores {null:.4g} and the best span {score:.4g}, but there is no answer")
         return
