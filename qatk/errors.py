@@ -49,6 +49,11 @@ def _shortened(line: str) -> str:
     return f"{line[: _LONGEST_LINE // 2]} … {line[-_LONGEST_LINE // 4 :]} ({len(line):,} characters)"
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception says first; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 class QatkError(Exception):
     """A failure that qatk explains to its user in one message, without a traceback.
 

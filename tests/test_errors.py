@@ -15,6 +15,7 @@ from qatk.errors import (
     RecipeError,
     TrainingDiverged,
     UsageError,
+    first_line,
     message,
     visible,
     without_secrets,
@@ -57,6 +58,11 @@ def test_a_message_is_not_endless() -> None:
     assert message("x" * 5000 + " is no name") == f"{'x' * 100}…{'x' * 20} is no name"
     assert len(message("word " * 5000)) < 1000
     assert message("word " * 5000).endswith("(25,000 characters)")
+
+
+@pytest.mark.parametrize(("said", "first"), [("\n a \nb", "a "), ("a", "a"), (" \n", "ValueError"), ("", "ValueError")])
+def test_what_an_exception_says_first_is_its_type_where_it_says_nothing(said: str, first: str) -> None:
+    assert first_line(ValueError(said)) == first
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Files: written completely or not at all, and read with one clear message for everything that can be wrong."""
 
+from qatk.errors import first_line
 from qatk.files.cache import LIMIT, PLACE, cache_folder, cache_limit, least_used
 from qatk.files.delimited import SEP, Beginning, beginning_of
-from qatk.files.hub import causes, first_line, hub_errors, is_of_network, unreachable
+from qatk.files.hub import causes, hub_errors, is_of_network, unreachable
 from qatk.files.reading import (
     ending,
     expanded,

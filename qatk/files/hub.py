@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from qatk.errors import HubUnreachable, QatkError
+from qatk.errors import HubUnreachable, QatkError, first_line
 
 
 @contextmanager
@@ -87,8 +87,3 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def first_line(error: BaseException) -> str:
-    """What an exception says first; its type where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,9 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from qatk.errors import StorageError, UsageError, without_secrets
+from qatk.errors import StorageError, UsageError, first_line, without_secrets
 from qatk.files.cache import PLACE, cache_folder
-from qatk.files.hub import first_line
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from qatk.errors import HubUnreachable, QatkError, UsageError
-from qatk.files import causes, first_line, is_of_network
+from qatk.errors import HubUnreachable, QatkError, UsageError, first_line
+from qatk.files import causes, is_of_network
 from qatk.spelling import spelled
 
 _LOG_IN = "log in with hf auth login, or set HF_TOKEN"

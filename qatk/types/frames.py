@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from qatk.errors import DataError, UsageError
+from qatk.errors import DataError, UsageError, first_line
 from qatk.types.missing import given
 
 _FIX = "a pandas or polars frame, a datasets.Dataset, an Arrow table, a list of dicts, or a dict of columns"
@@ -33,7 +33,7 @@ def arrow_table(data: object, where: str) -> pa.Table:
         what, fix = f"half of a surrogate pair in {error.object[:60]!r}", "surrogates come in pairs"
         raise DataError(what, where=where, fix=fix) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         raise DataError(f"the columns cannot be read: {reason}", where=where, fix="one type a column") from error
     except TypeError as error:
         raise UsageError(f"no rows can be read from an object of type {_name(data)}", where=where, fix=_FIX) from error

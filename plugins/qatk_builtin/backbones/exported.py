@@ -8,7 +8,7 @@ from typing import NoReturn, cast
 from transformers import PreTrainedTokenizerFast
 
 from qatk.api import BackboneSpec, Examples, ModelError, Tokenizer
-from qatk.files import parse_json
+from qatk.files import first_line, parse_json
 from qatk_builtin.backbones import ExportedOptions
 
 _MANIFEST = "export.json"
@@ -45,8 +45,7 @@ class ExportedBackbone:
         try:
             return cast("Tokenizer", PreTrainedTokenizerFast.from_pretrained(self._folder))
         except Exception as error:  # of a tokenizer.json that is damaged, tokenizers raises Exception itself
-            said = str(error).strip().partition("\n")[0]
-            what = f"the tokenizer cannot be loaded: {said}"
+            what = f"the tokenizer cannot be loaded: {first_line(error)}"
             raise ModelError(what, where=str(self._folder), fix="export the model again") from error
 
     def encoder(self) -> NoReturn:

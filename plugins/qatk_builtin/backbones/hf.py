@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
 from transformers.utils import logging
 
 from qatk.api import HEAD_WEIGHTS, BackboneSpec, Examples, ModelError, Tokenizer
+from qatk.files import first_line
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.kinds import bare_class, end_with_null, looks_back, null_id_of
 from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
@@ -217,8 +218,7 @@ class HfBackbone:
         try:
             yield
         except _UNFIT as error:
-            said = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise ModelError(f"{what} of {self.options.model} cannot be loaded: {said}") from error
+            raise ModelError(f"{what} of {self.options.model} cannot be loaded: {first_line(error)}") from error
 
 
 def _position_table(encoder: nn.Module) -> int | None:

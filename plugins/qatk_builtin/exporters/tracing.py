@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from qatk.api import BackboneSpec, Batch, Features, ModelError, PairLogits, SpanLogits, TokenLogits
-from qatk.files import write_json
+from qatk.files import first_line, write_json
 from qatk.types import pad_windows
 
 if TYPE_CHECKING:
@@ -89,9 +89,8 @@ def trace(module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path)
                 verbose=False,
             )
         except Exception as error:  # of models and heads of any kind: what torch says about them has any class
-            said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise ModelError(
-                f"the head {head} on {spec.name} cannot be written as a graph: {said[:300]}",
+                f"the head {head} on {spec.name} cannot be written as a graph: {first_line(error)[:300]}",
                 fix="use the runtime torch; a head must score spans by tensor operations for any batch and length",
             ) from error
     assert written is not None

@@ -152,7 +152,7 @@ def _told(answer: ray.ObjectRef[int | None]) -> JobState:
     except ActorUnavailableError:
         return JobState("queued", why="its node is lost")
     except ActorDiedError as error:
-        return JobState("ended", why=str(error).strip().splitlines()[0])
+        return JobState("ended", why=first_line(error))
     except (RayActorError, RayTaskError):
         return JobState("queued", why="its node is lost")
     return JobState("running") if code is None else JobState("ended", code)

@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from qatk.api import QatkError, RunResult, TrainEvent, UsageError
-from qatk.files import is_there, parse_json, write_json
+from qatk.files import first_line, is_there, parse_json, write_json
 
 PLACE = "trackers"
 """The folder in a run folder where trackers keep what they need to go on."""
@@ -105,5 +105,5 @@ def starting(tracker: str, fix: str) -> Iterator[None]:
     except QatkError:
         raise
     except Exception as error:
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise UsageError(f"{tracker} cannot start a run: {shorten(said, 300, placeholder=' ...')}", fix=fix) from error
+        said = shorten(first_line(error), 300, placeholder=" ...")
+        raise UsageError(f"{tracker} cannot start a run: {said}", fix=fix) from error

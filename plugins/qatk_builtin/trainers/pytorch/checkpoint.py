@@ -17,6 +17,7 @@ from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, PretrainedConfig,
 from typing_extensions import NotRequired, TypedDict
 
 from qatk.api import HEAD_WEIGHTS, CheckpointModule, ModelError, StorageError
+from qatk.files import first_line
 from qatk_builtin.trainers.pytorch.adapters import encoder_state
 from qatk_builtin.trainers.pytorch.model import QAModel
 
@@ -112,9 +113,8 @@ def load_training(folder: Path) -> Interrupted:
         ):
             raise ValueError("it holds something else")
     except Exception as error:  # of damaged bytes the unpickler raises almost anything
-        reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise ModelError(
-            f"the state of training cannot be read: {reason}",
+            f"the state of training cannot be read: {first_line(error)}",
             where=str(folder / TRAINING),
             fix="remove the run folder's checkpoints and train from the start",
         ) from error
