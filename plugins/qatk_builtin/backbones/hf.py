@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from qatk.files import first_line
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.kinds import bare_class, end_with_null, looks_back, null_id_of
 from qatk_builtin.backbones.model_source import SETTINGS, ModelSource
-from qatk_builtin.backbones.qa_class import factory_for, head_of, span_layers
+from qatk_builtin.backbones.qa_class import beside_encoder, factory_for, head_of, span_layers
 
 _UNFIT = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, SafetensorError)
 _BY_LAYER = ("layer_types", "attention_window")
@@ -146,16 +146,14 @@ class HfBackbone:
                 output_loading_info=True,
             )
         encoder: nn.Module = model.base_model
-        mine = {id(value) for value in encoder.state_dict(keep_vars=True).values()}
-        state = model.state_dict(keep_vars=True)
         absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-        self._check_complete([name for name in absent if name in state and id(state[name]) in mine])
+        self._check_complete(absent & (model.state_dict().keys() - beside_encoder(model).keys()))
         if (folder / HEAD_WEIGHTS).exists():
             with self._explained("the head's weights"):
                 return encoder, load_file(folder / HEAD_WEIGHTS)
-        return encoder, head_of(model, info, folder)
+        return encoder, head_of(model, absent, info["unexpected_keys"], folder)
 
-    def _check_complete(self, absent: list[str]) -> None:
+    def _check_complete(self, absent: Collection[str]) -> None:
         """Refuse weights that leave parts of the encoder untrained; an unused pooler may be absent."""
         if lacking := sorted(name for name in absent if "pooler" not in name):
             shown = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def factory_for(config: Any, *, code: bool) -> Any:
     return AutoModelForQuestionAnswering if type(config) in MODEL_FOR_QUESTION_ANSWERING_MAPPING else AutoModel
 
 
-def head_of(model: nn.Module, info: Mapping[str, Any], folder: Path) -> dict[str, Tensor]:
+def head_of(model: nn.Module, absent: Collection[str], unexpected: Collection[str], folder: Path) -> dict[str, Tensor]:
     """What a question-answering checkpoint holds beside its encoder, under its names; empty of other checkpoints.
 
     What the class has no place for is among it (but for pooled states, which no answer needs): where nothing takes it
@@ -47,17 +47,17 @@ def head_of(model: nn.Module, info: Mapping[str, Any], folder: Path) -> dict[str
 
     Args:
         model: with the checkpoint's weights.
-        info: what ``from_pretrained`` says of missing, mismatched and unexpected names.
+        absent: names of the model that the checkpoint lacks, or has in another shape.
+        unexpected: names of the checkpoint that the model lacks.
         folder: of the checkpoint.
     """
     config: Any = model.config
     named = getattr(config, "architectures", None) or ()
-    absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-    head = {name: value.detach() for name, value in _beside_encoder(model).items() if name not in absent}
+    head = {name: value.detach() for name, value in beside_encoder(model).items() if name not in absent}
     if not (any("QuestionAnswering" in name for name in named) if named else head):
         return {}
     prefix = f"{model.base_model_prefix}."
-    left = {name for name in info["unexpected_keys"] if not name.startswith(prefix) and "pooler" not in name}
+    left = {name for name in unexpected if not name.startswith(prefix) and "pooler" not in name}
     return head | _read(folder, left)
 
 
@@ -80,7 +80,7 @@ def span_layers(config: Any) -> Callable[[], nn.Module] | None:
         return None
     with torch.device("meta"):
         model = qa_class(config)
-        if model.base_model is model or _beside_encoder(model).keys() == _ONE_LAYER or not _scores(model, config):
+        if model.base_model is model or beside_encoder(model).keys() == _ONE_LAYER or not _scores(model, config):
             return None
 
     def make() -> nn.Module:
@@ -97,7 +97,8 @@ def span_layers(config: Any) -> Callable[[], nn.Module] | None:
     return make
 
 
-def _beside_encoder(model: nn.Module) -> dict[str, Tensor]:
+def beside_encoder(model: nn.Module) -> dict[str, Tensor]:
+    """The weights and buffers of a model that are not its encoder's, by name."""
     inner: Any = model.base_model
     mine = {id(value) for value in inner.state_dict(keep_vars=True).values()}
     return {name: value for name, value in model.state_dict(keep_vars=True).items() if id(value) not in mine}
