@@ -225,8 +225,8 @@ def halves(clusters: Int64, seed: int) -> Bool:
     first = np.zeros(len(sizes), np.bool_)
     weight = [0, 0]
     for cluster in order:
-        first[cluster] = weight[1] <= weight[0]
-        weight[0 if not first[cluster] else 1] += int(sizes[cluster])
+        first[cluster] = lighter = weight[1] <= weight[0]
+        weight[lighter] += int(sizes[cluster])
     half: Bool = first[clusters]
     return half
 

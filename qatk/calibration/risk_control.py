@@ -139,7 +139,7 @@ class Promise:
     def as_dict(self) -> dict[str, object]:
         """Everything as plain types, as ``calibration.json`` holds it beside the clusters of the whole calibration."""
         plain = {name: value for name, value in asdict(self).items() if name not in ("clusters", "kind")}
-        return {**plain, "curve": [asdict(point) for point in self.curve], "says": self.says}
+        return {**plain, "says": self.says}
 
     @property
     def says(self) -> str:
