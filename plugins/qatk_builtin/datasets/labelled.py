@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 from qatk.api import Answer, DataError, DataWarning, RawExamples
 from qatk.data import listed
 from qatk.display import counted
-from qatk.types import column_values, usual_name
+from qatk.types import USUAL, column_values, usual_name
 from qatk_builtin.datasets import LabelledOptions
 from qatk_builtin.datasets.span_rows import Question, raw_of_questions
 
-CONTEXTS = ("text", "context", "passage", "paragraph", "document")
-QUESTIONS = ("question", "query", "q")
+CONTEXTS = ("text", *USUAL["context"])
 _MAPPING = "`context` and `question` name the fields that hold them"
 
 
@@ -60,7 +59,7 @@ def raw_of_tasks(tasks: Sequence[Task], options: LabelledOptions, where: str) ->
         warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
     read = done or list(tasks)
     context = _field(read[0], options.context, CONTEXTS, "text")
-    asks = _field(read[0], options.question, QUESTIONS, "question", needed=bool(options.question))
+    asks = _field(read[0], options.question, USUAL["question"], "question", needed=bool(options.question))
     there = sorted(_labels(done))
     labels = dict(options.questions) or {name: name for name in there}
     if done:
