@@ -73,6 +73,11 @@ def make_batch(
     )
 
 
+def shift_of(batch: Batch) -> torch.Tensor:
+    """int64[B]: the columns of padding on the left of each window."""
+    return batch.token_mask.int().argmax(1)  # the first that is a token
+
+
 def probe_batch(tokens: int, spec: BackboneSpec, device: torch.device) -> PackedBatch:
     """Three windows of different lengths, of a vocabulary of so many tokens: packing must give what padding does."""
     lengths = [min(length, spec.max_length) for length in (5, 11, 8)]

@@ -11,6 +11,7 @@ from torch import Tensor
 from qatk.api import Batch, Examples, Features
 from qatk.display import places_of
 from qatk.types import Int32, Int64, ragged, ragged_rows
+from qatk_builtin.trainers.pytorch.batches import shift_of
 
 
 class GoldSpans:
@@ -43,8 +44,7 @@ class GoldSpans:
         owner = torch.from_numpy(ragged.owners(begins))
         spans = torch.from_numpy(self._spans[among].astype(np.int64))
         owner, spans = owner.to(batch.token_mask.device), spans.to(batch.token_mask.device)
-        shift = batch.token_mask.int().argmax(1)  # columns of padding on the left
-        return torch.cat([owner[:, None], spans + shift[owner][:, None]], 1)
+        return torch.cat([owner[:, None], spans + shift_of(batch)[owner][:, None]], 1)
 
 
 def right_places(examples: Examples, row: int) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from qatk.api import Batch, Examples, Features, UsageError
 from qatk.types import Bool, Int64, ragged, ragged_rows
 from qatk.word_bounds import cuts_word
 from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch.batches import shift_of
 from qatk_builtin.trainers.pytorch.masked_words import DUE, PLACES, MaskedWords
 from qatk_builtin.trainers.pytorch.model import QAModel
 
@@ -66,8 +67,7 @@ class Masking:
         others = draw.integers(self._vocabulary, size=len(due))
         hidden = np.select([luck < MASKED, luck < MASKED + RANDOM], [np.full_like(due, self._mask), others], due)
         row, position = (_sent(each[chosen], batch) for each in (ragged.owners(begins), ragged.positions(begins)))
-        shift = batch.token_mask.int().argmax(1)  # columns of padding on the left
-        places = row * batch.token_mask.shape[1] + position + shift[row]
+        places = row * batch.token_mask.shape[1] + position + shift_of(batch)[row]
         ids = batch.inputs["input_ids"].clone()
         ids.view(-1)[places] = _sent(hidden, batch)
         extra = {**batch.extra, PLACES: places, DUE: _sent(due, batch)}

@@ -10,6 +10,7 @@ from accelerate.utils import gather_object
 
 from qatk.api import Batch, Features, PairLogits, SpanCandidates, SpanLogits, SpanScores, TokenLogits, TokenScores
 from qatk.types import Float32, Int64, Spool, ragged_rows, release, zeros
+from qatk_builtin.trainers.pytorch.batches import shift_of
 from qatk_builtin.trainers.pytorch.device import Engine
 
 _TOKENS = ("start", "end"), ("inside", "begin")
@@ -85,6 +86,5 @@ class Collected:
 
 def _candidates(rows: Int64, batch: Batch, output: PairLogits) -> SpanCandidates:
     """The spans of a batch's windows."""
-    # argmax finds the first True: how many columns of padding stand to the left.
-    columns = (batch.token_mask.int().argmax(1), output.first, output.last, output.score.float())
+    columns = shift_of(batch), output.first, output.last, output.score.float()
     return SpanCandidates.of_batch(rows, *(column.cpu().numpy() for column in columns))
