@@ -94,6 +94,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     rejoin_bash_words()
+    sys.argv[1:] = map(_with_home, sys.argv[1:])
     if {"--install-completion", "--show-completion"} & set(sys.argv):
         adapt_scripts()
     try:
@@ -114,6 +115,14 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {said}\n")
         raise SystemExit(1) from None
+
+
+def _with_home(word: str) -> str:
+    """A word with the home of the user in place of the ``~`` in ``--out=~/a``, which bash leaves behind ``=``."""
+    from qatk.files import expanded
+
+    option, equals, value = word.partition("=")
+    return f"{option}={expanded(value)}" if equals and option.startswith("--") and value.startswith("~/") else word
 
 
 def _end_by(number: signal.Signals) -> None:

@@ -11,7 +11,7 @@ from typing import TypeGuard, TypeVar
 
 from qatk.errors import DataError, PredictionsError
 from qatk.evaluation.prediction_rows import Said, has_rows, list_ids, read_said, refuse_double, rows_of
-from qatk.files import parse_json, read_text
+from qatk.files import expanded, parse_json, read_text
 from qatk.types import Predictions
 
 Source = str | Path
@@ -35,7 +35,7 @@ def read_predictions(path: Source) -> dict[str, Said]:
         UsageError: where it cannot be opened.
     """
     if has_rows(path):
-        return read_said(Path(path))
+        return read_said(Path(expanded(path)))
     fix = "a list holds texts, none of them empty; [] is no answer"
     said = dict[str, Said](_read_object(path, "answer texts", _is_said, fix))
     first = {type(value): name for name, value in reversed(said.items())}
@@ -67,7 +67,7 @@ def read_null_odds(path: Source) -> dict[str, float]:
     """
     if not has_rows(path):
         return _read_object(path, "numbers", _is_number)
-    found = _odds_of_rows(Path(path), ("id", "null_odds"))
+    found = _odds_of_rows(Path(expanded(path)), ("id", "null_odds"))
     odds = {name: value for name, value in found if _is_number(value)}
     if len(odds) < len(found):
         lacking = [name for name, value in found if not _is_number(value)]
@@ -82,7 +82,7 @@ def null_odds_of(predictions: Source | Mapping[str, Said], null_odds: Source | N
         return read_null_odds(null_odds)
     if isinstance(predictions, Mapping) or not has_rows(predictions):
         return None
-    found = _odds_of_rows(Path(predictions), ("id",))
+    found = _odds_of_rows(Path(expanded(predictions)), ("id",))
     odds = {name: value for name, value in found if _is_number(value)}
     return odds if len(odds) == len(found) else None
 
@@ -108,7 +108,7 @@ def _read_object(
     path: Source, kind: str, accept: Callable[[object], TypeGuard[V]], fix: str | None = None
 ) -> dict[str, V]:
     """Read an object whose values are all accepted. Pairs are read, for a dict would keep the last of two equal ids."""
-    path = Path(path)
+    path = Path(expanded(path))
     pairs = parse_json(read_text(path), path, object_pairs_hook=tuple, parse_int=float)
     if not isinstance(pairs, tuple):
         found = type(pairs).__name__

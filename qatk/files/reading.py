@@ -32,9 +32,10 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def expanded(path: str) -> str:
+def expanded(path: str | Path) -> str:
     """The path, with the home of a user in place of a ``~`` at its beginning, as a shell has it."""
-    return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111  # leaves names of no user
+    text = str(path)
+    return os.path.expanduser(text) if text.startswith("~") else text  # noqa: PTH111  # leaves names of no user
 
 
 _PACKED = (".gz", ".zst")

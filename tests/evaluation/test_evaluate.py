@@ -353,6 +353,23 @@ def test_data_are_read_by_their_ending(folder: Path) -> None:
     assert re.fullmatch(r"warning: data\.csv: columns by their usual names: .*\n", done.stderr), done.stderr
 
 
+def test_a_home_is_found_wherever_a_path_is_named(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(files))
+    monkeypatch.chdir("/")
+    due = evaluate("~/data.json", "~/p.json", null_odds=Path("~/odds.json")).metrics
+    assert (due["exact"], due["best_f1_thresh"]) == (75.0, -1.0)
+    rows = [json.dumps({"id": name, "answer": text, "null_odds": 0.5}) for name, text in RIGHT.items()]
+    (files / "p.jsonl").write_text("\n".join(rows))
+    assert evaluate("~/data.json", "~/p.jsonl").metrics["best_f1_thresh"] == 0.5
+    words = ["eval", "~/data.json", "~/p.json", "--null-odds=~/odds.json", "--json"]
+    (files / "cwd").mkdir()
+    done = call("qatk", *words, cwd=files / "cwd")
+    assert json.loads(done.stdout)["exact"] == 75.0
+    call("qatk", "data", "stats", "~/data.json", "--html=~/stats.html", cwd=files / "cwd")
+    assert (files / "stats.html").is_file()
+    assert not list((files / "cwd").iterdir())
+
+
 def test_options_of_the_dataset_that_reads_the_data(folder: Path) -> None:
     rows = "id;q;passage;reply;note;topic\n" + "".join(f"q{k};Who?;A red fox.;red fox;n;t{k}\n" for k in range(2))
     Path("data.csv").write_text(rows)
