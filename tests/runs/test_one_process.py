@@ -65,19 +65,21 @@ def until(process: subprocess.Popen[str], folder: Path) -> None:
 def test_a_second_process_is_refused_and_a_lock_left_behind_is_taken_over(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, epochs=500)
     folder = tmp_path / "run"
-    with running(recipe) as first:
+    with running(recipe, forked_python()) as first:
         until(first, folder)
+        number = json.loads((folder / LOCK).read_text())["pid"]
         second = call(*command(recipe, "--resume")[2:])
         assert second.returncode == 2
-        assert f"{folder} is in use by process {first.pid} on {socket.gethostname()}, since 20" in second.stderr
+        assert f"{folder} is in use by process {number} on {socket.gethostname()}, since 20" in second.stderr
         assert "wait for it or end it, or name another folder with --out" in second.stderr
         assert "Traceback" not in second.stderr
         assert first.poll() is None
-        first.kill()
+        os.kill(number, signal.SIGKILL)
+        assert first.wait(30) == -signal.SIGKILL
     assert (folder / LOCK).exists()
     third = call(*command(write_recipe(tmp_path, epochs=1))[2:])
     assert third.returncode == 2  # another run; but what was left is told, and the lock given back
-    assert f"{folder} was left by process {first.pid} on {socket.gethostname()}" in third.stderr
+    assert f"{folder} was left by process {number} on {socket.gethostname()}" in third.stderr
     assert "holds another run" in third.stderr
     assert not (folder / LOCK).exists()
 
@@ -97,7 +99,7 @@ def test_of_processes_that_start_at_once_one_makes_the_run(tmp_path: Path) -> No
 def test_a_signal_ends_a_run_whole(number: signal.Signals, code: int, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, epochs=500)
     folder = tmp_path / "run"
-    with started(f"{shlex.join(command(recipe))}; echo code $?") as shell:
+    with started(f"{shlex.join(command(recipe, python=forked_python()))}; echo code $?") as shell:
         until(shell, folder)
         os.kill(json.loads((folder / LOCK).read_text())["pid"], number)
         out, said = shell.communicate(timeout=60)
