@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from commands import call
+from commands import call, forked_python
 from qatk.errors import DataError
 from qatk.plugins.host import PluginHost
 from qatk.progress import advance
@@ -47,7 +48,10 @@ def test_what_cannot_be_sent_is_lost_and_the_run_goes_on() -> None:
         raise DataError("the real reason")
 
 
-def test_a_run_that_is_killed_is_told_with_the_signal(tmp_path: Path, host: PluginHost) -> None:
+def test_a_run_that_is_killed_is_told_with_the_signal(
+    tmp_path: Path, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", forked_python())
     runs = planned(tmp_path, host, epochs=500)
     executor = launched(None, host)
     events = executor.execute(runs[:1])
