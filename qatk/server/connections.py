@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -125,14 +124,15 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
-    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """Say once a second that there are too many connections, of which asyncio tells thousands of times."""
-        if "out of system resource" not in context["message"]:
-            if not (self.should_exit and "_start_serving" in context["message"]):  # of a listener that has closed
+        said, error = str(context["message"]), context.get("exception")
+        if not isinstance(error, OSError) or "out of system resource" not in said:
+            if not (self.should_exit and "_start_serving" in said):  # of a listener that has closed
                 loop.default_exception_handler(context)
         elif loop.time() > self._quiet_until:
             self._quiet_until = loop.time() + 1
-            log(f"error: no more connections can be opened: {context['exception'].strerror} (ulimit -n says how many)")
+            log(f"error: no more connections can be opened: {error.strerror} (ulimit -n says how many)")
 
     async def _accept_rest(self, listeners: list[socket.socket]) -> None:
         """Accept what waits, and let it begin: that is a turn of the loop later, and after a close it would be lost."""
