@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from numbers import Integral
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,3 +77,17 @@ def whole(value: object, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise UsageError(f"{name} is {value!r}", fix=f"give a whole number, {least} or more")
     return int(value)
+
+
+def real(value: object, name: str, fix: str) -> float:
+    """A number. Raises :class:`UsageError` for anything else; ``fix`` says what to give."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UsageError(f"{name} is {repr(value)[:60]}, no number", fix=fix)
+    return float(value)
+
+
+def one_of(value: object, name: str, known: Sequence[str]) -> None:
+    """Refuse a word that is none of those known. Raises :class:`UsageError`, with these."""
+    if value not in known:
+        *others, last = map(repr, known)
+        raise UsageError(f"{name} is {value!r}", fix=f"use {', '.join(others)} or {last}")

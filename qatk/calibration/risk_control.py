@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from qatk.arguments import one_of, real
 from qatk.calibration.fitting import Questions
 from qatk.errors import DataError, UsageError, counted
 from qatk.evaluation.risk import Point, Walk
@@ -43,7 +44,7 @@ class Ask:
         wrong: see :data:`Wrong`.
 
     Raises:
-        UsageError: for other shares.
+        UsageError: for other shares, and another word for ``wrong``.
     """
 
     at_most: float
@@ -51,6 +52,9 @@ class Ask:
     wrong: Wrong = "exact"
 
     def __post_init__(self) -> None:
+        for name in ("at_most", "confidence"):
+            real(getattr(self, name), name, "give a share, such as 0.05")
+        one_of(self.wrong, "wrong", get_args(Wrong))
         if not 0 < self.at_most < 1:
             what = f"at most {percent_text(self.at_most)} wrong answers cannot be promised"
             raise UsageError(what, fix="ask for more than 0% and less than 100%")

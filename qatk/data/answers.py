@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from qatk.arguments import one_of
 from qatk.data.mending import mended_text
 from qatk.errors import LISTED, DataError, DataWarning, counted, listed
 from qatk.types import NOWHERE, UNKNOWN, Answer, Bool, Examples, Int64, ragged
@@ -39,6 +40,7 @@ def checked(examples: Examples, policy: BadAnswers, where: str, name: Callable[[
         DataError: if there are no questions; for duplicate ids; for bad answers under ``error``; for overlapping spans
             of a question under any policy except ``skip``, which drops these questions.
     """
+    one_of(policy, "policy", get_args(BadAnswers))
     if not len(examples):
         raise DataError("there are no questions", where=where, fix="name another file or split")
     if len(set(examples.id)) < len(examples):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from qatk.arguments import one_of, real
 from qatk.errors import DataError, PredictionsError, UsageError
 from qatk.evaluation.free_text import ALIGNMENT, Aligner, align_answers
 from qatk.evaluation.given import Given, given_examples, given_odds, given_predictions
@@ -164,10 +164,8 @@ def evaluate_examples(
         give the position), and at -1 if it does not occur. With null odds, the score is 0 and the null score the odds;
         without, both are NaN.
     """
-    if missing not in ("error", "wrong"):
-        raise UsageError(f"missing is {missing!r}", fix="use 'error' or 'wrong'")
-    if extra not in ("error", "ignore"):
-        raise UsageError(f"extra is {extra!r}", fix="use 'error' or 'ignore'")
+    one_of(missing, "missing", get_args(Missing))
+    one_of(extra, "extra", get_args(Extra))
     _check_threshold(na_prob_thresh, null_odds)
     if not len(examples):
         raise DataError("there are no questions to score")
@@ -208,9 +206,7 @@ def _check_threshold(threshold: float | None, null_odds: Mapping[str, float] | N
     if null_odds is None:
         raise UsageError("a threshold needs null odds", fix=f"add {spelled('null_odds')}")
     fix = "give a number on the scale of the null odds"
-    if not isinstance(threshold, Real) or isinstance(threshold, bool):
-        raise UsageError(f"na_prob_thresh is {threshold!r}, no number", fix=fix)
-    if math.isnan(threshold):
+    if math.isnan(real(threshold, "na_prob_thresh", fix)):
         raise UsageError("the threshold is NaN", fix=fix)
 
 

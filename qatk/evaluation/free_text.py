@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from qatk.arguments import list_of, real
 from qatk.display import UNSPACED
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_rows import Said
@@ -86,11 +87,13 @@ class Aligner:
 
     def __init__(self, fuzzy: float | None = 90.0, abstentions: Sequence[str] = ()) -> None:
         if fuzzy is not None:
-            if not 0 < fuzzy <= 100:
-                raise UsageError(f"fuzzy is {fuzzy:g}", fix="give a similarity above 0 and up to 100, such as 90")
+            fix = "give a similarity above 0 and up to 100, such as 90"
+            if not 0 < real(fuzzy, "fuzzy", fix) <= 100:
+                raise UsageError(f"fuzzy is {fuzzy:g}", fix=fix)
             _require_rapidfuzz()
         self.fuzzy = fuzzy
-        self._abstentions = frozenset(map(_plain, (*ABSTENTIONS, *abstentions)))
+        further = list_of(abstentions, "abstentions", "for example abstentions=['no idea']")
+        self._abstentions = frozenset(map(_plain, (*ABSTENTIONS, *further)))
 
     def align(self, said: str, context: str) -> Aligned:
         """The span of the context that a text means."""

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qatk.errors import DataError, counted
+from qatk.errors import DataError, UsageError, counted
 from qatk.types.arrays import Bool, Int32, Int64, check_offsets, check_rows, freeze, row_number, row_numbers
 from qatk.types.ids import is_made
 from qatk.types.mapped import release
@@ -145,13 +145,17 @@ class Examples:
             where: what messages call the rows.
 
         Raises:
-            UsageError: for what has no rows.
+            UsageError: for what has no rows, a text where columns are due, and another word for ``ambiguous``.
             DataError: for columns that are not there, nulls, and answers that do not stand in their context. Answers
                 with a start are not looked at: :func:`qatk.data.checked` does so, as a run does.
         """
         from qatk.types.frames import arrow_table
         from qatk.types.rows import Rows
 
+        if isinstance(columns, str):
+            raise UsageError(f"columns is {columns!r}, where a list is due", fix=f"columns=[{columns!r}]")
+        if ambiguous not in get_args(Ambiguous):
+            raise UsageError(f"ambiguous is {ambiguous!r}", fix="use 'first', 'last' or 'unknown'")
         read = Rows(arrow_table(rows, where), where, roles, columns)
         fix = "mend these rows, or leave them out"
         return cls(**read.columns(ambiguous, if_absent=fix, if_outside=fix))
