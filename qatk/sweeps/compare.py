@@ -49,7 +49,7 @@ def compare(  # noqa: D417  # two that belong together share a line
     cluster: str | None = None,
     margin: float | None = None,
     all_pairs: bool = False,
-    on: str = "dev",
+    on: str | None = None,
     use: str | None = None,
     options: Mapping[str, object] | None = None,
     align: Aligner | None = None,
@@ -78,7 +78,7 @@ def compare(  # noqa: D417  # two that belong together share a line
         cluster: the column of clusters, see :func:`qatk.types.clusters_of`; ``None`` uses the runs', or articles.
         margin: the margin in F1, in percentage points, within which a system counts as no worse than the baseline.
         all_pairs: compare every system with every other, not only with the first.
-        on: the evaluation set of the runs to compare on.
+        on: the evaluation set of the runs to compare on; by default that of the results, or ``dev``.
         use, options: the dataset that reads ``data``, and its options, as in :func:`qatk.evaluate`.
         align: how to align free-text answers of predictions files, as in :func:`qatk.evaluate`.
         language: the normaliser by which answers to ``data`` are compared, as in :func:`qatk.evaluate`.
@@ -126,7 +126,7 @@ def _systems(
     compared: Sequence[Given | RunResult],
     runs: _Runs,
     answers: _Answers,
-    on: str,
+    on: str | None,
     host: PluginHost | None,
     figures: tuple[int, int, float | None],
 ) -> list[System]:
@@ -146,6 +146,7 @@ def _systems(
     language = answers.language or answers.language_column
     given = {**vars(runs), **vars(answers), "language": language, "on": None if on == "dev" else on}
     refuse_unfit(_compared(sources, bool(recipes), answers.data is not None), given)
+    on = on or ("dev" if answers.data is not None else _set_of(compared))
     for name, number in (("limit", runs.limit), ("jobs", runs.jobs)):
         if number is not None:
             whole(number, name, 1)
@@ -178,6 +179,14 @@ def _runtime_settings(runtimes: Sequence[str]) -> list[str]:
     if len(runtimes) > 1:
         raise UsageError("recipes take one runtime", fix="vary it: over={'runtime.use': ['torch', 'onnx']}")
     return [f"runtime.{key}={value}" for name in runtimes for key, value in runtime_section(name).items()]
+
+
+def _set_of(compared: Sequence[Given | RunResult]) -> str:
+    """The evaluation set that results are of. Raises :class:`UsageError` where they are of several."""
+    sets = list(dict.fromkeys(source.on for source in compared if isinstance(source, RunResult)))
+    if len(sets) > 1:
+        raise UsageError(f"results of different evaluation sets: {', '.join(sets)}", fix=f"name one: on={sets[0]!r}")
+    return sets[0] if sets else "dev"
 
 
 def _named(source: Given | RunResult) -> Given:

@@ -133,6 +133,10 @@ def test_a_set_is_loaded_reported_and_compared_on(printed: tuple[RunResult, str]
     other = qatk.run(folder.parent / "recipe.yaml", out=tmp_path / "other", seed=7)
     comparison = qatk.compare(folder, other.folder or "", on="test")
     assert comparison.examples.id == result.sets["test"].examples.id
+    again = qatk.compare(test, qatk.load_run(other.folder or "", on="test"))
+    assert again.examples.id == comparison.examples.id
+    with pytest.raises(UsageError, match=r"evaluation sets: test, dev\n  name one: on='test'"):
+        qatk.compare(test, other)
     done = command("compare", str(folder), str(other.folder), "--on", "test", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["pairs"]
