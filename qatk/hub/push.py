@@ -17,6 +17,7 @@ from qatk.plugins.model_types import HEAD_WEIGHTS
 from qatk.results import RunResult
 from qatk.run_folder.load import load_run
 from qatk.run_folder.parameters import FILE as PARAMETERS
+from qatk.run_folder.remote import here
 from qatk.spelling import spelled
 
 CARD = "README.md"
@@ -67,11 +68,11 @@ class Pushed:
     files: Mapping[str, int]
 
 
-def package(model: str | Path, repo: str, about: About | None = None) -> Package:
+def package(model: str | Path | RunResult, repo: str, about: About | None = None) -> Package:
     """What :func:`push` would publish; the hub is not asked.
 
     Args:
-        model: a run folder, or the folder of a saved model.
+        model: a run (its folder, its URL or its result), or the folder of a saved model.
         repo: ``OWNER/NAME``.
         about: what the card says beside the run.
 
@@ -80,14 +81,15 @@ def package(model: str | Path, repo: str, about: About | None = None) -> Package
         RunFolderError: for an unfinished run.
     """
     check_repo(repo)
-    folder, run = _folders(Path(model))
+    place = Path(here(model))
+    folder, run = _folders(place)
     files: dict[str, Path | str] = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
     result: RunResult | None = None
-    if run is not None and run == Path(model):
+    if run is not None and run == place:
         result = load_run(run, nbest=False)
         files |= {f"{PUBLISHED}/{name}": content for name, content in of_run(run).items()}
     if CARD in files and about not in (None, About()):
@@ -134,14 +136,14 @@ def is_private(*, public: bool, update: bool) -> bool | None:
 
 
 def push(
-    model: str | Path, repo: str, *, public: bool = False, update: bool = False, about: About | None = None
+    model: str | Path | RunResult, repo: str, *, public: bool = False, update: bool = False, about: About | None = None
 ) -> Pushed:
     """Publish a model on the hub, in a private repository unless told otherwise.
 
     The token is that of ``hf auth login`` or of ``HF_TOKEN``.
 
     Args:
-        model: a run folder, or the folder of a saved model.
+        model: a run (its folder, its URL or its result), or the folder of a saved model.
         repo: ``OWNER/NAME``.
         public: whether everybody may see it.
         update: add a version to a repository that exists, whose visibility stays as it is. Weights and files of a run

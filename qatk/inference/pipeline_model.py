@@ -11,6 +11,7 @@ from qatk.errors import UsageError
 from qatk.exports.folder import is_export
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.sources import is_run
+from qatk.results import RunResult
 from qatk.run_folder.copies import here
 
 
@@ -23,6 +24,7 @@ def loaded_model(
     source: Mapping[str, object] | None = None,
 ) -> AnsweringModel:
     """A model by name, or one of transformers that a program holds, which is written and read back."""
+    model = here(model) if isinstance(model, RunResult) else model
     settings: dict[str, dict[str, object]] = {"trainer": {"precision": _precision(dtype or "float32")}}
     if isinstance(model, str | Path) and (tokenizer is None or isinstance(tokenizer, str | Path)):
         local, told = here(model), dict(source or {})

@@ -123,7 +123,7 @@ def test_no_path_of_this_machine_is_published(folder: Path, tmp_path: Path) -> N
     )
     (run / "recipe.yaml").write_text(f"# of acme\n{json.dumps({'qatk': 1, **lost})}")
     (run / "report.md").write_text(f"- model: {home}/to&#95;kens/ and models/encoder\n")
-    files = package(run, "someone/mill").files
+    files = package(qatk.load_run(run), "someone/mill").files
     texts = {name: text for name, text in files.items() if isinstance(text, str)}
     assert set(texts) == {
         "README.md",

@@ -277,7 +277,9 @@ def test_options_can_be_changed_and_are_checked(run: Path, model: AnsweringModel
     short = qatk.load_model(run, settings={"decoder": {"max_answer_length": 1}})
     assert all(" " not in c.text for c in short.answer(QUESTION, CONTEXT, top_k=20).candidates)
     listed = qatk.load_model(run, settings=["decoder.max_answer_length=1", "decoder.n_best_size=3"])
-    assert (listed.sections["decoder"]["max_answer_length"], listed.sections["decoder"]["n_best_size"]) == (1, 3)
+    dotted = qatk.load_model(run, settings={"decoder.max_answer_length": 1, "decoder": {"n_best_size": 3}})
+    for changed in (listed.sections["decoder"], dotted.sections["decoder"]):
+        assert (changed["max_answer_length"], changed["n_best_size"]) == (1, 3)
     for wrong in (["decoder=min_null"], {"decoder": 5}):
         with pytest.raises(UsageError, match=r"settings hold .* for 'decoder', where its options are due"):
             qatk.load_model(run, settings=wrong)  # type: ignore[arg-type]

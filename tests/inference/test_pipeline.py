@@ -246,6 +246,7 @@ def test_the_precision_of_a_run_is_its_own_unless_another_is_asked_for(run: Path
         assert qatk.pipeline(model=run, device="cpu", dtype=dtype).model.described["precision"] == precision
     with pytest.raises(UsageError, match="precision: should be"):
         qatk.pipeline(model=run, dtype="nonsense")
+    assert qatk.pipeline(model=qatk.load_run(run), device="cpu").model.described["precision"] == own
     loaded = qatk.load_model(run, device="cpu")
     assert qatk.pipeline(model=loaded).model is loaded
     with pytest.raises(UsageError, match="device, dtype: a loaded model keeps what it was loaded with"):
