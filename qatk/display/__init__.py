@@ -29,7 +29,7 @@ from qatk.display.page import content_policy, page_script, page_style, page_temp
 from qatk.display.tables import bar, in_blocks, plain_table
 from qatk.display.text import Mark, excerpt, printable, undirected
 from qatk.errors import counted
-from qatk.word_bounds import UNSPACED
+from qatk.word_bounds import UNSPACED, cuts_word
 
 __all__ = [
     "ANSWER_NOTHING",
@@ -42,6 +42,7 @@ __all__ = [
     "clusters",
     "content_policy",
     "counted",
+    "cuts_word",
     "detects",
     "excerpt",
     "figure",

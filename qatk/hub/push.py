@@ -17,7 +17,7 @@ from qatk.plugins.model_types import HEAD_WEIGHTS
 from qatk.results import RunResult
 from qatk.run_folder.load import load_run
 from qatk.run_folder.parameters import FILE as PARAMETERS
-from qatk.run_folder.remote import here
+from qatk.run_folder.copies import here
 from qatk.spelling import spelled
 
 CARD = "README.md"

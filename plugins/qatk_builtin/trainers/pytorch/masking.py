@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qatk.api import Batch, Examples, Features, UsageError
+from qatk.display import cuts_word
 from qatk.types import Bool, Int64, ragged, ragged_rows
-from qatk.word_bounds import cuts_word
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.batches import shift_of
 from qatk_builtin.trainers.pytorch.masked_words import DUE, PLACES, MaskedWords
