@@ -15,9 +15,9 @@ from qatk.hub.refusals import check_repo, token_or_refuse, writing_errors
 from qatk.inference.sources import CONFIG, PUBLISHED, is_run
 from qatk.plugins.model_types import HEAD_WEIGHTS
 from qatk.results import RunResult
+from qatk.run_folder.copies import here
 from qatk.run_folder.load import load_run
 from qatk.run_folder.parameters import FILE as PARAMETERS
-from qatk.run_folder.copies import here
 from qatk.spelling import spelled
 
 CARD = "README.md"

@@ -249,8 +249,10 @@ def load_model(
 
 def _changes(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
     """The options to change by section. Raises :class:`UsageError` for a section without options."""
-    by_section = isinstance(settings, Mapping) and not any("." in str(key) for key in settings)
-    sections = settings if by_section else assigned(settings_of(settings), "settings")
+    if isinstance(settings, Mapping) and not any("." in str(key) for key in settings):
+        sections: Mapping[str, object] = settings
+    else:
+        sections = assigned(settings_of(settings), "settings")
     if wrong := [name for name, options in sections.items() if not isinstance(options, Mapping)]:
         what = f"settings hold {sections[wrong[0]]!r} for {wrong[0]!r}, where its options are due"
         raise UsageError(what, fix="for example {'decoder': {'n_best_size': 5}}, or ['decoder.n_best_size=5']")
