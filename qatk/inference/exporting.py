@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from qatk.evaluation.metrics import judge
 from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sections
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
 from qatk.files import file_digest, is_there, replacing, storage_errors, write_json
-from qatk.inference.model import AnsweringModel, load_model
+from qatk.inference.model import AnsweringModel, changes_of, load_model
 from qatk.inference.promised import still_holds
 from qatk.inference.samples import sample_for
 from qatk.inference.sources import find_source, folder_of, normalisation_of_run
@@ -26,6 +26,7 @@ from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
 from qatk.recipes.compose import Sections, default_parts
 from qatk.recipes.sections import DEFAULTS, RETRIEVAL
+from qatk.results import RunResult
 from qatk.run_folder.copies import here
 from qatk.run_folder.parameters import FILE as PARAMETERS
 from qatk.run_folder.reading import read_part
@@ -55,14 +56,14 @@ class Exported:
 
 
 def export(
-    model: str | Path,
+    model: str | Path | RunResult,
     to: str,
     out: str | Path,
     *,
     precision: str | None = None,
     settings: Mapping[str, object] | None = None,
     data: object = None,
-    answering: Sections | None = None,
+    answering: Sections | Iterable[str] | None = None,
     host: PluginHost | None = None,
 ) -> Exported:
     """Write a model in another format, check its answers, and note in ``export.json`` how they differ.
@@ -90,16 +91,21 @@ def export(
         raise UsageError(f"{model} is exported already", fix="name the model that it was made of")
     if is_there(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", fix=f"name another folder with {spelled('out')}")
-    changes = {**(answering or {}), **_exact(local, host)}
+    changes, exact = changes_of(answering or {}), _exact(local, host)
+    changes |= {name: {**changes.get(name, {}), **options} for name, options in exact.items()}
     own = load_model(local, device="cpu", settings=changes, runtime=DEFAULTS["runtime"]["use"], host=host)
-    examples = sample_for(exporter) if data is None else read_data(data, host)
+    by = normalisation_of_run(own.run, host)
+    examples = sample_for(exporter) if data is None else read_data(data, host, language_column=by.column)
+    if data is not None and examples.has_gold:
+        by.names(examples)  # which refuses what cannot be scored, before anything long
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
         manifest = _write(own, exporter, sample, new)
         opened = load_model(new, host=host)
         checks = _checks(own, opened, rest, "sample questions" if data is None else "data")
         _refuse_changed(manifest, checks)
-        manifest.model_copy(update={"model": str(model), "checks": checks}).write(new)
+        named = str(local if isinstance(model, RunResult) else model)
+        manifest.model_copy(update={"model": named, "checks": checks}).write(new)
         size = sum((new / name).stat().st_size for name in manifest.files)
     return Exported(folder, size, checks)
 

@@ -215,7 +215,7 @@ def load_model(
     """
     host = host or PluginHost.discover()
     model = here(model)
-    changes = _changes(settings or {})
+    changes = changes_of(settings or {})
     source = find_source(model, host, changes.get("backbone", {}).get("revision"))
     sections = source.sections if device is None else with_device(source.sections, device)
     known = [*(name for name in sections if name != RETRIEVAL), RETRIEVAL]
@@ -247,7 +247,7 @@ def load_model(
     return replace(found, promise=promise, trained=source.weights, run=source.run)
 
 
-def _changes(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
+def changes_of(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
     """The options to change by section. Raises :class:`UsageError` for a section without options."""
     if isinstance(settings, Mapping) and not any("." in str(key) for key in settings):
         sections: Mapping[str, object] = settings

@@ -25,7 +25,7 @@ from page_tools import find_chromium, launched
 from qatk.cli import app
 from qatk.cli.bench import _tables
 from qatk.comparison.systems import read_systems
-from qatk.errors import ModelError, PluginError, QatkError, QatkWarning, RecipeError, UsageError
+from qatk.errors import DataError, ModelError, PluginError, QatkError, QatkWarning, RecipeError, UsageError
 from qatk.evaluation.evaluate import read_data
 from qatk.exports.runtimes import exporter_of, runtime_section
 from qatk.files import folder_size
@@ -154,13 +154,20 @@ def test_an_export_of_a_url_is_compared_in_the_language_of_its_run(
         qa |= {"lang": "de", "answers": [{"text": f"die {text}", "answer_start": 0}] if text else []}
         qa["is_impossible"] = not text
     (tmp_path / "data.json").write_text(json.dumps(data))
-    examples = read_data(tmp_path / "data.json", language_column="lang")
-    exported = qatk.export(german.as_uri(), "onnx", tmp_path / "out", data=examples)
+    how = {"data": tmp_path / "data.json", "answering": ["decoder.n_best_size=7"]}
+    exported = qatk.export(german.as_uri(), "onnx", tmp_path / "out", **how)
+    assert qatk.load_model(exported.folder).sections["decoder"]["n_best_size"] == 7
     assert json.loads((exported.folder / "export.json").read_text())["model"] == german.as_uri()
     assert (exported.checks["language"], exported.checks["exact"]) == ("de", {"before": 100, "after": 100})
     words = ["bench", str(exported.folder), "--batch-size", "1", "--seconds", "0.1", "--json"]
     done = CliRunner().invoke(app, [*words, "--data", str(tmp_path / "data.json"), "--set", "bad_answers=keep"])
     assert json.loads(done.stdout)[0]["exact"] == 100
+    named = qatk.export(qatk.load_run(german), "onnx", tmp_path / "named")
+    assert json.loads((named.folder / "export.json").read_text())["model"] == str(german)
+    monkeypatch.setattr("qatk.inference.exporting.export_files", None)  # which takes long
+    for data in (run.parent / "dev.json", read_data(run.parent / "dev.json")):
+        with pytest.raises((DataError, UsageError), match="lang"):
+            qatk.export(german, "onnx", tmp_path / "refused", data=data)
 
 
 def test_an_export_serves_and_is_compared(run: Path, exported: tuple[Path, dict[str, Any]]) -> None:
