@@ -103,6 +103,9 @@ def _show(console: Console, packed: Package, private: bool | None) -> None:
     if isinstance(card := packed.files.get("README.md"), str):
         console.print()
         console.print(Text(card), soft_wrap=True)
+        if private is None:
+            kept = "to keep one that was edited there, put it as README.md beside the weights"
+            console.print(f"this card would replace the one of {packed.repo}; {kept}", style="yellow", soft_wrap=True)
 
 
 def pull_command(

@@ -179,7 +179,9 @@ def test_the_card_has_what_the_hub_reads(folder: Path) -> None:
 )
 def test_a_dry_run_says_who_would_see_it(words: list[str], private: bool | None, said: str, folder: Path) -> None:
     every = ["push", str(folder / "checkpoint"), "someone/mill", "--dry-run", *words]
-    assert f"someone/mill would {said}" in CliRunner().invoke(app, every).stdout
+    shown = CliRunner().invoke(app, every).stdout
+    assert f"someone/mill would {said}" in shown
+    assert ("this card would replace the one of someone/mill" in shown) == (private is None)
     assert json.loads(CliRunner().invoke(app, [*every, "--json"]).stdout)["private"] is private
 
 
