@@ -140,7 +140,8 @@ class TorchTrainer(TrainingHooks):
         if dev is not None and not self.learns_answers and model.head_begins == "untrained":
             what = "masked_words: 1.0 trains no head, so figures on dev mean nothing, nor does the epoch kept by them"
             warnings.warn(f"{what}: set keep_best: null and score_epochs: false", QatkWarning, stacklevel=2)
-        if self.learns_gold and train.start_target is not None and (train.start_target == train.null_index).all():
+        due = train.start_target
+        if self.learns_gold and due is not None and len(due) and (due == train.null_index).all():
             what = "no window of the training data has an answer: the model learns to give none"
             warnings.warn(f"{what}; of contexts alone, masked_words: 1.0 learns", QatkWarning, stacklevel=2)
         if self.options.compile:
