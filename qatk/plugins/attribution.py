@@ -89,7 +89,7 @@ def explain(error: Exception) -> str | None:
     own = [frame for frame in frames if source is not None and Path(frame.filename) == source] or frames
     reason = "; ".join(str(error).splitlines()) or "no reason given"
     what = f"{noted.component} failed during {noted.stage}: {type(error).__name__}: {reason}"
-    fix = f"{TRACEBACK}=1 shows the traceback; after fixing the error, a run can be resumed"
+    fix = f"{TRACEBACK}=1 shows the traceback; after fixing the error, continue a run with --resume"
     return str(QatkError(what, where=f"{own[-1].filename}:{own[-1].lineno}" if own else None, fix=fix))
 
 

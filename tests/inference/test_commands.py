@@ -53,7 +53,7 @@ def test_predict_writes_answers_and_scores_them_where_it_can(run: Path, tmp_path
     ("words", "reached"),
     [
         (["predict", "RUN", "DATA", "--out", "out.json"], "qatk.inference.predict.predict_file"),
-        (["bench", "RUN", "--data", "DATA"], "qatk.inference.bench.bench"),
+        (["bench", "RUN", "--data", "DATA"], "qatk.inference.bench.measure"),
         (["export", "RUN", "--to", "onnx", "--data", "DATA", "--out", "out"], "qatk.inference.exporting.export"),
         (
             ["ask-llm", "DATA", "--model", "gpt", "--url", "http://localhost:9", "--out", "out.jsonl"],

@@ -215,6 +215,7 @@ def test_data_without_answers_are_warned_of_where_nothing_else_is_learnt(tmp_pat
             train(engine, assemble(engine, hf), features)
 
 
+@pytest.mark.filterwarnings("ignore:no window of the training data has an answer")
 def test_training_goes_on_bit_for_bit(tmp_path: Path, host: PluginHost) -> None:
     """In the middle of an epoch, beside second passes and averaged weights."""
     save_model(tmp_path / "base")
