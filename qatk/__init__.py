@@ -11,6 +11,7 @@
 - ``qatk.load_model(model)`` loads a model that answers questions.
 - ``qatk.push(model, repo)`` and ``qatk.pull(repo)`` publish models on the hub and fetch them.
 - ``qatk.pipeline("question-answering", model)`` replaces the pipeline that transformers removed.
+- ``qatk.QatkError`` is raised for whatever a user can correct.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from qatk.errors import QatkError as QatkError
     from qatk.evaluation.evaluate import evaluate as evaluate
     from qatk.hub.pull import pull as pull
     from qatk.hub.push import push as push
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Examples": "qatk.types",
+    "QatkError": "qatk.errors",
     "run": "qatk.runs.run",
     "calibrate": "qatk.runs.calibrating",
     "report": "qatk.runs.reporting",
@@ -57,6 +60,7 @@ _HOMES = {
 
 __all__ = [
     "Examples",
+    "QatkError",
     "bench",
     "calibrate",
     "compare",
