@@ -84,28 +84,27 @@ class Request:
         return replace(self, sources=sources, sweep=replace(self.sweep, settings=None))._read(host)
 
     def _read(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
+        from qatk.comparison.fitting import kinds_of
         from qatk.files import is_there, url_of
-        from qatk.recipes import is_plan, is_recipe
+        from qatk.recipes import is_recipe
 
         sources, sweep = self.sources, self.sweep
-        recipes = [path for path in sources.inputs if is_recipe(path)]
-        paths = [path for path in sources.inputs if path not in recipes and url_of(path) is None]
+        paths = [path for path in sources.inputs if not is_recipe(path) and url_of(path) is None]
         if absent := [str(path) for path in paths if not is_there(path)]:
             answering = sources.data is not None
             if not answering or (absent := [name for name in absent if name.endswith(_OF_FILES)]):
                 fix = "name run folders, prediction files or recipes; models need data to answer: --data DATA"
                 raise UsageError(f"not found: {', '.join(absent)}", fix=fix)
-        if sweep.over or sweep.seeds is not None or recipes:
-            return self._read_recipes(host, recipes)
-        self._refuse("no recipe")
-        if plan := next((path for path in sources.inputs if is_plan(path)), None):
-            return self._gather(host, plan)
+        varied = bool(sweep.over) or sweep.seeds is not None
+        kinds = kinds_of(sources.inputs, varied=varied, data=sources.data is not None)
+        self._refuse(kinds)
+        if "recipes" in kinds:
+            return self._read_recipes(host)
+        if "a plan" in kinds:
+            return self._gather(host)
         odds = [None if name == "-" else name for name in sources.null_odds or ()]
         if sources.data is not None:
             return self._answer(host, sources.data, odds), []
-        self._refuse("no data")
-        if all(path.is_dir() for path in paths):
-            self._refuse("run folders")
         from qatk.comparison.systems import read_systems
 
         systems = read_systems(
@@ -122,19 +121,14 @@ class Request:
         )
         return systems, []
 
-    def _read_recipes(self, host: PluginHost, recipes: Sequence[Path]) -> tuple[list[System], list[Outcome]]:
+    def _read_recipes(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         from qatk.cli.compare_recipes import make, write
         from qatk.sweeps.sweep import launched, launcher_of
 
         sources, sweep = self.sources, self.sweep
-        if others := [str(path) for path in sources.inputs if path not in recipes]:
-            what = f"not a recipe: {', '.join(others)}"
-            fix = "recipes (.yaml files) can only be compared with recipes; --over and --seeds need a recipe"
-            raise UsageError(what, fix=fix)
-        self._refuse("recipes")
         settings = [*(sweep.settings or ()), *recipe_runtime(sources.runtime or ())]
         if sweep.plan is not None:
-            self._refuse("a written plan")
+            self._refuse(["a written plan"])
             write(sweep.plan, self._planned(host, settings), host, json=sweep.json)
             raise typer.Exit
         runs = self._planned(host, settings)
@@ -149,31 +143,19 @@ class Request:
 
         sources, sweep = self.sources, self.sweep
         seeds = None if sweep.seeds is None else parse_seeds(sweep.seeds)
-        if len(sources.inputs) == 1 and not sweep.over and len(seeds or ()) < 2:
-            fix = "vary it with --over KEY=A,B, give it several --seeds, or add another recipe"
-            raise UsageError("one recipe is only one system", fix=fix)
         overs = [parse_over(text) for text in sweep.over or ()]
         return plan(sources.inputs, overs, seeds, host=host, settings=settings, out=sweep.out, limit=sweep.limit)
 
-    def _gather(self, host: PluginHost, plan: Path) -> tuple[list[System], list[Outcome]]:
+    def _gather(self, host: PluginHost) -> tuple[list[System], list[Outcome]]:
         from qatk.sweeps.sweep import gather
 
-        sources = self.sources
-        if len(sources.inputs) > 1:
-            raise UsageError(
-                f"{plan} is a plan, which is compared alone", fix="name only the plan, or only run folders"
-            )
-        self._refuse("a plan")
-        return gather(plan, host=host, nbest=self.nbest, on=self.on)
+        return gather(self.sources.inputs[0], host=host, nbest=self.nbest, on=self.on)
 
     def _answer(self, host: PluginHost, data: Path, null_odds: Sequence[str | None]) -> list[System]:
         from qatk.cli.progress import show_progress
         from qatk.comparison.systems import read_systems
 
         sources = self.sources
-        self._refuse("data")
-        if all(path.is_file() for path in sources.inputs):
-            self._refuse("files")
         with show_progress():
             return read_systems(
                 sources.inputs,
@@ -191,8 +173,8 @@ class Request:
                 na_prob_thresh=thresholds(sources.na_prob_thresh or ()),
             )
 
-    def _refuse(self, compared: Compared) -> None:
+    def _refuse(self, compared: Sequence[Compared]) -> None:
         from qatk.comparison.fitting import refuse_unfit
 
         on = None if self.on == "dev" else self.on
-        refuse_unfit([compared], {**vars(self.sources), **vars(self.sweep), "on": on, "cluster": self.cluster})
+        refuse_unfit(compared, {**vars(self.sources), **vars(self.sweep), "on": on, "cluster": self.cluster})

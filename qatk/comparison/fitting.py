@@ -1,11 +1,14 @@
-"""Which options of a comparison go with what is compared: of the command and of ``qatk.compare`` alike."""
+"""What is compared, and which options go with it: for the command and for ``qatk.compare`` alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from qatk.errors import UsageError
+from qatk.evaluation.given import AT_HAND, Given
+from qatk.recipes import is_plan, is_recipe
 from qatk.spelling import commanded, spelled
 
 Compared = Literal["recipes", "a written plan", "no recipe", "a plan", "data", "files", "no data", "run folders"]
@@ -37,6 +40,36 @@ _ONLY_FOR: Mapping[Compared, Sequence[tuple[Sequence[str], str]]] = {
     "run folders": [(("null_odds", "na_prob_thresh"), "prediction files")],
 }
 """The options that do not go with what is compared, and what each is for."""
+
+
+def kinds_of(sources: Sequence[Given], *, varied: bool, data: bool) -> list[Compared]:
+    """What the sources are: recipes; a plan alone; or run folders, predictions and models.
+
+    Args:
+        sources: what is compared.
+        varied: whether keys or seeds of a recipe are varied.
+        data: whether there are data to score on.
+
+    Raises:
+        UsageError: for sources of kinds that are not compared with one another.
+    """
+    named = [None if isinstance(source, AT_HAND) else Path(source) for source in sources]
+    recipes = [path is not None and is_recipe(path) for path in named]
+    if varied or any(recipes):
+        if others := [str(path or "predictions") for path, recipe in zip(named, recipes, strict=True) if not recipe]:
+            what = f"not a recipe: {', '.join(others)}"
+            fix = f"compare recipes (.yaml files) with recipes; {spelled('over')} and {spelled('seeds')} need a recipe"
+            raise UsageError(what, fix=fix)
+        return ["recipes"]
+    if plan := next((path for path in named if path is not None and is_plan(path)), None):
+        if len(named) > 1:
+            what = f"{plan} is a plan, which is compared alone"
+            raise UsageError(what, fix="name only the plan, or only run folders")
+        return ["no recipe", "a plan"]
+    files = [path is None or path.is_file() for path in named]
+    if data:
+        return ["no recipe", "data", "files"] if all(files) else ["no recipe", "data"]
+    return ["no recipe", "no data"] if any(files) else ["no recipe", "no data", "run folders"]
 
 
 def refuse_unfit(compared: Sequence[Compared], given: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from qatk.arguments import list_of, settings_of, whole
 from qatk.comparison.answers import Odds
 from qatk.comparison.compare import check_figures, compare_systems
-from qatk.comparison.fitting import Compared, refuse_unfit
+from qatk.comparison.fitting import kinds_of, refuse_unfit
 from qatk.comparison.systems import read_systems
 from qatk.errors import UsageError
 from qatk.evaluation.free_text import Aligner
@@ -18,7 +18,6 @@ from qatk.evaluation.prediction_files import Source
 from qatk.exports.runtimes import runtime_section
 from qatk.plugins.host import PluginHost
 from qatk.plugins.normalisers import given_normalisation
-from qatk.recipes import is_plan, is_recipe
 from qatk.results import Comparison, RunResult
 from qatk.results.comparison import System
 from qatk.run_folder.copies import place_named
@@ -140,22 +139,23 @@ def _systems(
     fix = "one for each of the predictions: "
     odds = list_of(answers.null_odds, "null_odds", f"{fix}null_odds=['odds.json', None]")
     thresholds = list_of(answers.na_prob_thresh, "na_prob_thresh", f"{fix}na_prob_thresh=[1.5, None]")
-    named = [answers.runtime] if isinstance(answers.runtime, str) else answers.runtime
-    runtimes = list_of(named, "runtime", "for example runtime='onnx', or runtime=['torch', 'onnx:int8']")
-    recipes = _recipes_of(sources, varied=bool(runs.over) or runs.seeds is not None)
+    chosen = [answers.runtime] if isinstance(answers.runtime, str) else answers.runtime
+    runtimes = list_of(chosen, "runtime", "for example runtime='onnx', or runtime=['torch', 'onnx:int8']")
+    kinds = kinds_of(sources, varied=bool(runs.over) or runs.seeds is not None, data=answers.data is not None)
     language = answers.language or answers.language_column
     given = {**vars(runs), **vars(answers), "language": language, "on": None if on == "dev" else on}
-    refuse_unfit(_compared(sources, bool(recipes), answers.data is not None), given)
+    refuse_unfit(kinds, given)
     on = on or ("dev" if answers.data is not None else _set_of(compared))
     for name, number in (("limit", runs.limit), ("jobs", runs.jobs)):
         if number is not None:
             whole(number, name, 1)
     by = given_normalisation(answers.language, answers.language_column, host)
-    if recipes:
+    named = [source for source in sources if not isinstance(source, AT_HAND)]
+    if "recipes" in kinds:
         runs = replace(runs, settings=[*runs.settings, *_runtime_settings(runtimes)])
-        return _made(recipes, runs, host, on, answers.cluster, paired=bool(figures[-1]))
-    if (planned := _plan_of(sources)) is not None:
-        return gather(planned, host=host, on=on)[0]
+        return _made(named, runs, host, on, answers.cluster, paired=bool(figures[-1]))
+    if "a plan" in kinds:
+        return gather(Path(named[0]), host=host, on=on)[0]
     return read_systems(
         sources,
         odds,
@@ -194,34 +194,6 @@ def _named(source: Given | RunResult) -> Given:
     if isinstance(source, list | tuple):
         raise UsageError("systems are given one by one, not in a list", fix="qatk.compare(*systems)")
     return source if isinstance(source, AT_HAND) else place_named(source)
-
-
-def _plan_of(sources: Sequence[Given]) -> Path | None:
-    """The plan that is compared; ``None`` for anything else."""
-    paths = [Path(source) for source in sources if not isinstance(source, AT_HAND)]
-    return paths[0] if len(sources) == len(paths) == 1 and is_plan(paths[0]) else None
-
-
-def _compared(sources: Sequence[Given], recipes: bool, data: bool) -> list[Compared]:
-    """What is compared, as far as options are concerned."""
-    if recipes:
-        return ["recipes"]
-    if _plan_of(sources) is not None:
-        return ["no recipe", "a plan"]
-    files = [isinstance(source, AT_HAND) or Path(source).is_file() for source in sources]
-    if data:
-        return ["no recipe", "data", "files"] if all(files) else ["no recipe", "data"]
-    return ["no recipe", "no data"] if any(files) else ["no recipe", "no data", "run folders"]
-
-
-def _recipes_of(sources: Sequence[Given], *, varied: bool) -> list[Source]:
-    """The recipes among what is compared: all of it, or none."""
-    recipes = [source for source in sources if not isinstance(source, AT_HAND) and is_recipe(source)]
-    if recipes and len(recipes) < len(sources):
-        raise UsageError("recipes are compared with recipes", fix="compare run folders and prediction files apart")
-    if varied and not recipes:
-        raise UsageError("over and seeds vary a recipe", fix="name a recipe, a .yaml file")
-    return recipes
 
 
 def _made(

@@ -129,7 +129,8 @@ def plan(
     if problems:
         raise RecipeError(_merged(problems, overs))
     if len(planned) < 2:
-        raise UsageError("one value is one system", fix=f"give {spelled('over')} two values or more")
+        fix = f"give {spelled('over')} two values or more, give several {spelled('seeds')}, or add another recipe"
+        raise UsageError(f"one {'value' if overs else 'recipe'} is only one system", fix=fix)
     _check_all_different([run for run, _ in planned])
     return [_found(run, recipe) for run, recipe in planned]
 

@@ -351,7 +351,7 @@ FILES = ["bad.json", "good.json", "--data", "data.json"]
         (["bad", "good", "--over", "head.use=a,b"], 2, "not a recipe: bad, good"),
         (["recipe.yaml", "good", "--over", "head.use=a,b"], 2, "not a recipe: good"),
         (["recipe.yaml"], 2, "one recipe is only one system"),
-        (["recipe.yaml", "--over", "head.use=linear"], 2, "one value is one system"),
+        (["recipe.yaml", "--over", "head.use=linear"], 2, "one value is only one system"),
         (["recipe.yaml", "--over", "head.us=a,b"], 2, "--over head.us=a,b: unknown option 'us'"),
         (["recipe.yaml", "--over", "backbone.layers=1,2", "--seeds", "0,x"], 2, "--seeds 0,x"),
         (["recipe.yaml", "--over", "backbone.layers=1,2", "--data", "data.json"], 2, "--data: only for models"),

@@ -70,7 +70,7 @@ def test_recipes_are_run_and_their_folders_can_be_compared_again(
     alone = qatk.compare(recipe, seeds=[0, 1], out=tmp_path / "made", draws=1000)  # its runs are there
     assert (len(alone.systems), list(alone.systems[0].seeds), list(alone.pairs)) == (1, [0, 1], [])
     assert "mean of 2 seeds: F1 " in alone.summary
-    with pytest.raises(UsageError, match="one value is one system"):
+    with pytest.raises(UsageError, match=r"one recipe is only one system\n.* give several seeds="):
         qatk.compare(recipe, seeds=[0], out=tmp_path / "made")
 
 
@@ -105,7 +105,6 @@ def test_values_from_python_are_those_of_the_command() -> None:
             "group_seeds=: only for run folders; the seeds of a recipe are grouped anyway",
         ),
         ("plan", {"data": FILES / "dev.json", "use": "squad"}, "data=, use=: only for models and prediction files"),
-        ("plan", {"seeds": [1]}, "over and seeds vary a recipe"),
         ("plan", {"common": True}, "common=: only for run folders"),
         ("folders", {"null_odds": ["o.json"]}, "null_odds=: only for prediction files"),
         ("folders", {"use": "squad"}, "use=: only for data= or recipes"),
@@ -114,14 +113,15 @@ def test_values_from_python_are_those_of_the_command() -> None:
 def test_options_without_effect_are_refused_as_by_the_command(
     tmp_path: Path, sources: str, options: dict[str, Any], message: str
 ) -> None:
-    plan = tmp_path / "plan"
+    plan, run = tmp_path / "plan", tmp_path / "run"
     plan.mkdir()
+    run.mkdir()
     (plan / "plan.json").write_text("{}")
     given = {
         "files": [FILES / "bold.json", FILES / "careful.json"],
         "recipe": [write_recipe(tmp_path)],
         "plan": [plan],
-        "folders": [tmp_path, plan],
+        "folders": [tmp_path, run],
     }
     data = {"data": FILES / "dev.json"} if sources == "files" else {}
     with pytest.raises(UsageError) as told:
@@ -130,9 +130,11 @@ def test_options_without_effect_are_refused_as_by_the_command(
 
 
 def test_mistakes(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path)
-    with pytest.raises(UsageError, match="over and seeds vary a recipe"):
-        qatk.compare(FILES / "bold.json", FILES / "careful.json", over={"seed": [1]})
+    recipe, plan = write_recipe(tmp_path), tmp_path / "plan"
+    plan.mkdir()
+    (plan / "plan.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"not a recipe: .*careful.json\n.*over= and seeds= need a recipe"):
+        qatk.compare(recipe, FILES / "careful.json", over={"seed": [1]})
     with pytest.raises(UsageError, match="systems are given one by one, not in a list"):
         qatk.compare([FILES / "bold.json", FILES / "careful.json"], data=FILES / "dev.json")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="predictions 2: question 'a' has None instead of an answer text"):
@@ -171,9 +173,15 @@ def test_mistakes(tmp_path: Path) -> None:
         options = {option: "de"}
         with pytest.raises(UsageError, match=said):
             qatk.compare(FILES / "bold.json", FILES / "careful.json", **options)
-    with pytest.raises(UsageError, match="recipes are compared with recipes"):
-        qatk.compare(recipe, FILES / "bold.json")
-    with pytest.raises(UsageError, match="one value is one system"):
+    with pytest.raises(UsageError, match="not a recipe: predictions\n"):
+        qatk.compare(recipe, {"a": ""})
+    with pytest.raises(UsageError, match="plan is a plan, which is compared alone"):
+        qatk.compare(plan, FILES / "bold.json")
+    with pytest.raises(UsageError, match=r"not a recipe: .*plan\n"):
+        qatk.compare(plan, seeds=[1])
+    with pytest.raises(UsageError, match=r"one recipe is only one system\n.* give several seeds="):
+        qatk.compare(recipe, seeds=[1])
+    with pytest.raises(UsageError, match="one value is only one system"):
         qatk.compare(recipe, over={"backbone.layers": [1]}, out=tmp_path / "made")
     for margin, draws, said in ((0.0, 99, "points of F1 above 0"), (1.0, 0, "draws is 0")):
         with pytest.raises(UsageError, match=said):
