@@ -40,7 +40,7 @@ class LiveDataset(Live[protocols.Dataset]):
                 read = self.component.load_whole
             examples = values.expect(read(), Examples)
             if not self.registered.is_built_in:
-                values.check_answer_starts(examples)
+                values.check_examples(examples, set())
             return examples
 
     def stream(self, size: int) -> Iterator[Examples] | None:
@@ -52,13 +52,14 @@ class LiveDataset(Live[protocols.Dataset]):
             return None if blocks is None else self._checked(iter(blocks))
 
     def _checked(self, blocks: Iterator[Examples]) -> Iterator[Examples]:
+        seen: set[str] = set()
         while True:
             with self.during("load"):
                 if (block := next(blocks, None)) is None:
                     return
                 values.expect(block, Examples)
                 if not self.registered.is_built_in:
-                    values.check_answer_starts(block)
+                    values.check_examples(block, seen)
             yield block
 
     def raw(self, *, whole: bool = False) -> RawExamples:

@@ -87,8 +87,12 @@ def plain(value: Plain) -> Plain:
     return json.loads(json.dumps(value, allow_nan=False))
 
 
-def check_answer_starts(examples: Examples) -> None:
-    """Gold answers with a known place must stand there."""
+def check_examples(examples: Examples, seen: set[str]) -> None:
+    """No id may occur twice, nor be among those ``seen`` before, and gold answers with a known place stand there."""
+    for row, name in enumerate(examples.id):
+        if name in seen:
+            raise ValueError(f"the id {name!r} of row {row} occurs twice")
+        seen.add(name)
     if examples.answer_offsets is None:
         return
     owner = np.repeat(np.arange(len(examples)), np.diff(examples.answer_offsets))
@@ -135,24 +139,29 @@ def _check_slices(
     examples: Examples, rows: Iterable[int], texts: Iterable[str], start: Int32, end: Int32, what: str
 ) -> None:
     for row, text, begin, stop in zip(rows, texts, start.tolist(), end.tolist(), strict=True):
-        due = examples.context_of(row)[begin:stop] if begin >= 0 else ""
+        context = examples.context_of(row)
+        if stop > len(context):
+            length = counted(len(context), "character")
+            raise ValueError(f"{what} of {examples.id[row]!r} ends at {stop}, where the context has {length}")
+        due = context[begin:stop] if begin >= 0 else ""
         if text != due:
             place = f"characters {begin} to {stop} are {due!r}" if begin >= 0 else "it has no characters"
             raise ValueError(f"{what} of {examples.id[row]!r} has the text {text!r}, where {place}")
 
 
 def check_questions(found: Mapping[str, Float64], examples: Examples) -> None:
-    """The value of a question must be a number."""
+    """The value of a question must be a fraction."""
     for name, values in found.items():
-        if np.isnan(values).any():
-            raise ValueError(f"{name!r} is NaN for question {examples.id[int(np.isnan(values).argmax())]!r}")
+        if len(wrong := np.flatnonzero(~((values >= 0) & (values <= 1)))):
+            what = f"{name!r} is {values[wrong[0]]:g} for question {examples.id[int(wrong[0])]!r}"
+            raise ValueError(f"{what}, and no fraction from 0 to 1")
 
 
 def check_figures(figures: Mapping[str, float]) -> Mapping[str, float]:
-    """These figures of a whole set, which must be numbers by name; NaN says that there is none."""
+    """These figures of a whole set by name, as numbers of Python, which JSON holds; NaN says that there is none."""
     if not isinstance(figures, Mapping):
         raise _wrong_type(figures, "Mapping")
     for name, value in figures.items():
         if not isinstance(name, str) or not isinstance(value, Real) or isinstance(value, bool):
             raise TypeError(f"the figure {name!r} is {value!r}, and no number")
-    return figures
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in figures.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -71,6 +72,18 @@ def test_an_answer_that_stands_elsewhere_is_told() -> None:
     assert len(load(wrong, Plugin("datasets", "qatk", "0.1.0", "x"))) == 2, "those of qatk have an option for it"
 
 
+def test_an_id_that_occurs_twice_is_told() -> None:
+    with pytest.raises(ValueError, match="the id 'a' of row 1 occurs twice") as caught:
+        load({"id": ["a", "a"]})
+    assert "dataset 'bad' of plugin other (qatk-other 1.0) failed during load" in str(explain(caught.value))
+    two = Examples(**COLUMNS)
+    loads = {"load": lambda self: two, "stream": lambda self, size: iter([two, two])}
+    blocks = live(LiveDataset, "dataset", **loads).stream(2)
+    assert next(blocks) is two
+    with pytest.raises(ValueError, match="the id 'a' of row 0 occurs twice"):
+        next(blocks)
+
+
 def test_windows_longer_than_the_backbone_takes_are_told(host: PluginHost) -> None:
     stride = host.build("featurizer", "stride", {"max_length": 96, "doc_stride": 8})
     _, tokenizer, spec = tokenizers_to_try()[0]
@@ -112,6 +125,7 @@ def spoilt(name: str, value: Any) -> Callable[[Predictions], Predictions]:
             "the answer of 'q0' has the text 'WROTE IT', where characters",
         ),
         ("char_end", lambda e: e + np.int32(1), r"the answer of 'q0' .* are 'wrote it '"),
+        ("char_end", lambda e: e + np.int32(999), r"the answer of 'q0' ends at 1\d+, where the context has \d+ char"),
         ("char_start", lambda s: s - s - np.int32(1), "the answer of 'q0' has the text 'wrote it', where it has no"),
         ("score", lambda s: s * np.float32("nan"), "the score of 'q0' is NaN"),
         ("nbest.text", lambda t: ["x"] * len(t), "the n-best of 'q0' has the text 'x', where"),
@@ -133,8 +147,10 @@ def test_values_of_metrics_that_are_no_numbers_are_told() -> None:
     examples = questions()
     given = examples, answers_to(examples)
     nan = np.array([0, 1, np.nan, 0, 0, 0, 0], np.float64)
-    with pytest.raises(ValueError, match="'mine' is NaN for question 'q2'"):
-        live(LiveMetric, "metric", score=lambda self, *a: {"mine": nan}).score(*given)
+    for values, message in ((nan, "nan for question 'q2'"), (100 * np.eye(7)[3], "100 for question 'q3'")):
+        metric = live(LiveMetric, "metric", score=lambda self, *a, v=values: {"mine": v})
+        with pytest.raises(ValueError, match=f"'mine' is {message}, and no fraction from 0 to 1"):
+            metric.score(*given)
     for figures, message in (
         ({"mine": "9"}, "the figure 'mine' is '9', and no number"),
         ({"mine": None}, "the figure 'mine' is None"),
@@ -144,3 +160,6 @@ def test_values_of_metrics_that_are_no_numbers_are_told() -> None:
         metric = live(LiveMetric, "metric", score=lambda self, *a: {}, corpus=lambda self, *a, f=figures: f)
         with pytest.raises(TypeError, match=message):
             metric.corpus(*given)
+    whole = {"count": np.int64(3), "share": np.float32(0.5)}
+    metric = live(LiveMetric, "metric", score=lambda self, *a: {}, corpus=lambda self, *a: whole)
+    assert json.dumps(metric.corpus(*given)) == '{"count": 3, "share": 0.5}'

@@ -161,7 +161,7 @@ def check_numbers(examples: Examples, scores: Float32, owners: Int32, what: str,
     raise PluginError(
         f"the model scored {what} {scores[at]:g}",
         where=f"example {examples.id[owners[row]]}",
-        fix="scores must be numbers below 1e38, or -inf; NaN most often means that training diverged",
+        fix="scores must be numbers below 1e38, or -inf; NaN comes from a head, or from training that diverged",
     )
 
 
