@@ -31,6 +31,7 @@ from qatk.errors import (
     StorageError,
     TrainingDiverged,
     UsageError,
+    WrongReturn,
     without_secrets,
 )
 from qatk.hookspecs import hookimpl
@@ -199,6 +200,7 @@ __all__ = [
     "UsageError",
     "WholeDataset",
     "WindowSpans",
+    "WrongReturn",
     "advance",
     "answers_of_spans",
     "hookimpl",

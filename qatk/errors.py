@@ -138,6 +138,19 @@ class PluginError(QatkError):
     """A plugin could not be loaded, or a component breaks its contract."""
 
 
+class WrongReturn(TypeError):
+    """What a part of a component returned is not what its protocol says.
+
+    Args:
+        what: what it returned, and what was due.
+        by: the object that returned it; the error is that of the component whose source has its class.
+    """
+
+    def __init__(self, what: str, *, by: object) -> None:
+        super().__init__(what)
+        self.by = by
+
+
 class RunFolderError(UsageError):
     """A run folder does not have what is asked of it."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from qatk.errors import QatkError
+from qatk.errors import QatkError, WrongReturn
 
 TRACEBACK = "QATK_TRACEBACK"
 """The environment variable that asks for tracebacks."""
@@ -84,13 +85,13 @@ def explain(error: Exception) -> str | None:
     noted: Blame | None = getattr(error, "qatk_blame", None)
     if noted is None:
         return None
-    frames = traceback.extract_tb(error.__traceback__)
     source = _source(noted.component)
-    own = [frame for frame in frames if source is not None and Path(frame.filename) == source] or frames
+    own = [] if source is None else [frame for frame in _frames(error) if Path(frame.filename) == source]
+    where = f"{own[-1].filename}:{own[-1].lineno}" if own else None if source is None else str(source)
     reason = "; ".join(str(error).splitlines()) or "no reason given"
     what = f"{noted.component} failed during {noted.stage}: {type(error).__name__}: {reason}"
     fix = f"{TRACEBACK}=1 shows the traceback; after fixing the error, continue a run with --resume"
-    return str(QatkError(what, where=f"{own[-1].filename}:{own[-1].lineno}" if own else None, fix=fix))
+    return str(QatkError(what, where=where, fix=fix))
 
 
 def _note(error: Exception, found: Blame) -> None:
@@ -105,13 +106,22 @@ def _text(found: Blame) -> str:
 def _owner(error: Exception, components: Iterable[Suspect]) -> Suspect | None:
     """The component in whose source the exception, or the last call before it, was."""
     sources = [(source, component) for component in components if (source := _source(component))]
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        file = Path(frame.filename)
+    files = [Path(frame.filename) for frame in _frames(error)]
+    if isinstance(error, WrongReturn):
+        with suppress(OSError, TypeError):  # of a class without source
+            files.append(Path(inspect.getsourcefile(type(error.by)) or ""))
+    for file in reversed(files):
         found = [component for source, component in sources if file == source]
         found = found or [component for source, component in sources if _is_beside(file, source)]
         if len(found) == 1:  # of several in one package nobody can say
             return found[0]
     return None
+
+
+def _frames(error: BaseException) -> traceback.StackSummary:
+    """Where it was raised, and before that what it was raised from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return frames if error.__cause__ is None else traceback.StackSummary([*frames, *_frames(error.__cause__)])
 
 
 def _source(component: Suspect) -> Path | None:

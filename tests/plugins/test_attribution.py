@@ -23,11 +23,12 @@ from small import write_recipe
 
 PLUGIN = """
 import numpy as np, torch
+from dataclasses import replace
 from qatk.api import Component, Examples, Features, NBest, Predictions, SpanScores, hookimpl
 from qatk_builtin.decoders import MinNullOptions
 from qatk_builtin.featurizers import StrideOptions
 from qatk_builtin.decoders.min_null import MinNullDecoder
-from qatk_builtin.heads.linear import LinearHead
+from qatk_builtin.heads.linear import LinearHead, LinearSpans
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.featurizers.stride import StrideFeaturizer
 from qatk_builtin.metrics.squad import SquadMetric
@@ -59,6 +60,18 @@ class Module(torch.nn.Module):
 class Bad(LinearHead):
     def build(self, spec): return Module()
 """
+WRONG_HEAD = """
+class Module(LinearSpans):
+    def forward(self, states, batch):
+        right = super().forward(states, batch)
+        return {forward}
+    def loss(self, output, batch):
+        right = super().loss(output, batch)
+        return {loss}
+class Bad(LinearHead):
+    def build(self, spec): return Module(spec.hidden_size, self.options)
+"""
+"""A head of which one method gives something else than ``right``."""
 BASES = {
     "decoder": ("MinNullDecoder", "MinNullOptions", "decode"),
     "featurizer": ("StrideFeaturizer", "StrideOptions", "featurize"),
@@ -94,6 +107,25 @@ CASES = (
     ("slicer", "return {'x': np.zeros(8)}", "'x' should be bool[8], not float64[8]"),
     ("backbone", "return 5", "type int, expected BackboneSpec"),
     ("head", HEAD, "training: ArithmeticError: no sum"),
+    *(
+        ("head", WRONG_HEAD.format(forward=forward, loss=loss), said)
+        for forward, loss, said in (
+            (
+                "(right.start, right.end)",
+                "right",
+                "forward returned a tuple, expected SpanLogits, PairLogits or TokenLog",
+            ),
+            ("replace(right, end=right.end[:, 1:])", "right", "forward returned end of the shape [8, "),
+            (
+                "replace(right, null=right.null[:, None])",
+                "right",
+                "forward returned null of the shape [8, 1], expected [8]",
+            ),
+            ("right", "right[None]", "loss returned a tensor of the shape [1], expected a tensor without dimensions"),
+            ("right", "right.item()", "loss returned a float, expected a tensor without dimensions"),
+            ("right", "right.detach()", "loss returned a tensor that is detached from the weights"),
+        )
+    ),
 )
 """Kind, what its method does (``right`` is what it should give), and what the message says."""
 
@@ -126,8 +158,9 @@ def test_the_failure_names_component_plugin_and_stage(kind: str, body: str, said
     assert told is not None, repr(caught.value)
     assert f"{kind} 'bad' of plugin misbehaving (file {file}) failed during " in told
     assert said in told
-    if "raise" in body and "SystemExit" not in body:
-        assert told.startswith(f"{file}:")
+    assert told.startswith(f"{file}:")
+    if "raise" in body:
+        assert told.removeprefix(f"{file}:")[0].isdigit(), "the line that raised"
 
 
 def command(

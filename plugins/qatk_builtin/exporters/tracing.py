@@ -50,15 +50,13 @@ class ScoringGraph(nn.Module):
         given = dict(zip(self.names, tensors, strict=True))
         context_mask, null_index = given.pop("context_mask"), given.pop("null_index")
         token_mask = given["attention_mask"].bool()
-        found = self.module(Batch(given, context_mask, token_mask, null_index))
+        found: SpanLogits | PairLogits | TokenLogits = self.module(Batch(given, context_mask, token_mask, null_index))
         if isinstance(found, PairLogits):
             return {"null": found.null, "first": found.first, "last": found.last, "score": found.score}
         if isinstance(found, SpanLogits):
             return {"null": found.null, "start": found.start, "end": found.end}
-        if isinstance(found, TokenLogits):
-            begin = {} if found.begin is None else {"begin": found.begin}
-            return {"null": found.null, "inside": found.inside, **begin}
-        raise TypeError(f"the head gives {type(found).__name__}, and neither SpanLogits, PairLogits nor TokenLogits")
+        begin = {} if found.begin is None else {"begin": found.begin}
+        return {"null": found.null, "inside": found.inside, **begin}
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """What :meth:`scores` gives, in its order."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from qatk.api import BackboneSpec, Batch, PairLogits, SpanLogits, SpanModule, Tokenizer, TokenLogits, UsageError
 from qatk_builtin.trainers.pytorch.masked_words import MaskedWords
 from qatk_builtin.trainers.pytorch.packing import PackedBatch, Packing
+from qatk_builtin.trainers.pytorch.returns import checked_loss, checked_output
 
 
 class QAModel(nn.Module):
@@ -50,8 +51,7 @@ class QAModel(nn.Module):
         """
         states = self._states(batch)
         with torch.autocast(states.device.type, enabled=False):
-            output: SpanLogits | PairLogits | TokenLogits = self.head(states.float(), batch)
-        return output
+            return checked_output(self.head, self.head(states.float(), batch), batch)
 
     def _states(self, batch: Batch) -> Tensor:
         if self.packing is not None and self.packing.suits(batch, self.training):
@@ -104,7 +104,7 @@ class QAModel(nn.Module):
 
     def loss(self, output: SpanLogits | PairLogits | TokenLogits, batch: Batch) -> Tensor:
         """The head's mean loss, a scalar."""
-        return cast(SpanModule, self.head).loss(output, batch)
+        return checked_loss(self.head, cast(SpanModule, self.head).loss(output, batch))
 
 
 def table_of_words(encoder: nn.Module) -> nn.Embedding | None:
