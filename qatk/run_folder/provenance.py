@@ -75,10 +75,15 @@ def check_suppliers(components: Sequence[ComponentRecord], host: PluginHost, whe
     changed: dict[tuple[str, str], list[str]] = {}
     for row, found in zip(components, refuse_absent(components, host, where), strict=True):
         now = describe_component(found)
-        newer = now.version != row.version and row.distribution != "file"  # whose version is its path
-        if newer or (row.source and now.source != row.source):
-            what = f"now {now.version}" if newer else "its source changed since"
-            changed.setdefault((f"{row.distribution} {row.version}", what), []).append(f"{row.kind} {row.name!r}")
+        if now.distribution != row.distribution:
+            what = f"now of {now.distribution} {now.version}"
+        elif now.version != row.version and row.distribution != "file":  # whose version is its path
+            what = f"now {now.version}"
+        elif row.source and now.source != row.source:
+            what = "its source changed since"
+        else:
+            continue
+        changed.setdefault((f"{row.distribution} {row.version}", what), []).append(f"{row.kind} {row.name!r}")
     if changed:
         said = "; ".join(f"{', '.join(names)} of {owner}, {what}" for (owner, what), names in changed.items())
         warnings.warn(f"{where} was begun with {said}", QatkWarning, stacklevel=3)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qatk.arguments import list_of
-from qatk.errors import QatkWarning, UsageError
+from qatk.errors import QatkWarning, RunFolderError, UsageError
 from qatk.files import is_there, storage_errors, url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveReporter
@@ -20,6 +20,8 @@ from qatk.run_folder.copies import here, is_copy, place_named
 from qatk.run_folder.folder import SETS
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
+from qatk.run_folder.manifest import ComponentRecord
+from qatk.run_folder.provenance import refuse_absent
 from qatk.run_folder.secrets import lost
 from qatk.types import clusters_of
 
@@ -44,7 +46,8 @@ def report(
         out: the folder for ``report.md`` and ``report.html``, which is made; by default that of the run, or of its
             evaluation set; a run at a URL has none, and reporters only print.
         on: the evaluation set to report on; by default that of the result, or ``dev``.
-        reporters: the names of those to use; by default all of the recipe. The recipe says their options.
+        reporters: the names of those to use; by default all of the recipe whose plugins are here. The recipe says their
+            options.
         cluster: the column of clusters, see :func:`qatk.types.clusters_of`; by default the run's.
         host: the plugins to use.
         console: where reporters print; ``None`` prints nothing.
@@ -66,7 +69,8 @@ def report(
     held = Path(here(result, model=False)) if out is None else _made(Path(out))
     folder = held if out is not None else None if is_copy(held) else folder_of(result)
     named = None if reporters is None else list_of(reporters, "reporters", "for example reporters=['html']")
-    chosen = [host.live(LiveReporter, "reporter", name, options) for name, options in _reporters(result, named)]
+    wanted = [each for each in _reporters(result, named) if named is not None or not _is_absent(each[0], result, host)]
+    chosen = [host.live(LiveReporter, "reporter", name, options) for name, options in wanted]
     if cluster is not None:
         result = _clustered(result, cluster)
     with nullcontext() if folder is None else locked(held):
@@ -79,6 +83,18 @@ def folder_of(result: RunResult) -> Path:
     """Where the reports of a run stand that has a folder: in it, or in that of the evaluation set."""
     folder = Path(here(result, model=False))
     return folder if result.on == "dev" else folder / SETS / result.on
+
+
+def _is_absent(name: str, result: RunResult, host: PluginHost) -> bool:
+    """Whether the plugin of a reporter of the run's is not here, with a warning that says what to install."""
+    rows = map(ComponentRecord.model_validate, result.manifest.get("components", []))
+    try:
+        refuse_absent([row for row in rows if (row.kind, row.name) == ("reporter", name)], host, str(result.folder))
+    except RunFolderError as error:
+        what = f"{error.what}: its report is left out; {error.fix} brings it back"
+        warnings.warn(QatkWarning(what), stacklevel=3)
+        return True
+    return False
 
 
 def _made(out: Path) -> Path:

@@ -14,7 +14,7 @@ from rich.console import Console
 import qatk
 from commands import call, pretend_to_install
 from make_result import make_result
-from qatk.errors import RecipeError, UsageError
+from qatk.errors import QatkWarning, RecipeError, UsageError
 from qatk.plugins.attribution import explain
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveReporter
@@ -262,6 +262,20 @@ def test_a_missing_plugin_is_named_with_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest))
     assert "pip install qatk-bad==2.1" in command(*run, "--resume").stderr
     assert command("report", str(tmp_path / "run"), "--out", str(tmp_path)).returncode == 0, "a report needs no plugin"
+
+
+def test_a_run_is_reported_without_the_plugin_of_one_of_its_reporters(tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    recipe, run = write_recipe(tmp_path, train=16, dev=8, max_steps=2), tmp_path / "run"
+    host = PluginHost.discover(files=[str(tmp_path / "loud.py")], environ={})
+    qatk.run(recipe, out=run, settings=["reporters=[{use: loud}, {use: markdown}]"], host=host)
+    (run / "report.md").unlink()
+    said = rf"made with reporter 'loud' of plugin loud .*: its report is left out; qatk --plugin {tmp_path / 'loud.py'}"
+    with pytest.warns(QatkWarning, match=said):
+        qatk.report(run)
+    assert (run / "report.md").exists()
+    with pytest.raises(UsageError, match="no reporter is called 'loud'"):
+        qatk.report(run, reporters=["loud"])
 
 
 HANGING = """

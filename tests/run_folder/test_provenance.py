@@ -44,11 +44,12 @@ def test_changed_components_of_one_owner_stand_together() -> None:
     found = sorted(map(describe_component, host.components("decoder")), key=lambda row: row.name)[:2]
     rows = [row.model_copy(update={"source": "other"}) for row in found]
     rows.append(found[0].model_copy(update={"version": "0.0"}))
+    rows.append(found[0].model_copy(update={"distribution": "qatk-other", "version": "9.9"}))
     names = [f"decoder {row.name!r}" for row in rows]
     now = found[0].version
     with pytest.warns(QatkWarning) as said:
         check_suppliers(rows, host, "runs/a")
     assert [str(one.message) for one in said] == [
         f"runs/a was begun with {names[0]}, {names[1]} of qatk {now}, its source changed since; "
-        f"{names[0]} of qatk 0.0, now {now}"
+        f"{names[0]} of qatk 0.0, now {now}; {names[0]} of qatk-other 9.9, now of qatk {now}"
     ]
