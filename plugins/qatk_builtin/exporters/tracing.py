@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ OPSET = 23
 LEAST, LEAST_WITH_SPANS = (16,), (64, 256)
 """The least number of columns that graphs take: of heads that score tokens, and of those that choose among spans, which
 are no graph where windows can have fewer columns than spans tokens; the first that works."""
-_LOGGERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+_LOGGERS = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "onnx_ir")
 
 
 class ScoringGraph(nn.Module):
@@ -73,7 +74,7 @@ def trace(module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path)
     """
     example = _example(spec, sample, LEAST[0])
     graph = ScoringGraph(module, list(example))
-    head = type(getattr(module, "head", module)).__name__
+    head = type(getattr(module, "head", module))
     with _quiet(), torch.no_grad():
         try:
             outputs = list(graph.scores(*example.values()))
@@ -87,8 +88,9 @@ def trace(module: nn.Module, spec: BackboneSpec, sample: Features, folder: Path)
                 verbose=False,
             )
         except Exception as error:  # of models and heads of any kind: what torch says about them has any class
+            named = f"{head.__module__}.{head.__qualname__}"
             raise ModelError(
-                f"the head {head} on {spec.name} cannot be written as a graph: {first_line(error)[:300]}",
+                f"the head {named} on {spec.name} cannot be written as a graph: {first_line(error)[:300]}",
                 fix="use the runtime torch; a head must score spans by tensor operations for any batch and length",
             ) from error
     assert written is not None
@@ -135,7 +137,7 @@ def _quiet() -> Iterator[None]:
     for name in levels:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), redirect_stdout(None):
+        with warnings.catch_warnings(), redirect_stdout(None), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
