@@ -127,7 +127,8 @@ class Loop:
                 if self._paused:
                     return
         finally:
-            self.engine.accelerator.free_memory()  # it keeps every model it ever prepared
+            if self.engine.several:
+                self.engine.accelerator.free_memory()  # it keeps every model it ever prepared
 
     def _epoch(self) -> Iterator[TrainEvent]:
         """The steps up to the end of an epoch."""

@@ -56,7 +56,7 @@ class Step:
         self._guard = Guard(engine.device, state.step, norms=not scaled)
         self._skipped = 0
         self._network: nn.Module = state.model
-        if state.model.shards is None:
+        if engine.several and state.model.shards is None:
             self._network = engine.accelerator.prepare_model(state.model, device_placement=False)
 
     def parts(self, train: Features, rows: Int64) -> Parts:
