@@ -6,7 +6,9 @@ import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import qatk.types
@@ -39,12 +41,33 @@ def digest_of(files: Iterable[Path]) -> str:
 
 def _digest(folder: Path) -> str:
     """Of all files of a package; of a folder that is none, of those that lie in it, not below."""
+    files = _files(str(folder), deep=(folder / "__init__.py").exists())
+    return _digest_of_state(folder, frozenset((file.path, _state(file.stat())) for file in files))
+
+
+def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
+    """Those of Python that can be read."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if deep and entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path, deep=deep)
+            elif entry.name.endswith(".py") and entry.is_file() and os.access(entry, os.R_OK):
+                yield entry
+
+
+def _state(file: os.stat_result) -> tuple[int, ...]:
+    """What another content of a file changes; its time alone may be that of the content before."""
+    return file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino
+
+
+@lru_cache(maxsize=256)
+def _digest_of_state(folder: Path, files: frozenset[tuple[str, tuple[int, ...]]]) -> str:
+    """Read once in a process for each state of these files."""
     sha = hashlib.sha256()
-    for path in sorted(folder.glob("**/*.py" if (folder / "__init__.py").exists() else "*.py")):
-        if path.is_file() and os.access(path, os.R_OK):
-            content = path.read_bytes()
-            sha.update(f"{path.relative_to(folder).as_posix()}:{len(content)}:".encode())
-            sha.update(content)
+    for path in sorted(Path(name) for name, _ in files):
+        content = path.read_bytes()
+        sha.update(f"{path.relative_to(folder).as_posix()}:{len(content)}:".encode())
+        sha.update(content)
     return sha.hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from qatk.run_folder.manifest import ComponentRecord
 from qatk.run_folder.secrets import hidden
 
 PACKAGES = ("qatk", "torch", "transformers", "tokenizers", "accelerate", "datasets", "numpy", "pyarrow")
+version_of = cache(version)
+"""The version of a distribution, whose metadata a process reads once; PackageNotFoundError where it has none."""
 
 
 def describe_component(registered: Registered) -> ComponentRecord:
@@ -127,6 +130,6 @@ def processor() -> str:
 
 def _version(name: str) -> str | None:
     try:
-        return version(name)
+        return version_of(name)
     except PackageNotFoundError:
         return None

@@ -17,8 +17,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -34,6 +32,7 @@ from qatk.plugins.protocols import Tokenizer
 from qatk.plugins.sources import sources_digest
 from qatk.recipes.recipe import plain_digest
 from qatk.recipes.sections import Choice
+from qatk.run_folder.provenance import version_of
 from qatk.types.features import Features
 from qatk.types.mapped import map_array, release
 
@@ -42,7 +41,6 @@ FORMAT = 2
 ABOUT = "about.json"
 STRETCH = 2**22
 """Values of a column that are read at once."""
-_version = cache(version)
 ABANDONED_S = 24 * 3600
 """The age in seconds at which a half-written entry is taken for a killed process's."""
 
@@ -158,7 +156,7 @@ def key_basis(choice: Choice, tokenizer: Tokenizer, spec: BackboneSpec) -> dict[
         "featurizer": [registered.plugin.name, registered.name, choice.options.model_dump(mode="json")],
         "distribution": [registered.plugin.distribution, registered.plugin.version],
         "source": source,
-        "packages": [_version(name) for name in ("numpy", "qatk", "tokenizers", "transformers")],
+        "packages": [version_of(name) for name in ("numpy", "qatk", "tokenizers", "transformers")],
     }
 
 

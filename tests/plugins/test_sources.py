@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def test_what_counts_for_a_featurizer(house: Path, edited: str, counts: bool) ->
     file = house / edited
     file.write_text(file.read_text() + "# edited\n")
     assert (digest_of([stride]) != before) == counts
+
+
+def test_files_are_read_once_until_one_of_them_changes(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stride, read, plain = house / "qatk_builtin" / "featurizers" / "stride.py", list[Path](), Path.read_bytes
+    before = digest_of([stride])
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or plain(path))
+    assert digest_of([stride]) == before
+    assert not read
+    stat, text = stride.stat(), stride.read_text()
+    (other := stride.with_name("other")).write_text(text.replace("def ", "DEF "))  # as long, and as old
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(stride)
+    assert digest_of([stride]) != before
+    assert stride in read
 
 
 def test_deeper_files_of_a_room_belong_to_it(house: Path) -> None:

@@ -23,6 +23,12 @@ def test_the_cores_are_those_that_the_process_may_use(tmp_path: Path, monkeypatc
     assert ", 3 processors" in bench_html([measured], ["m"])
 
 
+def test_metadata_of_packages_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = describe_machine(["pytest"])
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: pytest.fail(f"{name} is read again"))
+    assert describe_machine(["pytest"]) == before
+
+
 def test_a_component_that_its_plugin_no_longer_has_is_named() -> None:
     host = PluginHost.discover()
     rows = [describe_component(registered) for registered in host.components("decoder")]

@@ -166,7 +166,7 @@ def test_the_format_and_the_libraries_count(chosen: Choice, monkeypatch: pytest.
         assert basis(chosen, tokenizer) != before
     for name in ("numpy", "tokenizers", "transformers"):
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_version", _other_version(name))
+            patch.setattr(module, "version_of", _other_version(name))
             assert basis(chosen, tokenizer) != before
 
 
