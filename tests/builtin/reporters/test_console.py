@@ -13,9 +13,11 @@ from rich.console import Console
 
 from make_result import CASES, Case, make_result
 from qatk.api import RunResult, TrainEvent
+from qatk.comparison.compare import compare_systems
 from qatk.display.tables import bar
 from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
+from qatk.results.comparison import System
 from qatk.results.evaluation import Evaluation, SliceRow
 from qatk.results.run import StageTime
 from qatk_builtin.reporters import ConsoleOptions
@@ -49,6 +51,15 @@ def kinds(evaluation: Evaluation) -> list[str]:
 
 def blocks(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def test_nothing_is_laid_out_for_a_quiet_console(host: PluginHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = make_result(host)
+    comparison = compare_systems([System(name, [result.evaluation], [0], {}) for name in "ab"], draws=100)
+    monkeypatch.setattr(Console, "print", lambda *_, **__: pytest.fail("Rich lays it out before it drops it"))
+    reporter, quiet = ConsoleReporter(ConsoleOptions()), Console(quiet=True)
+    reporter.report(result, None, quiet)
+    reporter.compare(comparison, None, quiet, show=1)
 
 
 @WIDTHS

@@ -35,6 +35,8 @@ class ConsoleReporter:
 
     def report(self, result: RunResult, out_dir: Path | None, console: Console) -> None:
         """Print everything to ``console``; nothing is written to ``out_dir``."""
+        if console.quiet:  # what Rich would lay out all the same
+            return
         console.print(Rule(Text(printable(result.title), "bold"), characters="━", align="left", style="cyan"))
         print_parts(console, headline(result))
         if result.sets:
@@ -57,7 +59,8 @@ class ConsoleReporter:
         """Print a comparison to ``console``, with ``show`` examples of each sort; ``file`` is left alone."""
         from qatk_builtin.reporters.console.comparison import print_comparison
 
-        print_comparison(comparison, console, show)
+        if not console.quiet:
+            print_comparison(comparison, console, show)
 
     def _cases(self, result: RunResult, console: Console) -> Iterator[tuple[Text | str, list[RenderableType]]]:
         evaluation = result.evaluation
