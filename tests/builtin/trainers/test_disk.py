@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForQuestionAnswering
+from transformers import AutoModelForQuestionAnswering, BertForQuestionAnswering
 
 from model_tools import FORMS, windows
 from qatk.api import ModelError, StorageError
@@ -18,6 +18,15 @@ from qatk_builtin.heads.linear import LinearSpans
 from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.checkpoint import HEAD_WEIGHTS
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
+
+
+def test_the_class_of_transformers_is_tried_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, hf = trainer(), backbone(tmp_path)
+    model = assemble(engine, hf)
+    assert engine.describe(model)["saved_as"] == "BertForQuestionAnswering"
+    monkeypatch.setattr(BertForQuestionAnswering, "__init__", lambda *_: pytest.fail("it is built again"))
+    engine.save(model, tmp_path, state=False)
+    assert engine.describe(assemble(engine, hf))["saved_as"] == "BertForQuestionAnswering"
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -145,11 +145,22 @@ def _as_question_answering(model: QAModel) -> tuple[type[PreTrainedModel], dict[
     inner, outer = encoder_state(model), dict(cast(CheckpointModule, model.head).checkpoint_state())
     for qa_class in _qa_classes(config):
         weights = {f"{qa_class.base_model_prefix}.{name}": value for name, value in inner.items()} | outer
-        with torch.device("meta"):
-            theirs = qa_class(copy.deepcopy(config)).state_dict()
-        if {n: v.shape for n, v in weights.items()} == {n: v.shape for n, v in theirs.items()}:
+        if {n: v.shape for n, v in weights.items()} == _form(qa_class, config):
             return qa_class, weights
     return None
+
+
+def _form(qa_class: type[PreTrainedModel], config: PretrainedConfig) -> Mapping[str, torch.Size]:
+    """Names and shapes of the class's weights with this configuration, found out once in a process."""
+    key = qa_class, config.to_json_string(use_diff=False)
+    if key not in _FORMS:
+        with torch.device("meta"):
+            theirs = qa_class(copy.deepcopy(config)).state_dict()
+        _FORMS[key] = {n: v.shape for n, v in theirs.items()}
+    return _FORMS[key]
+
+
+_FORMS: dict[tuple[type[PreTrainedModel], str], Mapping[str, torch.Size]] = {}
 
 
 def _load_question_answering(model: QAModel, state: dict[str, Tensor]) -> None:
