@@ -73,6 +73,7 @@ def test_what_an_exception_says_first_is_its_type_where_it_says_nothing(said: st
         ("log in with hf_AbCdEfGhIjKlMnOpQrStUvWx", "log in with hf_***"),
         ("https://x/y?token=abc&X-Amz-Signature=f00&b=2", "https://x/y?token=***&X-Amz-Signature=***&b=2"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("authorization:Basic YTpi", "authorization:Basic ***"),
         ("someone@example.org, pad_token=[PAD], hf_hub, basic understanding, a://b/c@d", None),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 _TINY = 1e-300
+"""In the place of zero, which is to be divided by."""
 _STEPS = 10_000
 
 
@@ -41,20 +42,16 @@ def lower_limit(wrong: float, count: float, confidence: float) -> float:
 
 def _fraction(a: float, b: float, x: float) -> float:
     """The continued fraction of the incomplete beta function (Abramowitz and Stegun 1964, 26.5.8), by Lentz (1976)."""
-    front, inverse = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
+    front, inverse = 1.0, 1 / ((1 - (a + b) * x / (a + 1)) or _TINY)
     value = inverse
     for m in range(1, _STEPS):
         for factor in (
             m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
         ):
-            inverse = 1 / _not_zero(1 + factor * inverse)
-            front = _not_zero(1 + factor / front)
+            inverse = 1 / ((1 + factor * inverse) or _TINY)
+            front = (1 + factor / front) or _TINY
             value *= front * inverse
         if abs(front * inverse - 1) < 1e-15:
             break
     return value
-
-
-def _not_zero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY
