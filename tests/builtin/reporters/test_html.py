@@ -37,6 +37,7 @@ from qatk.evaluation.error_kinds import KINDS, error_kinds_of
 from qatk.plugins.host import PluginHost
 from qatk.results.comparison import System
 from qatk.run_folder.copies import here
+from qatk_builtin.reporters.html import document
 from qatk_builtin.reporters.html.charts import curve, diagonal
 from qatk_builtin.reporters.html.costs import costs_chart, frontier
 from qatk_builtin.reporters.html.curves import learning_chart
@@ -63,6 +64,13 @@ def test_page_shows_the_figures_of_the_run(page: Path, host: PluginHost) -> None
     assert "The official script's best F1" not in text, "it is the best of the sweep too"
     for title in ("Threshold sweep", "Precision and recall", "Reliability", "Slices", "Learning curve"):
         assert title in text
+
+
+def test_what_all_pages_share_is_hashed_once(
+    page: Path, host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document, "content_policy", lambda *_: pytest.fail("a megabyte is hashed again"))
+    assert run_page(tmp_path / "report.html", host).read_bytes() == page.read_bytes()
 
 
 def test_the_agreement_of_annotators_is_shown(host: PluginHost, tmp_path: Path) -> None:

@@ -71,12 +71,11 @@ def write_page(
     """
     charts = list(_charts(systems, comparison, run))
     held = browser(systems, comparison, questions)
-    style, script, vega = page_style(), _script(), vega_bundle()
     text: str = _template().render(
-        policy=content_policy([vega, script], style),
-        style=Markup(style),
-        vega=Markup(vega),
-        script=Markup(script),
+        policy=_policy(),
+        style=Markup(page_style()),
+        vega=Markup(vega_bundle()),
+        script=Markup(_script()),
         charts=charts,
         specs=_json(_printable([[view.spec for view in chart.views] for chart in charts])),
         about=_json(held.about),
@@ -229,6 +228,11 @@ def _printable(value: object) -> object:
 @cache
 def _script() -> str:
     return page_script(_asset(f"{name}.js") for name in PARTS)
+
+
+@cache
+def _policy() -> str:
+    return content_policy([vega_bundle(), _script()], page_style())
 
 
 @cache

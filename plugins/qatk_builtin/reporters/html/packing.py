@@ -46,7 +46,11 @@ def pack(columns: Mapping[str, Column]) -> tuple[list[list[object]], str]:
 
 def whole(text: str) -> str:
     """``text`` with U+FFFD for lone halves of surrogate pairs, which no encoding has; as many characters as before."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    try:
+        text.encode()  # a tenth of the time that a pattern takes over a page
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text)
+    return text
 
 
 def _encode(column: Column) -> list[tuple[str, int, bytes, int]]:
