@@ -1,7 +1,8 @@
 """Parts and samples of examples: whole articles or contexts, drawn by a seed, the same ones on every machine.
 
 What is drawn hangs on the seed and the ids alone: each question is given a number, the SHA-256 of both, and comes in
-their order. So the order of the data does not matter, and a larger sample holds the smaller ones.
+their order. So the order of the data does not matter, and a larger sample holds the smaller ones. Where the data has
+grown, an earlier split decides about what it had.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Literal
 import numpy as np
 
 from qatk.arguments import whole
+from qatk.data.keeping import Kept, kept_parts
 from qatk.errors import DataError, UsageError, counted
-from qatk.types import Clusters, Examples, Int64, clusters_of, contexts_of
+from qatk.types import Clusters, Examples, Int64, RawExamples, clusters_of, contexts_of
 
 Size = float | Literal["rest"] | None
 """How much a part is to have; ``"rest"`` or ``None``: what the others leave."""
@@ -35,6 +37,9 @@ class Split:
         wanted: how many questions each part was to have.
         clusters: what was kept together: articles, contexts or the values of a column.
         joined: how many of these were put together with others, for they share a context.
+        kept: how many of them stand where an earlier split had them; ``None`` without one.
+        torn: how many of these have questions in several parts of it, or share contexts with others that have.
+        absent: how many of its questions are not in the data, nor others of their cluster.
     """
 
     rows: Mapping[str, Int64]
@@ -42,6 +47,9 @@ class Split:
     wanted: Mapping[str, float]
     clusters: Clusters
     joined: int
+    kept: int | None = None
+    torn: int = 0
+    absent: int = 0
 
 
 def split(
@@ -52,6 +60,7 @@ def split(
     by: str | None = None,
     seed: int = 0,
     stratify: bool = False,
+    keep: Mapping[str, Examples | RawExamples] | None = None,
 ) -> Split:
     """Divide examples by article or context, so that no context stands in two parts.
 
@@ -67,9 +76,12 @@ def split(
             two titles differ.
         seed: of the draw.
         stratify: let each part have its share of the questions with an answer, and of those without.
+        keep: the parts of an earlier split by name. A group of which a context, the title or value, or a question (id
+            and text) stands in one of them stays there; the others fill the parts up to their sizes.
 
     Raises:
-        UsageError: for shares or counts that cannot be, and a column that is not there.
+        UsageError: for shares or counts that cannot be, a column that is not there, and earlier parts that have no
+            size.
         DataError: where there are fewer groups than parts, or a part would stay empty.
     """
     wanted = _wanted(len(examples), shares, counts)
@@ -83,12 +95,14 @@ def split(
     strata = _strata(examples, stratify)
     left = len(examples) - sum(wanted.values())
     sizes = [*wanted.values(), *([left] if left >= 0.5 else [])]
-    part = np.array(_allot(_counts(group, strata), _order(examples, seed, group), sizes), np.int64)[group]
+    kept = Kept([-1] * groups) if keep is None else kept_parts(examples, clusters, group, keep, list(wanted))
+    chosen = _allot(_counts(group, strata), _order(examples, seed, group), sizes, kept.part)
+    part = np.array(chosen, np.int64)[group]
     rows = {name: np.flatnonzero(part == k) for k, name in enumerate(wanted)}
     if empty := [name for name, held in rows.items() if not len(held)]:
         what = f"no {clusters.kind} fits into {' and '.join(empty)}: there are {groups}, of unlike sizes"
         raise DataError(what, fix="give it more questions, split by context, or take another seed")
-    return Split(rows, np.flatnonzero(part == len(wanted)), wanted, clusters, joined)
+    return Split(rows, np.flatnonzero(part == len(wanted)), wanted, clusters, joined, *kept[1:])
 
 
 def sample(examples: Examples, number: int, *, by: str | None = None, seed: int = 0) -> Int64:
@@ -197,7 +211,7 @@ def _counts(group: Int64, strata: Int64) -> list[list[int]]:
     return found
 
 
-def _allot(counts: Sequence[Sequence[int]], order: Int64, sizes: Sequence[float]) -> list[int]:
+def _allot(counts: Sequence[Sequence[int]], order: Int64, sizes: Sequence[float], kept: Sequence[int]) -> list[int]:
     """The part of each group: near to the least sum over parts and strata of (held - due)² / due.
 
     In plain Python, whose sums are the same on every machine.
@@ -206,6 +220,7 @@ def _allot(counts: Sequence[Sequence[int]], order: Int64, sizes: Sequence[float]
         counts: questions of each group by stratum.
         order: of the groups.
         sizes: questions that each part is to have.
+        kept: the part of each group that has one already, else -1.
     """
     totals = [sum(column) for column in zip(*counts, strict=True)]
     due = [[size * total / sum(totals) for total in totals] for size in sizes]
@@ -220,10 +235,14 @@ def _allot(counts: Sequence[Sequence[int]], order: Int64, sizes: Sequence[float]
     def move(part: int, of: Sequence[int], sign: int) -> None:
         held[part] = [has + sign * add for has, add in zip(held[part], of, strict=True)]
 
-    chosen = [-1] * len(counts)
+    chosen = list(kept)
+    for group, part in enumerate(kept):
+        if part >= 0:
+            move(part, counts[group], 1)
+    free = [group for group in order.tolist() if kept[group] < 0]
     for _ in range(_PASSES):
         before = list(chosen)
-        for group in order.tolist():
+        for group in free:
             if chosen[group] >= 0:
                 move(chosen[group], counts[group], -1)
             chosen[group] = min(range(len(sizes)), key=lambda part: cost(part, counts[group]))

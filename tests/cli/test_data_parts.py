@@ -41,6 +41,25 @@ def test_a_split_writes_its_parts_and_says_what_it_did(tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["dev.csv", "dev.json", "train.csv", "train.json"]
 
 
+def test_a_split_keeps_what_an_earlier_one_divided(tmp_path: Path) -> None:
+    old, new, shares = tmp_path / "old", tmp_path / "new", ["--shares", "train=0.7,test=rest", "--by", "context"]
+    call("sample", tmp_path / "few.csv", *RUN, "-n", "40", "--by", "context")
+    call("convert", tmp_path / "all.jsonl", *RUN)
+    call("split", tmp_path / "few.csv", "--out", old, *shares)
+    kept = json.loads(call("split", tmp_path / "all.jsonl", "--out", new, *shares, "--keep", old, "--json"))
+    few = set(ids(tmp_path / "few.csv"))
+    for name in ("train", "test"):
+        assert set(ids(old / f"{name}.csv")) == set(ids(new / f"{name}.jsonl")) & few
+    contexts = sum(part["contexts"] for part in kept["parts"].values())
+    assert 0 < kept["kept"] < contexts
+    assert (kept["torn"], kept["absent"]) == (0, 0)
+    again = ["split", tmp_path / "all.jsonl", "--out", tmp_path / "third", "--by", "context", "--keep", old]
+    said = CliRunner().invoke(app, ["data", *map(str, again), "--shares", "train=1"])
+    gone = {row["context"] for row in json.loads(call("show", old / "test.csv", "--json", "-n", "1000"))}
+    assert f"{kept['kept'] - len(gone)} of {contexts} contexts stayed" in said.output
+    assert f"{old / 'test.csv'}: no part is called so; its questions are divided anew" in said.output
+
+
 def test_a_split_has_the_form_of_its_data(tmp_path: Path) -> None:
     call("convert", tmp_path / "all.csv", *RUN)
     call("split", tmp_path / "all.csv", "--out", tmp_path, "--counts", "few=10", "--by", "context")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from qatk.api import DataError, Examples, UsageError
 from qatk.data import sample, split
+from qatk.errors import DataWarning
 
 
 def examples_of(titles: list[str], contexts: list[int], answered: list[bool]) -> Examples:
@@ -109,6 +111,46 @@ def test_the_seed_decides_and_neither_machine_nor_order_does() -> None:
     assert ids(shuffled, 0) == ids(examples, 0)
     first = [examples.id[row] for row in split(examples, shares=wanted).rows["dev"]][:6]
     assert first == ["q57", "q58", "q59", "q60", "q61", "q62"]  # as any machine has it
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_what_an_earlier_split_divided_stays_where_it_was_as_the_data_grows(stratify: bool) -> None:
+    grown, wanted = articles(), {"train": 0.7, "dev": 0.2, "test": 0.1}
+    old = grown.take(np.flatnonzero([int(title[1:]) < 40 for title in grown.title]))
+    before = {name: old.take(rows) for name, rows in split(old, shares=wanted, stratify=stratify).rows.items()}
+    made = split(grown, shares=wanted, stratify=stratify, keep=before)
+    assert made.kept == 40
+    for name, rows in made.rows.items():
+        assert set(before[name].id) == {grown.id[row] for row in rows} & set(old.id)
+        assert abs(len(rows) - made.wanted[name]) <= 3, name
+
+
+def test_a_group_is_known_by_its_title_a_context_or_a_question() -> None:
+    old = examples_of(["a", "a", "b", "c", "d"], [0, 1, 2, 3, 4], [True] * 5)
+    parts = {"x": old.take([0, 1, 2]), "y": old.take([3, 4])}
+    renamed = examples_of(["a", "B", "c", "D", "e", "f"], [5, 2, 6, 7, 8, 9], [True] * 6)
+    grown = replace(renamed, id=["n0", "n1", "n2", "q4", "q0", "n5"], question=["?", "?", "?", "?", "!", "?"])
+    made = split(grown, shares={"x": 0.5, "y": 0.5}, keep=parts)
+    assert made.kept == 4  # by title, context, title, and id with text; e has an id of another question
+    assert {"n0", "n1"} <= {grown.id[row] for row in made.rows["x"]}
+    assert {"n2", "q4"} <= {grown.id[row] for row in made.rows["y"]}
+
+
+def test_groups_that_an_earlier_split_tore_and_those_that_are_gone_are_told() -> None:
+    old = examples_of(list("aaabc"), [0, 1, 2, 3, 4], [True] * 5)
+    parts = {"y": old.take([0, 3, 4]), "x": old.take([1, 2])}
+    grown = examples_of(list("aaade"), [0, 1, 2, 5, 6], [True] * 5)
+    grown = replace(grown, id=["q0", "q1", "q2", "n3", "n4"])
+    with pytest.warns(DataWarning) as said:
+        made = split(grown, shares={"x": 0.6, "y": 0.4}, keep=parts)
+    assert (made.kept, made.torn, made.absent) == (1, 1, 2)
+    assert made.rows["x"].tolist() == [0, 1, 2]
+    assert [str(each.message) for each in said] == [
+        "1 article stands in several parts of the earlier split, and now where most of it was: q0, q1, q2",
+        "the data has nothing of the article of 2 questions of the earlier split: q3, q4",
+    ]
+    with pytest.raises(UsageError, match="the earlier split has 'y', none of the parts that are due\n  give each a"):
+        split(grown, shares={"x": 1.0}, keep=parts)
 
 
 def test_articles_that_share_a_context_stay_together() -> None:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from qatk.cli.data.options import Force
-from qatk.cli.reading import read_examples
+from qatk.cli.reading import live_dataset, read_examples, with_column
 from qatk.cli.shared import Data, Json, Set, Use, output, plain_warnings, plugin_host, print_json
 from qatk.cli.written import another, unwritten
-from qatk.errors import UsageError, counted, visible
+from qatk.errors import DataWarning, UsageError, counted, visible
 from qatk.files import ending
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from qatk.data import Split
-    from qatk.types import Examples
+    from qatk.plugins.host import PluginHost
+    from qatk.types import Examples, RawExamples
 
 Number = TypeVar("Number", int, float)
 REST = "rest"
@@ -50,6 +52,13 @@ def split_command(
     stratify: Annotated[
         bool, typer.Option("--stratify", help="Give each part its share of the questions without an answer.")
     ] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of an earlier split: what stands in its files stays in these parts, and the rest is divided.",
+        ),
+    ] = None,
     to: Annotated[
         str | None,
         typer.Option(metavar="FORM", help="squad, jsonl, csv or parquet.", show_default="as DATA, or squad"),
@@ -61,11 +70,13 @@ def split_command(
 ) -> None:
     """Divide data into parts, by article or context: no context stands in two parts.
 
-    The parts depend on the seed and the ids alone, not on the machine or the order of the data. Their sizes are as near
-    to those wanted as whole articles allow. Without --by, articles (titles) are kept together, or contexts where no two
-    titles differ.
+    The parts depend on the seed and the questions of the data, not on the machine or their order. Their sizes are as
+    near to those wanted as whole articles allow. Without --by, articles (titles) are kept together, or contexts where
+    no two titles differ. More or fewer questions make other parts: with --keep, what an earlier split divided stays
+    where it is.
 
-    Example: qatk data split train-v2.0.json --out parts --shares train=0.9,dev=0.1 --stratify.
+    Examples: qatk data split train-v2.0.json --out parts --shares train=0.9,dev=0.1 --stratify; qatk data split
+    grown.csv --out parts2 --shares train=0.8,dev=0.2 --keep parts.
     """
     from qatk.data import split
 
@@ -73,8 +84,10 @@ def split_command(
     if out is None:
         raise UsageError("the option --out is missing", fix="name the folder for the files: --out DIR")
     by_share, by_count = _parts("--shares", shares, float), _parts("--counts", counts, int)
-    examples = read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True)
-    made = split(examples, shares=by_share, counts=by_count, by=by, seed=seed, stratify=stratify)
+    host = plugin_host(context)
+    earlier = None if keep is None else _earlier(keep, list(by_share or by_count or {}), data, by, host)
+    examples = read_examples(host, use, data, settings or [], whole=True, gold=True)
+    made = split(examples, shares=by_share, counts=by_count, by=by, seed=seed, stratify=stratify, keep=earlier)
     end = _form(to, data, examples)
     files = {name: unwritten(another(data, out / f"{name}{end}"), force=force) for name in made.rows}
     _write(examples, made, files, out)
@@ -106,6 +119,36 @@ def _parts(option: str, text: str | None, kind: Callable[[str], Number]) -> dict
                 what, where=option, fix=f"{name}={'500' if kind is int else '0.2'}, or {name}={REST}"
             ) from None
     return found
+
+
+def _earlier(
+    folder: Path, names: Sequence[str], data: str | None, by: str | None, host: PluginHost
+) -> dict[str, RawExamples]:
+    """The parts of an earlier split: of the files of a folder, those that are called as the parts that are due."""
+    from qatk.data import ENDINGS
+
+    if not folder.is_dir():
+        raise UsageError("there is no such folder", where=f"--keep {folder}", fix="name that of an earlier split")
+    files: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        if (end := ending(file)) in ENDINGS and file.is_file():
+            files.setdefault(file.name[: file.name.lower().rindex(end)], []).append(file)
+    kept = {name: files.pop(name) for name in names if name in files}
+    if not kept:
+        what = f"no file in it is called as a part: {', '.join(names)}"
+        raise UsageError(what, where=f"--keep {folder}", fix="name the parts as the earlier split did")
+    for held in kept.values():
+        if len(held) > 1:
+            what = f"{' and '.join(visible(file.name) for file in held)} are of one part"
+            raise UsageError(what, where=f"--keep {folder}", fix="leave one of them in the folder")
+    endings = {ending(file) for held in kept.values() for file in held}
+    for file in (file for held in files.values() for file in held if ending(file) in endings):
+        if data is None or not file.samefile(data):
+            warnings.warn(DataWarning(f"{file}: no part is called so; its questions are divided anew"), stacklevel=2)
+    column = None if by in ("title", "context") else by
+    return {
+        name: live_dataset(host, None, str(file), with_column(None, column)).raw() for name, (file,) in kept.items()
+    }
 
 
 def _form(to: str | None, data: str | None, examples: Examples) -> str:
@@ -148,7 +191,8 @@ def _plain(examples: Examples, made: Split, files: Mapping[str, Path], seed: int
         for name, file in files.items()
     }
     how = {"by": made.clusters.kind, "seed": seed, "stratify": stratify, "joined": made.joined}
-    return {"parts": parts, "left_out": len(made.left), **how}
+    kept = {} if made.kept is None else {"kept": made.kept, "torn": made.torn, "absent": made.absent}
+    return {"parts": parts, "left_out": len(made.left), **how, **kept}
 
 
 def _table(examples: Examples, made: Split, files: Mapping[str, Path]) -> Table:
@@ -173,6 +217,9 @@ def _said(made: Split, folder: Path, seed: int, stratify: bool) -> str:
     said = [f"Written into {visible(str(folder))}.", how, "No context stands in two parts."]
     if made.joined:
         said.append(f"{counted(made.joined, visible(kind))} that share contexts with others were kept together.")
+    if made.kept is not None:
+        of = counted(made.clusters.count, visible(kind))
+        said.append(f"{made.kept:,} of {of} stayed in the parts of the earlier split.")
     if len(made.left):
         said.append(f"{counted(len(made.left), 'question')} in no part.")
     return " ".join([*said, *([f"{made.clusters.note}."] if made.clusters.note else [])])
