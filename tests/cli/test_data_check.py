@@ -132,6 +132,22 @@ def test_what_is_mended_is_listed_and_written(broken: str, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.parametrize(("show", "lines"), [([], 3), (["--show", "0"], 0), (["--show", "9"], 5)])
+def test_as_many_changes_are_shown_as_are_wanted_and_places_that_were_found_are_counted(
+    show: list[str], lines: int, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "rows.csv", tmp_path / "mended.csv"
+    rows = [f"q{k},Who?,Ann met Bob.,{'Ann' if k < 7 else 'Ann '}" for k in range(12)]
+    path.write_text("\n".join(["id,question,context,answers", *rows]))
+    said = check(str(path), "--fix", str(out), *show).stdout.splitlines()
+    padded = [f"q{k} padded-answer: 'Ann ' -> 'Ann'" for k in range(7, 7 + lines)]
+    rest = {3: ["padded-answer: and 2 more"], 0: ["padded-answer: 5 changes"]}.get(lines, [])
+    changes = ["unknown-place: places found for 12 answers", *padded, *rest, f"{out}: 17 changes"]
+    assert said[: len(changes)] == changes
+    found = json.loads(check(str(path), "--fix", str(out), "--force", *show, "--json").stdout)
+    assert len(found["changes"]) == 17
+
+
 def test_a_program_gets_the_changes(broken: str, tmp_path: Path) -> None:
     found = json.loads(check(broken, "--fix", str(tmp_path / "mended.csv"), "--json").stdout)
     assert found["changes"][-1] == {

@@ -75,12 +75,12 @@ def check_command(
         typer.Option(
             "--fix",
             metavar="OUT",
-            help="Mend what is safe to mend, list each change, and write the data to this file: .json (SQuAD), .jsonl, "
+            help="Mend what is safe to mend, list the changes, and write the data to this file: .json (SQuAD), .jsonl, "
             ".csv or .parquet; the first three also with .gz. Findings are then those that are left.",
         ),
     ] = None,
     force: Force = False,
-    show: Annotated[int, typer.Option(min=0, metavar="N", help="Number of examples of each kind.")] = 3,
+    show: Annotated[int, typer.Option(min=0, metavar="N", help="Number of examples and changes of each kind.")] = 3,
     language: Language = None,
     language_column: LanguageColumn = None,
     use: Use = None,
@@ -114,7 +114,7 @@ def check_command(
         print_json({**quality.plain(), **({} if out is None else {"changes": [vars(each) for each in changes]})})
     else:
         if out is not None:
-            _print_changes(output(), changes, out, placed=raw.ids_made)
+            _print_changes(output(), changes, out, show, placed=raw.ids_made)
         _print(output(), quality)
     if out is not None:
         _write(raw, out, data)
@@ -149,14 +149,27 @@ def _write(raw: RawExamples, out: Path, data: str | None) -> None:
     save(unchecked(raw, data or str(out), look=form_of(out) == "squad"), out, look=True)
 
 
-def _print_changes(console: Console, changes: Sequence[Change], out: Path, *, placed: bool) -> None:
-    """The changes, each with its question's id, or its place where the data has no ids."""
+def _print_changes(console: Console, changes: Sequence[Change], out: Path, show: int, *, placed: bool) -> None:
+    """The first changes of each kind, by their questions' ids, or their places where the data has no ids.
+
+    Of answers that were given the places where they stand there is nothing to see but the number.
+    """
     from rich.text import Text
 
+    kinds: dict[str, list[Change]] = {}
     for change in changes:
-        before, after = _pieces(change)
-        line = Text(f"{visible(change.place if placed else change.id)} {change.kind}: {before} -> {after}")
-        console.print(line, soft_wrap=True)
+        kinds.setdefault(change.kind, []).append(change)
+    for kind, of_kind in kinds.items():
+        if kind == "unknown-place":
+            console.print(Text(f"{kind}: places found for {counted(len(of_kind), 'answer')}"), soft_wrap=True)
+            continue
+        for change in of_kind[:show]:
+            before, after = _pieces(change)
+            line = Text(f"{visible(change.place if placed else change.id)} {kind}: {before} -> {after}")
+            console.print(line, soft_wrap=True)
+        if (more := len(of_kind) - show) > 0:
+            rest = f"and {more:,} more" if show else counted(more, "change")
+            console.print(Text(f"{kind}: {rest}"), soft_wrap=True)
     console.print(f"{visible(str(out))}: {counted(len(changes), 'change')}\n", soft_wrap=True, markup=False)
 
 
