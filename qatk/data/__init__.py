@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from qatk.data.quality import check as check
     from qatk.data.quality import fix as fix
     from qatk.data.reading import read as read
+    from qatk.data.reading import read_rows as read_rows
     from qatk.data.stats import Spread as Spread
     from qatk.data.stats import Stats as Stats
     from qatk.data.stats import describe as describe
@@ -45,7 +46,7 @@ _HOMES = {
     "qatk.data.convert": ("ENDINGS", "FORMS", "Saved", "form_of", "rendered", "save"),
     "qatk.data.parts": ("Split", "sample", "split"),
     "qatk.data.quality": ("Change", "Finding", "Quality", "check", "fix"),
-    "qatk.data.reading": ("read",),
+    "qatk.data.reading": ("read", "read_rows"),
     "qatk.data.stats": ("Spread", "Stats", "describe"),
     "qatk.data.stats_page": ("HEADERS", "charts_of", "count_rows", "length_rows", "stats_html"),
 }
@@ -80,6 +81,7 @@ __all__ = [
     "overlapping_spans",
     "pairs",
     "read",
+    "read_rows",
     "rendered",
     "sample",
     "save",

@@ -135,7 +135,8 @@ def _bad_answers_error(examples: Examples, bad: Int64, where: str, name: Callabl
     blank = any(not examples.answer_text[k].strip() for k in bad.tolist())
     wrong = f"{'blank or ' if blank else ''}not at the given answer_start"
     what = f"{many} {'is' if len(bad) == 1 else 'are'} {wrong}:"
-    fix = "bad_answers: fix moves them to where their text occurs, skip leaves them out, keep scores them"
+    fix = "bad_answers: fix moves them to where their text occurs, skip leaves them out, keep scores them; "
+    fix += "`qatk data check FILE --fix OUT` also mends others, and shows what it does"
     return DataError("\n    ".join([what, *lines, *more]), where=where, fix=fix)
 
 

@@ -157,7 +157,7 @@ class Examples:
         if ambiguous not in get_args(Ambiguous):
             raise UsageError(f"ambiguous is {ambiguous!r}", fix="use 'first', 'last' or 'unknown'")
         read = Rows(arrow_table(rows, where), where, roles, columns)
-        fix = "mend these rows, or leave them out"
+        fix = "mend these rows, or leave them out; qatk.data.read_rows takes all, to mend (fix) or leave out (strict)"
         return cls(**read.columns(ambiguous, if_absent=fix, if_outside=fix))
 
     def __len__(self) -> int:

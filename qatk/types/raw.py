@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from qatk.types.examples import Examples
 from qatk.types.ids import is_made
 from qatk.types.ragged import owners, ragged_rows
 from qatk.types.starts import UNKNOWN, Ambiguous
+
+if TYPE_CHECKING:
+    from qatk.types.rows import Rows
 
 T = TypeVar("T")
 
@@ -143,6 +146,22 @@ class RawExamples:
             columns=examples.columns,
             place=place,
             ids_made=n > 0 and all(is_made(name, *asked) for name, *asked in _with_context(examples)),
+        )
+
+    @classmethod
+    def of_rows(
+        cls, rows: Rows, ambiguous: Ambiguous = "first", place: Callable[[int], str] = row_number
+    ) -> RawExamples:
+        """What stands in rows: blanks are kept, null is ``""``, and places of answers are left out, not found."""
+        unread = list[tuple[int, str]]()
+        columns, starts, found = rows.as_they_stand(unread, ambiguous)
+        return replace(
+            cls.of(Examples(**columns), place),
+            answer_start=starts,
+            ambiguous=ambiguous if found else None,
+            impossible=rows.impossible(unread),
+            unread=unread,
+            ids_made="id" not in rows.roles,
         )
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
 import pytest
 
-from qatk.data import BadAnswers, check, describe, fix, read, save, strict
+from qatk.data import BadAnswers, check, describe, fix, read, read_rows, save, strict
 from qatk.errors import DataError, DataWarning, UsageError
 from qatk.plugins.endings import reader_of
 from qatk.plugins.host import PluginHost
@@ -101,3 +102,35 @@ def test_what_is_no_data_is_refused(take: Callable[[Any], object]) -> None:
             UsageError, match=r"no examples but an object of type (str|list|NoneType)\n  read a file by"
         ):
             take(wrong)
+
+
+def test_rows_at_hand_are_read_as_those_of_a_file(tmp_path: Path) -> None:
+    rows = [
+        {"question": "What is old?", "passage": "The mill of Delft is old.", "answers": "the mill of Delft.", "n": "1"},
+        {"question": "Who?", "passage": "The mill of Delft is old.", "answers": "Ann", "n": "2"},
+    ]
+    roles = {"context": "passage"}
+    with pytest.raises(DataError, match=r"2 answers are not in the context.*\n.*\n.*\n.*qatk.data.read_rows takes all"):
+        Examples.from_rows(rows, roles=roles)
+    raw = read_rows(rows, roles=roles)
+    pd.DataFrame(rows).to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    from_file = read(tmp_path / "rows.jsonl", roles=roles)
+    assert check(raw).plain() == check(replace(from_file, place=raw.place)).plain()
+    mended, changes = fix(raw)
+    assert [(change.place, change.kind) for change in changes] == [
+        ("row 0", "padded-answer"),
+        ("row 0", "misspelt-answer"),
+    ]
+    with pytest.warns(DataWarning, match="1 question left out"):
+        kept = strict(mended, "skip")
+    assert (kept.spans_of(0), len(kept), kept.columns["n"]) == ([(0, 17)], 1, ["1"])
+    with pytest.raises(UsageError, match="ambiguous is 'any'"):
+        read_rows(rows, ambiguous="any")  # type: ignore[arg-type]
+
+
+def test_bad_answers_name_what_mends_more(tmp_path: Path, host: PluginHost) -> None:
+    (tmp_path / "rows.csv").write_text("question,context,answers\nWho?,Ann met Bob.,Ann.\n")
+    with pytest.raises(DataError, match="scores them; `qatk data check FILE --fix OUT` also mends others"):
+        loaded_by(host, tmp_path / "rows.csv")
+    with pytest.raises(DataError, match="scores them; `qatk data check FILE --fix OUT` also mends others"):
+        strict(read(tmp_path / "rows.csv"))

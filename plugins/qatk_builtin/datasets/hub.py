@@ -18,7 +18,7 @@ from qatk.files import causes, ending, first_line, hub_errors, is_of_network, is
 from qatk.types import Rows
 from qatk_builtin.datasets import HubOptions
 from qatk_builtin.datasets.columns import Columned
-from qatk_builtin.datasets.rows import checked_rows, raw_rows
+from qatk_builtin.datasets.rows import checked_rows
 
 _BUILDERS = {
     **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
@@ -50,7 +50,7 @@ class HubDataset(Columned[HubOptions]):
 
     def _read(self) -> RawExamples:
         """Fetch or read the rows, right or wrong."""
-        return raw_rows(self._rows(), self.options.ambiguous, _place)
+        return RawExamples.of_rows(self._rows(), self.options.ambiguous, _place)
 
     def _rows(self) -> Rows:
         where = f"{self.options.name} ({self.options.split})"

@@ -1,11 +1,10 @@
-"""Rows of any source as examples, and as they stand there: by the options that such datasets share."""
+"""Rows of any source as examples, by the options that such datasets share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from qatk.api import Examples, RawExamples
+from qatk.api import Examples
 from qatk.data import BadAnswers, checked
 from qatk.types import Rows
 from qatk_builtin.datasets.table_options import Ambiguous
@@ -20,23 +19,12 @@ def checked_rows(rows: Rows, ambiguous: Ambiguous, policy: BadAnswers, place: Pl
     Raises:
         DataError: where a row cannot be read, or as :func:`qatk.data.strict`.
     """
-    absent = "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them"
+    absent = (
+        "bad_answers: fix looks for other blanks and case, skip leaves them out, keep scores them; "
+        "`qatk data check FILE --fix OUT` also mends others, and shows what it does"
+    )
     outside = "correct them, or leave them out (bad_answers: skip)"  # they have no text to keep
     refused = absent if policy == "error" else None, outside if policy in ("error", "keep") else None
     columns = rows.columns(ambiguous, if_absent=refused[0], if_outside=refused[1])
     examples = Examples(**columns)
     return checked(examples, policy, rows.where, examples.id.__getitem__ if "id" in rows.roles else place)
-
-
-def raw_rows(rows: Rows, ambiguous: Ambiguous, place: Place) -> RawExamples:
-    """What stands there: blanks are kept, null is ``""``, and places of answers are left out, not found."""
-    unread = list[tuple[int, str]]()
-    columns, starts, found = rows.as_they_stand(unread, ambiguous)
-    return replace(
-        RawExamples.of(Examples(**columns), place),
-        answer_start=starts,
-        ambiguous=ambiguous if found else None,
-        impossible=rows.impossible(unread),
-        unread=unread,
-        ids_made="id" not in rows.roles,
-    )

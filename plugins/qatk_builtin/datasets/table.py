@@ -9,7 +9,7 @@ import pyarrow as pa
 from qatk.api import Examples, RawExamples
 from qatk.types import OneColumn, Rows, usual_name
 from qatk_builtin.datasets.columns import Columned
-from qatk_builtin.datasets.rows import checked_rows, raw_rows
+from qatk_builtin.datasets.rows import checked_rows
 from qatk_builtin.datasets.table_csv import CsvForm
 from qatk_builtin.datasets.table_files import read_tables
 from qatk_builtin.datasets.table_options import TableOptions
@@ -48,7 +48,7 @@ class TableDataset(Columned[TableOptions]):
     def _read(self) -> RawExamples:
         """What stands in the files: blanks are kept, null is ``""``, and places of answers are left out, not found."""
         table, place = read_tables(self._paths, self._form, self._roles)
-        return raw_rows(self._rows(table, place), self.options.ambiguous, place)
+        return RawExamples.of_rows(self._rows(table, place), self.options.ambiguous, place)
 
     @property
     def _paths(self) -> list[str]:
