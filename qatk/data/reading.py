@@ -46,6 +46,7 @@ def read_rows(
     roles: NamedColumns | None = None,
     columns: Sequence[str] = (ALL_COLUMNS,),
     ambiguous: Ambiguous = "first",
+    no_answer: Sequence[str] = (),
     where: str = "the rows",
 ) -> RawExamples:
     """The questions of rows at hand as they stand there, as :func:`read` gives those of a file.
@@ -55,6 +56,7 @@ def read_rows(
         roles: which column holds what.
         columns: further columns; all by default.
         ambiguous: the place that :func:`strict` gives an answer that stands several times in its context.
+        no_answer: texts that stand for no answer.
         where: what messages call the rows.
 
     Raises:
@@ -63,4 +65,4 @@ def read_rows(
     from qatk.types import Rows, arrow_table  # with Arrow
 
     one_of(ambiguous, "ambiguous", get_args(Ambiguous))
-    return RawExamples.of_rows(Rows(arrow_table(rows, where), where, roles, columns), ambiguous)
+    return RawExamples.of_rows(Rows(arrow_table(rows, where), where, roles, columns, no_answer=no_answer), ambiguous)

@@ -130,6 +130,7 @@ class Examples:
         roles: NamedColumns | None = None,
         columns: Sequence[str] = (),
         ambiguous: Ambiguous = "first",
+        no_answer: Sequence[str] = (),
         where: str = "the rows",
     ) -> Examples:
         """Examples of rows at hand, one a question, as the dataset ``table`` reads them from files.
@@ -142,21 +143,23 @@ class Examples:
                 ``None``: no column does. A list of columns for ``answers``: each holds an alternative.
             columns: further columns to read, such as those to slice by.
             ambiguous: the place of an answer that is given as a text and stands several times in its context.
+            no_answer: texts that stand for no answer where one is due, in any case.
             where: what messages call the rows.
 
         Raises:
-            UsageError: for what has no rows, a text where columns are due, and another word for ``ambiguous``.
+            UsageError: for what has no rows, a text where a list is due, and another word for ``ambiguous``.
             DataError: for columns that are not there, nulls, and answers that do not stand in their context. Answers
                 with a start are not looked at: :func:`qatk.data.checked` does so, as a run does.
         """
         from qatk.types.frames import arrow_table
         from qatk.types.rows import Rows
 
-        if isinstance(columns, str):
-            raise UsageError(f"columns is {columns!r}, where a list is due", fix=f"columns=[{columns!r}]")
+        for name, value in (("columns", columns), ("no_answer", no_answer)):
+            if isinstance(value, str):
+                raise UsageError(f"{name} is {value!r}, where a list is due", fix=f"{name}=[{value!r}]")
         if ambiguous not in get_args(Ambiguous):
             raise UsageError(f"ambiguous is {ambiguous!r}", fix="use 'first', 'last' or 'unknown'")
-        read = Rows(arrow_table(rows, where), where, roles, columns)
+        read = Rows(arrow_table(rows, where), where, roles, columns, no_answer=no_answer)
         fix = "mend these rows, or leave them out; qatk.data.read_rows takes all, to mend (fix) or leave out (strict)"
         return cls(**read.columns(ambiguous, if_absent=fix, if_outside=fix))
 

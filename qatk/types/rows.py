@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -27,6 +28,7 @@ _FLAGS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "no", "0", "0.0"), False),
     **dict.fromkeys(("", "none", "null", "nan"), None),
 }
+_FLAGS_SAID = "true, yes or 1 (no answer), false, no or 0, or nothing"
 
 
 class Rows:
@@ -48,6 +50,7 @@ class Rows:
         columns: further columns to read.
         place: says where a row stands, its file included, for messages; ``None`` counts rows from 0.
         one_column: what has looked at the rows before these, where they are a block of more.
+        no_answer: texts that say that there is no answer, where one is due; in any case.
 
     Raises:
         DataError: for a table without rows, or without a column that is named or needed, with those that it has;
@@ -63,8 +66,10 @@ class Rows:
         columns: Sequence[str] = (),
         place: Callable[[int], str] | None = None,
         one_column: OneColumn | None = None,
+        no_answer: Sequence[str] = (),
     ) -> None:
         table = with_texts(table)
+        self._no_answer = {text.strip().casefold() for text in no_answer}
         self.table, self.where, self.further = table, where, columns
         self._place, self._files_named = place or row_number, place is not None
         if not table.num_rows:
@@ -136,17 +141,21 @@ class Rows:
         """
         if "is_impossible" not in self.roles:
             return [None] * self.table.num_rows
-        values = self.table[self.roles["is_impossible"]].to_pylist()
-        for row, value in enumerate(values):
-            if str(value).strip().lower() not in _FLAGS:
+        name = self.roles["is_impossible"]
+        values = [(value, str(value).strip().lower()) for value in self.table[name].to_pylist()]
+        fix = f"{_FLAGS_SAID}; if the column holds something else: {setting_of('is_impossible', 'null')}"
+        other = [quoted(value) for value, said in values if said not in _FLAGS]
+        if len(other) > 1 and all(_FLAGS.get(said) is None for _, said in values):
+            what = f"nothing in {name!r} says whether there is an answer: it holds {listed(other)}"
+            raise DataError(what, where=self.where, fix=fix)
+        for row, (value, said) in enumerate(values):
+            if said not in _FLAGS:
                 what = f"{quoted(value)} does not say whether there is an answer"
                 if unread is None:
-                    other = setting_of("is_impossible", "null")
-                    fix = f"true, false or nothing; if the column holds something else: {other}"
                     raise DataError(what, where=self._at(row), fix=fix)
                 unread.append((row, what))
         unknown = {row for row, _ in unread or ()}
-        return [None if row in unknown else _FLAGS[str(value).strip().lower()] for row, value in enumerate(values)]
+        return [None if row in unknown else _FLAGS[said] for row, (_, said) in enumerate(values)]
 
     def _check_flags(self, answers: Sequence[Sequence[Place]]) -> None:
         flags = enumerate(zip(self.impossible(), answers, strict=True))
@@ -197,14 +206,18 @@ class Rows:
         for row, values in enumerate(zip(*columns.values(), strict=True)):
             noted: list[str] = []
             try:
-                answers.append(places_of(*values, outside=noted))
+                answers.append(self._due(places_of(*values, outside=noted)))
             except DataError as error:
                 if unread is None:
                     raise DataError(error.what, where=self._at(row), fix=f"{error.fix}{self._otherwise}") from None
                 unread.append((row, error.what))
-                answers.append(_without_starts(values[0]))
+                answers.append(self._due(_without_starts(values[0])))
             outside += [f"{self._place(row)}: {note}" for note in noted]
         return answers, outside
+
+    def _due(self, places: list[Place]) -> list[Place]:
+        """Those that do not say that there is no answer."""
+        return [place for place in places if place[0].strip().casefold() not in self._no_answer]
 
     def _located(
         self, answers: list[list[Place]], contexts: Sequence[object], ambiguous: Ambiguous, if_absent: str | None
@@ -220,7 +233,7 @@ class Rows:
                     continue
                 starts = starts_of(text, context)
                 if not starts:
-                    absent.append(f"{ids[row]}: {text[:60]!r}")
+                    absent.append((ids[row], text))
                 elif len(starts) > 1:
                     several.append(ids[row])
                     if ambiguous == "unknown":
@@ -228,8 +241,11 @@ class Rows:
                 # What stands nowhere is given a place where it does not stand: its reader decides over it.
                 places[k] = text, (starts or [NOWHERE])[0 if ambiguous == "first" else -1]
         if absent and if_absent is not None:
-            what = f"{counted(len(absent), 'answer', 'is')} not in the context:{_below(absent)}"
-            raise DataError(what, where=self.where, fix=if_absent + self._otherwise)
+            lines = [f"{name}: {text[:60]!r}" for name, text in absent]
+            what = f"{counted(len(absent), 'answer', 'is')} not in the context:{_below(lines)}"
+            (text, times), *_ = Counter(text for _, text in absent).most_common(1)
+            none = f"; if {text[:60]!r} says that there is no answer: no_answer: [{text[:60]!r}]" if times > 1 else ""
+            raise DataError(what, where=self.where, fix=if_absent + none + self._otherwise)
         if several:
             what = f"{counted(len(several), 'answer', 'stands')} several times in the context ({listed(several)})"
             rule = {"first": "the first place is taken", "last": "the last place is taken"}

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from qatk.api import AboveZero, Component, DatasetPart, Fraction, Natural, Options, Positive, hookimpl
 from qatk.data import BadAnswers
 from qatk_builtin.datasets.augment_options import AugmentOptions
-from qatk_builtin.datasets.table_options import Ambiguous, DataPath, Delimiter, Roles, TableOptions
+from qatk_builtin.datasets.table_options import Ambiguous, DataPath, Delimiter, NoAnswer, Roles, TableOptions
 
 
 class SquadOptions(Options):
@@ -45,6 +45,8 @@ class HubOptions(Options):
     roles: Roles = Field(default_factory=dict)
     """Column of the data set for each of ``id``, ``question``, ``context`` ..., as for ``table``; columns with usual
     names are found without it."""
+    no_answer: NoAnswer = Field(default_factory=list)
+    """As for ``table``."""
     ambiguous: Ambiguous = "first"
     """As for ``table``."""
     bad_answers: BadAnswers = "error"

@@ -58,7 +58,7 @@ class HubDataset(Columned[HubOptions]):
             rows = _load(self.options, where)
             table = _table(rows, self.options.limit, where, is_there(Path(self.options.name)))
         roles = {str(role): name for role, name in self.options.roles.items()}
-        return Rows(table, where, roles, self.options.columns)
+        return Rows(table, where, roles, self.options.columns, no_answer=self.options.no_answer)
 
 
 def _place(row: int) -> str:

@@ -67,4 +67,4 @@ class TableDataset(Columned[TableOptions]):
     ) -> Rows:
         paths = self._paths
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        return Rows(table, where, self._roles, self.options.columns, place, one_column)
+        return Rows(table, where, self._roles, self.options.columns, place, one_column, self.options.no_answer)

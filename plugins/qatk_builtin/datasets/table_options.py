@@ -25,6 +25,13 @@ def _one_each(value: dict[Role, str | list[str] | None]) -> dict[Role, str | lis
     return value
 
 
+def _texts(value: list[str]) -> list[str]:
+    if any(not text.strip() for text in value):
+        raise ValueError("should be texts; an empty cell is no answer without it")
+    return value
+
+
+NoAnswer = Annotated[list[str], AfterValidator(_texts)]
 Roles = Annotated[dict[Role, str | list[str] | None], AfterValidator(_one_each)]
 Ambiguous = Literal["first", "last", "unknown"]
 DataPath = Annotated[str, AfterValidator(expanded)]
@@ -48,6 +55,9 @@ class TableOptions(Options):
     quotes: bool = True
     """Quotes around a cell of .csv or .tsv are not of it, and two stand for one; ``false`` reads all quotes as they
     stand, as in files of tools that put none."""
+    no_answer: NoAnswer = Field(default_factory=list)
+    """Texts in the column of answers that say that there is none, in any case: ``["keine Antwort", "k.A."]``. Empty
+    cells always do."""
     ambiguous: Ambiguous = "first"
     """Position of an answer that is given as a text and occurs several times in its context: the first, the last, or
     unknown (it can be scored but not trained on)."""

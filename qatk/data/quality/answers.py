@@ -121,10 +121,10 @@ def _tell(kind: str, places: list[_Place], number: int) -> str:
     """An answer, and what there is about it."""
     place = places[number]
     at = "" if place.start is None else f" at {place.start}"
-    return f"{short(place.text)}{at}{_more(kind, place)}"
+    return f"{short(place.text)}{at}{_more(kind, place, places)}"
 
 
-def _more(kind: str, place: _Place) -> str:
+def _more(kind: str, place: _Place, places: list[_Place]) -> str:
     context, start = place.context, place.start or 0
     if kind in ("misplaced-answer", "misspelt-answer"):
         found = nearest_place(context, place.text, start)
@@ -133,7 +133,7 @@ def _more(kind: str, place: _Place) -> str:
         has = "" if place.start is None else f", where the context has {here}"
         return f"{has}; nearest is {short(found[1])} at {found[0]}"
     if kind == "absent-answer":
-        return f"; most like it is {_most_like(context, place.text)}"
+        return f"; most like it is {_most_like(context, place.text)}{_as_others(place, places)}"
     if kind == "cut-word":
         end = start + len(place.text)
         return f", in {short(context[max(start - 15, 0) : end + 15])}"
@@ -143,6 +143,15 @@ def _more(kind: str, place: _Place) -> str:
     if kind == "ambiguous-place":
         return f", which stands {len(starts_of(place.text, context))} times"
     return f", which stands at {only_place(context, place.text)}" if kind == "unknown-place" else ""
+
+
+def _as_others(place: _Place, places: list[_Place]) -> str:
+    """What a text may be that many questions have for an answer, none of which it answers."""
+    times = sum(each.text == place.text for each in places)
+    if times < 2:
+        return ""
+    option = "`no_answer` of table and hub reads it so"
+    return f"; so absent {times:,} times: if it says that there is no answer, {option}"
 
 
 def _most_like(context: str, text: str) -> str:

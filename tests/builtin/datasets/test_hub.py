@@ -99,7 +99,8 @@ def test_is_impossible_is_held_against_the_answers(tmp_path: Path) -> None:
     with pytest.warns(DataWarning, match="answers hold: a"):
         kept = load(written(is_impossible=[True, None, False]), columns=["is_impossible"])
     assert kept.columns == {"is_impossible": ["true", "", "false"]}
-    assert "'hard' does not say whether there is an answer" in failure(written(is_impossible=["hard"] * 3), DataError)
+    said = "nothing in 'is_impossible' says whether there is an answer: it holds 'hard'"
+    assert said in failure(written(is_impossible=["hard"] * 3), DataError)
 
 
 def test_rows_are_read_as_those_of_tables_are(tmp_path: Path) -> None:
@@ -120,6 +121,8 @@ def test_rows_are_read_as_those_of_tables_are(tmp_path: Path) -> None:
     with pytest.warns(DataWarning, match="usual names"):
         raw = of_hub.raw()
     assert (raw.answer_start, raw.ambiguous, raw.ids_made) == ([None, None], "last", True)
+    with pytest.warns(DataWarning):
+        assert load(path, roles=roles, no_answer=["bob"]).has_answer.tolist() == [True, False, False]
     asked["reply"][2] = "Eve"
     path.write_text("\n".join(map(json.dumps, rows(asked))))
     with pytest.warns(DataWarning, match="usual names"):

@@ -22,7 +22,7 @@ import pytest
 from pydantic import ValidationError
 
 from qatk.data import check, fix, save, unchecked
-from qatk.errors import DataError, DataWarning, QatkError
+from qatk.errors import DataError, DataWarning, QatkError, UsageError
 from qatk.types import Examples
 from qatk_builtin.datasets import qatk_datasets
 from qatk_builtin.datasets.table import TableDataset
@@ -537,7 +537,7 @@ def test_is_impossible_is_held_against_the_answers(name: str, flags: list[Any], 
 def test_a_column_is_impossible_that_holds_something_else(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", [{**row, "is_impossible": "hard"} for row in ROWS])
     with pytest.raises(
-        DataError, match=r"row 2 \(007\): 'hard' does not say .*\n.*roles: {is_impossible: null} .* roles={'is_imp"
+        DataError, match=r"nothing in 'is_impossible' says .*'hard'\n.*roles: {is_impossible: null} .* roles={'is_imp"
     ):
         load(path)
     examples = load(path, roles={"is_impossible": None}, columns=["*"])
@@ -554,6 +554,52 @@ def test_without_answers_is_impossible_is_a_further_column(flag: object, kept: s
     for to in ("b.csv", "b.jsonl", "b.parquet"):
         save(dataset.load_whole(), tmp_path / to)
         assert load(tmp_path / to, columns=["*"]).columns == {"is_impossible": [kept]}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (
+            ["ja", "nein", ""],
+            r"a.csv: nothing in 'is_impossible' says whether .*: it holds 'ja', 'nein'\n  true, yes or 1",
+        ),
+        (["ja", "no", ""], r"row 2 \(007\): 'ja' does not say whether there is an answer\n  true, yes or 1"),
+    ],
+)
+def test_what_is_read_in_is_impossible_is_said_once(flags: list[str], said: str, tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", [{**row, "is_impossible": flag} for row, flag in zip(ROWS, flags, strict=True)])
+    dataset = TableDataset(TableOptions(path=str(path)))
+    with pytest.raises(DataError, match=said):
+        dataset.load()
+    if "no" in flags:
+        assert [finding.kind for finding in check(dataset.raw()).findings].count("unreadable-cell") == 1
+    else:
+        with pytest.raises(DataError, match=said):
+            dataset.raw()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_texts_that_say_that_there_is_no_answer(ending: str, tmp_path: Path) -> None:
+    said = ["Norway", "keine Antwort", " K.A. "]
+    path = write(tmp_path, f"a{ending}", [{**row, "answers": text} for row, text in zip(ROWS, said, strict=True)])
+    dataset = TableDataset(TableOptions(path=str(path), no_answer=["Keine Antwort", "k.A."]))
+    assert dataset.load().has_answer.tolist() == [True, False, False]
+    assert dataset.raw().answer_text == ["Norway"]
+    path = write(tmp_path, f"b{ending}", [{**row, "answers": "k.A."} for row in ROWS])
+    with pytest.raises(DataError, match=r"3 answers are not in .*(\n.*)*; if 'k.A.' says .*: no_answer: \['k.A.'\]"):
+        load(path)
+    told = "so absent 3 times: if it says that there is no answer, `no_answer` of table and hub reads it so"
+    found = {each.kind: each for each in check(TableDataset(TableOptions(path=str(path))).raw()).findings}[
+        "absent-answer"
+    ]
+    assert [told in each for each in found.examples] == [True] * 3
+    both = [{**row, "answers": ["k.A.", "Norway"]} for row in ROWS[:2]]
+    examples = Examples.from_rows(both, no_answer=["k.A."])
+    assert [examples.spans_of(row) for row in range(2)] == [[(24, 30)]] * 2
+    with pytest.raises(UsageError, match=r"no_answer is 'k.A.', where a list is due"):
+        Examples.from_rows(both, no_answer="k.A.")
+    with pytest.raises(ValidationError, match="an empty cell is no answer without it"):
+        TableOptions(path="a", no_answer=[" "])
 
 
 def test_without_answers_gold_is_absent(tmp_path: Path) -> None:
