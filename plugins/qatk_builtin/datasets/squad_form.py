@@ -52,6 +52,7 @@ _EXPECTED = (
     "expected a SQuAD file: {'data': [{'paragraphs': [{'context': ..., 'qas': [{'id': ..., 'question': ...}]}]}]}"
 )
 _FLAT = "flat files are read by another dataset: use table, in a recipe {use: table, path: ...}"
+_TASKS = "they are read by another dataset: --use label-studio, in a recipe {use: label-studio, path: ...}"
 _DUE = {
     "string_type": "a text",
     "int_type": "a whole number",
@@ -83,6 +84,8 @@ def _other_form(document: object) -> tuple[str, str] | None:
         if rows is None:
             return _other_object(document)
     if isinstance(rows, list) and rows and isinstance(rows[0], dict):
+        if rows is document and ({"data", "annotations"} <= rows[0].keys() or "annotation_id" in rows[0]):
+            return "these are tasks of Label Studio", _TASKS
         first = rows[0].get("row", rows[0])
         if isinstance(first, dict) and "question" in first and "paragraphs" not in first:
             return "this is flat: rows of a question and its context, as the hub exports them", _FLAT

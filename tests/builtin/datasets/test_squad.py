@@ -299,6 +299,8 @@ FIRST = "data[0].paragraphs[0].qas[0]"
         ({"id": "a", "question": "?", "context": "c"}, "this is one flat question"),
         ({"data": {"question": {"0": "?"}, "context": {"0": "c"}}}, "this is a table by columns"),
         (GOOD["data"], "this is the list of articles alone"),
+        ([{"id": 1, "data": {"text": "x"}, "annotations": []}], "--use label-studio, in a recipe {use: label-studio"),
+        ([{"id": 1, "text": "x", "question": "?", "annotation_id": 3}], "these are tasks of Label Studio"),
         (GOOD["data"][0], "this is a single article"),
         ({"56be": "Oslo", "56bf": ""}, "this is a predictions file"),
         ({"56be": 0.5, "56bf": -3.25}, "this is a null odds file"),
