@@ -46,12 +46,20 @@ def both(data: str | None, out: Path | None, *, force: bool) -> tuple[str | None
 
 def another(data: str | None, out: Path, named: str = "DATA") -> Path:
     """A file to write, none of those that DATA, a path or a glob, names. Raises :class:`UsageError`."""
-    if data is None or not is_there(out):
-        return out
-    read = [data] if is_there(Path(data)) else glob.glob(data, recursive=True)  # noqa: PTH207  # also of absolute paths
-    if any(out.samefile(file) for file in read):
+    if is_there(out) and any(out.samefile(file) for file in _files(data)):
         raise UsageError(f"the file to write is one that {named} names", where=str(out), fix="name another file")
     return out
+
+
+def first_file(data: str | None) -> str | None:
+    """The first file that DATA, a path or a glob, names, if it is of this machine."""
+    return next(iter(_files(data)), None)
+
+
+def _files(data: str | None) -> list[str]:
+    if data is None or is_there(Path(data)):
+        return [] if data is None else [data]
+    return sorted(glob.glob(data, recursive=True))  # noqa: PTH207  # also of absolute paths
 
 
 def outside(model: str, out: Path) -> Path:

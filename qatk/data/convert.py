@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -14,7 +15,7 @@ from typing import Any, Literal, get_args
 from qatk.data.rows import columns_of, refusal
 from qatk.data.strict import examples_of
 from qatk.errors import DataError, UsageError
-from qatk.files import ending, write_atomically
+from qatk.files import CsvStyle, csv_style_of, ending, write_atomically
 from qatk.types import UNKNOWN, Answer, Examples, RawExamples
 
 Form = Literal["squad", "jsonl", "csv", "parquet"]
@@ -78,7 +79,14 @@ def form_of(path: Path, form: str | None = None) -> Form:
     return said
 
 
-def save(data: Examples | RawExamples, path: str | Path, form: str | None = None, *, look: bool = False) -> Saved:
+def save(
+    data: Examples | RawExamples,
+    path: str | Path,
+    form: str | None = None,
+    *,
+    look: bool = False,
+    like: str | Path | None = None,
+) -> Saved:
     """Write examples to a file, whole or not at all; its readers give back what was written.
 
     Answers with their alternatives, several spans, unknown places, questions without an answer, data without gold and
@@ -92,6 +100,8 @@ def save(data: Examples | RawExamples, path: str | Path, form: str | None = None
         form: what the ending should say; a check.
         look: whether readers of rows are to look for the answers that nobody gave a place; otherwise they have the
             place that the reader of ``data`` finds, or stay unknown.
+        like: the CSV file that a CSV file gets its delimiter and byte order mark from: a comma and none by default. A
+            file of another form says nothing.
 
     Raises:
         UsageError: as :func:`form_of`.
@@ -101,18 +111,19 @@ def save(data: Examples | RawExamples, path: str | Path, form: str | None = None
     path = Path(path)
     chosen = form_of(path, form)
     examples = examples_of(data, str(path), look=not look or chosen == "squad")
-    write_atomically(path, rendered(examples, path, look=look))
+    write_atomically(path, rendered(examples, path, look=look, like=like))
     contexts = len(set(examples.context_index.tolist()))
     return Saved(path, chosen, len(examples), contexts, tuple(examples.columns))
 
 
-def rendered(examples: Examples, path: Path, *, look: bool = False) -> bytes:
+def rendered(examples: Examples, path: Path, *, look: bool = False, like: str | Path | None = None) -> bytes:
     """What a file of this name is to hold. Raises as :func:`save` does."""
     form, where = form_of(path), str(path)
     if form == "parquet":
         return _parquet(columns_of(examples, where, cells=False, look=look))
     if form == "csv":
-        data = _csv(columns_of(examples, where, cells=True, look=look))
+        style = csv_style_of(Path(like)) if like is not None and ENDINGS.get(ending(like)) == "csv" else CsvStyle()
+        data = _csv(columns_of(examples, where, cells=True, look=look), style)
     elif form == "jsonl":
         data = _json_lines(columns_of(examples, where, cells=False, look=look)).encode()
     else:
@@ -127,12 +138,14 @@ def _json_lines(columns: Mapping[str, list[Any]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _csv(columns: Mapping[str, list[Any]]) -> bytes:
+def _csv(columns: Mapping[str, list[Any]], style: CsvStyle) -> bytes:
     import pyarrow as pa
     import pyarrow.csv
 
     buffer = io.BytesIO()
-    pyarrow.csv.write_csv(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), buffer)
+    buffer.write(codecs.BOM_UTF8 if style.marked else b"")
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    pyarrow.csv.write_csv(table, buffer, pyarrow.csv.WriteOptions(delimiter=style.delimiter))
     return buffer.getvalue()
 
 

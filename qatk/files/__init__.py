@@ -2,7 +2,7 @@
 
 from qatk.errors import first_line
 from qatk.files.cache import LIMIT, PLACE, cache_folder, cache_limit, least_used
-from qatk.files.delimited import SEP, Beginning, beginning_of
+from qatk.files.delimited import SEP, Beginning, CsvStyle, beginning_of, csv_style_of
 from qatk.files.hub import causes, hub_errors, is_of_network, unreachable
 from qatk.files.reading import (
     ending,
@@ -36,12 +36,14 @@ __all__ = [
     "RUN_MARK",
     "SEP",
     "Beginning",
+    "CsvStyle",
     "RemoteFolder",
     "append_json_line",
     "beginning_of",
     "cache_folder",
     "cache_limit",
     "causes",
+    "csv_style_of",
     "discard",
     "ending",
     "expanded",

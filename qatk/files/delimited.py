@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
+from pathlib import Path
 from typing import NamedTuple, TextIO
+
+from qatk.files.streaming import open_plain
 
 SEP = re.compile(r'"?sep=(?P<by>[ -~\t])"?', re.IGNORECASE)
 """The line above the header in which Excel names what parts cells."""
@@ -39,3 +44,18 @@ def beginning_of(text: TextIO, kind: str, delimiter: str | None = None, *, quote
         bare = re.sub('"[^"]*"', "", first) if quotes else first
         delimiter = "\t" if kind == ".tsv" else max(_USUAL, key=bare.count)
     return Beginning(skipped, first, delimiter)
+
+
+class CsvStyle(NamedTuple):
+    """How a CSV file is written: what parts its cells, and whether it begins with a byte order mark."""
+
+    delimiter: str = ","
+    marked: bool = False
+
+
+def csv_style_of(path: Path) -> CsvStyle:
+    """How a CSV file is written that exists, of what readers find by themselves. Raises :class:`DataError`."""
+    with open_plain(path) as plain:
+        marked = plain.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+    with open_plain(path) as plain, io.TextIOWrapper(plain, "utf-8-sig", newline="") as text:
+        return CsvStyle(beginning_of(text, ".csv").delimiter, marked)

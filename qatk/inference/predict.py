@@ -237,7 +237,7 @@ def _join(parts: Path, out: Path) -> int:
                 for part in _in_order(parts):
                     file.write(part.read_bytes())
         else:
-            with whole.open("w", encoding="utf-8", newline="") as text:
+            with whole.open("w", encoding="utf-8-sig" if form == ".csv" else "utf-8", newline="") as text:
                 if form in DELIMITERS:
                     write_table(text, _rows(parts), DELIMITERS[form], several=several)
                 else:

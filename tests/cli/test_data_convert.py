@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -48,6 +49,45 @@ def test_a_file_is_converted_and_the_same_is_shown_of_it(tmp_path: Path) -> None
             }
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("mark", "by", "ending"), [(b"\xef\xbb\xbf", ";", ".csv"), (b"", "\t", ".CSV"), (b"\xef\xbb\xbf", ",", ".csv.gz")]
+)
+def test_csv_is_written_as_that_which_is_read(mark: bytes, by: str, ending: str, tmp_path: Path) -> None:
+    rows = [
+        ["id", "question", "context", "answers"],
+        *([f"q{k}", "Wo?", f"Müller ist {k}.", "Müller"] for k in range(4)),
+    ]
+    content = mark + "".join(f"{by.join(row)}\r\n" for row in rows).encode()
+    data = tmp_path / f"data{ending}"
+    data.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    calls = {
+        "convert.csv": ["convert", data, tmp_path / "convert.csv"],
+        "sample.csv": ["sample", data, tmp_path / "sample.csv", "-n", "2"],
+        "check.csv": ["check", data, "--fix", tmp_path / "check.csv"],
+        "split.csv": [
+            "split",
+            tmp_path / "d*",
+            "--use",
+            "table",
+            "--out",
+            tmp_path,
+            "--shares",
+            "split=1",
+            "--to",
+            "csv",
+        ],
+        "other.jsonl": ["convert", data, tmp_path / "other.jsonl"],
+    }
+    for name, words in calls.items():
+        CliRunner().invoke(app, ["data", *map(str, words)], catch_exceptions=False)
+        written = (tmp_path / name).read_bytes()
+        if name.endswith(".csv"):
+            assert written.startswith(mark + f'"id"{by}"title"{by}"question"{by}"context"'.encode())
+        assert next(row["context"] for row in shown(tmp_path / name)).startswith("Müller ist ")
+    convert(tmp_path / "other.jsonl", tmp_path / "plain.csv")
+    assert (tmp_path / "plain.csv").read_bytes().startswith(b'"id","title"')
 
 
 @pytest.mark.parametrize("name", ["OUT.CSV.GZ", "Out.Jsonl.gz", "OUT.JSON", "OUT.PARQUET"])

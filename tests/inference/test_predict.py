@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import shutil
@@ -133,7 +134,9 @@ def test_the_forms_hold_the_same_answers(run: Path, tmp_path: Path) -> None:
     assert rows[0].keys() | {"candidates"} == {"id", *replies[0].as_dict()}
     assert [row["answer"] for row in rows] == [reply.text for reply in replies]
     for written, delimiter in zip(files[3:], (",", "\t"), strict=True):
-        with written.path.open(encoding="utf-8", newline="") as file:
+        marked = written.path.suffix == ".csv"  # by which Excel knows UTF-8
+        assert written.path.read_bytes().startswith(codecs.BOM_UTF8) is marked
+        with written.path.open(encoding="utf-8-sig" if marked else "utf-8", newline="") as file:
             cells = list(csv.DictReader(file, delimiter=delimiter))
         assert cells == [{name: str(row[name]) for name in cells[0]} for row in rows]
         assert [*cells[0]][:3] == ["id", "question", "answer"]

@@ -23,7 +23,7 @@ from qatk.cli.shared import (
     plugin_host,
     print_json,
 )
-from qatk.cli.written import another, unwritten
+from qatk.cli.written import another, first_file, unwritten
 from qatk.display.graphemes import shortened
 from qatk.display.numbers import figure
 from qatk.errors import DataError, counted, visible
@@ -146,7 +146,7 @@ def _write(raw: RawExamples, out: Path, data: str | None) -> None:
     """The mended data, what could not be mended included."""
     from qatk.data import form_of, save, unchecked
 
-    save(unchecked(raw, data or str(out), look=form_of(out) == "squad"), out, look=True)
+    save(unchecked(raw, data or str(out), look=form_of(out) == "squad"), out, look=True, like=first_file(data))
 
 
 def _print_changes(console: Console, changes: Sequence[Change], out: Path, show: int, *, placed: bool) -> None:

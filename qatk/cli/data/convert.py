@@ -9,7 +9,7 @@ import typer
 from qatk.cli.data.options import Force
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Data, Json, Set, Use, output, plain_warnings, plugin_host, print_json
-from qatk.cli.written import Out, both, plain, said
+from qatk.cli.written import Out, both, first_file, plain, said
 from qatk.errors import visible
 
 
@@ -39,7 +39,8 @@ def convert_command(
     plain_warnings()
     data, out = both(data, out, force=force)
     form_of(out, to)
-    saved = save(read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True), out, to)
+    examples = read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True)
+    saved = save(examples, out, to, like=first_file(data))
     if json:
         print_json(plain(saved))
     else:

@@ -10,7 +10,7 @@ from qatk.cli.data.options import Force
 from qatk.cli.data.split import By, Seed
 from qatk.cli.reading import read_examples
 from qatk.cli.shared import Data, Json, Set, Use, output, plain_warnings, plugin_host, print_json
-from qatk.cli.written import Out, both, plain, said
+from qatk.cli.written import Out, both, first_file, plain, said
 from qatk.errors import visible
 
 
@@ -39,7 +39,7 @@ def sample_command(
     data, out = both(data, out, force=force)
     form_of(out)
     examples = read_examples(plugin_host(context), use, data, settings or [], whole=True, gold=True)
-    saved = save(examples.take(sample(examples, number, by=by, seed=seed)), out)
+    saved = save(examples.take(sample(examples, number, by=by, seed=seed)), out, like=first_file(data))
     if json:
         print_json({**plain(saved), "of": len(examples), "seed": seed, "by": by or "question"})
     else:

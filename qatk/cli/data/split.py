@@ -13,7 +13,7 @@ import typer
 from qatk.cli.data.options import Force
 from qatk.cli.reading import live_dataset, read_examples, with_column
 from qatk.cli.shared import Data, Json, Set, Use, output, plain_warnings, plugin_host, print_json
-from qatk.cli.written import another, unwritten
+from qatk.cli.written import another, first_file, unwritten
 from qatk.errors import DataWarning, UsageError, counted, visible
 from qatk.files import ending
 
@@ -90,7 +90,7 @@ def split_command(
     made = split(examples, shares=by_share, counts=by_count, by=by, seed=seed, stratify=stratify, keep=earlier)
     end = _form(to, data, examples)
     files = {name: unwritten(another(data, out / f"{name}{end}"), force=force) for name in made.rows}
-    _write(examples, made, files, out)
+    _write(examples, made, files, out, first_file(data))
     if json:
         print_json(_plain(examples, made, files, seed, stratify))
         return
@@ -163,12 +163,12 @@ def _form(to: str | None, data: str | None, examples: Examples) -> str:
     return next(end for end, form in ENDINGS.items() if form == to)
 
 
-def _write(examples: Examples, made: Split, files: Mapping[str, Path], folder: Path) -> None:
+def _write(examples: Examples, made: Split, files: Mapping[str, Path], folder: Path, like: str | None) -> None:
     """Write all parts, once each of them is known to be such that it can be written."""
     from qatk.data import rendered
     from qatk.files import storage_errors, write_atomically
 
-    contents = {name: rendered(examples.take(rows), files[name]) for name, rows in made.rows.items()}
+    contents = {name: rendered(examples.take(rows), files[name], like=like) for name, rows in made.rows.items()}
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
