@@ -22,6 +22,7 @@ from qatk.plugins.protocols import Model, Plain, Tokenizer, methods_of
 from qatk.plugins.registered import Registered
 from qatk.results.run import RunResult
 from qatk.types import Bool, Examples, Features, Float64, Predictions, RawExamples, SpanScores, TrainEvent
+from qatk.types.further import ColumnsLeftOut
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,9 +74,11 @@ class LiveDataset(Live[protocols.Dataset]):
         """Why there is no gold: its ``roles`` find no column of answers; ``None`` where it is not due to them."""
         if "answers" in self.option("roles", {"answers": None}):
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it warns of has been said
-            further = self.raw(whole=True).columns
+        with warnings.catch_warnings(record=True) as told:  # the rest of which has been said
+            warnings.simplefilter("always")
+            further = [*self.raw(whole=True).columns]
+        left = [each.message.names for each in told if isinstance(each.message, ColumnsLeftOut)]
+        further += [name for names in left for name in names]
         return f"no column is known to hold the answers (further columns: {', '.join(map(repr, further)) or 'none'})"
 
 

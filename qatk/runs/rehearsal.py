@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
-from qatk.errors import UsageError
+from qatk.errors import DataError, UsageError
 from qatk.runs.context import Context, Data
 from qatk.runs.prediction import evaluate
 from qatk.types import Examples, NBest, Predictions
@@ -19,14 +20,25 @@ def rehearse(context: Context, data: Data) -> None:
 
     Raises:
         UsageError: ``keep_best`` names what no metric gives.
-        DataError: the column of a slicer or of languages is not there, or a question has no normaliser.
+        DataError: the column of a slicer or of languages is not there, or a question has no normaliser; with the set.
     """
     for name, examples in {"dev": data.dev, **data.sets}.items():
-        context.parts.normalisation.names(examples)
         few = few_of(examples)
-        metrics = evaluate(context.parts, few, _made_up(few)).metrics
+        with _of_set(name):
+            context.parts.normalisation.names(examples)
+            metrics = evaluate(context.parts, few, _made_up(few)).metrics
         if name == "dev" and data.train is not None:
             check_keep_best(context.recipe.scalars.keep_best, metrics)
+
+
+@contextmanager
+def _of_set(name: str) -> Iterator[None]:
+    """Inside the block, what is wrong with data is told with the set that it is of."""
+    try:
+        yield
+    except DataError as error:
+        error.where = f"data.{name}: {error.where}" if error.where else f"data.{name}"
+        raise
 
 
 def check_keep_best(key: str | None, metrics: Mapping[str, float]) -> None:

@@ -16,6 +16,15 @@ ALL_COLUMNS = "*"
 """In place of the names of further columns: all that there are."""
 
 
+class ColumnsLeftOut(DataWarning):
+    """Columns that hold neither texts nor numbers, where all that do are read."""
+
+    def __init__(self, names: Sequence[str], where: str) -> None:
+        self.names = names
+        what = f"columns that hold neither texts nor numbers are left out: {', '.join(names)}"
+        super().__init__(f"{where}: {what}")
+
+
 def column_values(
     rows: Sequence[Mapping[str, object]],
     columns: Sequence[str],
@@ -57,8 +66,7 @@ def _all(
     left = [name for name in free if any(_text_of(row.get(name)) is None for row in rows)]
     kept = [name for name in free if name not in left]
     if left:
-        what = f"columns that hold neither texts nor numbers are left out: {', '.join(left)}"
-        warnings.warn(DataWarning(f"{where}: {what}"), stacklevel=4)
+        warnings.warn(ColumnsLeftOut(left, where), stacklevel=4)
     return kept
 
 

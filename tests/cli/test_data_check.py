@@ -218,6 +218,13 @@ def test_a_column_of_answers_that_is_not_found_is_said(
         assert ("warning no-gold: 2 questions" in result.stdout) == ("roles.answers=Antwort" not in words)
 
 
+def test_a_column_of_answers_that_holds_lists_is_named_with_the_others(tmp_path: Path) -> None:
+    row = {"question": "Wer?", "context": "Anna malt.", "antworten": ["Anna"], "quelle": "a"}
+    (path := tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    told = "no column is known to hold the answers (further columns: 'quelle', 'antworten'); --set roles.answers=NAME"
+    assert told in check(str(path)).stderr
+
+
 @pytest.mark.parametrize(
     ("rows", "kinds"),
     [

@@ -133,7 +133,7 @@ def test_a_wrong_language_is_found_in_the_recipe(folder: Path, setting: str, mes
 
 
 def test_questions_without_a_language_stop_a_run_before_it_trains(folder: Path) -> None:
-    with pytest.raises(DataError, match="no column 'lang' that names languages"):
+    with pytest.raises(DataError, match=r"^data\.dev: there is no column 'lang' that names languages"):
         run(folder, "absent", COLUMN[1])
     data = json.loads((folder / "dev.json").read_text())
     last = data["data"][0]["paragraphs"][-1]["qas"][0]
@@ -142,3 +142,6 @@ def test_questions_without_a_language_stop_a_run_before_it_trains(folder: Path) 
     with pytest.raises(DataError, match=f"question '{last['id']}' has language 'xx'"):
         run(folder, "odd", *COLUMN, f"data.dev.path={folder / 'odd.json'}")
     assert not (folder / "odd" / "model").exists()
+    other = f"data.manuals={{use: squad, path: {folder / 'odd.json'}, columns: [lang]}}"
+    with pytest.raises(DataError, match=f"^data.manuals: column lang: question '{last['id']}' has language 'xx'"):
+        run(folder, "other", *COLUMN, other)
