@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -145,12 +146,13 @@ class HfBackbone:
                 ignore_mismatched_sizes=True,  # of heads for other tasks; the encoder's are refused below
                 output_loading_info=True,
             )
+            _hold(model)
         encoder: nn.Module = model.base_model
         absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
         self._check_complete(absent & (model.state_dict().keys() - beside_encoder(model).keys()))
         if (folder / HEAD_WEIGHTS).exists():
             with self._explained("the head's weights"):
-                return encoder, load_file(folder / HEAD_WEIGHTS)
+                return encoder, {name: value.clone() for name, value in load_file(folder / HEAD_WEIGHTS).items()}
         return encoder, head_of(model, absent, info["unexpected_keys"], folder)
 
     def _check_complete(self, absent: Collection[str]) -> None:
@@ -217,6 +219,15 @@ class HfBackbone:
             yield
         except _UNFIT as error:
             raise ModelError(f"{what} of {self.options.model} cannot be loaded: {first_line(error)}") from error
+
+
+def _hold(model: nn.Module) -> None:
+    """Copy the weights, one after the other, out of the files that safetensors maps.
+
+    A mapped file that is written anew changes the weights, and one that becomes shorter ends the process (SIGBUS).
+    """
+    for tensor in chain(model.parameters(), model.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def _position_table(encoder: nn.Module) -> int | None:

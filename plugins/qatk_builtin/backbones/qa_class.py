@@ -65,7 +65,7 @@ def _read(folder: Path, names: Collection[str]) -> dict[str, Tensor]:
     found = {}
     for file in sorted(folder.glob("model*.safetensors")) if names else ():
         with safe_open(file, framework="pt") as weights:
-            found.update({name: weights.get_tensor(name) for name in weights.keys() if name in names})  # noqa: SIM118
+            found.update({name: weights.get_tensor(name).clone() for name in weights.keys() if name in names})  # noqa: SIM118
     return found
 
 

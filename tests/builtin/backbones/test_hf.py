@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save
 from transformers import FunnelConfig
 
+from any_model import save_family
 from commands import forked_python
 from hub_stub import serving
 from model_tools import FORMS, save_model
@@ -61,6 +62,25 @@ def test_a_half_precision_checkpoint_is_trained_in_full(tmp_path: Path) -> None:
     save_model(tmp_path, dtype="bfloat16")
     weights = backbone(tmp_path).encoder().parameters()
     assert {weight.dtype for weight in weights} == {torch.float32}
+
+
+@pytest.mark.parametrize("head", ["head.safetensors", "model.safetensors"])
+def test_a_file_that_is_written_anew_changes_no_loaded_weights(head: str, tmp_path: Path) -> None:
+    save_model(tmp_path, answers=head == "model.safetensors")
+    if head == "head.safetensors":
+        (tmp_path / head).write_bytes(save({"layer.weight": torch.ones(4096)}))
+    hf = backbone(tmp_path)
+    held = [*hf.encoder().state_dict().values(), *hf.head_state().values()]
+    before = [value.clone() for value in held]
+    assert len(hf.head_state()) == (1 if head == "head.safetensors" else 2)
+    for file in tmp_path.glob("*.safetensors"):
+        file.write_bytes(bytes(file.stat().st_size))
+    assert all(map(torch.equal, held, before))
+
+
+def test_tied_weights_stay_tied(tmp_path: Path) -> None:
+    encoder: Any = backbone(save_family(tmp_path, "t5")).encoder()
+    assert encoder.shared.weight is encoder.encoder.embed_tokens.weight
 
 
 def test_head_weights_come_from_a_question_answering_checkpoint_only(tmp_path: Path) -> None:
