@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from qatk.errors import UsageError
+from safetensors import SafetensorError
+
+from qatk.errors import QatkError, StorageError, UsageError, first_line
 from qatk.exports.folder import is_export
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.sources import is_run
@@ -41,10 +45,29 @@ def loaded_model(
         raise ValueError("give the names of model and tokenizer, or a model and a tokenizer of transformers")
     if not hasattr(tokenizer, "save_pretrained"):
         raise ValueError("a model of transformers needs its tokenizer: tokenizer=...")
-    with TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        return load_model(folder, device=device, settings=settings, runtime=runtime)
+    name = str(getattr(model, "name_or_path", "") or type(model).__name__)
+    try:
+        with TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            with _called(name, folder):
+                loaded = load_model(folder, device=device, settings=settings, runtime=runtime)
+    except (OSError, SafetensorError) as error:
+        what = f"{name} is written to a temporary folder and read back, and it cannot be written: {first_line(error)}"
+        fix = "set TMPDIR to a folder with room for it, or call qatk.pipeline with the folder or hub id of the model"
+        raise StorageError(what, fix=fix) from error
+    return replace(loaded, name=name, spec=replace(loaded.spec, name=name))
+
+
+@contextmanager
+def _called(name: str, folder: str) -> Iterator[None]:
+    """Errors call a model by its own name, not by the folder that it is read from."""
+    try:
+        yield
+    except QatkError as error:
+        error.what = error.what.replace(folder, name)
+        error.where, error.fix = (text and text.replace(folder, name) for text in (error.where, error.fix))
+        raise
 
 
 def _precision(dtype: object) -> str:

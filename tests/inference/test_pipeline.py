@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 import transformers
-from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+from safetensors import SafetensorError
+from transformers import AutoModel, AutoModelForQuestionAnswering, AutoTokenizer
 
 import qatk
 from model_tools import FORMS, save_model
 from pipeline_reference import Reference
-from qatk.errors import ModelError, UsageError
+from qatk.errors import ModelError, StorageError, UsageError
 from qatk.inference.pipeline import _aligned
 from qatk.inference.reply import Candidate
 from small import squad
@@ -259,6 +262,43 @@ def test_a_model_that_a_program_holds_is_taken(ask: Any, folder: Path) -> None:
     assert held(question=QUESTION, context=CONTEXT) == ask(question=QUESTION, context=CONTEXT)
     with pytest.raises(ValueError, match="needs its tokenizer"):
         qatk.pipeline(model=model)
+
+
+def test_a_model_that_a_program_holds_keeps_its_name_and_no_disk(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    model: Any = AutoModelForQuestionAnswering.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    held = qatk.pipeline(model=model, tokenizer=tokenizer, device="cpu", **SIZES)
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match=f"max_seq_len 1000 is more than the 64 tokens {folder} takes"):
+        held(question=QUESTION, context=CONTEXT, max_seq_len=1000)
+    bare = AutoModel.from_pretrained(folder)
+    with pytest.raises(ModelError, match=f"^{folder} has no weights of a question-answering head"):
+        qatk.pipeline(model=bare, tokenizer=tokenizer, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (SafetensorError("I/O error: No space left on device"), "No space left on device"),
+        (None, "No such file or directory"),
+    ],
+    ids=["of the system", "of safetensors", "no folder"],
+)
+def test_a_model_that_cannot_be_written_is_told(
+    error: Exception | None, words: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, tokenizer = AutoModelForQuestionAnswering.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    if error is None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    else:
+        monkeypatch.setattr(model, "save_pretrained", Mock(side_effect=error))
+    with pytest.raises(StorageError, match=rf"(?s)^{folder} .* cannot be written: .*{words}.*\n  set TMPDIR"):
+        qatk.pipeline(model=model, tokenizer=tokenizer)
 
 
 def test_transformers_knows_the_task_again(ask: Any, folder: Path) -> None:
