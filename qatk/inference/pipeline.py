@@ -7,7 +7,7 @@ equal texts at different positions remain different answers (transformers merged
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
@@ -134,9 +134,10 @@ def install_pipeline() -> None:
 class QuestionAnsweringPipeline:
     """Answers questions about contexts as transformers did: with ``score``, ``start``, ``end`` and ``answer``.
 
-    Call it with ``question=`` and ``context=`` (texts or lists), or with a dict or a list of dicts with these keys. A
-    single question returns its answer, several return a list. Any other iterable, such as a generator or a data set of
-    ``datasets``, is read lazily while its answers are consumed.
+    Call it with ``question=`` and ``context=``: texts, or lists, tuples, arrays or columns of them; one of either goes
+    with all of the other. Or with a dict, a frame or an object that has both, or a list of these. A single question
+    returns its answer, several return a list. Any other iterable, such as a generator or a data set of ``datasets``, is
+    read lazily while its answers are consumed.
 
     Options of a call, or defaults for all calls:
 
@@ -184,6 +185,12 @@ class QuestionAnsweringPipeline:
         return found[0] if len(found) == 1 else found
 
     predict = transform = __call__
+
+    @staticmethod
+    def create_sample(question: str | Iterable[str], context: str | Iterable[str]) -> Question | list[Question]:
+        """A question with its context, to call the pipeline with; of lists a list of them."""
+        asked = [question_of(item) for item in questions_of((), {"question": question, "context": context})]
+        return asked[0] if isinstance(question, str) and isinstance(context, str) else asked
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
-from typing import cast
+from typing import Any, cast
 
 from typing_extensions import TypedDict
 
@@ -40,6 +40,7 @@ OPTIONS = tuple(CallOptions.__annotations__)
 NAMES = {"max_length": "max_seq_len", "max_question_length": "max_question_len", "max_answer_length": "max_answer_len"}
 """What featurizers and decoders call some of them."""
 _OWN = re.compile(rf"\b({'|'.join(NAMES)})\b")
+_BOTH = ("question", "context")
 IDLE = ("framework", "use_fast", "num_workers")
 """What transformers took, and what changes no answer: PyTorch, fast tokenizers and one process are all there is."""
 
@@ -86,10 +87,11 @@ def questions_of(arguments: Sequence[object], given: Mapping[str, object]) -> li
         asked = _zipped(given["question"], given["context"])
     else:
         raise ValueError("a question and a context are needed: question=..., context=...")
+    asked = _by_name(asked)
     if isinstance(asked, Mapping):
-        asked = _zipped(asked["question"], asked["context"]) if {"question", "context"} <= set(asked) else [asked]
-    if not isinstance(asked, Iterable) and hasattr(asked, "__getitem__") and hasattr(asked, "__len__"):
-        rows = asked  # a data set of torch, whose rows are numbered
+        asked = _zipped(asked["question"], asked["context"]) if {*_BOTH} <= set(asked) else [asked]
+    if not isinstance(asked, Iterable) and _is_list(asked):
+        rows: Any = asked  # a data set of torch, whose rows are numbered
         return (rows[number] for number in range(len(rows)))
     if isinstance(asked, str) or not isinstance(asked, Iterable):
         raise ValueError(f"{type(asked).__name__} is neither a question with its context nor a list of them")
@@ -97,30 +99,57 @@ def questions_of(arguments: Sequence[object], given: Mapping[str, object]) -> li
 
 
 def _zipped(question: object, context: object) -> list[object]:
-    if isinstance(question, str) and isinstance(context, str):
-        return [{"question": question, "context": context}]
-    if isinstance(question, list) and isinstance(context, str):
-        return [{"question": one, "context": context} for one in question]
-    if isinstance(question, list) and isinstance(context, list):
-        if len(question) != len(context):
-            raise ValueError(f"{counted(len(question), 'question')}, but {counted(len(context), 'context')}")
-        return [{"question": one, "context": other} for one, other in zip(question, context, strict=True)]
-    if question is None or context is None:
-        return [{"question": question, "context": context}]
-    raise ValueError("question and context should be texts, or lists of texts")
+    """Questions with their contexts; one of either goes with all of the other."""
+    given = {"question": question, "context": context}
+    lists = {name: list(_values(value)) for name, value in given.items() if _is_list(value)}
+    for name, value in given.items():
+        if name not in lists and not isinstance(value, str | None):
+            raise ValueError(f"{name} should be a text or a list of texts, not {type(value).__name__}")
+    if not lists:
+        return [given]
+    sizes = {name: len(values) for name, values in lists.items()}
+    if len({*sizes.values()}) > 1:
+        raise ValueError(", but ".join(counted(size, name) for name, size in sizes.items()))
+    (size,) = {*sizes.values()}
+    questions, contexts = (lists.get(name, [value] * size) for name, value in given.items())
+    return [{"question": one, "context": other} for one, other in zip(questions, contexts, strict=True)]
+
+
+def _is_list(value: object) -> bool:
+    """Whether it has values with numbers: a list, tuple, array, or a column of a frame or of a data set."""
+    return all(hasattr(value, name) for name in ("__len__", "__getitem__")) and not isinstance(
+        value, str | bytes | Mapping
+    )
+
+
+def _values(column: Any) -> Iterable[object]:
+    """Those of a column; Arrow has its own form of them."""
+    return column.to_pylist() if hasattr(column, "to_pylist") else column
+
+
+def _by_name(item: Any) -> object:
+    """A frame, or an object with a question, as a mapping of what is known of :data:`_BOTH`; all else as it is."""
+    if hasattr(item, "columns"):
+        held = {*getattr(item, "column_names", item.columns)}  # of Arrow, whose columns are the values
+        return {name: item[name] for name in _BOTH if name in held}
+    for ending in ("", "_text"):  # SquadExample of transformers has the latter
+        if not isinstance(item, Mapping) and hasattr(item, f"question{ending}"):
+            return {name: getattr(item, name + ending) for name in _BOTH if hasattr(item, name + ending)}
+    return item
 
 
 def question_of(item: object) -> Question:
     """A question with its context, checked. Raises ``ValueError`` or ``KeyError``."""
-    if not isinstance(item, Mapping):
-        item = vars(item) if hasattr(item, "question") else item
+    item = _by_name(item)
     if not isinstance(item, Mapping):
         raise ValueError(f"{type(item).__name__} is no dict with question and context")
-    for name in ("question", "context"):
-        if name not in item:
-            raise KeyError(f"a dict with the keys question and context is needed: {name} is missing")
+    if missing := [name for name in _BOTH if name not in item]:
+        raise KeyError(f"a question and its context are needed: {missing[0]} is missing")
+    for name in _BOTH:
         if item[name] is None:
             raise ValueError(f"`{name}` cannot be None")
-        if not isinstance(item[name], str) or not item[name].strip():
+        if not isinstance(item[name], str):
+            raise ValueError(f"`{name}` should be a text, not {type(item[name]).__name__}")
+        if not item[name].strip():
             raise ValueError(f"`{name}` cannot be empty")
     return Question(question=item["question"], context=item["context"])

@@ -6,12 +6,18 @@ import tempfile
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 import transformers
+from datasets import Dataset
 from safetensors import SafetensorError
 from transformers import AutoModel, AutoModelForQuestionAnswering, AutoTokenizer
 
@@ -88,6 +94,39 @@ def test_one_question_gets_a_dict_and_several_get_a_list(ask: Any) -> None:
         ask({"question": [QUESTION, "Of what?"], "context": CONTEXT}),
     ):
         assert [found["answer"] for found in call] == [found["answer"] for found in both]
+
+
+QUESTIONS, CONTEXTS = [QUESTION, "Of what?"], [CONTEXT, f"1843. {CONTEXT}"]
+COLUMNS = {"question": QUESTIONS, "context": CONTEXTS}
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "arrow"])
+def test_frames_and_their_columns_go_in(kind: str, ask: Any) -> None:
+    frame: Any = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "arrow": pa.table}[kind](COLUMNS | {"id": [7, 8]})
+    due = ask(**COLUMNS)
+    assert ask(frame) == ask(data=frame) == ask(question=frame["question"], context=frame["context"]) == due
+    with pytest.raises(KeyError, match="a question and its context are needed: context is missing"):
+        ask(frame[["question"]] if kind != "arrow" else frame.select(["question"]))
+
+
+@pytest.mark.parametrize("made", [tuple, np.array, lambda texts: Dataset.from_dict({"text": texts})["text"]])
+def test_whatever_has_numbered_values_is_a_list(made: Any, ask: Any) -> None:
+    due = ask(**COLUMNS)
+    assert ask(question=made(QUESTIONS), context=made(CONTEXTS)) == due
+    assert ask(question=QUESTION, context=made(CONTEXTS)) == ask(question=[QUESTION] * 2, context=CONTEXTS)
+    assert ask(question=made(QUESTIONS), context=CONTEXT) == ask(question=QUESTIONS, context=[CONTEXT] * 2)
+    assert ask(question=made(QUESTIONS[:1]), context=CONTEXT) == due[0]
+
+
+def test_samples_of_transformers_go_in(ask: Any) -> None:
+    one, sample = ask(question=QUESTION, context=CONTEXT), ask.create_sample(QUESTION, CONTEXT)
+    old = SimpleNamespace(qas_id="1", question_text=QUESTION, context_text=CONTEXT)  # SquadExample of transformers
+    row = pd.DataFrame({"question": [QUESTION], "context": [CONTEXT]}).iloc[0]
+    for item in (sample, old, row, SimpleNamespace(question=QUESTION, context=CONTEXT)):
+        assert ask(item) == ask([item]) == ask(data=item) == next(ask(iter([item]))) == one
+    assert ask(ask.create_sample(QUESTIONS, CONTEXTS)) == ask(**COLUMNS)
+    with pytest.raises(ValueError, match="`question` cannot be empty"):
+        ask.create_sample("", CONTEXT)
 
 
 def test_top_k_gives_the_best_first(ask: Any) -> None:
@@ -167,8 +206,6 @@ def test_generators_are_read_as_their_answers_are_asked_for(ask: Any) -> None:
 
 
 def test_data_sets_of_datasets_go_in(ask: Any) -> None:
-    from datasets import Dataset
-
     rows = Dataset.from_list([{"question": QUESTION, "context": CONTEXT}] * 3)
     due = [ask(question=QUESTION, context=CONTEXT)] * 3
 
@@ -217,6 +254,9 @@ def test_data_sets_of_datasets_go_in(ask: Any) -> None:
         ({"question": QUESTION, "context": CONTEXT, "tokens": 3}, TypeError, "unknown option 'tokens'"),
         ({"data": {"question": QUESTION}}, KeyError, "context is missing"),
         ({"data": 7}, ValueError, "int is neither a question"),
+        ({"question": {"a"}, "context": CONTEXT}, ValueError, "question should be a text or a list of texts, not set"),
+        ({"question": QUESTION, "context": 3.5}, ValueError, "context should be a text or a list of texts, not float"),
+        ({"question": QUESTION, "context": [CONTEXT, 3.5]}, ValueError, "`context` should be a text, not float"),
     ],
 )
 def test_the_same_misuse_raises_the_same_exceptions(ask: Any, given: Any, kind: type[Exception], words: str) -> None:
