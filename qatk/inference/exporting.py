@@ -17,10 +17,10 @@ from qatk.evaluation.metrics import judge
 from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sections
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
 from qatk.files import file_digest, is_there, replacing, storage_errors, write_json
-from qatk.inference.model import AnsweringModel, changes_of, load_model
+from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.promised import still_holds
 from qatk.inference.samples import sample_for
-from qatk.inference.sources import find_source, folder_of, normalisation_of_run
+from qatk.inference.sources import changes_of, find_source, folder_of, normalisation_of_run
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter

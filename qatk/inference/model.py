@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
-from qatk.arguments import list_of, settings_of, whole
+from qatk.arguments import list_of, whole
 from qatk.calibration.calibrate import apply_threshold
 from qatk.calibration.risk_control import KeptPromise
 from qatk.data import pairs
@@ -24,14 +23,13 @@ from qatk.inference.portions import predict_in_portions
 from qatk.inference.promised import kept_promise, names_threshold, same_odds
 from qatk.inference.reply import Reply, replies_of
 from qatk.inference.samples import sample_for
-from qatk.inference.sources import Source, find_source, folder_of, with_device, with_runtime
+from qatk.inference.sources import Source, changes_of, find_source, folder_of, with_device, with_runtime
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDecoder
 from qatk.plugins.live_windows import LiveFeaturizer
 from qatk.plugins.model_types import BackboneSpec
 from qatk.plugins.protocols import Model, Tokenizer
 from qatk.recipes.compose import ModelParts, Sections, compose_model, model_part
-from qatk.recipes.document import assigned
 from qatk.recipes.sections import RETRIEVAL
 from qatk.results import RunResult
 from qatk.run_folder.copies import here
@@ -58,6 +56,9 @@ class AnsweringModel:
         trained: the folder of weights that its run saved; ``None`` of other models.
         run: the folder with the calibration of its run; ``None`` of models without a run.
         among: how many of the best spans probabilities are among, if the decoder's list is longer; see :meth:`keeping`.
+        gone: whether it cannot be loaded again: it was an object of the program.
+
+    It is pickled by what it was loaded from, and loaded again by whoever reads that. Copies are the model itself.
     """
 
     name: str
@@ -73,6 +74,23 @@ class AnsweringModel:
     trained: Path | None = None
     run: Path | None = None
     among: int | None = None
+    gone: bool = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        further = {name: getattr(self, name) for name in ("fitted", "promise", "run", "among")}
+        return _opened, (self._there().name, self.sections, self.trained, self.host), further
+
+    def __deepcopy__(self, memo: object = None) -> AnsweringModel:
+        return self
+
+    __copy__ = __deepcopy__
+
+    def _there(self) -> AnsweringModel:
+        """Itself. Raises :class:`UsageError` where it cannot be loaded again."""
+        if self.gone:
+            fix = "write it and its tokenizer to a folder by save_pretrained, and name that folder instead"
+            raise UsageError(f"{self.name} is an object of this program, so no other process can load it", fix=fix)
+        return self
 
     def __repr__(self) -> str:
         return f"<AnsweringModel: {self.name}>"
@@ -133,7 +151,7 @@ class AnsweringModel:
 
     def twin(self) -> AnsweringModel:
         """The same model for another thread: its weights are shared, its tokenizer, featurizer and decoder are new."""
-        parts = compose_model(self.sections, self.host)
+        parts = compose_model(self._there().sections, self.host)
         tokenizer, spec = parts.backbone.prepare(None)
         _restore(parts)
         parts = replace(parts, head=self.parts.head, trainer=self.parts.trainer, runtime=self.parts.runtime)
@@ -156,7 +174,7 @@ class AnsweringModel:
     def weights(self) -> str:
         """Identifies the weights: a digest of the files of their folder, wherever it lies; else the model's name."""
         folder = self.trained or Path(self.name)
-        if not folder.is_dir():
+        if self.gone or not folder.is_dir():
             return self.name
         files = sorted(file for file in folder.iterdir() if file.is_file())
         return hashlib.sha256("".join(f"{file.name} {file_digest(file)}\n" for file in files).encode()).hexdigest()
@@ -226,37 +244,32 @@ def load_model(
     sections |= {RETRIEVAL: passages} if passages else {}
     if runtime is not None:
         sections = with_runtime(sections, runtime_section(runtime), host)
+    own_windows = source.run is not None or "max_length" in changes.get("featurizer", {})
+    found = _opened(str(model), sections, source.weights, host, fit=not own_windows)
+    fitted = source.fitted_threshold() if found.parts.decoder.calibrated else None
+    promise = kept_promise(source, changes, found.parts, found.precision, host)
+    return replace(found, fitted=fitted, promise=promise, run=source.run)
+
+
+def _opened(
+    name: str, sections: Sections, weights: Path | None, host: PluginHost, *, fit: bool = False
+) -> AnsweringModel:
+    """The model of these sections; ``fit`` makes windows shorter where it takes no longer ones."""
     parts = compose_model(sections, host)
     tokenizer, spec = parts.backbone.prepare(None)
-    own_windows = source.run is not None or "max_length" in changes.get("featurizer", {})
-    if not own_windows and (shorter := parts.featurizer.fitted(spec.max_length)):
+    if fit and (shorter := parts.featurizer.fitted(spec.max_length)):
         sections = {**sections, "featurizer": {**sections["featurizer"], **shorter}}
         parts = replace(parts, featurizer=model_part(LiveFeaturizer, "featurizer", sections, host))
     if parts.trainer is None:
-        loaded, opened = None, open_exported(parts.runtime, Path(model), spec)
+        loaded, opened = None, open_exported(parts.runtime, Path(name), spec)
     else:
-        loaded = _assembled(parts, source.weights, str(model))
+        loaded = _assembled(parts, weights, name)
         windows = partial(parts.featurizer.featurize, split="prediction")
         opened = open_trained(
             parts.runtime, parts.trainer, loaded, lambda to: (spec, windows(sample_for(to), tokenizer, spec)), host
         )
     _restore(parts)
-    fitted = source.fitted_threshold() if parts.decoder.calibrated else None
-    found = AnsweringModel(str(model), sections, fitted, host, parts, loaded, opened, tokenizer, spec)
-    promise = kept_promise(source, changes, parts, found.precision, host)
-    return replace(found, promise=promise, trained=source.weights, run=source.run)
-
-
-def changes_of(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
-    """The options to change by section. Raises :class:`UsageError` for a section without options."""
-    if isinstance(settings, Mapping) and not any("." in str(key) for key in settings):
-        sections: Mapping[str, object] = settings
-    else:
-        sections = assigned(settings_of(settings), "settings")
-    if wrong := [name for name, options in sections.items() if not isinstance(options, Mapping)]:
-        what = f"settings hold {sections[wrong[0]]!r} for {wrong[0]!r}, where its options are due"
-        raise UsageError(what, fix="for example {'decoder': {'n_best_size': 5}}, or ['decoder.n_best_size=5']")
-    return {name: dict(cast("Mapping[str, object]", options)) for name, options in sections.items()}
+    return AnsweringModel(name, sections, None, host, parts, loaded, opened, tokenizer, spec, trained=weights)
 
 
 def _assembled(parts: ModelParts, weights: Path | None, name: str) -> Model:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from threading import Lock
@@ -185,6 +186,9 @@ class QuestionAnsweringPipeline:
         return found[0] if len(found) == 1 else found
 
     predict = transform = __call__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return partial(QuestionAnsweringPipeline, self.model, **self._defaults), ()
 
     @staticmethod
     def create_sample(question: str | Iterable[str], context: str | Iterable[str]) -> Question | list[Question]:

@@ -56,7 +56,7 @@ def loaded_model(
         what = f"{name} is written to a temporary folder and read back, and it cannot be written: {first_line(error)}"
         fix = "set TMPDIR to a folder with room for it, or call qatk.pipeline with the folder or hub id of the model"
         raise StorageError(what, fix=fix) from error
-    return replace(loaded, name=name, spec=replace(loaded.spec, name=name))
+    return replace(loaded, name=name, spec=replace(loaded.spec, name=name), gone=True)
 
 
 @contextmanager

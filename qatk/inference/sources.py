@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 import yaml
 
+from qatk.arguments import settings_of
 from qatk.calibration.calibrate import FILE
 from qatk.calibration.risk_control import KeptPromise
 from qatk.errors import ModelError, RunFolderError, UsageError
@@ -23,6 +25,7 @@ from qatk.plugins.live import LiveBackbone
 from qatk.plugins.normalisers import recorded_normalisation
 from qatk.plugins.optional import LocatedBackbone
 from qatk.recipes.compose import Sections, model_part
+from qatk.recipes.document import assigned
 from qatk.recipes.sections import RETRIEVAL
 from qatk.run_folder.manifest import MANIFEST, Manifest, read_finished
 from qatk.run_folder.provenance import check_suppliers
@@ -133,6 +136,18 @@ def find_source(model: str | Path, host: PluginHost, revision: object = None) ->
     manifest = _checked(published, host, str(model))
     backbone = _saved_backbone(manifest.recipe["backbone"], str(model))
     return Source({**_sections(manifest), "backbone": backbone}, published, precision=_precision(manifest))
+
+
+def changes_of(settings: Sections | Iterable[str]) -> dict[str, dict[str, object]]:
+    """The options to change by section. Raises :class:`UsageError` for a section without options."""
+    if isinstance(settings, Mapping) and not any("." in str(key) for key in settings):
+        sections: Mapping[str, object] = settings
+    else:
+        sections = assigned(settings_of(settings), "settings")
+    if wrong := [name for name, options in sections.items() if not isinstance(options, Mapping)]:
+        what = f"settings hold {sections[wrong[0]]!r} for {wrong[0]!r}, where its options are due"
+        raise UsageError(what, fix="for example {'decoder': {'n_best_size': 5}}, or ['decoder.n_best_size=5']")
+    return {name: dict(cast("Mapping[str, object]", options)) for name, options in sections.items()}
 
 
 def normalisation_of_run(run: Path | None, host: PluginHost) -> Normalisation:

@@ -35,7 +35,8 @@ L = TypeVar("L", bound=Live[object])
 class PluginHost:
     """The plugins of this process, and the components they register.
 
-    Make one with :meth:`discover`. Loading waits until components are asked for.
+    Make one with :meth:`discover`. Loading waits until components are asked for. A pickled one becomes that of the
+    process that reads it, with the same ``block`` and ``files``.
 
     Attributes:
         entries, files: plugins of packages, and modules without packaging.
@@ -104,6 +105,9 @@ class PluginHost:
             allow,
             strict=environ.get("QATK_STRICT_PLUGINS", "") not in ("", "0"),
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return partial(PluginHost.discover, block=[*self.block], files=[*self.files]), ()
 
     @property
     def plugins(self) -> list[Plugin]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import tempfile
 import tracemalloc
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +30,7 @@ from pipeline_reference import Reference
 from qatk.errors import ModelError, StorageError, UsageError
 from qatk.inference.pipeline import _aligned
 from qatk.inference.reply import Candidate
+from qatk.plugins.host import PluginHost
 from small import squad
 
 SIZES = {"max_seq_len": 40, "doc_stride": 8, "max_answer_len": 7}
@@ -339,6 +343,36 @@ def test_a_model_that_cannot_be_written_is_told(
         monkeypatch.setattr(model, "save_pretrained", Mock(side_effect=error))
     with pytest.raises(StorageError, match=rf"(?s)^{folder} .* cannot be written: .*{words}.*\n  set TMPDIR"):
         qatk.pipeline(model=model, tokenizer=tokenizer)
+
+
+def test_a_pipeline_is_pickled_by_what_it_was_loaded_from(ask: Any, run: Path, tmp_path: Path) -> None:
+    qatk.export(run, "onnx", tmp_path / "onnx")
+    plugin = tmp_path / "shout.py"
+    plugin.write_text("def qatk_normalisers():\n    return []\n")
+    loaded = qatk.load_model(run, host=PluginHost.discover(files=[str(plugin)]))
+    own = loaded.changed(decoder={"null_threshold": 9.0}, featurizer={"max_length": 40, "doc_stride": 9})
+    for pipe in (ask, qatk.pipeline(model=own.keeping(50), top_k=3), qatk.pipeline(model=tmp_path / "onnx")):
+        again = pickle.loads(pickle.dumps(pipe))
+        assert again(**COLUMNS, handle_impossible_answer=True) == pipe(**COLUMNS, handle_impossible_answer=True)
+        assert vars(again.model).keys() == vars(pipe.model).keys()
+        for name in ("name", "sections", "fitted", "promise", "trained", "run", "among", "threshold", "weights"):
+            assert getattr(again.model, name) == getattr(pipe.model, name), name
+        assert again.model.host.files == pipe.model.host.files
+        for twin in (copy.copy(pipe), copy.deepcopy(pipe)):
+            assert twin.model is pipe.model
+            assert twin(**COLUMNS) == pipe(**COLUMNS)
+
+
+def test_a_model_that_a_program_holds_cannot_be_pickled(folder: Path) -> None:
+    qatk.install_pipeline()
+    pipe = transformers.pipeline("question-answering", model=str(folder), device=-1, **SIZES)
+    for lost in (partial(pickle.dumps, pipe), pipe.model.twin):
+        with pytest.raises(
+            UsageError, match=rf"^{folder} is an object of this program, .*\n  write it and its tokeniz"
+        ):
+            lost()
+    assert copy.deepcopy(pipe)(**COLUMNS) == pipe(**COLUMNS)
+    assert pipe.model.weights == str(folder)  # whose files may hold others
 
 
 def test_transformers_knows_the_task_again(ask: Any, folder: Path) -> None:
