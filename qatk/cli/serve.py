@@ -25,7 +25,7 @@ Models = Annotated[
     list[str],
     typer.Argument(
         metavar="MODEL",
-        help="Run folder, saved or exported model, or checkpoint of the hub. Several stand side by side.",
+        help="Run folder, saved or exported model, or checkpoint of the hub; or NAME=MODEL. May be repeated.",
         autocompletion=completion.runs,
     ),
 ]
@@ -74,17 +74,18 @@ def serve_command(
     token = read_token(token_file, os.environ.pop(TOKEN, None))
     import logging
 
-    from qatk.comparison.names import distinct_names
     from qatk.inference.model import load_model
+    from qatk.server.names import named_models
     from qatk.server.serve import bind, serve, url_of
 
+    named = named_models(models)
     plain_warnings()
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with bind(host, port, has_token=token is not None) as listener:
         plugins, settings = plugin_host(context), answering_settings(passages, null_threshold)
         loaded = {
             name: load_model(model, device=device, settings=settings, runtime=runtime, host=plugins)
-            for name, model in zip(distinct_names(models), models, strict=True)
+            for name, model in named.items()
         }
         said = f"Answering on {url_of(listener)} with {', '.join(loaded)}"
         serve(loaded, listener, limits=limits, token=token, workers=workers, ready=lambda: _say(said))
