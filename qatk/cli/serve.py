@@ -30,34 +30,36 @@ Models = Annotated[
     ),
 ]
 
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address; another than loopback needs a token.")]
+TokenFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help=f"File with the token of clients. Or set {TOKEN}.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Batches at once.", show_default="one a core on a CPU, else 1")
+]
+KeepAlive = Annotated[int, typer.Option(min=1, metavar="SECONDS", help="Time that an idle connection stays open.")]
+AccessLog = Annotated[bool, typer.Option("--access-log", help="Log each request on standard error, without its texts.")]
+
 
 def serve_command(
     context: typer.Context,
     models: Models,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address; another than loopback needs a token.")] = (
-        "127.0.0.1"
-    ),
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = 8000,
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"File with the token of clients. Or set {TOKEN}.")
-    ] = None,
+    token_file: TokenFile = None,
     device: Device = None,
     passages: Passages = None,
     null_threshold: NullThreshold = None,
     runtime: RuntimeName = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Batches at once.", show_default="one a core on a CPU, else 1"),
-    ] = None,
+    workers: Workers = None,
     max_body: Annotated[int, typer.Option(min=1, metavar="BYTES", help="Largest request.")] = 8 << 20,
     max_context: Annotated[int, typer.Option(min=1, metavar="N", help="Characters of a context.")] = 1_000_000,
     max_question: Annotated[int, typer.Option(min=1, metavar="N", help="Characters of a question.")] = 10_000,
     max_questions: Annotated[int, typer.Option(min=1, metavar="N", help="Questions of a request.")] = 256,
     max_queue: Annotated[int, typer.Option(min=1, metavar="N", help="Questions that may wait.")] = 1024,
     timeout: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time to answer a request.")] = 60.0,
-    keep_alive: Annotated[
-        int, typer.Option(min=1, metavar="SECONDS", help="Time that an idle connection stays open.")
-    ] = 75,
+    keep_alive: KeepAlive = 75,
+    access_log: AccessLog = False,
 ) -> None:
     """Answer questions over HTTP: a page, a JSON interface, and the hub's inference protocol.
 
@@ -88,7 +90,15 @@ def serve_command(
             for name, model in named.items()
         }
         said = f"Answering on {url_of(listener)} with {', '.join(loaded)}"
-        serve(loaded, listener, limits=limits, token=token, workers=workers, ready=lambda: _say(said))
+        serve(
+            loaded,
+            listener,
+            limits=limits,
+            token=token,
+            workers=workers,
+            access_log=access_log,
+            ready=lambda: _say(said),
+        )
 
 
 def _say(text: str) -> None:

@@ -36,7 +36,7 @@ from qatk.server.forms import (
     Problem,
     said_of,
 )
-from qatk.server.guard import Guard, Refusal
+from qatk.server.guard import MODEL, Guard, Refusal
 from qatk.server.page import PAGE_POLICY, page_text
 from qatk.server.served import Pair, Work, described
 
@@ -83,8 +83,8 @@ class Routes:
         ).body
         self.guard: Guard | None = None
 
-    def app(self, token: str | None) -> Guard:
-        """All routes, guarded."""
+    def app(self, token: str | None, *, logging: bool = False) -> Guard:
+        """All routes, guarded; ``logging`` is that of the guard."""
         app = _Described(lambda app: self.schema(app, token))
         refused: dict[int | str, dict[str, Any]] = {
             status: {"model": Problem, "description": what} for status, what in REFUSED.items()
@@ -103,29 +103,31 @@ class Routes:
         app.add_exception_handler(RequestValidationError, _invalid)
         app.add_exception_handler(Refusal, _refused)
         app.add_exception_handler(HTTPException, _of_http)
-        self.guard = Guard(app, self.limits, self.batcher.gauges, token)
+        self.guard = Guard(app, self.limits, self.batcher.gauges, token, logging=logging)
         return self.guard
 
-    async def answer(self, asked: Annotated[Asked, Body()]) -> Response:
+    async def answer(self, request: Request, asked: Annotated[Asked, Body()]) -> Response:
         """Answer one question or many.
 
         Offsets count characters (code points). Where one question of many cannot be answered, none is.
         """
         pairs = _pairs(asked)
         self._check(pairs, asked.top_k)
-        found = await self._answers(Work(self._named(asked.model), "reply", (("top_k", asked.top_k),)), pairs)
+        found = await self._answers(Work(self._named(asked.model, request), "reply", (("top_k", asked.top_k),)), pairs)
         return _json(found[0] if isinstance(asked, One) else {"answers": found})
 
-    async def answer_for_hub(self, asked: HubRequest) -> Response:
+    async def answer_for_hub(self, request: Request, asked: HubRequest) -> Response:
         """The hub's inference protocol: what ``InferenceClient(base_url=...).question_answering(...)`` calls."""
-        return await self.answer_of_model(next(iter(self.models)), asked)
+        return await self.answer_of_model(request, next(iter(self.models)), asked)
 
-    async def answer_of_model(self, name: str, asked: HubRequest) -> Response:
+    async def answer_of_model(self, request: Request, name: str, asked: HubRequest) -> Response:
         """The same, of a model by its name."""
         given = {} if asked.parameters is None else asked.parameters.model_dump(exclude_none=True)
         pairs = [Pair(asked.inputs.question, asked.inputs.context)]
         self._check(pairs, given.get("top_k", 1), at="inputs")
-        (found,) = await self._answers(Work(self._named(name), "pipeline", tuple(sorted(given.items()))), pairs)
+        (found,) = await self._answers(
+            Work(self._named(name, request), "pipeline", tuple(sorted(given.items()))), pairs
+        )
         return _json(found)
 
     async def list_models(self) -> Response:
@@ -164,11 +166,13 @@ class Routes:
             app.openapi_schema = found
         return app.openapi_schema
 
-    def _named(self, name: str | None) -> str:
+    def _named(self, name: str | None, request: Request) -> str:
+        """The name of the model that a request asks, noted in its scope."""
         if name is None:
-            return next(iter(self.models))
+            name = next(iter(self.models))
         if name not in self.models:
             raise Refusal(404, f"there is no model {name[:200]!r}", where="model", fix=suggest(name[:200], self.models))
+        request.scope[MODEL] = name
         return name
 
     def _check(self, pairs: Sequence[Pair], top_k: int, at: str = "") -> None:

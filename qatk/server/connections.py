@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from qatk.errors import counted
 from qatk.server.gauges import log
 from qatk.server.guard import Guard
 from qatk.server.limits import Limits
@@ -107,6 +108,11 @@ class Server(uvicorn.Server):
             )
         )
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take requests until a signal ends it, and say what became of those that it took last."""
+        super().run(sockets)
+        log(f"ended: {counted(self.guard.finished, 'request')} finished, {self.guard.cut} cut off")
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Take requests."""
         asyncio.get_running_loop().set_exception_handler(self._note)
@@ -116,6 +122,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what was taken: what waits to be accepted, what comes on open connections, then the rest."""
         self.guard.draining = True
+        log(f"ending: {counted(self.guard.under_way, 'request', 'is')} under way")
         await self._accept_rest(sockets or [])
         for server in self.servers:
             server.close()

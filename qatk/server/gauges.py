@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from datetime import datetime, timezone
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -16,7 +18,8 @@ class Gauges:
 
     Attributes:
         requests: by route and status.
-        seconds: of requests by route, from the first byte of the body to the answer.
+        seconds: of requests by route and model, from the first byte of the body to the answer; without a model where
+            none is asked.
         questions: answered, by model.
         waiting: questions that no worker has taken yet.
         batches: questions answered at once.
@@ -30,7 +33,11 @@ class Gauges:
             "qatk_requests", "Requests by route and status.", ["route", "status"], registry=self.registry
         )
         self.seconds = Histogram(
-            "qatk_request_seconds", "Time to answer a request.", ["route"], registry=self.registry, buckets=SECONDS
+            "qatk_request_seconds",
+            "Time to answer a request.",
+            ["route", "model"],
+            registry=self.registry,
+            buckets=SECONDS,
         )
         self.questions = Counter("qatk_questions", "Questions answered.", ["model"], registry=self.registry)
         self.waiting = Gauge("qatk_questions_waiting", "Questions in the queue.", registry=self.registry)
@@ -53,5 +60,7 @@ class Gauges:
 
 
 def log(text: str) -> None:
-    """A line on standard error."""
-    sys.stderr.write(f"{text}\n")
+    """A line on standard error, with the time; it is lost where nobody reads there any more."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{now} {text}\n")

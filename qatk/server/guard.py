@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from qatk.errors import counted
-from qatk.server.gauges import Gauges
+from qatk.server.gauges import Gauges, log
 from qatk.server.limits import Limits
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +23,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = ("/", "/docs", "/openapi.json", "/health")
 """What can be read without a token: none of it says anything of texts, questions or models."""
+MODEL = "qatk.model"
+"""Where in the scope of a request the name of the model stands that it asks."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -69,27 +71,37 @@ class Guard:
         gauges: what is counted.
         token: that all but :data:`OPEN` needs; without one, only names of this machine are answered to, so that no
             site can reach a server on it through a browser.
+        logging: whether each request gets a line of the log.
+
+    Attributes:
+        draining: whether the server ends.
+        under_way: requests that are being answered.
+        finished: requests that have come to their end since the server ends.
+        cut: requests that the server left behind.
     """
 
-    def __init__(self, app: App, limits: Limits, gauges: Gauges, token: str | None) -> None:
-        self.app, self.limits, self.gauges, self.token = app, limits, gauges, token
+    def __init__(self, app: App, limits: Limits, gauges: Gauges, token: str | None, *, logging: bool = False) -> None:
+        self.app, self.limits, self.gauges, self.token, self.logging = app, limits, gauges, token, logging
         self.draining = False
+        self.under_way = self.finished = self.cut = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
         if scope["type"] != "http":
             return
-        if scope["method"] == "HEAD":  # uvicorn leaves the body out
+        method = scope["method"]
+        if method == "HEAD":  # uvicorn leaves the body out
             scope = {**scope, "method": "GET"}
-        began, status = time.perf_counter(), 0
+        began, status = time.perf_counter(), ""
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = str(message["status"])
                 message["headers"] = self._with_headers(message.get("headers", ()))
             await send(message)
 
+        self.under_way += 1
         try:
             self._admit(scope)
             if scope["method"] == "POST":
@@ -100,9 +112,24 @@ class Guard:
             await _answer(refusal, sending)
         except _Left:
             self.gauges.left.inc()
-        route = getattr(scope.get("route"), "path", "other")
-        self.gauges.requests.labels(route, str(status or "left")).inc()
-        self.gauges.seconds.labels(route).observe(time.perf_counter() - began)
+            status = status or "left"
+        except asyncio.CancelledError:
+            status = "cut"
+            raise
+        finally:
+            self._count(scope, method, status or "500", time.perf_counter() - began)
+
+    def _count(self, scope: Scope, method: str, status: str, seconds: float) -> None:
+        """A request that is over."""
+        route, model = getattr(scope.get("route"), "path", "other"), scope.get(MODEL, "")
+        self.under_way -= 1
+        self.cut += status == "cut"
+        self.finished += self.draining and status != "cut"
+        self.gauges.requests.labels(route, status).inc()
+        self.gauges.seconds.labels(route, model).observe(seconds)
+        if self.logging:
+            client = scope["client"][0] if scope["client"] else "-"
+            log(f"{client} {method[:20]} {route} {status} {1000 * seconds:.0f} {model or '-'}")
 
     def _with_headers(self, given: Any) -> list[tuple[bytes, bytes]]:
         names = {name.lower() for name, _ in given}

@@ -62,6 +62,7 @@ def serve(
     limits: Limits,
     token: str | None = None,
     workers: int | None = None,
+    access_log: bool = False,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer until SIGTERM or SIGINT, and then until all that was taken is answered.
@@ -72,6 +73,7 @@ def serve(
         limits: what is taken.
         token: that clients must send.
         workers: how many batches are answered at once; as many as there are cores for them on a CPU, else 1.
+        access_log: whether each request gets a line on standard error, without anything of its texts.
         ready: called when the server takes requests.
     """
     open_more_files()
@@ -79,7 +81,7 @@ def serve(
     number = workers or default_workers(models)
     with redirect_stdout(sys.stderr):  # threads of components may not each turn standard output round
         batcher = Batcher([answerer(models) for _ in range(number)], limits, gauges)
-        server = Server(Routes(models, batcher).app(token), limits, ready)
+        server = Server(Routes(models, batcher).app(token, logging=access_log), limits, ready)
         server.run(sockets=[listener])
         if server.forced_by is not None:
             signal.raise_signal(server.forced_by)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import re
 import resource
 import signal
 import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -23,6 +25,14 @@ from qatk.server.serve import bind, open_more_files
 from serving import QUESTION, TEXT, Server, send, start
 
 ASKED = {"question": QUESTION, "context": TEXT}
+
+
+def logged(said: str) -> list[str]:
+    """The lines of a log without their times."""
+    lines = [line.split(" ", 1) for line in said.splitlines()]
+    now = datetime.now(timezone.utc)
+    assert all(0 <= (now - datetime.fromisoformat(time)).total_seconds() < 600 for time, _ in lines)
+    return [text for _, text in lines]
 
 
 @dataclass(eq=False)
@@ -70,7 +80,11 @@ def test_a_signal_under_load_loses_nothing(started: dict[str, Server], offline: 
     assert [client.lost for client in clients] == [[]] * 16
     answer = offline["quick"].answer(QUESTION, TEXT).text
     assert all(client.answers and set(client.answers) == {answer} for client in clients)
-    assert (code, said) == (0, "")
+    begin, end = logged(said)
+    assert code == 0
+    assert re.fullmatch(r"ending: (1 request is|\d+ requests are) under way", begin)
+    assert re.fullmatch(r"ended: (1 request|\d+ requests) finished, 0 cut off", end)
+    assert int(begin.split()[1]) <= int(end.split()[1])
 
 
 def test_connections_that_come_as_a_server_begins_to_end_are_answered() -> None:
@@ -129,8 +143,9 @@ def test_too_many_connections_are_said_once_a_second() -> None:
         for client in [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(60)]:
             client.close()
         process.terminate()
-        lines = process.communicate(timeout=30)[1].splitlines()
+        *lines, begin, end = logged(process.communicate(timeout=30)[1])
     assert 1 <= len(lines) <= 3
+    assert (begin, end) == ("ending: 0 requests are under way", "ended: 0 requests finished, 0 cut off")
     assert {*lines} == {"error: no more connections can be opened: Too many open files (ulimit -n says how many)"}
 
 
@@ -142,8 +157,12 @@ def test_a_server_may_open_all_the_files_that_it_is_granted() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (before, granted))
 
 
-def test_a_second_signal_ends_at_once(runs: Path) -> None:
-    server = start(runs / "slow").wait()
+def test_a_second_signal_ends_at_once_and_the_log_says_what_was_cut_off(runs: Path) -> None:
+    server = start(f"late={runs / 'slow'}", "--access-log").wait()
+    assert send(server.url, body=ASKED).json["model"] == "late"
+    assert send(server.url, body={**ASKED, "model": "secret"}).status == 404
+    assert send(server.url, "/health?text=secret", method="HEAD").status == 200
+    assert send(server.url, "/secret", headers={"authorization": "Bearer secret"}).status == 404
     with socket.create_connection(urlsplit(server.url).netloc.split(":")) as idle:
         idle.sendall(
             b"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
@@ -152,8 +171,17 @@ def test_a_second_signal_ends_at_once(runs: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert server.process.poll() is None, "it waits for a request that it took"
-        code, _ = server.end(signal.SIGTERM)
+        code, said = server.end(signal.SIGTERM)
     assert code == -signal.SIGTERM
+    assert [re.sub(r" \d+ (late|-)$", r" MS \1", line) for line in logged(said)] == [
+        "127.0.0.1 POST /answer 200 MS late",
+        "127.0.0.1 POST /answer 404 MS -",
+        "127.0.0.1 HEAD /health 200 MS -",
+        "127.0.0.1 GET other 404 MS -",
+        "ending: 1 request is under way",
+        "127.0.0.1 POST other cut MS -",
+        "ended: 0 requests finished, 1 cut off",
+    ]
 
 
 def test_a_port_in_use_is_said(runs: Path) -> None:

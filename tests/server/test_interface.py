@@ -76,9 +76,15 @@ def test_models_health_and_metrics(server: Server) -> None:
     assert known["models"][1]["components"]["decoder"] == "pair"
     assert known["limits"]["questions"] == 256
     assert send(server.url, "/health").json == {"status": "ok", "waiting": 0}
-    before = figure(server.url, 'qatk_requests_total{route="/answer",status="200"}')
-    send(server.url, body=ASKED)
-    assert figure(server.url, 'qatk_requests_total{route="/answer",status="200"}') == before + 1
+    counters = (
+        'qatk_requests_total{route="/answer",status="200"}',
+        'qatk_request_seconds_count{model="pair",route="/answer"}',
+        'qatk_request_seconds_count{model="plain",route="/models/{name:path}"}',
+    )
+    before = [figure(server.url, name) for name in counters]
+    send(server.url, body={**ASKED, "model": "pair"})
+    send(server.url, "/models/plain", {"inputs": ASKED})
+    assert [figure(server.url, name) for name in counters] == [count + 1 for count in before]
     assert figure(server.url, "process_resident_memory_bytes") > 1e7
 
 
