@@ -31,6 +31,7 @@ Models = Annotated[
 ]
 
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address; another than loopback needs a token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
 TokenFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help=f"File with the token of clients. Or set {TOKEN}.")
 ]
@@ -40,12 +41,19 @@ Workers = Annotated[
 KeepAlive = Annotated[int, typer.Option(min=1, metavar="SECONDS", help="Time that an idle connection stays open.")]
 AccessLog = Annotated[bool, typer.Option("--access-log", help="Log each request on standard error, without its texts.")]
 
+Proxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--proxy", metavar="ADDRESS", help="Address or network of a proxy whose X-Forwarded-... count. May be repeated."
+    ),
+]
+
 
 def serve_command(
     context: typer.Context,
     models: Models,
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = 8000,
+    port: Port = 8000,
     token_file: TokenFile = None,
     device: Device = None,
     passages: Passages = None,
@@ -60,6 +68,7 @@ def serve_command(
     timeout: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time to answer a request.")] = 60.0,
     keep_alive: KeepAlive = 75,
     access_log: AccessLog = False,
+    proxies: Proxies = None,
 ) -> None:
     """Answer questions over HTTP: a page, a JSON interface, and the hub's inference protocol.
 
@@ -69,9 +78,10 @@ def serve_command(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if device in (None, "cpu"):  # a batch a core: fast, and one question's scores are always equal
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from qatk.server.limits import Limits, check_extra, read_token
+    from qatk.server.limits import Limits, check_extra, check_proxies, read_token
 
     check_extra()
+    check_proxies(proxies or ())
     limits = Limits(max_body, max_context, max_question, max_questions, max_queue, timeout, keep_alive=keep_alive)
     token = read_token(token_file, os.environ.pop(TOKEN, None))
     import logging
@@ -80,14 +90,13 @@ def serve_command(
     from qatk.server.names import named_models
     from qatk.server.serve import bind, serve, url_of
 
-    named = named_models(models)
     plain_warnings()
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with bind(host, port, has_token=token is not None) as listener:
         plugins, settings = plugin_host(context), answering_settings(passages, null_threshold)
         loaded = {
             name: load_model(model, device=device, settings=settings, runtime=runtime, host=plugins)
-            for name, model in named.items()
+            for name, model in named_models(models).items()
         }
         said = f"Answering on {url_of(listener)} with {', '.join(loaded)}"
         serve(
@@ -97,6 +106,7 @@ def serve_command(
             token=token,
             workers=workers,
             access_log=access_log,
+            proxies=proxies or (),
             ready=lambda: _say(said),
         )
 

@@ -163,6 +163,7 @@ class Routes:
             if token is not None:
                 found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
                 found["security"] = [{"token": []}]
+            found["servers"] = [{"url": "."}]  # where the schema is, under whatever path of a proxy
             app.openapi_schema = found
         return app.openapi_schema
 

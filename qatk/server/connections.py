@@ -8,7 +8,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -18,6 +18,7 @@ from qatk.errors import counted
 from qatk.server.gauges import log
 from qatk.server.guard import Guard
 from qatk.server.limits import Limits
+from qatk.server.proxies import Proxied
 from qatk.signals import handling
 
 LINGER = 1.0
@@ -86,14 +87,15 @@ class Server(uvicorn.Server):
         app: the routes.
         limits: of time.
         ready: called when it takes requests.
+        proxies: those that are believed, see :class:`Proxied`.
     """
 
-    def __init__(self, app: Guard, limits: Limits, ready: Callable[[], None]) -> None:
+    def __init__(self, app: Guard, limits: Limits, ready: Callable[[], None], proxies: Sequence[str] = ()) -> None:
         self.guard, self.ready = app, ready
         self._quiet_until = 0.0
         super().__init__(
             uvicorn.Config(
-                app,
+                Proxied(app, proxies) if proxies else app,
                 http=Connection,
                 ws="none",
                 loop="asyncio",

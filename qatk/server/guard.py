@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -128,8 +129,7 @@ class Guard:
         self.gauges.requests.labels(route, status).inc()
         self.gauges.seconds.labels(route, model).observe(seconds)
         if self.logging:
-            client = scope["client"][0] if scope["client"] else "-"
-            log(f"{client} {method[:20]} {route} {status} {1000 * seconds:.0f} {model or '-'}")
+            log(f"{_address(scope['client'])} {method[:20]} {route} {status} {1000 * seconds:.0f} {model or '-'}")
 
     def _with_headers(self, given: Any) -> list[tuple[bytes, bytes]]:
         names = {name.lower() for name, _ in given}
@@ -147,7 +147,8 @@ class Guard:
         if scope["method"] == "POST" and not own:
             fix = f"a proxy must pass on the Host header, which is {host!r} here and not that of {origin!r}"
             raise Refusal(403, "a page of another site may not ask this server", where="origin", fix=fix)
-        if self.token is not None and (scope["path"] not in OPEN or scope["method"] == "POST"):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if self.token is not None and (path not in OPEN or scope["method"] == "POST"):
             kind, _, given = headers.get("authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode("latin-1"), self.token.encode())
             if kind.lower() != "bearer" or not right:
@@ -212,6 +213,14 @@ async def _answer(refusal: Refusal, send: Send) -> None:
     told = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": told})
     await send({"type": "http.response.body", "body": body})
+
+
+def _address(client: tuple[str, int] | None) -> str:
+    """The address of a client; ``-`` where a proxy says something else."""
+    with suppress(ValueError):
+        if client is not None:
+            return str(ipaddress.ip_address(client[0]))
+    return "-"
 
 
 def _site(origin: str) -> str | None:

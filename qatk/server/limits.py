@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 
 from qatk.errors import UsageError, counted
@@ -54,6 +56,16 @@ def check_extra() -> None:
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         what = f"serving needs {' and '.join(missing).replace('_', '-')}"
         raise UsageError(what, fix='pip install "qatk[serve]"')
+
+
+def check_proxies(proxies: Sequence[str]) -> None:
+    """Raise :class:`UsageError` for a proxy that is no address and no network: uvicorn would take it for a name."""
+    for each in proxies:
+        try:
+            ip_network(each)
+        except ValueError as error:
+            fix = "name an address or a network, such as 127.0.0.1 or 10.0.0.0/8"
+            raise UsageError(str(error), where=f"--proxy {each}", fix=fix) from None
 
 
 def read_token(file: Path | None, environ: str | None) -> str | None:

@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 
 from qatk.cores import usable_cores
@@ -63,6 +63,7 @@ def serve(
     token: str | None = None,
     workers: int | None = None,
     access_log: bool = False,
+    proxies: Sequence[str] = (),
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer until SIGTERM or SIGINT, and then until all that was taken is answered.
@@ -74,6 +75,7 @@ def serve(
         token: that clients must send.
         workers: how many batches are answered at once; as many as there are cores for them on a CPU, else 1.
         access_log: whether each request gets a line on standard error, without anything of its texts.
+        proxies: whose word on clients is taken.
         ready: called when the server takes requests.
     """
     open_more_files()
@@ -81,7 +83,7 @@ def serve(
     number = workers or default_workers(models)
     with redirect_stdout(sys.stderr):  # threads of components may not each turn standard output round
         batcher = Batcher([answerer(models) for _ in range(number)], limits, gauges)
-        server = Server(Routes(models, batcher).app(token, logging=access_log), limits, ready)
+        server = Server(Routes(models, batcher).app(token, logging=access_log), limits, ready, proxies)
         server.run(sockets=[listener])
         if server.forced_by is not None:
             signal.raise_signal(server.forced_by)

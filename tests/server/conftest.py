@@ -20,6 +20,7 @@ STRICT = {
     "--timeout": 2,
     "--keep-alive": 20,
     "--workers": 1,
+    "--proxy": "127.0.0.1",
 }
 
 

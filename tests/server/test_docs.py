@@ -140,3 +140,5 @@ def test_the_table_of_limits_is_that_of_the_command() -> None:
         ("--keep-alive", f"{limits.keep_alive} s"),
     ):
         assert f"| `{option}` | {value} |" in PAGE
+    assert f"client_max_body_size {limits.body >> 20}m;" in PAGE, "what a proxy lets pass"
+    assert int(PAGE.partition("proxy_read_timeout ")[2].partition("s;")[0]) > limits.seconds

@@ -158,10 +158,12 @@ def test_a_server_may_open_all_the_files_that_it_is_granted() -> None:
 
 
 def test_a_second_signal_ends_at_once_and_the_log_says_what_was_cut_off(runs: Path) -> None:
-    server = start(f"late={runs / 'slow'}", "--access-log").wait()
+    server = start(f"late={runs / 'slow'}", "--access-log", "--proxy", "127.0.0.0/8").wait()
     assert send(server.url, body=ASKED).json["model"] == "late"
     assert send(server.url, body={**ASKED, "model": "secret"}).status == 404
-    assert send(server.url, "/health?text=secret", method="HEAD").status == 200
+    for client in ("10.1.2.3", "secret"):
+        forwarded = {"x-forwarded-for": client}
+        assert send(server.url, "/health?text=secret", headers=forwarded, method="HEAD").status == 200
     assert send(server.url, "/secret", headers={"authorization": "Bearer secret"}).status == 404
     with socket.create_connection(urlsplit(server.url).netloc.split(":")) as idle:
         idle.sendall(
@@ -176,7 +178,8 @@ def test_a_second_signal_ends_at_once_and_the_log_says_what_was_cut_off(runs: Pa
     assert [re.sub(r" \d+ (late|-)$", r" MS \1", line) for line in logged(said)] == [
         "127.0.0.1 POST /answer 200 MS late",
         "127.0.0.1 POST /answer 404 MS -",
-        "127.0.0.1 HEAD /health 200 MS -",
+        "10.1.2.3 HEAD /health 200 MS -",
+        "- HEAD /health 200 MS -",
         "127.0.0.1 GET other 404 MS -",
         "ending: 1 request is under way",
         "127.0.0.1 POST other cut MS -",

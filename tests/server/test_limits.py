@@ -46,6 +46,20 @@ def test_nothing_is_answered_without_the_token(strict: Server) -> None:
     assert "Authorization: Bearer $QATK_TOKEN" in send(strict.url, "/docs").body.decode()
 
 
+def test_a_proxy_is_believed_where_the_server_is_told_of_it(strict: Server, server: Server) -> None:
+    said = {"host": "example.org", "x-forwarded-proto": "https", "x-forwarded-prefix": "/of/us/"}
+    schema, page = (send(strict.url, path, headers=said) for path in ("/openapi.json", "/docs"))
+    assert "curl https://example.org/of/us/answer -H" in page.body.decode()
+    assert schema.json["servers"][-1] == {"url": "."}, "where the schema itself is"
+    assert send(strict.url, "/models", headers=said).status == 401
+    assert send(strict.url, body=ASKED, headers={**said, **KEY}).status == 200
+    for prefix in ("//example.com", "us", "/<b>", "/?"):
+        found = send(strict.url, "/docs", headers={**said, "x-forwarded-prefix": prefix})
+        assert "curl https://example.org/answer -H" in found.body.decode()
+    found = send(server.url, "/docs", headers={**said, "host": "localhost"})
+    assert "curl http://localhost/answer -H" in found.body.decode()
+
+
 def test_limits_are_those_that_were_given(strict: Server) -> None:
     for body, status in (
         ({**ASKED, "context": "c " * 1001}, 422),
