@@ -38,7 +38,7 @@ from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
-from qatk.results.evaluation import plain_interval, plain_intervals
+from qatk.results.evaluation import made_of, plain_interval, plain_intervals
 from qatk.statistics.significance import DRAWS, SEED, detectable_difference, holm
 from qatk.types import Bool, Clusters, Float64, Int64, clusters_of, contexts_of, groups_of
 
@@ -229,6 +229,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
     """Everything a program needs, in plain types for JSON: NaN is ``None``, questions are ids."""
     systems, ids = comparison.systems, comparison.examples.id
     plain = {
+        **made_of(systems[0].evaluation.data, comparison.examples),
         "questions": len(ids),
         "normaliser": systems[0].evaluation.normaliser,
         "clusters": comparison.clusters.as_dict(),

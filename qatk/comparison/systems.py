@@ -22,7 +22,7 @@ from qatk.comparison.answers import Answers, Found, Odds, read_answers
 from qatk.comparison.models import ask_models, runtimes_of
 from qatk.comparison.names import names_of, names_of_groups
 from qatk.errors import UsageError
-from qatk.evaluation.evaluate import read_data
+from qatk.evaluation.evaluate import name_of_data, read_data
 from qatk.evaluation.free_text import Aligner
 from qatk.evaluation.given import AT_HAND, Given
 from qatk.evaluation.metrics import take
@@ -152,7 +152,7 @@ def _of_runs(
     digests = {name: result.manifest.get("data", {}).get(on, {}).get("digest") for name, result in runs.items()}
     each = [found[name] for name in of]
     evaluations = align(list(of), [one.evaluation for one in each], [digests.get(name) for name in of], common=common)
-    return [replace(one, evaluation=evaluation) for one, evaluation in zip(each, evaluations, strict=True)]
+    return _told(each, evaluations, next(iter(runs.values())).evaluation.data)
 
 
 def _on_data(
@@ -169,13 +169,19 @@ def _on_data(
     """Prediction files on the data, and models that answer it now."""
     chosen = runtimes_of(of, runtimes)
     ids = {name: list(answer.texts) for name, answer in answers.items()}
-    examples, masks = _shared_with_data(asked, _name_of(data), ids, by, host, common=common)
+    examples, masks = _shared_with_data(asked, name_of_data(data) or "the data", ids, by, host, common=common)
     asking = {name: source for name, source in of.items() if name not in answers}
     found = ask_models(asking, examples, by, host, chosen)
     found = {name: replace(each, evaluation=replace(each.evaluation, masks=masks)) for name, each in found.items()}
     found |= {name: answer.evaluate(examples, masks, by) for name, answer in answers.items()}
     evaluations = align(list(of), [found[name].evaluation for name in of], [None] * len(of))
-    return [replace(found[name], evaluation=e) for name, e in zip(of, evaluations, strict=True)]
+    return _told([found[name] for name in of], evaluations, name_of_data(data))
+
+
+def _told(found: Sequence[Found], evaluations: Sequence[Evaluation], data: str) -> list[Found]:
+    """What was found, with its evaluations brought onto the same questions, which are of this data."""
+    both = zip(found, evaluations, strict=True)
+    return [replace(one, evaluation=replace(evaluation, data=data)) for one, evaluation in both]
 
 
 def _grouped(names: Sequence[str], found: Sequence[Found], sources: Sequence[Source]) -> list[System]:
@@ -230,10 +236,6 @@ def _refuse_of_data(by: Normalisation | None, use: str | None) -> None:
     if by is not None:
         fix = "a run has the language of its recipe, by which prediction files beside it are scored too: remove it"
         raise UsageError(f"{spelled('language')} goes with {spelled('data')}", fix=fix)
-
-
-def _name_of(data: object) -> str:
-    return Path(data).name if isinstance(data, str | Path) else "the data"
 
 
 def _shared_with_data(

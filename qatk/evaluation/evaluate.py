@@ -19,6 +19,7 @@ from qatk.evaluation.metrics import Odds, summarise
 from qatk.evaluation.prediction_files import Source, check_null_odds, same_order
 from qatk.evaluation.prediction_rows import Said, list_ids, refuse_double
 from qatk.evaluation.squad import exact_and_f1, official_metrics
+from qatk.files import place_of
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins.endings import for_scoring, reader_of
 from qatk.plugins.normalisers import normalisation_of
@@ -89,7 +90,7 @@ def evaluate(
     masks = {} if aligned is None else {ALIGNMENT: aligned.masks(examples)}
     answers = said if aligned is None else aligned.said
     found = evaluate_examples(examples, answers, odds, missing, extra, na_prob_thresh, normalisation)
-    return replace(found, cluster=cluster, masks=masks)
+    return replace(found, cluster=cluster, masks=masks, data=name_of_data(data))
 
 
 def read_data(
@@ -137,6 +138,11 @@ def read_data(
         fix = f"{named} says which one" if why else "scores need labelled data"
         raise DataError(f"it has no gold answers{f': {why}' if why else ''}", where=str(data), fix=fix)
     return examples
+
+
+def name_of_data(data: object) -> str:
+    """The name of a file of examples; empty for examples and rows."""
+    return place_of(data).rpartition("/")[2] if isinstance(data, str | Path) else ""
 
 
 def _with_columns(options: dict[str, object], columns: Sequence[str]) -> dict[str, object]:

@@ -34,6 +34,8 @@ class Evaluation:
         windows: int32[n], the number of token windows of each question; ``None`` if unknown.
         cluster: the column that defines clusters, see :func:`qatk.types.clusters_of`; ``None`` uses articles.
         normalisation: by which normaliser the answers to each question were compared.
+        data: the name of the evaluation set of a run, with that of its file or dataset, or of the file that was scored;
+            empty if unknown.
     """
 
     examples: Examples
@@ -45,6 +47,7 @@ class Evaluation:
     windows: Int32 | None = None
     cluster: str | None = None
     normalisation: Normalisation = ENGLISH
+    data: str = ""
 
     @cached_property
     def normaliser(self) -> str:
@@ -99,11 +102,12 @@ class Evaluation:
         """The figures as plain values, as ``qatk eval --json`` prints them.
 
         These are the metrics by their keys, ``normaliser``, ``intervals`` (the 95 % interval of each EM and F1 by its
-        key, ``None`` for none) and ``clusters`` (what they are computed over: ``kind``, ``count``, ``unnamed``).
+        key, ``None`` for none), ``clusters`` (what they are computed over: ``kind``, ``count``, ``unnamed``), ``data``
+        (``name`` and ``digest``) and ``qatk``, its version.
         """
         intervals = plain_intervals(self.examples, filter(self.per_question.__contains__, METRICS), self.interval)
-        clusters = self.clusters.as_dict()
-        return {**self.metrics, "normaliser": self.normaliser, "intervals": intervals, "clusters": clusters}
+        figures = {**self.metrics, "normaliser": self.normaliser, "intervals": intervals}
+        return {**figures, "clusters": self.clusters.as_dict(), **made_of(self.data, self.examples)}
 
     def _figures(self, slicer: str, name: str, rows: Bool) -> SliceRow:
         values = {metric: column[rows] for metric, column in self.per_question.items()}
@@ -123,6 +127,13 @@ class Evaluation:
     def _repr_html_(self) -> str:
         groups, slices = ([_cells(s) for s in rows] for rows in (self.groups, self.slices))
         return figures_html(self.per_question, groups, slices, self.normaliser)
+
+
+def made_of(data: str, examples: Examples) -> dict[str, object]:
+    """What figures were made of and by, for JSON: ``data`` (its name and the digest of the examples) and ``qatk``."""
+    from importlib.metadata import version  # for JSON alone
+
+    return {"data": {"name": data or None, "digest": examples.digest()}, "qatk": version("qatk")}
 
 
 def plain_interval(bounds: tuple[float, float]) -> list[float] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qatk.errors import UsageError, suggest
-from qatk.files import url_of
+from qatk.files import place_of, url_of
 from qatk.plugins.normalisers import recorded_normalisation
 from qatk.results.evaluation import Evaluation
 from qatk.results.run import RunResult
@@ -48,8 +49,12 @@ def _read_run(path: Path, nbest: bool, on: str, host: PluginHost | None) -> RunR
     if on not in places:
         raise UsageError(f"the run has no evaluation set {on!r}", where=str(path), fix=suggest(on, places))
     by, cluster = recorded_normalisation(manifest.recipe, host), manifest.recipe.get("cluster")
+    read_from = manifest.recipe.get("data", {})
     evaluations = {
-        name: replace(read_evaluation(place, by, nbest=nbest), cluster=cluster) for name, place in places.items()
+        name: replace(
+            read_evaluation(place, by, nbest=nbest), cluster=cluster, data=_named(name, read_from.get(name) or {})
+        )
+        for name, place in places.items()
     }
     return RunResult(
         name=manifest.name,
@@ -62,6 +67,13 @@ def _read_run(path: Path, nbest: bool, on: str, host: PluginHost | None) -> RunR
         sets=evaluations,
         model_bytes=model_bytes(path),
     )
+
+
+def _named(on: str, section: Mapping[str, object]) -> str:
+    """What to call an evaluation set: its name in the recipe, with that of its file, else of its dataset."""
+    if isinstance(path := section.get("path"), str):
+        return f"{on} ({place_of(path).rpartition('/')[2]})"
+    return f"{on} ({section.get('name') or section['use']})" if section else on
 
 
 def read_evaluation(path: Path, by: Normalisation, *, nbest: bool) -> Evaluation:

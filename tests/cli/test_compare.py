@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from typer.testing import CliRunner
 from commands import call, forked_python
 from compare_tools import answer, articles, evaluation, squad_of, system, write_run
 from modules import HEAVY, modules_loaded
+from qatk import __version__
 from qatk.cli import app
 from qatk.comparison.compare import compare_systems
 from qatk.comparison.selection import compile_pattern, in_slice, matching, narrow
@@ -77,7 +80,7 @@ def test_the_verdict_stands_first(folders: Path) -> None:
     assert lines[1].startswith("good is better than bad by ")
     assert " ".join(lines[1:4]).endswith(
         "With one seed each, this is about these two trained models, not about the methods. "
-        "96 questions · 4 articles · normaliser en · 10,000 bootstrap draws, seed 13"
+        "dev · 96 questions · 4 articles · normaliser en · 10,000 bootstrap draws, seed 13"
     )
 
 
@@ -251,9 +254,40 @@ def test_json_of_eval_compare_and_calibrate_has_one_form(folders: Path, monkeypa
     assert compared["clusters"] == scored["clusters"] == calibrated["clusters"]
     assert compared["clusters"] == {"kind": "article", "count": 4, "unnamed": 0}
     assert compared["systems"][0]["intervals"] == scored["intervals"]
+    for figures in (compared, scored):
+        assert figures["data"] == {"name": "data.json", "digest": DATA.digest()}
+        assert figures["qatk"] == __version__
     assert scored["intervals"].keys() <= scored.keys() & compared["systems"][0]["metrics"].keys()
     for figures in (calibrated["at_zero"], calibrated["held_out"]):
         assert figures["intervals"].keys() == {"exact", "f1"} <= figures.keys()
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"use": "squad", "path": "data/own.json"}, "test (own.json)"),
+        ({"use": "hub", "name": "rajpurkar/squad_v2"}, "test (rajpurkar/squad_v2)"),
+        ({"use": "facts", "seed": 3}, "test (facts)"),
+    ],
+)
+def test_every_output_says_which_data_it_is_of(
+    section: dict[str, Any], said: str, tmp_path: Path, host: PluginHost
+) -> None:
+    of = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    for name in ("a", "b"):
+        run = write_run(tmp_path / name, of, data={"test": section})
+        manifest = json.loads((run / "manifest.json").read_text())
+        manifest["data"]["test"] = manifest["data"]["dev"]
+        (run / "manifest.json").write_text(json.dumps(manifest))
+        shutil.copytree(run, run / "sets" / "test", ignore=shutil.ignore_patterns("sets"))
+    (tmp_path / "c.json").write_text(json.dumps(dict(zip(DATA.id, of.predictions.text, strict=True))))
+    sources = ["c.json", "a", "b", "--on", "test", "--draws", "1000"]
+    report = compare(tmp_path, *sources, "--markdown", "c.md", "--html", "c.html", width=200)
+    basis = f"{said} · 96 questions · 4 articles"
+    for text in (report, html.unescape((tmp_path / "c.md").read_text()), (tmp_path / "c.html").read_text()):
+        assert basis in text
+    found = json.loads(compare(tmp_path, *sources, "--json"))["data"]
+    assert found == {"name": said, "digest": manifest["data"]["dev"]["digest"]}
 
 
 def test_prediction_files_give_the_same_as_their_runs(folders: Path) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from qatk.display import METRICS, Mark, counted, interval
+from qatk.display import METRICS, Mark, counted, interval, printable
 from qatk.evaluation import KINDS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Pair, System
 from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, groups_of
@@ -80,11 +80,12 @@ class Contrast:
 
     @property
     def basis(self) -> str:
-        """What the numbers rest on: questions, articles, draws."""
+        """What the numbers rest on: data, questions, articles, draws."""
         comparison = self.comparison
         clusters = comparison.clusters
         seeds = {len(system.evaluations) for system in comparison.systems}
-        parts = [counted(len(comparison.examples), "question"), counted(clusters.count, clusters.kind)]
+        parts = [data] if (data := printable(comparison.systems[0].evaluation.data)) else []
+        parts += [counted(len(comparison.examples), "question"), counted(clusters.count, clusters.kind)]
         parts += [f"{' or '.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
         parts += [f"normaliser {comparison.systems[0].evaluation.normaliser}"]
         parts += [f"{comparison.draws:,} bootstrap draws, seed {comparison.seed}"]
