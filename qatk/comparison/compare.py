@@ -278,4 +278,5 @@ def _pair_to_dict(pair: Pair, systems: Sequence[System], ids: Sequence[str]) -> 
 
 
 def _difference_to_dict(difference: Difference) -> dict[str, object]:
-    return {k: plain_interval(v) if isinstance(v, Interval) else v for k, v in vars(difference).items()}
+    plain = {k: plain_interval(v) if isinstance(v, Interval) else v for k, v in vars(difference).items()}
+    return {**plain, "tests": difference.tests}

@@ -32,7 +32,7 @@ def with_margins(pairs: Sequence[Pair], systems: Sequence[System], margin: float
     of = [pair.headline for pair in pairs]
     lower, upper = (holm(np.array([_one_sided(sign * d.difference + margin, d) for d in of])) for sign in (1, -1))
     return [
-        _with_margin(pair, systems, Margin(margin, p, q, p < ONE_SIDED, max(p, q) < ONE_SIDED))
+        _with_margin(pair, systems, Margin(margin, p, q, p < ONE_SIDED, max(p, q) < ONE_SIDED), len(pairs))
         for pair, p, q in zip(pairs, lower.tolist(), upper.tolist(), strict=True)
     ]
 
@@ -47,13 +47,15 @@ def _one_sided(above: float, d: Difference) -> float:
     return p if above > 0 else 1 - p
 
 
-def _with_margin(pair: Pair, systems: Sequence[System], found: Margin) -> Pair:
+def _with_margin(pair: Pair, systems: Sequence[System], found: Margin, pairs: int) -> Pair:
     baseline, other = systems[pair.baseline].name, systems[pair.other].name
     by = f"by a margin of {found.margin:g} F1"
+    p = found.p_no_worse
     if found.same:
-        said = f"{other} and {baseline} are the same {by} (p {p_value(max(found.p_no_worse, found.p_no_better))})."
+        said, p = f"{other} and {baseline} are the same {by}", max(p, found.p_no_better)
     elif found.no_worse:
-        said = f"{other} is no worse than {baseline} {by} (p {p_value(found.p_no_worse)})."
+        said = f"{other} is no worse than {baseline} {by}"
     else:
-        said = f"It is not shown that {other} is no worse than {baseline} {by} (p {p_value(found.p_no_worse)})."
-    return replace(pair, margin=found, verdict=f"{pair.verdict} {said}")
+        said = f"It is not shown that {other} is no worse than {baseline} {by}"
+    known = f"p {p_value(p)}" if pairs == 1 else f"Holm p {p_value(p)} over {pairs} pairs"
+    return replace(pair, margin=found, verdict=f"{pair.verdict} {said} ({known}).")

@@ -152,6 +152,11 @@ class Difference:
         """The interval to show where there is room for one: ``two_way`` with several seeds, else ``by_cluster``."""
         return self.two_way or self.by_cluster
 
+    @property
+    def tests(self) -> int:
+        """The size of the family of tests that Holm's correction covers."""
+        return round(0.05 / self.level)
+
 
 @dataclass(frozen=True)
 class Margin:

@@ -21,6 +21,7 @@ from qatk.comparison.selection import in_slice
 from qatk.comparison.systems import read_systems
 from qatk.comparison.verdicts import ALL_ONE_SEED, ONE_SEED, SOME_ONE_SEED, verdict
 from qatk.comparison.wins_losses import rank_questions
+from qatk.display.numbers import METRICS, signed
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
@@ -171,7 +172,9 @@ def test_verdicts_give_numbers_as_tables_do(
     assert verdict(*clear.systems[:2], differences, clear.clusters).startswith(said)
 
 
-def test_all_pairs_are_those_of_each_by_itself_under_one_correction(clear: Comparison, host: PluginHost) -> None:
+def test_all_pairs_are_those_of_each_by_itself_under_one_correction(
+    clear: Comparison, host: PluginHost, tmp_path: Path
+) -> None:
     found = compare_systems(clear.systems, draws=DRAWS, all_pairs=True)
     assert [(pair.baseline, pair.other) for pair in found.pairs] == [(0, 1), (0, 2), (1, 2)]
     main = [d for pair in found.pairs for d in pair.differences]
@@ -183,11 +186,17 @@ def test_all_pairs_are_those_of_each_by_itself_under_one_correction(clear: Compa
         assert (mine.by_cluster, mine.baseline) == (alone.by_cluster, alone.baseline)
     assert found.pairs[2].verdict.startswith("C is worse than B by ")
     assert Contrast(found).title == "3 systems, all pairs"
-    shown = Console(width=100, file=io.StringIO())
-    host.live(LiveReporter, "reporter", "console").compare(found, None, shown, show=0)
-    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    text, markdown, page = compared(host, found, tmp_path, width=100)
     assert "\nDifferences, all pairs" in text
     assert "C - B" in text
+    assert "HasAns and NoAns of each pair: in --markdown, --html and --json" in text
+    assert all("HasAns  " not in line for line in text.partition("Differences, all pairs")[2].splitlines())
+    assert {d.tests for d in main} == {len(once)} == {15}
+    assert all("Holm p: corrected for 15 tests, of all pairs" in shown for shown in (text, markdown, page))
+    cells = [re.sub(r"(</?t[dr][^>]*>|[|*\s])+", ", ", shown) for shown in (markdown, page)]
+    for d in main:
+        row = f"{METRICS[d.metric]}, {d.group}, {d.baseline:.1f}, {d.other:.1f}, {signed(d.difference)}"
+        assert all(row in shown for shown in cells), row
 
 
 def test_all_pairs_of_one_and_several_seeds(host: PluginHost) -> None:

@@ -45,7 +45,7 @@ def test_no_worse_is_a_one_sided_test_of_the_clustered_error(systems: list[Syste
     assert margins[1] is not None
     assert margins[0].no_worse
     assert margins[1].no_worse
-    assert "C is no worse than A by a margin of 8 F1 (p <0.001)." in found.pairs[1].verdict
+    assert "C is no worse than A by a margin of 8 F1 (Holm p <0.001 over 2 pairs)." in found.pairs[1].verdict
     assert not margins[1].same, "far better is not the same"
 
 

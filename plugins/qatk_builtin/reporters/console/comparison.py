@@ -24,6 +24,7 @@ from qatk.display import (
 )
 from qatk.evaluation import RIGHT_KINDS
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
+from qatk.types import ALL
 from qatk_builtin.reporters.console.parts import INDENT, LONGEST_LABEL, WIDE, print_parts
 from qatk_builtin.reporters.shared.cases import case_text, said_text
 from qatk_builtin.reporters.shared.comparison import Contrast, SliceLine
@@ -36,6 +37,7 @@ FEW_PAIRS = 2
 FEW_SLICES = 3
 POINTS = "points, with 95 % intervals"
 DETECTS = "detects: smallest true difference found 4 times in 5, after Holm's correction"
+GROUPS_NOTE = "HasAns and NoAns of each pair: in --markdown, --html and --json"
 VERDICTS = {"better": "bold green", "worse": "bold red", UNRESOLVED: "yellow"}
 
 
@@ -112,9 +114,11 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
     pairs = contrast.comparison.pairs
     if not (few := len(pairs) <= FEW_PAIRS):
         a, title = ("first", "Differences, all pairs") if contrast.all_pairs else ("A", "Differences from A")
-        rows = [row for pair in pairs for row in _rows(contrast.differences(pair), contrast.label(pair))]
+        every = [(pair, [d for d in contrast.differences(pair) if d.group == ALL.name]) for pair in pairs]
+        rows = [row for pair, shown in every for row in _rows(shown, contrast.label(pair))]
         found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters.kind, width)
-        yield title, POINTS, [*found, *_below(contrast, pairs, explained=True)]
+        note = [Text(GROUPS_NOTE, "dim")] if any(len(pair.differences) > len(shown) for pair, shown in every) else []
+        yield title, POINTS, [*found, *note, *_below(contrast, pairs, explained=True)]
     for i, pair in enumerate(pairs):
         a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
         if few:
@@ -138,7 +142,7 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
 
 def _below(contrast: Contrast, pairs: Sequence[Pair], *, explained: bool) -> list[RenderableType]:
     """What stands below a table of differences."""
-    notes = [DETECTS] if explained else []
+    notes = [contrast.holm_note, DETECTS] if explained else []
     return [Text(note, "dim") for note in [*notes, contrast.design_note(pairs)] if note]
 
 

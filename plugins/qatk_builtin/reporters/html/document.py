@@ -197,7 +197,7 @@ def _differences(contrast: Contrast) -> Iterator[dict[str, object]]:
             for d in found
         ]
         names = contrast.comparison.systems
-        title = f"{b} {names[pair.other].name} against {a} {names[pair.baseline].name}"
+        title = f"{b} {names[pair.other].name} against {a} {names[pair.baseline].name}. {contrast.holm_note}"
         yield {"title": title, "headers": headers, "rows": rows, "left": 2}
 
 

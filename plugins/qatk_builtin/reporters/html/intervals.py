@@ -12,7 +12,7 @@ from qatk.display import METRICS, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Pair, SliceRow, System
 from qatk_builtin.reporters.html.charts import Chart, Spec, View, bars, intervals, short
-from qatk_builtin.reporters.shared.comparison import count_kinds, labels_of, letter_of
+from qatk_builtin.reporters.shared.comparison import Contrast, count_kinds, labels_of, letter_of
 from qatk_builtin.reporters.shared.facts import main_metric
 
 MOST = 30
@@ -94,7 +94,8 @@ def differences(comparison: Comparison) -> Chart:
     above = "Differences in points" if every else f"Difference from A, {comparison.systems[0].name}, in points"
     said = (
         f"{above}. The line is the 95 % interval by {by}, the broad band the one by question. "
-        "An interval that contains 0 leaves open which system is better."
+        "An interval that contains 0 leaves open which system is better. "
+        f"{Contrast(comparison).holm_note}."
     )
     spec = intervals(drawn, "difference in points", series=names[1:], names=names, zero=True)
     return Chart("differences", "Differences", said, [View("", spec, headers, told)])

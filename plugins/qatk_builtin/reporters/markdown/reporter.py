@@ -97,7 +97,7 @@ def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
         for d in found
     ]
     yield table(headers, rows, left=(0, 1, len(headers) - 1))
-    yield escape(contrast.design_note([pair]))
+    yield escape("; ".join(filter(None, [contrast.holm_note, contrast.design_note([pair])])))
     lines, telling, of = contrast.slices(pair, MOST_SLICES)
     rows = [
         [

@@ -139,10 +139,15 @@ class Contrast:
         return f"95 % intervals by {'seed and ' if seeds else ''}{self.comparison.clusters.kind}"
 
     def differences(self, pair: Pair) -> list[Difference]:
-        """Those to show: all groups of questions where there are few pairs, else only all questions."""
-        shown = [group.name for group in GROUPS[: None if len(self.comparison.pairs) <= 2 else 1]]
-        found = [d for d in pair.differences if d.group in shown]
-        return sorted(found, key=lambda d: (list(METRICS).index(d.metric), shown.index(d.group)))
+        """By metric, over all questions, then over those with and those without an answer."""
+        groups = [group.name for group in GROUPS]
+        return sorted(pair.differences, key=lambda d: (list(METRICS).index(d.metric), groups.index(d.group)))
+
+    @property
+    def holm_note(self) -> str:
+        """How many tests Holm's correction of the differences covers."""
+        pairs = self.comparison.pairs
+        return f"Holm p: corrected for {counted(pairs[0].headline.tests, 'test')}{', of all pairs' * (len(pairs) > 1)}"
 
     def design_note(self, pairs: Sequence[Pair]) -> str:
         """How much clusters take from the questions in F1 over all of them; empty where nothing differs.
