@@ -41,7 +41,7 @@ from qatk.cli.compare_options import (
     Thresholds,
     Use,
 )
-from qatk.cli.compare_outputs import check_outputs, further, reporters_of, wanted_outputs
+from qatk.cli.compare_outputs import check_outputs, reporters_of, runs_of, wanted_outputs
 from qatk.cli.compare_request import Request, Sources, Sweep
 from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
@@ -51,9 +51,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from qatk.comparison.planning import Needed
     from qatk.plugins.live import LiveReporter
-    from qatk.results.comparison import Comparison, System
+    from qatk.results.comparison import Comparison
     from qatk.sweeps.sweep import Outcome
 
 SHOWN, SHOWN_OF_MANY = 3, 1
@@ -113,12 +112,12 @@ def compare_command(
     reporters = reporters_of(host, outputs, to_terminal=not json)
     sweep = Sweep(over, seeds, settings, out, limit, jobs, plan, launcher, keep_running, json)
     systems, outcomes = Request(sources, sweep, on, cluster, bool(html or report), bool(margin or detect)).read(host)
-    comparison = compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
-    shown, plans = _narrowed(comparison, only, pattern), _plans(comparison, systems, detect)
-    _report(shown, reporters, console := output(quiet=json), _number_shown(show, comparison))
+    comparison = compare_systems(
+        systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs, detect=detect
+    )
+    _report(shown := _narrowed(comparison, only, pattern), reporters, output(quiet=json), show)
     if json:
-        print_json(comparison_to_dict(shown) | further(plans, outcomes))
-    _print_plans(console, plans if all(wanted.file is not None for wanted in outputs) else [])
+        print_json(comparison_to_dict(shown) | runs_of(outcomes))
     _raise_failures(outcomes, inputs[0])
 
 
@@ -128,15 +127,13 @@ def _pattern(grep: str | None) -> re.Pattern[str] | None:
     return None if grep is None else compile_pattern(grep)
 
 
-def _report(shown: Comparison, reporters: Sequence[tuple[LiveReporter, Path | None]], console: Console, n: int) -> None:
+def _report(
+    shown: Comparison, reporters: Sequence[tuple[LiveReporter, Path | None]], console: Console, show: int | None
+) -> None:
+    """Report with so many wins and losses of each pair."""
+    by_default = SHOWN if len(shown.pairs) == 1 else SHOWN_OF_MANY
     for reporter, file in reporters:
-        reporter.compare(shown, file, console, show=n)
-
-
-def _plans(comparison: Comparison, systems: Sequence[System], detect: float | None) -> list[Needed]:
-    from qatk.comparison.planning import needed
-
-    return [] if detect is None else needed(comparison.pairs, systems, detect, comparison.clusters.kind)
+        reporter.compare(shown, file, console, show=by_default if show is None else show)
 
 
 def _raise_failures(outcomes: Sequence[Outcome], plan: Path) -> None:
@@ -148,15 +145,6 @@ def _raise_failures(outcomes: Sequence[Outcome], plan: Path) -> None:
         missing = [str(number) for number, outcome in enumerate(outcomes, 1) if outcome.state == "missing"]
         fix = f"make them with qatk run --task {plan}:N, N being {', '.join(missing)}"
         raise QatkError(failed, fix=fix if missing else "run the same command again to resume them")
-
-
-def _print_plans(console: Console, plans: Sequence[Needed]) -> None:
-    console.print(*(f"\n{plan.text}" for plan in plans), sep="\n", end="\n" * bool(plans), markup=False)
-
-
-def _number_shown(show: int | None, comparison: Comparison) -> int:
-    """Of wins and losses, for each pair."""
-    return show if show is not None else SHOWN if len(comparison.pairs) == 1 else SHOWN_OF_MANY
 
 
 def _narrowed(comparison: Comparison, only: str | None, pattern: re.Pattern[str] | None) -> Comparison:

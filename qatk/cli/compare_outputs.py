@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from qatk.errors import UsageError
 
 if TYPE_CHECKING:
     from qatk.cli.compare_request import Sources
-    from qatk.comparison.planning import Needed
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveReporter
     from qatk.sweeps.sweep import Outcome
@@ -86,14 +85,9 @@ def reporters_of(
     return found
 
 
-def further(plans: Sequence[Needed], outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """What JSON says beside the comparison: plans, and of recipes their runs."""
-    planned = {"detect": [asdict(plan) for plan in plans]} if plans else {}
-    return {**planned, **({"runs": _described(outcomes)} if outcomes else {})}
-
-
-def _described(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
-    return [
+def runs_of(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What JSON says beside the comparison: of recipes, their runs."""
+    runs = [
         {
             "system": outcome.run.system,
             "seed": outcome.run.seed,
@@ -103,3 +97,4 @@ def _described(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
         }
         for outcome in outcomes
     ]
+    return {"runs": runs} if runs else {}

@@ -174,7 +174,7 @@ def refuse_too_few(systems: int, runs: int = 1) -> None:
 def refuse_no_points(option: str, points: float) -> None:
     """Raise :class:`qatk.errors.UsageError` for a margin, or a difference to detect, that is not above 0."""
     if isinstance(points, bool) or not isinstance(points, Real) or not 0 < points < math.inf:
-        raise UsageError(f"{option} {points}: expected points of F1 above 0", fix=f"for example --{option} 1.0")
+        raise UsageError(f"{option} {points}: expected points of F1 above 0", fix=f"for example {spelled(option, 1.0)}")
 
 
 def refuse_no_pair(systems: int) -> None:

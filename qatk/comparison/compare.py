@@ -33,6 +33,7 @@ from qatk.comparison.alignment import (
 )
 from qatk.comparison.figures import Figures, joined, measure
 from qatk.comparison.margins import with_margins
+from qatk.comparison.planning import needed
 from qatk.comparison.verdicts import caveat, summary, verdict
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
@@ -73,6 +74,7 @@ def compare_systems(
     cluster: str | None = None,
     margin: float | None = None,
     all_pairs: bool = False,
+    detect: float | None = None,
 ) -> Comparison:
     """Compare each system with the first, or all with each other, question by question.
 
@@ -87,14 +89,17 @@ def compare_systems(
         margin: the margin in F1, in percentage points, within which a system counts as no worse; ``None``: no such
             test.
         all_pairs: compare every system with every other; Holm's correction then covers all pairs.
+        detect: a difference in F1, in percentage points: what data would find it, see
+            :func:`qatk.comparison.planning.needed`.
 
     Raises:
-        UsageError: for too few systems, for a margin of a single one; for systems without ``exact`` and ``f1`` or on
-            different questions; for what :func:`check_figures` refuses; for an unknown cluster column.
+        UsageError: for too few systems, for a margin or a difference to detect of a single one; for systems without
+            ``exact`` and ``f1`` or on different questions; for what :func:`check_figures` refuses; for an unknown
+            cluster column.
     """
-    check_figures(draws, seed, margin)
+    check_figures(draws, seed, margin, detect)
     refuse_too_few(len(systems), max((len(system.evaluations) for system in systems), default=0))
-    if margin is not None:
+    if margin is not None or detect is not None:
         refuse_no_pair(len(systems))
     _refuse_unfit(systems)
     refuse_other_normalisers({system.name: system.evaluation for system in systems})
@@ -109,7 +114,9 @@ def compare_systems(
         pairs = [replace(pairs[0], verdict=f"{pairs[0].verdict} {said}")]
     if margin is not None:
         pairs = with_margins(pairs, systems, margin)
-    return Comparison(examples, systems, pairs, masks, clusters, draws, seed, caveat="" if len(pairs) == 1 else said)
+    said = "" if len(pairs) == 1 else said
+    plans = [] if detect is None else needed(pairs, systems, detect, clusters.kind)
+    return Comparison(examples, systems, pairs, masks, clusters, draws, seed, caveat=said, plans=plans)
 
 
 def _common_cluster(systems: Sequence[System]) -> str | None:
@@ -239,6 +246,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
         "summary": comparison.summary,
         "caveat": comparison.caveat,
         "pairs": [_pair_to_dict(pair, systems, ids) for pair in comparison.pairs],
+        "detect": [asdict(plan) for plan in comparison.plans],
     }
     return {name: finite(value) for name, value in plain.items()}
 

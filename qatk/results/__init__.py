@@ -2,6 +2,7 @@
 
 from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Margin, Pair, System
 from qatk.results.evaluation import Evaluation, SliceRow
+from qatk.results.needed import Needed
 from qatk.results.run import RunResult, StageTime
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Evaluation",
     "Interval",
     "Margin",
+    "Needed",
     "Pair",
     "RunResult",
     "SliceRow",

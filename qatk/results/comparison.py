@@ -14,6 +14,7 @@ from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.errors import counted
 from qatk.files import place_of
 from qatk.results.evaluation import Evaluation, clusters_within
+from qatk.results.needed import Needed
 from qatk.results.run import EXPORTED, PREDICTING, RunResult, StageTime
 from qatk.statistics.intervals import mean_interval_over_seeds
 from qatk.types import Bool, Clusters, Examples, Float64, Int64
@@ -225,6 +226,7 @@ class Comparison:
         caveat: what applies to the verdicts of all pairs, for example that the systems are single runs; the verdict of
             a single pair includes it.
         selection: which questions the wins, losses and both wrong are limited to; empty if they are not limited.
+        plans: what data would find a difference, for each pair, if that was asked.
     """
 
     examples: Examples
@@ -237,6 +239,7 @@ class Comparison:
     selection: str = ""
     summary: str = ""
     caveat: str = ""
+    plans: Sequence[Needed] = ()
 
     @cached_property
     def slice_names(self) -> Mapping[str, tuple[str, str]]:
@@ -250,8 +253,9 @@ class Comparison:
 
     @property
     def verdicts(self) -> Sequence[str]:
-        """The lines to show first: each pair's verdict and the caveat, or the summary of a single system."""
-        return [*(pair.verdict for pair in self.pairs), *filter(None, [self.caveat])] or [self.summary]
+        """The lines to show first: each pair's verdict, the caveat and the plans, or the summary of a single system."""
+        said = [*(pair.verdict for pair in self.pairs), *filter(None, [self.caveat])] or [self.summary]
+        return [*said, *(plan.text for plan in self.plans)]
 
     def __repr__(self) -> str:
         return "\n".join([f"<Comparison: {counted(len(self.examples), 'question')}", *self.verdicts]) + ">"

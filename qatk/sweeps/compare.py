@@ -48,6 +48,7 @@ def compare(  # noqa: D417  # two that belong together share a line
     cluster: str | None = None,
     margin: float | None = None,
     all_pairs: bool = False,
+    detect: float | None = None,
     on: str | None = None,
     use: str | None = None,
     options: Mapping[str, object] | None = None,
@@ -68,26 +69,36 @@ def compare(  # noqa: D417  # two that belong together share a line
         seeds: for recipes: the seeds of every system.
         settings: for recipes: for all runs, as in :func:`qatk.run`.
         out: for recipes: the parent folder of the run folders.
-        limit: for recipes: the number of questions to use from each split.
-        jobs: for recipes: the number of runs at the same time; on this machine 1 by default.
+        limit, jobs: for recipes: the numbers of questions to use from each split and of runs at a time (here 1).
         executor: for recipes: a launcher by its name or section, such as ``{"use": "ray"}``; else the recipe's.
         common: if systems share only some questions, compare on those.
         group_seeds: treat run folders whose recipes differ only in their seed as one system.
         draws, seed: the number of draws of the bootstrap and the randomisation, and their seed.
         cluster: the column of clusters, see :func:`qatk.types.clusters_of`; ``None`` uses the runs', or articles.
-        margin: the margin in F1, in percentage points, within which a system counts as no worse than the baseline.
+        margin, detect: in points of F1: within which a system counts as no worse, and what data would find.
         all_pairs: compare every system with every other, not only with the first.
         on: the evaluation set of the runs to compare on; by default that of the results, or ``dev``.
         use, options: the dataset that reads ``data``, and its options, as in :func:`qatk.evaluate`.
         align: how to align free-text answers of predictions files, as in :func:`qatk.evaluate`.
-        language: the normaliser by which answers to ``data`` are compared, as in :func:`qatk.evaluate`.
-        language_column: the column of the data that names each question's.
+        language, language_column: the normaliser of answers to ``data``, or its column, as in :func:`qatk.evaluate`.
         host: the plugins to use.
     """
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
     scored = (data, runtime, null_odds, na_prob_thresh, use, options, align, language, language_column)
-    systems = _systems(sources, runs, _Answers(*scored, common, group_seeds, cluster), on, host, (draws, seed, margin))
-    return compare_systems(systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs)
+    asked = draws, seed, margin, detect
+    systems = _systems(sources, runs, _Answers(*scored, common, group_seeds, cluster), on, host, asked)
+    return _compared(systems, asked, cluster, all_pairs=all_pairs)
+
+
+_Figures = tuple[int, int, float | None, float | None]
+"""The draws, their seed, the margin and the difference to detect."""
+
+
+def _compared(systems: Sequence[System], asked: _Figures, cluster: str | None, *, all_pairs: bool) -> Comparison:
+    draws, seed, margin, detect = asked
+    return compare_systems(
+        systems, draws=draws, seed=seed, cluster=cluster, margin=margin, all_pairs=all_pairs, detect=detect
+    )
 
 
 @dataclass(frozen=True)
@@ -127,9 +138,9 @@ def _systems(
     answers: _Answers,
     on: str | None,
     host: PluginHost | None,
-    figures: tuple[int, int, float | None],
+    figures: _Figures,
 ) -> list[System]:
-    """The systems of what is compared, for ``figures`` of so many draws, with a seed and maybe a margin.
+    """The systems of what is compared, and these figures asked of them.
 
     Raises:
         UsageError: for options that do not go with it.
@@ -153,7 +164,7 @@ def _systems(
     named = [source for source in sources if not isinstance(source, AT_HAND)]
     if "recipes" in kinds:
         runs = replace(runs, settings=[*runs.settings, *_runtime_settings(runtimes)])
-        return _made(named, runs, host, on, answers.cluster, paired=bool(figures[-1]))
+        return _made(named, runs, host, on, answers.cluster, paired=any(figures[2:]))
     if "a plan" in kinds:
         return gather(Path(named[0]), host=host, on=on)[0]
     return read_systems(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy import stats
 
 from compare_tools import articles, system
@@ -14,6 +18,7 @@ from qatk.comparison.compare import compare_systems, comparison_to_dict
 from qatk.comparison.planning import needed
 from qatk.errors import UsageError
 from qatk.plugins.host import PluginHost
+from qatk.plugins.live import LiveReporter
 from qatk.results.comparison import Comparison, System
 from qatk.statistics.significance import detectable_difference, holm
 
@@ -65,7 +70,9 @@ def test_a_small_margin_is_not_shown_and_systems_that_answer_alike_are_the_same(
             compare([a, b], wrong)
 
 
-def test_the_plan_of_one_seed_turns_the_detectable_difference_round(systems: list[System]) -> None:
+def test_the_plan_of_one_seed_turns_the_detectable_difference_round(
+    systems: list[System], host: PluginHost, tmp_path: Path
+) -> None:
     found = compare(systems[:2])
     d = found.pairs[0].headline
     (plan,) = needed(found.pairs, systems, d.detectable, "article")
@@ -79,7 +86,17 @@ def test_the_plan_of_one_seed_turns_the_detectable_difference_round(systems: lis
     assert detectable_difference(error, count - 2, d.level)[0] > d.detectable / 2
     wanted = f"To find a true difference of {d.detectable / 2:g} F1 4 times in 5, B against A takes {count:,} articles"
     assert more.text.startswith(wanted)
-    assert "--seeds" in more.text
+    assert "several say how many it takes" in more.text
+    planned = compare_systems(systems[:2], draws=99, detect=d.detectable / 2)
+    assert [*planned.plans] == [more]
+    assert json.loads(json.dumps(comparison_to_dict(planned)))["detect"] == json.loads(json.dumps([asdict(more)]))
+    assert [*found.plans] == comparison_to_dict(found)["detect"] == []
+    assert more.text in repr(planned)
+    for name in ("console", "markdown", "html"):
+        shown = Console(width=1000, file=io.StringIO())
+        host.live(LiveReporter, "reporter", name).compare(planned, tmp_path / name, shown, show=0)
+        text = shown.file.getvalue() if name == "console" else (tmp_path / name).read_text()
+        assert more.text in text, name
     assert needed(found.pairs, systems, 1e-4, "article")[0].clusters_needed == {1: None}
     with pytest.raises(UsageError, match="points of F1 above 0"):
         needed(found.pairs, systems, 0.0, "article")
@@ -90,6 +107,8 @@ def test_a_single_system_is_asked_for_no_margin_and_no_plan(host: PluginHost) ->
     assert not compare(alone).pairs
     with pytest.raises(UsageError, match="between two systems, and this is one"):
         compare(alone, 1.0)
+    with pytest.raises(UsageError, match="between two systems, and this is one"):
+        compare_systems(alone, draws=99, detect=1.0)
     with pytest.raises(UsageError, match="between two systems, and this is one"):
         needed([], alone, 1.0, "article")
 
