@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qatk.comparison.compare import ALPHA, compare_systems
+from qatk.comparison.compare import compare_systems
 from qatk.results import UNRESOLVED, Comparison, Difference, Evaluation, System
+from qatk.results.comparison import ALPHA
 from qatk.statistics.intervals import mean_interval
 from qatk.statistics.significance import holm
 from qatk.types import Examples, Predictions

@@ -38,13 +38,12 @@ from qatk.comparison.verdicts import caveat, summary, verdict
 from qatk.comparison.wins_losses import rank_questions
 from qatk.errors import UsageError
 from qatk.files import finite
-from qatk.results.comparison import UNRESOLVED, Comparison, Difference, Interval, Pair, System
+from qatk.results.comparison import ALPHA, UNRESOLVED, Comparison, Difference, Interval, Pair, System
 from qatk.results.evaluation import made_of, plain_interval, plain_intervals
 from qatk.statistics.significance import DRAWS, SEED, detectable_difference, holm
 from qatk.types import Bool, Clusters, Float64, Int64, clusters_of, contexts_of, groups_of
 
 METRICS = ("exact", "f1")
-ALPHA = 0.05
 
 
 def check_figures(draws: int, seed: int, margin: float | None = None, detect: float | None = None) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qatk.display.numbers import METRICS, interval, points, signed
-from qatk.results.comparison import Difference, Pair, System
+from qatk.display.numbers import METRICS, interval, p_value, points, signed
+from qatk.errors import counted
+from qatk.results.comparison import ALPHA, Difference, Pair, System
 from qatk.types import Clusters
 
 ONE_SEED = "With one seed each, this is about these two trained models, not about the methods."
@@ -62,8 +63,17 @@ def _finding(baseline: str, other: str, f1: Difference, clusters: Clusters) -> s
         known = alike or f" ({by} {interval((low, high))})"
         return f"{other} is {f1.verdict} than {baseline} by {points(abs(f1.difference))} F1{known}."
     lack = f" ({clusters.no_interval})" if clusters.no_interval else alike
-    known = f" (95 % CI {interval((low, high))})" if low <= high else lack
+    known = f" (95 % CI {interval((low, high))}{_undecided(f1, clusters)})" if low <= high else lack
     return f"No clear difference: {other} - {baseline} = {signed(f1.difference)} F1{known}.{_power(f1.detectable)}"
+
+
+def _undecided(f1: Difference, clusters: Clusters) -> str:
+    """What leaves a difference open whose interval excludes 0; empty for others."""
+    if f1.bounds.low <= 0 <= f1.bounds.high:
+        return ""
+    if f1.p_adjusted >= ALPHA:
+        return f"; Holm p {p_value(f1.p_adjusted)} over {counted(f1.tests, 'test')}"
+    return f"; by {clusters.kind} alone {interval(f1.by_cluster)}" if f1.two_way else ""
 
 
 def _power(detectable: float) -> str:

@@ -19,6 +19,8 @@ from qatk.results.run import EXPORTED, PREDICTING, RunResult, StageTime
 from qatk.statistics.intervals import mean_interval_over_seeds
 from qatk.types import Bool, Clusters, Examples, Float64, Int64
 
+ALPHA = 0.05
+"""The level of a claim."""
 UNRESOLVED = "inconclusive"
 """The verdict on a difference that may be due to chance."""
 
@@ -146,7 +148,7 @@ class Difference:
     error: float = float("nan")
     freedom: float = float("nan")
     cluster_share: float = 1.0
-    level: float = 0.05
+    level: float = ALPHA
 
     @property
     def bounds(self) -> Interval:
@@ -156,7 +158,7 @@ class Difference:
     @property
     def tests(self) -> int:
         """The size of the family of tests that Holm's correction covers."""
-        return round(0.05 / self.level)
+        return round(ALPHA / self.level)
 
 
 @dataclass(frozen=True)

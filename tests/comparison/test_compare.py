@@ -157,17 +157,35 @@ def test_verdicts(clear: Comparison) -> None:
 
 
 @pytest.mark.parametrize(
-    ("difference", "bounds", "found", "said"),
+    ("difference", "bounds", "further", "said"),
     [
-        (-0.04, (-0.041, -0.032), UNRESOLVED, "No clear difference: B - A = 0.0 F1 (95 % CI -0.04 to -0.03)."),
-        (-0.05 + 1e-12, (-0.2, -1e-3), UNRESOLVED, "No clear difference: B - A = -0.1 F1 (95 % CI -0.2 to 0.0)."),
-        (-0.05 + 1e-12, (-0.06, -0.04), "worse", "B is worse than A by 0.1 F1 (95 % CI by article 0.0 to 0.1)."),
+        (-0.04, (-0.041, -0.032), {}, "No clear difference: B - A = 0.0 F1 (95 % CI -0.04 to -0.03)."),
+        (-0.05 + 1e-12, (-0.2, -1e-3), {}, "No clear difference: B - A = -0.1 F1 (95 % CI -0.2 to 0.0)."),
+        (-3.0, (-5.0, 1.0), {"p_adjusted": 0.1}, "No clear difference: B - A = -3.0 F1 (95 % CI -5.0 to 1.0)."),
+        (
+            -0.05 + 1e-12,
+            (-0.06, -0.04),
+            {"verdict": "worse"},
+            "B is worse than A by 0.1 F1 (95 % CI by article 0.0 to 0.1).",
+        ),
+        (
+            -13.1,
+            (-25.4, -0.9),
+            {"p_adjusted": 0.174, "level": 0.01},
+            "No clear difference: B - A = -13.1 F1 (95 % CI -25.4 to -0.9; Holm p 0.174 over 5 tests).",
+        ),
+        (
+            3.0,
+            (-1.0, 7.0),
+            {"two_way": Interval(0.5, 5.5)},
+            "No clear difference: B - A = +3.0 F1 (95 % CI 0.5 to 5.5; by article alone -1.0 to 7.0).",
+        ),
     ],
 )
 def test_verdicts_give_numbers_as_tables_do(
-    difference: float, bounds: tuple[float, float], found: str, said: str, clear: Comparison
+    difference: float, bounds: tuple[float, float], further: dict[str, Any], said: str, clear: Comparison
 ) -> None:
-    given = {"difference": difference, "by_cluster": Interval(*bounds), "verdict": found}
+    given = {"difference": difference, "by_cluster": Interval(*bounds), "verdict": UNRESOLVED, **further}
     differences = [replace(pick(clear, metric), **given) for metric in ("exact", "f1")]
     assert verdict(*clear.systems[:2], differences, clear.clusters).startswith(said)
 
