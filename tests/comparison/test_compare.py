@@ -462,7 +462,9 @@ def test_slices_and_charts_show_the_interval_that_the_verdict_goes_by(host: Plug
         assert by_cluster not in line
         assert "by seed and article; by seed and context for a slice within one article" in text
     assert "| B - A | 95 % by seed and article | EM B - A |" in markdown
-    (clearest, *_), chart = next(slice_differences(found)).views, differences(found)
+    of_slices, chart = next(slice_differences(found)), differences(found)
+    clearest, (count,) = of_slices.views[0], {d.tests for d in found.pairs[0].slices}
+    assert of_slices.caption.endswith(f"Holm p: corrected for the tests of all slices of a pair, {count} tests.")
     for view, of in ((clearest, [d for d in found.pairs[0].slices if d.metric == "f1"]), (chart.views[0], None)):
         assert "95 % by seed and article" in view.headers
         drawn = [(row["low"], row["high"]) for row in view.spec["data"]["values"]]

@@ -77,6 +77,15 @@ def test_a_comparison_says_what_the_terminal_says(host: PluginHost, comparison: 
     assert tags(render(markdown)) <= SAFE_TAGS
 
 
+def test_slices_that_are_left_out_are_counted(
+    host: PluginHost, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "<summary>Slices in which A and B differ: 3 of 3</summary>" in compare_to_markdown(host, comparison)
+    monkeypatch.setattr("qatk_builtin.reporters.markdown.reporter.MOST_SLICES", 2)
+    cut = compare_to_markdown(host, comparison)
+    assert "<summary>Slices in which A and B differ: the clearest 2 of 3, of 3</summary>" in cut
+
+
 def test_every_table_has_as_many_cells_in_each_row(host: PluginHost, comparison: Comparison) -> None:
     blocks = re.findall(r"(?:^\|.*\n)+", compare_to_markdown(host, comparison), re.MULTILINE)
     assert len(blocks) >= 3

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from qatk.display import METRICS, figure, interval, p_value, points, signed
+from qatk.display import METRICS, counted, figure, interval, p_value, points, signed
 from qatk.evaluation import KINDS, MEANINGS, error_kinds_of
 from qatk.results import UNRESOLVED, Comparison, Difference, Pair, SliceRow, System
 from qatk_builtin.reporters.html.charts import Chart, Spec, View, bars, intervals, short
@@ -118,6 +118,9 @@ def slice_differences(comparison: Comparison) -> Iterator[Chart]:
             "Difference from the baseline in F1, in points, for each group of questions, with 95 % intervals as above"
         )
         said += "." if kind == "context" else f"; by context for a group within one {kind}."
+        if tests := sorted({pair.slices[0].tests for pair in comparison.pairs if pair.slices}):
+            counts = f"{tests[0]} to {tests[-1]}" if len(tests) > 1 else counted(tests[0], "test")
+            said += f" Holm p: corrected for the tests of all slices of a pair, {counts}."
         yield Chart("slices", "Slices", said, views)
 
 

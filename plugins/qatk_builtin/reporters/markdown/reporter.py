@@ -108,7 +108,8 @@ def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:
     ]
     by = f"95 % by {escape(contrast.comparison.bounds_by([pair]))}"
     headers = ["slice", "n", f"F1 {a}", f"F1 {b}", f"{b} - {a}", by, f"EM {b} - {a}"]
-    title = f"Slices in which {a} and {b} differ: {telling} of {of}"
+    shown = f"the clearest {len(lines)} of {telling}, of" if telling > len(lines) else f"{telling} of"
+    title = f"Slices in which {a} and {b} differ: {shown} {of}"
     note = f"\n\n{escape(said)}" if (said := contrast.slices_note(pair, lines)) else ""
     yield details(title, table(headers, rows) + note) if rows else f"{title}." if of else ""
 
