@@ -1,9 +1,10 @@
-"""``qatk ask``: a question about a document, or a conversation about it."""
+"""``qatk ask``: a question about documents, or a conversation about one."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from qatk.inference.documents import Document
     from qatk.inference.model import AnsweringModel
     from qatk.inference.reply import Reply
 
@@ -47,9 +49,14 @@ COMMANDS = {
 def ask_command(
     context: typer.Context,
     model: ModelName,
-    document: Annotated[
-        str,
-        typer.Option("-c", "--context", metavar="FILE|-|TEXT", help="Document: a file, standard input, or a text."),
+    documents: Annotated[
+        list[str],
+        typer.Option(
+            "-c",
+            "--context",
+            metavar="DOCUMENT",
+            help="Document: a file, a folder or a glob of files, standard input (-), or a text. May be repeated.",
+        ),
     ],
     questions: Annotated[
         list[str] | None,
@@ -70,35 +77,63 @@ def ask_command(
     runtime: RuntimeName = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each question.")] = False,
 ) -> None:
-    """Ask a model about a document; the answer is shown where it stands.
+    """Ask a model about documents; each answer is shown where it stands, that of the likeliest document first.
 
     For example: qatk ask runs/quickstart -q "When was the mill built?" -c "The mill was built in 1843."
     """
-    from qatk.inference.documents import read_document
+    from qatk.inference.documents import read_documents
     from qatk.inference.model import load_model
 
     plain_warnings()
-    if document == "-" and not questions:
+    if "-" in documents and not questions:
         raise UsageError("a conversation reads questions from standard input", where="-c -", fix="name a file, or -q")
-    text = read_document(document)
+    read = read_documents(documents)
+    if len(read) > 1 and not questions:
+        raise UsageError(f"a conversation is about one document, not {len(read):,}", where="-c", fix="name one, or -q")
     host = plugin_host(context)
     settings = answering_settings(passages, null_threshold, no_overlap=no_overlap)
     load = partial(load_model, device=device, settings=settings, runtime=runtime, host=host)
     loaded = load(model)
     console = output()
     if not questions:
-        conversation = Conversation(loaded, text, top_k, load, console, json=json)
+        conversation = Conversation(loaded, read[0].text, top_k, load, console, json=json)
         conversation.run()
         raise typer.Exit(int(conversation.failed))
-    replies = loaded.answers(questions, [text] * len(questions), top_k=top_k if json else top_k + 1)
-    for number, reply in enumerate(replies):
+    _answer(loaded, questions, read, top_k, console, json=json)
+
+
+def _answer(
+    model: AnsweringModel,
+    questions: Sequence[str],
+    documents: Sequence[Document],
+    top_k: int,
+    console: Console,
+    *,
+    json: bool,
+) -> None:
+    """Ask each question about each document, and print what was found."""
+    asked = [(question, document.text) for document in documents for question in questions]
+    replies = model.answers(*zip(*asked, strict=True), top_k=top_k if json else top_k + 1)
+    for number in range(len(questions)):
+        found = best_first([document.name for document in documents], replies[number :: len(questions)])
         if json:
-            print_json(reply.as_dict())
+            for name, reply in found:
+                print_json({"document": name, **reply.as_dict()})
             continue
         if number:
             console.print()
-        console.print(_title(reply))
-        show(console, reply, top_k)
+        console.print(_title(found[0][1]))
+        show_all(console, found, top_k)
+
+
+def best_first(names: Sequence[str], replies: Sequence[Reply]) -> list[tuple[str, Reply]]:
+    """The replies to a question about documents with these names: the lower its null odds, the earlier a reply.
+
+    An error rate was promised of questions about the document that they belong to: of several, no reply says it.
+    """
+    if len(names) > 1:
+        replies = [replace(reply, promise=None) for reply in replies]
+    return sorted(zip(names, replies, strict=True), key=lambda found: found[1].null_odds)
 
 
 def _title(reply: Reply) -> Text:
@@ -107,6 +142,24 @@ def _title(reply: Reply) -> Text:
     from qatk.display.text import printable
 
     return Text(printable(reply.question.strip()), style="bold")
+
+
+def show_all(console: Console, found: Sequence[tuple[str, Reply]], top_k: int) -> None:
+    """The first reply with its alternatives, further answers, and which documents have none."""
+    from rich.text import Text
+
+    from qatk.display.text import printable
+
+    (best, first), *others = [(printable(name), reply) for name, reply in found]
+    if others:
+        console.print(Text(best, style="bold cyan"))
+    show(console, first, top_k)
+    for name, reply in others:
+        if reply.is_answered:
+            console.print(Text(f"\n{name}", style="bold cyan"))
+            show(console, reply, 0)
+    if none := [name for name, reply in others if not reply.is_answered]:
+        console.print(Text(f"\nno answer in {counted(len(none), 'other document')}: {', '.join(none)}", style="dim"))
 
 
 def show(console: Console, reply: Reply, top_k: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import io
@@ -36,6 +37,17 @@ def expanded(path: str | Path) -> str:
     """The path, with the home of a user in place of a ``~`` at its beginning, as a shell has it."""
     text = str(path)
     return os.path.expanduser(text) if text.startswith("~") else text  # noqa: PTH111  # leaves names of no user
+
+
+def named_files(source: str) -> list[Path]:
+    """The files that a path or glob names. Raises :class:`UsageError` where a glob names none."""
+    if is_there(Path(source)) or url_of(source) or not glob.has_magic(source):
+        return [Path(source)]
+    if found := sorted(map(Path, glob.glob(source, recursive=True))):  # noqa: PTH207  # also of absolute paths
+        return found
+    raise UsageError(
+        "no file has such a name", where=source, fix="check the pattern; it is relative to the working folder"
+    )
 
 
 _PACKED = (".gz", ".zst")

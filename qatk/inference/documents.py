@@ -1,13 +1,17 @@
-"""A document that a question is asked about: a text, standard input, or a file of any usual kind."""
+"""Documents that questions are asked about: texts, standard input, and files of any usual kind."""
 
 from __future__ import annotations
 
+import glob
 import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from qatk.errors import DataError, UsageError
-from qatk.files import read_text, text_of
+from qatk.errors import DataError, DataWarning, UsageError, counted
+from qatk.files import ending, named_files, read_text, text_of
 
 CONVERTED = (".pdf", ".docx", ".pptx", ".html", ".htm", ".epub")
 """Endings of files that ``markitdown`` turns into text."""
@@ -18,6 +22,42 @@ _RAW = ("%PDF-", "PK")
 _STDIN = "standard input"
 LONGEST = 20_000_000
 """Characters of the longest document."""
+IN_FOLDERS = (*CONVERTED, ".txt", ".md")
+"""Endings of the documents in a folder."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document with its name: the path of a file, ``standard input`` or ``text``, of several ``text 2``."""
+
+    name: str
+    text: str
+
+
+def read_documents(sources: Sequence[str]) -> list[Document]:
+    """The documents that sources name, each file once.
+
+    Args:
+        sources: what :func:`read_document` reads; a folder, for the files in it whose endings are in
+            :data:`IN_FOLDERS`; or a glob.
+
+    Raises:
+        UsageError: a folder or a glob has no document; and as of :func:`read_document`.
+        DataError: as of :func:`read_document`.
+
+    Warns:
+        DataWarning: a folder has files of other endings.
+    """
+    texts = sum(map(_is_text, sources))
+    named: dict[str, str] = {}
+    for number, source in enumerate(sources, 1):
+        if source == "-":
+            named[_STDIN] = source
+        elif not source.strip() or _is_text(source):
+            named[f"text {number}" if texts > 1 else "text"] = source
+        else:
+            named |= {name: name for name in map(str, _files(source))}
+    return [Document(name, read_document(source)) for name, source in named.items()]
 
 
 def read_document(source: str) -> str:
@@ -50,12 +90,29 @@ def read_document(source: str) -> str:
     return text
 
 
+def _files(source: str) -> list[Path]:
+    """The files that a path, a folder or a glob names."""
+    found, fix = named_files(source), "the pattern names folders alone"
+    if found == [Path(source)]:
+        if not found[0].is_dir():
+            return found
+        files = [file for file in sorted(found[0].iterdir()) if file.is_file() and not file.name.startswith(".")]
+        found = [file for file in files if ending(file) in IN_FOLDERS]
+        if found and (rest := [file.name for file in files if file not in found]):
+            said = f"{source}: {counted(len(rest), 'file')} left out, first {rest[0]}; a glob reads files of any ending"
+            warnings.warn(DataWarning(said), stacklevel=2)
+        fix = f"in a folder, documents end in {', '.join(IN_FOLDERS)}; a glob names others, such as '{source}/*/*'"
+    if documents := [file for file in found if not file.is_dir()]:
+        return documents
+    raise UsageError("there is no document here", where=source, fix=fix)
+
+
 def _is_text(source: str) -> bool:
-    """Whether a source is the text itself: it has several words, and is neither a file nor like the path of one."""
+    """Whether a source is the text itself: it has several words, and names no file and is not like a name of one."""
     if len(source.split()) < 2:
         return False
     try:
-        if Path(source).is_file():
+        if Path(source).exists() or ("\n" not in source and glob.glob(source)):  # noqa: PTH207  # also absolute
             return False
     except OSError:  # too long for a name
         return True

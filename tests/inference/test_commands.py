@@ -7,6 +7,8 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from typer.testing import CliRunner
 
 from commands import call, forked_python
 from qatk.cli import app
-from qatk.cli.ask import show
+from qatk.cli.ask import best_first, show
 from qatk.errors import DataError, Interrupted, Terminated, UsageError
 from qatk.inference.reply import Candidate, Place, Reply
 from screen import screen, written_by
@@ -145,6 +147,47 @@ def test_ask_shows_the_answer_in_its_place(run: Path, tmp_path: Path) -> None:
     assert "no answer" in shown or f"«{reply['answer']}»" in shown
 
 
+def test_documents_are_asked_together_and_the_likeliest_comes_first(run: Path, tmp_path: Path) -> None:
+    texts = {"a.txt": "It rained.", "b.txt": TEXT, "c.md": "The bell of Gouda was cast in 1655."}
+    for name, text in {**texts, "d.csv": "1,2"}.items():
+        (tmp_path / name).write_text(text)
+    alone = {name: json.loads(_asked(run, tmp_path / name)) for name in texts}
+    folder = [{**alone[name], "document": str(tmp_path / name)} for name in texts]
+    assert len({reply["null_odds"] for reply in folder}) == 3
+    folder.sort(key=lambda reply: reply["null_odds"])
+    said = f"[{_asked(run, tmp_path, questions=[QUESTION, QUESTION])}]".replace("}\n{", "},{")
+    assert json.loads(said) == [*folder, *folder]
+    said = f"[{_asked(run, tmp_path / '*.txt', TEXT, tmp_path / 'b.txt', '-')}]".replace("}\n{", "},{")
+    assert {reply["document"]: reply["null_odds"] for reply in json.loads(said)} == {
+        **{str(tmp_path / name): alone[name]["null_odds"] for name in ("a.txt", "b.txt")},
+        "text": alone["b.txt"]["null_odds"],
+        "standard input": alone["a.txt"]["null_odds"],
+    }
+    shown = _asked(run, tmp_path, "--null-threshold", "never", json=False).split("\n")
+    assert [line for line in shown if line.startswith(str(tmp_path))] == [reply["document"] for reply in folder]
+    assert len([line for line in shown if line.startswith("alternative ")]) == 1
+    shown = _asked(run, tmp_path, "--null-threshold", "-99", json=False).split("\n")
+    assert shown[:2] == [QUESTION, folder[0]["document"]]
+    assert shown[-2].startswith(f"no answer in 2 other documents: {folder[1]['document']}, ")
+
+
+def _asked(run: Path, *documents: object, questions: Sequence[str] = (QUESTION,), json: bool = True) -> str:
+    """What ``qatk ask`` prints; of the options, those before which no ``-c`` is due begin with dashes."""
+    at = next((at for at, word in enumerate(documents) if str(word).startswith("--")), len(documents))
+    words = [*(word for each in documents[:at] for word in ("-c", str(each))), *map(str, documents[at:])]
+    words += [word for question in questions for word in ("-q", question)] + ["--json"] * json
+    done = CliRunner().invoke(app, ["ask", str(run), *words], input="It rained.", env={"COLUMNS": "1000"})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_of_several_documents_no_error_rate_is_promised() -> None:
+    reply = Reply(QUESTION, TEXT, "", -1, -1, 1.0, 1.0, 2.0, [], [], "at most 5 %")
+    assert best_first(["a"], [reply])[0][1].promise == "at most 5 %"
+    found = best_first(["a", "b"], [reply, replace(reply, null_odds=1.0)])
+    assert [(name, each.promise) for name, each in found] == [("b", None), ("a", None)]
+
+
 def test_what_is_nearly_certain_is_not_said_to_be_certain() -> None:
     place = {"text": "1843", "start": 46, "end": 50, "score": 9.0}
     spans = [
@@ -250,6 +293,8 @@ def test_a_signal_ends_commands_that_read_or_answer(run: Path, monkeypatch: pyte
         (["ask", "RUN", "-q", QUESTION, "-c", "blank.txt"], 2, "the document is blank"),
         (["ask", "RUN", "-q", QUESTION, "-c", "-"], 2, "the document is blank"),
         (["ask", "RUN", "-c", "-"], 2, "name a file, or -q"),
+        (["ask", "RUN", "-c", TEXT, "-c", "blank.txt"], 2, "the document is blank"),
+        (["ask", "RUN", "-c", TEXT, "-c", f"{TEXT} "], 2, "-c: a conversation is about one document, not 2"),
         (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "-k", "0"], 2, "-k"),
         (["ask", "RUN", "-q", QUESTION, "-c", TEXT, "--device", "toaster"], 2, "device"),
         (["ask", "./nowhere", "-q", QUESTION, "-c", TEXT], 2, "there is no folder ./nowhere"),

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from office_files import docx, pdf
 from qatk.cli import app
-from qatk.errors import DataError, UsageError
-from qatk.inference.documents import read_document
+from qatk.errors import DataError, DataWarning, UsageError
+from qatk.inference.documents import read_document, read_documents
 
 LINES = ("The mill of Delft is old.", "It was built in 1843 by the guild.")
 FILES = {
@@ -93,6 +93,37 @@ def test_a_mistyped_path_with_a_blank_is_no_text(name: str, tmp_path: Path, monk
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_bytes(FILES["a.pdf" if name.endswith(".pdf") else "a.md"])
         assert LINES[0] in read_document(name)
+
+
+def test_documents_are_found_in_folders_and_by_globs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("my texts/b.TXT", "my texts/a.md", "my texts/c.rst", "my texts/more.md/d.txt", "e[1].txt", "a"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(name)
+    Path("empty").mkdir()
+
+    def found(*sources: str) -> dict[str, str]:
+        return {document.name: document.text for document in read_documents(sources)}
+
+    with pytest.warns(DataWarning, match=r"^my texts: 1 file left out, first c\.rst; a glob"):
+        assert list(found("my texts")) == ["my texts/a.md", "my texts/b.TXT"]
+    Path("my texts/c.rst").rename("my texts/.c.rst")
+    assert list(found("my texts/")) == ["my texts/a.md", "my texts/b.TXT"]
+    assert list(found("my texts/*", "e[1].txt", "my texts")) == [*("my texts/a.md", "my texts/b.TXT", "e[1].txt")]
+    assert list(found("my texts/.c*")) == ["my texts/.c.rst"]
+    assert "my texts/more.md/d.txt" in found("my */**/*.txt")
+    assert found("It is * old.", "a", "It is [1] a.") == {"text 1": "It is * old.", "a": "a", "text 3": "It is [1] a."}
+    for source, words in {
+        "empty": r"^empty: there is no document here\n  .*documents end in \.pdf, .*'empty/\*/\*'",
+        "my texts/more*": "the pattern names folders alone",
+        "gone/*.txt": "no file has such a name",
+        "gone.txt": "there is no such file",
+        " ": "the document is blank",
+    }.items():
+        with pytest.raises(UsageError, match=words):
+            found("a", source)
+    with pytest.raises(UsageError, match="this is a folder"):
+        read_document("my texts")
 
 
 @pytest.mark.parametrize(

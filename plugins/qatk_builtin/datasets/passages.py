@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from qatk.api import DataError, Examples, UsageError
-from qatk.files import ending, read_text
+from qatk.files import ending, named_files, read_text
 from qatk.types import USUAL, text_column, usual_name, with_texts
 from qatk_builtin.datasets import PassagesOptions
 from qatk_builtin.datasets.table_csv import CsvForm
-from qatk_builtin.datasets.table_files import ENDINGS, files, read_table, refuse_folder
+from qatk_builtin.datasets.table_files import ENDINGS, read_table, refuse_folder
 
 TEXT = ".txt"
 _APART = re.compile(r"\n\s*\n")
@@ -34,7 +34,7 @@ class PassagesDataset:
         """
         sources = [self.options.path] if isinstance(self.options.path, str) else self.options.path
         found: dict[str, str] = {}
-        for file in (file for source in sources for file in files(source)):
+        for file in (file for source in sources for file in named_files(source)):
             for text in self._of(file):
                 found.setdefault(text, file.name)
         contexts = list(found)

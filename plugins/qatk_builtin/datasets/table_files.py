@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import glob
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,7 +14,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from qatk.api import DataError, UsageError
-from qatk.files import ending, first_line, is_there, parse_json, read_json_lines, read_text, url_of
+from qatk.files import ending, first_line, named_files, parse_json, read_json_lines, read_text, url_of
 from qatk.types import by_column, check_answers_alike, check_names, retyped
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import AS_USUAL, CsvForm
@@ -46,7 +45,7 @@ def read_tables(
         DataError: a file cannot be read as what its ending says, the files have columns of different types, or
             have their answers in columns of different names; see :func:`qatk.types.check_answers_alike`.
     """
-    named = [file for source in sources for file in files(source)]
+    named = [file for source in sources for file in named_files(source)]
     read = [read_table(file, form) for file in named]
     check_answers_alike({str(file): each.table.column_names for file, each in zip(named, read, strict=True)}, roles)
     try:
@@ -57,17 +56,6 @@ def read_tables(
             where=", ".join(map(str, named[:3])),
             fix="give a column the same type in all files",
         ) from error
-
-
-def files(source: str) -> list[Path]:
-    """The files that a path or glob names. Raises :class:`UsageError` where a glob names none."""
-    if is_there(Path(source)) or url_of(source) or not glob.has_magic(source):
-        return [Path(source)]
-    if found := sorted(map(Path, glob.glob(source, recursive=True))):  # noqa: PTH207  # also of absolute paths
-        return found
-    raise UsageError(
-        "no file has such a name", where=source, fix="check the pattern; it is relative to the working folder"
-    )
 
 
 def refuse_folder(path: Path) -> None:

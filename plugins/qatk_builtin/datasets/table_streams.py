@@ -15,11 +15,11 @@ import pyarrow.json
 import pyarrow.parquet
 
 from qatk.api import DataError
-from qatk.files import ending, first_line, is_streamable, line_blocks, open_plain
+from qatk.files import ending, first_line, is_streamable, line_blocks, named_files, open_plain
 from qatk.types import check_answers_alike
 from qatk_builtin.datasets import table_csv
 from qatk_builtin.datasets.table_csv import CsvForm
-from qatk_builtin.datasets.table_files import files, no_dates
+from qatk_builtin.datasets.table_files import no_dates
 
 _BINARY, _LINES = (".parquet", ".arrow", ".feather"), (".jsonl", ".ndjson")
 _BLOCK = 1 << 22
@@ -43,7 +43,7 @@ def stream_tables(
         UsageError: no file has such a name.
         DataError: a file cannot be read in blocks, now or when they are; :func:`read_tables` says more.
     """
-    named = [file for source in sources for file in files(source)]
+    named = [file for source in sources for file in named_files(source)]
     if not all(ending(file) in (*table_csv.ENDINGS, *_BINARY, *_LINES) and is_streamable(file) for file in named):
         return None
     # Once for the types of the columns, which a block alone does not tell.
