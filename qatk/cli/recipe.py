@@ -14,7 +14,9 @@ from qatk.errors import RecipeError, message
 
 recipe_app = typer.Typer(no_args_is_help=True)
 
-RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)]
+RecipePath = Annotated[
+    Path, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file; or a run folder.", show_default=False)
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -32,10 +34,10 @@ def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json
 
     Components of plugins are imported, to check that this works and that their requirements are installed.
     """
-    from qatk.recipes.recipe import load_recipe
+    from qatk.run_folder.recipes import find_recipe
 
     try:
-        loaded = load_recipe(recipe, plugin_host(context), settings or (), importing=True)
+        loaded = find_recipe(recipe, plugin_host(context), settings or (), importing=True)
     except RecipeError as error:
         if not json:
             raise
@@ -51,9 +53,10 @@ def check(context: typer.Context, recipe: RecipePath, settings: Set = None, json
 @recipe_app.command()
 def fill(context: typer.Context, recipe: RecipePath, settings: Set = None, json: Json = False) -> None:
     """Print a recipe with all defaults filled in."""
-    from qatk.recipes.recipe import load_recipe, to_yaml
+    from qatk.recipes.recipe import to_yaml
+    from qatk.run_folder.recipes import find_recipe
 
-    filled = load_recipe(recipe, plugin_host(context), settings or ()).filled()
+    filled = find_recipe(recipe, plugin_host(context), settings or ()).filled()
     if json:
         print_json(filled)
     else:

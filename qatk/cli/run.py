@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 def run_command(
     context: typer.Context,
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="RECIPE", help="Recipe, a YAML file; or a run folder, for the same run again.", show_default=False
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -106,8 +109,8 @@ class _Request:
     def make(self, context: typer.Context) -> None:
         """Make the run, and report it."""
         from qatk.cli.progress import show_progress
-        from qatk.files import url_of
         from qatk.run_folder.folder import is_first_process
+        from qatk.run_folder.recipes import name_of
         from qatk.runs.pause import requeuing
         from qatk.runs.processes import in_team
         from qatk.sweeps.channel import reporting
@@ -116,7 +119,7 @@ class _Request:
         console = output() if first and not self.json else None
         with in_team(), reporting() as finished:
             try:
-                title = self.task or self.recipe.stem
+                title = self.task or name_of(self.recipe)
                 with requeuing(), show_progress(title, console) if first and finished is None else nullcontext():
                     result = self._run(plugin_host(context), console)
             except KeyboardInterrupt:
@@ -124,8 +127,8 @@ class _Request:
                 raise Interrupted("interrupted", fix=f"run {again} to continue") from None
             if finished is not None:
                 finished(result.metrics)
-        if console is not None and self.out is not None and (url := url_of(self.out)) is not None:
-            console.print(f"they are also at {url}", soft_wrap=True)
+        if console is not None and result.url is not None:
+            console.print(f"they are also at {result.url}", soft_wrap=True)
         if first and self.json:
             named = {"normaliser": result.normaliser}
             sets = {name: {**each.metrics, "normaliser": each.normaliser} for name, each in result.sets.items()}

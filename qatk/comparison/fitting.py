@@ -9,6 +9,7 @@ from typing import Literal
 from qatk.errors import UsageError
 from qatk.evaluation.given import AT_HAND, Given
 from qatk.recipes import is_plan, is_recipe
+from qatk.run_folder.manifest import is_run
 from qatk.spelling import commanded, spelled
 
 Compared = Literal["recipes", "a written plan", "no recipe", "a plan", "data", "files", "no data", "run folders"]
@@ -47,14 +48,14 @@ def kinds_of(sources: Sequence[Given], *, varied: bool, data: bool) -> list[Comp
 
     Args:
         sources: what is compared.
-        varied: whether keys or seeds of a recipe are varied.
+        varied: whether keys or seeds of a recipe are varied; a run folder is one then.
         data: whether there are data to score on.
 
     Raises:
         UsageError: for sources of kinds that are not compared with one another.
     """
     named = [None if isinstance(source, AT_HAND) else Path(source) for source in sources]
-    recipes = [path is not None and is_recipe(path) for path in named]
+    recipes = [path is not None and (is_recipe(path) or (varied and is_run(path))) for path in named]
     if varied or any(recipes):
         if others := [str(path or "predictions") for path, recipe in zip(named, recipes, strict=True) if not recipe]:
             what = f"not a recipe: {', '.join(others)}"

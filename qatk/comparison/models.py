@@ -55,10 +55,9 @@ def ask_models(
 
 def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalisation) -> Found:
     from qatk.evaluation.metrics import judge
-    from qatk.inference.sources import is_run
     from qatk.plugins.live import LiveMetric
     from qatk.recipes.compose import default_parts
-    from qatk.run_folder.manifest import read_finished
+    from qatk.run_folder.manifest import is_run, read_finished
 
     began = time.perf_counter()
     predictions = model.predict(examples)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from qatk.errors import UsageError
 from qatk.files import finite, is_there
-from qatk.recipes.document import parse
-from qatk.recipes.recipe import to_yaml
 from qatk.run_folder.manifest import MANIFEST, ComponentRecord, read_manifest
 from qatk.run_folder.parameters import FILE as PARAMETERS
+from qatk.run_folder.recipes import RECIPE, as_run
 
-RECIPE, REPORT = "recipe.yaml", "report.md"
+REPORT = "report.md"
 AS_THEY_ARE = ("metrics.json", "calibration.json", PARAMETERS)
 """Files of a run that go along; its data and its answers do not."""
 _NAME_ALONE = ("trackers", "launcher")
@@ -41,10 +40,9 @@ def of_run(run: Path) -> dict[str, Path | str]:
     manifest, shortened = read_manifest(run), Shortened(run)
     components = tuple(map(_without_path, manifest.components))
     told = {"recipe": shortened.recipe(manifest.recipe), "components": components, "ended": None}
-    plain = finite(manifest.model_copy(update=told).plain())
-    files[MANIFEST] = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if is_there(run / RECIPE):
-        files[RECIPE] = to_yaml(shortened.recipe(parse((run / RECIPE).read_text("utf-8"), RECIPE).value))
+    shown = manifest.model_copy(update=told)
+    files[MANIFEST] = json.dumps(finite(shown.plain()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    files[RECIPE] = as_run(shown)
     if is_there(run / REPORT):
         files[REPORT] = shortened.report((run / REPORT).read_text("utf-8"))
     return files

@@ -12,11 +12,12 @@ from qatk.exports.folder import is_export, read_export
 from qatk.hub.card import About, model_card
 from qatk.hub.published import of_run
 from qatk.hub.refusals import check_repo, token_or_refuse, writing_errors
-from qatk.inference.sources import CONFIG, PUBLISHED, is_run
+from qatk.inference.sources import CONFIG, PUBLISHED
 from qatk.plugins.model_types import HEAD_WEIGHTS
 from qatk.results import RunResult
 from qatk.run_folder.copies import here
 from qatk.run_folder.load import load_run
+from qatk.run_folder.manifest import is_run
 from qatk.run_folder.parameters import FILE as PARAMETERS
 from qatk.spelling import spelled
 

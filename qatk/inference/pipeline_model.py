@@ -14,9 +14,9 @@ from safetensors import SafetensorError
 from qatk.errors import QatkError, StorageError, UsageError, first_line
 from qatk.exports.folder import is_export
 from qatk.inference.model import AnsweringModel, load_model
-from qatk.inference.sources import is_run
 from qatk.results import RunResult
 from qatk.run_folder.copies import here
+from qatk.run_folder.manifest import is_run
 
 
 def loaded_model(

@@ -17,7 +17,6 @@ from qatk.calibration.risk_control import KeptPromise
 from qatk.errors import ModelError, RunFolderError, UsageError
 from qatk.exports.folder import is_export, read_export, refuse_foreign
 from qatk.exports.runtimes import PRECISION
-from qatk.files import is_there
 from qatk.languages import ENGLISH, Normalisation
 from qatk.plugins import values
 from qatk.plugins.host import PluginHost
@@ -27,7 +26,7 @@ from qatk.plugins.optional import LocatedBackbone
 from qatk.recipes.compose import Sections, model_part
 from qatk.recipes.document import assigned
 from qatk.recipes.sections import RETRIEVAL
-from qatk.run_folder.manifest import MANIFEST, Manifest, read_finished
+from qatk.run_folder.manifest import MANIFEST, Manifest, is_run, read_finished
 from qatk.run_folder.provenance import check_suppliers
 from qatk.run_folder.reading import read_part, unreadable
 from qatk.spelling import spelled
@@ -156,11 +155,6 @@ def normalisation_of_run(run: Path | None, host: PluginHost) -> Normalisation:
         return ENGLISH
     recipe = {"metrics": [vars(read_export(run))]} if is_export(run) else read_finished(run).recipe
     return recorded_normalisation(recipe, host)
-
-
-def is_run(model: str | Path) -> bool:
-    """Whether a model is named by the folder of its run."""
-    return is_there(manifest := Path(model) / MANIFEST) and manifest.is_file()
 
 
 def folder_of(backbone: LiveBackbone) -> Path | None:

@@ -24,17 +24,25 @@ from qatk.recipes.sections import FURTHER, SECTIONS, Choice, Interval, Scalars
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe. ``choices`` maps a section's path to a choice, or to a list of them."""
+    """A checked recipe.
+
+    Attributes:
+        choices: a section's path to a choice, or to a list of them.
+        of_run: the name of the run whose folder it was read from, if it was.
+        limit: questions that this run used of each split, ``None`` for all.
+    """
 
     source: str
     text: str
     scalars: Scalars
     choices: Mapping[tuple[str, ...], Choice | list[Choice]] = field(repr=False)
+    of_run: str = ""
+    limit: int | None = None
 
     @property
     def name(self) -> str:
-        """The file's name without its ending."""
-        return Path(self.source).stem
+        """The name of its run, or the file's without its ending."""
+        return self.of_run or Path(self.source).stem
 
     @property
     def seed(self) -> int:
@@ -137,6 +145,9 @@ def load_recipe(
         near = nearest(path.name, (p.name for p in path.parent.glob("*.y*ml")))
         fix = f"did you mean {path.parent / near}?" if near else "qatk run takes the path of a YAML file"
         raise UsageError(f"there is no recipe {path}", fix=fix) from None
+    except IsADirectoryError:
+        fix = "name a recipe, which is a YAML file, or a run folder"
+        raise UsageError(f"{path} is a folder, and not that of a run", fix=fix) from None
     except OSError as error:
         raise UsageError(f"the recipe {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -204,6 +204,11 @@ def how_it_ended(error: BaseException) -> Ended:
     return Ended(how="failed", why=str(error) if isinstance(error, QatkError) else message(repr(error)))
 
 
+def is_run(path: str | Path) -> bool:
+    """Whether a path is that of a run folder."""
+    return is_there(manifest := Path(path) / MANIFEST) and manifest.is_file()
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest of a run folder.
 

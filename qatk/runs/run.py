@@ -25,7 +25,7 @@ from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
 from qatk.progress import listen_too
 from qatk.recipes.compose import compose
-from qatk.recipes.recipe import Recipe, load_recipe
+from qatk.recipes.recipe import Recipe
 from qatk.results import Evaluation, RunResult
 from qatk.run_folder.copies import followed, spare, working_folder
 from qatk.run_folder.examples_table import write_examples
@@ -36,6 +36,7 @@ from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, ClustersRecord
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine, differing, refuse_absent
 from qatk.run_folder.reading import NORMALISER
+from qatk.run_folder.recipes import GIVEN, RECIPE, as_run, find_recipe, folder_for
 from qatk.run_folder.remote import Mirror, speaking_of
 from qatk.run_folder.remote_lock import locked_there
 from qatk.run_folder.secrets import hidden_in_yaml
@@ -67,10 +68,11 @@ def run(
     """Train and evaluate a model as a recipe says, and report.
 
     Args:
-        recipe: the path of a recipe, or a checked recipe (``seed`` and ``settings`` then have no effect).
+        recipe: the path of a recipe; a run folder or its URL, for the same run again, with its ``limit``; or a checked
+            recipe (``seed`` and ``settings`` then have no effect).
         out: the run folder, or its URL such as ``s3://bucket/run``; by default ``runs/<name of the recipe>``.
         resume: continue the run in that folder and skip its completed stages.
-        limit: the number of questions to use from each split; by default all.
+        limit: the number of questions to use from each split; by default all, or as many as the run of a folder.
         seed: overrides the recipe's seed.
         settings: ``KEY=VALUE`` texts, as for ``--set``, or a mapping such as ``{"trainer.epochs": 1}`` or
             ``{"trainer": {"epochs": 1}}``, which leaves the trainer's other options as they are.
@@ -90,10 +92,12 @@ def run(
     if isinstance(recipe, Recipe):
         recipe = given.into(recipe, host)
     else:
+        out = out or folder_for(recipe, resume=resume)
         if resume:
-            _refuse_absent(Path(out or Path("runs") / Path(recipe).stem), host)
+            _refuse_absent(Path(out), host)
         settings = [*settings, *([f"seed={seed}"] if seed is not None else []), *given.settings()]
-        recipe = load_recipe(recipe, host, settings, importing=True)
+        recipe = find_recipe(recipe, host, settings, importing=True)
+        limit = recipe.limit if limit is None else limit
     pipeline = given.bound(compose(recipe, host))
     if (needed := pipeline.runtime.needs()) is not None:
         exporter_of(needed, host)  # that it is there, before training
@@ -174,7 +178,8 @@ def _begin(context: Context, data: Data) -> None:
         machine=describe_machine({row.distribution for row in components}),
         untold=True,
     )
-    write_atomically(context.folder / "recipe.yaml", hidden_in_yaml(context.recipe.text))
+    write_atomically(context.folder / RECIPE, as_run(context.folder.manifest))
+    write_atomically(context.folder / GIVEN, hidden_in_yaml(context.recipe.text))
     context.folder.save()
     context.trackers.start(context.folder.manifest.plain(), context.folder.path)
 

@@ -17,9 +17,10 @@ from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageEr
 from qatk.files import url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
-from qatk.recipes.recipe import Recipe, load_recipe, plain_digest
+from qatk.recipes.recipe import Recipe, plain_digest
 from qatk.run_folder.manifest import Identity, read_manifest
 from qatk.run_folder.provenance import differing
+from qatk.run_folder.recipes import find_recipe, name_of
 from qatk.spelling import spelled
 from qatk.sweeps.overrides import Over, value_name
 from qatk.types import Examples, clusters_of
@@ -92,13 +93,13 @@ def plan(
     """Every run of a comparison: recipes by values by seeds, in that order. Nothing is run or written.
 
     Args:
-        recipes: paths; with several of them a system's name begins with its recipe's.
+        recipes: paths, also of run folders; with several of them a system's name begins with its recipe's.
         overs: each varies one key.
         seeds: of every system; ``None`` takes the recipe's.
         host: the plugins to use.
         settings: ``KEY=VALUE`` texts for all runs.
         out: the folder of the run folders; ``runs/RECIPE-compare`` where it is not given.
-        limit: use only the first so many questions of each split.
+        limit: use only the first so many questions of each split; by default all, or as many as the run of a folder.
 
     Raises:
         RecipeError: with every mistake of every combination.
@@ -110,22 +111,23 @@ def plan(
         fix = "name a folder that all machines share; qatk run --out URL makes a single run there"
         raise UsageError("the runs of a comparison are made in a folder, not at a URL", where=url, fix=fix)
     choices: Sequence[int | None] = [None] if seeds is None else seeds
-    stems = Counter(Path(path).stem for path in recipes)
-    names = {str(path): Path(path).stem if stems[Path(path).stem] == 1 else str(path) for path in recipes}
+    called = {str(path): name_of(path) for path in recipes}
+    times = Counter(called.values())
+    names = {path: name if times[name] == 1 else path for path, name in called.items()}
     planned: list[tuple[Planned, Recipe]] = []
     problems: list[Problem] = []
     for path, values, seed in product(recipes, product(*(range(len(o.values)) for o in overs)), choices):
         varied = [f"{over.key}={over.values[i]}" for over, i in zip(overs, values, strict=True)]
         given = [*settings, *varied, *([] if seed is None else [f"seed={seed}"])]
         try:
-            recipe = load_recipe(path, host, given, importing=True)
+            recipe = find_recipe(path, host, given, importing=True)
         except RecipeError as error:
             problems += [replace(problem, source=_blame(problem.source, varied)) for problem in error.problems]
             continue
         labels = [value_name(over, i) for over, i in zip(overs, values, strict=True)]
         system = ", ".join([*([names[str(path)]] if len(recipes) > 1 or not labels else []), *labels])
         folder = Path(out or Path("runs") / f"{recipe.name}-compare")
-        planned.append((_planned(system, recipe, given, limit, folder), recipe))
+        planned.append((_planned(system, recipe, given, limit or recipe.limit, folder), recipe))
     if problems:
         raise RecipeError(_merged(problems, overs))
     if len(planned) < 2:
@@ -239,7 +241,7 @@ def check_sets(runs: Sequence[Planned], host: PluginHost, on: str, cluster: str 
         UsageError: where a recipe has no such set, or its data no such column.
     """
     for run in {(run.data, run.limit): run for run in runs if not run.finished}.values():
-        sets = load_recipe(run.recipe, host, run.settings, importing=True).filled()["data"]
+        sets = find_recipe(run.recipe, host, run.settings, importing=True).filled()["data"]
         known = [name for name, chosen in sets.items() if chosen and name != "train"]
         if on not in known:
             raise UsageError(f"the recipe has no evaluation set {on!r}", where=str(run.recipe), fix=suggest(on, known))

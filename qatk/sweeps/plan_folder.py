@@ -18,6 +18,7 @@ from qatk.files import discard, is_there, parse_json, read_text, storage_errors,
 from qatk.plugins.host import PluginHost
 from qatk.recipes import PLAN, is_plan
 from qatk.recipes.recipe import Recipe, load_recipe, to_yaml
+from qatk.run_folder.recipes import find_recipe
 from qatk.run_folder.secrets import hidden
 from qatk.sweeps.plan import Planned
 
@@ -76,7 +77,7 @@ def write_plan(folder: Path, runs: Sequence[Planned], host: PluginHost) -> None:
         (folder / RECIPES).mkdir(parents=True, exist_ok=True)
     rows, names = [], {f"{number}.yaml" for number in range(1, len(runs) + 1)}
     for number, run in enumerate(runs, 1):
-        filled = load_recipe(run.recipe, host, run.settings).filled()
+        filled = find_recipe(run.recipe, host, run.settings).filled()
         head = f"# Run {number} of {len(runs)}: {run.name}, of {run.recipe}\n"
         _write_changed(folder / RECIPES / f"{number}.yaml", head + to_yaml(filled), private=hidden(filled) != filled)
         rows.append(_row(number, run))

@@ -15,9 +15,9 @@ from qatk.comparison.systems import read_systems
 from qatk.errors import QatkError, QatkWarning, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_launchers import LiveLauncher
-from qatk.recipes.recipe import load_recipe
 from qatk.recipes.sections import DEFAULTS
 from qatk.results.comparison import System
+from qatk.run_folder.recipes import find_recipe
 from qatk.signals import handling
 from qatk.spelling import spelled
 from qatk.sweeps.events import Begun, Failed, Listener, Reused
@@ -174,7 +174,7 @@ def launched(
 
 def launcher_of(run: Planned, host: PluginHost) -> Mapping[str, object] | None:
     """The launcher that the recipe of a run names, with its options; ``None`` where it names none."""
-    choice = load_recipe(run.recipe, host, run.settings, importing=True).one("launcher")
+    choice = find_recipe(run.recipe, host, run.settings, importing=True).one("launcher")
     return None if choice is None else choice.filled()
 
 

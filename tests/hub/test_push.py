@@ -121,7 +121,7 @@ def test_no_path_of_this_machine_is_published(folder: Path, tmp_path: Path) -> N
     (run / "manifest.json").write_text(
         json.dumps({**manifest, "recipe": {**manifest["recipe"], **lost}, "ended": ended})
     )
-    (run / "recipe.yaml").write_text(f"# of acme\n{json.dumps({'qatk': 1, **lost})}")
+    (run / "recipe.given.yaml").write_text(f"# of acme\n{json.dumps({'qatk': 1, **lost})}")
     (run / "report.md").write_text(f"- model: {home}/to&#95;kens/ and models/encoder\n")
     files = package(qatk.load_run(run), "someone/mill").files
     texts = {name: text for name, text in files.items() if isinstance(text, str)}
@@ -142,7 +142,7 @@ def test_no_path_of_this_machine_is_published(folder: Path, tmp_path: Path) -> N
         "decoder": {"use": "ensemble", "runs": ["b", "c"], "note": "and/or"},
         "trackers": [{"use": "mlflow"}],
     }
-    assert yaml.safe_load(texts[f"{PUBLISHED}/recipe.yaml"]) == {"qatk": 1, **due}
+    assert yaml.safe_load(texts[f"{PUBLISHED}/recipe.yaml"]) == manifest["recipe"] | due
     published = Manifest.model_validate_json(texts[f"{PUBLISHED}/manifest.json"])
     assert published.recipe == manifest["recipe"] | due
     assert [row.version for row in published.components if row.kind == "head"] == ["head.py"]

@@ -11,7 +11,7 @@ import yaml
 from rich.console import Console
 
 import qatk
-from qatk.errors import UsageError
+from qatk.errors import RunFolderError, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.recipes.document import parse
 from qatk.run_folder.secrets import hidden, hidden_in_yaml
@@ -88,11 +88,18 @@ def test_no_file_of_a_run_holds_the_secrets_of_a_recipe(tmp_path: Path) -> None:
     out, said = tmp_path / "run", StringIO()
     qatk.run(recipe, out=out, host=host, console=Console(file=said))
     assert f"sent with a token of {len(SECRET)} letters to {len(post['url'])}" in said.getvalue()
-    kept = yaml.safe_load((out / "recipe.yaml").read_text())
-    assert [part["token"] for part in kept["data"].values()] == ["***", "***"]
+    for name in ("recipe.yaml", "recipe.given.yaml"):
+        kept = yaml.safe_load((out / name).read_text())
+        assert [part["token"] for part in kept["data"].values()] == ["***", "***"]
     files = [path for path in out.rglob("*") if path.is_file()]
     assert len(files) > 8
     assert not [path.name for path in files if SECRET.encode() in path.read_bytes()]
     with pytest.raises(UsageError, match="keeps no secrets, which the reporter 'post' had in its url and token"):
         qatk.report(out, host=host)
     assert qatk.report(out, reporters=["markdown"], host=host) == out
+    lost = r"keeps no secrets, which its recipe had in data\.train\.token, data\.dev\.token, reporters\.0\.url, rep"
+    with pytest.raises(RunFolderError, match=lost):
+        qatk.run(out, out=tmp_path / "again", host=host)
+    given = {f"data.{split}.token": SECRET for split in ("train", "dev")} | {"reporters": []}
+    again = qatk.run(out, out=tmp_path / "again", host=host, settings=given)
+    assert again.evaluation.predictions.text == qatk.load_run(out).evaluation.predictions.text

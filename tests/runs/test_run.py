@@ -58,6 +58,7 @@ def test_a_run_prints_its_report_and_fills_its_folder(finished: tuple[Path, Any]
     expected = {
         "manifest.json",
         "recipe.yaml",
+        "recipe.given.yaml",
         "metrics.json",
         "predictions.json",
         "null_odds.json",
