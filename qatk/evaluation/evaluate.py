@@ -26,6 +26,8 @@ from qatk.plugins.normalisers import normalisation_of
 from qatk.results.evaluation import Evaluation
 from qatk.spelling import commanded, spelled
 from qatk.types import ALL_COLUMNS, Examples, clusters_of
+from qatk.types.clusters import no_such_cluster
+from qatk.types.further import NoColumn
 
 if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
@@ -114,8 +116,27 @@ def read_data(
 
     Raises:
         DataError: if the content of the file cannot be used, or it has no gold answers.
-        UsageError: if it cannot be opened, or the dataset reads no files; for options without a file.
+        UsageError: if it cannot be opened, or the dataset reads no files; for options without a file, and for a cluster
+            column that is not there.
     """
+    try:
+        return _read_data(data, host, cluster, use, options, language_column)
+    except NoColumn as error:
+        if error.column == cluster:
+            raise no_such_cluster(cluster, error.others, where=error.where) from None
+        if error.column == language_column:
+            error.fix = f"name another column, or leave out {spelled('language_column')}"
+        raise
+
+
+def _read_data(
+    data: object,
+    host: PluginHost | None,
+    cluster: str | None,
+    use: str | None,
+    options: Mapping[str, object] | None,
+    language_column: str | None,
+) -> Examples:
     if options and not isinstance(data, str | Path):
         raise UsageError(f"{spelled('options')} is only for data in a file", fix="remove it, or name the file")
     if isinstance(data, Examples):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,13 +65,18 @@ def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
         return _by_name(examples, examples.title, "article")
     named = {**examples.columns, "title": examples.title}
     if column not in named:
-        known = ", ".join(["title", "context", *examples.columns])
-        fix = f"there are {known}; further ones are read where a recipe's data names them as `columns`"
-        raise UsageError(f"cluster {column}: the data has no such column", fix=fix)
+        besides = "; further ones are read where a recipe's data names them as `columns`"
+        raise no_such_cluster(column, examples.columns, besides)
     found = _by_name(examples, named[column], "article" if column == "title" else column)
     if found.count < 2:
         raise UsageError(f"cluster {column}: it has one value for all questions", fix="name a column that tells apart")
     return found
+
+
+def no_such_cluster(column: str, further: Iterable[str], besides: str = "", where: str | None = None) -> UsageError:
+    """The error of a column to cluster by that is not there, with those that are."""
+    fix = f"there are {', '.join(['title', 'context', *further])}{besides}"
+    return UsageError(f"cluster {column}: the data has no such column", where=where, fix=fix)
 
 
 def contexts_of(examples: Examples) -> Int64:

@@ -25,6 +25,16 @@ class ColumnsLeftOut(DataWarning):
         super().__init__(f"{where}: {what}")
 
 
+class NoColumn(DataError):
+    """No question has a value of the further column ``column``; ``others`` are those that there are."""
+
+    def __init__(self, column: str, found: Collection[str], used: Collection[str], where: str) -> None:
+        self.column, self.others = column, [name for name in found if name not in used]
+        there = ", ".join(sorted(set(found))[:_SHOWN]) or "none"
+        what = f"no question has a value for {column!r} (keys found: {there})"
+        super().__init__(what, where=where, fix="mend or leave out its name in `columns`")
+
+
 def column_values(
     rows: Sequence[Mapping[str, object]],
     columns: Sequence[str],
@@ -43,7 +53,8 @@ def column_values(
         used: the keys that are read as something else.
 
     Raises:
-        DataError: where no row has the key, or one has a list or an object there.
+        NoColumn: where no row has the key.
+        DataError: where one has a list or an object there.
     """
     read = {}
     chosen = _all(rows, where, known, used) if ALL_COLUMNS in columns else columns
@@ -51,9 +62,7 @@ def column_values(
         values = [row.get(name) for row in rows]
         if all(value is None for value in values) and ALL_COLUMNS not in columns:
             found = known if known is not None else list(dict.fromkeys(key for row in rows for key in row))
-            there = ", ".join(sorted(set(found))[:_SHOWN]) or "none"
-            what = f"no question has a value for {name!r} (keys found: {there})"
-            raise DataError(what, where=where, fix="mend or leave out its name in `columns`")
+            raise NoColumn(name, found, used, where)
         read[name] = [_text(value, name, row, where) for row, value in enumerate(values)]
     return read
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from qatk.errors import DataError, DataWarning, counted, listed
 from qatk.types.arrays import row_number
 from qatk.types.flags import flags_differ
-from qatk.types.further import ALL_COLUMNS
+from qatk.types.further import ALL_COLUMNS, NoColumn
 from qatk.types.names import NamedColumns, setting_of
 from qatk.types.places import Place, places_of, quoted
 from qatk.types.roles import OneColumn, one_each, roles_of
@@ -185,6 +185,8 @@ class Rows:
         free = [name for name in self.table.column_names if name not in {*columns, *taken}]
         wanted = free if ALL_COLUMNS in self.further else self.further
         columns |= {name: self.table[name] for name in wanted if name in self.table.column_names}
+        if ALL_COLUMNS not in self.further and (absent := [name for name in self.further if name not in columns]):
+            raise NoColumn(absent[0], self.table.column_names, taken, self.where)
         return columns_of_table(pa.table(columns), self.where, self.further, self._place)
 
     def _answers(self, unread: list[tuple[int, str]] | None = None) -> tuple[list[list[Place]] | None, list[str]]:

@@ -470,8 +470,12 @@ def test_command_goes_by_a_column(files: Path) -> None:
     assert "95 % intervals are by lab[/x]: 2 lab[/x]s." in invoke("data.json", "p.json", "--cluster", "lab[/x]").stdout
     Path("data.json").write_text(json.dumps(data))
     lacking = invoke("data.json", "p.json", "--cluster", "author")
-    assert isinstance(lacking.exception, QatkError)
-    assert "author" in str(lacking.exception)
+    assert isinstance(lacking.exception, UsageError)
+    due = "data.json: cluster author: the data has no such column\n  there are title, context, source"
+    assert str(lacking.exception) == due
+    rows = [{"question": "?", "context": "A mill.", "answers": ["mill"], "id": "a", "town": "Delft"}]
+    with pytest.raises(UsageError, match=r"no such column\n  there are title, context, town$"):
+        evaluate(rows, {"a": "mill"}, cluster="author")
     found = evaluate("data.json", "p.json", cluster="source")
     assert found.clusters.kind == "source"
     assert found.interval("f1", np.ones(4, np.bool_)) == mean_interval(found.per_question["f1"], found.clusters.index)
