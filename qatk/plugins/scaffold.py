@@ -53,7 +53,8 @@ def _check(kind: str, name: str, host: PluginHost) -> None:
         raise UsageError(f"the name {name!r} is not in kebab-case", fix=fix)
     if taken := [r for r in host.components(kind) if r.name == name]:
         raise UsageError(f"there is a {kind} {name!r} already, of plugin {taken[0].plugin}", fix="choose another name")
-    if name in {plugin.name for plugin in host.plugins} or find_spec(_package(name)):
+    known = {*(entry.name for entry in host.entries), *(plugin.name for plugin in host.plugins)}
+    if name in known or find_spec(_package(name)):
         raise UsageError(f"there is a plugin {name!r} or a package {_package(name)} already", fix="choose another name")
 
 

@@ -123,7 +123,7 @@ def test_a_class_hides_nothing_that_its_module_imports(kind: str, name: str, exp
 )
 def test_mistakes(kind: str, name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        new_plugin(kind, name, HOST, tmp_path / "new")
+        new_plugin(kind, name, PluginHost.discover(environ={}), tmp_path / "new")
     assert str(caught.value).startswith(message)
     assert not (tmp_path / "new").exists()
 
