@@ -113,7 +113,7 @@ def test_a_csv_becomes_a_model_that_answers(tmp_path: Path) -> None:
             words = [word.replace("questions.csv", "others.csv").replace("parts", "named") for word in words]
         done = call(*words, cwd=tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    assert len(commands) == 6
+    assert len(commands) == 7
     assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 100
     train, dev = ((tmp_path / "parts" / f"{part}.csv").read_text().count("\n") - 1 for part in ("train", "dev"))
     assert (train + dev, train > dev > 0) == (10, True)
