@@ -72,8 +72,8 @@ def serve_command(
 ) -> None:
     """Answer questions over HTTP: a page, a JSON interface, and the hub's inference protocol.
 
-    For example: qatk serve runs/quickstart, then open the address that it prints. SIGTERM and Ctrl-C end it when all
-    that it took is answered, with exit code 0; a second one ends it at once.
+    For example: qatk serve runs/quickstart, then open the address that it prints. SIGTERM, SIGHUP and Ctrl-C end it
+    when all that it took is answered, with exit code 0; a second SIGTERM or Ctrl-C ends it at once.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if device in (None, "cpu"):  # a batch a core: fast, and one question's scores are always equal

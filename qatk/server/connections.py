@@ -81,7 +81,7 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A server that ends by SIGTERM or SIGINT in good order; a second one ends it at once.
+    """A server that ends by SIGTERM, SIGINT or SIGHUP in good order; a second SIGTERM or SIGINT ends it at once.
 
     Args:
         app: the routes.
@@ -157,7 +157,8 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Signals end the server, and are otherwise as before when it has ended."""
-        with handling(self.handle_exit, signal.SIGINT, signal.SIGTERM):
+        hangup = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []  # as under nohup
+        with handling(self.handle_exit, signal.SIGINT, signal.SIGTERM, *hangup):
             yield
 
     @property
@@ -166,7 +167,9 @@ class Server(uvicorn.Server):
         return self._captured_signals[-1] if self.force_exit else None
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """End, or end at once."""
+        """End, or end at once; a terminal that closes and systemd send SIGHUP beside another signal."""
+        if self.should_exit and sig == signal.SIGHUP:
+            return
         self._captured_signals.append(sig)
         if self.should_exit:
             self.force_exit = True

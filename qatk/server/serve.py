@@ -66,7 +66,7 @@ def serve(
     proxies: Sequence[str] = (),
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Answer until SIGTERM or SIGINT, and then until all that was taken is answered.
+    """Answer until SIGTERM, SIGINT or SIGHUP, and then until all that was taken is answered.
 
     Args:
         models: by name, the default first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 import resource
 import signal
@@ -14,6 +15,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
+
+import pytest
 
 from commands import call, forked_python
 from qatk.inference.model import AnsweringModel
@@ -87,11 +90,12 @@ def test_a_signal_under_load_loses_nothing(started: dict[str, Server], offline: 
     assert int(begin.split()[1]) <= int(end.split()[1])
 
 
-def test_connections_that_come_as_a_server_begins_to_end_are_answered() -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+async def empty(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
+
+def test_connections_that_come_as_a_server_begins_to_end_are_answered() -> None:
     started, ending, asked = Event(), Event(), Event()
 
     class Late(connections.Server):
@@ -102,7 +106,7 @@ def test_connections_that_come_as_a_server_begins_to_end_are_answered() -> None:
             return ends
 
     with bind("127.0.0.1", 0, has_token=False) as listener:
-        server = Late(Guard(app, Limits(), Gauges(), None), Limits(), started.set)
+        server = Late(Guard(empty, Limits(), Gauges(), None), Limits(), started.set)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         assert started.wait(10)
@@ -170,7 +174,7 @@ def test_a_second_signal_ends_at_once_and_the_log_says_what_was_cut_off(runs: Pa
             b"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
         )
         time.sleep(0.3)
-        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGHUP)
         time.sleep(0.3)
         assert server.process.poll() is None, "it waits for a request that it took"
         code, said = server.end(signal.SIGTERM)
@@ -185,6 +189,26 @@ def test_a_second_signal_ends_at_once_and_the_log_says_what_was_cut_off(runs: Pa
         "127.0.0.1 POST other cut MS -",
         "ended: 0 requests finished, 1 cut off",
     ]
+
+
+def test_a_hangup_ends_a_server_but_never_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that closes sends several, and systemd one behind SIGTERM."""
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", False)
+    server, deaf = (
+        connections.Server(Guard(empty, Limits(), Gauges(), None), Limits(), lambda: None) for _ in range(2)
+    )
+    with server.capture_signals():
+        for number, ending in ((signal.SIGHUP, False), (signal.SIGHUP, False), (signal.SIGTERM, True)):
+            signal.raise_signal(number)
+            assert (server.should_exit, server.force_exit) == (True, ending)
+    assert server.forced_by == signal.SIGTERM
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        with deaf.capture_signals():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not deaf.should_exit
 
 
 def test_a_port_in_use_is_said(runs: Path) -> None:
