@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
@@ -23,7 +23,7 @@ from qatk.cli.shared import (
     print_json,
     runtime_settings,
 )
-from qatk.errors import Interrupted, UsageError
+from qatk.errors import Interrupted, QatkError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,14 +117,15 @@ class _Request:
 
         first = is_first_process()
         console = output() if first and not self.json else None
+        result = None
         with in_team(), reporting() as finished:
             try:
                 title = self.task or name_of(self.recipe)
                 with requeuing(), show_progress(title, console) if first and finished is None else nullcontext():
                     result = self._run(plugin_host(context), console)
             except KeyboardInterrupt:
-                again = "the same command" if self.task else "the same command with --resume"
-                raise Interrupted("interrupted", fix=f"run {again} to continue") from None
+                if result is None:  # else it is complete, and the signal too late
+                    raise self._interrupted() from None
             if finished is not None:
                 finished(result.metrics)
         if console is not None and result.url is not None:
@@ -133,6 +134,17 @@ class _Request:
             named = {"normaliser": result.normaliser}
             sets = {name: {**each.metrics, "normaliser": each.normaliser} for name, each in result.sets.items()}
             print_json({**result.metrics, **named, **({"sets": sets} if sets else {})})
+
+    def _interrupted(self) -> Interrupted:
+        """What a signal leaves to do; of a run that is scored, that is to report it."""
+        from qatk.run_folder.manifest import read_manifest
+
+        again = "the same command" if self.task else "the same command with --resume"
+        with suppress(QatkError):
+            if self.task is None and read_manifest(self.out or Path("runs") / self.recipe.stem).finished:
+                what = "interrupted as it was reported; all results are saved"
+                return Interrupted(what, fix=f"run {again} to report them")
+        return Interrupted("interrupted", fix=f"run {again} to continue")
 
     def _run(self, host: PluginHost, console: Console | None) -> RunResult:
         from qatk.runs.run import run

@@ -12,17 +12,22 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 
 import qatk
 from commands import call, forked_python
-from qatk.errors import QatkWarning, RunFolderError
+from qatk.cli import app, progress
+from qatk.cli import run as run_command
+from qatk.errors import Interrupted, QatkWarning, RunFolderError
 from qatk.run_folder.checkpoints import Checkpoints
 from qatk.run_folder.lock import LOCK, locked
+from qatk.run_folder.manifest import Identity, Manifest, StageRecord, write_manifest
 from small import write_recipe
 
 ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
@@ -111,6 +116,49 @@ def test_a_signal_ends_a_run_whole(number: signal.Signals, code: int, tmp_path: 
     newest = Checkpoints(folder / "checkpoints", 2).newest()
     assert newest is not None
     assert "stopping after this step" in said
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        (("train",), ("interrupted", "continue")),
+        (("train", "score"), ("interrupted as it was reported; all results are saved", "report them")),
+    ],
+)
+def test_a_signal_says_what_is_left_to_do(
+    stages: tuple[str, ...], said: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = Manifest(identity=Identity(recipe="mine"), stages={stage: StageRecord() for stage in stages})
+    write_manifest(tmp_path, manifest)
+    with pytest.raises(Interrupted) as caught:
+        make(tmp_path, monkeypatch, run=interrupt)
+    what, left = said
+    assert (caught.value.what, caught.value.fix) == (what, f"run the same command with --resume to {left}")
+
+
+def test_a_signal_is_too_late_for_a_run_that_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def show(*_: object) -> Iterator[None]:
+        yield
+        interrupt()
+
+    monkeypatch.setattr(progress, "show_progress", show)
+    make(tmp_path, monkeypatch, run=lambda *_: SimpleNamespace(metrics={"f1": 50.0}, normaliser="en", sets={}))
+    assert json.loads(capsys.readouterr().out) == {"f1": 50.0, "normaliser": "en"}
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def make(folder: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., object]) -> None:
+    """``qatk run --json`` with another run."""
+    monkeypatch.setattr(run_command._Request, "_run", run)
+    monkeypatch.setattr(run_command, "plugin_host", lambda _: None)
+    context = typer.Context(typer.main.get_command(app))
+    run_command._Request(Path("mine.yaml"), None, [], folder, False, None, None, json=True).make(context)
 
 
 def test_a_loop_of_the_shell_stops(tmp_path: Path) -> None:
