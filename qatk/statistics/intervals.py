@@ -37,29 +37,23 @@ def mean_interval(values: Float64, clusters: Int64 | None = None) -> tuple[float
         values: float64[n], as fractions.
         clusters: int64[n], the cluster of each question; ``None`` treats all questions as independent.
     """
-    n, units = float(len(values)), None if clusters is None else len(np.unique(clusters))
-    if n == 0 or np.isnan(values).any() or (units is not None and units < 2):
+    units = None if clusters is None else len(np.unique(clusters))
+    if not len(values) or np.isnan(values).any() or (units is not None and units < 2):
         return float("nan"), float("nan")
     z = student_quantile(0.975, math.inf if units is None else units - 1)
-    mean, variance = float(values.mean()), float(values.var())
-    effect = 1.0 if clusters is None else _design_effect(values, clusters)
     if values.min() < 0 or values.max() > 1:
-        half = z * (variance * effect / n) ** 0.5
+        effect = 1.0 if clusters is None else _design_effect(values, clusters)
+        mean, half = float(values.mean()), z * (float(values.var()) * effect / len(values)) ** 0.5
         return 100.0 * (mean - half), 100.0 * (mean + half)
-    most = mean * (1 - mean)
-    if most > 0:
-        n = max(n, n * most / (variance + most / n))
-    n /= effect
-    centre = (mean + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (most / n + z**2 / (4 * n**2)) ** 0.5
-    return 100.0 * max(centre - half, 0.0), 100.0 * min(centre + half, 1.0)
+    return _wilson(float(values.mean()), _effective_questions(values, clusters), z)
 
 
 def mean_interval_over_seeds(values: Float64, clusters: Int64) -> tuple[float, float]:
     """A 95 % interval of a mean over seeds and questions, in per cent: what training again on other articles may give.
 
-    For one seed :func:`mean_interval`. For several the standard error over both, see
-    :func:`qatk.statistics.significance.two_way_error`, by Student's distribution. NaN where that is not known.
+    For one seed :func:`mean_interval`. For several the same of their means, where the variance between seeds takes from
+    the effective number of questions too, with the degrees of freedom of
+    :func:`qatk.statistics.significance.two_way_error`. NaN where that is not known.
 
     Args:
         values: float64[seeds, n], from 0 to 1.
@@ -69,12 +63,29 @@ def mean_interval_over_seeds(values: Float64, clusters: Int64) -> tuple[float, f
         return mean_interval(values[0], clusters)
     if not values.shape[1] or len(np.unique(clusters)) < 2:
         return float("nan"), float("nan")
-    sure = two_way_error(np.zeros_like(values), values, clusters, np.ones((1, values.shape[1]), np.bool_))
-    mean, error, freedom = float(values.mean()), float(sure.error[0]), float(sure.freedom[0])
+    means = values.mean(axis=0)
+    sure = two_way_error(np.zeros_like(values), values, clusters, np.ones((1, len(means)), np.bool_))
+    mean, error, freedom = float(means.mean()), float(sure.error[0]), float(sure.freedom[0])
     if not (error > 0 and freedom >= 1):
-        return mean_interval(values.mean(axis=0), clusters)
-    half = student_quantile(0.975, freedom) * error
-    return 100.0 * max(mean - half, 0.0), 100.0 * min(mean + half, 1.0)
+        return mean_interval(means, clusters)
+    of_seeds = error**2 * (1 - float(sure.of_clusters[0]))
+    n = 1 / (1 / _effective_questions(means, clusters) + of_seeds / (mean * (1 - mean)))
+    return _wilson(mean, n, student_quantile(0.975, freedom))
+
+
+def _effective_questions(values: Float64, clusters: Int64 | None) -> float:
+    """How many independent 0/1 values of the same mean would tell as much of it, see :func:`mean_interval`."""
+    n, mean = float(len(values)), float(values.mean())
+    if (most := mean * (1 - mean)) > 0:
+        n = max(n, n * most / (float(values.var()) + most / n))
+    return n if clusters is None else n / _design_effect(values, clusters)
+
+
+def _wilson(mean: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's interval of a mean of so many 0/1 values, in per cent, as wide as ``z`` standard errors."""
+    centre = (mean + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (mean * (1 - mean) / n + z**2 / (4 * n**2)) ** 0.5
+    return 100.0 * max(centre - half, 0.0), 100.0 * min(centre + half, 1.0)
 
 
 def _design_effect(values: Float64, clusters: Int64) -> float:

@@ -17,7 +17,7 @@ from statsmodels.stats.multitest import multipletests
 
 from qatk.display import interval
 from qatk.statistics.bootstrap import paired_bootstrap
-from qatk.statistics.intervals import mean_interval
+from qatk.statistics.intervals import mean_interval, mean_interval_over_seeds
 from qatk.statistics.resampling import (
     _weights,
     percentile_interval,
@@ -243,6 +243,40 @@ def test_intervals_of_means_hold_the_truth_where_articles_differ() -> None:
     by_article, by_question = np.mean(held, axis=0)
     assert 0.92 <= by_article <= 0.985
     assert by_question < 0.85
+
+
+@pytest.mark.parametrize(("articles", "each", "seeds"), [(6, 50, 3), (20, 10, 5)])
+def test_intervals_over_seeds_hold_means_near_100_and_miss_on_both_sides(articles: int, each: int, seeds: int) -> None:
+    generator, owner = np.random.default_rng(5), np.repeat(np.arange(articles), each)
+
+    def drawn(of: np.ndarray, n: int, count: int) -> list[np.ndarray]:
+        """So many seeds' answers to the same questions, whose logits articles, questions and seeds shift."""
+        hard = 3.5 + of + generator.normal(0, 1, n)
+        chances = (1 / (1 + np.exp(-(hard + generator.normal(0, 0.2)))) for _ in range(count))
+        return [(generator.random(n) < chance).astype(float) for chance in chances]
+
+    truth = 100 * np.mean([drawn(generator.normal(0, 0.5, 5000), 5000, 1) for _ in range(400)])
+    assert 93 < truth < 97
+    missed = []
+    for _ in range(400):
+        values = drawn(generator.normal(0, 0.5, articles)[owner], len(owner), seeds)
+        low, high = mean_interval_over_seeds(np.stack(values), owner)
+        missed.append((truth < low, truth > high))
+    above, below = np.mean(missed, axis=0)
+    assert above + below <= 0.05
+    assert above <= 0.035
+    assert below <= 0.035
+
+
+def test_intervals_over_seeds_are_those_of_one_seed_where_seeds_agree_and_wide_where_they_do_not() -> None:
+    owner = np.repeat(np.arange(6), 20)
+    values = (np.random.default_rng(3).random(120) < 0.9).astype(float)
+    assert mean_interval_over_seeds(np.stack([values] * 3), owner) == pytest.approx(mean_interval(values, owner))
+    zeros = np.zeros((3, 120))
+    assert mean_interval_over_seeds(zeros, owner) == mean_interval(zeros[0], owner)
+    low, high = mean_interval_over_seeds(np.stack([zeros[0], zeros[0] + 1]), owner)
+    assert low < 5
+    assert high > 95
 
 
 def test_tests_of_one_number_count_once() -> None:
