@@ -59,16 +59,24 @@ def _check_clusters(data: Data, cluster: str | None) -> None:
 
 
 def _compare(folder: RunFolder, described: dict[str, DataRecord], recipe: Mapping[str, object]) -> None:
-    """Hold a resumed run to the examples that it was begun with, whatever files or components give them now."""
-    if not folder.manifest.data:
-        folder.update(data=described)
-    held = folder.manifest.data
-    if changed := [name for name in {**held, **described} if held.get(name) != described.get(name)]:
+    """Hold a resumed run to the examples that it was begun with, whatever files or components give them now.
+
+    Evaluation sets beside ``dev``, which decide nothing, may be added, and left out while none is scored.
+    """
+    held = folder.manifest.data or described
+
+    def free(name: str) -> bool:
+        absent = name not in held or (name not in described and not folder.done("score"))
+        return absent and name not in ("train", "dev")
+
+    names = [name for name in {**held, **described} if not free(name)]
+    if changed := [name for name in names if held.get(name) != described.get(name)]:
         places = tuple(f"data.{name}." for name in changed)
         said = differences(folder.manifest.recipe, recipe, lambda key: key.startswith(places))
         what = f"the {' and '.join(changed)} data changed since {folder.path} was begun"
         what += f" ({'; '.join(said)})" if said else ""
         raise RunFolderError(what, fix=f"name another folder with {spelled('out')}")
+    folder.update(data=described)
 
 
 def _describe(examples: Examples) -> DataRecord:

@@ -16,10 +16,9 @@ from qatk.arguments import settings_of, whole
 from qatk.calibration.calibrate import write_calibration
 from qatk.calibration.transfer import misleading
 from qatk.errors import ModelError, QatkWarning
-from qatk.evaluation.prediction_files import official_form
 from qatk.evaluation.reachability import find_reach
 from qatk.exports.runtimes import exporter_of
-from qatk.files import RemoteFolder, place_of, replacing, url_of, write_atomically, write_json
+from qatk.files import RemoteFolder, place_of, replacing, url_of, write_atomically
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
@@ -28,14 +27,12 @@ from qatk.recipes.compose import compose
 from qatk.recipes.recipe import Recipe
 from qatk.results import Evaluation, RunResult
 from qatk.run_folder.copies import followed, spare, working_folder
-from qatk.run_folder.examples_table import write_examples
 from qatk.run_folder.folder import SETS, RunFolder, follow, is_first_process
 from qatk.run_folder.load import load_run
 from qatk.run_folder.lock import locked
 from qatk.run_folder.manifest import MANIFEST, CalibrationRecord, ClustersRecord, Identity, read_manifest
 from qatk.run_folder.parameters import read_parameters
 from qatk.run_folder.provenance import check_suppliers, describe_component, describe_machine, differing, refuse_absent
-from qatk.run_folder.reading import NORMALISER
 from qatk.run_folder.recipes import GIVEN, RECIPE, as_run, find_recipe, folder_for
 from qatk.run_folder.remote import Mirror, speaking_of
 from qatk.run_folder.remote_lock import locked_there
@@ -45,8 +42,9 @@ from qatk.runs.data import load_data
 from qatk.runs.features import make_features
 from qatk.runs.given import GivenData
 from qatk.runs.noting import Noting
-from qatk.runs.prediction import Answers, answer, answer_as, evaluate, predict
+from qatk.runs.prediction import Answers, answer, evaluate, predict
 from qatk.runs.rehearsal import rehearse
+from qatk.runs.sets import score_added, score_sets, write_evaluation
 from qatk.runs.stages import Stages
 from qatk.runs.trackers import Trackers
 from qatk.runs.training import train
@@ -71,7 +69,8 @@ def run(
         recipe: the path of a recipe; a run folder or its URL, for the same run again, with its ``limit``; or a checked
             recipe (``seed`` and ``settings`` then have no effect).
         out: the run folder, or its URL such as ``s3://bucket/run``; by default ``runs/<name of the recipe>``.
-        resume: continue the run in that folder and skip its completed stages.
+        resume: continue the run in that folder and skip its completed stages; evaluation sets that were added to the
+            recipe of a finished run are scored by its model.
         limit: the number of questions to use from each split; by default all, or as many as the run of a folder.
         seed: overrides the recipe's seed.
         settings: ``KEY=VALUE`` texts, as for ``--set``, or a mapping such as ``{"trainer.epochs": 1}`` or
@@ -144,10 +143,14 @@ def _open(
 
 
 def _execute(context: Context, console: Console) -> RunResult:
-    """The straight line of a run; a run that is scored already is only reported again."""
+    """The straight line of a run; one that is scored already scores what was added to its sets, and is reported."""
+    held = context.folder.manifest.data
     data = load_data(context)
     if context.folder.done("score"):
-        context.stages.skip("features", "train", "predict", "score")
+        if added := [name for name in data.sets if name not in held]:
+            score_added(context, data, added, _assemble)
+        else:
+            context.stages.skip("features", "train", "predict", "score")
         if context.folder.manifest.untold:
             context.trackers.start(context.folder.manifest.plain(), context.folder.path)
     else:
@@ -218,18 +221,8 @@ def _score(context: Context, data: Data, windows: Windows, scores: Mapping[str, 
             counts.whole["longest_answer"] = longest
         _write(context.folder, answers, evaluate(context.parts, data.dev, answers.predictions, reach))
         if data.sets:
-            _score_sets(context, data, windows, scores, answers)
-
-
-def _score_sets(context: Context, data: Data, windows: Windows, scores: Mapping[str, SpanScores], dev: Answers) -> None:
-    """Answer, evaluate and write the further sets, one folder each, by what ``dev`` decided."""
-    decoder = context.parts.decoder
-    with replacing(context.folder / SETS) as folder:
-        for name, examples in data.sets.items():
-            predictions = answer_as(dev, decoder, examples, windows.sets[name], scores[name])
-            reach = find_reach(examples, windows.sets[name], decoder.max_answer_length, context.parts.normalisation)
-            (folder / name).mkdir()
-            _write_evaluation(folder / name, evaluate(context.parts, examples, predictions, reach))
+            with replacing(context.folder / SETS) as folder:
+                score_sets(context, data, windows, scores, answers, folder)
 
 
 def _known_parameters(context: Context, data: Data) -> Plain | None:
@@ -247,15 +240,7 @@ def _write(folder: RunFolder, answers: Answers, evaluation: Evaluation) -> None:
         write_calibration(folder.path, found)
         if (why := misleading(found, evaluation.examples)) is not None:
             warnings.warn(f"{why}; the oracle of `qatk calibrate` ranks models better here", QatkWarning, stacklevel=2)
-    _write_evaluation(folder.path, evaluation)
-
-
-def _write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    ids, predictions = evaluation.examples.id, evaluation.predictions
-    write_json(folder / "predictions.json", official_form(ids, predictions))
-    write_json(folder / "null_odds.json", dict(zip(ids, predictions.null_odds.tolist(), strict=True)))
-    write_json(folder / "metrics.json", {**evaluation.metrics, NORMALISER: evaluation.normaliser})
-    write_examples(folder / "examples.parquet", evaluation)
+    write_evaluation(folder.path, evaluation)
 
 
 def _report(context: Context, console: Console) -> RunResult:

@@ -41,6 +41,9 @@ class Stages:
         yield counts
         seconds = time.perf_counter() - began
         if name == "data" and self.folder.done(name):
+            stages = self.folder.manifest.stages
+            groups = {**stages[name].groups, **counts.groups}
+            self.folder.update(stages={**stages, name: stages[name].model_copy(update={"groups": groups})})
             return
         self.executed.append(name)
         self.folder.update(peak_memory_bytes=max(peak_memory(), self.folder.manifest.peak_memory_bytes))

@@ -16,7 +16,7 @@ from rich.console import Console
 import qatk
 from commands import call
 from qatk.calibration.calibrate import apply_threshold
-from qatk.errors import DataError, UsageError
+from qatk.errors import DataError, RunFolderError, UsageError
 from qatk.results import RunResult
 from qatk.types import Examples
 from small import squad, write_recipe
@@ -199,3 +199,67 @@ def test_questions_of_a_set_are_limited_too(tmp_path: Path) -> None:
     result = qatk.run(recipe, out=tmp_path / "run", limit=20, settings=["decoder={use: min-null}"])
     assert isinstance(result.sets["test"].examples, Examples)
     assert len(result.sets["test"].examples) == len(result.evaluation.examples) == 20
+
+
+def test_sets_that_a_finished_run_is_given_are_scored_as_if_they_had_been_there(
+    printed: tuple[RunResult, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, run = printed[0].folder, tmp_path / "run"
+    assert whole is not None
+    closed = qatk.run(recipe_in(tmp_path, ()), out=run)
+    (run / "calibration.json").write_text("{}")  # as another `qatk calibrate` may have left it
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    sets = {name: f"data.{name}={{use: squad, path: {whole.parent / name}.json}}" for name in printed[0].sets}
+    with monkeypatch.context() as patch:
+        patch.setattr("qatk.runs.sets.predict", None)
+        with pytest.raises(TypeError):
+            qatk.run(run, out=run, resume=True, settings=[sets["test"]])
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+    done = command("run", str(run), "--out", str(run), "--resume", "--set", sets["test"], "--json")
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads(done.stdout)["sets"]) == ["test"]
+    both = qatk.run(run / "recipe.given.yaml", out=run, resume=True, settings=list(sets.values()))
+    assert list(both.sets) == ["test", "xquad-de"]
+    for name in both.sets:
+        for file in FILES:
+            assert (run / "sets" / name / file).read_bytes() == (whole / "sets" / name / file).read_bytes(), file
+        assert both.manifest["data"][name] == printed[0].manifest["data"][name]
+    changed = {path.relative_to(run).parts[0] for path, content in before.items() if path.read_bytes() != content}
+    assert changed == {"manifest.json", "recipe.yaml", "events.jsonl", "report.md", "report.html"}
+    assert "Slices of xquad-de" in (run / "report.md").read_text()
+    assert both.manifest["id"] == closed.manifest["id"]
+    recipe = {
+        key: {**value, **both.manifest["recipe"]["data"]} if key == "data" else value
+        for key, value in closed.manifest["recipe"].items()
+    }
+    assert both.manifest["recipe"] == recipe == yaml.safe_load((run / "recipe.yaml").read_text())
+    stages, once = both.manifest["stages"], closed.manifest["stages"]
+    assert stages["train"] == once["train"]
+    assert stages["predict"]["seconds"] > once["predict"]["seconds"]
+    assert stages["features"]["groups"]["test"]["windows"] >= 48 == stages["data"]["groups"]["test"]["questions"]
+    assert "untold" not in json.loads((run / "manifest.json").read_text())
+    last = json.loads((run / "events.jsonl").read_text().splitlines()[-1])
+    assert last["sets"] == {name: dict(each.metrics) for name, each in both.sets.items()}
+    for settings, said in (
+        ([sets["test"]], "the xquad-de data changed"),
+        ([sets["test"], f"data.xquad-de.path={whole.parent / 'test.json'}", "data.xquad-de.use=squad"], "the xquad-de"),
+    ):
+        with pytest.raises(RunFolderError, match=said):
+            qatk.run(run / "recipe.given.yaml", out=run, resume=True, settings=settings)
+
+
+def test_an_unfinished_run_takes_sets_and_leaves_them_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = recipe_in(tmp_path, ("new",))
+    without = yaml.safe_load(recipe.read_text())
+    del without["data"]["new"]
+    (tmp_path / "without.yaml").write_text(json.dumps(without))
+    recipes, settings = [tmp_path / "without.yaml", recipe] * 2, ["trainer.max_steps=2", "decoder={use: min-null}"]
+    with monkeypatch.context() as patch:
+        patch.setattr("qatk.runs.run.predict", None)
+        for resume, each in enumerate(recipes[:3]):
+            with pytest.raises(TypeError):
+                qatk.run(each, out=tmp_path / "run", settings=settings, resume=bool(resume))
+    result = qatk.run(recipe, out=tmp_path / "run", settings=settings, resume=True)
+    assert len(result.sets["new"].examples) == 48
+    assert result.manifest["stages"]["data"]["groups"]["new"]["questions"] == 48
