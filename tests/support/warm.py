@@ -1,7 +1,8 @@
-"""A process that has loaded the libraries and forks itself for each command: a command starts in no time.
+"""A process that has loaded the libraries and qatk and forks itself for each command: a command starts in no time.
 
-Each command is a process of its own, with its own arguments, environment, folder, streams and end; only what the
-libraries do while they are imported is shared. Nothing of qatk is imported here. ``commands.call`` talks to it.
+Each command is a process of its own, with its own arguments, environment, folder, streams and end; only what modules
+do while they are imported is shared. ``commands.call`` talks to it. Take a Python of its own where a test is about
+what a command loads.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import select
 import signal
@@ -27,7 +29,17 @@ from typing import Any
 import typer
 from pydantic import create_model
 
-LIGHT = ("jinja2", "numpy.typing", "pluggy", "pyarrow", "rich.progress", "rich.table", "yaml")
+LIGHT = (
+    "html.entities",
+    "jinja2",
+    "numpy.typing",
+    "pluggy",
+    "pyarrow",
+    "rich._emoji_codes",
+    "rich.progress",
+    "rich.table",
+    "yaml",
+)
 LIBRARIES = (
     "accelerate",
     "datasets",
@@ -40,6 +52,8 @@ LIBRARIES = (
     "transformers.tokenization_utils_tokenizers",
     "vl_convert",
 )
+SELDOM = {"__main__", "adapters", "exporters", "mlflow", "onnx", "openvino", "ray", "slurm", "tensorboard", "wandb"}
+"""Modules and packages of qatk that load what few commands need, some of it with threads, which no fork survives."""
 SWITCHES = ("-B", "-u")
 """Switches of an interpreter, before what it runs, that make no difference here."""
 BUNDLE = """
@@ -66,12 +80,23 @@ def load() -> None:
     """Import the libraries, and bundle the charts' script once: its engine has threads, which no fork survives."""
     for name in LIBRARIES:
         importlib.import_module(name)
+    load_qatk()
     vl_convert = sys.modules["vl_convert"]
     environ = {**os.environ, "QATK_CACHE": "off"}
     done = subprocess.run([sys.executable, "-c", BUNDLE], check=True, stdout=subprocess.PIPE, env=environ)
     given, script = json.loads(done.stdout)
     bundle = vl_convert.javascript_bundle
     vl_convert.javascript_bundle = lambda *asked: script if list(asked) == given else bundle(*asked)  # type: ignore[attr-defined]
+
+
+def load_qatk() -> None:
+    """Import the modules of qatk and of its plugins; what lacks its library is left to the command that needs it."""
+    for package in ("qatk", "qatk_builtin"):
+        place = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(place, f"{package}."):
+            if SELDOM.isdisjoint(module.name.split(".")):
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(module.name)
 
 
 def serve(listener: socket.socket, parent: socket.socket) -> None:
