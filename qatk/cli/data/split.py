@@ -30,6 +30,13 @@ By = Annotated[
     str | None,
     typer.Option(metavar="title|context|COLUMN", help="Keep the questions of each article, context or value together."),
 ]
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of an earlier split: what stands in its files stays in these parts, and the rest is divided.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random choice.")]
 
 
@@ -52,13 +59,7 @@ def split_command(
     stratify: Annotated[
         bool, typer.Option("--stratify", help="Give each part its share of the questions without an answer.")
     ] = False,
-    keep: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Folder of an earlier split: what stands in its files stays in these parts, and the rest is divided.",
-        ),
-    ] = None,
+    keep: Keep = None,
     to: Annotated[
         str | None,
         typer.Option(metavar="FORM", help="squad, jsonl, csv or parquet.", show_default="as DATA, or squad"),
