@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from qatk.api import BackboneSpec, Examples, Tokenizer, advance
 from qatk.types import Int64, release
-from qatk_builtin.featurizers.pair_template import PairEncoder
+from qatk_builtin.featurizers.pair_template import PairEncoder, PairTemplate
 from qatk_builtin.featurizers.tokens import BATCH_CHARS, TokenRows, batches, encode_texts, join_rows
 from qatk_builtin.featurizers.windows import Source
 from qatk_builtin.featurizers.words import divides_at_blanks, encode_words
@@ -17,6 +18,8 @@ from qatk_builtin.featurizers.words import divides_at_blanks, encode_words
 Encoder = Callable[..., TokenRows]
 PART_CHARS = 1 << 22
 """Characters of context, counted for each question, whose windows are made together."""
+_LONGEST = 2000
+"""Characters of a context that a check looks at; a question alone about one as long is encoded as its pair at once."""
 
 PROBES = (
     ("Who wrote it?", "Ada Lovelace wrote it in 1843."),
@@ -37,22 +40,23 @@ class Reader:
 
     Each distinct context is tokenized once, at first, and each distinct question of those read together; by way of
     their distinct words where that gives just what the tokenizer's pair encoding gives, else whole. Where that differs
-    too, every pair is encoded as such, with a warning.
+    too, every pair is encoded as such, with a warning; so is a question alone, which has no use for the check.
 
     Attributes:
         template: how the tokenizer joins a question and a context.
-        spliced: whether contexts and questions are tokenized apart.
+        spliced: whether each distinct text is tokenized once.
     """
 
     def __init__(self, examples: Examples, tokenizer: Tokenizer, spec: BackboneSpec, max_question_length: int) -> None:
         self._examples, self._tokenizer, self._longest = examples, tokenizer, max_question_length
         self._pairs = PairEncoder(tokenizer, spec)
         self.template = self._pairs.template
-        self._encode = _exact_encoder(tokenizer, self._pairs, [*PROBES, *_sample(examples)])
-        self.spliced = self._encode is not None
+        alone = len(examples) == 1 and max(map(len, examples.context)) <= _LONGEST
+        self._encode = None if alone else _exact_encoder(tokenizer, self._pairs, _sample(examples))
+        self.spliced = alone or self._encode is not None
         if self._encode is not None:
             self._contexts = self._encode(tokenizer, examples.context, "tokenizing contexts", spans=True)
-        else:
+        elif not self.spliced:
             warnings.warn(
                 f"the tokenizer of {spec.name} encodes a pair otherwise than its two texts alone: "
                 "every pair is tokenized by itself, which is slower",
@@ -66,7 +70,7 @@ class Reader:
         for rows in batches(lengths[examples.context_index], PART_CHARS):
             yield rows, self._read(rows)
             examples.release()
-            if self.spliced:
+            if self._encode is not None:
                 release(self._contexts.ids, self._contexts.char_start, self._contexts.char_end)
 
     def _read(self, rows: slice) -> Source:
@@ -86,16 +90,28 @@ class Reader:
         return Source(context_rows, question_rows, context_row, question_row, question_size, self.template)
 
 
-def _exact_encoder(tokenizer: Tokenizer, pairs: PairEncoder, probes: Sequence[tuple[str, str]]) -> Encoder | None:
+_PROBED: WeakKeyDictionary[Tokenizer, dict[PairTemplate, Sequence[Encoder]]] = WeakKeyDictionary()
+"""Of each tokenizer and way to join a pair, what stood the test of the probes, the fastest first."""
+
+
+def _exact_encoder(tokenizer: Tokenizer, pairs: PairEncoder, sample: Sequence[tuple[str, str]]) -> Encoder | None:
     """The fastest way to tokenize texts alone that gives the tokens they have in pairs; ``None`` where none does."""
-    questions, contexts = (list(column) for column in zip(*probes, strict=True))
-    expected = pairs.encode(questions, contexts)
-    encoders = (encode_words, encode_texts) if divides_at_blanks(tokenizer) else (encode_texts,)
+    probed = _PROBED.setdefault(tokenizer, {})
+    if pairs.template not in probed:
+        encoders = (encode_words, encode_texts) if divides_at_blanks(tokenizer) else (encode_texts,)
+        probed[pairs.template] = list(_exact(encoders, tokenizer, pairs, PROBES))
+    return next(_exact(probed[pairs.template], tokenizer, pairs, sample), None)
+
+
+def _exact(
+    encoders: Iterable[Encoder], tokenizer: Tokenizer, pairs: PairEncoder, probes: Sequence[tuple[str, str]]
+) -> Iterator[Encoder]:
+    columns = [[pair[side] for pair in probes] for side in (0, 1)]
+    expected = pairs.encode(*columns)
     for encode in encoders:
-        found = (encode(tokenizer, texts, "checking the tokenizer", spans=True) for texts in (questions, contexts))
+        found = (encode(tokenizer, texts, "checking the tokenizer", spans=True) for texts in columns)
         if all(map(_same, found, expected)):
-            return encode
-    return None
+            yield encode
 
 
 def _same(one: TokenRows, other: TokenRows) -> bool:
@@ -106,7 +122,7 @@ def _same(one: TokenRows, other: TokenRows) -> bool:
 def _sample(examples: Examples) -> list[tuple[str, str]]:
     """Some pairs of the data, evenly spread, cut to a length that costs nothing."""
     rows = range(0, len(examples), max(1, len(examples) // 8))
-    return [(examples.question[row].lstrip()[:500], examples.context_of(row)[:2000]) for row in rows]
+    return [(examples.question[row].lstrip()[:500], examples.context_of(row)[:_LONGEST]) for row in rows]
 
 
 def _encode_pairs(pairs: PairEncoder, questions: Sequence[str], contexts: Sequence[str]) -> tuple[TokenRows, TokenRows]:

@@ -74,7 +74,7 @@ def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], what: str, *, spans
 def _parts(tokenizer: Tokenizer, texts: Sequence[str], what: str, spans: bool) -> Iterator[TokenRows]:
     ranges = list(batches(np.fromiter(map(len, texts), np.int64, len(texts)), BATCH_CHARS))
     with bare(tokenizer.backend_tokenizer) as backend:
-        jobs = (partial(_encode, backend, texts[rows], spans) for rows in ranges)
+        jobs = [partial(_encode, backend, texts[rows], spans) for rows in ranges]
         for rows, encodings in zip(ranges, _one_ahead(jobs), strict=True):
             yield _rows(texts[rows], encodings, spans)
             release(texts)
@@ -99,8 +99,11 @@ def _rows(texts: Sequence[str], encodings: Sequence[Encoding], spans: bool) -> T
     return token_rows(texts, lengths, ids, pairs)
 
 
-def _one_ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+def _one_ahead(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
     """The results of the jobs in order, each next one under way while the caller is busy with the last."""
+    if len(jobs) < 2:  # a thread costs as much as the tokens of a question
+        yield from (job() for job in jobs)
+        return
     with ThreadPoolExecutor(1) as pool:
         pending: deque[Future[T]] = deque()
         for job in jobs:

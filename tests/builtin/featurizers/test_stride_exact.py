@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,6 +21,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from qatk.api import ModelError
 from qatk.plugins.model_types import BackboneSpec
+from qatk_builtin.featurizers import tokens
+from qatk_builtin.featurizers.pair_template import PairEncoder
+from qatk_builtin.featurizers.splicing import PROBES
 from stride_tools import CORPUS, FORMS, examples_of, featurize, make, overflow, spec_for, window
 
 HARD = [
@@ -108,6 +113,21 @@ def test_every_form_is_spliced_without_a_warning(form: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert featurize(form, examples_of(HARD)).counts["spliced"] == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tokenizer_is_probed_once_and_not_for_a_question_alone(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, threads = PairEncoder.encode, Mock(side_effect=AssertionError("a thread"))
+    encoded: list[int] = []
+    monkeypatch.setattr(PairEncoder, "encode", lambda *given: encoded.append(len(given[1])) or encode(*given))
+    monkeypatch.setattr(tokens, "ThreadPoolExecutor", threads)
+    made = copy.deepcopy(make(form)[0]), make(form)[1]
+    featurize(made, examples_of(HARD[:1]))
+    assert encoded == [1]
+    for _ in range(2):
+        featurize(made, examples_of(HARD[:2]))
+    assert encoded == [1, len(PROBES), 2, 2]
+    assert len(featurize(made, examples_of([]))) == 0
 
 
 @pytest.mark.parametrize("form", FORMS)
