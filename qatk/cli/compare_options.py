@@ -18,7 +18,7 @@ Inputs = Annotated[
     typer.Argument(
         metavar="SYSTEM",
         help="Run folders and prediction files; models and prediction files with --data; recipes with --over or "
-        "--seeds; or one plan. The first system is the baseline.",
+        "--seeds; or one plan. The first system is the baseline; a single one is reported by itself.",
         show_default=False,
         autocompletion=completion.runs,
     ),

@@ -165,10 +165,10 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def refuse_too_few(systems: int, runs: int = 1) -> None:
-    """Raise :class:`qatk.errors.UsageError` for fewer than two systems, unless it is one of several runs."""
-    if systems < 2 and runs < 2:
-        raise UsageError("a comparison takes two systems or more", fix="name another run folder or predictions file")
+def refuse_none(systems: int) -> None:
+    """Raise :class:`qatk.errors.UsageError` where there is no system."""
+    if not systems:
+        raise UsageError("there is nothing to compare", fix="name run folders or predictions files")
 
 
 def refuse_no_points(option: str, points: float) -> None:

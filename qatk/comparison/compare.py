@@ -28,8 +28,8 @@ from qatk.comparison.alignment import (
     common_masks,
     refuse_no_pair,
     refuse_no_points,
+    refuse_none,
     refuse_other_normalisers,
-    refuse_too_few,
 )
 from qatk.comparison.figures import Figures, joined, measure
 from qatk.comparison.margins import with_margins
@@ -77,7 +77,7 @@ def compare_systems(
 ) -> Comparison:
     """Compare each system with the first, or all with each other, question by question.
 
-    A single system with several seeds is summed up.
+    A single system is summed up.
 
     Args:
         systems: on the same examples in the same order, as :mod:`qatk.comparison.systems` gives them.
@@ -92,12 +92,12 @@ def compare_systems(
             :func:`qatk.comparison.planning.needed`.
 
     Raises:
-        UsageError: for too few systems, for a margin or a difference to detect of a single one; for systems without
+        UsageError: for no system, for a margin or a difference to detect of a single one; for systems without
             ``exact`` and ``f1`` or on different questions; for what :func:`check_figures` refuses; for an unknown
             cluster column.
     """
     check_figures(draws, seed, margin, detect)
-    refuse_too_few(len(systems), max((len(system.evaluations) for system in systems), default=0))
+    refuse_none(len(systems))
     if margin is not None or detect is not None:
         refuse_no_pair(len(systems))
     _refuse_unfit(systems)

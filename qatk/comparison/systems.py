@@ -13,9 +13,9 @@ import numpy as np
 
 from qatk.comparison.alignment import (
     align,
+    refuse_none,
     refuse_other_metrics,
     refuse_other_normalisers,
-    refuse_too_few,
     shared_ids,
 )
 from qatk.comparison.answers import Answers, Found, Odds, read_answers
@@ -83,10 +83,10 @@ def read_systems(
     Raises:
         RunFolderError, ModelError, DataError: for what is no finished run or model; for a file without gold, or other.
         PredictionsError: where two share no question, or only some; for NaN; for odds of other predictions.
-        UsageError: for a run without the evaluation set; for fewer than two systems, neither run nor data, or other
+        UsageError: for a run without the evaluation set; for no system, neither run nor data, or other
             numbers of odds than of files; where data, metrics or normalisers differ; where a file cannot be opened.
     """
-    refuse_too_few(len(sources))
+    refuse_none(len(sources))
     given = dict(zip(names_of(sources), sources, strict=True))
     of = {name: name if isinstance(source, AT_HAND) else source for name, source in given.items()}
     asked = None if data is None else _asked(data, host, use, options, cluster, by)
@@ -187,7 +187,6 @@ def _told(found: Sequence[Found], evaluations: Sequence[Evaluation], data: str) 
 def _grouped(names: Sequence[str], found: Sequence[Found], sources: Sequence[Source]) -> list[System]:
     """A system of each name, of all that was found of it in order."""
     members = {name: [i for i, owner in enumerate(names) if owner == name] for name in dict.fromkeys(names)}
-    refuse_too_few(len(members), len(sources))
     return [
         System(
             name=name,

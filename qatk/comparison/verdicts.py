@@ -84,12 +84,12 @@ def _power(detectable: float) -> str:
 
 
 def summary(system: System, clusters: Clusters) -> str:
-    """State the mean of one system over its seeds, with intervals over seeds and clusters."""
+    """State the mean of one system, over its seeds if it has several, with intervals."""
     every, means = np.ones(len(system.evaluation.examples), np.bool_), []
     for metric in ("f1", "exact"):
         mean, bounds = 100 * float(system.per_question(metric).mean()), system.interval(metric, every, clusters)
         known = f" ({interval(bounds)})" if bounds.low <= bounds.high else ""
         means.append(f"{METRICS[metric]} {points(mean)}{known}")
     seeds = len(system.evaluations)
-    by = clusters.no_interval.capitalize() or f"95 % by seed and {clusters.kind}"
-    return f"{system.name}, mean of {seeds} seeds: {', '.join(means)}. {by}."
+    by = clusters.no_interval.capitalize() or f"95 % by {'seed and ' if seeds > 1 else ''}{clusters.kind}"
+    return f"{system.name}{f', mean of {seeds} seeds' if seeds > 1 else ''}: {', '.join(means)}. {by}."

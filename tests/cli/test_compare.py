@@ -366,7 +366,7 @@ FILES = ["bad.json", "good.json", "--data", "data.json"]
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["bad"], 2, "two systems or more"),
+        (["bad", "--margin", "1"], 2, "between two systems, and this is one"),
         (["bad", "gone"], 2, "not found: gone"),
         (["bad", "empty"], 2, "empty is not a run folder"),
         (["bad", "begun"], 2, "the run in begun is unfinished"),

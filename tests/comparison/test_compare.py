@@ -282,6 +282,29 @@ def test_one_system_of_several_seeds_is_summed_up(host: PluginHost, tmp_path: Pa
     assert comparison_to_dict(found)["summary"] == found.summary
 
 
+@pytest.mark.parametrize("rates", [[0.6], [0.6, 0.7, 0.8]])
+def test_one_system_is_shown_with_its_slices_and_kinds(rates: list[float], host: PluginHost, tmp_path: Path) -> None:
+    alone = system(host, "A", DATA, rates)
+    found = compare_systems([alone], draws=99)
+    mean, rows = 100 * alone.per_question("f1").mean(), found.masks["question-word"]["when"]
+    seeds = "" if len(rates) == 1 else ", mean of 3 seeds"
+    assert found.summary.startswith(f"A{seeds}: F1 {mean:.1f} (")
+    assert found.summary.endswith(f"). 95 % by {'seed and ' if seeds else ''}article.")
+    low, high = alone.interval("f1", rows, found.clusters)
+    figure = f"{100 * alone.per_question('f1')[:, rows].mean():.1f}"
+    terminal, markdown, page = compared(host, found, tmp_path)
+    (line,) = [line for line in terminal.splitlines() if "question word: when" in line]
+    assert f"{figure}   {low:.1f} to {high:.1f}" in line
+    assert f"| {figure} ({low:.1f} to {high:.1f}) | {rows.sum()} |" in markdown
+    assert re.sub(r"\s+", "", f"<td>{rows.sum()}</td><td>{figure}</td><td>{low:.1f} to {high:.1f}</td>") in re.sub(
+        r"\s+", "", page
+    )
+    assert '<p class="kind">System</p>' in page
+    assert all("right to abstain" in text and "bootstrap" not in text for text in (terminal, markdown))
+    if not seeds:
+        assert Contrast(found).slices_alone() == [*alone.evaluation.slices]
+
+
 def test_the_other_way_round_is_worse(clear: Comparison) -> None:
     a, b, _ = clear.systems
     turned = compare_systems([b, a], draws=DRAWS)
@@ -505,8 +528,8 @@ def test_data_without_unanswerable_questions_are_tested_once(host: PluginHost) -
 
 def test_what_cannot_be_compared(host: PluginHost) -> None:
     one = system(host, "A", DATA, [0.5])
-    with pytest.raises(UsageError, match="two systems or more"):
-        compare_systems([one])
+    with pytest.raises(UsageError, match="there is nothing to compare"):
+        compare_systems([])
     bare = replace(one.evaluation, per_question={"exact": one.evaluation.per_question["exact"]})
     with pytest.raises(UsageError, match="B has no f1"):
         compare_systems([one, System("B", [bare])])

@@ -175,12 +175,12 @@ def test_a_folder_that_is_no_run_and_one_that_is_unfinished(runs: list[Path], tm
         read_systems([runs[0], begun])
 
 
-def test_fewer_than_two_systems(runs: list[Path]) -> None:
-    for few in ([], runs[:1]):
-        with pytest.raises(UsageError, match="two systems or more"):
-            read_systems(few)
-        with pytest.raises(UsageError, match="two systems or more"):
-            read_systems(few, data=DATA)
+def test_no_system_is_refused_and_one_is_read(runs: list[Path]) -> None:
+    for data in (None, DATA):
+        with pytest.raises(UsageError, match="there is nothing to compare"):
+            read_systems([], data=data)
+    (one,) = read_systems(runs[:1])
+    assert one.evaluation.metrics == load_run(runs[0]).metrics
 
 
 def test_scores_and_odds_that_are_not_numbers(runs: list[Path], tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from qatk.evaluation import RIGHT_KINDS
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
 from qatk.types import ALL
 from qatk_builtin.reporters.console.parts import INDENT, LONGEST_LABEL, WIDE, print_parts
+from qatk_builtin.reporters.console.slices import pick_slices, slices_note, slices_table
 from qatk_builtin.reporters.shared.cases import case_text, said_text
 from qatk_builtin.reporters.shared.comparison import Contrast, SliceLine
 
@@ -45,7 +46,7 @@ def print_comparison(comparison: Comparison, console: Console, show: int) -> Non
     """Print everything; reads well from 80 columns on, with and without colour.
 
     Args:
-        comparison: of two or more systems.
+        comparison: of one system or more.
         console: where to.
         show: how many wins, losses and questions that both have wrong to show of each pair.
     """
@@ -56,6 +57,10 @@ def print_comparison(comparison: Comparison, console: Console, show: int) -> Non
     _section(console, "Systems", [*_systems(contrast, console.width)], _systems_note(contrast))
     for name, note, parts in _differences(contrast, console.width):
         _section(console, name, parts, note)
+    if rows := contrast.slices_alone():
+        shown, note = pick_slices(contrast.alone(), MOST_SLICES, rows)
+        table = [slices_table(shown, console.width - INDENT)] if shown else []
+        _section(console, "Slices", [*table, *slices_note(shown)], note)
     _section(
         console,
         "Right and wrong",

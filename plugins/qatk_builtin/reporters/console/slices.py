@@ -67,16 +67,23 @@ class ShownSlice:
     excess: float = math.nan
 
 
-def pick_slices(evaluation: Evaluation, most: int) -> tuple[list[ShownSlice], str]:
+def pick_slices(
+    evaluation: Evaluation, most: int, rows: Sequence[SliceRow] | None = None
+) -> tuple[list[ShownSlice], str]:
     """The slices to show, and what to say of the others.
 
     All of them where there are no more than ``most``; else those of :data:`ENOUGH` questions whose main figure differs
     most clearly from what is expected. Expected is the mean of all questions with as many answerable ones among them:
     a slice of dates is not told from the whole for having answers only. Of slices of the same questions the first
     counts.
+
+    Args:
+        evaluation: with the scores and masks of the slices.
+        most: how many to show.
+        rows: the figures of the slices; ``None`` takes those of the evaluation.
     """
-    rows = evaluation.slices
-    each = _against_expected(evaluation)
+    rows = evaluation.slices if rows is None else rows
+    each = _against_expected(evaluation, rows)
     if len(rows) <= most:
         return [each.get((row.slicer, row.name), ShownSlice(row)) for row in rows], ""
     enough = (shown for shown in each.values() if shown.excess > 0 and shown.row.total >= ENOUGH)
@@ -87,16 +94,16 @@ def pick_slices(evaluation: Evaluation, most: int) -> tuple[list[ShownSlice], st
     return clear[:most], f"{first}{len(clear):,} that stand out, among {len(rows):,}"
 
 
-def _against_expected(evaluation: Evaluation) -> dict[tuple[str, str], ShownSlice]:
+def _against_expected(evaluation: Evaluation, rows: Sequence[SliceRow]) -> dict[tuple[str, str], ShownSlice]:
     """The distinct slices by slicer and name, all but those of all questions or of just those with an answer or not."""
-    metric = main_metric(evaluation.slices)
+    metric = main_metric(rows)
     if metric not in evaluation.per_question or not evaluation.examples.has_gold:
         return {}
     values, has_answer = evaluation.per_question[metric], evaluation.examples.has_answer
-    with_answer, without = (percent(values[rows]) if rows.any() else 0.0 for rows in (has_answer, ~has_answer))
-    seen = {rows.tobytes() for rows in (has_answer, ~has_answer, np.ones_like(has_answer))}
+    with_answer, without = (percent(values[kind]) if kind.any() else 0.0 for kind in (has_answer, ~has_answer))
+    seen = {kind.tobytes() for kind in (has_answer, ~has_answer, np.ones_like(has_answer))}
     found = {}
-    for row in evaluation.slices:
+    for row in rows:
         mask = evaluation.masks.get(row.slicer, {}).get(row.name)
         if mask is None or mask.tobytes() in seen:
             continue

@@ -81,7 +81,7 @@ def write_page(
         about=_json(held.about),
         rows=Markup(held.rows),
         best=Markup(held.best),
-        many=len(systems) > 1,
+        kind="Comparison" if len(systems) > 1 else "System" if comparison else "Run",
         systems=systems,
         **(_of_comparison(comparison) if comparison else _of_run(systems[0], run)),
     )
@@ -96,8 +96,7 @@ def _charts(systems: Sequence[System], comparison: Comparison | None, run: RunRe
     scored = all("exact" in system.evaluation.per_question for system in systems)
     if scored:
         yield kinds_chart(systems)
-    if not comparison:
-        yield from slices_chart(systems[0])
+    yield from slices_chart(Contrast(comparison).slices_alone() if comparison else systems[0].evaluation.slices)
     yield from odds_charts(systems, _threshold(run))
     if run:
         yield from learning_chart(run)

@@ -19,9 +19,9 @@ MOST = 30
 """Rows of a chart of slices."""
 
 
-def slices_chart(system: System) -> Iterator[Chart]:
+def slices_chart(slices: Sequence[SliceRow]) -> Iterator[Chart]:
     """F1 of each group of questions with its interval, a view a slicer; EM where there is no F1."""
-    rows = [row for row in system.evaluation.slices if row.metrics]
+    rows = [row for row in slices if row.metrics]
     views = []
     for slicer in dict.fromkeys(row.slicer for row in rows):
         groups = [row for row in rows if row.slicer == slicer][:MOST]

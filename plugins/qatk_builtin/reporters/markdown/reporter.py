@@ -59,6 +59,7 @@ def _comparison_parts(contrast: Contrast, show: int) -> Iterator[str]:
     yield _systems(contrast)
     for pair in comparison.pairs:
         yield from _pair_parts(contrast, pair)
+    yield from _by_slicer(contrast.slices_alone())
     yield details("Right and wrong, by kind", _kinds(contrast))
     for pair in comparison.pairs:
         for name, rows in contrast.cases(pair):
@@ -190,9 +191,7 @@ def _run_parts(result: RunResult, wins: int, losses: int) -> Iterator[str]:
     yield "\n".join(
         f"- {name}: {'; '.join(escape(' '.join(line.split())) for line in lines)}" for name, lines in facts(result)
     )
-    for slicer in dict.fromkeys(row.slicer for row in evaluation.slices):
-        groups = [row for row in evaluation.slices if row.slicer == slicer]
-        yield details(f"By {escape(slicer.replace('-', ' '))}", _slices(groups))
+    yield from _by_slicer(evaluation.slices)
     for name, other in result.sets.items():
         by = dict.fromkeys(row.slicer for row in other.slices)
         tables = [f"{escape(by)}\n\n{_slices([row for row in other.slices if row.slicer == by])}" for by in by]
@@ -206,6 +205,11 @@ def _escaped(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return (
         table([escape(header) for header in headers], [[escape(cell) for cell in row] for row in rows]) if rows else ""
     )
+
+
+def _by_slicer(rows: Sequence[SliceRow]) -> Iterator[str]:
+    for slicer in dict.fromkeys(row.slicer for row in rows):
+        yield details(f"By {escape(slicer.replace('-', ' '))}", _slices([row for row in rows if row.slicer == slicer]))
 
 
 def _slices(groups: Sequence[SliceRow]) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from qatk.display import METRICS, Mark, counted, interval, printable
-from qatk.evaluation import KINDS, error_kinds_of
-from qatk.results import UNRESOLVED, Comparison, Difference, Pair, System
+from qatk.evaluation import KINDS, error_kinds_of, percent
+from qatk.results import UNRESOLVED, Comparison, Difference, Evaluation, Pair, SliceRow, System
 from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, groups_of
 from qatk_builtin.reporters.shared.cases import golds_near, places_said
 from qatk_builtin.reporters.shared.system_figures import COSTS, KEYS, SCORES, few, figures_of, scores_of
@@ -88,7 +88,7 @@ class Contrast:
         parts += [counted(len(comparison.examples), "question"), counted(clusters.count, clusters.kind)]
         parts += [f"{' or '.join(map(str, sorted(seeds)))} seeds"] if seeds != {1} else []
         parts += [f"normaliser {comparison.systems[0].evaluation.normaliser}"]
-        parts += [f"{comparison.draws:,} bootstrap draws, seed {comparison.seed}"]
+        parts += [f"{comparison.draws:,} bootstrap draws, seed {comparison.seed}"] if comparison.pairs else []
         return " · ".join([*parts, *([clusters.note] if clusters.note else [])])
 
     @cached_property
@@ -184,6 +184,23 @@ class Contrast:
         lines = [SliceLine(d, exact.get(d.group)) for d in pair.slices if d.metric == "f1"]
         telling = [line for line in lines if line.f1.verdict != UNRESOLVED or _resolved(line.exact)]
         return telling[:most], len(telling), len(lines)
+
+    def slices_alone(self) -> list[SliceRow]:
+        """The slices of a single system, with means over seeds; none where systems are compared."""
+        system, clusters, found = self.comparison.systems[0], self.comparison.clusters, []
+        scores = {metric: system.per_question(metric).mean(axis=0) for metric in METRICS}
+        for slicer, named in ({} if self.comparison.pairs else self.comparison.masks).items():
+            for name, rows in named.items():
+                means = {metric: percent(values[rows]) for metric, values in scores.items()}
+                bounds = {metric: system.interval(metric, rows, clusters) for metric in scores}
+                found.append(SliceRow(slicer, name, int(rows.sum()), means, bounds))
+        return found
+
+    def alone(self) -> Evaluation:
+        """A single system as an evaluation, with means over seeds."""
+        system = self.comparison.systems[0]
+        means = {metric: system.per_question(metric).mean(axis=0) for metric in METRICS}
+        return replace(system.evaluation, per_question=means, masks=self.comparison.masks)
 
     @cached_property
     def kinds(self) -> dict[str, Float64]:
