@@ -24,7 +24,7 @@ from qatk.plugins.adapter import Live
 from qatk.plugins.options import checked_options
 from qatk.plugins.protocols import PROTOCOLS
 from qatk.plugins.registered import Plugin, Registered
-from qatk.plugins.validation import check_component, check_module, import_file
+from qatk.plugins.validation import check_component, check_module, import_file, name_of_file
 from qatk.spelling import spelled
 
 GROUP = "qatk"
@@ -67,7 +67,10 @@ class PluginHost:
         self._found = [
             *(_Found(_plugin_of(entry), entry.load) for entry in self.entries),
             *(_Found(_plugin_of(entry), partial(_refuse_taken, entry, self.entries)) for entry in self.taken),
-            *(_Found(Plugin(Path(file).stem, "file", file, file), partial(import_file, file)) for file in self.files),
+            *(
+                _Found(Plugin(name_of_file(file), "file", file, file), partial(import_file, file))
+                for file in self.files
+            ),
         ]
 
     @classmethod

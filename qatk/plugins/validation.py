@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import sys
@@ -67,11 +68,47 @@ def check_component(component: object) -> Component:
 
 
 def import_file(file: str) -> ModuleType:
-    """Import a plugin without packaging."""
-    spec = importlib.util.spec_from_file_location(f"qatk_plugin_{Path(file).stem}", file)
+    """Import a plugin without packaging; a file of a package as that package's, wherever its folder lies.
+
+    Raises:
+        PluginError: it is no Python file, or another package of that name is there.
+    """
+    path = Path(file).absolute()
+    packages = [folder for folder in path.parents if (folder / "__init__.py").is_file()]
+    if path.suffix != ".py" or path.parent not in packages:
+        return _load(f"qatk_plugin_{path.stem}", Path(file))
+    top = path.parent
+    while top.parent in packages:
+        top = top.parent
+    _load_package(top)
+    inner = path.relative_to(top.parent).with_suffix("").parts
+    return importlib.import_module(".".join(inner).removesuffix(".__init__"))
+
+
+def name_of_file(file: str) -> str:
+    """What a plugin that is a file is called: as its module."""
+    path = Path(file).absolute()
+    return path.parent.name if path.name == "__init__.py" else path.stem
+
+
+def _load_package(folder: Path) -> None:
+    front = folder / "__init__.py"
+    if (there := sys.modules.get(folder.name)) is None:
+        _load(folder.name, front, [str(folder)])
+    elif Path(there.__file__ or "").absolute() != front:
+        what = f"its package is called {folder.name}, as another that is loaded: {there.__file__}"
+        raise PluginError(what, fix="rename the folder")
+
+
+def _load(name: str, file: Path, within: list[str] | None = None) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=within)
     if spec is None or spec.loader is None:
         raise PluginError("its name does not end in .py", fix="name a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where inspect and pickle look for it
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
     return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -132,6 +133,24 @@ def test_a_plugin_file_that_cannot_be_loaded_is_an_error_at_once(tmp_path: Path,
     assert caught.value.what.startswith(f"plugin file {file} cannot be loaded: ")
     assert reason in caught.value.what
     assert caught.value.fix == f"run qatk --plugin {file} plugins doctor for the traceback"
+
+
+def test_a_file_of_a_package_brings_its_package(tmp_path: Path) -> None:
+    package = tmp_path / "far_away" / "deep"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("OPTIONS = 'far_away'\n")
+    (package / "__init__.py").write_text(DECODER.format(name="deep-one"))
+    host = PluginHost.discover(files=[str(package / "__init__.py")], environ={})
+    found = host.find("decoder", "deep-one")
+    assert (found.plugin.name, found.cls().__module__) == ("deep", "far_away.deep")
+    assert sys.modules["far_away"].OPTIONS == "far_away"
+    again = tmp_path / "far_away_too" / "far_away"
+    again.mkdir(parents=True)
+    (again / "__init__.py").write_text(DECODER.format(name="other"))
+    with pytest.raises(UsageError, match=r"its package is called far_away, as another that is loaded: .*; rename"):
+        PluginHost.discover(files=[str(again / "__init__.py")], environ={}).components()
+    for name in ("far_away.deep", "far_away"):
+        del sys.modules[name]
 
 
 def test_a_plugin_file_ends_in_py(tmp_path: Path) -> None:
