@@ -124,7 +124,8 @@ def _is_list(value: object) -> bool:
 
 def _values(column: Any) -> Iterable[object]:
     """Those of a column; Arrow has its own form of them."""
-    return column.to_pylist() if hasattr(column, "to_pylist") else column
+    values: Iterable[object] = column.to_pylist() if hasattr(column, "to_pylist") else column
+    return values
 
 
 def _by_name(item: Any) -> object:

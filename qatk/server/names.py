@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qatk.errors import UsageError
 from qatk.files import place_of
-from qatk.inference.sources import is_run
+from qatk.run_folder.manifest import is_run
 
 _NAME = re.compile(r"[\w.@:+-]+")
 

@@ -132,10 +132,10 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
             yield f"{b} - {a}", POINTS, [*found, *_below(contrast, [pair], explained=not i)]
         lines, telling, of = contrast.slices(pair, MOST_SLICES if few else FEW_SLICES)
         if lines:
-            note = f"the clearest {len(lines)} of {telling}" if telling > len(lines) else f"{telling} of {of} slices"
+            told = f"the clearest {len(lines)} of {telling}" if telling > len(lines) else f"{telling} of {of} slices"
             yield (
                 f"Slices in which {a} and {b} differ",
-                note,
+                told,
                 [
                     *_slices(lines, a, b, contrast.comparison.bounds_by([pair]), width),
                     *([Text(said, "dim")] if (said := contrast.slices_note(pair, lines)) else []),
