@@ -174,7 +174,7 @@ def test_a_second_signal_ends_at_once_and_the_log_says_what_was_cut_off(runs: Pa
             b"POST /answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
         )
         time.sleep(0.3)
-        server.process.send_signal(signal.SIGHUP)
+        server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert server.process.poll() is None, "it waits for a request that it took"
         code, said = server.end(signal.SIGTERM)
@@ -194,20 +194,20 @@ def test_a_second_signal_ends_at_once_and_the_log_says_what_was_cut_off(runs: Pa
 def test_a_hangup_ends_a_server_but_never_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal that closes sends several, and systemd one behind SIGTERM."""
     monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", False)
-    server, deaf = (
-        connections.Server(Guard(empty, Limits(), Gauges(), None), Limits(), lambda: None) for _ in range(2)
-    )
-    with server.capture_signals():
-        for number, ending in ((signal.SIGHUP, False), (signal.SIGHUP, False), (signal.SIGTERM, True)):
-            signal.raise_signal(number)
-            assert (server.should_exit, server.force_exit) == (True, ending)
-    assert server.forced_by == signal.SIGTERM
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    guard = Guard(empty, Limits(), Gauges(), None)
+    server, deaf = (connections.Server(guard, Limits(), lambda: None) for _ in range(2))
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
+        with server.capture_signals():
+            for number, ending in ((signal.SIGHUP, False), (signal.SIGHUP, False), (signal.SIGTERM, True)):
+                signal.raise_signal(number)
+                assert (server.should_exit, server.force_exit) == (True, ending)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
         with deaf.capture_signals():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+    assert server.forced_by == signal.SIGTERM
     assert not deaf.should_exit
 
 
