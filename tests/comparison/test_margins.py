@@ -93,9 +93,10 @@ def test_the_plan_of_one_seed_turns_the_detectable_difference_round(
     assert [*found.plans] == comparison_to_dict(found)["detect"] == []
     assert more.text in repr(planned)
     for name in ("console", "markdown", "html"):
-        shown = Console(width=1000, file=io.StringIO())
+        printed = io.StringIO()
+        shown = Console(width=1000, file=printed)
         host.live(LiveReporter, "reporter", name).compare(planned, tmp_path / name, shown, show=0)
-        text = shown.file.getvalue() if name == "console" else (tmp_path / name).read_text()
+        text = printed.getvalue() if name == "console" else (tmp_path / name).read_text()
         assert more.text in text, name
     assert needed(found.pairs, systems, 1e-4, "article")[0].clusters_needed == {1: None}
     with pytest.raises(UsageError, match="points of F1 above 0"):
