@@ -43,7 +43,7 @@ from qatk.cli.compare_options import (
 )
 from qatk.cli.compare_outputs import check_outputs, reporters_of, runs_of, wanted_outputs
 from qatk.cli.compare_request import Request, Sources, Sweep
-from qatk.cli.shared import Language, LanguageColumn, RunCluster, output, plain_warnings, plugin_host, print_json
+from qatk.cli.shared import LanguageColumn, RunCluster, RunLanguage, output, plain_warnings, plugin_host, print_json
 from qatk.errors import QatkError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def compare_command(
     common: Common = False,
     group_seeds: GroupSeeds = False,
     cluster: RunCluster = None,
-    language: Language = None,
+    language: RunLanguage = None,
     language_column: LanguageColumn = None,
     margin: MarginOption = None,
     all_pairs: AllPairs = False,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +16,12 @@ from qatk.cli.shared import (
     MOST,
     Data,
     Device,
-    Language,
     LanguageColumn,
     ModelName,
     NoOverlap,
     NullThreshold,
     Passages,
+    RunLanguage,
     RuntimeName,
     Set,
     Use,
@@ -29,10 +32,15 @@ from qatk.cli.shared import (
     print_json,
 )
 from qatk.cli.written import outside
-from qatk.errors import Interrupted, counted
+from qatk.errors import DataError, DataWarning, Interrupted, QatkError, counted
+from qatk.plugins.normalisers import given_normalisation
 
 if TYPE_CHECKING:
+    from qatk.inference.asked import Asked
     from qatk.inference.predict import Written
+    from qatk.languages import Normalisation
+    from qatk.plugins.host import PluginHost
+    from qatk.plugins.live import LiveDataset
 
 
 def predict_command(
@@ -52,7 +60,7 @@ def predict_command(
     device: Device = None,
     runtime: RuntimeName = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where a killed call stopped.")] = False,
-    language: Language = None,
+    language: RunLanguage = None,
     language_column: LanguageColumn = None,
     use: Use = None,
     settings: Set = None,
@@ -67,24 +75,25 @@ def predict_command(
 
     For example: qatk predict runs/quickstart questions.json --out answers.jsonl.
     """
-    from qatk.evaluation import normalisation_of
-    from qatk.inference.asked import read_asked
     from qatk.inference.model import load_model
     from qatk.inference.parts import check_out
-    from qatk.inference.predict import FORMS, answer_shard, known_survey, predict_file
+    from qatk.inference.predict import FORMS, answer_shard, predict_file
 
     plain_warnings()
     check_out(outside(model, out), FORMS)
     one = (how := Sharding(shards, shard, jobs, launcher, keep_running)).one()
     host = plugin_host(context)
-    by = normalisation_of(language, language_column, host)
-    dataset = live_dataset(host, use, data, with_column(settings, language_column), scoring=True, out=out)
+    given = given_normalisation(language, language_column, host)
+    read = partial(live_dataset, host, use, data, scoring=True, out=out)
+    read(settings or [])  # what is wrong with its options is said before the model is looked for
     settings_of_model = answering_settings(passages, null_threshold, no_overlap=no_overlap)
     elsewhere = how.elsewhere(context, host)
     again = resume or shards is not None
     try:
         with how.reporting():
-            asked = read_asked(dataset, look=by.names, known=None if one is None else known_survey(out))
+            asked, by = _read(
+                lambda column: read(with_column(settings, column)), given, model, host, out if one else None
+            )
             loaded = load_model(model, device=device, settings=settings_of_model, runtime=runtime, host=host)
             if one is not None:
                 done = counted(answer_shard(loaded, asked, out, one, top_k=top_k), "question")
@@ -94,6 +103,44 @@ def predict_command(
     except KeyboardInterrupt:
         raise Interrupted("interrupted", fix=how.interrupted()) from None
     _say(written, None if loaded.promise is None else loaded.promise.says, as_json=json)
+
+
+def _read(
+    dataset: Callable[[str | None], LiveDataset],
+    given: Normalisation | None,
+    model: str,
+    host: PluginHost,
+    shard: Path | None,
+) -> tuple[Asked, Normalisation]:
+    """The questions, and by which normaliser their answers are compared: the given one, else that of the model's run.
+
+    Args:
+        dataset: reads them, with a further column.
+        given: by the options.
+        model: its name.
+        host: the plugins.
+        shard: the file of answers, where another process that answers into it may have seen the questions.
+    """
+    from qatk.evaluation import ENGLISH
+    from qatk.inference.asked import read_asked
+    from qatk.inference.predict import known_survey
+    from qatk.inference.sources import normalisation_of_models
+
+    by = given or normalisation_of_models([model], host)
+    known = None if shard is None or (given is None and by.column is not None) else known_survey(shard)
+    try:
+        return read_asked(dataset(by.column), look=by.names, known=known), by
+    except DataError as error:
+        if given is not None or by.column is None:
+            raise
+        try:
+            asked = read_asked(dataset(None))  # the run's column is needed to score answers, not to give them
+        except QatkError:
+            raise error from None
+        if asked.has_gold:
+            what = f"{error.what}, by which the run compared answers: EM and F1 are by normaliser {ENGLISH.language}"
+            warnings.warn(DataWarning(what), stacklevel=2)
+        return asked, ENGLISH
 
 
 def _say(written: Written, promise: str | None, *, as_json: bool) -> None:

@@ -35,6 +35,15 @@ Language = Annotated[
         metavar="NAME", help="Normaliser by which answers are compared, such as de.", show_default="en, the script's"
     ),
 ]
+RunLanguage = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        metavar="NAME",
+        help="Normaliser by which answers are compared, such as de.",
+        show_default="the run's",
+    ),
+]
 LanguageColumn = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of the data that names each question's normaliser.")
 ]

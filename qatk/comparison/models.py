@@ -55,10 +55,12 @@ def ask_models(
 
 def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalisation) -> Found:
     from qatk.evaluation.metrics import judge
+    from qatk.inference.tuned import warn_of_tuned
     from qatk.plugins.live import LiveMetric
     from qatk.recipes.compose import default_parts
     from qatk.run_folder.manifest import is_run, read_finished
 
+    warn_of_tuned(model.run, model.sections, examples.digest())
     began = time.perf_counter()
     predictions = model.predict(examples)
     facts = {"examples_per_second": len(examples) / (time.perf_counter() - began)}

@@ -76,7 +76,8 @@ def read_systems(
         use: the dataset that reads a data file; ``None`` takes it by the ending.
         options: of that dataset.
         align: how to align free-text answers of files to spans; adds what they cost, and the share not in its context.
-        by: the normaliser of answers on the data; ``None`` is ``en``. Without data, that of the runs is used.
+        by: the normaliser of answers on the data; ``None`` is that of the models' runs, without any ``en``. Without
+            data, that of the runs is used.
         runtimes: what models predict with (see :func:`qatk.load_model`): one for all, or one for each source in order.
         na_prob_thresh: as in :func:`qatk.evaluate`: one for all prediction files, or one or ``None`` for each in order.
 
@@ -89,8 +90,11 @@ def read_systems(
     refuse_none(len(sources))
     given = dict(zip(names_of(sources), sources, strict=True))
     of = {name: name if isinstance(source, AT_HAND) else source for name, source in given.items()}
+    said = _said(given)
+    if data is not None and by is None:
+        by = _by_runs([source for name, source in of.items() if name not in said], host)
     asked = None if data is None else _asked(data, host, use, options, cluster, by)
-    answers = read_answers(_said(given), null_odds, align, na_prob_thresh, () if asked is None else asked.id)
+    answers = read_answers(said, null_odds, align, na_prob_thresh, () if asked is None else asked.id)
     if asked is None:
         _refuse_of_data(by, use)
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
@@ -100,6 +104,16 @@ def read_systems(
         manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
         names = names_of_groups(of, manifests, host) if group_seeds else list(of)
     return _grouped(names, found, list(of.values()))
+
+
+def _by_runs(models: Sequence[Source], host: PluginHost | None) -> Normalisation:
+    """That by which the runs of models compared answers."""
+    if not models:
+        return ENGLISH
+    from qatk.inference.sources import normalisation_of_models
+    from qatk.plugins.host import PluginHost
+
+    return normalisation_of_models(models, host or PluginHost.discover())
 
 
 def _asked(

@@ -77,6 +77,13 @@ class Asked:
         return self.read(range(len(self.sizes)) if which is None else which)
 
     @property
+    def whole(self) -> str:
+        """The digest of all of them as one set of examples, where one block holds them; else ``""``."""
+        if self.survey is None:
+            return self.digest
+        return self.survey.digests[0] if len(self.survey.digests) == 1 else ""
+
+    @property
     def count(self) -> int:
         """How many there are."""
         return sum(self.sizes)

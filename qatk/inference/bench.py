@@ -22,6 +22,8 @@ from qatk.exports.folder import is_export, read_export
 from qatk.exports.runtimes import PRECISION, runtime_section
 from qatk.inference.exporting import SAMPLE, export
 from qatk.inference.samples import sample_examples
+from qatk.inference.sources import find_source
+from qatk.inference.tuned import warn_of_tuned
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
 from qatk.progress import advance
@@ -149,6 +151,9 @@ def measure(
     if data is not None and not len(data):
         raise UsageError("the data has no question", where=spelled("data"))
     local = {str(place_named(model)): str(here(model)) for model in models}
+    if data is not None and data.has_gold:
+        for source in (find_source(model, host) for model in local.values()):
+            warn_of_tuned(source.run, source.sections, data.digest())
     plugins = list(host.files), list(host.block)
     cases = [(model, runtime) for model in local for runtime in _runtimes_of(local[model], runtimes, host)]
     with TemporaryDirectory(prefix="qatk-bench-") as folder:

@@ -21,6 +21,7 @@ from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.promised import still_holds
 from qatk.inference.samples import sample_for
 from qatk.inference.sources import changes_of, find_source, folder_of, normalisation_of_run
+from qatk.inference.tuned import warn_of_tuned
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveMetric
 from qatk.plugins.live_exports import LiveExporter
@@ -98,6 +99,7 @@ def export(
     examples = sample_for(exporter) if data is None else read_data(data, host, language_column=by.column)
     if data is not None and examples.has_gold:
         by.names(examples)  # which refuses what cannot be scored, before anything long
+        warn_of_tuned(own.run, own.sections, examples.digest())
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
         manifest = _write(own, exporter, sample, new)

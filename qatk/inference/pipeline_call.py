@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
-from typing import Any, cast
+from typing import cast
 
 from typing_extensions import TypedDict
 
@@ -91,7 +91,7 @@ def questions_of(arguments: Sequence[object], given: Mapping[str, object]) -> li
     if isinstance(asked, Mapping):
         asked = _zipped(asked["question"], asked["context"]) if {*_BOTH} <= set(asked) else [asked]
     if not isinstance(asked, Iterable) and _is_list(asked):
-        rows: Any = asked  # a data set of torch, whose rows are numbered
+        rows = cast("Sequence[object]", asked)  # a data set of torch, whose rows are numbered
         return (rows[number] for number in range(len(rows)))
     if isinstance(asked, str) or not isinstance(asked, Iterable):
         raise ValueError(f"{type(asked).__name__} is neither a question with its context nor a list of them")
@@ -122,17 +122,17 @@ def _is_list(value: object) -> bool:
     )
 
 
-def _values(column: Any) -> Iterable[object]:
+def _values(column: object) -> Iterable[object]:
     """Those of a column; Arrow has its own form of them."""
-    values: Iterable[object] = column.to_pylist() if hasattr(column, "to_pylist") else column
-    return values
+    values = column.to_pylist() if hasattr(column, "to_pylist") else column
+    return cast("Iterable[object]", values)
 
 
-def _by_name(item: Any) -> object:
+def _by_name(item: object) -> object:
     """A frame, or an object with a question, as a mapping of what is known of :data:`_BOTH`; all else as it is."""
     if hasattr(item, "columns"):
         held = {*getattr(item, "column_names", item.columns)}  # of Arrow, whose columns are the values
-        return {name: item[name] for name in _BOTH if name in held}
+        return {name: cast("Mapping[str, object]", item)[name] for name in _BOTH if name in held}
     for ending in ("", "_text"):  # SquadExample of transformers has the latter
         if not isinstance(item, Mapping) and hasattr(item, f"question{ending}"):
             return {name: getattr(item, name + ending) for name in _BOTH if hasattr(item, name + ending)}

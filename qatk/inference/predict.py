@@ -17,6 +17,7 @@ from qatk.inference.asked import BLOCK, Asked, Survey, held
 from qatk.inference.model import AnsweringModel
 from qatk.inference.parts import SURVEY, check_out, leave_parts, open_parts, parts_of, remove_parts
 from qatk.inference.reply import replies_of
+from qatk.inference.tuned import warn_of_tuned
 from qatk.languages import ENGLISH, Normalisation
 from qatk.progress import advance
 from qatk.results.evaluation import Evaluation
@@ -106,6 +107,8 @@ def predict_file(
         asked = held(examples, block) if isinstance(examples, Examples) else examples
         identity = _identity(model, asked, top_k, block)
         open_parts(parts, identity, resume=resume, begin=elsewhere is not None)
+        if asked.has_gold:
+            warn_of_tuned(model.run, model.sections, asked.whole)
         resumed = sum(size for number, size in enumerate(asked.sizes) if part_of(parts, number).exists())
         tally = Tally(normalisation)
         try:

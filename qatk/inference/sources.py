@@ -26,6 +26,8 @@ from qatk.plugins.optional import LocatedBackbone
 from qatk.recipes.compose import Sections, model_part
 from qatk.recipes.document import assigned
 from qatk.recipes.sections import RETRIEVAL
+from qatk.results import RunResult
+from qatk.run_folder.copies import here
 from qatk.run_folder.manifest import MANIFEST, Manifest, is_run, read_finished
 from qatk.run_folder.provenance import check_suppliers
 from qatk.run_folder.reading import read_part, unreadable
@@ -155,6 +157,25 @@ def normalisation_of_run(run: Path | None, host: PluginHost) -> Normalisation:
         return ENGLISH
     recipe = {"metrics": [vars(read_export(run))]} if is_export(run) else read_finished(run).recipe
     return recorded_normalisation(recipe, host)
+
+
+def normalisation_of_models(models: Iterable[str | Path | RunResult], host: PluginHost) -> Normalisation:
+    """By which the runs of models compared answers; the default where none has a run.
+
+    Raises:
+        UsageError: where runs compared them by different ones; and as of :func:`find_source`.
+    """
+    found: dict[tuple[str, str | None], tuple[object, Normalisation]] = {}
+    for model in models:
+        if (run := find_source(here(model), host).run) is not None:
+            by = normalisation_of_run(run, host)
+            found.setdefault((by.language, by.column), (model, by))
+    if len(found) > 1:
+        (first, one), (second, other), *_ = found.values()
+        names = [by.language if by.column is None else f"column {by.column!r}" for by in (one, other)]
+        what = f"the normalisers differ: {first} was scored by {names[0]}, {second} by {names[1]}"
+        raise UsageError(what, fix=f"name one for both with {spelled('language')} or {spelled('language_column')}")
+    return next((by for _, by in found.values()), ENGLISH)
 
 
 def folder_of(backbone: LiveBackbone) -> Path | None:

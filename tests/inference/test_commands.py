@@ -7,10 +7,11 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -81,6 +82,57 @@ def test_gold_answers_that_are_only_scored_may_be_anywhere(
             CliRunner().invoke(app, [*words, "--set", "bad_answers=error"], catch_exceptions=False)
 
 
+def test_answers_are_scored_in_the_language_of_the_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = json.loads((run / "predictions.json").read_text())
+    rows = [dict(row) for row in _rows(run.parent / "dev.json")]
+    for row in rows:
+        text = said[row["id"]]
+        row |= {"lang": "de", "answers": {"text": [f"die {text}"] * bool(text), "answer_start": [0] * bool(text)}}
+    bare = [{key: value for key, value in row.items() if key != "lang"} for row in rows]
+    asked = [{key: value for key, value in row.items() if key != "answers"} for row in bare]
+    for name, content in {"de": rows, "bare": bare, "asked": asked}.items():
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
+    for name, metric in {"german": {"language": "de"}, "named": {"language_column": "lang"}}.items():
+        shutil.copytree(run, name)
+        content = json.loads(Path(name, "manifest.json").read_text())
+        content["recipe"]["metrics"] = [{"use": "squad", **metric}]
+        Path(name, "manifest.json").write_text(json.dumps(content))
+
+    def call(words: str) -> dict[str, Any]:
+        done = CliRunner().invoke(app, [*words.split(), "--json"], catch_exceptions=False)
+        return {**json.loads(done.stdout), "stderr": done.stderr}
+
+    for words in ("german de.jsonl", "german bare.jsonl", "named de.jsonl", "named de.jsonl --shards 2"):
+        found = call(f"predict {words} --set bad_answers=keep")["metrics"]
+        assert (found["normaliser"], found["exact"]) == ("de", 100), words
+    assert call("predict german de.jsonl --language en --set bad_answers=keep")["metrics"]["normaliser"] == "en"
+    for shards in ("", "--shards 2"):
+        found = call(f"predict named bare.jsonl --set bad_answers=keep {shards}")
+        assert found["metrics"]["normaliser"] == "en"
+        assert "no question has a value for 'lang'" in found["stderr"]
+        assert "by which the run compared answers: EM and F1 are by normaliser en" in found["stderr"]
+        found = call(f"predict named asked.jsonl {shards}")
+        assert (found["questions"], found["metrics"], "normaliser" in found["stderr"]) == (len(rows), {}, False)
+    compared = "compare german german {} --data de.jsonl --set bad_answers=keep"
+    assert call(compared.format("--language en"))["normaliser"] == "en"
+    assert call(compared.format(""))["normaliser"] == "de"
+    with pytest.raises(UsageError, match="german was scored by de, named by column 'lang'\n  name one for both"):
+        call("compare german named --data de.jsonl")
+    with pytest.raises(DataError, match="no question has a value for 'lang'"):
+        call("predict named bare.jsonl --language-column lang --set bad_answers=keep")
+
+
+def _rows(path: Path) -> Iterator[dict[str, object]]:
+    """The questions of a SQuAD file, as rows."""
+    for article in json.loads(path.read_text())["data"]:
+        for paragraph in article["paragraphs"]:
+            for qa in paragraph["qas"]:
+                yield {"id": qa["id"], "question": qa["question"], "context": paragraph["context"]}
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -123,7 +175,9 @@ def test_the_threshold_that_calibrate_wrote_answers(run: Path, tmp_path: Path) -
         words = ["predict", folder, run.parent / "dev.json", "--null-threshold", given]
         for shards in ([], ["--shards", 2]):
             done = qatk(*words, "--out", tmp_path / "a.json", *shards)
-            assert done.returncode == 0, done.stderr
+            assert (done.returncode, "fitted on these questions" in done.stderr) == (0, given == "calibrated"), (
+                done.stderr
+            )
             said[given, len(shards)] = json.loads((tmp_path / "a.json").read_text())
         assert said[given, 0] == said[given, 2]
     assert {name for name, text in said["calibrated", 0].items() if text} == {
