@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -122,13 +122,31 @@ def plain_digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+def name_of_recipe(source: str | Path | Mapping[str, object]) -> str:
+    """The name of the recipe that :func:`load_recipe` reads.
+
+    Raises:
+        UsageError: for what is neither a path nor a mapping.
+    """
+    if isinstance(source, Mapping):
+        return "recipe"
+    if not isinstance(source, str | Path):
+        what = f"a recipe is no {type(source).__name__}"
+        raise UsageError(what, fix="give the path of a YAML file, or what it holds as a mapping, such as {'qatk': 1}")
+    return Path(source).stem
+
+
 def load_recipe(
-    source: str | Path, host: PluginHost, settings: Sequence[str] = (), *, importing: bool = False
+    source: str | Path | Mapping[str, object],
+    host: PluginHost,
+    settings: Sequence[str] = (),
+    *,
+    importing: bool = False,
 ) -> Recipe:
     """Read, set and check a recipe file.
 
     Args:
-        source: path of a YAML file.
+        source: path of a YAML file, or what it holds.
         host: the plugins whose components the recipe may name.
         settings: ``KEY=VALUE`` texts of ``--set``.
         importing: also import what plugins other than qatk's own bring, to see that it can be used.
@@ -137,6 +155,9 @@ def load_recipe(
         UsageError: where the file cannot be read.
         RecipeError: with every mistake in it.
     """
+    name = name_of_recipe(source)
+    if isinstance(source, Mapping):
+        return parse_recipe(_as_text(source), name, host, settings, importing=importing)
     path = Path(source)
     try:
         with path.open(encoding="utf-8") as file:
@@ -195,6 +216,14 @@ def to_yaml(value: object, *, escaped: bool = False) -> str:
     return text
 
 
+def _as_text(content: Mapping[str, object]) -> str:
+    try:
+        return to_yaml(dict(content))
+    except yaml.YAMLError as error:
+        held = type(error.args[-1]).__name__
+        raise UsageError(f"the recipe holds {held}", fix="give texts, numbers, lists and mappings") from None
+
+
 class _Dumper(yaml.SafeDumper):
     """Also quotes texts that :func:`qatk.recipes.document.scalar` would read as something else, such as ``3e-5``."""
 
@@ -207,3 +236,4 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
+_Dumper.add_multi_representer(PurePath, lambda dumper, value: _text(dumper, str(value)))

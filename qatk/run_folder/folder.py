@@ -87,9 +87,22 @@ class RunFolder:
         return cls(path, Manifest(identity=identity, id=uuid4().hex))
 
     @classmethod
+    def refuse(cls, path: Path, identity: Identity, *, resume: bool, differing: Differing | None = None) -> None:
+        """Raise what :meth:`open` will of a folder with another or a finished run, whose manifest says so at once."""
+        if (path / MANIFEST).is_file() and worth_keeping(path, manifest := read_manifest(path)):
+            cls._refuse(path, manifest, identity, resume or not manifest.finished, differing)
+
+    @classmethod
     def _reopen(
         cls, path: Path, manifest: Manifest, identity: Identity, resume: bool, differing: Differing | None
     ) -> RunFolder:
+        cls._refuse(path, manifest, identity, resume, differing)
+        folder = cls(path, manifest.model_copy(update={"ended": None}))
+        folder._mend()
+        return folder
+
+    @staticmethod
+    def _refuse(path: Path, manifest: Manifest, identity: Identity, resume: bool, differing: Differing | None) -> None:
         held, wanted = dict(manifest.identity), dict(identity)
         keys, said = {key for key in wanted if wanted[key] != held[key]}, list[str]()
         if "recipe" in keys and differing is not None and not (said := [*differing(manifest.recipe)]):
@@ -101,13 +114,10 @@ class RunFolder:
             raise RunFolderError(what, fix=f"name another folder with {spelled('out')}, or remove this one")
         if not resume:
             state = "this run, finished" if manifest.finished else "this run, unfinished"
+            todo = f"see qatk report {path}" if manifest.finished else f"continue it with {spelled('resume', True)}"
             raise RunFolderError(
-                f"{path} already holds {state}",
-                fix=f"continue it with {spelled('resume', True)}, or choose another folder with {spelled('out')}",
+                f"{path} already holds {state}", fix=f"{todo}, or choose another folder with {spelled('out')}"
             )
-        folder = cls(path, manifest.model_copy(update={"ended": None}))
-        folder._mend()
-        return folder
 
     def _mend(self) -> None:
         """Undo what a killed process left between two renames."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from qatk.display.keys import flat
 from qatk.errors import RecipeError, RunFolderError, UsageError
 from qatk.files import url_of
 from qatk.plugins.host import PluginHost
-from qatk.recipes.recipe import Recipe, load_recipe, parse_recipe, to_yaml
+from qatk.recipes.recipe import Recipe, load_recipe, name_of_recipe, parse_recipe, to_yaml
 from qatk.run_folder.copies import here
 from qatk.run_folder.manifest import Manifest, is_run, read_manifest
 from qatk.run_folder.provenance import refuse_absent
@@ -30,7 +30,11 @@ def as_run(manifest: Manifest) -> str:
 
 
 def find_recipe(
-    source: str | Path, host: PluginHost, settings: Sequence[str] = (), *, importing: bool = False
+    source: str | Path | Mapping[str, object],
+    host: PluginHost,
+    settings: Sequence[str] = (),
+    *,
+    importing: bool = False,
 ) -> Recipe:
     """As :func:`qatk.recipes.recipe.load_recipe`; of a run folder or its URL, the recipe as it was run.
 
@@ -38,7 +42,7 @@ def find_recipe(
         RecipeError, UsageError: as there.
         RunFolderError: the run has no recipe yet, or one with secrets, or a plugin of it is not here.
     """
-    if (manifest := _manifest(source)) is None:
+    if isinstance(source, Mapping) or (manifest := _manifest(source)) is None:
         return load_recipe(source, host, settings, importing=importing)
     if not manifest.recipe:
         raise RunFolderError(f"the run in {source} did not come as far as its recipe", fix="name the recipe file")
@@ -53,20 +57,26 @@ def find_recipe(
     return replace(found, source=str(source), of_run=_called(manifest, source), limit=manifest.identity.limit)
 
 
-def name_of(source: str | Path) -> str:
-    """What the recipe of a path is called, which need not be in order: of a run folder, as its run is."""
-    manifest = _manifest(source)
-    return Path(source).stem if manifest is None else _called(manifest, source)
+def name_of(source: str | Path | Mapping[str, object]) -> str:
+    """What a recipe is called, which need not be in order: of a run folder, as its run is.
+
+    Raises:
+        UsageError: for what is neither a path nor a mapping.
+    """
+    name = name_of_recipe(source)
+    if isinstance(source, Mapping) or (manifest := _manifest(source)) is None:
+        return name
+    return _called(manifest, source)
 
 
-def folder_for(source: str | Path, *, resume: bool) -> Path:
+def folder_for(source: str | Path | Mapping[str, object], *, resume: bool) -> Path:
     """Where a run of the recipe of a path is made unless told otherwise.
 
     Raises:
         UsageError: a run is to go on, and none is there; the one that the recipe is read from lies elsewhere.
     """
     place = Path("runs") / name_of(source)
-    if resume and _names_run(source) and not is_run(place):
+    if resume and not isinstance(source, Mapping) and _names_run(source) and not is_run(place):
         fix = f"to continue the run in {source}, add {spelled('out', str(source))}"
         raise UsageError(f"there is no run to continue in {place}", fix=fix)
     return place

@@ -52,7 +52,7 @@ from qatk.types import SpanScores
 
 
 def run(
-    recipe: str | Path | Recipe,
+    recipe: str | Path | Mapping[str, object] | Recipe,
     *,
     out: str | Path | None = None,
     resume: bool = False,
@@ -66,8 +66,8 @@ def run(
     """Train and evaluate a model as a recipe says, and report.
 
     Args:
-        recipe: the path of a recipe; a run folder or its URL, for the same run again, with its ``limit``; or a checked
-            recipe (``seed`` and ``settings`` then have no effect).
+        recipe: the path of a recipe, or its content as a mapping; a run folder or its URL, for the same run again, with
+            its ``limit``; or a checked recipe (``seed`` and ``settings`` then have no effect).
         out: the run folder, or its URL such as ``s3://bucket/run``; by default ``runs/<name of the recipe>``.
         resume: continue the run in that folder and skip its completed stages; evaluation sets that were added to the
             recipe of a finished run are scored by its model.
@@ -97,11 +97,14 @@ def run(
         settings = [*settings, *([f"seed={seed}"] if seed is not None else []), *given.settings()]
         recipe = find_recipe(recipe, host, settings, importing=True)
         limit = recipe.limit if limit is None else limit
+    place, identity = out or Path("runs") / recipe.name, Identity(recipe=recipe.digest(), limit=limit)
+    if url_of(place) is None and is_first_process():  # early; under its lock, the folder is looked at again
+        RunFolder.refuse(Path(place), identity, resume=resume, differing=partial(differing, recipe))
     pipeline = given.bound(compose(recipe, host))
     if (needed := pipeline.runtime.needs()) is not None:
         exporter_of(needed, host)  # that it is there, before training
     with ExitStack() as stack:
-        folder = _open(stack, out or Path("runs") / recipe.name, recipe, limit, host, resume=resume)
+        folder = _open(stack, place, recipe, identity, host, resume=resume)
         if not is_first_process():
             pipeline = replace(pipeline, reporters=[], trackers=[])
         with folder.noting_the_end(), blaming(pipeline.suppliers()):
@@ -113,10 +116,9 @@ def run(
 
 
 def _open(
-    stack: ExitStack, out: str | Path, recipe: Recipe, limit: int | None, host: PluginHost, *, resume: bool
+    stack: ExitStack, out: str | Path, recipe: Recipe, identity: Identity, host: PluginHost, *, resume: bool
 ) -> RunFolder:
     """The folder of the run, held until the stack ends; of a process that is not the first, a copy."""
-    identity = Identity(recipe=recipe.digest(), limit=limit)
     remote = None if (url := url_of(out)) is None else RemoteFolder(url)
     path = Path(out) if url is None else working_folder(url)
     if not is_first_process():

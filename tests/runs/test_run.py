@@ -8,16 +8,18 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 
 import qatk
 from commands import call, forked_python
-from qatk.errors import DataError, QatkWarning, RunFolderError, TrainingDiverged
+from qatk.errors import DataError, QatkWarning, RecipeError, RunFolderError, TrainingDiverged, UsageError
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
 from qatk.run_folder.lock import LOCK
@@ -106,11 +108,44 @@ def test_the_saved_model_loads_with_transformers(finished: tuple[Path, Any]) -> 
     assert model(**tokenizer("When?", "In 1843.", return_tensors="pt")).start_logits.shape[0] == 1
 
 
+def test_a_held_folder_is_refused_before_libraries_are_imported(finished: tuple[Path, Any], tmp_path: Path) -> None:
+    recipe, _ = finished
+    for settings, said in ("()", "this run, finished"), ('["trainer.epochs=7"]', "another run: its recipe differs"):
+        program = f"""
+import sys, qatk
+try:
+    qatk.run({str(recipe)!r}, out={str(recipe.parent / "run")!r}, settings={settings})
+except qatk.QatkError as error:
+    print(error, {{"torch", "transformers"}} & sys.modules.keys())
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=ENVIRON)
+        assert said in done.stdout
+        assert done.stdout.endswith(" set()\n")
+
+
+def test_a_recipe_may_be_a_mapping(finished: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, _ = finished
+    content = yaml.safe_load(recipe.read_text())
+    out = recipe.parent / "run"
+    assert qatk.run(content, out=out, resume=True).metrics == qatk.load_run(out).metrics
+    for stem, given in {"dev": Path("gone.json"), "train": "gone.json"}.items():
+        data = {**content["data"], stem: {"use": "squad", "path": given}}
+        with pytest.raises(UsageError, match=r"gone\.json: there is no such file"):
+            qatk.run({**content, "data": data}, out=tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"recipe:\d+:\d+: unknown key 'trainr'"):
+        qatk.run({**content, "trainr": {}}, out=tmp_path / "run")
+    with pytest.raises(UsageError, match="the recipe holds object\n  give texts, numbers, lists and mappings"):
+        qatk.run({**content, "seed": object()}, out=tmp_path / "run")
+    for resume in (False, True):
+        with pytest.raises(UsageError, match="a recipe is no list\n  give the path of a YAML file, or what it holds"):
+            qatk.run([content], resume=resume)
+
+
 def test_a_second_run_is_refused_and_resume_skips_everything(finished: tuple[Path, Any]) -> None:
     recipe, _ = finished
     again = qatk_run(recipe)
     assert again.returncode == 2
-    assert "already holds this run, finished\n  continue it with --resume" in again.stderr
+    assert "already holds this run, finished\n  see qatk report " in again.stderr
     other = qatk_run(recipe, "--resume", "--seed", "14")
     assert other.returncode == 2
     assert "holds another run: its recipe differs" in other.stderr
