@@ -122,8 +122,8 @@ def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, lis
         every = [(pair, [d for d in contrast.differences(pair) if d.group == ALL.name]) for pair in pairs]
         rows = [row for pair, shown in every for row in _rows(shown, contrast.label(pair))]
         found = _table(rows, (a, "other", "diff"), contrast.comparison.clusters.kind, width)
-        note = [Text(GROUPS_NOTE, "dim")] if any(len(pair.differences) > len(shown) for pair, shown in every) else []
-        yield title, POINTS, [*found, *note, *_below(contrast, pairs, explained=True)]
+        where = [Text(GROUPS_NOTE, "dim")] if any(len(pair.differences) > len(shown) for pair, shown in every) else []
+        yield title, POINTS, [*found, *where, *_below(contrast, pairs, explained=True)]
     for i, pair in enumerate(pairs):
         a, b = contrast.letters[pair.baseline], contrast.letters[pair.other]
         if few:
