@@ -33,11 +33,10 @@ from qatk.cli.shared import (
 )
 from qatk.cli.written import outside
 from qatk.errors import DataError, DataWarning, Interrupted, QatkError, counted
-from qatk.plugins.normalisers import given_normalisation
 
 if TYPE_CHECKING:
     from qatk.inference.asked import Asked
-    from qatk.inference.predict import Written
+    from qatk.inference.predict import Shard, Written
     from qatk.languages import Normalisation
     from qatk.plugins.host import PluginHost
     from qatk.plugins.live import LiveDataset
@@ -78,9 +77,11 @@ def predict_command(
     from qatk.inference.model import load_model
     from qatk.inference.parts import check_out
     from qatk.inference.predict import FORMS, answer_shard, predict_file
+    from qatk.plugins.normalisers import given_normalisation
 
     plain_warnings()
     check_out(outside(model, out), FORMS)
+    again = resume or shards is not None
     one = (how := Sharding(shards, shard, jobs, launcher, keep_running)).one()
     host = plugin_host(context)
     given = given_normalisation(language, language_column, host)
@@ -88,12 +89,9 @@ def predict_command(
     read(settings or [])  # what is wrong with its options is said before the model is looked for
     settings_of_model = answering_settings(passages, null_threshold, no_overlap=no_overlap)
     elsewhere = how.elsewhere(context, host)
-    again = resume or shards is not None
     try:
         with how.reporting():
-            asked, by = _read(
-                lambda column: read(with_column(settings, column)), given, model, host, out if one else None
-            )
+            asked, by = _read(lambda column: read(with_column(settings, column)), given, model, host, one, out)
             loaded = load_model(model, device=device, settings=settings_of_model, runtime=runtime, host=host)
             if one is not None:
                 done = counted(answer_shard(loaded, asked, out, one, top_k=top_k), "question")
@@ -110,7 +108,8 @@ def _read(
     given: Normalisation | None,
     model: str,
     host: PluginHost,
-    shard: Path | None,
+    shard: Shard | None,
+    out: Path,
 ) -> tuple[Asked, Normalisation]:
     """The questions, and by which normaliser their answers are compared: the given one, else that of the model's run.
 
@@ -119,7 +118,8 @@ def _read(
         given: by the options.
         model: its name.
         host: the plugins.
-        shard: the file of answers, where another process that answers into it may have seen the questions.
+        shard: the part to answer, where another process that answers into ``out`` may have seen the questions.
+        out: the file of answers.
     """
     from qatk.evaluation import ENGLISH
     from qatk.inference.asked import read_asked
@@ -127,7 +127,7 @@ def _read(
     from qatk.inference.sources import normalisation_of_models
 
     by = given or normalisation_of_models([model], host)
-    known = None if shard is None or (given is None and by.column is not None) else known_survey(shard)
+    known = None if shard is None or (given is None and by.column is not None) else known_survey(out)
     try:
         return read_asked(dataset(by.column), look=by.names, known=known), by
     except DataError as error:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from qatk.plugins.host import PluginHost
 
 
-def read_systems(
+def read_systems(  # noqa: D417  # two that belong together share a line
     sources: Sequence[Given],
     null_odds: Sequence[Odds] = (),
     *,
@@ -70,29 +70,26 @@ def read_systems(
         group_seeds: without names, make one system of runs whose recipes differ in nothing but their seed.
         common: where they share only some questions, go on with those.
         cluster: a column to read of a data file, for ``compare_systems``.
-        nbest: read the best spans of each question too; comparing needs none.
-        on: the evaluation set of the runs to compare on, where no data is given.
+        nbest, on: read the best spans of each question too; the evaluation set of the runs, where no data is given.
         host: the plugins that read the data, answer it and group its questions.
         use: the dataset that reads a data file; ``None`` takes it by the ending.
         options: of that dataset.
         align: how to align free-text answers of files to spans; adds what they cost, and the share not in its context.
-        by: the normaliser of answers on the data; ``None`` is that of the models' runs, without any ``en``. Without
-            data, that of the runs is used.
+        by: the normaliser of answers on the data; ``None`` is that of the models' runs, or ``en``. Runs have their own.
         runtimes: what models predict with (see :func:`qatk.load_model`): one for all, or one for each source in order.
         na_prob_thresh: as in :func:`qatk.evaluate`: one for all prediction files, or one or ``None`` for each in order.
 
     Raises:
         RunFolderError, ModelError, DataError: for what is no finished run or model; for a file without gold, or other.
         PredictionsError: where two share no question, or only some; for NaN; for odds of other predictions.
-        UsageError: for a run without the evaluation set; for no system, neither run nor data, or other
-            numbers of odds than of files; where data, metrics or normalisers differ; where a file cannot be opened.
+        UsageError: for a run without the set; for no system, neither run nor data, or other numbers of odds than of
+            files; where data, metrics or normalisers differ; where a file cannot be opened.
     """
     refuse_none(len(sources))
     given = dict(zip(names_of(sources), sources, strict=True))
     of = {name: name if isinstance(source, AT_HAND) else source for name, source in given.items()}
     said = _said(given)
-    if data is not None and by is None:
-        by = _by_runs([source for name, source in of.items() if name not in said], host)
+    by = _by_runs([of[name] for name in of if name not in said], host) if by is None and data is not None else by
     asked = None if data is None else _asked(data, host, use, options, cluster, by)
     answers = read_answers(said, null_odds, align, na_prob_thresh, () if asked is None else asked.id)
     if asked is None:
@@ -100,10 +97,9 @@ def read_systems(
         found = _of_runs(of, answers, _reader(nbest, on, host), common=common, on=on)
     else:
         found = _on_data(of, answers, asked, data, by or ENGLISH, host, common=common, runtimes=runtimes)
-    if names is None:
-        manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
-        names = names_of_groups(of, manifests, host) if group_seeds else list(of)
-    return _grouped(names, found, list(of.values()))
+    manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
+    own = names_of_groups(of, manifests, host) if group_seeds else list(of)
+    return _grouped(own if names is None else names, found, list(of.values()))
 
 
 def _by_runs(models: Sequence[Source], host: PluginHost | None) -> Normalisation:

@@ -23,7 +23,7 @@ from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
 from qatk.progress import listen_too
-from qatk.recipes.compose import compose
+from qatk.recipes.compose import Pipeline, compose
 from qatk.recipes.recipe import Recipe
 from qatk.results import Evaluation, RunResult
 from qatk.run_folder.copies import followed, spare, working_folder
@@ -100,9 +100,7 @@ def run(
     place, identity = out or Path("runs") / recipe.name, Identity(recipe=recipe.digest(), limit=limit)
     if url_of(place) is None and is_first_process():  # early; under its lock, the folder is looked at again
         RunFolder.refuse(Path(place), identity, resume=resume, differing=partial(differing, recipe))
-    pipeline = given.bound(compose(recipe, host))
-    if (needed := pipeline.runtime.needs()) is not None:
-        exporter_of(needed, host)  # that it is there, before training
+    pipeline = _composed(recipe, given, host)
     with ExitStack() as stack:
         folder = _open(stack, place, recipe, identity, host, resume=resume)
         if not is_first_process():
@@ -113,6 +111,14 @@ def run(
                 result = _execute(context, console or Console(quiet=True))
                 folder.send(final=True)
                 return replace(result, url=url_of(out or ""))
+
+
+def _composed(recipe: Recipe, given: GivenData, host: PluginHost) -> Pipeline:
+    """The parts of the run; what its runtime needs is here too, before training."""
+    pipeline = given.bound(compose(recipe, host))
+    if (needed := pipeline.runtime.needs()) is not None:
+        exporter_of(needed, host)
+    return pipeline
 
 
 def _open(

@@ -80,8 +80,7 @@ def compare(  # noqa: D417  # two that belong together share a line
         on: the evaluation set of the runs to compare on; by default that of the results, or ``dev``.
         use, options: the dataset that reads ``data``, and its options, as in :func:`qatk.evaluate`.
         align: how to align free-text answers of predictions files, as in :func:`qatk.evaluate`.
-        language, language_column: the normaliser of answers to ``data``, or its column, as in :func:`qatk.evaluate`; by
-            default that of models' runs, or ``en``.
+        language, language_column: the normaliser for ``data``, or its column; by default the models' own, or ``en``.
         host: the plugins to use.
     """
     runs = _Runs(over or {}, seeds, settings_of(settings), out, limit, jobs, executor)
